@@ -1,0 +1,123 @@
+"""Door 2's decisions: look, wait inside the call while that is cheaper than leaving it.
+
+A turn of the loop in the state machine costs three transitions, as much as this function
+waiting for ``HOLD_SECONDS``. So while the next look that pays is nearer than that, the call
+stays: on the provider's own long poll where there is one, else asleep. Farther ones go to the
+machine's Wait state.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from functions.core import refresh as step
+from functions.core.contract import HOLD_SECONDS, Outcome, Ticket
+from functions.core.errors import (
+    DeadlineExceeded,
+    FreshetError,
+    JobLost,
+    OperatorError,
+    ProviderUnavailable,
+    UserError,
+)
+from functions.core.polling import backoff, next_wait
+
+if TYPE_CHECKING:
+    from functions.core.model import Connection
+    from functions.core.ports import Clock, Connector, Looked, Refreshes, Sleep
+
+MIN_GAP: Final = 0.25
+"""Seconds between two looks at least, should a provider answer its long poll at once."""
+
+MAX_ATTEMPTS: Final = 2
+"""How often a job that the provider has lost is triggered."""
+
+
+def check(
+    ticket: Ticket,
+    *,
+    connection: Connection,
+    connector: Connector,
+    refreshes: Refreshes,
+    clock: Clock,
+    sleep: Sleep,
+) -> Ticket:
+    """Look until there is an answer or waiting here no longer pays; the ticket says which."""
+    until = clock()
+    if _gap(ticket, at=until) <= HOLD_SECONDS:
+        until = min(until + HOLD_SECONDS, ticket.deadline)
+    while True:
+        asked = clock()
+        ticket, wait = _look(
+            ticket,
+            connection=connection,
+            connector=connector,
+            hold_seconds=max(0.0, until - asked),
+            clock=clock,
+        )
+        if ticket.outcome is Outcome.LATER:
+            return _lost(ticket, refreshes=refreshes, at=clock())
+        if ticket.outcome is not Outcome.RUNNING:
+            return ticket
+        now = clock()
+        if now >= until or now + wait > until:
+            return _waiting(ticket, wait, at=now)
+        sleep(max(wait, MIN_GAP - (now - asked)))
+
+
+def _look(
+    ticket: Ticket,
+    *,
+    connection: Connection,
+    connector: Connector,
+    hold_seconds: float,
+    clock: Clock,
+) -> tuple[Ticket, float]:
+    """One look: what it says of the job, and the seconds until the next one while it runs."""
+    try:
+        looked = connector.check(connection, ticket.job, hold_seconds=hold_seconds)
+    except ProviderUnavailable as fault:
+        ticket = replace(ticket, faults=ticket.faults + 1)
+        wait = max(fault.wait_seconds, backoff(ticket.faults))
+        over = clock() + wait >= ticket.deadline
+        return (_failed(ticket, fault) if over else ticket), wait
+    except (UserError, OperatorError) as error:
+        return _failed(ticket, error), 0
+    ticket = replace(ticket, job=looked.job, faults=0)
+    if looked.done:
+        return replace(ticket, outcome=Outcome.READY, noticed_at=clock()), 0
+    if looked.lost:
+        return replace(ticket, outcome=Outcome.LATER), 0
+    if clock() >= ticket.deadline:
+        return _failed(ticket, DeadlineExceeded()), 0
+    return ticket, _wish(ticket, looked, at=clock())
+
+
+def _wish(ticket: Ticket, looked: Looked, *, at: float) -> float:
+    return _gap(ticket, at=at) if looked.wait_seconds is None else looked.wait_seconds
+
+
+def _gap(ticket: Ticket, *, at: float) -> float:
+    return next_wait(ticket.looks, elapsed=at - ticket.triggered_at)
+
+
+def _waiting(ticket: Ticket, wait: float, *, at: float) -> Ticket:
+    """Leave the call; the last look is at the deadline, not past it."""
+    chosen = wait or _gap(ticket, at=at)
+    seconds = max(1, ceil(min(chosen, ticket.deadline - at)))
+    return replace(ticket, outcome=Outcome.RUNNING, wait_seconds=seconds)
+
+
+def _lost(ticket: Ticket, *, refreshes: Refreshes, at: float) -> Ticket:
+    refresh = refreshes.get(ticket.refresh_id)
+    if refresh is None or refresh.attempts >= MAX_ATTEMPTS:
+        return _failed(ticket, JobLost())
+    refreshes.save(step.lost(refresh, at=at), seen=refresh.version)
+    return replace(ticket, job={}, wait_seconds=1)
+
+
+def _failed(ticket: Ticket, error: FreshetError) -> Ticket:
+    return replace(ticket, outcome=Outcome.FAILED, error=error.name())

@@ -1,0 +1,43 @@
+"""Door 4's decisions: end what is not published."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from functions.core import refresh as step
+from functions.core.contract import Outcome, Ticket
+from functions.core.errors import FreshetError, named
+from functions.core.model import Refresh, Status
+
+if TYPE_CHECKING:
+    from functions.core.ports import Clock, Refreshes
+
+
+class Concluded(msgspec.Struct, frozen=True, kw_only=True):
+    """The refresh as it ended, if there was one, and the error to fail the execution with."""
+
+    refresh: Refresh | None = None
+    error: FreshetError | None = None
+
+
+def conclude(ticket: Ticket, *, refreshes: Refreshes, clock: Clock) -> Concluded:
+    """End the refresh and free its slot.
+
+    There is no error where the request joined another refresh, found the snapshot fresh
+    enough, or turns out to have been published before something broke.
+    """
+    if ticket.outcome in {Outcome.JOINED, Outcome.FRESH}:
+        return Concluded()
+    error = named(ticket.error)
+    refresh = refreshes.get(ticket.refresh_id)
+    if refresh is None:
+        return Concluded(error=error())
+    if not refresh.status.ended:
+        ended = step.failed(refresh, error, at=clock())
+        refreshes.save(ended, seen=refresh.version)
+        refresh = ended
+    refreshes.release(refresh)
+    failed = named(refresh.error)() if refresh.status is Status.FAILED else None
+    return Concluded(refresh=refresh, error=failed)

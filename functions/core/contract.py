@@ -1,0 +1,159 @@
+"""What the stack and the doors must agree on: names, bounds and the state machine's payload."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Final, TypeAlias
+
+import msgspec
+
+PAYLOAD_VERSION: Final = 1
+PAYLOAD_BYTES: Final = 4096
+"""Upper bound of what passes between two states: ids, counts and cursors, never records."""
+
+HOLD_SECONDS: Final = 20
+"""How long one call of check_status may wait inside itself: about what one more turn of the
+loop (three transitions) costs in money for a function of 256 MB."""
+
+MAX_LOOKS: Final = 20
+"""How many planned looks a ticket carries at most."""
+
+DEADLINE_SECONDS: Final = 15 * 60
+"""How long a provider may take, from admission on, when the request does not say."""
+
+MIN_DEADLINE_SECONDS: Final = 5
+MAX_DEADLINE_SECONDS: Final = 6 * 60 * 60
+MAX_AGE_SECONDS: Final = 60 * 24 * 60 * 60
+"""The oldest that a snapshot may be asked to be at most: as long as its refresh is known."""
+
+SLOT_SECONDS: Final = 60 * 60
+"""How long past its deadline a refresh keeps its connection's slot when nothing ends it.
+Longer than any fetch, so that its holder cannot be alive when it is given away."""
+
+REFRESH_DAYS: Final = 60
+"""How long a refresh's history is kept. Shorter than the 90 days for which Step Functions
+remembers an execution's name, so that a name found taken always means the same refresh."""
+
+MAX_BODY_BYTES: Final = 64 * 1024
+"""The largest request body that the API reads."""
+
+METRICS_NAMESPACE: Final = "Freshet"
+SERVICE: Final = "freshet"
+
+
+class Door(StrEnum):
+    """The Lambda functions; each value is a module of ``functions`` with a ``handler``."""
+
+    API = "api"
+    AUTHORIZE = "authorize"
+    TRIGGER = "trigger"
+    CHECK_STATUS = "check_status"
+    FETCH_DATA = "fetch_data"
+    CONCLUDE = "conclude"
+
+
+class Variable(StrEnum):
+    """Environment variables by which the stack tells a door where things are."""
+
+    CONNECTIONS_TABLE = "FRESHET_CONNECTIONS_TABLE"
+    REFRESHES_TABLE = "FRESHET_REFRESHES_TABLE"
+    BUCKET = "FRESHET_BUCKET"
+    KEY = "FRESHET_KEY"
+    MACHINE = "FRESHET_REFRESH_MACHINE"
+    SECRET_PREFIX = "FRESHET_SECRET_PREFIX"  # noqa: S105 - the name of a variable
+    ISSUER = "FRESHET_ISSUER"
+    AUDIENCE = "FRESHET_AUDIENCE"
+    JWKS_URL = "FRESHET_JWKS_URL"
+    TENANT_CLAIM = "FRESHET_TENANT_CLAIM"
+
+
+class Index(StrEnum):
+    """Secondary indexes of the tables."""
+
+    BY_TENANT = "by_tenant"
+    BY_CONNECTION = "by_connection"
+
+
+class Prefix(StrEnum):
+    """First folders of the bucket; lifecycle rules go by them."""
+
+    SNAPSHOTS = "snapshots/"
+    STAGING = "staging/"
+
+
+class Reason(StrEnum):
+    """Which way in a refresh came."""
+
+    API = "api"
+    SCHEDULE = "schedule"
+    CONSOLE = "console"
+    BULK = "bulk"
+
+
+class Outcome(StrEnum):
+    """What a door found; the state machine's one Choice goes by it."""
+
+    RUNNING = "running"
+    READY = "ready"
+    LATER = "later"
+    JOINED = "joined"
+    FRESH = "fresh"
+    FAILED = "failed"
+
+
+Scalar: TypeAlias = str | int | float | bool | None
+Job: TypeAlias = dict[str, Scalar]
+"""The provider's side of a refresh, as its connector wrote it: a small, flat JSON object."""
+
+Cursor: TypeAlias = dict[str, Scalar]
+"""Where a connector's next page starts; only the connector reads it."""
+
+
+class Ticket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What passes between the states of one execution; at most ``PAYLOAD_BYTES`` of JSON.
+
+    Instants are seconds since the epoch. ``looks`` are whole seconds after ``triggered_at``
+    at which a look at the provider pays; ``noticed_at`` is when a look found the job done;
+    ``faults`` counts looks that failed in a row; ``resumed`` says that an earlier call of
+    fetch_data has put progress aside. ``error`` names a class of ``core.errors``.
+    """
+
+    v: int
+    outcome: Outcome
+    refresh_id: str
+    connection_id: str
+    provider: str = ""
+    job: Job = {}
+    triggered_at: float = 0
+    deadline: float = 0
+    looks: tuple[int, ...] = ()
+    wait_seconds: int = 0
+    noticed_at: float = 0
+    faults: int = 0
+    resumed: bool = False
+    error: str | None = None
+
+
+class RefreshOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What anyone may ask of a refresh.
+
+    ``max_age_seconds`` is met by a snapshot whose oldest part is at most that old.
+    ``deadline_seconds`` is how long the provider may take. ``datasets`` None means all.
+    """
+
+    connection_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    datasets: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=20)] | None = None
+    max_age_seconds: Annotated[int, msgspec.Meta(ge=0, le=MAX_AGE_SECONDS)] | None = None
+    deadline_seconds: (
+        Annotated[int, msgspec.Meta(ge=MIN_DEADLINE_SECONDS, le=MAX_DEADLINE_SECONDS)] | None
+    ) = None
+
+
+class RefreshRequest(RefreshOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The state machine's input; a person can type ``{"connection_id": "…"}``.
+
+    ``refresh_id`` is there only when the API has admitted the refresh already.
+    """
+
+    refresh_id: str | None = None
+    reason: Reason = Reason.CONSOLE

@@ -1,0 +1,255 @@
+"""Every error that Freshet names, grouped by who acts on it.
+
+FreshetError
+├── RetryError      trying again later may help; nobody needs to act
+├── UserError       the end user must act at the provider
+├── CallerError     the calling application must change its request
+├── OperatorError   whoever runs Freshet must act
+├── DefectError     Freshet or the provider broke its contract; we must act
+└── Signal          not a failure: tells the state machine where to go on
+
+The leaves are a closed list. Step Functions compares an error's exact class name, so the
+state machine's definition is written from these classes, and an outcome names one of them.
+
+``str(error)`` is safe to show to anyone: it is the class's fixed text, or a text that the
+raiser made from names it owns. Bodies, tokens, people and account numbers never enter it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar, Final
+
+
+class Acts(StrEnum):
+    """Who has to do something before a repetition can succeed."""
+
+    RETRY = "retry"
+    USER = "user"
+    CALLER = "caller"
+    OPERATOR = "operator"
+    DEFECT = "defect"
+
+
+class FreshetError(Exception):
+    """The root. ``text`` is the class's fixed, safe sentence."""
+
+    acts: ClassVar[Acts] = Acts.DEFECT
+    text: ClassVar[str] = "Something went wrong."
+
+    def __init__(self, text: str | None = None) -> None:
+        """Take a safe text that says more than the class's own, or none."""
+        super().__init__(text or self.text)
+
+    @classmethod
+    def name(cls) -> str:
+        """The name that Step Functions, the API and the logs use."""
+        return cls.__name__
+
+
+class RetryError(FreshetError):
+    """Trying again later may help."""
+
+    acts = Acts.RETRY
+
+
+class UserError(FreshetError):
+    """The end user must act at the provider."""
+
+    acts = Acts.USER
+
+
+class CallerError(FreshetError):
+    """The calling application must change its request."""
+
+    acts = Acts.CALLER
+
+
+class OperatorError(FreshetError):
+    """Whoever runs Freshet must act."""
+
+    acts = Acts.OPERATOR
+
+
+class DefectError(FreshetError):
+    """A contract was broken, by Freshet or by the provider."""
+
+    acts = Acts.DEFECT
+
+
+class Signal(FreshetError):
+    """Leaves a door early to tell the state machine where to go on."""
+
+
+# --- retry -----------------------------------------------------------------------------------
+
+
+class ProviderUnavailable(RetryError):
+    """No connection, a time-out, or a 5xx answer.
+
+    ``wait_seconds`` is how long the provider asked us to stay away (0 when it did not say).
+    """
+
+    text = "The provider could not be reached or failed to answer. Try again later."
+
+    def __init__(self, text: str | None = None, *, wait_seconds: int = 0) -> None:
+        """Carry the provider's own Retry-After, in seconds."""
+        super().__init__(text)
+        self.wait_seconds = wait_seconds
+
+
+class RateLimited(ProviderUnavailable):
+    """The provider answered 429."""
+
+    text = "The provider is limiting how often it may be asked. Try again later."
+
+
+class DeadlineExceeded(RetryError):
+    """The provider did not finish within the refresh's deadline."""
+
+    text = "The provider did not finish in time. Try again later."
+
+
+class JobLost(RetryError):
+    """The provider no longer knows the job that it was asked to do, twice in a row."""
+
+    text = "The provider lost track of the refresh. Try again later."
+
+
+class Aborted(RetryError):
+    """The execution was stopped before the refresh had ended."""
+
+    text = "The refresh was stopped before it had ended. Start another."
+
+
+# --- user ------------------------------------------------------------------------------------
+
+
+class ReauthRequired(UserError):
+    """The connection's credentials are dead: expired, revoked, or lost while being rotated."""
+
+    text = "The end user must sign in at the provider again; then replace the credentials."
+
+
+class InteractionRequired(UserError):
+    """The provider wants the user present, for example to finish signing in."""
+
+    text = "The provider wants the end user to finish signing in before it refreshes."
+
+
+class ConsentMissing(UserError):
+    """The user's consent does not cover what was asked for."""
+
+    text = "The end user's consent does not cover this data. Ask for it, then refresh again."
+
+
+# --- caller ----------------------------------------------------------------------------------
+
+
+class InvalidRequest(CallerError):
+    """The request has the wrong shape, type, value or field."""
+
+    text = "The request is not valid."
+
+
+class NotFound(CallerError):
+    """There is no such thing, or it is not this tenant's: the two are told apart nowhere."""
+
+    text = "There is nothing here under this name."
+
+
+class Gone(CallerError):
+    """It was here and is no longer kept."""
+
+    text = "This is no longer kept. Start again from the current snapshot."
+
+
+class Unauthorized(CallerError):
+    """No token, or one that does not verify. API Gateway answers 401 for just this text."""
+
+    text = "Unauthorized"
+
+
+class MethodNotAllowed(CallerError):
+    """The path exists, this method of it does not."""
+
+    text = "This address does not take this method."
+
+
+class TooLarge(CallerError):
+    """The body is over the bound."""
+
+    text = "The body is too large."
+
+
+# --- operator --------------------------------------------------------------------------------
+
+
+class ProviderRefusesApplication(OperatorError):
+    """The provider does not accept Freshet's own application credentials."""
+
+    text = "The provider refuses this application's own credentials. Check its secret."
+
+
+class ConfigurationInvalid(OperatorError):
+    """The provider's secret or the stage's configuration lacks something."""
+
+    text = "This stage's configuration for the provider is missing or malformed."
+
+
+# --- defect ----------------------------------------------------------------------------------
+
+
+class UnexpectedAnswer(DefectError):
+    """The provider answered with a status or shape outside its contract."""
+
+    text = "The provider's answer is outside its documented contract. Nothing was published."
+
+
+class AnswerTooLarge(DefectError):
+    """The provider's answer is over the bound for one answer."""
+
+    text = "The provider's answer is larger than one answer may be. Nothing was published."
+
+
+class Superseded(DefectError):
+    """A writer came too late: the refresh or connection has moved on without it."""
+
+    text = "The refresh has already ended or its connection was erased."
+
+
+class Defect(DefectError):
+    """Nobody expected this."""
+
+    text = "An unexpected fault. The log has the details under the refresh's id."
+
+
+# --- signals ---------------------------------------------------------------------------------
+
+
+class FetchContinues(Signal):
+    """The time budget of one call ran out; progress is staged: call FetchData again."""
+
+    text = "More to fetch."
+
+
+class FetchWaits(Signal):
+    """The provider asked for a pause; progress is staged. ``str`` is the whole seconds."""
+
+    def __init__(self, wait_seconds: int) -> None:
+        """Say how long to stay away, in whole seconds."""
+        super().__init__(str(wait_seconds))
+
+
+def _leaves(root: type[FreshetError]) -> list[type[FreshetError]]:
+    below = root.__subclasses__()
+    own = [] if root.__name__.endswith("Error") or root is Signal else [root]
+    return own + [leaf for child in below for leaf in _leaves(child)]
+
+
+BY_NAME: Final = {leaf.name(): leaf for leaf in _leaves(FreshetError)}
+
+
+def named(name: str | None) -> type[FreshetError]:
+    """The leaf of this name; ``Defect`` for a name that is not ours (``Lambda.Unknown``, say)."""
+    return BY_NAME.get(name or "", Defect)

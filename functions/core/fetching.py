@@ -1,0 +1,110 @@
+"""Door 3's decisions: pages into staged files, then everything published at once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from functions.core import refresh as step
+from functions.core import snapshot
+from functions.core.errors import FetchContinues, FetchWaits, ProviderUnavailable
+from functions.core.model import Staged
+from functions.core.polling import backoff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from functions.core.contract import Ticket
+    from functions.core.model import Connection, Manifest, Refresh
+    from functions.core.ports import Clock, Connector, Refreshes, Snapshots, Staging
+
+T = TypeVar("T")
+
+MARGIN_SECONDS: Final = 45
+"""A call stops fetching when it has no more than this left: a page and its files fit in it."""
+
+PATIENCE: Final = 3
+"""Faults in a row that are waited out even past the refresh's deadline."""
+
+
+def fetch(
+    ticket: Ticket,
+    *,
+    connection: Connection,
+    connector: Connector,
+    staging: Staging,
+    datasets: tuple[str, ...],
+    clock: Clock,
+    seconds_left: Callable[[], float],
+) -> None:
+    """Write all pages to the staging.
+
+    Raises:
+        FetchContinues: time is running out; progress is put aside.
+        FetchWaits: the provider asks for a pause; progress is put aside.
+        ProviderUnavailable: it has failed for longer than the deadline allows.
+    """
+    if ticket.resumed:
+        staging.resume()
+    for name in datasets:
+        staging.progress.datasets.setdefault(name, Staged())
+    pages = connector.fetch(
+        connection, ticket.job, datasets=datasets, cursor=staging.progress.cursor
+    )
+    try:
+        for page in ahead(pages):
+            staging.write(page)
+            if page.cursor is not None and seconds_left() < MARGIN_SECONDS:
+                staging.put_aside()
+                raise FetchContinues
+    except ProviderUnavailable as fault:
+        staging.progress.faults += 1
+        wait = max(fault.wait_seconds, backoff(staging.progress.faults))
+        if staging.progress.faults > PATIENCE and clock() + wait > ticket.deadline:
+            raise
+        staging.put_aside()
+        raise FetchWaits(wait) from None
+
+
+def publish(
+    ticket: Ticket,
+    *,
+    refresh: Refresh,
+    connection: Connection,
+    staging: Staging,
+    snapshots: Snapshots,
+    refreshes: Refreshes,
+    clock: Clock,
+) -> tuple[Refresh, list[Manifest]]:
+    """Make what was staged the connection's snapshot.
+
+    Returns:
+        The refresh as it ended, and the manifests that must be kept: the new one and, for
+        readers who are still paging, the one before.
+
+    Raises:
+        Superseded: the refresh had ended or its connection was erased; nothing is published.
+    """
+    at = clock()
+    before = snapshots.manifest(connection.snapshot) if connection.snapshot else None
+    parts = staging.progress.parts
+    as_of = snapshot.oldest(parts, otherwise=refresh.triggered_at)
+    fetched = staging.datasets(refresh_id=refresh.refresh_id, as_of=as_of)
+    manifest = snapshot.manifest(refresh, fetched=fetched, parts=parts, before=before, at=at)
+    key, version_id = staging.seal(manifest)
+    ended = step.published(refresh, manifest, noticed_at=ticket.noticed_at, at=clock())
+    refreshes.publish(
+        ended,
+        seen=refresh.version,
+        snapshot=snapshot.pointer(manifest, key=key, version_id=version_id, at=at),
+    )
+    return ended, [manifest, *([before] if before else [])]
+
+
+def ahead(pages: Iterator[T]) -> Iterator[T]:
+    """The same pages, the next one asked for while the caller works on this one."""
+    with ThreadPoolExecutor(max_workers=1) as worker:
+        coming = worker.submit(next, pages, None)
+        while (page := coming.result()) is not None:
+            coming = worker.submit(next, pages, None)
+            yield page

@@ -1,0 +1,239 @@
+"""The values that are kept: connections, refreshes, snapshots.
+
+Instants are seconds since the epoch (float) where they are reckoned with; the API renders
+them as RFC 3339. Ids are random and global, and say nothing about a person.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from functions.core.contract import Cursor, Job, Reason, Scalar
+
+CONNECTION_PREFIX: Final = "con_"
+REFRESH_PREFIX: Final = "ref_"
+
+
+def iso(instant: float) -> str:
+    """An instant as RFC 3339 in UTC with milliseconds and ``Z``."""
+    return datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def instant(text: str) -> float:
+    """The instant that an RFC 3339 text with an offset names.
+
+    Raises:
+        ValueError: it is no such text, or it has no offset.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("an instant needs an offset")
+    return moment.timestamp()
+
+
+# --- connections -------------------------------------------------------------------------------
+
+
+class Running(msgspec.Struct, frozen=True, kw_only=True):
+    """The refresh that holds a connection's slot, and until when at the latest."""
+
+    refresh_id: str
+    until: float
+
+
+class SnapshotPointer(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the published manifest lies, and how old its oldest part is."""
+
+    refresh_id: str
+    key: str
+    version_id: str
+    published_at: float
+    as_of: float
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True):
+    """One end user's link to one provider. Its credentials are kept apart, encrypted.
+
+    ``subject`` is the user's id at the provider. ``previous`` is the snapshot before the
+    published one, kept so that a reader who is paging through it can finish.
+    """
+
+    connection_id: str
+    tenant: str
+    provider: str
+    subject: str
+    settings: dict[str, str]
+    created_at: float
+    running: Running | None = None
+    snapshot: SnapshotPointer | None = None
+    previous: SnapshotPointer | None = None
+
+
+class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+    """An OAuth token pair. ``expires_at`` 0 means unknown: used until refused."""
+
+    access_token: str
+    refresh_token: str | None = None
+    expires_at: float = 0
+
+
+class StoredCredentials(msgspec.Struct, frozen=True, kw_only=True):
+    """Credentials with what single flight needs: their version and whether they are dead."""
+
+    credentials: Credentials
+    version: int
+    dead: bool = False
+
+
+# --- refreshes ---------------------------------------------------------------------------------
+
+
+class Status(StrEnum):
+    """Where a refresh is. ``partial`` is published too: its coverage says what is stale."""
+
+    ADMITTED = "admitted"
+    RUNNING = "running"
+    PUBLISHED = "published"
+    PARTIAL = "partial"
+    FAILED = "failed"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to the refresh."""
+        return self in {Status.PUBLISHED, Status.PARTIAL, Status.FAILED}
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that happened to a refresh; ``version`` counts from 1.
+
+    ``facts`` are counts, instants and names, never the provider's data.
+    """
+
+    version: int
+    type: str
+    at: float
+    facts: dict[str, Scalar] = {}
+
+
+class Part(StrEnum):
+    """How fresh one part (an account, a file) of a snapshot is."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    GONE = "gone"
+
+
+class Coverage(msgspec.Struct, frozen=True, kw_only=True):
+    """How many parts are fresh, stale (the provider has only older data) or gone."""
+
+    fresh: int = 0
+    stale: int = 0
+    gone: int = 0
+
+
+class Refresh(msgspec.Struct, frozen=True, kw_only=True):
+    """One run for one connection. Its version is the number of its events."""
+
+    refresh_id: str
+    connection_id: str
+    tenant: str
+    provider: str
+    status: Status
+    reason: Reason
+    requested_at: float
+    deadline: float
+    datasets: tuple[str, ...] = ()
+    attempts: int = 0
+    job: Job | None = None
+    triggered_at: float = 0
+    records: dict[str, int] = {}
+    coverage: Coverage | None = None
+    as_of: float = 0
+    error: str | None = None
+    events: tuple[Event, ...] = ()
+
+    @property
+    def version(self) -> int:
+        """How many events there are; a writer must have seen the last of them."""
+        return len(self.events)
+
+
+# --- snapshots ---------------------------------------------------------------------------------
+
+
+class File(msgspec.Struct, frozen=True, kw_only=True):
+    """One gzip file of JSON Lines; ``version_id`` pins its bytes whatever is written later."""
+
+    key: str
+    version_id: str
+    sha256: str
+    bytes: int
+    lines: int
+
+
+class Dataset(msgspec.Struct, frozen=True, kw_only=True):
+    """A dataset's files in order, what they hold, and the refresh that fetched them."""
+
+    refresh_id: str
+    as_of: float
+    records: int
+    deletions: int
+    files: tuple[File, ...]
+
+
+class PartState(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one part's freshness; ``as_of`` 0 means unknown."""
+
+    part: str
+    state: Part
+    as_of: float = 0
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What one refresh published for a connection."""
+
+    v: int
+    refresh_id: str
+    connection_id: str
+    provider: str
+    triggered_at: float
+    fetched_at: float
+    as_of: float
+    datasets: dict[str, Dataset]
+    parts: tuple[PartState, ...] = ()
+
+    @property
+    def coverage(self) -> Coverage:
+        """The parts, counted by state."""
+        states = [part.state for part in self.parts]
+        return Coverage(
+            fresh=states.count(Part.FRESH),
+            stale=states.count(Part.STALE),
+            gone=states.count(Part.GONE),
+        )
+
+
+# --- a fetch in the making ---------------------------------------------------------------------
+
+
+class Staged(msgspec.Struct, kw_only=True):
+    """One dataset so far. ``part_from`` is the number of the file in which ``part`` began."""
+
+    files: list[File] = []
+    records: int = 0
+    deletions: int = 0
+    part: str = ""
+    part_from: int = 0
+
+
+class Progress(msgspec.Struct, kw_only=True):
+    """How far a refresh's fetch has come. ``faults`` counts calls in a row without a page."""
+
+    cursor: Cursor | None = None
+    parts: tuple[PartState, ...] = ()
+    faults: int = 0
+    datasets: dict[str, Staged] = {}

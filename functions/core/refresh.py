@@ -1,0 +1,109 @@
+"""What may happen to a refresh, and in which order: each step gives the refresh that follows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
+
+from functions.core.contract import DEADLINE_SECONDS, Job, Outcome, RefreshRequest, Scalar
+from functions.core.model import Connection, Event, Manifest, Refresh, Status
+
+if TYPE_CHECKING:
+    from functions.core.errors import FreshetError
+
+
+class Admission(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a request: ``running`` with its refresh, or ``joined`` or ``fresh``.
+
+    ``refresh_id`` is the refresh that answers the request, whoever started it.
+    """
+
+    outcome: Outcome
+    refresh_id: str
+    refresh: Refresh | None = None
+
+
+def already_answered(
+    connection: Connection, request: RefreshRequest, *, at: float
+) -> Admission | None:
+    """The answer that needs no new refresh, if there is one.
+
+    A snapshot whose oldest part is young enough wins over a refresh that is still running.
+    """
+    snapshot, running = connection.snapshot, connection.running
+    if (
+        request.max_age_seconds is not None
+        and snapshot is not None
+        and at - snapshot.as_of <= request.max_age_seconds
+    ):
+        return Admission(outcome=Outcome.FRESH, refresh_id=snapshot.refresh_id)
+    if running is not None and at < running.until:
+        return Admission(outcome=Outcome.JOINED, refresh_id=running.refresh_id)
+    return None
+
+
+def admitted(
+    connection: Connection, request: RefreshRequest, *, refresh_id: str, at: float
+) -> Refresh:
+    """A new refresh for this connection."""
+    refresh = Refresh(
+        refresh_id=refresh_id,
+        connection_id=connection.connection_id,
+        tenant=connection.tenant,
+        provider=connection.provider,
+        status=Status.ADMITTED,
+        reason=request.reason,
+        requested_at=at,
+        deadline=at + (request.deadline_seconds or DEADLINE_SECONDS),
+        datasets=request.datasets or (),
+    )
+    return _happened(refresh, "admitted", at, reason=request.reason)
+
+
+def triggering(refresh: Refresh, *, at: float) -> Refresh:
+    """The provider is about to be asked: written down first, so that a crash can be counted."""
+    attempts = refresh.attempts + 1
+    moved = replace(refresh, status=Status.RUNNING, attempts=attempts, job=None)
+    return _happened(moved, "triggering", at, attempt=attempts)
+
+
+def triggered(refresh: Refresh, *, job: Job, at: float) -> Refresh:
+    """The provider has taken the job."""
+    return _happened(replace(refresh, job=job, triggered_at=at), "triggered", at)
+
+
+def postponed(refresh: Refresh, *, error: str, wait_seconds: int, at: float) -> Refresh:
+    """The provider cannot be asked now; the trigger will be tried again."""
+    return _happened(refresh, "postponed", at, error=error, wait_seconds=wait_seconds)
+
+
+def lost(refresh: Refresh, *, at: float) -> Refresh:
+    """The provider does not know the job any more; it will be asked anew."""
+    return _happened(replace(refresh, job=None), "lost", at)
+
+
+def published(refresh: Refresh, manifest: Manifest, *, noticed_at: float, at: float) -> Refresh:
+    """The snapshot stands. Stale parts make it ``partial``."""
+    coverage = manifest.coverage
+    ended = replace(
+        refresh,
+        status=Status.PARTIAL if coverage.stale else Status.PUBLISHED,
+        records={name: dataset.records for name, dataset in manifest.datasets.items()},
+        coverage=coverage,
+        as_of=manifest.as_of,
+    )
+    noticed = _happened(ended, "ready", noticed_at)
+    return _happened(noticed, ended.status, at, **msgspec.structs.asdict(coverage))
+
+
+def failed(refresh: Refresh, error: type[FreshetError], *, at: float) -> Refresh:
+    """It ended without a publication; the snapshot before it stays."""
+    ended = replace(refresh, status=Status.FAILED, error=error.name())
+    return _happened(ended, Status.FAILED, at, error=error.name(), acts=error.acts)
+
+
+def _happened(refresh: Refresh, what: str, at: float, **facts: Scalar) -> Refresh:
+    event = Event(version=refresh.version + 1, type=str(what), at=at, facts=facts)
+    return replace(refresh, events=(*refresh.events, event))
