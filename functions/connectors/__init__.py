@@ -1,0 +1,1 @@
+"""Floor 1: what each provider needs said to it, behind one shape."""

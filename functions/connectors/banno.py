@@ -1,0 +1,292 @@
+"""Banno (Jack Henry Digital Toolkit, Consumer API v0).
+
+A refresh is ``PUT users/{id}/fetch``, which starts a task; the task's event log is read, held
+open by the provider for up to seven seconds when ``sinceVersion`` is given; then accounts and
+their transactions are read from their ordinary endpoints.
+
+Banno's task documentation says that ``TaskEnded`` comes at success, failure and time-out alike,
+so the end of a task proves nothing. ``fetchedDate``, an account's last successful fetch, does:
+an account is fresh when it is not older than the task's start, and stale otherwise.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from functions.connectors.http import Answer, Http, decoded
+from functions.connectors.oauth import Application, TokenKeeper, refreshed
+from functions.core.errors import (
+    ConfigurationInvalid,
+    ConsentMissing,
+    FreshetError,
+    InteractionRequired,
+    ProviderUnavailable,
+    UnexpectedAnswer,
+)
+from functions.core.model import Credentials, Part, PartState, instant
+from functions.core.ports import Looked, Page, Record, Triggered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from functions.core.contract import Cursor, Job, Scalar
+    from functions.core.model import Connection
+    from functions.core.ports import ConnectorPorts
+
+T = TypeVar("T")
+
+API: Final = "/a/consumer/api/v0"
+TOKEN: Final = f"{API}/oidc/token"
+
+PAGE: Final = 500
+"""The most transactions that one page may hold, says the transactions reference."""
+
+OVERLAP: Final = 50
+"""How many rows are read again with each page, as the list may move between two of them."""
+
+_REREADS: Final = 3
+_FORBIDDEN: Final[dict[int, type[FreshetError]]] = {HTTPStatus.FORBIDDEN: ConsentMissing}
+
+
+class _Institution(Application, frozen=True, kw_only=True):
+    base_url: str
+
+
+class _Secret(msgspec.Struct, frozen=True):
+    institutions: dict[str, _Institution]
+
+
+class _Task(msgspec.Struct, frozen=True, rename="camel"):
+    task_id: str
+
+
+class _Event(msgspec.Struct, frozen=True):
+    type: str
+    date: str | None = None
+
+
+class _Log(msgspec.Struct, frozen=True):
+    version: int
+    events: list[_Event]
+
+
+class _Account(msgspec.Struct, frozen=True, rename="camel"):
+    id: str
+    fetched_date: str | None = None
+
+
+class _Transaction(msgspec.Struct, frozen=True):
+    id: str
+
+
+class _Accounts(msgspec.Struct, frozen=True, rename="camel"):
+    accounts: list[msgspec.Raw] | None = None
+    inactivated_account_ids: list[str] | None = None
+
+
+class _Transactions(msgspec.Struct, frozen=True, rename="camel"):
+    transactions: list[msgspec.Raw] | None = None
+    inactivated_transaction_ids: list[str] | None = None
+    limit: int = PAGE
+
+
+def connector(ports: ConnectorPorts) -> Banno:
+    """The connector, given what it needs."""
+    return Banno(ports)
+
+
+class Banno:
+    """The three verbs, for any institution that the application's secret names."""
+
+    def __init__(self, ports: ConnectorPorts) -> None:
+        """Take the way to the application's secret, the credentials and the time."""
+        self._ports = ports
+
+    def trigger(self, connection: Connection) -> Triggered:
+        """Start a fetch task. While one runs, Banno may answer with that one's id."""
+        asked = self._ports.clock()
+        user = self._user(connection)
+        refusals = _FORBIDDEN | {HTTPStatus.BAD_REQUEST: InteractionRequired}
+        task = decoded(user.call("PUT", "/fetch", refusals=refusals), _Task)
+        return Triggered(job={"task_id": task.task_id, "since": asked})
+
+    def check(self, connection: Connection, job: Job, *, hold_seconds: float) -> Looked:
+        """Read the task's log: the whole of it first, then only what is new, held open."""
+        held = hold_seconds > 0 and "version" in job
+        answer = self._user(connection).call(
+            "GET",
+            f"/tasks/{_quoted(job['task_id'])}",
+            params={"sinceVersion": job["version"]} if held else None,
+            accept=frozenset({HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST}),
+        )
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return Looked(job=job, lost=True)
+        if answer.status == HTTPStatus.BAD_REQUEST and held:
+            # Our version is above the log's: the log went back. Read it whole again.
+            return Looked(job={k: v for k, v in job.items() if k != "version"})
+        log = decoded(answer, _Log)
+        seen = job | {"version": log.version} | _started(log.events)
+        done = any(event.type == "TaskEnded" for event in log.events)
+        return Looked(job=seen, done=done, wait_seconds=0 if hold_seconds > 0 else None)
+
+    def fetch(
+        self,
+        connection: Connection,
+        job: Job,
+        *,
+        datasets: tuple[str, ...],
+        cursor: Cursor | None,
+    ) -> Iterator[Page]:
+        """Yield the accounts, then each account's transactions in the order of their ids."""
+        user = self._user(connection)
+        listed = decoded(user.call("GET", "/accounts", refusals=_FORBIDDEN), _Accounts)
+        accounts = [_read(raw, _Account) for raw in listed.accounts or []]
+        ids = sorted(account.id for account in accounts)
+        wanted = ids if "transactions" in datasets else []
+        if cursor is None:
+            cursor = {"account": wanted[0], "offset": 0} if wanted else None
+            yield Page(
+                dataset="accounts",
+                records=[
+                    Record(account.id, raw)
+                    for account, raw in zip(accounts, listed.accounts or [], strict=True)
+                ],
+                deletions=listed.inactivated_account_ids or (),
+                parts=_parts(accounts, listed, since=float(job["since"] or 0)),
+                cursor=cursor,
+            )
+        for account, follower in zip(wanted, [*wanted[1:], None], strict=True):
+            if cursor is not None and account >= str(cursor["account"]):
+                start = cursor if cursor["account"] == account else {}
+                yield from self._transactions(user, account, start=start, follower=follower)
+
+    def _transactions(
+        self, user: _User, account: str, *, start: Cursor, follower: str | None
+    ) -> Iterator[Page]:
+        """One account's pages. A page that no longer meets the one before is read from the top.
+
+        Ids that come twice are the writer's business; here it only matters that none is missed.
+        """
+        offset, last, rereads = int(start.get("offset") or 0), start.get("last"), 0
+        previous: frozenset[str] = frozenset()
+        while True:
+            page = self._page(user, account, offset=offset)
+            records = [Record(_read(raw, _Transaction).id, raw) for raw in page.transactions or []]
+            ids = frozenset(record.id for record in records)
+            if last is not None and last not in ids:
+                offset, last, rereads, previous = 0, None, rereads + 1, frozenset()
+                if rereads > _REREADS:
+                    raise ProviderUnavailable
+                continue
+            full = len(records) >= min(page.limit, PAGE)
+            if full and ids <= previous:
+                raise UnexpectedAnswer
+            offset += max(1, len(records) - OVERLAP)
+            last, previous = (records[-1].id, ids) if records else (None, ids)
+            here: Cursor = {"account": account, "offset": offset, "last": last}
+            there: Cursor | None = {"account": follower, "offset": 0} if follower else None
+            yield Page(
+                dataset="transactions",
+                part=account,
+                records=records,
+                deletions=page.inactivated_transaction_ids or (),
+                cursor=here if full else there,
+            )
+            if not full:
+                return
+
+    def _page(self, user: _User, account: str, *, offset: int) -> _Transactions:
+        path = f"/accounts/{_quoted(account)}/transactions"
+        params = {"offset": offset, "limit": PAGE}
+        answer = user.call("GET", path, params=params, refusals=_FORBIDDEN)
+        return decoded(answer, _Transactions)
+
+    def _user(self, connection: Connection) -> _User:
+        institution = self._institution(connection.settings["institution"])
+        http = Http(institution.base_url, clock=self._ports.clock)
+
+        def exchange(refresh_token: str) -> Credentials:
+            return refreshed(
+                http,
+                TOKEN,
+                application=institution,
+                refresh_token=refresh_token,
+                at=self._ports.clock(),
+            )
+
+        keeper = TokenKeeper(self._ports, connection_id=connection.connection_id, exchange=exchange)
+        return _User(http, keeper, path=f"{API}/users/{_quoted(connection.subject)}")
+
+    def _institution(self, name: str) -> _Institution:
+        try:
+            secret = msgspec.json.decode(self._ports.application(), type=_Secret)
+            return secret.institutions[name]
+        except (msgspec.DecodeError, KeyError):
+            raise ConfigurationInvalid from None
+
+
+class _User:
+    """Calls below one user's path, with that user's token."""
+
+    def __init__(self, http: Http, keeper: TokenKeeper, *, path: str) -> None:
+        self._http, self._keeper, self._path = http, keeper, path
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Scalar] | None = None,
+        refusals: Mapping[int, type[FreshetError]] | None = None,
+        accept: frozenset[int] = frozenset({HTTPStatus.OK}),
+    ) -> Answer:
+        return self._keeper.use(
+            lambda token: self._http.call(
+                method,
+                self._path + path,
+                headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
+                params=params,
+                refusals=refusals,
+                accept=accept,
+            )
+        )
+
+
+def _started(events: Sequence[_Event]) -> Job:
+    """The provider's own time of the start, by the clock that also writes ``fetchedDate``."""
+    dates = [event.date for event in events if event.type == "TaskStarted" and event.date]
+    return {"since": _instant(dates[0])} if dates else {}
+
+
+def _parts(
+    accounts: Sequence[_Account], listed: _Accounts, *, since: float
+) -> tuple[PartState, ...]:
+    states: list[PartState] = []
+    for account in accounts:
+        as_of = _instant(account.fetched_date) if account.fetched_date else 0
+        state = Part.FRESH if as_of and as_of >= since else Part.STALE
+        states.append(PartState(part=account.id, state=state, as_of=as_of))
+    gone = [PartState(part=id_, state=Part.GONE) for id_ in listed.inactivated_account_ids or []]
+    return (*states, *gone)
+
+
+def _instant(text: str) -> float:
+    try:
+        return instant(text)
+    except ValueError:
+        raise UnexpectedAnswer from None
+
+
+def _read(raw: msgspec.Raw, shape: type[T]) -> T:
+    try:
+        return msgspec.json.decode(raw, type=shape)
+    except msgspec.DecodeError:
+        raise UnexpectedAnswer from None
+
+
+def _quoted(value: Scalar) -> str:
+    return quote(str(value), safe="")

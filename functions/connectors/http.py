@@ -1,0 +1,198 @@
+"""The only way out to a provider: one pooled session, bounds on everything, one outcome table.
+
+Nothing of a request or an answer ever enters an error's text.
+"""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+from functools import cache
+from http import HTTPStatus
+from time import monotonic
+from typing import TYPE_CHECKING, Final, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+import requests
+from requests import exceptions
+from requests.adapters import HTTPAdapter
+
+from functions.core.errors import (
+    AnswerTooLarge,
+    ConfigurationInvalid,
+    FreshetError,
+    ProviderUnavailable,
+    RateLimited,
+    UnexpectedAnswer,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from functions.core.contract import Scalar
+    from functions.core.ports import Clock
+
+T = TypeVar("T")
+
+CONNECT_SECONDS: Final = 5.0
+READ_SECONDS: Final = 20.0
+TOTAL_SECONDS: Final = 60.0
+MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
+MAX_RETRY_AFTER_SECONDS: Final = 24 * 60 * 60
+
+_POOL: Final = 16
+_CHUNK: Final = 64 * 1024
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_BROKEN_OFF: Final = (exceptions.ConnectionError, exceptions.ChunkedEncodingError)
+
+
+class TokenRefused(Exception):  # noqa: N818 - an answer, which the token keeper handles
+    """The provider answered 401."""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider's answer that the caller expected: its status and whole body."""
+
+    status: int
+    body: bytes
+
+
+@cache
+def session() -> requests.Session:
+    """The one pooled session of this process; it reads no proxy or netrc settings."""
+    pooled = requests.Session()
+    pooled.trust_env = False
+    pooled.headers["User-Agent"] = "freshet"
+    adapter = HTTPAdapter(pool_maxsize=_POOL, max_retries=0)
+    pooled.mount("https://", adapter)
+    pooled.mount("http://", adapter)
+    return pooled
+
+
+def origin(url: str) -> str:
+    """The configured address of a provider without a trailing slash.
+
+    Raises:
+        ConfigurationInvalid: it is not HTTPS, unless it is on this machine's loopback.
+    """
+    parts = urlsplit(url)
+    local = parts.scheme == "http" and parts.hostname in _LOOPBACK
+    if not parts.hostname or parts.query or not (local or parts.scheme == "https"):
+        raise ConfigurationInvalid
+    return url.rstrip("/")
+
+
+class Http:
+    """Calls below one address."""
+
+    def __init__(self, base_url: str, *, clock: Clock) -> None:
+        """Take the address, and a clock to read a Retry-After date by."""
+        self._base_url = origin(base_url)
+        self._clock = clock
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        params: Mapping[str, Scalar] | None = None,
+        form: Mapping[str, str] | None = None,
+        refusals: Mapping[int, type[FreshetError]] | None = None,
+        accept: frozenset[int] = frozenset({HTTPStatus.OK}),
+    ) -> Answer:
+        """Send one request and give its answer. A broken-off GET is sent once more.
+
+        Args:
+            refusals: which error a status means for this call, before the general table.
+            accept: statuses that are answers.
+
+        Raises:
+            TokenRefused: 401.
+            RateLimited, ProviderUnavailable: 429; 408, 5xx, no connection, a time-out.
+            UnexpectedAnswer: any other status, redirects among them.
+            AnswerTooLarge: the body is over ``MAX_ANSWER_BYTES``.
+        """
+        request = requests.Request(
+            method, self._base_url + path, headers=headers, params=params, data=form
+        )
+        try:
+            response, body = self._sent(request)
+        except _BROKEN_OFF as fault:
+            if method != "GET" or isinstance(fault, exceptions.Timeout):
+                raise ProviderUnavailable from None
+            response, body = self._sent_again(request)
+        except exceptions.RequestException:
+            raise ProviderUnavailable from None
+        if response.status_code in accept:
+            return Answer(status=response.status_code, body=body)
+        raise self._refusal(response, refusals or {})
+
+    def _sent(self, request: requests.Request) -> tuple[requests.Response, bytes]:
+        until = monotonic() + TOTAL_SECONDS
+        prepared = session().prepare_request(request)
+        with session().send(
+            prepared, timeout=(CONNECT_SECONDS, READ_SECONDS), stream=True, allow_redirects=False
+        ) as response:
+            return response, _read(response, until=until)
+
+    def _sent_again(self, request: requests.Request) -> tuple[requests.Response, bytes]:
+        try:
+            return self._sent(request)
+        except exceptions.RequestException:
+            raise ProviderUnavailable from None
+
+    def _refusal(
+        self, response: requests.Response, refusals: Mapping[int, type[FreshetError]]
+    ) -> Exception:
+        status = response.status_code
+        wait = retry_after(response.headers.get("Retry-After"), at=self._clock())
+        if status in refusals:
+            return refusals[status]()
+        if status == HTTPStatus.UNAUTHORIZED:
+            return TokenRefused()
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            return RateLimited(wait_seconds=wait)
+        if status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return ProviderUnavailable(wait_seconds=wait)
+        return UnexpectedAnswer()
+
+
+def retry_after(value: str | None, *, at: float) -> int:
+    """Whole seconds that a Retry-After header asks for: 0 for none, nonsense or the past.
+
+    Both forms of RFC 9110 are read; a wish beyond a day is cut to a day.
+    """
+    if value is None:
+        return 0
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return min(int(text[:10]), MAX_RETRY_AFTER_SECONDS)
+    try:
+        seconds = parsedate_to_datetime(text).timestamp() - at
+    except (ValueError, OverflowError):
+        return 0
+    return max(0, min(round(seconds), MAX_RETRY_AFTER_SECONDS))
+
+
+def decoded(answer: Answer, shape: type[T]) -> T:
+    """The answer's JSON in this shape; strict JSON, unknown fields ignored.
+
+    Raises:
+        UnexpectedAnswer: it is not JSON (HTML, cut off, NaN) or has another shape.
+    """
+    try:
+        return msgspec.json.decode(answer.body, type=shape)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise UnexpectedAnswer from None
+
+
+def _read(response: requests.Response, *, until: float) -> bytes:
+    body = bytearray()
+    for chunk in response.iter_content(_CHUNK):
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            raise AnswerTooLarge
+        if monotonic() > until:
+            raise exceptions.ReadTimeout
+    return bytes(body)
