@@ -1,0 +1,215 @@
+"""Connections in DynamoDB, with their credentials sealed beside them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from botocore.exceptions import ClientError
+
+from functions.core.contract import Index
+from functions.core.errors import NotFound, Superseded
+from functions.core.model import (
+    Connection,
+    Credentials,
+    Running,
+    SnapshotPointer,
+    StoredCredentials,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+    from functions.aws.vault import Vault
+    from functions.core.ports import Clock
+
+    Item = Mapping[str, Any]
+
+LEASE_SECONDS: Final = 360
+"""How long the right to rotate a token lasts: longer than any door may run."""
+
+
+class ConnectionTable:
+    """Implements ``core.ports.Connections`` and ``core.ports.CredentialStore``."""
+
+    def __init__(self, dynamodb: DynamoDBClient, *, table: str, vault: Vault, clock: Clock) -> None:
+        """Take the table's name, the vault for credentials and the time for leases."""
+        self._dynamodb, self._table = dynamodb, table
+        self._vault, self._clock = vault, clock
+
+    def get(self, connection_id: str) -> Connection | None:
+        """Read one; None when it is absent or being erased."""
+        item = self._item(connection_id)
+        return _connection(item) if item and "erasing" not in item else None
+
+    def create(self, connection: Connection, credentials: Credentials) -> None:
+        """Store a new connection; its id must be new."""
+        self._dynamodb.put_item(
+            TableName=self._table,
+            Item={
+                "connection_id": {"S": connection.connection_id},
+                "tenant": {"S": connection.tenant},
+                "document": {"S": msgspec.json.encode(connection).decode()},
+                "credentials": {"B": self._sealed(credentials, connection.tenant, connection)},
+                "credentials_version": {"N": "1"},
+            },
+        )
+
+    def page(
+        self, tenant: str, *, limit: int, after: str | None
+    ) -> tuple[list[Connection], str | None]:
+        """A tenant's connections in the order of their ids, and the id to go on after."""
+        answer = self._dynamodb.query(
+            TableName=self._table,
+            IndexName=Index.BY_TENANT,
+            KeyConditionExpression="tenant = :tenant AND connection_id > :after",
+            FilterExpression="attribute_not_exists(erasing)",
+            ExpressionAttributeValues={":tenant": {"S": tenant}, ":after": {"S": after or " "}},
+            Limit=limit,
+        )
+        last = answer.get("LastEvaluatedKey")
+        items = [_connection(item) for item in answer["Items"]]
+        return items, last["connection_id"]["S"] if last else None
+
+    def begin_erasing(self, connection_id: str) -> None:
+        """Make it absent for everyone, and its credentials gone, before its data is deleted."""
+        self._dynamodb.update_item(
+            TableName=self._table,
+            Key={"connection_id": {"S": connection_id}},
+            UpdateExpression="SET erasing = :yes REMOVE credentials, running, running_until",
+            ExpressionAttributeValues={":yes": {"BOOL": True}},
+        )
+
+    def erasing(self, connection_id: str) -> str | None:
+        """The tenant of a connection whose erasure has begun and not ended."""
+        item = self._item(connection_id)
+        return item["tenant"]["S"] if item and "erasing" in item else None
+
+    def delete(self, connection_id: str) -> None:
+        """Remove what is left of it."""
+        self._dynamodb.delete_item(
+            TableName=self._table, Key={"connection_id": {"S": connection_id}}
+        )
+
+    # --- credentials -----------------------------------------------------------------------
+
+    def load(self, connection_id: str) -> StoredCredentials:
+        """Open the credentials.
+
+        Raises:
+            NotFound: the connection is gone.
+        """
+        item = self._item(connection_id)
+        if not item or "credentials" not in item:
+            raise NotFound
+        plain = self._vault.open(
+            item["credentials"]["B"], tenant=item["tenant"]["S"], connection_id=connection_id
+        )
+        return StoredCredentials(
+            credentials=msgspec.json.decode(plain, type=Credentials),
+            version=int(item["credentials_version"]["N"]),
+            dead="credentials_dead" in item,
+        )
+
+    def lease(self, connection_id: str, *, version: int, owner: str) -> bool:
+        """Take or keep the right to rotate this version."""
+        now = self._clock()
+        return self._updated(
+            connection_id,
+            "SET lease_owner = :owner, lease_until = :until",
+            condition="credentials_version = :version AND (attribute_not_exists(lease_owner)"
+            " OR lease_owner = :owner OR lease_until < :now)",
+            values={
+                ":version": {"N": str(version)},
+                ":owner": {"S": owner},
+                ":until": {"N": str(now + LEASE_SECONDS)},
+                ":now": {"N": str(now)},
+            },
+        )
+
+    def rotate(self, connection_id: str, *, version: int, to: Credentials) -> None:
+        """Store the successor, as it is the only one, even if the lease looks lost.
+
+        Raises:
+            Superseded: the version has moved on, or the connection is gone.
+        """
+        item = self._item(connection_id)
+        if not item:
+            raise Superseded
+        sealed = self._sealed(to, item["tenant"]["S"], _connection(item))
+        done = self._updated(
+            connection_id,
+            "SET credentials = :new, credentials_version = :next"
+            " REMOVE lease_owner, lease_until, credentials_dead",
+            condition="attribute_not_exists(erasing)"
+            " AND (credentials_version = :version OR credentials = :new)",
+            values={
+                ":version": {"N": str(version)},
+                ":next": {"N": str(version + 1)},
+                ":new": {"B": sealed},
+            },
+        )
+        if not done:
+            raise Superseded
+
+    def bury(self, connection_id: str, *, version: int) -> None:
+        """Mark this version dead; one that has moved on is left alone."""
+        self._updated(
+            connection_id,
+            "SET credentials_dead = :yes",
+            condition="credentials_version = :version",
+            values={":version": {"N": str(version)}, ":yes": {"BOOL": True}},
+        )
+
+    # --- inside ----------------------------------------------------------------------------
+
+    def _sealed(self, credentials: Credentials, tenant: str, connection: Connection) -> bytes:
+        return self._vault.seal(
+            msgspec.json.encode(credentials),
+            tenant=tenant,
+            connection_id=connection.connection_id,
+        )
+
+    def _item(self, connection_id: str) -> Item | None:
+        answer = self._dynamodb.get_item(
+            TableName=self._table,
+            Key={"connection_id": {"S": connection_id}},
+            ConsistentRead=True,
+        )
+        return answer.get("Item")
+
+    def _updated(self, connection_id: str, update: str, *, condition: str, values: Item) -> bool:
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key={"connection_id": {"S": connection_id}},
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeValues=values,
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
+
+def _connection(item: Item) -> Connection:
+    known = msgspec.json.decode(item["document"]["S"], type=Connection)
+    running = None
+    if "running" in item:
+        until = float(item.get("running_until", {"N": "0"})["N"])
+        running = Running(refresh_id=item["running"]["S"], until=until)
+    return msgspec.structs.replace(
+        known,
+        running=running,
+        snapshot=_pointer(item, "snapshot"),
+        previous=_pointer(item, "previous"),
+    )
+
+
+def _pointer(item: Item, name: str) -> SnapshotPointer | None:
+    text = item.get(name, {"S": "null"})["S"]
+    return msgspec.json.decode(text, type=SnapshotPointer | None)

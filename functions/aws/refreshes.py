@@ -1,0 +1,199 @@
+"""Refreshes in DynamoDB, and the two writes that touch a connection's slot with them.
+
+A refresh is stored whole with the version that its writer had seen as the condition. The
+client's own retries may repeat a write whose answer was lost; a repetition finds what it wrote.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import msgspec
+from botocore.exceptions import ClientError
+
+from functions.core.contract import REFRESH_DAYS, Index
+from functions.core.errors import Superseded
+from functions.core.model import Refresh, SnapshotPointer, iso
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+    Item = Mapping[str, Any]
+    Reason = dict[str, Any]
+
+_CONFLICT_TRIES: Final = 6
+_CONFLICT_GAP: Final = 0.05
+_DAY: Final = 24 * 60 * 60
+
+
+class RefreshTable:
+    """Implements ``core.ports.Refreshes``."""
+
+    def __init__(self, dynamodb: DynamoDBClient, *, table: str, connections: str) -> None:
+        """Take the names of the refreshes' and the connections' tables."""
+        self._dynamodb, self._table, self._connections = dynamodb, table, connections
+
+    def get(self, refresh_id: str) -> Refresh | None:
+        """Read one with a consistent read."""
+        answer = self._dynamodb.get_item(
+            TableName=self._table, Key={"refresh_id": {"S": refresh_id}}, ConsistentRead=True
+        )
+        return _refresh(answer["Item"]) if "Item" in answer else None
+
+    def ids(self, connection_id: str) -> Iterator[str]:
+        """The ids of a connection's refreshes, oldest first."""
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName=Index.BY_CONNECTION,
+            KeyConditionExpression="connection_id = :id",
+            ExpressionAttributeValues={":id": {"S": connection_id}},
+        )
+        for page in pages:
+            yield from (item["refresh_id"]["S"] for item in page["Items"])
+
+    def delete(self, refresh_id: str) -> None:
+        """Forget one."""
+        self._dynamodb.delete_item(TableName=self._table, Key={"refresh_id": {"S": refresh_id}})
+
+    def admit(self, refresh: Refresh, *, until: float) -> str:
+        """Write the refresh and take the slot in one transaction, or say who holds the slot."""
+        refused = self._transacted(
+            [
+                self._put(refresh, condition="attribute_not_exists(refresh_id)"),
+                self._on_connection(
+                    refresh,
+                    "SET running = :refresh, running_until = :until",
+                    condition="attribute_exists(connection_id) AND attribute_not_exists(erasing)"
+                    " AND (attribute_not_exists(running) OR running_until < :now)",
+                    values={":until": {"N": str(until)}, ":now": {"N": str(refresh.requested_at)}},
+                ),
+            ],
+        )
+        if refused is None:
+            return refresh.refresh_id
+        holder: str | None = refused[1].get("Item", {}).get("running", {}).get("S")
+        if holder is None:
+            raise Superseded
+        return holder
+
+    def save(self, refresh: Refresh, *, seen: int) -> None:
+        """Write the refresh where the stored version is still ``seen``."""
+        put = self._put(refresh, condition="version = :seen")["Put"]
+        try:
+            self._dynamodb.put_item(
+                **put | {"ExpressionAttributeValues": {":seen": {"N": str(seen)}}}
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            stored: Item | None = cast("Any", error.response).get("Item")
+            if stored is None or _refresh(stored) != refresh:
+                raise Superseded from None
+
+    def publish(self, refresh: Refresh, *, seen: int, snapshot: SnapshotPointer) -> None:
+        """Point the connection to the snapshot, end the refresh and free the slot, at once.
+
+        Raises:
+            Superseded: the refresh was ended, or lost its slot, by someone else.
+        """
+        put = self._put(refresh, condition="version = :seen")
+        put["Put"]["ExpressionAttributeValues"] = {":seen": {"N": str(seen)}}
+        refused = self._transacted(
+            [
+                put,
+                self._on_connection(
+                    refresh,
+                    "SET previous = if_not_exists(snapshot, :none), snapshot = :snapshot"
+                    " REMOVE running, running_until",
+                    condition="running = :refresh AND attribute_not_exists(erasing)",
+                    values={
+                        ":snapshot": {"S": msgspec.json.encode(snapshot).decode()},
+                        ":none": {"S": "null"},
+                    },
+                ),
+            ],
+        )
+        if refused is not None:
+            raise Superseded
+
+    def release(self, refresh: Refresh) -> None:
+        """Free the slot if this refresh still has it."""
+        self._transacted(
+            [
+                self._on_connection(
+                    refresh,
+                    "REMOVE running, running_until",
+                    condition="running = :refresh",
+                    values={},
+                )
+            ],
+        )
+
+    # --- inside ----------------------------------------------------------------------------
+
+    def _put(self, refresh: Refresh, *, condition: str) -> Any:  # noqa: ANN401 - boto3's shape
+        return {
+            "Put": {
+                "TableName": self._table,
+                "Item": {
+                    "refresh_id": {"S": refresh.refresh_id},
+                    "connection_id": {"S": refresh.connection_id},
+                    "requested_at": {"S": iso(refresh.requested_at)},
+                    "version": {"N": str(refresh.version)},
+                    "document": {"S": msgspec.json.encode(refresh).decode()},
+                    "expires_at": {"N": str(int(refresh.requested_at) + REFRESH_DAYS * _DAY)},
+                },
+                "ConditionExpression": condition,
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+    def _on_connection(
+        self, refresh: Refresh, update: str, *, condition: str, values: Item
+    ) -> TransactWriteItemTypeDef:
+        used = {":refresh": {"S": refresh.refresh_id}, **values}
+        named = {name: value for name, value in used.items() if name in update + condition}
+        return {
+            "Update": {
+                "TableName": self._connections,
+                "Key": {"connection_id": {"S": refresh.connection_id}},
+                "UpdateExpression": update,
+                "ConditionExpression": condition,
+                "ExpressionAttributeValues": named,
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+    def _transacted(self, items: list[TransactWriteItemTypeDef]) -> list[Reason] | None:
+        """Write all or nothing: None when done, else the reasons in the order of the items.
+
+        Two transactions that meet are a conflict, not a refusal: tried again. The client gives
+        each call a token of its own, so that its retries after a lost answer write once.
+        """
+        for attempt in range(1, _CONFLICT_TRIES + 1):
+            try:
+                self._dynamodb.transact_write_items(TransactItems=items)
+            except ClientError as error:
+                reasons = _reasons(error)
+                if any(r["Code"] == "ConditionalCheckFailed" for r in reasons):
+                    return reasons
+                if not reasons or attempt == _CONFLICT_TRIES:
+                    raise
+                time.sleep(_CONFLICT_GAP * attempt)
+            else:
+                return None
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _reasons(error: ClientError) -> list[Reason]:
+    if error.response["Error"]["Code"] != "TransactionCanceledException":
+        return []
+    return [dict(reason) for reason in error.response.get("CancellationReasons", [])]
+
+
+def _refresh(item: Item) -> Refresh:
+    return msgspec.json.decode(item["document"]["S"], type=Refresh)

@@ -1,0 +1,144 @@
+"""What every door stands on: its settings, its clients, and the one error boundary."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import cache, wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+from aws_lambda_powertools import Logger, single_metric
+from aws_lambda_powertools.metrics import MetricUnit
+from botocore.config import Config
+
+from functions.aws.connections import ConnectionTable
+from functions.aws.durations import DurationTable
+from functions.aws.refreshes import RefreshTable
+from functions.aws.secrets import ProviderSecrets
+from functions.aws.vault import Vault
+from functions.core.contract import METRICS_NAMESPACE, SERVICE, Variable
+from functions.core.errors import Defect, FreshetError, Signal, Superseded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_stepfunctions.client import SFNClient
+
+    from functions.core.model import Connection
+
+    Handler = Callable[[Any, LambdaContext], Any]
+
+_CONFIG: Final = Config(
+    connect_timeout=2,
+    read_timeout=10,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    s3={"addressing_style": "path"},
+)
+
+
+@cache
+def logger() -> Logger:
+    """The structured log; it is given ids, names and counts, never what a provider said."""
+    return Logger(service=SERVICE)
+
+
+def count(name: str, *, provider: str) -> None:
+    """Add one to a metric, by provider."""
+    with single_metric(
+        name=name, unit=MetricUnit.Count, value=1, namespace=METRICS_NAMESPACE
+    ) as metric:
+        metric.add_dimension(name="service", value=SERVICE)
+        metric.add_dimension(name="provider", value=provider)
+
+
+def setting(variable: Variable) -> str:
+    """What the stack has put into this door's environment."""
+    return os.environ[variable]
+
+
+class Runtime:
+    """The clients of one door, built once; a door uses only what its role allows."""
+
+    def __init__(self) -> None:
+        """Read the environment and open a session."""
+        self._session = boto3.Session()
+        dynamodb = self._session.client("dynamodb", config=_CONFIG)
+        connections = setting(Variable.CONNECTIONS_TABLE)
+        vault = Vault(self._session.client("kms", config=_CONFIG), key=setting(Variable.KEY))
+        self.clock = time.time
+        self.sleep = time.sleep
+        self.connections = ConnectionTable(
+            dynamodb, table=connections, vault=vault, clock=self.clock
+        )
+        self.refreshes = RefreshTable(
+            dynamodb, table=setting(Variable.REFRESHES_TABLE), connections=connections
+        )
+        self.durations = DurationTable(dynamodb, table=connections)
+
+    def connection(self, connection_id: str) -> Connection:
+        """The connection of a refresh that has been admitted.
+
+        Raises:
+            Superseded: it has been erased meanwhile.
+        """
+        connection = self.connections.get(connection_id)
+        if connection is None:
+            raise Superseded
+        return connection
+
+    def secrets(self) -> ProviderSecrets:
+        """The providers' secrets."""
+        client = self._session.client("secretsmanager", config=_CONFIG)
+        return ProviderSecrets(client, prefix=setting(Variable.SECRET_PREFIX), clock=self.clock)
+
+    def states(self) -> SFNClient:
+        """The state machines."""
+        return self._session.client("stepfunctions", config=_CONFIG)
+
+    def s3(self) -> S3Client:
+        """The object store."""
+        return self._session.client("s3", config=_CONFIG)
+
+
+def door(handler: Handler) -> Handler:
+    """Wrap a handler: logs with the refresh's id, and errors made safe.
+
+    Our own errors keep their class, which Step Functions compares, and their safe text. Any
+    other becomes a ``Defect``: its text could hold anything, so only its class and the places
+    in our code that it passed are logged.
+    """
+
+    @wraps(handler)
+    def bounded(event: Any, context: LambdaContext) -> Any:  # noqa: ANN401 - any event
+        logger().set_correlation_id(_refresh_id(event))
+        try:
+            return handler(event, context)
+        except Signal:
+            raise
+        except FreshetError as error:
+            logger().warning("refused", error=error.name(), acts=error.acts)
+            raise
+        except Exception as error:  # noqa: BLE001 - the error boundary, the only one
+            logger().error("unexpected", error=type(error).__name__, places=_places(error))
+            raise Defect from None
+
+    return bounded
+
+
+def _refresh_id(event: Any) -> str:  # noqa: ANN401 - any event
+    found = event if isinstance(event, dict) else {}
+    return str(found.get("refresh_id") or found.get("execution") or "")
+
+
+def _places(error: BaseException) -> list[str]:
+    places: list[str] = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{Path(code.co_filename).name}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return places

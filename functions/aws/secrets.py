@@ -1,0 +1,31 @@
+"""The application's own secrets, one for each provider, kept for a few minutes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager.client import SecretsManagerClient
+
+    from functions.core.ports import Clock
+
+KEEP_SECONDS: Final = 300
+"""How long a changed secret may go unnoticed in a warm function."""
+
+
+class ProviderSecrets:
+    """Reads them by the provider's name."""
+
+    def __init__(self, client: SecretsManagerClient, *, prefix: str, clock: Clock) -> None:
+        """Take what stands before the provider in a secret's name."""
+        self._client, self._prefix, self._clock = client, prefix, clock
+        self._kept: dict[str, tuple[float, bytes]] = {}
+
+    def read(self, provider: str) -> bytes:
+        """The secret's JSON."""
+        read_at, value = self._kept.get(provider, (0.0, b""))
+        if self._clock() - read_at > KEEP_SECONDS:
+            answer = self._client.get_secret_value(SecretId=self._prefix + provider)
+            value = answer["SecretString"].encode()
+            self._kept[provider] = (self._clock(), value)
+        return value

@@ -1,0 +1,204 @@
+"""Writes a refresh's records to S3 page by page, so that memory does not grow with the data.
+
+Files are gzip of JSON Lines, each of a bounded size, under keys that follow from the refresh
+and their number: what is written twice is overwritten. Nobody reads them before a manifest
+names them, by version. Where the time of one call runs out, progress is put aside and the next
+call goes on from there.
+"""
+
+from __future__ import annotations
+
+import gzip
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from isal import isal_zlib
+
+from functions.core.contract import Prefix
+from functions.core.model import Dataset, File, Manifest, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_s3.client import S3Client
+
+    from functions.core.model import Staged
+    from functions.core.ports import Page
+
+FILE_LINES: Final = 10_000
+FILE_BYTES: Final = 16 * 1024 * 1024
+"""A file ends at so many lines or bytes before compression, whichever comes first: a reader
+who wants a page never has to unpack more than one of them."""
+
+_LEVEL: Final = 1
+_GZIP: Final = 31
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of a file: a record as the provider gave it, or a record's deletion.
+
+    ``part`` is what the record belongs to at the provider (an account). Where an id stands
+    twice, the later line counts.
+    """
+
+    id: str
+    part: str = ""
+    deleted: bool = False
+    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+def staged_under(connection_id: str, refresh_id: str) -> tuple[str, str]:
+    """The folder of a refresh's files, and the key of its progress."""
+    return (
+        f"{Prefix.SNAPSHOTS}{connection_id}/{refresh_id}/",
+        f"{Prefix.STAGING}{connection_id}/{refresh_id}.json",
+    )
+
+
+class Staging:
+    """One refresh's fetch in the making."""
+
+    def __init__(self, s3: S3Client, *, bucket: str, connection_id: str, refresh_id: str) -> None:
+        """Begin; nothing is read or written yet."""
+        self._s3, self._bucket = s3, bucket
+        self._folder, self._aside = staged_under(connection_id, refresh_id)
+        self._open: dict[str, _OpenFile] = {}
+        self._seen: dict[str, set[str]] = {}
+        self.progress = Progress()
+
+    def resume(self) -> None:
+        """Go on from what an earlier call has put aside."""
+        body = self._s3.get_object(Bucket=self._bucket, Key=self._aside)["Body"].read()
+        self.progress = msgspec.json.decode(body, type=Progress)
+
+    def put_aside(self) -> None:
+        """Finish the open files and note how far the fetch has come."""
+        self._finish_files()
+        self._put(self._aside, msgspec.json.encode(self.progress))
+
+    def write(self, page: Page) -> None:
+        """Add a page. What this part has had already under the same id is left out."""
+        staged = self.progress.datasets.get(page.dataset)
+        if staged is not None:
+            seen = self._seen_in(page, staged)
+            for line in _lines(page):
+                if (mark := _mark(line)) not in seen:
+                    seen.add(mark)
+                    self._append(page.dataset, line)
+        self.progress.cursor = page.cursor
+        self.progress.parts = page.parts or self.progress.parts
+        self.progress.faults = 0
+
+    def datasets(self, *, refresh_id: str, as_of: float) -> dict[str, Dataset]:
+        """What has been fetched, once there is no page to follow."""
+        self._finish_files()
+        return {
+            name: Dataset(
+                refresh_id=refresh_id,
+                as_of=as_of,
+                records=staged.records,
+                deletions=staged.deletions,
+                files=tuple(staged.files),
+            )
+            for name, staged in self.progress.datasets.items()
+        }
+
+    def seal(self, manifest: Manifest) -> tuple[str, str]:
+        """Write the manifest; its key and version are the answer."""
+        key = self._folder + "manifest.json"
+        return key, self._put(key, msgspec.json.encode(manifest))
+
+    # --- inside ----------------------------------------------------------------------------
+
+    def _seen_in(self, page: Page, staged: Staged) -> set[str]:
+        """The ids of the part in hand; after a resumption, read back from its files."""
+        if page.part != staged.part or page.dataset not in self._seen:
+            resumed = page.part == staged.part
+            staged.part_from = staged.part_from if resumed else len(staged.files)
+            staged.part = page.part
+            self._seen[page.dataset] = {
+                _mark(line)
+                for file in staged.files[staged.part_from :]
+                for line in read_lines(self._s3, bucket=self._bucket, file=file)
+                if line.part == page.part
+            }
+        return self._seen[page.dataset]
+
+    def _append(self, dataset: str, line: Line) -> None:
+        staged = self.progress.datasets[dataset]
+        staged.records += not line.deleted
+        staged.deletions += line.deleted
+        file = self._open.setdefault(dataset, _OpenFile())
+        file.append(line)
+        if file.full:
+            self._finish_file(dataset)
+
+    def _finish_files(self) -> None:
+        for dataset in list(self._open):
+            self._finish_file(dataset)
+
+    def _finish_file(self, dataset: str) -> None:
+        staged, file = self.progress.datasets[dataset], self._open.pop(dataset)
+        packed = file.packed()
+        key = f"{self._folder}{dataset}/{len(staged.files):05}.jsonl.gz"
+        staged.files.append(
+            File(
+                key=key,
+                version_id=self._put(key, packed),
+                sha256=sha256(packed).hexdigest(),
+                bytes=len(packed),
+                lines=file.lines,
+            )
+        )
+
+    def _put(self, key: str, body: bytes) -> str:
+        return self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)["VersionId"]
+
+
+class _OpenFile:
+    """A file being packed in memory, which its bounds keep small."""
+
+    def __init__(self) -> None:
+        self.lines = 0
+        self._bytes = 0
+        self._packed = bytearray()
+        self._pack = isal_zlib.compressobj(level=_LEVEL, wbits=_GZIP)
+
+    @property
+    def full(self) -> bool:
+        return self.lines >= FILE_LINES or self._bytes >= FILE_BYTES
+
+    def append(self, line: Line) -> None:
+        # A line break can only be white space in JSON; here it would end the line.
+        text = msgspec.json.encode(line).replace(b"\n", b" ").replace(b"\r", b" ")
+        self._packed += self._pack.compress(text + b"\n")
+        self.lines += 1
+        self._bytes += len(text) + 1
+
+    def packed(self) -> bytes:
+        return bytes(self._packed + self._pack.flush())
+
+
+def read_lines(s3: S3Client, *, bucket: str, file: File) -> Iterator[Line]:
+    """A stored file's lines, unpacked as they are read."""
+    for text in read_texts(s3, bucket=bucket, file=file):
+        yield msgspec.json.decode(text, type=Line)
+
+
+def read_texts(s3: S3Client, *, bucket: str, file: File) -> Iterator[bytes]:
+    """A stored file's lines as they stand, with their line ends."""
+    answer = s3.get_object(Bucket=bucket, Key=file.key, VersionId=file.version_id)
+    with gzip.open(answer["Body"], "rb") as unpacked:
+        yield from unpacked
+
+
+def _lines(page: Page) -> Iterator[Line]:
+    for record in page.records:
+        yield Line(id=record.id, part=page.part, data=record.data)
+    for id_ in page.deletions:
+        yield Line(id=id_, part=page.part, deleted=True)
+
+
+def _mark(line: Line) -> str:
+    return ("-" if line.deleted else "+") + line.id

@@ -1,0 +1,46 @@
+"""Seals a connection's credentials: AES-256-GCM under a data key that only KMS can open.
+
+KMS binds the data key to the tenant and the connection, so that a sealed value moved to another
+connection does not open.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Final
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+if TYPE_CHECKING:
+    from mypy_boto3_kms.client import KMSClient
+
+_LENGTH: Final = 2
+_NONCE: Final = 12
+
+
+class Vault:
+    """Seals and opens small values with one KMS key."""
+
+    def __init__(self, kms: KMSClient, *, key: str) -> None:
+        """Take the key's id or ARN."""
+        self._kms, self._key = kms, key
+
+    def seal(self, plain: bytes, *, tenant: str, connection_id: str) -> bytes:
+        """Length of the sealed data key, that key, a nonce, then the ciphertext."""
+        context = {"tenant": tenant, "connection": connection_id}
+        key = self._kms.generate_data_key(
+            KeyId=self._key, KeySpec="AES_256", EncryptionContext=context
+        )
+        nonce, wrapped = secrets.token_bytes(_NONCE), key["CiphertextBlob"]
+        sealed = AESGCM(key["Plaintext"]).encrypt(nonce, plain, connection_id.encode())
+        return len(wrapped).to_bytes(_LENGTH, "big") + wrapped + nonce + sealed
+
+    def open(self, sealed: bytes, *, tenant: str, connection_id: str) -> bytes:
+        """What was sealed for this tenant and connection; any other raises."""
+        end = _LENGTH + int.from_bytes(sealed[:_LENGTH], "big")
+        context = {"tenant": tenant, "connection": connection_id}
+        key = self._kms.decrypt(
+            KeyId=self._key, CiphertextBlob=sealed[_LENGTH:end], EncryptionContext=context
+        )
+        nonce, rest = sealed[end : end + _NONCE], sealed[end + _NONCE :]
+        return AESGCM(key["Plaintext"]).decrypt(nonce, rest, connection_id.encode())
