@@ -1,0 +1,37 @@
+"""Door 2: waits and checks. Event and answer: a Ticket.
+
+A ticket that needs no look (``later``, ``joined``, ``fresh``, ``failed``) passes unchanged, so
+that the state machine needs a single Choice.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from functions.aws.runtime import door
+from functions.composition import connector, runtime
+from functions.core.checking import check
+from functions.core.contract import Outcome, Ticket
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+@door
+def handler(event: object, _context: LambdaContext) -> Any:  # noqa: ANN401 - JSON
+    """Look at the provider until there is an answer or waiting here no longer pays."""
+    ticket = msgspec.convert(event, Ticket)
+    if ticket.outcome is not Outcome.RUNNING:
+        return event
+    here = runtime()
+    looked = check(
+        ticket,
+        connection=here.connection(ticket.connection_id),
+        connector=connector(ticket.provider, refresh_id=ticket.refresh_id),
+        refreshes=here.refreshes,
+        clock=here.clock,
+        sleep=here.sleep,
+    )
+    return msgspec.to_builtins(looked)

@@ -1,0 +1,40 @@
+"""Door 4: ends what is not published: failed, joined, fresh.
+
+Event: a Ticket; after a fault before there was one, what the state machine could make of it.
+Where the refresh failed, the door raises the refresh's own error, so that the execution fails
+under that name.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from functions.aws.runtime import count, door, setting
+from functions.aws.snapshots import Snapshots
+from functions.composition import runtime
+from functions.core.concluding import conclude
+from functions.core.contract import Ticket, Variable
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+@cache
+def _snapshots() -> Snapshots:
+    return Snapshots(runtime().s3(), bucket=setting(Variable.BUCKET))
+
+
+@door
+def handler(event: object, _context: LambdaContext) -> dict[str, Any]:
+    """End the refresh, free its connection and delete what it had staged."""
+    ticket = msgspec.convert(event, Ticket)
+    done = conclude(ticket, refreshes=runtime().refreshes, clock=runtime().clock)
+    if done.error is None:
+        return {"refresh_id": ticket.refresh_id, "outcome": ticket.outcome}
+    if done.refresh is not None:
+        count("Failed", provider=done.refresh.provider)
+        _snapshots().discard(done.refresh)
+    raise done.error

@@ -1,0 +1,81 @@
+"""Door 3: pages of records into S3, then the snapshot published, once.
+
+Event: a Ticket. Answer: what was published, in counts.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from functions.aws.runtime import count, door, setting
+from functions.aws.snapshots import Snapshots
+from functions.aws.staging import Staging
+from functions.composition import connector, runtime
+from functions.core.contract import Ticket, Variable
+from functions.core.errors import Superseded
+from functions.core.fetching import fetch, publish
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+    from mypy_boto3_s3.client import S3Client
+
+    from functions.core.model import Refresh
+
+
+@cache
+def _s3() -> S3Client:
+    return runtime().s3()
+
+
+@door
+def handler(event: object, context: LambdaContext) -> dict[str, Any]:
+    """Fetch what is left to fetch and publish; a refresh that has ended is only reported."""
+    ticket = msgspec.convert(event, Ticket)
+    refresh = runtime().refreshes.get(ticket.refresh_id)
+    if refresh is None:
+        raise Superseded
+    if not refresh.status.ended:
+        refresh = _published(ticket, refresh, context=context)
+        runtime().durations.add(refresh.provider, ticket.noticed_at - ticket.triggered_at)
+        count(refresh.status.capitalize(), provider=refresh.provider)
+    return {
+        "refresh_id": refresh.refresh_id,
+        "status": refresh.status,
+        "records": refresh.records,
+        "coverage": msgspec.to_builtins(refresh.coverage),
+    }
+
+
+def _published(ticket: Ticket, refresh: Refresh, *, context: LambdaContext) -> Refresh:
+    here, bucket = runtime(), setting(Variable.BUCKET)
+    connection = here.connection(refresh.connection_id)
+    snapshots = Snapshots(_s3(), bucket=bucket)
+    staging = Staging(
+        _s3(),
+        bucket=bucket,
+        connection_id=refresh.connection_id,
+        refresh_id=refresh.refresh_id,
+    )
+    fetch(
+        ticket,
+        connection=connection,
+        connector=connector(refresh.provider, refresh_id=refresh.refresh_id),
+        staging=staging,
+        datasets=refresh.datasets,
+        clock=here.clock,
+        seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+    )
+    ended, keep = publish(
+        ticket,
+        refresh=refresh,
+        connection=connection,
+        staging=staging,
+        snapshots=snapshots,
+        refreshes=here.refreshes,
+        clock=here.clock,
+    )
+    snapshots.prune(refresh.connection_id, keep=keep)
+    return ended

@@ -1,0 +1,1 @@
+"""The HTTP API's own words: bodies in, bodies out, problems."""

@@ -1,0 +1,94 @@
+"""Routes: connections."""
+
+from __future__ import annotations
+
+import secrets
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from functions.composition import runtime
+from functions.connectors.registry import REGISTRY
+from functions.core.errors import InvalidRequest
+from functions.core.model import CONNECTION_PREFIX, Connection, Credentials
+from functions.rest.models import ConnectionIn, ConnectionsOut, body, connection_out
+from functions.rest.service import (
+    Call,
+    Reply,
+    connection_of,
+    limit_of,
+    only,
+    plausible,
+    snapshots,
+)
+
+if TYPE_CHECKING:
+    from functions.rest.models import CredentialsIn
+
+
+def create(call: Call) -> Reply:
+    """Register a connection with its credentials."""
+    given = body(call.body, ConnectionIn)
+    _check_settings(given)
+    connection = Connection(
+        connection_id=CONNECTION_PREFIX + secrets.token_hex(16),
+        tenant=call.tenant,
+        provider=given.provider,
+        subject=given.subject,
+        settings=given.settings,
+        created_at=runtime().clock(),
+    )
+    runtime().connections.create(connection, _credentials(given.credentials))
+    return Reply(
+        status=HTTPStatus.CREATED,
+        model=connection_out(connection),
+        headers={"Location": f"/v1/connections/{connection.connection_id}"},
+    )
+
+
+def listed(call: Call) -> Reply:
+    """The tenant's connections, page by page."""
+    only(call, "limit", "cursor")
+    found, cursor = runtime().connections.page(
+        call.tenant,
+        limit=limit_of(call, default=50, most=200),
+        after=plausible(call.query["cursor"]) if "cursor" in call.query else None,
+    )
+    model = ConnectionsOut(connections=[connection_out(one) for one in found], next_cursor=cursor)
+    return Reply(status=HTTPStatus.OK, model=model)
+
+
+def read(call: Call, connection_id: str) -> Reply:
+    """One connection."""
+    only(call)
+    return Reply(status=HTTPStatus.OK, model=connection_out(connection_of(call, connection_id)))
+
+
+def erase(call: Call, connection_id: str) -> Reply:
+    """Erase a connection and everything of it. Repeated after a fault, it goes on."""
+    only(call)
+    stores = runtime()
+    if stores.connections.erasing(plausible(connection_id)) != call.tenant:
+        connection_of(call, connection_id)
+        stores.connections.begin_erasing(connection_id)
+    snapshots().erase(connection_id)
+    for refresh_id in stores.refreshes.ids(connection_id):
+        stores.refreshes.delete(refresh_id)
+    stores.connections.delete(connection_id)
+    return Reply(status=HTTPStatus.NO_CONTENT)
+
+
+def _check_settings(given: ConnectionIn) -> None:
+    entry = REGISTRY.get(given.provider)
+    if entry is None:
+        raise InvalidRequest(f"No such provider. There are: {', '.join(REGISTRY)}.")
+    if given.settings.keys() != entry.settings:
+        needed = ", ".join(sorted(entry.settings)) or "none"
+        raise InvalidRequest(f"This provider's settings are: {needed}.")
+
+
+def _credentials(given: CredentialsIn) -> Credentials:
+    return Credentials(
+        access_token=given.access_token,
+        refresh_token=given.refresh_token,
+        expires_at=given.expires_at.timestamp() if given.expires_at else 0,
+    )

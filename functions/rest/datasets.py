@@ -1,0 +1,84 @@
+"""Routes: what is published."""
+
+from __future__ import annotations
+
+import base64
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from functions.aws.snapshots import URL_SECONDS, Position
+from functions.core.errors import InvalidRequest, NotFound
+from functions.rest.models import FileOut, FilesOut, RecordsOut, datasets_out, when
+from functions.rest.service import Call, Reply, connection_of, limit_of, only, snapshots
+
+if TYPE_CHECKING:
+    from functions.core.model import Dataset, Manifest
+
+
+def listed(call: Call, connection_id: str) -> Reply:
+    """The published snapshot: its datasets, its age, and what of it is fresh."""
+    only(call)
+    manifest = snapshots().of(connection_of(call, connection_id))
+    return Reply(status=HTTPStatus.OK, model=datasets_out(manifest))
+
+
+def records(call: Call, connection_id: str, name: str) -> Reply:
+    """A page of a dataset's records, from the snapshot in which the reader began."""
+    only(call, "cursor", "limit")
+    limit = limit_of(call, default=100, most=1000)
+    connection = connection_of(call, connection_id)
+    start = _position(call.query["cursor"]) if "cursor" in call.query else None
+    manifest = snapshots().of(connection, refresh_id=start.refresh_id if start else None)
+    dataset = _dataset(manifest, name)
+    lines, following = snapshots().records(
+        dataset.files, start=start or Position(manifest.refresh_id), limit=limit
+    )
+    model = RecordsOut(
+        refresh_id=manifest.refresh_id,
+        dataset=name,
+        as_of=when(dataset.as_of),
+        records=[msgspec.Raw(line) for line in lines],
+        next_cursor=_cursor(following) if following else None,
+    )
+    return Reply(status=HTTPStatus.OK, model=model)
+
+
+def files(call: Call, connection_id: str, name: str) -> Reply:
+    """A dataset's files, each with a presigned address."""
+    only(call)
+    manifest = snapshots().of(connection_of(call, connection_id))
+    stored = _dataset(manifest, name).files
+    urls = snapshots().urls(stored)
+    model = FilesOut(
+        refresh_id=manifest.refresh_id,
+        dataset=name,
+        files=[
+            FileOut(url=url, sha256=file.sha256, bytes=file.bytes, lines=file.lines)
+            for file, url in zip(stored, urls, strict=True)
+        ],
+        expires_in_seconds=URL_SECONDS,
+    )
+    return Reply(status=HTTPStatus.OK, model=model)
+
+
+def _dataset(manifest: Manifest, name: str) -> Dataset:
+    if name not in manifest.datasets:
+        raise NotFound
+    return manifest.datasets[name]
+
+
+def _cursor(position: Position) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
+
+
+def _position(cursor: str) -> Position:
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        position = msgspec.json.decode(text, type=Position)
+    except (ValueError, msgspec.DecodeError):
+        raise InvalidRequest("cursor must be a next_cursor that this address gave.") from None
+    if min(position.file, position.line) < 0:
+        raise InvalidRequest("cursor must be a next_cursor that this address gave.")
+    return position

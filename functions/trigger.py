@@ -1,0 +1,71 @@
+"""Door 1: a refresh request becomes a job at the provider.
+
+Event: ``{"execution": the execution's name, "input": a RefreshRequest}``. Answer: a Ticket.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from functions.aws.runtime import door
+from functions.composition import connector, runtime
+from functions.connectors.registry import DATASETS
+from functions.core.admission import admit
+from functions.core.contract import RefreshRequest, Ticket
+from functions.core.errors import InvalidRequest
+from functions.core.triggering import answered, trigger
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from functions.core.model import Refresh
+
+
+class _Start(msgspec.Struct, frozen=True):
+    execution: str
+    input: RefreshRequest
+
+
+@door
+def handler(event: object, _context: LambdaContext) -> Any:  # noqa: ANN401 - JSON
+    """Admit the request, unless the API has done so already; then trigger."""
+    return msgspec.to_builtins(_ticket(_read(event)))
+
+
+def _read(event: object) -> _Start:
+    try:
+        start = msgspec.convert(event, _Start)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(str(error)) from None
+    if start.input.refresh_id not in {None, start.execution}:
+        raise InvalidRequest("A refresh_id must be the execution's own name; leave it out.")
+    return start
+
+
+def _ticket(start: _Start) -> Ticket:
+    here = runtime()
+    admission = admit(
+        start.input,
+        refresh_id=start.execution,
+        at=here.clock(),
+        connections=here.connections,
+        refreshes=here.refreshes,
+        datasets=DATASETS,
+    )
+    if admission.refresh is None:
+        return answered(admission, start.input.connection_id)
+    return _triggered(admission.refresh)
+
+
+def _triggered(refresh: Refresh) -> Ticket:
+    here = runtime()
+    return trigger(
+        refresh,
+        connection=here.connection(refresh.connection_id),
+        connector=connector(refresh.provider, refresh_id=refresh.refresh_id),
+        refreshes=here.refreshes,
+        seen=here.durations.seen(refresh.provider),
+        clock=here.clock,
+    )
