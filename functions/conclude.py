@@ -32,9 +32,9 @@ def handler(event: object, _context: LambdaContext) -> dict[str, Any]:
     """End the refresh, free its connection and delete what it had staged."""
     ticket = msgspec.convert(event, Ticket)
     done = conclude(ticket, refreshes=runtime().refreshes, clock=runtime().clock)
-    if done.error is None:
-        return {"refresh_id": ticket.refresh_id, "outcome": ticket.outcome}
-    if done.refresh is not None:
-        count("Failed", provider=done.refresh.provider)
-        _snapshots().discard(done.refresh)
-    raise done.error
+    if done.ended is not None:
+        count("Failed", provider=done.ended.provider)
+        _snapshots().discard(done.ended)
+    if done.error is not None:
+        raise done.error
+    return {"refresh_id": ticket.refresh_id, "outcome": ticket.outcome}

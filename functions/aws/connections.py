@@ -205,7 +205,7 @@ def _connection(item: Item) -> Connection:
     return msgspec.structs.replace(
         known,
         running=running,
-        snapshot=_pointer(item, "snapshot"),
+        snapshot=_pointer(item, "latest"),
         previous=_pointer(item, "previous"),
     )
 

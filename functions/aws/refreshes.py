@@ -107,7 +107,7 @@ class RefreshTable:
                 put,
                 self._on_connection(
                     refresh,
-                    "SET previous = if_not_exists(snapshot, :none), snapshot = :snapshot"
+                    "SET previous = if_not_exists(latest, :none), latest = :snapshot"
                     " REMOVE running, running_until",
                     condition="running = :refresh AND attribute_not_exists(erasing)",
                     values={

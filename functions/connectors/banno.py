@@ -12,6 +12,8 @@ an account is fresh when it is not older than the task's start, and stale otherw
 from __future__ import annotations
 
 from http import HTTPStatus
+from itertools import pairwise
+from math import floor
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import quote
 
@@ -108,7 +110,7 @@ class Banno:
 
     def trigger(self, connection: Connection) -> Triggered:
         """Start a fetch task. While one runs, Banno may answer with that one's id."""
-        asked = self._ports.clock()
+        asked = floor(self._ports.clock())
         user = self._user(connection)
         refusals = _FORBIDDEN | {HTTPStatus.BAD_REQUEST: InteractionRequired}
         task = decoded(user.call("PUT", "/fetch", refusals=refusals), _Task)
@@ -159,8 +161,8 @@ class Banno:
                 parts=_parts(accounts, listed, since=float(job["since"] or 0)),
                 cursor=cursor,
             )
-        for account, follower in zip(wanted, [*wanted[1:], None], strict=True):
-            if cursor is not None and account >= str(cursor["account"]):
+        for account, follower in pairwise([*wanted, None]):
+            if account and cursor and account >= str(cursor["account"]):
                 start = cursor if cursor["account"] == account else {}
                 yield from self._transactions(user, account, start=start, follower=follower)
 

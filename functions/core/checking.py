@@ -77,6 +77,7 @@ def _look(
     clock: Clock,
 ) -> tuple[Ticket, float]:
     """One look: what it says of the job, and the seconds until the next one while it runs."""
+    ticket = replace(ticket, looked=ticket.looked + 1)
     try:
         looked = connector.check(connection, ticket.job, hold_seconds=hold_seconds)
     except ProviderUnavailable as fault:

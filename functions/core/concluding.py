@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class Concluded(msgspec.Struct, frozen=True, kw_only=True):
-    """The refresh as it ended, if there was one, and the error to fail the execution with."""
+    """The refresh, if this call ended it, and the error to fail the execution with."""
 
-    refresh: Refresh | None = None
+    ended: Refresh | None = None
     error: FreshetError | None = None
 
 
@@ -26,18 +26,21 @@ def conclude(ticket: Ticket, *, refreshes: Refreshes, clock: Clock) -> Concluded
     """End the refresh and free its slot.
 
     There is no error where the request joined another refresh, found the snapshot fresh
-    enough, or turns out to have been published before something broke.
+    enough, or turns out to have been published before something broke; nor where the
+    execution has ended already (``aborted``) and only its refresh is left to end.
     """
     if ticket.outcome in {Outcome.JOINED, Outcome.FRESH}:
         return Concluded()
     error = named(ticket.error)
     refresh = refreshes.get(ticket.refresh_id)
     if refresh is None:
-        return Concluded(error=error())
+        return Concluded(error=None if ticket.outcome is Outcome.ABORTED else error())
+    ended = None
     if not refresh.status.ended:
         ended = step.failed(refresh, error, at=clock())
         refreshes.save(ended, seen=refresh.version)
         refresh = ended
     refreshes.release(refresh)
-    failed = named(refresh.error)() if refresh.status is Status.FAILED else None
-    return Concluded(refresh=refresh, error=failed)
+    if refresh.status is not Status.FAILED or ticket.outcome is Outcome.ABORTED:
+        return Concluded(ended=ended)
+    return Concluded(ended=ended, error=named(refresh.error)())

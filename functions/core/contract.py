@@ -99,6 +99,7 @@ class Outcome(StrEnum):
     JOINED = "joined"
     FRESH = "fresh"
     FAILED = "failed"
+    ABORTED = "aborted"
 
 
 Scalar: TypeAlias = str | int | float | bool | None
@@ -114,8 +115,9 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Instants are seconds since the epoch. ``looks`` are whole seconds after ``triggered_at``
     at which a look at the provider pays; ``noticed_at`` is when a look found the job done;
-    ``faults`` counts looks that failed in a row; ``resumed`` says that an earlier call of
-    fetch_data has put progress aside. ``error`` names a class of ``core.errors``.
+    ``looked`` counts looks, ``faults`` those that failed in a row; ``resumed`` says that an
+    earlier call of fetch_data has put progress aside. ``error`` names a class of
+    ``core.errors``.
     """
 
     v: int
@@ -129,6 +131,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     looks: tuple[int, ...] = ()
     wait_seconds: int = 0
     noticed_at: float = 0
+    looked: int = 0
     faults: int = 0
     resumed: bool = False
     error: str | None = None
@@ -149,7 +152,9 @@ class RefreshOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     ) = None
 
 
-class RefreshRequest(RefreshOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RefreshRequest(
+    RefreshOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """The state machine's input; a person can type ``{"connection_id": "…"}``.
 
     ``refresh_id`` is there only when the API has admitted the refresh already.

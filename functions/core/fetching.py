@@ -92,7 +92,7 @@ def publish(
     fetched = staging.datasets(refresh_id=refresh.refresh_id, as_of=as_of)
     manifest = snapshot.manifest(refresh, fetched=fetched, parts=parts, before=before, at=at)
     key, version_id = staging.seal(manifest)
-    ended = step.published(refresh, manifest, noticed_at=ticket.noticed_at, at=clock())
+    ended = step.published(refresh, manifest, ticket=ticket, at=clock())
     refreshes.publish(
         ended,
         seen=refresh.version,

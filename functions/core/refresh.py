@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from functions.core.contract import DEADLINE_SECONDS, Job, Outcome, RefreshRequest, Scalar
+from functions.core.contract import (
+    DEADLINE_SECONDS,
+    Job,
+    Outcome,
+    RefreshRequest,
+    Scalar,
+    Ticket,
+)
 from functions.core.model import Connection, Event, Manifest, Refresh, Status
 
 if TYPE_CHECKING:
@@ -84,7 +91,7 @@ def lost(refresh: Refresh, *, at: float) -> Refresh:
     return _happened(replace(refresh, job=None), "lost", at)
 
 
-def published(refresh: Refresh, manifest: Manifest, *, noticed_at: float, at: float) -> Refresh:
+def published(refresh: Refresh, manifest: Manifest, *, ticket: Ticket, at: float) -> Refresh:
     """The snapshot stands. Stale parts make it ``partial``."""
     coverage = manifest.coverage
     ended = replace(
@@ -94,7 +101,7 @@ def published(refresh: Refresh, manifest: Manifest, *, noticed_at: float, at: fl
         coverage=coverage,
         as_of=manifest.as_of,
     )
-    noticed = _happened(ended, "ready", noticed_at)
+    noticed = _happened(ended, "ready", ticket.noticed_at, looks=ticket.looked)
     return _happened(noticed, ended.status, at, **msgspec.structs.asdict(coverage))
 
 
