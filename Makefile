@@ -1,0 +1,72 @@
+# Everything a newcomer needs is one command; each sets up what it needs first.
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/python -m uv
+
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+export NO_UPDATE_NOTIFIER := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check fix synth deploy lock bench clean
+
+help: ## Show these commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+run: setup ## Run the whole system here and refresh the demo connections (ONCE=1 ends after that)
+	@$(BIN)/python -m infra.local $(if $(ONCE),--once)
+
+test: setup ## Run every test
+	@$(BIN)/pytest -n 2 tests/house tests/unit tests/property tests/contract tests/infra
+	@$(BIN)/pytest tests/integration tests/e2e
+
+check: setup ## Lint, types, layers, formatting: everything that needs no run
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+fix: setup ## Format, and mend what can be mended by itself
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+synth: setup ## Write the CloudFormation template to cdk.out (STAGE=local|dev|prod)
+	@node_modules/.bin/cdk synth --quiet -c stage=$(or $(STAGE),local)
+
+deploy: setup ## Deploy to your AWS account with the CDK (STAGE=dev|prod)
+	@node_modules/.bin/cdk deploy --all -c stage=$(or $(STAGE),dev)
+
+bench: setup ## Measure what benchmarks/ says, side by side, in one run
+	@$(BIN)/python -m benchmarks
+
+lock: setup ## Resolve the dependencies anew and pin them with hashes
+	@for name in uv functions emulator dev; do \
+		UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --upgrade --universal \
+			--python-version 3.11 --generate-hashes --no-emit-index-url \
+			requirements/$$name.in --output-file requirements/$$name.txt || exit 1; done
+
+clean: ## Remove what the other commands made
+	rm -rf .venv .venv-emulator .local node_modules cdk.out
+
+setup: .venv/.ready .venv-emulator/.ready node_modules/.ready
+
+.venv/.ready: requirements/uv.txt requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "Freshet needs Python 3.11 or newer; name yours with PYTHON=..., as in: make run PYTHON=python3.12"; exit 1; }
+	@echo "Installing the Python tools ..."
+	@$(PYTHON) -m venv .venv || { echo "Python's venv module is missing; Debian has it in python3-venv."; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@touch $@
+
+.venv-emulator/.ready: requirements/emulator.txt .venv/.ready
+	@echo "Installing the local AWS ..."
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-emulator
+	@$(UV) pip sync --quiet --python .venv-emulator/bin/python --require-hashes requirements/emulator.txt
+	@touch $@
+
+node_modules/.ready: package-lock.json
+	@node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)' 2>/dev/null || \
+		{ echo "Freshet needs Node.js 20 or newer on the PATH: the CDK runs on it."; exit 1; }
+	@echo "Installing the CDK ..."
+	@npm ci --silent --no-progress
+	@touch $@
