@@ -1,0 +1,1 @@
+"""The CDK app's constructs, one file for each family of resources."""

@@ -1,0 +1,1 @@
+"""Loopback stand-ins for the providers, each built from the provider's own documents."""

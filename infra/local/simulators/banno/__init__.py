@@ -1,0 +1,47 @@
+"""A strict stand-in for Banno: its OpenID provider and Consumer API v0 at the institution Garden.
+
+Built from Banno's own guides and reference pages (Data Refresh, Accounts and Transactions, Refresh
+Tokens, Task Events, Account Aggregation, OAuth and OpenID Connect), so that any client of Banno's
+works with it unchanged. Where they are silent, `settings.py` has a switch.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from flask import Flask
+from werkzeug.exceptions import HTTPException
+
+from infra.local.simulators.banno.bank import Bank, install
+from infra.local.simulators.banno.consumer import consumer
+from infra.local.simulators.banno.oidc import oidc
+from infra.local.simulators.banno.replies import ApiError, error_body, refuse, refuse_http
+from infra.local.simulators.banno.switches import switches
+from infra.local.simulators.banno.tokens import tokens
+from infra.local.simulators.control import attach
+from infra.local.simulators.ledger import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def create_app(*, clock: Callable[[], float] = time.time) -> Flask:
+    """A new simulator with state of its own.
+
+    Args:
+        clock: the seconds since 1970.
+    """
+    app = Flask(__name__)
+    app.config["TRUSTED_HOSTS"] = ["127.0.0.1", "localhost"]
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    ledger = Ledger(clock)
+    bank = Bank(clock=clock, ledger=ledger)
+    install(app, bank)
+    attach(app, ledger=ledger, reset=bank.reset, error_body=error_body)
+    app.before_request(bank.tasks.settle)
+    for blueprint in (consumer, oidc, tokens, switches):
+        app.register_blueprint(blueprint)
+    app.register_error_handler(ApiError, refuse)
+    app.register_error_handler(HTTPException, refuse_http)
+    return app

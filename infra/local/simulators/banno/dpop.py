@@ -1,0 +1,90 @@
+"""Proofs of possession (RFC 9449), which a newer copy of Banno's OpenID reference allows.
+
+A client that sends a `DPoP` header to the token endpoint gets tokens that are bound to its key.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import threading
+from typing import TYPE_CHECKING
+
+import jwt
+import msgspec
+from flask import request
+
+from infra.local.simulators.banno.signing import ALGORITHM
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_WINDOW_SECONDS = 300
+_MEMBERS = ("crv", "kty", "x", "y")
+
+
+class ProofError(Exception):
+    """The request's DPoP proof is not good."""
+
+
+class Proofs:
+    """The proofs seen so far: each is good once, and for five minutes around its time."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """Starts with none; `clock` tells the seconds since 1970."""
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._seen: set[str] = set()
+
+    def accept(self, jti: str, issued: float) -> None:
+        """Takes a proof for the first time.
+
+        Raises:
+            ProofError: it is stale, or has been seen.
+        """
+        with self._lock:
+            if abs(self._clock() - issued) > _WINDOW_SECONDS or jti in self._seen:
+                raise ProofError("stale or used")
+            self._seen.add(jti)
+
+
+def thumbprint(proofs: Proofs, *, token: str | None = None) -> str | None:
+    """The thumbprint of the key that the current request proves; None without a proof.
+
+    Args:
+        proofs: those seen before.
+        token: the access token that the proof must name, on calls that carry one.
+
+    Raises:
+        ProofError: there is a proof, and it is not good for this request.
+    """
+    proof = request.headers.get("DPoP")
+    if proof is None:
+        return None
+    try:
+        key = _key(proof)
+        claims = jwt.decode(
+            proof,
+            jwt.PyJWK(key, algorithm=ALGORITHM),
+            algorithms=[ALGORITHM],
+            options={"require": ["jti", "htm", "htu", "iat"], "verify_iat": False},
+        )
+    except jwt.PyJWTError as problem:
+        raise ProofError("not a proof") from problem
+    expected = (request.method, request.base_url, token and _hash(token.encode()))
+    if (claims["htm"], claims["htu"], claims.get("ath")) != expected:
+        raise ProofError("for another request")
+    proofs.accept(str(claims["jti"]), float(claims["iat"]))
+    return _hash(msgspec.json.encode({name: key.get(name) for name in _MEMBERS}))
+
+
+def _key(proof: str) -> dict[str, str]:
+    header = jwt.get_unverified_header(proof)
+    key = header.get("jwk")
+    if header.get("typ") != "dpop+jwt" or not isinstance(key, dict) or "d" in key:
+        raise ProofError("without its key")
+    return key
+
+
+def _hash(text: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(text).digest()).rstrip(b"=").decode()

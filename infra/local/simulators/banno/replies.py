@@ -1,0 +1,63 @@
+"""JSON answers and Banno's Error object.
+
+Banno's account aggregation reference defines the Error object: a required integer `errorCode` and a
+string `messages`. Its troubleshooting page names the `x-request-id` header. Which code means what
+is not published; 40 with 403 has been seen, the others are invented.
+"""
+
+from __future__ import annotations
+
+import uuid
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import msgspec
+from werkzeug.wrappers import Response
+
+if TYPE_CHECKING:
+    from werkzeug.exceptions import HTTPException
+
+_CODES = {400: 10, 401: 30, 403: 40, 404: 20, 405: 21}
+_OTHER_CODE = 50
+
+
+def reply(payload: object, *, status: int = 200) -> Response:
+    """A JSON answer."""
+    return Response(msgspec.json.encode(payload), status=status, content_type="application/json")
+
+
+def error_body(status: int, message: str | None = None) -> dict[str, object]:
+    """The Error object for a status, by default with the status's own name as its message."""
+    code = _CODES.get(status, _OTHER_CODE)
+    return {"errorCode": code, "messages": message or HTTPStatus(status).phrase}
+
+
+class ApiError(Exception):
+    """Ends a call to the Consumer API with an Error object."""
+
+    def __init__(self, status: int, message: str, *, challenge: str | None = None) -> None:
+        """Takes the HTTP status, the message, and what `WWW-Authenticate` says, if anything."""
+        super().__init__(message)
+        self.status = status
+        self.challenge = challenge
+
+
+def refuse(problem: ApiError) -> Response:
+    """The answer that an `ApiError` stands for."""
+    response = reply(error_body(problem.status, str(problem)), status=problem.status)
+    if problem.challenge is not None:
+        response.headers["WWW-Authenticate"] = problem.challenge
+    return _traceable(response)
+
+
+def refuse_http(problem: HTTPException) -> Response:
+    """Unknown paths, wrong methods and the like, as Error objects with their usual headers."""
+    response = Response.force_type(problem.get_response())
+    response.set_data(msgspec.json.encode(error_body(response.status_code)))
+    response.content_type = "application/json"
+    return _traceable(response)
+
+
+def _traceable(response: Response) -> Response:
+    response.headers["x-request-id"] = str(uuid.uuid4())
+    return response

@@ -1,0 +1,93 @@
+"""The switches of the Banno simulator: read with GET, merged with POST `/_simulator/settings`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from infra.local.simulators.banno.clients import is_redirect_uri
+from infra.local.simulators.banno.institution import PEOPLE
+
+Seconds = Annotated[float, Meta(ge=0, le=86_400)]
+Count = Annotated[int, Meta(ge=0, le=10_000_000)]
+
+
+class Outcome(StrEnum):
+    """How a user's fetches end; the task's log tells nobody."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    TIMEOUT = "timeout"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All switches with what they are at the beginning.
+
+    Attributes:
+        task_seconds: from TaskStarted to TaskEnded.
+        hold_seconds: how long a call with `sinceVersion` is held while there is no news.
+        task_retention_seconds: how long after its end a task can still be read.
+        outcome: by user name; success where nothing is said.
+        not_authenticated: by user name; true makes a fetch answer 400.
+        token_seconds: lifetime of access tokens.
+        refresh_grace: a spent refresh token still works until its successor has been used.
+        moving: each page served makes a transaction appear before all others.
+        vanishing: each page served makes the first transaction go away.
+        limit_above_500: what becomes of a higher `limit`.
+        page_delay_seconds: what each page of transactions takes longer.
+        number_opt_out: the institution does not tell full account numbers (403).
+        added_per_fetch: new transactions in each account that a fetch refreshes.
+        updated_per_fetch: changed transactions in each such account.
+        removed_per_fetch: transactions that each such account loses.
+        inactivated_accounts: ids of accounts that are no more.
+        scale_accounts: how many accounts the user `max` has.
+        scale_transactions: how many transactions each of them has.
+        redirect_uris: registered for both clients beside those built in.
+    """
+
+    task_seconds: Seconds = 2.0
+    hold_seconds: Seconds = 7.0
+    task_retention_seconds: Seconds = 3600.0
+    outcome: dict[str, Outcome] = msgspec.field(default_factory=dict)
+    not_authenticated: dict[str, bool] = msgspec.field(default_factory=lambda: {"dora": True})
+    token_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 600
+    refresh_grace: bool = False
+    moving: bool = False
+    vanishing: bool = False
+    limit_above_500: Literal["reject", "clamp"] = "reject"
+    page_delay_seconds: Seconds = 0.0
+    number_opt_out: bool = False
+    added_per_fetch: Count = 0
+    updated_per_fetch: Count = 0
+    removed_per_fetch: Count = 0
+    inactivated_accounts: list[str] = msgspec.field(default_factory=list)
+    scale_accounts: Annotated[int, Meta(ge=0, le=1000)] = 1
+    scale_transactions: Count = 50_000
+    redirect_uris: list[str] = msgspec.field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Refuses users that don't exist and redirect URIs that nobody could register."""
+        strangers = (self.outcome.keys() | self.not_authenticated) - {each.name for each in PEOPLE}
+        if strangers:
+            raise ValueError(f"no such user: {', '.join(sorted(strangers))}")
+        if not all(map(is_redirect_uri, self.redirect_uris)):
+            raise ValueError("a redirect URI is https, or http on a loopback address")
+
+
+def merged(settings: Settings, patch: bytes) -> Settings:
+    """The settings after a JSON object of changes; what is by user is merged user by user.
+
+    Raises:
+        msgspec.DecodeError: the JSON is not such an object; the text says what is wrong.
+    """
+    changes = msgspec.json.decode(patch, type=dict[str, object])
+    before = msgspec.to_builtins(settings)
+    by_user = {
+        name: before[name] | change
+        for name, change in changes.items()
+        if isinstance(change, dict) and isinstance(before.get(name), dict)
+    }
+    return msgspec.convert(before | changes | by_user, Settings)

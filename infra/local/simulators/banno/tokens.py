@@ -1,0 +1,196 @@
+"""The authorization server's machine side: tokens, who they belong to, and their end."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from flask import Blueprint
+from werkzeug.datastructures import MultiDict
+
+from infra.local.simulators.banno.authentication import authenticated, form
+from infra.local.simulators.banno.authorization import UntrustedError, read, way_back
+from infra.local.simulators.banno.bank import the_bank
+from infra.local.simulators.banno.bearer import bearer
+from infra.local.simulators.banno.dpop import ProofError, thumbprint
+from infra.local.simulators.banno.grants import Access, Grant, OAuthError, Renewal
+from infra.local.simulators.banno.institution import INSTITUTION_ID, made_id, profile
+from infra.local.simulators.banno.issuer import API_PATH, api_base, issuer_of, origin
+from infra.local.simulators.banno.replies import reply
+from infra.local.simulators.banno.scopes import INSTITUTION_CLAIM
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response
+
+tokens = Blueprint("tokens", __name__, url_prefix=f"{API_PATH}/oidc")
+_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+
+
+@tokens.errorhandler(OAuthError)
+def refuse_oauth(problem: OAuthError) -> Response:
+    """An error as RFC 6749 §5.2 lays it out."""
+    body = {"error": problem.error, "error_description": str(problem)}
+    response = _private(reply(body, status=problem.status))
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = 'Basic realm="garden"'
+    return response
+
+
+@tokens.post("/token")
+def token() -> Response:
+    """Exchanges a code or a refresh token for tokens."""
+    fields = form()
+    client = authenticated(fields)
+    match _field(fields, "grant_type"):
+        case "authorization_code":
+            return _for_code(fields, client.id)
+        case "refresh_token":
+            return _for_refresh(fields, client.id)
+    raise OAuthError("unsupported_grant_type", "authorization_code or refresh_token")
+
+
+@tokens.route("/me", methods=["GET", "POST"])
+def userinfo() -> Response:
+    """Claims about the user: the id, what the scopes `profile` and `email` add, and the asked."""
+    access = bearer()
+    user, shown = access.grant.user, profile(access.grant.user)
+    claims: dict[str, object] = {"sub": user.id}
+    if "profile" in access.scopes:
+        claims |= {"given_name": user.given, "family_name": user.family}
+    if "email" in access.scopes:
+        claims["email"] = shown["email"]
+    return _private(reply(claims | _asked_claims(access.grant.userinfo_claims)))
+
+
+@tokens.post("/token/introspection")
+def introspect() -> Response:
+    """Tells an application about one of its own tokens (RFC 7662)."""
+    fields = form()
+    client, held = authenticated(fields), _field(fields, "token")
+    grants = the_bank().grants
+    access, refreshable = grants.access(held), grants.has_refresh(held)
+    grant = access.grant if access else refreshable
+    if grant is None or grant.client_id != client.id:
+        return _private(reply({"active": False}))
+    scopes = access.scopes if access else grant.scopes
+    active = {"active": True, "client_id": client.id, "scope": " ".join(scopes)}
+    return _private(reply(active | ({"exp": int(access.expires)} if access else {})))
+
+
+@tokens.post("/token/revocation")
+def revoke() -> Response:
+    """Ends a token (RFC 7009); the answer is the same whether there was one."""
+    fields = form()
+    client = authenticated(fields)
+    the_bank().grants.revoke(_field(fields, "token"), client_id=client.id)
+    return _private(reply({}))
+
+
+@tokens.post("/request")
+def push() -> Response:
+    """Takes an authorization request ahead of the browser (RFC 9126)."""
+    fields = form()
+    client, bank = authenticated(fields), the_bank()
+    asked = MultiDict({**fields, "client_id": client.id})
+    asked.poplist("client_secret")
+    if "request_uri" in asked:
+        raise OAuthError("invalid_request", "request_uri can't be pushed")
+    try:
+        way_back(asked, also=bank.settings.redirect_uris)
+    except UntrustedError as problem:
+        raise OAuthError("invalid_request", str(problem)) from problem
+    read(asked)
+    uri, seconds = bank.grants.push(asked.items(), client_id=client.id)
+    return _private(reply({"request_uri": uri, "expires_in": seconds}, status=201))
+
+
+def _for_code(fields: dict[str, str], client_id: str) -> Response:
+    verifier = _field(fields, "code_verifier")
+    if _VERIFIER.fullmatch(verifier) is None:
+        raise OAuthError("invalid_request", "code_verifier is 43 to 128 unreserved characters")
+    grants, key = the_bank().grants, _proved_key()
+    grant = grants.redeem(
+        _field(fields, "code"),
+        client_id=client_id,
+        redirect_uri=_field(fields, "redirect_uri"),
+        verifier=verifier,
+    )
+    grant.thumbprint = key
+    return _issued(grant, grant.scopes, refresh_token=grants.give_refresh(grant))
+
+
+def _for_refresh(fields: dict[str, str], client_id: str) -> Response:
+    scopes = tuple(fields["scope"].split()) if "scope" in fields else None
+    asked = Renewal(_field(fields, "refresh_token"), client_id, scopes, _proved_key())
+    grant, successor = the_bank().grants.renew(asked)
+    return _issued(grant, scopes or grant.scopes, refresh_token=successor)
+
+
+def _issued(grant: Grant, scopes: tuple[str, ...], *, refresh_token: str | None) -> Response:
+    bank, lifetime = the_bank(), the_bank().settings.token_seconds
+    now = int(bank.clock())
+    access_token = _access_token(grant, scopes, now=now)
+    bank.grants.give_access(access_token, Access(grant, scopes, bank.clock() + lifetime))
+    answer = {
+        "access_token": access_token,
+        "expires_in": lifetime,
+        "id_token": _id_token(grant, now=now),
+        "scope": " ".join(scopes),
+        "token_type": "DPoP" if grant.thumbprint else "Bearer",
+    }
+    return _private(reply(answer | ({"refresh_token": refresh_token} if refresh_token else {})))
+
+
+def _id_token(grant: Grant, *, now: int) -> str:
+    bank = the_bank()
+    claims: dict[str, object] = {
+        "iss": issuer_of(origin()),
+        "aud": grant.client_id,
+        "sub": grant.user.id,
+        "iat": now,
+        "exp": now + bank.settings.token_seconds,
+        **_asked_claims(grant.id_claims),
+    }
+    return bank.signer.sign(claims | ({"nonce": grant.nonce} if grant.nonce else {}))
+
+
+def _access_token(grant: Grant, scopes: tuple[str, ...], *, now: int) -> str:
+    """An access token, whose subject is not the user's id: Banno takes that from the id token."""
+    bank = the_bank()
+    claims: dict[str, object] = {
+        "iss": issuer_of(origin()),
+        "aud": api_base(origin()),
+        "sub": made_id(grant.user.name, "login"),
+        "client_id": grant.client_id,
+        "scope": " ".join(scopes),
+        "jti": str(uuid.uuid4()),
+        "iat": now,
+        "exp": now + bank.settings.token_seconds,
+    }
+    bound = {"cnf": {"jkt": grant.thumbprint}} if grant.thumbprint else {}
+    return bank.signer.sign(claims | bound, type_="at+jwt")
+
+
+def _asked_claims(names: frozenset[str]) -> dict[str, object]:
+    return {INSTITUTION_CLAIM: INSTITUTION_ID} if INSTITUTION_CLAIM in names else {}
+
+
+def _field(fields: dict[str, str], name: str) -> str:
+    if name not in fields:
+        raise OAuthError("invalid_request", f"{name} is missing")
+    return fields[name]
+
+
+def _proved_key() -> str | None:
+    try:
+        return thumbprint(the_bank().proofs)
+    except ProofError:
+        raise OAuthError("invalid_dpop_proof", "the DPoP proof is not good") from None
+
+
+def _private(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Pragma"] = "no-cache"
+    return response

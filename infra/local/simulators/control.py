@@ -1,0 +1,141 @@
+"""The control endpoints that every simulator has, below `/_simulator/`.
+
+`GET|POST|DELETE faults`, `GET|DELETE ledger` and `POST reset`. They are no part of any provider's
+contract, need no credentials, and are neither struck by faults nor noted in the ledger.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+from flask import Blueprint, g, request
+from werkzeug.wrappers import Response
+
+from infra.local.simulators.faults import Fault, Faults, Kind, damaged, stand_in
+from infra.local.simulators.server import WIRE, Cut
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from flask import Flask
+
+    from infra.local.simulators.ledger import Ledger
+
+PREFIX = "/_simulator"
+
+
+def answer(payload: object, *, status: int = 200) -> Response:
+    """A control endpoint's JSON answer."""
+    return Response(msgspec.json.encode(payload), status=status, content_type="application/json")
+
+
+def refuse_body(problem: Exception) -> Response:
+    """Tells what is wrong with the JSON sent to a control endpoint; status 400."""
+    return answer({"message": str(problem)}, status=400)
+
+
+def attach(
+    app: Flask,
+    *,
+    ledger: Ledger,
+    reset: Callable[[], None],
+    error_body: Callable[[int], Mapping[str, object]],
+) -> None:
+    """Gives a simulator its faults, its ledger and the endpoints to control them.
+
+    Call it before the application registers hooks of its own, so that faults strike first.
+
+    Args:
+        app: the simulator.
+        ledger: where its requests are noted.
+        reset: puts the simulator's own state back to its beginning.
+        error_body: the provider's own error body for a status, used where a fault names none.
+    """
+    faults = Faults()
+    _attach_strikes(app, faults, ledger=ledger, error_body=error_body)
+    control = Blueprint("control", __name__, url_prefix=PREFIX)
+    control.register_error_handler(msgspec.DecodeError, refuse_body)
+    _attach_faults(control, faults)
+    _attach_ledger(control, ledger)
+
+    @control.post("/reset")
+    def back_to_the_beginning() -> Response:
+        faults.clear()
+        reset()
+        ledger.clear()
+        return answer({"reset": True})
+
+    app.register_blueprint(control)
+
+
+def _attach_faults(control: Blueprint, faults: Faults) -> None:
+    @control.get("/faults")
+    def list_faults() -> Response:
+        return answer(faults.rows())
+
+    @control.post("/faults")
+    def add_fault() -> Response:
+        faults.add(msgspec.json.decode(request.get_data(), type=Fault))
+        return answer(faults.rows(), status=201)
+
+    @control.delete("/faults")
+    def clear_faults() -> Response:
+        faults.clear()
+        return answer([])
+
+
+def _attach_ledger(control: Blueprint, ledger: Ledger) -> None:
+    @control.get("/ledger")
+    def read_ledger() -> Response:
+        return answer(ledger.rows())
+
+    @control.delete("/ledger")
+    def clear_ledger() -> Response:
+        ledger.clear()
+        return answer([])
+
+
+def _attach_strikes(
+    app: Flask,
+    faults: Faults,
+    *,
+    ledger: Ledger,
+    error_body: Callable[[int], Mapping[str, object]],
+) -> None:
+    @app.before_request
+    def strike_before() -> Response | None:
+        if request.path.startswith(f"{PREFIX}/"):
+            return None
+        query = request.args.items(multi=True)
+        g.entry = ledger.arrived(request.method, request.path, query=query)
+        g.fault = fault = faults.take(request.method, request.path)
+        if fault is not None and fault.kind is Kind.SLOW:
+            time.sleep(fault.seconds)
+        return stand_in(fault, error_body) if fault is not None and fault.replaces else None
+
+    @app.after_request
+    def strike_after(response: Response) -> Response:
+        if "entry" not in g:
+            return response
+        fault: Fault | None = g.fault
+        if fault is not None:
+            response = _struck(fault, response, error_body=error_body)
+        lost = fault is not None and fault.kind is Kind.DISCONNECT
+        status = None if lost else response.status_code
+        ledger.answered(g.entry, status=status, fault=fault.kind if fault else None)
+        return response
+
+
+def _struck(
+    fault: Fault, response: Response, *, error_body: Callable[[int], Mapping[str, object]]
+) -> Response:
+    wire = request.environ[WIRE]
+    if fault.kind is Kind.DISCONNECT:
+        wire.cut = Cut.ALL
+    if fault.kind is Kind.TRUNCATE:
+        wire.cut = Cut.HALF
+    if fault.processed and fault.kind in {Kind.STATUS, Kind.HTML}:
+        return stand_in(fault, error_body)
+    return damaged(fault, response)

@@ -1,0 +1,25 @@
+"""The simulators there are, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from infra.local.simulators import banno
+from infra.local.simulators.banno import demo as banno_demo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from flask import Flask
+
+
+@dataclass(frozen=True, slots=True)
+class Simulator:
+    """How to make a simulator, and what to tell about one that is served at a base address."""
+
+    create_app: Callable[[], Flask]
+    facts: Callable[[str], Mapping[str, object]]
+
+
+SIMULATORS = {"banno": Simulator(banno.create_app, banno_demo.facts)}
