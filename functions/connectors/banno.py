@@ -14,10 +14,11 @@ from __future__ import annotations
 from http import HTTPStatus
 from itertools import pairwise
 from math import floor
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
+from msgspec import Meta
 
 from functions.connectors.http import Answer, Http, decoded
 from functions.connectors.oauth import Application, TokenKeeper, refreshed
@@ -54,6 +55,10 @@ _REREADS: Final = 3
 _FORBIDDEN: Final[dict[int, type[FreshetError]]] = {HTTPStatus.FORBIDDEN: ConsentMissing}
 
 
+_Id = Annotated[str, Meta(min_length=1, max_length=200)]
+_Version = Annotated[int, Meta(ge=0, le=2**53)]
+
+
 class _Institution(Application, frozen=True, kw_only=True):
     base_url: str
 
@@ -63,7 +68,7 @@ class _Secret(msgspec.Struct, frozen=True):
 
 
 class _Task(msgspec.Struct, frozen=True, rename="camel"):
-    task_id: str
+    task_id: _Id
 
 
 class _Event(msgspec.Struct, frozen=True):
@@ -72,27 +77,27 @@ class _Event(msgspec.Struct, frozen=True):
 
 
 class _Log(msgspec.Struct, frozen=True):
-    version: int
+    version: _Version
     events: list[_Event]
 
 
 class _Account(msgspec.Struct, frozen=True, rename="camel"):
-    id: str
+    id: _Id
     fetched_date: str | None = None
 
 
 class _Transaction(msgspec.Struct, frozen=True):
-    id: str
+    id: _Id
 
 
 class _Accounts(msgspec.Struct, frozen=True, rename="camel"):
     accounts: list[msgspec.Raw] | None = None
-    inactivated_account_ids: list[str] | None = None
+    inactivated_account_ids: list[_Id] | None = None
 
 
 class _Transactions(msgspec.Struct, frozen=True, rename="camel"):
     transactions: list[msgspec.Raw] | None = None
-    inactivated_transaction_ids: list[str] | None = None
+    inactivated_transaction_ids: list[_Id] | None = None
     limit: int = PAGE
 
 
@@ -286,7 +291,7 @@ def _instant(text: str) -> float:
 def _read(raw: msgspec.Raw, shape: type[T]) -> T:
     try:
         return msgspec.json.decode(raw, type=shape)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         raise UnexpectedAnswer from None
 
 

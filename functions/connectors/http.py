@@ -5,9 +5,12 @@ Nothing of a request or an answer ever enters an error's text.
 
 from __future__ import annotations
 
+import re
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import cache
 from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
 from time import monotonic
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
@@ -16,6 +19,7 @@ import msgspec
 import requests
 from requests import exceptions
 from requests.adapters import HTTPAdapter
+from requests.cookies import RequestsCookieJar
 
 from functions.core.errors import (
     AnswerTooLarge,
@@ -42,6 +46,7 @@ MAX_RETRY_AFTER_SECONDS: Final = 24 * 60 * 60
 
 _POOL: Final = 16
 _CHUNK: Final = 64 * 1024
+_ADDRESS: Final = re.compile(r"https?://[^\s?#@\\]+", re.IGNORECASE)
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _BROKEN_OFF: Final = (exceptions.ConnectionError, exceptions.ChunkedEncodingError)
 
@@ -59,9 +64,13 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 @cache
 def session() -> requests.Session:
-    """The one pooled session of this process; it reads no proxy or netrc settings."""
+    """The one pooled session of this process; it reads no proxy or netrc settings.
+
+    It keeps no cookies, for it speaks in the name of one user after the other.
+    """
     pooled = requests.Session()
     pooled.trust_env = False
+    pooled.cookies = RequestsCookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
     pooled.headers["User-Agent"] = "freshet"
     adapter = HTTPAdapter(pool_maxsize=_POOL, max_retries=0)
     pooled.mount("https://", adapter)
@@ -73,11 +82,16 @@ def origin(url: str) -> str:
     """The configured address of a provider without a trailing slash.
 
     Raises:
-        ConfigurationInvalid: it is not HTTPS, unless it is on this machine's loopback.
+        ConfigurationInvalid: it is not HTTPS, unless it is on this machine's loopback; or it
+            has a user, a query or a fragment.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        sound = _ADDRESS.fullmatch(url) and parts.hostname and parts.port != 0
+    except ValueError:
+        raise ConfigurationInvalid from None
     local = parts.scheme == "http" and parts.hostname in _LOOPBACK
-    if not parts.hostname or parts.query or not (local or parts.scheme == "https"):
+    if not sound or not (local or parts.scheme == "https"):
         raise ConfigurationInvalid
     return url.rstrip("/")
 
@@ -169,19 +183,23 @@ def retry_after(value: str | None, *, at: float) -> int:
     if text.isascii() and text.isdigit():
         return min(int(text[:10]), MAX_RETRY_AFTER_SECONDS)
     try:
-        seconds = parsedate_to_datetime(text).timestamp() - at
+        moment = parsedate_to_datetime(text)
+        # The obsolete forms name no zone; RFC 9110 reads them as UTC.
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = moment.timestamp() - at
     except (ValueError, OverflowError):
         return 0
     return max(0, min(round(seconds), MAX_RETRY_AFTER_SECONDS))
 
 
 def decoded(answer: Answer, shape: type[T]) -> T:
-    """The answer's JSON in this shape; strict JSON, unknown fields ignored.
+    """The answer's JSON in this shape; strict JSON in UTF-8, unknown fields ignored.
 
     Raises:
         UnexpectedAnswer: it is not JSON (HTML, cut off, NaN) or has another shape.
     """
     try:
+        answer.body.decode()  # a Raw part is not looked into, and would keep any bytes
         return msgspec.json.decode(answer.body, type=shape)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise UnexpectedAnswer from None

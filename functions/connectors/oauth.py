@@ -16,6 +16,7 @@ from functions.connectors.http import Answer, Http, TokenRefused, decoded
 from functions.core.errors import (
     ProviderRefusesApplication,
     ProviderUnavailable,
+    RateLimited,
     ReauthRequired,
     UnexpectedAnswer,
 )
@@ -73,12 +74,9 @@ def refreshed(
     form |= {"client_id": application.client_id}
     if application.client_secret:
         form |= {"client_secret": application.client_secret}
-    try:
-        answer = http.call(
-            "POST", path, headers={}, form=form, accept=frozenset({HTTPStatus.OK, *_REFUSALS})
-        )
-    except TokenRefused:
-        raise ProviderRefusesApplication from None
+    answer = http.call(
+        "POST", path, headers={}, form=form, accept=frozenset({HTTPStatus.OK, *_REFUSALS})
+    )
     if answer.status in _REFUSALS:
         raise _refusal(answer)
     tokens = decoded(answer, _Tokens)
@@ -161,6 +159,8 @@ class TokenKeeper:
         """One more try where the answer was lost: a provider with a grace period repeats it."""
         try:
             return self._exchange(token)
+        except RateLimited:
+            raise
         except ProviderUnavailable:
             return self._exchange(token)
 

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 MIN_GAP: Final = 0.25
 """Seconds between two looks at least, should a provider answer its long poll at once."""
 
-MAX_ATTEMPTS: Final = 2
-"""How often a job that the provider has lost is triggered."""
+MAX_LOSSES: Final = 2
+"""How often the provider may lose the job until the refresh fails."""
 
 
 def check(
@@ -114,9 +114,14 @@ def _waiting(ticket: Ticket, wait: float, *, at: float) -> Ticket:
 
 def _lost(ticket: Ticket, *, refreshes: Refreshes, at: float) -> Ticket:
     refresh = refreshes.get(ticket.refresh_id)
-    if refresh is None or refresh.attempts >= MAX_ATTEMPTS:
+    if refresh is None or refresh.status.ended:
         return _failed(ticket, JobLost())
-    refreshes.save(step.lost(refresh, at=at), seen=refresh.version)
+    # Without a job, an earlier call has written the loss down and its answer was lost.
+    told = step.lost(refresh, at=at) if refresh.job is not None else refresh
+    if [event.type for event in told.events].count("lost") >= MAX_LOSSES:
+        return _failed(ticket, JobLost())
+    if told is not refresh:
+        refreshes.save(told, seen=refresh.version)
     return replace(ticket, job={}, wait_seconds=1)
 
 

@@ -24,7 +24,9 @@ MARGIN_SECONDS: Final = 45
 """A call stops fetching when it has no more than this left: a page and its files fit in it."""
 
 PATIENCE: Final = 3
-"""Faults in a row that are waited out even past the refresh's deadline."""
+PATIENCE_SECONDS: Final = 30
+"""So many faults in a row, and pauses of at most so long, are waited out even past the
+refresh's deadline: much may have been fetched by then."""
 
 
 def fetch(
@@ -60,7 +62,8 @@ def fetch(
     except ProviderUnavailable as fault:
         staging.progress.faults += 1
         wait = max(fault.wait_seconds, backoff(staging.progress.faults))
-        if staging.progress.faults > PATIENCE and clock() + wait > ticket.deadline:
+        patient = staging.progress.faults <= PATIENCE and wait <= PATIENCE_SECONDS
+        if clock() + wait > ticket.deadline and not patient:
             raise
         staging.put_aside()
         raise FetchWaits(wait) from None

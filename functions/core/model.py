@@ -27,12 +27,15 @@ def instant(text: str) -> float:
     """The instant that an RFC 3339 text with an offset names.
 
     Raises:
-        ValueError: it is no such text, or it has no offset.
+        ValueError: it is no such text, has no offset, or lies outside the years 1 to 9999.
     """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("an instant needs an offset")
-    return moment.timestamp()
+    try:
+        return moment.astimezone(UTC).timestamp()
+    except OverflowError:
+        raise ValueError("an instant outside the calendar") from None
 
 
 # --- connections -------------------------------------------------------------------------------
@@ -46,13 +49,14 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SnapshotPointer(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the published manifest lies, and how old its oldest part is."""
+    """Where the published manifest lies, its datasets, and how old its oldest part is."""
 
     refresh_id: str
     key: str
     version_id: str
     published_at: float
     as_of: float
+    datasets: tuple[str, ...] = ()
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):

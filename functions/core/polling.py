@@ -28,6 +28,7 @@ PRIOR_WEIGHT: Final = 3.0
 """How many durations seen the prior counts for."""
 
 _GROWTH: Final = sqrt(2)
+_KEPT: Final = MAX_LOOKS // 2
 
 
 def bucket(duration: float) -> int:
@@ -43,13 +44,20 @@ def upper(index: int) -> float:
 def plan(seen: Mapping[int, float], *, horizon: float) -> tuple[int, ...]:
     """Whole seconds after the trigger at which a look pays, ascending, at most ``MAX_LOOKS``.
 
+    Where there are more, the late ones are thinned out, however far the horizon is: a job that
+    ends soon is noticed soon.
+
     Args:
         seen: how many jobs ended in each bucket.
         horizon: the deadline, in seconds after the trigger; it is the last look.
     """
     price = LOOK_PRICE
-    while len(looks := _looks(seen, horizon=horizon, price=price)) > MAX_LOOKS:
+    looks = _looks(seen, horizon=horizon, price=price)
+    first = looks[:_KEPT]
+    while len(looks) > MAX_LOOKS:
         price *= 2
+        rest = _looks(seen, horizon=horizon, price=price)
+        looks = (*first, *(look for look in rest if look > first[-1]))
     return looks
 
 

@@ -37,12 +37,14 @@ def already_answered(
 ) -> Admission | None:
     """The answer that needs no new refresh, if there is one.
 
-    A snapshot whose oldest part is young enough wins over a refresh that is still running.
+    A snapshot that has the datasets asked for and whose oldest part is young enough wins over
+    a refresh that is still running.
     """
     snapshot, running = connection.snapshot, connection.running
     if (
         request.max_age_seconds is not None
         and snapshot is not None
+        and set(request.datasets or ()) <= set(snapshot.datasets)
         and at - snapshot.as_of <= request.max_age_seconds
     ):
         return Admission(outcome=Outcome.FRESH, refresh_id=snapshot.refresh_id)

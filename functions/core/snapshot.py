@@ -55,4 +55,5 @@ def pointer(manifest: Manifest, *, key: str, version_id: str, at: float) -> Snap
         version_id=version_id,
         published_at=at,
         as_of=manifest.as_of,
+        datasets=tuple(manifest.datasets),
     )

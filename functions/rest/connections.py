@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 def create(call: Call) -> Reply:
     """Register a connection with its credentials."""
+    only(call)
     given = body(call.body, ConnectionIn)
     _check_settings(given)
     connection = Connection(

@@ -23,7 +23,8 @@ from functions.core.model import (
 T = TypeVar("T")
 
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
-Token = Annotated[str, Meta(min_length=1, max_length=16_000)]
+Token = Annotated[str, Meta(min_length=1, max_length=16_000, pattern=r"^[!-~]+$(?!\n)")]
+"""What can stand in an Authorization header: visible ASCII, no blanks, no line ends."""
 
 
 def body(raw: bytes, shape: type[T]) -> T:

@@ -1,0 +1,133 @@
+"""`make run`: the whole system here, the demo connections refreshed, what came of it shown."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from infra.local.aws import ROOT
+from infra.local.caller import ENDED, LOOK_SECONDS, SUCCEEDED, Caller, CallerError
+from infra.local.deploy import DeployError
+from infra.local.programs import PortInUseError, ProgramError
+from infra.local.progress import Row, shown
+from infra.local.providers import DEMOS
+from infra.local.sign_in import SignInError
+from infra.local.system import SynthesisError, System, synthesise, system
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FOLDER = ROOT / ".local"
+TENANT = "demo"
+SAMPLE = 2
+WIDTH = 300
+
+_FAULTS = (
+    CallerError,
+    DeployError,
+    PortInUseError,
+    ProgramError,
+    SignInError,
+    SynthesisError,
+)
+
+
+def main() -> int:
+    """Run the demo; the exit status is 0 only if every refresh succeeded."""
+    parser = argparse.ArgumentParser(prog="make run")
+    parser.add_argument("--once", action="store_true", help="end after the refreshes")
+    once = parser.parse_args().once
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        return _run(once=once)
+    except KeyboardInterrupt:
+        print("\nEnded.")
+        return 130
+    except _FAULTS as fault:
+        print(f"\nThis did not work: {fault}\nThe logs are in {FOLDER / 'logs'}.", file=sys.stderr)
+        return 1
+
+
+def _run(*, once: bool) -> int:
+    began = time.monotonic()
+    print("Synthesising the stack ...", flush=True)
+    assembly = synthesise(FOLDER / "cdk.out")
+    print("Starting the local AWS and the providers, deploying the stack ...", flush=True)
+    with system(FOLDER / "logs", assembly=assembly, usual_ports=True) as running:
+        print(f"Up after {time.monotonic() - began:.0f} s. Refreshing:\n", flush=True)
+        caller = Caller(running.api, token=running.issuer.token(TENANT))
+        connections = _connect(running, caller)
+        refreshes = _refresh(caller, connections)
+        for label, refresh in refreshes.items():
+            _tell(caller, label, refresh=refresh)
+        succeeded = all(refresh["status"] in SUCCEEDED for refresh in refreshes.values())
+        if not once:
+            _tell_addresses(running, connections)
+            threading.Event().wait()
+    return 0 if succeeded else 1
+
+
+def _connect(running: System, caller: Caller) -> dict[str, str]:
+    """Sign the demo users in at their providers and register their connections."""
+    return {
+        f"{provider}/{user}": caller.connect(demo.connection(running.providers[provider], user))
+        for provider, demo in DEMOS.items()
+        for user in demo.users
+    }
+
+
+def _refresh(caller: Caller, connections: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Refresh all connections at once and show how they get on."""
+    rows = {label: Row(label) for label in connections}
+    found = {label: caller.refresh(id_) for label, id_ in connections.items()}
+    with shown(list(rows.values())) as show:
+        waiting = set(connections)
+        while waiting:
+            for label in sorted(waiting):
+                found[label] = caller.state(found[label]["refresh_id"])
+                show(rows[label], found[label])
+            waiting = {label for label in waiting if found[label]["status"] not in ENDED}
+            time.sleep(LOOK_SECONDS)
+    return found
+
+
+def _tell(caller: Caller, label: str, *, refresh: dict[str, Any]) -> None:
+    """Print what a refresh published, with a few records."""
+    print(f"\n{label}: {refresh['status']}")
+    if refresh["status"] not in SUCCEEDED:
+        print(f"  {refresh['error']['detail']}")
+        return
+    path = f"/v1/connections/{refresh['connection_id']}/datasets"
+    published = caller.ask("GET", path)
+    coverage = ", ".join(f"{count} {state}" for state, count in published["coverage"].items())
+    print(f"  parts: {coverage}; the oldest is as of {published['as_of']}")
+    for dataset in published["datasets"]:
+        print(f"  {dataset['name']}: {dataset['records']} records")
+        page = caller.ask("GET", f"{path}/{dataset['name']}", params={"limit": SAMPLE})
+        for record in page["records"]:
+            print(f"    {json.dumps(record.get('data'), ensure_ascii=False)[:WIDTH]}")
+
+
+def _tell_addresses(running: System, connections: Mapping[str, str]) -> None:
+    print("\nIt stays up until Ctrl-C. To try it from another shell:\n")
+    print(f"  API={running.api}/v1")
+    print(f"  TOKEN={running.issuer.token(TENANT)}")
+    print(f"  CONNECTION={next(iter(connections.values()))}\n")
+    print('  curl -H "Authorization: Bearer $TOKEN" $API/connections')
+    print(
+        '  curl -H "Authorization: Bearer $TOKEN" $API/refreshes'
+        """ -d "{\\"connection_id\\": \\"$CONNECTION\\"}\""""
+    )
+    print('  curl -H "Authorization: Bearer $TOKEN" $API/connections/$CONNECTION/datasets\n')
+    for name, facts in running.providers.items():
+        print(f"  the {name} simulator: {facts['base_url']} (switches under /_simulator/)")
+    print(f"  the local AWS: {running.endpoint}\n  logs: {FOLDER / 'logs'}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

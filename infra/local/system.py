@@ -1,0 +1,150 @@
+"""The whole system on this machine, for the time of a block: what `make run` and the tests use."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from infra.local.aws import ROOT, api_url, emulator, session
+from infra.local.deploy import deploy
+from infra.local.issuer import AUDIENCE, TENANT_CLAIM, Issuer, issuing
+from infra.local.programs import answers, free_port, running
+from infra.local.providers import DEMOS
+from infra.local.simulators.registry import SIMULATORS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+STACK: Final = "Freshet-local"
+STAGE: Final = "local"
+EMULATOR_PORT: Final = 4566
+USUAL_PORTS: Final = {"banno": 9001}
+
+
+class SynthesisError(RuntimeError):
+    """The stack could not be synthesised; the text is what the synthesis said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """A running system: where its parts are.
+
+    ``endpoint`` is the local AWS, ``api`` the address of the API's stage (``…/v1/…`` follows),
+    ``outputs`` the stack's, ``providers`` each simulator's facts by name.
+    """
+
+    endpoint: str
+    api: str
+    outputs: Mapping[str, str]
+    issuer: Issuer
+    providers: Mapping[str, Mapping[str, Any]]
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+        """A client of the local AWS."""
+        make: Any = session().client
+        return make(service, endpoint_url=self.endpoint)
+
+
+@contextmanager
+def system(
+    folder: Path, *, assembly: Path, iam: bool = False, usual_ports: bool = False
+) -> Iterator[System]:
+    """Run everything and deploy the stack.
+
+    Args:
+        folder: takes the logs.
+        assembly: the synthesised stack.
+        iam: whether the local AWS enforces the roles' policies.
+        usual_ports: take the ports that the README names, where they are free.
+    """
+    with ExitStack() as stack:
+        issuer = stack.enter_context(issuing())
+        port = _port(EMULATOR_PORT if usual_ports else 0)
+        endpoint = stack.enter_context(emulator(port, folder, iam=iam))
+        providers = {
+            name: stack.enter_context(
+                simulator(
+                    name,
+                    log=folder / f"{name}.log",
+                    port=_port(USUAL_PORTS[name] if usual_ports else 0),
+                )
+            )
+            for name in SIMULATORS
+        }
+        outputs = deploy(
+            assembly,
+            endpoint=endpoint,
+            stack=STACK,
+            parameters={
+                "Issuer": issuer.url,
+                "Audience": AUDIENCE,
+                "JwksUrl": issuer.jwks_url,
+                "TenantClaim": TENANT_CLAIM,
+            },
+        )
+        running_system = System(
+            endpoint=endpoint,
+            api=api_url(endpoint, outputs["ApiId"], stage=STAGE),
+            outputs=outputs,
+            issuer=issuer,
+            providers=providers,
+        )
+        _give_secrets(running_system)
+        yield running_system
+
+
+def synthesise(assembly: Path) -> Path:
+    """Write the cloud assembly of stage ``local`` and give its folder.
+
+    Raises:
+        SynthesisError: with what the synthesis said.
+    """
+    # CloudFormation's own validation adds seconds to each synthesis; the tests run it.
+    environment = {
+        **os.environ,
+        "CDK_OUTDIR": str(assembly),
+        "CDK_VALIDATION": "false",
+        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
+    }
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, ROOT / "app.py"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SynthesisError(done.stderr.strip() or done.stdout.strip())
+    return assembly
+
+
+@contextmanager
+def simulator(name: str, *, log: Path, port: int) -> Iterator[dict[str, Any]]:
+    """A provider's simulator in a process of its own; yields its facts."""
+    command = [sys.executable, "-m", "infra.local.simulators", name, "--json", "--port", str(port)]
+    settings = {"PYTHONPATH": str(ROOT)}
+    with running(command, log=log, ready=partial(answers, port), settings=settings):
+        yield json.loads(log.read_text().splitlines()[0])
+
+
+def _port(wanted: int) -> int:
+    """This port, or a free one where it is 0 or taken."""
+    return free_port() if wanted == 0 or answers(wanted) else wanted
+
+
+def _give_secrets(running_system: System) -> None:
+    """Put each provider's application secret where an operator would."""
+    client = running_system.client("secretsmanager")
+    for name, facts in running_system.providers.items():
+        client.put_secret_value(
+            SecretId=running_system.outputs[f"{name.title()}SecretArn"],
+            SecretString=json.dumps(DEMOS[name].secret(facts)),
+        )

@@ -1,0 +1,92 @@
+"""One running system for the whole room, reached as a user reaches it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from infra.local.caller import Caller
+from infra.local.providers import DEMOS
+from infra.local.system import System, synthesise, system
+
+Connect = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    folder = tmp_path_factory.mktemp("system")
+    with system(folder / "logs", assembly=synthesise(folder / "cdk.out")) as found:
+        yield found
+
+
+class Provider:
+    """A simulator's control: settings, faults, and what it was asked."""
+
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
+
+    def control(self, method: str, path: str, **options: Any) -> Any:
+        answer = requests.request(
+            method, f"{self.base_url}/_simulator/{path}", timeout=10, **options
+        )
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def set(self, **settings: Any) -> None:
+        self.control("POST", "settings", json=settings)
+
+    def fault(self, **fault: Any) -> None:
+        self.control("POST", "faults", json=fault)
+
+    def heal(self) -> None:
+        self.control("DELETE", "faults")
+
+    def ledger(self) -> Any:
+        return self.control("GET", "ledger")
+
+
+@pytest.fixture
+def banno(running: System) -> Iterator[Provider]:
+    provider = Provider(running.providers["banno"]["base_url"])
+    provider.control("POST", "reset")
+    provider.set(task_seconds=0.5)
+    yield provider
+    provider.control("POST", "reset")
+
+
+@pytest.fixture
+def caller(running: System) -> Caller:
+    """An application of its own for each test, so that no test sees another's connections."""
+    return Caller(running.api, token=running.issuer.token(f"tenant-{uuid.uuid4().hex[:8]}"))
+
+
+@pytest.fixture
+def connect(running: System, caller: Caller) -> Connect:
+    def connected(user: str, *, provider: str = "banno", **credentials: Any) -> str:
+        body = DEMOS[provider].connection(running.providers[provider], user)
+        body["credentials"] |= credentials
+        body["credentials"] = {k: v for k, v in body["credentials"].items() if v is not None}
+        return caller.connect(body)
+
+    return connected
+
+
+@pytest.fixture
+def logs(running: System) -> Callable[[], str]:
+    """Everything that every door has logged so far."""
+
+    def read() -> str:
+        client = running.client("logs")
+        groups = [group["logGroupName"] for group in client.describe_log_groups()["logGroups"]]
+        return "\n".join(
+            event["message"]
+            for group in groups
+            for page in client.get_paginator("filter_log_events").paginate(logGroupName=group)
+            for event in page["events"]
+        )
+
+    return read

@@ -1,0 +1,185 @@
+"""A Banno refresh, from the HTTP call to the published data."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from functions.core.model import instant
+from infra.local.providers import DEMOS
+from infra.local.simulators.banno.institution import PEOPLE
+
+if TYPE_CHECKING:
+    from infra.local.caller import Caller
+    from infra.local.system import System
+    from tests.e2e.conftest import Connect, Provider
+
+ADA, BEN, CLEO = "ada", "ben", "cleo"
+
+
+def at_the_provider(running: System, user: str) -> dict[str, str]:
+    """Each transaction's amount by id, read from the provider by other means than ours."""
+    facts = running.providers["banno"]
+    body = DEMOS["banno"].connection(facts, user)
+    session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {body['credentials']['access_token']}"
+    base = f"{facts['api_base']}/users/{body['subject']}/accounts"
+    amounts: dict[str, str] = {}
+    for account in session.get(base, timeout=10).json()["accounts"]:
+        answer = session.get(f"{base}/{account['id']}/transactions", timeout=10).json()
+        for transaction in answer.get("transactions") or []:
+            amounts[transaction["id"]] = transaction["amount"]
+    return amounts
+
+
+def visited(running: System, refresh_id: str) -> list[str]:
+    """The states that an execution entered, in order."""
+    arn = running.outputs["RefreshMachineArn"].replace(":stateMachine:", ":execution:")
+    history = running.client("stepfunctions").get_execution_history(
+        executionArn=f"{arn}:{refresh_id}", maxResults=1000
+    )
+    return [
+        event["stateEnteredEventDetails"]["name"]
+        for event in history["events"]
+        if event["type"].endswith("StateEntered")
+    ]
+
+
+@pytest.mark.usefixtures("banno")
+def test_publishes_every_transaction_of_twelve_accounts_as_the_provider_gave_it(
+    running: System, caller: Caller, connect: Connect
+) -> None:
+    connection = connect(ADA)
+    refresh = caller.ended(caller.refresh(connection)["refresh_id"])
+
+    assert refresh["status"] == "published"
+    assert refresh["records"] == {"accounts": 12, "transactions": 5000}
+
+    lines = caller.records(connection, "transactions")
+    records = [line for line in lines if not line.get("deleted")]
+
+    assert len(records) == 5000
+    assert {record["id"]: record["data"]["amount"] for record in records} == at_the_provider(
+        running, ADA
+    )
+
+
+def test_makes_four_transitions_and_notices_the_end_within_a_second(
+    running: System, caller: Caller, connect: Connect, banno: Provider
+) -> None:
+    banno.set(task_seconds=3)
+    refresh = caller.ended(caller.refresh(connect(BEN))["refresh_id"])
+
+    assert visited(running, refresh["refresh_id"]) == [
+        "Trigger",
+        "CheckStatus",
+        "What next?",
+        "FetchData",
+    ]
+    (ended,) = (entry["at"] for entry in banno.ledger() if entry["kind"] == "task_ended")
+    (ready,) = (instant(e["at"]) for e in refresh["events"] if e["type"] == "ready")
+    assert 0 <= ready - ended < 1
+
+
+@pytest.mark.usefixtures("banno")
+def test_reports_accounts_that_failed_to_refresh_as_stale(caller: Caller, connect: Connect) -> None:
+    connection = connect(CLEO)
+    refresh = caller.ended(caller.refresh(connection)["refresh_id"])
+    published = caller.ask("GET", f"/v1/connections/{connection}/datasets")
+
+    assert refresh["status"] == "partial"
+    assert refresh["coverage"] == {"fresh": 3, "stale": 2, "gone": 0}
+    assert sorted(part["state"] for part in published["parts"]) == ["fresh"] * 3 + ["stale"] * 2
+    assert published["as_of"] < refresh["requested_at"]
+
+
+@pytest.mark.parametrize(
+    "outcome", [pytest.param("failure", id="failed"), pytest.param("timeout", id="timed-out")]
+)
+def test_a_task_that_ended_without_success_publishes_nothing_as_fresh(
+    caller: Caller, connect: Connect, banno: Provider, outcome: str
+) -> None:
+    banno.set(outcome={BEN: outcome})
+    refresh = caller.ended(caller.refresh(connect(BEN))["refresh_id"])
+
+    assert refresh["status"] == "partial"
+    assert refresh["coverage"] == {"fresh": 0, "stale": 3, "gone": 0}
+
+
+@pytest.mark.usefixtures("banno")
+def test_a_user_without_transactions_has_an_empty_dataset(caller: Caller, connect: Connect) -> None:
+    connection = connect(BEN)
+    caller.ended(caller.refresh(connection)["refresh_id"])
+
+    assert caller.records(connection, "transactions") == []
+    assert len(caller.records(connection, "accounts")) == 3
+
+
+def test_misses_and_doubles_nothing_while_the_provider_adds_transactions(
+    caller: Caller, connect: Connect, banno: Provider
+) -> None:
+    banno.set(moving=True)
+    connection = connect(ADA)
+    caller.ended(caller.refresh(connection)["refresh_id"])
+    ids = [record["id"] for record in caller.records(connection, "transactions")]
+
+    assert len(ids) == len(set(ids))
+    assert len(ids) >= 5000
+
+
+@pytest.mark.usefixtures("banno")
+def test_files_are_reachable_by_presigned_addresses_and_hold_the_same_records(
+    caller: Caller, connect: Connect
+) -> None:
+    connection = connect(CLEO)
+    caller.ended(caller.refresh(connection)["refresh_id"])
+    path = f"/v1/connections/{connection}/datasets/transactions/files"
+    lines: list[Any] = []
+    for file in caller.ask("GET", path)["files"]:
+        packed = requests.get(file["url"], timeout=10).content
+        assert hashlib.sha256(packed).hexdigest() == file["sha256"]
+        lines += [json.loads(line) for line in gzip.decompress(packed).splitlines()]
+
+    assert lines == caller.records(connection, "transactions")
+
+
+@pytest.mark.usefixtures("banno")
+def test_a_refresh_of_one_dataset_leaves_the_other_as_it_was(
+    caller: Caller, connect: Connect
+) -> None:
+    connection = connect(CLEO)
+    first = caller.ended(caller.refresh(connection)["refresh_id"])
+    second = caller.ended(caller.refresh(connection, datasets=["accounts"])["refresh_id"])
+
+    assert second["datasets"] == ["accounts"]
+    assert second["records"] == first["records"]
+    assert len(caller.records(connection, "transactions")) == first["records"]["transactions"]
+
+
+@pytest.mark.usefixtures("banno")
+def test_a_reader_who_is_paging_stays_in_the_snapshot_in_which_he_began(
+    caller: Caller, connect: Connect
+) -> None:
+    connection = connect(CLEO)
+    path = f"/v1/connections/{connection}/datasets/transactions"
+    first = caller.ended(caller.refresh(connection)["refresh_id"])
+    page = caller.ask("GET", path, params={"limit": 400})
+    caller.ended(caller.refresh(connection)["refresh_id"])
+    rest = caller.ask("GET", path, params={"limit": 400, "cursor": page["next_cursor"]})
+
+    assert rest["refresh_id"] == first["refresh_id"]
+    assert len(page["records"]) + len(rest["records"]) == first["records"]["transactions"]
+    assert rest["next_cursor"] is None
+
+    caller.ended(caller.refresh(connection)["refresh_id"])
+    late = caller.send("GET", path, params={"limit": 400, "cursor": page["next_cursor"]})
+    assert late.status_code == 410
+
+
+def test_the_demo_users_are_the_ones_that_this_room_counts_on() -> None:
+    assert {ADA, BEN, CLEO} <= {person.name for person in PEOPLE}

@@ -1,0 +1,92 @@
+"""How a refresh ends when the provider or the user's consent is at fault."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from infra.local.caller import Caller
+    from tests.e2e.conftest import Connect, Provider
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        pytest.param({"kind": "status", "status": 503}, "ProviderUnavailable", id="down"),
+        pytest.param({"kind": "disconnect"}, "ProviderUnavailable", id="hangs-up"),
+        pytest.param({"kind": "status", "status": 429, "retry_after": "3600"}, "RateLimited", id="limits-for-an-hour"),
+        pytest.param({"kind": "html", "status": 200}, "UnexpectedAnswer", id="answers-html"),
+        pytest.param({"kind": "malformed_json"}, "UnexpectedAnswer", id="answers-broken-json"),
+        pytest.param({"kind": "status", "status": 418}, "UnexpectedAnswer", id="answers-nonsense"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        pytest.param("PUT", "*/fetch", id="trigger"),
+        pytest.param("GET", "*/tasks/*", id="check"),
+        pytest.param("GET", "*/accounts", id="fetch"),
+    ],
+)
+def test_a_provider_at_fault_ends_the_refresh_and_leaves_the_snapshot(
+    caller: Caller,
+    connect: Connect,
+    banno: Provider,
+    fault: dict[str, Any],
+    error: str,
+    method: str,
+    path: str,
+) -> None:
+    connection = connect("ben")
+    first = caller.ended(caller.refresh(connection)["refresh_id"])
+    banno.fault(method=method, path=path, times=None, **fault)
+    second = caller.ended(caller.refresh(connection, deadline_seconds=5)["refresh_id"])
+
+    assert (second["status"], second["error"]["name"]) == ("failed", error)
+    published = caller.ask("GET", f"/v1/connections/{connection}/datasets")
+    assert published["refresh_id"] == first["refresh_id"]
+    assert len(caller.records(connection, "accounts")) == 3
+
+    banno.heal()
+    third = caller.ended(caller.refresh(connection)["refresh_id"])
+    assert third["status"] == "published"
+
+
+def test_an_expired_token_is_renewed_once_and_used(
+    caller: Caller, connect: Connect, banno: Provider
+) -> None:
+    connection = connect("ben", expires_at="2020-01-01T00:00:00Z")
+    banno.control("DELETE", "ledger")
+    refresh = caller.ended(caller.refresh(connection)["refresh_id"])
+
+    assert refresh["status"] == "published"
+    assert sum(entry.get("path", "").endswith("/token") for entry in banno.ledger()) == 1
+
+
+def test_a_token_that_the_provider_ended_early_is_renewed(
+    caller: Caller, connect: Connect, banno: Provider
+) -> None:
+    connection = connect("ben")
+    banno.control("POST", "expire", json={"user": "ben"})
+
+    assert caller.ended(caller.refresh(connection)["refresh_id"])["status"] == "published"
+
+
+@pytest.mark.parametrize("refresh_token", [pytest.param(None, id="absent"), pytest.param("spent", id="spent")])  # fmt: skip
+def test_without_a_good_refresh_token_the_user_must_sign_in_again(
+    caller: Caller, connect: Connect, banno: Provider, refresh_token: str | None
+) -> None:
+    connection = connect("ben", refresh_token=refresh_token)
+    banno.control("POST", "expire", json={"user": "ben"})
+    refresh = caller.ended(caller.refresh(connection)["refresh_id"])
+
+    assert (refresh["error"]["name"], refresh["error"]["acts"]) == ("ReauthRequired", "user")
+
+
+@pytest.mark.usefixtures("banno")
+def test_a_user_who_has_not_finished_signing_in_must_act(caller: Caller, connect: Connect) -> None:
+    refresh = caller.ended(caller.refresh(connect("dora"))["refresh_id"])
+
+    assert refresh["error"]["name"] == "InteractionRequired"

@@ -1,0 +1,144 @@
+"""What a caller is told when something is wrong, and what is never lost by it."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from infra.local.caller import Caller
+from infra.local.issuer import Issuer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from infra.local.system import System
+    from tests.e2e.conftest import Connect
+
+GOOD: dict[str, Any] = {
+    "provider": "banno",
+    "subject": "someone",
+    "settings": {"institution": "garden"},
+    "credentials": {"access_token": "a"},
+}
+NOWHERE = "con_" + "0" * 32
+
+
+def problem(answer: Any) -> str:
+    """The kind of an answer that must be a well-formed problem."""
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    body = answer.json()
+    assert body.keys() >= {"type", "title", "status"}
+    assert body["status"] == answer.status_code
+    return str(body["type"]).removeprefix("urn:freshet:problem:")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "expected"),
+    [
+        pytest.param("POST", "/v1/refreshes", {"connection_id": NOWHERE}, (404, "not-found"), id="unknown-connection"),
+        pytest.param("POST", "/v1/refreshes", {"connection_id": 7}, (400, "invalid-request"), id="wrong-type"),
+        pytest.param("POST", "/v1/refreshes", {"connection_id": "x", "datset": []}, (400, "invalid-request"), id="unknown-field"),
+        pytest.param("POST", "/v1/refreshes", {}, (400, "invalid-request"), id="missing-field"),
+        pytest.param("POST", "/v1/refreshes", {"connection_id": "x" * 65}, (400, "invalid-request"), id="too-long-id"),
+        pytest.param("POST", "/v1/refreshes", {"connection_id": NOWHERE, "refresh_id": "ref_1"}, (400, "invalid-request"), id="refresh-id-is-not-the-callers"),
+        pytest.param("POST", "/v1/refreshes", b"{", (400, "invalid-request"), id="not-json"),
+        pytest.param("POST", "/v1/refreshes", b"\xff\xfe", (400, "invalid-request"), id="not-utf-8"),
+        pytest.param("POST", "/v1/refreshes", b'{"connection_id": NaN}', (400, "invalid-request"), id="nan"),
+        pytest.param("POST", "/v1/refreshes", b"[" * 50_000, (400, "invalid-request"), id="nested-deeply"),
+        pytest.param("POST", "/v1/refreshes", b'{"max_age_seconds":' + b"9" * 5000 + b"}", (400, "invalid-request"), id="huge-number"),
+        pytest.param("POST", "/v1/refreshes", b" " * 70_000, (413, "too-large"), id="oversize"),
+        pytest.param("POST", "/v1/connections", GOOD | {"provider": "acme"}, (400, "invalid-request"), id="unknown-provider"),
+        pytest.param("POST", "/v1/connections", GOOD | {"settings": {}}, (400, "invalid-request"), id="missing-setting"),
+        pytest.param("POST", "/v1/connections", GOOD | {"credentials": {}}, (400, "invalid-request"), id="no-token"),
+        pytest.param("POST", "/v1/connections", GOOD | {"credentials": {"access_token": "a", "expires_at": "2026-01-01T00:00:00"}}, (400, "invalid-request"), id="time-without-zone"),
+        pytest.param("GET", f"/v1/connections/{NOWHERE}", None, (404, "not-found"), id="absent"),
+        pytest.param("GET", "/v1/connections/" + "x" * 300, None, (404, "not-found"), id="absurd-id"),
+        pytest.param("GET", "/v1/connections?limit=0", None, (400, "invalid-request"), id="limit-zero"),
+        pytest.param("GET", "/v1/connections?limit=ten", None, (400, "invalid-request"), id="limit-not-a-number"),
+        pytest.param("GET", "/v1/connections?page=2", None, (400, "invalid-request"), id="unknown-parameter"),
+        pytest.param("GET", "/v1/nothing", None, (404, "not-found"), id="no-such-route"),
+        pytest.param("GET", "/nothing", None, (404, "not-found"), id="outside-the-version"),
+        pytest.param("PUT", "/v1/refreshes", None, (405, "method-not-allowed"), id="other-method"),
+    ],
+)  # fmt: skip
+def test_a_bad_request_gets_a_problem_that_says_so(
+    caller: Caller, method: str, path: str, body: Any, expected: tuple[int, str]
+) -> None:
+    data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+    answer = caller.send(method, path, data=data)
+
+    assert (answer.status_code, problem(answer)) == expected
+
+
+def test_a_method_that_is_not_there_is_told_which_are(caller: Caller) -> None:
+    assert caller.send("PUT", "/v1/connections").headers["Allow"] == "GET, POST"
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        pytest.param({"exp": int(time.time()) - 3600}, id="expired"),
+        pytest.param({"aud": "another"}, id="for-another-audience"),
+        pytest.param({"iss": "http://127.0.0.1:1/"}, id="from-another-issuer"),
+        pytest.param({"tenant": ""}, id="without-a-tenant"),
+        pytest.param({"tenant": ["a"]}, id="with-a-list-of-tenants"),
+    ],
+)
+def test_a_token_that_does_not_verify_is_refused(running: System, claims: dict[str, Any]) -> None:
+    caller = Caller(running.api, token=running.issuer.token("someone", **claims))
+    answer = caller.send("GET", "/v1/connections")
+
+    assert (answer.status_code, problem(answer)) == (401, "unauthorized")
+
+
+def forged(running: System) -> str:
+    """Signed by a key of another's, under the same key id."""
+    other = Issuer()
+    other.url = running.issuer.url
+    return other.token("someone")
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        pytest.param(lambda _: "", id="none"),
+        pytest.param(lambda _: "not-a-token", id="not-a-token"),
+        pytest.param(forged, id="signed-by-another"),
+        pytest.param(lambda it: it.issuer.token("a")[:-4] + "AAAA", id="tampered"),
+    ],
+)
+def test_whoever_has_no_good_token_is_refused(
+    running: System, token: Callable[[System], str]
+) -> None:
+    answer = Caller(running.api, token=token(running)).send("GET", "/v1/connections")
+
+    assert (answer.status_code, problem(answer)) == (401, "unauthorized")
+
+
+def test_another_tenants_things_look_exactly_like_nothing(
+    running: System, caller: Caller, connect: Connect
+) -> None:
+    connection = connect("ben")
+    refresh = caller.ended(caller.refresh(connection)["refresh_id"])["refresh_id"]
+    stranger = Caller(running.api, token=running.issuer.token("stranger"))
+    paths = [
+        ("GET", f"/v1/connections/{connection}"),
+        ("DELETE", f"/v1/connections/{connection}"),
+        ("GET", f"/v1/connections/{connection}/datasets"),
+        ("GET", f"/v1/connections/{connection}/datasets/accounts"),
+        ("GET", f"/v1/connections/{connection}/datasets/accounts/files"),
+        ("GET", f"/v1/refreshes/{refresh}"),
+    ]
+    for method, path in paths:
+        absent = path.replace(connection, NOWHERE).replace(refresh, "ref_" + "0" * 32)
+        theirs, nothing = stranger.send(method, path), stranger.send(method, absent)
+
+        assert theirs.status_code == 404
+        assert theirs.content == nothing.content
+
+    body = {"connection_id": connection}
+    assert stranger.send("POST", "/v1/refreshes", json=body).status_code == 404
+    assert caller.ask("GET", f"/v1/connections/{connection}")["snapshot"]

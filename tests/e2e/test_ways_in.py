@@ -1,0 +1,126 @@
+"""The same machine by its three doors, one refresh at a time."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from infra.local.caller import Caller
+    from infra.local.system import System
+    from tests.e2e.conftest import Connect, Provider
+
+
+def executed(running: System, request: dict[str, Any]) -> dict[str, Any]:
+    """Start the machine as a person in the console does, and wait for its end."""
+    client = running.client("stepfunctions")
+    arn = client.start_execution(
+        stateMachineArn=running.outputs["RefreshMachineArn"],
+        name=f"by-hand-{uuid.uuid4()}",
+        input=json.dumps(request),
+    )["executionArn"]
+    deadline = time.monotonic() + 60
+    while (found := client.describe_execution(executionArn=arn))["status"] == "RUNNING":
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    result: dict[str, Any] = found
+    return result
+
+
+def triggers(banno: Provider) -> int:
+    return sum(entry.get("method") == "PUT" for entry in banno.ledger())
+
+
+def test_a_person_types_a_connection_id_into_the_console(
+    running: System, caller: Caller, connect: Connect, banno: Provider
+) -> None:
+    connection = connect("cleo")
+    execution = executed(running, {"connection_id": connection})
+    refresh = caller.state(execution["name"])
+
+    assert execution["status"] == "SUCCEEDED"
+    assert refresh["status"] == "partial"
+    assert refresh["reason"] == "console"
+    assert len(caller.records(connection, "transactions")) == refresh["records"]["transactions"]
+    assert triggers(banno) == 1
+
+
+def test_a_schedule_starts_the_machine(
+    running: System, caller: Caller, connect: Connect, banno: Provider
+) -> None:
+    banno.set(task_seconds=0.2)
+    connection = connect("ben")
+    events, rule = running.client("events"), running.outputs["NightlyRuleName"]
+    (target,) = events.list_targets_by_rule(Rule=rule)["Targets"]
+    told = json.loads(target["Input"]) | {"connection_id": connection}
+    events.put_targets(Rule=rule, Targets=[target | {"Input": json.dumps(told)}])
+    events.put_rule(Name=rule, ScheduleExpression="rate(1 minute)", State="ENABLED")
+    try:
+        found = caller.until(
+            lambda: caller.ask("GET", f"/v1/connections/{connection}"),
+            lambda it: it["snapshot"] is not None,
+            seconds=100,
+        )
+    finally:
+        events.put_rule(Name=rule, ScheduleExpression="cron(0 3 * * ? *)", State="DISABLED")
+
+    assert caller.state(found["snapshot"]["refresh_id"])["reason"] == "schedule"
+
+
+def test_starts_at_the_same_moment_end_in_one_refresh(
+    running: System, caller: Caller, connect: Connect, banno: Provider
+) -> None:
+    banno.set(task_seconds=2)
+    connection = connect("ben")
+    with ThreadPoolExecutor(6) as pool:
+        by_hand = [pool.submit(executed, running, {"connection_id": connection}) for _ in range(2)]
+        by_api = [pool.submit(caller.refresh, connection) for _ in range(4)]
+        ids = {future.result()["refresh_id"] for future in by_api}
+        executions = [future.result() for future in by_hand]
+
+    told = [json.loads(execution["output"]) for execution in executions]
+    assert {one["refresh_id"] for one in told} | ids == ids
+    assert len(ids) == 1
+    assert [execution["status"] for execution in executions] == ["SUCCEEDED"] * 2
+    caller.ended(ids.pop())
+    assert triggers(banno) == 1
+
+
+def test_a_snapshot_that_is_fresh_enough_costs_no_call(
+    running: System, caller: Caller, connect: Connect, banno: Provider
+) -> None:
+    connection = connect("ben")
+    first = caller.ended(caller.refresh(connection)["refresh_id"])
+    answer = caller.send(
+        "POST", "/v1/refreshes", json={"connection_id": connection, "max_age_seconds": 3600}
+    )
+    execution = executed(running, {"connection_id": connection, "max_age_seconds": 3600})
+
+    assert answer.status_code == 200
+    assert answer.json()["outcome"] == "fresh"
+    assert answer.json()["refresh_id"] == first["refresh_id"]
+    assert json.loads(execution["output"])["outcome"] == "fresh"
+    assert triggers(banno) == 1
+
+
+def test_a_stopped_execution_frees_its_connection(
+    running: System, caller: Caller, connect: Connect, banno: Provider
+) -> None:
+    banno.set(task_seconds=6)
+    connection = connect("ben")
+    refresh_id = caller.refresh(connection)["refresh_id"]
+    caller.until(lambda: caller.state(refresh_id), lambda it: it["status"] == "running", seconds=20)
+    arn = running.outputs["RefreshMachineArn"].replace(":stateMachine:", ":execution:")
+    running.client("stepfunctions").stop_execution(executionArn=f"{arn}:{refresh_id}")
+    stopped = caller.ended(refresh_id)
+
+    assert stopped["error"]["name"] == "Aborted"
+
+    banno.set(task_seconds=0.2)
+    again = caller.refresh(connection)
+    assert again["outcome"] == "running"
+    assert again["refresh_id"] != refresh_id
+    assert caller.ended(again["refresh_id"])["status"] == "published"
