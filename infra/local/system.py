@@ -8,7 +8,6 @@ import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from infra.local.aws import ROOT, api_url, emulator, session
@@ -131,7 +130,8 @@ def simulator(name: str, *, log: Path, port: int) -> Iterator[dict[str, Any]]:
     """A provider's simulator in a process of its own; yields its facts."""
     command = [sys.executable, "-m", "infra.local.simulators", name, "--json", "--port", str(port)]
     settings = {"PYTHONPATH": str(ROOT)}
-    with running(command, log=log, ready=partial(answers, port), settings=settings):
+    # It tells its facts once it listens.
+    with running(command, log=log, ready=lambda: "\n" in log.read_text(), settings=settings):
         yield json.loads(log.read_text().splitlines()[0])
 
 

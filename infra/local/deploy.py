@@ -1,0 +1,134 @@
+"""Deploys a synthesised stack to the local AWS: its assets, then its very template."""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from infra.local import assets
+from infra.local.aws import session
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
+
+LOOK_SECONDS = 0.1
+BOOTSTRAP_VERSION = "30"  # CDK's templates ask which version of its bucket and roles is there
+
+
+class DeployError(RuntimeError):
+    """A stack that could not be made; the message has each failed resource and its reason."""
+
+
+def deploy(
+    assembly: Path, *, endpoint: str, stack: str, parameters: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Creates the stack of a cloud assembly, or updates it when it is there already.
+
+    Args:
+        assembly: the folder that ``cdk synth`` wrote, usually ``cdk.out``.
+        endpoint: the address of the local AWS.
+        stack: the stack's id in the assembly, which is its name too.
+        parameters: of the template, by name; others keep their defaults.
+
+    Returns:
+        The stack's outputs by name.
+
+    Raises:
+        DeployError: a resource failed.
+    """
+    artifacts = json.loads((assembly / "manifest.json").read_text())["artifacts"]
+    template, files = artifacts[stack]["properties"], artifacts[f"{stack}.assets"]["properties"]
+    aws = session()
+    aws.client("ssm", endpoint_url=endpoint).put_parameter(
+        Name=template["bootstrapStackVersionSsmParameter"],
+        Value=BOOTSTRAP_VERSION,
+        Type="String",
+        Overwrite=True,
+    )
+    assets.upload(assembly, files["file"], s3=aws.client("s3", endpoint_url=endpoint))
+    address = assets.filled(template["stackTemplateAssetObjectUrl"]).removeprefix("s3://")
+    cloudformation = aws.client("cloudformation", endpoint_url=endpoint)
+    apply(cloudformation, stack, template=f"{endpoint}/{address}", parameters=parameters or {})
+    return outputs(cloudformation, stack)
+
+
+def apply(
+    cloudformation: "CloudFormationClient",
+    stack: str,
+    *,
+    template: str,
+    parameters: Mapping[str, str],
+) -> None:
+    """Creates the stack from the template at an address, or updates it, and waits.
+
+    Raises:
+        DeployError: a resource failed.
+    """
+    change = (
+        cloudformation.update_stack
+        if exists(cloudformation, stack)
+        else cloudformation.create_stack
+    )
+    try:
+        change(
+            StackName=stack,
+            TemplateURL=template,
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+            Parameters=[
+                {"ParameterKey": name, "ParameterValue": value}
+                for name, value in parameters.items()
+            ],
+        )
+    except ClientError as error:
+        if "No updates are to be performed" in str(error):
+            return
+        raise DeployError(f"{stack}: {error}") from error
+    status = settled(cloudformation, stack)["StackStatus"]
+    if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+        raise DeployError(f"{stack} is {status}: {failures(cloudformation, stack)}")
+
+
+def exists(cloudformation: "CloudFormationClient", stack: str) -> bool:
+    """Whether there is such a stack; the ruin of one that failed to be created is removed."""
+    try:
+        status = settled(cloudformation, stack)["StackStatus"]
+    except ClientError as error:
+        if "does not exist" not in str(error):
+            raise
+        return False
+    if status != "ROLLBACK_COMPLETE":
+        return True
+    cloudformation.delete_stack(StackName=stack)
+    gone = cloudformation.get_waiter("stack_delete_complete")
+    gone.wait(StackName=stack, WaiterConfig={"Delay": 1})
+    return False
+
+
+def settled(cloudformation: "CloudFormationClient", stack: str) -> "StackTypeDef":
+    """The stack, once nothing of it is being changed."""
+    while True:
+        found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+        if not found["StackStatus"].endswith("IN_PROGRESS"):
+            return found
+        time.sleep(LOOK_SECONDS)
+
+
+def failures(cloudformation: "CloudFormationClient", stack: str) -> str:
+    """Each resource that failed, and why."""
+    events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+    return "".join(
+        f"\n  {event['LogicalResourceId']} ({event['ResourceType']}): "
+        f"{event.get('ResourceStatusReason', 'no reason given')}"
+        for event in reversed(events)
+        if event["ResourceStatus"].endswith("_FAILED")
+    )
+
+
+def outputs(cloudformation: "CloudFormationClient", stack: str) -> dict[str, str]:
+    """What the stack exports, by name."""
+    found = settled(cloudformation, stack).get("Outputs", [])
+    return {output["OutputKey"]: output["OutputValue"] for output in found}

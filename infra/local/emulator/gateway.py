@@ -1,0 +1,89 @@
+"""Patches to REST APIs: their limits, and what a client sees of a function that fails."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from ministack.services import apigateway_v1
+
+from infra.local.emulator.patching import rewrite, wrap
+
+BODY_BYTES = 10 * 1024 * 1024
+
+gateway_error = vars(apigateway_v1)["_gw_error"]
+
+
+async def limited_request(
+    original: Callable[..., Awaitable[object]], request: dict[str, Any], *call: object
+) -> object:
+    """Refuses a body over 10 MB, by the gateway response REQUEST_TOO_LARGE."""
+    api_id, stage_name, body = call[0], call[1], cast("bytes", call[5])
+    stage = vars(apigateway_v1)["_stages_v1"].get(api_id, {}).get(stage_name)
+    if stage is None or len(body) <= BODY_BYTES:
+        return await original(request, *call)
+    request["stage"] = stage
+    return gateway_error("REQUEST_TOO_LARGE", "Request Too Long")
+
+
+async def limited_integration(
+    original: Callable[..., Awaitable[object]],
+    integration: dict[str, Any],
+    *call: object,
+    **more: object,
+) -> object:
+    """Answers INTEGRATION_TIMEOUT when the integration's time is over; the function runs on."""
+    seconds = integration["timeoutInMillis"] / 1000
+    task = asyncio.ensure_future(original(integration, *call, **more))
+    done, _ = await asyncio.wait({task}, timeout=seconds)
+    return (
+        task.result()
+        if done
+        else gateway_error("INTEGRATION_TIMEOUT", "Endpoint request timed out")
+    )
+
+
+def strict_answer(
+    original: Callable[[dict[str, Any]], tuple[object, str | None]], result: dict[str, Any]
+) -> tuple[object, str | None]:
+    """Takes for an error what is not a proxy answer: a status code and a body of text."""
+    answer, error = original(result)
+    if error or result.get("throttle") or is_proxy_answer(result.get("body")):
+        return answer, error
+    return None, "Malformed Lambda proxy response"
+
+
+def is_proxy_answer(body: object) -> bool:
+    """Whether a function's result is an HTTP answer, in the form that a proxy must give it."""
+    return (
+        isinstance(body, dict) and "statusCode" in body and isinstance(body.get("body"), str | None)
+    )
+
+
+def bad_gateway() -> object:
+    """A function's own failure, as the gateway response DEFAULT_5XX tells it."""
+    return gateway_error("DEFAULT_5XX", "Internal server error")
+
+
+def apply() -> None:
+    """Patches the module."""
+    functions = vars(apigateway_v1)
+    proxy = functions["_invoke_lambda_proxy_v1"]
+    wrap(functions, "_execute_in_scope", limited_request, digest="2ae72b7d5eb6")
+    wrap(functions, "_invoke_lambda_proxy_v1", limited_integration, digest="5651a96fa7ba")
+    wrap(functions, "_lambda_proxy_response", strict_answer, digest="3a5b91b76870")
+    rewrite(
+        proxy,
+        patch="failures are gateway responses",
+        old=(
+            'return 502, {"Content-Type": "application/json"}, '
+            'json.dumps({"message": err}).encode()'
+        ),
+        new="return bad_gateway()",
+        bad_gateway=bad_gateway,
+    )
+    rewrite(
+        functions["_gateway_error_response"],
+        patch="failures are 502",
+        old='403 if response_type == "DEFAULT_4XX" else 500',
+        new='403 if response_type == "DEFAULT_4XX" else 502',
+    )

@@ -1,0 +1,54 @@
+"""Patches to CloudFormation: what MiniStack's resources lack of those of AWS."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services import dynamodb
+from ministack.services.cloudformation import provisioners
+
+from infra.local.emulator.patching import wrap
+
+Properties = dict[str, Any]
+Made = tuple[str, dict[str, Any]]  # the physical id, which `Ref` gives, and the attributes
+
+
+def create_table(
+    original: Callable[..., Made], logical_id: str, properties: Properties, *more: object
+) -> Made:
+    """A table, with its time to live."""
+    table, attributes = original(logical_id, properties, *more)
+    wanted = properties.get("TimeToLiveSpecification")
+    if wanted:
+        vars(dynamodb)["_update_ttl"]({"TableName": table, "TimeToLiveSpecification": wanted})
+    return table, attributes
+
+
+def create_secret(original: Callable[..., Made], *call: object) -> Made:
+    """A secret whose ``Ref`` is its ARN, as the page of the resource says, not its name."""
+    _name, attributes = original(*call)
+    return attributes["Arn"], attributes
+
+
+def update_secret(original: Callable[..., Made], arn: str, *call: object) -> Made:
+    """The same for a change."""
+    return create_secret(original, secret_name(arn), *call)
+
+
+def delete_secret(original: Callable[..., None], arn: str, properties: Properties) -> None:
+    """The same for its end."""
+    original(secret_name(arn), properties)
+
+
+def secret_name(arn: str) -> str:
+    """The name that MiniStack keeps a secret under: the ARN's last part but six characters."""
+    return arn.rpartition(":")[2][:-7]
+
+
+def apply() -> None:
+    """Patches the table of resource types."""
+    types = vars(provisioners)["_RESOURCE_HANDLERS"]
+    table, secret = types["AWS::DynamoDB::Table"], types["AWS::SecretsManager::Secret"]
+    wrap(table, "create", create_table, digest="277586e016c6")
+    wrap(secret, "create", create_secret, digest="0bae0110fce2")
+    wrap(secret, "update", update_secret, digest="e87220a5ff35")
+    wrap(secret, "delete", delete_secret, digest="4ff615ac8289")
