@@ -73,6 +73,7 @@ def _app() -> APIGatewayRestResolver:
             app.route(rule, method=method)(_action(app, routes, method=method))
     app.not_found(lambda _error: _refusal(NotFound()))
     app.exception_handler(FreshetError)(_refusal)
+    app.exception_handler(Exception)(_passed_on)
     return app
 
 
@@ -116,6 +117,11 @@ def _rendered(reply: Reply) -> Response[str]:
         headers={"Cache-Control": "no-store", **reply.headers},
         body=body,
     )
+
+
+def _passed_on(error: Exception) -> Response[str]:
+    """To the error boundary: what has no handler, the resolver would log with its text."""
+    raise error
 
 
 def _refusal(error: FreshetError, **headers: str) -> Response[str]:

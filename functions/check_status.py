@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from functions.aws.runtime import door
-from functions.composition import connector, runtime
+from functions.aws.runtime import door, runtime
 from functions.core.checking import check
 from functions.core.contract import Outcome, Ticket
+from functions.providers import connector
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

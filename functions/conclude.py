@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from functions.aws.runtime import count, door, setting
+from functions.aws.runtime import count, door, runtime, setting
 from functions.aws.snapshots import Snapshots
-from functions.composition import runtime
 from functions.core.concluding import conclude
 from functions.core.contract import Ticket, Variable
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from functions.aws.runtime import count, door, setting
+from functions.aws.runtime import count, door, runtime, setting
 from functions.aws.snapshots import Snapshots
 from functions.aws.staging import Staging
-from functions.composition import connector, runtime
 from functions.core.contract import Ticket, Variable
 from functions.core.errors import Superseded
 from functions.core.fetching import fetch, publish
+from functions.providers import connector
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

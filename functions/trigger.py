@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from functions.aws.runtime import door
-from functions.composition import connector, runtime
+from functions.aws.runtime import door, runtime
 from functions.connectors.registry import DATASETS
 from functions.core.admission import admit
 from functions.core.contract import RefreshRequest, Ticket
 from functions.core.errors import InvalidRequest
 from functions.core.triggering import answered, trigger
+from functions.providers import connector
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

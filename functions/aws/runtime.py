@@ -36,8 +36,9 @@ _CONFIG: Final = Config(
     connect_timeout=2,
     read_timeout=10,
     retries={"mode": "standard", "total_max_attempts": 3},
-    s3={"addressing_style": "path"},
 )
+# Presigned addresses of objects under KMS need version 4 of the signature.
+_S3_CONFIG: Final = _CONFIG.merge(Config(signature_version="s3v4"))
 
 
 @cache
@@ -68,11 +69,11 @@ class Runtime:
         self._session = boto3.Session()
         dynamodb = self._session.client("dynamodb", config=_CONFIG)
         connections = setting(Variable.CONNECTIONS_TABLE)
-        vault = Vault(self._session.client("kms", config=_CONFIG), key=setting(Variable.KEY))
+        self.vault = Vault(self._session.client("kms", config=_CONFIG), key=setting(Variable.KEY))
         self.clock = time.time
         self.sleep = time.sleep
         self.connections = ConnectionTable(
-            dynamodb, table=connections, vault=vault, clock=self.clock
+            dynamodb, table=connections, vault=self.vault, clock=self.clock
         )
         self.refreshes = RefreshTable(
             dynamodb, table=setting(Variable.REFRESHES_TABLE), connections=connections
@@ -101,7 +102,13 @@ class Runtime:
 
     def s3(self) -> S3Client:
         """The object store."""
-        return self._session.client("s3", config=_CONFIG)
+        return self._session.client("s3", config=_S3_CONFIG)
+
+
+@cache
+def runtime() -> Runtime:
+    """This process's clients."""
+    return Runtime()
 
 
 def door(handler: Handler) -> Handler:

@@ -10,21 +10,21 @@ from __future__ import annotations
 
 import gzip
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from tempfile import SpooledTemporaryFile
+from typing import IO, TYPE_CHECKING, Final
 
 import msgspec
 from isal import isal_zlib
 
 from functions.core.contract import Prefix
-from functions.core.model import Dataset, File, Manifest, Progress
+from functions.core.model import Blob, Dataset, File, Manifest, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_s3.client import S3Client
 
-    from functions.core.model import Staged
-    from functions.core.ports import Page
+    from functions.core.ports import Page, Quarantined
 
 FILE_LINES: Final = 10_000
 FILE_BYTES: Final = 16 * 1024 * 1024
@@ -33,26 +33,29 @@ who wants a page never has to unpack more than one of them."""
 
 _LEVEL: Final = 1
 _GZIP: Final = 31
+_CHUNK: Final = 256 * 1024
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of a file: a record as the provider gave it, or a record's deletion.
 
-    ``part`` is what the record belongs to at the provider (an account). Where an id stands
-    twice, the later line counts.
+    ``part`` is what the record belongs to at the provider (an account), ``revision`` the
+    provider's own mark of its state. Where an id stands twice, the later line counts.
     """
 
     id: str
     part: str = ""
+    revision: str = ""
     deleted: bool = False
     data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-def staged_under(connection_id: str, refresh_id: str) -> tuple[str, str]:
-    """The folder of a refresh's files, and the key of its progress."""
+def staged_under(connection_id: str, refresh_id: str) -> tuple[str, str, str]:
+    """The folder of a refresh's files, the key of its progress, the folder of its quarantine."""
     return (
         f"{Prefix.SNAPSHOTS}{connection_id}/{refresh_id}/",
         f"{Prefix.STAGING}{connection_id}/{refresh_id}.json",
+        f"{Prefix.QUARANTINE}{connection_id}/{refresh_id}/",
     )
 
 
@@ -62,7 +65,7 @@ class Staging:
     def __init__(self, s3: S3Client, *, bucket: str, connection_id: str, refresh_id: str) -> None:
         """Begin; nothing is read or written yet."""
         self._s3, self._bucket = s3, bucket
-        self._folder, self._aside = staged_under(connection_id, refresh_id)
+        self._folder, self._aside, self._apart = staged_under(connection_id, refresh_id)
         self._open: dict[str, _OpenFile] = {}
         self._seen: dict[str, set[str]] = {}
         self.progress = Progress()
@@ -79,15 +82,19 @@ class Staging:
 
     def write(self, page: Page) -> None:
         """Add a page. What this part has had already under the same id is left out."""
-        staged = self.progress.datasets.get(page.dataset)
-        if staged is not None:
-            seen = self._seen_in(page, staged)
-            for line in _lines(page):
-                if (mark := _mark(line)) not in seen:
+        if page.dataset in self.progress.datasets:
+            seen = self._seen_in(page)
+            for mark, line, blob in _lines(page):
+                if mark not in seen:
                     seen.add(mark)
                     self._append(page.dataset, line)
+                    if blob is not None:
+                        self._add_blob(page.dataset, line.id, blob=blob)
+        for found in page.quarantined:
+            self._quarantine(found)
+        told = {part.part: part for part in (*self.progress.parts, *page.parts)}
+        self.progress.parts = tuple(told.values())
         self.progress.cursor = page.cursor
-        self.progress.parts = page.parts or self.progress.parts
         self.progress.faults = 0
 
     def datasets(self, *, refresh_id: str, as_of: float) -> dict[str, Dataset]:
@@ -100,6 +107,7 @@ class Staging:
                 records=staged.records,
                 deletions=staged.deletions,
                 files=tuple(staged.files),
+                blobs=tuple(staged.blobs),
             )
             for name, staged in self.progress.datasets.items()
         }
@@ -111,14 +119,15 @@ class Staging:
 
     # --- inside ----------------------------------------------------------------------------
 
-    def _seen_in(self, page: Page, staged: Staged) -> set[str]:
-        """The ids of the part in hand; after a resumption, read back from its files."""
+    def _seen_in(self, page: Page) -> set[str]:
+        """The marks of the part in hand; after a resumption, read back from its files."""
+        staged = self.progress.datasets[page.dataset]
         if page.part != staged.part or page.dataset not in self._seen:
             resumed = page.part == staged.part
             staged.part_from = staged.part_from if resumed else len(staged.files)
             staged.part = page.part
             self._seen[page.dataset] = {
-                _mark(line)
+                _mark(line.id, deleted=line.deleted, revision=line.revision)
                 for file in staged.files[staged.part_from :]
                 for line in read_lines(self._s3, bucket=self._bucket, file=file)
                 if line.part == page.part
@@ -152,7 +161,30 @@ class Staging:
             )
         )
 
-    def _put(self, key: str, body: bytes) -> str:
+    def _add_blob(self, dataset: str, id_: str, *, blob: IO[bytes]) -> None:
+        """Pack a record's content into a file of its own, through the disk."""
+        staged = self.progress.datasets[dataset]
+        key = f"{self._folder}{dataset}/blobs/{len(staged.blobs):05}.gz"
+        pack, digest = isal_zlib.compressobj(level=_LEVEL, wbits=_GZIP), sha256()
+        with blob, SpooledTemporaryFile(FILE_BYTES) as packed:
+            while chunk := blob.read(_CHUNK):
+                packed.write(pack.compress(chunk))
+            packed.write(pack.flush())
+            size = packed.tell()
+            packed.seek(0)
+            while chunk := packed.read(_CHUNK):
+                digest.update(chunk)
+            packed.seek(0)
+            version_id = self._put(key, packed)
+        file = File(key=key, version_id=version_id, sha256=digest.hexdigest(), bytes=size, lines=0)
+        staged.blobs.append(Blob(id=id_, file=file))
+
+    def _quarantine(self, found: Quarantined) -> None:
+        number, name = len(self.progress.quarantined), found.name
+        self._put(f"{self._apart}{number:05}", found.content)
+        self.progress.quarantined.append(name)
+
+    def _put(self, key: str, body: bytes | IO[bytes]) -> str:
         return self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)["VersionId"]
 
 
@@ -193,12 +225,14 @@ def read_texts(s3: S3Client, *, bucket: str, file: File) -> Iterator[bytes]:
         yield from unpacked
 
 
-def _lines(page: Page) -> Iterator[Line]:
+def _lines(page: Page) -> Iterator[tuple[str, Line, IO[bytes] | None]]:
+    """What a page adds: the mark by which a repetition is known, the line, its blob."""
     for record in page.records:
-        yield Line(id=record.id, part=page.part, data=record.data)
+        line = Line(id=record.id, part=page.part, revision=record.revision, data=record.data)
+        yield _mark(record.id, revision=record.revision), line, record.blob
     for id_ in page.deletions:
-        yield Line(id=id_, part=page.part, deleted=True)
+        yield _mark(id_, deleted=True), Line(id=id_, part=page.part, deleted=True), None
 
 
-def _mark(line: Line) -> str:
-    return ("-" if line.deleted else "+") + line.id
+def _mark(id_: str, *, deleted: bool = False, revision: str = "") -> str:
+    return f"{'-' if deleted else '+'}{revision}/{id_}"

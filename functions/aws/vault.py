@@ -6,6 +6,7 @@ connection does not open.
 
 from __future__ import annotations
 
+import base64
 import secrets
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +14,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 if TYPE_CHECKING:
     from mypy_boto3_kms.client import KMSClient
+
+    from functions.core.model import Connection
 
 _LENGTH: Final = 2
 _NONCE: Final = 12
@@ -44,3 +47,19 @@ class Vault:
         )
         nonce, rest = sealed[end : end + _NONCE], sealed[end + _NONCE :]
         return AESGCM(key["Plaintext"]).decrypt(nonce, rest, connection_id.encode())
+
+    def seal_text(self, connection: Connection, text: str) -> str:
+        """A short secret that has to travel in a job, sealed for this connection, as base64."""
+        sealed = self.seal(
+            text.encode(), tenant=connection.tenant, connection_id=connection.connection_id
+        )
+        return base64.b64encode(sealed).decode()
+
+    def open_text(self, connection: Connection, sealed: str) -> str:
+        """What ``seal_text`` sealed for this connection."""
+        plain = self.open(
+            base64.b64decode(sealed),
+            tenant=connection.tenant,
+            connection_id=connection.connection_id,
+        )
+        return plain.decode()

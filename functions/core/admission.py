@@ -8,12 +8,13 @@ from msgspec.structs import replace
 
 from functions.core import refresh as step
 from functions.core.contract import SLOT_SECONDS, Outcome, RefreshRequest
-from functions.core.errors import InvalidRequest, NotFound
+from functions.core.errors import InvalidRequest, NotFound, Superseded
 from functions.core.refresh import Admission
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from functions.core.model import Refresh
     from functions.core.ports import Connections, Refreshes
 
 
@@ -38,7 +39,8 @@ def admit(
     Raises:
         InvalidRequest: it asks for a dataset that the provider does not have.
         NotFound: there is no such connection, or it is another tenant's.
-        Superseded: the connection was erased meanwhile.
+        Superseded: the connection was erased meanwhile, or a refresh of this id has lost its
+            slot; it does not become another's companion, for then nobody would end it.
     """
     connection = connections.get(request.connection_id)
     if connection is None or tenant not in {None, connection.tenant}:
@@ -49,13 +51,19 @@ def admit(
     own = refreshes.get(refresh_id) if mine else None
     if own is not None:
         return Admission(outcome=Outcome.RUNNING, refresh_id=refresh_id, refresh=own)
-    if answered := step.already_answered(connection, request, at=at):
-        return answered
-    refresh = step.admitted(connection, request, refresh_id=refresh_id, at=at)
+    answer = step.already_answered(connection, request, at=at) or _admitted(
+        step.admitted(connection, request, refresh_id=refresh_id, at=at), refreshes=refreshes
+    )
+    if answer.refresh_id != refresh_id and refreshes.get(refresh_id) is not None:
+        raise Superseded
+    return answer
+
+
+def _admitted(refresh: Refresh, *, refreshes: Refreshes) -> Admission:
     holder = refreshes.admit(refresh, until=refresh.deadline + SLOT_SECONDS)
-    if holder != refresh_id:
+    if holder != refresh.refresh_id:
         return Admission(outcome=Outcome.JOINED, refresh_id=holder)
-    return Admission(outcome=Outcome.RUNNING, refresh_id=refresh_id, refresh=refresh)
+    return Admission(outcome=Outcome.RUNNING, refresh_id=holder, refresh=refresh)
 
 
 def _named(request: RefreshRequest, *, known: Sequence[str]) -> RefreshRequest:

@@ -79,6 +79,7 @@ class Prefix(StrEnum):
 
     SNAPSHOTS = "snapshots/"
     STAGING = "staging/"
+    QUARANTINE = "quarantine/"
 
 
 class Reason(StrEnum):

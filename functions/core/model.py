@@ -129,14 +129,19 @@ class Part(StrEnum):
     FRESH = "fresh"
     STALE = "stale"
     GONE = "gone"
+    FAILED = "failed"
 
 
 class Coverage(msgspec.Struct, frozen=True, kw_only=True):
-    """How many parts are fresh, stale (the provider has only older data) or gone."""
+    """How many parts are fresh, stale, gone or failed.
+
+    Stale: the provider has only older data. Failed: it gave nothing, or nothing readable.
+    """
 
     fresh: int = 0
     stale: int = 0
     gone: int = 0
+    failed: int = 0
 
 
 class Refresh(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,6 +184,13 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     lines: int
 
 
+class Blob(msgspec.Struct, frozen=True, kw_only=True):
+    """A record's content that is kept in a file of its own, as gzip."""
+
+    id: str
+    file: File
+
+
 class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     """A dataset's files in order, what they hold, and the refresh that fetched them."""
 
@@ -187,14 +199,19 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     records: int
     deletions: int
     files: tuple[File, ...]
+    blobs: tuple[Blob, ...] = ()
 
 
 class PartState(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one part's freshness; ``as_of`` 0 means unknown."""
+    """What is known of one part's freshness; ``as_of`` 0 means unknown.
+
+    ``why`` is a name (of an error, of a provider's code), never the provider's own prose.
+    """
 
     part: str
     state: Part
     as_of: float = 0
+    why: str = ""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -218,6 +235,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
             fresh=states.count(Part.FRESH),
             stale=states.count(Part.STALE),
             gone=states.count(Part.GONE),
+            failed=states.count(Part.FAILED),
         )
 
 
@@ -228,6 +246,7 @@ class Staged(msgspec.Struct, kw_only=True):
     """One dataset so far. ``part_from`` is the number of the file in which ``part`` began."""
 
     files: list[File] = []
+    blobs: list[Blob] = []
     records: int = 0
     deletions: int = 0
     part: str = ""
@@ -239,5 +258,6 @@ class Progress(msgspec.Struct, kw_only=True):
 
     cursor: Cursor | None = None
     parts: tuple[PartState, ...] = ()
+    quarantined: list[str] = []
     faults: int = 0
     datasets: dict[str, Staged] = {}

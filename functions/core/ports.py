@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, TypeAlias
+from typing import IO, Protocol, TypeAlias
 
 import msgspec
 
@@ -49,17 +49,32 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """One item as the provider gave it: its id there, and its JSON, byte for byte."""
+    """One item as the provider gave it: its id there, and its JSON, byte for byte.
+
+    A record that comes twice in one part is written once, unless its ``revision`` differs.
+    ``blob`` is content that is too large for a line of a file: an open file to read from its
+    beginning. It is closed by whoever takes the record.
+    """
 
     id: str
     data: msgspec.Raw
+    revision: str = ""
+    blob: IO[bytes] | None = None
+
+
+class Quarantined(msgspec.Struct, frozen=True):
+    """Something that the provider gave and that cannot be opened: its name there, and itself."""
+
+    name: str
+    content: bytes
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """A batch of one dataset's records from one part, and where the next page starts.
 
-    ``cursor`` None means that this was the last page. ``parts`` is the evidence of freshness,
-    given once, with any page.
+    ``cursor`` None means that this was the last page. ``parts`` is evidence of freshness: what
+    a later page says of a part replaces what an earlier one said. ``quarantined`` is kept
+    apart, for people to look at, and is not published.
     """
 
     dataset: str
@@ -67,6 +82,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     records: Sequence[Record] = ()
     deletions: Sequence[str] = ()
     parts: tuple[PartState, ...] = ()
+    quarantined: Sequence[Quarantined] = ()
     cursor: Cursor | None = None
 
 
@@ -117,10 +133,17 @@ class CredentialStore(Protocol):
 
 
 class ConnectorPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a connector is given. ``application`` reads the provider's own secret (JSON)."""
+    """What a connector is given.
+
+    ``application`` reads the provider's own secret (JSON). ``sealed`` and ``unsealed`` encrypt
+    and decrypt a short secret that has to travel in a job (a session key); only the same
+    connection can open it.
+    """
 
     application: Callable[[], bytes]
     credentials: CredentialStore
+    sealed: Callable[[Connection, str], str]
+    unsealed: Callable[[Connection, str], str]
     clock: Clock
     sleep: Sleep
     owner: str

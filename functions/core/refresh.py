@@ -94,11 +94,11 @@ def lost(refresh: Refresh, *, at: float) -> Refresh:
 
 
 def published(refresh: Refresh, manifest: Manifest, *, ticket: Ticket, at: float) -> Refresh:
-    """The snapshot stands. Stale parts make it ``partial``."""
+    """The snapshot stands. Stale or failed parts make it ``partial``."""
     coverage = manifest.coverage
     ended = replace(
         refresh,
-        status=Status.PARTIAL if coverage.stale else Status.PUBLISHED,
+        status=Status.PARTIAL if coverage.stale or coverage.failed else Status.PUBLISHED,
         records={name: dataset.records for name, dataset in manifest.datasets.items()},
         coverage=coverage,
         as_of=manifest.as_of,

@@ -16,7 +16,8 @@ MANIFEST_VERSION = 1
 
 def oldest(parts: Sequence[PartState], *, otherwise: float) -> float:
     """How old the oldest part is that the provider still has; 0 when that is unknown of one."""
-    return min((part.as_of for part in parts if part.state is not Part.GONE), default=otherwise)
+    there = (part.as_of for part in parts if part.state in {Part.FRESH, Part.STALE})
+    return min(there, default=otherwise)
 
 
 def manifest(

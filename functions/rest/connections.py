@@ -6,7 +6,7 @@ import secrets
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from functions.composition import runtime
+from functions.aws.runtime import runtime
 from functions.connectors.registry import REGISTRY
 from functions.core.errors import InvalidRequest
 from functions.core.model import CONNECTION_PREFIX, Connection, Credentials

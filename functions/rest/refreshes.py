@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from http import HTTPStatus
 
-from functions.composition import runtime
+from functions.aws.runtime import runtime
 from functions.connectors.registry import DATASETS
 from functions.core.admission import admit
 from functions.core.contract import Outcome, Reason, RefreshOptions, RefreshRequest

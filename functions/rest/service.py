@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from functions.aws.executions import Executions
-from functions.aws.runtime import setting
+from functions.aws.runtime import runtime, setting
 from functions.aws.snapshots import Snapshots
-from functions.composition import runtime
 from functions.core.contract import Variable
 from functions.core.errors import InvalidRequest, NotFound
 

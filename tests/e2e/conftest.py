@@ -19,7 +19,9 @@ Connect = Callable[..., str]
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     folder = tmp_path_factory.mktemp("system")
-    with system(folder / "logs", assembly=synthesise(folder / "cdk.out")) as found:
+    assembly = synthesise(folder / "cdk.out")
+    # Policies are enforced, so that every test also shows that each door may do what it must.
+    with system(folder / "logs", assembly=assembly, iam=True) as found:
         yield found
 
 

@@ -1,0 +1,80 @@
+"""State transitions of real executions, what they cost, and how soon the end is noticed.
+
+The prices are us-east-1's list, arm64, without a free tier, as published in 2026: check them
+before quoting. A refresh is modelled as its transitions and the time that its functions ran.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from benchmarks.bench import show
+from functions.core.model import instant
+from infra.local.caller import Caller
+from infra.local.providers import DEMOS
+
+if TYPE_CHECKING:
+    from infra.local.system import System
+
+TASK_SECONDS = (0.5, 2.0, 6.0, 15.0, 30.0)
+DOLLARS_A_TRANSITION = 25 / 1e6
+DOLLARS_A_GB_SECOND = 13.3334 / 1e6
+DOLLARS_AN_INVOCATION = 0.2 / 1e6
+MEMORY_GB = {"Trigger": 0.25, "CheckStatus": 0.25, "FetchData": 0.5}
+
+
+def main(running: System) -> None:
+    """Measure and print."""
+    show(
+        "Transitions, modelled cost and lateness by the length of the provider's task",
+        header=("task s", "transitions", "looks", "noticed after s", "$ per million refreshes"),
+        rows=[measured(running, seconds) for seconds in TASK_SECONDS],
+    )
+
+
+def measured(running: System, seconds: float) -> tuple[object, ...]:
+    """One refresh of a task of this length."""
+    facts = running.providers["banno"]
+    control = f"{facts['base_url']}/_simulator"
+    requests.post(f"{control}/reset", timeout=10).raise_for_status()
+    requests.post(f"{control}/settings", json={"task_seconds": seconds}, timeout=10)
+    caller = Caller(running.api, token=running.issuer.token("bench"))
+    connection_id = caller.connect(DEMOS["banno"].connection(facts, "ben"))
+    refresh = caller.ended(caller.refresh(connection_id)["refresh_id"], seconds=120)
+    ledger = requests.get(f"{control}/ledger", timeout=10).json()
+    (ended,) = (entry["at"] for entry in ledger if entry["kind"] == "task_ended")
+    (ready,) = (event for event in refresh["events"] if event["type"] == "ready")
+    events = history(running, refresh["refresh_id"])
+    entered = [e for e in events if e["type"].endswith("StateEntered")]
+    dollars = len(entered) * DOLLARS_A_TRANSITION + functions_cost(events)
+    return (
+        seconds,
+        len(entered),
+        ready["facts"]["looks"],
+        f"{instant(ready['at']) - ended:.2f}",
+        f"{dollars * 1e6:.0f}",
+    )
+
+
+def history(running: System, refresh_id: str) -> list[dict[str, Any]]:
+    """The events of an execution."""
+    arn = running.outputs["RefreshMachineArn"].replace(":stateMachine:", ":execution:")
+    found: list[dict[str, Any]] = running.client("stepfunctions").get_execution_history(
+        executionArn=f"{arn}:{refresh_id}", maxResults=1000
+    )["events"]
+    return found
+
+
+def functions_cost(events: list[dict[str, Any]]) -> float:
+    """What the functions of an execution cost, by the time between their state's two ends."""
+    dollars, entered = 0.0, 0.0
+    for event in events:
+        if event["type"] == "TaskStateEntered":
+            entered = event["timestamp"].timestamp()
+        elif event["type"] == "TaskStateExited":
+            memory = MEMORY_GB.get(event["stateExitedEventDetails"]["name"], 0.25)
+            ran = event["timestamp"].timestamp() - entered
+            dollars += ran * memory * DOLLARS_A_GB_SECOND + DOLLARS_AN_INVOCATION
+    return dollars

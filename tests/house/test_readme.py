@@ -1,0 +1,66 @@
+"""What the README says is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from functions.api import ROUTES
+from functions.core.errors import BY_NAME, Acts, Signal
+from functions.rest.problems import STATUS, problem
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def rows(header: str) -> dict[str, list[str]]:
+    """A table's rows by their first cell."""
+    table = README.split(header)[1].split("\n\n")[0]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    return {row[0].strip("`"): row[1:] for row in cells if len(row) > 1 and row[0].startswith("`")}
+
+
+def test_every_route_is_in_the_table_of_calls_and_no_other() -> None:
+    told = set(rows("| call | does |"))
+    served = {
+        f"{method} {rule.replace('<', '{').replace('>', '}')}"
+        for rule, methods in ROUTES.items()
+        for method in methods
+    }
+
+    assert told == served
+
+
+def test_every_error_of_a_refresh_is_in_its_table_with_who_acts() -> None:
+    told = {name: cells[0] for name, cells in rows("| error | acts | means |").items()}
+    only_answers = {"Gone", "MethodNotAllowed", "TooLarge", "Unauthorized"}
+    leaves = {
+        name: str(leaf.acts)
+        for name, leaf in BY_NAME.items()
+        if not issubclass(leaf, Signal) and name not in only_answers
+    }
+
+    assert told == leaves
+    assert {str(each) for each in Acts} == set(told.values())
+
+
+def test_every_problem_is_in_its_table_with_its_status() -> None:
+    table = README.split("| status | `type` after")[1].split("\n\n")[0]
+    told = re.findall(r"\| (\d+) \| `([\w-]+)`", table)
+    served = {problem(error()).type.rpartition(":")[2]: int(STATUS[error]) for error in STATUS}
+
+    assert {kind: int(status) for status, kind in told} == served | {
+        "unauthorized": 401,
+        "defect": 500,
+    }
+
+
+def test_every_command_of_make_is_real() -> None:
+    targets = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+    assert set(re.findall(r"^make ([a-z]+)", README, re.MULTILINE)) <= targets
+
+
+def test_every_folder_that_is_named_exists() -> None:
+    for folder in rows("| folder | holds |"):
+        assert (ROOT / folder).is_dir(), folder
