@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from infra.local.aws import ROOT
 from infra.local.caller import ENDED, LOOK_SECONDS, SUCCEEDED, Caller, CallerError
@@ -42,7 +42,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make run")
     parser.add_argument("--once", action="store_true", help="end after the refreshes")
     once = parser.parse_args().once
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, _interrupted)
     try:
         return _run(once=once)
     except KeyboardInterrupt:
@@ -51,6 +51,10 @@ def main() -> int:
     except _FAULTS as fault:
         print(f"\nThis did not work: {fault}\nThe logs are in {FOLDER / 'logs'}.", file=sys.stderr)
         return 1
+
+
+def _interrupted(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _run(*, once: bool) -> int:
