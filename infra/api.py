@@ -1,0 +1,97 @@
+"""The HTTP API: everything under ``/v1`` goes to one door, after another has let it in."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.problems import answer_with_problems
+
+if TYPE_CHECKING:
+    from infra.config import Stage
+    from infra.function import DoorFunction
+
+BEARER: Final = r"^[Bb][Ee][Aa][Rr][Ee][Rr] +[A-Za-z0-9._~+/-]+=*$"
+"""RFC 6750's credentials. Whatever else stands in the header is 401 without asking a door."""
+
+AUTHORIZED_SECONDS: Final = 60
+"""How long the gateway remembers what ``authorize`` said about a token."""
+
+ACCESS_LOG: Final = {
+    "request_id": "$context.requestId",
+    "trace_id": "$context.xrayTraceId",
+    "epoch_milliseconds": "$context.requestTimeEpoch",
+    "method": "$context.httpMethod",
+    "resource": "$context.resourcePath",
+    "status": "$context.status",
+    "error": "$context.error.responseType",
+    "milliseconds": "$context.responseLatency",
+    "bytes": "$context.responseLength",
+}
+"""No address, agent, caller or path: whose connection was asked for is nobody's business."""
+
+
+class Api(Construct):
+    """``rest_api``, deployed as its one stage."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        door: DoorFunction,
+        authorize: DoorFunction,
+        stage: Stage,
+    ) -> None:
+        super().__init__(scope, id_)
+        self.rest_api = apigateway.RestApi(
+            self,
+            "Rest",
+            description=f"Freshet, stage {stage.name}",
+            endpoint_types=[apigateway.EndpointType.REGIONAL],
+            # One role for the whole account writes every API's access log: it outlives us.
+            cloud_watch_role=True,
+            cloud_watch_role_removal_policy=cdk.RemovalPolicy.RETAIN,
+            deploy_options=self._deployment(stage),
+            default_integration=apigateway.LambdaIntegration(
+                door.function, allow_test_invoke=False
+            ),
+            default_method_options=apigateway.MethodOptions(
+                authorization_type=apigateway.AuthorizationType.CUSTOM,
+                authorizer=self._authorizer(authorize),
+            ),
+        )
+        self.rest_api.node.try_remove_child("Endpoint")  # an output that the stack names itself
+        version = self.rest_api.root.add_resource("v1")
+        version.add_method("ANY")
+        version.add_resource("{proxy+}").add_method("ANY")
+        answer_with_problems(self.rest_api)
+
+    def _deployment(self, stage: Stage) -> apigateway.StageOptions:
+        log_group = logs.LogGroup(
+            self, "Logs", retention=stage.log_retention, removal_policy=stage.removal
+        )
+        return apigateway.StageOptions(
+            stage_name=stage.name,
+            access_log_destination=apigateway.LogGroupLogDestination(log_group),
+            access_log_format=apigateway.AccessLogFormat.custom(json.dumps(ACCESS_LOG)),
+            throttling_rate_limit=stage.requests_per_second,
+            throttling_burst_limit=stage.burst,
+            tracing_enabled=True,
+            metrics_enabled=True,
+        )
+
+    def _authorizer(self, authorize: DoorFunction) -> apigateway.TokenAuthorizer:
+        return apigateway.TokenAuthorizer(
+            self,
+            "Authorizer",
+            handler=authorize.function,
+            identity_source=apigateway.IdentitySource.header("Authorization"),
+            validation_regex=BEARER,
+            results_cache_ttl=cdk.Duration.seconds(AUTHORIZED_SECONDS),
+        )

@@ -1,0 +1,169 @@
+"""The one asset that every door runs from: locked wheels, our package, byte-code; no Docker."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import aws_cdk as cdk
+import jsii
+from aws_cdk import aws_lambda as lambda_
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from infra.config import Runtime
+
+ROOT: Final = Path(__file__).parents[1]
+PACKAGE: Final = ROOT / "functions"
+LOCK: Final = ROOT / "requirements" / "functions.txt"
+CACHE: Final = ROOT / ".local" / "assets"
+
+UV_PLATFORMS: Final = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
+"""What Amazon Linux 2023, the system under the runtimes, can load."""
+
+AWS_SERVICES: Final = ("dynamodb", "kms", "s3", "secretsmanager", "stepfunctions", "sts")
+"""Service models that stay in botocore, which ships four hundred; a door that needs another
+gets UnknownServiceError, on one machine as in the cloud."""
+
+NOT_SHIPPED: Final = shutil.ignore_patterns("__pycache__")
+
+
+def code(runtime: Runtime) -> lambda_.AssetCode:
+    """The asset for ``runtime``; it is built only when something in it has changed."""
+    python = _interpreter(runtime.python)
+    if python is None:
+        sys.stderr.write(
+            f"No python{runtime.python} here: the asset ships without byte-code "
+            "and its functions start slower.\n"
+        )
+    return lambda_.Code.from_asset(
+        str(PACKAGE),
+        asset_hash=_digest(_sources(), runtime, compiled=python is not None),
+        asset_hash_type=cdk.AssetHashType.CUSTOM,
+        bundling=cdk.BundlingOptions(
+            image=cdk.DockerImage.from_registry("docker-is-never-used"),
+            local=_Bundling(runtime, python),
+        ),
+    )
+
+
+@jsii.implements(cdk.ILocalBundling)
+class _Bundling:
+    """Puts the asset together in the folder that CDK names."""
+
+    def __init__(self, runtime: Runtime, python: str | None) -> None:
+        self._runtime = runtime
+        self._python = python
+
+    def try_bundle(self, output_dir: str, *_struct: object, **_options: object) -> bool:
+        """Fill ``output_dir``. A failure raises, so that CDK never turns to Docker."""
+        output = Path(output_dir)
+        dependencies = _dependencies(self._runtime, self._python)
+        shutil.copytree(dependencies, output, copy_function=_link, dirs_exist_ok=True)
+        shutil.copytree(PACKAGE, output / PACKAGE.name, ignore=NOT_SHIPPED)
+        _compile(output / PACKAGE.name, output, self._python)
+        return True
+
+
+def _dependencies(runtime: Runtime, python: str | None) -> Path:
+    """The folder of installed wheels for this lock and runtime, filled when it is not there."""
+    folder = CACHE / _digest([LOCK, Path(__file__)], runtime, compiled=python is not None)
+    if not folder.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=CACHE) as work:
+            filling = Path(work) / "filling"
+            _install(runtime, filling)
+            _strip(filling)
+            _compile(filling, filling, python)
+            _publish(filling, folder)
+    return folder
+
+
+def _install(runtime: Runtime, folder: Path) -> None:
+    platform = [] if runtime.host else ["--python-platform", UV_PLATFORMS[runtime.architecture]]
+    _run(
+        *(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--link-mode", "copy"),
+        *("--require-hashes", "--only-binary", ":all:", "--python-version", runtime.python),
+        *platform,
+        *("--target", str(folder), "--requirements", str(LOCK)),
+    )
+
+
+def _strip(folder: Path) -> None:
+    """Drop what Lambda has no use for: scripts, and models of services that no door calls."""
+    shutil.rmtree(folder / "bin", ignore_errors=True)
+    (folder / ".lock").unlink(missing_ok=True)
+    for model in (folder / "botocore" / "data").iterdir():
+        if model.is_dir() and model.name not in AWS_SERVICES:
+            shutil.rmtree(model)
+
+
+def _compile(folder: Path, root: Path, python: str | None) -> None:
+    """Write byte-code that no change of times can make stale, naming paths as Lambda has them."""
+    if python is not None:
+        _run(
+            *(python, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"),
+            *("-s", str(root), "-p", "/var/task", str(folder)),
+        )
+
+
+def _publish(filled: Path, folder: Path) -> None:
+    """Move the folder into place; a concurrent synthesis may have been first."""
+    try:
+        filled.rename(folder)
+    except OSError:
+        if not folder.exists():
+            raise
+
+
+def _interpreter(version: str) -> str | None:
+    """An interpreter of exactly this minor version that really runs."""
+    probe = "import sys; print('%d.%d' % sys.version_info[:2])"
+    for candidate in (sys.executable, shutil.which(f"python{version}")):
+        if candidate is None:
+            continue
+        ran = subprocess.run(  # noqa: S603 - ourselves, or the system's own Python
+            [candidate, "-c", probe], capture_output=True, check=False, text=True
+        )
+        if ran.stdout.strip() == version:
+            return candidate
+    return None
+
+
+def _sources() -> list[Path]:
+    files = (file for file in PACKAGE.rglob("*") if file.is_file())
+    return [
+        *sorted(file for file in files if file.parent.name != "__pycache__"),
+        *(LOCK, Path(__file__)),
+    ]
+
+
+def _digest(files: Iterable[Path], runtime: Runtime, *, compiled: bool) -> str:
+    digest = hashlib.sha256(f"{runtime} {sys.platform if runtime.host else ''} {compiled}".encode())
+    for file in files:
+        digest.update(f"\0{file.relative_to(ROOT)}\0".encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _link(source: str, target: str) -> None:
+    """Share the file with the cache where the file system can, for it is never written again."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _run(*command: str) -> None:
+    ran = subprocess.run(  # noqa: S603 - fixed commands
+        command, capture_output=True, check=False, text=True
+    )
+    if ran.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}\n{ran.stdout}{ran.stderr}")

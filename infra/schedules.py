@@ -1,0 +1,54 @@
+"""What starts a refresh by the clock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from constructs import Construct
+
+from functions.core.contract import Reason
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_sqs as sqs
+    from aws_cdk import aws_stepfunctions as sfn
+
+    from infra.config import Nightly
+
+START_WITHIN: Final = cdk.Duration.hours(2)
+"""After that a missed start is not made up for: the next night comes."""
+
+
+class Schedule(Construct):
+    """``rule``: starts the machine for one connection; there but disabled unless the stage says."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        machine: sfn.IStateMachine,
+        undelivered: sqs.IQueue,
+        nightly: Nightly,
+    ) -> None:
+        super().__init__(scope, id_)
+        self.rule = events.Rule(
+            self,
+            "Rule",
+            description="Refreshes one connection every night",
+            schedule=events.Schedule.expression(nightly.expression),
+            enabled=nightly.enabled,
+            targets=[
+                targets.SfnStateMachine(
+                    machine,
+                    input=events.RuleTargetInput.from_object(
+                        {"connection_id": nightly.connection_id, "reason": Reason.SCHEDULE}
+                    ),
+                    dead_letter_queue=undelivered,
+                    max_event_age=START_WITHIN,
+                    retry_attempts=10,
+                )
+            ],
+        )

@@ -1,0 +1,112 @@
+"""What the rule packs find in the stack, and why each finding that stays is right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
+
+import aws_cdk as cdk
+import cdk_nag
+
+from functions.core.contract import Door
+from infra.grants import OBJECTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from constructs import IConstruct
+
+    from infra.stack import FreshetStack
+
+S1: Final = (
+    "Two doors touch objects, and say so in their logs. Whoever needs every access on record "
+    "turns on CloudTrail's data events, for the account and not for one bucket."
+)
+SMG4: Final = "The provider issues these credentials; no function of ours can rotate them."
+RUNTIME: Final = "The stage names the runtime; wheels and byte-code are made for just that one."
+SYNCHRONOUS: Final = "It is only called synchronously: whoever calls it sees that it failed."
+CONCLUDE: Final = "What a lost event would have freed, the connection's slot, runs out by itself."
+NO_RESOURCES: Final = "Traces and the delivery of logs have no resources to name."
+OBJECT_NAMES: Final = "Objects get their names while running; the grant ends at the prefix."
+VERSIONS: Final = "CDK's own grant: the versions of one function, which has none but $LATEST."
+APIG2: Final = (
+    "The door checks every request against strict types and says what is wrong with it; "
+    "a second set of models at the gateway would come to differ."
+)
+APIG3: Final = (
+    "A web ACL belongs to its owner's edge and costs by the month. The stage throttles, and "
+    "nothing passes without a token."
+)
+APIG6: Final = (
+    "Execution logs hold headers and paths and are kept for ever. Access log, metrics and "
+    "traces say what running it needs."
+)
+COG4: Final = "Callers bring tokens of the owner's own OIDC issuer, which `authorize` verifies."
+IAM4: Final = "The account's role for access logs, with the policy that API Gateway asks for."
+LAST: Final = "It is a dead-letter queue itself: EventBridge's, which this rule does not see."
+
+
+class Finding(NamedTuple):
+    """A rule that some construct, or one below it, does not meet, and why."""
+
+    construct: IConstruct
+    rule: str
+    reason: str
+
+
+def check(app: cdk.App, stack: FreshetStack) -> None:
+    """Let both packs judge every synthesis: a finding that is not acknowledged fails it."""
+    packs = (cdk_nag.AwsSolutionsChecks(app), cdk_nag.ServerlessChecks(app))
+    cdk.Validations.of(app).add_plugins(*packs)
+    for each in (_of_storage, _of_doors, _of_machine, _of_api, _of_events):
+        for construct, rule, reason in each(stack):
+            cdk.Validations.of(construct).acknowledge(cdk.Acknowledgment(id=rule, reason=reason))
+
+
+def _of_storage(stack: FreshetStack) -> Iterator[Finding]:
+    yield Finding(stack.storage.bucket, "AwsSolutions::AwsSolutions-S1", S1)
+    yield Finding(stack.secrets, "AwsSolutions::AwsSolutions-SMG4", SMG4)
+
+
+def _of_doors(stack: FreshetStack) -> Iterator[Finding]:
+    for door, function in stack.doors.items():
+        called = CONCLUDE if door is Door.CONCLUDE else SYNCHRONOUS
+        yield Finding(function, "AwsSolutions::AwsSolutions-L1", RUNTIME)
+        yield Finding(function, "Serverless::Serverless-LambdaLatestVersion", RUNTIME)
+        yield Finding(function, "Serverless::Serverless-LambdaDLQ", called)
+        yield Finding(function, _wildcard("*"), NO_RESOURCES)
+    bucket = _logical_id(stack, stack.storage.bucket)
+    for door, prefix in OBJECTS:
+        yield Finding(stack.doors[door], _wildcard(f"<{bucket}.Arn>/{prefix}*"), OBJECT_NAMES)
+
+
+def _of_machine(stack: FreshetStack) -> Iterator[Finding]:
+    yield Finding(stack.machine, _wildcard("*"), NO_RESOURCES)
+    for door in (Door.TRIGGER, Door.CHECK_STATUS, Door.FETCH_DATA, Door.CONCLUDE):
+        function = _logical_id(stack, stack.doors[door].function)
+        yield Finding(stack.machine, _wildcard(f"<{function}.Arn>:*"), VERSIONS)
+
+
+def _of_api(stack: FreshetStack) -> Iterator[Finding]:
+    policy = "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+    managed = f"IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/{policy}]"
+    for rule, reason in (
+        ("APIG2", APIG2),
+        ("APIG3", APIG3),
+        ("APIG6", APIG6),
+        ("COG4", COG4),
+        (managed, IAM4),
+    ):
+        yield Finding(stack.api, f"AwsSolutions::AwsSolutions-{rule}", reason)
+
+
+def _of_events(stack: FreshetStack) -> Iterator[Finding]:
+    yield Finding(stack.undelivered, "AwsSolutions::AwsSolutions-SQS3", LAST)
+    yield Finding(stack.undelivered, "Serverless::Serverless-SQSRedrivePolicy", LAST)
+
+
+def _wildcard(resource: str) -> str:
+    return f"AwsSolutions::AwsSolutions-IAM5[Resource::{resource}]"
+
+
+def _logical_id(stack: FreshetStack, resource: IConstruct) -> str:
+    return stack.get_logical_id(cast("cdk.CfnElement", resource.node.default_child))

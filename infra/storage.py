@@ -1,0 +1,110 @@
+"""Where things are kept: two tables, one bucket, and the key that encrypts them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from functions.core.contract import Index, Prefix
+
+if TYPE_CHECKING:
+    from infra.config import Stage
+
+STAGING_DAYS: Final = 7
+"""How long what was fetched but never published is kept; far longer than a refresh lives."""
+
+QUARANTINE_DAYS: Final = 30
+"""How long there is to look at what could not be opened."""
+
+OLD_VERSION_DAYS: Final = 30
+
+
+class Storage(Construct):
+    """``connections``, ``refreshes``, ``bucket`` and ``key``."""
+
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
+        super().__init__(scope, id_)
+        self._stage = stage
+        self.key = kms.Key(
+            self,
+            "Key",
+            description="Freshet: tables, bucket, secrets and users' tokens",
+            enable_key_rotation=True,
+            removal_policy=stage.removal,
+        )
+        self.connections = self._table("Connections", partition_key="connection_id")
+        self.connections.add_global_secondary_index(
+            index_name=Index.BY_TENANT,
+            partition_key=_string("tenant"),
+            sort_key=_string("connection_id"),
+            projection_type=dynamodb.ProjectionType.INCLUDE,
+            non_key_attributes=["document", "running", "running_until", "latest", "erasing"],
+        )
+        self.refreshes = self._table(
+            "Refreshes", partition_key="refresh_id", time_to_live="expires_at"
+        )
+        self.refreshes.add_global_secondary_index(
+            index_name=Index.BY_CONNECTION,
+            partition_key=_string("connection_id"),
+            sort_key=_string("requested_at"),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
+        self.bucket = self._bucket()
+
+    def _table(
+        self, id_: str, *, partition_key: str, time_to_live: str | None = None
+    ) -> dynamodb.Table:
+        return dynamodb.Table(
+            self,
+            id_,
+            partition_key=_string(partition_key),
+            time_to_live_attribute=time_to_live,
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
+            encryption_key=self.key,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            deletion_protection=self._stage.retain,
+            removal_policy=self._stage.removal,
+        )
+
+    def _bucket(self) -> s3.Bucket:
+        return s3.Bucket(
+            self,
+            "Bucket",
+            versioned=True,
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=self.key,
+            bucket_key_enabled=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            removal_policy=self._stage.removal,
+            lifecycle_rules=[
+                _expiring(Prefix.STAGING, days=STAGING_DAYS),
+                _expiring(Prefix.QUARANTINE, days=QUARANTINE_DAYS),
+                s3.LifecycleRule(
+                    id="Leftovers",
+                    noncurrent_version_expiration=cdk.Duration.days(OLD_VERSION_DAYS),
+                    abort_incomplete_multipart_upload_after=cdk.Duration.days(1),
+                    expired_object_delete_marker=True,
+                ),
+            ],
+        )
+
+
+def _string(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)
+
+
+def _expiring(prefix: Prefix, *, days: int) -> s3.LifecycleRule:
+    return s3.LifecycleRule(
+        id=prefix.name.title(), prefix=prefix, expiration=cdk.Duration.days(days)
+    )

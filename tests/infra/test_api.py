@@ -1,0 +1,148 @@
+"""The HTTP API as the gateway sees it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from functions.core.errors import NotFound
+
+if TYPE_CHECKING:
+    from tests.infra.template import Template
+
+
+def _answers(template: Template) -> dict[str, dict[str, Any]]:
+    found = template.all("ApiGateway::GatewayResponse").values()
+    return {each["Properties"]["ResponseType"]: each["Properties"] for each in found}
+
+
+def _problem(answer: dict[str, Any]) -> dict[str, Any]:
+    return dict(json.loads(answer["ResponseTemplates"]["application/json"]))
+
+
+def test_everything_below_v1_goes_to_the_door(local: Template) -> None:
+    paths = {each["Properties"]["PathPart"] for each in local.all("ApiGateway::Resource").values()}
+    methods = [each["Properties"] for each in local.all("ApiGateway::Method").values()]
+
+    assert paths == {"v1", "{proxy+}"}
+    assert [each["HttpMethod"] for each in methods] == ["ANY", "ANY"]
+    assert {each["Integration"]["Type"] for each in methods} == {"AWS_PROXY"}
+
+
+def test_no_method_is_open_to_whoever_has_no_token(local: Template) -> None:
+    methods = [each["Properties"] for each in local.all("ApiGateway::Method").values()]
+
+    assert {each["AuthorizationType"] for each in methods} == {"CUSTOM"}
+    assert all("AuthorizerId" in each for each in methods)
+
+
+def test_the_authorizer_is_asked_once_a_minute_for_each_token(local: Template) -> None:
+    found = local.one("ApiGateway::Authorizer")
+
+    assert found["Type"] == "TOKEN"
+    assert found["IdentitySource"] == "method.request.header.Authorization"
+    assert found["AuthorizerResultTtlInSeconds"] == 60
+
+
+@pytest.mark.parametrize(
+    ("header", "asked"),
+    [
+        pytest.param("Bearer abc.def.ghi", True, id="a token"),
+        pytest.param("bearer abc", True, id="in any case"),
+        pytest.param("Bearer  abc_-~+/==", True, id="every character of RFC 6750"),
+        pytest.param("Basic abc", False, id="another scheme"),
+        pytest.param("Bearer", False, id="no token"),
+        pytest.param("Bearer a b", False, id="two tokens"),
+        pytest.param('Bearer a"', False, id="another character"),
+        pytest.param("", False, id="nothing"),
+    ],
+)
+def test_only_what_looks_like_a_bearer_token_reaches_the_authorizer(
+    local: Template, header: str, *, asked: bool
+) -> None:
+    pattern = local.one("ApiGateway::Authorizer")["IdentityValidationExpression"]
+
+    assert bool(re.match(pattern, header)) is asked
+
+
+def test_every_answer_of_the_gateway_s_own_is_a_problem(local: Template) -> None:
+    for answer in _answers(local).values():
+        problem = _problem(answer)
+        headers = answer["ResponseParameters"]
+
+        assert headers["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
+        assert list(problem) == ["type", "title", "status", "detail"]
+        assert re.fullmatch(r"urn:freshet:problem:[a-z-]+", problem["type"])
+        assert str(problem["status"]) == answer["StatusCode"]
+
+
+@pytest.mark.parametrize(
+    ("response", "status"),
+    [
+        ("UNAUTHORIZED", 401),
+        ("ACCESS_DENIED", 403),
+        ("MISSING_AUTHENTICATION_TOKEN", 404),
+        ("REQUEST_TOO_LARGE", 413),
+        ("THROTTLED", 429),
+        ("INTEGRATION_FAILURE", 502),
+        ("INTEGRATION_TIMEOUT", 504),
+        ("DEFAULT_4XX", 400),
+        ("DEFAULT_5XX", 500),
+    ],
+)
+def test_the_gateway_answers_with_the_status_that_says_what_happened(
+    local: Template, response: str, status: int
+) -> None:
+    assert _answers(local)[response]["StatusCode"] == str(status)
+
+
+def test_an_unknown_address_reads_as_what_the_door_says_of_what_is_not_there(
+    local: Template,
+) -> None:
+    assert _problem(_answers(local)["MISSING_AUTHENTICATION_TOKEN"]) == {
+        "type": "urn:freshet:problem:not-found",
+        "title": "Not Found",
+        "status": 404,
+        "detail": NotFound.text,
+    }
+
+
+def test_a_401_says_which_scheme_and_a_429_says_when(local: Template) -> None:
+    answers = _answers(local)
+    unauthorized = answers["UNAUTHORIZED"]["ResponseParameters"]
+    throttled = answers["THROTTLED"]["ResponseParameters"]
+
+    assert unauthorized["gatewayresponse.header.WWW-Authenticate"] == "'Bearer'"
+    assert throttled["gatewayresponse.header.Retry-After"] == "'1'"
+
+
+def test_the_access_log_names_no_person_address_token_or_path(local: Template) -> None:
+    written = local.one("ApiGateway::Stage")["AccessLogSetting"]["Format"]
+
+    assert set(re.findall(r"\$context\.[A-Za-z.]+", written)) == {
+        "$context.requestId",
+        "$context.xrayTraceId",
+        "$context.requestTimeEpoch",
+        "$context.httpMethod",
+        "$context.resourcePath",
+        "$context.status",
+        "$context.error.responseType",
+        "$context.responseLatency",
+        "$context.responseLength",
+    }
+
+
+def test_the_stage_is_throttled_traced_and_never_logs_bodies(
+    prod: Template, stages: dict[str, Any]
+) -> None:
+    stage = prod.one("ApiGateway::Stage")
+    (settings,) = stage["MethodSettings"]
+
+    assert stage["StageName"] == "prod"
+    assert stage["TracingEnabled"] is True
+    assert settings["DataTraceEnabled"] is False
+    assert settings["ThrottlingRateLimit"] == stages["prod"]["requests_per_second"]
+    assert settings["ThrottlingBurstLimit"] == stages["prod"]["burst"]

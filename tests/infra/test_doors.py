@@ -1,0 +1,226 @@
+"""The Lambda functions: what each is, is told, and may do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from functions.connectors.registry import Provider
+from functions.core.contract import HOLD_SECONDS, Door, Prefix, Variable
+from tests.infra.template import flat, listed
+
+if TYPE_CHECKING:
+    from tests.infra.template import Template
+
+DOORS = pytest.mark.parametrize("door", list(Door))
+
+PLACES = {Variable.CONNECTIONS_TABLE, Variable.REFRESHES_TABLE, Variable.BUCKET, Variable.KEY}
+TOLD = {
+    Door.API: PLACES | {Variable.MACHINE},
+    Door.AUTHORIZE: {
+        Variable.ISSUER,
+        Variable.AUDIENCE,
+        Variable.JWKS_URL,
+        Variable.TENANT_CLAIM,
+    },
+    Door.TRIGGER: PLACES | {Variable.SECRET_PREFIX},
+    Door.CHECK_STATUS: PLACES | {Variable.SECRET_PREFIX},
+    Door.FETCH_DATA: PLACES | {Variable.SECRET_PREFIX},
+    Door.CONCLUDE: PLACES,
+}
+
+
+def _prefix(door: Door) -> str:
+    return door.title().replace("_", "") + "Door"
+
+
+def _function(template: Template, door: Door) -> dict[str, Any]:
+    return template.one("Lambda::Function", _prefix(door))
+
+
+@DOORS
+def test_a_door_is_the_handler_of_its_module(local: Template, door: Door) -> None:
+    assert _function(local, door)["Handler"] == f"functions.{door}.handler"
+
+
+@DOORS
+def test_a_door_is_told_what_it_needs_to_know_and_nothing_else(local: Template, door: Door) -> None:
+    variables = _function(local, door)["Environment"]["Variables"]
+
+    assert {name for name in variables if name.startswith("FRESHET_")} == TOLD[door]
+    assert all(isinstance(name, str) for name in variables)
+
+
+@DOORS
+def test_a_door_is_traced_and_logs_to_its_own_group(local: Template, door: Door) -> None:
+    function = _function(local, door)
+
+    assert function["TracingConfig"] == {"Mode": "Active"}
+    assert flat(function["LoggingConfig"]["LogGroup"]).startswith(f"<{_prefix(door)}Logs")
+    assert "ReservedConcurrentExecutions" not in function
+
+
+@DOORS
+def test_a_door_never_logs_its_events(local: Template, door: Door) -> None:
+    variables = _function(local, door)["Environment"]["Variables"]
+
+    assert variables["POWERTOOLS_LOG_LEVEL"] == "INFO"
+    assert not {"POWERTOOLS_LOGGER_LOG_EVENT", "POWERTOOLS_DEV"} & set(variables)
+
+
+def test_all_doors_are_made_from_one_asset(local: Template) -> None:
+    functions = local.all("Lambda::Function").values()
+
+    assert len(functions) == len(Door)
+    assert len({str(each["Properties"]["Code"]) for each in functions}) == 1
+
+
+def test_prod_runs_on_a_fixed_runtime(prod: Template) -> None:
+    for function in prod.all("Lambda::Function").values():
+        assert function["Properties"]["Runtime"] == "python3.13"
+        assert function["Properties"]["Architectures"] == ["arm64"]
+
+
+def test_check_status_outlives_its_hold_and_a_slow_answer(local: Template) -> None:
+    assert _function(local, Door.CHECK_STATUS)["Timeout"] >= HOLD_SECONDS + 30
+
+
+def test_the_api_gives_up_when_the_gateway_does(local: Template) -> None:
+    assert _function(local, Door.API)["Timeout"] <= 29
+
+
+# --- what each may do ------------------------------------------------------------------------
+
+LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
+TRACES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+DELETING = {"s3:DeleteObject", "s3:DeleteObjectVersion"}
+READING = {"s3:GetObjectVersion"}
+SECRET = {"secretsmanager:GetSecretValue"}
+
+
+def _dynamodb(*actions: str) -> set[str]:
+    return {f"dynamodb:{action}" for action in actions}
+
+
+def _kms(*actions: str) -> set[str]:
+    return {f"kms:{action}" for action in actions}
+
+
+MAY: dict[Door, dict[str, set[str]]] = {
+    Door.API: {
+        "connections": _dynamodb("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+        "connections/index/by_tenant": _dynamodb("Query"),
+        "refreshes": _dynamodb("GetItem", "PutItem", "DeleteItem"),
+        "refreshes/index/by_connection": _dynamodb("Query"),
+        "bucket": {"s3:ListBucketVersions"},
+        "bucket/snapshots/*": READING | DELETING,
+        "bucket/staging/*": DELETING,
+        "bucket/quarantine/*": DELETING,
+        "key": _kms("Decrypt", "GenerateDataKey"),
+        "machine": {"states:StartExecution"},
+    },
+    Door.AUTHORIZE: {},
+    Door.TRIGGER: {
+        "connections": _dynamodb("GetItem", "UpdateItem"),
+        "refreshes": _dynamodb("GetItem", "PutItem"),
+        "key": _kms("Decrypt", "GenerateDataKey"),
+        "secrets": SECRET,
+    },
+    Door.CHECK_STATUS: {
+        "connections": _dynamodb("GetItem", "UpdateItem"),
+        "refreshes": _dynamodb("GetItem", "PutItem"),
+        "key": _kms("Decrypt", "GenerateDataKey"),
+        "secrets": SECRET,
+    },
+    Door.FETCH_DATA: {
+        "connections": _dynamodb("GetItem", "UpdateItem"),
+        "refreshes": _dynamodb("GetItem", "PutItem"),
+        "bucket": {"s3:ListBucket", "s3:ListBucketVersions"},
+        "bucket/snapshots/*": READING | DELETING | {"s3:PutObject"},
+        "bucket/staging/*": {"s3:GetObject", "s3:PutObject"},
+        "bucket/quarantine/*": {"s3:PutObject"},
+        "key": _kms("Decrypt", "GenerateDataKey"),
+        "secrets": SECRET,
+    },
+    Door.CONCLUDE: {
+        "connections": _dynamodb("UpdateItem"),
+        "refreshes": _dynamodb("GetItem", "PutItem"),
+        "bucket": {"s3:ListBucketVersions"},
+        "bucket/snapshots/*": DELETING,
+        "bucket/staging/*": DELETING,
+        "bucket/quarantine/*": DELETING,
+        "key": _kms("Decrypt"),
+    },
+}
+"""Everything, by resource; besides, each writes its log and its traces."""
+
+NAMES = {
+    "StorageConnections": "connections",
+    "StorageRefreshes": "refreshes",
+    "StorageBucket": "bucket",
+    "StorageKey": "key",
+    "RefreshMachine": "machine",
+    "Secrets": "secrets",
+}
+
+
+def _named(resource: Any) -> str:
+    """``<StorageBucket5CB7C8EA.Arn>/staging/*`` is ``bucket/staging/*``."""
+    text = flat(resource)
+    first, bracket, rest = text.partition(">")
+    for prefix, name in NAMES.items():
+        if first.startswith(f"<{prefix}"):
+            return name + rest
+    return first + bracket + rest
+
+
+@DOORS
+def test_a_door_may_do_what_the_table_says_and_no_more(local: Template, door: Door) -> None:
+    may: dict[str, set[str]] = {}
+    for statement in local.statements(f"{_prefix(door)}Role"):
+        assert statement["Effect"] == "Allow"
+        for resource in listed(statement["Resource"]):
+            may.setdefault(_named(resource), set()).update(listed(statement["Action"]))
+    own_log = next(name for name in may if name.startswith(f"<{_prefix(door)}Logs"))
+
+    assert may.pop(own_log) == LOGS
+    assert may.pop("*") == TRACES
+    assert may == MAY[door]
+
+
+@DOORS
+def test_a_door_has_no_policy_but_its_own(local: Template, door: Door) -> None:
+    role = local.one("IAM::Role", f"{_prefix(door)}Role")
+
+    assert "ManagedPolicyArns" not in role
+    assert "Policies" not in role
+
+
+def test_a_door_lists_the_bucket_only_below_its_prefixes(local: Template) -> None:
+    listing = [
+        statement
+        for door in Door
+        for statement in local.statements(f"{_prefix(door)}Role")
+        if any(action.startswith("s3:List") for action in listed(statement["Action"]))
+    ]
+
+    assert [each["Condition"] for each in listing] == [
+        {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in Prefix]}}
+    ] * 3
+
+
+def test_no_action_is_a_wildcard_but_the_account_s_own_on_its_key(local: Template) -> None:
+    for policy in local.all("IAM::Policy").values():
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            assert not [action for action in listed(statement["Action"]) if "*" in action]
+
+
+def test_a_door_that_speaks_to_a_provider_may_read_every_provider_s_secret(local: Template) -> None:
+    (statement,) = [
+        each
+        for each in local.statements("TriggerDoorRole")
+        if each["Action"] == "secretsmanager:GetSecretValue"
+    ]
+
+    assert len(listed(statement["Resource"])) == len(Provider)

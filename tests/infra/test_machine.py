@@ -1,0 +1,181 @@
+"""The state machine's definition, read as data."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from functions.core.contract import HOLD_SECONDS, MAX_DEADLINE_SECONDS, SLOT_SECONDS, Outcome
+from functions.core.errors import FetchContinues, FetchWaits
+
+if TYPE_CHECKING:
+    from tests.infra.template import Template
+
+VALIDATOR = Path(__file__).parents[2] / "node_modules" / ".bin" / "asl-validator"
+TASKS = ("Trigger", "CheckStatus", "FetchData", "Conclude")
+WAITS = ("Wait", "WaitToTrigger")
+HISTORY = 25_000
+"""Events after which Step Functions ends an execution."""
+
+
+@pytest.fixture(scope="session")
+def machine(local: Template) -> dict[str, Any]:
+    return local.definition()
+
+
+@pytest.fixture(scope="session")
+def states(machine: dict[str, Any]) -> dict[str, Any]:
+    return dict(machine["States"])
+
+
+def test_step_functions_would_accept_the_definition(
+    machine: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "machine.asl.json"
+    path.write_text(json.dumps(machine))
+
+    ran = subprocess.run(
+        [VALIDATOR, "--json-path", path], capture_output=True, check=False, text=True
+    )
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_it_has_the_states_of_the_design_and_speaks_jsonata(
+    machine: dict[str, Any], states: dict[str, Any]
+) -> None:
+    assert set(states) == {*TASKS, *WAITS, "What next?"}
+    assert machine["StartAt"] == "Trigger"
+    assert machine["QueryLanguage"] == "JSONata"
+
+
+def test_a_refresh_that_ends_within_the_hold_makes_four_transitions(
+    states: dict[str, Any],
+) -> None:
+    (ready,) = [each["Next"] for each in states["What next?"]["Choices"] if "ready" in str(each)]
+    straight = ["Trigger", states["Trigger"]["Next"], states["CheckStatus"]["Next"], ready]
+
+    assert straight == ["Trigger", "CheckStatus", "What next?", "FetchData"]
+    assert states["FetchData"]["End"] is True
+
+
+def test_a_later_turn_of_the_loop_makes_three(states: dict[str, Any]) -> None:
+    (running,) = [
+        each["Next"] for each in states["What next?"]["Choices"] if "running" in str(each)
+    ]
+
+    assert (running, states["Wait"]["Next"]) == ("Wait", "CheckStatus")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_task_waits_a_little_longer_than_its_function_runs(
+    local: Template, states: dict[str, Any], task: str
+) -> None:
+    function = local.one("Lambda::Function", f"{task}Door")
+
+    assert 0 < states[task]["TimeoutSeconds"] - function["Timeout"] <= 10
+    assert states[task]["Arguments"]["FunctionName"].startswith(f"<{task}DoorFunction")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_task_retries_the_platform_s_faults_only_and_spreads_its_tries(
+    states: dict[str, Any], task: str
+) -> None:
+    (retry,) = states[task]["Retry"]
+    ours = ("Lambda.", "Sandbox.Timedout", "Runtime.ExitError")
+
+    assert all(error.startswith(ours) for error in retry["ErrorEquals"])
+    assert {"Lambda.TooManyRequestsException", "Sandbox.Timedout"} < set(retry["ErrorEquals"])
+    assert retry["JitterStrategy"] == "FULL"
+    assert retry["MaxAttempts"] <= 3
+    assert retry["MaxDelaySeconds"] <= 10
+
+
+@pytest.mark.parametrize("task", ["Trigger", "CheckStatus", "FetchData"])
+def test_a_task_that_fails_is_concluded_whatever_the_error(
+    states: dict[str, Any], task: str
+) -> None:
+    *_, named, last = states[task]["Catch"]
+
+    assert named["ErrorEquals"] == ["States.DataLimitExceeded", "States.Runtime"]
+    assert last["ErrorEquals"] == ["States.ALL"]
+    assert (named["Next"], last["Next"]) == ("Conclude", "Conclude")
+    assert "$states.errorOutput.Error" in last["Output"]
+
+
+def test_nothing_follows_conclude(states: dict[str, Any]) -> None:
+    assert states["Conclude"]["End"] is True
+    assert "Catch" not in states["Conclude"]
+
+
+def test_fetch_data_goes_on_or_pauses_with_its_progress(states: dict[str, Any]) -> None:
+    goes_on, pauses, *_ = states["FetchData"]["Catch"]
+
+    assert (goes_on["ErrorEquals"], goes_on["Next"]) == ([FetchContinues.name()], "FetchData")
+    assert (pauses["ErrorEquals"], pauses["Next"]) == ([FetchWaits.name()], "Wait")
+    assert "'resumed': true" in goes_on["Output"]
+    assert "'resumed': true" in pauses["Output"]
+    assert "'wait_seconds'" in pauses["Output"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "then"),
+    [
+        (Outcome.READY, "FetchData"),
+        (Outcome.RUNNING, "Wait"),
+        (Outcome.LATER, "WaitToTrigger"),
+        (Outcome.JOINED, "Conclude"),
+        (Outcome.FRESH, "Conclude"),
+        (Outcome.FAILED, "Conclude"),
+    ],
+)
+def test_the_one_choice_goes_by_the_outcome(
+    states: dict[str, Any], outcome: Outcome, then: str
+) -> None:
+    choices = states["What next?"]["Choices"]
+
+    assert [each["Next"] for each in choices if f"'{outcome}'" in each["Condition"]] == [then]
+    assert [name for name, state in states.items() if state["Type"] == "Choice"] == ["What next?"]
+
+
+def test_an_outcome_that_nobody_knows_is_concluded_too(states: dict[str, Any]) -> None:
+    assert states["What next?"]["Default"] == "Conclude"
+
+
+@pytest.mark.parametrize("wait", WAITS)
+def test_a_wait_is_a_second_at_least_for_it_cannot_catch_a_fault(
+    states: dict[str, Any], wait: str
+) -> None:
+    assert states[wait]["Seconds"] == "{% $max([1, $states.input.wait_seconds]) %}"
+
+
+def test_what_a_person_types_as_refresh_id_is_not_believed(states: dict[str, Any]) -> None:
+    output = states["Trigger"]["Catch"][-1]["Output"]
+
+    assert "'refresh_id': $states.context.Execution.Name" in output
+    assert "Input.refresh_id" not in output
+
+
+def test_the_longest_refresh_stays_within_the_history(states: dict[str, Any]) -> None:
+    """Each turn of the loop takes the hold at least, within the call or in the Wait state."""
+    wait, choice, task, attempt = 2, 2, 5, 3
+    worst_task = task + attempt * states["CheckStatus"]["Retry"][0]["MaxAttempts"]
+    turns = MAX_DEADLINE_SECONDS // HOLD_SECONDS
+
+    assert turns * (worst_task + choice + wait) < HISTORY * 4 / 5
+
+
+def test_the_machine_ends_what_has_lost_sight_of_its_deadline(machine: dict[str, Any]) -> None:
+    assert machine["TimeoutSeconds"] == MAX_DEADLINE_SECONDS + SLOT_SECONDS
+
+
+def test_executions_are_traced_and_logged_without_what_they_carry(local: Template) -> None:
+    found = local.one("StepFunctions::StateMachine")
+
+    assert found["TracingConfiguration"] == {"Enabled": True}
+    assert found["LoggingConfiguration"]["Level"] == "ALL"
+    assert found["LoggingConfiguration"]["IncludeExecutionData"] is False

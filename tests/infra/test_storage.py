@@ -1,0 +1,115 @@
+"""Where things are kept."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from functions.connectors.registry import Provider
+from functions.core.contract import Prefix
+from tests.infra.template import flat
+
+if TYPE_CHECKING:
+    from tests.infra.template import Template
+
+TABLES = pytest.mark.parametrize("table", ["StorageConnections", "StorageRefreshes"])
+
+
+@TABLES
+def test_a_table_is_paid_by_use_encrypted_with_our_key_and_can_be_restored(
+    local: Template, table: str
+) -> None:
+    found = local.one("DynamoDB::Table", table)
+
+    assert found["BillingMode"] == "PAY_PER_REQUEST"
+    assert found["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert found["SSESpecification"]["SSEType"] == "KMS"
+    assert flat(found["SSESpecification"]["KMSMasterKeyId"]).startswith("<StorageKey")
+
+
+def test_connections_are_found_by_id_and_by_tenant(local: Template) -> None:
+    found = local.one("DynamoDB::Table", "StorageConnections")
+    (index,) = found["GlobalSecondaryIndexes"]
+
+    assert found["KeySchema"] == [{"AttributeName": "connection_id", "KeyType": "HASH"}]
+    assert index["IndexName"] == "by_tenant"
+    assert [key["AttributeName"] for key in index["KeySchema"]] == ["tenant", "connection_id"]
+    assert index["Projection"] == {
+        "ProjectionType": "INCLUDE",
+        "NonKeyAttributes": ["document", "running", "running_until", "latest", "erasing"],
+    }
+
+
+def test_refreshes_are_found_by_id_and_by_connection_and_expire(local: Template) -> None:
+    found = local.one("DynamoDB::Table", "StorageRefreshes")
+    (index,) = found["GlobalSecondaryIndexes"]
+
+    assert found["KeySchema"] == [{"AttributeName": "refresh_id", "KeyType": "HASH"}]
+    assert found["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert index["IndexName"] == "by_connection"
+    assert [key["AttributeName"] for key in index["KeySchema"]] == ["connection_id", "requested_at"]
+    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+
+
+def test_the_bucket_is_private_versioned_and_encrypted_with_our_key(local: Template) -> None:
+    found = local.one("S3::Bucket")
+    (encryption,) = found["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+
+    assert set(found["PublicAccessBlockConfiguration"].values()) == {True}
+    assert found["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert encryption["BucketKeyEnabled"] is True
+    assert encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+
+
+def test_the_bucket_refuses_whoever_does_not_use_tls(local: Template) -> None:
+    statements = local.one("S3::BucketPolicy")["PolicyDocument"]["Statement"]
+    refused = [each["Condition"] for each in statements if each["Effect"] == "Deny"]
+
+    assert {"Bool": {"aws:SecureTransport": "false"}} in refused
+
+
+def test_only_what_is_published_stays_in_the_bucket(local: Template) -> None:
+    *expiring, leftovers = local.one("S3::Bucket")["LifecycleConfiguration"]["Rules"]
+    days = {rule["Prefix"]: rule["ExpirationInDays"] for rule in expiring}
+
+    assert days == {Prefix.STAGING: 7, Prefix.QUARANTINE: 30}
+    assert leftovers["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+    assert leftovers["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+
+
+def test_the_key_changes_every_year(local: Template) -> None:
+    assert local.one("KMS::Key")["EnableKeyRotation"] is True
+
+
+def test_every_provider_has_a_secret_that_is_made_without_a_value(local: Template) -> None:
+    found = [each["Properties"] for each in local.all("SecretsManager::Secret").values()]
+
+    assert {each["Name"] for each in found} == {
+        f"freshet/local/providers/{provider}" for provider in Provider
+    }
+    assert [json.loads(each["SecretString"]) for each in found] == [{}] * len(Provider)
+    assert all(flat(each["KmsKeyId"]).startswith("<StorageKey") for each in found)
+
+
+KEPT = ("DynamoDB::Table", "S3::Bucket", "KMS::Key", "SecretsManager::Secret", "Logs::LogGroup")
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_what_is_kept_outlives_the_stack_in_prod_and_not_on_one_machine(
+    prod: Template, local: Template, kind: str
+) -> None:
+    assert {each["DeletionPolicy"] for each in prod.all(kind).values()} == {"Retain"}
+    assert {each["DeletionPolicy"] for each in local.all(kind).values()} == {"Delete"}
+
+
+@TABLES
+def test_a_table_cannot_be_deleted_by_mistake_in_prod(prod: Template, table: str) -> None:
+    assert prod.one("DynamoDB::Table", table)["DeletionProtectionEnabled"] is True
+
+
+def test_every_log_is_forgotten_some_day(local: Template, prod: Template) -> None:
+    for template in (local, prod):
+        groups = template.all("Logs::LogGroup").values()
+        assert all(each["Properties"]["RetentionInDays"] <= 92 for each in groups)
