@@ -1,0 +1,149 @@
+"""Refreshing and reading a library: `permission-access/*`.
+
+After digi.me's guides Sync, Session and Querying Data. Reading takes no credentials but the session
+key, which is why it expires.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import time
+from typing import TYPE_CHECKING, NoReturn
+
+import msgspec
+from flask import Blueprint, request
+from werkzeug.wrappers import Response
+
+from infra.local.simulators.digime.claims import SessionOptions, TriggerClaims
+from infra.local.simulators.digime.compression import Compression
+from infra.local.simulators.digime.content import accounts_file
+from infra.local.simulators.digime.details import account_details
+from infra.local.simulators.digime.replies import ApiError, reply
+from infra.local.simulators.digime.request_tokens import body, check_headers, verified
+from infra.local.simulators.digime.sealing import metadata_header, sealed, sealed_file
+from infra.local.simulators.digime.sharing import API_PATH, the_sharing
+from infra.local.simulators.digime.sync import State
+
+if TYPE_CHECKING:
+    from infra.local.simulators.digime.envelope import Damage
+    from infra.local.simulators.digime.people import Person
+    from infra.local.simulators.digime.sessions import Session
+    from infra.local.simulators.digime.sync import Listed, Sync
+
+access = Blueprint("access", __name__, url_prefix=f"{API_PATH}/permission-access")
+_TRIGGER = msgspec.json.Decoder(TriggerClaims)
+_JSON, _BYTES = "application/json", "application/octet-stream"
+_FILES = frozenset({"access.read_accounts", "access.read_file"})
+
+
+@access.before_request
+def want_what_there_is() -> None:
+    """Files are bytes, all else is JSON."""
+    check_headers(_BYTES if request.endpoint in _FILES else _JSON)
+
+
+@access.post("/trigger")
+def trigger() -> Response:
+    """Begins to refresh the user's library, and gives the session to read it with."""
+    claims, options = verified(_TRIGGER), body(SessionOptions)
+    sharing = the_sharing()
+    person = sharing.tokens.holder(claims.access_token)
+    session = _session(claims.session_key, options, person=person)
+    sharing.sessions.begin(session, person)
+    settings = sharing.settings
+    if not settings.trigger_body:
+        return Response(status=settings.trigger_status)
+    return reply({"session": session.shown()}, status=settings.trigger_status)
+
+
+@access.get("/query/<key>")
+def list_files(key: str) -> Response:
+    """How far the refresh is, and which files there are so far."""
+    sharing, session = the_sharing(), the_sharing().sessions.find(key)
+    now, sync = sharing.clock(), session.sync
+    if sync is None or sync.state(now) is State.PENDING:
+        return reply({"status": {"state": State.PENDING}})
+    status = {
+        "state": sync.state(now),
+        "details": account_details(sync, now, settings=sharing.settings),
+    }
+    return reply({"status": status, "fileList": [_row(each) for each in sync.listed(now)]})
+
+
+@access.get("/query/<key>/accounts.json")
+def read_accounts(key: str) -> Response:
+    """The accounts of the user, sealed like any file."""
+    session = the_sharing().sessions.find(key)
+    sync = _running(session)
+    compression = session.compression(the_sharing().settings, otherwise=Compression.GZIP)
+    ids = [{"accountid": account.id} for account in sync.accounts]
+    metadata: dict[str, object] = {"mimetype": "application/json", "accounts": ids}
+    damage = _damage("accounts.json")
+    plain = accounts_file(sync.accounts)
+    return _file(
+        sealed(plain, compression, damage=damage),
+        metadata_header(metadata, compression, damage=damage),
+    )
+
+
+@access.get("/query/<key>/<name>")
+def read_file(key: str, name: str) -> Response:
+    """One file, sealed for the contract, in the state in which it is listed now."""
+    sharing, session = the_sharing(), the_sharing().sessions.find(key)
+    now = sharing.clock()
+    listed = _running(session).find(name, now)
+    if listed is None or now < listed.since + sharing.settings.file_ready_seconds:
+        _not_there()
+    file, damage = listed.file, _damage(name)
+    compression = session.compression(sharing.settings, otherwise=file.compression)
+    return _file(
+        sealed_file(file, compression, version=listed.version, damage=damage),
+        metadata_header(file.metadata(version=listed.version), compression, damage=damage),
+    )
+
+
+def _session(key: str | None, options: SessionOptions, *, person: Person) -> Session:
+    """The guide Sync has the session named by `session_key`; the SDKs are told of a new one."""
+    sharing = the_sharing()
+    settings = sharing.settings
+    if key is None and settings.require_session_key:
+        message = "Parameter validation errors: claims: session_key is missing"
+        raise ApiError(406, "ValidationErrors", message=message)
+    named = sharing.sessions.renew(key, options, person=person) if key else None
+    if key and named is None and (settings.require_session_key or not settings.trigger_body):
+        message = "session_key names no session of the user"
+        raise ApiError(settings.session_error_status, "SessionInvalid", message=message)
+    return named or sharing.sessions.open(options)
+
+
+def _row(listed: Listed) -> dict[str, object]:
+    row: dict[str, object] = {
+        "name": listed.file.name,
+        "updatedDate": int(listed.updated * 1000),
+    }
+    if not listed.file.raw:
+        row["objectVersion"] = listed.file.account.service.object_version
+    return row
+
+
+def _running(session: Session) -> Sync:
+    sync = session.sync
+    if sync is None or sync.state(the_sharing().clock()) is State.PENDING:
+        _not_there()
+    return sync
+
+
+def _damage(name: str) -> Damage | None:
+    corrupt = the_sharing().settings.corrupt
+    found = (damage for glob, damage in corrupt.items() if fnmatch.fnmatchcase(name, glob))
+    return next((damage for damage in found if damage), None)
+
+
+def _file(content: bytes, metadata: str | None) -> Response:
+    time.sleep(the_sharing().settings.file_delay_seconds)
+    headers = {} if metadata is None else {"x-metadata": metadata}
+    return Response(content, content_type=_BYTES, headers=headers)
+
+
+def _not_there() -> NoReturn:
+    raise ApiError(404, "NotFound", message="There is no such file, or not yet")

@@ -1,0 +1,91 @@
+"""JSON answers and digi.me's error object.
+
+The SDKs read errors in two places: the Node SDK in the body, the Android SDK in the headers
+`X-Error-Code`, `X-Error-Message` and `X-Error-Reference`. Both are always there.
+"""
+
+from __future__ import annotations
+
+import secrets
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+from werkzeug.wrappers import Response
+
+if TYPE_CHECKING:
+    from werkzeug.exceptions import HTTPException
+
+
+# What went wrong, in digi.me's words; the last three are ours, where it has published none.
+Code = Literal[
+    "InvalidToken",
+    "InvalidClient",
+    "InvalidRefreshToken",
+    "InvalidRequest",
+    "InvalidRedirectUri",
+    "ValidationErrors",
+    "ScopeOutOfBounds",
+    "InsufficientScope",
+    "SessionInvalid",
+    "TooManyRequests",
+    "NotFound",
+    "MethodNotAllowed",
+    "InternalServerError",
+]
+_BY_STATUS: dict[int, Code] = {
+    400: "InvalidRequest",
+    401: "InvalidToken",
+    403: "InsufficientScope",
+    404: "NotFound",
+    405: "MethodNotAllowed",
+    406: "ValidationErrors",
+    429: "TooManyRequests",
+}
+
+
+class ApiError(Exception):
+    """Ends a call with an error object."""
+
+    def __init__(self, status: int, code: Code, *, message: str) -> None:
+        """Takes the HTTP status, the code, and a sentence without anything that was sent."""
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+def reply(payload: object, *, status: int = 200) -> Response:
+    """A JSON answer."""
+    return Response(msgspec.json.encode(payload), status=status, content_type="application/json")
+
+
+def error_body(status: int) -> dict[str, object]:
+    """The error object for a status that says no more than its name."""
+    code = _BY_STATUS.get(status, "InternalServerError")
+    return _body(code, message=HTTPStatus(status).phrase)
+
+
+def refuse(problem: ApiError) -> Response:
+    """The answer that an `ApiError` stands for."""
+    return _told(reply(None, status=problem.status), _body(problem.code, message=str(problem)))
+
+
+def refuse_http(problem: HTTPException) -> Response:
+    """Unknown paths, wrong methods and the like, as error objects with their usual headers."""
+    response = Response.force_type(problem.get_response())
+    response.content_type = "application/json"
+    return _told(response, error_body(response.status_code))
+
+
+def _body(code: Code, *, message: str) -> dict[str, object]:
+    reference = secrets.token_hex(16)
+    return {"error": {"code": code, "message": message, "reference": reference}}
+
+
+def _told(response: Response, body: dict[str, object]) -> Response:
+    response.set_data(msgspec.json.encode(body))
+    error = body["error"]
+    if isinstance(error, dict):
+        for name, value in error.items():
+            response.headers[f"X-Error-{name.title()}"] = value
+    return response

@@ -1,0 +1,264 @@
+"""A client of the digi.me simulator, written from digi.me's documents, for the tests to use."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import secrets
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+import jwt
+import requests
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from infra.local.simulators.digime import create_app
+from infra.local.simulators.digime.demo import facts
+from infra.local.simulators.server import serve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REDIRECT_URI = "http://127.0.0.1:8123/callback"
+VERIFIER = "a-verifier-of-the-tests-that-is-long-enough-43"
+TIMEOUT = 15
+OAEP = padding.OAEP(padding.MGF1(SHA1()), SHA1(), None)  # noqa: S303 - the provider's format
+BROTLI = import_module("brotli")  # brotli has no type stubs
+
+Json = dict[str, Any]
+
+
+class Clock:
+    """A clock that goes only where it is put, so that each moment of a refresh can be seen."""
+
+    def __init__(self) -> None:
+        self.now = time.time()
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class OpenError(Exception):
+    """An envelope that is not sound."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A file as it was downloaded and opened."""
+
+    told: Json
+    content: bytes
+
+    @property
+    def metadata(self) -> Json:
+        metadata: Json = self.told["metadata"]
+        return metadata
+
+    @property
+    def objects(self) -> Any:
+        return json.loads(self.content)
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What a token reply's JWT says."""
+
+    claims: Json
+
+    @property
+    def access(self) -> str:
+        return str(self.claims["access_token"]["value"])
+
+    @property
+    def refresh(self) -> str:
+        return str(self.claims["refresh_token"]["value"])
+
+
+class Application:
+    """An application with its contract, seen from outside of digi.me."""
+
+    def __init__(self, base_url: str, clock: Clock) -> None:
+        told = facts(base_url)
+        self.clock = clock
+        self.base_url = base_url
+        self.api = str(told["api_base"])
+        self.web = str(told["web_client"])
+        self.contract_id = str(told["contract_id"])
+        self.client_id = f"{told['application_id']}_{self.contract_id}"
+        key = load_pem_private_key(str(told["private_key"]).encode(), None)
+        assert isinstance(key, rsa.RSAPrivateKey)
+        self.key = key
+        self.http = requests.Session()
+        self.http.trust_env = False
+
+    def control(self, method: str, path: str, body: object = None) -> requests.Response:
+        url = f"{self.base_url}/_simulator/{path}"
+        return self.http.request(method, url, json=body, timeout=TIMEOUT)
+
+    def settings(self, **changes: object) -> None:
+        self.control("POST", "settings", changes).raise_for_status()
+
+    def ledger(self, kind: str = "request") -> list[Json]:
+        rows: list[Json] = self.control("GET", "ledger").json()
+        return [row for row in rows if row["kind"] == kind]
+
+    def claims(self, **changes: object) -> Json:
+        """The claims of every request, with changes; None leaves one out."""
+        claims: Json = {
+            "client_id": self.client_id,
+            "nonce": secrets.token_hex(16),
+            "redirect_uri": REDIRECT_URI,
+            "timestamp": int(self.clock() * 1000),
+            **changes,
+        }
+        return {name: value for name, value in claims.items() if value is not None}
+
+    def sign(self, claims: Json) -> str:
+        return jwt.encode(claims, self.key, "PS512")
+
+    def send(
+        self, method: str, path: str, token: str, body: object = None, **headers: str
+    ) -> requests.Response:
+        sent = {"Authorization": f"Bearer {token}", "Accept": "application/json", **headers}
+        url = f"{self.api}{path}"
+        return self.http.request(method, url, json=body, headers=sent, timeout=TIMEOUT)
+
+    def post(self, path: str, body: object = None, **claims: object) -> requests.Response:
+        return self.send("POST", path, self.sign(self.claims(**claims)), body)
+
+    def authorize(self, body: object = None, **changes: object) -> requests.Response:
+        claims = {
+            "code_challenge": challenge_of(VERIFIER),
+            "code_challenge_method": "S256",
+            "response_mode": "query",
+            "response_type": "code",
+            "state": "a-state",
+            **changes,
+        }
+        return self.post("oauth/authorize", body, **claims)
+
+    def visit(self, page: str, **query: str) -> dict[str, str]:
+        """Sends the user to the web client; what comes back to the callback."""
+        answer = self.http.get(
+            f"{self.web}{page}", params=query, allow_redirects=False, timeout=TIMEOUT
+        )
+        assert answer.status_code == 302, answer.text
+        return dict(parse_qsl(urlsplit(answer.headers["Location"]).query))
+
+    def code(self, user: str = "ada") -> str:
+        preauthorised = self.opened(self.authorize())["preauthorization_code"]
+        return self.visit("authorize", code=preauthorised, callback=REDIRECT_URI, user=user)["code"]
+
+    def redeem(self, code: str, **changes: object) -> requests.Response:
+        claims = {"grant_type": "authorization_code", "code_verifier": VERIFIER, **changes}
+        return self.post("oauth/token", code=code, **claims)
+
+    def refresh(self, refresh_token: str) -> requests.Response:
+        return self.post("oauth/token", grant_type="refresh_token", refresh_token=refresh_token)
+
+    def connect(self, user: str = "ada") -> Tokens:
+        return Tokens(self.opened(self.redeem(self.code(user))))
+
+    def opened(self, answer: requests.Response) -> Json:
+        """The claims of a response token, verified with the key that digi.me publishes."""
+        assert answer.ok, answer.text
+        token = answer.json()["token"]
+        kid = jwt.get_unverified_header(token)["kid"]
+        keys = self.http.get(f"{self.api}jwks/oauth", timeout=TIMEOUT).json()["keys"]
+        pem = next(key["pem"] for key in keys if key["kid"] == kid)
+        claims: Json = jwt.decode(token, pem, ["PS512"])
+        return claims
+
+    def trigger(self, access_token: str, body: object = None, **more: object) -> requests.Response:
+        claims = {"access_token": access_token, **more}
+        return self.post("permission-access/trigger", body, **claims)
+
+    def session(self, access_token: str, body: object = None) -> str:
+        answer = self.trigger(access_token, body)
+        assert answer.ok, answer.text
+        key: str = answer.json()["session"]["key"]
+        return key
+
+    def list(self, session: str) -> requests.Response:
+        url = f"{self.api}permission-access/query/{session}"
+        return self.http.get(url, headers={"Accept": "application/json"}, timeout=TIMEOUT)
+
+    def download(self, session: str, name: str) -> requests.Response:
+        url = f"{self.api}permission-access/query/{session}/{name}"
+        accept = {"Accept": "application/octet-stream"}
+        return self.http.get(url, headers=accept, timeout=TIMEOUT)
+
+    def read(self, session: str, name: str) -> File:
+        answer = self.download(session, name)
+        assert answer.status_code == 200, answer.text
+        told = metadata_of(answer)
+        payload = opened_envelope(answer.content, self.key)
+        match told.get("compression"):
+            case "gzip":
+                payload = gzip.decompress(payload)
+            case "brotli":
+                payload = BROTLI.decompress(payload)
+        return File(told, payload)
+
+
+def metadata_of(answer: requests.Response) -> Json:
+    text = answer.headers["x-metadata"]
+    told: Json = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    return told
+
+
+def opened_envelope(sealed: bytes, key: rsa.RSAPrivateKey) -> bytes:
+    """The payload; digi.me's rules for size, key, padding and hash."""
+    if len(sealed) < 352 or len(sealed) % 16:
+        raise OpenError("size not valid")
+    try:
+        secret = key.decrypt(sealed[:256], OAEP)
+    except ValueError:
+        raise OpenError("key not ours") from None
+    if len(secret) != 32:
+        raise OpenError("key of another length")
+    decryptor = Cipher(algorithms.AES(secret), modes.CBC(sealed[256:272])).decryptor()
+    plain = decryptor.update(sealed[272:]) + decryptor.finalize()
+    gap = plain[-1]
+    if not 1 <= gap <= 16 or plain[-gap:] != bytes([gap]) * gap:
+        raise OpenError("padding not valid")
+    digest, payload = plain[:64], plain[64:-gap]
+    if hashlib.sha512(payload).digest() != digest:
+        raise OpenError("hash not valid")
+    return payload
+
+
+def challenge_of(verifier: str) -> str:
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def is_error(answer: requests.Response, status: int, code: str) -> bool:
+    """Whether this is digi.me's error object, in the body and in the headers alike."""
+    error = answer.json()["error"]
+    headers = {name: answer.headers[f"X-Error-{name.title()}"] for name in error}
+    return (
+        answer.status_code == status
+        and set(error) == {"code", "message", "reference"}
+        and error["code"] == code
+        and headers == error
+    )
+
+
+@contextmanager
+def open_application() -> Iterator[Application]:
+    """A simulator of its own, with a clock that stands still until it is put on."""
+    clock = Clock()
+    with serve(create_app(clock=clock)) as base_url:
+        application = Application(base_url, clock)
+        with application.http:
+            yield application
