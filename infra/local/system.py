@@ -15,7 +15,6 @@ from infra.local.deploy import deploy
 from infra.local.issuer import AUDIENCE, TENANT_CLAIM, Issuer, issuing
 from infra.local.programs import answers, free_port, running
 from infra.local.providers import DEMOS
-from infra.local.simulators.registry import SIMULATORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -75,7 +74,7 @@ def system(
                     port=_port(USUAL_PORTS[name] if usual_ports else 0),
                 )
             )
-            for name in SIMULATORS
+            for name in DEMOS
         }
         outputs = deploy(
             assembly,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infra.local.simulators import banno
+from infra.local.simulators import banno, digime, endgrate
 from infra.local.simulators.banno import demo as banno_demo
+from infra.local.simulators.digime import demo as digime_demo
+from infra.local.simulators.endgrate import demo as endgrate_demo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,4 +24,8 @@ class Simulator:
     facts: Callable[[str], Mapping[str, object]]
 
 
-SIMULATORS = {"banno": Simulator(banno.create_app, banno_demo.facts)}
+SIMULATORS = {
+    "banno": Simulator(banno.create_app, banno_demo.facts),
+    "digime": Simulator(digime.create_app, digime_demo.facts),
+    "endgrate": Simulator(endgrate.create_app, endgrate_demo.facts),
+}

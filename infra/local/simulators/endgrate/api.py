@@ -1,0 +1,178 @@
+"""Endgrate's API below `/api` that is for sessions and transfers, with its API key as bearer."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, request
+
+from infra.local.simulators.endgrate.bodies import (
+    Delete,
+    Initiate,
+    Pull,
+    Push,
+    SetSchemas,
+    read,
+)
+from infra.local.simulators.endgrate.demo import API_KEY
+from infra.local.simulators.endgrate.hub import the_hub
+from infra.local.simulators.endgrate.paging import Links, Window, meta, single, window
+from infra.local.simulators.endgrate.providers import Method
+from infra.local.simulators.endgrate.replies import (
+    NOT_COMPLETED,
+    NOT_CONFIGURED,
+    ApiError,
+    reply,
+)
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response
+
+    from infra.local.simulators.endgrate.outcome import Outcome
+    from infra.local.simulators.endgrate.transfer import Transfer
+
+api = Blueprint("api", __name__, url_prefix="/api")
+_BOTH = frozenset(Method)
+
+
+@api.before_request
+def admit() -> None:
+    """Lets calls pass that carry the API key.
+
+    Raises:
+        ApiError: 401.
+    """
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    same = hmac.compare_digest(key.strip().encode(), API_KEY.encode())
+    if scheme.lower() != "bearer" or not same:
+        raise ApiError("Invalid API key.", status=401)
+
+
+@api.post("/session/initiate")
+def initiate_session() -> Response:
+    """Opens a session for pulling and pushing."""
+    return _initiated(_BOTH)
+
+
+@api.post("/pull/initiate")
+def initiate_pull() -> Response:
+    """Opens a session for pulling."""
+    return _initiated(frozenset({Method.IMPORT}))
+
+
+@api.post("/push/initiate")
+def initiate_push() -> Response:
+    """Opens a session for pushing."""
+    return _initiated(frozenset({Method.EXPORT}))
+
+
+@api.get("/session/configuration")
+def read_configuration() -> Response:
+    """What the end user chose, once that has happened."""
+    hub = the_hub()
+    session = hub.sessions.find(single(request.args, "session_id"))
+    if session.provider is None:
+        raise ApiError(NOT_CONFIGURED, status=hub.settings.unconfigured_status)
+    return reply(session.configuration())
+
+
+@api.post("/session/delete")
+def delete_session() -> Response:
+    """Deletes a session with all of its data."""
+    hub = the_hub()
+    session = hub.sessions.find(read(Delete).session_id)
+    hub.delete(session)
+    return reply({"success": True, "session_id": session.id})
+
+
+@api.post("/schemas")
+def set_schemas() -> Response:
+    """Gives a session its schemas; not after the user has chosen among those that it had."""
+    asked, hub = read(SetSchemas), the_hub()
+    session = hub.sessions.find(asked.session_id)
+    if session.provider is not None:
+        raise ApiError("The session is configured already.")
+    session.set_schemas(asked.data)
+    return reply({"success": True, "session_id": session.id})
+
+
+@api.post("/pull/transfer")
+def trigger_pull() -> Response:
+    """Triggers a pull; a synchronous one is held until it is completed."""
+    return _triggered(read(Pull))
+
+
+@api.post("/push/transfer")
+def trigger_push() -> Response:
+    """Triggers a push, likewise."""
+    return _triggered(read(Push))
+
+
+@api.get("/pull/data")
+def read_pulled() -> Response:
+    """A page of what a pull brought."""
+    return _page(Method.IMPORT)
+
+
+@api.get("/push/data")
+def read_pushed() -> Response:
+    """A page of what a push returned; the guides name the call, and it mirrors that for pulls."""
+    return _page(Method.EXPORT)
+
+
+def _initiated(methods: frozenset[Method]) -> Response:
+    session = the_hub().initiate(read(Initiate), methods=methods)
+    return reply({"success": True, "session_id": session.id})
+
+
+def _triggered(asked: Pull | Push) -> Response:
+    hub = the_hub()
+    transfer = hub.transfers.trigger(hub.sessions.find(asked.session_id), asked)
+    if asked.synchronous:
+        hub.transfers.wait(transfer, at_most=hub.settings.sync_ceiling_seconds)
+    statistics = f"{request.url_root}api/statistics?transfer_id={transfer.id}"
+    return reply({"success": True, "transfer_id": transfer.id, "statistics": statistics})
+
+
+def _page(method: Method) -> Response:
+    wanted = window(request.args)
+    transfer = _transfer(method)
+    if not transfer.completed or transfer.outcome is None:
+        raise ApiError(NOT_COMPLETED)
+    time.sleep(the_hub().settings.page_delay_seconds)
+    return reply(_shown(transfer.outcome, wanted))
+
+
+def _transfer(method: Method) -> Transfer:
+    """The transfer that the query means: type and direction must be its own."""
+    transfer = the_hub().transfer(single(request.args, "transfer_id"))
+    type_ = single(request.args, "endgrate_type")
+    if transfer.method is not method or type_ not in {
+        transfer.asked.endgrate_type,
+        transfer.resource.name,
+    }:
+        raise ApiError("Invalid endgrate_type for the transfer.")
+    return transfer
+
+
+def _shown(outcome: Outcome, wanted: Window) -> dict[str, object]:
+    settings, records = the_hub().settings, outcome.records
+    query = {name: request.args[name] for name in ("endgrate_type", "transfer_id")}
+    links = Links(request.base_url, query, settings.next_link)
+    count = len(records)
+    before_gap = count // 2
+
+    def place(offset: int) -> int:
+        """Which record is at a place, if places in the middle are empty."""
+        return min(offset, before_gap) + max(0, offset - before_gap - settings.gap)
+
+    start = place(max(wanted.offset - settings.overlap, 0))
+    return {
+        "success": True,
+        "meta": meta(wanted, total=count + settings.gap, count=count, links=links),
+        "transfer_data": records.cut(start, place(wanted.end)),
+        "transfer_errors": bool(outcome.troubles),
+        **({"unannounced": {"version": 2}} if settings.drift else {}),
+    }
