@@ -1,0 +1,197 @@
+"""One engine: a local AWS with the stack on it, and short words for what is done there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import time
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from functions.aws.connections import ConnectionTable
+from functions.aws.snapshots import Snapshots
+from functions.aws.staging import Line, read_lines
+from functions.aws.vault import Vault
+from functions.core.model import CONNECTION_PREFIX, Connection, Credentials, instant
+from functions.core.polling import bucket
+from infra.local.aws import session
+from infra.local.providers import DEMOS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+PROVIDER = "banno"
+PATIENCE_SECONDS = 60
+LOOK_SECONDS = 0.05
+OWN_NAME = "(this execution)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """What is the same on every engine once an execution has ended.
+
+    ``failures`` are the errors of tasks, also of those that were retried or caught. In the
+    output, the execution's own name reads ``OWN_NAME``.
+    """
+
+    status: str
+    visited: list[str]
+    failures: list[str]
+    error: str | None = None
+    output: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """A local AWS with the stack on it, and a provider of its own."""
+
+    endpoint: str
+    outputs: Mapping[str, str]
+    provider: Mapping[str, Any]
+
+    def client(self, service: str) -> Any:
+        """A client of this AWS."""
+        make: Any = session().client
+        return make(service, endpoint_url=self.endpoint)
+
+    # --- connections -----------------------------------------------------------------------
+
+    def connect(self, user: str) -> Connection:
+        """Sign the user in at the provider and store the connection."""
+        body = DEMOS[PROVIDER].connection(self.provider, user)
+        connection = Connection(
+            connection_id=f"{CONNECTION_PREFIX}{uuid.uuid4().hex}",
+            tenant="tenant-1",
+            provider=PROVIDER,
+            subject=body["subject"],
+            settings=body["settings"],
+            created_at=time.time(),
+        )
+        given = body["credentials"]
+        expires_at = instant(given["expires_at"])
+        self._connections().create(connection, Credentials(**(given | {"expires_at": expires_at})))
+        return connection
+
+    def published(self, connection_id: str, dataset: str) -> list[Line]:
+        """The lines of a dataset in the connection's snapshot."""
+        connection = self._connections().get(connection_id)
+        assert connection is not None
+        s3, name = self.client("s3"), self.outputs["BucketName"]
+        manifest = Snapshots(s3, bucket=name).of(connection)
+        return [
+            line
+            for file in manifest.datasets[dataset].files
+            for line in read_lines(s3, bucket=name, file=file)
+        ]
+
+    def _connections(self) -> ConnectionTable:
+        return ConnectionTable(
+            self.client("dynamodb"),
+            table=self.outputs["ConnectionsTableName"],
+            vault=Vault(self.client("kms"), key=self.outputs["KeyArn"]),
+            clock=time.time,
+        )
+
+    @contextmanager
+    def after_long_tasks(self) -> Iterator[None]:
+        """As if the provider had always taken a minute: no look pays for longer than is held."""
+        client, table = self.client("dynamodb"), self.outputs["ConnectionsTableName"]
+        key = {"connection_id": {"S": f"durations#{PROVIDER}"}}
+        client.put_item(TableName=table, Item={**key, f"b{bucket(60)}": {"N": "1000"}})
+        try:
+            yield
+        finally:
+            client.delete_item(TableName=table, Key=key)
+
+    # --- executions ------------------------------------------------------------------------
+
+    def start(self, request: object) -> str:
+        """Start an execution as a person in the console does; its ARN."""
+        started = self.client("stepfunctions").start_execution(
+            stateMachineArn=self.outputs["RefreshMachineArn"],
+            name=f"by-hand-{uuid.uuid4()}",
+            input=json.dumps(request),
+        )
+        return str(started["executionArn"])
+
+    def ended(self, execution: str) -> Ended:
+        """The execution, once it does not run any more."""
+        client = self.client("stepfunctions")
+        found = until(
+            lambda: client.describe_execution(executionArn=execution),
+            lambda it: it["status"] != "RUNNING",
+        )
+        events = client.get_execution_history(executionArn=execution, maxResults=1000)["events"]
+        output = found["output"] if found["status"] == "SUCCEEDED" else "null"
+        return Ended(
+            status=found["status"],
+            visited=[
+                event["stateEnteredEventDetails"]["name"]
+                for event in events
+                if event["type"].endswith("StateEntered")
+            ],
+            failures=[
+                event["taskFailedEventDetails"]["error"]
+                for event in events
+                if event["type"] == "TaskFailed"
+            ],
+            error=found.get("error"),
+            output=json.loads(output.replace(found["name"], OWN_NAME)),
+        )
+
+    def kill(self, door: str) -> None:
+        """End the door's processes as the system does when memory runs out. Needs /proc."""
+        marks = {f"AWS_ENDPOINT_URL={self.endpoint}", f"_HANDLER=functions.{door}.handler"}
+        for environ in Path("/proc").glob("[0-9]*/environ"):
+            if marks <= variables(environ):
+                os.kill(int(environ.parent.name), signal.SIGKILL)
+
+    # --- the provider ----------------------------------------------------------------------
+
+    def control(self, method: str, switch: str, **body: Any) -> Any:
+        """Use the simulator's switches."""
+        url = f"{self.provider['base_url']}/_simulator/{switch}"
+        answer = requests.request(method, url, json=body or None, timeout=10)
+        answer.raise_for_status()
+        return answer.json()
+
+    def set(self, **settings: Any) -> None:
+        """Change the simulator's settings."""
+        self.control("POST", "settings", **settings)
+
+    def fault(self, connection: Connection, path: str, **fault: Any) -> None:
+        """Let a request below the user's path go wrong."""
+        whole = f"*/users/{connection.subject}{path}"
+        self.control("POST", "faults", path=whole, **fault)
+
+    def asked(self, connection: Connection, path: str, *, since: float = 0) -> int:
+        """How many requests below the user's path have come since then; path is a regex."""
+        wanted = re.compile(f".*/users/{connection.subject}{path}")
+        return sum(
+            entry["at"] >= since and wanted.fullmatch(entry.get("path", "")) is not None
+            for entry in self.control("GET", "ledger")
+        )
+
+
+def until(look: Callable[[], Any], true: Callable[[Any], bool]) -> Any:
+    """What is seen once it is as wished."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not true(found := look()):
+        assert time.monotonic() < deadline, found
+        time.sleep(LOOK_SECONDS)
+    return found
+
+
+def variables(environ: Path) -> set[str]:
+    """A process's variables; none where the process is another's, or gone."""
+    try:
+        return set(environ.read_text(errors="replace").split("\0"))
+    except OSError:
+        return set()

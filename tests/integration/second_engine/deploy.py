@@ -1,0 +1,87 @@
+"""Deploys a synthesised stack to moto, by the resource types that its CloudFormation knows."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from infra.local.aws import session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+DEPLOYED = frozenset(
+    {
+        "AWS::DynamoDB::Table",
+        "AWS::IAM::Role",
+        "AWS::KMS::Key",
+        "AWS::Lambda::Function",
+        "AWS::Logs::LogGroup",
+        "AWS::S3::Bucket",
+        "AWS::StepFunctions::StateMachine",
+    }
+)
+"""What a refresh stands on. Whatever else is in the template, no execution meets it."""
+
+OUTPUTS = frozenset(
+    {
+        "BucketName",
+        "ConnectionsTableName",
+        "KeyArn",
+        "RefreshMachineArn",
+        "RefreshesTableName",
+    }
+)
+
+
+def deploy(assembly: Path, *, endpoint: str, stack: str) -> dict[str, str]:
+    """Makes the stack; its outputs by name."""
+    template = json.loads((assembly / f"{stack}.template.json").read_text())
+    aws = session()
+    outputs = create(
+        aws.client("cloudformation", endpoint_url=endpoint), stack, template=reduced(template)
+    )
+    version(aws.client("s3", endpoint_url=endpoint), outputs["BucketName"])
+    make_secrets(aws.client("secretsmanager", endpoint_url=endpoint), template["Resources"])
+    return outputs
+
+
+def reduced(template: dict[str, Any]) -> dict[str, Any]:
+    """The same template, without what moto cannot make."""
+    return {
+        "Parameters": {
+            name: {"Type": "String", "Default": "unused"} for name in template["Parameters"]
+        },
+        "Resources": {
+            name: resource
+            for name, resource in template["Resources"].items()
+            if resource["Type"] in DEPLOYED
+        },
+        "Outputs": {name: template["Outputs"][name] for name in OUTPUTS},
+    }
+
+
+def create(
+    cloudformation: CloudFormationClient, stack: str, *, template: dict[str, Any]
+) -> dict[str, str]:
+    """Creates the stack, which is done when the call is; its outputs by name."""
+    cloudformation.create_stack(StackName=stack, TemplateBody=json.dumps(template))
+    found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in found["Outputs"]}
+
+
+def version(s3: S3Client, bucket: str) -> None:
+    """Keeps versions of objects, a property that moto's CloudFormation leaves out."""
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+
+
+def make_secrets(client: SecretsManagerClient, resources: dict[str, Any]) -> None:
+    """Makes the secrets under the names that the doors ask for."""
+    for resource in resources.values():
+        if resource["Type"] == "AWS::SecretsManager::Secret":
+            given = resource["Properties"]
+            client.create_secret(Name=given["Name"], SecretString=given["SecretString"])

@@ -1,0 +1,179 @@
+"""The synthesised state machine does the same on two engines that share no interpreter."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from functions.core.model import Coverage
+from infra.local.system import synthesise
+from tests.integration.engine import OWN_NAME, Ended, Engine, until
+from tests.integration.engines import emulator_engine, moto_engine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from functions.core.model import Connection
+
+QUICK_SECONDS = 0.5
+
+BEGIN = ("Trigger", "CheckStatus", "What next?")
+TURN = ("CheckStatus", "What next?")
+BEN = {"accounts": 3, "transactions": 0}
+ADA = {"accounts": 12, "transactions": 5000}
+PAGES = "/accounts/*/transactions"
+PAGES_ASKED = "/accounts/[^/]*/transactions"
+PAGES_OF_ADA = 20
+
+
+@pytest.fixture(scope="module")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Engine]]:
+    folder = tmp_path_factory.mktemp("engines")
+    assembly = synthesise(folder / "cdk.out")
+    with (
+        emulator_engine(folder / "emulator", assembly=assembly) as emulator,
+        moto_engine(folder / "moto", assembly=assembly) as moto,
+    ):
+        yield {"emulator": emulator, "moto": moto}
+
+
+@pytest.fixture(params=["emulator", "moto"])
+def engine(engines: Mapping[str, Engine], request: pytest.FixtureRequest) -> Engine:
+    found = engines[request.param]
+    found.set(task_seconds=QUICK_SECONDS)
+    return found
+
+
+def refreshed(engine: Engine, connection: Connection) -> Ended:
+    return engine.ended(engine.start({"connection_id": connection.connection_id}))
+
+
+def published(
+    visited: Sequence[str],
+    records: Mapping[str, int],
+    *,
+    gone: int = 0,
+    failures: Sequence[str] = (),
+) -> Ended:
+    coverage = Coverage(fresh=records["accounts"], gone=gone)
+    return Ended(
+        status="SUCCEEDED",
+        visited=[*visited],
+        failures=[*failures],
+        output={
+            "refresh_id": OWN_NAME,
+            "status": "published",
+            "records": records,
+            "coverage": msgspec.to_builtins(coverage),
+        },
+    )
+
+
+def failed(visited: Sequence[str], failures: Sequence[str]) -> Ended:
+    return Ended(
+        status="FAILED", visited=[*visited], failures=[*failures], error=failures[-1], output=None
+    )
+
+
+def is_whole(engine: Engine, connection: Connection) -> bool:
+    """Whether each of Ada's transactions stands in the snapshot, and stands there once."""
+    ids = [
+        line.id
+        for line in engine.published(connection.connection_id, "transactions")
+        if not line.deleted
+    ]
+    return len(ids) == len(set(ids)) == ADA["transactions"]
+
+
+def test_a_refresh_within_the_hold_visits_four_states(engine: Engine) -> None:
+    ada = engine.connect("ada")
+    assert refreshed(engine, ada) == published([*BEGIN, "FetchData"], ADA, gone=1)
+    assert is_whole(engine, ada)
+
+
+def test_a_look_that_is_due_later_is_waited_for_in_the_machine(engine: Engine) -> None:
+    ben = engine.connect("ben")
+    engine.fault(ben, "/tasks/*", kind="status", status=503)
+    with engine.after_long_tasks():
+        ended = refreshed(engine, ben)
+    assert ended == published([*BEGIN, "Wait", *TURN, "FetchData"], BEN)
+
+
+def test_a_provider_that_cannot_be_asked_now_is_asked_again(engine: Engine) -> None:
+    ada = engine.connect("ada")
+    engine.fault(ada, "/fetch", kind="status", status=503)
+    visited = [*BEGIN, "WaitToTrigger", *BEGIN, "FetchData"]
+    assert refreshed(engine, ada) == published(visited, ADA, gone=1)
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        ({}, "InvalidRequest"),
+        ([], "InvalidRequest"),
+        ("con_1", "InvalidRequest"),
+        ({"connection_id": 7}, "InvalidRequest"),
+        ({"connection_id": None}, "InvalidRequest"),
+        ({"connection_id": {"type": "string"}}, "InvalidRequest"),
+        ({"connection_id": "con_1", "conection": "con_1"}, "InvalidRequest"),
+        ({"connection_id": "con_1", "refresh_id": "another"}, "InvalidRequest"),
+        ({"connection_id": 'con_nobody\'s "own" \\ name'}, "NotFound"),
+    ],
+    ids=str,
+)
+def test_a_request_that_nobody_can_serve_fails_under_its_own_name(
+    engine: Engine, *, request_: object, error: str
+) -> None:
+    assert engine.ended(engine.start(request_)) == failed(["Trigger", "Conclude"], [error] * 2)
+
+
+def test_a_user_who_must_act_fails_the_execution_by_name(engine: Engine) -> None:
+    dora = engine.connect("dora")
+    assert refreshed(engine, dora) == failed([*BEGIN, "Conclude"], ["InteractionRequired"])
+
+
+def test_a_pause_in_the_middle_of_the_fetch_doubles_and_repeats_nothing(engine: Engine) -> None:
+    ada, since = engine.connect("ada"), time.time()
+    engine.fault(ada, PAGES, kind="status", status=503, skip=4)
+    visited = [*BEGIN, "FetchData", "Wait", *TURN, "FetchData"]
+    assert refreshed(engine, ada) == published(visited, ADA, gone=1, failures=["FetchWaits"])
+    assert is_whole(engine, ada)
+    assert engine.asked(ada, PAGES_ASKED, since=since) == PAGES_OF_ADA + 1
+
+
+def test_two_starts_at_once_are_one_refresh(engine: Engine) -> None:
+    engine.set(task_seconds=3)
+    ada, since = engine.connect("ada"), time.time()
+    request = {"connection_id": ada.connection_id}
+    with ThreadPoolExecutor() as pool:
+        executions = list(pool.map(engine.start, [request] * 2))
+        ended = list(pool.map(engine.ended, executions))
+    (joined, _), (ran, execution) = sorted(
+        zip(ended, executions, strict=True), key=lambda each: each[0].visited[-1]
+    )
+    assert ran == published([*BEGIN, "FetchData"], ADA, gone=1)
+    assert joined == Ended(
+        status="SUCCEEDED",
+        visited=[*BEGIN, "Conclude"],
+        failures=[],
+        output={"refresh_id": execution.rpartition(":")[2], "outcome": "joined"},
+    )
+    assert engine.asked(ada, "/fetch", since=since) == 1
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="finds the door's process in /proc")
+def test_a_door_that_dies_in_the_middle_of_the_fetch_is_called_again(engine: Engine) -> None:
+    ada, since = engine.connect("ada"), time.time()
+    engine.fault(ada, PAGES, kind="slow", seconds=20, skip=4)
+    execution = engine.start({"connection_id": ada.connection_id})
+    until(lambda: engine.asked(ada, PAGES_ASKED, since=since), lambda requests: requests > 4)
+    engine.kill("fetch_data")
+    assert engine.ended(execution) == published(
+        [*BEGIN, "FetchData"], ADA, gone=1, failures=["Runtime.ExitError"]
+    )
+    assert is_whole(engine, ada)
