@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
@@ -104,6 +105,8 @@ def synthesise(assembly: Path) -> Path:
     Raises:
         SynthesisError: with what the synthesis said.
     """
+    if shutil.which("node") is None:
+        raise SynthesisError("Node.js 20 or newer is not on the PATH; the CDK runs on it.")
     # CloudFormation's own validation adds seconds to each synthesis; the tests run it.
     environment = {
         **os.environ,
