@@ -39,6 +39,7 @@ _CONNECTION: Final = "/v1/connections/<connection_id>"
 ROUTES: Final[dict[str, dict[str, Route]]] = {
     "/v1/connections": {"POST": connections.create, "GET": connections.listed},
     _CONNECTION: {"GET": connections.read, "DELETE": connections.erase},
+    f"{_CONNECTION}/credentials": {"PUT": connections.replace_credentials},
     f"{_CONNECTION}/datasets": {"GET": datasets.listed},
     f"{_CONNECTION}/datasets/<name>": {"GET": datasets.records},
     f"{_CONNECTION}/datasets/<name>/files": {"GET": datasets.files},

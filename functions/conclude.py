@@ -20,6 +20,8 @@ from functions.core.contract import Ticket, Variable
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from functions.core.model import Refresh
+
 
 @cache
 def _snapshots() -> Snapshots:
@@ -33,7 +35,19 @@ def handler(event: object, _context: LambdaContext) -> dict[str, Any]:
     done = conclude(ticket, refreshes=runtime().refreshes, clock=runtime().clock)
     if done.ended is not None:
         count("Failed", provider=done.ended.provider)
-        _snapshots().discard(done.ended)
+    if done.unpublished:
+        _discard(ticket, done.ended)
     if done.error is not None:
         raise done.error
     return {"refresh_id": ticket.refresh_id, "outcome": ticket.outcome}
+
+
+def _discard(ticket: Ticket, ended: Refresh | None) -> None:
+    """Delete what was staged, also of a connection that was erased while it was written.
+
+    A ticket is believed only about a connection that is gone: a person can type anything.
+    """
+    connection_id = ended.connection_id if ended else ticket.connection_id
+    if ended is None and (not connection_id or runtime().connections.get(connection_id)):
+        return
+    _snapshots().discard(connection_id, refresh_id=ticket.refresh_id)

@@ -13,9 +13,10 @@ import msgspec
 from functions.aws.runtime import count, door, runtime, setting
 from functions.aws.snapshots import Snapshots
 from functions.aws.staging import Staging
-from functions.core.contract import Ticket, Variable
+from functions.core.contract import SLOT_SECONDS, Ticket, Variable
 from functions.core.errors import Superseded
 from functions.core.fetching import fetch, publish
+from functions.core.model import Status
 from functions.providers import connector
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def _published(ticket: Ticket, refresh: Refresh, *, context: LambdaContext) -> R
         connection_id=refresh.connection_id,
         refresh_id=refresh.refresh_id,
     )
+    if ticket.resumed:
+        here.refreshes.hold(refresh, until=here.clock() + SLOT_SECONDS)
     fetch(
         ticket,
         connection=connection,
@@ -68,14 +71,26 @@ def _published(ticket: Ticket, refresh: Refresh, *, context: LambdaContext) -> R
         clock=here.clock,
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
     )
-    ended, keep = publish(
-        ticket,
-        refresh=refresh,
-        connection=connection,
-        staging=staging,
-        snapshots=snapshots,
-        refreshes=here.refreshes,
-        clock=here.clock,
-    )
-    snapshots.prune(refresh.connection_id, keep=keep)
+    folders = snapshots.folders(refresh.connection_id)
+    try:
+        ended, keep = publish(
+            ticket,
+            refresh=refresh,
+            connection=connection,
+            staging=staging,
+            snapshots=snapshots,
+            refreshes=here.refreshes,
+            clock=here.clock,
+        )
+    except Superseded:
+        _discard_unpublished(refresh, snapshots=snapshots)
+        raise
+    snapshots.prune(folders, keep=keep)
     return ended
+
+
+def _discard_unpublished(refresh: Refresh, *, snapshots: Snapshots) -> None:
+    """Delete what was written for nobody, unless a twin of this call has published it."""
+    stored = runtime().refreshes.get(refresh.refresh_id)
+    if stored is None or stored.status is Status.FAILED:
+        snapshots.discard(refresh.connection_id, refresh_id=refresh.refresh_id)

@@ -5,7 +5,8 @@ Event: ``{"execution": the execution's name, "input": a RefreshRequest}``. Answe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from functions.core.model import Refresh
+
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 
 class _Start(msgspec.Struct, frozen=True):
@@ -39,6 +43,8 @@ def _read(event: object) -> _Start:
         start = msgspec.convert(event, _Start)
     except msgspec.ValidationError as error:
         raise InvalidRequest(str(error)) from None
+    if not _NAME.fullmatch(start.execution):
+        raise InvalidRequest("Name the execution with letters, digits, - and _ only.")
     if start.input.refresh_id not in {None, start.execution}:
         raise InvalidRequest("A refresh_id must be the execution's own name; leave it out.")
     return start

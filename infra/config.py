@@ -95,7 +95,8 @@ def caller_tokens(scope: Construct, stage: Stage) -> dict[Variable, str]:
     They are parameters so that one template serves whatever issuer it is deployed with; on
     one machine the issuer's port is not known before it runs.
     """
-    url = r"https?://\S+"
+    # Whoever is on the way of plain HTTP could sign tokens for any tenant.
+    url = r"https?://\S+" if stage.runtime.host else r"https://\S+"
     asked = (
         (Variable.ISSUER, "Issuer", stage.issuer, url, "The exact iss of callers' tokens"),
         (Variable.AUDIENCE, "Audience", stage.audience, r"\S+", "The exact aud of callers' tokens"),

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 SIZES: Final = {
     Door.API: (512, 29),  # after which the gateway has given up
     Door.AUTHORIZE: (256, 10),
-    Door.TRIGGER: (256, 30),
-    Door.CHECK_STATUS: (256, 60),  # its hold, and one slow answer
+    Door.TRIGGER: (256, 90),  # a token renewed, tried twice, and a call, each at its slowest
+    Door.CHECK_STATUS: (256, 120),  # the same after its hold
     Door.FETCH_DATA: (512, 300),
     Door.CONCLUDE: (256, 30),
 }

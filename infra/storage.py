@@ -90,9 +90,9 @@ class Storage(Construct):
             lifecycle_rules=[
                 _expiring(Prefix.STAGING, days=STAGING_DAYS),
                 _expiring(Prefix.QUARANTINE, days=QUARANTINE_DAYS),
+                # Not the versions of snapshots: a manifest may name one that is not the newest.
                 s3.LifecycleRule(
                     id="Leftovers",
-                    noncurrent_version_expiration=cdk.Duration.days(OLD_VERSION_DAYS),
                     abort_incomplete_multipart_upload_after=cdk.Duration.days(1),
                     expired_object_delete_marker=True,
                 ),
@@ -106,5 +106,8 @@ def _string(name: str) -> dynamodb.Attribute:
 
 def _expiring(prefix: Prefix, *, days: int) -> s3.LifecycleRule:
     return s3.LifecycleRule(
-        id=prefix.name.title(), prefix=prefix, expiration=cdk.Duration.days(days)
+        id=prefix.name.title(),
+        prefix=prefix,
+        expiration=cdk.Duration.days(days),
+        noncurrent_version_expiration=cdk.Duration.days(OLD_VERSION_DAYS),
     )

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from botocore.exceptions import ClientError
 
+from functions.aws.conflicts import settled
 from functions.core.contract import Index
-from functions.core.errors import NotFound, Superseded
+from functions.core.errors import Superseded
 from functions.core.model import (
     Connection,
     Credentials,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-    from functions.aws.vault import Vault
+    from functions.aws.vault import DataKey, Vault
     from functions.core.ports import Clock
 
     Item = Mapping[str, Any]
@@ -38,11 +39,13 @@ class ConnectionTable:
         """Take the table's name, the vault for credentials and the time for leases."""
         self._dynamodb, self._table = dynamodb, table
         self._vault, self._clock = vault, clock
+        self._keys: dict[str, DataKey] = {}
 
     def get(self, connection_id: str) -> Connection | None:
         """Read one; None when it is absent or being erased."""
         item = self._item(connection_id)
-        return _connection(item) if item and "erasing" not in item else None
+        known = item is not None and "document" in item and "erasing" not in item
+        return _connection(item) if item and known else None
 
     def create(self, connection: Connection, credentials: Credentials) -> None:
         """Store a new connection; its id must be new."""
@@ -52,7 +55,7 @@ class ConnectionTable:
                 "connection_id": {"S": connection.connection_id},
                 "tenant": {"S": connection.tenant},
                 "document": {"S": msgspec.json.encode(connection).decode()},
-                "credentials": {"B": self._sealed(credentials, connection.tenant, connection)},
+                "credentials": {"B": self._key(connection).seal(_encoded(credentials))},
                 "credentials_version": {"N": "1"},
             },
         )
@@ -75,11 +78,11 @@ class ConnectionTable:
 
     def begin_erasing(self, connection_id: str) -> None:
         """Make it absent for everyone, and its credentials gone, before its data is deleted."""
-        self._dynamodb.update_item(
-            TableName=self._table,
-            Key={"connection_id": {"S": connection_id}},
-            UpdateExpression="SET erasing = :yes REMOVE credentials, running, running_until",
-            ExpressionAttributeValues={":yes": {"BOOL": True}},
+        self._updated(
+            connection_id,
+            "SET erasing = :yes REMOVE credentials, running, running_until",
+            condition="attribute_exists(connection_id)",
+            values={":yes": {"BOOL": True}},
         )
 
     def erasing(self, connection_id: str) -> str | None:
@@ -99,11 +102,11 @@ class ConnectionTable:
         """Open the credentials.
 
         Raises:
-            NotFound: the connection is gone.
+            Superseded: the connection has been erased.
         """
         item = self._item(connection_id)
         if not item or "credentials" not in item:
-            raise NotFound
+            raise Superseded
         plain = self._vault.open(
             item["credentials"]["B"], tenant=item["tenant"]["S"], connection_id=connection_id
         )
@@ -114,9 +117,13 @@ class ConnectionTable:
         )
 
     def lease(self, connection_id: str, *, version: int, owner: str) -> bool:
-        """Take or keep the right to rotate this version."""
+        """Take or keep the right to rotate this version.
+
+        The key that will seal the successor is made here, so that nothing but one write stands
+        between the provider's answer and its being kept.
+        """
         now = self._clock()
-        return self._updated(
+        item = self._updated(
             connection_id,
             "SET lease_owner = :owner, lease_until = :until",
             condition="credentials_version = :version AND (attribute_not_exists(lease_owner)"
@@ -128,6 +135,18 @@ class ConnectionTable:
                 ":now": {"N": str(now)},
             },
         )
+        if item is not None:
+            self._keys[connection_id] = self._key(_connection(item))
+        return item is not None
+
+    def unlease(self, connection_id: str, *, owner: str) -> None:
+        """Give the right to rotate back."""
+        self._updated(
+            connection_id,
+            "REMOVE lease_owner, lease_until",
+            condition="lease_owner = :owner",
+            values={":owner": {"S": owner}},
+        )
 
     def rotate(self, connection_id: str, *, version: int, to: Credentials) -> None:
         """Store the successor, as it is the only one, even if the lease looks lost.
@@ -135,10 +154,7 @@ class ConnectionTable:
         Raises:
             Superseded: the version has moved on, or the connection is gone.
         """
-        item = self._item(connection_id)
-        if not item:
-            raise Superseded
-        sealed = self._sealed(to, item["tenant"]["S"], _connection(item))
+        sealed = self._keys.pop(connection_id).seal(_encoded(to))
         done = self._updated(
             connection_id,
             "SET credentials = :new, credentials_version = :next"
@@ -151,7 +167,26 @@ class ConnectionTable:
                 ":new": {"B": sealed},
             },
         )
-        if not done:
+        if done is None:
+            raise Superseded
+
+    def replace(self, connection: Connection, credentials: Credentials) -> None:
+        """Put new credentials in the place of whatever is there: the user has signed in again.
+
+        Raises:
+            Superseded: the connection has been erased.
+        """
+        done = self._updated(
+            connection.connection_id,
+            "SET credentials = :new ADD credentials_version :one"
+            " REMOVE lease_owner, lease_until, credentials_dead",
+            condition="attribute_exists(connection_id) AND attribute_not_exists(erasing)",
+            values={
+                ":new": {"B": self._key(connection).seal(_encoded(credentials))},
+                ":one": {"N": "1"},
+            },
+        )
+        if done is None:
             raise Superseded
 
     def bury(self, connection_id: str, *, version: int) -> None:
@@ -165,11 +200,9 @@ class ConnectionTable:
 
     # --- inside ----------------------------------------------------------------------------
 
-    def _sealed(self, credentials: Credentials, tenant: str, connection: Connection) -> bytes:
-        return self._vault.seal(
-            msgspec.json.encode(credentials),
-            tenant=tenant,
-            connection_id=connection.connection_id,
+    def _key(self, connection: Connection) -> DataKey:
+        return self._vault.data_key(
+            tenant=connection.tenant, connection_id=connection.connection_id
         )
 
     def _item(self, connection_id: str) -> Item | None:
@@ -180,20 +213,30 @@ class ConnectionTable:
         )
         return answer.get("Item")
 
-    def _updated(self, connection_id: str, update: str, *, condition: str, values: Item) -> bool:
+    def _updated(
+        self, connection_id: str, update: str, *, condition: str, values: Item
+    ) -> Item | None:
+        """The item as it is after the update, or None where the condition was not met."""
         try:
-            self._dynamodb.update_item(
-                TableName=self._table,
-                Key={"connection_id": {"S": connection_id}},
-                UpdateExpression=update,
-                ConditionExpression=condition,
-                ExpressionAttributeValues=values,
+            answer = settled(
+                lambda: self._dynamodb.update_item(
+                    TableName=self._table,
+                    Key={"connection_id": {"S": connection_id}},
+                    UpdateExpression=update,
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues=values,
+                    ReturnValues="ALL_NEW",
+                )
             )
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
-            return False
-        return True
+            return None
+        return answer["Attributes"]
+
+
+def _encoded(credentials: Credentials) -> bytes:
+    return msgspec.json.encode(credentials)
 
 
 def _connection(item: Item) -> Connection:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 from botocore.exceptions import ClientError
 
+from functions.aws.conflicts import GAP_SECONDS, TRIES, settled
 from functions.core.contract import REFRESH_DAYS, Index
 from functions.core.errors import Superseded
 from functions.core.model import Refresh, SnapshotPointer, iso
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     Item = Mapping[str, Any]
     Reason = dict[str, Any]
 
-_CONFLICT_TRIES: Final = 6
-_CONFLICT_GAP: Final = 0.05
 _DAY: Final = 24 * 60 * 60
 
 
@@ -84,8 +83,10 @@ class RefreshTable:
         """Write the refresh where the stored version is still ``seen``."""
         put = self._put(refresh, condition="version = :seen")["Put"]
         try:
-            self._dynamodb.put_item(
-                **put | {"ExpressionAttributeValues": {":seen": {"N": str(seen)}}}
+            settled(
+                lambda: self._dynamodb.put_item(
+                    **put | {"ExpressionAttributeValues": {":seen": {"N": str(seen)}}}
+                )
             )
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
@@ -122,18 +123,23 @@ class RefreshTable:
 
     def release(self, refresh: Refresh) -> None:
         """Free the slot if this refresh still has it."""
-        self._transacted(
-            [
-                self._on_connection(
-                    refresh,
-                    "REMOVE running, running_until",
-                    condition="running = :refresh",
-                    values={},
-                )
-            ],
-        )
+        self._on_slot(refresh, "REMOVE running, running_until", values={})
+
+    def hold(self, refresh: Refresh, *, until: float) -> None:
+        """Keep the slot longer, if this refresh still has it."""
+        self._on_slot(refresh, "SET running_until = :until", values={":until": {"N": str(until)}})
 
     # --- inside ----------------------------------------------------------------------------
+
+    def _on_slot(self, refresh: Refresh, update: str, *, values: Item) -> None:
+        write = self._on_connection(refresh, update, condition="running = :refresh", values=values)[
+            "Update"
+        ]
+        try:
+            settled(lambda: self._dynamodb.update_item(**cast("Any", write)))
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
 
     def _put(self, refresh: Refresh, *, condition: str) -> Any:  # noqa: ANN401 - boto3's shape
         return {
@@ -174,16 +180,16 @@ class RefreshTable:
         Two transactions that meet are a conflict, not a refusal: tried again. The client gives
         each call a token of its own, so that its retries after a lost answer write once.
         """
-        for attempt in range(1, _CONFLICT_TRIES + 1):
+        for attempt in range(1, TRIES + 1):
             try:
                 self._dynamodb.transact_write_items(TransactItems=items)
             except ClientError as error:
                 reasons = _reasons(error)
                 if any(r["Code"] == "ConditionalCheckFailed" for r in reasons):
                     return reasons
-                if not reasons or attempt == _CONFLICT_TRIES:
+                if not reasons or attempt == TRIES:
                     raise
-                time.sleep(_CONFLICT_GAP * attempt)
+                time.sleep(GAP_SECONDS * attempt)
             else:
                 return None
         raise AssertionError("unreachable: the last attempt returns or raises")

@@ -38,7 +38,10 @@ _CONFIG: Final = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
 )
 # Presigned addresses of objects under KMS need version 4 of the signature.
-_S3_CONFIG: Final = _CONFIG.merge(Config(signature_version="s3v4"))
+# Their host must be the bucket's own region's: another answers with a redirect.
+_S3_CONFIG: Final = _CONFIG.merge(
+    Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
+)
 
 
 @cache
@@ -112,7 +115,7 @@ def runtime() -> Runtime:
 
 
 def door(handler: Handler) -> Handler:
-    """Wrap a handler: logs with the refresh's id, and errors made safe.
+    """Wrap a handler: logs with the refresh's or the request's id, and errors made safe.
 
     Our own errors keep their class, which Step Functions compares, and their safe text. Any
     other becomes a ``Defect``: its text could hold anything, so only its class and the places
@@ -121,7 +124,7 @@ def door(handler: Handler) -> Handler:
 
     @wraps(handler)
     def bounded(event: Any, context: LambdaContext) -> Any:  # noqa: ANN401 - any event
-        logger().set_correlation_id(_refresh_id(event))
+        logger().set_correlation_id(_id_of(event))
         try:
             return handler(event, context)
         except Signal:
@@ -136,9 +139,10 @@ def door(handler: Handler) -> Handler:
     return bounded
 
 
-def _refresh_id(event: Any) -> str:  # noqa: ANN401 - any event
+def _id_of(event: Any) -> str:  # noqa: ANN401 - any event
     found = event if isinstance(event, dict) else {}
-    return str(found.get("refresh_id") or found.get("execution") or "")
+    request = found.get("requestContext", {}).get("requestId")
+    return str(found.get("refresh_id") or found.get("execution") or request or "")
 
 
 def _places(error: BaseException) -> list[str]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from functions.aws.staging import read_texts, staged_under
+from functions.aws.staging import deleted_is_gone, read_texts, staged_under
 from functions.core.contract import Prefix
-from functions.core.errors import Gone, NotFound
+from functions.core.errors import Defect, Gone, NotFound, RecordTooLarge
 from functions.core.model import Manifest
 
 if TYPE_CHECKING:
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
-    from functions.core.model import Connection, File, Refresh, SnapshotPointer
+    from functions.core.model import Connection, File, SnapshotPointer
 
-MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
-"""A page of records ends here even when fewer than asked for fit: Lambda answers are bounded."""
+MAX_PAGE_BYTES: Final = 2 * 1024 * 1024
+"""A page of records ends before it passes this. Lambda's answer may have three times as much,
+and the page stands in it as a JSON string, with every quote escaped."""
 
 URL_SECONDS: Final = 15 * 60
 
@@ -42,10 +43,15 @@ class Snapshots:
         self._s3, self._bucket = s3, bucket
 
     def manifest(self, pointer: SnapshotPointer) -> Manifest:
-        """The manifest that a connection points to."""
-        answer = self._s3.get_object(
-            Bucket=self._bucket, Key=pointer.key, VersionId=pointer.version_id
-        )
+        """The manifest that a connection points to.
+
+        Raises:
+            Gone: it has been deleted since the pointer was read.
+        """
+        with deleted_is_gone():
+            answer = self._s3.get_object(
+                Bucket=self._bucket, Key=pointer.key, VersionId=pointer.version_id
+            )
         return msgspec.json.decode(answer["Body"].read(), type=Manifest)
 
     def of(self, connection: Connection, *, refresh_id: str | None = None) -> Manifest:
@@ -66,17 +72,23 @@ class Snapshots:
     def records(
         self, files: tuple[File, ...], *, start: Position, limit: int
     ) -> tuple[list[bytes], Position | None]:
-        """At most ``limit`` lines from a position on, and where the next page starts."""
+        """At most ``limit`` lines from a position on, and where the next page starts.
+
+        Raises:
+            RecordTooLarge: the next line alone is larger than a page may be.
+        """
         lines: list[bytes] = []
         size = 0
         for number in range(start.file, len(files)):
             skipped = start.line if number == start.file else 0
             texts = read_texts(self._s3, bucket=self._bucket, file=files[number])
             for index, text in islice(enumerate(texts), skipped, None):
-                if len(lines) == limit or size >= MAX_PAGE_BYTES:
-                    return lines, Position(start.refresh_id, number, index)
-                lines.append(text)
                 size += len(text)
+                if len(lines) == limit or (lines and size > MAX_PAGE_BYTES):
+                    return lines, Position(start.refresh_id, number, index)
+                if size > MAX_PAGE_BYTES:
+                    raise RecordTooLarge
+                lines.append(text)
         return lines, None
 
     def urls(self, files: tuple[File, ...]) -> list[str]:
@@ -94,20 +106,29 @@ class Snapshots:
             for file in files
         ]
 
-    def prune(self, connection_id: str, *, keep: Iterable[Manifest]) -> None:
-        """Delete the connection's snapshots but those that these manifests name files of."""
+    def folders(self, connection_id: str) -> list[str]:
+        """The folders of a connection's refreshes, one for each that has written something."""
+        answer = self._s3.list_objects_v2(
+            Bucket=self._bucket, Prefix=f"{Prefix.SNAPSHOTS}{connection_id}/", Delimiter="/"
+        )
+        return [found["Prefix"] for found in answer.get("CommonPrefixes", [])]
+
+    def prune(self, folders: Iterable[str], *, keep: Iterable[Manifest]) -> None:
+        """Delete these folders but those that the manifests name files of.
+
+        The folders must have been listed while the caller's refresh held the connection's
+        slot: what a later refresh writes is none of the caller's business.
+        """
         kept = {manifest.refresh_id for manifest in keep} | {
             dataset.refresh_id for manifest in keep for dataset in manifest.datasets.values()
         }
-        folder = f"{Prefix.SNAPSHOTS}{connection_id}/"
-        listed = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=folder, Delimiter="/")
-        for found in listed.get("CommonPrefixes", []):
-            if found["Prefix"].removeprefix(folder).rstrip("/") not in kept:
-                self.delete(found["Prefix"])
+        for folder in folders:
+            if folder.rstrip("/").rpartition("/")[2] not in kept:
+                self.delete(folder)
 
-    def discard(self, refresh: Refresh) -> None:
+    def discard(self, connection_id: str, *, refresh_id: str) -> None:
         """Delete what a refresh had staged and nobody will publish."""
-        for prefix in staged_under(refresh.connection_id, refresh.refresh_id):
+        for prefix in staged_under(connection_id, refresh_id):
             self.delete(prefix)
 
     def erase(self, connection_id: str) -> None:
@@ -116,7 +137,11 @@ class Snapshots:
             self.delete(f"{prefix}{connection_id}/")
 
     def delete(self, prefix: str) -> None:
-        """Delete every version of every object below a prefix."""
+        """Delete every version of every object below a prefix.
+
+        Raises:
+            Defect: something could not be deleted; a repetition goes on.
+        """
         pages = self._s3.get_paginator("list_object_versions").paginate(
             Bucket=self._bucket, Prefix=prefix
         )
@@ -126,6 +151,8 @@ class Snapshots:
                 {"Key": o["Key"], "VersionId": o["VersionId"]} for o in found
             ]
             if objects:
-                self._s3.delete_objects(
+                answer = self._s3.delete_objects(
                     Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True}
                 )
+                if answer.get("Errors"):
+                    raise Defect("Not everything could be deleted. Repeat the call.")

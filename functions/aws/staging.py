@@ -9,14 +9,17 @@ call goes on from there.
 from __future__ import annotations
 
 import gzip
+from contextlib import contextmanager
 from hashlib import sha256
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Final
 
 import msgspec
+from botocore.exceptions import ClientError
 from isal import isal_zlib
 
 from functions.core.contract import Prefix
+from functions.core.errors import Gone
 from functions.core.model import Blob, Dataset, File, Manifest, Progress
 
 if TYPE_CHECKING:
@@ -212,6 +215,17 @@ class _OpenFile:
         return bytes(self._packed + self._pack.flush())
 
 
+@contextmanager
+def deleted_is_gone() -> Iterator[None]:
+    """Tell a reader that an object is gone; S3 says so in three ways, by what one may list."""
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {"NoSuchKey", "NoSuchVersion", "AccessDenied"}:
+            raise
+        raise Gone from None
+
+
 def read_lines(s3: S3Client, *, bucket: str, file: File) -> Iterator[Line]:
     """A stored file's lines, unpacked as they are read."""
     for text in read_texts(s3, bucket=bucket, file=file):
@@ -219,8 +233,13 @@ def read_lines(s3: S3Client, *, bucket: str, file: File) -> Iterator[Line]:
 
 
 def read_texts(s3: S3Client, *, bucket: str, file: File) -> Iterator[bytes]:
-    """A stored file's lines as they stand, with their line ends."""
-    answer = s3.get_object(Bucket=bucket, Key=file.key, VersionId=file.version_id)
+    """A stored file's lines as they stand, with their line ends.
+
+    Raises:
+        Gone: the file has been deleted.
+    """
+    with deleted_is_gone():
+        answer = s3.get_object(Bucket=bucket, Key=file.key, VersionId=file.version_id)
     with gzip.open(answer["Body"], "rb") as unpacked:
         yield from unpacked
 

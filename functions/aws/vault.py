@@ -10,6 +10,7 @@ import base64
 import secrets
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 if TYPE_CHECKING:
@@ -21,6 +22,20 @@ _LENGTH: Final = 2
 _NONCE: Final = 12
 
 
+class DataKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key that KMS made and can make again from its wrapped form."""
+
+    connection_id: str
+    plain: bytes
+    wrapped: bytes
+
+    def seal(self, plain: bytes) -> bytes:
+        """Length of the wrapped key, that key, a nonce, then the ciphertext. Asks nobody."""
+        nonce = secrets.token_bytes(_NONCE)
+        sealed = AESGCM(self.plain).encrypt(nonce, plain, self.connection_id.encode())
+        return len(self.wrapped).to_bytes(_LENGTH, "big") + self.wrapped + nonce + sealed
+
+
 class Vault:
     """Seals and opens small values with one KMS key."""
 
@@ -28,15 +43,22 @@ class Vault:
         """Take the key's id or ARN."""
         self._kms, self._key = kms, key
 
-    def seal(self, plain: bytes, *, tenant: str, connection_id: str) -> bytes:
-        """Length of the sealed data key, that key, a nonce, then the ciphertext."""
-        context = {"tenant": tenant, "connection": connection_id}
-        key = self._kms.generate_data_key(
-            KeyId=self._key, KeySpec="AES_256", EncryptionContext=context
+    def data_key(self, *, tenant: str, connection_id: str) -> DataKey:
+        """A fresh key for one value of this tenant's connection."""
+        answer = self._kms.generate_data_key(
+            KeyId=self._key,
+            KeySpec="AES_256",
+            EncryptionContext={"tenant": tenant, "connection": connection_id},
         )
-        nonce, wrapped = secrets.token_bytes(_NONCE), key["CiphertextBlob"]
-        sealed = AESGCM(key["Plaintext"]).encrypt(nonce, plain, connection_id.encode())
-        return len(wrapped).to_bytes(_LENGTH, "big") + wrapped + nonce + sealed
+        return DataKey(
+            connection_id=connection_id,
+            plain=answer["Plaintext"],
+            wrapped=answer["CiphertextBlob"],
+        )
+
+    def seal(self, plain: bytes, *, tenant: str, connection_id: str) -> bytes:
+        """Seal under a fresh data key."""
+        return self.data_key(tenant=tenant, connection_id=connection_id).seal(plain)
 
     def open(self, sealed: bytes, *, tenant: str, connection_id: str) -> bytes:
         """What was sealed for this tenant and connection; any other raises."""

@@ -14,14 +14,25 @@ from __future__ import annotations
 from http import HTTPStatus
 from itertools import pairwise
 from math import floor
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
-from msgspec import Meta
 
+from functions.connectors.banno_answers import (
+    PAGE,
+    Account,
+    Accounts,
+    Event,
+    Institution,
+    Log,
+    Secret,
+    Task,
+    Transaction,
+    Transactions,
+)
 from functions.connectors.http import Answer, Http, decoded
-from functions.connectors.oauth import Application, TokenKeeper, refreshed
+from functions.connectors.oauth import TokenKeeper, refreshed
 from functions.core.errors import (
     ConfigurationInvalid,
     ConsentMissing,
@@ -45,60 +56,11 @@ T = TypeVar("T")
 API: Final = "/a/consumer/api/v0"
 TOKEN: Final = f"{API}/oidc/token"
 
-PAGE: Final = 500
-"""The most transactions that one page may hold, says the transactions reference."""
-
 OVERLAP: Final = 50
 """How many rows are read again with each page, as the list may move between two of them."""
 
 _REREADS: Final = 3
 _FORBIDDEN: Final[dict[int, type[FreshetError]]] = {HTTPStatus.FORBIDDEN: ConsentMissing}
-
-
-_Id = Annotated[str, Meta(min_length=1, max_length=200)]
-_Version = Annotated[int, Meta(ge=0, le=2**53)]
-
-
-class _Institution(Application, frozen=True, kw_only=True):
-    base_url: str
-
-
-class _Secret(msgspec.Struct, frozen=True):
-    institutions: dict[str, _Institution]
-
-
-class _Task(msgspec.Struct, frozen=True, rename="camel"):
-    task_id: _Id
-
-
-class _Event(msgspec.Struct, frozen=True):
-    type: str
-    date: str | None = None
-
-
-class _Log(msgspec.Struct, frozen=True):
-    version: _Version
-    events: list[_Event]
-
-
-class _Account(msgspec.Struct, frozen=True, rename="camel"):
-    id: _Id
-    fetched_date: str | None = None
-
-
-class _Transaction(msgspec.Struct, frozen=True):
-    id: _Id
-
-
-class _Accounts(msgspec.Struct, frozen=True, rename="camel"):
-    accounts: list[msgspec.Raw] | None = None
-    inactivated_account_ids: list[_Id] | None = None
-
-
-class _Transactions(msgspec.Struct, frozen=True, rename="camel"):
-    transactions: list[msgspec.Raw] | None = None
-    inactivated_transaction_ids: list[_Id] | None = None
-    limit: int = PAGE
 
 
 def connector(ports: ConnectorPorts) -> Banno:
@@ -112,13 +74,14 @@ class Banno:
     def __init__(self, ports: ConnectorPorts) -> None:
         """Take the way to the application's secret, the credentials and the time."""
         self._ports = ports
+        self._users: dict[str, _User] = {}
 
     def trigger(self, connection: Connection) -> Triggered:
         """Start a fetch task. While one runs, Banno may answer with that one's id."""
         asked = floor(self._ports.clock())
         user = self._user(connection)
         refusals = _FORBIDDEN | {HTTPStatus.BAD_REQUEST: InteractionRequired}
-        task = decoded(user.call("PUT", "/fetch", refusals=refusals), _Task)
+        task = decoded(user.call("PUT", "/fetch", refusals=refusals), Task)
         return Triggered(job={"task_id": task.task_id, "since": asked})
 
     def check(self, connection: Connection, job: Job, *, hold_seconds: float) -> Looked:
@@ -135,7 +98,7 @@ class Banno:
         if answer.status == HTTPStatus.BAD_REQUEST and held:
             # Our version is above the log's: the log went back. Read it whole again.
             return Looked(job={k: v for k, v in job.items() if k != "version"})
-        log = decoded(answer, _Log)
+        log = decoded(answer, Log)
         seen = job | {"version": log.version} | _started(log.events)
         done = any(event.type == "TaskEnded" for event in log.events)
         return Looked(job=seen, done=done, wait_seconds=0 if hold_seconds > 0 else None)
@@ -150,8 +113,8 @@ class Banno:
     ) -> Iterator[Page]:
         """Yield the accounts, then each account's transactions in the order of their ids."""
         user = self._user(connection)
-        listed = decoded(user.call("GET", "/accounts", refusals=_FORBIDDEN), _Accounts)
-        accounts = [_read(raw, _Account) for raw in listed.accounts or []]
+        listed = decoded(user.call("GET", "/accounts", refusals=_FORBIDDEN), Accounts)
+        accounts = [_read(raw, Account) for raw in listed.accounts or []]
         ids = sorted(account.id for account in accounts)
         wanted = ids if "transactions" in datasets else []
         if cursor is None:
@@ -174,15 +137,16 @@ class Banno:
     def _transactions(
         self, user: _User, account: str, *, start: Cursor, follower: str | None
     ) -> Iterator[Page]:
-        """One account's pages. A page that no longer meets the one before is read from the top.
+        """One account's pages. One that no longer meets the one before is read from the top.
 
         Ids that come twice are the writer's business; here it only matters that none is missed.
+        A few pages may bring nothing new: the list can grow as fast as it is read.
         """
-        offset, last, rereads = int(start.get("offset") or 0), start.get("last"), 0
-        previous: frozenset[str] = frozenset()
+        offset, last = int(start.get("offset") or 0), start.get("last")
+        previous, rereads, barren = frozenset[str](), 0, 0
         while True:
             page = self._page(user, account, offset=offset)
-            records = [Record(_read(raw, _Transaction).id, raw) for raw in page.transactions or []]
+            records = [Record(_read(raw, Transaction).id, raw) for raw in page.transactions or []]
             ids = frozenset(record.id for record in records)
             if last is not None and last not in ids:
                 offset, last, rereads, previous = 0, None, rereads + 1, frozenset()
@@ -190,7 +154,8 @@ class Banno:
                     raise ProviderUnavailable
                 continue
             full = len(records) >= min(page.limit, PAGE)
-            if full and ids <= previous:
+            barren += full and ids <= previous
+            if barren > _REREADS:
                 raise UnexpectedAnswer
             offset += max(1, len(records) - OVERLAP)
             last, previous = (records[-1].id, ids) if records else (None, ids)
@@ -206,13 +171,18 @@ class Banno:
             if not full:
                 return
 
-    def _page(self, user: _User, account: str, *, offset: int) -> _Transactions:
+    def _page(self, user: _User, account: str, *, offset: int) -> Transactions:
         path = f"/accounts/{_quoted(account)}/transactions"
         params = {"offset": offset, "limit": PAGE}
         answer = user.call("GET", path, params=params, refusals=_FORBIDDEN)
-        return decoded(answer, _Transactions)
+        return decoded(answer, Transactions)
 
     def _user(self, connection: Connection) -> _User:
+        if connection.connection_id not in self._users:
+            self._users[connection.connection_id] = self._made(connection)
+        return self._users[connection.connection_id]
+
+    def _made(self, connection: Connection) -> _User:
         institution = self._institution(connection.settings["institution"])
         http = Http(institution.base_url, clock=self._ports.clock)
 
@@ -228,9 +198,9 @@ class Banno:
         keeper = TokenKeeper(self._ports, connection_id=connection.connection_id, exchange=exchange)
         return _User(http, keeper, path=f"{API}/users/{_quoted(connection.subject)}")
 
-    def _institution(self, name: str) -> _Institution:
+    def _institution(self, name: str) -> Institution:
         try:
-            secret = msgspec.json.decode(self._ports.application(), type=_Secret)
+            secret = msgspec.json.decode(self._ports.application(), type=Secret)
             return secret.institutions[name]
         except (msgspec.DecodeError, KeyError):
             raise ConfigurationInvalid from None
@@ -263,15 +233,13 @@ class _User:
         )
 
 
-def _started(events: Sequence[_Event]) -> Job:
+def _started(events: Sequence[Event]) -> Job:
     """The provider's own time of the start, by the clock that also writes ``fetchedDate``."""
     dates = [event.date for event in events if event.type == "TaskStarted" and event.date]
     return {"since": _instant(dates[0])} if dates else {}
 
 
-def _parts(
-    accounts: Sequence[_Account], listed: _Accounts, *, since: float
-) -> tuple[PartState, ...]:
+def _parts(accounts: Sequence[Account], listed: Accounts, *, since: float) -> tuple[PartState, ...]:
     states: list[PartState] = []
     for account in accounts:
         as_of = _instant(account.fetched_date) if account.fetched_date else 0
@@ -296,4 +264,7 @@ def _read(raw: msgspec.Raw, shape: type[T]) -> T:
 
 
 def _quoted(value: Scalar) -> str:
+    """A part of a path; one that would leave its place in it is refused."""
+    if value in {".", ".."}:
+        raise UnexpectedAnswer
     return quote(str(value), safe="")

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from functions.core import refresh as step
 from functions.core.contract import SLOT_SECONDS, Outcome, RefreshRequest
-from functions.core.errors import InvalidRequest, NotFound, Superseded
+from functions.core.errors import Busy, InvalidRequest, NotFound, Superseded
 from functions.core.refresh import Admission
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def admit(
 
     Raises:
         InvalidRequest: it asks for a dataset that the provider does not have.
+        Busy: the refresh that is running does not fetch all that was asked for.
         NotFound: there is no such connection, or it is another tenant's.
         Superseded: the connection was erased meanwhile, or a refresh of this id has lost its
             slot; it does not become another's companion, for then nobody would end it.
@@ -56,7 +57,15 @@ def admit(
     )
     if answer.refresh_id != refresh_id and refreshes.get(refresh_id) is not None:
         raise Superseded
+    if answer.outcome is Outcome.JOINED:
+        _require_coverage(refreshes.get(answer.refresh_id), request)
     return answer
+
+
+def _require_coverage(joined: Refresh | None, request: RefreshRequest) -> None:
+    """Refuse to join a refresh that does not fetch all that was asked for."""
+    if joined is not None and not set(request.datasets or ()) <= set(joined.datasets):
+        raise Busy
 
 
 def _admitted(refresh: Refresh, *, refreshes: Refreshes) -> Admission:

@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 
 
 class Concluded(msgspec.Struct, frozen=True, kw_only=True):
-    """The refresh, if this call ended it, and the error to fail the execution with."""
+    """What is left to do: count the refresh if this call ended it, and fail the execution.
+
+    ``unpublished`` says that whatever the refresh had staged can go.
+    """
 
     ended: Refresh | None = None
+    unpublished: bool = False
     error: FreshetError | None = None
 
 
@@ -33,14 +37,16 @@ def conclude(ticket: Ticket, *, refreshes: Refreshes, clock: Clock) -> Concluded
         return Concluded()
     error = named(ticket.error)
     refresh = refreshes.get(ticket.refresh_id)
+    aborted = ticket.outcome is Outcome.ABORTED
     if refresh is None:
-        return Concluded(error=None if ticket.outcome is Outcome.ABORTED else error())
+        return Concluded(unpublished=True, error=None if aborted else error())
     ended = None
     if not refresh.status.ended:
         ended = step.failed(refresh, error, at=clock())
         refreshes.save(ended, seen=refresh.version)
         refresh = ended
     refreshes.release(refresh)
-    if refresh.status is not Status.FAILED or ticket.outcome is Outcome.ABORTED:
+    if refresh.status is not Status.FAILED:
         return Concluded(ended=ended)
-    return Concluded(ended=ended, error=named(refresh.error)())
+    failed = None if aborted else named(refresh.error)()
+    return Concluded(ended=ended, unpublished=True, error=failed)

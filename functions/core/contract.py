@@ -27,8 +27,8 @@ MAX_AGE_SECONDS: Final = 60 * 24 * 60 * 60
 """The oldest that a snapshot may be asked to be at most: as long as its refresh is known."""
 
 SLOT_SECONDS: Final = 60 * 60
-"""How long past its deadline a refresh keeps its connection's slot when nothing ends it.
-Longer than any fetch, so that its holder cannot be alive when it is given away."""
+"""How long past its deadline a refresh keeps its connection's slot when nothing ends it. Each
+further call of a long fetch takes it for so long again."""
 
 REFRESH_DAYS: Final = 60
 """How long a refresh's history is kept. Shorter than the 90 days for which Step Functions

@@ -116,6 +116,12 @@ class JobLost(RetryError):
     text = "The provider lost track of the refresh. Try again later."
 
 
+class PlatformFault(RetryError):
+    """AWS could not run a step, more often than the state machine tries."""
+
+    text = "The platform failed to run a step of the refresh. Try again later."
+
+
 class Aborted(RetryError):
     """The execution was stopped before the refresh had ended."""
 
@@ -176,6 +182,18 @@ class MethodNotAllowed(CallerError):
     text = "This address does not take this method."
 
 
+class Busy(CallerError):
+    """The refresh that is running does not fetch what was asked for."""
+
+    text = "Another refresh of this connection is running, of other datasets. Try again later."
+
+
+class RecordTooLarge(CallerError):
+    """A record does not fit into a page of the API."""
+
+    text = "The next record is larger than a page may be. Read the dataset's files instead."
+
+
 class TooLarge(CallerError):
     """The body is over the bound."""
 
@@ -212,6 +230,12 @@ class AnswerTooLarge(DefectError):
     text = "The provider's answer is larger than one answer may be. Nothing was published."
 
 
+class EnvelopeInvalid(DefectError):
+    """An encrypted file that cannot be opened, whatever is wrong with it."""
+
+    text = "An encrypted file of the provider cannot be opened."
+
+
 class Superseded(DefectError):
     """A writer came too late: the refresh or connection has moved on without it."""
 
@@ -221,7 +245,7 @@ class Superseded(DefectError):
 class Defect(DefectError):
     """Nobody expected this."""
 
-    text = "An unexpected fault. The log has the details under the refresh's id."
+    text = "An unexpected fault. The log has the details."
 
 
 # --- signals ---------------------------------------------------------------------------------
@@ -247,9 +271,13 @@ def _leaves(root: type[FreshetError]) -> list[type[FreshetError]]:
     return own + [leaf for child in below for leaf in _leaves(child)]
 
 
+_PLATFORM: Final = ("Lambda.", "Sandbox.", "Runtime.", "States.Timeout", "States.Heartbeat")
+
 BY_NAME: Final = {leaf.name(): leaf for leaf in _leaves(FreshetError)}
 
 
 def named(name: str | None) -> type[FreshetError]:
-    """The leaf of this name; ``Defect`` for a name that is not ours (``Lambda.Unknown``, say)."""
+    """The leaf of this name: a platform's name is ``PlatformFault``, any other ``Defect``."""
+    if (name or "").startswith(_PLATFORM):
+        return PlatformFault
     return BY_NAME.get(name or "", Defect)

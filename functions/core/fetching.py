@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from functions.core import refresh as step
 from functions.core import snapshot
-from functions.core.errors import FetchContinues, FetchWaits, ProviderUnavailable
+from functions.core.errors import FetchContinues, FetchWaits, Gone, ProviderUnavailable
 from functions.core.model import Staged
 from functions.core.polling import backoff
 
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MARGIN_SECONDS: Final = 45
-"""A call stops fetching when it has no more than this left: a page and its files fit in it."""
+MARGIN_SECONDS: Final = 75
+"""A call stops fetching when it has no more than this left: the page that is on its way, sent
+for twice at the worst, and the files fit in it."""
 
 PATIENCE: Final = 3
 PATIENCE_SECONDS: Final = 30
@@ -89,7 +90,7 @@ def publish(
         Superseded: the refresh had ended or its connection was erased; nothing is published.
     """
     at = clock()
-    before = snapshots.manifest(connection.snapshot) if connection.snapshot else None
+    before = _before(connection, snapshots)
     parts = staging.progress.parts
     as_of = snapshot.oldest(parts, otherwise=refresh.triggered_at)
     fetched = staging.datasets(refresh_id=refresh.refresh_id, as_of=as_of)
@@ -102,6 +103,14 @@ def publish(
         snapshot=snapshot.pointer(manifest, key=key, version_id=version_id, at=at),
     )
     return ended, [manifest, *([before] if before else [])]
+
+
+def _before(connection: Connection, snapshots: Snapshots) -> Manifest | None:
+    """The snapshot before; one that cannot be read any more is no reason never to publish."""
+    try:
+        return snapshots.manifest(connection.snapshot) if connection.snapshot else None
+    except Gone:
+        return None
 
 
 def ahead(pages: Iterator[T]) -> Iterator[T]:

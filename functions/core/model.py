@@ -78,11 +78,15 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
-    """An OAuth token pair. ``expires_at`` 0 means unknown: used until refused."""
+    """An OAuth token pair. ``expires_at`` 0 means unknown: used until refused.
+
+    ``session_key`` is what digi.me gave along with the consent.
+    """
 
     access_token: str
     refresh_token: str | None = None
     expires_at: float = 0
+    session_key: str | None = None
 
 
 class StoredCredentials(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,12 +210,16 @@ class PartState(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one part's freshness; ``as_of`` 0 means unknown.
 
     ``why`` is a name (of an error, of a provider's code), never the provider's own prose.
+    ``reauth`` says that the end user has to sign in again at this part's source; ``retry_at``
+    is when the provider wants to be asked again about it, 0 when it does not say.
     """
 
     part: str
     state: Part
     as_of: float = 0
     why: str = ""
+    reauth: bool = False
+    retry_at: float = 0
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -123,6 +123,10 @@ class CredentialStore(Protocol):
         """Take the right to rotate this version, if nobody alive has it and it still stands."""
         ...
 
+    def unlease(self, connection_id: str, *, owner: str) -> None:
+        """Give the right back: nothing came of it."""
+        ...
+
     def rotate(self, connection_id: str, *, version: int, to: Credentials) -> None:
         """Put the successor of this version in its place; a repetition changes nothing."""
         ...
@@ -221,10 +225,18 @@ class Refreshes(Protocol):
         """Free the slot if this refresh still has it."""
         ...
 
+    def hold(self, refresh: Refresh, *, until: float) -> None:
+        """Keep the slot longer, if this refresh still has it."""
+        ...
+
 
 class Snapshots(Protocol):
     """Where published snapshots are kept."""
 
     def manifest(self, pointer: SnapshotPointer) -> Manifest:
-        """The manifest that a connection points to."""
+        """The manifest that a connection points to.
+
+        Raises:
+            Gone: it is no longer there.
+        """
         ...

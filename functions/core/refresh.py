@@ -99,7 +99,7 @@ def published(refresh: Refresh, manifest: Manifest, *, ticket: Ticket, at: float
     ended = replace(
         refresh,
         status=Status.PARTIAL if coverage.stale or coverage.failed else Status.PUBLISHED,
-        records={name: dataset.records for name, dataset in manifest.datasets.items()},
+        records={name: manifest.datasets[name].records for name in refresh.datasets},
         coverage=coverage,
         as_of=manifest.as_of,
     )

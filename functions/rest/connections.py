@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import secrets
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 from functions.aws.runtime import runtime
 from functions.connectors.registry import REGISTRY
 from functions.core.errors import InvalidRequest
 from functions.core.model import CONNECTION_PREFIX, Connection, Credentials
-from functions.rest.models import ConnectionIn, ConnectionsOut, body, connection_out
+from functions.rest.models import (
+    ConnectionIn,
+    ConnectionsOut,
+    CredentialsIn,
+    body,
+    connection_out,
+)
 from functions.rest.service import (
     Call,
     Reply,
@@ -20,9 +25,6 @@ from functions.rest.service import (
     plausible,
     snapshots,
 )
-
-if TYPE_CHECKING:
-    from functions.rest.models import CredentialsIn
 
 
 def create(call: Call) -> Reply:
@@ -52,7 +54,7 @@ def listed(call: Call) -> Reply:
     found, cursor = runtime().connections.page(
         call.tenant,
         limit=limit_of(call, default=50, most=200),
-        after=plausible(call.query["cursor"]) if "cursor" in call.query else None,
+        after=_cursor(call),
     )
     model = ConnectionsOut(connections=[connection_out(one) for one in found], next_cursor=cursor)
     return Reply(status=HTTPStatus.OK, model=model)
@@ -76,6 +78,22 @@ def erase(call: Call, connection_id: str) -> Reply:
         stores.refreshes.delete(refresh_id)
     stores.connections.delete(connection_id)
     return Reply(status=HTTPStatus.NO_CONTENT)
+
+
+def replace_credentials(call: Call, connection_id: str) -> Reply:
+    """Put new credentials in place, after the end user has signed in again."""
+    only(call)
+    connection = connection_of(call, connection_id)
+    given = body(call.body, CredentialsIn)
+    runtime().connections.replace(connection, _credentials(given))
+    return Reply(status=HTTPStatus.NO_CONTENT)
+
+
+def _cursor(call: Call) -> str | None:
+    cursor = call.query.get("cursor")
+    if cursor is not None and not cursor.startswith(CONNECTION_PREFIX):
+        raise InvalidRequest("cursor must be a next_cursor that this address gave.")
+    return cursor
 
 
 def _check_settings(given: ConnectionIn) -> None:

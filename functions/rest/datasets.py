@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -15,6 +15,8 @@ from functions.rest.service import Call, Reply, connection_of, limit_of, only, s
 
 if TYPE_CHECKING:
     from functions.core.model import Dataset, Manifest
+
+_PLACES: Final = range(2**31)
 
 
 def listed(call: Call, connection_id: str) -> Reply:
@@ -29,7 +31,7 @@ def records(call: Call, connection_id: str, name: str) -> Reply:
     only(call, "cursor", "limit")
     limit = limit_of(call, default=100, most=1000)
     connection = connection_of(call, connection_id)
-    start = _position(call.query["cursor"]) if "cursor" in call.query else None
+    start = position_of(call.query["cursor"]) if "cursor" in call.query else None
     manifest = snapshots().of(connection, refresh_id=start.refresh_id if start else None)
     dataset = _dataset(manifest, name)
     lines, following = snapshots().records(
@@ -40,7 +42,7 @@ def records(call: Call, connection_id: str, name: str) -> Reply:
         dataset=name,
         as_of=when(dataset.as_of),
         records=[msgspec.Raw(line) for line in lines],
-        next_cursor=_cursor(following) if following else None,
+        next_cursor=cursor_of(following) if following else None,
     )
     return Reply(status=HTTPStatus.OK, model=model)
 
@@ -69,16 +71,22 @@ def _dataset(manifest: Manifest, name: str) -> Dataset:
     return manifest.datasets[name]
 
 
-def _cursor(position: Position) -> str:
+def cursor_of(position: Position) -> str:
+    """The text in which a caller carries a position to the next page."""
     return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
 
 
-def _position(cursor: str) -> Position:
+def position_of(cursor: str) -> Position:
+    """Where a cursor points.
+
+    Raises:
+        InvalidRequest: it is not one that was given to a caller.
+    """
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         position = msgspec.json.decode(text, type=Position)
     except (ValueError, msgspec.DecodeError):
-        raise InvalidRequest("cursor must be a next_cursor that this address gave.") from None
-    if min(position.file, position.line) < 0:
+        position = None
+    if position is None or not (position.file in _PLACES and position.line in _PLACES):
         raise InvalidRequest("cursor must be a next_cursor that this address gave.")
     return position

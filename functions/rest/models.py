@@ -56,7 +56,7 @@ class ConnectionIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """A connection to register. ``subject`` is the user's id at the provider."""
 
     provider: Text
-    subject: Text
+    subject: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^(?!\.{1,2}$)")]
     settings: dict[Text, Text] = {}
     credentials: CredentialsIn
 

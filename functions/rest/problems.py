@@ -9,11 +9,13 @@ from typing import Final
 import msgspec
 
 from functions.core.errors import (
+    Busy,
     FreshetError,
     Gone,
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
+    RecordTooLarge,
     Superseded,
     TooLarge,
 )
@@ -24,9 +26,11 @@ STATUS: Final[dict[type[FreshetError], HTTPStatus]] = {
     InvalidRequest: HTTPStatus.BAD_REQUEST,
     NotFound: HTTPStatus.NOT_FOUND,
     MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
+    Busy: HTTPStatus.CONFLICT,
     Superseded: HTTPStatus.CONFLICT,
     Gone: HTTPStatus.GONE,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    RecordTooLarge: HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 """What the API answers for an error; for any other it is 500."""
 

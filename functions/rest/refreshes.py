@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from http import HTTPStatus
+from typing import Final
 
 from functions.aws.runtime import runtime
 from functions.connectors.registry import DATASETS
@@ -13,6 +14,9 @@ from functions.core.errors import NotFound
 from functions.core.model import REFRESH_PREFIX, Refresh, Status
 from functions.rest.models import body, refresh_out
 from functions.rest.service import Call, Reply, executions, only, plausible
+
+STARTS_IN: Final = 5
+"""Seconds after which a refresh that was admitted and not begun is started once more."""
 
 
 def start(call: Call) -> Reply:
@@ -35,10 +39,9 @@ def start(call: Call) -> Reply:
         datasets=DATASETS,
         tenant=call.tenant,
     )
+    if admission.refresh is not None:
+        _start(admission.refresh)
     refresh = admission.refresh or _known(call, admission.refresh_id)
-    if refresh.status is Status.ADMITTED and refresh.reason is Reason.API:
-        # Also one that was admitted earlier, by a caller who died before starting it.
-        _start(refresh)
     fresh = admission.outcome is Outcome.FRESH
     return Reply(
         status=HTTPStatus.OK if fresh else HTTPStatus.ACCEPTED,
@@ -67,4 +70,8 @@ def _known(call: Call, refresh_id: str) -> Refresh:
     refresh = runtime().refreshes.get(refresh_id)
     if refresh is None or refresh.tenant != call.tenant:
         raise NotFound
+    waited = runtime().clock() - refresh.requested_at
+    if refresh.status is Status.ADMITTED and refresh.reason is Reason.API and waited > STARTS_IN:
+        # Whoever admitted it died before starting it.
+        _start(refresh)
     return refresh

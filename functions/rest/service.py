@@ -16,7 +16,7 @@ from functions.core.errors import InvalidRequest, NotFound
 if TYPE_CHECKING:
     from functions.core.model import Connection
 
-MAX_ID = 64
+MAX_ID = 80
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from botocore.exceptions import BotoCoreError, ClientError
+from requests import RequestException
+
 from infra.local.aws import ROOT
 from infra.local.caller import ENDED, LOOK_SECONDS, SUCCEEDED, Caller, CallerError
 from infra.local.deploy import DeployError
@@ -34,6 +37,9 @@ _FAULTS = (
     ProgramError,
     SignInError,
     SynthesisError,
+    RequestException,
+    BotoCoreError,
+    ClientError,
 )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from functions.api import ROUTES
 from functions.core.errors import BY_NAME, Acts, Signal
 from functions.rest.problems import STATUS, problem
+from infra.problems import PROBLEMS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -33,7 +34,7 @@ def test_every_route_is_in_the_table_of_calls_and_no_other() -> None:
 
 def test_every_error_of_a_refresh_is_in_its_table_with_who_acts() -> None:
     told = {name: cells[0] for name, cells in rows("| error | acts | means |").items()}
-    only_answers = {"Gone", "MethodNotAllowed", "TooLarge", "Unauthorized"}
+    only_answers = {"Gone", "MethodNotAllowed", "RecordTooLarge", "TooLarge", "Unauthorized"}
     leaves = {
         name: str(leaf.acts)
         for name, leaf in BY_NAME.items()
@@ -47,12 +48,10 @@ def test_every_error_of_a_refresh_is_in_its_table_with_who_acts() -> None:
 def test_every_problem_is_in_its_table_with_its_status() -> None:
     table = README.split("| status | `type` after")[1].split("\n\n")[0]
     told = re.findall(r"\| (\d+) \| `([\w-]+)`", table)
-    served = {problem(error()).type.rpartition(":")[2]: int(STATUS[error]) for error in STATUS}
+    own = {problem(error()).type.rpartition(":")[2]: int(STATUS[error]) for error in STATUS}
+    gateway = {each.name: int(each.status) for each in PROBLEMS}
 
-    assert {kind: int(status) for status, kind in told} == served | {
-        "unauthorized": 401,
-        "defect": 500,
-    }
+    assert {kind: int(status) for status, kind in told} == own | gateway | {"defect": 500}
 
 
 def test_every_command_of_make_is_real() -> None:

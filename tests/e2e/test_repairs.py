@@ -1,0 +1,95 @@
+"""What is put right: credentials, half-done work, questions at the wrong moment."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+from infra.local.providers import DEMOS
+
+if TYPE_CHECKING:
+    from infra.local.caller import Caller
+    from infra.local.system import System
+    from tests.e2e.conftest import Connect, Provider
+
+
+def executed(running: System, refresh_id: str) -> dict[str, Any]:
+    arn = running.outputs["RefreshMachineArn"].replace(":stateMachine:", ":execution:")
+    found: dict[str, Any] = running.client("stepfunctions").describe_execution(
+        executionArn=f"{arn}:{refresh_id}"
+    )
+    return found
+
+
+def test_new_credentials_bring_a_connection_back(
+    running: System, caller: Caller, connect: Connect, banno: Provider
+) -> None:
+    connection = connect("ben", refresh_token=None)
+    banno.control("POST", "expire", json={"user": "ben"})
+    assert caller.ended(caller.refresh(connection)["refresh_id"])["status"] == "failed"
+
+    signed_in = DEMOS["banno"].connection(running.providers["banno"], "ben")
+    answer = caller.send(
+        "PUT", f"/v1/connections/{connection}/credentials", json=signed_in["credentials"]
+    )
+
+    assert answer.status_code == 204
+    assert caller.ended(caller.refresh(connection)["refresh_id"])["status"] == "published"
+
+
+def test_a_refresh_of_other_datasets_is_not_joined(
+    caller: Caller, connect: Connect, banno: Provider
+) -> None:
+    banno.set(task_seconds=2)
+    connection = connect("ben")
+    running = caller.refresh(connection, datasets=["accounts"])
+    body = {"connection_id": connection, "datasets": ["transactions"]}
+    answer = caller.send("POST", "/v1/refreshes", json=body)
+
+    assert answer.status_code == 409
+    assert answer.json()["type"] == "urn:freshet:problem:busy"
+    assert caller.refresh(connection, datasets=["accounts"])["outcome"] == "joined"
+    assert caller.ended(running["refresh_id"])["status"] == "published"
+
+
+def test_erasing_while_data_is_being_fetched_leaves_nothing_either(
+    running: System, caller: Caller, connect: Connect, banno: Provider
+) -> None:
+    banno.set(page_delay_seconds=0.5)
+    connection = connect("ada")
+    refresh_id = caller.refresh(connection)["refresh_id"]
+    caller.until(
+        lambda: {"asked": [e["path"] for e in banno.ledger() if "path" in e]},
+        lambda it: any(path.endswith("/transactions") for path in it["asked"]),
+        seconds=30,
+    )
+    assert caller.send("DELETE", f"/v1/connections/{connection}").status_code == 204
+    caller.until(
+        lambda: executed(running, refresh_id),
+        lambda it: it["status"] != "RUNNING",
+        seconds=60,
+    )
+    kept = running.client("s3").list_object_versions(Bucket=running.outputs["BucketName"])
+    items = running.client("dynamodb").scan(TableName=running.outputs["RefreshesTableName"])
+
+    assert connection not in str(kept)
+    assert connection not in str(items)
+
+
+def test_a_cursor_beyond_all_lines_is_an_invalid_request(
+    caller: Caller, connect: Connect, banno: Provider
+) -> None:
+    banno.set(task_seconds=0.2)
+    connection = connect("ben")
+    refresh_id = caller.ended(caller.refresh(connection)["refresh_id"])["refresh_id"]
+    far = base64.urlsafe_b64encode(json.dumps([refresh_id, 0, 10**20]).encode()).decode()
+    path = f"/v1/connections/{connection}/datasets/accounts"
+
+    assert caller.send("GET", path, params={"cursor": far}).status_code == 400
+
+
+def test_what_is_kept_beside_connections_is_no_connection(caller: Caller) -> None:
+    body = {"connection_id": "durations#banno"}
+
+    assert caller.send("POST", "/v1/refreshes", json=body).status_code == 404
