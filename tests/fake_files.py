@@ -1,0 +1,157 @@
+"""In-memory stand-ins for the bucket and what is kept in it."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from functions.core.model import Blob, Dataset, File, Manifest, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from functions.core.model import SnapshotPointer, Staged
+    from functions.core.ports import Page
+
+
+class Kept(NamedTuple):
+    """One line of a staged file."""
+
+    id: str
+    part: str
+    deleted: bool = False
+    revision: str = ""
+    data: bytes = b""
+
+    @property
+    def mark(self) -> tuple[object, ...]:
+        """What a line that comes twice is known by."""
+        return (self.part, self.id, self.deleted, self.revision)
+
+
+class Objects:
+    """A versioned bucket."""
+
+    def __init__(self) -> None:
+        self._versions: dict[str, list[bytes]] = {}
+
+    def put(self, key: str, body: bytes) -> str:
+        versions = self._versions.setdefault(key, [])
+        versions.append(body)
+        return str(len(versions) - 1)
+
+    def get(self, key: str, version_id: str = "-1") -> bytes:
+        return self._versions[key][int(version_id)]
+
+    def below(self, prefix: str) -> list[bytes]:
+        """The contents of all keys below a prefix, in the keys' order."""
+        return [self.get(key) for key in sorted(self._versions) if key.startswith(prefix)]
+
+    def lines(self, dataset: Dataset) -> list[Kept]:
+        """What a reader of the dataset gets, in order."""
+        return [line for file in dataset.files for line in self.file(file)]
+
+    def file(self, file: File) -> list[Kept]:
+        return msgspec.json.decode(self.get(file.key, file.version_id), type=list[Kept])
+
+
+class Staging:
+    """Fake of ``functions.aws.staging.Staging``; a dataset's file ends when it is put aside."""
+
+    def __init__(self, objects: Objects, *, connection_id: str, refresh_id: str) -> None:
+        self._objects = objects
+        self._folder = f"snapshots/{connection_id}/{refresh_id}/"
+        self._aside = f"staging/{connection_id}/{refresh_id}.json"
+        self._apart = f"quarantine/{connection_id}/{refresh_id}/"
+        self._open: dict[str, list[Kept]] = {}
+        self.progress = Progress()
+
+    def resume(self) -> None:
+        self.progress = msgspec.json.decode(self._objects.get(self._aside), type=Progress)
+
+    def put_aside(self) -> None:
+        self._finish_files()
+        self._objects.put(self._aside, msgspec.json.encode(self.progress))
+
+    def write(self, page: Page) -> None:
+        staged = self.progress.datasets.get(page.dataset)
+        if staged is not None:
+            self._append(page, staged)
+        for found in page.quarantined:
+            key = f"{self._apart}{len(self.progress.quarantined):05}"
+            self._objects.put(key, found.content)
+            self.progress.quarantined.append(found.name)
+        told = {part.part: part for part in (*self.progress.parts, *page.parts)}
+        self.progress.parts = tuple(told.values())
+        self.progress.cursor = page.cursor
+        self.progress.faults = 0
+
+    def datasets(self, *, refresh_id: str, as_of: float) -> dict[str, Dataset]:
+        self._finish_files()
+        return {
+            name: Dataset(
+                refresh_id=refresh_id,
+                as_of=as_of,
+                records=staged.records,
+                deletions=staged.deletions,
+                files=tuple(staged.files),
+                blobs=tuple(staged.blobs),
+            )
+            for name, staged in self.progress.datasets.items()
+        }
+
+    def seal(self, manifest: Manifest) -> tuple[str, str]:
+        key = self._folder + "manifest.json"
+        return key, self._objects.put(key, msgspec.json.encode(manifest))
+
+    def _append(self, page: Page, staged: Staged) -> None:
+        lines = self._open.setdefault(page.dataset, [])
+        before = [line for file in staged.files for line in self._objects.file(file)]
+        had = {line.mark for line in before + lines}
+        for line, blob in _lines(page):
+            if line.mark not in had:
+                had.add(line.mark)
+                lines.append(line)
+                staged.records += not line.deleted
+                staged.deletions += line.deleted
+                if blob is not None:
+                    self._add_blob(page.dataset, line.id, content=blob.read())
+            if blob is not None:
+                blob.close()
+
+    def _add_blob(self, dataset: str, id_: str, *, content: bytes) -> None:
+        blobs = self.progress.datasets[dataset].blobs
+        file = self._file(f"{dataset}/blobs/{len(blobs):05}", content, lines=0)
+        blobs.append(Blob(id=id_, file=file))
+
+    def _finish_files(self) -> None:
+        for dataset, lines in self._open.items():
+            files, body = self.progress.datasets[dataset].files, msgspec.json.encode(lines)
+            files.append(self._file(f"{dataset}/{len(files):05}", body, lines=len(lines)))
+        self._open = {}
+
+    def _file(self, name: str, body: bytes, *, lines: int) -> File:
+        key, digest = self._folder + name, sha256(body).hexdigest()
+        version = self._objects.put(key, body)
+        return File(key=key, version_id=version, sha256=digest, bytes=len(body), lines=lines)
+
+
+def _lines(page: Page) -> Iterator[tuple[Kept, IO[bytes] | None]]:
+    for each in page.records:
+        line = Kept(each.id, page.part, revision=each.revision, data=bytes(each.data))
+        yield line, each.blob
+    for id_ in page.deletions:
+        yield Kept(id_, page.part, deleted=True), None
+
+
+class Snapshots:
+    """Fake of ``functions.aws.snapshots.Snapshots``, as far as a fetch needs it."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+
+    def manifest(self, pointer: SnapshotPointer) -> Manifest:
+        body = self._objects.get(pointer.key, pointer.version_id)
+        return msgspec.json.decode(body, type=Manifest)

@@ -1,0 +1,199 @@
+"""In-memory ports under the conditions of the adapters in ``functions.aws``.
+
+``contract/stores.py`` is one suite for both, so that what holds here holds there. What is kept
+as files has its fakes in ``fake_files.py``; the connector's is in ``scripted.py``.
+"""
+
+from __future__ import annotations
+
+from threading import Lock
+
+import msgspec
+from msgspec.structs import replace
+
+from functions.core.errors import NotFound, Superseded
+from functions.core.model import (
+    Connection,
+    Credentials,
+    Refresh,
+    Running,
+    SnapshotPointer,
+    StoredCredentials,
+)
+
+LEASE_SECONDS = 360
+
+
+class Clock:
+    """Time that moves when someone sleeps, and not otherwise."""
+
+    def __init__(self, now: float = 1_800_000_000.0) -> None:
+        self.now = now
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds >= 0, "nobody can sleep backwards"
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """A connection as it is kept. It is never changed, so that a copy of the tables is shallow."""
+
+    connection: Connection
+    credentials: Credentials | None
+    version: int = 1
+    dead: bool = False
+    lease: tuple[str, float] | None = None
+    erasing: bool = False
+
+
+class Tables:
+    """What connections and refreshes are kept in; a transaction touches both."""
+
+    def __init__(self) -> None:
+        self.connections: dict[str, Item] = {}
+        self.refreshes: dict[str, Refresh] = {}
+        self.lock = Lock()
+
+
+class Connections:
+    """Fake of ``ConnectionTable``: connections and their credentials."""
+
+    def __init__(
+        self, tables: Tables, *, clock: Clock, lease_seconds: float = LEASE_SECONDS
+    ) -> None:
+        self._items, self._lock, self._clock = tables.connections, tables.lock, clock
+        self._lease_seconds = lease_seconds
+
+    def get(self, connection_id: str) -> Connection | None:
+        item = self._items.get(connection_id)
+        return None if item is None or item.erasing else item.connection
+
+    def create(self, connection: Connection, credentials: Credentials) -> None:
+        self._items[connection.connection_id] = Item(connection=connection, credentials=credentials)
+
+    def page(
+        self, tenant: str, *, limit: int, after: str | None
+    ) -> tuple[list[Connection], str | None]:
+        items = [item for _, item in sorted(self._items.items()) if not item.erasing]
+        mine = [item.connection for item in items if item.connection.tenant == tenant]
+        left = [one for one in mine if after is None or one.connection_id > after]
+        return left[:limit], left[limit - 1].connection_id if len(left) > limit else None
+
+    def begin_erasing(self, connection_id: str) -> None:
+        item = self._items[connection_id]
+        absent = replace(item.connection, running=None)
+        self._items[connection_id] = replace(
+            item, connection=absent, credentials=None, erasing=True
+        )
+
+    def erasing(self, connection_id: str) -> str | None:
+        item = self._items.get(connection_id)
+        return item.connection.tenant if item and item.erasing else None
+
+    def delete(self, connection_id: str) -> None:
+        self._items.pop(connection_id, None)
+
+    def load(self, connection_id: str) -> StoredCredentials:
+        item = self._items.get(connection_id)
+        if item is None or item.credentials is None:
+            raise NotFound
+        return StoredCredentials(credentials=item.credentials, version=item.version, dead=item.dead)
+
+    def lease(self, connection_id: str, *, version: int, owner: str) -> bool:
+        now = self._clock()
+        with self._lock:
+            item = self._items.get(connection_id)
+            if item is None or item.version != version:
+                return False
+            if item.lease is not None and item.lease[0] != owner and item.lease[1] >= now:
+                return False
+            self._items[connection_id] = replace(item, lease=(owner, now + self._lease_seconds))
+            return True
+
+    def unlease(self, connection_id: str, *, owner: str) -> None:
+        with self._lock:
+            item = self._items.get(connection_id)
+            if item is not None and item.lease is not None and item.lease[0] == owner:
+                self._items[connection_id] = replace(item, lease=None)
+
+    def rotate(self, connection_id: str, *, version: int, to: Credentials) -> None:
+        with self._lock:
+            item = self._items.get(connection_id)
+            if item is None or item.erasing or item.version != version:
+                raise Superseded
+            self._items[connection_id] = replace(
+                item, credentials=to, version=version + 1, lease=None, dead=False
+            )
+
+    def bury(self, connection_id: str, *, version: int) -> None:
+        with self._lock:
+            item = self._items.get(connection_id)
+            if item is not None and item.version == version:
+                self._items[connection_id] = replace(item, dead=True)
+
+
+class Refreshes:
+    """Fake of ``RefreshTable``."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._stored, self._connections = tables.refreshes, tables.connections
+
+    def get(self, refresh_id: str) -> Refresh | None:
+        return self._stored.get(refresh_id)
+
+    def ids(self, connection_id: str) -> list[str]:
+        own = [one for one in self._stored.values() if one.connection_id == connection_id]
+        return [one.refresh_id for one in sorted(own, key=lambda one: one.requested_at)]
+
+    def delete(self, refresh_id: str) -> None:
+        self._stored.pop(refresh_id, None)
+
+    def admit(self, refresh: Refresh, *, until: float) -> str:
+        item = self._connections.get(refresh.connection_id)
+        if item is None or item.erasing:
+            raise Superseded
+        running = item.connection.running
+        if running is not None and running.until >= refresh.requested_at:
+            return running.refresh_id
+        if refresh.refresh_id in self._stored:
+            raise Superseded
+        self._stored[refresh.refresh_id] = refresh
+        self._put(item, running=Running(refresh_id=refresh.refresh_id, until=until))
+        return refresh.refresh_id
+
+    def save(self, refresh: Refresh, *, seen: int) -> None:
+        stored = self._stored.get(refresh.refresh_id)
+        if stored is None or (stored.version != seen and stored != refresh):
+            raise Superseded
+        self._stored[refresh.refresh_id] = refresh
+
+    def publish(self, refresh: Refresh, *, seen: int, snapshot: SnapshotPointer) -> None:
+        item = self._holding(refresh)
+        stored = self._stored.get(refresh.refresh_id)
+        if item is None or stored is None or stored.version != seen:
+            raise Superseded
+        self._stored[refresh.refresh_id] = refresh
+        self._put(item, running=None, snapshot=snapshot, previous=item.connection.snapshot)
+
+    def release(self, refresh: Refresh) -> None:
+        if item := self._holding(refresh):
+            self._put(item, running=None)
+
+    def hold(self, refresh: Refresh, *, until: float) -> None:
+        if item := self._holding(refresh):
+            self._put(item, running=Running(refresh_id=refresh.refresh_id, until=until))
+
+    def _holding(self, refresh: Refresh) -> Item | None:
+        item = self._connections.get(refresh.connection_id)
+        if item is None or item.erasing or item.connection.running is None:
+            return None
+        return item if item.connection.running.refresh_id == refresh.refresh_id else None
+
+    def _put(self, item: Item, **changes: Running | SnapshotPointer | None) -> None:
+        connection = replace(item.connection, **changes)
+        self._connections[connection.connection_id] = replace(item, connection=connection)

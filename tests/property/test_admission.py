@@ -1,0 +1,256 @@
+"""Refreshes started, broken off and repeated in any order, over the fakes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import hypothesis.strategies as st
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from msgspec.structs import replace
+
+from functions.core.admission import admit
+from functions.core.checking import check
+from functions.core.concluding import conclude
+from functions.core.contract import PAYLOAD_VERSION, Outcome, RefreshRequest, Ticket
+from functions.core.errors import (
+    FetchContinues,
+    FetchWaits,
+    FreshetError,
+    ProviderUnavailable,
+    ReauthRequired,
+    Superseded,
+    UnexpectedAnswer,
+)
+from functions.core.fetching import fetch, publish
+from functions.core.model import Part, PartState
+from functions.core.ports import Looked, Triggered
+from functions.core.triggering import answered, trigger
+from tests.fake_files import Objects, Snapshots, Staging
+from tests.fakes import Clock, Connections, Refreshes, Tables
+from tests.scripted import (
+    CONNECTION,
+    DATASETS,
+    TENANT,
+    TOKENS,
+    Crash,
+    CrashingRefreshes,
+    Scripted,
+    a_connection,
+    a_page,
+)
+
+if TYPE_CHECKING:
+    from functions.core.model import Connection, Refresh
+
+ENDINGS = {"published", "partial", "failed"}
+LUCK = st.sampled_from(["well", "running", "lost", "away", "user", "defect", "crash", "dies"])
+JOB = Looked(job={"id": "j"})
+TELLS: dict[str, Looked | FreshetError] = {
+    "running": replace(JOB, wait_seconds=100),
+    "lost": replace(JOB, lost=True),
+    "away": ProviderUnavailable(wait_seconds=30),
+    "user": ReauthRequired(),
+    "defect": UnexpectedAnswer(),
+}
+PAGES = (
+    a_page("a", dataset="accounts", parts=(PartState(part="a", state=Part.FRESH, as_of=1),)),
+    a_page("t", part="a"),
+)
+
+
+class Executions(RuleBasedStateMachine):
+    """A few executions at once, each wherever its last answer has led it.
+
+    ``luck`` is what a step meets: an answer of the provider's, or ``crash`` (the worker dies
+    right after its first write) or ``dies`` (at the provider's door); both are tried again.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock, self.tables, self.objects = Clock(), Tables(), Objects()
+        self.connections = Connections(self.tables, clock=self.clock)
+        self.refreshes = Refreshes(self.tables)
+        self.connections.create(a_connection(), TOKENS)
+        self.under_way: dict[str, Ticket | None] = {}
+        self.started = 0
+
+    @property
+    def connection(self) -> Connection:
+        found = self.connections.get(CONNECTION)
+        assert found is not None
+        return found
+
+    @property
+    def holder(self) -> str | None:
+        return self.connection.running.refresh_id if self.connection.running else None
+
+    # --- what may happen -------------------------------------------------------------------
+
+    @rule(age=st.none() | st.integers(0, 3600), deadline=st.sampled_from([5, 900]))
+    def a_request_starts_an_execution(self, age: int | None, deadline: int) -> None:
+        self.started += 1
+        self.under_way[f"ref_{self.started}"] = None
+        self.request = RefreshRequest(
+            connection_id=CONNECTION, max_age_seconds=age, deadline_seconds=deadline
+        )
+
+    @precondition(lambda self: self.under_way)
+    @rule(data=st.data(), luck=LUCK)
+    def an_execution_takes_a_step(self, data: st.DataObject, luck: str) -> None:
+        self._step(data.draw(st.sampled_from(sorted(self.under_way))), luck=luck)
+
+    @rule(seconds=st.sampled_from([1, 60, 900, 5000]))
+    def time_passes(self, seconds: int) -> None:
+        self.clock.now += seconds
+
+    # --- what must hold --------------------------------------------------------------------
+
+    @invariant()
+    def a_refresh_ends_at_most_once(self) -> None:
+        for refresh in self.tables.refreshes.values():
+            endings = [event.type for event in refresh.events if event.type in ENDINGS]
+            assert len(endings) == int(refresh.status.ended)
+            assert not endings or refresh.events[-1].type in ENDINGS
+
+    @invariant()
+    def at_most_one_refresh_runs(self) -> None:
+        """All others have ended, or held the slot until it was over and can publish no more."""
+        for refresh in self.tables.refreshes.values():
+            over = refresh.deadline + 3600 < self.clock()
+            assert refresh.status.ended or refresh.refresh_id == self.holder or over
+
+    @invariant()
+    def what_is_published_is_what_the_connection_points_to(self) -> None:
+        ended = [one for one in self.tables.refreshes.values() if one.coverage is not None]
+        pointer = self.connection.snapshot
+        assert (pointer is None) == (not ended)
+        assert pointer is None or pointer.refresh_id in {one.refresh_id for one in ended}
+
+    def teardown(self) -> None:
+        """Whatever happened, an execution that is let go on ends, and no slot stays taken."""
+        for name in list(self.under_way):
+            for _ in range(10):
+                if name in self.under_way:
+                    self._step(name, luck="well")
+            assert name not in self.under_way
+        assert self.holder is None
+        assert all(refresh.status.ended for refresh in self.tables.refreshes.values())
+
+    # --- the state machine in small --------------------------------------------------------
+
+    def _step(self, name: str, *, luck: str) -> None:
+        ticket = self.under_way[name]
+        refreshes = CrashingRefreshes(self.tables, writes=1) if luck == "crash" else self.refreshes
+        try:
+            following = self._door(name, ticket, luck=luck, refreshes=refreshes)
+        except Crash:
+            return
+        except (FetchContinues, FetchWaits):
+            assert ticket is not None
+            following = replace(ticket, resumed=True)
+        except FreshetError as error:
+            following = _caught(name, ticket, error=error)
+        if following is None:
+            del self.under_way[name]
+        else:
+            self.under_way[name] = following
+
+    def _door(
+        self, name: str, ticket: Ticket | None, *, luck: str, refreshes: Refreshes
+    ) -> Ticket | None:
+        if ticket is None or ticket.outcome is Outcome.LATER:
+            return self._trigger(name, luck=luck, refreshes=refreshes)
+        if ticket.outcome is Outcome.RUNNING:
+            return check(
+                ticket,
+                connection=self.connection,
+                connector=self._provider(luck),
+                refreshes=refreshes,
+                clock=self.clock,
+                sleep=self.clock.sleep,
+            )
+        if ticket.outcome is Outcome.READY:
+            self._fetch(ticket, luck=luck, refreshes=refreshes)
+        else:
+            conclude(ticket, refreshes=refreshes, clock=self.clock)
+        return None
+
+    def _trigger(self, name: str, *, luck: str, refreshes: Refreshes) -> Ticket:
+        admission = admit(
+            self.request,
+            refresh_id=name,
+            at=self.clock(),
+            connections=self.connections,
+            refreshes=refreshes,
+            datasets=DATASETS,
+            tenant=TENANT,
+        )
+        if admission.refresh is None:
+            assert admission.refresh_id != name
+            return answered(admission, CONNECTION)
+        assert self.holder == name, "whoever asks the provider has the slot"
+        provider = self._provider(luck)
+        try:
+            return self._triggered(admission.refresh, provider=provider, refreshes=refreshes)
+        finally:
+            assert provider.triggered <= 1
+
+    def _triggered(self, refresh: Refresh, *, provider: Scripted, refreshes: Refreshes) -> Ticket:
+        return trigger(
+            refresh,
+            connection=self.connection,
+            connector=provider,
+            refreshes=refreshes,
+            seen={},
+            clock=self.clock,
+        )
+
+    def _fetch(self, ticket: Ticket, *, luck: str, refreshes: Refreshes) -> None:
+        refresh = refreshes.get(ticket.refresh_id)
+        if refresh is None:
+            raise Superseded
+        if refresh.status.ended:
+            return
+        staging = Staging(self.objects, connection_id=CONNECTION, refresh_id=refresh.refresh_id)
+        fetch(
+            ticket,
+            connection=self.connection,
+            connector=self._provider(luck),
+            staging=staging,
+            datasets=refresh.datasets,
+            clock=self.clock,
+            seconds_left=lambda: 0 if luck == "running" else 100,
+        )
+        publish(
+            ticket,
+            refresh=refresh,
+            connection=self.connection,
+            staging=staging,
+            snapshots=Snapshots(self.objects),
+            refreshes=refreshes,
+            clock=self.clock,
+        )
+
+    def _provider(self, luck: str) -> Scripted:
+        told = TELLS.get(luck, replace(JOB, done=True))
+        error = told if isinstance(told, FreshetError) else None
+        return Scripted(
+            self.clock,
+            triggers=[Crash() if luck == "dies" else error or Triggered(job={"id": "j"})],
+            looks=[(0, told)],
+            pages=PAGES,
+            faults=[(1, error)] if error else [],
+        )
+
+
+def _caught(name: str, ticket: Ticket | None, *, error: FreshetError) -> Ticket:
+    """What the state machine's catcher makes of an error."""
+    bare = Ticket(
+        v=PAYLOAD_VERSION, outcome=Outcome.FAILED, refresh_id=name, connection_id=CONNECTION
+    )
+    return replace(ticket or bare, outcome=Outcome.FAILED, error=error.name())
+
+
+TestExecutions = Executions.TestCase
+TestExecutions.settings = settings(max_examples=100, stateful_step_count=25)

@@ -1,0 +1,90 @@
+"""One token, two workers: every order of their steps, and what is left after each.
+
+The worlds are small and all of them are looked at: see ``token_world.py``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.property.token_world import Rules, World, ends
+
+STRICT, GRACE = Rules(grace=False), Rules(grace=True)
+FAULTS = [
+    pytest.param(1, 0, id="a-crash"),
+    pytest.param(0, 1, id="a-lost-answer"),
+    pytest.param(1, 1, id="a-crash-and-a-lost-answer"),
+    pytest.param(2, 0, id="two-crashes"),
+    pytest.param(0, 2, id="two-lost-answers"),
+]
+
+
+def most_sent(world: World) -> int:
+    """How often the token that was sent most was sent."""
+    return max(Counter(world.sent).values(), default=0)
+
+
+def known_to_be_dead(world: World) -> bool:
+    """Whether the store says so, and with it the API."""
+    return world.item.dead
+
+
+@pytest.mark.parametrize("rules", [STRICT, GRACE], ids=["strict", "grace"])
+def test_without_a_fault_every_token_is_used_once_and_nobody_has_to_act(rules: Rules) -> None:
+    """Who waited in vain for a sibling that is slow comes again later."""
+    found = ends(rules)
+    assert ("ok", "ok") in {world.over for world in found}
+    for world in found:
+        assert "ok" in world.over
+        assert set(world.over) <= {"ok", "ProviderUnavailable"}
+        assert most_sent(world) == 1
+        assert world.afterwards().over == ("ok",)
+
+
+@pytest.mark.parametrize(("crashes", "losses"), FAULTS)
+def test_a_strict_provider_never_ends_a_connection_without_anyone_knowing(
+    crashes: int, losses: int
+) -> None:
+    for world in ends(Rules(grace=False, crashes=crashes, losses=losses)):
+        after = world.afterwards()
+        assert after.over in {("ok",), ("ReauthRequired",)}
+        assert known_to_be_dead(after) == (after.over == ("ReauthRequired",))
+        assert known_to_be_dead(after) == after.provider.revoked
+
+
+@pytest.mark.parametrize(("crashes", "losses"), FAULTS)
+def test_a_provider_with_a_grace_period_loses_no_connection(crashes: int, losses: int) -> None:
+    for world in ends(Rules(grace=True, crashes=crashes, losses=losses)):
+        after = world.afterwards()
+        assert after.over == ("ok",)
+        assert not known_to_be_dead(after)
+
+
+@pytest.mark.parametrize(("crashes", "losses"), FAULTS)
+def test_a_worker_is_served_or_told_what_to_do(crashes: int, losses: int) -> None:
+    answers = {"ok", "crashed", "ReauthRequired", "ProviderUnavailable"}
+    for world in ends(Rules(grace=False, crashes=crashes, losses=losses)):
+        assert set(world.over) <= answers
+
+
+@pytest.mark.parametrize("losses", [1, 2])
+def test_a_lost_answer_is_asked_for_once_more_and_not_twice(losses: int) -> None:
+    """Two workers in turn may each do so, when the first has given up."""
+    found = ends(Rules(grace=True, losses=losses))
+    assert max(most_sent(world) for world in found) <= 1 + losses
+
+
+def test_one_owner_alive_twice_is_found_out_too() -> None:
+    """A door that is called again while the first call of it lives has the same owner."""
+    for world in ends(Rules(grace=False, owners=("a", "a"))):
+        after = world.afterwards()
+        assert known_to_be_dead(after) == after.provider.revoked
+        assert after.over in {("ok",), ("ReauthRequired",)}
+
+
+def test_the_worlds_show_what_a_lease_is_good_for() -> None:
+    """With leases shorter than a worker lives, a token is sent twice without any fault."""
+    found = ends(Rules(grace=False, lease_seconds=-1))
+    assert max(most_sent(world) for world in found) > 1

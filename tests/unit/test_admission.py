@@ -1,0 +1,196 @@
+"""Who is let in."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from functions.core.admission import admit
+from functions.core.contract import SLOT_SECONDS, Outcome, RefreshRequest
+from functions.core.errors import InvalidRequest, NotFound, Superseded
+from functions.core.model import Running, Status
+from functions.core.refresh import Admission, published
+from functions.core.snapshot import pointer
+from tests.fakes import Clock, Connections, Refreshes, Tables
+from tests.scripted import CONNECTION, DATASETS, TENANT, a_manifest, a_ticket, stocked
+
+
+class Gate:
+    """Admission over fakes, at an instant that moves by hand."""
+
+    def __init__(self) -> None:
+        self.clock, self.tables = Clock(), Tables()
+        stores: tuple[Connections, Refreshes] = stocked(self.tables, self.clock)
+        self.connections, self.refreshes = stores
+
+    def ask(
+        self, refresh_id: str = "ref_1", *, tenant: str | None = TENANT, **asked: object
+    ) -> Admission:
+        request = replace(RefreshRequest(connection_id=CONNECTION), **asked)
+        return admit(
+            request,
+            refresh_id=refresh_id,
+            at=self.clock(),
+            connections=self.connections,
+            refreshes=self.refreshes,
+            datasets=DATASETS,
+            tenant=tenant,
+        )
+
+    def publish(self, *, as_of: float, datasets: tuple[str, ...] = DATASETS["banno"]) -> None:
+        """End the refresh that holds the slot with a snapshot of this age."""
+        refresh = self.refreshes.get("ref_1")
+        assert refresh is not None
+        manifest = a_manifest(as_of=as_of, datasets=datasets)
+        ended = published(refresh, manifest, ticket=a_ticket(at=self.clock()), at=self.clock())
+        where = pointer(manifest, key="k", version_id="v", at=self.clock())
+        self.refreshes.publish(ended, seen=refresh.version, snapshot=where)
+
+    @property
+    def running(self) -> Running | None:
+        connection = self.connections.get(CONNECTION)
+        assert connection is not None
+        return connection.running
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate()
+
+
+def test_a_first_request_gets_the_slot_until_well_past_its_deadline(gate: Gate) -> None:
+    answer = gate.ask(deadline_seconds=60)
+    assert answer.outcome is Outcome.RUNNING
+    assert answer.refresh == gate.refreshes.get("ref_1")
+    assert gate.running == Running(refresh_id="ref_1", until=gate.clock() + 60 + SLOT_SECONDS)
+
+
+def test_the_refresh_is_written_with_what_was_asked(gate: Gate) -> None:
+    refresh = gate.ask(datasets=("transactions",), deadline_seconds=60).refresh
+    assert refresh is not None
+    assert (refresh.status, refresh.tenant, refresh.provider) == (Status.ADMITTED, TENANT, "banno")
+    assert refresh.datasets == ("transactions",)
+    assert refresh.deadline == gate.clock() + 60
+    assert [event.type for event in refresh.events] == ["admitted"]
+
+
+def test_a_latecomer_joins_the_refresh_that_runs(gate: Gate) -> None:
+    gate.ask("ref_1")
+    answer = gate.ask("ref_2")
+    assert (answer.outcome, answer.refresh_id) == (Outcome.JOINED, "ref_1")
+    assert gate.refreshes.get("ref_2") is None
+
+
+def test_asking_again_under_the_same_id_gives_the_same_refresh(gate: Gate) -> None:
+    first = gate.ask("ref_1")
+    gate.clock.now += 100
+    assert gate.ask("ref_1") == first
+
+
+def test_a_slot_that_nobody_freed_is_given_away_after_its_end(gate: Gate) -> None:
+    gate.ask("ref_1", deadline_seconds=60)
+    gate.clock.now += 60 + SLOT_SECONDS
+    assert gate.ask("ref_2").outcome is Outcome.JOINED
+    gate.clock.now += 1
+    assert gate.ask("ref_2").outcome is Outcome.RUNNING
+
+
+def test_an_id_whose_refresh_has_left_its_slot_does_not_run_again(gate: Gate) -> None:
+    refresh = gate.ask("ref_1").refresh
+    assert refresh is not None
+    gate.refreshes.release(refresh)
+    with pytest.raises(Superseded):
+        gate.ask("ref_1")
+
+
+def test_a_refresh_that_has_lost_its_slot_does_not_join_the_one_that_has_it(gate: Gate) -> None:
+    gate.ask("ref_1", deadline_seconds=60)
+    gate.clock.now += 61 + SLOT_SECONDS
+    gate.ask("ref_2")
+    with pytest.raises(Superseded):
+        gate.ask("ref_1")
+
+
+@pytest.mark.parametrize(
+    ("age", "asked", "outcome"),
+    [
+        pytest.param(60, 61, Outcome.FRESH, id="younger-than-asked"),
+        pytest.param(60, 60, Outcome.FRESH, id="just-as-old-as-asked"),
+        pytest.param(60, 59, Outcome.RUNNING, id="older-than-asked"),
+        pytest.param(60, 0, Outcome.RUNNING, id="nothing-is-fresh-enough-for-0"),
+        pytest.param(60, None, Outcome.RUNNING, id="no-age-asked"),
+    ],
+)
+def test_a_young_snapshot_answers_a_request_that_allows_its_age(
+    gate: Gate, age: int, asked: int | None, outcome: Outcome
+) -> None:
+    gate.ask("ref_1")
+    gate.publish(as_of=gate.clock())
+    gate.clock.now += age
+    answer = gate.ask("ref_2", max_age_seconds=asked)
+    assert answer.outcome is outcome
+    assert answer.refresh_id == ("ref_1" if outcome is Outcome.FRESH else "ref_2")
+
+
+def test_a_snapshot_of_unknown_age_is_never_young_enough(gate: Gate) -> None:
+    gate.ask("ref_1")
+    gate.publish(as_of=0)
+    assert gate.ask("ref_2", max_age_seconds=60 * 24 * 3600).outcome is Outcome.RUNNING
+
+
+def test_a_young_snapshot_wins_over_a_refresh_that_runs(gate: Gate) -> None:
+    gate.ask("ref_1")
+    gate.publish(as_of=gate.clock())
+    gate.ask("ref_2")
+    assert gate.ask("ref_3", max_age_seconds=60).outcome is Outcome.FRESH
+
+
+def test_a_young_snapshot_without_the_dataset_asked_for_answers_nothing(gate: Gate) -> None:
+    gate.ask("ref_1", datasets=("accounts",))
+    gate.publish(as_of=gate.clock(), datasets=("accounts",))
+    partly = gate.ask("ref_2", max_age_seconds=60, datasets=("accounts",))
+    assert partly.outcome is Outcome.FRESH
+    assert gate.ask("ref_2", max_age_seconds=60).outcome is Outcome.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        pytest.param(None, ("accounts", "transactions"), id="none-named-is-all"),
+        pytest.param(("transactions", "accounts"), ("accounts", "transactions"), id="their-order"),
+        pytest.param(("accounts", "accounts"), ("accounts",), id="named-twice"),
+    ],
+)
+def test_datasets_are_spelled_out(
+    gate: Gate, asked: tuple[str, ...] | None, expected: tuple[str, ...]
+) -> None:
+    refresh = gate.ask(datasets=asked).refresh
+    assert refresh is not None
+    assert refresh.datasets == expected
+
+
+def test_an_unknown_dataset_is_refused_by_name_before_anything_is_written(gate: Gate) -> None:
+    with pytest.raises(InvalidRequest, match=r"^No such dataset: photos\. There are: accounts"):
+        gate.ask(datasets=("accounts", "photos"))
+    assert gate.running is None
+
+
+@pytest.mark.parametrize("absent", ["unknown", "another-tenants"])
+def test_what_is_not_theirs_is_not_there(gate: Gate, absent: str) -> None:
+    foreign = absent == "another-tenants"
+    with pytest.raises(NotFound) as caught:
+        gate.ask(
+            tenant="mallory" if foreign else TENANT,
+            connection_id=CONNECTION if foreign else "con_unknown",
+        )
+    assert str(caught.value) == NotFound.text
+
+
+def test_a_start_from_inside_needs_no_tenant(gate: Gate) -> None:
+    assert gate.ask(tenant=None).outcome is Outcome.RUNNING
+
+
+def test_a_connection_being_erased_is_not_there(gate: Gate) -> None:
+    gate.connections.begin_erasing(CONNECTION)
+    with pytest.raises(NotFound):
+        gate.ask()

@@ -1,0 +1,173 @@
+"""The API as far as it answers by itself; what needs stores is tried end to end, in e2e."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import msgspec
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.api import METHODS, ROUTES, handler
+from functions.connectors.registry import Provider
+from functions.core.contract import MAX_BODY_BYTES
+
+CONNECTION = "/v1/connections/con_1"
+SAMPLES = {
+    rule: rule.replace("<connection_id>", "con_1")
+    .replace("<refresh_id>", "ref_1")
+    .replace("<name>", "accounts")
+    for rule in ROUTES
+}
+
+
+def call(method: str, path: str, **changes: object) -> dict[str, Any]:
+    """What API Gateway gets for a request of the tenant ``acme``."""
+    event = {
+        "httpMethod": method,
+        "path": path,
+        "headers": {},
+        "multiValueHeaders": {},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "body": None,
+        "isBase64Encoded": False,
+        "requestContext": {"authorizer": {"tenant": "acme"}, "stage": "v", "path": path},
+        **changes,
+    }
+    return handler(event, LambdaContext())
+
+
+def headers(answer: dict[str, Any]) -> dict[str, str]:
+    """The answer's headers, however many values each may have."""
+    many: dict[str, list[str]] = answer.get("multiValueHeaders") or {}
+    one: dict[str, str] = answer.get("headers") or {}
+    return {name: values[0] for name, values in many.items()} | one
+
+
+def problem(answer: dict[str, Any], status: int) -> dict[str, Any]:
+    """The problem that an answer is; anything else fails."""
+    assert answer["statusCode"] == status
+    assert headers(answer)["Content-Type"] == "application/problem+json"
+    told: dict[str, Any] = msgspec.json.decode(answer["body"])
+    assert told.keys() == {"type", "title", "status", "detail"}
+    assert told["status"] == status
+    return told
+
+
+@pytest.mark.parametrize(
+    ("method", "rule"),
+    [(method, rule) for rule in ROUTES for method in METHODS if method not in ROUTES[rule]],
+)
+def test_a_method_that_an_address_does_not_take_is_refused_with_those_it_takes(
+    method: str, rule: str
+) -> None:
+    answer = call(method, SAMPLES[rule])
+    assert problem(answer, 405)["type"] == "urn:freshet:problem:method-not-allowed"
+    assert headers(answer)["Allow"] == ", ".join(sorted(ROUTES[rule]))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/v1",
+        "/v1/",
+        "/v2/connections",
+        "/v1/connection",
+        f"{CONNECTION}/credentials/x",
+        "/%00",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_an_unknown_address_is_not_found(method: str, path: str) -> None:
+    assert problem(call(method, path), 404)["type"] == "urn:freshet:problem:not-found"
+
+
+@pytest.mark.parametrize("path", ["/v1/connections", "/v1/refreshes"])
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        pytest.param(None, 400, id="none"),
+        pytest.param("", 400, id="empty"),
+        pytest.param("{", 400, id="cut-off"),
+        pytest.param("[" * 60_000, 400, id="nested"),
+        pytest.param('{"connection_id": ' + "9" * 5000 + "}", 400, id="a-huge-number"),
+        pytest.param('"\ud800"', 400, id="a-surrogate"),
+        pytest.param(" " * MAX_BODY_BYTES, 400, id="as-large-as-may-be"),
+        pytest.param(" " * (MAX_BODY_BYTES + 1), 413, id="a-byte-too-large"),
+        pytest.param("é" * (MAX_BODY_BYTES // 2 + 1), 413, id="too-large-in-bytes-only"),
+    ],
+)
+def test_a_body_that_is_not_right_is_refused(path: str, body: str | None, status: int) -> None:
+    problem(call("POST", path, body=body), status)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("not base64!", id="other-letters"),
+        pytest.param("YQ", id="no-padding"),
+        pytest.param("é", id="beyond-ascii"),
+    ],
+)
+def test_what_only_claims_to_be_base64_is_refused(body: str) -> None:
+    told = problem(call("POST", "/v1/refreshes", body=body, isBase64Encoded=True), 400)
+    assert told["detail"] == "The body is not valid base64."
+
+
+def test_base64_is_unpacked_before_it_is_read() -> None:
+    body = base64.b64encode(b'{"connection_id": "c", "surprise": 1}').decode()
+    told = problem(call("POST", "/v1/refreshes", body=body, isBase64Encoded=True), 400)
+    assert "surprise" in told["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "rule"),
+    [(method, rule) for rule in ROUTES for method in ROUTES[rule]],
+)
+def test_no_address_takes_a_parameter_that_it_does_not_know(method: str, rule: str) -> None:
+    answer = call(method, SAMPLES[rule], queryStringParameters={"tenant": "other"}, body="{}")
+    assert problem(answer, 400)["detail"] == "Unknown query parameter: tenant."
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "1001", "1.5", "", "x", "1e2", "\u0663", "9" * 5000])
+def test_a_limit_outside_its_bounds_is_refused(limit: str) -> None:
+    answer = call("GET", f"{CONNECTION}/datasets/accounts", queryStringParameters={"limit": limit})
+    assert problem(answer, 400)["detail"] == "limit must be a whole number from 1 to 1000."
+
+
+@pytest.mark.parametrize("name", ["x" * 81, "é"])
+def test_an_id_that_could_not_be_one_is_not_found(name: str) -> None:
+    problem(call("GET", f"/v1/refreshes/{name}"), 404)
+
+
+def test_an_unknown_provider_is_told_which_there_are() -> None:
+    body = '{"provider": "x", "subject": "s", "credentials": {"access_token": "t"}}'
+    told = problem(call("POST", "/v1/connections", body=body), 400)
+    assert told["detail"] == f"No such provider. There are: {', '.join(Provider)}."
+
+
+@pytest.mark.parametrize("settings", ['{"institution": "g", "more": "x"}', "{}"])
+def test_settings_are_exactly_those_of_the_provider(settings: str) -> None:
+    body = (
+        '{"provider": "banno", "subject": "s", "credentials": {"access_token": "t"},'
+        f' "settings": {settings}}}'
+    )
+    told = problem(call("POST", "/v1/connections", body=body), 400)
+    assert told["detail"] == "This provider's settings are: institution."
+
+
+def test_nothing_is_kept_by_anyone_in_between() -> None:
+    assert headers(call("GET", "/nowhere"))["Cache-Control"] == "no-store"
+
+
+def test_a_fault_that_nobody_expected_is_a_problem_and_its_text_goes_nowhere(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    told = problem(call("GET", "/v1/connections", requestContext={"canary-4711": 1}), 500)
+    assert told["type"] == "urn:freshet:problem:defect"
+    (record,) = caplog.records
+    assert vars(record)["error"] == "KeyError"
+    assert (record.getMessage(), record.exc_info) == ("unexpected", None)

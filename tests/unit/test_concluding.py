@@ -1,0 +1,122 @@
+"""Ending what is not published."""
+
+from __future__ import annotations
+
+import pytest
+
+from functions.core import refresh as step
+from functions.core.concluding import Concluded, conclude
+from functions.core.contract import Outcome
+from functions.core.errors import Aborted, Defect, ReauthRequired
+from functions.core.model import Refresh, Running, Status
+from tests.fakes import Clock, Tables
+from tests.scripted import CONNECTION, REFRESH, a_manifest, a_refresh, a_ticket, stocked
+
+
+class Desk:
+    """A refresh that holds its slot."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.connections, self.refreshes = stocked(Tables(), self.clock)
+        refresh = a_refresh(at=self.clock())
+        self.refreshes.admit(refresh, until=refresh.deadline)
+
+    def call(self, outcome: Outcome = Outcome.FAILED, error: str | None = None) -> Concluded:
+        ticket = a_ticket(at=self.clock(), outcome=outcome, error=error)
+        return conclude(ticket, refreshes=self.refreshes, clock=self.clock)
+
+    @property
+    def refresh(self) -> Refresh:
+        refresh = self.refreshes.get(REFRESH)
+        assert refresh is not None
+        return refresh
+
+    @property
+    def running(self) -> Running | None:
+        connection = self.connections.get(CONNECTION)
+        assert connection is not None
+        return connection.running
+
+
+def test_a_failed_refresh_ends_under_its_error_and_frees_its_slot() -> None:
+    desk = Desk()
+    done = desk.call(error="ReauthRequired")
+    assert isinstance(done.error, ReauthRequired)
+    assert done.ended == desk.refresh
+    assert (desk.refresh.status, desk.refresh.error) == (Status.FAILED, "ReauthRequired")
+    assert desk.refresh.events[-1].facts == {"error": "ReauthRequired", "acts": "user"}
+    assert desk.running is None
+
+
+@pytest.mark.parametrize("error", [None, "", "States.Runtime", "KeyError"])
+def test_an_error_that_is_not_ours_is_a_defect(error: str | None) -> None:
+    assert isinstance(Desk().call(error=error).error, Defect)
+
+
+def test_a_refresh_ends_once_and_keeps_its_first_error() -> None:
+    desk = Desk()
+    desk.call(error="ReauthRequired")
+    first = desk.refresh
+    done = desk.call(error="Defect")
+    assert desk.refresh == first
+    assert done.ended is None
+    assert isinstance(done.error, ReauthRequired)
+
+
+def test_a_slot_that_a_crash_left_taken_is_freed_by_the_repetition() -> None:
+    desk = Desk()
+    ended = step.failed(desk.refresh, Defect, at=0)
+    desk.refreshes.save(ended, seen=desk.refresh.version)
+    assert desk.running is not None
+    desk.call()
+    assert desk.running is None
+
+
+@pytest.mark.parametrize("outcome", [Outcome.JOINED, Outcome.FRESH])
+def test_a_request_that_another_refresh_answers_ends_nothing(outcome: Outcome) -> None:
+    desk = Desk()
+    before = desk.refresh
+    assert desk.call(outcome) == Concluded()
+    assert (desk.refresh, desk.running is None) == (before, False)
+
+
+def test_what_was_published_before_something_broke_stays_published() -> None:
+    desk = Desk()
+    ticket = a_ticket(at=desk.clock())
+    ended = step.published(desk.refresh, a_manifest(as_of=1), ticket=ticket, at=desk.clock())
+    desk.refreshes.save(ended, seen=desk.refresh.version)
+    done = desk.call(Outcome.READY, error="Lambda.Unknown")
+    assert done == Concluded()
+    assert desk.refresh.status is Status.PUBLISHED
+
+
+def test_a_refresh_that_was_never_admitted_fails_the_execution_by_name() -> None:
+    desk = Desk()
+    desk.refreshes.delete(REFRESH)
+    done = desk.call(error="InvalidRequest")
+    assert done.ended is None
+    assert type(done.error).__name__ == "InvalidRequest"
+
+
+def test_an_execution_that_was_stopped_leaves_an_ended_refresh_and_no_error() -> None:
+    desk = Desk()
+    done = desk.call(Outcome.ABORTED, error=Aborted.name())
+    assert done.error is None
+    assert (desk.refresh.status, desk.refresh.error) == (Status.FAILED, "Aborted")
+    assert desk.running is None
+
+
+def test_a_stopped_execution_without_a_refresh_is_no_error() -> None:
+    desk = Desk()
+    desk.refreshes.delete(REFRESH)
+    assert desk.call(Outcome.ABORTED) == Concluded(unpublished=True)
+
+
+def test_a_slot_that_another_refresh_has_by_now_is_left_alone() -> None:
+    desk = Desk()
+    desk.clock.now = desk.refresh.deadline + 1
+    other = a_refresh("ref_2", at=desk.clock())
+    desk.refreshes.admit(other, until=other.deadline)
+    desk.call()
+    assert desk.running == Running(refresh_id="ref_2", until=other.deadline)

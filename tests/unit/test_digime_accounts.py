@@ -1,0 +1,99 @@
+"""What digi.me says of a user's accounts, in every shape in circulation, and in none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from functions.connectors.digime_accounts import records, states
+from functions.connectors.digime_answers import Status
+from functions.core.errors import UnexpectedAnswer
+from functions.core.model import Part, PartState
+
+SINCE, AT = 1_800_000_000.0, 1_800_000_060.0
+LATER = 1_800_000_300
+
+
+def state_of(detail: object) -> PartState:
+    status = Status(state="partial", details={"a": msgspec.Raw(msgspec.json.encode(detail))})
+    (state,) = states(status, since=SINCE, at=AT)
+    return state
+
+
+def test_an_account_that_was_completed_is_as_fresh_as_the_trigger() -> None:
+    fresh = PartState(part="a", state=Part.FRESH, as_of=SINCE)
+    assert state_of({"state": "completed"}) == fresh
+    assert state_of({"state": "completed", "error": None}) == fresh
+
+
+@pytest.mark.parametrize("state", ["running", "partial", "pending", "", "whatever"])
+def test_an_account_that_was_neither_completed_nor_has_an_error_was_given_up(state: str) -> None:
+    assert state_of({"state": state}) == PartState(part="a", state=Part.FAILED, why="GivenUp")
+
+
+@pytest.mark.parametrize("details", [None, {}])
+def test_a_list_may_say_nothing_of_accounts(details: dict[str, Any] | None) -> None:
+    assert states(Status(state="completed", details=details), since=SINCE, at=AT) == ()
+
+
+@pytest.mark.parametrize(
+    ("error", "why", "reauth", "retry_at"),
+    [
+        pytest.param({"code": "A", "reauth": True}, "A", True, 0, id="flat-reauth"),
+        pytest.param({"code": "A", "retryAfter": LATER * 1000}, "A", False, LATER, id="flat-retry"),
+        pytest.param({"code": "A", "retryAfter": LATER}, "A", False, LATER, id="in-seconds"),
+        pytest.param({"code": "A", "retryAfter": 90}, "A", False, AT + 90, id="seconds-from-now"),
+        pytest.param({"code": "A", "retryAfter": 9e8}, "A", False, AT + 86_400, id="far"),
+        pytest.param(
+            {"code": "A", "retryAfter": "2027-01-15T08:05:00Z"}, "A", False, LATER, id="as-text"
+        ),
+        pytest.param({"code": "A", "retryAfter": "soon"}, "A", False, 0, id="as-a-word"),
+        pytest.param({"code": "A", "retryAfter": -5}, "A", False, 0, id="past"),
+        pytest.param({"code": "A", "retryAfter": True}, "A", False, 0, id="no-number"),
+        pytest.param({"code": "A", "retryAfter": 1e300}, "A", False, 1e11, id="absurd"),
+        pytest.param({"code": "A", "retryAfter": [1]}, "A", False, 0, id="a-list"),
+        pytest.param({"status": "B", "statusCode": 401, "message": "m"}, "B", False, 0, id="wiki"),
+        pytest.param(
+            {"code": "C", "statuscode": 429, "error": {"message": "m", "retryafter": LATER * 1000}},
+            "C",
+            False,
+            LATER,
+            id="nested",
+        ),
+        pytest.param({"code": "C", "error": "no object"}, "C", False, 0, id="nested-no-object"),
+        pytest.param({"code": "D", "reauth": "yes"}, "D", False, 0, id="reauth-no-bool"),
+        pytest.param({"code": "Dr. No said so"}, "AccountFailed", False, 0, id="a-sentence"),
+        pytest.param({"code": "x" * 65}, "AccountFailed", False, 0, id="a-long-name"),
+        pytest.param({"code": 503}, "AccountFailed", False, 0, id="a-number"),
+        pytest.param({"message": "m"}, "AccountFailed", False, 0, id="no-code"),
+    ],
+)
+def test_an_error_is_read_as_far_as_it_can_be(
+    error: dict[str, Any], why: str, *, reauth: bool, retry_at: float
+) -> None:
+    told = state_of({"state": "partial", "error": error})
+    assert told == PartState(part="a", state=Part.FAILED, why=why, reauth=reauth, retry_at=retry_at)
+
+
+@pytest.mark.parametrize("detail", [1, "completed", [], {"state": 1}])
+def test_an_account_without_a_state_is_outside_the_contract(detail: object) -> None:
+    with pytest.raises(UnexpectedAnswer):
+        state_of(detail)
+
+
+def test_accounts_are_records_byte_for_byte() -> None:
+    first, second = b'{ "id": "1", "n": 1.10 }', b'{"id":"2"}'
+    found = records(b'{"accounts": [' + first + b"," + second + b'], "more": 1}')
+    assert [(record.id, bytes(record.data)) for record in found] == [("1", first), ("2", second)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b"{}", b'{"accounts": {}}', b'{"accounts": [{}]}', b'{"accounts": [{"id": ""}]}']
+    + [b'{"accounts": [{"id": 1}]}', b'{"accounts": [1]}', b'{"accounts": [], "\xff": 1}'],
+)
+def test_a_list_of_accounts_that_is_none_is_outside_the_contract(content: bytes) -> None:
+    with pytest.raises(UnexpectedAnswer):
+        records(content)

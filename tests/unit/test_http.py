@@ -1,0 +1,165 @@
+"""The pure parts of the only way out."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from functions.connectors.http import (
+    MAX_RETRY_AFTER_SECONDS,
+    Answer,
+    decoded,
+    origin,
+    retry_after,
+    session,
+)
+from functions.core.errors import ConfigurationInvalid, UnexpectedAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NOON = 1_445_428_800.0
+"""2015-10-21T12:00:00Z, a Wednesday."""
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        pytest.param(None, 0, id="no-header"),
+        pytest.param("", 0, id="empty"),
+        pytest.param("0", 0, id="at-once"),
+        pytest.param("120", 120, id="seconds"),
+        pytest.param(" 120 ", 120, id="seconds-in-blanks"),
+        pytest.param("86401", MAX_RETRY_AFTER_SECONDS, id="over-a-day"),
+        pytest.param("1000000000", MAX_RETRY_AFTER_SECONDS, id="absurd"),
+        pytest.param("9" * 5000, MAX_RETRY_AFTER_SECONDS, id="more-digits-than-an-int-may-have"),
+        pytest.param("-5", 0, id="negative"),
+        pytest.param("1.5", 0, id="fraction"),
+        pytest.param("1e3", 0, id="exponent"),
+        pytest.param("\u0663", 0, id="a-digit-of-another-script"),
+        pytest.param("soon", 0, id="word"),
+        pytest.param("Wed, 21 Oct 2015 12:02:00 GMT", 120, id="date"),
+        pytest.param("Wed, 21 Oct 2015 14:02:00 +0200", 120, id="date-with-an-offset"),
+        pytest.param("Wednesday, 21-Oct-15 12:02:00 GMT", 120, id="date-of-rfc-850"),
+        pytest.param("Wed Oct 21 12:02:00 2015", 120, id="date-of-asctime"),
+        pytest.param("Wed, 21 Oct 2015 12:02:00 -0000", 120, id="date-of-no-zone"),
+        pytest.param("Wed, 21 Oct 2015 11:58:00 GMT", 0, id="date-in-the-past"),
+        pytest.param("Wed, 21 Oct 2065 12:00:00 GMT", MAX_RETRY_AFTER_SECONDS, id="far-date"),
+        pytest.param("Wed, 99 Oct 2015 12:00:00 GMT", 0, id="no-such-day"),
+        pytest.param("Wed, 21 Oct 99999999999 12:00:00 GMT", 0, id="no-such-year"),
+        pytest.param("2015-10-21T12:02:00Z", 0, id="a-date-of-another-standard"),
+    ],
+)
+def test_retry_after_is_whole_seconds_up_to_a_day(value: str | None, seconds: int) -> None:
+    assert retry_after(value, at=NOON) == seconds
+
+
+@pytest.fixture
+def _elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    before = os.environ.get("TZ")
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    assert os.environ.get("TZ") == before
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_elsewhere")
+@pytest.mark.parametrize("value", ["Wed Oct 21 12:02:00 2015", "Wed, 21 Oct 2015 12:02:00 -0000"])
+def test_a_date_without_a_zone_is_utc_wherever_we_are(value: str) -> None:
+    assert retry_after(value, at=NOON) == 120
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        pytest.param("https://bank.example", "https://bank.example", id="https"),
+        pytest.param("https://bank.example/", "https://bank.example", id="trailing-slash"),
+        pytest.param("https://bank.example/base/", "https://bank.example/base", id="path"),
+        pytest.param("https://bank.example:8443", "https://bank.example:8443", id="port"),
+        pytest.param("http://127.0.0.1:9", "http://127.0.0.1:9", id="loopback"),
+        pytest.param("http://localhost:9", "http://localhost:9", id="localhost"),
+        pytest.param("http://[::1]:9", "http://[::1]:9", id="loopback-v6"),
+    ],
+)
+def test_an_address_is_https_or_on_this_machine(url: str, expected: str) -> None:
+    assert origin(url) == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("bank.example", id="no-scheme"),
+        pytest.param("//bank.example", id="no-scheme-but-slashes"),
+        pytest.param("http://bank.example", id="plain-http"),
+        pytest.param("http://127.0.0.2", id="plain-http-beside-loopback"),
+        pytest.param("http://localhost.bank.example", id="localhost-as-a-prefix"),
+        pytest.param("http://127.0.0.1@bank.example", id="loopback-as-a-user"),
+        pytest.param("http://127.0.0.1:80\\@bank.example", id="backslash"),
+        pytest.param("https://user:password@bank.example", id="password"),
+        pytest.param("ftp://127.0.0.1", id="other-scheme"),
+        pytest.param("file:///etc/passwd", id="file"),
+        pytest.param("https://", id="no-host"),
+        pytest.param("https:///path", id="path-without-host"),
+        pytest.param("https://bank.example?x=1", id="query"),
+        pytest.param("https://bank.example?", id="empty-query"),
+        pytest.param("https://bank.example#x", id="fragment"),
+        pytest.param("https://bank.example/a b", id="blank"),
+        pytest.param("https://bank.example\n.evil.example", id="line-end"),
+        pytest.param("https://[::1", id="half-an-address"),
+        pytest.param("https://bank.example:99999", id="no-such-port"),
+        pytest.param("https://bank.example:0", id="port-0"),
+        pytest.param("https://bank.example:https", id="port-in-letters"),
+    ],
+)
+def test_any_other_address_is_a_fault_of_the_configuration(url: str) -> None:
+    with pytest.raises(ConfigurationInvalid) as caught:
+        origin(url)
+    assert str(caught.value) == ConfigurationInvalid.text
+
+
+class Shape(msgspec.Struct):
+    id: str
+    rest: msgspec.Raw = msgspec.Raw(b"null")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"<html>no</html>", id="html"),
+        pytest.param(b'{"id": "a"', id="cut-off"),
+        pytest.param(b'{"id": "a"} x', id="more-after-it"),
+        pytest.param(b"[]", id="another-shape"),
+        pytest.param(b'{"id": 1}', id="another-type"),
+        pytest.param(b"{}", id="a-field-missing"),
+        pytest.param(b'{"id": NaN}', id="nan"),
+        pytest.param(b'{"id": "a", "rest": NaN}', id="nan-in-a-part-not-read"),
+        pytest.param(b'{"id": "\xff"}', id="not-utf-8"),
+        pytest.param(b'{"id": "a", "rest": "\xff"}', id="not-utf-8-in-a-part-not-read"),
+        pytest.param(b'{"id": "a", "other": "\xff"}', id="not-utf-8-in-a-field-unknown"),
+        pytest.param(b'{"id": "\\ud800"}', id="half-a-surrogate-pair"),
+        pytest.param(b'{"id": "a", "rest": ' + b"[" * 100_000, id="nested-for-ever"),
+        pytest.param('{"id": "a"}'.encode("utf-16"), id="utf-16"),
+    ],
+)
+def test_an_answer_that_is_not_what_was_documented_is_unexpected(body: bytes) -> None:
+    with pytest.raises(UnexpectedAnswer) as caught:
+        decoded(Answer(status=200, body=body), Shape)
+    assert str(caught.value) == UnexpectedAnswer.text
+
+
+def test_fields_that_nobody_asked_for_are_ignored_and_raw_parts_kept_byte_for_byte() -> None:
+    body = b'{"id": "a", "rest": { "amount" : 1.10 }, "new": [1e400]}'
+    assert bytes(decoded(Answer(status=200, body=body), Shape).rest) == b'{ "amount" : 1.10 }'
+
+
+def test_the_session_reads_no_settings_of_this_machine() -> None:
+    assert session() is session()
+    assert not session().trust_env

@@ -1,0 +1,56 @@
+"""Errors as problems."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import pytest
+
+from functions.core.errors import (
+    BY_NAME,
+    FreshetError,
+    Gone,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    Signal,
+    Superseded,
+    TooLarge,
+)
+from functions.rest.problems import STATUS, problem
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "name"),
+    [
+        pytest.param(InvalidRequest(), 400, "invalid-request", id="400"),
+        pytest.param(NotFound(), 404, "not-found", id="404"),
+        pytest.param(MethodNotAllowed(), 405, "method-not-allowed", id="405"),
+        pytest.param(Superseded(), 409, "superseded", id="409"),
+        pytest.param(Gone(), 410, "gone", id="410"),
+        pytest.param(TooLarge(), 413, "too-large", id="413"),
+    ],
+)
+def test_a_callers_error_has_its_status_and_a_stable_type(
+    error: FreshetError, status: int, name: str
+) -> None:
+    told = problem(error)
+    assert (told.status, told.type) == (status, f"urn:freshet:problem:{name}")
+    assert told.title == HTTPStatus(status).phrase
+
+
+def test_any_other_error_is_a_500_that_says_no_more_than_its_text() -> None:
+    others = [leaf for leaf in BY_NAME.values() if leaf not in STATUS]
+    for leaf in others:
+        if not issubclass(leaf, Signal):
+            told = problem(leaf())
+            assert (told.status, told.detail) == (500, leaf.text)
+
+
+def test_a_text_of_the_raisers_own_is_the_detail() -> None:
+    assert problem(InvalidRequest("limit is odd.")).detail == "limit is odd."
+
+
+def test_types_are_unique() -> None:
+    leaves = [leaf for leaf in BY_NAME.values() if not issubclass(leaf, Signal)]
+    assert len({problem(leaf()).type for leaf in leaves}) == len(leaves)

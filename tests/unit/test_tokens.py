@@ -1,0 +1,178 @@
+"""Which token to use, and how to get the next: one worker, and siblings at chosen moments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from functions.connectors.http import TokenRefused
+from functions.connectors.oauth import EARLY_SECONDS, GrantRefused, TokenKeeper
+from functions.core.errors import NotFound, ProviderUnavailable, ReauthRequired, Superseded
+from functions.core.model import Credentials
+from tests.fakes import Clock, Connections, Tables
+from tests.scripted import CONNECTION, a_connection, connector_ports
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from functions.core.model import StoredCredentials
+
+NEW = Credentials(access_token="new", refresh_token="refresh-new")
+SIBLINGS = Credentials(access_token="sibling", refresh_token="refresh-sibling")
+
+
+class Desk:
+    """A connection whose token ends in so many seconds, and who is told what to do meanwhile."""
+
+    def __init__(self, *, ends_in: float | None = None, lasting: bool = True) -> None:
+        self.clock = Clock()
+        self.connections = Connections(Tables(), clock=self.clock)
+        old = Credentials(
+            access_token="old",
+            refresh_token="refresh-old" if lasting else None,
+            expires_at=0 if ends_in is None else self.clock() + ends_in,
+        )
+        self.connections.create(a_connection(), old)
+        self.good = {"new", "sibling"}
+        self.exchanged: list[str] = []
+        self.meanwhile: Callable[[], object] = bool
+        self.answer: Credentials | Exception = NEW
+
+    def use(self, *, sleep: Callable[[float], None] | None = None) -> str:
+        ports = connector_ports(
+            self.connections, application=b"", clock=self.clock, sleep=sleep or self.clock.sleep
+        )
+        return TokenKeeper(ports, connection_id=CONNECTION, exchange=self._exchange).use(self._call)
+
+    def rotate(self, to: Credentials) -> None:
+        """What a sibling, or a user who signs in again, does."""
+        self.connections.rotate(CONNECTION, version=self.stored.version, to=to)
+
+    @property
+    def stored(self) -> StoredCredentials:
+        return self.connections.load(CONNECTION)
+
+    def _exchange(self, token: str) -> Credentials:
+        self.exchanged.append(token)
+        self.meanwhile()
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def _call(self, token: str) -> str:
+        if token not in self.good:
+            raise TokenRefused
+        return token
+
+
+@pytest.mark.parametrize(
+    ("ends_in", "exchanges"),
+    [
+        pytest.param(None, 0, id="nobody-knows-when"),
+        pytest.param(EARLY_SECONDS + 1, 0, id="in-good-time"),
+        pytest.param(EARLY_SECONDS - 1, 1, id="soon"),
+        pytest.param(-1, 1, id="it-has-ended"),
+    ],
+)
+def test_a_token_that_ends_soon_is_exchanged_before_it_is_used(
+    ends_in: float | None, exchanges: int
+) -> None:
+    desk = Desk(ends_in=ends_in)
+    desk.good |= {"old"}
+    assert desk.use() == ("new" if exchanges else "old")
+    assert len(desk.exchanged) == exchanges
+
+
+def test_a_new_token_is_stored_before_it_is_used() -> None:
+    desk = Desk()
+    desk.good = set()
+    with pytest.raises(ReauthRequired):
+        desk.use()
+    assert desk.stored.credentials == NEW
+
+
+def test_a_refusal_after_a_sibling_came_first_is_no_death() -> None:
+    desk = Desk()
+    desk.meanwhile = lambda: desk.rotate(SIBLINGS)
+    desk.answer = GrantRefused()
+    assert desk.use() == "sibling"
+    assert not desk.stored.dead
+
+
+def test_a_refusal_after_which_nothing_has_moved_is_the_end() -> None:
+    desk = Desk()
+    desk.answer = GrantRefused()
+    with pytest.raises(ReauthRequired):
+        desk.use()
+    assert desk.stored.dead
+    with pytest.raises(ReauthRequired):
+        desk.use()
+    assert desk.exchanged == ["refresh-old"]
+
+
+def test_a_sibling_who_is_at_it_is_waited_for() -> None:
+    desk = Desk(ends_in=-1)
+    desk.connections.lease(CONNECTION, version=1, owner="sibling")
+
+    def sleep(seconds: float) -> None:
+        desk.clock.sleep(seconds)
+        if len(desk.clock.slept) == 3:
+            desk.rotate(SIBLINGS)
+
+    assert desk.use(sleep=sleep) == "sibling"
+    assert desk.exchanged == []
+
+
+def test_a_sibling_who_dies_while_at_it_is_not_waited_for_for_ever() -> None:
+    desk = Desk(ends_in=-1)
+    desk.connections.lease(CONNECTION, version=1, owner="sibling")
+    with pytest.raises(ProviderUnavailable):
+        desk.use()
+    assert 8 <= sum(desk.clock.slept) <= 9
+    assert desk.exchanged == []
+
+
+def test_a_lease_that_is_over_is_taken() -> None:
+    desk = Desk(ends_in=-1)
+    desk.connections.lease(CONNECTION, version=1, owner="sibling")
+    desk.clock.now += 361
+    assert desk.use() == "new"
+
+
+def test_credentials_that_a_sibling_has_buried_are_dead_for_all() -> None:
+    desk = Desk(ends_in=-1)
+    desk.connections.lease(CONNECTION, version=1, owner="sibling")
+    with pytest.raises(ReauthRequired):
+        desk.use(sleep=lambda _: desk.connections.bury(CONNECTION, version=1))
+
+
+def test_credentials_that_the_user_replaced_meanwhile_are_not_overwritten() -> None:
+    desk = Desk(ends_in=-1)
+    desk.meanwhile = lambda: desk.rotate(SIBLINGS)
+    with pytest.raises(Superseded):
+        desk.use()
+    assert desk.stored.credentials == SIBLINGS
+
+
+def test_dead_credentials_come_alive_when_the_user_signs_in_again() -> None:
+    desk = Desk()
+    desk.connections.bury(CONNECTION, version=1)
+    with pytest.raises(ReauthRequired):
+        desk.use()
+    desk.rotate(NEW)
+    assert desk.use() == "new"
+
+
+def test_without_a_refresh_token_a_refused_token_is_the_end() -> None:
+    desk = Desk(lasting=False)
+    with pytest.raises(ReauthRequired):
+        desk.use()
+    assert desk.exchanged == []
+
+
+def test_a_connection_that_was_erased_has_no_token() -> None:
+    desk = Desk()
+    desk.connections.begin_erasing(CONNECTION)
+    with pytest.raises(NotFound):
+        desk.use()
