@@ -16,8 +16,8 @@ run: setup ## Run the whole system here and refresh the demo connections (ONCE=1
 	@$(BIN)/python -m infra.local $(if $(ONCE),--once)
 
 test: setup ## Run every test
-	@$(BIN)/pytest -n 2 tests/house tests/unit tests/property tests/contract tests/infra
-	@$(BIN)/pytest tests/integration tests/e2e
+	@$(BIN)/pytest -n 2 --dist loadfile tests/house tests/unit tests/property tests/contract tests/infra
+	@$(BIN)/pytest -n 2 --dist loadfile tests/integration tests/e2e
 
 check: setup ## Lint, types, layers, formatting: everything that needs no run
 	@$(BIN)/ruff check

@@ -5,14 +5,18 @@ Nothing of a request or an answer ever enters an error's text.
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import cache
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
+from tempfile import SpooledTemporaryFile
 from time import monotonic
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import IO, TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -20,6 +24,7 @@ import requests
 from requests import exceptions
 from requests.adapters import HTTPAdapter
 from requests.cookies import RequestsCookieJar
+from urllib3.exceptions import HTTPError
 
 from functions.core.errors import (
     AnswerTooLarge,
@@ -31,7 +36,7 @@ from functions.core.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator
 
     from functions.core.contract import Scalar
     from functions.core.ports import Clock
@@ -39,10 +44,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CONNECT_SECONDS: Final = 5.0
-READ_SECONDS: Final = 20.0
-TOTAL_SECONDS: Final = 60.0
+READ_SECONDS: Final = 15.0
+TOTAL_SECONDS: Final = 30.0
 MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
 MAX_RETRY_AFTER_SECONDS: Final = 24 * 60 * 60
+
+SLOWEST: Final = 1024 * 1024
+"""Bytes per second that a download must keep up, beyond ``TOTAL_SECONDS`` to begin with."""
+
+SPOOL_BYTES: Final = 1024 * 1024
+"""A download that is larger than this goes to the disk."""
 
 _POOL: Final = 16
 _CHUNK: Final = 64 * 1024
@@ -62,12 +73,25 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+class Download(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer with its headers, whose body may be large: an open file, at its beginning.
+
+    Whoever takes it closes it.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: IO[bytes]
+
+
 @cache
 def session() -> requests.Session:
     """The one pooled session of this process; it reads no proxy or netrc settings.
 
-    It keeps no cookies, for it speaks in the name of one user after the other.
+    It keeps no cookies, for it speaks in the name of one user after the other. What urllib3
+    would log is addresses, and a provider may have secrets in those.
     """
+    logging.getLogger("urllib3.connectionpool").disabled = True
     pooled = requests.Session()
     pooled.trust_env = False
     pooled.cookies = RequestsCookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
@@ -130,29 +154,46 @@ class Http:
         request = requests.Request(
             method, self._base_url + path, headers=headers, params=params, data=form
         )
-        try:
-            response, body = self._sent(request)
-        except _BROKEN_OFF as fault:
-            if method != "GET" or isinstance(fault, exceptions.Timeout):
-                raise ProviderUnavailable from None
-            response, body = self._sent_again(request)
-        except exceptions.RequestException:
-            raise ProviderUnavailable from None
+        response, body = self._asked(request, read=_whole)
         if response.status_code in accept:
             return Answer(status=response.status_code, body=body)
         raise self._refusal(response, refusals or {})
 
-    def _sent(self, request: requests.Request) -> tuple[requests.Response, bytes]:
-        until = monotonic() + TOTAL_SECONDS
-        prepared = session().prepare_request(request)
-        with session().send(
-            prepared, timeout=(CONNECT_SECONDS, READ_SECONDS), stream=True, allow_redirects=False
-        ) as response:
-            return response, _read(response, until=until)
+    def download(
+        self,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        most: int,
+        accept: frozenset[int] = frozenset({HTTPStatus.OK}),
+    ) -> Download:
+        """GET a body of up to ``most`` bytes into a temporary file.
 
-    def _sent_again(self, request: requests.Request) -> tuple[requests.Response, bytes]:
+        It may take as long as its size warrants, see ``SLOWEST``.
+
+        Raises:
+            TokenRefused, RateLimited, ProviderUnavailable, UnexpectedAnswer: as for any call.
+            AnswerTooLarge: the body is over ``most``.
+        """
+        request = requests.Request("GET", self._base_url + path, headers=headers)
+        response, body = self._asked(request, read=lambda r: _spooled(r, most=most))
+        if response.status_code in accept:
+            return Download(status=response.status_code, headers=response.headers, body=body)
+        body.close()
+        raise self._refusal(response, {})
+
+    def _asked(
+        self, request: requests.Request, *, read: Callable[[requests.Response], T]
+    ) -> tuple[requests.Response, T]:
         try:
-            return self._sent(request)
+            return _sent(request, read=read)
+        except _BROKEN_OFF as fault:
+            if request.method != "GET" or isinstance(fault, exceptions.Timeout):
+                raise ProviderUnavailable from None
+        except exceptions.RequestException:
+            raise ProviderUnavailable from None
+        try:
+            return _sent(request, read=read)
         except exceptions.RequestException:
             raise ProviderUnavailable from None
 
@@ -205,12 +246,51 @@ def decoded(answer: Answer, shape: type[T]) -> T:
         raise UnexpectedAnswer from None
 
 
-def _read(response: requests.Response, *, until: float) -> bytes:
-    body = bytearray()
-    for chunk in response.iter_content(_CHUNK):
+def _sent(
+    request: requests.Request, *, read: Callable[[requests.Response], T]
+) -> tuple[requests.Response, T]:
+    prepared = session().prepare_request(request)
+    with session().send(
+        prepared, timeout=(CONNECT_SECONDS, READ_SECONDS), stream=True, allow_redirects=False
+    ) as response:
+        return response, read(response)
+
+
+def _whole(response: requests.Response) -> bytes:
+    until, body = monotonic() + TOTAL_SECONDS, bytearray()
+    for chunk in _chunks(response, most=MAX_ANSWER_BYTES):
         body += chunk
-        if len(body) > MAX_ANSWER_BYTES:
-            raise AnswerTooLarge
         if monotonic() > until:
             raise exceptions.ReadTimeout
     return bytes(body)
+
+
+def _spooled(response: requests.Response, *, most: int) -> IO[bytes]:
+    until = monotonic() + TOTAL_SECONDS
+    with ExitStack() as unless_whole:
+        body = unless_whole.enter_context(SpooledTemporaryFile(SPOOL_BYTES))
+        for chunk in _chunks(response, most=most):
+            body.write(chunk)
+            if monotonic() > until + body.tell() / SLOWEST:
+                raise exceptions.ReadTimeout
+        unless_whole.pop_all()
+    body.seek(0)
+    return body
+
+
+def _chunks(response: requests.Response, *, most: int) -> Iterator[bytes]:
+    """The body as it comes in, so that one that drips is noticed, too."""
+    received = 0
+    while chunk := _next(response):
+        received += len(chunk)
+        if received > most:
+            raise AnswerTooLarge
+        yield chunk
+
+
+def _next(response: requests.Response) -> bytes:
+    try:
+        chunk: bytes = response.raw.read1(_CHUNK, decode_content=True)
+    except HTTPError:
+        raise exceptions.ConnectionError from None
+    return chunk

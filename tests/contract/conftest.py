@@ -1,0 +1,32 @@
+"""The simulators that the connectors are tried at."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.contract.providers import STANDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.contract.stand import Simulated
+
+
+@pytest.fixture(scope="session")
+def simulator() -> Iterator[Callable[[str], Simulated]]:
+    """By provider, its simulator at its beginning. Each is started once, and when it is needed."""
+    with ExitStack() as stack:
+
+        @cache
+        def started(provider: str) -> Simulated:
+            return stack.enter_context(STANDS[provider].open())
+
+        def fresh(provider: str) -> Simulated:
+            started(provider).reset()
+            return started(provider)
+
+        yield fresh

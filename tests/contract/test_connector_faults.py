@@ -1,0 +1,207 @@
+"""Every connector, and what goes wrong between it and its provider."""
+
+from __future__ import annotations
+
+import logging
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from functions.connectors.registry import DATASETS
+from functions.core.errors import (
+    FetchWaits,
+    FreshetError,
+    ProviderUnavailable,
+    RateLimited,
+    UnexpectedAnswer,
+)
+from tests.contract.providers import STANDS
+from tests.contract.tried import Tried
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from functions.core.contract import Job
+    from tests.contract.stand import Simulated
+
+    Simulator = Callable[[str], Simulated]
+
+VERBS = ("trigger", "check", "fetch")
+
+
+class Row(NamedTuple):
+    """A fault that stays, the error that it means, and how long the provider wants us away."""
+
+    fault: dict[str, Any]
+    error: type[FreshetError]
+    wait: int = 0
+
+
+def status(number: int, **more: Any) -> dict[str, Any]:
+    return {"kind": "status", "status": number, **more}
+
+
+LASTING = [
+    pytest.param(Row(status(500), ProviderUnavailable), id="500"),
+    pytest.param(Row(status(502), ProviderUnavailable), id="502"),
+    pytest.param(Row(status(503), ProviderUnavailable), id="503"),
+    pytest.param(Row(status(503, retry_after="7"), ProviderUnavailable, 7), id="503-with-a-wish"),
+    pytest.param(Row(status(504), ProviderUnavailable), id="504"),
+    pytest.param(Row(status(408), ProviderUnavailable), id="408"),
+    pytest.param(Row(status(429), RateLimited), id="429"),
+    pytest.param(Row(status(429, retry_after="11"), RateLimited, 11), id="429-with-seconds"),
+    pytest.param(Row(status(429, retry_after="-3"), RateLimited), id="429-with-nonsense"),
+    pytest.param(Row(status(429, retry_after="9" * 40), RateLimited, 86_400), id="429-absurd"),
+    pytest.param(Row(status(418), UnexpectedAnswer), id="418"),
+    pytest.param(Row(status(409), UnexpectedAnswer), id="409"),
+    pytest.param(Row(status(302), UnexpectedAnswer), id="a-redirect"),
+    pytest.param(Row(status(204), UnexpectedAnswer), id="204"),
+    pytest.param(Row(status(200, body=[]), UnexpectedAnswer), id="another-shape"),
+    pytest.param(Row(status(200, body="text"), UnexpectedAnswer), id="a-text"),
+    pytest.param(Row({"kind": "html", "status": 200}, UnexpectedAnswer), id="html-with-200"),
+    pytest.param(Row({"kind": "html", "status": 502}, ProviderUnavailable), id="html-with-502"),
+    pytest.param(Row({"kind": "malformed_json"}, UnexpectedAnswer), id="malformed-json"),
+    pytest.param(Row({"kind": "empty"}, UnexpectedAnswer), id="empty"),
+    pytest.param(Row({"kind": "truncate"}, ProviderUnavailable), id="cut-in-half"),
+    pytest.param(Row({"kind": "disconnect"}, ProviderUnavailable), id="no-answer"),
+]
+BROKEN_OFF = [
+    pytest.param({"kind": "truncate"}, id="cut-in-half"),
+    pytest.param({"kind": "disconnect"}, id="no-answer"),
+]
+every_provider = pytest.mark.parametrize("provider", STANDS)
+every_verb = pytest.mark.parametrize("verb", VERBS)
+
+
+class Trial:
+    """A job that is done, and any verb of its connector on it."""
+
+    def __init__(self, provider: str, simulated: Simulated) -> None:
+        self.stand, self.simulated = STANDS[provider], simulated
+        self.one = Tried(self.stand, simulated, user=self.stand.light)
+        self.job: Job = self.one.check(self.one.trigger())
+
+    def call(self, verb: str) -> object:
+        match verb:
+            case "trigger":
+                return self.one.trigger()
+            case "check":
+                return self.one.connector.check(self.one.connection, self.job, hold_seconds=0)
+            case _:
+                return self.one.fetch(self.job)
+
+    def strike(self, verb: str, **fault: Any) -> None:
+        call = self.stand.calls[verb]
+        self.simulated.fault(method=call.method, path=call.path, **{"times": None, **fault})
+
+    def calls(self, verb: str) -> int:
+        return self.simulated.calls(self.stand.calls[verb])
+
+    def refused(self, verb: str) -> FreshetError:
+        """The error of a verb; a fetch puts off what may pass, and is asked what it met."""
+        if verb != "fetch":
+            return self.one.refused(lambda: self.call(verb))
+        pages = self.one.connector.fetch(
+            self.one.connection,
+            self.job,
+            datasets=tuple(DATASETS[self.one.connection.provider]),
+            cursor=None,
+        )
+        return self.one.refused(lambda: list(pages))
+
+
+@pytest.fixture(autouse=True)
+def trial(simulator: Simulator, provider: str, caplog: pytest.LogCaptureFixture) -> Iterator[Trial]:
+    """A trial after which no secret stands in any log, however much is logged."""
+    caplog.set_level(logging.DEBUG)
+    trial = Trial(provider, simulator(provider))
+    yield trial
+    assert not [secret for secret in trial.one.known_secrets() if secret in caplog.text]
+
+
+@pytest.mark.parametrize("row", LASTING)
+@every_verb
+@every_provider
+def test_a_fault_that_stays_is_an_error_by_name_and_nothing_is_asked_too_often(
+    trial: Trial, verb: str, row: Row
+) -> None:
+    before = trial.calls(verb)
+    trial.strike(verb, **row.fault)
+    error = trial.refused(verb)
+    assert type(error) is row.error
+    assert str(error) == row.error.text
+    assert getattr(error, "wait_seconds", 0) == row.wait
+    broken_off = row.fault["kind"] in {"truncate", "disconnect"}
+    again = broken_off and trial.stand.calls[verb].repeated
+    assert trial.calls(verb) - before == (2 if again else 1)
+
+
+@pytest.mark.parametrize("row", LASTING)
+@every_verb
+@every_provider
+def test_a_fault_that_has_passed_leaves_nothing_behind(trial: Trial, verb: str, row: Row) -> None:
+    again = trial.stand.calls[verb].repeated and row.fault["kind"] in {"truncate", "disconnect"}
+    trial.strike(verb, **row.fault, times=2 if again else 1)
+    trial.refused(verb)
+    assert trial.call(verb)
+
+
+@pytest.mark.parametrize("fault", BROKEN_OFF)
+@every_verb
+@every_provider
+def test_a_read_that_broke_off_once_is_read_again_and_nothing_else_is(
+    trial: Trial, verb: str, fault: dict[str, Any]
+) -> None:
+    trial.strike(verb, **fault, times=1)
+    if trial.stand.calls[verb].repeated:
+        assert trial.call(verb)
+    else:
+        assert type(trial.refused(verb)) is ProviderUnavailable
+
+
+@every_verb
+@every_provider
+def test_a_date_to_come_back_at_is_as_far_as_the_clock_says(trial: Trial, verb: str) -> None:
+    then = formatdate(trial.simulated.clock() + 120, usegmt=True)
+    trial.strike(verb, **status(429, retry_after=then))
+    error = trial.refused(verb)
+    assert isinstance(error, RateLimited)
+    assert 115 <= error.wait_seconds <= 120
+
+
+@every_verb
+@every_provider
+def test_a_slow_answer_is_an_answer(trial: Trial, verb: str) -> None:
+    trial.strike(verb, kind="slow", seconds=0.3, times=1)
+    assert trial.call(verb)
+
+
+@pytest.mark.parametrize(
+    ("provider", "verb", "number", "error"),
+    [
+        pytest.param(provider, *refusal, id="-".join(map(str, (provider, *refusal[:2]))))
+        for provider, stand in STANDS.items()
+        for refusal in stand.refusals
+    ],
+)
+def test_a_providers_own_refusal_is_what_its_documents_say(
+    trial: Trial, verb: str, number: int, error: type[FreshetError]
+) -> None:
+    trial.strike(verb, **status(number))
+    assert type(trial.refused(verb)) is error
+
+
+@every_provider
+def test_a_fetch_waits_for_a_provider_that_is_away_and_keeps_what_it_has(trial: Trial) -> None:
+    trial.strike("page", **status(503, retry_after="9"), skip=3, times=1)
+    with pytest.raises(FetchWaits, match=r"^9$"):
+        trial.call("fetch")
+    assert trial.one.fetch(trial.job, resumed=True).truth == trial.simulated.truth(trial.one.user)
+
+
+@every_provider
+def test_a_trigger_whose_answer_was_lost_may_be_made_again(trial: Trial) -> None:
+    trial.strike("trigger", kind="disconnect", processed=True, times=1)
+    assert type(trial.refused("trigger")) is ProviderUnavailable
+    assert trial.one.refresh().manifest.coverage.fresh > 0

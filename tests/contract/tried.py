@@ -1,0 +1,169 @@
+"""A connector at its provider's simulator, with everything around it from the fakes."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from functions.connectors.registry import DATASETS, load
+from functions.core import snapshot
+from functions.core.contract import Outcome
+from functions.core.errors import FreshetError
+from functions.core.fetching import fetch
+from tests.fake_files import Objects, Staging
+from tests.fakes import Clock, Connections, Tables
+from tests.scripted import CONNECTION, REFRESH, a_refresh, a_ticket, connector_ports
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from functions.core.contract import Job
+    from functions.core.model import Connection, Credentials, Manifest, StoredCredentials
+    from functions.core.ports import Connector
+    from tests.contract.stand import Simulated, Stand, Truth
+    from tests.fake_files import Kept
+
+PATIENCE_SECONDS = 10.0
+HOLD_SECONDS = 2.0
+
+
+class Tried:
+    """One user's connection, through the verbs."""
+
+    def __init__(
+        self,
+        stand: Stand,
+        simulated: Simulated,
+        *,
+        user: str,
+        credentials: Credentials | None = None,
+        application: bytes | None = None,
+    ) -> None:
+        self.stand, self.simulated, self.user = stand, simulated, user
+        self.connection: Connection = simulated.connection(user)
+        self.tables, self.objects = Tables(), Objects()
+        given = credentials or simulated.sign_in(user)
+        self._connections(simulated.clock).create(self.connection, given)
+        self._application = application or simulated.application()
+        self.secrets = {given.access_token, given.refresh_token or given.access_token}
+
+    @property
+    def connector(self) -> Connector:
+        """A new one, as each call of a door has."""
+        return self.as_owner(REFRESH)
+
+    @property
+    def stored(self) -> StoredCredentials:
+        return self._connections(self.simulated.clock).load(CONNECTION)
+
+    def as_owner(self, owner: str) -> Connector:
+        """A connector of a worker who rotates tokens in another name."""
+        ports = connector_ports(
+            self._connections(self.simulated.clock),
+            application=self._application,
+            clock=self.simulated.clock,
+            sleep=time.sleep,
+            owner=owner,
+        )
+        return load(self.connection.provider, ports)
+
+    def trigger(self) -> Job:
+        return self.connector.trigger(self.connection).job
+
+    def check(self, job: Job) -> Job:
+        """Look until the provider is done."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < until:
+            looked = self.connector.check(self.connection, job, hold_seconds=HOLD_SECONDS)
+            assert not looked.lost
+            if looked.done:
+                return looked.job
+            job = looked.job
+            time.sleep(0.05 if looked.wait_seconds is None else looked.wait_seconds or 0.02)
+        raise AssertionError("the provider is never done")
+
+    def fetch(self, job: Job, *, resumed: bool = False) -> Read:
+        """Everything that there is, as a snapshot of it would have it."""
+        staging = Staging(self.objects, connection_id=CONNECTION, refresh_id=REFRESH)
+        at, datasets = self.simulated.clock(), tuple(DATASETS[self.connection.provider])
+        fetch(
+            a_ticket(at=at, outcome=Outcome.READY, job=job, resumed=resumed),
+            connection=self.connection,
+            connector=self.connector,
+            staging=staging,
+            datasets=datasets,
+            clock=self.simulated.clock,
+            seconds_left=lambda: 1000,
+        )
+        parts = staging.progress.parts
+        as_of = snapshot.oldest(parts, otherwise=at)
+        fetched = staging.datasets(refresh_id=REFRESH, as_of=as_of)
+        refresh = a_refresh(at=at, datasets=datasets)
+        manifest = snapshot.manifest(refresh, fetched=fetched, parts=parts, before=None, at=at)
+        lines = {name: self.objects.lines(dataset) for name, dataset in fetched.items()}
+        return Read(manifest, lines)
+
+    def refresh(self) -> Read:
+        """Trigger, check until done, fetch."""
+        return self.fetch(self.check(self.trigger()))
+
+    def refused(self, verb: Callable[[], object]) -> FreshetError:
+        """The error that a verb ends in; no secret stands in its text or its trace."""
+        try:
+            verb()
+        except FreshetError as error:
+            told = "".join(traceback.format_exception(error)) + repr(error.args)
+            assert not [secret for secret in self.known_secrets() if secret in told]
+            return error
+        raise AssertionError("it was not refused")
+
+    def known_secrets(self) -> set[str]:
+        """Every token that there has been, and whatever is secret in the application's own."""
+        now = self.stored.credentials
+        self.secrets |= {now.access_token, now.refresh_token or now.access_token}
+        found: set[str] = set(self.secrets)
+        _collect(msgspec.json.decode(self._application), into=found)
+        return found
+
+    def _connections(self, clock: Callable[[], float]) -> Connections:
+        return Connections(self.tables, clock=_Instant(clock))
+
+
+class Read:
+    """What a fetch brought."""
+
+    def __init__(self, manifest: Manifest, lines: dict[str, list[Kept]]) -> None:
+        self.manifest, self.lines = manifest, lines
+
+    @property
+    def truth(self) -> Truth:
+        """By dataset and id, what was kept of each record."""
+        return {
+            name: {line.id: msgspec.json.decode(line.data) for line in lines if not line.deleted}
+            for name, lines in self.lines.items()
+        }
+
+    def ids(self, dataset: str) -> list[str]:
+        return [line.id for line in self.lines[dataset] if not line.deleted]
+
+
+class _Instant(Clock):
+    """A clock that goes by another."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def __call__(self) -> float:
+        return self._clock()
+
+
+def _collect(value: object, *, into: set[str]) -> None:
+    """The values of all fields that are called a secret or a key."""
+    for name, inner in value.items() if isinstance(value, dict) else ():
+        if isinstance(inner, str) and ("secret" in name or "key" in name):
+            into.add(inner)
+        _collect(inner, into=into)
