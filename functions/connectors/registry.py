@@ -16,6 +16,7 @@ class Provider(StrEnum):
     """Every provider; the value is used in ids, secrets' names and the API."""
 
     BANNO = "banno"
+    DIGIME = "digime"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +36,11 @@ REGISTRY: Final[dict[str, Entry]] = {
         module="functions.connectors.banno",
         settings=frozenset({"institution"}),
         datasets=("accounts", "transactions"),
+    ),
+    Provider.DIGIME: Entry(
+        module="functions.connectors.digime",
+        settings=frozenset(),
+        datasets=("accounts", "files"),
     ),
 }
 

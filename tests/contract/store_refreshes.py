@@ -145,6 +145,19 @@ class RefreshBehaviour:
         stores.refreshes.release(refresh)
         assert stores.running() is None
 
+    def test_a_slot_is_held_longer_by_its_holder_only(self, stores: Stores) -> None:
+        refresh = stores.admitted()
+        stores.refreshes.hold(stores.refresh("ref_2"), until=refresh.deadline + 900)
+        assert stores.running() == Running(refresh_id=REFRESH, until=refresh.deadline)
+        stores.refreshes.hold(refresh, until=refresh.deadline + 500)
+        assert stores.running() == Running(refresh_id=REFRESH, until=refresh.deadline + 500)
+
+    def test_a_slot_that_is_free_is_held_by_nobody(self, stores: Stores) -> None:
+        refresh = stores.admitted()
+        stores.refreshes.release(refresh)
+        stores.refreshes.hold(refresh, until=refresh.deadline)
+        assert stores.running() is None
+
     def test_a_connections_refreshes_are_listed_oldest_first(self, stores: Stores) -> None:
         stores.connections.create(a_connection(), TOKENS)
         for id_ in ("ref_b", "ref_a", "ref_c"):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from functions.core import refresh as step
-from functions.core.errors import NotFound, Superseded
+from functions.core.errors import Superseded
 from functions.core.model import Credentials, Running, SnapshotPointer
 from functions.core.ports import (
     Connections,
@@ -45,6 +45,7 @@ class ConnectionStore(Connections, CredentialStore, Protocol):
     def begin_erasing(self, connection_id: str) -> None: ...
     def erasing(self, connection_id: str) -> str | None: ...
     def delete(self, connection_id: str) -> None: ...
+    def replace(self, connection: Connection, credentials: Credentials) -> None: ...
 
 
 class RefreshStore(Refreshes, Protocol):
@@ -60,6 +61,8 @@ class Stores:
 
     clock: Clock
     connections: ConnectionStore
+    sibling: ConnectionStore
+    """The same connections, in the hands of another worker."""
     refreshes: RefreshStore
     snapshots: Snapshots
     staging: Callable[[str, str], Staging]
@@ -105,7 +108,7 @@ class ConnectionBehaviour:
     def test_an_unknown_connection_is_absent(self, stores: Stores) -> None:
         assert stores.connections.get("con_unknown") is None
         assert stores.connections.erasing("con_unknown") is None
-        with pytest.raises(NotFound):
+        with pytest.raises(Superseded):
             stores.connections.load("con_unknown")
 
     def test_a_tenant_pages_through_its_own_connections_only(self, stores: Stores) -> None:
@@ -123,12 +126,16 @@ class ConnectionBehaviour:
                 break
         assert found == mine
 
+    def test_what_was_never_there_is_not_there_for_having_been_erased(self, stores: Stores) -> None:
+        stores.connections.begin_erasing("con_unknown")
+        assert stores.connections.erasing("con_unknown") is None
+
     def test_a_connection_being_erased_is_absent_for_everyone(self, stores: Stores) -> None:
         stores.admitted()
         stores.connections.begin_erasing(CONNECTION)
         assert stores.connections.get(CONNECTION) is None
         assert stores.connections.page(TENANT, limit=10, after=None)[0] == []
-        with pytest.raises(NotFound):
+        with pytest.raises(Superseded):
             stores.connections.load(CONNECTION)
 
     def test_an_erasure_that_broke_off_is_known_until_it_ends(self, stores: Stores) -> None:
@@ -169,48 +176,96 @@ class CredentialBehaviour:
         stores.clock.now += seconds
         assert stores.connections.lease(CONNECTION, version=1, owner="b") is free
 
-    def test_nobody_leases_a_version_that_has_moved_on(self, stores: Stores) -> None:
+    def test_a_lease_is_given_back_by_its_owner_only(self, stores: Stores) -> None:
         stores.connections.create(a_connection(), TOKENS)
-        stores.connections.rotate(CONNECTION, version=1, to=NEW)
+        stores.connections.lease(CONNECTION, version=1, owner="a")
+        stores.sibling.unlease(CONNECTION, owner="b")
+        assert not stores.sibling.lease(CONNECTION, version=1, owner="b")
+        stores.connections.unlease(CONNECTION, owner="a")
+        assert stores.sibling.lease(CONNECTION, version=1, owner="b")
+
+    def test_nobody_leases_a_version_that_has_moved_on(self, stores: Stores) -> None:
+        rotated(stores)
         assert not stores.connections.lease(CONNECTION, version=1, owner="a")
         assert stores.connections.lease(CONNECTION, version=2, owner="a")
 
     def test_a_successor_takes_the_place_and_frees_the_lease(self, stores: Stores) -> None:
-        stores.connections.create(a_connection(), TOKENS)
-        stores.connections.lease(CONNECTION, version=1, owner="a")
-        stores.connections.rotate(CONNECTION, version=1, to=NEW)
+        rotated(stores)
         stored = stores.connections.load(CONNECTION)
         assert (stored.credentials, stored.version) == (NEW, 2)
-        assert stores.connections.lease(CONNECTION, version=2, owner="b")
+        assert stores.sibling.lease(CONNECTION, version=2, owner="b")
 
-    def test_the_only_successor_is_stored_even_without_the_lease(self, stores: Stores) -> None:
+    def test_the_only_successor_is_stored_even_when_the_lease_is_lost(self, stores: Stores) -> None:
         stores.connections.create(a_connection(), TOKENS)
-        stores.connections.lease(CONNECTION, version=1, owner="other")
+        leased_twice(stores)
         stores.connections.rotate(CONNECTION, version=1, to=NEW)
         assert stores.connections.load(CONNECTION).credentials == NEW
 
     def test_a_second_successor_of_one_version_is_refused(self, stores: Stores) -> None:
         stores.connections.create(a_connection(), TOKENS)
-        stores.connections.rotate(CONNECTION, version=1, to=NEW)
+        leased_twice(stores)
+        stores.sibling.rotate(CONNECTION, version=1, to=NEW)
         with pytest.raises(Superseded):
             stores.connections.rotate(CONNECTION, version=1, to=NEWER)
         assert stores.connections.load(CONNECTION).credentials == NEW
 
-    def test_a_dead_version_stays_dead_until_it_is_replaced(self, stores: Stores) -> None:
+    def test_a_dead_version_stays_dead_until_it_has_a_successor(self, stores: Stores) -> None:
         stores.connections.create(a_connection(), TOKENS)
         stores.connections.bury(CONNECTION, version=1)
         assert stores.connections.load(CONNECTION).dead
+        stores.connections.lease(CONNECTION, version=1, owner="a")
         stores.connections.rotate(CONNECTION, version=1, to=NEW)
         assert not stores.connections.load(CONNECTION).dead
 
     def test_a_version_that_has_moved_on_is_not_buried(self, stores: Stores) -> None:
-        stores.connections.create(a_connection(), TOKENS)
-        stores.connections.rotate(CONNECTION, version=1, to=NEW)
+        rotated(stores)
         stores.connections.bury(CONNECTION, version=1)
         assert not stores.connections.load(CONNECTION).dead
 
     def test_nothing_is_rotated_into_a_connection_being_erased(self, stores: Stores) -> None:
         stores.connections.create(a_connection(), TOKENS)
+        stores.connections.lease(CONNECTION, version=1, owner="a")
         stores.connections.begin_erasing(CONNECTION)
         with pytest.raises(Superseded):
             stores.connections.rotate(CONNECTION, version=1, to=NEW)
+
+    def test_credentials_that_a_user_replaces_are_alive_and_the_next_version(
+        self, stores: Stores
+    ) -> None:
+        stores.connections.create(a_connection(), TOKENS)
+        stores.connections.bury(CONNECTION, version=1)
+        stores.connections.replace(a_connection(), NEW)
+        stored = stores.connections.load(CONNECTION)
+        assert (stored.credentials, stored.version, stored.dead) == (NEW, 2, False)
+
+    def test_a_successor_of_what_a_user_has_replaced_is_refused(self, stores: Stores) -> None:
+        stores.connections.create(a_connection(), TOKENS)
+        stores.connections.lease(CONNECTION, version=1, owner="a")
+        stores.sibling.replace(a_connection(), NEW)
+        with pytest.raises(Superseded):
+            stores.connections.rotate(CONNECTION, version=1, to=NEWER)
+        assert stores.connections.load(CONNECTION).credentials == NEW
+
+    @pytest.mark.parametrize("erased", ["never-there", "being-erased"])
+    def test_nobody_replaces_the_credentials_of_a_connection_that_is_gone(
+        self, stores: Stores, erased: str
+    ) -> None:
+        if erased == "being-erased":
+            stores.connections.create(a_connection(), TOKENS)
+            stores.connections.begin_erasing(CONNECTION)
+        with pytest.raises(Superseded):
+            stores.connections.replace(a_connection(), NEW)
+
+
+def rotated(stores: Stores) -> None:
+    """A connection in its second version."""
+    stores.connections.create(a_connection(), TOKENS)
+    stores.connections.lease(CONNECTION, version=1, owner="a")
+    stores.connections.rotate(CONNECTION, version=1, to=NEW)
+
+
+def leased_twice(stores: Stores) -> None:
+    """The right to rotate was one worker's for too long, and is the sibling's by now."""
+    stores.connections.lease(CONNECTION, version=1, owner="a")
+    stores.clock.now += LEASE_SECONDS + 1
+    assert stores.sibling.lease(CONNECTION, version=1, owner="b")

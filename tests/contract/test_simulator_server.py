@@ -125,7 +125,7 @@ def test_a_port_in_use_is_told(base_url: str) -> None:
 
 @contextmanager
 def started(*options: str) -> Iterator[subprocess.Popen[str]]:
-    command = subprocess.Popen(  # noqa: S603 - our own command
+    command = subprocess.Popen(
         [*COMMAND, *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -17,6 +17,7 @@ def stores() -> Stores:
     return Stores(
         clock=clock,
         connections=Connections(tables, clock=clock),
+        sibling=Connections(tables, clock=clock),
         refreshes=Refreshes(tables),
         snapshots=Snapshots(objects),
         staging=lambda connection_id, refresh_id: Staging(

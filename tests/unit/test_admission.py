@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from functions.core.admission import admit
 from functions.core.contract import SLOT_SECONDS, Outcome, RefreshRequest
-from functions.core.errors import InvalidRequest, NotFound, Superseded
+from functions.core.errors import Busy, InvalidRequest, NotFound, Superseded
 from functions.core.model import Running, Status
 from functions.core.refresh import Admission, published
 from functions.core.snapshot import pointer
@@ -78,6 +78,18 @@ def test_a_latecomer_joins_the_refresh_that_runs(gate: Gate) -> None:
     gate.ask("ref_1")
     answer = gate.ask("ref_2")
     assert (answer.outcome, answer.refresh_id) == (Outcome.JOINED, "ref_1")
+    assert gate.refreshes.get("ref_2") is None
+
+
+def test_a_refresh_that_fetches_more_than_was_asked_for_is_joined(gate: Gate) -> None:
+    gate.ask("ref_1")
+    assert gate.ask("ref_2", datasets=("transactions",)).outcome is Outcome.JOINED
+
+
+def test_a_refresh_that_fetches_less_than_was_asked_for_is_not_joined(gate: Gate) -> None:
+    gate.ask("ref_1", datasets=("accounts",))
+    with pytest.raises(Busy):
+        gate.ask("ref_2")
     assert gate.refreshes.get("ref_2") is None
 
 

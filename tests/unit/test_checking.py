@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from math import ceil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -88,14 +90,22 @@ def test_what_is_done_at_the_first_look_is_ready_at_once() -> None:
 def test_near_looks_are_waited_for_inside_the_call() -> None:
     watch = Watch((0, RUNNING), (0, RUNNING), (0, RUNNING), (0, DONE))
     assert watch.call().outcome is Outcome.READY
-    assert watch.looked == [0, 2, 5, 10]
+    assert watch.looked == [0, 0.5, 1, 1.5]
 
 
-def test_a_look_that_is_farther_than_the_hold_is_left_to_the_machine() -> None:
+def test_inside_the_call_a_look_is_late_by_a_tenth_of_what_was_waited_at_most() -> None:
+    watch = Watch((0, RUNNING))
+    watch.call()
+    for before, after in pairwise(watch.looked):
+        assert after - before <= max(0.5, before / 10) + 1e-6
+
+
+def test_when_the_hold_is_over_the_next_planned_look_is_left_to_the_machine() -> None:
     watch = Watch((0, RUNNING))
     ticket = watch.call()
-    assert watch.looked == [0, 2, 5, 10]
-    assert (ticket.outcome, ticket.wait_seconds) == (Outcome.RUNNING, 20)
+    assert HOLD_SECONDS - 2 < watch.looked[-1] <= HOLD_SECONDS
+    assert ticket.outcome is Outcome.RUNNING
+    assert ticket.wait_seconds == ceil(30 - watch.looked[-1])
 
 
 def test_a_first_look_that_is_far_is_not_waited_for_at_all() -> None:

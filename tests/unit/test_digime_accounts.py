@@ -91,8 +91,17 @@ def test_accounts_are_records_byte_for_byte() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"[]", b"{}", b'{"accounts": {}}', b'{"accounts": [{}]}', b'{"accounts": [{"id": ""}]}']
-    + [b'{"accounts": [{"id": 1}]}', b'{"accounts": [1]}', b'{"accounts": [], "\xff": 1}'],
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"accounts": {}}',
+        b'{"accounts": [1]}',
+        b'{"accounts": [{}]}',
+        b'{"accounts": [{"id": ""}]}',
+        b'{"accounts": [{"id": 1}]}',
+        b'{"accounts": [], "\xff": 1}',
+    ],
 )
 def test_a_list_of_accounts_that_is_none_is_outside_the_contract(content: bytes) -> None:
     with pytest.raises(UnexpectedAnswer):

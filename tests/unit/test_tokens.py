@@ -8,7 +8,7 @@ import pytest
 
 from functions.connectors.http import TokenRefused
 from functions.connectors.oauth import EARLY_SECONDS, GrantRefused, TokenKeeper
-from functions.core.errors import NotFound, ProviderUnavailable, ReauthRequired, Superseded
+from functions.core.errors import ProviderUnavailable, ReauthRequired, Superseded
 from functions.core.model import Credentials
 from tests.fakes import Clock, Connections, Tables
 from tests.scripted import CONNECTION, a_connection, connector_ports
@@ -174,5 +174,5 @@ def test_without_a_refresh_token_a_refused_token_is_the_end() -> None:
 def test_a_connection_that_was_erased_has_no_token() -> None:
     desk = Desk()
     desk.connections.begin_erasing(CONNECTION)
-    with pytest.raises(NotFound):
+    with pytest.raises(Superseded):
         desk.use()

@@ -1,0 +1,181 @@
+"""The calls of digi.me's Private Sharing API v1.6 that a refresh makes.
+
+Reading a library takes no credentials but the session's key, which stands in the address, says
+the guide Querying Data: that key is a secret.
+"""
+
+from __future__ import annotations
+
+import base64
+from hashlib import sha256
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from functions.connectors.digime_answers import (
+    NO_SESSION,
+    KeySet,
+    Listing,
+    Signed,
+    Tokens,
+    Triggered,
+    code,
+    refusal,
+)
+from functions.connectors.digime_tokens import keys, random_text
+from functions.connectors.http import Answer, Http, decoded
+from functions.connectors.oauth import GrantRefused
+from functions.core.errors import ProviderRefusesApplication, RateLimited, UnexpectedAnswer
+from functions.core.model import Credentials
+
+if TYPE_CHECKING:
+    from functions.connectors.digime_answers import Session
+    from functions.connectors.digime_tokens import Application, Key
+    from functions.connectors.http import Download
+    from functions.core.ports import Clock
+
+MAX_FILE_BYTES: Final = 64 * 1024 * 1024
+"""How large a file may be as it is downloaded."""
+
+_DONE: Final = frozenset({HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.ACCEPTED})
+_REFUSED: Final = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.NOT_ACCEPTABLE,
+    }
+)
+_GONE: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.GONE})
+_READ: Final = frozenset({HTTPStatus.OK, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, *_GONE})
+
+
+class SessionLost(Exception):  # noqa: N818 - an answer, which the connector handles
+    """digi.me does not know the session any more."""
+
+
+class Api:
+    """Calls in the name of one application."""
+
+    def __init__(self, application: Application, *, clock: Clock) -> None:
+        """Take the application, and the time for what it signs."""
+        self._application, self._clock = application, clock
+        self._http = Http(application.base_url, clock=clock)
+        self._keys = keys(application.base_url)
+
+    def trigger(self, access_token: str, *, session_key: str | None) -> Session | None:
+        """Start a refresh. The guide Sync has no body in the answer, the SDKs have a session.
+
+        Raises:
+            TokenRefused: the access token is not good.
+            ReauthRequired: the session that was given along with the consent is not.
+            ConsentMissing, ProviderRefusesApplication: the error's code says so.
+        """
+        claims = {"access_token": access_token}
+        claims |= {"session_key": session_key} if session_key else {}
+        answer = self._post("/permission-access/trigger", claims)
+        if answer.status not in _DONE:
+            raise refusal(answer)
+        return decoded(answer, Triggered).session if answer.body.strip() else None
+
+    def exchanged(self, refresh_token: str) -> Credentials:
+        """The successors of a refresh token, as digi.me signed them.
+
+        The keys to verify that with are there before the token is spent.
+
+        Raises:
+            GrantRefused: the token is not good.
+            ProviderRefusesApplication: we are not.
+        """
+        self._keys.warm(self._published, at=self._clock())
+        claims = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        answer = self._post("/oauth/token", claims)
+        if answer.status not in _DONE:
+            raise self._refused_grant(answer)
+        told = self._keys.claims(
+            decoded(answer, Signed).token, Tokens, fetch=self._published, at=self._clock()
+        )
+        return Credentials(
+            access_token=told.access_token.value,
+            refresh_token=told.refresh_token.value if told.refresh_token else refresh_token,
+            expires_at=told.access_token.expires_on,
+        )
+
+    def listing(self, session_key: str) -> Listing:
+        """How far the refresh is, and the files there are so far.
+
+        Raises:
+            SessionLost: the session has expired, or there never was one.
+        """
+        answer = self._http.call(
+            "GET",
+            f"/permission-access/query/{quote(session_key, safe='')}",
+            headers={"Accept": "application/json"},
+            accept=_READ,
+        )
+        if answer.status in _GONE or answer.status == HTTPStatus.NOT_FOUND:
+            raise SessionLost
+        if answer.status != HTTPStatus.OK:
+            raise SessionLost if code(answer.body) in NO_SESSION else UnexpectedAnswer
+        return decoded(answer, Listing)
+
+    def download(self, session_key: str, name: str) -> Download | None:
+        """A file as it is sealed, for the caller to close; None where it is not ready.
+
+        Raises:
+            SessionLost: as for ``listing``.
+            AnswerTooLarge: it is over ``MAX_FILE_BYTES``.
+        """
+        answer = self._http.download(
+            f"/permission-access/query/{quote(session_key, safe='')}/{quote(name, safe='')}",
+            headers={"Accept": "application/octet-stream", "Accept-Encoding": "identity"},
+            most=MAX_FILE_BYTES,
+            accept=_READ,
+        )
+        if answer.status == HTTPStatus.OK:
+            return answer
+        with answer.body as body:
+            lost = answer.status in _GONE or code(body.read()) in NO_SESSION
+        if lost:
+            raise SessionLost
+        if answer.status != HTTPStatus.NOT_FOUND:
+            raise UnexpectedAnswer
+        return None
+
+    def _post(self, path: str, claims: dict[str, str]) -> Answer:
+        token = self._application.signed(claims, at=self._clock())
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        return self._http.call("POST", path, headers=headers, accept=_DONE | _REFUSED)
+
+    def _published(self) -> list[Key]:
+        accept = {"Accept": "application/json"}
+        return decoded(self._http.call("GET", "/jwks/oauth", headers=accept), KeySet).keys
+
+    def _refused_grant(self, answer: Answer) -> Exception:
+        """Whose fault it is: ``InvalidToken`` may mean the refresh token, or our own signature.
+
+        A wrong key in the secret must not cost every user a new consent.
+        """
+        match code(answer.body):
+            case "InvalidRefreshToken":
+                return GrantRefused()
+            case "InvalidToken" | "TokenInvalid":
+                return GrantRefused() if self._is_known() else ProviderRefusesApplication()
+        problem = refusal(answer)
+        ours = isinstance(problem, ProviderRefusesApplication | RateLimited)
+        return problem if ours else UnexpectedAnswer()
+
+    def _is_known(self) -> bool:
+        """Whether digi.me takes what we sign: it lets us ask for an authorization then.
+
+        Nobody takes that authorization up.
+        """
+        challenge = base64.urlsafe_b64encode(sha256(random_text(32).encode()).digest())
+        claims = {
+            "code_challenge": challenge.decode().rstrip("="),
+            "code_challenge_method": "S256",
+            "response_mode": "query",
+            "response_type": "code",
+            "state": random_text(32),
+        }
+        return self._post("/oauth/authorize", claims).status in _DONE

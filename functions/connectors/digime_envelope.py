@@ -1,0 +1,179 @@
+"""Opens the envelope in which digi.me v1.6 delivers a file, in bounded memory.
+
+As digi.me's SDKs for that version have it: 256 bytes hold an AES key under RSA-OAEP (SHA-1),
+16 the initialisation vector; the rest is AES-256-CBC with PKCS#7 of the payload's SHA-512 and
+the payload, which may itself be compressed. The hash has no key: it finds damage, not forgery,
+so what comes out is still to be read with care.
+"""
+
+from __future__ import annotations
+
+import hmac
+import zlib
+from contextlib import ExitStack
+from gzip import BadGzipFile, GzipFile
+from hashlib import sha512
+from io import BytesIO
+from tempfile import SpooledTemporaryFile
+from typing import IO, TYPE_CHECKING, Final
+
+import brotli  # type: ignore[import-untyped]  # it ships no types
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.padding import PKCS7
+
+from functions.core.errors import EnvelopeInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.ciphers import CipherContext
+
+MAX_PAYLOAD_BYTES: Final = 256 * 1024 * 1024
+"""How large a payload may be, before and after it is expanded; a bomb stops here."""
+
+_WRAPPED: Final = 256
+_BLOCK: Final = 16
+_KEY: Final = 32
+_HASH: Final = 64
+_CHUNK: Final = 64 * 1024
+_IN_MEMORY: Final = 2 * 1024 * 1024
+
+# SHA-1 is the format's choice; OAEP does not rest on its resistance to collisions.
+_OAEP: Final = OAEP(MGF1(SHA1()), SHA1(), None)  # noqa: S303
+_BROKEN: Final = (BadGzipFile, EOFError, zlib.error, brotli.error)
+
+
+def open_envelope(
+    sealed: bytes | IO[bytes],
+    key: RSAPrivateKey,
+    *,
+    compression: str | None = None,
+    most: int = MAX_PAYLOAD_BYTES,
+) -> IO[bytes]:
+    """The payload, verified and expanded: an open file at its beginning, for the caller to close.
+
+    Nothing is given out before the whole has been verified. A payload of more than two
+    megabytes is on the disk, so that memory does not grow with it.
+
+    Args:
+        sealed: the envelope, or a stream that is read to its end.
+        compression: ``gzip``, ``brotli`` or None, as the file's ``x-metadata`` tell it.
+        most: how many bytes the payload may have.
+
+    Raises:
+        EnvelopeInvalid: whatever is wrong with it: the size, the key, the padding, the hash,
+            the compression, the bound. They are not told apart.
+    """
+    stream = BytesIO(sealed) if isinstance(sealed, bytes) else sealed
+    payload = _spooled(_verified(_decrypted(stream, key)), most=most)
+    if compression is None:
+        return payload
+    with payload:
+        return _spooled(_expanded(payload, compression), most=most)
+
+
+def _spooled(pieces: Iterator[bytes | memoryview], *, most: int) -> IO[bytes]:
+    with ExitStack() as unless_whole:
+        spool = unless_whole.enter_context(SpooledTemporaryFile(_IN_MEMORY))
+        for piece in pieces:
+            spool.write(piece)
+            if spool.tell() > most:
+                raise EnvelopeInvalid
+        unless_whole.pop_all()
+    spool.seek(0)
+    return spool
+
+
+def _verified(plain: Iterator[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+    """The payload; whether it is what was sealed shows only at its end."""
+    claimed, digest = bytearray(), sha512()
+    for piece in plain:
+        lacking = _HASH - len(claimed)
+        claimed += piece[:lacking]
+        digest.update(piece[lacking:])
+        yield piece[lacking:]
+    if not hmac.compare_digest(claimed, digest.digest()):
+        raise EnvelopeInvalid
+
+
+def _decrypted(stream: IO[bytes], key: RSAPrivateKey) -> Iterator[bytes | memoryview]:
+    """The plain text without its padding, in pieces that are good until the next is asked for.
+
+    The last block is kept back until it is known to be the last.
+    """
+    decryptor = _decryptor(stream, key)
+    buffer = memoryview(bytearray(_BLOCK + _CHUNK + _BLOCK))
+    filled = 0
+    while chunk := stream.read(_CHUNK):
+        filled += decryptor.update_into(chunk, buffer[filled:])
+        if filled > _BLOCK:
+            yield buffer[: filled - _BLOCK]
+            buffer[:_BLOCK] = bytes(buffer[filled - _BLOCK : filled])
+            filled = _BLOCK
+    unpadder = PKCS7(_BLOCK * 8).unpadder()
+    try:
+        decryptor.finalize()
+        last = unpadder.update(buffer[:filled]) + unpadder.finalize()
+    except ValueError:
+        raise EnvelopeInvalid from None
+    yield last
+
+
+def _decryptor(stream: IO[bytes], key: RSAPrivateKey) -> CipherContext:
+    wrapped, vector = _exactly(_WRAPPED, stream), _exactly(_BLOCK, stream)
+    try:
+        secret = key.decrypt(wrapped, _OAEP)
+    except ValueError:
+        raise EnvelopeInvalid from None
+    if len(secret) != _KEY:
+        raise EnvelopeInvalid
+    return Cipher(AES(secret), CBC(vector)).decryptor()
+
+
+def _exactly(size: int, stream: IO[bytes]) -> bytes:
+    """So many bytes, from a stream that may give fewer at a time."""
+    taken = b""
+    while len(taken) < size:
+        if not (more := stream.read(size - len(taken))):
+            raise EnvelopeInvalid
+        taken += more
+    return taken
+
+
+def _expanded(packed: IO[bytes], compression: str) -> Iterator[bytes]:
+    try:
+        match compression:
+            case "gzip":
+                yield from _unzipped(packed)
+            case "brotli":
+                yield from _unbrotlied(packed)
+            case _:
+                raise EnvelopeInvalid
+    except _BROKEN:
+        raise EnvelopeInvalid from None
+
+
+def _unzipped(packed: IO[bytes]) -> Iterator[bytes]:
+    if not packed.read(1):
+        raise EnvelopeInvalid  # no member at all; the module would call it empty
+    packed.seek(0)
+    with GzipFile(fileobj=packed, mode="rb") as unpacked:
+        while piece := unpacked.read(_CHUNK):
+            yield piece
+
+
+def _unbrotlied(packed: IO[bytes]) -> Iterator[bytes]:
+    decoder = brotli.Decompressor()
+    while chunk := packed.read(_CHUNK):
+        yield decoder.process(chunk, output_buffer_limit=_CHUNK)
+        while not decoder.can_accept_more_data():
+            yield decoder.process(b"", output_buffer_limit=_CHUNK)
+    while not decoder.is_finished():
+        if not (piece := decoder.process(b"", output_buffer_limit=_CHUNK)):
+            raise EnvelopeInvalid
+        yield piece

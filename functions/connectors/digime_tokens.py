@@ -1,0 +1,183 @@
+"""The two kinds of JWT that digi.me v1.6 knows: ours, which sign requests, and its own.
+
+Requests are signed with PS512 as digi.me's guides and SDKs have it: no ``iat`` or ``exp``, but
+a nonce that is new for every attempt and a timestamp in milliseconds. Its own tokens name the
+address of their key (``jku``). Following that would let whoever wrote the token choose the key,
+so the set of keys below the configured address is the only one that is ever read, and ``kid``
+does no more than choose in it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import string
+from functools import cache
+from hashlib import sha256
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias, TypeVar
+
+import jwt
+import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.serialization import (
+    load_pem_private_key,
+    load_pem_public_key,
+)
+from msgspec import Meta
+
+from functions.core.errors import ConfigurationInvalid, ProviderUnavailable, UnexpectedAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    Fetch: TypeAlias = Callable[[], Iterable["Key"]]
+
+T = TypeVar("T")
+
+ALGORITHM: Final = "PS512"
+MIN_KEY_BITS: Final = 2048
+
+KEYS_SECONDS: Final = 15 * 60
+"""How long digi.me's keys are believed without asking again, as its iOS SDK has it."""
+
+COOL_DOWN_SECONDS: Final = 30
+"""The shortest time between two requests for the keys, whatever a token's ``kid`` says."""
+
+_ALPHANUMERIC: Final = string.ascii_letters + string.digits
+_NONCE: Final = 32
+_JWS: Final = jwt.PyJWS([ALGORITHM])
+
+Text = Annotated[str, Meta(min_length=1)]
+
+
+class _Secret(msgspec.Struct, frozen=True):
+    base_url: Text
+    application_id: Text
+    contract_id: Text
+    private_key: Text
+    redirect_uri: Text
+
+
+class Application:
+    """The application and its contract, as digi.me knows them, and the key that opens files."""
+
+    def __init__(self, secret: _Secret, *, key: RSAPrivateKey) -> None:
+        """Take the secret's parts; the text of the key is not kept."""
+        self.base_url, self.key = secret.base_url, key
+        self._client_id = f"{secret.application_id}_{secret.contract_id}"
+        self._redirect_uri = secret.redirect_uri
+
+    def signed(self, claims: dict[str, str], *, at: float) -> str:
+        """The JWT of one attempt at one request."""
+        claims = {"client_id": self._client_id, "redirect_uri": self._redirect_uri, **claims}
+        stamped = {**claims, "nonce": random_text(_NONCE), "timestamp": int(at * 1000)}
+        return jwt.encode(stamped, self.key, ALGORITHM)
+
+
+def random_text(length: int) -> str:
+    """So many letters and digits that nobody can guess."""
+    return "".join(secrets.choice(_ALPHANUMERIC) for _ in range(length))
+
+
+_parsed: dict[bytes, Application] = {}
+
+
+def application(secret: bytes) -> Application:
+    """The application of a secret; its key is parsed once in a process.
+
+    The key is not proven to be one, which would take longer than all the rest of a start: with
+    another's or a damaged one digi.me refuses what it signs.
+
+    Raises:
+        ConfigurationInvalid: the secret is malformed, or its key is not RSA of 2048 bits or more.
+    """
+    digest = sha256(secret).digest()
+    if digest not in _parsed:
+        _parsed[digest] = _application(secret)
+    return _parsed[digest]
+
+
+def _application(secret: bytes) -> Application:
+    try:
+        given = msgspec.json.decode(secret, type=_Secret)
+        key = load_pem_private_key(
+            given.private_key.encode(), None, unsafe_skip_rsa_key_validation=True
+        )
+    except (msgspec.DecodeError, ValueError, TypeError, UnsupportedAlgorithm):
+        raise ConfigurationInvalid from None
+    if not isinstance(key, RSAPrivateKey) or key.key_size < MIN_KEY_BITS:
+        raise ConfigurationInvalid
+    return Application(given, key=key)
+
+
+class Key(msgspec.Struct, frozen=True):
+    """A key as digi.me publishes it; its SDKs verify with the PEM."""
+
+    kid: str
+    pem: str
+    kty: str = "RSA"
+    use: str = "sig"
+    alg: str = ALGORITHM
+
+
+class Keys:
+    """The keys that digi.me publishes at one address, kept for as long as the process lives."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._keys: dict[str, RSAPublicKey] = {}
+        self._asked_at = self._read_at = float("-inf")
+
+    def warm(self, fetch: Fetch, *, at: float) -> None:
+        """Have keys that are not too old; old ones do where new ones cannot be had.
+
+        Raises:
+            ProviderUnavailable: there are none, and they cannot be had now.
+        """
+        if at - self._read_at >= KEYS_SECONDS:
+            try:
+                self._read(fetch, at=at)
+            except ProviderUnavailable:
+                if not self._keys:
+                    raise
+
+    def claims(self, token: str, shape: type[T], *, fetch: Fetch, at: float) -> T:
+        """What a token of digi.me says.
+
+        Raises:
+            UnexpectedAnswer: it is not signed by digi.me with PS512, or says something else.
+            ProviderUnavailable: its key is not known and cannot be had now.
+        """
+        try:
+            kid = str(_JWS.get_unverified_header(token).get("kid"))
+            if kid not in self._keys and at - self._asked_at >= COOL_DOWN_SECONDS:
+                self._read(fetch, at=at)
+            payload = _JWS.decode(token, self._keys[kid], [ALGORITHM])
+            return msgspec.json.decode(payload, type=shape)
+        except (jwt.PyJWTError, KeyError, msgspec.DecodeError):
+            raise UnexpectedAnswer from None
+
+    def _read(self, fetch: Fetch, *, at: float) -> None:
+        self._asked_at = at
+        found = {key.kid: _public(key) for key in fetch()}
+        self._keys = {kid: public for kid, public in found.items() if public is not None}
+        self._read_at = at
+
+
+@cache
+def keys(_base_url: str) -> Keys:
+    """The keys of the digi.me at this address, the same ones for the whole process."""
+    return Keys()
+
+
+def _public(key: Key) -> RSAPublicKey | None:
+    """The key, if it is one with which PS512 is verified."""
+    if (key.kty, key.use, key.alg) != ("RSA", "sig", ALGORITHM):
+        return None
+    try:
+        public = load_pem_public_key(key.pem.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    if isinstance(public, RSAPublicKey) and public.key_size >= MIN_KEY_BITS:
+        return public
+    return None

@@ -1,0 +1,192 @@
+"""digi.me's simulator for the connectors' suite."""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from functions.connectors.registry import Provider
+from functions.core.errors import ConsentMissing
+from functions.core.model import Connection, Coverage, Credentials
+from infra.local.simulators.digime import create_app
+from infra.local.simulators.digime.contract import new_key
+from infra.local.simulators.digime.demo import facts
+from infra.local.simulators.digime.people import person
+from infra.local.simulators.server import serve
+from tests.contract.digime_application import REDIRECT_URI, Application, Clock
+from tests.contract.stand import Call, Simulated, Stand, Truth, Whole
+from tests.scripted import CONNECTION, TENANT
+from tests.unit.digime_samples import pem_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.contract.digime_application import Json
+
+QUERY = re.compile(r".*/permission-access/query/(\w+)")
+LISTS = r"^/v1\.6/permission-access/query/[^/]+$"
+DOWNLOADS = "*/permission-access/query/*/18_*"
+
+
+class WallClock(Clock):
+    """The wall clock, which can be put ahead."""
+
+    ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+class DigimeLibraries:
+    """The libraries of all users."""
+
+    def __init__(self, application: Application, clock: WallClock) -> None:
+        self._application, self._clock = application, clock
+
+    def clock(self) -> float:
+        return self._clock()
+
+    def later(self, seconds: float) -> None:
+        self._clock.ahead += seconds
+
+    @property
+    def base_url(self) -> str:
+        return self._application.base_url
+
+    def reset(self) -> None:
+        self._clock.ahead = 0.0
+        self._application.control("POST", "reset").raise_for_status()
+        self.job_takes(0.05)
+
+    def application(self, **changes: str) -> bytes:
+        known = self._application
+        secret = {
+            "base_url": known.api.rstrip("/"),
+            "application_id": known.client_id.partition("_")[0],
+            "contract_id": known.contract_id,
+            "private_key": facts(known.base_url)["private_key"],
+            "redirect_uri": REDIRECT_URI,
+        }
+        if changes.pop("client_secret", None):
+            secret["private_key"] = pem_of(new_key())
+        return msgspec.json.encode(secret | changes)
+
+    def sign_in(self, user: str, *, lasting: bool = True) -> Credentials:
+        tokens = self._application.connect(user)
+        return Credentials(
+            access_token=tokens.access,
+            refresh_token=tokens.refresh if lasting else None,
+            expires_at=tokens.claims["access_token"]["expires_on"],
+        )
+
+    def connection(self, user: str) -> Connection:
+        known = person(user)
+        assert known is not None
+        return Connection(
+            connection_id=CONNECTION,
+            tenant=TENANT,
+            provider=Provider.DIGIME,
+            subject=known.id,
+            settings={},
+            created_at=0,
+        )
+
+    def truth(self, user: str) -> Truth:
+        """Read with the session that was last used: another one would write the library anew."""
+        session = self._last_session() or self._session(user)
+        accounts = self._application.read(session, "accounts.json").objects["accounts"]
+        rows = self._application.list(session).json()["fileList"]
+        return {
+            "accounts": {each["id"]: each for each in accounts},
+            "files": {row["name"]: self._file(session, row) for row in rows},
+        }
+
+    def settings(self, **changes: object) -> None:
+        self._application.settings(**changes)
+
+    def job_takes(self, seconds: float) -> None:
+        self.settings(sync_seconds=seconds)
+
+    def fault(self, **fault: object) -> None:
+        self._application.control("POST", "faults", fault).raise_for_status()
+
+    def calls(self, call: Call) -> int:
+        def meant(path: str) -> bool:
+            regular = call.path.startswith("^")
+            return bool(re.fullmatch(call.path, path) if regular else fnmatchcase(path, call.path))
+
+        rows = self._application.ledger()
+        return sum(row["method"] == call.method and meant(row["path"]) for row in rows)
+
+    def expire(self, user: str) -> None:
+        self._application.control("POST", "expire", {"user": user}).raise_for_status()
+
+    def revoke(self, user: str) -> None:
+        self._application.control("POST", "revoke", {"user": user}).raise_for_status()
+
+    def _file(self, session: str, row: Json) -> Json:
+        file = self._application.read(session, row["name"])
+        told = {name: value for name, value in row.items() if name != "name"}
+        told |= {"metadata": file.metadata}
+        if row["name"].endswith(".json"):
+            return told | {"content": file.objects}
+        return told | {"bytes": len(file.content), "mimetype": file.metadata["mimetype"]}
+
+    def _last_session(self) -> str | None:
+        paths = (QUERY.match(row["path"]) for row in self._application.ledger())
+        found = [match[1] for match in paths if match]
+        return found[-1] if found else None
+
+    def _session(self, user: str) -> str:
+        session = self._application.session(self._application.connect(user).access)
+        while self._application.list(session).json()["status"]["state"] == "running":
+            time.sleep(0.02)
+        return session
+
+
+@contextmanager
+def _digime() -> Iterator[Simulated]:
+    clock = WallClock()
+    with serve(create_app(clock=clock)) as base_url:
+        application = Application(base_url, clock)
+        with application.http:
+            yield DigimeLibraries(application, clock)
+
+
+DIGIME = Stand(
+    open=_digime,
+    user="ada",
+    light="cleo",
+    wholes=(
+        Whole(user="ada", records={"accounts": 3, "files": 12}, coverage=Coverage(fresh=3)),
+        Whole(user="ben", records={"accounts": 1, "files": 0}, coverage=Coverage(fresh=1)),
+        Whole(
+            user="cleo",
+            records={"accounts": 4, "files": 6},
+            coverage=Coverage(fresh=2, failed=2),
+        ),
+        Whole(user="eli", records={"accounts": 2, "files": 4}, coverage=Coverage(fresh=2)),
+        Whole(
+            user="max",
+            records={"accounts": 1, "files": 150},
+            coverage=Coverage(fresh=1),
+            settings={"scale_files": 150, "scale_bytes": 2000},
+        ),
+    ),
+    calls={
+        "trigger": Call("POST", "*/permission-access/trigger", repeated=False),
+        "check": Call("GET", LISTS, repeated=True),
+        "fetch": Call("GET", LISTS, repeated=True),
+        "page": Call("GET", DOWNLOADS, repeated=True),
+        "token": Call("POST", "*/oauth/token", repeated=False),
+    },
+    refusals=(("trigger", 403, ConsentMissing),),
+    lacking=(b'{"base_url": "https://api.example/v1.6", "application_id": "a"}',),
+    token_seconds=86_400,
+    fetched_with_token=False,
+)

@@ -1,0 +1,190 @@
+"""digi.me's sessions: triggered, looked at, expired. What holds for all is in the connectors' suite."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from functions.core.errors import FetchWaits, JobLost, UnexpectedAnswer
+from functions.core.model import Part
+from tests.contract.digime_application import VERIFIER, Application, Tokens, open_application
+from tests.contract.digime_reader import (
+    DOWNLOADS,
+    LISTS,
+    Read,
+    Reader,
+    fault,
+    reader,
+    requests,
+)
+from tests.contract.digime_stand import DIGIME
+from tests.contract.tried import Tried
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.contract.stand import Simulated
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[Application]:
+    with open_application() as application:
+        yield application
+
+
+@pytest.fixture
+def application(opened: Application) -> Application:
+    opened.control("POST", "reset").raise_for_status()
+    opened.settings(sync_seconds=10)
+    return opened
+
+
+@pytest.mark.parametrize("status", [200, 202])
+def test_a_trigger_that_tells_its_session_is_read_with_it(
+    application: Application, status: int
+) -> None:
+    application.settings(trigger_status=status)
+    one = reader(application)
+    job = one.trigger()
+    assert job["expires"] == int((application.clock() + 900) * 1000) / 1000
+    assert job["since"] == application.clock()
+    assert not one.look(job).done
+    application.clock.now += 11
+    assert one.look(job).done
+
+
+@pytest.mark.parametrize("required", [True, False])
+@pytest.mark.parametrize("status", [200, 202])
+def test_a_trigger_without_a_body_is_read_with_the_session_of_the_consent(
+    application: Application, status: int, *, required: bool
+) -> None:
+    application.settings(trigger_status=status, trigger_body=False, require_session_key=required)
+    asked = application.authorize()
+    code = application.visit(
+        "authorize",
+        code=application.opened(asked)["preauthorization_code"],
+        callback="http://127.0.0.1:8123/callback",
+        user="ada",
+    )["code"]
+    answer = application.redeem(code, code_verifier=VERIFIER)
+    key = asked.json()["session"]["key"]
+    one = Reader(application, Tokens(application.opened(answer)), held=key)
+    assert len(one.read().ids) == 3 + 12
+
+
+def test_a_trigger_that_leads_to_no_session_is_outside_the_contract(
+    application: Application,
+) -> None:
+    application.settings(trigger_body=False)
+    with pytest.raises(UnexpectedAnswer):
+        reader(application).trigger()
+
+
+@pytest.mark.parametrize("user", ["ada", "dora"])
+def test_a_library_that_is_pending_or_running_is_not_done(
+    application: Application, user: str
+) -> None:
+    one = reader(application, user)
+    job = one.trigger()
+    for _ in range(2):
+        looked = one.look(job)
+        assert (looked.done, looked.lost, looked.wait_seconds) == (False, False, None)
+        application.clock.now += 4
+
+
+def test_a_state_that_nobody_has_documented_is_not_taken_for_running(
+    application: Application,
+) -> None:
+    one = reader(application)
+    job = one.trigger()
+    fault(application, kind="status", status=200, body={"status": {"state": "paused"}}, path=LISTS)
+    with pytest.raises(UnexpectedAnswer):
+        one.look(job)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
+def test_an_expired_session_is_a_lost_job(application: Application, status: int) -> None:
+    application.settings(session_error_status=status)
+    one = reader(application)
+    job = one.trigger()
+    application.clock.now += 901
+    assert one.look(job).lost
+
+
+def test_a_bad_request_that_is_not_about_the_session_is_outside_the_contract(
+    application: Application,
+) -> None:
+    one = reader(application)
+    job = one.trigger()
+    fault(application, kind="status", status=400, path=LISTS)
+    with pytest.raises(UnexpectedAnswer):
+        one.look(job)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_a_session_that_expires_while_files_are_read_is_replaced_and_nothing_is_lost_or_doubled(
+    application: Application, status: int, after: int
+) -> None:
+    application.settings(session_error_status=status, scale_files=40, scale_bytes=1000)
+    one = reader(application, "max")
+    pages = []
+    for number, page in enumerate(one.patient(one.done())):
+        if number == after:
+            application.control("POST", "expire_sessions", {"user": "max"}).raise_for_status()
+        pages.append(page)
+    read = Read(pages)
+    versions = [(record.id, record.revision) for page in pages for record in page.records]
+    assert len(versions) == len(set(versions))
+    assert len(set(read.ids)) == 1 + 40
+    assert {part.state for part in read.parts.values()} == {Part.FRESH}
+    assert len(requests(application, "/trigger")) == 2
+    assert len(one.keys) == 2
+
+
+def test_a_fetch_that_loses_its_session_waits_for_the_next_one_and_goes_on(
+    simulator: Callable[[str], Simulated],
+) -> None:
+    simulated = simulator("digime")
+    simulated.settings(scale_files=80, scale_bytes=500)
+    one = Tried(DIGIME, simulated, user="max")
+    job = one.check(one.trigger())
+    simulated.job_takes(0.5)
+    body = {"error": {"code": "SessionInvalid", "message": "m", "reference": "r"}}
+    lost = {"kind": "status", "status": 401, "body": body}
+    simulated.fault(path=DOWNLOADS, skip=40, times=1, **lost)
+    with pytest.raises(FetchWaits, match=r"^3$"):
+        one.fetch(job)
+    simulated.later(3)
+    read = one.fetch(job, resumed=True)
+    assert read.truth == simulated.truth("max")
+    assert len(read.truth["files"]) == 80
+    assert read.manifest.coverage.failed == 0
+    assert simulated.calls(DIGIME.calls["trigger"]) == 2
+
+
+def test_sessions_that_expire_again_and_again_end_the_refresh(application: Application) -> None:
+    application.settings(session_seconds=12)
+    one = reader(application)
+    job = one.done()
+    application.clock.now += 2
+
+    def forgetful() -> None:
+        for _ in one.patient(job):
+            application.clock.now += 20
+
+    with pytest.raises(JobLost):
+        forgetful()
+    assert len(requests(application, "/trigger")) == 3
+
+
+def test_a_cursor_carries_no_session_in_the_clear(application: Application) -> None:
+    one = reader(application)
+    job = one.done()
+    application.control("POST", "expire_sessions", {"user": "ada"}).raise_for_status()
+    page = next(one.pages(job))
+    assert page.cursor
+    assert page.cursor["losses"] == 1
+    assert page.records == ()
+    assert not [key for key in one.keys if key in str((job, page))]
