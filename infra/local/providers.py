@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from infra.local.sign_in import Application, sign_in
+from infra.local.digime_sign_in import Contract, connect
+from infra.local.sign_in import REDIRECT_URI, Application, sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,10 +60,45 @@ def _banno_connection(facts: Facts, user: str) -> dict[str, Any]:
     }
 
 
+def _digime_secret(facts: Facts) -> dict[str, Any]:
+    return {
+        "base_url": facts["api_base"].rstrip("/"),
+        "application_id": facts["application_id"],
+        "contract_id": facts["contract_id"],
+        "private_key": facts["private_key"],
+        "redirect_uri": REDIRECT_URI,
+    }
+
+
+def _digime_connection(facts: Facts, user: str) -> dict[str, Any]:
+    contract = Contract(
+        api=facts["api_base"],
+        web_client=facts["web_client"],
+        client_id=f"{facts['application_id']}_{facts['contract_id']}",
+        private_key=facts["private_key"],
+    )
+    signed_in = connect(contract, user=user)
+    access, refresh = signed_in.tokens["access_token"], signed_in.tokens["refresh_token"]
+    return {
+        "provider": "digime",
+        "subject": signed_in.subject,
+        "credentials": {
+            "access_token": access["value"],
+            "refresh_token": refresh["value"],
+            "expires_at": datetime.fromtimestamp(access["expires_on"], UTC).isoformat(),
+        },
+    }
+
+
 DEMOS: Final = {
     "banno": Demo(
         secret=_banno_secret,
         connection=_banno_connection,
         users=("ada", "ben", "cleo"),
-    )
+    ),
+    "digime": Demo(
+        secret=_digime_secret,
+        connection=_digime_connection,
+        users=("ada", "cleo"),
+    ),
 }

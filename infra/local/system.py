@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 STACK: Final = "Freshet-local"
 STAGE: Final = "local"
 EMULATOR_PORT: Final = 4566
-USUAL_PORTS: Final = {"banno": 9001}
+USUAL_PORTS: Final = {"banno": 9001, "digime": 9002}
 
 
 class SynthesisError(RuntimeError):

@@ -1,0 +1,109 @@
+"""A digi.me refresh, from the HTTP call to the opened files."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from tests.e2e.conftest import Provider
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from infra.local.caller import Caller
+    from infra.local.system import System
+    from tests.e2e.conftest import Connect
+
+
+@pytest.fixture
+def digime(running: System) -> Iterator[Provider]:
+    provider = Provider(running.providers["digime"]["base_url"])
+    provider.control("POST", "reset")
+    provider.set(sync_seconds=0.5)
+    yield provider
+    provider.control("POST", "reset")
+
+
+@pytest.mark.usefixtures("digime")
+def test_publishes_every_file_opened_in_all_compressions(caller: Caller, connect: Connect) -> None:
+    connection = connect("ada", provider="digime")
+    refresh = caller.ended(caller.refresh(connection)["refresh_id"])
+    files = caller.records(connection, "files")
+
+    assert refresh["status"] == "published"
+    assert refresh["records"] == {"accounts": 3, "files": 12}
+    assert all("content" in file["data"] or "bytes" in file["data"] for file in files)
+    assert len({file["id"] for file in files}) == 12
+
+
+@pytest.mark.usefixtures("digime")
+def test_accounts_that_failed_make_the_refresh_partial(caller: Caller, connect: Connect) -> None:
+    refresh = caller.ended(caller.refresh(connect("cleo", provider="digime"))["refresh_id"])
+
+    assert refresh["status"] == "partial"
+    assert refresh["coverage"]["failed"] == 2
+
+
+def test_a_corrupted_file_is_named_and_kept_apart_and_the_others_are_published(
+    running: System, caller: Caller, connect: Connect, digime: Provider
+) -> None:
+    connection = connect("ada", provider="digime")
+    caller.ended(caller.refresh(connection)["refresh_id"])
+    name = sorted(file["id"] for file in caller.records(connection, "files"))[3]
+    digime.set(corrupt={name: {"kind": "flip", "at": 300}})
+    refresh = caller.ended(caller.refresh(connection)["refresh_id"])
+    parts = caller.ask("GET", f"/v1/connections/{connection}/datasets")["parts"]
+    apart = running.client("s3").list_objects_v2(
+        Bucket=running.outputs["BucketName"], Prefix=f"quarantine/{connection}/"
+    )
+
+    assert refresh["status"] == "partial"
+    assert refresh["records"]["files"] == 11
+    assert [part["part"] for part in parts if part["state"] == "failed"] == [name]
+    assert apart["KeyCount"] == 1
+
+
+def test_a_large_file_is_kept_whole_in_a_file_of_its_own(
+    caller: Caller, connect: Connect, digime: Provider
+) -> None:
+    digime.set(scale_files=1, scale_bytes=3_000_000)
+    connection = connect("max", provider="digime")
+    caller.ended(caller.refresh(connection)["refresh_id"])
+    told = caller.ask("GET", f"/v1/connections/{connection}/datasets/files/files")
+    (blob,) = told["blobs"]
+    content = gzip.decompress(requests.get(blob["url"], timeout=30).content)
+
+    assert len(content) >= 2_900_000
+    assert json.loads(content)
+
+
+@pytest.mark.usefixtures("digime")
+def test_no_key_session_or_content_is_written_down(
+    running: System, caller: Caller, connect: Connect, logs: Callable[[], str]
+) -> None:
+    connection = connect("ada", provider="digime")
+    refresh_id = caller.ended(caller.refresh(connection)["refresh_id"])["refresh_id"]
+    arn = running.outputs["RefreshMachineArn"].replace(":stateMachine:", ":execution:")
+    history = running.client("stepfunctions").get_execution_history(
+        executionArn=f"{arn}:{refresh_id}"
+    )
+    provider = Provider(running.providers["digime"]["base_url"])
+    sessions = {
+        entry["path"].split("/permission-access/query/")[1].partition("/")[0]
+        for entry in provider.ledger()
+        if "/permission-access/query/" in entry.get("path", "")
+    }
+    seen = (
+        logs()
+        + str(history["events"])
+        + str(running.client("s3").list_object_versions(Bucket=running.outputs["BucketName"]))
+    )
+    names = [account["data"] for account in caller.records(connection, "accounts")]
+
+    assert sessions
+    for canary in (*sessions, "PRIVATE KEY", "eyJ", *(json.dumps(name) for name in names)):
+        assert canary not in seen
