@@ -11,7 +11,7 @@ from threading import Lock
 import msgspec
 from msgspec.structs import replace
 
-from functions.core.errors import NotFound, Superseded
+from functions.core.errors import Superseded
 from functions.core.model import (
     Connection,
     Credentials,
@@ -85,7 +85,9 @@ class Connections:
         return left[:limit], left[limit - 1].connection_id if len(left) > limit else None
 
     def begin_erasing(self, connection_id: str) -> None:
-        item = self._items[connection_id]
+        item = self._items.get(connection_id)
+        if item is None:
+            return
         absent = replace(item.connection, running=None)
         self._items[connection_id] = replace(
             item, connection=absent, credentials=None, erasing=True
@@ -101,7 +103,7 @@ class Connections:
     def load(self, connection_id: str) -> StoredCredentials:
         item = self._items.get(connection_id)
         if item is None or item.credentials is None:
-            raise NotFound
+            raise Superseded
         return StoredCredentials(credentials=item.credentials, version=item.version, dead=item.dead)
 
     def lease(self, connection_id: str, *, version: int, owner: str) -> bool:
@@ -128,6 +130,15 @@ class Connections:
                 raise Superseded
             self._items[connection_id] = replace(
                 item, credentials=to, version=version + 1, lease=None, dead=False
+            )
+
+    def replace(self, connection: Connection, credentials: Credentials) -> None:
+        with self._lock:
+            item = self._items.get(connection.connection_id)
+            if item is None or item.erasing:
+                raise Superseded
+            self._items[connection.connection_id] = replace(
+                item, credentials=credentials, version=item.version + 1, lease=None, dead=False
             )
 
     def bury(self, connection_id: str, *, version: int) -> None:

@@ -91,20 +91,13 @@ class Snapshots:
                 lines.append(text)
         return lines, None
 
-    def urls(self, files: tuple[File, ...]) -> list[str]:
-        """Presigned addresses of the files, good for ``URL_SECONDS``."""
-        return [
-            self._s3.generate_presigned_url(
-                "get_object",
-                Params={
-                    "Bucket": self._bucket,
-                    "Key": file.key,
-                    "VersionId": file.version_id,
-                },
-                ExpiresIn=URL_SECONDS,
-            )
-            for file in files
-        ]
+    def url(self, file: File) -> str:
+        """A presigned address of a file, good for ``URL_SECONDS``."""
+        return self._s3.generate_presigned_url(
+            "get_object",
+            Params={"Bucket": self._bucket, "Key": file.key, "VersionId": file.version_id},
+            ExpiresIn=URL_SECONDS,
+        )
 
     def folders(self, connection_id: str) -> list[str]:
         """The folders of a connection's refreshes, one for each that has written something."""

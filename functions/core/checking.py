@@ -23,11 +23,11 @@ from functions.core.errors import (
     ProviderUnavailable,
     UserError,
 )
-from functions.core.polling import backoff, next_wait
+from functions.core.polling import backoff, next_wait, pause
 
 if TYPE_CHECKING:
     from functions.core.model import Connection
-    from functions.core.ports import Clock, Connector, Looked, Refreshes, Sleep
+    from functions.core.ports import Clock, Connector, Refreshes, Sleep
 
 MIN_GAP: Final = 0.25
 """Seconds between two looks at least, should a provider answer its long poll at once."""
@@ -51,7 +51,7 @@ def check(
         until = min(until + HOLD_SECONDS, ticket.deadline)
     while True:
         asked = clock()
-        ticket, wait = _look(
+        ticket, wish = _look(
             ticket,
             connection=connection,
             connector=connector,
@@ -63,9 +63,11 @@ def check(
         if ticket.outcome is not Outcome.RUNNING:
             return ticket
         now = clock()
-        if now >= until or now + wait > until:
-            return _waiting(ticket, wait, at=now)
-        sleep(max(wait, MIN_GAP - (now - asked)))
+        gap = _gap(ticket, at=now)
+        here = min(gap, pause(now - ticket.triggered_at)) if wish is None else wish
+        if now >= until or now + here > until:
+            return _waiting(ticket, wish or gap, at=now)
+        sleep(max(here, MIN_GAP - (now - asked)))
 
 
 def _look(
@@ -75,8 +77,8 @@ def _look(
     connector: Connector,
     hold_seconds: float,
     clock: Clock,
-) -> tuple[Ticket, float]:
-    """One look: what it says of the job, and the seconds until the next one while it runs."""
+) -> tuple[Ticket, float | None]:
+    """One look: what it says of the job, and when it wants the next one, if it has a wish."""
     ticket = replace(ticket, looked=ticket.looked + 1)
     try:
         looked = connector.check(connection, ticket.job, hold_seconds=hold_seconds)
@@ -94,11 +96,7 @@ def _look(
         return replace(ticket, outcome=Outcome.LATER), 0
     if clock() >= ticket.deadline:
         return _failed(ticket, DeadlineExceeded()), 0
-    return ticket, _wish(ticket, looked, at=clock())
-
-
-def _wish(ticket: Ticket, looked: Looked, *, at: float) -> float:
-    return _gap(ticket, at=at) if looked.wait_seconds is None else looked.wait_seconds
+    return ticket, looked.wait_seconds
 
 
 def _gap(ticket: Ticket, *, at: float) -> float:
@@ -107,8 +105,7 @@ def _gap(ticket: Ticket, *, at: float) -> float:
 
 def _waiting(ticket: Ticket, wait: float, *, at: float) -> Ticket:
     """Leave the call; the last look is at the deadline, not past it."""
-    chosen = wait or _gap(ticket, at=at)
-    seconds = max(1, ceil(min(chosen, ticket.deadline - at)))
+    seconds = max(1, ceil(min(wait, ticket.deadline - at)))
     return replace(ticket, outcome=Outcome.RUNNING, wait_seconds=seconds)
 
 

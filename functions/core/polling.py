@@ -24,6 +24,9 @@ BUCKETS: Final = 40
 LOOK_PRICE: Final = 0.5
 """Seconds of lateness that one look is worth."""
 
+SHORTEST_PAUSE: Final = 0.5
+"""Seconds between two looks at least, at a provider that has no long poll."""
+
 PRIOR_WEIGHT: Final = 3.0
 """How many durations seen the prior counts for."""
 
@@ -93,6 +96,14 @@ def next_wait(looks: Sequence[int], *, elapsed: float) -> float:
             return look - elapsed
     gaps = [later - earlier for earlier, later in pairwise(looks)]
     return float(gaps[-1] if gaps else 1)
+
+
+def pause(elapsed: float) -> float:
+    """Seconds between two looks while waiting inside a call, where a look costs no transition.
+
+    A tenth of the time that has passed: lateness stays in proportion to what was waited for.
+    """
+    return max(SHORTEST_PAUSE, elapsed / 10)
 
 
 def backoff(faults: int) -> int:

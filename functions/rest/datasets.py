@@ -10,7 +10,7 @@ import msgspec
 
 from functions.aws.snapshots import URL_SECONDS, Position
 from functions.core.errors import InvalidRequest, NotFound
-from functions.rest.models import FileOut, FilesOut, RecordsOut, datasets_out, when
+from functions.rest.models import BlobOut, FileOut, FilesOut, RecordsOut, datasets_out, when
 from functions.rest.service import Call, Reply, connection_of, limit_of, only, snapshots
 
 if TYPE_CHECKING:
@@ -51,14 +51,24 @@ def files(call: Call, connection_id: str, name: str) -> Reply:
     """A dataset's files, each with a presigned address."""
     only(call)
     manifest = snapshots().of(connection_of(call, connection_id))
-    stored = _dataset(manifest, name).files
-    urls = snapshots().urls(stored)
+    stored = _dataset(manifest, name)
     model = FilesOut(
         refresh_id=manifest.refresh_id,
         dataset=name,
         files=[
-            FileOut(url=url, sha256=file.sha256, bytes=file.bytes, lines=file.lines)
-            for file, url in zip(stored, urls, strict=True)
+            FileOut(
+                url=snapshots().url(file), sha256=file.sha256, bytes=file.bytes, lines=file.lines
+            )
+            for file in stored.files
+        ],
+        blobs=[
+            BlobOut(
+                id=blob.id,
+                url=snapshots().url(blob.file),
+                sha256=blob.file.sha256,
+                bytes=blob.file.bytes,
+            )
+            for blob in stored.blobs
         ],
         expires_in_seconds=URL_SECONDS,
     )

@@ -167,12 +167,22 @@ class FileOut(msgspec.Struct, frozen=True, kw_only=True):
     lines: int
 
 
+class BlobOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A record's content that is too large for a line: the record's id, and its gzip file."""
+
+    id: str
+    url: str
+    sha256: str
+    bytes: int
+
+
 class FilesOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A dataset's files, in order."""
+    """A dataset's files, in order, and the contents that have files of their own."""
 
     refresh_id: str
     dataset: str
     files: list[FileOut]
+    blobs: list[BlobOut]
     expires_in_seconds: int
 
 

@@ -57,9 +57,7 @@ def test_a_program_ends_with_the_block_and_so_do_its_children(tmp_path: Path) ->
 def test_a_program_ends_when_its_owner_is_killed_and_so_do_its_children(tmp_path: Path) -> None:
     port = free_port()
     arguments = [sys.executable, "-c", OWNER, server(port), str(port), str(tmp_path / "log")]
-    with subprocess.Popen(  # noqa: S603 - ourselves
-        arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as owner:
+    with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout is not None
         assert owner.stdout.readline() == "ready\n"
         owner.send_signal(signal.SIGKILL)
