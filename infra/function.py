@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -25,6 +25,14 @@ ARCHITECTURES: Final = {
 }
 
 
+class Size(NamedTuple):
+    """What a door is given: memory, time, and room on disk."""
+
+    memory_mb: int
+    timeout_seconds: int
+    disk_mb: int = 512
+
+
 class DoorFunction(Construct):
     """The Lambda function of one door.
 
@@ -40,12 +48,11 @@ class DoorFunction(Construct):
         door: Door,
         stage: Stage,
         code: lambda_.Code,
-        memory_mb: int,
-        timeout_seconds: int,
+        size: Size,
         environment: Mapping[Variable, str],
     ) -> None:
         super().__init__(scope, id_)
-        self.timeout_seconds = timeout_seconds
+        self.timeout_seconds = size.timeout_seconds
         log_group = logs.LogGroup(
             self, "Logs", retention=stage.log_retention, removal_policy=stage.removal
         )
@@ -59,8 +66,9 @@ class DoorFunction(Construct):
             handler=f"{PACKAGE.name}.{door}.handler",
             runtime=lambda_.Runtime(f"python{stage.runtime.python}", lambda_.RuntimeFamily.PYTHON),
             architecture=ARCHITECTURES[stage.runtime.architecture],
-            memory_size=memory_mb,
-            timeout=cdk.Duration.seconds(timeout_seconds),
+            memory_size=size.memory_mb,
+            timeout=cdk.Duration.seconds(size.timeout_seconds),
+            ephemeral_storage_size=cdk.Size.mebibytes(size.disk_mb),
             role=self.role,
             log_group=log_group,
             tracing=lambda_.Tracing.ACTIVE,

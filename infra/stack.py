@@ -12,7 +12,7 @@ from infra.alarms import Alarms
 from infra.api import Api
 from infra.config import caller_tokens
 from infra.events import Ending, Undelivered
-from infra.function import DoorFunction, noun
+from infra.function import DoorFunction, Size, noun
 from infra.schedules import Schedule
 from infra.secrets import ProviderSecrets
 from infra.storage import Storage
@@ -27,14 +27,13 @@ if TYPE_CHECKING:
     from infra.config import Stage
 
 SIZES: Final = {
-    Door.API: (512, 29),  # after which the gateway has given up
-    Door.AUTHORIZE: (256, 10),
-    Door.TRIGGER: (256, 90),  # a token renewed, tried twice, and a call, each at its slowest
-    Door.CHECK_STATUS: (256, 120),  # the same after its hold
-    Door.FETCH_DATA: (512, 300),
-    Door.CONCLUDE: (256, 30),
+    Door.API: Size(512, 29),  # after which the gateway has given up
+    Door.AUTHORIZE: Size(256, 10),
+    Door.TRIGGER: Size(256, 90),  # a token renewed, tried twice, and a call, each at its slowest
+    Door.CHECK_STATUS: Size(256, 120),  # the same after its hold
+    Door.FETCH_DATA: Size(512, 300, disk_mb=1536),  # files of 50 MB, several, sealed and opened
+    Door.CONCLUDE: Size(256, 30),
 }
-"""Each door's memory in megabytes and timeout in seconds."""
 
 
 class FreshetStack(cdk.Stack):
@@ -75,11 +74,10 @@ class FreshetStack(cdk.Stack):
                 door=door,
                 stage=self._stage,
                 code=code,
-                memory_mb=memory_mb,
-                timeout_seconds=timeout_seconds,
+                size=size,
                 environment=environments[door],
             )
-            for door, (memory_mb, timeout_seconds) in SIZES.items()
+            for door, size in SIZES.items()
         }
 
     def _environments(self) -> Mapping[Door, Mapping[Variable, str]]:

@@ -93,6 +93,8 @@ class Staging:
                     self._append(page.dataset, line)
                     if blob is not None:
                         self._add_blob(page.dataset, line.id, blob=blob)
+                elif blob is not None:
+                    blob.close()
         for found in page.quarantined:
             self._quarantine(found)
         told = {part.part: part for part in (*self.progress.parts, *page.parts)}

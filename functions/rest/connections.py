@@ -110,4 +110,5 @@ def _credentials(given: CredentialsIn) -> Credentials:
         access_token=given.access_token,
         refresh_token=given.refresh_token,
         expires_at=given.expires_at.timestamp() if given.expires_at else 0,
+        session_key=given.session_key,
     )

@@ -45,11 +45,15 @@ def body(raw: bytes, shape: type[T]) -> T:
 
 
 class CredentialsIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An OAuth token pair. It is written only; no call gives it back."""
+    """An OAuth token pair. It is written only; no call gives it back.
+
+    ``session_key`` is digi.me's, where the caller holds one from the user's consent.
+    """
 
     access_token: Token
     refresh_token: Token | None = None
     expires_at: Annotated[datetime, Meta(tz=True)] | None = None
+    session_key: Token | None = None
 
 
 class ConnectionIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -133,11 +137,18 @@ class DatasetOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PartOut(msgspec.Struct, frozen=True, kw_only=True):
-    """How fresh one part (an account) is."""
+    """How fresh one part (an account, a file) is, and why it is not.
+
+    ``reauth``: the end user has to sign in again at this part's source. ``retry_at``: when the
+    provider wants to be asked again about it.
+    """
 
     part: str
     state: str
     as_of: str | None
+    why: str | None
+    reauth: bool
+    retry_at: str | None
 
 
 class DatasetsOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -259,7 +270,14 @@ def datasets_out(manifest: Manifest) -> DatasetsOut:
         fetched_at=iso(manifest.fetched_at),
         coverage=manifest.coverage,
         parts=[
-            PartOut(part=part.part, state=part.state, as_of=when(part.as_of))
+            PartOut(
+                part=part.part,
+                state=part.state,
+                as_of=when(part.as_of),
+                why=part.why or None,
+                reauth=part.reauth,
+                retry_at=when(part.retry_at),
+            )
             for part in manifest.parts
         ],
         datasets=[
