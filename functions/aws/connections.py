@@ -152,9 +152,12 @@ class ConnectionTable:
         """Store the successor, as it is the only one, even if the lease looks lost.
 
         Raises:
-            Superseded: the version has moved on, or the connection is gone.
+            Superseded: the version has moved on, the connection is gone, or it was not leased.
         """
-        sealed = self._keys.pop(connection_id).seal(_encoded(to))
+        key = self._keys.pop(connection_id, None)
+        if key is None:
+            raise Superseded
+        sealed = key.seal(_encoded(to))
         done = self._updated(
             connection_id,
             "SET credentials = :new, credentials_version = :next"

@@ -256,4 +256,4 @@ def _lines(page: Page) -> Iterator[tuple[str, Line, IO[bytes] | None]]:
 
 
 def _mark(id_: str, *, deleted: bool = False, revision: str = "") -> str:
-    return f"{'-' if deleted else '+'}{revision}/{id_}"
+    return f"{'-' if deleted else '+'}{revision}\0{id_}"

@@ -28,10 +28,9 @@ Sleep: TypeAlias = Callable[[float], None]
 
 
 class Triggered(msgspec.Struct, frozen=True, kw_only=True):
-    """The provider has taken the job; looking earlier than ``look_after_seconds`` is idle."""
+    """The provider has taken the job."""
 
     job: Job
-    look_after_seconds: float = 0
 
 
 class Looked(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,137 @@
+"""The adapters keep what the fakes keep: the same suites, over DynamoDB, S3 and KMS."""
+
+from __future__ import annotations
+
+import gzip
+import uuid
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from functions.aws.connections import ConnectionTable
+from functions.aws.refreshes import RefreshTable
+from functions.aws.snapshots import Snapshots
+from functions.aws.staging import Line, Staging, read_lines
+from functions.aws.vault import Vault
+from functions.core.contract import Index
+from infra.local.aws import emulator, session
+from infra.local.programs import free_port
+from tests.contract.store_files import StagingBehaviour
+from tests.contract.store_refreshes import RefreshBehaviour
+from tests.contract.stores import ConnectionBehaviour, CredentialBehaviour, Stores
+from tests.fake_files import Kept
+from tests.fakes import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_s3.client import S3Client
+
+    from functions.core.model import File
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with emulator(free_port(), tmp_path_factory.mktemp("stores")) as found:
+        yield found
+
+
+def make_table(dynamodb: DynamoDBClient, name: str, *, key: str, index: Index, by: str) -> None:
+    """A table with one index, as the stack makes it."""
+    ranged = "connection_id" if index is Index.BY_TENANT else "requested_at"
+    dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+        AttributeDefinitions=[
+            {"AttributeName": each, "AttributeType": "S"} for each in sorted({key, by, ranged})
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": index,
+                "KeySchema": [
+                    {"AttributeName": by, "KeyType": "HASH"},
+                    {"AttributeName": ranged, "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+
+
+def make_bucket(s3: S3Client, name: str) -> None:
+    s3.create_bucket(Bucket=name)
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+
+
+def kept(line: Line) -> Kept:
+    data = b"" if line.data is msgspec.UNSET else bytes(line.data)
+    return Kept(line.id, line.part, line.deleted, line.revision, data)
+
+
+@pytest.fixture
+def stores(endpoint: str) -> Stores:
+    aws, clock, mark = session(), Clock(), uuid.uuid4().hex[:12]
+    dynamodb = aws.client("dynamodb", endpoint_url=endpoint)
+    s3 = aws.client("s3", endpoint_url=endpoint)
+    kms = aws.client("kms", endpoint_url=endpoint)
+    names = {kind: f"{kind}-{mark}" for kind in ("connections", "refreshes", "bucket")}
+    by_tenant, by_connection = Index.BY_TENANT, Index.BY_CONNECTION
+    make_table(dynamodb, names["connections"], key="connection_id", index=by_tenant, by="tenant")
+    make_table(
+        dynamodb, names["refreshes"], key="refresh_id", index=by_connection, by="connection_id"
+    )
+    make_bucket(s3, names["bucket"])
+    vault = Vault(kms, key=kms.create_key()["KeyMetadata"]["KeyId"])
+
+    def connections() -> ConnectionTable:
+        return ConnectionTable(dynamodb, table=names["connections"], vault=vault, clock=clock)
+
+    def content(file: File) -> bytes:
+        answer = s3.get_object(Bucket=names["bucket"], Key=file.key, VersionId=file.version_id)
+        return gzip.decompress(answer["Body"].read())
+
+    def quarantined(connection_id: str, refresh_id: str) -> list[bytes]:
+        folder = f"quarantine/{connection_id}/{refresh_id}/"
+        found = s3.list_objects_v2(Bucket=names["bucket"], Prefix=folder).get("Contents", [])
+        return [
+            s3.get_object(Bucket=names["bucket"], Key=each["Key"])["Body"].read() for each in found
+        ]
+
+    return Stores(
+        clock=clock,
+        connections=connections(),
+        sibling=connections(),
+        refreshes=RefreshTable(
+            dynamodb, table=names["refreshes"], connections=names["connections"]
+        ),
+        snapshots=Snapshots(s3, bucket=names["bucket"]),
+        staging=lambda connection_id, refresh_id: Staging(
+            s3, bucket=names["bucket"], connection_id=connection_id, refresh_id=refresh_id
+        ),
+        lines=lambda dataset: [
+            kept(line)
+            for file in dataset.files
+            for line in read_lines(s3, bucket=names["bucket"], file=file)
+        ],
+        content=content,
+        quarantined=quarantined,
+    )
+
+
+class TestConnections(ConnectionBehaviour):
+    """Over DynamoDB and KMS."""
+
+
+class TestCredentials(CredentialBehaviour):
+    """Over DynamoDB and KMS."""
+
+
+class TestRefreshes(RefreshBehaviour):
+    """Over DynamoDB."""
+
+
+class TestStaging(StagingBehaviour):
+    """Over S3."""
