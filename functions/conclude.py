@@ -33,21 +33,21 @@ def handler(event: object, _context: LambdaContext) -> dict[str, Any]:
     """End the refresh, free its connection and delete what it had staged."""
     ticket = msgspec.convert(event, Ticket)
     done = conclude(ticket, refreshes=runtime().refreshes, clock=runtime().clock)
-    if done.ended is not None:
-        count("Failed", provider=done.ended.provider)
+    if done.ended and done.refresh is not None:
+        count("Failed", provider=done.refresh.provider)
     if done.unpublished:
-        _discard(ticket, done.ended)
+        _discard(ticket, done.refresh)
     if done.error is not None:
         raise done.error
     return {"refresh_id": ticket.refresh_id, "outcome": ticket.outcome}
 
 
-def _discard(ticket: Ticket, ended: Refresh | None) -> None:
+def _discard(ticket: Ticket, refresh: Refresh | None) -> None:
     """Delete what was staged, also of a connection that was erased while it was written.
 
     A ticket is believed only about a connection that is gone: a person can type anything.
     """
-    connection_id = ended.connection_id if ended else ticket.connection_id
-    if ended is None and (not connection_id or runtime().connections.get(connection_id)):
+    connection_id = refresh.connection_id if refresh else ticket.connection_id
+    if refresh is None and (not connection_id or runtime().connections.get(connection_id)):
         return
     _snapshots().discard(connection_id, refresh_id=ticket.refresh_id)

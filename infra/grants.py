@@ -22,7 +22,7 @@ CONNECTIONS: Final = {
     Door.TRIGGER: ("GetItem", "UpdateItem"),
     Door.CHECK_STATUS: ("GetItem", "UpdateItem"),
     Door.FETCH_DATA: ("GetItem", "UpdateItem"),
-    Door.CONCLUDE: ("UpdateItem",),
+    Door.CONCLUDE: ("GetItem", "UpdateItem"),
 }
 REFRESHES: Final = {
     Door.API: ("GetItem", "PutItem", "DeleteItem"),
@@ -39,8 +39,8 @@ OBJECTS: Final = {
     (Door.API, Prefix.STAGING): ERASE,
     (Door.API, Prefix.QUARANTINE): ERASE,
     (Door.FETCH_DATA, Prefix.SNAPSHOTS): ("PutObject", "GetObjectVersion", *ERASE),
-    (Door.FETCH_DATA, Prefix.STAGING): ("PutObject", "GetObject"),
-    (Door.FETCH_DATA, Prefix.QUARANTINE): ("PutObject",),
+    (Door.FETCH_DATA, Prefix.STAGING): ("PutObject", "GetObject", *ERASE),
+    (Door.FETCH_DATA, Prefix.QUARANTINE): ("PutObject", *ERASE),
     (Door.CONCLUDE, Prefix.SNAPSHOTS): ERASE,
     (Door.CONCLUDE, Prefix.STAGING): ERASE,
     (Door.CONCLUDE, Prefix.QUARANTINE): ERASE,

@@ -169,7 +169,8 @@ class Staging:
     def _add_blob(self, dataset: str, id_: str, *, blob: IO[bytes]) -> None:
         """Pack a record's content into a file of its own, through the disk."""
         staged = self.progress.datasets[dataset]
-        key = f"{self._folder}{dataset}/blobs/{len(staged.blobs):05}.gz"
+        staged.blobs_written += 1
+        key = f"{self._folder}{dataset}/blobs/{staged.blobs_written:05}.gz"
         pack, digest = isal_zlib.compressobj(level=_LEVEL, wbits=_GZIP), sha256()
         with blob, SpooledTemporaryFile(FILE_BYTES) as packed:
             while chunk := blob.read(_CHUNK):
@@ -182,7 +183,8 @@ class Staging:
             packed.seek(0)
             version_id = self._put(key, packed)
         file = File(key=key, version_id=version_id, sha256=digest.hexdigest(), bytes=size, lines=0)
-        staged.blobs.append(Blob(id=id_, file=file))
+        earlier = [each for each in staged.blobs if each.id != id_]
+        staged.blobs = [*earlier, Blob(id=id_, file=file)]
 
     def _quarantine(self, found: Quarantined) -> None:
         number, name = len(self.progress.quarantined), found.name

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -18,7 +19,12 @@ from functions.connectors import digime_accounts as accounts
 from functions.connectors.digime_answers import File
 from functions.connectors.digime_api import SessionLost
 from functions.connectors.digime_files import Fetched, fetched, opened_file, payload_of
-from functions.core.errors import AnswerTooLarge, FreshetError, ProviderUnavailable
+from functions.core.errors import (
+    AnswerTooLarge,
+    EnvelopeInvalid,
+    FreshetError,
+    ProviderUnavailable,
+)
 from functions.core.model import Part, PartState
 from functions.core.ports import Page
 
@@ -39,7 +45,9 @@ IN_FLIGHT: Final = 5
 
 PAGE_FILES: Final = 32
 PAGE_BYTES: Final = 8 * 1024 * 1024
-"""A page ends at so many files, or bytes of what they hold, whichever comes first."""
+PAGE_SECONDS: Final = 15
+"""A page ends at so many files, bytes of what they hold, or seconds, whichever comes first: a
+call that runs out of time loses no more than one page."""
 
 MAX_ACCOUNTS_BYTES: Final = 8 * 1024 * 1024
 
@@ -81,6 +89,8 @@ class Library:
         self._api, self._key, self._sleep = api, key, sleep
         self.place = place
         self._had: dict[str, int] | None = None
+        self._from_the_top = place.updated < 0
+        self._opened = self._sealed = 0
 
     def pages(
         self, session_key: str, *, datasets: Sequence[str], since: float, at: float
@@ -89,6 +99,7 @@ class Library:
 
         Raises:
             SessionLost: go on with another session.
+            EnvelopeInvalid: there are files, and not one of them could be opened.
             ProviderUnavailable: digi.me is still writing, or does not answer.
         """
         listing = self._settled(session_key)
@@ -100,8 +111,14 @@ class Library:
                 yield from self._files(session_key, due)
                 self.place = replace(self.place, rereads=self.place.rereads + 1)
                 listing = self._settled(session_key)
+            self._require_one_opened()
         told = accounts.states(listing.status, since=since, at=at)
         yield Page(dataset=datasets[-1], parts=(*told, *map(self._stale, due)))
+
+    def _require_one_opened(self) -> None:
+        """Publish nothing where no file at all could be opened: the key is not the contract's."""
+        if self._from_the_top and self._sealed and not self._opened:
+            raise EnvelopeInvalid
 
     def _settled(self, session_key: str) -> Listing:
         listing = self._api.listing(session_key)
@@ -133,13 +150,13 @@ class Library:
     def _files(self, session_key: str, due: Iterable[File]) -> Iterator[Page]:
         """Pages of the files that are due. What came before a fault is not lost with it."""
         batch: list[Fetched] = []
-        opened = partial(opened_file, key=self._key)
+        opened, began = partial(opened_file, key=self._key), monotonic()
         try:
             for file, answer in self._in_flight(session_key, due):
                 batch.append(fetched(file, answer, opened=opened))
-                if len(batch) == PAGE_FILES or sum(each.size for each in batch) >= PAGE_BYTES:
+                if _is_full(batch) or monotonic() - began > PAGE_SECONDS:
                     yield self._read(batch)
-                    batch = []
+                    batch, began = [], monotonic()
         except (FreshetError, SessionLost):
             if batch:
                 yield self._read(batch)
@@ -149,6 +166,8 @@ class Library:
 
     def _read(self, batch: Sequence[Fetched]) -> Page:
         """The page of these files, and the place behind them."""
+        self._opened += sum(1 for each in batch if each.records)
+        self._sealed += sum(1 for each in batch if each.quarantined)
         self._had = (self._had or {}) | {each.file.name: each.file.updated_date for each in batch}
         updated, name = max(
             (self.place.updated, self.place.name), *(_order(each.file) for each in batch)
@@ -202,6 +221,10 @@ class Library:
         """The state of a file that has been written more often than it was read."""
         had = (self._had or {}).get(file.name, 0)
         return PartState(part=file.name, state=Part.STALE, as_of=had / 1000, why="Rewritten")
+
+
+def _is_full(batch: Sequence[Fetched]) -> bool:
+    return len(batch) == PAGE_FILES or sum(each.size for each in batch) >= PAGE_BYTES
 
 
 def _order(file: File) -> tuple[int, str]:

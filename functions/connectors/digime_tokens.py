@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ALGORITHM: Final = "PS512"
-MIN_KEY_BITS: Final = 2048
+KEY_BITS: Final = 2048
+MIN_KEY_BITS: Final = KEY_BITS
 
 KEYS_SECONDS: Final = 15 * 60
 """How long digi.me's keys are believed without asking again, as its iOS SDK has it."""
@@ -89,7 +90,8 @@ def application(secret: bytes) -> Application:
     another's or a damaged one digi.me refuses what it signs.
 
     Raises:
-        ConfigurationInvalid: the secret is malformed, or its key is not RSA of 2048 bits or more.
+        ConfigurationInvalid: the secret is malformed, or its key is not RSA of 2048 bits, which
+            the layout of a sealed file takes for granted.
     """
     digest = sha256(secret).digest()
     if digest not in _parsed:
@@ -105,7 +107,7 @@ def _application(secret: bytes) -> Application:
         )
     except (msgspec.DecodeError, ValueError, TypeError, UnsupportedAlgorithm):
         raise ConfigurationInvalid from None
-    if not isinstance(key, RSAPrivateKey) or key.key_size < MIN_KEY_BITS:
+    if not isinstance(key, RSAPrivateKey) or key.key_size != KEY_BITS:
         raise ConfigurationInvalid
     return Application(given, key=key)
 

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 class Concluded(msgspec.Struct, frozen=True, kw_only=True):
     """What is left to do: count the refresh if this call ended it, and fail the execution.
 
-    ``unpublished`` says that whatever the refresh had staged can go.
+    ``unpublished`` says that whatever the refresh had staged can go; ``refresh`` is the one
+    that is stored, if there is one.
     """
 
-    ended: Refresh | None = None
+    refresh: Refresh | None = None
+    ended: bool = False
     unpublished: bool = False
     error: FreshetError | None = None
 
@@ -40,13 +42,12 @@ def conclude(ticket: Ticket, *, refreshes: Refreshes, clock: Clock) -> Concluded
     aborted = ticket.outcome is Outcome.ABORTED
     if refresh is None:
         return Concluded(unpublished=True, error=None if aborted else error())
-    ended = None
-    if not refresh.status.ended:
-        ended = step.failed(refresh, error, at=clock())
-        refreshes.save(ended, seen=refresh.version)
-        refresh = ended
+    ended = not refresh.status.ended
+    if ended:
+        seen, refresh = refresh.version, step.failed(refresh, error, at=clock())
+        refreshes.save(refresh, seen=seen)
     refreshes.release(refresh)
     if refresh.status is not Status.FAILED:
-        return Concluded(ended=ended)
+        return Concluded(refresh=refresh)
     failed = None if aborted else named(refresh.error)()
-    return Concluded(ended=ended, unpublished=True, error=failed)
+    return Concluded(refresh=refresh, ended=ended, unpublished=True, error=failed)

@@ -255,6 +255,7 @@ class Staged(msgspec.Struct, kw_only=True):
 
     files: list[File] = []
     blobs: list[Blob] = []
+    blobs_written: int = 0
     records: int = 0
     deletions: int = 0
     part: str = ""

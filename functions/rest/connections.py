@@ -71,8 +71,11 @@ def erase(call: Call, connection_id: str) -> Reply:
     only(call)
     stores = runtime()
     if stores.connections.erasing(plausible(connection_id)) != call.tenant:
-        connection_of(call, connection_id)
+        running = connection_of(call, connection_id).running
         stores.connections.begin_erasing(connection_id)
+        if running is not None:
+            # So young that the index may not list it yet.
+            stores.refreshes.delete(running.refresh_id)
     snapshots().erase(connection_id)
     for refresh_id in stores.refreshes.ids(connection_id):
         stores.refreshes.delete(refresh_id)

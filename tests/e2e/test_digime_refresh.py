@@ -67,6 +67,19 @@ def test_a_corrupted_file_is_named_and_kept_apart_and_the_others_are_published(
     assert apart["KeyCount"] == 1
 
 
+def test_where_no_file_can_be_opened_nothing_is_published_over_the_snapshot(
+    caller: Caller, connect: Connect, digime: Provider
+) -> None:
+    connection = connect("ada", provider="digime")
+    first = caller.ended(caller.refresh(connection)["refresh_id"])
+    digime.set(corrupt={"*": {"kind": "key"}, "accounts.json": None})
+    second = caller.ended(caller.refresh(connection)["refresh_id"])
+    published = caller.ask("GET", f"/v1/connections/{connection}/datasets")
+
+    assert (second["status"], second["error"]["name"]) == ("failed", "EnvelopeInvalid")
+    assert published["refresh_id"] == first["refresh_id"]
+
+
 def test_a_large_file_is_kept_whole_in_a_file_of_its_own(
     caller: Caller, connect: Connect, digime: Provider
 ) -> None:

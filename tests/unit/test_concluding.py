@@ -43,7 +43,7 @@ def test_a_failed_refresh_ends_under_its_error_and_frees_its_slot() -> None:
     desk = Desk()
     done = desk.call(error="ReauthRequired")
     assert isinstance(done.error, ReauthRequired)
-    assert done.ended == desk.refresh
+    assert (done.ended, done.refresh) == (True, desk.refresh)
     assert (desk.refresh.status, desk.refresh.error) == (Status.FAILED, "ReauthRequired")
     assert desk.refresh.events[-1].facts == {"error": "ReauthRequired", "acts": "user"}
     assert desk.running is None
@@ -60,7 +60,7 @@ def test_a_refresh_ends_once_and_keeps_its_first_error() -> None:
     first = desk.refresh
     done = desk.call(error="Defect")
     assert desk.refresh == first
-    assert done.ended is None
+    assert not done.ended
     assert isinstance(done.error, ReauthRequired)
 
 
@@ -87,7 +87,7 @@ def test_what_was_published_before_something_broke_stays_published() -> None:
     ended = step.published(desk.refresh, a_manifest(as_of=1), ticket=ticket, at=desk.clock())
     desk.refreshes.save(ended, seen=desk.refresh.version)
     done = desk.call(Outcome.READY, error="Lambda.Unknown")
-    assert done == Concluded()
+    assert done == Concluded(refresh=desk.refresh)
     assert desk.refresh.status is Status.PUBLISHED
 
 
@@ -95,7 +95,7 @@ def test_a_refresh_that_was_never_admitted_fails_the_execution_by_name() -> None
     desk = Desk()
     desk.refreshes.delete(REFRESH)
     done = desk.call(error="InvalidRequest")
-    assert done.ended is None
+    assert not done.ended
     assert type(done.error).__name__ == "InvalidRequest"
 
 
