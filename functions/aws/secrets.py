@@ -1,4 +1,4 @@
-"""The application's own secrets, one for each provider, kept for a few minutes."""
+"""The application's own secrets, one for each provider, kept for a minute."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from functions.core.ports import Clock
 
-KEEP_SECONDS: Final = 300
+KEEP_SECONDS: Final = 60
 """How long a changed secret may go unnoticed in a warm function."""
 
 

@@ -29,6 +29,8 @@ from functions.core.errors import ProviderRefusesApplication, RateLimited, Unexp
 from functions.core.model import Credentials
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from functions.connectors.digime_answers import Session
     from functions.connectors.digime_tokens import Application, Key
     from functions.connectors.http import Download
@@ -48,6 +50,13 @@ _REFUSED: Final = frozenset(
 )
 _GONE: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.GONE})
 _READ: Final = frozenset({HTTPStatus.OK, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, *_GONE})
+
+
+AGENT: Final = {"agent": {"sdk": {"name": "freshet", "version": "1", "meta": {}}}}
+"""Who asks, as the body of an authorization request says it."""
+
+NOT_OURS: Final = frozenset({"InvalidToken", "TokenInvalid", "InvalidClient", "InvalidRedirectUri"})
+"""Codes that say that a request's signature or application is not good."""
 
 
 class SessionLost(Exception):  # noqa: N818 - an answer, which the connector handles
@@ -142,10 +151,12 @@ class Api:
             raise UnexpectedAnswer
         return None
 
-    def _post(self, path: str, claims: dict[str, str]) -> Answer:
+    def _post(
+        self, path: str, claims: dict[str, str], *, json: Mapping[str, object] | None = None
+    ) -> Answer:
         token = self._application.signed(claims, at=self._clock())
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-        return self._http.call("POST", path, headers=headers, accept=_DONE | _REFUSED)
+        return self._http.call("POST", path, headers=headers, json=json, accept=_DONE | _REFUSED)
 
     def _published(self) -> list[Key]:
         accept = {"Accept": "application/json"}
@@ -166,9 +177,10 @@ class Api:
         return problem if ours else UnexpectedAnswer()
 
     def _is_known(self) -> bool:
-        """Whether digi.me takes what we sign: it lets us ask for an authorization then.
+        """Whether digi.me takes what we sign, asked by asking for an authorization.
 
-        Nobody takes that authorization up.
+        Nobody takes that authorization up. A refusal that is about something else than the
+        signature or the application says nothing against them.
         """
         challenge = base64.urlsafe_b64encode(sha256(random_text(32).encode()).digest())
         claims = {
@@ -178,4 +190,5 @@ class Api:
             "response_type": "code",
             "state": random_text(32),
         }
-        return self._post("/oauth/authorize", claims).status in _DONE
+        answer = self._post("/oauth/authorize", claims, json=AGENT)
+        return answer.status in _DONE or code(answer.body) not in NOT_OURS

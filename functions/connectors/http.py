@@ -136,6 +136,7 @@ class Http:
         headers: Mapping[str, str],
         params: Mapping[str, Scalar] | None = None,
         form: Mapping[str, str] | None = None,
+        json: Mapping[str, object] | None = None,
         refusals: Mapping[int, type[FreshetError]] | None = None,
         accept: frozenset[int] = frozenset({HTTPStatus.OK}),
     ) -> Answer:
@@ -152,7 +153,7 @@ class Http:
             AnswerTooLarge: the body is over ``MAX_ANSWER_BYTES``.
         """
         request = requests.Request(
-            method, self._base_url + path, headers=headers, params=params, data=form
+            method, self._base_url + path, headers=headers, params=params, data=form, json=json
         )
         response, body = self._asked(request, read=_whole)
         if response.status_code in accept:
