@@ -22,8 +22,8 @@ from functions.connectors.digime_files import Fetched, fetched, opened_file, pay
 from functions.core.errors import (
     AnswerTooLarge,
     EnvelopeInvalid,
+    FetchWaits,
     FreshetError,
-    ProviderUnavailable,
 )
 from functions.core.model import Part, PartState
 from functions.core.ports import Page
@@ -100,7 +100,7 @@ class Library:
         Raises:
             SessionLost: go on with another session.
             EnvelopeInvalid: there are files, and not one of them could be opened.
-            ProviderUnavailable: digi.me is still writing, or does not answer.
+            FetchWaits: digi.me is writing the library again.
         """
         listing = self._settled(session_key)
         if "accounts" in datasets and not self.place.accounts:
@@ -123,7 +123,7 @@ class Library:
     def _settled(self, session_key: str) -> Listing:
         listing = self._api.listing(session_key)
         if not listing.status.ended:
-            raise ProviderUnavailable(wait_seconds=SETTLE_SECONDS)
+            raise FetchWaits(SETTLE_SECONDS)
         return listing
 
     def _accounts(self, session_key: str) -> Page:

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from functions.core import refresh as step
 from functions.core import snapshot
-from functions.core.errors import FetchContinues, FetchWaits, Gone, ProviderUnavailable
+from functions.core.errors import (
+    DeadlineExceeded,
+    FetchContinues,
+    FetchWaits,
+    Gone,
+    ProviderUnavailable,
+)
 from functions.core.model import Staged
 from functions.core.polling import backoff
 
@@ -29,6 +35,10 @@ PATIENCE_SECONDS: Final = 30
 """So many faults in a row, and pauses of at most so long, are waited out even past the
 refresh's deadline: much may have been fetched by then."""
 
+AGAIN_SECONDS: Final = 15 * 60
+"""How long past the refresh's deadline a connector may wait for a provider that has had to
+begin its job anew while it was fetched from. That is no fault, and is not counted as one."""
+
 
 def fetch(
     ticket: Ticket,
@@ -44,7 +54,8 @@ def fetch(
 
     Raises:
         FetchContinues: time is running out; progress is put aside.
-        FetchWaits: the provider asks for a pause; progress is put aside.
+        FetchWaits: the provider, or the connector, asks for a pause; progress is put aside.
+        DeadlineExceeded: the connector still asks for one long after the deadline.
         ProviderUnavailable: it has failed for longer than the deadline allows.
     """
     if ticket.resumed:
@@ -61,13 +72,24 @@ def fetch(
                 staging.put_aside()
                 raise FetchContinues
     except ProviderUnavailable as fault:
-        staging.progress.faults += 1
-        wait = max(fault.wait_seconds, backoff(staging.progress.faults))
-        patient = staging.progress.faults <= PATIENCE and wait <= PATIENCE_SECONDS
-        if clock() + wait > ticket.deadline and not patient:
-            raise
+        wait = _waited_out(fault, ticket=ticket, staging=staging, at=clock())
         staging.put_aside()
         raise FetchWaits(wait) from None
+    except FetchWaits:
+        if clock() > ticket.deadline + AGAIN_SECONDS:
+            raise DeadlineExceeded from None
+        staging.put_aside()
+        raise
+
+
+def _waited_out(fault: ProviderUnavailable, *, ticket: Ticket, staging: Staging, at: float) -> int:
+    """Seconds to stay away after one more fault in a row; the fault itself, if it is too much."""
+    staging.progress.faults += 1
+    wait = max(fault.wait_seconds, backoff(staging.progress.faults))
+    patient = staging.progress.faults <= PATIENCE and wait <= PATIENCE_SECONDS
+    if at + wait > ticket.deadline and not patient:
+        raise fault
+    return wait
 
 
 def publish(

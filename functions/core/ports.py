@@ -107,7 +107,11 @@ class Connector(Protocol):
         datasets: tuple[str, ...],
         cursor: Cursor | None,
     ) -> Iterator[Page]:
-        """Yield pages lazily, from the beginning or from where an earlier page pointed."""
+        """Yield pages lazily, from the beginning or from where an earlier page pointed.
+
+        Raises:
+            FetchWaits: the provider is at its job again; ask once more after a pause.
+        """
         ...
 
 

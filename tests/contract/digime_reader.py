@@ -10,7 +10,7 @@ import msgspec
 
 from functions.connectors.digime import connector
 from functions.connectors.registry import Provider
-from functions.core.errors import ProviderUnavailable
+from functions.core.errors import FetchWaits, ProviderUnavailable
 from functions.core.model import Connection, Credentials
 from functions.core.ports import ConnectorPorts
 from infra.local.simulators.digime.demo import facts
@@ -114,6 +114,8 @@ class Reader:
                     yield page
             except ProviderUnavailable as wish:
                 self.application.clock.now += max(wish.wait_seconds, 1)
+            except FetchWaits as wish:
+                self.application.clock.now += int(str(wish))
             else:
                 return
         raise AssertionError("it never ends")

@@ -9,6 +9,7 @@ import pytest
 
 from functions.core.errors import (
     ConsentMissing,
+    DeadlineExceeded,
     FetchContinues,
     FetchWaits,
     FreshetError,
@@ -16,7 +17,7 @@ from functions.core.errors import (
     RateLimited,
     UnexpectedAnswer,
 )
-from functions.core.fetching import MARGIN_SECONDS, PATIENCE, PATIENCE_SECONDS, ahead
+from functions.core.fetching import AGAIN_SECONDS, MARGIN_SECONDS, PATIENCE, PATIENCE_SECONDS, ahead
 from tests.scripted import Scripted
 from tests.unit.hall import AWAY, PAGES, PARTS, TRANSACTIONS, Hall
 
@@ -93,6 +94,23 @@ def test_a_fetch_past_the_deadline_has_some_patience_left() -> None:
     hall = Hall()
     hall.clock.now = hall.ticket.deadline + 1
     assert len(pauses(hall)) == PATIENCE
+
+
+@pytest.mark.parametrize(
+    ("late", "error"),
+    [
+        pytest.param(AGAIN_SECONDS, FetchWaits, id="within-bounds"),
+        pytest.param(AGAIN_SECONDS + 1, DeadlineExceeded, id="for-ever"),
+    ],
+)
+def test_a_job_begun_anew_is_waited_for_past_the_deadline_and_is_no_fault(
+    late: int, error: type[FreshetError]
+) -> None:
+    hall = Hall((1, FetchWaits(3)))
+    hall.clock.now = hall.ticket.deadline + late
+    with pytest.raises(error):
+        hall.fetch()
+    assert hall.staging.progress.faults == 0
 
 
 @pytest.mark.parametrize(
