@@ -72,7 +72,7 @@ def system(
                 simulator(
                     name,
                     log=folder / f"{name}.log",
-                    port=_port(USUAL_PORTS[name] if usual_ports else 0),
+                    port=_port(USUAL_PORTS.get(name, 0) if usual_ports else 0),
                 )
             )
             for name in DEMOS

@@ -14,24 +14,11 @@ from tests.contract.endgrate_caller import (
     TICKET,
     Caller,
     Receiver,
-    open_endgrate,
     receiving,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Caller]:
-    with open_endgrate() as caller:
-        yield caller
-
-
-@pytest.fixture
-def caller(opened: Caller) -> Caller:
-    opened.reset()
-    return opened
 
 
 @pytest.fixture

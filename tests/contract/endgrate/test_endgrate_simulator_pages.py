@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from tests.contract.endgrate_caller import (
@@ -13,23 +11,7 @@ from tests.contract.endgrate_caller import (
     Caller,
     Json,
     is_error,
-    open_endgrate,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Caller]:
-    with open_endgrate() as caller:
-        yield caller
-
-
-@pytest.fixture
-def caller(opened: Caller) -> Caller:
-    opened.reset()
-    return opened
 
 
 def page(caller: Caller, session_id: str, path: str = "") -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 import requests
 
@@ -17,28 +15,7 @@ from tests.contract.endgrate_caller import (
     Caller,
     Json,
     is_error,
-    open_endgrate,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Caller]:
-    with open_endgrate() as caller:
-        yield caller
-
-
-@pytest.fixture
-def caller(opened: Caller) -> Caller:
-    opened.reset()
-    return opened
-
-
-@pytest.fixture
-def fern(caller: Caller) -> str:
-    return caller.demo["fern"]
 
 
 def contact(name: str, **more: object) -> Json:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import threading
 import time
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,28 +17,7 @@ from tests.contract.endgrate_caller import (
     Caller,
     Json,
     is_error,
-    open_endgrate,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Caller]:
-    with open_endgrate() as caller:
-        yield caller
-
-
-@pytest.fixture
-def caller(opened: Caller) -> Caller:
-    opened.reset()
-    return opened
-
-
-@pytest.fixture
-def fern(caller: Caller) -> str:
-    return caller.demo["fern"]
 
 
 def ids(records: list[Json]) -> list[str]:

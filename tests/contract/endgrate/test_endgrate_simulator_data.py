@@ -20,28 +20,10 @@ from tests.contract.endgrate_caller import (
     Caller,
     Json,
     is_error,
-    open_endgrate,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Caller]:
-    with open_endgrate() as caller:
-        yield caller
-
-
-@pytest.fixture
-def caller(opened: Caller) -> Caller:
-    opened.reset()
-    return opened
-
-
-@pytest.fixture
-def fern(caller: Caller) -> str:
-    return caller.demo["fern"]
+    from collections.abc import Callable
 
 
 def ids(records: list[Json]) -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from tests.contract.endgrate_caller import (
@@ -14,28 +12,7 @@ from tests.contract.endgrate_caller import (
     UNKNOWN_ID,
     Caller,
     is_error,
-    open_endgrate,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Caller]:
-    with open_endgrate() as caller:
-        yield caller
-
-
-@pytest.fixture
-def caller(opened: Caller) -> Caller:
-    opened.reset()
-    return opened
-
-
-@pytest.fixture
-def fern(caller: Caller) -> str:
-    return caller.demo["fern"]
 
 
 def test_a_transfer_of_which_records_failed_completes_with_errors(

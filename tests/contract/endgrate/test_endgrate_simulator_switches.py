@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -19,28 +19,7 @@ from tests.contract.endgrate_caller import (
     UNKNOWN_ID,
     Caller,
     is_error,
-    open_endgrate,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Caller]:
-    with open_endgrate() as caller:
-        yield caller
-
-
-@pytest.fixture
-def caller(opened: Caller) -> Caller:
-    opened.reset()
-    return opened
-
-
-@pytest.fixture
-def fern(caller: Caller) -> str:
-    return caller.demo["fern"]
 
 
 @pytest.mark.parametrize("order", ["descending", "scattered"])
