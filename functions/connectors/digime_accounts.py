@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from functions.connectors.digime_tokens import Text
-from functions.connectors.http import MAX_RETRY_AFTER_SECONDS
+from functions.connectors.http_answers import MAX_RETRY_AFTER_SECONDS
 from functions.core.errors import UnexpectedAnswer
 from functions.core.model import Part, PartState, instant
 from functions.core.ports import Record

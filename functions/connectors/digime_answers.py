@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from functions.connectors.digime_tokens import Key, Text
-from functions.connectors.http import TokenRefused
+from functions.connectors.http_answers import TokenRefused
 from functions.core.errors import (
     ConsentMissing,
     InteractionRequired,
@@ -24,7 +24,7 @@ from functions.core.errors import (
 )
 
 if TYPE_CHECKING:
-    from functions.connectors.http import Answer
+    from functions.connectors.http_answers import Answer
 
 NO_SESSION: Final = frozenset({"SessionInvalid", "SessionUsed", "SessionUpdateFailed"})
 

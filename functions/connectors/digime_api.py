@@ -23,7 +23,8 @@ from functions.connectors.digime_answers import (
     refusal,
 )
 from functions.connectors.digime_tokens import keys, random_text
-from functions.connectors.http import Answer, Http, decoded
+from functions.connectors.http import Http
+from functions.connectors.http_answers import Answer, decoded
 from functions.connectors.oauth import GrantRefused
 from functions.core.errors import ProviderRefusesApplication, RateLimited, UnexpectedAnswer
 from functions.core.model import Credentials
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
     from functions.connectors.digime_answers import Session
     from functions.connectors.digime_tokens import Application, Key
-    from functions.connectors.http import Download
+    from functions.connectors.http_answers import Download
+    from functions.core.budget import Budget
     from functions.core.ports import Clock
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
@@ -66,10 +68,12 @@ class SessionLost(Exception):  # noqa: N818 - an answer, which the connector han
 class Api:
     """Calls in the name of one application."""
 
-    def __init__(self, application: Application, *, clock: Clock) -> None:
-        """Take the application, and the time for what it signs."""
+    def __init__(
+        self, application: Application, *, clock: Clock, budget: Budget | None = None
+    ) -> None:
+        """Take the application, the time for what it signs, and the provider's budget."""
         self._application, self._clock = application, clock
-        self._http = Http(application.base_url, clock=clock)
+        self._http = Http(application.base_url, clock=clock, budget=budget)
         self._keys = keys(application.base_url)
 
     def trigger(self, access_token: str, *, session_key: str | None) -> Session | None:

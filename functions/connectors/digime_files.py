@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-    from functions.connectors.http import Download
+    from functions.connectors.http_answers import Download
 
 MAX_CONTENT_BYTES: Final = 1024 * 1024
 """Up to how many bytes JSON content stands in its record."""

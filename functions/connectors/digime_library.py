@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from functions.connectors.digime_answers import Listing
     from functions.connectors.digime_api import Api
-    from functions.connectors.http import Download
+    from functions.connectors.http_answers import Download
     from functions.core.contract import Cursor
     from functions.core.ports import Sleep
 

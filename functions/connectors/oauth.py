@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
-from functions.connectors.http import Answer, Http, TokenRefused, decoded
+from functions.connectors.http_answers import Answer, TokenRefused, decoded
 from functions.core.errors import (
     FreshetError,
     ProviderRefusesApplication,
@@ -26,6 +26,7 @@ from functions.core.model import Credentials, StoredCredentials
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from functions.connectors.http import Http
     from functions.core.ports import ConnectorPorts
 
 T = TypeVar("T")

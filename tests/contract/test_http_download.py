@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from functions.connectors.http import SPOOL_BYTES, Http, TokenRefused
+from functions.connectors.http import Http
+from functions.connectors.http_answers import TokenRefused
+from functions.connectors.http_sending import SPOOL_BYTES
 from functions.core.errors import (
     AnswerTooLarge,
     FreshetError,

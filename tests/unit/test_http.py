@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+import requests
+from urllib3 import HTTPResponse
 
-from functions.connectors.http import (
-    MAX_RETRY_AFTER_SECONDS,
-    Answer,
-    decoded,
-    origin,
-    retry_after,
-    session,
-)
+from functions.connectors.http import origin
+from functions.connectors.http_answers import MAX_RETRY_AFTER_SECONDS, Answer, decoded, retry_after
+from functions.connectors.http_sending import session, spooled, whole
 from functions.core.errors import ConfigurationInvalid, UnexpectedAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 NOON = 1_445_428_800.0
 """2015-10-21T12:00:00Z, a Wednesday."""
@@ -158,6 +157,16 @@ def test_an_answer_that_is_not_what_was_documented_is_unexpected(body: bytes) ->
 def test_fields_that_nobody_asked_for_are_ignored_and_raw_parts_kept_byte_for_byte() -> None:
     body = b'{"id": "a", "rest": { "amount" : 1.10 }, "new": [1e400]}'
     assert bytes(decoded(Answer(status=200, body=body), Shape).rest) == b'{ "amount" : 1.10 }'
+
+
+@pytest.mark.parametrize("read", [whole, partial(spooled, most=100)], ids=["whole", "spooled"])
+def test_a_body_that_is_not_whole_in_time_is_none(
+    read: Callable[[requests.Response, float], object],
+) -> None:
+    response = requests.Response()
+    response.raw = HTTPResponse(io.BytesIO(b"x"), preload_content=False)
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        read(response, time.monotonic() - 1)
 
 
 def test_the_session_reads_no_settings_of_this_machine() -> None:
