@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from infra.local.aws import KEY, REGION, ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from infra.local.system import System
 
@@ -37,15 +37,29 @@ def environment(running: System, door: str) -> dict[str, str]:
 
 def run_door(running: System, door: str, *, event: Any) -> dict[str, Any]:
     """Run a door in a process of its own; its answer and figures (see ``benchmarks.door``)."""
+    return _told("door", door, given=event, variables=environment(running, door))
+
+
+def run_bare(*, host: str, headers: Mapping[str, str], paths: Sequence[str]) -> float:
+    """Seconds in which a client that does nothing else reads these (see ``benchmarks.bare``)."""
+    return float(_told("bare", given={"host": host, "headers": headers, "paths": paths})["seconds"])
+
+
+def _told(
+    program: str, *arguments: str, given: Any, variables: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """What one of our programs prints, in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.door", door],
+        [sys.executable, "-m", f"benchmarks.{program}", *arguments],
         cwd=ROOT,
-        env=environment(running, door),
-        input=json.dumps(event),
+        env=variables,
+        input=json.dumps(given),
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    if done.returncode:
+        raise RuntimeError(f"{program} {' '.join(arguments)} failed: {done.stderr[-4000:]}")
     figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return figures
 

@@ -34,6 +34,7 @@ FILE_BYTES: Final = 16 * 1024 * 1024
 """A file ends at so many lines or bytes before compression, whichever comes first: a reader
 who wants a page never has to unpack more than one of them."""
 
+_IN_MEMORY: Final = 1024 * 1024
 _LEVEL: Final = 1
 _GZIP: Final = 31
 _CHUNK: Final = 256 * 1024
@@ -143,7 +144,9 @@ class Staging:
         staged = self.progress.datasets[dataset]
         staged.records += not line.deleted
         staged.deletions += line.deleted
-        file = self._open.setdefault(dataset, _OpenFile())
+        if dataset not in self._open:
+            self._open[dataset] = _OpenFile()
+        file = self._open[dataset]
         file.append(line)
         if file.full:
             self._finish_file(dataset)
@@ -154,37 +157,30 @@ class Staging:
 
     def _finish_file(self, dataset: str) -> None:
         staged, file = self.progress.datasets[dataset], self._open.pop(dataset)
-        packed = file.packed()
         key = f"{self._folder}{dataset}/{len(staged.files):05}.jsonl.gz"
-        staged.files.append(
-            File(
-                key=key,
-                version_id=self._put(key, packed),
-                sha256=sha256(packed).hexdigest(),
-                bytes=len(packed),
-                lines=file.lines,
-            )
-        )
+        staged.files.append(self._store(key, file.packed, lines=file.lines))
 
     def _add_blob(self, dataset: str, id_: str, *, blob: IO[bytes]) -> None:
-        """Pack a record's content into a file of its own, through the disk."""
-        staged = self.progress.datasets[dataset]
+        """Pack a record's content into a file of its own."""
+        staged, packed = self.progress.datasets[dataset], _Packed()
         staged.blobs_written += 1
         key = f"{self._folder}{dataset}/blobs/{staged.blobs_written:05}.gz"
-        pack, digest = isal_zlib.compressobj(level=_LEVEL, wbits=_GZIP), sha256()
-        with blob, SpooledTemporaryFile(FILE_BYTES) as packed:
+        with blob:
             while chunk := blob.read(_CHUNK):
-                packed.write(pack.compress(chunk))
-            packed.write(pack.flush())
-            size = packed.tell()
-            packed.seek(0)
-            while chunk := packed.read(_CHUNK):
-                digest.update(chunk)
-            packed.seek(0)
-            version_id = self._put(key, packed)
-        file = File(key=key, version_id=version_id, sha256=digest.hexdigest(), bytes=size, lines=0)
+                packed.write(chunk)
+        file = self._store(key, packed, lines=0)
         earlier = [each for each in staged.blobs if each.id != id_]
         staged.blobs = [*earlier, Blob(id=id_, file=file)]
+
+    def _store(self, key: str, packed: _Packed, *, lines: int) -> File:
+        with packed.ended() as body:
+            return File(
+                key=key,
+                version_id=self._put(key, body),
+                sha256=packed.digest.hexdigest(),
+                bytes=packed.size,
+                lines=lines,
+            )
 
     def _quarantine(self, found: Quarantined) -> None:
         number, name = len(self.progress.quarantined), found.name
@@ -195,14 +191,34 @@ class Staging:
         return self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)["VersionId"]
 
 
-class _OpenFile:
-    """A file being packed in memory, which its bounds keep small."""
+class _Packed:
+    """A gzip in the making. What is more than a megabyte goes to the disk."""
 
     def __init__(self) -> None:
-        self.lines = 0
-        self._bytes = 0
-        self._packed = bytearray()
+        self.digest, self.size = sha256(), 0
         self._pack = isal_zlib.compressobj(level=_LEVEL, wbits=_GZIP)
+        self._file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - whoever stores it closes it
+
+    def write(self, content: bytes) -> None:
+        self._keep(self._pack.compress(content))
+
+    def ended(self) -> IO[bytes]:
+        """The whole, an open file at its beginning."""
+        self._keep(self._pack.flush())
+        self._file.seek(0)
+        return self._file
+
+    def _keep(self, piece: bytes) -> None:
+        self.digest.update(piece)
+        self.size += self._file.write(piece)
+
+
+class _OpenFile:
+    """A file of lines in the making."""
+
+    def __init__(self) -> None:
+        self.lines, self.packed = 0, _Packed()
+        self._bytes = 0
 
     @property
     def full(self) -> bool:
@@ -211,12 +227,9 @@ class _OpenFile:
     def append(self, line: Line) -> None:
         # A line break can only be white space in JSON; here it would end the line.
         text = msgspec.json.encode(line).replace(b"\n", b" ").replace(b"\r", b" ")
-        self._packed += self._pack.compress(text + b"\n")
+        self.packed.write(text + b"\n")
         self.lines += 1
         self._bytes += len(text) + 1
-
-    def packed(self) -> bytes:
-        return bytes(self._packed + self._pack.flush())
 
 
 @contextmanager
