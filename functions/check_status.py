@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from functions.aws.runtime import door, runtime
+from functions.core.budget import GO_ON_SECONDS
 from functions.core.checking import check
 from functions.core.contract import Outcome, Ticket
 from functions.providers import connector
@@ -29,7 +30,9 @@ def handler(event: object, _context: LambdaContext) -> Any:  # noqa: ANN401 - JS
     looked = check(
         ticket,
         connection=here.connection(ticket.connection_id),
-        connector=connector(ticket.provider, refresh_id=ticket.refresh_id),
+        connector=connector(
+            ticket.provider, owner=ticket.refresh_id, patience_seconds=GO_ON_SECONDS
+        ),
         refreshes=here.refreshes,
         clock=here.clock,
         sleep=here.sleep,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,8 @@ from functions.aws.runtime import runtime
 
 # Every refresh needs it: loaded when the function starts, where time is cheapest.
 from functions.connectors import http as _http  # noqa: F401
-from functions.connectors.registry import load
+from functions.connectors.registry import REGISTRY, load
+from functions.core.budget import BEGIN_SECONDS, SharedBudget, limit_of
 from functions.core.ports import ConnectorPorts
 
 if TYPE_CHECKING:
@@ -22,17 +24,31 @@ def _secrets() -> ProviderSecrets:
     return runtime().secrets()
 
 
-def connector(provider: str, *, refresh_id: str) -> Connector:
-    """The provider's connector; it rotates tokens in the name of this refresh."""
+def connector(provider: str, *, owner: str, patience_seconds: float = BEGIN_SECONDS) -> Connector:
+    """The provider's connector; it rotates tokens in the name of its owner, see the ports.
+
+    Args:
+        patience_seconds: how long each request may wait for its turn, see ``core.budget``.
+    """
+    here = runtime()
+    budget = SharedBudget(
+        here.budget(provider),
+        limit=lambda: limit_of(_secrets().read(provider)),
+        patience_seconds=patience_seconds,
+        clock=here.clock,
+        sleep=here.sleep,
+    )
     return load(
-        provider,
+        REGISTRY[provider],
         ConnectorPorts(
             application=lambda: _secrets().read(provider),
-            credentials=runtime().connections,
-            sealed=runtime().vault.seal_text,
-            unsealed=runtime().vault.open_text,
-            clock=runtime().clock,
-            sleep=runtime().sleep,
-            owner=refresh_id,
+            credentials=here.connections,
+            sealed=here.vault.seal_text,
+            unsealed=here.vault.open_text,
+            clock=here.clock,
+            sleep=here.sleep,
+            token=lambda: secrets.token_urlsafe(32),
+            owner=owner,
+            budget=budget,
         ),
     )

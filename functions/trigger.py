@@ -33,9 +33,9 @@ class _Start(msgspec.Struct, frozen=True):
 
 
 @door
-def handler(event: object, _context: LambdaContext) -> Any:  # noqa: ANN401 - JSON
+def handler(event: object, context: LambdaContext) -> Any:  # noqa: ANN401 - JSON
     """Admit the request, unless the API has done so already; then trigger."""
-    return msgspec.to_builtins(_ticket(_read(event)))
+    return msgspec.to_builtins(_ticket(_read(event), context=context))
 
 
 def _read(event: object) -> _Start:
@@ -50,7 +50,7 @@ def _read(event: object) -> _Start:
     return start
 
 
-def _ticket(start: _Start) -> Ticket:
+def _ticket(start: _Start, *, context: LambdaContext) -> Ticket:
     here = runtime()
     admission = admit(
         start.input,
@@ -62,16 +62,17 @@ def _ticket(start: _Start) -> Ticket:
     )
     if admission.refresh is None:
         return answered(admission, start.input.connection_id)
-    return _triggered(admission.refresh)
+    return _triggered(admission.refresh, context=context)
 
 
-def _triggered(refresh: Refresh) -> Ticket:
+def _triggered(refresh: Refresh, *, context: LambdaContext) -> Ticket:
     here = runtime()
     return trigger(
         refresh,
         connection=here.connection(refresh.connection_id),
-        connector=connector(refresh.provider, refresh_id=refresh.refresh_id),
+        connector=connector(refresh.provider, owner=refresh.refresh_id),
         refreshes=here.refreshes,
         seen=here.durations.seen(refresh.provider),
         clock=here.clock,
+        seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
     )

@@ -1,4 +1,9 @@
-"""The HTTP API: everything under ``/v1`` goes to one door, after another has let it in."""
+"""The HTTP API: everything under ``/v1`` goes to one door, after another has let it in.
+
+Two things are not let in by anyone. Webhooks have a door of their own, which looks at the token
+in their address. The API's description and the page to try it say nothing of any tenant; a
+browser opens them without a token.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +50,7 @@ class Api(Construct):
         id_: str,
         *,
         door: DoorFunction,
+        hook: DoorFunction,
         authorize: DoorFunction,
         stage: Stage,
     ) -> None:
@@ -61,16 +67,29 @@ class Api(Construct):
             default_integration=apigateway.LambdaIntegration(
                 door.function, allow_test_invoke=False
             ),
-            default_method_options=apigateway.MethodOptions(
-                authorization_type=apigateway.AuthorizationType.CUSTOM,
-                authorizer=self._authorizer(authorize),
-            ),
         )
         self.rest_api.node.try_remove_child("Endpoint")  # an output that the stack names itself
         version = self.rest_api.root.add_resource("v1")
-        version.add_method("ANY")
-        version.add_resource("{proxy+}").add_method("ANY")
+        authorizer = self._authorizer(authorize)
+        version.add_method("ANY", authorizer=authorizer)
+        version.add_resource("{proxy+}").add_method("ANY", authorizer=authorizer)
+        self.hooks = self._hooks(version, hook)
+        self.pages = self._pages(version)
         answer_with_problems(self.rest_api)
+
+    def _hooks(self, version: apigateway.Resource, hook: DoorFunction) -> apigateway.Method:
+        address = version.add_resource("hooks").add_resource("{provider}").add_resource("{token}")
+        return address.add_method(
+            "POST", apigateway.LambdaIntegration(hook.function, allow_test_invoke=False)
+        )
+
+    def _pages(self, version: apigateway.Resource) -> list[apigateway.Method]:
+        docs = version.add_resource("docs")
+        open_ = (version.add_resource("openapi.json"), docs, docs.add_resource("{file}"))
+        return [
+            each.add_method("ANY", authorization_type=apigateway.AuthorizationType.NONE)
+            for each in open_
+        ]
 
     def _deployment(self, stage: Stage) -> apigateway.StageOptions:
         log_group = logs.LogGroup(

@@ -7,6 +7,7 @@ as files has its fakes in ``fake_files.py``; the connector's is in ``scripted.py
 from __future__ import annotations
 
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
@@ -20,6 +21,9 @@ from functions.core.model import (
     SnapshotPointer,
     StoredCredentials,
 )
+
+if TYPE_CHECKING:
+    from functions.core.contract import Schedule, Ticket
 
 LEASE_SECONDS = 360
 
@@ -57,6 +61,7 @@ class Tables:
     def __init__(self) -> None:
         self.connections: dict[str, Item] = {}
         self.refreshes: dict[str, Refresh] = {}
+        self.hinted: dict[str, bool] = {}
         self.lock = Lock()
 
 
@@ -73,7 +78,7 @@ class Connections:
         item = self._items.get(connection_id)
         return None if item is None or item.erasing else item.connection
 
-    def create(self, connection: Connection, credentials: Credentials) -> None:
+    def create(self, connection: Connection, credentials: Credentials | None) -> None:
         self._items[connection.connection_id] = Item(connection=connection, credentials=credentials)
 
     def page(
@@ -99,6 +104,16 @@ class Connections:
 
     def delete(self, connection_id: str) -> None:
         self._items.pop(connection_id, None)
+
+    def schedule(
+        self, connection_id: str, schedule: Schedule | None, *, seen: Schedule | None = None
+    ) -> bool:
+        item = self._items.get(connection_id)
+        if item is None or item.erasing or (seen and item.connection.schedule != seen):
+            return False
+        changed = replace(item.connection, schedule=schedule)
+        self._items[connection_id] = replace(item, connection=changed)
+        return True
 
     def load(self, connection_id: str) -> StoredCredentials:
         item = self._items.get(connection_id)
@@ -153,6 +168,7 @@ class Refreshes:
 
     def __init__(self, tables: Tables) -> None:
         self._stored, self._connections = tables.refreshes, tables.connections
+        self._hinted, self._lock = tables.hinted, tables.lock
 
     def get(self, refresh_id: str) -> Refresh | None:
         return self._stored.get(refresh_id)
@@ -165,46 +181,64 @@ class Refreshes:
         self._stored.pop(refresh_id, None)
 
     def admit(self, refresh: Refresh, *, until: float) -> str:
-        item = self._connections.get(refresh.connection_id)
-        if item is None or item.erasing:
-            raise Superseded
-        running = item.connection.running
-        if running is not None and running.until >= refresh.requested_at:
-            return running.refresh_id
-        if refresh.refresh_id in self._stored:
-            raise Superseded
-        self._stored[refresh.refresh_id] = refresh
-        self._put(item, running=Running(refresh_id=refresh.refresh_id, until=until))
-        return refresh.refresh_id
+        with self._lock:
+            item = self._connections.get(refresh.connection_id)
+            if item is None or item.erasing:
+                raise Superseded
+            running = item.connection.running
+            if running is not None and running.until >= refresh.requested_at:
+                return running.refresh_id
+            if refresh.refresh_id in self._stored:
+                raise Superseded
+            self._stored[refresh.refresh_id] = refresh
+            self._put(item, running=Running(refresh_id=refresh.refresh_id, until=until))
+            return refresh.refresh_id
 
     def save(self, refresh: Refresh, *, seen: int) -> None:
-        stored = self._stored.get(refresh.refresh_id)
-        if stored is None or (stored.version != seen and stored != refresh):
-            raise Superseded
-        self._stored[refresh.refresh_id] = refresh
+        with self._lock:
+            stored = self._stored.get(refresh.refresh_id)
+            if stored is None or (stored.version != seen and stored != refresh):
+                raise Superseded
+            self._stored[refresh.refresh_id] = refresh
 
     def publish(self, refresh: Refresh, *, seen: int, snapshot: SnapshotPointer) -> None:
-        item = self._holding(refresh)
-        stored = self._stored.get(refresh.refresh_id)
-        if item is None or stored is None or stored.version != seen:
-            raise Superseded
-        self._stored[refresh.refresh_id] = refresh
-        self._put(item, running=None, snapshot=snapshot, previous=item.connection.snapshot)
+        with self._lock:
+            item = self._holding(refresh)
+            stored = self._stored.get(refresh.refresh_id)
+            if item is None or stored is None or stored.version != seen:
+                raise Superseded
+            self._stored[refresh.refresh_id] = refresh
+            before = item.connection.snapshot
+            self._put(item, running=None, snapshot=snapshot, previous=before, next_allowed_at=0)
 
     def release(self, refresh: Refresh) -> None:
-        if item := self._holding(refresh):
-            self._put(item, running=None)
+        self._on_slot(refresh, running=None)
 
     def hold(self, refresh: Refresh, *, until: float) -> None:
-        if item := self._holding(refresh):
-            self._put(item, running=Running(refresh_id=refresh.refresh_id, until=until))
+        self._on_slot(refresh, running=Running(refresh_id=refresh.refresh_id, until=until))
 
-    def _holding(self, refresh: Refresh) -> Item | None:
+    def forbid(self, failed: Refresh | Ticket, *, until: float) -> None:
+        self._on_slot(failed, next_allowed_at=until)
+
+    def listen(self, refresh_id: str) -> None:
+        self._hinted.pop(refresh_id, None)
+
+    def hint(self, refresh_id: str) -> str | None:
+        if refresh_id in self._stored:
+            self._hinted[refresh_id] = True
+        return None
+
+    def _on_slot(self, refresh: Refresh | Ticket, **changes: Running | float | None) -> None:
+        with self._lock:
+            if item := self._holding(refresh):
+                self._put(item, **changes)
+
+    def _holding(self, refresh: Refresh | Ticket) -> Item | None:
         item = self._connections.get(refresh.connection_id)
         if item is None or item.erasing or item.connection.running is None:
             return None
         return item if item.connection.running.refresh_id == refresh.refresh_id else None
 
-    def _put(self, item: Item, **changes: Running | SnapshotPointer | None) -> None:
+    def _put(self, item: Item, **changes: Running | SnapshotPointer | float | None) -> None:
         connection = replace(item.connection, **changes)
         self._connections[connection.connection_id] = replace(item, connection=connection)

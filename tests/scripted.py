@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -9,12 +10,13 @@ from msgspec.structs import replace
 
 from functions.core.contract import PAYLOAD_VERSION, Outcome, Reason, Ticket
 from functions.core.model import Connection, Credentials, Dataset, Manifest, Refresh, Status
-from functions.core.ports import ConnectorPorts, Page, Record, Triggered
+from functions.core.ports import ConnectorPorts, Order, Page, Record, Triggered
 from tests.fakes import Connections, Refreshes, Tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from functions.core.budget import Budget
     from functions.core.contract import Cursor, Job
     from functions.core.errors import FreshetError
     from functions.core.model import SnapshotPointer
@@ -27,6 +29,8 @@ CONNECTION = "con_1"
 REFRESH = "ref_1"
 TENANT = "acme"
 DATASETS = {"banno": ("accounts", "transactions")}
+ORDER = Order(datasets=("accounts", "transactions"))
+_NUMBERS = (f"token-{number}" for number in count(1))
 TOKENS = Credentials(access_token="access-1", refresh_token="refresh-1")
 
 
@@ -53,11 +57,13 @@ class Scripted:
         self._clock, self._pages, self._faults = clock, pages, dict(faults)
         self._triggers, self._looks = list(triggers), list(looks)
         self.triggered = 0
+        self.orders: list[Order] = []
         self.looked: list[tuple[float, float]] = []
         """When each look was asked for, and how long it might have been held."""
 
-    def trigger(self, _connection: Connection) -> Triggered:
+    def trigger(self, _connection: Connection, order: Order, /) -> Triggered:
         self.triggered += 1
+        self.orders.append(order)
         return _told(_next(self._triggers))
 
     def check(self, _connection: Connection, _job: Job, *, hold_seconds: float) -> Looked:
@@ -200,6 +206,7 @@ def connector_ports(
     clock: Callable[[], float],
     sleep: Callable[[float], None],
     owner: str = REFRESH,
+    budget: Budget | None = None,
 ) -> ConnectorPorts:
     """What a connector is given, over fakes."""
     return ConnectorPorts(
@@ -209,7 +216,9 @@ def connector_ports(
         unsealed=unsealed,
         clock=clock,
         sleep=sleep,
+        token=lambda: next(_NUMBERS),
         owner=owner,
+        budget=budget,
     )
 
 

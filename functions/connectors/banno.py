@@ -31,7 +31,8 @@ from functions.connectors.banno_answers import (
     Transaction,
     Transactions,
 )
-from functions.connectors.http import Answer, Http, decoded
+from functions.connectors.http import Http
+from functions.connectors.http_answers import Answer, decoded
 from functions.connectors.oauth import TokenKeeper, refreshed
 from functions.core.errors import (
     ConfigurationInvalid,
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 
     from functions.core.contract import Cursor, Job, Scalar
     from functions.core.model import Connection
-    from functions.core.ports import ConnectorPorts
+    from functions.core.ports import ConnectorPorts, Order
 
 T = TypeVar("T")
 
@@ -76,7 +77,7 @@ class Banno:
         self._ports = ports
         self._users: dict[str, _User] = {}
 
-    def trigger(self, connection: Connection) -> Triggered:
+    def trigger(self, connection: Connection, _order: Order, /) -> Triggered:
         """Start a fetch task. While one runs, Banno may answer with that one's id."""
         asked = floor(self._ports.clock())
         user = self._user(connection)
@@ -184,7 +185,7 @@ class Banno:
 
     def _made(self, connection: Connection) -> _User:
         institution = self._institution(connection.settings["institution"])
-        http = Http(institution.base_url, clock=self._ports.clock)
+        http = Http(institution.base_url, clock=self._ports.clock, budget=self._ports.budget)
 
         def exchange(refresh_token: str) -> Credentials:
             return refreshed(

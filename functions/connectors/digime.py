@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from functions.core.contract import Cursor, Job
     from functions.core.model import Connection, Credentials
-    from functions.core.ports import ConnectorPorts
+    from functions.core.ports import ConnectorPorts, Order
 
 MAX_LOSSES: Final = 2
 """How many sessions may expire while files are read until the refresh fails."""
@@ -46,12 +46,15 @@ class DigiMe:
         """Take the way to the application's secret, the credentials and the time."""
         self._ports = ports
 
-    def trigger(self, connection: Connection) -> Triggered:
+    def trigger(self, connection: Connection, _order: Order, /) -> Triggered:
         """Start a refresh. The session's key travels in the job, sealed.
 
         Where the answer has no session, as the guide Sync has it, the one that was given along
         with the consent is read; it is among the connection's credentials then.
         """
+        return Triggered(job=self._triggered(connection))
+
+    def _triggered(self, connection: Connection) -> Job:
         at, api = self._ports.clock(), self._api()
         held = self._ports.credentials.load(connection.connection_id).credentials.session_key
 
@@ -65,7 +68,7 @@ class DigiMe:
             raise UnexpectedAnswer
         expires = session.expiry / 1000 if session else 0
         sealed = self._ports.sealed(connection, key)
-        return Triggered(job={"session": sealed, "expires": expires, "since": at})
+        return {"session": sealed, "expires": expires, "since": at}
 
     def check(self, connection: Connection, job: Job, *, hold_seconds: float) -> Looked:  # noqa: ARG002 - digi.me cannot hold a look open
         """List once; an expired session is a lost job."""
@@ -111,11 +114,11 @@ class DigiMe:
         """The same place with a session of its own, which the next page's cursor keeps."""
         if place.losses == MAX_LOSSES:
             raise JobLost
-        session = str(self.trigger(connection).job["session"])
+        session = str(self._triggered(connection)["session"])
         return replace(place, session=session, losses=place.losses + 1)
 
     def _api(self) -> Api:
-        return Api(self._application(), clock=self._ports.clock)
+        return Api(self._application(), clock=self._ports.clock, budget=self._ports.budget)
 
     def _application(self) -> Application:
         return application(self._ports.application())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 if TYPE_CHECKING:
+    from functions.core.hints import Hint
     from functions.core.ports import Connector, ConnectorPorts
 
 
@@ -17,18 +18,28 @@ class Provider(StrEnum):
 
     BANNO = "banno"
     DIGIME = "digime"
+    ENDGRATE = "endgrate"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a provider without loading its connector.
 
     ``module`` has a function ``connector(ports)``. ``settings`` are the names that a
-    connection must give, all strings. ``datasets`` are in the order in which they are fetched.
+    connection must give, all strings. ``datasets`` are in the order in which they are fetched;
+    without any, each connection names its own. ``credentials`` says whether a connection has
+    credentials of its own, or the application's do for all. ``opens`` says whether a connection
+    can be begun here (``core.ports.Opener``), ``pushes`` whether records can be sent
+    (``core.ports.Pusher``). ``hints`` is a module with a function ``hint(body)`` that reads the
+    provider's webhooks, see ``core.hints``.
     """
 
     module: str
-    settings: frozenset[str]
-    datasets: tuple[str, ...]
+    settings: frozenset[str] = frozenset()
+    datasets: tuple[str, ...] = ()
+    credentials: bool = True
+    opens: bool = False
+    pushes: bool = False
+    hints: str = ""
 
 
 REGISTRY: Final[dict[str, Entry]] = {
@@ -39,15 +50,31 @@ REGISTRY: Final[dict[str, Entry]] = {
     ),
     Provider.DIGIME: Entry(
         module="functions.connectors.digime",
-        settings=frozenset(),
         datasets=("accounts", "files"),
+    ),
+    Provider.ENDGRATE: Entry(
+        module="functions.connectors.endgrate",
+        credentials=False,
+        opens=True,
+        pushes=True,
+        hints="functions.connectors.endgrate_hints",
     ),
 }
 
 DATASETS: Final = {provider: entry.datasets for provider, entry in REGISTRY.items()}
 
 
-def load(provider: str, ports: ConnectorPorts) -> Connector:
-    """Import the provider's connector, and only that one, and give it what it needs."""
-    connector: Connector = import_module(REGISTRY[provider].module).connector(ports)
+def load(entry: Entry, ports: ConnectorPorts) -> Connector:
+    """Import a provider's connector, and only that one, and give it what it needs."""
+    connector: Connector = import_module(entry.module).connector(ports)
     return connector
+
+
+def read_hint(entry: Entry, body: bytes) -> Hint:
+    """What a provider's webhook says.
+
+    Raises:
+        InvalidRequest: it is none of that provider's.
+    """
+    hint: Hint = import_module(entry.hints).hint(body)
+    return hint

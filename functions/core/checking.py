@@ -15,9 +15,12 @@ from msgspec.structs import replace
 
 from functions.core import refresh as step
 from functions.core.contract import HOLD_SECONDS, Outcome, Ticket
+from functions.core.cooling import cool
 from functions.core.errors import (
+    CallerError,
     DeadlineExceeded,
     FreshetError,
+    InteractionRequired,
     JobLost,
     OperatorError,
     ProviderUnavailable,
@@ -27,10 +30,16 @@ from functions.core.polling import backoff, next_wait, pause
 
 if TYPE_CHECKING:
     from functions.core.model import Connection
-    from functions.core.ports import Clock, Connector, Refreshes, Sleep
+    from functions.core.ports import Clock, Connector, Sleep
+    from functions.core.stores import Refreshes
 
 MIN_GAP: Final = 0.25
 """Seconds between two looks at least, should a provider answer its long poll at once."""
+
+LOOK_SHARE: Final = 4
+"""Looking takes at most one part in so many of the time. While the provider's budget is short, a
+look waits for its turn, and the next one is the farther away: looks leave it to what has more to
+do with it."""
 
 MAX_LOSSES: Final = 2
 """How often the provider may lose the job until the refresh fails."""
@@ -46,6 +55,8 @@ def check(
     sleep: Sleep,
 ) -> Ticket:
     """Look until there is an answer or waiting here no longer pays; the ticket says which."""
+    if ticket.hooked:
+        refreshes.listen(ticket.refresh_id)
     until = clock()
     if _gap(ticket, at=until) <= HOLD_SECONDS:
         until = min(until + HOLD_SECONDS, ticket.deadline)
@@ -55,6 +66,7 @@ def check(
             ticket,
             connection=connection,
             connector=connector,
+            refreshes=refreshes,
             hold_seconds=max(0.0, until - asked),
             clock=clock,
         )
@@ -64,7 +76,8 @@ def check(
             return ticket
         now = clock()
         gap = _gap(ticket, at=now)
-        here = min(gap, pause(now - ticket.triggered_at)) if wish is None else wish
+        rest = (LOOK_SHARE - 1) * (now - asked)
+        here = max(rest, min(gap, pause(now - ticket.triggered_at))) if wish is None else wish
         if now >= until or now + here > until:
             return _waiting(ticket, wish or gap, at=now)
         sleep(max(here, MIN_GAP - (now - asked)))
@@ -75,6 +88,7 @@ def _look(
     *,
     connection: Connection,
     connector: Connector,
+    refreshes: Refreshes,
     hold_seconds: float,
     clock: Clock,
 ) -> tuple[Ticket, float | None]:
@@ -83,11 +97,8 @@ def _look(
     try:
         looked = connector.check(connection, ticket.job, hold_seconds=hold_seconds)
     except ProviderUnavailable as fault:
-        ticket = replace(ticket, faults=ticket.faults + 1)
-        wait = max(fault.wait_seconds, backoff(ticket.faults))
-        over = clock() + wait >= ticket.deadline
-        return (_failed(ticket, fault) if over else ticket), wait
-    except (UserError, OperatorError) as error:
+        return _away(ticket, fault, refreshes=refreshes, at=clock())
+    except (UserError, CallerError, OperatorError) as error:
         return _failed(ticket, error), 0
     ticket = replace(ticket, job=looked.job, faults=0)
     if looked.done:
@@ -95,8 +106,20 @@ def _look(
     if looked.lost:
         return replace(ticket, outcome=Outcome.LATER), 0
     if clock() >= ticket.deadline:
-        return _failed(ticket, DeadlineExceeded()), 0
+        return _failed(ticket, InteractionRequired() if looked.user else DeadlineExceeded()), 0
     return ticket, looked.wait_seconds
+
+
+def _away(
+    ticket: Ticket, fault: ProviderUnavailable, *, refreshes: Refreshes, at: float
+) -> tuple[Ticket, float]:
+    """The provider cannot be looked at: when to try again, if the deadline leaves time for it."""
+    ticket = replace(ticket, faults=ticket.faults + 1)
+    wait = max(fault.wait_seconds, backoff(ticket.faults))
+    if at + wait < ticket.deadline:
+        return ticket, wait
+    cool(fault, ticket, refreshes=refreshes, at=at)
+    return _failed(ticket, fault), wait
 
 
 def _gap(ticket: Ticket, *, at: float) -> float:

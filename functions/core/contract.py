@@ -34,8 +34,14 @@ REFRESH_DAYS: Final = 60
 """How long a refresh's history is kept. Shorter than the 90 days for which Step Functions
 remembers an execution's name, so that a name found taken always means the same refresh."""
 
+MAX_JITTER_MINUTES: Final = 24 * 60
+"""The widest window that EventBridge Scheduler spreads a schedule's firings over."""
+
 MAX_BODY_BYTES: Final = 64 * 1024
-"""The largest request body that the API reads."""
+"""The largest request body that the API reads, but for a push's."""
+
+MAX_PUSH_BYTES: Final = 1024 * 1024
+MAX_PUSH_RECORDS: Final = 1000
 
 METRICS_NAMESPACE: Final = "Freshet"
 SERVICE: Final = "freshet"
@@ -45,11 +51,14 @@ class Door(StrEnum):
     """The Lambda functions; each value is a module of ``functions`` with a ``handler``."""
 
     API = "api"
+    HOOK = "hook"
     AUTHORIZE = "authorize"
     TRIGGER = "trigger"
     CHECK_STATUS = "check_status"
     FETCH_DATA = "fetch_data"
     CONCLUDE = "conclude"
+    PUSH = "push"
+    BULK = "bulk"
 
 
 class Variable(StrEnum):
@@ -57,14 +66,22 @@ class Variable(StrEnum):
 
     CONNECTIONS_TABLE = "FRESHET_CONNECTIONS_TABLE"
     REFRESHES_TABLE = "FRESHET_REFRESHES_TABLE"
+    PUSHES_TABLE = "FRESHET_PUSHES_TABLE"
+    BULKS_TABLE = "FRESHET_BULKS_TABLE"
     BUCKET = "FRESHET_BUCKET"
     KEY = "FRESHET_KEY"
     MACHINE = "FRESHET_REFRESH_MACHINE"
+    PUSH_MACHINE = "FRESHET_PUSH_MACHINE"
+    BULK_MACHINE = "FRESHET_BULK_MACHINE"
+    SCHEDULE_GROUP = "FRESHET_SCHEDULE_GROUP"
+    SCHEDULE_ROLE = "FRESHET_SCHEDULE_ROLE"
+    UNDELIVERED = "FRESHET_UNDELIVERED"
     SECRET_PREFIX = "FRESHET_SECRET_PREFIX"  # noqa: S105 - the name of a variable
     ISSUER = "FRESHET_ISSUER"
     AUDIENCE = "FRESHET_AUDIENCE"
     JWKS_URL = "FRESHET_JWKS_URL"
     TENANT_CLAIM = "FRESHET_TENANT_CLAIM"
+    TENANT_LIMIT = "FRESHET_TENANT_LIMIT"
 
 
 class Index(StrEnum):
@@ -72,6 +89,7 @@ class Index(StrEnum):
 
     BY_TENANT = "by_tenant"
     BY_CONNECTION = "by_connection"
+    BY_FAILURE = "by_failure"
 
 
 class Prefix(StrEnum):
@@ -80,6 +98,8 @@ class Prefix(StrEnum):
     SNAPSHOTS = "snapshots/"
     STAGING = "staging/"
     QUARANTINE = "quarantine/"
+    PUSHES = "pushes/"
+    BULKS = "bulks/"
 
 
 class Reason(StrEnum):
@@ -92,9 +112,10 @@ class Reason(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What a door found; the state machine's one Choice goes by it."""
+    """What a door found; the state machine's one Choice goes by it. Only a push is ``done``."""
 
     RUNNING = "running"
+    DONE = "done"
     READY = "ready"
     LATER = "later"
     JOINED = "joined"
@@ -116,9 +137,9 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Instants are seconds since the epoch. ``looks`` are whole seconds after ``triggered_at``
     at which a look at the provider pays; ``noticed_at`` is when a look found the job done;
-    ``looked`` counts looks, ``faults`` those that failed in a row; ``resumed`` says that an
-    earlier call of fetch_data has put progress aside. ``error`` names a class of
-    ``core.errors``.
+    ``looked`` counts looks, ``faults`` those that failed in a row; ``hooked`` says that the
+    provider may tell us to look earlier; ``resumed`` that an earlier call of fetch_data has put
+    progress aside. ``error`` names a class of ``core.errors``.
     """
 
     v: int
@@ -134,8 +155,27 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     noticed_at: float = 0
     looked: int = 0
     faults: int = 0
+    hooked: bool = False
     resumed: bool = False
     error: str | None = None
+
+
+class PushTicket(msgspec.Struct, frozen=True, kw_only=True):
+    """What passes between the states of a push's execution; all else is in the stored push.
+
+    It is the machine's input, too: a person can type ``{"push_id": "…"}``. ``error`` names a
+    class of ``core.errors``, or is what the platform said.
+    """
+
+    v: int = PAYLOAD_VERSION
+    outcome: Outcome = Outcome.RUNNING
+    push_id: str
+    wait_seconds: int = 0
+    error: str | None = None
+
+
+DatasetNames: TypeAlias = Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=20)]
+MaxAge: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_AGE_SECONDS)]
 
 
 class RefreshOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -143,14 +183,16 @@ class RefreshOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     ``max_age_seconds`` is met by a snapshot whose oldest part is at most that old.
     ``deadline_seconds`` is how long the provider may take. ``datasets`` None means all.
+    ``synchronous`` is passed on to a provider that can hold its answer until it is done.
     """
 
     connection_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-    datasets: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=20)] | None = None
-    max_age_seconds: Annotated[int, msgspec.Meta(ge=0, le=MAX_AGE_SECONDS)] | None = None
+    datasets: DatasetNames | None = None
+    max_age_seconds: MaxAge | None = None
     deadline_seconds: (
         Annotated[int, msgspec.Meta(ge=MIN_DEADLINE_SECONDS, le=MAX_DEADLINE_SECONDS)] | None
     ) = None
+    synchronous: bool = False
 
 
 class RefreshRequest(
@@ -163,3 +205,18 @@ class RefreshRequest(
 
     refresh_id: str | None = None
     reason: Reason = Reason.CONSOLE
+
+
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+    """When a connection is refreshed by itself, and what each firing asks for.
+
+    ``expression`` is EventBridge Scheduler's, see ``core.expressions``; ``time_zone`` is the
+    IANA name by whose clocks a cron expression is read. A firing comes up to
+    ``jitter_minutes`` late, so that many do not come at once. The bounds are Scheduler's own.
+    """
+
+    expression: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+    time_zone: Annotated[str, msgspec.Meta(min_length=1, max_length=50)] = "UTC"
+    jitter_minutes: Annotated[int, msgspec.Meta(ge=0, le=MAX_JITTER_MINUTES)] = 0
+    max_age_seconds: MaxAge | None = None
+    datasets: DatasetNames | None = None

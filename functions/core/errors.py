@@ -17,64 +17,17 @@ raiser made from names it owns. Bodies, tokens, people and account numbers never
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import ClassVar, Final
+from functions.core.acts import (
+    Acts,
+    CallerError,
+    DefectError,
+    FreshetError,
+    OperatorError,
+    RetryError,
+    UserError,
+)
 
-
-class Acts(StrEnum):
-    """Who has to do something before a repetition can succeed."""
-
-    RETRY = "retry"
-    USER = "user"
-    CALLER = "caller"
-    OPERATOR = "operator"
-    DEFECT = "defect"
-
-
-class FreshetError(Exception):
-    """The root. ``text`` is the class's fixed, safe sentence."""
-
-    acts: ClassVar[Acts] = Acts.DEFECT
-    text: ClassVar[str] = "Something went wrong."
-
-    def __init__(self, text: str | None = None) -> None:
-        """Take a safe text that says more than the class's own, or none."""
-        super().__init__(text or self.text)
-
-    @classmethod
-    def name(cls) -> str:
-        """The name that Step Functions, the API and the logs use."""
-        return cls.__name__
-
-
-class RetryError(FreshetError):
-    """Trying again later may help."""
-
-    acts = Acts.RETRY
-
-
-class UserError(FreshetError):
-    """The end user must act at the provider."""
-
-    acts = Acts.USER
-
-
-class CallerError(FreshetError):
-    """The calling application must change its request."""
-
-    acts = Acts.CALLER
-
-
-class OperatorError(FreshetError):
-    """Whoever runs Freshet must act."""
-
-    acts = Acts.OPERATOR
-
-
-class DefectError(FreshetError):
-    """A contract was broken, by Freshet or by the provider."""
-
-    acts = Acts.DEFECT
+__all__ = ["Acts", "CallerError", "DefectError", "FreshetError", "OperatorError", "UserError"]
 
 
 class Signal(FreshetError):
@@ -88,20 +41,49 @@ class ProviderUnavailable(RetryError):
     """No connection, a time-out, or a 5xx answer.
 
     ``wait_seconds`` is how long the provider asked us to stay away (0 when it did not say).
+    ``unsent`` is true only where no byte of the request can have left us, because there never
+    was a connection. Where it is false, nobody knows what the provider has done.
     """
 
     text = "The provider could not be reached or failed to answer. Try again later."
 
-    def __init__(self, text: str | None = None, *, wait_seconds: int = 0) -> None:
-        """Carry the provider's own Retry-After, in seconds."""
+    def __init__(
+        self, text: str | None = None, *, wait_seconds: int = 0, unsent: bool = False
+    ) -> None:
+        """Carry the provider's own Retry-After, in seconds, and whether it knows of nothing."""
         super().__init__(text)
         self.wait_seconds = wait_seconds
+        self.unsent = unsent
 
 
 class RateLimited(ProviderUnavailable):
     """The provider answered 429."""
 
     text = "The provider is limiting how often it may be asked. Try again later."
+
+
+class CoolingDown(RetryError):
+    """The provider has said how long it wants no refresh; it is not asked before that."""
+
+    text = "The provider does not allow another refresh yet. Try again later."
+
+    def __init__(
+        self, text: str | None = None, *, next_allowed_at: float = 0, wait_seconds: int = 0
+    ) -> None:
+        """Say until when, and how long that is from now, where it is known."""
+        super().__init__(text)
+        self.next_allowed_at, self.wait_seconds = next_allowed_at, wait_seconds
+
+
+class Throttled(RetryError):
+    """A tenant calls the API more often than the stage allows it."""
+
+    text = "Too many requests. Try again later."
+
+    def __init__(self, text: str | None = None, *, wait_seconds: int = 0) -> None:
+        """Say after how many seconds the next call is allowed."""
+        super().__init__(text)
+        self.wait_seconds = wait_seconds
 
 
 class DeadlineExceeded(RetryError):
@@ -188,6 +170,30 @@ class Busy(CallerError):
     text = "Another refresh of this connection is running, of other datasets. Try again later."
 
 
+class ProviderRefusesConnection(CallerError):
+    """The provider does not know the connection's subject or dataset, or refuses its params."""
+
+    text = (
+        "The provider refuses this connection: its subject has expired or is unknown there, or"
+        " a dataset or its params are. Check them, or register the connection anew."
+    )
+
+
+class KeyReused(CallerError):
+    """The idempotency key stands for another request already."""
+
+    text = "This Idempotency-Key was used for another request. Use a new key for a new one."
+
+
+class OutcomeUnknown(CallerError):
+    """A push may have reached the provider or not, and nobody can find out."""
+
+    text = (
+        "The provider may have taken this push or not. Look there for its records before you"
+        " push them again, under another key."
+    )
+
+
 class RecordTooLarge(CallerError):
     """A record does not fit into a page of the API."""
 
@@ -263,21 +269,3 @@ class FetchWaits(Signal):
     def __init__(self, wait_seconds: int) -> None:
         """Say how long to stay away, in whole seconds."""
         super().__init__(str(wait_seconds))
-
-
-def _leaves(root: type[FreshetError]) -> list[type[FreshetError]]:
-    below = root.__subclasses__()
-    own = [] if root.__name__.endswith("Error") or root is Signal else [root]
-    return own + [leaf for child in below for leaf in _leaves(child)]
-
-
-_PLATFORM: Final = ("Lambda.", "Sandbox.", "Runtime.", "States.Timeout", "States.Heartbeat")
-
-BY_NAME: Final = {leaf.name(): leaf for leaf in _leaves(FreshetError)}
-
-
-def named(name: str | None) -> type[FreshetError]:
-    """The leaf of this name: a platform's name is ``PlatformFault``, any other ``Defect``."""
-    if (name or "").startswith(_PLATFORM):
-        return PlatformFault
-    return BY_NAME.get(name or "", Defect)

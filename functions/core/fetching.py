@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 
     from functions.core.contract import Ticket
     from functions.core.model import Connection, Manifest, Refresh
-    from functions.core.ports import Clock, Connector, Refreshes, Snapshots, Staging
+    from functions.core.ports import Clock, Connector
+    from functions.core.stores import Refreshes, Snapshots, Staging
 
 T = TypeVar("T")
 
-MARGIN_SECONDS: Final = 75
+MARGIN_SECONDS: Final = 105
 """A call stops fetching when it has no more than this left: the page that is on its way, sent
-for twice at the worst, and the files fit in it."""
+for twice at the worst and each time after its turn in the budget, and the files fit in it."""
 
 PATIENCE: Final = 3
 PATIENCE_SECONDS: Final = 30

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from functions.core.contract import Cursor, Job, Reason, Scalar
+from functions.core.contract import Cursor, Job, Reason, Scalar, Schedule
 
 CONNECTION_PREFIX: Final = "con_"
 REFRESH_PREFIX: Final = "ref_"
@@ -62,8 +62,12 @@ class SnapshotPointer(msgspec.Struct, frozen=True, kw_only=True):
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
     """One end user's link to one provider. Its credentials are kept apart, encrypted.
 
-    ``subject`` is the user's id at the provider. ``previous`` is the snapshot before the
-    published one, kept so that a reader who is paging through it can finish.
+    ``subject`` is the user's id at the provider. ``datasets`` are the connection's own, where
+    its provider has no fixed ones, and ``params`` narrow them down, by dataset, in the
+    provider's words. ``hook`` is the digest of the token with which the provider may tell of
+    this connection. ``previous`` is the snapshot before the published one, kept so that a
+    reader who is paging through it can finish. Before ``next_allowed_at`` its provider wants no
+    refresh. By its ``schedule`` it is refreshed by itself.
     """
 
     connection_id: str
@@ -72,9 +76,14 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     settings: dict[str, str]
     created_at: float
+    datasets: tuple[str, ...] = ()
+    params: dict[str, dict[str, Any]] = {}
+    hook: str = ""
     running: Running | None = None
     snapshot: SnapshotPointer | None = None
     previous: SnapshotPointer | None = None
+    next_allowed_at: float = 0
+    schedule: Schedule | None = None
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,11 +117,17 @@ class Status(StrEnum):
     PUBLISHED = "published"
     PARTIAL = "partial"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
     @property
     def ended(self) -> bool:
         """Whether nothing more will happen to the refresh."""
-        return self in {Status.PUBLISHED, Status.PARTIAL, Status.FAILED}
+        return self not in {Status.ADMITTED, Status.RUNNING}
+
+    @property
+    def unpublished(self) -> bool:
+        """Whether it ended and nothing will be published of it."""
+        return self in {Status.FAILED, Status.CANCELLED}
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -132,24 +147,31 @@ class Part(StrEnum):
 
     FRESH = "fresh"
     STALE = "stale"
+    INCOMPLETE = "incomplete"
     GONE = "gone"
     FAILED = "failed"
 
 
 class Coverage(msgspec.Struct, frozen=True, kw_only=True):
-    """How many parts are fresh, stale, gone or failed.
+    """How many parts are fresh, stale, incomplete, gone or failed.
 
-    Stale: the provider has only older data. Failed: it gave nothing, or nothing readable.
+    Stale: the provider has only older data. Incomplete: it could not give some of the part's
+    records. Failed: it gave nothing, or nothing readable.
     """
 
     fresh: int = 0
     stale: int = 0
+    incomplete: int = 0
     gone: int = 0
     failed: int = 0
 
 
 class Refresh(msgspec.Struct, frozen=True, kw_only=True):
-    """One run for one connection. Its version is the number of its events."""
+    """One run for one connection. Its version is the number of its events.
+
+    ``whole`` is false while the provider has taken only a part of the ``job``. ``hooks`` are
+    the webhooks that it was given, see ``core.hints``.
+    """
 
     refresh_id: str
     connection_id: str
@@ -160,8 +182,11 @@ class Refresh(msgspec.Struct, frozen=True, kw_only=True):
     requested_at: float
     deadline: float
     datasets: tuple[str, ...] = ()
+    synchronous: bool = False
     attempts: int = 0
     job: Job | None = None
+    whole: bool = True
+    hooks: dict[str, str] = {}
     triggered_at: float = 0
     records: dict[str, int] = {}
     coverage: Coverage | None = None
@@ -210,6 +235,7 @@ class PartState(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one part's freshness; ``as_of`` 0 means unknown.
 
     ``why`` is a name (of an error, of a provider's code), never the provider's own prose.
+    ``failures`` is how many of the part's records could not be had.
     ``reauth`` says that the end user has to sign in again at this part's source; ``retry_at``
     is when the provider wants to be asked again about it, 0 when it does not say.
     """
@@ -218,6 +244,7 @@ class PartState(msgspec.Struct, frozen=True, kw_only=True):
     state: Part
     as_of: float = 0
     why: str = ""
+    failures: int = 0
     reauth: bool = False
     retry_at: float = 0
 
@@ -242,6 +269,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         return Coverage(
             fresh=states.count(Part.FRESH),
             stale=states.count(Part.STALE),
+            incomplete=states.count(Part.INCOMPLETE),
             gone=states.count(Part.GONE),
             failed=states.count(Part.FAILED),
         )

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Protocol, TypeAlias
 
 import msgspec
 
+from functions.core.budget import Budget
 from functions.core.contract import Cursor, Job
 from functions.core.model import (
     Connection,
     Credentials,
-    Dataset,
-    Manifest,
     PartState,
-    Progress,
-    Refresh,
-    SnapshotPointer,
     StoredCredentials,
 )
 
@@ -27,10 +23,29 @@ Sleep: TypeAlias = Callable[[float], None]
 """Waits for so many seconds."""
 
 
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What a refresh wants of the provider.
+
+    ``synchronous`` asks the provider to answer only when it is done, where it can. ``job`` is
+    what the provider has taken already, where one job is several to it.
+    """
+
+    datasets: tuple[str, ...]
+    synchronous: bool = False
+    job: Job | None = None
+
+
 class Triggered(msgspec.Struct, frozen=True, kw_only=True):
-    """The provider has taken the job."""
+    """The provider has taken the job.
+
+    ``more`` says that it has taken a part only, and is to be asked again with that. ``hooks``
+    are webhooks that it was given: digests of their tokens, each with the name by which the
+    provider will speak of this part of the job, see ``core.hints``.
+    """
 
     job: Job
+    more: bool = False
+    hooks: Mapping[str, str] = {}
 
 
 class Looked(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,12 +53,14 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
 
     ``done`` says that the provider is ready to be fetched from, ``lost`` that it does not know
     the job. ``job`` replaces the ticket's. ``wait_seconds`` is when the provider wants to be
-    asked again: 0 at once (it waits by itself), None when it does not say.
+    asked again: 0 at once (it waits by itself), None when it does not say. ``user`` says that
+    the provider waits for the end user, not the other way round.
     """
 
     job: Job
     done: bool = False
     lost: bool = False
+    user: bool = False
     wait_seconds: float | None = None
 
 
@@ -91,7 +108,7 @@ class Connector(Protocol):
     Every method may raise the leaves of ``core.errors``.
     """
 
-    def trigger(self, connection: Connection) -> Triggered:
+    def trigger(self, connection: Connection, order: Order, /) -> Triggered:
         """Start the job at the provider."""
         ...
 
@@ -112,6 +129,35 @@ class Connector(Protocol):
         Raises:
             FetchWaits: the provider is at its job again; ask once more after a pause.
         """
+        ...
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """A connection begun at the provider: its subject there, and where the user goes on."""
+
+    subject: str
+    url: str
+
+
+class Configuration(msgspec.Struct, frozen=True, kw_only=True):
+    """What the end user chose at the provider, in its words; nothing yet: ``chosen`` is None.
+
+    ``url`` is where the user chooses.
+    """
+
+    url: str
+    chosen: msgspec.Raw | None = None
+
+
+class Opener(Connector, Protocol):
+    """A provider at which a connection is begun here, and configured there by its end user."""
+
+    def open(self, connection: Connection, *, token: str) -> Opened:
+        """Begin a connection that has no subject yet; ``token`` is for its webhooks."""
+        ...
+
+    def configuration(self, connection: Connection) -> Configuration:
+        """What the end user has chosen so far."""
         ...
 
 
@@ -144,7 +190,9 @@ class ConnectorPorts(msgspec.Struct, frozen=True, kw_only=True):
 
     ``application`` reads the provider's own secret (JSON). ``sealed`` and ``unsealed`` encrypt
     and decrypt a short secret that has to travel in a job (a session key); only the same
-    connection can open it.
+    connection can open it. ``token`` makes an unguessable name. ``owner`` is the id of what the
+    connector works for: a refresh, a push, a connection. ``budget`` is asked before every request
+    to the provider; without one, nothing is.
     """
 
     application: Callable[[], bytes]
@@ -153,93 +201,6 @@ class ConnectorPorts(msgspec.Struct, frozen=True, kw_only=True):
     unsealed: Callable[[Connection, str], str]
     clock: Clock
     sleep: Sleep
+    token: Callable[[], str]
     owner: str
-
-
-class Staging(Protocol):
-    """Where a refresh's records are written before they are published."""
-
-    progress: Progress
-
-    def resume(self) -> None:
-        """Go on from what an earlier call has put aside."""
-        ...
-
-    def put_aside(self) -> None:
-        """Keep the progress for a later call."""
-        ...
-
-    def write(self, page: Page) -> None:
-        """Add a page; a record that this part has had already is left out."""
-        ...
-
-    def datasets(self, *, refresh_id: str, as_of: float) -> dict[str, Dataset]:
-        """What has been written, once there is no page to follow."""
-        ...
-
-    def seal(self, manifest: Manifest) -> tuple[str, str]:
-        """Write the manifest; its key and version are the answer."""
-        ...
-
-
-class Connections(Protocol):
-    """Where connections are kept."""
-
-    def get(self, connection_id: str) -> Connection | None:
-        """Read one with a consistent read; None when there is none."""
-        ...
-
-
-class Refreshes(Protocol):
-    """Where refreshes are kept. Every write survives the loss of its own answer."""
-
-    def get(self, refresh_id: str) -> Refresh | None:
-        """Read one with a consistent read; None when there is none."""
-        ...
-
-    def admit(self, refresh: Refresh, *, until: float) -> str:
-        """Give the connection's slot to this refresh, or answer whose it is.
-
-        Returns:
-            The id of the refresh that holds the slot: this one's, or another's.
-
-        Raises:
-            Superseded: the connection is gone.
-        """
-        ...
-
-    def save(self, refresh: Refresh, *, seen: int) -> None:
-        """Write the refresh where the stored version is still ``seen``.
-
-        Raises:
-            Superseded: another writer was faster.
-        """
-        ...
-
-    def publish(self, refresh: Refresh, *, seen: int, snapshot: SnapshotPointer) -> None:
-        """Point the connection to the snapshot, end the refresh and free the slot, at once.
-
-        Raises:
-            Superseded: the refresh was ended, or lost its slot, by someone else.
-        """
-        ...
-
-    def release(self, refresh: Refresh) -> None:
-        """Free the slot if this refresh still has it."""
-        ...
-
-    def hold(self, refresh: Refresh, *, until: float) -> None:
-        """Keep the slot longer, if this refresh still has it."""
-        ...
-
-
-class Snapshots(Protocol):
-    """Where published snapshots are kept."""
-
-    def manifest(self, pointer: SnapshotPointer) -> Manifest:
-        """The manifest that a connection points to.
-
-        Raises:
-            Gone: it is no longer there.
-        """
-        ...
+    budget: Budget | None = None

@@ -9,16 +9,16 @@ from msgspec.structs import replace
 
 from functions.core.contract import (
     DEADLINE_SECONDS,
-    Job,
     Outcome,
     RefreshRequest,
     Scalar,
     Ticket,
 )
-from functions.core.model import Connection, Event, Manifest, Refresh, Status
+from functions.core.model import Connection, Coverage, Dataset, Event, Manifest, Refresh, Status
 
 if TYPE_CHECKING:
     from functions.core.errors import FreshetError
+    from functions.core.ports import Triggered
 
 
 class Admission(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +67,7 @@ def admitted(
         requested_at=at,
         deadline=at + (request.deadline_seconds or DEADLINE_SECONDS),
         datasets=request.datasets or (),
+        synchronous=request.synchronous,
     )
     return _happened(refresh, "admitted", at, reason=request.reason)
 
@@ -74,13 +75,20 @@ def admitted(
 def triggering(refresh: Refresh, *, at: float) -> Refresh:
     """The provider is about to be asked: written down first, so that a crash can be counted."""
     attempts = refresh.attempts + 1
-    moved = replace(refresh, status=Status.RUNNING, attempts=attempts, job=None)
+    moved = replace(refresh, status=Status.RUNNING, attempts=attempts)
     return _happened(moved, "triggering", at, attempt=attempts)
 
 
-def triggered(refresh: Refresh, *, job: Job, at: float) -> Refresh:
-    """The provider has taken the job."""
-    return _happened(replace(refresh, job=job, triggered_at=at), "triggered", at)
+def triggered(refresh: Refresh, taken: Triggered, *, at: float) -> Refresh:
+    """The provider has taken the job, or a part of it."""
+    moved = replace(
+        refresh,
+        job=taken.job,
+        whole=not taken.more,
+        hooks={**refresh.hooks, **taken.hooks},
+        triggered_at=refresh.triggered_at or at,
+    )
+    return _happened(moved, "triggered", at)
 
 
 def postponed(refresh: Refresh, *, error: str, wait_seconds: int, at: float) -> Refresh:
@@ -90,16 +98,16 @@ def postponed(refresh: Refresh, *, error: str, wait_seconds: int, at: float) -> 
 
 def lost(refresh: Refresh, *, at: float) -> Refresh:
     """The provider does not know the job any more; it will be asked anew."""
-    return _happened(replace(refresh, job=None), "lost", at)
+    return _happened(replace(refresh, job=None, hooks={}, triggered_at=0), "lost", at)
 
 
 def published(refresh: Refresh, manifest: Manifest, *, ticket: Ticket, at: float) -> Refresh:
-    """The snapshot stands. Stale or failed parts make it ``partial``."""
+    """The snapshot stands. Stale, incomplete or failed parts make it ``partial``."""
     coverage = manifest.coverage
     ended = replace(
         refresh,
-        status=Status.PARTIAL if coverage.stale or coverage.failed else Status.PUBLISHED,
-        records={name: manifest.datasets[name].records for name in refresh.datasets},
+        status=Status.PARTIAL if _lacks(coverage) else Status.PUBLISHED,
+        records={name: _fetched(refresh, manifest.datasets[name]) for name in refresh.datasets},
         coverage=coverage,
         as_of=manifest.as_of,
     )
@@ -111,6 +119,20 @@ def failed(refresh: Refresh, error: type[FreshetError], *, at: float) -> Refresh
     """It ended without a publication; the snapshot before it stays."""
     ended = replace(refresh, status=Status.FAILED, error=error.name())
     return _happened(ended, Status.FAILED, at, error=error.name(), acts=error.acts)
+
+
+def cancelled(refresh: Refresh, *, at: float) -> Refresh:
+    """A caller has stopped it; the snapshot before it stays."""
+    return _happened(replace(refresh, status=Status.CANCELLED), Status.CANCELLED, at)
+
+
+def _fetched(refresh: Refresh, dataset: Dataset) -> int:
+    """How many records this refresh brought; a dataset that failed is an earlier one's."""
+    return dataset.records if dataset.refresh_id == refresh.refresh_id else 0
+
+
+def _lacks(coverage: Coverage) -> bool:
+    return bool(coverage.stale or coverage.incomplete or coverage.failed)
 
 
 def _happened(refresh: Refresh, what: str, at: float, **facts: Scalar) -> Refresh:

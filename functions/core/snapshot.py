@@ -16,7 +16,7 @@ MANIFEST_VERSION = 1
 
 def oldest(parts: Sequence[PartState], *, otherwise: float) -> float:
     """How old the oldest part is that the provider still has; 0 when that is unknown of one."""
-    there = (part.as_of for part in parts if part.state in {Part.FRESH, Part.STALE})
+    there = (part.as_of for part in parts if part.state not in {Part.GONE, Part.FAILED})
     return min(there, default=otherwise)
 
 
@@ -30,11 +30,14 @@ def manifest(
 ) -> Manifest:
     """The manifest of a finished fetch.
 
-    Datasets that this refresh was not asked for stand as the snapshot ``before`` has them, so
-    that a refresh of one dataset takes no other away; the oldest of all counts as the age.
+    Datasets that this refresh was not asked for, or that failed as a whole, stand as the
+    snapshot ``before`` has them, so that no refresh takes away what it has nothing to put in
+    the place of; the oldest of all counts as the age.
     """
     carried = before.datasets if before else {}
-    datasets = {**carried, **fetched}
+    failed = {part.part for part in parts if part.state is Part.FAILED}
+    kept = {name: carried[name] for name in failed & fetched.keys() & carried.keys()}
+    datasets = {**carried, **fetched, **kept}
     return Manifest(
         v=MANIFEST_VERSION,
         refresh_id=refresh.refresh_id,

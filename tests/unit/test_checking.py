@@ -15,14 +15,14 @@ from functions.core.contract import HOLD_SECONDS, Outcome, Ticket
 from functions.core.errors import (
     ConsentMissing,
     FreshetError,
-    NotFound,
     ProviderRefusesApplication,
     ProviderUnavailable,
     RateLimited,
     ReauthRequired,
+    Superseded,
     UnexpectedAnswer,
 )
-from functions.core.ports import Looked
+from functions.core.ports import Looked, Triggered
 from tests.fakes import Clock, Tables
 from tests.scripted import REFRESH, Scripted, a_connection, a_refresh, a_ticket, stocked
 
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 
 JOB: Job = {"id": "j1"}
 RUNNING, DONE, LOST = Looked(job=JOB), Looked(job=JOB, done=True), Looked(job=JOB, lost=True)
-HELD = Looked(job=JOB, wait_seconds=0)
-AWAY = ProviderUnavailable()
+HELD, AWAY = Looked(job=JOB, wait_seconds=0), ProviderUnavailable()
 
 
 class Watch:
@@ -41,14 +40,15 @@ class Watch:
 
     def __init__(self, *looks: tuple[float, Looked | FreshetError], **ticket: object) -> None:
         self.clock = Clock()
-        _, self.refreshes = stocked(Tables(), self.clock)
+        self.tables = Tables()
+        _, self.refreshes = stocked(self.tables, self.clock)
         self.connector = Scripted(self.clock, looks=looks)
         self.start = self.clock()
         self.ticket = a_ticket(at=self.start, **ticket)
         admitted = a_refresh(at=self.start)
         self.refreshes.admit(admitted, until=self.start + 4500)
         begun = step.triggering(admitted, at=self.start)
-        self.store(step.triggered(begun, job=JOB, at=self.start), seen=admitted)
+        self.store(step.triggered(begun, Triggered(job=JOB), at=self.start), seen=admitted)
 
     def store(self, refresh: Refresh, *, seen: Refresh) -> None:
         self.refreshes.save(refresh, seen=seen.version)
@@ -98,6 +98,12 @@ def test_inside_the_call_a_look_is_late_by_a_tenth_of_what_was_waited_at_most() 
     watch.call()
     for before, after in pairwise(watch.looked):
         assert after - before <= max(0.5, before / 10) + 1e-6
+
+
+def test_a_look_that_waits_for_its_turn_makes_the_next_one_come_later() -> None:
+    watch = Watch((1, RUNNING))
+    watch.call(looks=(2, 4, 6, 8, 10, 12, 900))
+    assert watch.looked == [0, 4, 8, 12, 16, 20]
 
 
 def test_when_the_hold_is_over_the_next_planned_look_is_left_to_the_machine() -> None:
@@ -231,7 +237,7 @@ def test_what_a_person_must_mend_fails_by_name(error: FreshetError) -> None:
     assert (ticket.outcome, ticket.error) == (Outcome.FAILED, error.name())
 
 
-@pytest.mark.parametrize("error", [UnexpectedAnswer(), NotFound()])
+@pytest.mark.parametrize("error", [UnexpectedAnswer(), Superseded()])
 def test_what_nobody_expected_is_raised(error: FreshetError) -> None:
     with pytest.raises(type(error)):
         Watch((0, error)).call()
@@ -249,7 +255,7 @@ def test_a_job_that_is_lost_twice_fails_the_refresh() -> None:
     watch = Watch((0, LOST))
     watch.call()
     again = step.triggering(watch.refresh, at=watch.clock())
-    watch.store(step.triggered(again, job=JOB, at=watch.clock()), seen=watch.refresh)
+    watch.store(step.triggered(again, Triggered(job=JOB), at=watch.clock()), seen=watch.refresh)
     ticket = watch.call(outcome=Outcome.RUNNING, job=JOB)
     assert (ticket.outcome, ticket.error) == (Outcome.FAILED, "JobLost")
 
@@ -280,3 +286,15 @@ def test_a_lost_job_of_a_refresh_that_is_over_stays_lost(meanwhile: str) -> None
     before = watch.refreshes.get(REFRESH)
     assert watch.call().error == "JobLost"
     assert watch.refreshes.get(REFRESH) == before
+
+
+def test_who_waits_for_the_end_user_says_so_at_the_deadline() -> None:
+    watch = Watch((0, Looked(job=JOB, user=True)), deadline=Clock().now)
+    assert watch.call().error == "InteractionRequired"
+
+
+def test_what_was_hinted_before_a_call_is_about_to_be_looked_at() -> None:
+    watch = Watch((0, DONE), hooked=True)
+    watch.refreshes.hint(REFRESH)
+    watch.call()
+    assert not watch.tables.hinted

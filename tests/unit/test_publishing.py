@@ -78,6 +78,26 @@ def test_datasets_not_asked_for_stand_as_the_snapshot_before_has_them() -> None:
     assert ended.as_of == first.as_of
 
 
+def test_a_dataset_that_failed_as_a_whole_stands_as_the_snapshot_before_has_it() -> None:
+    hall = Hall()
+    hall.fetch()
+    _, (first, *_) = hall.publish()
+    hall.admit("ref_2", datasets=("accounts", "transactions"))
+    lost = PartState(part="transactions", state=Part.FAILED, why="upstream")
+    hall.connector = Scripted(
+        hall.clock,
+        pages=(
+            a_page("other", dataset="accounts", parts=PARTS[:1]),
+            replace(a_page(dataset="transactions"), parts=(lost,)),
+        ),
+    )
+    hall.fetch()
+    ended, (second, *_) = hall.publish()
+    assert second.datasets["transactions"] == first.datasets["transactions"]
+    assert ended.status is Status.PARTIAL
+    assert ended.records == {"accounts": 1, "transactions": 0}
+
+
 def pointer_of(hall: Hall) -> SnapshotPointer:
     assert hall.connection.snapshot is not None
     return hall.connection.snapshot

@@ -19,7 +19,7 @@ from functions.core.errors import (
 from functions.core.model import Refresh, Status
 from functions.core.ports import Triggered
 from functions.core.refresh import Admission
-from functions.core.triggering import answered, trigger
+from functions.core.triggering import PART_SECONDS, answered, trigger
 from tests.fakes import Clock, Refreshes, Tables
 from tests.scripted import (
     REFRESH,
@@ -48,7 +48,7 @@ class Desk:
         assert refresh is not None
         return refresh
 
-    def call(self, *, refreshes: Refreshes | None = None) -> Ticket:
+    def call(self, *, refreshes: Refreshes | None = None, seconds_left: float = 1000) -> Ticket:
         return trigger(
             self.refresh,
             connection=a_connection(),
@@ -56,6 +56,7 @@ class Desk:
             refreshes=refreshes or self.refreshes,
             seen={},
             clock=self.clock,
+            seconds_left=lambda: seconds_left,
         )
 
 
@@ -170,6 +171,7 @@ def test_two_workers_at_the_door_make_one_job() -> None:
             refreshes=desk.refreshes,
             seen={},
             clock=desk.clock,
+            seconds_left=lambda: 1000,
         )
     assert late.connector.triggered == 0
 
@@ -186,3 +188,46 @@ def test_the_plan_of_looks_begins_at_the_trigger_not_at_the_request() -> None:
     ticket = desk.call()
     assert ticket.looks[-1] == 600
     assert replace(ticket, looks=()).deadline == ticket.triggered_at + 600
+
+
+# --- a job in parts ----------------------------------------------------------------------------
+
+HALF = Triggered(job={"a": 1}, more=True, hooks={"digest-a": "a"})
+WHOLE = Triggered(job={"a": 1, "b": 2}, hooks={"digest-b": "b"})
+
+
+def test_a_job_in_parts_is_asked_for_until_it_is_whole() -> None:
+    desk = Desk(HALF, WHOLE)
+    ticket = desk.call()
+    assert (ticket.outcome, ticket.job, ticket.hooked) == (Outcome.RUNNING, WHOLE.job, True)
+    assert [order.job for order in desk.connector.orders] == [None, HALF.job]
+    assert desk.refresh.hooks == {"digest-a": "a", "digest-b": "b"}
+    assert desk.refresh.attempts == 1
+
+
+def test_a_part_that_was_taken_is_not_asked_for_again_after_a_fault() -> None:
+    desk = Desk(HALF, ProviderUnavailable(), WHOLE)
+    assert desk.call().outcome is Outcome.LATER
+    assert desk.call().job == WHOLE.job
+    assert [order.job for order in desk.connector.orders] == [None, HALF.job, HALF.job]
+
+
+@pytest.mark.parametrize("writes", [1, 2, 3])
+def test_a_worker_that_dies_between_two_parts_costs_one_of_them_at_most(writes: int) -> None:
+    desk = Desk(HALF, WHOLE, WHOLE)
+    with pytest.raises(Crash):
+        desk.call(refreshes=CrashingRefreshes(desk.tables, writes=writes))
+    assert desk.call().job == WHOLE.job
+    assert desk.connector.triggered <= 3
+
+
+def test_the_rest_is_left_to_another_call_when_time_runs_short() -> None:
+    desk = Desk(HALF, WHOLE)
+    ticket = desk.call(seconds_left=PART_SECONDS - 1)
+    assert (ticket.outcome, ticket.wait_seconds) == (Outcome.LATER, 1)
+    assert desk.call().outcome is Outcome.RUNNING
+    assert desk.connector.triggered == 2
+
+
+def test_a_job_without_webhooks_is_not_waited_for_with_one() -> None:
+    assert not Desk().call().hooked

@@ -1,4 +1,4 @@
-"""Patches to Step Functions: starting twice, stopping, retrying, and no needless wait."""
+"""Patches to Step Functions: starting twice, stopping, retrying, task tokens, no needless wait."""
 
 import json
 import random
@@ -13,6 +13,9 @@ from infra.local.emulator.patching import rewrite, wrap
 
 NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}")
 INPUT_BYTES = 262_144
+
+MACHINES: dict[str, str] = {}
+"""Whose task each token is."""
 
 Retrier = Mapping[str, Any]
 Answer = tuple[int, dict[str, str], bytes]
@@ -63,6 +66,20 @@ def paced_retry(
     return {**retrier, "IntervalSeconds": seconds, "BackoffRate": 1}, index
 
 
+def awaited(
+    state: Mapping[str, Any], given: object, context: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """A state of a JSONata machine that is about to wait for its task token.
+
+    Whose token it is gets noted; a time-out that is an expression is worked out.
+    """
+    MACHINES[context["Task"]["Token"]] = context["StateMachine"]["Id"]
+    if "TimeoutSeconds" not in state:
+        return state
+    work_out = vars(stepfunctions)["_jsonata_state_field"]
+    return {**state, "TimeoutSeconds": work_out(state, "TimeoutSeconds", "number", given, context)}
+
+
 def apply() -> None:
     """Patches the module.
 
@@ -80,6 +97,14 @@ def apply() -> None:
         "        return early\n"
         "    if exec_arn in _executions:\n",
         answer_early=answer_early,
+    )
+    rewrite(
+        functions["_execute_task"],
+        patch="works out time-outs",
+        old='                    resource, effective, ctx["Task"]["Token"], state_def)\n',
+        new='                    resource, effective, ctx["Task"]["Token"],\n'
+        "                    awaited(state_def, raw_input, ctx))\n",
+        awaited=awaited,
     )
     rewrite(
         functions["_run_execution"],

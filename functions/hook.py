@@ -1,0 +1,112 @@
+"""Door: webhooks from providers, at ``POST /v1/hooks/{provider}/{token}``. Nobody is signed in.
+
+A webhook is a hint that there is something to look at, see ``core.hints``: the refresh that it
+is about looks now instead of when its time comes. A push whose outcome nobody knew is taken on
+again. One that does not carry the token that its job was given is answered like an address that
+does not exist, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from functions.aws.executions import PushExecutions, wake
+from functions.aws.runtime import door, runtime, setting
+from functions.connectors.registry import REGISTRY, read_hint
+from functions.core import hints
+from functions.core.contract import Variable
+from functions.core.errors import CallerError, FreshetError, NotFound
+from functions.core.model import CONNECTION_PREFIX
+from functions.core.push import PUSH_PREFIX
+from functions.core.pushing import heard
+from functions.rest.problems import refusal
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from functions.core.hints import Hint
+
+TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,80}\.[A-Za-z0-9_-]{43}")
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Acknowledge a webhook that is ours; whatever is wrong with another, it is not found."""
+    try:
+        _take(event, context)
+    except CallerError:
+        return refusal(NotFound())
+    except FreshetError as error:
+        return refusal(error)
+    return {
+        "statusCode": HTTPStatus.OK,
+        "headers": {"Content-Type": "application/json"},
+        "body": "{}",
+    }
+
+
+@door
+def _take(event: dict[str, Any], _context: LambdaContext) -> None:
+    path = event["pathParameters"]
+    provider, token = path["provider"], path["token"]
+    entry = REGISTRY.get(provider)
+    if entry is None or not entry.hints or not TOKEN.fullmatch(token):
+        raise NotFound
+    hint = read_hint(entry, _body(event))
+    if hint.token != token:
+        raise NotFound
+    if hints.owner(token).startswith(PUSH_PREFIX):
+        _take_on(hint, provider=provider)
+        return
+    refresh_id = _waiting(hint, provider=provider)
+    task = runtime().refreshes.hint(refresh_id) if refresh_id else None
+    if task:
+        wake(runtime().states(), task)
+
+
+def _take_on(hint: Hint, *, provider: str) -> None:
+    """Go on with a push that was given up, now that the provider is known to have taken it.
+
+    Raises:
+        NotFound: the hint is not what its token was made for.
+    """
+    here = runtime()
+    push = here.pushes().get(hints.owner(hint.token))
+    if push is None or push.provider != provider or not hints.about_push(push, hint):
+        raise NotFound
+    found = heard(push, hint, pushes=here.pushes(), at=here.clock())
+    if found:
+        PushExecutions(here.states(), machine=setting(Variable.PUSH_MACHINE)).start(found)
+
+
+def _waiting(hint: Hint, *, provider: str) -> str | None:
+    """The refresh that should look now; None where all is done already.
+
+    Raises:
+        NotFound: the hint is not what its token was made for.
+    """
+    owner = hints.owner(hint.token)
+    if owner.startswith(CONNECTION_PREFIX):
+        connection = runtime().connections.get(owner)
+        if connection is None or connection.provider != provider:
+            raise NotFound
+        if not hints.about_connection(connection, hint):
+            raise NotFound
+        return connection.running.refresh_id if connection.running else None
+    refresh = runtime().refreshes.get(owner)
+    if refresh is None or refresh.provider != provider or not hints.about_refresh(refresh, hint):
+        raise NotFound
+    return None if refresh.status.ended else refresh.refresh_id
+
+
+def _body(event: dict[str, Any]) -> bytes:
+    body = (event.get("body") or "").encode(errors="surrogatepass")
+    if not event.get("isBase64Encoded"):
+        return body
+    try:
+        return base64.b64decode(body, validate=True)
+    except binascii.Error:
+        raise NotFound from None

@@ -1,0 +1,46 @@
+"""Patches to EventBridge Scheduler: its refusals and its clocks."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from ministack.services import eventbridge, scheduler
+
+from infra.local.emulator.patching import rewrite, wrap
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+def refused_expression(
+    original: Callable[..., Answer], name: str, schedule: Mapping[str, Any]
+) -> Answer:
+    """Refuses an expression that would never fire, as Scheduler does when it is handed one."""
+    events, own, text = vars(eventbridge), vars(scheduler), schedule.get("ScheduleExpression", "")
+    readers = (events["_parse_rate_seconds"], events["_parse_cron_fields"], own["_at_time_epoch"])
+    if text and all(read(text) is None for read in readers):
+        answer: Answer = own["_error"](400, "ValidationException", "Invalid Schedule Expression.")
+        return answer
+    return original(name, schedule)
+
+
+def zone_of(schedule: Mapping[str, Any]) -> tzinfo:
+    """By whose clocks a cron expression is read; UTC too where this machine knows no zones."""
+    try:
+        return ZoneInfo(schedule["ScheduleExpressionTimezone"])
+    except ZoneInfoNotFoundError:
+        return UTC
+
+
+def apply() -> None:
+    """Patches the modules."""
+    functions = vars(scheduler)
+    wrap(functions, "_create_schedule", refused_expression, digest="5b205607c15c")
+    wrap(functions, "_update_schedule", refused_expression, digest="93f7fec4f7d8")
+    rewrite(
+        functions["_tick_schedules"],
+        patch="time zones",
+        old="fromtimestamp(_schedule_last_fired[state_key], tz=timezone.utc)",
+        new="fromtimestamp(_schedule_last_fired[state_key], tz=zone_of(sched))",
+        zone_of=zone_of,
+    )

@@ -1,0 +1,114 @@
+"""What both state machines are made of: tasks, waits, and how a machine is watched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+
+from functions.core.contract import MAX_DEADLINE_SECONDS, SLOT_SECONDS, Outcome
+
+if TYPE_CHECKING:
+    from constructs import Construct
+
+    from infra.config import Stage
+    from infra.function import DoorFunction
+
+PLATFORM_FAULTS: Final = (
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.Unknown",
+    "Sandbox.Timedout",
+    "Runtime.ExitError",
+)
+"""What a machine retries, and nothing else does. A door that was cut off may be called again:
+each writes down what it means to do before it does it."""
+
+NOT_IN_ALL: Final = ("States.DataLimitExceeded", "States.Runtime")
+"""Errors that a catcher of States.ALL does not catch."""
+
+MARGIN_SECONDS: Final = 5
+"""How much longer a state waits than its function may run, so that Lambda's own error wins."""
+
+TICKET: Final = "{% $states.input %}"
+RESULT: Final = "{% $states.result.Payload %}"
+
+FAILED_TICKET: Final = (
+    "{% $merge([$states.input,"
+    f" {{'outcome': '{Outcome.FAILED}', 'error': $states.errorOutput.Error}}]) %}}"
+)
+
+SECONDS: Final = "{% $max([1, $states.input.wait_seconds]) %}"
+"""A ticket leaves out what is zero, and a Wait state has no catcher for a fault in this."""
+
+
+def task(
+    scope: Construct, id_: str, *, door: DoorFunction, payload: sfn.TaskInput
+) -> tasks.LambdaInvoke:
+    """Call a door; its answer is the next state's input."""
+    timeout = cdk.Duration.seconds(door.timeout_seconds + MARGIN_SECONDS)
+    made = tasks.LambdaInvoke.jsonata(
+        scope,
+        id_,
+        lambda_function=door.function,
+        payload=payload,
+        outputs=RESULT,
+        retry_on_service_exceptions=False,
+        task_timeout=sfn.Timeout.duration(timeout),
+    )
+    made.add_retry(
+        errors=list(PLATFORM_FAULTS),
+        interval=cdk.Duration.seconds(1),
+        backoff_rate=2,
+        max_attempts=3,
+        max_delay=cdk.Duration.seconds(10),
+        jitter_strategy=sfn.JitterType.FULL,
+    )
+    return made
+
+
+def caught(made: tasks.LambdaInvoke, *, to: sfn.IChainable, outputs: str) -> None:
+    """Go to a state for any error at all."""
+    made.add_catch(to, errors=list(NOT_IN_ALL), outputs=outputs)
+    made.add_catch(to, errors=["States.ALL"], outputs=outputs)
+
+
+def pause(scope: Construct, id_: str, *, then: sfn.IChainable) -> sfn.Wait:
+    """Wait as long as the ticket says, and go on."""
+    wait = sfn.Wait.jsonata(scope, id_, time=sfn.WaitTime.seconds(SECONDS))
+    wait.next(then)
+    return wait
+
+
+def outcome_is(*outcomes: Outcome) -> sfn.Condition:
+    """Whether the ticket has one of these outcomes."""
+    any_of = " or ".join(f"$states.input.outcome = '{outcome}'" for outcome in outcomes)
+    return sfn.Condition.jsonata(f"{{% {any_of} %}}")
+
+
+def machine(
+    scope: Construct, *, start: sfn.IChainable, comment: str, stage: Stage
+) -> sfn.StateMachine:
+    """A machine that begins with this state; it is traced, and logged without what it carries."""
+    log_group = logs.LogGroup(
+        scope, "Logs", retention=stage.log_retention, removal_policy=stage.removal
+    )
+    return sfn.StateMachine(
+        scope,
+        "Machine",
+        definition_body=sfn.DefinitionBody.from_chainable(start),
+        query_language=sfn.QueryLanguage.JSONATA,
+        comment=comment,
+        # The deadline is in what it carries; this ends what has lost sight of it.
+        timeout=cdk.Duration.seconds(MAX_DEADLINE_SECONDS + SLOT_SECONDS),
+        tracing_enabled=True,
+        logs=sfn.LogOptions(
+            destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=False
+        ),
+    )
