@@ -20,7 +20,8 @@ class Demo:
     """One provider's demo.
 
     Attributes:
-        secret: what an operator stores for the application.
+        secret: what an operator stores for the application. The simulator's facts may have
+            ``hooks_url`` beside them: where the API takes webhooks.
         connection: signs a user in and gives the body that registers the connection.
         users: whom the demo refreshes.
     """
@@ -90,6 +91,27 @@ def _digime_connection(facts: Facts, user: str) -> dict[str, Any]:
     }
 
 
+_ENDGRATE_DATASETS: Final = {
+    "fern": ["crm-contact", "crm-company", "crm-deal"],
+    "fern-tickets": ["crm-company", "crm-ticket"],
+}
+"""What the demo pulls of a session, which is the first word. Three of the tickets fail."""
+
+
+def _endgrate_secret(facts: Facts) -> dict[str, Any]:
+    hooks = {"hooks_url": facts["hooks_url"]} if "hooks_url" in facts else {}
+    return {"base_url": facts["base_url"], "api_key": facts["api_key"], **hooks}
+
+
+def _endgrate_connection(facts: Facts, user: str) -> dict[str, Any]:
+    sessions = {session["name"]: session["id"] for session in facts["sessions"]}
+    return {
+        "provider": "endgrate",
+        "subject": sessions[user.partition("-")[0]],
+        "datasets": _ENDGRATE_DATASETS[user],
+    }
+
+
 DEMOS: Final = {
     "banno": Demo(
         secret=_banno_secret,
@@ -100,5 +122,10 @@ DEMOS: Final = {
         secret=_digime_secret,
         connection=_digime_connection,
         users=("ada", "cleo"),
+    ),
+    "endgrate": Demo(
+        secret=_endgrate_secret,
+        connection=_endgrate_connection,
+        users=tuple(_ENDGRATE_DATASETS),
     ),
 }

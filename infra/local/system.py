@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 STACK: Final = "Freshet-local"
 STAGE: Final = "local"
 EMULATOR_PORT: Final = 4566
-USUAL_PORTS: Final = {"banno": 9001, "digime": 9002}
+USUAL_PORTS: Final = {"banno": 9001, "digime": 9002, "endgrate": 9003}
 
 
 class SynthesisError(RuntimeError):
@@ -145,8 +145,9 @@ def _port(wanted: int) -> int:
 def _give_secrets(running_system: System) -> None:
     """Put each provider's application secret where an operator would."""
     client = running_system.client("secretsmanager")
+    hooks_url = f"{running_system.api}/v1/hooks"
     for name, facts in running_system.providers.items():
         client.put_secret_value(
             SecretId=running_system.outputs[f"{name.title()}SecretArn"],
-            SecretString=json.dumps(DEMOS[name].secret(facts)),
+            SecretString=json.dumps(DEMOS[name].secret({**facts, "hooks_url": hooks_url})),
         )

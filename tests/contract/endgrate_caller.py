@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response
 from infra.local.simulators.endgrate import create_app
 from infra.local.simulators.endgrate.demo import facts
 from infra.local.simulators.server import serve
+from tests.contract.simulated import WallClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,20 +31,10 @@ TRANSFER_SECONDS = 0.02
 Json = dict[str, Any]
 
 
-class Clock:
-    """The wall clock, which can be put ahead."""
-
-    def __init__(self) -> None:
-        self.ahead = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
-
-
 class Caller:
     """A customer of Endgrate's, with the simulator's API key."""
 
-    def __init__(self, base_url: str, clock: Clock) -> None:
+    def __init__(self, base_url: str, clock: WallClock) -> None:
         self.base_url = base_url
         self.clock = clock
         self.told = facts(base_url)
@@ -204,7 +195,7 @@ class Receiver:
 @contextmanager
 def open_endgrate() -> Iterator[Caller]:
     """A simulator of its own, with a clock that can be put ahead."""
-    clock = Clock()
+    clock = WallClock()
     with serve(create_app(clock=clock)) as base_url:
         caller = Caller(base_url, clock)
         with caller.http:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,16 +13,30 @@ import requests
 from infra.local.caller import Caller
 from infra.local.providers import DEMOS
 from infra.local.system import System, synthesise, system
+from tests.e2e.relay import Relay, relaying
 
 Connect = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def relay() -> Iterator[Relay]:
+    """Where the providers send their webhooks, on their way to the API."""
+    with relaying() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory, relay: Relay) -> Iterator[System]:
     folder = tmp_path_factory.mktemp("system")
     assembly = synthesise(folder / "cdk.out")
     # Policies are enforced, so that every test also shows that each door may do what it must.
     with system(folder / "logs", assembly=assembly, iam=True) as found:
+        relay.to = f"{found.api}/v1/hooks"
+        secrets, name = found.client("secretsmanager"), found.outputs["EndgrateSecretArn"]
+        secret = json.loads(secrets.get_secret_value(SecretId=name)["SecretString"])
+        secrets.put_secret_value(
+            SecretId=name, SecretString=json.dumps(secret | {"hooks_url": relay.url})
+        )
         yield found
 
 
@@ -61,6 +76,15 @@ def banno(running: System) -> Iterator[Provider]:
 
 
 @pytest.fixture
+def endgrate(running: System) -> Iterator[Provider]:
+    provider = Provider(running.providers["endgrate"]["base_url"])
+    provider.control("POST", "reset")
+    provider.set(transfer_seconds=0.5)
+    yield provider
+    provider.control("POST", "reset")
+
+
+@pytest.fixture
 def caller(running: System) -> Caller:
     """An application of its own for each test, so that no test sees another's connections."""
     return Caller(running.api, token=running.issuer.token(f"tenant-{uuid.uuid4().hex[:8]}"))
@@ -70,8 +94,8 @@ def caller(running: System) -> Caller:
 def connect(running: System, caller: Caller) -> Connect:
     def connected(user: str, *, provider: str = "banno", **credentials: Any) -> str:
         body = DEMOS[provider].connection(running.providers[provider], user)
-        body["credentials"] |= credentials
-        body["credentials"] = {k: v for k, v in body["credentials"].items() if v is not None}
+        if given := body.get("credentials", {}) | credentials:
+            body["credentials"] = {k: v for k, v in given.items() if v is not None}
         return caller.connect(body)
 
     return connected

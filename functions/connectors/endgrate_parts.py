@@ -1,0 +1,63 @@
+"""How fresh a dataset is after its transfer, by what Endgrate's error log has of it.
+
+A transfer completes whether it went well or not, so its completion proves nothing. A dataset is
+fresh when no error stands against it: no entry of the log that is neither resolved nor a
+warning, and no word on its pages that there were errors. Where the two disagree, or where
+nothing came and the log has only errors resolved since, what is missing is unknown, and the
+dataset is not called fresh.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from functions.core.model import Part, PartState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from functions.connectors.endgrate_answers import Failure
+
+UNNAMED: Final = "unnamed"
+"""Why, where Endgrate says that there were errors and has no name for them."""
+
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+_AUTHENTICATION: Final = "authentication"
+
+
+def state(
+    dataset: str, failures: Sequence[Failure], *, had: bool, flagged: bool, since: float
+) -> PartState:
+    """The dataset's freshness: fresh or incomplete as of ``since``, or failed.
+
+    Args:
+        failures: what the error log has of the transfer.
+        had: whether the transfer brought any record.
+        flagged: whether its pages say that there were errors.
+        since: when it was triggered.
+    """
+    errors = [each for each in failures if each.warn is not True]
+    standing = [each for each in errors if not each.resolved]
+    doubtful = flagged or (bool(errors) and not had)
+    if not standing and not doubtful:
+        return PartState(part=dataset, state=Part.FRESH, as_of=since)
+    return PartState(
+        part=dataset,
+        state=Part.INCOMPLETE if had else Part.FAILED,
+        as_of=since if had else 0,
+        why=_most_frequent(standing or errors),
+        failures=len(standing),
+        reauth=any(each.error_type == _AUTHENTICATION for each in standing),
+    )
+
+
+def _most_frequent(errors: Sequence[Failure]) -> str:
+    counted = Counter(each.error_type for each in errors).most_common(1)
+    return name_of(counted[0][0] if counted else "")
+
+
+def name_of(error_type: str) -> str:
+    """An error's type, where it is a name and not prose."""
+    return error_type if _NAME.fullmatch(error_type) else UNNAMED

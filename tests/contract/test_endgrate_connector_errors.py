@@ -1,0 +1,207 @@
+"""What Endgrate could not get: told part by part, never as fresh, and in no one's prose."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from functions.connectors.endgrate_api import MAX_FAILURE_PAGES, PAGE
+from functions.core.errors import FetchWaits, ReauthRequired, UnexpectedAnswer
+from functions.core.model import Coverage, Part, PartState
+from tests.contract.endgrate_caller import COMPANY, CONTACT, DEAL, TICKET
+from tests.contract.endgrate_trial import Trial, parts, sessions_of
+
+if TYPE_CHECKING:
+    from functions.core.contract import Job
+    from tests.contract.endgrate_trial import Simulator
+    from tests.contract.stands.endgrate import EndgrateSessions
+
+ERRORS = "/api/errors"
+
+
+@pytest.fixture
+def sessions(simulator: Simulator) -> EndgrateSessions:
+    return sessions_of(simulator)
+
+
+def told(sessions: EndgrateSessions, **answer: Any) -> None:
+    """Have the error log answered like this, once."""
+    body = {"success": True, "meta": {"count": 0}, "errors": [], **answer}
+    sessions.fault(method="GET", path=ERRORS, kind="status", status=200, body=body)
+
+
+def entry(error_type: object = "upstream", **more: Any) -> dict[str, Any]:
+    return {"error_type": error_type, "error_resolve_text": "prose-canary-4711", **more}
+
+
+def test_a_dataset_of_which_some_records_failed_is_incomplete(sessions: EndgrateSessions) -> None:
+    one = Trial(sessions, datasets=(COMPANY, TICKET))
+    job = one.check(one.trigger())
+    read = one.fetch(job)
+    assert read.manifest.coverage == Coverage(fresh=1, incomplete=1)
+    assert parts(read)[TICKET] == PartState(
+        part=TICKET,
+        state=Part.INCOMPLETE,
+        as_of=float(job["since"] or 0),
+        why="upstream",
+        failures=3,
+    )
+    assert len(read.ids(TICKET)) == 57
+
+
+def test_a_dataset_of_which_all_records_failed_has_failed(sessions: EndgrateSessions) -> None:
+    sessions.settings(failing={TICKET: 60})
+    read = Trial(sessions, datasets=(COMPANY, TICKET)).refresh()
+    assert read.manifest.coverage == Coverage(fresh=1, failed=1)
+    assert parts(read)[TICKET] == PartState(
+        part=TICKET, state=Part.FAILED, why="upstream", failures=60
+    )
+    assert read.ids(TICKET) == []
+
+
+def test_every_page_of_the_error_log_is_counted(sessions: EndgrateSessions) -> None:
+    sessions.settings(records={CONTACT: 900}, failing={CONTACT: 601})
+    one = Trial(sessions, datasets=(CONTACT,))
+    read = one.refresh()
+    assert parts(read)[CONTACT].failures == 601
+    assert len(read.ids(CONTACT)) == 299
+    assert one.asked(ERRORS) == 3
+
+
+def test_an_error_log_without_an_end_is_read_so_far(sessions: EndgrateSessions) -> None:
+    sessions.settings(records={CONTACT: 5300}, failing={CONTACT: 5300})
+    one = Trial(sessions, datasets=(CONTACT,))
+    read = one.refresh()
+    assert parts(read)[CONTACT].failures == PAGE * MAX_FAILURE_PAGES
+    assert one.asked(ERRORS) == MAX_FAILURE_PAGES
+
+
+def test_the_most_frequent_error_says_why(sessions: EndgrateSessions) -> None:
+    one = Trial(sessions, datasets=(CONTACT,))
+    job = one.check(one.trigger())
+    told(sessions, errors=[entry("internal"), entry("mapping"), entry("mapping")])
+    part = parts(one.fetch(job))[CONTACT]
+    assert (part.state, part.why, part.failures) == (Part.INCOMPLETE, "mapping", 3)
+
+
+def test_what_is_resolved_or_a_warning_is_no_failure(sessions: EndgrateSessions) -> None:
+    one = Trial(sessions, datasets=(CONTACT,))
+    job = one.check(one.trigger())
+    told(sessions, errors=[entry(resolved=True), entry(warn=True), entry(resolved=True, warn=[])])
+    assert parts(one.fetch(job))[CONTACT].state is Part.FRESH
+
+
+def test_an_error_that_only_the_pages_tell_of_is_one(sessions: EndgrateSessions) -> None:
+    one = Trial(sessions, datasets=(TICKET,))
+    job = one.check(one.trigger())
+    told(sessions)
+    part = parts(one.fetch(job))[TICKET]
+    assert (part.state, part.why, part.failures) == (Part.INCOMPLETE, "unnamed", 0)
+
+
+def test_no_prose_of_the_providers_is_kept(sessions: EndgrateSessions) -> None:
+    one = Trial(sessions, datasets=(CONTACT,))
+    job = one.check(one.trigger())
+    told(sessions, errors=[entry("a sentence. With-canary")])
+    read = one.fetch(job)
+    assert parts(read)[CONTACT].why == "unnamed"
+    assert "canary" not in msgspec.json.encode(read.manifest).decode()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"errors": None},
+        {"errors": [{}]},
+        {"errors": [entry(7)]},
+        {"errors": [entry(resolved="no")]},
+        {"meta": {"next": {"offset": 0}}},
+        {"success": False},
+    ],
+    ids=str,
+)
+def test_an_error_log_of_another_shape_is_not_read(
+    sessions: EndgrateSessions, answer: dict[str, Any]
+) -> None:
+    one = Trial(sessions)
+    job = one.check(one.trigger())
+    told(sessions, **answer)
+    assert type(one.refused(lambda: one.fetch(job))) is UnexpectedAnswer
+
+
+def test_without_the_error_log_nothing_is_called_fresh(sessions: EndgrateSessions) -> None:
+    one = Trial(sessions)
+    job = one.check(one.trigger())
+    sessions.fault(method="GET", path=ERRORS, kind="status", status=503, retry_after="7", skip=1)
+    with pytest.raises(FetchWaits, match=r"^7$"):
+        one.fetch(job)
+    read = one.fetch(job, resumed=True)
+    assert read.truth == sessions.truth("fern")
+    assert read.manifest.coverage == Coverage(fresh=3)
+
+
+def test_a_refused_error_log_is_outside_the_contract(sessions: EndgrateSessions) -> None:
+    one = Trial(sessions)
+    job = one.check(one.trigger())
+    sessions.fault(method="GET", path=ERRORS, kind="status", status=400)
+    assert type(one.refused(lambda: one.fetch(job))) is UnexpectedAnswer
+
+
+# --- credentials that are no longer good at the user's provider ----------------------------------
+
+
+def triggered_around_a_revocation(one: Trial) -> Job:
+    """A job whose first transfer was still good."""
+    first = one.connector.trigger(one.connection, one.order)
+    one.simulated.revoke(one.user)
+    job = first.job
+    for _ in one.datasets[1:]:
+        job = one.connector.trigger(one.connection, replace(one.order, job=job)).job
+    return one.check(job)
+
+
+def test_a_dataset_that_needs_a_new_sign_in_says_so(sessions: EndgrateSessions) -> None:
+    one = Trial(sessions, datasets=(CONTACT, COMPANY, DEAL))
+    read = one.fetch(triggered_around_a_revocation(one))
+    found = {name: (part.state, part.why, part.reauth) for name, part in parts(read).items()}
+    locked_out = (Part.FAILED, "authentication", True)
+    assert found == {
+        CONTACT: (Part.FRESH, "", False),
+        COMPANY: locked_out,
+        DEAL: locked_out,
+    }
+
+
+@pytest.mark.parametrize("datasets", [(CONTACT,), (CONTACT, COMPANY, DEAL)], ids=len)
+def test_where_nothing_came_for_lack_of_a_sign_in_nothing_is_published(
+    sessions: EndgrateSessions, datasets: tuple[str, ...]
+) -> None:
+    sessions.revoke("fern")
+    one = Trial(sessions, datasets=datasets)
+    assert type(one.refused(one.refresh)) is ReauthRequired
+
+
+def test_a_fetch_that_goes_on_remembers_that_nothing_has_come(sessions: EndgrateSessions) -> None:
+    sessions.revoke("fern")
+    one = Trial(sessions)
+    job = one.check(one.trigger())
+    sessions.fault(method="GET", path="/api/pull/data", kind="status", status=503, skip=2)
+    with pytest.raises(FetchWaits):
+        one.fetch(job)
+    assert type(one.refused(lambda: one.fetch(job, resumed=True))) is ReauthRequired
+
+
+def test_a_sign_in_after_the_transfer_makes_nothing_fresh_that_it_did_not_bring(
+    sessions: EndgrateSessions,
+) -> None:
+    one = Trial(sessions)
+    job = triggered_around_a_revocation(one)
+    page = f"{sessions.base_url}/session/reauthenticate"
+    query = {"session_id": one.connection.subject}
+    sessions.http.post(page, params=query, timeout=10).raise_for_status()
+    part = parts(one.fetch(job))[COMPANY]
+    assert (part.state, part.why, part.reauth) == (Part.FAILED, "authentication", False)
+    assert one.refresh().manifest.coverage == Coverage(fresh=3)

@@ -1,0 +1,134 @@
+"""Pushes at Endgrate's simulator: what it takes, and what it could not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from functions.core.contract import Outcome
+from functions.core.push import Failure, PushStatus
+from tests.contract.endgrate_caller import TICKET
+from tests.contract.endgrate_pier import ROWAN, TRANSFER, Pier, contact
+from tests.contract.endgrate_trial import sessions_of
+from tests.contract.http_listener import WHOLE, listening
+from tests.fake_pushes import PUSH
+from tests.scripted import CONNECTION
+
+if TYPE_CHECKING:
+    import socket
+
+    from tests.contract.endgrate_trial import Simulator
+    from tests.contract.http_listener import Listener
+    from tests.contract.stands.endgrate import EndgrateSessions
+
+
+@pytest.fixture
+def sessions(simulator: Simulator) -> EndgrateSessions:
+    return sessions_of(simulator)
+
+
+def found(sessions: EndgrateSessions, name: str) -> list[Any]:
+    fern = sessions.session("fern")
+    return sessions.caller.pulled(fern, params={"first_name": name})
+
+
+def test_records_are_pushed_as_they_are_and_found_there(sessions: EndgrateSessions) -> None:
+    pier = Pier(sessions, ROWAN, contact("alder", associations={}))
+    push = pier.run()
+    assert (push.status, push.failed, push.failures) == (PushStatus.DONE, 0, ())
+    assert [each["data"] for each in found(sessions, "rowan")] == [ROWAN["data"]]
+    assert len(found(sessions, "alder")) == 1
+    assert push.job == pier.happened("push_triggered")[0]["transfer_id"]
+    assert (pier.triggered, pier.asked(TRANSFER)) == (1, 1)
+
+
+def test_records_reach_the_provider_byte_for_byte(sessions: EndgrateSessions) -> None:
+    kept = b'[{"data":{"age":40.10,"big":12345678901234567890.5,"name":"Zo\\u00eb"}}]'
+
+    def hears_all(listener: Listener, line: socket.socket) -> None:
+        while kept not in b"".join(listener.heard):
+            listener.hear(line)
+        line.sendall(WHOLE)
+
+    with listening(hears_all) as listener:
+        pier = Pier(sessions, secret={"base_url": f"http://127.0.0.1:{listener.port}"})
+        pier.contents.kept[CONNECTION, PUSH] = [kept]
+        pier.run()
+    assert kept in b"".join(listener.heard)
+    assert b"Content-Type: application/json" in listener.heard[0]
+
+
+def test_records_that_fail_are_named_and_the_others_are_taken(sessions: EndgrateSessions) -> None:
+    tickets = [{"internal_id": f"t{n}", "data": {"subject": f"Slugs {n}"}} for n in range(5)]
+    pier = Pier(sessions, *tickets, dataset=TICKET)
+    push = pier.run()
+    assert (push.status, push.failed, push.error) == (PushStatus.INCOMPLETE, 3, None)
+    assert push.failures == tuple(
+        Failure(error="upstream", index=index, internal_id=f"t{index}") for index in range(3)
+    )
+    assert pier.triggered == 1
+
+
+def test_a_misfit_is_told_by_its_kind_and_not_in_prose(sessions: EndgrateSessions) -> None:
+    push = Pier(sessions, ROWAN, {"id": "7", "data": {"age": "canary-4711"}}).run()
+    assert push.failures == (Failure(error="mapping", index=1, id="7"),)
+    assert b"canary" not in msgspec.json.encode(push)
+
+
+def test_every_page_of_the_error_log_is_read(sessions: EndgrateSessions) -> None:
+    sessions.settings(failing={TICKET: 700})
+    pier = Pier(sessions, *[{"data": {"subject": "s"}}] * 800, dataset=TICKET)
+    push = pier.run()
+    assert (push.failed, len(push.failures)) == (700, 700)
+    assert pier.asked("/api/errors") == 3
+
+
+@pytest.mark.parametrize(
+    ("more", "failed"),
+    [
+        pytest.param({}, 1, id="standing"),
+        pytest.param({"resolved": True}, 0, id="resolved"),
+        pytest.param({"warn": True}, 0, id="a-warning"),
+        pytest.param({"warn": []}, 1, id="no-warning"),
+    ],
+)
+def test_only_what_stands_and_is_no_warning_is_a_failure(
+    sessions: EndgrateSessions, more: dict[str, Any], failed: int
+) -> None:
+    entry = {"error_type": "Prose, not a name.", "index": 0, **more}
+    body = {"success": True, "meta": {"count": 1}, "errors": [entry]}
+    sessions.fault(method="GET", path="/api/errors", kind="status", status=200, body=body)
+    push = Pier(sessions).run()
+    assert push.failed == failed
+    assert {failure.error for failure in push.failures} <= {"unnamed"}
+
+
+def test_a_session_whose_user_must_sign_in_again_takes_none_of_them(
+    sessions: EndgrateSessions,
+) -> None:
+    sessions.revoke("fern")
+    push = Pier(sessions, ROWAN, contact("alder")).run()
+    assert (push.status, push.failed) == (PushStatus.INCOMPLETE, 2)
+    assert push.failures == (Failure(error="authentication"),)
+
+
+def test_a_push_before_the_session_is_configured_waits_for_its_user(
+    sessions: EndgrateSessions,
+) -> None:
+    pier = Pier(sessions, user="thyme")
+    for _ in range(3):
+        pier.simulated.later(20)
+        assert pier.call() is Outcome.RUNNING
+    assert pier.push.status is PushStatus.SENT
+    sessions.caller.configure(sessions.session("thyme"))
+    assert pier.run().status is PushStatus.DONE
+    assert pier.triggered == 1
+
+
+def test_a_synchronous_push_is_done_when_it_is_answered(sessions: EndgrateSessions) -> None:
+    sessions.job_takes(0.5)
+    pier = Pier(sessions, synchronous=True)
+    assert pier.call() is Outcome.DONE
+    assert pier.asked("/api/statistics") == 1

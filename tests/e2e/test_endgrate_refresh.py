@@ -1,0 +1,237 @@
+"""An Endgrate refresh, from the HTTP call to the records, and the webhooks on the way."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from functions.core.model import instant
+from functions.core.polling import bucket
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from infra.local.caller import Caller
+    from infra.local.system import System
+    from tests.e2e.conftest import Connect, Provider
+    from tests.e2e.relay import Relay
+
+FERN = {"provider": "endgrate", "subject": "65a1f0000000000000000001"}
+OPENED = {"provider": "endgrate", "datasets": ["crm-contact", "crm-company"]}
+LONG = 60.0
+
+
+@pytest.fixture(autouse=True)
+def webhooks(relay: Relay) -> Iterator[Relay]:
+    relay.taken.clear()
+    yield relay
+    relay.holds = False
+
+
+@pytest.fixture
+def long_transfers(running: System) -> Iterator[None]:
+    """As if transfers had always taken a minute: no look pays for longer than is held."""
+    client, table = running.client("dynamodb"), running.outputs["ConnectionsTableName"]
+    key = {"connection_id": {"S": "durations#endgrate"}}
+    client.put_item(TableName=table, Item={**key, f"b{bucket(LONG)}": {"N": "1000"}})
+    yield
+    client.delete_item(TableName=table, Key=key)
+
+
+def waits_for_a_hint(running: System, refresh_id: str) -> bool:
+    """Whether the execution is in the state that a webhook ends."""
+    arn = running.outputs["RefreshMachineArn"].replace(":stateMachine:", ":execution:")
+    events = running.client("stepfunctions").get_execution_history(
+        executionArn=f"{arn}:{refresh_id}", reverseOrder=True, maxResults=5
+    )["events"]
+    entered = [each for each in events if each["type"] == "TaskStateEntered"]
+    return bool(entered) and entered[0]["stateEnteredEventDetails"]["name"] == "WaitForHint"
+
+
+def visited(running: System, refresh_id: str) -> list[str]:
+    """The execution's states."""
+    arn = running.outputs["RefreshMachineArn"].replace(":stateMachine:", ":execution:")
+    events = running.client("stepfunctions").get_execution_history(
+        executionArn=f"{arn}:{refresh_id}", maxResults=200
+    )["events"]
+    return [
+        each["stateEnteredEventDetails"]["name"]
+        for each in events
+        if each["type"].endswith("StateEntered")
+    ]
+
+
+def told(refresh: dict[str, Any], event: str) -> float:
+    return instant(next(each["at"] for each in refresh["events"] if each["type"] == event))
+
+
+@pytest.mark.usefixtures("endgrate")
+def test_publishes_every_dataset_and_says_of_which_some_records_are_missing(
+    caller: Caller,
+) -> None:
+    connection = caller.connect({**FERN, "datasets": ["crm-contact", "crm-deal", "crm-ticket"]})
+    refresh = caller.ended(caller.refresh(connection)["refresh_id"])
+    parts = caller.ask("GET", f"/v1/connections/{connection}/datasets")["parts"]
+
+    assert (refresh["status"], refresh["attempts"]) == ("partial", 1)
+    assert refresh["records"] == {"crm-contact": 430, "crm-deal": 0, "crm-ticket": 57}
+    assert {part["part"]: (part["state"], part["failures"]) for part in parts} == {
+        "crm-contact": ("fresh", 0),
+        "crm-deal": ("fresh", 0),
+        "crm-ticket": ("incomplete", 3),
+    }
+    assert len(caller.records(connection, "crm-contact", limit=100)) == 430
+
+
+@pytest.mark.usefixtures("endgrate")
+def test_params_narrow_a_dataset_down(caller: Caller) -> None:
+    connection = caller.connect({**FERN, "datasets": ["crm-contact"]})
+    caller.ended(caller.refresh(connection)["refresh_id"])
+    every = caller.records(connection, "crm-contact")
+    field, value = next(
+        (name, value)
+        for name, value in every[7]["data"]["data"].items()
+        if isinstance(value, str) and sum(value in str(each["data"]) for each in every) < 5
+    )
+    narrow = caller.connect(
+        {**FERN, "datasets": ["crm-contact"], "params": {"crm-contact": {field: value}}}
+    )
+    caller.ended(caller.refresh(narrow)["refresh_id"])
+
+    found = caller.records(narrow, "crm-contact")
+    assert 0 < len(found) < 5
+    assert all(each["data"]["data"][field] == value for each in found)
+
+
+@pytest.mark.usefixtures("endgrate")
+def test_a_provider_that_is_asked_to_answer_when_done_needs_no_second_look(
+    caller: Caller,
+) -> None:
+    connection = caller.connect({**FERN, "datasets": ["crm-company"]})
+    refresh = caller.ended(caller.refresh(connection, synchronous=True)["refresh_id"])
+    (ready,) = [each for each in refresh["events"] if each["type"] == "ready"]
+
+    assert (refresh["status"], ready["facts"]["looks"]) == ("published", 1)
+
+
+def test_a_connection_begun_here_waits_for_its_user_and_goes_on_when_told(
+    running: System, caller: Caller, endgrate: Provider, webhooks: Relay
+) -> None:
+    connection = caller.ask("POST", "/v1/connections", json=OPENED)
+    id_, session = connection["connection_id"], connection["subject"]
+    path = f"/v1/connections/{id_}/configuration"
+    before = caller.ask("GET", path)
+    refresh_id = caller.refresh(id_, deadline_seconds=3600)["refresh_id"]
+    caller.until(
+        lambda: {"waits": waits_for_a_hint(running, refresh_id)},
+        lambda it: it["waits"],
+        seconds=60,
+    )
+    endgrate.control("POST", "configure", json={"session_id": session})
+    refresh = caller.ended(refresh_id)
+    after = caller.ask("GET", path)
+
+    assert connection["sign_in_url"] == before["sign_in_url"]
+    assert session in connection["sign_in_url"]
+    assert (before["configured"], after["configured"]) == (False, True)
+    assert set(after["configuration"]["schemas"]) == set(OPENED["datasets"])
+    assert refresh["status"] == "published"
+    assert [json.loads(body)["session_id"] for _, body in webhooks.taken] == [session] * 3
+
+
+@pytest.mark.usefixtures("endgrate")
+def test_a_user_who_never_configures_is_what_a_refresh_waited_for(caller: Caller) -> None:
+    id_ = caller.ask("POST", "/v1/connections", json=OPENED)["connection_id"]
+    refresh = caller.ended(caller.refresh(id_, deadline_seconds=5)["refresh_id"])
+
+    assert (refresh["status"], refresh["error"]["name"]) == ("failed", "InteractionRequired")
+
+
+@pytest.mark.usefixtures("long_transfers")
+def test_a_webhook_ends_the_wait_long_before_its_time(
+    running: System, caller: Caller, endgrate: Provider
+) -> None:
+    endgrate.set(transfer_seconds=5)
+    connection = caller.connect({**FERN, "datasets": ["crm-company"]})
+    refresh = caller.ended(caller.refresh(connection)["refresh_id"])
+    completed = next(each["at"] for each in endgrate.ledger() if each["kind"] == "pull_completed")
+
+    assert refresh["status"] == "published"
+    assert "WaitForHint" in visited(running, refresh["refresh_id"])
+    assert 0 <= told(refresh, "ready") - completed < LONG / 6
+
+
+@pytest.mark.usefixtures("long_transfers")
+def test_forged_repeated_and_swapped_webhooks_change_nothing(
+    running: System, caller: Caller, endgrate: Provider, webhooks: Relay
+) -> None:
+    webhooks.holds = True
+    endgrate.set(transfer_seconds=1)
+    mine, other = (
+        caller.connect({**FERN, "datasets": [name]}) for name in ("crm-company", "crm-contact")
+    )
+    first, second = (caller.refresh(each)["refresh_id"] for each in (mine, other))
+    caller.until(lambda: {"got": len(webhooks.taken)}, lambda it: it["got"] == 2, seconds=60)
+    of = {path.split("/")[2].partition(".")[0]: (path, body) for path, body in webhooks.taken}
+    (path, body), (path_2, body_2) = of[first], of[second]
+    looks = sum("/statistics" in each.get("path", "") for each in endgrate.ledger())
+    transfer = json.loads(body_2)["transfer_id"]
+    swapped = json.dumps(json.loads(body) | {"transfer_id": transfer}).encode()
+    absent = webhooks.post("/endgrate/" + "x" * 60, body)
+    refused = [
+        webhooks.post(re.sub(r".{5}$", "AAAAA", path), body),
+        webhooks.post(path, swapped),
+        webhooks.post(path, body_2),
+        webhooks.post(path_2, body),
+        webhooks.post(path.replace("/endgrate/", "/banno/"), body),
+        webhooks.post(path.replace("/endgrate/", "/nobody/"), body),
+        webhooks.post(path, b"no JSON"),
+        webhooks.post(path, b""),
+    ]
+
+    assert {(each.status_code, each.text) for each in refused} == {(404, absent.text)}
+    assert sum("/statistics" in each.get("path", "") for each in endgrate.ledger()) == looks
+    assert waits_for_a_hint(running, first)
+    assert webhooks.post(path, body).status_code == 200
+    ended = caller.ended(first)
+    assert webhooks.post(path, body).status_code == 200
+    assert caller.state(first) == ended
+    assert waits_for_a_hint(running, second)
+    assert webhooks.post(path_2, body_2).status_code == 200
+    assert caller.ended(second)["status"] == "published"
+
+
+@pytest.mark.usefixtures("endgrate")
+def test_no_key_token_or_record_is_written_down(
+    running: System,
+    caller: Caller,
+    connect: Connect,
+    webhooks: Relay,
+    logs: Callable[[], str],
+) -> None:
+    connection = connect("fern", provider="endgrate")
+    refresh_id = caller.ended(caller.refresh(connection)["refresh_id"])["refresh_id"]
+    arn = running.outputs["RefreshMachineArn"].replace(":stateMachine:", ":execution:")
+    history = running.client("stepfunctions").get_execution_history(
+        executionArn=f"{arn}:{refresh_id}"
+    )
+    seen = (
+        logs()
+        + str(history["events"])
+        + str(running.client("s3").list_object_versions(Bucket=running.outputs["BucketName"]))
+    )
+    tokens = [path.split("/")[2].partition(".")[2] for path, _ in webhooks.taken]
+    values = [
+        value
+        for each in caller.records(connection, "crm-contact")[:20]
+        for value in each["data"]["data"].values()
+        if isinstance(value, str) and len(value) > 7
+    ]
+
+    assert tokens
+    assert values
+    for canary in (running.providers["endgrate"]["api_key"], *tokens, *values):
+        assert canary not in seen

@@ -1,0 +1,113 @@
+"""How fresh a dataset of Endgrate's is, by its error log and its pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from functions.connectors.endgrate_answers import Failure
+from functions.connectors.endgrate_parts import state
+from functions.core.model import Part, PartState
+
+SINCE = 1_800_000_000.0
+UPSTREAM = Failure(error_type="upstream")
+MAPPING = Failure(error_type="mapping")
+LOCKED_OUT = Failure(error_type="authentication")
+RESOLVED = Failure(error_type="authentication", resolved=True)
+
+
+def found(*failures: Failure, had: bool = True, flagged: bool = False) -> tuple[Any, ...]:
+    part = state("crm-contact", failures, had=had, flagged=flagged, since=SINCE)
+    assert part.part == "crm-contact"
+    return (part.state, part.as_of, part.why, part.failures, part.reauth)
+
+
+@pytest.mark.parametrize("had", [True, False])
+@pytest.mark.parametrize(
+    "failures",
+    [
+        pytest.param((), id="none"),
+        pytest.param((Failure(error_type="upstream", warn=True),), id="a-warning"),
+    ],
+)
+def test_a_dataset_against_which_nothing_stands_is_fresh(
+    failures: tuple[Failure, ...], *, had: bool
+) -> None:
+    part = state("x", failures, had=had, flagged=False, since=SINCE)
+    assert part == PartState(part="x", state=Part.FRESH, as_of=SINCE)
+
+
+@pytest.mark.parametrize(
+    ("failures", "had", "flagged", "expected"),
+    [
+        pytest.param(
+            (UPSTREAM,), True, False, (Part.INCOMPLETE, SINCE, "upstream", 1, False), id="some"
+        ),
+        pytest.param((UPSTREAM,), False, True, (Part.FAILED, 0, "upstream", 1, False), id="all"),
+        pytest.param(
+            (UPSTREAM, MAPPING, MAPPING),
+            True,
+            True,
+            (Part.INCOMPLETE, SINCE, "mapping", 3, False),
+            id="the-most-frequent-says-why",
+        ),
+        pytest.param(
+            (MAPPING, MAPPING, LOCKED_OUT),
+            True,
+            True,
+            (Part.INCOMPLETE, SINCE, "mapping", 3, True),
+            id="one-of-authentication-wants-a-sign-in",
+        ),
+        pytest.param(
+            (MAPPING, RESOLVED),
+            True,
+            True,
+            (Part.INCOMPLETE, SINCE, "mapping", 1, False),
+            id="resolved-ones-do-not-count",
+        ),
+        pytest.param((RESOLVED,), True, False, (Part.FRESH, SINCE, "", 0, False), id="resolved"),
+        pytest.param(
+            (RESOLVED,),
+            True,
+            True,
+            (Part.INCOMPLETE, SINCE, "authentication", 0, False),
+            id="resolved-but-the-pages-say-otherwise",
+        ),
+        pytest.param(
+            (RESOLVED,),
+            False,
+            False,
+            (Part.FAILED, 0, "authentication", 0, False),
+            id="resolved-and-nothing-came",
+        ),
+        pytest.param(
+            (), True, True, (Part.INCOMPLETE, SINCE, "unnamed", 0, False), id="only-the-pages-say"
+        ),
+        pytest.param(
+            (),
+            False,
+            True,
+            (Part.FAILED, 0, "unnamed", 0, False),
+            id="only-the-pages-say-so-of-all",
+        ),
+        pytest.param(
+            (Failure(error_type="No contact named Ada"),),
+            True,
+            True,
+            (Part.INCOMPLETE, SINCE, "unnamed", 1, False),
+            id="prose-is-no-name",
+        ),
+        pytest.param(
+            (Failure(error_type="upstream", warn=[]),),
+            True,
+            False,
+            (Part.INCOMPLETE, SINCE, "upstream", 1, False),
+            id="a-list-of-warnings-makes-none-of-it",
+        ),
+    ],
+)
+def test_whatever_stands_against_a_dataset_is_said(
+    failures: tuple[Failure, ...], expected: tuple[Any, ...], *, had: bool, flagged: bool
+) -> None:
+    assert found(*failures, had=had, flagged=flagged) == expected
