@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ import requests
 from infra.local.simulators.banno import create_app
 from infra.local.simulators.banno.demo import facts
 from infra.local.simulators.server import serve
+from tests.contract.simulated import WallClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,16 +34,6 @@ CHALLENGE = (
 TIMEOUT = 15
 
 Json = dict[str, Any]
-
-
-class Clock:
-    """The wall clock, which can be put ahead."""
-
-    def __init__(self) -> None:
-        self.ahead = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
 
 
 @dataclass(frozen=True)
@@ -95,7 +85,7 @@ class Connected:
 class Garden:
     """The institution at its base address, seen from outside."""
 
-    def __init__(self, base_url: str, clock: Clock) -> None:
+    def __init__(self, base_url: str, clock: WallClock) -> None:
         self.clock = clock
         self.base_url = base_url
         self.api = f"{base_url}/a/consumer/api/v0"
@@ -179,7 +169,7 @@ class Garden:
 @contextmanager
 def open_garden() -> Iterator[Garden]:
     """A simulator of its own, with a clock that can be put ahead."""
-    clock = Clock()
+    clock = WallClock()
     with serve(create_app(clock=clock)) as base_url:
         garden = Garden(base_url, clock)
         with garden.http:

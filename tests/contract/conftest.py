@@ -13,7 +13,7 @@ from tests.contract.providers import STANDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.contract.stand import Simulated
+    from tests.contract.simulated import Simulated
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from infra.local.simulators.digime.demo import facts
 from infra.local.simulators.server import serve
 from tests.contract.digime_application import REDIRECT_URI, Application, Json, Tokens
 from tests.fakes import Clock, Connections, Tables
-from tests.scripted import CONNECTION, TENANT
+from tests.scripted import CONNECTION, ORDER, TENANT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,6 +75,7 @@ class Reader:
                 unsealed=self._unsealed,
                 clock=clock,
                 sleep=clock.sleep,
+                token=lambda: "token",
                 owner="ref_1",
             )
         )
@@ -84,7 +85,7 @@ class Reader:
         return self._connections.load(CONNECTION)
 
     def trigger(self) -> Job:
-        return self.connector.trigger(self.connection).job
+        return self.connector.trigger(self.connection, ORDER).job
 
     def look(self, job: Job) -> Looked:
         return self.connector.check(self.connection, job, hold_seconds=0)

@@ -1,4 +1,4 @@
-"""What the connectors' suite must know of a provider; ``providers.py`` has them all.
+"""What the connectors' suite must know of a provider; ``providers.py`` finds them all.
 
 A stand says how the provider's simulator is opened, how a person signs in there, what each demo
 user has, and which of the provider's own answers mean what. The rest is the same for all.
@@ -7,17 +7,17 @@ user has, and which of the provider's own answers mean what. The rest is the sam
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from functions.connectors.registry import Entry
     from functions.core.errors import FreshetError
-    from functions.core.model import Connection, Coverage, Credentials
-
-Truth = dict[str, dict[str, Any]]
-"""By dataset and id, what the provider itself says it has."""
+    from functions.core.model import Coverage
+    from tests.contract.simulated import Call, Simulated
+    from tests.contract.tried import Tried
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,67 +32,23 @@ class Whole:
     """Switches of the simulator for this read."""
 
 
-@dataclass(frozen=True)
-class Call:
-    """How a connector's verb looks on the wire: a method, and a glob for the path."""
+@dataclass(frozen=True, kw_only=True)
+class Meets:
+    """A fault at this provider, where ``faults.py`` cannot say it for all."""
 
-    method: str
-    path: str
-    repeated: bool
-    """Whether it may be sent again after it broke off."""
-
-
-class Simulated(Protocol):
-    """One provider's simulator, running."""
-
-    def clock(self) -> float:
-        """The time, the provider's and ours."""
-
-    def later(self, seconds: float) -> None:
-        """Put the clock ahead."""
-
-    @property
-    def base_url(self) -> str:
-        """Where it listens."""
-
-    def reset(self) -> None:
-        """Back to the beginning, and as fast as it can be."""
-
-    def application(self, **changes: str) -> bytes:
-        """Our own secret for it, as JSON; changes replace what it says."""
-
-    def sign_in(self, user: str, *, lasting: bool = True) -> Credentials:
-        """What a person's consent gives; without ``lasting``, no refresh token."""
-
-    def connection(self, user: str) -> Connection:
-        """The link to that person."""
-
-    def truth(self, user: str) -> Truth:
-        """Everything that the person has, read without a connector."""
-
-    def settings(self, **changes: object) -> None:
-        """Set switches."""
-
-    def job_takes(self, seconds: float) -> None:
-        """How long the provider's jobs take from now on."""
-
-    def fault(self, **fault: object) -> None:
-        """Switch a fault on."""
-
-    def calls(self, call: Call) -> int:
-        """How often it has been called so."""
-
-    def expire(self, user: str) -> None:
-        """End the access tokens."""
-
-    def revoke(self, user: str) -> None:
-        """End the refresh tokens, as a person does who withdraws consent."""
+    outcome: str = ""
+    """What comes of it, in the words of the README; empty: what comes of it everywhere."""
+    strike: Callable[[Tried, str], None] | None = None
+    """How it comes about, before which verb; None: as everywhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stand:
-    """One provider: its simulator, and what is to be found there."""
+    """One provider: its connector, its simulator, and what is to be found there."""
 
+    title: str
+    """As people write it."""
+    entry: Entry
     open: Callable[[], AbstractContextManager[Simulated]]
     wholes: tuple[Whole, ...]
     user: str
@@ -100,8 +56,8 @@ class Stand:
     light: str
     """A user with little data, on several pages."""
     calls: dict[str, Call]
-    """By verb: ``trigger``, ``check``, ``fetch`` and ``token``; and ``page``, with which a fetch
-    reads what there is much of."""
+    """By verb: ``trigger``, ``check``, ``fetch``, and ``token`` where there are any; and ``page``,
+    with which a fetch reads what there is much of."""
     refusals: tuple[tuple[str, int, type[FreshetError]], ...]
     """What the provider's own statuses mean: verb, status, error."""
     lacking: tuple[bytes, ...] = ()
@@ -121,3 +77,9 @@ class Stand:
     """Switches with which the provider's job for ``user`` ends without fresh data."""
     grace: dict[str, Any] = field(default_factory=dict)
     """Switches with which a spent refresh token works until its successor has been used."""
+    faulted: Whole
+    """Everything is fresh, on three pages or more: what the faults are tried on."""
+    lost: dict[str, Any] = field(default_factory=lambda: {"kind": "status", "status": 404})
+    """How a look is answered where the provider has forgotten the job."""
+    faults: dict[str, Meets] = field(default_factory=dict)
+    """The provider's own part of the table in ``faults.py``, by the faults' names."""

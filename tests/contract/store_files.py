@@ -14,7 +14,7 @@ from tests.contract.stores import pointer
 from tests.scripted import CONNECTION, REFRESH, a_manifest, a_page
 
 if TYPE_CHECKING:
-    from functions.core.ports import Staging
+    from functions.core.stores import Staging
     from tests.contract.stores import Stores
 
 

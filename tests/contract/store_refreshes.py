@@ -11,8 +11,9 @@ from functions.core import refresh as step
 from functions.core.contract import SLOT_SECONDS
 from functions.core.errors import Defect, Superseded
 from functions.core.model import Running, Status
+from functions.core.ports import Triggered
 from tests.contract.stores import pointer
-from tests.scripted import CONNECTION, REFRESH, TOKENS, a_connection
+from tests.scripted import CONNECTION, REFRESH, TENANT, TOKENS, a_connection
 
 if TYPE_CHECKING:
     from tests.contract.stores import Stores
@@ -72,19 +73,21 @@ class RefreshBehaviour:
 
     def test_a_writer_who_has_seen_the_last_version_is_heard(self, stores: Stores) -> None:
         refresh = stores.admitted()
-        moved = step.triggered(refresh, job={"id": "j", "since": 1.5}, at=2.25)
+        moved = step.triggered(refresh, Triggered(job={"id": "j", "since": 1.5}), at=2.25)
         stores.refreshes.save(moved, seen=refresh.version)
         assert stores.refreshes.get(REFRESH) == moved
 
     def test_a_writer_who_comes_too_late_is_refused(self, stores: Stores) -> None:
         refresh = stores.admitted()
-        stores.refreshes.save(step.triggered(refresh, job={}, at=1), seen=refresh.version)
+        stores.refreshes.save(
+            step.triggered(refresh, Triggered(job={}), at=1), seen=refresh.version
+        )
         with pytest.raises(Superseded):
             stores.refreshes.save(step.lost(refresh, at=2), seen=refresh.version)
 
     def test_a_write_whose_answer_was_lost_may_be_repeated(self, stores: Stores) -> None:
         refresh = stores.admitted()
-        moved = step.triggered(refresh, job={"id": "j"}, at=1)
+        moved = step.triggered(refresh, Triggered(job={"id": "j"}), at=1)
         stores.refreshes.save(moved, seen=refresh.version)
         stores.refreshes.save(moved, seen=refresh.version)
         assert stores.refreshes.get(REFRESH) == moved
@@ -151,6 +154,24 @@ class RefreshBehaviour:
         assert stores.running() == Running(refresh_id=REFRESH, until=refresh.deadline)
         stores.refreshes.hold(refresh, until=refresh.deadline + 500)
         assert stores.running() == Running(refresh_id=REFRESH, until=refresh.deadline + 500)
+
+    def test_a_provider_s_ban_is_noted_by_the_holder_and_outlives_its_slot(
+        self, stores: Stores
+    ) -> None:
+        refresh = stores.admitted()
+        stores.refreshes.forbid(stores.refresh("ref_2"), until=refresh.deadline + 7)
+        assert stores.next_allowed_at() == 0
+        stores.refreshes.forbid(refresh, until=refresh.deadline + 3600)
+        stores.refreshes.release(refresh)
+        assert stores.next_allowed_at() == refresh.deadline + 3600
+        (listed,), _ = stores.connections.page(TENANT, limit=1, after=None)
+        assert listed.next_allowed_at == refresh.deadline + 3600
+
+    def test_a_publication_ends_a_ban(self, stores: Stores) -> None:
+        refresh = stores.admitted()
+        stores.refreshes.forbid(refresh, until=refresh.deadline + 3600)
+        stores.refreshes.publish(refresh, seen=refresh.version, snapshot=pointer("first"))
+        assert stores.next_allowed_at() == 0
 
     def test_a_slot_that_is_free_is_held_by_nobody(self, stores: Stores) -> None:
         refresh = stores.admitted()

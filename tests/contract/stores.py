@@ -14,19 +14,18 @@ import pytest
 from functions.core import refresh as step
 from functions.core.errors import Superseded
 from functions.core.model import Credentials, Running, SnapshotPointer
-from functions.core.ports import (
-    Connections,
-    CredentialStore,
-    Refreshes,
-    Snapshots,
-    Staging,
-)
+from functions.core.ports import CredentialStore
+from functions.core.scheduling import Scheduled, Schedules
+from functions.core.stores import Connections, Refreshes, Snapshots, Staging
 from tests.fakes import LEASE_SECONDS
 from tests.scripted import CONNECTION, REFRESH, TENANT, TOKENS, a_connection, a_refresh
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from functions.core.budget import Bucket
+    from functions.core.history import Line
+    from functions.core.keys import Keys
     from functions.core.model import Connection, Dataset, File, Refresh
     from tests.fake_files import Kept
     from tests.fakes import Clock
@@ -35,7 +34,7 @@ NEW = Credentials(access_token="access-2", refresh_token="refresh-2")
 NEWER = Credentials(access_token="access-3", refresh_token="refresh-3")
 
 
-class ConnectionStore(Connections, CredentialStore, Protocol):
+class ConnectionStore(Connections, CredentialStore, Scheduled, Protocol):
     """Everything that the adapter for connections can do."""
 
     def create(self, connection: Connection, credentials: Credentials) -> None: ...
@@ -55,6 +54,13 @@ class RefreshStore(Refreshes, Protocol):
     def delete(self, refresh_id: str) -> None: ...
 
 
+class History(Protocol):
+    """Everything that the adapter for lists of refreshes can do."""
+
+    def of_tenant(self, tenant: str) -> Line: ...
+    def of_connection(self, connection_id: str) -> Line: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stores:
     """One set of stores, empty. Leases go by ``clock``."""
@@ -64,6 +70,10 @@ class Stores:
     sibling: ConnectionStore
     """The same connections, in the hands of another worker."""
     refreshes: RefreshStore
+    keys: Keys
+    history: History
+    schedules: Schedules
+    bucket: Bucket
     snapshots: Snapshots
     staging: Callable[[str, str], Staging]
     """For a connection's and a refresh's id."""
@@ -91,6 +101,12 @@ class Stores:
         connection = self.connections.get(CONNECTION)
         assert connection is not None
         return connection.running
+
+    def next_allowed_at(self) -> float:
+        """Until when the connection's provider wants no refresh."""
+        connection = self.connections.get(CONNECTION)
+        assert connection is not None
+        return connection.next_allowed_at
 
 
 def pointer(name: str) -> SnapshotPointer:

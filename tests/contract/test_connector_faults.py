@@ -1,16 +1,16 @@
-"""Every connector, and what goes wrong between it and its provider."""
+"""Every connector, and what goes wrong between it and its provider, call by call.
+
+What comes of that for a refresh is in ``test_connector_outcomes.py``.
+"""
 
 from __future__ import annotations
 
 import logging
-from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from functions.connectors.registry import DATASETS
 from functions.core.errors import (
-    FetchWaits,
     FreshetError,
     ProviderUnavailable,
     RateLimited,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from functions.core.contract import Job
-    from tests.contract.stand import Simulated
+    from tests.contract.simulated import Simulated
 
     Simulator = Callable[[str], Simulated]
 
@@ -92,8 +92,7 @@ class Trial:
                 return self.one.fetch(self.job)
 
     def strike(self, verb: str, **fault: Any) -> None:
-        call = self.stand.calls[verb]
-        self.simulated.fault(method=call.method, path=call.path, **{"times": None, **fault})
+        self.one.strike(verb, **{"times": None, **fault})
 
     def calls(self, verb: str) -> int:
         return self.simulated.calls(self.stand.calls[verb])
@@ -102,13 +101,9 @@ class Trial:
         """The error of a verb; a fetch puts off what may pass, and is asked what it met."""
         if verb != "fetch":
             return self.one.refused(lambda: self.call(verb))
-        pages = self.one.connector.fetch(
-            self.one.connection,
-            self.job,
-            datasets=tuple(DATASETS[self.one.connection.provider]),
-            cursor=None,
-        )
-        return self.one.refused(lambda: list(pages))
+        one = self.one
+        pages = one.connector.fetch(one.connection, self.job, datasets=one.datasets, cursor=None)
+        return one.refused(lambda: list(pages))
 
 
 @pytest.fixture(autouse=True)
@@ -123,7 +118,7 @@ def trial(simulator: Simulator, provider: str, caplog: pytest.LogCaptureFixture)
 @pytest.mark.parametrize("row", LASTING)
 @every_verb
 @every_provider
-def test_a_fault_that_stays_is_an_error_by_name_and_nothing_is_asked_too_often(
+def test_a_fault_is_an_error_by_name_and_once_it_has_passed_nothing_is_left_of_it(
     trial: Trial, verb: str, row: Row
 ) -> None:
     before = trial.calls(verb)
@@ -135,15 +130,7 @@ def test_a_fault_that_stays_is_an_error_by_name_and_nothing_is_asked_too_often(
     broken_off = row.fault["kind"] in {"truncate", "disconnect"}
     again = broken_off and trial.stand.calls[verb].repeated
     assert trial.calls(verb) - before == (2 if again else 1)
-
-
-@pytest.mark.parametrize("row", LASTING)
-@every_verb
-@every_provider
-def test_a_fault_that_has_passed_leaves_nothing_behind(trial: Trial, verb: str, row: Row) -> None:
-    again = trial.stand.calls[verb].repeated and row.fault["kind"] in {"truncate", "disconnect"}
-    trial.strike(verb, **row.fault, times=2 if again else 1)
-    trial.refused(verb)
+    trial.simulated.heal()
     assert trial.call(verb)
 
 
@@ -160,23 +147,6 @@ def test_a_read_that_broke_off_once_is_read_again_and_nothing_else_is(
         assert type(trial.refused(verb)) is ProviderUnavailable
 
 
-@every_verb
-@every_provider
-def test_a_date_to_come_back_at_is_as_far_as_the_clock_says(trial: Trial, verb: str) -> None:
-    then = formatdate(trial.simulated.clock() + 120, usegmt=True)
-    trial.strike(verb, **status(429, retry_after=then))
-    error = trial.refused(verb)
-    assert isinstance(error, RateLimited)
-    assert 115 <= error.wait_seconds <= 120
-
-
-@every_verb
-@every_provider
-def test_a_slow_answer_is_an_answer(trial: Trial, verb: str) -> None:
-    trial.strike(verb, kind="slow", seconds=0.3, times=1)
-    assert trial.call(verb)
-
-
 @pytest.mark.parametrize(
     ("provider", "verb", "number", "error"),
     [
@@ -190,18 +160,3 @@ def test_a_providers_own_refusal_is_what_its_documents_say(
 ) -> None:
     trial.strike(verb, **status(number))
     assert type(trial.refused(verb)) is error
-
-
-@every_provider
-def test_a_fetch_waits_for_a_provider_that_is_away_and_keeps_what_it_has(trial: Trial) -> None:
-    trial.strike("page", **status(503, retry_after="9"), skip=3, times=1)
-    with pytest.raises(FetchWaits, match=r"^9$"):
-        trial.call("fetch")
-    assert trial.one.fetch(trial.job, resumed=True).truth == trial.simulated.truth(trial.one.user)
-
-
-@every_provider
-def test_a_trigger_whose_answer_was_lost_may_be_made_again(trial: Trial) -> None:
-    trial.strike("trigger", kind="disconnect", processed=True, times=1)
-    assert type(trial.refused("trigger")) is ProviderUnavailable
-    assert trial.one.refresh().manifest.coverage.fresh > 0

@@ -18,13 +18,13 @@ from tests.contract.digime_reader import (
     reader,
     requests,
 )
-from tests.contract.digime_stand import DIGIME
+from tests.contract.stands.digime import STAND
 from tests.contract.tried import Tried
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.contract.stand import Simulated
+    from tests.contract.simulated import Simulated
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,7 @@ def test_a_fetch_that_loses_its_session_waits_for_the_next_one_and_goes_on(
 ) -> None:
     simulated = simulator("digime")
     simulated.settings(scale_files=80, scale_bytes=500)
-    one = Tried(DIGIME, simulated, user="max")
+    one = Tried(STAND, simulated, user="max")
     job = one.check(one.trigger())
     simulated.job_takes(0.5)
     body = {"error": {"code": "SessionInvalid", "message": "m", "reference": "r"}}
@@ -161,7 +161,7 @@ def test_a_fetch_that_loses_its_session_waits_for_the_next_one_and_goes_on(
     assert read.truth == simulated.truth("max")
     assert len(read.truth["files"]) == 80
     assert read.manifest.coverage.failed == 0
-    assert simulated.calls(DIGIME.calls["trigger"]) == 2
+    assert simulated.calls(STAND.calls["trigger"]) == 2
 
 
 def test_sessions_that_expire_again_and_again_end_the_refresh(application: Application) -> None:

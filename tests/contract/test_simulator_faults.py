@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from typing import TYPE_CHECKING
@@ -164,28 +165,30 @@ def test_a_truncated_answer_announces_the_whole_and_sends_half(
     assert body == PROPER[: len(PROPER) // 2]
 
 
-def test_requests_sees_a_truncated_answer_as_broken(
-    base_url: str, http: requests.Session, switch_on: SwitchOn
-) -> None:
-    switch_on("truncate")
-
-    with pytest.raises(requests.exceptions.ChunkedEncodingError):
-        http.get(f"{base_url}/things/a", timeout=5)
-
-
 def test_a_disconnect_sends_nothing_at_all(base_url: str, switch_on: SwitchOn) -> None:
     switch_on("disconnect")
 
     assert raw(base_url, GET) == b""
 
 
-def test_requests_sees_a_disconnect_as_a_lost_connection(
+@pytest.mark.parametrize("kind", ["truncate", "disconnect"])
+def test_requests_sees_a_broken_off_answer_as_an_error(
+    base_url: str, http: requests.Session, switch_on: SwitchOn, kind: str
+) -> None:
+    switch_on(kind)
+
+    with pytest.raises((requests.exceptions.ChunkedEncodingError, requests.ConnectionError)):
+        http.get(f"{base_url}/things/a", timeout=5)
+
+
+def test_drift_puts_an_unknown_member_into_each_object(
     base_url: str, http: requests.Session, switch_on: SwitchOn
 ) -> None:
-    switch_on("disconnect")
+    switch_on("drift")
 
-    with pytest.raises(requests.ConnectionError):
-        http.get(f"{base_url}/things/a", timeout=5)
+    told = http.get(f"{base_url}/things/a", timeout=5).json()
+
+    assert told == {**json.loads(PROPER), "undocumented": [None]}
 
 
 @pytest.mark.parametrize("kind", ["status", "html", "disconnect"])

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
-from functions.connectors.registry import DATASETS, load
+from functions.connectors.registry import load
 from functions.core import snapshot
 from functions.core.contract import Outcome
 from functions.core.errors import FreshetError
 from functions.core.fetching import fetch
+from functions.core.ports import Order
 from tests.fake_files import Objects, Staging
 from tests.fakes import Clock, Connections, Tables
 from tests.scripted import CONNECTION, REFRESH, a_refresh, a_ticket, connector_ports
@@ -20,10 +22,12 @@ from tests.scripted import CONNECTION, REFRESH, a_refresh, a_ticket, connector_p
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from functions.core.budget import Budget
     from functions.core.contract import Job
     from functions.core.model import Connection, Credentials, Manifest, StoredCredentials
     from functions.core.ports import Connector
-    from tests.contract.stand import Simulated, Stand, Truth
+    from tests.contract.simulated import Simulated, Truth
+    from tests.contract.stand import Stand
     from tests.fake_files import Kept
 
 PATIENCE_SECONDS = 10.0
@@ -41,14 +45,20 @@ class Tried:
         user: str,
         credentials: Credentials | None = None,
         application: bytes | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        budget: Budget | None = None,
     ) -> None:
         self.stand, self.simulated, self.user = stand, simulated, user
         self.connection: Connection = simulated.connection(user)
+        self.datasets = self.connection.datasets or stand.entry.datasets
+        self.order = Order(datasets=self.datasets)
         self.tables, self.objects = Tables(), Objects()
-        given = credentials or simulated.sign_in(user)
-        self._connections(simulated.clock).create(self.connection, given)
         self._application = application or simulated.application()
-        self.secrets = {given.access_token, given.refresh_token or given.access_token}
+        self._secrets: set[str] = set()
+        self._sleep, self._budget = sleep, budget
+        given = credentials or simulated.sign_in(user)
+        self.connections.create(self.connection, given)
+        self._secrets |= _tokens(given) if given else set()
 
     @property
     def connector(self) -> Connector:
@@ -56,22 +66,36 @@ class Tried:
         return self.as_owner(REFRESH)
 
     @property
+    def connections(self) -> Connections:
+        return Connections(self.tables, clock=_Instant(self.simulated.clock))
+
+    @property
     def stored(self) -> StoredCredentials:
-        return self._connections(self.simulated.clock).load(CONNECTION)
+        return self.connections.load(CONNECTION)
+
+    def strike(self, verb: str, **fault: Any) -> None:
+        """Switch on a fault of the calls that a verb makes."""
+        call = self.stand.calls[verb]
+        self.simulated.fault(method=call.method, path=call.path, **fault)
 
     def as_owner(self, owner: str) -> Connector:
         """A connector of a worker who rotates tokens in another name."""
         ports = connector_ports(
-            self._connections(self.simulated.clock),
+            self.connections,
             application=self._application,
             clock=self.simulated.clock,
-            sleep=time.sleep,
+            sleep=self._sleep,
             owner=owner,
+            budget=self._budget,
         )
-        return load(self.connection.provider, ports)
+        return load(self.stand.entry, ports)
 
     def trigger(self) -> Job:
-        return self.connector.trigger(self.connection).job
+        """Ask until the provider has taken the whole job."""
+        taken = self.connector.trigger(self.connection, self.order)
+        while taken.more:
+            taken = self.connector.trigger(self.connection, replace(self.order, job=taken.job))
+        return taken.job
 
     def check(self, job: Job) -> Job:
         """Look until the provider is done."""
@@ -88,20 +112,20 @@ class Tried:
     def fetch(self, job: Job, *, resumed: bool = False) -> Read:
         """Everything that there is, as a snapshot of it would have it."""
         staging = Staging(self.objects, connection_id=CONNECTION, refresh_id=REFRESH)
-        at, datasets = self.simulated.clock(), tuple(DATASETS[self.connection.provider])
+        at = self.simulated.clock()
         fetch(
             a_ticket(at=at, outcome=Outcome.READY, job=job, resumed=resumed),
             connection=self.connection,
             connector=self.connector,
             staging=staging,
-            datasets=datasets,
+            datasets=self.datasets,
             clock=self.simulated.clock,
             seconds_left=lambda: 1000,
         )
         parts = staging.progress.parts
         as_of = snapshot.oldest(parts, otherwise=at)
         fetched = staging.datasets(refresh_id=REFRESH, as_of=as_of)
-        refresh = a_refresh(at=at, datasets=datasets)
+        refresh = a_refresh(at=at, datasets=self.datasets)
         manifest = snapshot.manifest(refresh, fetched=fetched, parts=parts, before=None, at=at)
         lines = {name: self.objects.lines(dataset) for name, dataset in fetched.items()}
         return Read(manifest, lines)
@@ -122,14 +146,10 @@ class Tried:
 
     def known_secrets(self) -> set[str]:
         """Every token that there has been, and whatever is secret in the application's own."""
-        now = self.stored.credentials
-        self.secrets |= {now.access_token, now.refresh_token or now.access_token}
-        found: set[str] = set(self.secrets)
-        _collect(msgspec.json.decode(self._application), into=found)
-        return found
-
-    def _connections(self, clock: Callable[[], float]) -> Connections:
-        return Connections(self.tables, clock=_Instant(clock))
+        if self.stand.entry.credentials:
+            self._secrets |= _tokens(self.stored.credentials)
+        _collect(msgspec.json.decode(self._application), into=self._secrets)
+        return self._secrets
 
 
 class Read:
@@ -159,6 +179,10 @@ class _Instant(Clock):
 
     def __call__(self) -> float:
         return self._clock()
+
+
+def _tokens(credentials: Credentials) -> set[str]:
+    return {credentials.access_token, credentials.refresh_token or credentials.access_token}
 
 
 def _collect(value: object, *, into: set[str]) -> None:

@@ -9,6 +9,8 @@ A fault says which requests it strikes (method, path), how often (`skip` request
 - `truncate`: the whole Content-Length announced, half of it sent, then the connection closed;
 - `malformed_json`: the proper answer without its last byte, its length matching;
 - `empty`: the proper status with a body of no bytes;
+- `drift`: the proper answer with a member that no document knows in each of its JSON objects,
+  but for those that have only objects in them, as they may be maps;
 - `disconnect`: the connection closed without an answer.
 
 `status`, `html` and `disconnect` strike before the provider has done anything, unless `processed`
@@ -43,6 +45,7 @@ class Kind(StrEnum):
     TRUNCATE = "truncate"
     MALFORMED_JSON = "malformed_json"
     EMPTY = "empty"
+    DRIFT = "drift"
     DISCONNECT = "disconnect"
 
 
@@ -155,9 +158,21 @@ def stand_in(fault: Fault, error_body: Callable[[int], Mapping[str, object]]) ->
 
 
 def damaged(fault: Fault, response: Response) -> Response:
-    """The provider's proper answer after `malformed_json` or `empty` has been at it."""
+    """The provider's proper answer after `malformed_json`, `empty` or `drift` has been at it."""
     if fault.kind is Kind.MALFORMED_JSON:
         response.set_data(response.get_data()[:-1] or b"{")
     if fault.kind is Kind.EMPTY:
         response.set_data(b"")
+    if fault.kind is Kind.DRIFT and response.is_json:
+        response.set_data(msgspec.json.encode(_drifted(msgspec.json.decode(response.get_data()))))
     return response
+
+
+def _drifted(value: object) -> object:
+    if isinstance(value, list):
+        return list(map(_drifted, value))
+    if isinstance(value, dict):
+        inside = {name: _drifted(inner) for name, inner in value.items()}
+        is_map = all(isinstance(inner, dict) for inner in inside.values())
+        return inside if is_map else {**inside, "undocumented": [None]}
+    return value

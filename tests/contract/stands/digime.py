@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 import time
 from contextlib import contextmanager
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from functions.connectors.registry import Provider
+from functions.connectors.registry import REGISTRY, Provider
 from functions.core.errors import ConsentMissing
 from functions.core.model import Connection, Coverage, Credentials
 from infra.local.simulators.digime import create_app
@@ -19,7 +18,8 @@ from infra.local.simulators.digime.demo import facts
 from infra.local.simulators.digime.people import person
 from infra.local.simulators.server import serve
 from tests.contract.digime_application import REDIRECT_URI, Application, Clock
-from tests.contract.stand import Call, Simulated, Stand, Truth, Whole
+from tests.contract.simulated import Call, Simulated, WallClock
+from tests.contract.stand import Meets, Stand, Whole
 from tests.scripted import CONNECTION, TENANT
 from tests.unit.digime_samples import pem_of
 
@@ -27,41 +27,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.contract.digime_application import Json
+    from tests.contract.simulated import Truth
+    from tests.contract.tried import Tried
 
 QUERY = re.compile(r".*/permission-access/query/(\w+)")
 LISTS = r"^/v1\.6/permission-access/query/[^/]+$"
 DOWNLOADS = "*/permission-access/query/*/18_*"
 
 
-class WallClock(Clock):
-    """The wall clock, which can be put ahead."""
-
-    ahead = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
+class MovingClock(WallClock, Clock):
+    """The wall clock where an application's own clock is wanted."""
 
 
-class DigimeLibraries:
+class DigimeLibraries(Simulated):
     """The libraries of all users."""
 
+    job_seconds = "sync_seconds"
+
     def __init__(self, application: Application, clock: WallClock) -> None:
-        self._application, self._clock = application, clock
-
-    def clock(self) -> float:
-        return self._clock()
-
-    def later(self, seconds: float) -> None:
-        self._clock.ahead += seconds
-
-    @property
-    def base_url(self) -> str:
-        return self._application.base_url
-
-    def reset(self) -> None:
-        self._clock.ahead = 0.0
-        self._application.control("POST", "reset").raise_for_status()
-        self.job_takes(0.05)
+        super().__init__(application.base_url, clock)
+        self._application = application
 
     def application(self, **changes: str) -> bytes:
         known = self._application
@@ -106,28 +91,10 @@ class DigimeLibraries:
             "files": {row["name"]: self._file(session, row) for row in rows},
         }
 
-    def settings(self, **changes: object) -> None:
-        self._application.settings(**changes)
-
-    def job_takes(self, seconds: float) -> None:
-        self.settings(sync_seconds=seconds)
-
-    def fault(self, **fault: object) -> None:
-        self._application.control("POST", "faults", fault).raise_for_status()
-
-    def calls(self, call: Call) -> int:
-        def meant(path: str) -> bool:
-            regular = call.path.startswith("^")
-            return bool(re.fullmatch(call.path, path) if regular else fnmatchcase(path, call.path))
-
-        rows = self._application.ledger()
-        return sum(row["method"] == call.method and meant(row["path"]) for row in rows)
-
-    def expire(self, user: str) -> None:
-        self._application.control("POST", "expire", {"user": user}).raise_for_status()
-
-    def revoke(self, user: str) -> None:
-        self._application.control("POST", "revoke", {"user": user}).raise_for_status()
+    def listing(self) -> Json:
+        """What the session that was last used lists."""
+        listing: Json = self._application.list(self._last_session() or "").json()
+        return listing
 
     def _file(self, session: str, row: Json) -> Json:
         file = self._application.read(session, row["name"])
@@ -138,7 +105,7 @@ class DigimeLibraries:
         return told | {"bytes": len(file.content), "mimetype": file.metadata["mimetype"]}
 
     def _last_session(self) -> str | None:
-        paths = (QUERY.match(row["path"]) for row in self._application.ledger())
+        paths = (QUERY.match(row["path"]) for row in self.ledger())
         found = [match[1] for match in paths if match]
         return found[-1] if found else None
 
@@ -151,14 +118,40 @@ class DigimeLibraries:
 
 @contextmanager
 def _digime() -> Iterator[Simulated]:
-    clock = WallClock()
+    clock = MovingClock()
     with serve(create_app(clock=clock)) as base_url:
         application = Application(base_url, clock)
         with application.http:
             yield DigimeLibraries(application, clock)
 
 
-DIGIME = Stand(
+def _listed(state: str) -> dict[str, object]:
+    body = {"status": {"state": state}, "fileList": []}
+    return {"kind": "status", "status": 200, "body": body}
+
+
+def _unknown_state(one: Tried, verb: str) -> None:
+    one.strike(verb, **_listed("dreaming"))
+
+
+def _rows_again(one: Tried, _verb: str) -> None:
+    assert isinstance(one.simulated, DigimeLibraries)
+    listing = one.simulated.listing()
+    listing["fileList"] *= 2
+    one.strike("fetch", kind="status", status=200, body=listing)
+
+
+def _empty_list(one: Tried, _verb: str) -> None:
+    one.strike("fetch", **_listed("running"))
+
+
+def _cut_file(one: Tried, _verb: str) -> None:
+    one.simulated.settings(corrupt={"18_1*": {"kind": "truncate", "at": -16}})
+
+
+STAND = Stand(
+    title="digi.me",
+    entry=REGISTRY[Provider.DIGIME],
     open=_digime,
     user="ada",
     light="cleo",
@@ -189,4 +182,14 @@ DIGIME = Stand(
     lacking=(b'{"base_url": "https://api.example/v1.6", "application_id": "a"}',),
     token_seconds=86_400,
     fetched_with_token=False,
+    faulted=Whole(user="ada", records={"accounts": 3, "files": 12}, coverage=Coverage(fresh=3)),
+    lost={"kind": "status", "status": 401},
+    faults={
+        "a state that no document knows": Meets(strike=_unknown_state),
+        "a page comes again": Meets(strike=_rows_again),
+        "an empty page comes between others": Meets(
+            outcome="published 3 s later", strike=_empty_list
+        ),
+        "some of the data cannot be had": Meets(strike=_cut_file),
+    },
 )

@@ -3,45 +3,40 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from functions.connectors.registry import Provider
+from functions.connectors.registry import REGISTRY, Provider
 from functions.core.errors import ConsentMissing, InteractionRequired
 from functions.core.model import Connection, Coverage, Credentials
 from tests.contract.banno_garden import OFFLINE, SCOPE, open_garden
-from tests.contract.stand import Call, Simulated, Stand, Truth, Whole
+from tests.contract.simulated import Call, Simulated
+from tests.contract.stand import Meets, Stand, Whole
 from tests.scripted import CONNECTION, TENANT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.contract.banno_garden import Connected, Garden
+    from tests.contract.simulated import Truth
+    from tests.contract.tried import Tried
 
 
-class BannoGarden:
+class BannoGarden(Simulated):
     """The institution Garden."""
 
+    job_seconds = "task_seconds"
+
     def __init__(self, garden: Garden) -> None:
+        super().__init__(garden.base_url, garden.clock)
         self._garden = garden
         self._people: dict[str, Connected] = {}
 
-    def clock(self) -> float:
-        return self._garden.clock()
-
-    def later(self, seconds: float) -> None:
-        self._garden.clock.ahead += seconds
-
-    @property
-    def base_url(self) -> str:
-        return self._garden.base_url
-
     def reset(self) -> None:
-        self._garden.reset()
+        super().reset()
+        self._garden.http.cookies.clear()
         self._people.clear()
-        self.job_takes(0.05)
 
     def application(self, **changes: str) -> bytes:
         garden = self._garden
@@ -78,26 +73,12 @@ class BannoGarden:
             "transactions": {each["id"]: each for each in transactions},
         }
 
-    def settings(self, **changes: object) -> None:
-        self._garden.settings(**changes)
-
-    def job_takes(self, seconds: float) -> None:
-        self.settings(task_seconds=seconds)
-
-    def fault(self, **fault: object) -> None:
-        self._garden.fault(**fault)
-
-    def calls(self, call: Call) -> int:
-        rows = self._garden.ledger()
-        return sum(
-            row["method"] == call.method and fnmatchcase(row["path"], call.path) for row in rows
-        )
-
-    def expire(self, user: str) -> None:
-        self._garden.control("POST", "expire", {"user": user}).raise_for_status()
-
-    def revoke(self, user: str) -> None:
-        self._garden.control("POST", "revoke", {"user": user}).raise_for_status()
+    def pages(self, user: str) -> list[dict[str, Any]]:
+        """The first page of each account's transactions."""
+        person = self._person(user)
+        ids = sorted(each["id"] for each in person.accounts())
+        query = {"offset": 0, "limit": 500}
+        return [person.get(f"/accounts/{each}/transactions", **query).json() for each in ids]
 
     def _person(self, user: str) -> Connected:
         if user not in self._people:
@@ -111,7 +92,32 @@ def _banno() -> Iterator[Simulated]:
         yield BannoGarden(garden)
 
 
-BANNO = Stand(
+def _unknown_event(one: Tried, verb: str) -> None:
+    log = {"version": 1, "events": [{"type": "TaskTeleported", "date": "2026-11-22T12:00:00Z"}]}
+    one.strike(verb, kind="status", status=200, body=log)
+
+
+def _page_again(one: Tried, verb: str) -> None:
+    assert isinstance(one.simulated, BannoGarden)
+    first, *_ = one.simulated.pages(one.user)
+    one.strike(verb, kind="status", status=200, body=first, skip=1)
+
+
+def _empty_page(one: Tried, verb: str) -> None:
+    one.strike(verb, kind="status", status=200, body={"transactions": []}, skip=1)
+
+
+def _failure(one: Tried, _verb: str) -> None:
+    one.simulated.settings(outcome={one.user: "failure"})
+
+
+def _endless(one: Tried, _verb: str) -> None:
+    one.simulated.settings(task_seconds=86_400, hold_seconds=0)
+
+
+STAND = Stand(
+    title="Banno",
+    entry=REGISTRY[Provider.BANNO],
     open=_banno,
     user="ada",
     light="cleo",
@@ -159,4 +165,17 @@ BANNO = Stand(
     vanishing={"vanishing": True},
     failing=({"outcome": {"ada": "failure"}}, {"outcome": {"ada": "timeout"}}),
     grace={"refresh_grace": True},
+    faulted=Whole(
+        user="max",
+        records={"accounts": 2, "transactions": 1400},
+        coverage=Coverage(fresh=2),
+        settings={"scale_accounts": 2, "scale_transactions": 700},
+    ),
+    faults={
+        "a state that no document knows": Meets(outcome="published", strike=_unknown_event),
+        "a page comes again": Meets(strike=_page_again),
+        "an empty page comes between others": Meets(strike=_empty_page),
+        "some of the data cannot be had": Meets(strike=_failure),
+        "the job never ends": Meets(strike=_endless),
+    },
 )

@@ -1,0 +1,145 @@
+"""What a provider can do to a refresh, and what the user sees of it: the README's table.
+
+Each row is tried at each provider, once for each verb that it is about, from the admission to
+the end. What a fault is or comes to at one provider only is in that provider's stand.
+"""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from math import ceil
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from tests.contract.stand import Stand
+    from tests.contract.tried import Tried
+
+NONE = "—"
+"""The provider has nothing of the kind."""
+
+WISH_SECONDS = 30
+EVERY = ("trigger", "check", "page")
+JSON = ("trigger", "check", "fetch")
+
+
+class Strike(Protocol):
+    def __call__(self, one: Tried, verb: str, /) -> None:
+        """Bring the fault about, right before the verb is called first."""
+
+
+class Fault(NamedTuple):
+    """What comes of it, unless a provider says otherwise; how, and at which verbs."""
+
+    outcome: str
+    strike: Strike | None
+    verbs: tuple[str, ...] = ("trigger",)
+
+
+def answered(**fault: Any) -> Strike:
+    """A fault of the calls that a verb makes."""
+
+    def strike(one: Tried, verb: str, /) -> None:
+        one.strike(verb, **fault)
+
+    return strike
+
+
+def everywhere(**fault: Any) -> Strike:
+    """A fault of all calls."""
+
+    def strike(one: Tried, _verb: str, /) -> None:
+        one.simulated.fault(times=None, **fault)
+
+    return strike
+
+
+def amid(one: Tried, verb: str, /) -> None:
+    """Fail once; where there are pages, at the third."""
+    one.strike(verb, kind="status", status=503, skip=2 if verb == "page" else 0)
+
+
+def dated(one: Tried, verb: str, /) -> None:
+    """Limit the rate until an instant.
+
+    Dates are of whole seconds, and so is the pause: the clock is put where it may go on for
+    most of a second until that is rounded to another one.
+    """
+    clock = one.simulated.clock
+    one.simulated.later(ceil(clock()) - clock() + 0.55)
+    date = formatdate(ceil(clock()) + WISH_SECONDS, usegmt=True)
+    one.strike(verb, kind="status", status=429, retry_after=date)
+
+
+def expired(one: Tried, _verb: str, /) -> None:
+    one.simulated.expire(one.user)
+
+
+def refused(one: Tried, verb: str, /) -> None:
+    if not one.stand.entry.credentials:
+        one.strike(verb, kind="status", status=401, times=None)
+        return
+    one.simulated.expire(one.user)
+    one.simulated.revoke(one.user)
+
+
+def lost(*, times: int | None) -> Strike:
+    def strike(one: Tried, verb: str, /) -> None:
+        one.strike(verb, times=times, **one.stand.lost)
+
+    return strike
+
+
+def endless(one: Tried, _verb: str, /) -> None:
+    one.simulated.job_takes(86_400)
+
+
+UNAVAILABLE, UNEXPECTED = "failed `ProviderUnavailable`", "failed `UnexpectedAnswer`"
+
+FAULTS = {
+    "every answer is slow": Fault("published", everywhere(kind="slow", seconds=0.03)),
+    "one answer is a 503": Fault("published 1 s later", amid, EVERY),
+    "every answer is a 503": Fault(
+        UNAVAILABLE, answered(kind="status", status=503, times=None), EVERY
+    ),
+    "429, to come back in 30 s": Fault(
+        "published 30 s later",
+        answered(kind="status", status=429, retry_after=str(WISH_SECONDS)),
+        EVERY,
+    ),
+    "429, to come back at a time 30 s from now": Fault("published 30 s later", dated, EVERY),
+    "429, to come back after the deadline": Fault(
+        "failed `RateLimited`", answered(kind="status", status=429, retry_after="3600"), EVERY
+    ),
+    "the answer to the trigger is lost": Fault(
+        "published 1 s later", answered(kind="disconnect", processed=True)
+    ),
+    "one JSON answer is cut off": Fault("published", answered(kind="truncate"), ("check", "fetch")),
+    "one page or file is cut off": Fault("published", answered(kind="truncate"), ("page",)),
+    "every page or file is cut off": Fault(
+        UNAVAILABLE, answered(kind="truncate", times=None), ("page",)
+    ),
+    "malformed JSON": Fault(UNEXPECTED, answered(kind="malformed_json"), JSON),
+    "HTML with status 200": Fault(UNEXPECTED, answered(kind="html", status=200), JSON),
+    "JSON of another shape": Fault(UNEXPECTED, answered(kind="status", status=200, body=[]), JSON),
+    "a state that no document knows": Fault(UNEXPECTED, None, ("check",)),
+    "fields that no document knows": Fault("published", everywhere(kind="drift")),
+    "a page comes again": Fault("published", None, ("page",)),
+    "an empty page comes between others": Fault("published", None, ("page",)),
+    "some of the data cannot be had": Fault("partial", None),
+    "the access token ends meanwhile": Fault("published", expired, ("check", "page")),
+    "the credentials are refused": Fault("failed `ReauthRequired`", refused),
+    "the job is forgotten once": Fault("published 1 s later", lost(times=1), ("check",)),
+    "the job is forgotten each time": Fault("failed `JobLost`", lost(times=None), ("check",)),
+    "the job never ends": Fault("failed `DeadlineExceeded`", endless),
+}
+
+
+def outcome(stand: Stand, name: str) -> str:
+    """A cell of the table."""
+    own = stand.faults.get(name)
+    return own.outcome if own and own.outcome else FAULTS[name].outcome
+
+
+def strike(stand: Stand, name: str) -> Strike | None:
+    own = stand.faults.get(name)
+    return own.strike if own and own.strike else FAULTS[name].strike

@@ -1,0 +1,141 @@
+"""A provider's simulator as the connectors' suite uses it.
+
+Most of that is the control endpoints which all simulators have. A provider's own part is how a
+person signs in there, what the connection is, and what the provider says it has.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import requests
+
+if TYPE_CHECKING:
+    from functions.core.model import Connection, Credentials
+
+TIMEOUT = 15
+
+Truth = dict[str, dict[str, Any]]
+"""By dataset and id, what the provider itself says it has."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """How a connector's verb looks on the wire: a method, and a path as in a fault."""
+
+    method: str
+    path: str
+    repeated: bool
+    """Whether it may be sent again after it broke off."""
+
+    def meant(self, row: dict[str, Any]) -> bool:
+        """Whether this line of a ledger is such a call."""
+        if row.get("method") != self.method:
+            return False
+        if self.path.startswith("^"):
+            return re.fullmatch(self.path, row["path"]) is not None
+        return fnmatchcase(row["path"], self.path)
+
+
+class WallClock:
+    """The wall clock, which can be put ahead."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+class Simulated(ABC):
+    """One provider's simulator, running. ``clock`` is the time, the provider's and ours."""
+
+    job_seconds: ClassVar[str]
+    """The setting that says how long the provider's jobs take."""
+
+    def __init__(self, base_url: str, clock: WallClock) -> None:
+        self.base_url, self.clock = base_url, clock
+        self.http = requests.Session()
+        self.http.trust_env = False
+
+    @abstractmethod
+    def application(self, **changes: str) -> bytes:
+        """Our own secret for it, as JSON; changes replace what it says."""
+
+    @abstractmethod
+    def sign_in(self, user: str, *, lasting: bool = True) -> Credentials | None:
+        """What a person's consent gives; without ``lasting``, no refresh token.
+
+        None where the application's own credentials open everything.
+        """
+
+    @abstractmethod
+    def connection(self, user: str) -> Connection:
+        """The link to that person."""
+
+    @abstractmethod
+    def truth(self, user: str) -> Truth:
+        """Everything that the person has, read without a connector."""
+
+    def close(self) -> None:
+        """Give back what is open."""
+        self.http.close()
+
+    def later(self, seconds: float) -> None:
+        """Put the clock ahead."""
+        self.clock.ahead += seconds
+
+    def reset(self) -> None:
+        """Back to the beginning, and as fast as it can be."""
+        self.clock.ahead = 0.0
+        self.control("POST", "reset")
+        self.job_takes(0.05)
+
+    def settings(self, **changes: object) -> None:
+        """Set switches."""
+        self.control("POST", "settings", changes)
+
+    def job_takes(self, seconds: float) -> None:
+        """How long the provider's jobs take from now on."""
+        self.settings(**{self.job_seconds: seconds})
+
+    def fault(self, **fault: object) -> None:
+        """Switch a fault on."""
+        self.control("POST", "faults", fault)
+
+    def struck(self) -> bool:
+        """Whether every fault that was switched on has been met, or one that stays has."""
+        return not self.control("GET", "faults") or any("fault" in row for row in self.ledger())
+
+    def heal(self) -> None:
+        """Switch all faults off."""
+        self.control("DELETE", "faults")
+
+    def calls(self, call: Call) -> int:
+        """How often it has been called so."""
+        return sum(map(call.meant, self.ledger()))
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """Its requests so far."""
+        rows: list[dict[str, Any]] = self.control("GET", "ledger")
+        return [row for row in rows if row["kind"] == "request"]
+
+    def expire(self, user: str) -> None:
+        """End the access tokens."""
+        self.control("POST", "expire", {"user": user})
+
+    def revoke(self, user: str) -> None:
+        """End the refresh tokens, as a person does who withdraws consent."""
+        self.control("POST", "revoke", {"user": user})
+
+    def control(self, method: str, path: str, body: object = None) -> Any:
+        """Call one of the simulator's own endpoints."""
+        url = f"{self.base_url}/_simulator/{path}"
+        answer = self.http.request(method, url, json=body, timeout=TIMEOUT)
+        answer.raise_for_status()
+        return answer.json()

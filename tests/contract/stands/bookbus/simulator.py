@@ -1,0 +1,156 @@
+"""A strict stand-in for Bookbus. Its whole contract:
+
+- ``POST /token``: a refresh token for a new pair of tokens; each refresh token works once.
+- ``POST /readers/{id}/counts``: the buses count what the reader has on loan; 202.
+- ``GET /readers/{id}/counts/{count}``: ``counting``, ``counted`` or ``missed``.
+- ``GET /readers/{id}/loans?after=``: the ten loans after that one, when they were counted, and
+  after which one to go on.
+
+Beside what every simulator has, ``POST /_simulator/sign_in`` gives a reader's first tokens.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from flask import Flask, abort, request
+from werkzeug.exceptions import HTTPException
+
+from infra.local.simulators.control import PREFIX, answer, attach
+from infra.local.simulators.ledger import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from werkzeug.wrappers import Response
+
+CLIENT = {"client_id": "freshet", "client_secret": "bookbus-canary-secret"}
+READERS = {"ida": 120, "jon": 0, "kim": 45, "lou": 1}
+CLOSED = "lou"
+PAGE, TOKEN_SECONDS = 10, 3600
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    count_seconds: float = 1.0
+    missed: bool = False
+
+
+class Library:
+    """All readers, their tokens and their counts."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.reset()
+
+    def reset(self) -> None:
+        self.settings, self._numbers = Settings(), count(1)
+        self._access: dict[str, tuple[str, float]] = {}
+        self._refresh: dict[str, str] = {}
+        self._counts: dict[str, tuple[str, float]] = {}
+        self._counted = dict.fromkeys(READERS, self._clock() - 86_400)
+
+    # --- the contract -------------------------------------------------------------------------
+
+    def token(self) -> Response:
+        form = request.form.to_dict()
+        known = {name: form.pop(name, "") for name in CLIENT}
+        if known != CLIENT:
+            return answer({"error": "invalid_client"}, status=401)
+        reader = self._refresh.pop(form.pop("refresh_token", ""), None)
+        if reader is None or form != {"grant_type": "refresh_token"}:
+            return answer({"error": "invalid_grant"}, status=400)
+        return self._tokens(reader, lasting=True)
+
+    def begin(self, reader: str) -> Response:
+        self._open_to(reader)
+        if reader == CLOSED:
+            abort(403)
+        number = f"count-{next(self._numbers)}"
+        self._counts[number] = (reader, self._clock() + self.settings.count_seconds)
+        return answer({"count": number}, status=202)
+
+    def state(self, reader: str, number: str) -> Response:
+        self._open_to(reader)
+        whose, ends = self._counts.get(number, ("", 0.0))
+        if whose != reader:
+            abort(404)
+        if ends > self._clock():
+            return answer({"state": "counting"})
+        if self.settings.missed:
+            return answer({"state": "missed"})
+        self._counted[reader] = max(self._counted[reader], ends)
+        return answer({"state": "counted"})
+
+    def loans(self, reader: str) -> Response:
+        self._open_to(reader, allowed={"after"})
+        ids = [f"{reader}-{number:04}" for number in range(READERS[reader])]
+        left = [each for each in ids if each > request.args.get("after", "")]
+        page = [{"id": each, "title": f"Book {each}", "fee": "0.50"} for each in left[:PAGE]]
+        counted_at = datetime.fromtimestamp(self._counted[reader], UTC).isoformat()
+        following = left[PAGE - 1] if len(left) > PAGE else None
+        return answer({"countedAt": counted_at, "loans": page, "next": following})
+
+    # --- control ------------------------------------------------------------------------------
+
+    def sign_in(self) -> Response:
+        asked = msgspec.json.decode(request.get_data())
+        return self._tokens(asked["user"], lasting=asked["lasting"])
+
+    def expire(self) -> Response:
+        user = msgspec.json.decode(request.get_data())["user"]
+        self._access = {name: held for name, held in self._access.items() if held[0] != user}
+        return answer({})
+
+    def revoke(self) -> Response:
+        user = msgspec.json.decode(request.get_data())["user"]
+        self._refresh = {name: whose for name, whose in self._refresh.items() if whose != user}
+        return answer({})
+
+    def change(self) -> Response:
+        changes = msgspec.json.decode(request.get_data(), type=dict[str, Any])
+        self.settings = msgspec.convert(msgspec.to_builtins(self.settings) | changes, Settings)
+        return answer(self.settings)
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _tokens(self, reader: str, *, lasting: bool) -> Response:
+        pair = {"access_token": secrets.token_urlsafe(), "expires_in": TOKEN_SECONDS}
+        self._access[str(pair["access_token"])] = (reader, self._clock() + TOKEN_SECONDS)
+        if lasting:
+            pair["refresh_token"] = secrets.token_urlsafe()
+            self._refresh[str(pair["refresh_token"])] = reader
+        return answer(pair)
+
+    def _open_to(self, reader: str, *, allowed: frozenset[str] | set[str] = frozenset()) -> None:
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        whose, ends = self._access.get(given, ("", 0.0))
+        if ends <= self._clock():
+            abort(401)
+        if whose != reader or request.args.keys() - allowed:
+            abort(400)
+
+
+def create_app(clock: Callable[[], float]) -> Flask:
+    app, library, ledger = Flask(__name__), Library(clock), Ledger(clock)
+    attach(app, ledger=ledger, reset=library.reset, error_body=lambda status: {"error": status})
+    for method, rule, view in (
+        ("POST", "/token", library.token),
+        ("POST", "/readers/<reader>/counts", library.begin),
+        ("GET", "/readers/<reader>/counts/<number>", library.state),
+        ("GET", "/readers/<reader>/loans", library.loans),
+        ("POST", f"{PREFIX}/sign_in", library.sign_in),
+        ("POST", f"{PREFIX}/expire", library.expire),
+        ("POST", f"{PREFIX}/revoke", library.revoke),
+        ("POST", f"{PREFIX}/settings", library.change),
+    ):
+        app.add_url_rule(rule, view.__name__, view, methods=[method])
+    app.register_error_handler(HTTPException, _refused)
+    return app
+
+
+def _refused(problem: HTTPException) -> Response:
+    return answer({"error": problem.code}, status=problem.code or 500)
