@@ -1,54 +1,64 @@
-"""What starts a refresh by the clock."""
+"""What starts refreshes by the clock: where connections' schedules are, and what they may do."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 import aws_cdk as cdk
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
-from functions.core.contract import Reason
+from functions.core.contract import Variable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aws_cdk import aws_sqs as sqs
     from aws_cdk import aws_stepfunctions as sfn
 
-    from infra.config import Nightly
-
-START_WITHIN: Final = cdk.Duration.hours(2)
-"""After that a missed start is not made up for: the next night comes."""
+SERVICE: Final = "scheduler.amazonaws.com"
 
 
-class Schedule(Construct):
-    """``rule``: starts the machine for one connection; there but disabled unless the stage says."""
+class Schedules(Construct):
+    """``group`` holds one schedule a connection, which the API makes; they start refreshes.
+
+    ``role`` is as whom. ``arns`` names the schedules, present and to come.
+    """
 
     def __init__(
-        self,
-        scope: Construct,
-        id_: str,
-        *,
-        machine: sfn.IStateMachine,
-        undelivered: sqs.IQueue,
-        nightly: Nightly,
+        self, scope: Construct, id_: str, *, machine: sfn.IStateMachine, undelivered: sqs.IQueue
     ) -> None:
         super().__init__(scope, id_)
-        self.rule = events.Rule(
+        self.group = scheduler.CfnScheduleGroup(self, "Group")
+        self.role = iam.Role(
             self,
-            "Rule",
-            description="Refreshes one connection every night",
-            schedule=events.Schedule.expression(nightly.expression),
-            enabled=nightly.enabled,
-            targets=[
-                targets.SfnStateMachine(
-                    machine,
-                    input=events.RuleTargetInput.from_object(
-                        {"connection_id": nightly.connection_id, "reason": Reason.SCHEDULE}
-                    ),
-                    dead_letter_queue=undelivered,
-                    max_event_age=START_WITHIN,
-                    retry_attempts=10,
-                )
-            ],
+            "Role",
+            description="Starts refreshes for the schedules of connections",
+            assumed_by=iam.ServicePrincipal(SERVICE, conditions=self._only_for_the_group()),
         )
+        machine.grant_start_execution(self.role)
+        self.role.add_to_policy(
+            iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[undelivered.queue_arn])
+        )
+        self.arns = cdk.Stack.of(self).format_arn(
+            service="scheduler", resource="schedule", resource_name=f"{self.group.ref}/*"
+        )
+        self._undelivered = undelivered
+
+    def environment(self) -> Mapping[Variable, str]:
+        """What whoever makes schedules must know."""
+        return {
+            Variable.SCHEDULE_GROUP: self.group.ref,
+            Variable.SCHEDULE_ROLE: self.role.role_arn,
+            Variable.UNDELIVERED: self._undelivered.queue_arn,
+        }
+
+    def _only_for_the_group(self) -> dict[str, dict[str, str]]:
+        """Scheduler's guide names the group as what asks for a role, not the schedule."""
+        return {
+            "StringEquals": {
+                "aws:SourceAccount": cdk.Aws.ACCOUNT_ID,
+                "aws:SourceArn": self.group.attr_arn,
+            }
+        }

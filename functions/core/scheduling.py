@@ -1,0 +1,103 @@
+"""A connection's schedule, kept in two places: in its own item, and in EventBridge Scheduler.
+
+What fires is never without a word of it in the connection: that is written before Scheduler
+is told, and cleared after Scheduler has forgotten. Whoever dies in between leaves at most a
+connection that shows a schedule which does not fire yet, or no more; the same call again puts
+that right. And whoever has told Scheduler something looks once more whether it still stands
+in the connection, so that of two calls at the same moment the last word counts in both places.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from functions.core.errors import InvalidRequest, Superseded
+
+if TYPE_CHECKING:
+    from functions.core.contract import Schedule
+    from functions.core.model import Connection
+
+
+class Scheduled(Protocol):
+    """Where a connection's schedule is written down."""
+
+    def get(self, connection_id: str) -> Connection | None:
+        """Read a connection with a consistent read; None when it is gone."""
+        ...
+
+    def schedule(
+        self, connection_id: str, schedule: Schedule | None, *, seen: Schedule | None = None
+    ) -> bool:
+        """Write its schedule down, or that it has none.
+
+        Args:
+            seen: what must stand there still; None for whatever does.
+
+        Returns:
+            Whether it was written; not where the connection is gone.
+        """
+        ...
+
+
+class Schedules(Protocol):
+    """What fires. Every write may be repeated."""
+
+    def get(self, connection_id: str) -> Schedule | None:
+        """What a connection's firings go by; None when there are none."""
+        ...
+
+    def put(self, connection_id: str, schedule: Schedule) -> None:
+        """Let it fire by this from now on.
+
+        Raises:
+            InvalidRequest: Scheduler refuses it.
+        """
+        ...
+
+    def remove(self, connection_id: str) -> None:
+        """Let it fire no more."""
+        ...
+
+
+def put(
+    connection_id: str, schedule: Schedule, *, connections: Scheduled, schedules: Schedules
+) -> None:
+    """Give a connection this schedule, instead of any that it has.
+
+    Raises:
+        InvalidRequest: Scheduler refuses it; the one before stays.
+        Superseded: the connection is gone.
+    """
+    if not connections.schedule(connection_id, schedule):
+        raise Superseded
+    try:
+        _settle(connection_id, connections=connections, schedules=schedules)
+    except InvalidRequest:
+        before = schedules.get(connection_id)
+        connections.schedule(connection_id, before, seen=schedule)
+        raise
+
+
+def remove(connection_id: str, *, connections: Scheduled, schedules: Schedules) -> None:
+    """Take a connection's schedule away, if it has one."""
+    schedules.remove(connection_id)
+    connections.schedule(connection_id, None)
+    _settle(connection_id, connections=connections, schedules=schedules)
+
+
+def _settle(connection_id: str, *, connections: Scheduled, schedules: Schedules) -> None:
+    """Tell Scheduler what stands in the connection, until that has not changed meanwhile."""
+    wanted = _wanted(connection_id, connections=connections)
+    while True:
+        if wanted is None:
+            schedules.remove(connection_id)
+        else:
+            schedules.put(connection_id, wanted)
+        told, wanted = wanted, _wanted(connection_id, connections=connections)
+        if told == wanted:
+            return
+
+
+def _wanted(connection_id: str, *, connections: Scheduled) -> Schedule | None:
+    connection = connections.get(connection_id)
+    return connection.schedule if connection else None

@@ -1,0 +1,187 @@
+"""A connection that is refreshed by itself."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.e2e.firing import fire_once, fired, schedule_of
+from tests.e2e.test_refusals import problem
+
+if TYPE_CHECKING:
+    from infra.local.caller import Caller
+    from infra.local.system import System
+    from tests.e2e.conftest import Connect, Provider
+
+HOURLY = {"expression": "rate(1 hour)"}
+NIGHTLY = {
+    "expression": "cron(0 3 ? * MON-FRI *)",
+    "time_zone": "Europe/Berlin",
+    "jitter_minutes": 30,
+    "max_age_seconds": 600,
+    "datasets": ["accounts"],
+}
+NOTHING_MORE = {"time_zone": "UTC", "jitter_minutes": 0, "max_age_seconds": None, "datasets": None}
+
+
+def address(connection: str) -> str:
+    return f"/v1/connections/{connection}/schedule"
+
+
+def put(caller: Caller, connection: str, schedule: dict[str, Any]) -> tuple[int, Any]:
+    answer = caller.send("PUT", address(connection), json=schedule)
+    return answer.status_code, answer.json()
+
+
+def shown(caller: Caller, connection: str) -> Any:
+    """The schedule in the connection, which must be the one in the list."""
+    one = caller.ask("GET", f"/v1/connections/{connection}")["schedule"]
+    (listed,) = caller.ask("GET", "/v1/connections")["connections"]
+    assert listed["schedule"] == one
+    return one
+
+
+def test_a_schedule_is_put_shown_replaced_and_taken_away(
+    running: System, caller: Caller, connect: Connect
+) -> None:
+    connection = connect("ben")
+    assert shown(caller, connection) is None
+
+    assert put(caller, connection, HOURLY) == (201, HOURLY | NOTHING_MORE)
+    assert put(caller, connection, NIGHTLY) == (200, NIGHTLY)
+    assert put(caller, connection, NIGHTLY) == (200, NIGHTLY)
+    assert shown(caller, connection) == NIGHTLY
+
+    for _ in range(2):
+        assert caller.send("DELETE", address(connection)).status_code == 204
+        assert shown(caller, connection) is None
+        assert schedule_of(running, connection) is None
+
+
+def test_scheduler_is_told_what_the_caller_said_and_no_more(
+    running: System, caller: Caller, connect: Connect
+) -> None:
+    connection = connect("ben")
+    put(caller, connection, NIGHTLY)
+    found = schedule_of(running, connection)
+
+    assert found is not None
+    assert found["ScheduleExpression"] == NIGHTLY["expression"]
+    assert found["ScheduleExpressionTimezone"] == NIGHTLY["time_zone"]
+    assert found["FlexibleTimeWindow"] == {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 30}
+    assert found["Target"]["Arn"] == running.outputs["RefreshMachineArn"]
+    assert found["Target"]["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 3600
+    assert (
+        found["Target"]["DeadLetterConfig"]["Arn"].rpartition(":")[2]
+        == (running.outputs["UndeliveredQueueUrl"].rpartition("/")[2])
+    )
+    assert json.loads(found["Target"]["Input"]) == {
+        "connection_id": connection,
+        "reason": "schedule",
+        "max_age_seconds": 600,
+        "datasets": ["accounts"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        pytest.param({"expression": "rate(1 minute)"}, "every 5 minutes at the most", id="too-often"),
+        pytest.param({"expression": "cron(0 3 * * * *)"}, "Exactly one of", id="both-days"),
+        pytest.param({"expression": "every night"}, "must be like rate(1 hour)", id="prose"),
+        pytest.param({"time_zone": "Europe/Bern"}, "an IANA name", id="no-such-zone"),
+        pytest.param({"time_zone": "europe/berlin"}, "an IANA name", id="a-zone-in-small-letters"),
+        pytest.param({"jitter_minutes": 1441}, "$.jitter_minutes", id="jitter-over-a-day"),
+        pytest.param({"datasets": ["loans"]}, "There are: accounts, transactions.", id="no-such-dataset"),
+        pytest.param({"at": "noon"}, "unknown field `at`", id="unknown-field"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told_and_the_schedule_before_stays(
+    running: System, caller: Caller, connect: Connect, wrong: dict[str, Any], told: str
+) -> None:
+    connection = connect("ben")
+    put(caller, connection, HOURLY)
+    before = schedule_of(running, connection)
+    answer = caller.send("PUT", address(connection), json=HOURLY | wrong)
+
+    assert (answer.status_code, problem(answer)) == (400, "invalid-request")
+    assert told in answer.json()["detail"]
+    assert shown(caller, connection) == HOURLY | NOTHING_MORE
+    assert before is not None
+    found = schedule_of(running, connection)
+    assert found is not None
+    assert found["LastModificationDate"] == before["LastModificationDate"]
+
+
+def test_a_connection_is_refreshed_by_the_clocks_of_its_zone(
+    caller: Caller, connect: Connect, banno: Provider
+) -> None:
+    banno.set(task_seconds=0.2)
+    connection = connect("ben")
+    zone = "Asia/Kolkata"  # half an hour off every whole zone
+    soon = datetime.now(UTC).astimezone(ZoneInfo(zone)) + timedelta(seconds=75)
+    put(
+        caller,
+        connection,
+        {"expression": f"cron({soon.minute} {soon.hour} * * ? *)", "time_zone": zone},
+    )
+    found = caller.until(
+        lambda: caller.ask("GET", f"/v1/connections/{connection}"),
+        lambda it: it["snapshot"] is not None,
+        seconds=120,
+    )
+
+    assert caller.state(found["snapshot"]["refresh_id"])["reason"] == "schedule"
+
+
+def test_a_firing_that_finds_the_snapshot_young_enough_costs_no_call(
+    running: System, caller: Caller, connect: Connect, banno: Provider
+) -> None:
+    banno.set(task_seconds=0.2)
+    connection = connect("ben")
+    first = caller.ended(caller.refresh(connection)["refresh_id"])
+    asked = len(banno.ledger())
+    put(caller, connection, HOURLY | {"max_age_seconds": 3600})
+    scheduled = schedule_of(running, connection)
+    assert scheduled is not None
+    fire_once(running, scheduled["Target"])
+    told = json.loads(fired(running, connection)["output"])
+
+    assert (told["outcome"], told["refresh_id"]) == ("fresh", first["refresh_id"])
+    assert len(banno.ledger()) == asked
+
+
+def test_an_erased_connection_is_not_refreshed_any_more(
+    running: System, caller: Caller, connect: Connect
+) -> None:
+    connection = connect("ben")
+    put(caller, connection, HOURLY)
+    assert caller.send("DELETE", f"/v1/connections/{connection}").status_code == 204
+
+    assert schedule_of(running, connection) is None
+    assert caller.send("PUT", address(connection), json=HOURLY).status_code == 404
+    assert caller.send("DELETE", address(connection)).status_code == 404
+    assert schedule_of(running, connection) is None
+
+
+def test_a_last_firing_for_a_connection_that_is_gone_ends_and_touches_nothing(
+    running: System, caller: Caller, connect: Connect, banno: Provider
+) -> None:
+    banno.set(task_seconds=0.2)
+    gone, stays = connect("ben"), connect("ben")
+    caller.ended(caller.refresh(stays)["refresh_id"])
+    before = caller.records(stays, "transactions")
+    put(caller, gone, HOURLY)
+    scheduled = schedule_of(running, gone)
+    assert scheduled is not None
+    caller.send("DELETE", f"/v1/connections/{gone}")
+    fire_once(running, scheduled["Target"])
+    execution = fired(running, gone)
+
+    assert (execution["status"], execution["error"]) == ("FAILED", "NotFound")
+    assert caller.send("GET", f"/v1/connections/{gone}").status_code == 404
+    assert caller.records(stays, "transactions") == before

@@ -1,0 +1,89 @@
+"""A schedule's two places agree in the end, whoever died or came in between."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.property.schedule_world import DAILY, HOURLY, REFUSED, Worker, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from functions.core.contract import Schedule
+    from tests.property.schedule_world import Act
+
+STEPS = 30
+"""More than any call has."""
+
+BEFORE = pytest.mark.parametrize("before", [None, HOURLY], ids=["none-before", "hourly-before"])
+ALL: list[Act] = [HOURLY, DAILY, REFUSED, None, "erase"]
+NAMES = ["put-hourly", "put-daily", "refused", "remove", "erase"]
+ACT = pytest.mark.parametrize("act", ALL, ids=NAMES)
+OTHER = pytest.mark.parametrize("other", ALL, ids=NAMES)
+
+
+class Died(Exception):  # noqa: N818 - a process is gone, nobody catches it
+    pass
+
+
+def at(step: int, then: Callable[[], None]) -> Callable[[], None]:
+    """Does something at one step, and nothing at the others."""
+    steps = count()
+    return lambda: then() if next(steps) == step else None
+
+
+def dying() -> None:
+    raise Died
+
+
+@BEFORE
+@ACT
+def test_nothing_fires_that_does_not_show_and_the_same_call_puts_it_right(
+    act: Act, before: Schedule | None
+) -> None:
+    unhurt = World(before)
+    unhurt.do(act)
+    for step in range(STEPS):
+        world = World(before)
+        with suppress(Died):
+            world.do(act, told=at(step, dying))
+        assert world.firing is None or world.written is not None
+        world.do(act)
+        assert world.written == world.firing == unhurt.firing
+
+
+@BEFORE
+@ACT
+@OTHER
+def test_a_call_within_another_leaves_both_places_alike(
+    act: Act, other: Act, before: Schedule | None
+) -> None:
+    for step in range(STEPS):
+        world = World(before)
+        world.do(act, told=at(step, partial(world.do, other)))
+        assert world.written == world.firing
+
+
+@settings(max_examples=200)
+@given(
+    before=st.sampled_from([None, HOURLY]),
+    acts=st.lists(st.sampled_from(ALL), min_size=2, max_size=3),
+    turns=st.lists(st.tuples(st.integers(0, 2), st.integers(1, 12)), max_size=8),
+)
+def test_calls_at_the_same_moment_leave_both_places_alike(
+    before: Schedule | None, acts: list[Act], turns: list[tuple[int, int]]
+) -> None:
+    world = World(before)
+    workers = [Worker(world, act) for act in acts]
+    for number, steps in turns:
+        workers[number % len(workers)].go_on(steps)
+    for worker in workers:
+        worker.go_on(STEPS)
+    assert world.written == world.firing
