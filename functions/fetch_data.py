@@ -13,17 +13,18 @@ import msgspec
 from functions.aws.runtime import count, door, runtime, setting
 from functions.aws.snapshots import Snapshots
 from functions.aws.staging import Staging
+from functions.core.budget import GO_ON_SECONDS
 from functions.core.contract import SLOT_SECONDS, Ticket, Variable
-from functions.core.errors import Superseded
+from functions.core.cooling import cool
+from functions.core.errors import FreshetError, ProviderUnavailable, Superseded
 from functions.core.fetching import fetch, publish
-from functions.core.model import Status
 from functions.providers import connector
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from mypy_boto3_s3.client import S3Client
 
-    from functions.core.model import Refresh
+    from functions.core.model import Connection, Refresh
 
 
 @cache
@@ -62,17 +63,9 @@ def _published(ticket: Ticket, refresh: Refresh, *, context: LambdaContext) -> R
     )
     if ticket.resumed:
         here.refreshes.hold(refresh, until=here.clock() + SLOT_SECONDS)
-    fetch(
-        ticket,
-        connection=connection,
-        connector=connector(refresh.provider, refresh_id=refresh.refresh_id),
-        staging=staging,
-        datasets=refresh.datasets,
-        clock=here.clock,
-        seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
-    )
-    folders = snapshots.folders(refresh.connection_id)
     try:
+        _fetch(ticket, refresh, connection=connection, staging=staging, context=context)
+        folders = snapshots.folders(refresh.connection_id)
         ended, keep = publish(
             ticket,
             refresh=refresh,
@@ -82,15 +75,41 @@ def _published(ticket: Ticket, refresh: Refresh, *, context: LambdaContext) -> R
             refreshes=here.refreshes,
             clock=here.clock,
         )
-    except Superseded:
+    except FreshetError:
         _discard_unpublished(refresh, snapshots=snapshots)
         raise
     snapshots.prune(folders, keep=keep)
     return ended
 
 
+def _fetch(
+    ticket: Ticket,
+    refresh: Refresh,
+    *,
+    connection: Connection,
+    staging: Staging,
+    context: LambdaContext,
+) -> None:
+    here = runtime()
+    try:
+        fetch(
+            ticket,
+            connection=connection,
+            connector=connector(
+                refresh.provider, owner=refresh.refresh_id, patience_seconds=GO_ON_SECONDS
+            ),
+            staging=staging,
+            datasets=refresh.datasets,
+            clock=here.clock,
+            seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+        )
+    except ProviderUnavailable as fault:
+        cool(fault, refresh, refreshes=here.refreshes, at=here.clock())
+        raise
+
+
 def _discard_unpublished(refresh: Refresh, *, snapshots: Snapshots) -> None:
-    """Delete what was written for nobody, unless a twin of this call has published it."""
+    """Delete what was written for nobody, if the refresh has ended or was erased meanwhile."""
     stored = runtime().refreshes.get(refresh.refresh_id)
-    if stored is None or stored.status is Status.FAILED:
+    if stored is None or stored.status.unpublished:
         snapshots.discard(refresh.connection_id, refresh_id=refresh.refresh_id)

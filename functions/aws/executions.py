@@ -1,4 +1,4 @@
-"""Starts the state machine."""
+"""Starts and stops the state machines."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from functions.core.pushing import ticket
+
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.client import SFNClient
 
     from functions.core.contract import RefreshRequest
+    from functions.core.push import Push
 
 
 class Executions:
@@ -24,11 +27,52 @@ class Executions:
 
         The input follows from the refresh alone, so that a repetition is the same request.
         """
+        _start(self._client, self._machine, name=request.refresh_id or "", request=request)
+
+    def stop(self, refresh_id: str) -> None:
+        """Stop a refresh's execution; one that has ended, or never began, is left."""
+        executions = self._machine.replace(":stateMachine:", ":execution:")
         try:
-            self._client.start_execution(
-                stateMachineArn=self._machine,
-                name=request.refresh_id or "",
-                input=msgspec.json.encode(request).decode(),
+            self._client.stop_execution(
+                executionArn=f"{executions}:{refresh_id}",
+                error="Cancelled",
+                cause="A caller has cancelled the refresh.",
             )
-        except self._client.exceptions.ExecutionAlreadyExists:
+        except (
+            self._client.exceptions.ExecutionDoesNotExist,
+            self._client.exceptions.ValidationException,
+        ):
             return
+
+
+class PushExecutions:
+    """Executions of the ``Push`` machine, named by their push and the event they go on from."""
+
+    def __init__(self, client: SFNClient, *, machine: str) -> None:
+        """Take the machine's ARN."""
+        self._client, self._machine = client, machine
+
+    def start(self, push: Push) -> None:
+        """Start the execution that takes a push on; one that was started already is left."""
+        _start(self._client, self._machine, name=push.execution, request=ticket(push))
+
+
+def _start(client: SFNClient, machine: str, *, name: str, request: msgspec.Struct) -> None:
+    try:
+        client.start_execution(
+            stateMachineArn=machine, name=name, input=msgspec.json.encode(request).decode()
+        )
+    except client.exceptions.ExecutionAlreadyExists:
+        return
+
+
+def wake(client: SFNClient, task: str) -> None:
+    """End the wait of a state that has left this task token; one that has ended is left."""
+    try:
+        client.send_task_success(taskToken=task, output="{}")
+    except (
+        client.exceptions.TaskDoesNotExist,
+        client.exceptions.TaskTimedOut,
+        client.exceptions.InvalidToken,
+    ):
+        return

@@ -6,13 +6,12 @@ client's own retries may repeat a write whose answer was lost; a repetition find
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 from botocore.exceptions import ClientError
 
-from functions.aws.conflicts import GAP_SECONDS, TRIES, settled
+from functions.aws.conflicts import settled, transacted
 from functions.core.contract import REFRESH_DAYS, Index
 from functions.core.errors import Superseded
 from functions.core.model import Refresh, SnapshotPointer, iso
@@ -23,25 +22,27 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
+    from functions.core.contract import Ticket
+
     Item = Mapping[str, Any]
-    Reason = dict[str, Any]
 
 _DAY: Final = 24 * 60 * 60
 
 
 class RefreshTable:
-    """Implements ``core.ports.Refreshes``."""
+    """Implements ``core.stores.Refreshes``."""
 
     def __init__(self, dynamodb: DynamoDBClient, *, table: str, connections: str) -> None:
         """Take the names of the refreshes' and the connections' tables."""
         self._dynamodb, self._table, self._connections = dynamodb, table, connections
 
     def get(self, refresh_id: str) -> Refresh | None:
-        """Read one with a consistent read."""
+        """Read one with a consistent read; what else the table holds is none."""
         answer = self._dynamodb.get_item(
             TableName=self._table, Key={"refresh_id": {"S": refresh_id}}, ConsistentRead=True
         )
-        return _refresh(answer["Item"]) if "Item" in answer else None
+        item = answer.get("Item", {})
+        return refresh_of(item) if "document" in item else None
 
     def ids(self, connection_id: str) -> Iterator[str]:
         """The ids of a connection's refreshes, oldest first."""
@@ -60,7 +61,8 @@ class RefreshTable:
 
     def admit(self, refresh: Refresh, *, until: float) -> str:
         """Write the refresh and take the slot in one transaction, or say who holds the slot."""
-        refused = self._transacted(
+        refused = transacted(
+            self._dynamodb,
             [
                 self._put(refresh, condition="attribute_not_exists(refresh_id)"),
                 self._on_connection(
@@ -92,7 +94,7 @@ class RefreshTable:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
             stored: Item | None = cast("Any", error.response).get("Item")
-            if stored is None or _refresh(stored) != refresh:
+            if stored is None or refresh_of(stored) != refresh:
                 raise Superseded from None
 
     def publish(self, refresh: Refresh, *, seen: int, snapshot: SnapshotPointer) -> None:
@@ -103,13 +105,14 @@ class RefreshTable:
         """
         put = self._put(refresh, condition="version = :seen")
         put["Put"]["ExpressionAttributeValues"] = {":seen": {"N": str(seen)}}
-        refused = self._transacted(
+        refused = transacted(
+            self._dynamodb,
             [
                 put,
                 self._on_connection(
                     refresh,
                     "SET previous = if_not_exists(latest, :none), latest = :snapshot"
-                    " REMOVE running, running_until",
+                    " REMOVE running, running_until, next_allowed_at",
                     condition="running = :refresh AND attribute_not_exists(erasing)",
                     values={
                         ":snapshot": {"S": msgspec.json.encode(snapshot).decode()},
@@ -129,9 +132,46 @@ class RefreshTable:
         """Keep the slot longer, if this refresh still has it."""
         self._on_slot(refresh, "SET running_until = :until", values={":until": {"N": str(until)}})
 
+    def forbid(self, failed: Refresh | Ticket, *, until: float) -> None:
+        """Note until when the provider wants no refresh, if this one still has the slot."""
+        self._on_slot(failed, "SET next_allowed_at = :until", values={":until": {"N": str(until)}})
+
+    def listen(self, refresh_id: str) -> None:
+        """Forget the hints so far, and whom they would wake."""
+        self._told(refresh_id, "REMOVE hinted, wake", values={})
+
+    def hint(self, refresh_id: str) -> str | None:
+        """Note that there is something to look at: the task token of whoever waits for that.
+
+        The state machine writes its token only where no hint is noted, see ``infra.workflow``;
+        so a hint is found by the one who comes second, whichever that is. Writing the refresh
+        anew forgets both: there was a look before that, or one will follow at once.
+        """
+        attributes = self._told(refresh_id, "SET hinted = :yes", values={":yes": {"BOOL": True}})
+        wake: str | None = attributes.get("wake", {}).get("S")
+        return wake
+
     # --- inside ----------------------------------------------------------------------------
 
-    def _on_slot(self, refresh: Refresh, update: str, *, values: Item) -> None:
+    def _told(self, refresh_id: str, update: str, *, values: Item) -> Item:
+        """The refresh's attributes after an update; none where there is no such refresh."""
+        given = {"ExpressionAttributeValues": values} if values else {}
+        write = {
+            "TableName": self._table,
+            "Key": {"refresh_id": {"S": refresh_id}},
+            "UpdateExpression": update,
+            "ConditionExpression": "attribute_exists(refresh_id)",
+            "ReturnValues": "ALL_NEW",
+            **given,
+        }
+        try:
+            return settled(lambda: self._dynamodb.update_item(**cast("Any", write)))["Attributes"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            return {}
+
+    def _on_slot(self, refresh: Refresh | Ticket, update: str, *, values: Item) -> None:
         write = self._on_connection(refresh, update, condition="running = :refresh", values=values)[
             "Update"
         ]
@@ -148,6 +188,7 @@ class RefreshTable:
                 "Item": {
                     "refresh_id": {"S": refresh.refresh_id},
                     "connection_id": {"S": refresh.connection_id},
+                    "tenant": {"S": refresh.tenant},
                     "requested_at": {"S": iso(refresh.requested_at)},
                     "version": {"N": str(refresh.version)},
                     "document": {"S": msgspec.json.encode(refresh).decode()},
@@ -159,7 +200,7 @@ class RefreshTable:
         }
 
     def _on_connection(
-        self, refresh: Refresh, update: str, *, condition: str, values: Item
+        self, refresh: Refresh | Ticket, update: str, *, condition: str, values: Item
     ) -> TransactWriteItemTypeDef:
         used = {":refresh": {"S": refresh.refresh_id}, **values}
         named = {name: value for name, value in used.items() if name in update + condition}
@@ -174,32 +215,7 @@ class RefreshTable:
             }
         }
 
-    def _transacted(self, items: list[TransactWriteItemTypeDef]) -> list[Reason] | None:
-        """Write all or nothing: None when done, else the reasons in the order of the items.
 
-        Two transactions that meet are a conflict, not a refusal: tried again. The client gives
-        each call a token of its own, so that its retries after a lost answer write once.
-        """
-        for attempt in range(1, TRIES + 1):
-            try:
-                self._dynamodb.transact_write_items(TransactItems=items)
-            except ClientError as error:
-                reasons = _reasons(error)
-                if any(r["Code"] == "ConditionalCheckFailed" for r in reasons):
-                    return reasons
-                if not reasons or attempt == TRIES:
-                    raise
-                time.sleep(GAP_SECONDS * attempt)
-            else:
-                return None
-        raise AssertionError("unreachable: the last attempt returns or raises")
-
-
-def _reasons(error: ClientError) -> list[Reason]:
-    if error.response["Error"]["Code"] != "TransactionCanceledException":
-        return []
-    return [dict(reason) for reason in error.response.get("CancellationReasons", [])]
-
-
-def _refresh(item: Item) -> Refresh:
+def refresh_of(item: Item) -> Refresh:
+    """The refresh that an item holds."""
     return msgspec.json.decode(item["document"]["S"], type=Refresh)

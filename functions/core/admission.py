@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from functions.core import refresh as step
 from functions.core.contract import SLOT_SECONDS, Outcome, RefreshRequest
-from functions.core.errors import Busy, InvalidRequest, NotFound, Superseded
+from functions.core.errors import Busy, CoolingDown, InvalidRequest, NotFound, Superseded
 from functions.core.refresh import Admission
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from functions.core.model import Refresh
-    from functions.core.ports import Connections, Refreshes
+    from functions.core.stores import Connections, Refreshes
 
 
 def admit(
@@ -33,33 +34,56 @@ def admit(
     Asked again under the same id, it gives the same refresh: a lost answer costs nothing.
 
     Args:
-        datasets: what each provider yields; a request that names none asks for all.
+        datasets: what each provider yields, if a connection has none of its own; a request
+            that names none asks for all.
         tenant: whose connection it must be; None for a start from inside (console, schedule).
 
     Raises:
         InvalidRequest: it asks for a dataset that the provider does not have.
         Busy: the refresh that is running does not fetch all that was asked for.
+        CoolingDown: the provider wants no refresh yet, and none is there to be joined.
         NotFound: there is no such connection, or it is another tenant's.
-        Superseded: the connection was erased meanwhile, or a refresh of this id has lost its
-            slot; it does not become another's companion, for then nobody would end it.
+        Superseded: the connection was erased meanwhile, or a refresh of this id has ended or
+            lost its slot; it does not become another's companion, for then nobody would end it.
     """
     connection = connections.get(request.connection_id)
     if connection is None or tenant not in {None, connection.tenant}:
         raise NotFound
-    request = _named(request, known=datasets[connection.provider])
+    request = _named(request, known=connection.datasets or datasets[connection.provider])
     running = connection.running
     mine = running is not None and running.refresh_id == refresh_id
     own = refreshes.get(refresh_id) if mine else None
     if own is not None:
+        if own.status.ended:
+            raise Superseded  # whoever ended it died before it freed the slot
         return Admission(outcome=Outcome.RUNNING, refresh_id=refresh_id, refresh=own)
-    answer = step.already_answered(connection, request, at=at) or _admitted(
-        step.admitted(connection, request, refresh_id=refresh_id, at=at), refreshes=refreshes
-    )
+    answer = step.already_answered(connection, request, at=at)
+    if answer is None or _over(answer, refreshes=refreshes):
+        if at < connection.next_allowed_at and refreshes.get(refresh_id) is None:
+            raise _cooling_down(connection.next_allowed_at, at=at)
+        new = step.admitted(connection, request, refresh_id=refresh_id, at=at)
+        answer = _admitted(new, refreshes=refreshes)
     if answer.refresh_id != refresh_id and refreshes.get(refresh_id) is not None:
         raise Superseded
     if answer.outcome is Outcome.JOINED:
         _require_coverage(refreshes.get(answer.refresh_id), request)
     return answer
+
+
+def _over(answer: Admission, *, refreshes: Refreshes) -> bool:
+    """Whether the refresh to be joined has ended by now; it does not keep its slot then.
+
+    It ended since the connection was read, or whoever ended it died before it freed the slot.
+    """
+    joined = refreshes.get(answer.refresh_id) if answer.outcome is Outcome.JOINED else None
+    if joined is None or not joined.status.ended:
+        return False
+    refreshes.release(joined)
+    return True
+
+
+def _cooling_down(until: float, *, at: float) -> CoolingDown:
+    return CoolingDown(next_allowed_at=until, wait_seconds=ceil(until - at))
 
 
 def _require_coverage(joined: Refresh | None, request: RefreshRequest) -> None:
@@ -78,8 +102,17 @@ def _admitted(refresh: Refresh, *, refreshes: Refreshes) -> Admission:
 def _named(request: RefreshRequest, *, known: Sequence[str]) -> RefreshRequest:
     """The request with its datasets spelled out, in the order in which they are fetched."""
     wanted = request.datasets or known
+    require_known(wanted, known=known)
+    return replace(request, datasets=tuple(name for name in known if name in wanted))
+
+
+def require_known(wanted: Sequence[str], *, known: Sequence[str]) -> None:
+    """Refuse datasets that a connection does not have.
+
+    Raises:
+        InvalidRequest: there is one.
+    """
     if unknown := set(wanted) - set(known):
         raise InvalidRequest(
             f"No such dataset: {', '.join(sorted(unknown))}. There are: {', '.join(known)}."
         )
-    return replace(request, datasets=tuple(name for name in known if name in wanted))

@@ -8,11 +8,13 @@ import msgspec
 
 from functions.core import refresh as step
 from functions.core.contract import Outcome, Ticket
-from functions.core.errors import FreshetError, named
+from functions.core.error_names import named
+from functions.core.errors import FreshetError, NotFound, Superseded
 from functions.core.model import Refresh, Status
 
 if TYPE_CHECKING:
-    from functions.core.ports import Clock, Refreshes
+    from functions.core.ports import Clock
+    from functions.core.stores import Refreshes
 
 
 class Concluded(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,8 +34,8 @@ def conclude(ticket: Ticket, *, refreshes: Refreshes, clock: Clock) -> Concluded
     """End the refresh and free its slot.
 
     There is no error where the request joined another refresh, found the snapshot fresh
-    enough, or turns out to have been published before something broke; nor where the
-    execution has ended already (``aborted``) and only its refresh is left to end.
+    enough, or turns out to have been published or cancelled before something broke; nor where
+    the execution has ended already (``aborted``) and only its refresh is left to end.
     """
     if ticket.outcome in {Outcome.JOINED, Outcome.FRESH}:
         return Concluded()
@@ -47,7 +49,38 @@ def conclude(ticket: Ticket, *, refreshes: Refreshes, clock: Clock) -> Concluded
         seen, refresh = refresh.version, step.failed(refresh, error, at=clock())
         refreshes.save(refresh, seen=seen)
     refreshes.release(refresh)
-    if refresh.status is not Status.FAILED:
-        return Concluded(refresh=refresh)
-    failed = None if aborted else named(refresh.error)()
-    return Concluded(refresh=refresh, ended=ended, unpublished=True, error=failed)
+    failed = refresh.status is Status.FAILED and not aborted
+    return Concluded(
+        refresh=refresh,
+        ended=ended,
+        unpublished=refresh.status.unpublished,
+        error=named(refresh.error)() if failed else None,
+    )
+
+
+def cancel(refresh: Refresh, *, refreshes: Refreshes, clock: Clock) -> tuple[Refresh, bool]:
+    """End the refresh because a caller wants no more of it, and free its slot.
+
+    One that has ended stays as it is. Whoever is writing it gets in first: each turn means that
+    another has written, and a refresh is written a few times in its life.
+
+    Returns:
+        The refresh as it has ended, and whether this call has ended it.
+
+    Raises:
+        NotFound: it was erased meanwhile.
+    """
+    ended = False
+    while not (ended or refresh.status.ended):
+        told = step.cancelled(refresh, at=clock())
+        try:
+            refreshes.save(told, seen=refresh.version)
+        except Superseded:
+            stored = refreshes.get(refresh.refresh_id)
+            if stored is None:
+                raise NotFound from None
+            refresh = stored
+        else:
+            ended, refresh = True, told
+    refreshes.release(refresh)
+    return refresh, ended

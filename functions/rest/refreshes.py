@@ -1,35 +1,112 @@
-"""Routes: refreshes."""
+"""Routes: a refresh is started, looked at, waited for, cancelled."""
 
 from __future__ import annotations
 
 import secrets
 from http import HTTPStatus
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from functions.aws.runtime import runtime
+from functions.aws.runtime import count, runtime
 from functions.connectors.registry import DATASETS
+from functions.core import concluding, keys
 from functions.core.admission import admit
 from functions.core.contract import Outcome, Reason, RefreshOptions, RefreshRequest
 from functions.core.errors import NotFound
+from functions.core.keys import Answered, Claim
 from functions.core.model import REFRESH_PREFIX, Refresh, Status
+from functions.core.waiting import MAX_WAIT_SECONDS, waited
+from functions.rest.headers import idempotency_key, preferred_wait
 from functions.rest.models import body, refresh_out
-from functions.rest.service import Call, Reply, executions, only, plausible
+from functions.rest.service import Call, Reply, executions, only, plausible, snapshots, whole
+
+if TYPE_CHECKING:
+    from functions.core.refresh import Admission
 
 STARTS_IN: Final = 5
 """Seconds after which a refresh that was admitted and not begun is started once more."""
 
+MAX_VERSION: Final = 10**6
+
 
 def start(call: Call) -> Reply:
-    """Start a refresh, join the one that is running, or find the snapshot fresh enough."""
+    """Start a refresh, join the one that is running, or find the snapshot fresh enough.
+
+    Who asks for it gets the answer when the refresh has ended, or when the wait is over.
+    """
     only(call)
     asked = body(call.body, RefreshOptions)
-    refresh_id = REFRESH_PREFIX + secrets.token_hex(16)
+    key, preferred = idempotency_key(call), preferred_wait(call)
+    began = runtime().clock()
+    answered = _answered(call, asked, key=key, at=began)
+    admission = answered.admission
+    refresh = admission.refresh or _known(call, admission.refresh_id)
+    wait = MAX_WAIT_SECONDS if asked.synchronous and preferred is None else preferred
+    if wait is not None:
+        refresh = _held(call, refresh, until=began + wait)
+    done = admission.outcome is Outcome.FRESH or (wait is not None and refresh.status.ended)
+    return Reply(
+        status=HTTPStatus.OK if done else HTTPStatus.ACCEPTED,
+        model=refresh_out(refresh, outcome=admission.outcome),
+        headers={"Location": f"/v1/refreshes/{refresh.refresh_id}"}
+        | ({"Preference-Applied": f"wait={preferred}"} if preferred is not None else {})
+        | ({"Idempotency-Replayed": "true"} if answered.replayed else {}),
+    )
+
+
+def read(call: Call, refresh_id: str) -> Reply:
+    """One refresh with its events: at once, or when it moves on or the wait is over."""
+    only(call, "wait", "since_version")
+    wait = whole(call, "wait", least=0, most=MAX_WAIT_SECONDS) if "wait" in call.query else 0
+    since = (
+        whole(call, "since_version", least=0, most=MAX_VERSION)
+        if "since_version" in call.query
+        else None
+    )
+    refresh = _known(call, plausible(refresh_id))
+    refresh = _held(call, refresh, until=runtime().clock() + wait, since=since)
+    return Reply(status=HTTPStatus.OK, model=refresh_out(refresh))
+
+
+def cancel(call: Call, refresh_id: str) -> Reply:
+    """Stop a refresh here; none of the providers has a way to stop its own part.
+
+    One that has ended is answered as it is. Repeated after a fault, it goes on.
+    """
+    only(call)
+    refresh, ended = concluding.cancel(
+        _found(call, plausible(refresh_id)), refreshes=runtime().refreshes, clock=runtime().clock
+    )
+    if ended:
+        count("Cancelled", provider=refresh.provider)
+    if refresh.status is Status.CANCELLED:
+        executions().stop(refresh.refresh_id)
+        snapshots().discard(refresh.connection_id, refresh_id=refresh.refresh_id)
+    return Reply(status=HTTPStatus.OK, model=refresh_out(refresh))
+
+
+def _answered(call: Call, asked: RefreshOptions, *, key: str | None, at: float) -> Answered:
+    new = REFRESH_PREFIX + secrets.token_hex(16)
+    if key is None:
+        return Answered(admission=_admitted(call, asked, refresh_id=new))
+    return keys.once(
+        keys.name(call.tenant, key),
+        Claim(digest=keys.digest(asked), refresh_id=new),
+        keys=runtime().keys,
+        refreshes=runtime().refreshes,
+        at=at,
+        admitted=lambda refresh_id: _admitted(call, asked, refresh_id=refresh_id),
+    )
+
+
+def _admitted(call: Call, asked: RefreshOptions, *, refresh_id: str) -> Admission:
+    """The admission under this id; a refresh of that id is started."""
     admission = admit(
         RefreshRequest(
             connection_id=asked.connection_id,
             datasets=asked.datasets,
             max_age_seconds=asked.max_age_seconds,
             deadline_seconds=asked.deadline_seconds,
+            synchronous=asked.synchronous,
             reason=Reason.API,
         ),
         refresh_id=refresh_id,
@@ -41,19 +118,7 @@ def start(call: Call) -> Reply:
     )
     if admission.refresh is not None:
         _start(admission.refresh)
-    refresh = admission.refresh or _known(call, admission.refresh_id)
-    fresh = admission.outcome is Outcome.FRESH
-    return Reply(
-        status=HTTPStatus.OK if fresh else HTTPStatus.ACCEPTED,
-        model=refresh_out(refresh, outcome=admission.outcome),
-        headers={"Location": f"/v1/refreshes/{refresh.refresh_id}"},
-    )
-
-
-def read(call: Call, refresh_id: str) -> Reply:
-    """One refresh with its events."""
-    only(call)
-    return Reply(status=HTTPStatus.OK, model=refresh_out(_known(call, plausible(refresh_id))))
+    return admission
 
 
 def _start(refresh: Refresh) -> None:
@@ -66,12 +131,28 @@ def _start(refresh: Refresh) -> None:
     )
 
 
+def _held(call: Call, refresh: Refresh, *, until: float, since: int | None = None) -> Refresh:
+    return waited(
+        refresh,
+        lambda: _found(call, refresh.refresh_id),
+        until=until,
+        since=since,
+        clock=runtime().clock,
+        sleep=runtime().sleep,
+    )
+
+
 def _known(call: Call, refresh_id: str) -> Refresh:
+    """The tenant's refresh, started if whoever admitted it died before starting it."""
+    refresh = _found(call, refresh_id)
+    since = runtime().clock() - refresh.requested_at
+    if refresh.status is Status.ADMITTED and refresh.reason is Reason.API and since > STARTS_IN:
+        _start(refresh)
+    return refresh
+
+
+def _found(call: Call, refresh_id: str) -> Refresh:
     refresh = runtime().refreshes.get(refresh_id)
     if refresh is None or refresh.tenant != call.tenant:
         raise NotFound
-    waited = runtime().clock() - refresh.requested_at
-    if refresh.status is Status.ADMITTED and refresh.reason is Reason.API and waited > STARTS_IN:
-        # Whoever admitted it died before starting it.
-        _start(refresh)
     return refresh

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from functions.core.admission import admit
 from functions.core.checking import check
-from functions.core.concluding import conclude
+from functions.core.concluding import cancel, conclude
 from functions.core.contract import PAYLOAD_VERSION, Outcome, RefreshRequest, Ticket
 from functions.core.errors import (
     FetchContinues,
@@ -23,7 +23,7 @@ from functions.core.errors import (
     UnexpectedAnswer,
 )
 from functions.core.fetching import fetch, publish
-from functions.core.model import Part, PartState
+from functions.core.model import Part, PartState, Status
 from functions.core.ports import Looked, Triggered
 from functions.core.triggering import answered, trigger
 from tests.fake_files import Objects, Snapshots, Staging
@@ -43,7 +43,7 @@ from tests.scripted import (
 if TYPE_CHECKING:
     from functions.core.model import Connection, Refresh
 
-ENDINGS = {"published", "partial", "failed"}
+ENDINGS = {"published", "partial", "failed", "cancelled"}
 LUCK = st.sampled_from(["well", "running", "lost", "away", "user", "defect", "crash", "dies"])
 JOB = Looked(job={"id": "j"})
 TELLS: dict[str, Looked | FreshetError] = {
@@ -100,6 +100,21 @@ class Executions(RuleBasedStateMachine):
     def an_execution_takes_a_step(self, data: st.DataObject, luck: str) -> None:
         self._step(data.draw(st.sampled_from(sorted(self.under_way))), luck=luck)
 
+    @precondition(lambda self: self.tables.refreshes)
+    @rule(data=st.data(), dies=st.booleans(), stops=st.booleans())
+    def a_caller_cancels(self, data: st.DataObject, *, dies: bool, stops: bool) -> None:
+        """It may die after its first write; the execution may be stopped late, or run on."""
+        refresh = self.tables.refreshes[data.draw(st.sampled_from(sorted(self.tables.refreshes)))]
+        refreshes = CrashingRefreshes(self.tables, writes=1) if dies else self.refreshes
+        try:
+            cancelled, _ = cancel(refresh, refreshes=refreshes, clock=self.clock)
+        except Crash:
+            return
+        assert cancelled.status.ended
+        assert self.holder != cancelled.refresh_id
+        if stops and cancelled.status is Status.CANCELLED:
+            self.under_way.pop(refresh.refresh_id, None)
+
     @rule(seconds=st.sampled_from([1, 60, 900, 5000]))
     def time_passes(self, seconds: int) -> None:
         self.clock.now += seconds
@@ -134,6 +149,9 @@ class Executions(RuleBasedStateMachine):
                 if name in self.under_way:
                     self._step(name, luck="well")
             assert name not in self.under_way
+        for refresh in self.tables.refreshes.values():
+            if refresh.status is Status.CANCELLED:
+                cancel(refresh, refreshes=self.refreshes, clock=self.clock)
         assert self.holder is None
         assert all(refresh.status.ended for refresh in self.tables.refreshes.values())
 
@@ -204,6 +222,7 @@ class Executions(RuleBasedStateMachine):
             refreshes=refreshes,
             seen={},
             clock=self.clock,
+            seconds_left=lambda: 1000,
         )
 
     def _fetch(self, ticket: Ticket, *, luck: str, refreshes: Refreshes) -> None:

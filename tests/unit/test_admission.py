@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from functions.core.admission import admit
 from functions.core.contract import SLOT_SECONDS, Outcome, RefreshRequest
-from functions.core.errors import Busy, InvalidRequest, NotFound, Superseded
+from functions.core.errors import Busy, CoolingDown, InvalidRequest, NotFound, Superseded
 from functions.core.model import Running, Status
-from functions.core.refresh import Admission, published
+from functions.core.refresh import Admission, cancelled, published
 from functions.core.snapshot import pointer
 from tests.fakes import Clock, Connections, Refreshes, Tables
 from tests.scripted import CONNECTION, DATASETS, TENANT, a_manifest, a_ticket, stocked
@@ -46,6 +46,14 @@ class Gate:
         where = pointer(manifest, key="k", version_id="v", at=self.clock())
         self.refreshes.publish(ended, seen=refresh.version, snapshot=where)
 
+    def forbid(self, refresh_id: str = "ref_1", *, seconds: float, ends: bool = True) -> None:
+        """Have a refresh meet a provider that wants to be left alone for so long."""
+        refresh = self.ask(refresh_id).refresh
+        assert refresh is not None
+        self.refreshes.forbid(refresh, until=self.clock() + seconds)
+        if ends:
+            self.refreshes.release(refresh)
+
     @property
     def running(self) -> Running | None:
         connection = self.connections.get(CONNECTION)
@@ -56,6 +64,35 @@ class Gate:
 @pytest.fixture
 def gate() -> Gate:
     return Gate()
+
+
+def test_while_its_provider_wants_no_refresh_a_connection_gets_none(gate: Gate) -> None:
+    gate.forbid(seconds=90.5)
+    with pytest.raises(CoolingDown) as caught:
+        gate.ask("ref_2")
+    assert caught.value.next_allowed_at == gate.clock() + 90.5
+    assert caught.value.wait_seconds == 91
+    assert gate.refreshes.get("ref_2") is None
+    gate.clock.now += 91
+    assert gate.ask("ref_2").outcome is Outcome.RUNNING
+
+
+def test_a_provider_s_ban_is_no_reason_not_to_join(gate: Gate) -> None:
+    gate.forbid(seconds=90, ends=False)
+    assert gate.ask("ref_2").outcome is Outcome.JOINED
+
+
+def test_a_provider_s_ban_is_no_reason_to_withhold_a_young_snapshot(gate: Gate) -> None:
+    gate.ask("ref_1")
+    gate.publish(as_of=gate.clock())
+    gate.forbid("ref_2", seconds=90)
+    assert gate.ask("ref_3", max_age_seconds=60).outcome is Outcome.FRESH
+
+
+def test_an_id_that_was_refused_by_its_provider_is_told_that_it_has_ended(gate: Gate) -> None:
+    gate.forbid(seconds=90)
+    with pytest.raises(Superseded):
+        gate.ask("ref_1")
 
 
 def test_a_first_request_gets_the_slot_until_well_past_its_deadline(gate: Gate) -> None:
@@ -113,6 +150,23 @@ def test_an_id_whose_refresh_has_left_its_slot_does_not_run_again(gate: Gate) ->
     gate.refreshes.release(refresh)
     with pytest.raises(Superseded):
         gate.ask("ref_1")
+
+
+def test_an_id_whose_refresh_has_ended_in_its_slot_does_not_run_again(gate: Gate) -> None:
+    refresh = gate.ask("ref_1").refresh
+    assert refresh is not None
+    gate.refreshes.save(cancelled(refresh, at=gate.clock()), seen=refresh.version)
+    assert gate.running is not None
+    with pytest.raises(Superseded):
+        gate.ask("ref_1")
+
+
+def test_a_slot_that_an_ended_refresh_still_has_is_given_away(gate: Gate) -> None:
+    refresh = gate.ask("ref_1").refresh
+    assert refresh is not None
+    gate.refreshes.save(cancelled(refresh, at=gate.clock()), seen=refresh.version)
+    assert gate.ask("ref_2").outcome is Outcome.RUNNING
+    assert gate.ask("ref_3").refresh_id == "ref_2"
 
 
 def test_a_refresh_that_has_lost_its_slot_does_not_join_the_one_that_has_it(gate: Gate) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from functions.core import refresh as step
-from functions.core.concluding import Concluded, conclude
+from functions.core.concluding import Concluded, cancel, conclude
 from functions.core.contract import Outcome
-from functions.core.errors import Aborted, Defect, ReauthRequired
+from functions.core.errors import Aborted, CoolingDown, Defect, NotFound, ReauthRequired
 from functions.core.model import Refresh, Running, Status
+from functions.core.ports import Triggered
 from tests.fakes import Clock, Tables
 from tests.scripted import CONNECTION, REFRESH, a_manifest, a_refresh, a_ticket, stocked
 
@@ -120,3 +121,70 @@ def test_a_slot_that_another_refresh_has_by_now_is_left_alone() -> None:
     desk.refreshes.admit(other, until=other.deadline)
     desk.call()
     assert desk.running == Running(refresh_id="ref_2", until=other.deadline)
+
+
+def test_a_start_that_its_provider_forbids_fails_the_execution_by_that_name() -> None:
+    desk = Desk()
+    desk.refreshes.delete(REFRESH)
+    error = desk.call(error=CoolingDown.name()).error
+    assert isinstance(error, CoolingDown)
+    assert error.acts == "retry"
+
+
+# --- cancelling --------------------------------------------------------------------------------
+
+
+def test_a_cancelled_refresh_ends_and_frees_its_slot() -> None:
+    desk = Desk()
+    found = cancel(desk.refresh, refreshes=desk.refreshes, clock=desk.clock)
+    assert found == (desk.refresh, True)
+    assert (desk.refresh.status, desk.refresh.error) == (Status.CANCELLED, None)
+    assert desk.refresh.events[-1].type == "cancelled"
+    assert desk.running is None
+
+
+def test_cancelling_again_changes_nothing_and_mends_a_slot_that_a_crash_left() -> None:
+    desk = Desk()
+    desk.refreshes.save(step.cancelled(desk.refresh, at=1), seen=desk.refresh.version)
+    first, held = desk.refresh, desk.running
+    assert held is not None
+    assert cancel(first, refreshes=desk.refreshes, clock=desk.clock) == (first, False)
+    assert (desk.refresh, desk.running) == (first, None)
+
+
+def test_whoever_writes_meanwhile_gets_in_first_and_is_cancelled_all_the_same() -> None:
+    desk = Desk()
+    read = desk.refresh
+    desk.refreshes.save(step.triggered(read, Triggered(job={}), at=1), seen=read.version)
+    cancelled, ended = cancel(read, refreshes=desk.refreshes, clock=desk.clock)
+    assert ended
+    assert [event.type for event in cancelled.events] == ["triggered", "cancelled"]
+
+
+def test_a_publication_that_was_first_stands() -> None:
+    desk = Desk()
+    read = desk.refresh
+    ticket = a_ticket(at=desk.clock())
+    published = step.published(read, a_manifest(as_of=1), ticket=ticket, at=desk.clock())
+    desk.refreshes.save(published, seen=read.version)
+    found = cancel(read, refreshes=desk.refreshes, clock=desk.clock)
+    assert found == (published, False)
+
+
+def test_what_was_erased_meanwhile_is_not_there_to_be_cancelled() -> None:
+    desk = Desk()
+    read = desk.refresh
+    desk.refreshes.delete(REFRESH)
+    with pytest.raises(NotFound):
+        cancel(read, refreshes=desk.refreshes, clock=desk.clock)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.ABORTED, Outcome.FAILED])
+def test_whatever_becomes_of_its_execution_a_cancelled_refresh_stays_cancelled(
+    outcome: Outcome,
+) -> None:
+    desk = Desk()
+    cancelled, _ = cancel(desk.refresh, refreshes=desk.refreshes, clock=desk.clock)
+    done = desk.call(outcome, error="Superseded")
+    assert done == Concluded(refresh=cancelled, unpublished=True)
+    assert desk.refresh == cancelled

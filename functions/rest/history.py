@@ -1,0 +1,97 @@
+"""Route: the refreshes there have been."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from functions.aws.runtime import runtime
+from functions.connectors.registry import Provider
+from functions.core import history
+from functions.core.errors import InvalidRequest
+from functions.core.history import Place
+from functions.core.model import Status, instant, iso
+from functions.rest import cursors
+from functions.rest.models import RefreshesOut, refresh_out
+from functions.rest.service import MAX_ID, Call, Reply, connection_of, limit_of, only
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from functions.core.history import Line
+    from functions.core.model import Refresh
+
+FILTERS: Final = ("connection_id", "provider", "status")
+LIMIT: Final = 50
+MAX_LIMIT: Final = 100
+
+
+class Cursor(msgspec.Struct, frozen=True, array_like=True):
+    """Where a reader is, and in which list: a digest of its filters."""
+
+    filters: str
+    place: Place
+
+
+def listed(call: Call) -> Reply:
+    """The tenant's refreshes, newest first, without their events.
+
+    A page may hold fewer than the limit, even none, although more follow.
+    """
+    only(call, *FILTERS, "limit", "cursor")
+    limit = limit_of(call, default=LIMIT, most=MAX_LIMIT)
+    wanted, after = _wanted(call), _place(call)
+    found, following = history.listed(_line(call), wanted=wanted, limit=limit, after=after)
+    cursor = cursors.written(Cursor(_filters(call), following)) if following else None
+    model = RefreshesOut(
+        refreshes=[refresh_out(one, events=False) for one in found], next_cursor=cursor
+    )
+    return Reply(status=HTTPStatus.OK, model=model)
+
+
+def _line(call: Call) -> Line:
+    if "connection_id" not in call.query:
+        return runtime().history.of_tenant(call.tenant)
+    connection = connection_of(call, call.query["connection_id"])
+    return runtime().history.of_connection(connection.connection_id)
+
+
+def _wanted(call: Call) -> Callable[[Refresh], bool] | None:
+    provider = _one_of(call, "provider", Provider)
+    status = _one_of(call, "status", Status)
+    if provider is None and status is None:
+        return None
+    return lambda one: provider in {None, one.provider} and status in {None, one.status}
+
+
+def _one_of(call: Call, name: str, values: Iterable[str]) -> str | None:
+    value = call.query.get(name)
+    if value is not None and value not in set(values):
+        raise InvalidRequest(f"{name} must be one of: {', '.join(values)}.")
+    return value
+
+
+def _filters(call: Call) -> str:
+    """A digest of the filters, so that a cursor leads on in no other list than its own."""
+    told = [call.query.get(name) for name in FILTERS]
+    return sha256(repr(told).encode()).hexdigest()[:16]
+
+
+def _place(call: Call) -> Place | None:
+    if "cursor" not in call.query:
+        return None
+    cursor = cursors.read(call.query["cursor"], Cursor)
+    if cursor.filters != _filters(call) or not _plausible(cursor.place):
+        raise InvalidRequest(cursors.REFUSED)
+    return cursor.place
+
+
+def _plausible(place: Place) -> bool:
+    try:
+        timely = iso(instant(place.requested_at)) == place.requested_at
+    except ValueError:
+        return False
+    return timely and 0 < len(place.refresh_id) <= MAX_ID
