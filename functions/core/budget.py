@@ -1,0 +1,181 @@
+"""A provider's budget: how often everything that runs may ask it, together.
+
+A token bucket, of which one number is kept: the instant at which it will be full again. Each
+token taken moves that instant on by the gap between two requests; a bucket that has been full
+since the past is begun anew from now. The turn that a token gives comes as long before that
+instant as a whole bucket takes to fill. So turns queue up without conflicts, in any window there
+are at most ``burst + requests_per_second x seconds`` of them, and nothing is lost by who does
+not want to queue: whose turn would come too late takes no token, and is told when to come again.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING, Annotated, Final, Protocol
+
+import msgspec
+
+from functions.core.errors import ConfigurationInvalid, RateLimited
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from functions.core.ports import Clock, Sleep
+
+SECOND: Final = 1_000_000
+"""Instants are kept in whole microseconds, so that a store can add to them exactly."""
+
+BEGIN_SECONDS: Final = 5
+GO_ON_SECONDS: Final = 15
+"""How long one waits here for a turn: who begins something, and who goes on with it. The first
+gives up sooner, so that under load what has begun is ended and new work waits in the machine."""
+
+LEAST_PAUSE: Final = 1
+MOST_PAUSE: Final = 60
+"""Seconds for which one 429 stops everybody. One that asks for hours is more likely about its
+own user than about us; and if not, the next request is told again."""
+
+
+class Limit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the operator grants. One item counts for all: the rate is bounded by its writes."""
+
+    requests_per_second: Annotated[float, msgspec.Meta(gt=0, le=500)]
+    burst: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+
+    @property
+    def gap(self) -> int:
+        """Microseconds between two requests once the burst is spent."""
+        return ceil(SECOND / self.requests_per_second)
+
+    @property
+    def whole(self) -> int:
+        """Microseconds in which an empty bucket fills."""
+        return self.gap * self.burst
+
+
+class _Secret(msgspec.Struct, frozen=True):
+    budget: Limit | None = None
+
+
+def limit_of(secret: bytes) -> Limit | None:
+    """The ``budget`` in a provider's secret (JSON); None where there is none.
+
+    Raises:
+        ConfigurationInvalid: it is malformed.
+    """
+    try:
+        return msgspec.json.decode(secret, type=_Secret).budget
+    except (msgspec.DecodeError, RecursionError):
+        raise ConfigurationInvalid from None
+
+
+class Budget(Protocol):
+    """What every request to a provider is asked of first."""
+
+    def take(self) -> None:
+        """Wait for this request's turn.
+
+        Raises:
+            RateLimited: it is too far away; nothing was sent.
+        """
+        ...
+
+    def pause(self, seconds: float) -> None:
+        """The provider has had too much (429): nobody asks it for so long."""
+        ...
+
+
+class Level(msgspec.Struct, frozen=True, kw_only=True):
+    """How a bucket stands, in microseconds since the epoch, and whether a token was drawn."""
+
+    full_at: int
+    drawn: bool
+
+
+class Bucket(Protocol):
+    """Where a bucket is kept, for all that runs. Each method is one step that is not divided."""
+
+    def draw(self, *, gap: int, since: int, until: int) -> Level:
+        """Move ``full_at`` on by ``gap``, if it lies in these bounds, both included.
+
+        Returns:
+            How it stands then; 0 for a bucket that nobody has used yet.
+        """
+        ...
+
+    def renew(self, *, full_at: int, before: int) -> bool:
+        """Put this in the place of an instant before that one, or of none; whether it was so."""
+        ...
+
+    def close(self, *, until: int, full_at: int) -> None:
+        """Note until when nobody may ask, and let it be full at this instant at the earliest."""
+        ...
+
+    def closed_until(self) -> int:
+        """Until when nobody may ask; 0 or an instant in the past where anybody may."""
+        ...
+
+
+class SharedBudget:
+    """Implements ``Budget`` over a bucket that all share."""
+
+    def __init__(
+        self,
+        bucket: Bucket,
+        *,
+        limit: Callable[[], Limit | None],
+        patience_seconds: float,
+        clock: Clock,
+        sleep: Sleep,
+    ) -> None:
+        """Take how the limit is found: without one, no request waits and no bucket is asked."""
+        self._bucket, self._limit = bucket, limit
+        self._patience = int(patience_seconds * SECOND)
+        self._clock, self._sleep = clock, sleep
+
+    def take(self) -> None:
+        """Wait for this request's turn; see ``Budget``."""
+        limit = self._limit()
+        if limit is None:
+            return
+        wait = self._turn(limit) - self._now()
+        if wait > 0:
+            self._sleep(wait / SECOND)
+            # Whoever was asleep has not heard of a 429 that came meanwhile.
+            self._require_open()
+
+    def pause(self, seconds: float) -> None:
+        """Stop everybody; see ``Budget``. After it, requests come one by one, not in a burst."""
+        limit = self._limit()
+        if limit is not None:
+            bounded = min(max(seconds, LEAST_PAUSE), MOST_PAUSE)
+            until = self._now() + int(bounded * SECOND)
+            self._bucket.close(until=until, full_at=until + limit.whole)
+
+    def _turn(self, limit: Limit) -> int:
+        """When the turn of a token comes that is taken now.
+
+        The loop goes on only where another has begun the bucket anew at the same moment.
+        """
+        while True:
+            now = self._now()
+            latest = now + self._patience + limit.whole - limit.gap
+            level = self._bucket.draw(gap=limit.gap, since=now, until=latest)
+            if level.drawn:
+                return level.full_at - limit.whole
+            if level.full_at > latest:
+                raise _limited(level.full_at + limit.gap - limit.whole - now)
+            if self._bucket.renew(full_at=now + limit.gap, before=now):
+                return now
+
+    def _require_open(self) -> None:
+        left = self._bucket.closed_until() - self._now()
+        if left > 0:
+            raise _limited(left)
+
+    def _now(self) -> int:
+        return int(self._clock() * SECOND)
+
+
+def _limited(wait: int) -> RateLimited:
+    return RateLimited(wait_seconds=ceil(wait / SECOND), unsent=True)
