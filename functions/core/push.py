@@ -1,0 +1,204 @@
+"""A push: records on their way to a provider, once at most. What may happen to it, in which order.
+
+accepted ─► sending ─► sent ─► done | incomplete
+   ▲  └────────┴─► failed: the provider has certainly not taken it
+   └── later ──┤
+               └─► unknown_outcome: it may have, and nobody knows (from sent, too)
+
+Each step gives the push that follows. ``sending`` is written before the provider is asked, so
+that whoever finds it there does not ask again.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from functions.core.errors import OutcomeUnknown
+from functions.core.model import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from functions.core.contract import Scalar
+    from functions.core.errors import FreshetError
+
+PUSH_PREFIX: Final = "psh_"
+
+MAX_NAMED_BYTES: Final = 192 * 1024
+"""How large the failures may be as JSON with the records' own names in them. What is stored of
+a push must stay below DynamoDB's 400 KB; beyond this, ``index`` alone says which record it is."""
+
+
+class PushStatus(StrEnum):
+    """Where a push is."""
+
+    ACCEPTED = "accepted"
+    SENDING = "sending"
+    SENT = "sent"
+    DONE = "done"
+    INCOMPLETE = "incomplete"
+    FAILED = "failed"
+    UNKNOWN_OUTCOME = "unknown_outcome"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to the push by itself."""
+        return self.known or self is PushStatus.UNKNOWN_OUTCOME
+
+    @property
+    def known(self) -> bool:
+        """Whether it has ended and everything is known of how."""
+        return self in {PushStatus.DONE, PushStatus.INCOMPLETE, PushStatus.FAILED}
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A record that was sent and that the provider could not take.
+
+    ``index`` is its place in the request, from 0 on; without one, it concerns them all.
+    ``error`` is the provider's name for what is wrong, never its prose. ``id`` and
+    ``internal_id`` are the caller's own names for the record.
+    """
+
+    error: str
+    index: int | None = None
+    id: str | None = None
+    internal_id: str | None = None
+
+
+class Push(msgspec.Struct, frozen=True, kw_only=True):
+    """One push of records over one connection. Its version is the number of its events.
+
+    The records themselves are kept apart; ``content`` is which version of them was accepted,
+    and ``records`` how many they are. ``digest`` is of everything that was asked for. ``hook``
+    is the digest of the token that went with the latest attempt, and ``job`` the provider's
+    name for what it has taken. ``failed`` counts the records that it could not take.
+    """
+
+    push_id: str
+    connection_id: str
+    tenant: str
+    provider: str
+    dataset: str
+    status: PushStatus
+    requested_at: float
+    deadline: float
+    records: int
+    digest: str
+    content: str
+    synchronous: bool = False
+    attempts: int = 0
+    hook: str = ""
+    job: str = ""
+    sent_at: float = 0
+    ended_at: float = 0
+    failed: int = 0
+    failures: tuple[Failure, ...] = ()
+    error: str | None = None
+    events: tuple[Event, ...] = ()
+
+    @property
+    def version(self) -> int:
+        """How many events there are; a writer must have seen the last of them."""
+        return len(self.events)
+
+    @property
+    def changed_at(self) -> float:
+        """When the last event was."""
+        return self.events[-1].at
+
+    @property
+    def execution(self) -> str:
+        """The name of the execution that takes it on from its last event.
+
+        Step Functions remembers names for longer than an idempotency key is remembered: the
+        instant keeps a later push under the same key apart.
+        """
+        return f"{self.push_id}-{int(self.changed_at * 1000)}"
+
+
+def id_of(execution: str) -> str:
+    """The id of the push that an execution of this name takes on."""
+    return execution.partition("-")[0]
+
+
+def accepted(push: Push) -> Push:
+    """It has been asked for."""
+    return _happened(push, "accepted", push.requested_at)
+
+
+def sending(push: Push, *, hook: str, at: float) -> Push:
+    """The provider is about to be asked. The token's digest tells this attempt from any other."""
+    attempts = push.attempts + 1
+    moved = replace(push, status=PushStatus.SENDING, attempts=attempts, hook=hook)
+    return _happened(moved, "sending", at, attempt=attempts)
+
+
+def postponed(push: Push, error: type[FreshetError], *, wait_seconds: int, at: float) -> Push:
+    """The provider has certainly not taken it, and may be asked again."""
+    moved = replace(push, status=PushStatus.ACCEPTED)
+    return _happened(moved, "postponed", at, error=error.name(), wait_seconds=wait_seconds)
+
+
+def sent(push: Push, *, job: str, at: float) -> Push:
+    """The provider says that it has taken it."""
+    return _happened(replace(push, status=PushStatus.SENT, job=job, sent_at=at), "sent", at)
+
+
+def found(push: Push, *, job: str, at: float) -> Push:
+    """The provider has told of it by itself, after nobody knew."""
+    moved = replace(
+        push,
+        status=PushStatus.SENT,
+        job=job,
+        sent_at=push.sent_at or at,
+        ended_at=0,
+        error=None,
+    )
+    return _happened(moved, "found", at)
+
+
+def finished(push: Push, failures: Iterable[Failure], *, at: float) -> Push:
+    """The provider is done with it."""
+    first = {_about(each): each for each in reversed(tuple(failures))}
+    kept = tuple(sorted(first.values(), key=lambda each: (each.index is not None, each.index or 0)))
+    whole = any(each.index is None for each in kept)
+    ended = replace(
+        push,
+        status=PushStatus.INCOMPLETE if kept else PushStatus.DONE,
+        failed=push.records if whole else len(kept),
+        failures=_bounded(kept),
+        ended_at=at,
+    )
+    return _happened(ended, ended.status, at, failed=ended.failed)
+
+
+def failed(push: Push, error: type[FreshetError], *, at: float) -> Push:
+    """It ended, and the provider has certainly not taken it."""
+    ended = replace(push, status=PushStatus.FAILED, error=error.name(), ended_at=at)
+    return _happened(ended, ended.status, at, error=error.name(), acts=error.acts)
+
+
+def unknown(push: Push, cause: type[FreshetError], *, at: float) -> Push:
+    """It ended, and whether or how far the provider has taken it is not known."""
+    error = OutcomeUnknown.name()
+    ended = replace(push, status=PushStatus.UNKNOWN_OUTCOME, error=error, ended_at=at)
+    return _happened(ended, ended.status, at, error=error, cause=cause.name())
+
+
+def _about(failure: Failure) -> int | str:
+    return failure.error if failure.index is None else failure.index
+
+
+def _bounded(failures: tuple[Failure, ...]) -> tuple[Failure, ...]:
+    if len(msgspec.json.encode(failures)) <= MAX_NAMED_BYTES:
+        return failures
+    return tuple(replace(each, id=None, internal_id=None) for each in failures)
+
+
+def _happened(push: Push, what: str, at: float, **facts: Scalar) -> Push:
+    event = Event(version=push.version + 1, type=str(what), at=at, facts=facts)
+    return replace(push, events=(*push.events, event))

@@ -1,0 +1,242 @@
+"""The decisions about a push: records reach the provider once at most.
+
+What is about to be done is written down first, with the digest of a token that no other attempt
+has, so that of two calls only one goes on. A call that finds an attempt whose outcome nobody
+has written down does not make another: the caller is told that the outcome is unknown. So is
+what comes of an answer that broke off. Only where the provider has certainly not taken the
+records, they are sent again.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from functions.core import hints
+from functions.core import push as step
+from functions.core.contract import HOLD_SECONDS, SLOT_SECONDS, Outcome, PushTicket
+from functions.core.errors import (
+    CallerError,
+    DeadlineExceeded,
+    FreshetError,
+    Gone,
+    OperatorError,
+    PlatformFault,
+    ProviderUnavailable,
+    RateLimited,
+    Superseded,
+    UserError,
+)
+from functions.core.polling import backoff, next_wait, pause, plan
+from functions.core.push import PushStatus
+from functions.core.triggering import PART_SECONDS, SYNCHRONOUS_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from functions.core.hints import Hint
+    from functions.core.push import Failure, Push
+    from functions.core.push_ports import Contents, Pushes, PushPorts
+
+
+STARTS_IN: Final = 5
+"""Seconds after which a push that was accepted and not begun is started once more."""
+
+
+class _Named(msgspec.Struct):
+    """A record, as far as its names go."""
+
+    id: str | None = None
+    internal_id: str | None = None
+
+
+def advance(push: Push, ports: PushPorts) -> PushTicket:
+    """Go on with a push until it has ended or waiting here no longer pays; the ticket says which.
+
+    Where someone else has written the push meanwhile, another call or a webhook, that stands.
+
+    Raises:
+        Superseded: the push is no longer kept.
+    """
+    try:
+        push, wait = _advanced(push, ports)
+    except Superseded:
+        stored = ports.pushes.get(push.push_id)
+        if stored is None:
+            raise
+        push, wait = stored, 1
+    if push.status.known:
+        ports.contents.delete(push)
+    return ticket(push, wait_seconds=wait)
+
+
+def _advanced(push: Push, ports: PushPorts) -> tuple[Push, int]:
+    """The push as it was written last, and after how many seconds to come back to it."""
+    until, wait = ports.clock() + HOLD_SECONDS, 0
+    if push.status is PushStatus.ACCEPTED:
+        push, wait = _sent(push, ports)
+    elif push.status is PushStatus.SENDING:
+        push, wait = _left_behind(push, ports)
+    if push.status is PushStatus.SENT and ports.clock() < until:
+        return _looked(push, ports, until=min(until, push.deadline))
+    return push, wait
+
+
+def ticket(push: Push, *, wait_seconds: int = 0) -> PushTicket:
+    """How its execution goes on."""
+    going_on = Outcome.FAILED if push.error else Outcome.DONE
+    return PushTicket(
+        outcome=going_on if push.status.ended else Outcome.RUNNING,
+        push_id=push.push_id,
+        wait_seconds=wait_seconds,
+        error=push.error,
+    )
+
+
+def end(
+    push: Push, cause: type[FreshetError], *, pushes: Pushes, contents: Contents, at: float
+) -> Push:
+    """End a push whose execution cannot go on; one that has ended stays as it is."""
+    if not push.status.ended:
+        fate = step.failed if push.status is PushStatus.ACCEPTED else step.unknown
+        push, seen = fate(push, cause, at=at), push.version
+        pushes.save(push, seen=seen)
+    if push.status.known:
+        contents.delete(push)
+    return push
+
+
+def deserted(push: Push, *, at: float) -> bool:
+    """Whether nobody can be at work on it: its request died early, or its execution was lost."""
+    begun = push.version > 1
+    latest = push.deadline + SLOT_SECONDS if begun else push.requested_at + STARTS_IN
+    return not push.status.ended and at > latest
+
+
+def heard(push: Push, hint: Hint, *, pushes: Pushes, at: float) -> Push | None:
+    """Take from a webhook about this push what nobody knew: that the provider has taken it.
+
+    Returns:
+        The push whose execution is to be started, where the one before has given up.
+
+    Raises:
+        Superseded: another writer was faster; a repetition sees what is left to do.
+    """
+    if push.events[-1].type == "found":
+        return push
+    if push.status not in {PushStatus.SENDING, PushStatus.UNKNOWN_OUTCOME}:
+        return None
+    told = step.found(push, job=hint.job, at=at)
+    pushes.save(told, seen=push.version)
+    return told if push.status is PushStatus.UNKNOWN_OUTCOME else None
+
+
+# --- accepted: ask the provider -----------------------------------------------------------------
+
+
+def _sent(push: Push, ports: PushPorts) -> tuple[Push, int]:
+    """Ask the provider, once: the push that follows, and when to come back."""
+    if ports.clock() >= push.deadline:
+        return _written(step.failed(push, DeadlineExceeded, at=ports.clock()), ports=ports), 0
+    records = ports.contents.read(push)
+    token = hints.token(push.push_id, rest=ports.token())
+    begun = step.sending(push, hook=hints.digest(token), at=ports.clock())
+    ports.pushes.save(begun, seen=push.version)
+    try:
+        job = ports.pusher.push(
+            ports.connection,
+            dataset=push.dataset,
+            records=records,
+            synchronous=push.synchronous,
+            token=token,
+        )
+    except FreshetError as error:
+        return _unsent(begun, error, ports=ports)
+    return _written(step.sent(begun, job=job, at=ports.clock()), ports=ports), 0
+
+
+def _unsent(push: Push, error: FreshetError, *, ports: PushPorts) -> tuple[Push, int]:
+    """What follows from an attempt that gave no job: only what is certain is tried again."""
+    at = ports.clock()
+    match error:
+        case RateLimited() | ProviderUnavailable(unsent=True):
+            waited = pause(at - push.requested_at)
+            wait = ceil(max(error.wait_seconds, backoff(push.attempts), waited))
+            if at + wait < push.deadline:
+                later = step.postponed(push, type(error), wait_seconds=wait, at=at)
+                return _written(later, ports=ports), wait
+            told = step.failed(push, type(error), at=at)
+        case UserError() | CallerError() | OperatorError():
+            told = step.failed(push, type(error), at=at)
+        case _:
+            told = step.unknown(push, type(error), at=at)
+    return _written(told, ports=ports), 0
+
+
+def _left_behind(push: Push, ports: PushPorts) -> tuple[Push, int]:
+    """Another call's attempt. Once that call cannot be alive any more, nobody knows of it."""
+    longest = SYNCHRONOUS_SECONDS if push.synchronous else PART_SECONDS
+    left = push.changed_at + longest - ports.clock()
+    if left > 0:
+        return push, ceil(left)
+    return _written(step.unknown(push, PlatformFault, at=ports.clock()), ports=ports), 0
+
+
+# --- sent: look until it is done ----------------------------------------------------------------
+
+
+def _looked(push: Push, ports: PushPorts, *, until: float) -> tuple[Push, int]:
+    """Look until the provider is done or the next look is too far away to wait for it here."""
+    looks = plan({}, horizon=max(1, push.deadline - push.sent_at))
+    faults = 0
+    while True:
+        try:
+            pushed = ports.pusher.pushed(ports.connection, push.job)
+        except ProviderUnavailable as fault:
+            faults += 1
+            wish = max(fault.wait_seconds, backoff(faults))
+        except FreshetError as error:
+            return _lost(push, type(error), ports=ports), 0
+        else:
+            if pushed.done:
+                return _finished(push, pushed.failures, ports=ports), 0
+            faults = wish = 0
+        at = ports.clock()
+        if at >= push.deadline:
+            return _lost(push, DeadlineExceeded, ports=ports), 0
+        gap = next_wait(looks, elapsed=at - push.sent_at)
+        here = wish or min(gap, pause(at - push.sent_at))
+        if gap > HOLD_SECONDS or at + here > until:
+            return push, ceil(min(max(gap, wish), push.deadline - at))
+        ports.sleep(here)
+
+
+def _finished(push: Push, failures: Iterable[Failure], *, ports: PushPorts) -> Push:
+    told = _named(failures, push, ports=ports) if failures else ()
+    return _written(step.finished(push, told, at=ports.clock()), ports=ports)
+
+
+def _named(failures: Iterable[Failure], push: Push, *, ports: PushPorts) -> Iterable[Failure]:
+    """The failures with the names that the caller gave the records, while those are kept."""
+    try:
+        records = msgspec.json.decode(ports.contents.read(push), type=list[_Named])
+    except Gone:
+        return failures
+    return [
+        replace(each, id=records[each.index].id, internal_id=records[each.index].internal_id)
+        if each.index is not None and each.index in range(len(records))
+        else replace(each, index=None)
+        for each in failures
+    ]
+
+
+def _lost(push: Push, cause: type[FreshetError], *, ports: PushPorts) -> Push:
+    return _written(step.unknown(push, cause, at=ports.clock()), ports=ports)
+
+
+def _written(push: Push, *, ports: PushPorts) -> Push:
+    ports.pushes.save(push, seen=push.version - 1)
+    return push

@@ -1,0 +1,99 @@
+"""Door: takes a push on, for one call. Event and answer: a PushTicket.
+
+Every step of a push is in what is stored of it, so that whoever calls this door, and however
+often, can only have it do what is left to do. A ticket with an ``error`` is of an execution that
+cannot go on: its push is ended. Where that has failed, the door raises the push's own error, so
+that the execution fails under that name.
+"""
+
+from __future__ import annotations
+
+import secrets
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+
+from functions.aws.pushes import PushContents
+from functions.aws.runtime import door, runtime, setting
+from functions.core.contract import Outcome, PushTicket, Variable
+from functions.core.error_names import named
+from functions.core.errors import InvalidRequest, NotFound, Superseded
+from functions.core.push import id_of
+from functions.core.push_ports import PushPorts
+from functions.core.pushing import advance, end, ticket
+from functions.providers import connector
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from functions.aws.pushes import PushTable
+    from functions.core.push import Push
+    from functions.core.push_ports import Pusher
+
+
+@cache
+def _contents() -> PushContents:
+    return PushContents(runtime().s3(), bucket=setting(Variable.BUCKET))
+
+
+@cache
+def _pushes() -> PushTable:
+    return runtime().pushes()
+
+
+@door
+def handler(event: object, _context: LambdaContext) -> Any:  # noqa: ANN401 - JSON
+    """Go on with the push, or end it."""
+    asked = _read(event)
+    push = _pushes().get(id_of(asked.push_id))
+    if asked.error is not None:
+        return msgspec.to_builtins(_ended(asked, push))
+    if push is None:
+        raise NotFound
+    return msgspec.to_builtins(_advanced(push))
+
+
+def _read(event: object) -> PushTicket:
+    try:
+        return msgspec.convert(event, PushTicket)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(str(error)) from None
+
+
+def _advanced(push: Push) -> PushTicket:
+    here = runtime()
+    connection = here.connections.get(push.connection_id)
+    if connection is None:
+        _forget(push)
+        raise Superseded
+    ports = PushPorts(
+        connection=connection,
+        pusher=cast("Pusher", connector(push.provider, owner=push.push_id)),
+        pushes=_pushes(),
+        contents=_contents(),
+        token=lambda: secrets.token_urlsafe(32),
+        clock=here.clock,
+        sleep=here.sleep,
+    )
+    return advance(push, ports)
+
+
+def _ended(asked: PushTicket, push: Push | None) -> PushTicket:
+    """End the push of an execution that cannot go on.
+
+    Nothing is raised for an execution that has ended already (``aborted``).
+    """
+    told = asked
+    if push is not None:
+        cause, at = named(asked.error), runtime().clock()
+        told = ticket(end(push, cause, pushes=_pushes(), contents=_contents(), at=at))
+    if told.error is not None and asked.outcome is not Outcome.ABORTED:
+        raise named(told.error)
+    return told
+
+
+def _forget(push: Push) -> None:
+    """Delete what is left of a push whose connection was erased before the index listed it."""
+    _contents().delete(push)
+    _pushes().delete(push.push_id)

@@ -1,0 +1,110 @@
+"""Routes: records pushed to a provider."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from functions.aws.runtime import runtime
+from functions.connectors.registry import DATASETS, REGISTRY
+from functions.core import keys
+from functions.core.contract import DEADLINE_SECONDS
+from functions.core.errors import InvalidRequest, KeyReused, NotFound
+from functions.core.push import PUSH_PREFIX, Push, PushStatus, accepted
+from functions.core.pushing import deserted
+from functions.rest.headers import idempotency_key
+from functions.rest.models import body
+from functions.rest.push_models import PushIn, push_out
+from functions.rest.service import (
+    Call,
+    Reply,
+    connection_of,
+    only,
+    plausible,
+    push_contents,
+    push_executions,
+)
+
+if TYPE_CHECKING:
+    from functions.core.model import Connection
+
+NO_KEY: Final = (
+    "A push needs an Idempotency-Key header: without one, nobody could tell a repetition after"
+    " a lost answer from a second push of the same records."
+)
+
+
+def start(call: Call) -> Reply:
+    """Accept a push, or find the one that this key stands for."""
+    only(call)
+    key = idempotency_key(call)
+    if key is None:
+        raise InvalidRequest(NO_KEY)
+    given = body(call.body, PushIn)
+    push_id = PUSH_PREFIX + keys.name(call.tenant, key)[:32]
+    known = runtime().pushes().get(push_id)
+    new = None if known else _accepted(call, given, push_id=push_id)
+    push = new or _known(call, push_id)
+    if push.digest != given.digest:
+        raise KeyReused
+    if new:
+        push_executions().start(new)
+    return Reply(
+        status=HTTPStatus.OK if push.status.ended else HTTPStatus.ACCEPTED,
+        model=push_out(push),
+        headers={"Location": f"/v1/pushes/{push_id}"}
+        | ({} if new else {"Idempotency-Replayed": "true"}),
+    )
+
+
+def read(call: Call, push_id: str) -> Reply:
+    """One push with its events."""
+    only(call)
+    return Reply(status=HTTPStatus.OK, model=push_out(_known(call, plausible(push_id))))
+
+
+def _accepted(call: Call, given: PushIn, *, push_id: str) -> Push | None:
+    """The push, once its records and then itself are kept; None where another came first."""
+    connection = _connection(call, given)
+    at, content = runtime().clock(), given.content
+    push = accepted(
+        Push(
+            push_id=push_id,
+            connection_id=connection.connection_id,
+            tenant=call.tenant,
+            provider=connection.provider,
+            dataset=given.dataset,
+            status=PushStatus.ACCEPTED,
+            requested_at=at,
+            deadline=at + (given.deadline_seconds or DEADLINE_SECONDS),
+            records=len(given.records),
+            digest=given.digest,
+            content=push_contents().write(
+                content, connection_id=connection.connection_id, push_id=push_id
+            ),
+            synchronous=given.synchronous,
+        )
+    )
+    if runtime().pushes().create(push):
+        return push
+    push_contents().delete(push)
+    return None
+
+
+def _connection(call: Call, given: PushIn) -> Connection:
+    connection = connection_of(call, given.connection_id)
+    if not REGISTRY[connection.provider].pushes:
+        raise InvalidRequest("This connection's provider takes no pushes.")
+    datasets = connection.datasets or DATASETS[connection.provider]
+    if given.dataset not in datasets:
+        raise InvalidRequest(f"This connection's datasets are: {', '.join(datasets)}.")
+    return connection
+
+
+def _known(call: Call, push_id: str) -> Push:
+    push = runtime().pushes().get(push_id)
+    if push is None or push.tenant != call.tenant:
+        raise NotFound
+    if deserted(push, at=runtime().clock()):
+        push_executions().start(push)
+    return push

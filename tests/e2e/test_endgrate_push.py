@@ -1,0 +1,228 @@
+"""A push to Endgrate, from the HTTP call to the records at the provider, once at most."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.local.caller import Caller
+from tests.e2e.pushes import (
+    FERN,
+    TRANSFER,
+    contact,
+    ended,
+    ended_as,
+    executions,
+    kept,
+    post,
+    posted,
+    pushed,
+    triggered,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import requests
+
+    from infra.local.system import System
+    from tests.e2e.conftest import Provider
+    from tests.e2e.relay import Relay
+
+AT_ONCE = 8
+"""As many calls of one door as this machine can run without keeping each other waiting."""
+
+pytestmark = pytest.mark.usefixtures("endgrate")
+
+
+@pytest.fixture(autouse=True)
+def webhooks(relay: Relay) -> Iterator[Relay]:
+    relay.taken.clear()
+    yield relay
+    relay.holds = False
+
+
+@pytest.fixture
+def fern(caller: Caller) -> str:
+    return caller.connect(FERN)
+
+
+def test_records_are_pushed_and_read_back_by_a_pull(
+    running: System, caller: Caller, fern: str, endgrate: Provider
+) -> None:
+    answer = post(caller, fern, contact("rowan", internal_id="mine-1"), contact("alder"))
+    push = ended(caller, answer.json()["push_id"])
+
+    assert answer.status_code == 202
+    assert answer.headers["Location"] == f"pushes/{push['push_id']}"
+    assert "Idempotency-Replayed" not in answer.headers
+    assert (push["status"], push["records"], push["failed"]) == ("done", 2, 0)
+    assert [event["type"] for event in push["events"]] == ["accepted", "sending", "sent", "done"]
+    assert (len(triggered(endgrate)), posted(endgrate)) == (1, 1)
+
+    caller.ended(caller.refresh(fern, datasets=["crm-contact"])["refresh_id"])
+    names = [each["data"]["data"]["first_name"] for each in caller.records(fern, "crm-contact")]
+    assert len(names) == 432
+    assert {"rowan", "alder"} < set(names)
+    assert push["push_id"] not in kept(running, fern)
+
+
+def test_a_push_within_the_hold_makes_three_transitions(
+    running: System, caller: Caller, fern: str
+) -> None:
+    push = pushed(caller, fern, contact("rowan"))
+    (execution,) = executions(running, push["push_id"])
+    events = running.client("stepfunctions").get_execution_history(
+        executionArn=execution["executionArn"]
+    )["events"]
+
+    assert [
+        each["stateEnteredEventDetails"]["name"]
+        for each in events
+        if each["type"].endswith("StateEntered")
+    ] == ["Push", "What next?", "Done"]
+    assert execution["status"] == "SUCCEEDED"
+
+
+def test_records_that_the_provider_cannot_take_are_named_and_the_others_are_there(
+    caller: Caller, fern: str
+) -> None:
+    tickets = [{"internal_id": f"t{n}", "data": {"subject": f"Slugs {n}"}} for n in range(5)]
+    push = pushed(caller, fern, *tickets, dataset="crm-ticket", synchronous=True)
+
+    assert (push["status"], push["failed"], push["error"]) == ("incomplete", 3, None)
+    assert push["failures"] == [
+        {"error": "upstream", "index": index, "internal_id": f"t{index}"} for index in range(3)
+    ]
+
+
+def test_the_same_request_under_the_same_key_is_the_same_push(
+    running: System, caller: Caller, fern: str, endgrate: Provider
+) -> None:
+    first = post(caller, fern, contact("rowan"), key="order-4711")
+    again = post(caller, fern, contact("rowan"), key="order-4711")
+    other = post(caller, fern, contact("alder"), key="order-4711")
+    done = ended(caller, first.json()["push_id"])
+    late = post(caller, fern, contact("rowan"), key="order-4711")
+
+    assert (again.status_code, late.status_code) == (202, 200)
+    assert {again.headers["Idempotency-Replayed"], late.headers["Idempotency-Replayed"]} == {"true"}
+    assert again.json()["push_id"] == late.json()["push_id"] == done["push_id"]
+    assert late.json() == done
+    assert other.status_code == 422
+    assert other.json()["type"] == "urn:freshet:problem:key-reused"
+    assert len(triggered(endgrate)) == 1
+
+    stranger = Caller(running.api, token=running.issuer.token("stranger-with-the-same-key"))
+    theirs = stranger.connect(FERN)
+    push = pushed(stranger, theirs, contact("rowan"), key="order-4711")
+    assert push["push_id"] != done["push_id"]
+    assert len(triggered(endgrate)) == 2
+
+
+def test_fifty_requests_side_by_side_under_one_key_are_one_push(
+    running: System, caller: Caller, fern: str, endgrate: Provider
+) -> None:
+    def ask(number: int) -> requests.Response:
+        # Half of them differ: whoever comes first decides what the key stands for.
+        return post(caller, fern, contact("rowan" if number % 2 else "alder"), key="rush")
+
+    with ThreadPoolExecutor(AT_ONCE) as together:
+        answers = list(together.map(ask, range(50)))
+    taken = [each for each in answers if each.status_code in {200, 202}]
+    push = ended(caller, taken[0].json()["push_id"])
+
+    assert {each.status_code for each in answers} == {202, 422} | {
+        each.status_code for each in taken
+    }
+    assert len({each.json()["push_id"] for each in taken}) == 1
+    assert sum("Idempotency-Replayed" not in each.headers for each in taken) == 1
+    assert len(taken) == 25
+    assert push["status"] == "done"
+    assert (len(triggered(endgrate)), posted(endgrate)) == (1, 1)
+    assert len(executions(running, push["push_id"])) == 1
+    assert push["push_id"] not in kept(running, fern)
+
+
+def test_an_answer_that_was_lost_ends_as_unknown_and_is_not_asked_for_again(
+    running: System, caller: Caller, fern: str, endgrate: Provider, relay: Relay
+) -> None:
+    relay.holds = True
+    endgrate.fault(method="POST", path=TRANSFER, kind="disconnect", processed=True, times=None)
+    push = pushed(caller, fern, contact("rowan"), key="lost")
+    again = post(caller, fern, contact("rowan"), key="lost")
+
+    assert push["status"] == "unknown_outcome"
+    assert (push["error"]["name"], push["error"]["acts"]) == ("OutcomeUnknown", "caller")
+    assert (again.status_code, again.json()["push_id"]) == (200, push["push_id"])
+    assert (len(triggered(endgrate)), posted(endgrate)) == (1, 1)
+    assert push["push_id"] in kept(running, fern)
+
+
+def test_a_push_of_unknown_outcome_goes_on_when_its_webhook_comes(
+    running: System, caller: Caller, fern: str, endgrate: Provider, relay: Relay
+) -> None:
+    relay.holds = True
+    endgrate.fault(method="POST", path=TRANSFER, kind="disconnect", processed=True)
+    push = pushed(caller, fern, contact("rowan"))
+    assert push["status"] == "unknown_outcome"
+    caller.until(lambda: {"n": len(relay.taken)}, lambda it: it["n"] > 0, seconds=20)
+    ((path, letter),) = relay.taken
+    forged = path[:-43] + "x" * 43
+
+    assert relay.post(forged, letter.replace(path[-43:].encode(), b"x" * 43)).status_code == 404
+    assert caller.ask("GET", f"/v1/pushes/{push['push_id']}")["status"] == "unknown_outcome"
+    assert relay.post(path, letter).status_code == 200
+    found = ended_as(caller, push["push_id"], "done")
+    assert relay.post(path, letter).status_code == 200
+
+    assert found["error"] is None
+    assert [event["type"] for event in found["events"]][-3:] == ["unknown_outcome", "found", "done"]
+    assert (len(triggered(endgrate)), posted(endgrate)) == (1, 1)
+    assert len(executions(running, push["push_id"])) == 2
+    assert push["push_id"] not in kept(running, fern)
+
+
+def test_a_provider_that_limits_is_asked_again_until_it_takes_the_push(
+    caller: Caller, fern: str, endgrate: Provider
+) -> None:
+    endgrate.fault(method="POST", path=TRANSFER, kind="status", status=429, retry_after="1")
+    push = pushed(caller, fern, contact("rowan"))
+
+    assert (push["status"], push["attempts"]) == ("done", 2)
+    assert len(triggered(endgrate)) == 1
+
+
+def test_a_session_that_is_not_there_fails_the_push_and_its_execution(
+    running: System, caller: Caller
+) -> None:
+    nobody = caller.connect({**FERN, "subject": "f" * 24})
+    push = pushed(caller, nobody, contact("rowan"))
+
+    assert (push["status"], push["error"]["name"]) == ("failed", "ProviderRefusesConnection")
+    assert push["push_id"] not in kept(running, nobody)
+    execution = caller.until(
+        lambda: dict(executions(running, push["push_id"])[0]),
+        lambda it: it["status"] != "RUNNING",
+        seconds=20,
+    )
+    told = running.client("stepfunctions").describe_execution(
+        executionArn=execution["executionArn"]
+    )
+    assert (told["status"], told["error"]) == ("FAILED", "ProviderRefusesConnection")
+
+
+def test_a_stopped_execution_ends_its_push(
+    running: System, caller: Caller, fern: str, endgrate: Provider
+) -> None:
+    endgrate.set(transfer_seconds=600)
+    push_id = post(caller, fern, contact("rowan")).json()["push_id"]
+    ended_as(caller, push_id, "sent")
+    (execution,) = executions(running, push_id)
+    running.client("stepfunctions").stop_execution(executionArn=execution["executionArn"])
+    push = ended(caller, push_id)
+
+    assert push["status"] == "unknown_outcome"
+    assert push["events"][-1]["facts"]["cause"] == "Aborted"

@@ -1,0 +1,180 @@
+"""How a push ends: which records the provider could not take, and what a webhook puts right."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from functions.core.errors import ProviderUnavailable
+from functions.core.hints import Hint, about_push
+from functions.core.push import MAX_NAMED_BYTES, Failure, Push, PushStatus
+from functions.core.push_ports import Pushed
+from functions.core.pushing import heard
+from tests.fake_pushes import RECORDS
+from tests.scripted import CONNECTION, Crash
+from tests.unit.dock import Dock
+
+LOST = ProviderUnavailable()
+
+
+def ended(*failures: Failure) -> Push:
+    dock = Dock(looks=(Pushed(done=True, failures=failures),))
+    dock.run()
+    return dock.push
+
+
+def test_failures_have_the_names_that_the_caller_gave_its_records() -> None:
+    push = ended(
+        Failure(error="mapping", index=2, internal_id="the provider's word"),
+        Failure(error="upstream", index=0),
+        Failure(error="mapping", index=1),
+    )
+    assert push.status is PushStatus.INCOMPLETE
+    assert push.failed == 3
+    assert push.failures == (
+        Failure(error="upstream", index=0, id="7"),
+        Failure(error="mapping", index=1, internal_id="mine"),
+        Failure(error="mapping", index=2),
+    )
+    assert push.error is None
+
+
+def test_a_record_that_failed_in_two_ways_failed_once() -> None:
+    push = ended(Failure(error="mapping", index=1), Failure(error="upstream", index=1))
+    assert [failure.error for failure in push.failures] == ["mapping"]
+    assert push.failed == 1
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        pytest.param(Failure(error="authentication"), id="of-no-record"),
+        pytest.param(Failure(error="authentication", index=3), id="of-a-record-beyond-the-last"),
+        pytest.param(Failure(error="authentication", index=-1), id="of-a-record-before-the-first"),
+    ],
+)
+def test_a_failure_of_no_record_counts_for_all_of_them(failure: Failure) -> None:
+    push = ended(Failure(error="upstream", index=0), failure)
+    assert push.failed == push.records == 3
+    assert push.failures[0] == Failure(error="authentication")
+    assert push.status is PushStatus.INCOMPLETE
+
+
+def test_where_the_names_are_too_many_to_be_kept_the_places_say_it_all() -> None:
+    failures = tuple(Failure(error="x", index=index) for index in range(1000))
+    dock = Dock(looks=(Pushed(done=True, failures=failures),), records=1000)
+    records = [{"id": "é" * 150, "internal_id": "ü" * 150, "data": {}}] * 1000
+    dock.contents.kept[CONNECTION, dock.push.push_id] = [msgspec.json.encode(records)]
+    dock.run()
+    assert (dock.push.failed, len(dock.push.failures)) == (1000, 1000)
+    assert dock.push.failures[999] == Failure(error="x", index=999)
+    assert len(msgspec.json.encode(dock.push)) < MAX_NAMED_BYTES
+
+
+def test_failures_are_told_without_names_where_the_records_are_no_longer_kept() -> None:
+    failure = Failure(error="mapping", index=1)
+    dock = Dock(looks=(Pushed(done=True, failures=(failure,)),))
+    with pytest.raises(Crash):
+        dock.call(writes=2)
+    dock.contents.delete(dock.push)
+    dock.run()
+    assert dock.push.failures == (failure,)
+
+
+# --- webhooks -----------------------------------------------------------------------------------
+
+
+def tell(dock: Dock, *, token: str | None = None, job: str = "t7") -> Push | None:
+    """The provider's webhook about what it has taken."""
+    hint = Hint(token=token or dock.pusher.tokens[-1], job=job)
+    if not about_push(dock.push, hint):
+        return None
+    return heard(dock.push, hint, pushes=dock.pushes, at=dock.clock())
+
+
+def given_up() -> Dock:
+    """A push whose answer was lost."""
+    dock = Dock(answers=(LOST,))
+    dock.run()
+    assert dock.push.status is PushStatus.UNKNOWN_OUTCOME
+    return dock
+
+
+def test_a_webhook_finds_a_push_whose_outcome_nobody_knew() -> None:
+    dock = given_up()
+    before = dock.push.execution
+    dock.clock.now += 2
+    found = tell(dock)
+    assert found == dock.push
+    assert found is not None
+    assert found.execution != before
+    assert (found.status, found.job, found.error) == (PushStatus.SENT, "t7", None)
+    dock.run()
+    assert dock.push.status is PushStatus.DONE
+    assert len(dock.pusher.given) == 1
+    assert not dock.kept
+
+
+def test_one_that_comes_after_the_deadline_is_looked_at_once_more() -> None:
+    dock = given_up()
+    dock.clock.now = dock.push.deadline + 60
+    tell(dock)
+    dock.call()
+    assert dock.push.status is PushStatus.DONE
+
+
+def test_a_webhook_that_comes_again_starts_the_same_execution_until_there_was_a_look() -> None:
+    dock = given_up()
+    found = tell(dock)
+    assert tell(dock) == found
+    dock.run()
+    assert tell(dock) is None
+
+
+def test_a_webhook_that_comes_while_the_answer_is_being_lost_is_not_lost_with_it() -> None:
+    dock = Dock(answers=(Crash(),))
+    with pytest.raises(Crash):
+        dock.call()
+    assert tell(dock) is None
+    dock.run()
+    assert (dock.push.job, dock.push.status) == ("t7", PushStatus.DONE)
+    assert len(dock.pusher.given) == 1
+
+
+def test_an_attempt_whose_webhook_came_first_goes_on_from_there() -> None:
+    dock = Dock(answers=(LOST,))
+    dock.pusher.meanwhile = lambda: tell(dock)
+    dock.run()
+    assert dock.push.status is PushStatus.DONE
+    assert dock.events == ["accepted", "sending", "found", "done"]
+    assert len(dock.pusher.given) == 1
+
+
+@pytest.mark.parametrize(
+    ("token", "job"),
+    [
+        pytest.param("psh_1.guessed", "t7", id="another-token"),
+        pytest.param(None, "", id="of-no-job"),
+    ],
+)
+def test_a_webhook_that_is_not_the_attempts_own_changes_nothing(
+    token: str | None, job: str
+) -> None:
+    dock = given_up()
+    before = dock.push
+    assert tell(dock, token=token, job=job) is None
+    assert dock.push == before
+
+
+def test_a_push_that_nothing_was_sent_of_has_no_webhook() -> None:
+    dock = Dock()
+    assert tell(dock, token="psh_1.guessed") is None
+    assert dock.push.status is PushStatus.ACCEPTED
+    assert dock.contents.read(dock.push) == RECORDS
+
+
+def test_a_push_that_has_ended_well_does_not_begin_again() -> None:
+    dock = Dock()
+    dock.run()
+    assert tell(dock) is None
+    assert dock.push.status is PushStatus.DONE
