@@ -1,0 +1,99 @@
+"""Door: whom a bulk run refreshes, and how it ends.
+
+Event at its beginning: ``{"execution": the execution's name, "input": a BulkRequest}``, at its
+end a BulkTicket. Answer: a BulkTicket. Where the run could not go through its list, the door
+raises why, so that the execution fails under that name.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from functions.aws.bulk_lists import BulkLists
+from functions.aws.runtime import door, runtime, setting
+from functions.connectors.registry import REGISTRY
+from functions.core.bulk import BulkRequest, BulkTicket
+from functions.core.bulk_ports import BulkPorts
+from functions.core.bulking import admitted, closed, listed
+from functions.core.contract import Outcome, Variable
+from functions.core.error_names import named
+from functions.core.errors import InvalidRequest, Superseded
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from functions.core.bulk import Bulk
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
+
+
+class _Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    execution: str
+    input: BulkRequest
+
+
+@cache
+def _ports() -> BulkPorts:
+    here = runtime()
+    return BulkPorts(
+        bulks=here.bulks(),
+        lists=BulkLists(here.s3(), bucket=setting(Variable.BUCKET)),
+        roster=here.roster(),
+        connections=here.connections,
+        clock=here.clock,
+    )
+
+
+@door
+def handler(event: object, _context: LambdaContext) -> Any:  # noqa: ANN401 - JSON
+    """List whom the run is about, or close it."""
+    if isinstance(event, dict) and "execution" in event:
+        return msgspec.to_builtins(listed(_begun(_read(event)), _ports()))
+    ticket = msgspec.convert(event, BulkTicket)
+    _close(ticket)
+    return msgspec.to_builtins(ticket)
+
+
+def _read(event: object) -> _Start:
+    try:
+        start = msgspec.convert(event, _Start)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(str(error)) from None
+    if not _NAME.fullmatch(start.execution):
+        raise InvalidRequest("Name the execution with letters, digits, - and _ only.")
+    if start.input.bulk_id not in {None, start.execution}:
+        raise InvalidRequest("A bulk_id must be the execution's own name; leave it out.")
+    if start.input.provider is not None and start.input.provider not in REGISTRY:
+        raise InvalidRequest(f"No such provider. There are: {', '.join(REGISTRY)}.")
+    return start
+
+
+def _begun(start: _Start) -> Bulk:
+    """The run that the API has kept under the execution's name, or that is asked for here.
+
+    Raises:
+        Superseded: the API has kept none, or it is not kept any more.
+    """
+    bulks = _ports().bulks
+    kept = bulks.get(start.execution)
+    if kept is not None:
+        return kept
+    if start.input.bulk_id is not None:
+        raise Superseded
+    new = admitted(start.input, bulk_id=start.execution, at=_ports().clock())
+    if not bulks.create(new):
+        raise Superseded
+    return new
+
+
+def _close(ticket: BulkTicket) -> None:
+    """End the run. Nothing is raised for an execution that has ended already (``aborted``)."""
+    bulk = _ports().bulks.get(ticket.bulk_id)
+    if bulk is not None:
+        closed(bulk, error=ticket.error, ports=_ports())
+    if ticket.error is not None and ticket.outcome is not Outcome.ABORTED:
+        raise named(ticket.error)

@@ -1,0 +1,176 @@
+"""A bulk run: many connections refreshed under one name, each with its own outcome.
+
+listing ─► running ─► done
+   └──────────┴─► failed: the run broke, and who had no outcome by then is ``unknown``
+
+A run keeps nothing of a connection but its id, how its refresh ended and which refresh that was.
+The outcomes are counted where they are written, in the same transaction, so that the counts are
+exact however often a step is repeated.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from hashlib import sha256
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from functions.core.contract import (
+    MAX_DEADLINE_SECONDS,
+    MIN_DEADLINE_SECONDS,
+    MaxAge,
+    Outcome,
+    Reason,
+)
+from functions.core.model import REFRESH_PREFIX
+
+BULK_PREFIX: Final = "blk_"
+MAX_NAMED: Final = 1000
+"""How many connections one request may name."""
+
+MAX_SPREAD_SECONDS: Final = 24 * 60 * 60
+BULK_DAYS: Final = 30
+"""How long a run's outcomes are kept."""
+
+
+class BulkStatus(StrEnum):
+    """Where a run is."""
+
+    LISTING = "listing"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to the run."""
+        return self in {BulkStatus.DONE, BulkStatus.FAILED}
+
+
+class BulkOutcome(StrEnum):
+    """What became of one connection.
+
+    ``joined`` is a refresh that was running already, ``busy`` one of other datasets that could
+    not be joined. ``not_found``: there is no such connection, or it is not the caller's.
+    ``unknown``: the run ended without a word of it.
+    """
+
+    PUBLISHED = "published"
+    PARTIAL = "partial"
+    FRESH = "fresh"
+    JOINED = "joined"
+    BUSY = "busy"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    NOT_FOUND = "not_found"
+    UNKNOWN = "unknown"
+
+
+GOOD: Final = (
+    BulkOutcome.PUBLISHED,
+    BulkOutcome.PARTIAL,
+    BulkOutcome.FRESH,
+    BulkOutcome.JOINED,
+)
+"""Whatever else it is, is listed among the failures."""
+
+Named = Annotated[
+    tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...],
+    Meta(min_length=1, max_length=MAX_NAMED),
+]
+
+
+class BulkOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What anyone may ask of a run.
+
+    It refreshes the connections that are named, or else all: of one ``provider``, or whose
+    snapshot's oldest part is more than ``older_than_seconds`` old, if these are given.
+    ``spread_seconds`` is the window over which the starts are spread evenly.
+    ``max_age_seconds`` and ``deadline_seconds`` are for each refresh, as in a request for one.
+    """
+
+    provider: str | None = None
+    connection_ids: Named | None = None
+    older_than_seconds: MaxAge | None = None
+    max_age_seconds: MaxAge | None = None
+    spread_seconds: Annotated[int, Meta(ge=0, le=MAX_SPREAD_SECONDS)] = 0
+    deadline_seconds: (
+        Annotated[int, Meta(ge=MIN_DEADLINE_SECONDS, le=MAX_DEADLINE_SECONDS)] | None
+    ) = None
+
+
+class BulkRequest(
+    BulkOptions, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """The state machine's input; ``{}`` refreshes every connection of the stage.
+
+    ``bulk_id`` is there only when the API has kept the run already. ``tenant`` None is all.
+    """
+
+    bulk_id: str | None = None
+    tenant: str | None = None
+    reason: Reason = Reason.CONSOLE
+
+
+class Bulk(msgspec.Struct, frozen=True, kw_only=True):
+    """One run. ``tenant`` None is a run over all tenants, which none of them can see.
+
+    ``total`` is how many connections it is about, ``listed`` how many of them are in the list
+    that the state machine goes through, and ``version_id`` which version of that list it is.
+    """
+
+    bulk_id: str
+    tenant: str | None
+    reason: Reason
+    options: BulkOptions
+    requested_at: float
+    status: BulkStatus = BulkStatus.LISTING
+    began_at: float = 0
+    ended_at: float = 0
+    total: int = 0
+    listed: int = 0
+    version_id: str = ""
+    error: str | None = None
+
+    @property
+    def expires_at(self) -> int:
+        """When it may be forgotten, in whole seconds since the epoch."""
+        return int(self.requested_at) + BULK_DAYS * 24 * 60 * 60
+
+
+class BulkTicket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What passes between the states of a run's execution.
+
+    ``began_ms`` is when the spread window begins, in milliseconds since the epoch; ``asked`` is
+    what each refresh is asked for besides. ``error`` says why the run cannot go on.
+    """
+
+    v: int
+    outcome: Outcome
+    bulk_id: str
+    listed: int = 0
+    version_id: str = ""
+    began_ms: int = 0
+    spread_seconds: int = 0
+    expires_at: int = 0
+    asked: dict[str, int] = {}
+    error: str | None = None
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one connection, by which refresh; ``error`` is empty where all is well."""
+
+    connection_id: str
+    outcome: BulkOutcome
+    refresh_id: str = ""
+    error: str = ""
+
+
+def refresh_id(bulk_id: str, connection_id: str) -> str:
+    """The refresh of a connection in a run: always the same, so that it is begun once.
+
+    The state machine reckons it, too, see ``infra.refresh_all``.
+    """
+    return REFRESH_PREFIX + sha256(f"{bulk_id} {connection_id}".encode()).hexdigest()[:32]

@@ -1,0 +1,75 @@
+"""The calls about bulk runs."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Final
+
+from msgspec import Meta
+
+from functions.core.bulk import BulkOptions
+from functions.core.errors import KeyReused
+from functions.rest import bulks
+from functions.rest.bulk_models import BulkOut, FailuresOut
+from functions.rest.route import LOCATION, REPLAYED, Answer, Parameter, Route, Tag, limit
+
+_KEY: Final = Parameter(
+    name="Idempotency-Key",
+    about="Your own name for this run. The same body under the same key is the same run, for a"
+    " day.",
+    type=Annotated[str, Meta(pattern=r"^[!-~]{1,255}$")],
+    example="nightly-2026-11-22",
+)
+
+ROUTES: Final[dict[str, dict[str, Route]]] = {
+    "/v1/bulk-refreshes": {
+        "POST": Route(
+            call=bulks.start,
+            name="start_bulk_refresh",
+            summary="Refresh many connections",
+            tag=Tag.BULK_REFRESHES,
+            about="Those that are named, or all of yours: of one provider, or with a snapshot"
+            " older than so much, if you say so. Each ends with an outcome of its own.",
+            headers=(_KEY,),
+            body=BulkOptions,
+            answers=(
+                Answer(
+                    status=HTTPStatus.ACCEPTED,
+                    about="The run is under way.",
+                    model=BulkOut,
+                    headers=(LOCATION, REPLAYED),
+                ),
+            ),
+            problems=(KeyReused,),
+        ),
+    },
+    "/v1/bulk-refreshes/<bulk_id>": {
+        "GET": Route(
+            call=bulks.read,
+            name="read_bulk_refresh",
+            summary="See how a bulk run stands",
+            tag=Tag.BULK_REFRESHES,
+            answers=(Answer(status=HTTPStatus.OK, about="The run and its counts.", model=BulkOut),),
+        ),
+    },
+    "/v1/bulk-refreshes/<bulk_id>/failures": {
+        "GET": Route(
+            call=bulks.failures,
+            name="list_bulk_failures",
+            summary="See whom a bulk run has not refreshed",
+            tag=Tag.BULK_REFRESHES,
+            about="While the run is under way, who fails later may stand before your cursor:"
+            " read the list again when it has ended.",
+            query=(
+                limit(default=bulks.LIMIT, most=bulks.MAX_LIMIT),
+                Parameter(
+                    name="cursor",
+                    about="The `next_cursor` of the page before.",
+                    type=str,
+                    example="ImNvbl81ZDJjOGExZiI",
+                ),
+            ),
+            answers=(Answer(status=HTTPStatus.OK, about="A page of them.", model=FailuresOut),),
+        ),
+    },
+}

@@ -1,0 +1,112 @@
+"""Patches to Step Functions: executions that start executions, and maps in JSONata."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ministack.services import stepfunctions
+
+from infra.local.emulator.patching import rewrite, wrap
+
+LOOK_SECONDS = 0.05
+NAMES = {
+    "executionArn": "ExecutionArn",
+    "input": "Input",
+    "name": "Name",
+    "startDate": "StartDate",
+    "stateMachineArn": "StateMachineArn",
+    "status": "Status",
+    "stopDate": "StopDate",
+    "error": "Error",
+    "cause": "Cause",
+}
+"""What a description has, as the optimized integration names it."""
+
+State = Mapping[str, Any]
+
+
+def run_execution(
+    _original: Callable[..., object], resource: str, wanted: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Starts an execution and waits for its end, as the page of the integration says.
+
+    MiniStack runs it as if it were started synchronously: nobody is told of its end, a name
+    that is taken has another error, and one that failed has the error of its own.
+    """
+    functions = vars(stepfunctions)
+    failure = functions["_ExecutionError"]
+    request = functions["_nested_start_execution_request"](wanted)
+    status, _, body = functions["_start_execution"](request)
+    answer = json.loads(body)
+    if status >= 400:  # noqa: PLR2004 - an error of the API's
+        raise failure(f"StepFunctions.{answer['__type']}Exception", answer.get("message", ""))
+    execution = functions["_executions"][answer["executionArn"]]
+    while execution["status"] == "RUNNING":
+        time.sleep(LOOK_SECONDS)
+    told = {NAMES[name]: execution[name] for name in NAMES if execution.get(name) is not None}
+    if execution["status"] != "SUCCEEDED":
+        raise failure("States.TaskFailed", json.dumps(told))
+    output = json.loads(execution["output"]) if resource.endswith(":2") else execution["output"]
+    return {**told, "Output": output}
+
+
+def evaluated_map(
+    original: Callable[..., Any],
+    state: State,
+    *more: Any,  # noqa: ANN401 - any JSON
+) -> Any:  # noqa: ANN401 - any JSON
+    """A distributed map, with what stands in it as JSONata worked out before and after it."""
+    functions = vars(stepfunctions)
+    found, context = more[0], more[-1]
+    if not is_jsonata(state, context):
+        return original(state, *more)
+    reader = state["ItemReader"]
+    arguments = functions["_apply_jsonata_template"](reader["Arguments"], found, context)
+    read = {**state, "ItemReader": {**reader, "Arguments": arguments}}
+    result, following = original(read, *more)
+    work_out = functions["_apply_jsonata_output"]
+    return work_out(state, found, context, result=result, default=result), following
+
+
+def selected(selector: Any, found: Any, item: Any, *contexts: Any) -> Any:  # noqa: ANN401 - JSON
+    """What a child of a distributed map is given.
+
+    Args:
+        selector: the map's, if it has one.
+        found: the map's input.
+        item: what there is for this child.
+        contexts: of this child, and the map's own.
+    """
+    functions = vars(stepfunctions)
+    if not selector:
+        return item
+    if is_jsonata({}, contexts[-1]):
+        return functions["_apply_jsonata_template"](selector, found, contexts[0])
+    return functions["_resolve_params_obj"](selector, found, contexts[0])
+
+
+def is_jsonata(state: State, context: State) -> bool:
+    """In which language a state of a machine is written."""
+    language: str = vars(stepfunctions)["_state_query_language"](state, context)
+    return language == "JSONata"
+
+
+def apply() -> None:
+    """Patches the module."""
+    functions = vars(stepfunctions)
+    run_map = functions["_run_distributed_map"]
+    wrap(functions, "_run_distributed_map", evaluated_map, digest="2b77d3ec0e04")
+    wrap(
+        functions,
+        "_invoke_nested_start_execution_sync",
+        run_execution,
+        digest="d9f13c4aabed",
+    )
+    rewrite(
+        run_map,
+        patch="selects in JSONata",
+        old="_resolve_params_obj(item_selector, effective, item_ctx) if item_selector else item\n",
+        new="selected(item_selector, effective, item, item_ctx, ctx)\n",
+        selected=selected,
+    )

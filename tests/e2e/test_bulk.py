@@ -1,0 +1,100 @@
+"""Bulk runs on a system of their own: its Banno grants so many requests and no more."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+
+from functions.core.budget import Limit
+from functions.core.bulk import refresh_id
+from infra.local.caller import Caller
+from infra.local.providers import DEMOS
+from infra.local.system import System, synthesise, system
+from tests.e2e.bulk_runs import by_hand, executed, failures, outcomes, run, signed_in, told
+from tests.property.budget_world import overdrawn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.e2e.bulk_runs import Bodies
+    from tests.e2e.conftest import Provider
+
+LIMIT = Limit(requests_per_second=20, burst=20)
+SLACK = 6
+"""Tokens: two cores are shared, and who has its turn may be asleep for a moment longer."""
+
+FRESH, STALE, DEAD = 52, 4, 4
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    folder = tmp_path_factory.mktemp("bulk")
+    assembly = synthesise(folder / "cdk.out")
+    with system(folder / "logs", assembly=assembly, iam=True) as found:
+        secret = DEMOS["banno"].secret(found.providers["banno"])
+        budget = {"requests_per_second": LIMIT.requests_per_second, "burst": LIMIT.burst}
+        found.client("secretsmanager").put_secret_value(
+            SecretId=found.outputs["BannoSecretArn"],
+            SecretString=json.dumps(secret | {"budget": budget}),
+        )
+        yield found
+
+
+@pytest.fixture
+def bodies(running: System, banno: Provider) -> Bodies:
+    """After the simulator's reset, which ends all sign-ins."""
+    assert banno.base_url
+    return signed_in(running)
+
+
+def test_sixty_at_once_keep_to_the_budget_and_each_ends_with_an_outcome(
+    caller: Caller, bodies: Bodies, banno: Provider
+) -> None:
+    banno.set(task_seconds=0.5)
+    many = {"ben": FRESH, "cleo": STALE, "dead": DEAD}
+    ids = {
+        user: [caller.connect(bodies[user]) for _ in range(count)] for user, count in many.items()
+    }
+    since = time.time()
+    bulk = run(caller, provider="banno")
+    sent = [row["at"] for row in banno.ledger() if row["kind"] == "request" and row["at"] >= since]
+    listed = failures(caller, bulk["bulk_id"], limit=3)
+
+    assert (bulk["status"], bulk["total"]) == ("done", FRESH + STALE + DEAD)
+    assert told(bulk) == {"published": FRESH, "partial": STALE, "failed": DEAD}
+    assert sorted(each["connection_id"] for each in listed) == sorted(ids["dead"])
+    assert {(each["outcome"], each["error"]["name"]) for each in listed} == {
+        ("failed", "ReauthRequired")
+    }
+    for each in listed:
+        assert caller.state(each["refresh_id"])["connection_id"] == each["connection_id"]
+        assert caller.state(each["refresh_id"])["reason"] == "bulk"
+    published = caller.ask("GET", f"/v1/connections/{ids['ben'][0]}")["snapshot"]
+    assert published["refresh_id"] == refresh_id(bulk["bulk_id"], ids["ben"][0])
+
+    assert overdrawn(sent, LIMIT) <= SLACK
+    assert len(sent) > 5 * (FRESH + STALE)
+    least = (len(sent) - LIMIT.burst) / LIMIT.requests_per_second
+    assert least - 1 <= max(sent) - min(sent) <= 2 * least
+
+
+def test_an_operator_refreshes_every_tenant_s_connections_that_are_old(
+    running: System, caller: Caller, bodies: Bodies
+) -> None:
+    mine = caller.connect(bodies["ben"])
+    caller.ended(caller.refresh(mine)["refresh_id"])
+    stranger = Caller(running.api, token=running.issuer.token(f"tenant-{uuid.uuid4().hex[:8]}"))
+    theirs = stranger.connect(bodies["cleo"])
+    name = f"by-hand-{uuid.uuid4()}"
+    request = {"provider": "banno", "older_than_seconds": 600, "deadline_seconds": 30}
+    found = executed(running, by_hand(running, request, name=name))
+
+    assert found["status"] == "SUCCEEDED"
+    told_ = outcomes(running, name)
+    assert told_[theirs] == "partial"
+    assert mine not in told_
+    assert caller.send("GET", f"/v1/bulk-refreshes/{name}").status_code == 404

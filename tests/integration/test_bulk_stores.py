@@ -1,0 +1,117 @@
+"""The adapters for bulk runs keep what the fakes keep: the same suites, over DynamoDB and S3."""
+
+from __future__ import annotations
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from functions.aws.bulk_lists import BulkLists
+from functions.aws.bulks import BulkTable
+from functions.aws.connections import ConnectionTable
+from functions.aws.roster import ConnectionRoster
+from functions.aws.vault import Vault
+from functions.core.bulk import BulkOutcome
+from functions.core.contract import Index
+from infra.local.aws import emulator, session
+from infra.local.programs import free_port
+from tests.contract.store_bulks import AT, BulkBehaviour, BulkStore, ListBehaviour, published
+from tests.fake_bulks import BULK, a_bulk
+from tests.fakes import Clock
+from tests.integration.test_stores import make_bucket, make_table
+from tests.scripted import TENANT, TOKENS, a_connection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with emulator(free_port(), tmp_path_factory.mktemp("bulk-stores")) as found:
+        yield found
+
+
+def make_bulks(dynamodb: DynamoDBClient, name: str) -> None:
+    """The table as the stack makes it."""
+    dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[
+            {"AttributeName": "bulk_id", "KeyType": "HASH"},
+            {"AttributeName": "entry", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": each, "AttributeType": "S"}
+            for each in ("bulk_id", "entry", "failed_in")
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": Index.BY_FAILURE,
+                "KeySchema": [
+                    {"AttributeName": "failed_in", "KeyType": "HASH"},
+                    {"AttributeName": "entry", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+
+
+@pytest.fixture
+def store(endpoint: str) -> BulkStore:
+    aws, name = session(), f"bulks-{uuid.uuid4().hex[:12]}"
+    dynamodb = aws.client("dynamodb", endpoint_url=endpoint)
+    s3 = aws.client("s3", endpoint_url=endpoint)
+    make_bulks(dynamodb, name)
+    make_bucket(s3, name)
+    return BulkStore(bulks=BulkTable(dynamodb, table=name), lists=BulkLists(s3, bucket=name))
+
+
+class TestBulks(BulkBehaviour):
+    """Over DynamoDB."""
+
+
+class TestLists(ListBehaviour):
+    """Over S3."""
+
+
+def test_many_who_write_the_same_outcomes_at_once_count_each_once(store: BulkStore) -> None:
+    results = [published(f"con_{number}") for number in range(30)]
+    with ThreadPoolExecutor(8) as together:
+        list(together.map(lambda _: store.bulks.record(a_bulk(at=AT), results), range(8)))
+
+    assert store.bulks.counts(BULK) == {BulkOutcome.PUBLISHED: 30}
+
+
+def test_the_roster_has_everybody_of_a_tenant_or_of_all_but_who_is_being_erased(
+    endpoint: str,
+) -> None:
+    aws, name = session(), f"connections-{uuid.uuid4().hex[:12]}"
+    dynamodb = aws.client("dynamodb", endpoint_url=endpoint)
+    kms = aws.client("kms", endpoint_url=endpoint)
+    by = {Index.BY_TENANT: "tenant"}
+    make_table(dynamodb, name, key="connection_id", ranged="connection_id", by=by)
+    connections = ConnectionTable(
+        dynamodb,
+        table=name,
+        vault=Vault(kms, key=kms.create_key()["KeyMetadata"]["KeyId"]),
+        clock=Clock(),
+    )
+    for number in range(6):
+        tenant = TENANT if number % 2 else "another"
+        connections.create(a_connection(f"con_{number}", tenant=tenant), TOKENS)
+    connections.begin_erasing("con_1")
+    roster = ConnectionRoster(dynamodb, table=name)
+
+    assert {one.connection_id for one in roster.of(TENANT)} == {"con_3", "con_5"}
+    assert {one.connection_id for one in roster.of(None)} == {
+        "con_0",
+        "con_2",
+        "con_3",
+        "con_4",
+        "con_5",
+    }
