@@ -6,13 +6,14 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import digime_files, fetch_memory, refresh_cost
+from benchmarks import digime_files, endgrate_pages, fetch_memory, refresh_cost
 from infra.local.system import synthesise, system
 
 BENCHMARKS = {
     "fetch_memory": fetch_memory.main,
     "refresh_cost": refresh_cost.main,
     "digime_files": digime_files.main,
+    "endgrate_pages": endgrate_pages.main,
 }
 
 

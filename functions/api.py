@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import posixpath
 from functools import cache
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 
 from functions.aws.runtime import door
-from functions.core.contract import MAX_BODY_BYTES
 from functions.core.errors import (
     FreshetError,
     InvalidRequest,
@@ -20,9 +19,10 @@ from functions.core.errors import (
     NotFound,
     TooLarge,
 )
-from functions.rest import connections, datasets, refreshes
-from functions.rest.problems import CONTENT_TYPE, problem
+from functions.rest.problems import CONTENT_TYPE, problem, refusal, retry_after
+from functions.rest.routes import ROUTES
 from functions.rest.service import Call, Reply
+from functions.rest.throttle import throttle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,22 +30,9 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    Route = Callable[..., Reply]
+    from functions.rest.route import Route
 
-METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
-
-_CONNECTION: Final = "/v1/connections/<connection_id>"
-
-ROUTES: Final[dict[str, dict[str, Route]]] = {
-    "/v1/connections": {"POST": connections.create, "GET": connections.listed},
-    _CONNECTION: {"GET": connections.read, "DELETE": connections.erase},
-    f"{_CONNECTION}/credentials": {"PUT": connections.replace_credentials},
-    f"{_CONNECTION}/datasets": {"GET": datasets.listed},
-    f"{_CONNECTION}/datasets/<name>": {"GET": datasets.records},
-    f"{_CONNECTION}/datasets/<name>/files": {"GET": datasets.files},
-    "/v1/refreshes": {"POST": refreshes.start},
-    "/v1/refreshes/<refresh_id>": {"GET": refreshes.read},
-}
+METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "QUERY")
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -53,11 +40,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = _resolved(event, context)
     except FreshetError as error:
-        return {
-            "statusCode": HTTPStatus.INTERNAL_SERVER_ERROR,
-            "headers": {"Content-Type": CONTENT_TYPE},
-            "body": msgspec.json.encode(problem(error)).decode(),
-        }
+        return refusal(error)
     return answer
 
 
@@ -84,24 +67,30 @@ def _action(
     def answer(**ids: str) -> Response[str]:
         if method not in routes:
             return _refusal(MethodNotAllowed(), Allow=", ".join(sorted(routes)))
-        return _rendered(routes[method](_call(app.current_event), **ids))
+        route = routes[method]
+        call = _call(app.current_event, route)
+        if not route.open:
+            throttle(call.tenant)
+        reply = route.call(call, **ids)
+        return _rendered(reply, path=app.current_event.path)
 
     return answer
 
 
-def _call(event: APIGatewayProxyEvent) -> Call:
+def _call(event: APIGatewayProxyEvent, route: Route) -> Call:
     context = event.raw_event["requestContext"]
     return Call(
-        tenant=context["authorizer"]["tenant"],
-        body=_body(event),
+        tenant="" if route.open else context["authorizer"]["tenant"],
+        body=_body(event, most=route.most),
         query=event.query_string_parameters,
+        headers={name.lower(): value for name, value in event.headers.items()},
     )
 
 
-def _body(event: APIGatewayProxyEvent) -> bytes:
+def _body(event: APIGatewayProxyEvent, *, most: int) -> bytes:
     raw = (event.body or "").encode(errors="surrogatepass")
-    if len(raw) > MAX_BODY_BYTES:
-        raise TooLarge(f"A body may have at most {MAX_BODY_BYTES} bytes.")
+    if len(raw) > most:
+        raise TooLarge(f"A body may have at most {most} bytes.")
     if not event.is_base64_encoded:
         return raw
     try:
@@ -110,14 +99,20 @@ def _body(event: APIGatewayProxyEvent) -> bytes:
         raise InvalidRequest("The body is not valid base64.") from None
 
 
-def _rendered(reply: Reply) -> Response[str]:
-    body = "" if reply.model is None else msgspec.json.encode(reply.model).decode()
+def _rendered(reply: Reply, *, path: str) -> Response[str]:
+    body = reply.text if reply.model is None else msgspec.json.encode(reply.model).decode()
     return Response(
         status_code=reply.status,
-        content_type="application/json" if body else None,
-        headers={"Cache-Control": "no-store", **reply.headers},
+        content_type=reply.content_type if body else None,
+        headers={"Cache-Control": "no-store", **reply.headers, **_location(reply, path)},
         body=body,
     )
+
+
+def _location(reply: Reply, path: str) -> dict[str, str]:
+    """Where it leads, as seen from the request: what stands before ``/v1`` is the stage's."""
+    to = reply.headers.get("Location")
+    return {"Location": posixpath.relpath(to, posixpath.dirname(path))} if to else {}
 
 
 def _passed_on(error: Exception) -> Response[str]:
@@ -130,6 +125,6 @@ def _refusal(error: FreshetError, **headers: str) -> Response[str]:
     return Response(
         status_code=told.status,
         content_type=CONTENT_TYPE,
-        headers={"Cache-Control": "no-store", **headers},
+        headers={"Cache-Control": "no-store", **retry_after(error), **headers},
         body=msgspec.json.encode(told).decode(),
     )

@@ -39,7 +39,8 @@ def handler(event: object, _context: LambdaContext) -> dict[str, Any]:
         _discard(ticket, done.refresh)
     if done.error is not None:
         raise done.error
-    return {"refresh_id": ticket.refresh_id, "outcome": ticket.outcome}
+    ended = {"status": done.refresh.status} if done.refresh else {}
+    return {"refresh_id": ticket.refresh_id, "outcome": ticket.outcome, **ended}
 
 
 def _discard(ticket: Ticket, refresh: Refresh | None) -> None:

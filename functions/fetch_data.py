@@ -41,7 +41,8 @@ def handler(event: object, context: LambdaContext) -> dict[str, Any]:
         raise Superseded
     if not refresh.status.ended:
         refresh = _published(ticket, refresh, context=context)
-        runtime().durations.add(refresh.provider, ticket.noticed_at - ticket.triggered_at)
+        if not ticket.user:  # how long people take says nothing about the provider
+            runtime().durations.add(refresh.provider, ticket.noticed_at - ticket.triggered_at)
         count(refresh.status.capitalize(), provider=refresh.provider)
     return {
         "refresh_id": refresh.refresh_id,

@@ -62,7 +62,8 @@ def _take(event: dict[str, Any], _context: LambdaContext) -> None:
         _take_on(hint, provider=provider)
         return
     refresh_id = _waiting(hint, provider=provider)
-    task = runtime().refreshes.hint(refresh_id) if refresh_id else None
+    by = hints.digest(token)
+    task = runtime().refreshes.hint(refresh_id, by=by) if refresh_id else None
     if task:
         wake(runtime().states(), task)
 
@@ -76,6 +77,9 @@ def _take_on(hint: Hint, *, provider: str) -> None:
     here = runtime()
     push = here.pushes().get(hints.owner(hint.token))
     if push is None or push.provider != provider or not hints.about_push(push, hint):
+        raise NotFound
+    connection = here.connections.get(push.connection_id)
+    if connection is None or connection.subject != hint.subject:
         raise NotFound
     found = heard(push, hint, pushes=here.pushes(), at=here.clock())
     if found:

@@ -2,8 +2,8 @@
 
 Every step of a push is in what is stored of it, so that whoever calls this door, and however
 often, can only have it do what is left to do. A ticket with an ``error`` is of an execution that
-cannot go on: its push is ended. Where that has failed, the door raises the push's own error, so
-that the execution fails under that name.
+cannot go on: its push is ended, unless it has gone on without it. Where the push has failed, the
+door raises the push's own error, so that the execution fails under that name.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
+from msgspec.structs import replace
 
 from functions.aws.pushes import PushContents
 from functions.aws.runtime import door, runtime, setting
@@ -21,7 +22,7 @@ from functions.core.error_names import named
 from functions.core.errors import InvalidRequest, NotFound, Superseded
 from functions.core.push import id_of
 from functions.core.push_ports import PushPorts
-from functions.core.pushing import advance, end, ticket
+from functions.core.pushing import advance, end, overtaken, ticket
 from functions.providers import connector
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def handler(event: object, _context: LambdaContext) -> Any:  # noqa: ANN401 - JS
         return msgspec.to_builtins(_ended(asked, push))
     if push is None:
         raise NotFound
-    return msgspec.to_builtins(_advanced(push))
+    # Whatever becomes of the execution, its ticket keeps saying which one it is.
+    return msgspec.to_builtins(replace(_advanced(push), push_id=asked.push_id))
 
 
 def _read(event: object) -> PushTicket:
@@ -80,14 +82,16 @@ def _advanced(push: Push) -> PushTicket:
 
 
 def _ended(asked: PushTicket, push: Push | None) -> PushTicket:
-    """End the push of an execution that cannot go on.
+    """End the push of an execution that cannot go on, unless it has gone on without it.
 
     Nothing is raised for an execution that has ended already (``aborted``).
     """
     told = asked
     if push is not None:
-        cause, at = named(asked.error), runtime().clock()
-        told = ticket(end(push, cause, pushes=_pushes(), contents=_contents(), at=at))
+        if not overtaken(push, asked):
+            cause, at = named(asked.error), runtime().clock()
+            push = end(push, cause, pushes=_pushes(), contents=_contents(), at=at)
+        told = ticket(push)
     if told.error is not None and asked.outcome is not Outcome.ABORTED:
         raise named(told.error)
     return told

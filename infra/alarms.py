@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from infra.function import DoorFunction
 
 PERIOD: Final = cdk.Duration.minutes(5)
-FAILED_REFRESHES: Final = 10
+FAILED_EXECUTIONS: Final = 10
 """In one period. One user's dead credentials are no reason to wake anybody."""
+
+ALWAYS_A_FAULT: Final = frozenset({"BulkRuns"})
+"""A run fails only where it could not go through its list, whatever becomes of those on it."""
 
 ANSWER_ALWAYS: Final = (Door.API, Door.CHECK_STATUS)
 """Doors that raise for a fault only. The others also raise to say what is no fault: a token
@@ -45,7 +48,7 @@ class Alarms(Construct):
         id_: str,
         *,
         doors: Mapping[Door, DoorFunction],
-        machine: sfn.StateMachine,
+        machines: Mapping[str, sfn.StateMachine],
         api: apigateway.RestApi,
         undelivered: sqs.Queue,
         key: kms.Key,
@@ -55,7 +58,7 @@ class Alarms(Construct):
         topic = self._topic(key, email, undelivered=undelivered) if email else None
         waiting = undelivered.metric_approximate_number_of_messages_visible(period=PERIOD)
         watched = (
-            *_of_machine(machine),
+            *_of_machines(machines),
             *_of_doors(doors),
             ("ApiFaults", api.metric_server_error(period=PERIOD), 1),
             ("Undelivered", waiting, 1),
@@ -91,9 +94,11 @@ class Alarms(Construct):
         return topic
 
 
-def _of_machine(machine: sfn.StateMachine) -> Iterator[Watched]:
-    yield "FailedRefreshes", machine.metric_failed(period=PERIOD), FAILED_REFRESHES
-    yield "StuckRefreshes", machine.metric_timed_out(period=PERIOD), 1
+def _of_machines(machines: Mapping[str, sfn.StateMachine]) -> Iterator[Watched]:
+    for what, machine in machines.items():
+        threshold = 1 if what in ALWAYS_A_FAULT else FAILED_EXECUTIONS
+        yield f"Failed{what}", machine.metric_failed(period=PERIOD), threshold
+        yield f"Stuck{what}", machine.metric_timed_out(period=PERIOD), 1
 
 
 def _of_doors(doors: Mapping[Door, DoorFunction]) -> Iterator[Watched]:

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from infra.config import Stage
     from infra.function import DoorFunction
 
+HOOKS: Final = "v1/hooks/{provider}/{token}"
+HOOKS_SHARE: Final = 4
+"""The part of the stage's rate that calls without a token may use up, so that whoever sends
+them cannot keep the tenants out."""
+
 BEARER: Final = r"^[Bb][Ee][Aa][Rr][Ee][Rr] +[A-Za-z0-9._~+/-]+=*$"
 """RFC 6750's credentials. Whatever else stands in the header is 401 without asking a door."""
 
@@ -78,7 +83,7 @@ class Api(Construct):
         answer_with_problems(self.rest_api)
 
     def _hooks(self, version: apigateway.Resource, hook: DoorFunction) -> apigateway.Method:
-        address = version.add_resource("hooks").add_resource("{provider}").add_resource("{token}")
+        address = version.resource_for_path(HOOKS.removeprefix("v1/"))
         return address.add_method(
             "POST", apigateway.LambdaIntegration(hook.function, allow_test_invoke=False)
         )
@@ -101,8 +106,17 @@ class Api(Construct):
             access_log_format=apigateway.AccessLogFormat.custom(json.dumps(ACCESS_LOG)),
             throttling_rate_limit=stage.requests_per_second,
             throttling_burst_limit=stage.burst,
-            tracing_enabled=True,
+            # The gateway's traces would have addresses in them, and so ids and tokens; each
+            # door is traced.
+            tracing_enabled=False,
             metrics_enabled=True,
+            method_options={
+                f"/{HOOKS}/POST": apigateway.MethodDeploymentOptions(
+                    throttling_rate_limit=max(1, stage.requests_per_second // HOOKS_SHARE),
+                    throttling_burst_limit=max(1, stage.burst // HOOKS_SHARE),
+                    metrics_enabled=True,
+                )
+            },
         )
 
     def _authorizer(self, authorize: DoorFunction) -> apigateway.TokenAuthorizer:

@@ -10,6 +10,9 @@ import aws_cdk as cdk
 import msgspec
 from aws_cdk import aws_logs as logs
 
+from functions.connectors.registry import Provider
+from functions.core.budget import Limit
+from functions.core.bulk import BulkOptions
 from functions.core.contract import Variable
 
 if TYPE_CHECKING:
@@ -38,20 +41,23 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Nightly(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The schedule that refreshes one connection; ``expression`` is EventBridge's."""
+    """When every tenant's connections are refreshed, and which; ``expression`` is EventBridge's."""
 
-    expression: str = "cron(0 3 * * ? *)"
-    connection_id: str = ""
-    enabled: bool = False
+    expression: str
+    options: BulkOptions = BulkOptions()
 
     def __post_init__(self) -> None:
-        """Refuse a schedule that would start nothing every night."""
-        if self.enabled and not self.connection_id:
-            raise ValueError("an enabled nightly schedule needs a connection_id")
+        """Refuse a run that would start nothing every night."""
+        if self.options.provider not in {None, *Provider}:
+            raise ValueError(f"no provider {self.options.provider!r}")
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One stage, as its entry under ``stages`` in cdk.json describes it.
+
+    ``requests_per_second`` and ``burst`` are for all callers together, ``tenant`` is for each.
+    ``bulk_concurrency`` is how many refreshes a bulk run has under way at a time. Without
+    ``nightly`` there is no run by the clock.
 
     ``issuer``, ``audience`` and ``jwks_url`` are defaults of the stack's parameters: where
     they are None, whoever deploys has to give them.
@@ -61,6 +67,9 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     log_retention: logs.RetentionDays
     requests_per_second: int
     burst: int
+    tenant: Limit | None = None
+    bulk_concurrency: int = 50
+    nightly: Nightly | None = None
     tenant_claim: str = "tenant"
     issuer: str | None = None
     audience: str | None = None
@@ -68,7 +77,6 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     runtime: Runtime = msgspec.field(default_factory=Runtime.of_host)
     log_level: LogLevel = "INFO"
     retain: bool = False
-    nightly: Nightly = Nightly()
     alarm_email: str | None = None
 
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
@@ -14,9 +14,14 @@ from functions.core.contract import PAYLOAD_VERSION, Outcome
 from functions.core.errors import Aborted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aws_cdk import aws_stepfunctions as sfn
 
     from infra.function import DoorFunction
+
+
+EXECUTION_NAME: Final = events.EventField.from_path("$.detail.name")
 
 
 class Undelivered(sqs.Queue):
@@ -33,11 +38,12 @@ class Undelivered(sqs.Queue):
 
 
 class Ending(Construct):
-    """Calls ``conclude`` for an execution that was stopped, timed out or broke.
+    """Calls a door for an execution that was stopped, timed out or broke.
 
-    The connection's slot is free at once then, and not only when it runs out. A refresh that
-    has ended already stays as it is. ``conclude`` finds the connection by the refresh's id,
-    and does not fail for an execution that has ended.
+    ``conclude`` ends the refresh: the connection's slot is free at once then, and not only when
+    it runs out. ``push`` ends the push. What has ended already stays as it is. Each finds what
+    it needs by the execution's name in its ``ticket``, and does not fail for an execution that
+    has ended.
     """
 
     def __init__(
@@ -46,19 +52,20 @@ class Ending(Construct):
         id_: str,
         *,
         machine: sfn.IStateMachine,
-        conclude: DoorFunction,
+        door: DoorFunction,
+        ticket: Mapping[str, str],
         undelivered: sqs.IQueue,
     ) -> None:
         super().__init__(scope, id_)
         rule = events.Rule(
             self,
             "Rule",
-            description="Ends the refresh of an execution that did not end it itself",
+            description="Ends what an execution has left without an end",
             event_pattern=_broke(machine),
         )
         rule.add_target(
             targets.LambdaFunction(
-                conclude.function, event=_ticket(), dead_letter_queue=undelivered
+                door.function, event=_ended(ticket), dead_letter_queue=undelivered
             )
         )
 
@@ -74,13 +81,6 @@ def _broke(machine: sfn.IStateMachine) -> events.EventPattern:
     )
 
 
-def _ticket() -> events.RuleTargetInput:
-    return events.RuleTargetInput.from_object(
-        {
-            "v": PAYLOAD_VERSION,
-            "outcome": Outcome.ABORTED,
-            "refresh_id": events.EventField.from_path("$.detail.name"),
-            "connection_id": "",
-            "error": Aborted.name(),
-        }
-    )
+def _ended(ticket: Mapping[str, str]) -> events.RuleTargetInput:
+    told = {"v": PAYLOAD_VERSION, "outcome": Outcome.ABORTED, "error": Aborted.name()}
+    return events.RuleTargetInput.from_object({**told, **ticket})

@@ -6,30 +6,47 @@ from typing import TYPE_CHECKING, Final
 
 from aws_cdk import aws_iam as iam
 
+from functions.connectors.registry import REGISTRY, Provider
 from functions.core.contract import Door, Index, Prefix
+from infra import states
+from infra.schedules import SERVICE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from aws_cdk import aws_stepfunctions as sfn
 
     from infra.function import DoorFunction
+    from infra.schedules import Schedules
     from infra.secrets import ProviderSecrets
     from infra.storage import Storage
 
 CONNECTIONS: Final = {
     Door.API: ("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+    Door.HOOK: ("GetItem",),
     Door.TRIGGER: ("GetItem", "UpdateItem"),
     Door.CHECK_STATUS: ("GetItem", "UpdateItem"),
     Door.FETCH_DATA: ("GetItem", "UpdateItem"),
     Door.CONCLUDE: ("GetItem", "UpdateItem"),
+    Door.PUSH: ("GetItem", "UpdateItem"),
+    Door.BULK: ("GetItem",),
 }
 REFRESHES: Final = {
-    Door.API: ("GetItem", "PutItem", "DeleteItem"),
+    Door.API: ("GetItem", "BatchGetItem", "PutItem", "DeleteItem"),
+    Door.HOOK: ("GetItem", "UpdateItem"),
     Door.TRIGGER: ("GetItem", "PutItem"),
-    Door.CHECK_STATUS: ("GetItem", "PutItem"),
+    Door.CHECK_STATUS: ("GetItem", "PutItem", "UpdateItem"),
     Door.FETCH_DATA: ("GetItem", "PutItem"),
     Door.CONCLUDE: ("GetItem", "PutItem"),
+}
+PUSHES: Final = {
+    Door.API: ("GetItem", "PutItem", "DeleteItem"),
+    Door.HOOK: ("GetItem", "PutItem"),
+    Door.PUSH: ("GetItem", "PutItem", "DeleteItem"),
+}
+BULKS: Final = {
+    Door.API: ("GetItem", "PutItem", "Query"),
+    Door.BULK: ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "Query"),
 }
 """Actions of DynamoDB. A transaction has none of its own: it needs those of its parts."""
 
@@ -38,14 +55,18 @@ OBJECTS: Final = {
     (Door.API, Prefix.SNAPSHOTS): ("GetObjectVersion", *ERASE),
     (Door.API, Prefix.STAGING): ERASE,
     (Door.API, Prefix.QUARANTINE): ERASE,
+    (Door.API, Prefix.PUSHES): ("PutObject", *ERASE),
     (Door.FETCH_DATA, Prefix.SNAPSHOTS): ("PutObject", "GetObjectVersion", *ERASE),
     (Door.FETCH_DATA, Prefix.STAGING): ("PutObject", "GetObject", *ERASE),
     (Door.FETCH_DATA, Prefix.QUARANTINE): ("PutObject", *ERASE),
     (Door.CONCLUDE, Prefix.SNAPSHOTS): ERASE,
     (Door.CONCLUDE, Prefix.STAGING): ERASE,
     (Door.CONCLUDE, Prefix.QUARANTINE): ERASE,
+    (Door.PUSH, Prefix.PUSHES): ("GetObjectVersion", "DeleteObjectVersion"),
+    (Door.BULK, Prefix.BULKS): ("PutObject", "GetObjectVersion"),
 }
-"""Actions of S3 on the objects below a prefix. What is published is read by version only."""
+"""Actions of S3 on the objects below a prefix. What is published, or to be pushed, is read by
+version only."""
 
 LISTS: Final = {
     Door.API: ("ListBucketVersions",),
@@ -56,46 +77,95 @@ LISTS: Final = {
 
 KEY: Final = {
     Door.API: ("Decrypt", "GenerateDataKey"),
+    Door.HOOK: ("Decrypt",),
     Door.TRIGGER: ("Decrypt", "GenerateDataKey"),
     Door.CHECK_STATUS: ("Decrypt", "GenerateDataKey"),
     Door.FETCH_DATA: ("Decrypt", "GenerateDataKey"),
     Door.CONCLUDE: ("Decrypt",),
+    Door.PUSH: ("Decrypt",),
+    Door.BULK: ("Decrypt", "GenerateDataKey"),
 }
 """Actions of KMS: tables and secrets are decrypted for whoever reads them; a door that stores
 tokens or objects makes data keys."""
 
-SECRETS: Final = (Door.TRIGGER, Door.CHECK_STATUS, Door.FETCH_DATA)
-"""The doors that speak to a provider."""
+SCHEDULES: Final = ("CreateSchedule", "UpdateSchedule", "DeleteSchedule", "GetSchedule")
+
+SECRETS: Final = {
+    Door.API: tuple(provider for provider in Provider if REGISTRY[provider].opens),
+    Door.TRIGGER: tuple(Provider),
+    Door.CHECK_STATUS: tuple(Provider),
+    Door.FETCH_DATA: tuple(Provider),
+    Door.PUSH: tuple(provider for provider in Provider if REGISTRY[provider].pushes),
+}
+"""The doors that speak to providers, and to which. The API begins connections."""
 
 
 def grant(
     doors: Mapping[Door, DoorFunction], *, storage: Storage, secrets: ProviderSecrets
 ) -> None:
     """Grant every door what it needs of what is kept."""
-    connections, refreshes = storage.connections.table_arn, storage.refreshes.table_arn
-    for door, actions in CONNECTIONS.items():
-        _allow(doors[door].role, "dynamodb", actions, connections)
-    for door, actions in REFRESHES.items():
-        _allow(doors[door].role, "dynamodb", actions, refreshes)
+    for table, allowed in (
+        (storage.connections, CONNECTIONS),
+        (storage.refreshes, REFRESHES),
+        (storage.pushes, PUSHES),
+        (storage.bulks, BULKS),
+    ):
+        for door, actions in allowed.items():
+            _allow(doors[door].role, "dynamodb", actions, table.table_arn)
     for (door, prefix), actions in OBJECTS.items():
         _allow(doors[door].role, "s3", actions, storage.bucket.arn_for_objects(f"{prefix}*"))
     for door, actions in LISTS.items():
         _allow_listing(doors[door].role, actions, storage)
     for door, actions in KEY.items():
         _allow(doors[door].role, "kms", actions, storage.key.key_arn)
-    arns = [secret.secret_arn for secret in secrets.by_provider.values()]
-    for door in SECRETS:
+    for door, providers in SECRETS.items():
+        arns = [secrets.by_provider[provider].secret_arn for provider in providers]
         _allow(doors[door].role, "secretsmanager", ("GetSecretValue",), *arns)
 
 
-def grant_api(door: DoorFunction, *, storage: Storage, machine: sfn.IStateMachine) -> None:
-    """Grant what only the API does: list what a tenant has, and start a refresh."""
+def grant_api(
+    door: DoorFunction,
+    *,
+    storage: Storage,
+    machine: sfn.StateMachine,
+    others: Iterable[sfn.StateMachine],
+) -> None:
+    """Grant what only the API does: list what a tenant has, start things, stop a refresh."""
     arns = (
         f"{storage.connections.table_arn}/index/{Index.BY_TENANT}",
+        f"{storage.refreshes.table_arn}/index/{Index.BY_TENANT}",
         f"{storage.refreshes.table_arn}/index/{Index.BY_CONNECTION}",
+        f"{storage.pushes.table_arn}/index/{Index.BY_CONNECTION}",
+        f"{storage.bulks.table_arn}/index/{Index.BY_FAILURE}",
     )
     _allow(door.role, "dynamodb", ("Query",), *arns)
-    _allow(door.role, "states", ("StartExecution",), machine.state_machine_arn)
+    machines = [each.state_machine_arn for each in (machine, *others)]
+    _allow(door.role, "states", ("StartExecution",), *machines)
+    _allow(door.role, "states", ("StopExecution",), states.executions(machine, "*"))
+
+
+def grant_bulk(door: DoorFunction, *, storage: Storage) -> None:
+    """Grant what only the door ``bulk`` does: go through everybody, of one tenant or of all."""
+    everybody = f"{storage.connections.table_arn}/index/{Index.BY_TENANT}"
+    _allow(door.role, "dynamodb", ("Query", "Scan"), everybody)
+
+
+def grant_schedules(door: DoorFunction, *, schedules: Schedules) -> None:
+    """Grant keeping schedules, and handing them the one role that they start refreshes as."""
+    _allow(door.role, "scheduler", SCHEDULES, schedules.arns)
+    door.role.add_to_policy(
+        iam.PolicyStatement(
+            actions=["iam:PassRole"],
+            resources=[schedules.role.role_arn],
+            conditions={"StringEquals": {"iam:PassedToService": SERVICE}},
+        )
+    )
+
+
+def grant_hook(door: DoorFunction, *, machine: sfn.IStateMachine, push: sfn.IStateMachine) -> None:
+    """Grant what only the hook does: end a wait, and take on a push that was given up."""
+    _allow(door.role, "states", ("SendTaskSuccess",), machine.state_machine_arn)
+    _allow(door.role, "states", ("StartExecution",), push.state_machine_arn)
 
 
 def _allow_listing(role: iam.Role, actions: tuple[str, ...], storage: Storage) -> None:

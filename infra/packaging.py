@@ -1,4 +1,7 @@
-"""The one asset that every door runs from: locked wheels, our package, byte-code; no Docker."""
+"""The one asset that every door runs from: locked wheels, our package, byte-code; no Docker.
+
+With it goes Swagger UI, for the page on which the API can be tried.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +28,29 @@ PACKAGE: Final = ROOT / "functions"
 LOCK: Final = ROOT / "requirements" / "functions.txt"
 CACHE: Final = ROOT / ".local" / "assets"
 
+SWAGGER_UI: Final = ROOT / "node_modules" / "swagger-ui-dist"
+SWAGGER_FILES: Final = (
+    "swagger-ui-bundle.js",
+    "swagger-ui-bundle.js.LICENSE.txt",
+    "swagger-ui.css",
+    "LICENSE",
+    "NOTICE",
+)
+PAGE: Final = Path("rest", "page")
+"""Where ``functions.rest.pages`` looks for them, in the package."""
+
 UV_PLATFORMS: Final = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
 """What Amazon Linux 2023, the system under the runtimes, can load."""
 
-AWS_SERVICES: Final = ("dynamodb", "kms", "s3", "secretsmanager", "stepfunctions", "sts")
+AWS_SERVICES: Final = (
+    "dynamodb",
+    "kms",
+    "s3",
+    "scheduler",
+    "secretsmanager",
+    "stepfunctions",
+    "sts",
+)
 """Service models that stay in botocore, which ships four hundred; a door that needs another
 gets UnknownServiceError, on one machine as in the cloud."""
 
@@ -68,6 +90,8 @@ class _Bundling:
         dependencies = _dependencies(self._runtime, self._python)
         shutil.copytree(dependencies, output, copy_function=_link, dirs_exist_ok=True)
         shutil.copytree(PACKAGE, output / PACKAGE.name, ignore=NOT_SHIPPED)
+        for name in SWAGGER_FILES:
+            shutil.copy(SWAGGER_UI / name, output / PACKAGE.name / PAGE)
         _compile(output / PACKAGE.name, output, self._python)
         return True
 
@@ -141,6 +165,7 @@ def _sources() -> list[Path]:
     files = (file for file in PACKAGE.rglob("*") if file.is_file())
     return [
         *sorted(file for file in files if file.parent.name != "__pycache__"),
+        *(SWAGGER_UI / name for name in SWAGGER_FILES),
         *(LOCK, Path(__file__)),
     ]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 import aws_cdk as cdk
 import cdk_nag
 
-from functions.core.contract import Door
+from functions.core.contract import Door, Prefix
 from infra.grants import OBJECTS
 
 if TYPE_CHECKING:
@@ -24,9 +24,15 @@ S1: Final = (
 SMG4: Final = "The provider issues these credentials; no function of ours can rotate them."
 RUNTIME: Final = "The stage names the runtime; wheels and byte-code are made for just that one."
 SYNCHRONOUS: Final = "It is only called synchronously: whoever calls it sees that it failed."
-CONCLUDE: Final = "What a lost event would have freed, the connection's slot, runs out by itself."
+EVENTS: Final = {
+    Door.CONCLUDE: "What a lost event would have freed, the connection's slot, runs out by itself.",
+    Door.PUSH: "A push that a lost event would have ended is taken on when somebody reads it.",
+    Door.BULK: "A run that a lost event would have ended looks unfinished; its outcomes stand.",
+}
 NO_RESOURCES: Final = "Traces and the delivery of logs have no resources to name."
 OBJECT_NAMES: Final = "Objects get their names while running; the grant ends at the prefix."
+SCHEDULE_NAMES: Final = "Each connection's schedule has its name; the grant ends at the group."
+EXECUTION_NAMES: Final = "Each refresh is an execution by its name; the grant ends at the machine."
 VERSIONS: Final = "CDK's own grant: the versions of one function, which has none but $LATEST."
 APIG2: Final = (
     "The door checks every request against strict types and says what is wrong with it; "
@@ -34,11 +40,19 @@ APIG2: Final = (
 )
 APIG3: Final = (
     "A web ACL belongs to its owner's edge and costs by the month. The stage throttles, and "
-    "nothing passes without a token."
+    "nothing of a tenant passes without a token."
 )
 APIG6: Final = (
     "Execution logs hold headers and paths and are kept for ever. Access log, metrics and "
     "traces say what running it needs."
+)
+APIG4: Final = (
+    "Providers post webhooks here and sign nothing. `hook` believes those only that carry the "
+    "token of their own job, and only so far as to look earlier."
+)
+PAGES: Final = (
+    "A browser opens the API's description and the page to try it without a token. They are the "
+    "same for everyone, and say nothing of any tenant."
 )
 COG4: Final = "Callers bring tokens of the owner's own OIDC issuer, which `authorize` verifies."
 IAM4: Final = "The account's role for access logs, with the policy that API Gateway asks for."
@@ -57,7 +71,7 @@ def check(app: cdk.App, stack: FreshetStack) -> None:
     """Let both packs judge every synthesis: a finding that is not acknowledged fails it."""
     packs = (cdk_nag.AwsSolutionsChecks(app), cdk_nag.ServerlessChecks(app))
     cdk.Validations.of(app).add_plugins(*packs)
-    for each in (_of_storage, _of_doors, _of_machine, _of_api, _of_events):
+    for each in (_of_storage, _of_doors, _of_schedules, _of_machine, _of_bulk, _of_api, _of_events):
         for construct, rule, reason in each(stack):
             cdk.Validations.of(construct).acknowledge(cdk.Acknowledgment(id=rule, reason=reason))
 
@@ -69,7 +83,7 @@ def _of_storage(stack: FreshetStack) -> Iterator[Finding]:
 
 def _of_doors(stack: FreshetStack) -> Iterator[Finding]:
     for door, function in stack.doors.items():
-        called = CONCLUDE if door is Door.CONCLUDE else SYNCHRONOUS
+        called = EVENTS.get(door, SYNCHRONOUS)
         yield Finding(function, "AwsSolutions::AwsSolutions-L1", RUNTIME)
         yield Finding(function, "Serverless::Serverless-LambdaLatestVersion", RUNTIME)
         yield Finding(function, "Serverless::Serverless-LambdaDLQ", called)
@@ -79,11 +93,40 @@ def _of_doors(stack: FreshetStack) -> Iterator[Finding]:
         yield Finding(stack.doors[door], _wildcard(f"<{bucket}.Arn>/{prefix}*"), OBJECT_NAMES)
 
 
+def _of_schedules(stack: FreshetStack) -> Iterator[Finding]:
+    group = stack.get_logical_id(stack.schedules.group)
+    within = "arn:<AWS::Partition>:scheduler:<AWS::Region>:<AWS::AccountId>"
+    everyone = _wildcard(f"{within}:schedule/<{group}>/*")
+    yield Finding(stack.doors[Door.API], everyone, SCHEDULE_NAMES)
+
+
 def _of_machine(stack: FreshetStack) -> Iterator[Finding]:
-    yield Finding(stack.machine, _wildcard("*"), NO_RESOURCES)
+    for each in (stack.machine, stack.push_machine):
+        yield Finding(each, _wildcard("*"), NO_RESOURCES)
+    machine = _logical_id(stack, stack.machine)
+    within = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>"
+    executions = _wildcard(f"{within}:execution:<{machine}.Name>:*")
+    yield Finding(stack.doors[Door.API], executions, EXECUTION_NAMES)
     for door in (Door.TRIGGER, Door.CHECK_STATUS, Door.FETCH_DATA, Door.CONCLUDE):
         function = _logical_id(stack, stack.doors[door].function)
         yield Finding(stack.machine, _wildcard(f"<{function}.Arn>:*"), VERSIONS)
+    function = _logical_id(stack, stack.doors[Door.PUSH].function)
+    yield Finding(stack.push_machine, _wildcard(f"<{function}.Arn>:*"), VERSIONS)
+
+
+def _of_bulk(stack: FreshetStack) -> Iterator[Finding]:
+    within = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>"
+    for machine in (stack.machine, stack.bulk_machine):
+        executions = f"{within}:execution:<{_logical_id(stack, machine)}.Name>:*"
+        yield Finding(stack.refresh_all, _wildcard(executions), EXECUTION_NAMES)
+    bucket = _logical_id(stack, stack.storage.bucket)
+    function = _logical_id(stack, stack.doors[Door.BULK].function)
+    for resource, reason in (
+        ("*", NO_RESOURCES),
+        (f"<{bucket}.Arn>/{Prefix.BULKS}*", OBJECT_NAMES),
+        (f"<{function}.Arn>:*", VERSIONS),
+    ):
+        yield Finding(stack.refresh_all, _wildcard(resource), reason)
 
 
 def _of_api(stack: FreshetStack) -> Iterator[Finding]:
@@ -97,6 +140,9 @@ def _of_api(stack: FreshetStack) -> Iterator[Finding]:
         (managed, IAM4),
     ):
         yield Finding(stack.api, f"AwsSolutions::AwsSolutions-{rule}", reason)
+    yield Finding(stack.api.hooks, "AwsSolutions::AwsSolutions-APIG4", APIG4)
+    for page in stack.api.pages:
+        yield Finding(page, "AwsSolutions::AwsSolutions-APIG4", PAGES)
 
 
 def _of_events(stack: FreshetStack) -> Iterator[Finding]:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import aws_cdk as cdk
+import msgspec
 
 from functions.core.contract import Door, Variable
 from infra import grants, packaging
 from infra.alarms import Alarms
 from infra.api import Api
 from infra.config import caller_tokens
-from infra.events import Ending, Undelivered
+from infra.events import EXECUTION_NAME, Ending, Undelivered
 from infra.function import DoorFunction, Size, noun
-from infra.schedules import Schedule
+from infra.nightly import NightlyRun
+from infra.push_workflow import PushMachine
+from infra.refresh_all import RefreshAllMachine
+from infra.schedules import Schedules
 from infra.secrets import ProviderSecrets
 from infra.storage import Storage
 from infra.workflow import RefreshMachine
@@ -28,12 +32,22 @@ if TYPE_CHECKING:
 
 SIZES: Final = {
     Door.API: Size(512, 29),  # after which the gateway has given up
+    Door.HOOK: Size(256, 10),
     Door.AUTHORIZE: Size(256, 10),
-    Door.TRIGGER: Size(256, 90),  # a token renewed, tried twice, and a call, each at its slowest
-    Door.CHECK_STATUS: Size(256, 120),  # the same after its hold
+    # A token renewed, tried twice, and a call, each at its slowest, take 90 s; a provider that
+    # answers only when it is done takes five minutes.
+    Door.TRIGGER: Size(256, 345),
+    Door.CHECK_STATUS: Size(256, 165),  # after its hold, a token renewed and a call, in their turn
     Door.FETCH_DATA: Size(512, 300, disk_mb=1536),  # files of 50 MB, several, sealed and opened
     Door.CONCLUDE: Size(256, 30),
+    Door.PUSH: Size(256, 345),  # a synchronous push, or its hold and a look
+    Door.BULK: Size(1024, 900),  # everybody of a stage is listed in one go
 }
+
+ENDED_REFRESH: Final = {"refresh_id": EXECUTION_NAME, "connection_id": ""}
+ENDED_PUSH: Final = {"push_id": EXECUTION_NAME}
+ENDED_BULK: Final = {"bulk_id": EXECUTION_NAME}
+"""Of a ticket, what says whose execution has ended."""
 
 
 class FreshetStack(cdk.Stack):
@@ -50,16 +64,19 @@ class FreshetStack(cdk.Stack):
         self.storage = Storage(self, "Storage", stage=stage)
         self.secrets = ProviderSecrets(self, "Secrets", stage=stage, key=self.storage.key)
         self.doors = self._doors()
-        self.machine = self._machine()
+        self.machine, self.push_machine = self._machine(), self._push_machine()
+        self.refresh_all = self._refresh_all()
+        self.bulk_machine = self.refresh_all.machine
         self.api = Api(
             self,
             "Api",
             door=self.doors[Door.API],
+            hook=self.doors[Door.HOOK],
             authorize=self.doors[Door.AUTHORIZE],
             stage=stage,
         )
         self.undelivered = Undelivered(self, "Undelivered")
-        self.schedule = self._events()
+        self.schedules = self._events()
         self._grant()
         self._watch()
         self._export()
@@ -88,13 +105,19 @@ class FreshetStack(cdk.Stack):
             Variable.KEY: self.storage.key.key_arn,
         }
         at_provider = {**kept, Variable.SECRET_PREFIX: self.secrets.prefix}
+        pushes = {Variable.PUSHES_TABLE: self.storage.pushes.table_name}
+        bulks = {Variable.BULKS_TABLE: self.storage.bulks.table_name}
+        limit = msgspec.json.encode(self._stage.tenant).decode()
         return {
-            Door.API: kept,
+            Door.API: {**at_provider, **pushes, **bulks, Variable.TENANT_LIMIT: limit},
+            Door.HOOK: {**kept, **pushes},
             Door.AUTHORIZE: caller_tokens(self, self._stage),
             Door.TRIGGER: at_provider,
             Door.CHECK_STATUS: at_provider,
             Door.FETCH_DATA: at_provider,
             Door.CONCLUDE: kept,
+            Door.PUSH: {**at_provider, **pushes},
+            Door.BULK: {**kept, **bulks},
         }
 
     def _machine(self) -> sfn.StateMachine:
@@ -105,37 +128,83 @@ class FreshetStack(cdk.Stack):
             check_status=self.doors[Door.CHECK_STATUS],
             fetch_data=self.doors[Door.FETCH_DATA],
             conclude=self.doors[Door.CONCLUDE],
+            storage=self.storage,
             stage=self._stage,
         ).machine
         self.doors[Door.API].function.add_environment(Variable.MACHINE, machine.state_machine_arn)
         return machine
 
-    def _events(self) -> Schedule:
-        Ending(
+    def _push_machine(self) -> sfn.StateMachine:
+        machine = PushMachine(self, "Push", push=self.doors[Door.PUSH], stage=self._stage).machine
+        for door in (Door.API, Door.HOOK):
+            self.doors[door].function.add_environment(
+                Variable.PUSH_MACHINE, machine.state_machine_arn
+            )
+        return machine
+
+    def _refresh_all(self) -> RefreshAllMachine:
+        made = RefreshAllMachine(
             self,
-            "Ending",
-            machine=self.machine,
-            conclude=self.doors[Door.CONCLUDE],
-            undelivered=self.undelivered,
+            "RefreshAll",
+            bulk=self.doors[Door.BULK],
+            refresh=self.machine,
+            storage=self.storage,
+            stage=self._stage,
         )
-        return Schedule(
-            self,
-            "Nightly",
-            machine=self.machine,
-            undelivered=self.undelivered,
-            nightly=self._stage.nightly,
+        self.doors[Door.API].function.add_environment(
+            Variable.BULK_MACHINE, made.machine.state_machine_arn
         )
+        return made
+
+    def _events(self) -> Schedules:
+        for id_, machine, door, ticket in (
+            ("Ending", self.machine, Door.CONCLUDE, ENDED_REFRESH),
+            ("PushEnding", self.push_machine, Door.PUSH, ENDED_PUSH),
+            ("BulkEnding", self.bulk_machine, Door.BULK, ENDED_BULK),
+        ):
+            Ending(
+                self,
+                id_,
+                machine=machine,
+                door=self.doors[door],
+                ticket=ticket,
+                undelivered=self.undelivered,
+            )
+        if self._stage.nightly:
+            NightlyRun(
+                self,
+                "Nightly",
+                machine=self.bulk_machine,
+                undelivered=self.undelivered,
+                nightly=self._stage.nightly,
+            )
+        schedules = Schedules(self, "Schedules", machine=self.machine, undelivered=self.undelivered)
+        for variable, value in schedules.environment().items():
+            self.doors[Door.API].function.add_environment(variable, value)
+        return schedules
 
     def _grant(self) -> None:
         grants.grant(self.doors, storage=self.storage, secrets=self.secrets)
-        grants.grant_api(self.doors[Door.API], storage=self.storage, machine=self.machine)
+        grants.grant_api(
+            self.doors[Door.API],
+            storage=self.storage,
+            machine=self.machine,
+            others=(self.push_machine, self.bulk_machine),
+        )
+        grants.grant_bulk(self.doors[Door.BULK], storage=self.storage)
+        grants.grant_schedules(self.doors[Door.API], schedules=self.schedules)
+        grants.grant_hook(self.doors[Door.HOOK], machine=self.machine, push=self.push_machine)
 
     def _watch(self) -> None:
         Alarms(
             self,
             "Alarms",
             doors=self.doors,
-            machine=self.machine,
+            machines={
+                "Refreshes": self.machine,
+                "Pushes": self.push_machine,
+                "BulkRuns": self.bulk_machine,
+            },
             api=self.api.rest_api,
             undelivered=self.undelivered,
             key=self.storage.key,
@@ -148,11 +217,15 @@ class FreshetStack(cdk.Stack):
             "ApiUrl": self.api.rest_api.url,
             "StageName": self.api.rest_api.deployment_stage.stage_name,
             "RefreshMachineArn": self.machine.state_machine_arn,
+            "PushMachineArn": self.push_machine.state_machine_arn,
+            "BulkMachineArn": self.bulk_machine.state_machine_arn,
             "BucketName": self.storage.bucket.bucket_name,
             "ConnectionsTableName": self.storage.connections.table_name,
             "RefreshesTableName": self.storage.refreshes.table_name,
+            "PushesTableName": self.storage.pushes.table_name,
+            "BulksTableName": self.storage.bulks.table_name,
             "KeyArn": self.storage.key.key_arn,
-            "NightlyRuleName": self.schedule.rule.rule_name,
+            "ScheduleGroupName": self.schedules.group.ref,
             "UndeliveredQueueUrl": self.undelivered.queue_url,
         } | {
             f"{provider.title()}SecretArn": secret.secret_arn

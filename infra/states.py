@@ -1,4 +1,4 @@
-"""What both state machines are made of: tasks, waits, and how a machine is watched."""
+"""What all state machines are made of: tasks, waits, and how a machine is watched."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ PLATFORM_FAULTS: Final = (
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
-    "Lambda.TooManyRequestsException",
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.Unknown",
     "Sandbox.Timedout",
@@ -29,6 +28,9 @@ PLATFORM_FAULTS: Final = (
 )
 """What a machine retries, and nothing else does. A door that was cut off may be called again:
 each writes down what it means to do before it does it."""
+
+CROWDED: Final = "Lambda.TooManyRequestsException"
+"""The account runs as many functions as it may. That passes, but not within seconds."""
 
 NOT_IN_ALL: Final = ("States.DataLimitExceeded", "States.Runtime")
 """Errors that a catcher of States.ALL does not catch."""
@@ -70,6 +72,14 @@ def task(
         max_delay=cdk.Duration.seconds(10),
         jitter_strategy=sfn.JitterType.FULL,
     )
+    made.add_retry(
+        errors=[CROWDED],
+        interval=cdk.Duration.seconds(2),
+        backoff_rate=2,
+        max_attempts=10,
+        max_delay=cdk.Duration.seconds(60),
+        jitter_strategy=sfn.JitterType.FULL,
+    )
     return made
 
 
@@ -93,7 +103,12 @@ def outcome_is(*outcomes: Outcome) -> sfn.Condition:
 
 
 def machine(
-    scope: Construct, *, start: sfn.IChainable, comment: str, stage: Stage
+    scope: Construct,
+    *,
+    start: sfn.IChainable,
+    comment: str,
+    stage: Stage,
+    timeout_seconds: int = MAX_DEADLINE_SECONDS + SLOT_SECONDS,
 ) -> sfn.StateMachine:
     """A machine that begins with this state; it is traced, and logged without what it carries."""
     log_group = logs.LogGroup(
@@ -106,9 +121,19 @@ def machine(
         query_language=sfn.QueryLanguage.JSONATA,
         comment=comment,
         # The deadline is in what it carries; this ends what has lost sight of it.
-        timeout=cdk.Duration.seconds(MAX_DEADLINE_SECONDS + SLOT_SECONDS),
+        timeout=cdk.Duration.seconds(timeout_seconds),
         tracing_enabled=True,
         logs=sfn.LogOptions(
             destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=False
         ),
+    )
+
+
+def executions(machine: sfn.StateMachine, names: str) -> str:
+    """The ARN of a machine's executions of these names."""
+    return cdk.Stack.of(machine).format_arn(
+        service="states",
+        resource="execution",
+        resource_name=f"{machine.state_machine_name}:{names}",
+        arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
     )

@@ -1,4 +1,4 @@
-"""Where things are kept: two tables, one bucket, and the key that encrypts them."""
+"""Where things are kept: four tables, one bucket, and the key that encrypts them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,19 @@ STAGING_DAYS: Final = 7
 QUARANTINE_DAYS: Final = 30
 """How long there is to look at what could not be opened."""
 
+PUSHED_DAYS: Final = 7
+"""How long the records of a push are kept that nobody knows the outcome of; others are deleted
+once it is known."""
+
+LISTED_DAYS: Final = 7
+"""How long the lists of bulk runs are kept; longer than a run may take."""
+
 OLD_VERSION_DAYS: Final = 30
+"""How long what has expired or was deleted can be brought back."""
 
 
 class Storage(Construct):
-    """``connections``, ``refreshes``, ``bucket`` and ``key``."""
+    """``connections``, ``refreshes``, ``pushes``, ``bulks``, ``bucket`` and ``key``."""
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
         super().__init__(scope, id_)
@@ -43,10 +51,24 @@ class Storage(Construct):
             partition_key=_string("tenant"),
             sort_key=_string("connection_id"),
             projection_type=dynamodb.ProjectionType.INCLUDE,
-            non_key_attributes=["document", "running", "running_until", "latest", "erasing"],
+            non_key_attributes=[
+                "document",
+                "running",
+                "running_until",
+                "latest",
+                "next_allowed_at",
+                "schedule",
+                "erasing",
+            ],
         )
         self.refreshes = self._table(
             "Refreshes", partition_key="refresh_id", time_to_live="expires_at"
+        )
+        self.refreshes.add_global_secondary_index(
+            index_name=Index.BY_TENANT,
+            partition_key=_string("tenant"),
+            sort_key=_string("requested_at"),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
         self.refreshes.add_global_secondary_index(
             index_name=Index.BY_CONNECTION,
@@ -54,15 +76,43 @@ class Storage(Construct):
             sort_key=_string("requested_at"),
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
+        self.pushes = self._table("Pushes", partition_key="push_id", time_to_live="expires_at")
+        self.pushes.add_global_secondary_index(
+            index_name=Index.BY_CONNECTION,
+            partition_key=_string("connection_id"),
+            sort_key=_string("requested_at"),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
+        self.bulks = self._bulks()
         self.bucket = self._bucket()
 
+    def _bulks(self) -> dynamodb.Table:
+        """A run's outcomes are beside it; those that are not good are found by an index."""
+        table = self._table(
+            "Bulks", partition_key="bulk_id", sort_key="entry", time_to_live="expires_at"
+        )
+        table.add_global_secondary_index(
+            index_name=Index.BY_FAILURE,
+            partition_key=_string("failed_in"),
+            sort_key=_string("entry"),
+            projection_type=dynamodb.ProjectionType.INCLUDE,
+            non_key_attributes=["outcome", "refresh_id", "error"],
+        )
+        return table
+
     def _table(
-        self, id_: str, *, partition_key: str, time_to_live: str | None = None
+        self,
+        id_: str,
+        *,
+        partition_key: str,
+        sort_key: str | None = None,
+        time_to_live: str | None = None,
     ) -> dynamodb.Table:
         return dynamodb.Table(
             self,
             id_,
             partition_key=_string(partition_key),
+            sort_key=_string(sort_key) if sort_key else None,
             time_to_live_attribute=time_to_live,
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
@@ -90,6 +140,8 @@ class Storage(Construct):
             lifecycle_rules=[
                 _expiring(Prefix.STAGING, days=STAGING_DAYS),
                 _expiring(Prefix.QUARANTINE, days=QUARANTINE_DAYS),
+                _expiring(Prefix.PUSHES, days=PUSHED_DAYS, old_version_days=1),
+                _expiring(Prefix.BULKS, days=LISTED_DAYS, old_version_days=1),
                 # Not the versions of snapshots: a manifest may name one that is not the newest.
                 s3.LifecycleRule(
                     id="Leftovers",
@@ -104,10 +156,12 @@ def _string(name: str) -> dynamodb.Attribute:
     return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)
 
 
-def _expiring(prefix: Prefix, *, days: int) -> s3.LifecycleRule:
+def _expiring(
+    prefix: Prefix, *, days: int, old_version_days: int = OLD_VERSION_DAYS
+) -> s3.LifecycleRule:
     return s3.LifecycleRule(
         id=prefix.name.title(),
         prefix=prefix,
         expiration=cdk.Duration.days(days),
-        noncurrent_version_expiration=cdk.Duration.days(OLD_VERSION_DAYS),
+        noncurrent_version_expiration=cdk.Duration.days(old_version_days),
     )

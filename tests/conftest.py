@@ -15,8 +15,12 @@ OTHERS_SETTINGS = ("AWS_", "FRESHET_", "POWERTOOLS_", "CDK_")
 pytest.register_assert_rewrite(
     "tests.fakes",
     "tests.contract.stores",
+    "tests.contract.store_budgets",
+    "tests.contract.store_bulks",
     "tests.contract.store_files",
+    "tests.contract.store_keys",
     "tests.contract.store_refreshes",
+    "tests.contract.store_schedules",
 )
 
 

@@ -89,14 +89,15 @@ class Connections:
         left = [one for one in mine if after is None or one.connection_id > after]
         return left[:limit], left[limit - 1].connection_id if len(left) > limit else None
 
-    def begin_erasing(self, connection_id: str) -> None:
+    def begin_erasing(self, connection_id: str) -> str | None:
         item = self._items.get(connection_id)
         if item is None:
-            return
+            return None
         absent = replace(item.connection, running=None)
         self._items[connection_id] = replace(
             item, connection=absent, credentials=None, erasing=True
         )
+        return item.connection.running.refresh_id if item.connection.running else None
 
     def erasing(self, connection_id: str) -> str | None:
         item = self._items.get(connection_id)
@@ -169,6 +170,7 @@ class Refreshes:
     def __init__(self, tables: Tables) -> None:
         self._stored, self._connections = tables.refreshes, tables.connections
         self._hinted, self._lock = tables.hinted, tables.lock
+        self._told: set[str] = set()
 
     def get(self, refresh_id: str) -> Refresh | None:
         return self._stored.get(refresh_id)
@@ -223,8 +225,9 @@ class Refreshes:
     def listen(self, refresh_id: str) -> None:
         self._hinted.pop(refresh_id, None)
 
-    def hint(self, refresh_id: str) -> str | None:
-        if refresh_id in self._stored:
+    def hint(self, refresh_id: str, *, by: str) -> str | None:
+        if refresh_id in self._stored and by not in self._told:
+            self._told.add(by)
             self._hinted[refresh_id] = True
         return None
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class BudgetItem:
     """Implements ``core.budget.Bucket`` in the connections' table, under a key of its own.
 
-    A request whose turn can come costs one write, and no two writes are in each other's way.
+    A request costs one write under load, and no two of those are in each other's way; where the
+    bucket was full, it costs two.
     """
 
     def __init__(self, dynamodb: DynamoDBClient, *, table: str, name: str) -> None:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 from botocore.exceptions import ClientError
 
 from functions.aws.conflicts import settled
+from functions.aws.connection_items import connection_of
 from functions.core.contract import Index
 from functions.core.errors import Superseded
-from functions.core.model import (
-    Connection,
-    Credentials,
-    Running,
-    SnapshotPointer,
-    StoredCredentials,
-)
+from functions.core.model import Credentials, StoredCredentials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +19,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
     from functions.aws.vault import DataKey, Vault
+    from functions.core.contract import Schedule
+    from functions.core.model import Connection
     from functions.core.ports import Clock
 
     Item = Mapping[str, Any]
@@ -33,7 +30,7 @@ LEASE_SECONDS: Final = 360
 
 
 class ConnectionTable:
-    """Implements ``core.ports.Connections`` and ``core.ports.CredentialStore``."""
+    """Implements ``core.stores.Connections`` and ``core.ports.CredentialStore``."""
 
     def __init__(self, dynamodb: DynamoDBClient, *, table: str, vault: Vault, clock: Clock) -> None:
         """Take the table's name, the vault for credentials and the time for leases."""
@@ -45,18 +42,25 @@ class ConnectionTable:
         """Read one; None when it is absent or being erased."""
         item = self._item(connection_id)
         known = item is not None and "document" in item and "erasing" not in item
-        return _connection(item) if item and known else None
+        return connection_of(item) if item and known else None
 
-    def create(self, connection: Connection, credentials: Credentials) -> None:
-        """Store a new connection; its id must be new."""
+    def create(self, connection: Connection, credentials: Credentials | None) -> None:
+        """Store a new connection, with its credentials if it has any; its id must be new."""
+        sealed: dict[str, Any] = (
+            {
+                "credentials": {"B": self._key(connection).seal(_encoded(credentials))},
+                "credentials_version": {"N": "1"},
+            }
+            if credentials
+            else {}
+        )
         self._dynamodb.put_item(
             TableName=self._table,
             Item={
                 "connection_id": {"S": connection.connection_id},
                 "tenant": {"S": connection.tenant},
                 "document": {"S": msgspec.json.encode(connection).decode()},
-                "credentials": {"B": self._key(connection).seal(_encoded(credentials))},
-                "credentials_version": {"N": "1"},
+                **sealed,
             },
         )
 
@@ -73,17 +77,24 @@ class ConnectionTable:
             Limit=limit,
         )
         last = answer.get("LastEvaluatedKey")
-        items = [_connection(item) for item in answer["Items"]]
+        items = [connection_of(item) for item in answer["Items"]]
         return items, last["connection_id"]["S"] if last else None
 
-    def begin_erasing(self, connection_id: str) -> None:
-        """Make it absent for everyone, and its credentials gone, before its data is deleted."""
-        self._updated(
+    def begin_erasing(self, connection_id: str) -> str | None:
+        """Make it absent for everyone, and its credentials gone, before its data is deleted.
+
+        Returns:
+            The id of the refresh that had the slot: so young that no index may list it yet.
+        """
+        item = self._updated(
             connection_id,
             "SET erasing = :yes REMOVE credentials, running, running_until",
             condition="attribute_exists(connection_id)",
             values={":yes": {"BOOL": True}},
+            gives="ALL_OLD",
         )
+        running: str | None = (item or {}).get("running", {}).get("S")
+        return running
 
     def erasing(self, connection_id: str) -> str | None:
         """The tenant of a connection whose erasure has begun and not ended."""
@@ -95,6 +106,19 @@ class ConnectionTable:
         self._dynamodb.delete_item(
             TableName=self._table, Key={"connection_id": {"S": connection_id}}
         )
+
+    def schedule(
+        self, connection_id: str, schedule: Schedule | None, *, seen: Schedule | None = None
+    ) -> bool:
+        """Write its schedule down; see ``core.scheduling.Scheduled``."""
+        here = "attribute_exists(connection_id) AND attribute_not_exists(erasing)"
+        done = self._updated(
+            connection_id,
+            "SET schedule = :new",
+            condition=f"{here} AND schedule = :seen" if seen else here,
+            values={":new": _text(schedule)} | ({":seen": _text(seen)} if seen else {}),
+        )
+        return done is not None
 
     # --- credentials -----------------------------------------------------------------------
 
@@ -136,7 +160,7 @@ class ConnectionTable:
             },
         )
         if item is not None:
-            self._keys[connection_id] = self._key(_connection(item))
+            self._keys[connection_id] = self._key(connection_of(item))
         return item is not None
 
     def unlease(self, connection_id: str, *, owner: str) -> None:
@@ -217,9 +241,15 @@ class ConnectionTable:
         return answer.get("Item")
 
     def _updated(
-        self, connection_id: str, update: str, *, condition: str, values: Item
+        self,
+        connection_id: str,
+        update: str,
+        *,
+        condition: str,
+        values: Item,
+        gives: Literal["ALL_NEW", "ALL_OLD"] = "ALL_NEW",
     ) -> Item | None:
-        """The item as it is after the update, or None where the condition was not met."""
+        """The item after the update, or before it; None where the condition was not met."""
         try:
             answer = settled(
                 lambda: self._dynamodb.update_item(
@@ -228,7 +258,7 @@ class ConnectionTable:
                     UpdateExpression=update,
                     ConditionExpression=condition,
                     ExpressionAttributeValues=values,
-                    ReturnValues="ALL_NEW",
+                    ReturnValues=gives,
                 )
             )
         except ClientError as error:
@@ -238,24 +268,9 @@ class ConnectionTable:
         return answer["Attributes"]
 
 
+def _text(schedule: Schedule | None) -> dict[str, str]:
+    return {"S": msgspec.json.encode(schedule).decode()}
+
+
 def _encoded(credentials: Credentials) -> bytes:
     return msgspec.json.encode(credentials)
-
-
-def _connection(item: Item) -> Connection:
-    known = msgspec.json.decode(item["document"]["S"], type=Connection)
-    running = None
-    if "running" in item:
-        until = float(item.get("running_until", {"N": "0"})["N"])
-        running = Running(refresh_id=item["running"]["S"], until=until)
-    return msgspec.structs.replace(
-        known,
-        running=running,
-        snapshot=_pointer(item, "latest"),
-        previous=_pointer(item, "previous"),
-    )
-
-
-def _pointer(item: Item, name: str) -> SnapshotPointer | None:
-    text = item.get(name, {"S": "null"})["S"]
-    return msgspec.json.decode(text, type=SnapshotPointer | None)

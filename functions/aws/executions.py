@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from functions.core.pushing import ticket
+from functions.core.bulk import BulkRequest
+from functions.core.contract import PushTicket
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.client import SFNClient
 
+    from functions.core.bulk import Bulk
     from functions.core.contract import RefreshRequest
     from functions.core.push import Push
 
@@ -54,7 +56,25 @@ class PushExecutions:
 
     def start(self, push: Push) -> None:
         """Start the execution that takes a push on; one that was started already is left."""
-        _start(self._client, self._machine, name=push.execution, request=ticket(push))
+        _start(
+            self._client,
+            self._machine,
+            name=push.execution,
+            request=PushTicket(push_id=push.execution),
+        )
+
+
+class BulkExecutions:
+    """Executions of the ``RefreshAll`` machine, named by their run."""
+
+    def __init__(self, client: SFNClient, *, machine: str) -> None:
+        """Take the machine's ARN."""
+        self._client, self._machine = client, machine
+
+    def start(self, bulk: Bulk) -> None:
+        """Start the execution of a run that is kept; one that was started already is left."""
+        request = BulkRequest(bulk_id=bulk.bulk_id, reason=bulk.reason)
+        _start(self._client, self._machine, name=bulk.bulk_id, request=request)
 
 
 def _start(client: SFNClient, machine: str, *, name: str, request: msgspec.Struct) -> None:

@@ -138,29 +138,38 @@ class RefreshTable:
 
     def listen(self, refresh_id: str) -> None:
         """Forget the hints so far, and whom they would wake."""
-        self._told(refresh_id, "REMOVE hinted, wake", values={})
+        self._told(
+            refresh_id, "REMOVE hinted, wake", condition="attribute_exists(refresh_id)", values={}
+        )
 
-    def hint(self, refresh_id: str) -> str | None:
+    def hint(self, refresh_id: str, *, by: str) -> str | None:
         """Note that there is something to look at: the task token of whoever waits for that.
+
+        ``by`` is the digest of the hint's own token: one that comes again is not heard.
 
         The state machine writes its token only where no hint is noted, see ``infra.workflow``;
         so a hint is found by the one who comes second, whichever that is. Writing the refresh
         anew forgets both: there was a look before that, or one will follow at once.
         """
-        attributes = self._told(refresh_id, "SET hinted = :yes", values={":yes": {"BOOL": True}})
+        attributes = self._told(
+            refresh_id,
+            "SET hinted = :yes ADD told_by :all",
+            condition="attribute_exists(refresh_id) AND NOT contains(told_by, :one)",
+            values={":yes": {"BOOL": True}, ":all": {"SS": [by]}, ":one": {"S": by}},
+        )
         wake: str | None = attributes.get("wake", {}).get("S")
         return wake
 
     # --- inside ----------------------------------------------------------------------------
 
-    def _told(self, refresh_id: str, update: str, *, values: Item) -> Item:
-        """The refresh's attributes after an update; none where there is no such refresh."""
+    def _told(self, refresh_id: str, update: str, *, condition: str, values: Item) -> Item:
+        """The refresh's attributes after an update; none where the condition was not met."""
         given = {"ExpressionAttributeValues": values} if values else {}
         write = {
             "TableName": self._table,
             "Key": {"refresh_id": {"S": refresh_id}},
             "UpdateExpression": update,
-            "ConditionExpression": "attribute_exists(refresh_id)",
+            "ConditionExpression": condition,
             "ReturnValues": "ALL_NEW",
             **given,
         }

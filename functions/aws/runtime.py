@@ -13,9 +13,16 @@ from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.config import Config
 
+from functions.aws.budgets import BudgetItem
+from functions.aws.bulks import BulkTable
+from functions.aws.claims import Claims
 from functions.aws.connections import ConnectionTable
 from functions.aws.durations import DurationTable
+from functions.aws.history import RefreshHistory
+from functions.aws.keys import KeyTable
+from functions.aws.pushes import PushTable
 from functions.aws.refreshes import RefreshTable
+from functions.aws.roster import ConnectionRoster
 from functions.aws.secrets import ProviderSecrets
 from functions.aws.vault import Vault
 from functions.core.contract import METRICS_NAMESPACE, SERVICE, Variable
@@ -26,6 +33,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_scheduler.client import EventBridgeSchedulerClient
     from mypy_boto3_stepfunctions.client import SFNClient
 
     from functions.core.model import Connection
@@ -70,7 +78,7 @@ class Runtime:
     def __init__(self) -> None:
         """Read the environment and open a session."""
         self._session = boto3.Session()
-        dynamodb = self._session.client("dynamodb", config=_CONFIG)
+        self._dynamodb = dynamodb = self._session.client("dynamodb", config=_CONFIG)
         connections = setting(Variable.CONNECTIONS_TABLE)
         self.vault = Vault(self._session.client("kms", config=_CONFIG), key=setting(Variable.KEY))
         self.clock = time.time
@@ -78,9 +86,10 @@ class Runtime:
         self.connections = ConnectionTable(
             dynamodb, table=connections, vault=self.vault, clock=self.clock
         )
-        self.refreshes = RefreshTable(
-            dynamodb, table=setting(Variable.REFRESHES_TABLE), connections=connections
-        )
+        refreshes = setting(Variable.REFRESHES_TABLE)
+        self.refreshes = RefreshTable(dynamodb, table=refreshes, connections=connections)
+        self.history = RefreshHistory(dynamodb, table=refreshes)
+        self.keys = KeyTable(dynamodb, table=refreshes)
         self.durations = DurationTable(dynamodb, table=connections)
 
     def connection(self, connection_id: str) -> Connection:
@@ -94,6 +103,27 @@ class Runtime:
             raise Superseded
         return connection
 
+    def budget(self, name: str) -> BudgetItem:
+        """What is left of a provider's budget, or of a tenant's."""
+        table = setting(Variable.CONNECTIONS_TABLE)
+        return BudgetItem(self._dynamodb, table=table, name=name)
+
+    def bulks(self) -> BulkTable:
+        """The bulk runs."""
+        return BulkTable(self._dynamodb, table=setting(Variable.BULKS_TABLE))
+
+    def roster(self) -> ConnectionRoster:
+        """Everybody there is."""
+        return ConnectionRoster(self._dynamodb, table=setting(Variable.CONNECTIONS_TABLE))
+
+    def claims(self) -> Claims:
+        """Whose subjects are."""
+        return Claims(self._dynamodb, table=setting(Variable.CONNECTIONS_TABLE))
+
+    def pushes(self) -> PushTable:
+        """The pushes."""
+        return PushTable(self._dynamodb, table=setting(Variable.PUSHES_TABLE))
+
     def secrets(self) -> ProviderSecrets:
         """The providers' secrets."""
         client = self._session.client("secretsmanager", config=_CONFIG)
@@ -102,6 +132,10 @@ class Runtime:
     def states(self) -> SFNClient:
         """The state machines."""
         return self._session.client("stepfunctions", config=_CONFIG)
+
+    def scheduler(self) -> EventBridgeSchedulerClient:
+        """EventBridge Scheduler."""
+        return self._session.client("scheduler", config=_CONFIG)
 
     def s3(self) -> S3Client:
         """The object store."""
@@ -142,7 +176,8 @@ def door(handler: Handler) -> Handler:
 def _id_of(event: Any) -> str:  # noqa: ANN401 - any event
     found = event if isinstance(event, dict) else {}
     request = found.get("requestContext", {}).get("requestId")
-    return str(found.get("refresh_id") or found.get("execution") or request or "")
+    known = (found.get(name) for name in ("refresh_id", "push_id", "execution"))
+    return str(next(filter(None, known), None) or request or "")
 
 
 def _places(error: BaseException) -> list[str]:

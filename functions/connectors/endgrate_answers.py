@@ -1,7 +1,8 @@
 """The shapes of what Endgrate answers, and of the secret with which it is asked.
 
 After Endgrate's guides and the API description that its Python client was generated from. Both
-type two answers only: a 200, and the 400 of a transfer that is not completed.
+type two answers only: a 200, and the 400 of a transfer that is not completed. Whatever else
+refuses a call is taken for the same where it has the same body.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import force_setattr
 
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]*$(?!\n)")]
 """The id of a session or a transfer: 24 hexadecimal characters in the documents."""
@@ -111,15 +113,24 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """An entry of the error log: a record, or a whole transfer, that did not go well.
 
     ``error_type`` is internal, upstream, authentication, integration, mapping or transfer_data,
-    depending on the document's age. ``warn``, in newer guides, has no described type: only
-    true makes a warning of it. ``index`` and ``internal_id`` name a pushed record.
+    depending on the document's age. ``index``, from 0 on, and ``internal_id`` name a pushed
+    record. No document gives the types of the others: only true resolves an entry or makes a
+    warning of it, and a name of another type is none.
     """
 
     error_type: str
-    resolved: bool = False
+    resolved: Any = False
     warn: Any = None
-    index: int | None = None
-    internal_id: str | None = None
+    index: Any = None
+    internal_id: Any = None
+
+    def __post_init__(self) -> None:
+        """Pass over what cannot be meant."""
+        counts = type(self.index) is int and self.index >= 0
+        named = isinstance(self.internal_id, str)
+        force_setattr(self, "resolved", self.resolved is True)
+        force_setattr(self, "index", self.index if counts else None)
+        force_setattr(self, "internal_id", self.internal_id if named else None)
 
 
 class Failures(Success, frozen=True, kw_only=True):

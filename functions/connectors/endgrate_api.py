@@ -2,7 +2,8 @@
 
 Endgrate answers 400 for whatever it does not do: an unknown session, a wrong type, a transfer
 that is not completed. Only the prose in it differs, so what a 400 means is for the caller to
-find out: here it is ``Refused``.
+find out: here it is ``Refused``. Its documents type no other refusal; a 404 or 422 that has the
+same body is taken for the same.
 """
 
 from __future__ import annotations
@@ -56,11 +57,12 @@ _REFUSALS: Final[dict[int, type[FreshetError]]] = {
     HTTPStatus.UNAUTHORIZED: ProviderRefusesApplication,
     HTTPStatus.FORBIDDEN: ProviderRefusesApplication,
 }
+_REFUSED: Final = frozenset(
+    {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY}
+)
 _NOT_PUSHED: Final[dict[int, type[FreshetError]]] = {
     **_REFUSALS,
-    HTTPStatus.BAD_REQUEST: ProviderRefusesConnection,
-    HTTPStatus.NOT_FOUND: ProviderRefusesConnection,
-    HTTPStatus.UNPROCESSABLE_ENTITY: ProviderRefusesConnection,
+    **dict.fromkeys(_REFUSED, ProviderRefusesConnection),
 }
 _DONE: Final = frozenset({HTTPStatus.OK})
 
@@ -73,7 +75,7 @@ _CONFIGURATION: Final = (
 
 
 class Refused(Exception):  # noqa: N818 - an answer, which the connector handles
-    """Endgrate answered 400: not there, not ready or not valid; it says which in prose only."""
+    """Endgrate refuses a call: not there, not ready or not valid; only its prose says which."""
 
 
 class Way(StrEnum):
@@ -249,7 +251,7 @@ class Api:
             params=params,
             json=json,
             refusals=_REFUSALS,
-            accept=accept | {HTTPStatus.BAD_REQUEST},
+            accept=accept | _REFUSED,
             read_seconds=read_seconds,
         )
         if answer.status in accept:

@@ -45,8 +45,8 @@ def push(
 def pushed(api: Api, connection: Connection, transfer_id: str) -> Pushed:
     """Whether a push is completed, and what the error log has of it then.
 
-    Entries that are resolved, and warnings, are no failures. One without an index concerns the
-    whole transfer.
+    Entries that are resolved, and warnings, are no failures. One with neither an index nor an
+    internal id concerns the whole transfer.
     """
     session_id = connection.subject
     try:
@@ -59,6 +59,7 @@ def pushed(api: Api, connection: Connection, transfer_id: str) -> Pushed:
     return Pushed(
         done=True,
         failures=tuple(
-            Failure(error=name_of(each.error_type), index=each.index) for each in standing
+            Failure(error=name_of(each.error_type), index=each.index, internal_id=each.internal_id)
+            for each in standing
         ),
     )

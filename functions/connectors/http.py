@@ -80,7 +80,7 @@ class Http:
             refusals: which error a status means for this call, before the general table.
             accept: statuses that are answers.
             read_seconds: how long the provider may keep silent. The whole call may take
-                ``SLACK_SECONDS`` more.
+                ``SLACK_SECONDS`` more, and the read that is under way then.
 
         Raises:
             TokenRefused: 401.

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
 from functions.core import refresh as step
 from functions.core.contract import SLOT_SECONDS, Outcome, RefreshRequest
-from functions.core.errors import Busy, CoolingDown, InvalidRequest, NotFound, Superseded
+from functions.core.errors import (
+    Busy,
+    CoolingDown,
+    InvalidRequest,
+    NotFound,
+    PlatformFault,
+    Superseded,
+)
+from functions.core.model import Status
 from functions.core.refresh import Admission
 
 if TYPE_CHECKING:
@@ -17,6 +25,10 @@ if TYPE_CHECKING:
 
     from functions.core.model import Refresh
     from functions.core.stores import Connections, Refreshes
+
+UNBEGUN_SECONDS: Final = 120
+"""How long a refresh may have been admitted and not begun until it is taken for lost: whoever
+admits one starts it at once."""
 
 
 def admit(
@@ -58,7 +70,7 @@ def admit(
             raise Superseded  # whoever ended it died before it freed the slot
         return Admission(outcome=Outcome.RUNNING, refresh_id=refresh_id, refresh=own)
     answer = step.already_answered(connection, request, at=at)
-    if answer is None or _over(answer, refreshes=refreshes):
+    if answer is None or _over(answer, refreshes=refreshes, at=at):
         if at < connection.next_allowed_at and refreshes.get(refresh_id) is None:
             raise _cooling_down(connection.next_allowed_at, at=at)
         new = step.admitted(connection, request, refresh_id=refresh_id, at=at)
@@ -70,15 +82,27 @@ def admit(
     return answer
 
 
-def _over(answer: Admission, *, refreshes: Refreshes) -> bool:
+def _over(answer: Admission, *, refreshes: Refreshes, at: float) -> bool:
     """Whether the refresh to be joined has ended by now; it does not keep its slot then.
 
-    It ended since the connection was read, or whoever ended it died before it freed the slot.
+    It ended since the connection was read, or whoever ended it died before it freed the slot;
+    or whoever admitted it died before starting it.
     """
     joined = refreshes.get(answer.refresh_id) if answer.outcome is Outcome.JOINED else None
-    if joined is None or not joined.status.ended:
+    if joined is None or not (joined.status.ended or _given_up(joined, refreshes, at=at)):
         return False
     refreshes.release(joined)
+    return True
+
+
+def _given_up(refresh: Refresh, refreshes: Refreshes, *, at: float) -> bool:
+    """Whether a refresh was admitted so long ago, and never begun, that it is ended here."""
+    if refresh.status is not Status.ADMITTED or at - refresh.requested_at < UNBEGUN_SECONDS:
+        return False
+    try:
+        refreshes.save(step.failed(refresh, PlatformFault, at=at), seen=refresh.version)
+    except Superseded:
+        return False
     return True
 
 

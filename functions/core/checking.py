@@ -100,7 +100,7 @@ def _look(
         return _away(ticket, fault, refreshes=refreshes, at=clock())
     except (UserError, CallerError, OperatorError) as error:
         return _failed(ticket, error), 0
-    ticket = replace(ticket, job=looked.job, faults=0)
+    ticket = replace(ticket, job=looked.job, faults=0, user=ticket.user or looked.user)
     if looked.done:
         return replace(ticket, outcome=Outcome.READY, noticed_at=clock()), 0
     if looked.lost:

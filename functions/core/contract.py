@@ -138,7 +138,8 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Instants are seconds since the epoch. ``looks`` are whole seconds after ``triggered_at``
     at which a look at the provider pays; ``noticed_at`` is when a look found the job done;
     ``looked`` counts looks, ``faults`` those that failed in a row; ``hooked`` says that the
-    provider may tell us to look earlier; ``resumed`` that an earlier call of fetch_data has put
+    provider may tell us to look earlier; ``user`` that the provider has waited for the end user;
+    ``resumed`` that an earlier call of fetch_data has put
     progress aside. ``error`` names a class of ``core.errors``.
     """
 
@@ -156,6 +157,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     looked: int = 0
     faults: int = 0
     hooked: bool = False
+    user: bool = False
     resumed: bool = False
     error: str | None = None
 
@@ -163,8 +165,9 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class PushTicket(msgspec.Struct, frozen=True, kw_only=True):
     """What passes between the states of a push's execution; all else is in the stored push.
 
-    It is the machine's input, too: a person can type ``{"push_id": "…"}``. ``error`` names a
-    class of ``core.errors``, or is what the platform said.
+    It is the machine's input, too: a person can type ``{"push_id": "…"}``. Where ``push_id`` is
+    the execution's name, it also says which event that one goes on from. ``error`` names a class
+    of ``core.errors``, or is what the platform said.
     """
 
     v: int = PAYLOAD_VERSION
@@ -178,7 +181,9 @@ DatasetNames: TypeAlias = Annotated[tuple[str, ...], msgspec.Meta(min_length=1, 
 MaxAge: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_AGE_SECONDS)]
 
 
-class RefreshOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RefreshOptions(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """What anyone may ask of a refresh.
 
     ``max_age_seconds`` is met by a snapshot whose oldest part is at most that old.

@@ -13,7 +13,14 @@ def _leaves(root: type[FreshetError]) -> list[type[FreshetError]]:
     return own + [leaf for child in below for leaf in _leaves(child)]
 
 
-_PLATFORM: Final = ("Lambda.", "Sandbox.", "Runtime.", "States.Timeout", "States.Heartbeat")
+_PLATFORM: Final = (
+    "Lambda.",
+    "Sandbox.",
+    "Runtime.",
+    "States.Timeout",
+    "States.Heartbeat",
+    "StepFunctions.",
+)
 
 BY_NAME: Final = {leaf.name(): leaf for leaf in _leaves(FreshetError)}
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import msgspec
 from msgspec.structs import replace
 
-from functions.core.contract import Outcome, RefreshOptions
+from functions.core.contract import Outcome
 from functions.core.errors import KeyReused, Superseded
 from functions.core.refresh import Admission
 
@@ -63,7 +63,7 @@ def name(tenant: str, key: str) -> str:
     return sha256(f"{tenant} {key}".encode()).hexdigest()
 
 
-def digest(options: RefreshOptions) -> str:
+def digest(options: msgspec.Struct) -> str:
     """What is kept of a body: equal for equal values, however they were written."""
     return sha256(msgspec.json.encode(options)).hexdigest()
 

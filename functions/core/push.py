@@ -5,6 +5,8 @@ accepted ─► sending ─► sent ─► done | incomplete
    └── later ──┤
                └─► unknown_outcome: it may have, and nobody knows (from sent, too)
 
+From wherever its end is not known to be good, the provider's own webhook leads to ``sent``.
+
 Each step gives the push that follows. ``sending`` is written before the provider is asked, so
 that whoever finds it there does not ask again.
 """
@@ -12,6 +14,7 @@ that whoever finds it there does not ask again.
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -58,7 +61,8 @@ class PushStatus(StrEnum):
 class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A record that was sent and that the provider could not take.
 
-    ``index`` is its place in the request, from 0 on; without one, it concerns them all.
+    ``index`` is its place in the request, from 0 on. Without one, the provider does not say
+    which record it is, or means them all; the push's ``failed`` tells the two apart.
     ``error`` is the provider's name for what is wrong, never its prose. ``id`` and
     ``internal_id`` are the caller's own names for the record.
     """
@@ -117,12 +121,28 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
         Step Functions remembers names for longer than an idempotency key is remembered: the
         instant keeps a later push under the same key apart.
         """
-        return f"{self.push_id}-{int(self.changed_at * 1000)}"
+        return f"{self.push_id}-{_instant(self.events[-1])}"
 
 
 def id_of(execution: str) -> str:
     """The id of the push that an execution of this name takes on."""
     return execution.partition("-")[0]
+
+
+def handed_on(push: Push, execution: str) -> bool:
+    """Whether a webhook has given the push to a later execution than the one of this name.
+
+    What was found while the provider was being asked stays with the execution that asked. A
+    bare id instead of a name does not say where its execution began: nothing is later then.
+    """
+    instant = execution.partition("-")[2]
+    began = [event.version for event in push.events if _instant(event) == instant]
+    later = [
+        event.version
+        for before, event in pairwise(push.events)
+        if event.type == "found" and before.type != "sending"
+    ]
+    return bool(began and later) and later[-1] > began[0]
 
 
 def accepted(push: Push) -> Push:
@@ -149,7 +169,7 @@ def sent(push: Push, *, job: str, at: float) -> Push:
 
 
 def found(push: Push, *, job: str, at: float) -> Push:
-    """The provider has told of it by itself, after nobody knew."""
+    """The provider has told by itself that it has taken it, whatever was known before."""
     moved = replace(
         push,
         status=PushStatus.SENT,
@@ -162,14 +182,19 @@ def found(push: Push, *, job: str, at: float) -> Push:
 
 
 def finished(push: Push, failures: Iterable[Failure], *, at: float) -> Push:
-    """The provider is done with it."""
-    first = {_about(each): each for each in reversed(tuple(failures))}
-    kept = tuple(sorted(first.values(), key=lambda each: (each.index is not None, each.index or 0)))
-    whole = any(each.index is None for each in kept)
+    """The provider is done with it.
+
+    A failure that has neither an index nor an internal id concerns all records; one whose index
+    is none of theirs, or whose internal id nobody knows, concerns one that cannot be told.
+    """
+    told = tuple(failures)
+    whole = any(each.index is None and each.internal_id is None for each in told)
+    records = {each.internal_id if each.index is None else each.index for each in told}
+    kept = _kept(told, records=push.records)
     ended = replace(
         push,
         status=PushStatus.INCOMPLETE if kept else PushStatus.DONE,
-        failed=push.records if whole else len(kept),
+        failed=push.records if whole else min(len(records), push.records),
         failures=_bounded(kept),
         ended_at=at,
     )
@@ -189,14 +214,25 @@ def unknown(push: Push, cause: type[FreshetError], *, at: float) -> Push:
     return _happened(ended, ended.status, at, error=error, cause=cause.name())
 
 
-def _about(failure: Failure) -> int | str:
-    return failure.error if failure.index is None else failure.index
+def _kept(failures: Iterable[Failure], *, records: int) -> tuple[Failure, ...]:
+    """The first failure of each record, and before them each error of no record in particular."""
+    first: dict[int | str, Failure] = {}
+    for each in failures:
+        if each.index is not None and each.index in range(records):
+            first.setdefault(each.index, each)
+        else:
+            first.setdefault(each.error, Failure(error=each.error))
+    return tuple(sorted(first.values(), key=lambda each: (each.index is not None, each.index or 0)))
 
 
 def _bounded(failures: tuple[Failure, ...]) -> tuple[Failure, ...]:
     if len(msgspec.json.encode(failures)) <= MAX_NAMED_BYTES:
         return failures
     return tuple(replace(each, id=None, internal_id=None) for each in failures)
+
+
+def _instant(event: Event) -> str:
+    return str(int(event.at * 1000))
 
 
 def _happened(push: Push, what: str, at: float, **facts: Scalar) -> Push:

@@ -24,6 +24,7 @@ from functions.core.errors import (
     FreshetError,
     Gone,
     OperatorError,
+    OutcomeUnknown,
     PlatformFault,
     ProviderUnavailable,
     RateLimited,
@@ -32,10 +33,11 @@ from functions.core.errors import (
 )
 from functions.core.polling import backoff, next_wait, pause, plan
 from functions.core.push import PushStatus
+from functions.core.push_ports import Pushed
 from functions.core.triggering import PART_SECONDS, SYNCHRONOUS_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from functions.core.hints import Hint
     from functions.core.push import Failure, Push
@@ -44,6 +46,17 @@ if TYPE_CHECKING:
 
 STARTS_IN: Final = 5
 """Seconds after which a push that was accepted and not begun is started once more."""
+
+
+HEARD: Final = frozenset(
+    {
+        PushStatus.ACCEPTED,
+        PushStatus.SENDING,
+        PushStatus.FAILED,
+        PushStatus.UNKNOWN_OUTCOME,
+    }
+)
+"""Where a webhook tells what is not known yet, or puts right what an answer has said."""
 
 
 class _Named(msgspec.Struct):
@@ -109,6 +122,15 @@ def end(
     return push
 
 
+def overtaken(push: Push, last: PushTicket) -> bool:
+    """Whether an execution that cannot go on is to leave its push as it is.
+
+    It is told of late, once more, or after a webhook has had another execution take the push
+    on. ``last`` is its ticket. One with an outcome that nobody knows is of a push that ended.
+    """
+    return last.error == OutcomeUnknown.name() or step.handed_on(push, last.push_id)
+
+
 def deserted(push: Push, *, at: float) -> bool:
     """Whether nobody can be at work on it: its request died early, or its execution was lost."""
     begun = push.version > 1
@@ -117,21 +139,24 @@ def deserted(push: Push, *, at: float) -> bool:
 
 
 def heard(push: Push, hint: Hint, *, pushes: Pushes, at: float) -> Push | None:
-    """Take from a webhook about this push what nobody knew: that the provider has taken it.
+    """Take from a webhook about the push's latest attempt that the provider has taken it.
+
+    That stands against an answer that said otherwise: a proxy's 429, a refusal after a long
+    silence. The push would be sent again after the one, and has failed after the other.
 
     Returns:
-        The push whose execution is to be started, where the one before has given up.
+        The push whose execution is to be started, but where one is asking the provider now.
 
     Raises:
         Superseded: another writer was faster; a repetition sees what is left to do.
     """
     if push.events[-1].type == "found":
         return push
-    if push.status not in {PushStatus.SENDING, PushStatus.UNKNOWN_OUTCOME}:
+    if push.status not in HEARD:
         return None
     told = step.found(push, job=hint.job, at=at)
     pushes.save(told, seen=push.version)
-    return told if push.status is PushStatus.UNKNOWN_OUTCOME else None
+    return None if push.status is PushStatus.SENDING else told
 
 
 # --- accepted: ask the provider -----------------------------------------------------------------
@@ -193,25 +218,34 @@ def _looked(push: Push, ports: PushPorts, *, until: float) -> tuple[Push, int]:
     looks = plan({}, horizon=max(1, push.deadline - push.sent_at))
     faults = 0
     while True:
-        try:
-            pushed = ports.pusher.pushed(ports.connection, push.job)
-        except ProviderUnavailable as fault:
-            faults += 1
-            wish = max(fault.wait_seconds, backoff(faults))
-        except FreshetError as error:
-            return _lost(push, type(error), ports=ports), 0
-        else:
-            if pushed.done:
-                return _finished(push, pushed.failures, ports=ports), 0
-            faults = wish = 0
+        seen = _seen(push, ports)
+        if isinstance(seen, Pushed) and seen.done:
+            return _finished(push, seen.failures, ports=ports), 0
         at = ports.clock()
         if at >= push.deadline:
-            return _lost(push, DeadlineExceeded, ports=ports), 0
+            cause = DeadlineExceeded if isinstance(seen, Pushed) else type(seen)
+            return _written(step.unknown(push, cause, at=at), ports=ports), 0
+        faults = 0 if isinstance(seen, Pushed) else faults + 1
+        wish = _wish(seen, faults=faults)
         gap = next_wait(looks, elapsed=at - push.sent_at)
         here = wish or min(gap, pause(at - push.sent_at))
         if gap > HOLD_SECONDS or at + here > until:
             return push, ceil(min(max(gap, wish), push.deadline - at))
         ports.sleep(here)
+
+
+def _seen(push: Push, ports: PushPorts) -> Pushed | FreshetError:
+    """A look, or what was wrong with it. What it is about was taken, so that may pass."""
+    try:
+        return ports.pusher.pushed(ports.connection, push.job)
+    except FreshetError as error:
+        return error
+
+
+def _wish(seen: Pushed | FreshetError, *, faults: int) -> int:
+    """Seconds to stay away after so many faults in a row; 0 after none."""
+    asked = seen.wait_seconds if isinstance(seen, ProviderUnavailable) else 0
+    return max(asked, backoff(faults)) if faults else 0
 
 
 def _finished(push: Push, failures: Iterable[Failure], *, ports: PushPorts) -> Push:
@@ -224,17 +258,30 @@ def _named(failures: Iterable[Failure], push: Push, *, ports: PushPorts) -> Iter
     try:
         records = msgspec.json.decode(ports.contents.read(push), type=list[_Named])
     except Gone:
-        return failures
-    return [
-        replace(each, id=records[each.index].id, internal_id=records[each.index].internal_id)
-        if each.index is not None and each.index in range(len(records))
-        else replace(each, index=None)
-        for each in failures
-    ]
+        return [
+            each if each.index is None else replace(each, internal_id=None) for each in failures
+        ]
+    first: dict[str | None, int] = {}
+    for index, record in enumerate(records):
+        if record.internal_id is not None:
+            first.setdefault(record.internal_id, index)
+    return [_placed(each, records, first=first) for each in failures]
 
 
-def _lost(push: Push, cause: type[FreshetError], *, ports: PushPorts) -> Push:
-    return _written(step.unknown(push, cause, at=ports.clock()), ports=ports)
+def _placed(
+    failure: Failure, records: Sequence[_Named], *, first: Mapping[str | None, int]
+) -> Failure:
+    """The failure with its record's place and names; as it is where it has no record here.
+
+    The record is the one of its internal id, and where that is shared, or none, of its index.
+    """
+    index = failure.index if failure.index in range(len(records)) else None
+    if index is None or records[index].internal_id != failure.internal_id:
+        index = first.get(failure.internal_id, index)
+    if index is None:
+        return failure
+    record = records[index]
+    return replace(failure, index=index, id=record.id, internal_id=record.internal_id)
 
 
 def _written(push: Push, *, ports: PushPorts) -> Push:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from functions.core.model import Dataset, Manifest, Part, PartState, SnapshotPointer
 
 if TYPE_CHECKING:
@@ -32,11 +34,15 @@ def manifest(
 
     Datasets that this refresh was not asked for, or that failed as a whole, stand as the
     snapshot ``before`` has them, so that no refresh takes away what it has nothing to put in
-    the place of; the oldest of all counts as the age.
+    the place of; one that failed and never came before is of unknown age. The oldest of all
+    counts as the age.
     """
     carried = before.datasets if before else {}
     failed = {part.part for part in parts if part.state is Part.FAILED}
-    kept = {name: carried[name] for name in failed & fetched.keys() & carried.keys()}
+    kept = {
+        name: carried.get(name) or replace(fetched[name], as_of=0)
+        for name in failed & fetched.keys()
+    }
     datasets = {**carried, **fetched, **kept}
     return Manifest(
         v=MANIFEST_VERSION,

@@ -3,49 +3,95 @@
 from __future__ import annotations
 
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
+from typing import Final
 
-from functions.aws.runtime import runtime
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
+
+from functions.aws.runtime import logger, runtime
 from functions.connectors.registry import REGISTRY
-from functions.core.errors import InvalidRequest
+from functions.core import hints
+from functions.core.errors import InvalidRequest, NotFound, ProviderRefusesConnection
 from functions.core.model import CONNECTION_PREFIX, Connection, Credentials
-from functions.rest.models import (
+from functions.rest.connection_models import (
+    ConfigurationOut,
     ConnectionIn,
     ConnectionsOut,
     CredentialsIn,
-    body,
     connection_out,
 )
+from functions.rest.models import body
 from functions.rest.service import (
+    MAX_ID,
     Call,
     Reply,
     connection_of,
     limit_of,
     only,
+    opener,
     plausible,
+    schedules,
     snapshots,
 )
 
+NO_CREDENTIALS: Final = "This provider has no credentials of a user's own; leave them out."
+
+DELETES: Final = 8
+"""How many items of a connection's history are deleted at a time."""
+
 
 def create(call: Call) -> Reply:
-    """Register a connection with its credentials."""
+    """Register a connection with its credentials, or begin one at a provider that lets us."""
     only(call)
     given = body(call.body, ConnectionIn)
-    _check_settings(given)
+    _check(given)
     connection = Connection(
         connection_id=CONNECTION_PREFIX + secrets.token_hex(16),
         tenant=call.tenant,
         provider=given.provider,
-        subject=given.subject,
+        subject=given.subject or "",
         settings=given.settings,
+        datasets=given.datasets or (),
+        params=given.params,
         created_at=runtime().clock(),
     )
-    runtime().connections.create(connection, _credentials(given.credentials))
+    url: str | UnsetType = UNSET
+    if given.subject is None:
+        connection, url = _begun(connection)
+    credentials = _credentials(given.credentials) if given.credentials else None
+    if credentials is None and not runtime().claims().claim(connection):
+        raise ProviderRefusesConnection
+    runtime().connections.create(connection, credentials)
     return Reply(
         status=HTTPStatus.CREATED,
-        model=connection_out(connection),
+        model=connection_out(connection, sign_in_url=url),
         headers={"Location": f"/v1/connections/{connection.connection_id}"},
     )
+
+
+def _begun(connection: Connection) -> tuple[Connection, str]:
+    """The connection with the subject that its provider gave it, and where its user goes on."""
+    id_ = connection.connection_id
+    token = hints.token(id_, rest=secrets.token_urlsafe(32))
+    opened = opener(connection.provider, owner=id_).open(connection, token=token)
+    return replace(connection, subject=opened.subject, hook=hints.digest(token)), opened.url
+
+
+def configuration(call: Call, connection_id: str) -> Reply:
+    """What the end user has chosen at the provider, asked there and now."""
+    only(call)
+    connection = connection_of(call, connection_id)
+    if not REGISTRY[connection.provider].opens:
+        raise NotFound
+    found = opener(connection.provider, owner=connection_id).configuration(connection)
+    model = ConfigurationOut(
+        configured=found.chosen is not None,
+        sign_in_url=found.url,
+        configuration=found.chosen,
+    )
+    return Reply(status=HTTPStatus.OK, model=model)
 
 
 def listed(call: Call) -> Reply:
@@ -71,14 +117,21 @@ def erase(call: Call, connection_id: str) -> Reply:
     only(call)
     stores = runtime()
     if stores.connections.erasing(plausible(connection_id)) != call.tenant:
-        running = connection_of(call, connection_id).running
-        stores.connections.begin_erasing(connection_id)
+        connection = connection_of(call, connection_id)
+        schedules().remove(connection_id)  # first, for what follows may break off
+        if not REGISTRY[connection.provider].credentials:
+            stores.claims().disclaim(connection)
+        running = stores.connections.begin_erasing(connection_id)
         if running is not None:
-            # So young that the index may not list it yet.
-            stores.refreshes.delete(running.refresh_id)
+            stores.refreshes.delete(running)
+    schedules().remove(connection_id)  # it may have been put meanwhile
     snapshots().erase(connection_id)
-    for refresh_id in stores.refreshes.ids(connection_id):
-        stores.refreshes.delete(refresh_id)
+    with ThreadPoolExecutor(DELETES) as workers:
+        deleted = [
+            *workers.map(stores.refreshes.delete, stores.refreshes.ids(connection_id)),
+            *workers.map(stores.pushes().delete, stores.pushes().ids(connection_id)),
+        ]
+    logger().info("erased", items=len(deleted))
     stores.connections.delete(connection_id)
     return Reply(status=HTTPStatus.NO_CONTENT)
 
@@ -87,6 +140,8 @@ def replace_credentials(call: Call, connection_id: str) -> Reply:
     """Put new credentials in place, after the end user has signed in again."""
     only(call)
     connection = connection_of(call, connection_id)
+    if not REGISTRY[connection.provider].credentials:
+        raise InvalidRequest(NO_CREDENTIALS)
     given = body(call.body, CredentialsIn)
     runtime().connections.replace(connection, _credentials(given))
     return Reply(status=HTTPStatus.NO_CONTENT)
@@ -94,18 +149,39 @@ def replace_credentials(call: Call, connection_id: str) -> Reply:
 
 def _cursor(call: Call) -> str | None:
     cursor = call.query.get("cursor")
-    if cursor is not None and not cursor.startswith(CONNECTION_PREFIX):
+    sound = cursor is None or (cursor.startswith(CONNECTION_PREFIX) and len(cursor) <= MAX_ID)
+    if not sound:
         raise InvalidRequest("cursor must be a next_cursor that this address gave.")
     return cursor
 
 
-def _check_settings(given: ConnectionIn) -> None:
+def _check(given: ConnectionIn) -> None:
+    """Refuse what does not fit the provider."""
     entry = REGISTRY.get(given.provider)
     if entry is None:
         raise InvalidRequest(f"No such provider. There are: {', '.join(REGISTRY)}.")
     if given.settings.keys() != entry.settings:
         needed = ", ".join(sorted(entry.settings)) or "none"
         raise InvalidRequest(f"This provider's settings are: {needed}.")
+    if given.subject is None and not entry.opens:
+        raise InvalidRequest("This provider needs the subject: the user's id there.")
+    if entry.credentials and given.credentials is None:
+        raise InvalidRequest("This provider needs credentials: the user's tokens.")
+    if not entry.credentials and given.credentials is not None:
+        raise InvalidRequest(NO_CREDENTIALS)
+    _check_datasets(given, fixed=entry.datasets)
+
+
+def _check_datasets(given: ConnectionIn, *, fixed: tuple[str, ...]) -> None:
+    wanted = given.datasets or ()
+    if fixed and (wanted or given.params):
+        raise InvalidRequest(f"This provider's datasets are always: {', '.join(fixed)}.")
+    if not fixed and not wanted:
+        raise InvalidRequest("This provider needs datasets: the names of what to fetch there.")
+    if len(set(wanted)) < len(wanted):
+        raise InvalidRequest("A dataset is named twice.")
+    if unknown := set(given.params) - set(wanted):
+        raise InvalidRequest(f"params are for datasets of the connection, not: {min(unknown)}.")
 
 
 def _credentials(given: CredentialsIn) -> Credentials:

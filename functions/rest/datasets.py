@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +9,7 @@ import msgspec
 
 from functions.aws.snapshots import URL_SECONDS, Position
 from functions.core.errors import InvalidRequest, NotFound
+from functions.rest import cursors
 from functions.rest.models import BlobOut, FileOut, FilesOut, RecordsOut, datasets_out, when
 from functions.rest.service import Call, Reply, connection_of, limit_of, only, snapshots
 
@@ -83,7 +83,7 @@ def _dataset(manifest: Manifest, name: str) -> Dataset:
 
 def cursor_of(position: Position) -> str:
     """The text in which a caller carries a position to the next page."""
-    return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
+    return cursors.written(position)
 
 
 def position_of(cursor: str) -> Position:
@@ -92,11 +92,7 @@ def position_of(cursor: str) -> Position:
     Raises:
         InvalidRequest: it is not one that was given to a caller.
     """
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        position = msgspec.json.decode(text, type=Position)
-    except (ValueError, msgspec.DecodeError):
-        position = None
-    if position is None or not (position.file in _PLACES and position.line in _PLACES):
-        raise InvalidRequest("cursor must be a next_cursor that this address gave.")
+    position = cursors.read(cursor, Position)
+    if not (position.file in _PLACES and position.line in _PLACES):
+        raise InvalidRequest(cursors.REFUSED)
     return position

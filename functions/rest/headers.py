@@ -21,7 +21,8 @@ _PREFERENCE: Final = re.compile(rf'(?:{_QUOTED}|[^",])+')
 _WAIT: Final = re.compile(
     rf"wait[ \t]*(?:=[ \t]*(?P<word>{_QUOTED}|[^\"; \t]*)[ \t]*)?(?:;.*)?", re.IGNORECASE
 )
-_SECONDS: Final = re.compile(r'"?0*([0-9]{1,9})[0-9]*"?')
+MAX_PREFER: Final = 1024
+"""Characters of a Prefer header that are looked at; a longer one is not made sense of."""
 
 
 def idempotency_key(call: Call) -> str | None:
@@ -43,8 +44,11 @@ def preferred_wait(call: Call) -> int | None:
     heed only the first of several under one name.
     """
     told = call.headers.get("prefer", "")
-    for preference in _PREFERENCE.findall(told) if _BALANCED.fullmatch(told) else ():
+    if len(told) > MAX_PREFER or not _BALANCED.fullmatch(told):
+        return None
+    for preference in _PREFERENCE.findall(told):
         if found := _WAIT.fullmatch(preference.strip(" \t")):
-            seconds = _SECONDS.fullmatch(found["word"] or "")
-            return min(int(seconds[1]), MAX_WAIT_SECONDS) if seconds else None
+            seconds = (found["word"] or "").strip('"')
+            whole = seconds.isascii() and seconds.isdigit()
+            return min(int(seconds), MAX_WAIT_SECONDS) if whole else None
     return None

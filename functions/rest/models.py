@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from functions.core.contract import Outcome, Reason, Scalar
-from functions.core.errors import FreshetError, InvalidRequest, named
+from functions.core.error_names import named
+from functions.core.errors import InvalidRequest
 from functions.core.model import (
-    Connection,
     Coverage,
+    Event,
     Manifest,
     Refresh,
-    SnapshotPointer,
     Status,
     iso,
 )
@@ -34,6 +33,7 @@ def body(raw: bytes, shape: type[T]) -> T:
         InvalidRequest: it is not JSON or has another shape; the text says where and why.
     """
     try:
+        raw.decode()  # a Raw part is not looked into, and would keep any bytes
         return msgspec.json.decode(raw, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"The body is not valid: {error}.") from None
@@ -41,55 +41,11 @@ def body(raw: bytes, shape: type[T]) -> T:
         raise InvalidRequest("The body is nested too deeply.") from None
 
 
-# --- in ----------------------------------------------------------------------------------------
-
-
-class CredentialsIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An OAuth token pair. It is written only; no call gives it back.
-
-    ``session_key`` is digi.me's, where the caller holds one from the user's consent.
-    """
-
-    access_token: Token
-    refresh_token: Token | None = None
-    expires_at: Annotated[datetime, Meta(tz=True)] | None = None
-    session_key: Token | None = None
-
-
-class ConnectionIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A connection to register. ``subject`` is the user's id at the provider."""
-
-    provider: Text
-    subject: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^(?!\.{1,2}$)")]
-    settings: dict[Text, Text] = {}
-    credentials: CredentialsIn
-
-
 # --- out ---------------------------------------------------------------------------------------
 
 
-class SnapshotOut(msgspec.Struct, frozen=True, kw_only=True):
-    """What is published: by which refresh, when, and how old its oldest part is."""
-
-    refresh_id: str
-    published_at: str
-    as_of: str | None
-
-
-class ConnectionOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A connection, without its credentials."""
-
-    connection_id: str
-    provider: str
-    subject: str
-    settings: dict[str, str]
-    created_at: str
-    running_refresh_id: str | None
-    snapshot: SnapshotOut | None
-
-
 class ErrorOut(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a refresh failed and who has to act: retry, user, caller, operator or defect."""
+    """Why something failed and who has to act: retry, user, caller, operator or defect."""
 
     name: str
     acts: str
@@ -97,7 +53,7 @@ class ErrorOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventOut(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that happened to a refresh."""
+    """One thing that happened to a refresh or a push."""
 
     version: int
     type: str
@@ -106,7 +62,11 @@ class EventOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RefreshOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A refresh. ``outcome`` stands only in the answer to the request that asked for it."""
+    """A refresh.
+
+    ``outcome`` stands only in the answer to the request that asked for it, ``events`` not in a
+    list of refreshes.
+    """
 
     refresh_id: str
     connection_id: str
@@ -119,11 +79,18 @@ class RefreshOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     version: int
     attempts: int
     records: dict[str, int]
-    events: tuple[EventOut, ...]
+    events: tuple[EventOut, ...] = ()
     coverage: Coverage | None = None
     as_of: str | None = None
     error: ErrorOut | None = None
     outcome: Outcome | None = None
+
+
+class RefreshesOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of refreshes, newest first; ``next_cursor`` null on the last."""
+
+    refreshes: list[RefreshOut]
+    next_cursor: str | None
 
 
 class DatasetOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,16 +104,18 @@ class DatasetOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PartOut(msgspec.Struct, frozen=True, kw_only=True):
-    """How fresh one part (an account, a file) is, and why it is not.
+    """How fresh one part (an account, a file, a dataset) is, and why it is not.
 
-    ``reauth``: the end user has to sign in again at this part's source. ``retry_at``: when the
-    provider wants to be asked again about it.
+    ``failures``: how many of its records could not be had. ``reauth``: the end user has to sign
+    in again at this part's source. ``retry_at``: when the provider wants to be asked again
+    about it.
     """
 
     part: str
     state: str
     as_of: str | None
     why: str | None
+    failures: int
     reauth: bool
     retry_at: str | None
 
@@ -160,13 +129,6 @@ class DatasetsOut(msgspec.Struct, frozen=True, kw_only=True):
     coverage: Coverage
     parts: list[PartOut]
     datasets: list[DatasetOut]
-
-
-class ConnectionsOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of connections; ``next_cursor`` null on the last."""
-
-    connections: list[ConnectionOut]
-    next_cursor: str | None
 
 
 class FileOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -212,29 +174,10 @@ def when(instant: float) -> str | None:
     return iso(instant) if instant else None
 
 
-def connection_out(connection: Connection) -> ConnectionOut:
-    """Render a connection."""
-    return ConnectionOut(
-        connection_id=connection.connection_id,
-        provider=connection.provider,
-        subject=connection.subject,
-        settings=connection.settings,
-        created_at=iso(connection.created_at),
-        running_refresh_id=connection.running.refresh_id if connection.running else None,
-        snapshot=_snapshot_out(connection.snapshot) if connection.snapshot else None,
-    )
-
-
-def _snapshot_out(pointer: SnapshotPointer) -> SnapshotOut:
-    return SnapshotOut(
-        refresh_id=pointer.refresh_id,
-        published_at=iso(pointer.published_at),
-        as_of=when(pointer.as_of),
-    )
-
-
-def refresh_out(refresh: Refresh, *, outcome: Outcome | None = None) -> RefreshOut:
-    """Render a refresh."""
+def refresh_out(
+    refresh: Refresh, *, outcome: Outcome | None = None, events: bool = True
+) -> RefreshOut:
+    """Render a refresh, with its events or without them."""
     return RefreshOut(
         refresh_id=refresh.refresh_id,
         connection_id=refresh.connection_id,
@@ -247,18 +190,27 @@ def refresh_out(refresh: Refresh, *, outcome: Outcome | None = None) -> RefreshO
         version=refresh.version,
         attempts=refresh.attempts,
         records=refresh.records,
-        events=tuple(
-            EventOut(version=event.version, type=event.type, at=iso(event.at), facts=event.facts)
-            for event in refresh.events
-        ),
+        events=events_out(refresh.events) if events else (),
         coverage=refresh.coverage,
         as_of=when(refresh.as_of),
-        error=_error_out(named(refresh.error)) if refresh.error else None,
+        error=error_out(refresh.error),
         outcome=outcome,
     )
 
 
-def _error_out(error: type[FreshetError]) -> ErrorOut:
+def events_out(events: tuple[Event, ...]) -> tuple[EventOut, ...]:
+    """Render what happened to a refresh or a push."""
+    return tuple(
+        EventOut(version=event.version, type=event.type, at=iso(event.at), facts=event.facts)
+        for event in events
+    )
+
+
+def error_out(name: str | None) -> ErrorOut | None:
+    """Render the error of this name, if there is one."""
+    if name is None:
+        return None
+    error = named(name)
     return ErrorOut(name=error.name(), acts=error.acts, detail=error.text)
 
 
@@ -275,6 +227,7 @@ def datasets_out(manifest: Manifest) -> DatasetsOut:
                 state=part.state,
                 as_of=when(part.as_of),
                 why=part.why or None,
+                failures=part.failures,
                 reauth=part.reauth,
                 retry_at=when(part.retry_at),
             )

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from functions.core.errors import (
+    AnswerTooLarge,
     Busy,
+    CoolingDown,
     FreshetError,
     Gone,
     InvalidRequest,
+    KeyReused,
     MethodNotAllowed,
     NotFound,
+    ProviderRefusesConnection,
+    ProviderUnavailable,
+    RateLimited,
     RecordTooLarge,
     Superseded,
+    Throttled,
     TooLarge,
+    UnexpectedAnswer,
 )
+from functions.core.model import iso
 
 CONTENT_TYPE: Final = "application/problem+json"
+TYPE: Final = "urn:freshet:problem:"
+"""How the type of every problem begins."""
 
 STATUS: Final[dict[type[FreshetError], HTTPStatus]] = {
     InvalidRequest: HTTPStatus.BAD_REQUEST,
@@ -30,7 +41,15 @@ STATUS: Final[dict[type[FreshetError], HTTPStatus]] = {
     Superseded: HTTPStatus.CONFLICT,
     Gone: HTTPStatus.GONE,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ProviderRefusesConnection: HTTPStatus.UNPROCESSABLE_ENTITY,
     RecordTooLarge: HTTPStatus.UNPROCESSABLE_ENTITY,
+    CoolingDown: HTTPStatus.TOO_MANY_REQUESTS,
+    Throttled: HTTPStatus.TOO_MANY_REQUESTS,
+    AnswerTooLarge: HTTPStatus.BAD_GATEWAY,
+    UnexpectedAnswer: HTTPStatus.BAD_GATEWAY,
+    ProviderUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    RateLimited: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """What the API answers for an error; for any other it is 500."""
 
@@ -42,17 +61,40 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     status: int
     detail: str
+    next_allowed_at: str | msgspec.UnsetType = msgspec.UNSET
 
 
 def problem(error: FreshetError) -> Problem:
     """The problem that tells a caller of this error."""
     status = STATUS.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
     return Problem(
-        type=f"urn:freshet:problem:{_kebab(error.name())}",
+        type=TYPE + _kebab(error.name()),
         title=status.phrase,
         status=status,
         detail=str(error),
+        next_allowed_at=_next_allowed_at(error),
     )
+
+
+def retry_after(error: FreshetError) -> dict[str, str]:
+    """The header that says when to come again, where that is known."""
+    known = isinstance(error, CoolingDown | ProviderUnavailable | Throttled) and error.wait_seconds
+    return {"Retry-After": str(known)} if known else {}
+
+
+def refusal(error: FreshetError) -> dict[str, Any]:
+    """The gateway's form of an answer that tells of this error."""
+    told = problem(error)
+    return {
+        "statusCode": told.status,
+        "headers": {"Content-Type": CONTENT_TYPE},
+        "body": msgspec.json.encode(told).decode(),
+    }
+
+
+def _next_allowed_at(error: FreshetError) -> str | msgspec.UnsetType:
+    known = isinstance(error, CoolingDown) and error.next_allowed_at
+    return iso(known) if known else msgspec.UNSET
 
 
 def _kebab(name: str) -> str:

@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from functions.aws.executions import Executions
+from functions.aws.executions import BulkExecutions, Executions, PushExecutions
+from functions.aws.pushes import PushContents
 from functions.aws.runtime import runtime, setting
+from functions.aws.schedules import Schedules
 from functions.aws.snapshots import Snapshots
 from functions.core.contract import Variable
 from functions.core.errors import InvalidRequest, NotFound
 
 if TYPE_CHECKING:
     from functions.core.model import Connection
+    from functions.core.ports import Opener
 
 MAX_ID = 80
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """A request as a route sees it; ``tenant`` is from the authorizer, never from the caller."""
+    """A request as a route sees it; ``tenant`` is from the authorizer, never from the caller.
+
+    It is empty only for a route that is ``open``, see ``rest.route``.
+    The names of the headers are in lower case.
+    """
 
     tenant: str
     body: bytes
     query: dict[str, str]
+    headers: Mapping[str, str]
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """A status, a model to render, and headers."""
+    """A status, a model to render or a text as it is, and headers."""
 
     status: int
     model: Any = None
+    text: str = ""
+    content_type: str = "application/json"
     headers: dict[str, str] = {}
 
 
@@ -45,6 +56,46 @@ def snapshots() -> Snapshots:
 def executions() -> Executions:
     """The state machine's executions."""
     return Executions(runtime().states(), machine=setting(Variable.MACHINE))
+
+
+@cache
+def push_executions() -> PushExecutions:
+    """The executions that carry out pushes."""
+    return PushExecutions(runtime().states(), machine=setting(Variable.PUSH_MACHINE))
+
+
+@cache
+def bulk_executions() -> BulkExecutions:
+    """The executions that go through bulk runs."""
+    return BulkExecutions(runtime().states(), machine=setting(Variable.BULK_MACHINE))
+
+
+@cache
+def push_contents() -> PushContents:
+    """The records of pushes."""
+    return PushContents(runtime().s3(), bucket=setting(Variable.BUCKET))
+
+
+@cache
+def schedules() -> Schedules:
+    """What refreshes connections by itself."""
+    return Schedules(
+        runtime().scheduler(),
+        group=setting(Variable.SCHEDULE_GROUP),
+        machine=setting(Variable.MACHINE),
+        role=setting(Variable.SCHEDULE_ROLE),
+        undelivered=setting(Variable.UNDELIVERED),
+    )
+
+
+def opener(provider: str, *, owner: str) -> Opener:
+    """A connector that can begin connections.
+
+    What speaks to a provider is loaded here and not with the door: hardly a call needs it.
+    """
+    from functions.providers import connector  # noqa: PLC0415 - see above
+
+    return cast("Opener", connector(provider, owner=owner))
 
 
 def connection_of(call: Call, connection_id: str) -> Connection:
@@ -76,9 +127,19 @@ def limit_of(call: Call, *, default: int, most: int) -> int:
     Raises:
         InvalidRequest: it is not a whole number from 1 to ``most``.
     """
-    text = call.query.get("limit", str(default))
-    if not (text.isascii() and text.isdigit() and len(text) <= MAX_ID and 1 <= int(text) <= most):
-        raise InvalidRequest(f"limit must be a whole number from 1 to {most}.")
+    return whole(call, "limit", least=1, most=most) if "limit" in call.query else default
+
+
+def whole(call: Call, name: str, *, least: int, most: int) -> int:
+    """A query parameter that is there and is a whole number.
+
+    Raises:
+        InvalidRequest: it is none from ``least`` to ``most``.
+    """
+    text = call.query[name]
+    digits = text.isascii() and text.isdigit() and len(text) <= MAX_ID
+    if not (digits and least <= int(text) <= most):
+        raise InvalidRequest(f"{name} must be a whole number from {least} to {most}.")
     return int(text)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import signal
 import sys
 import threading
@@ -21,6 +22,7 @@ from infra.local.progress import Row, shown
 from infra.local.providers import DEMOS
 from infra.local.sign_in import SignInError
 from infra.local.system import SynthesisError, System, synthesise, system
+from infra.local.trying import variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,7 +112,8 @@ def _tell(caller: Caller, label: str, *, refresh: dict[str, Any]) -> None:
     """Print what a refresh published, with a few records."""
     print(f"\n{label}: {refresh['status']}")
     if refresh["status"] not in SUCCEEDED:
-        print(f"  {refresh['error']['detail']}")
+        if "error" in refresh:
+            print(f"  {refresh['error']['detail']}")
         return
     path = f"/v1/connections/{refresh['connection_id']}/datasets"
     published = caller.ask("GET", path)
@@ -124,16 +127,12 @@ def _tell(caller: Caller, label: str, *, refresh: dict[str, Any]) -> None:
 
 
 def _tell_addresses(running: System, connections: Mapping[str, str]) -> None:
-    print("\nIt stays up until Ctrl-C. To try it from another shell:\n")
-    print(f"  API={running.api}/v1")
-    print(f"  TOKEN={running.issuer.token(TENANT)}")
-    print(f"  CONNECTION={next(iter(connections.values()))}\n")
-    print('  curl -H "Authorization: Bearer $TOKEN" $API/connections')
-    print(
-        '  curl -H "Authorization: Bearer $TOKEN" $API/refreshes'
-        """ -d "{\\"connection_id\\": \\"$CONNECTION\\"}\""""
-    )
-    print('  curl -H "Authorization: Bearer $TOKEN" $API/connections/$CONNECTION/datasets\n')
+    token = running.issuer.token(TENANT)
+    print(f"\nIt stays up until Ctrl-C. A page to try it: {running.api}/v1/docs\n")
+    print("Or paste this into another shell, and then the README's examples:\n")
+    for name, value in variables(running, token=token, connections=connections).items():
+        print(f"  {name}={shlex.quote(value)}")
+    print()
     for name, facts in running.providers.items():
         print(f"  the {name} simulator: {facts['base_url']} (switches under /_simulator/)")
     print(f"  the local AWS: {running.endpoint}\n  logs: {FOLDER / 'logs'}", flush=True)

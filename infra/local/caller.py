@@ -10,7 +10,7 @@ import requests
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-ENDED: Final = frozenset({"published", "partial", "failed"})
+ENDED: Final = frozenset({"published", "partial", "failed", "cancelled"})
 SUCCEEDED: Final = frozenset({"published", "partial"})
 LOOK_SECONDS: Final = 0.2
 TIMEOUT_SECONDS: Final = 35

@@ -14,7 +14,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-STYLES: Final = {"published": "green", "partial": "yellow", "failed": "red"}
+STYLES: Final = {"published": "green", "partial": "yellow", "failed": "red", "cancelled": "red"}
 
 
 @dataclass(slots=True)

@@ -71,6 +71,20 @@ class RefreshBehaviour:
             stores.refreshes.admit(refresh, until=refresh.deadline + SLOT_SECONDS)
         assert stores.refreshes.get(REFRESH) is None
 
+    def test_a_hint_is_noted_once_for_each_token_and_until_somebody_looks(
+        self, stores: Stores
+    ) -> None:
+        refresh = stores.admitted()
+        for by in ("one", "one", "other"):
+            assert stores.refreshes.hint(refresh.refresh_id, by=by) is None
+        stores.refreshes.listen(refresh.refresh_id)
+        assert stores.refreshes.get(refresh.refresh_id) == refresh
+
+    def test_a_hint_about_nothing_makes_nothing(self, stores: Stores) -> None:
+        stores.refreshes.hint("ref_nowhere", by="one")
+        stores.refreshes.listen("ref_nowhere")
+        assert stores.refreshes.get("ref_nowhere") is None
+
     def test_a_writer_who_has_seen_the_last_version_is_heard(self, stores: Stores) -> None:
         refresh = stores.admitted()
         moved = step.triggered(refresh, Triggered(job={"id": "j", "since": 1.5}), at=2.25)

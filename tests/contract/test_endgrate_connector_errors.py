@@ -94,6 +94,13 @@ def test_what_is_resolved_or_a_warning_is_no_failure(sessions: EndgrateSessions)
     assert parts(one.fetch(job))[CONTACT].state is Part.FRESH
 
 
+def test_what_has_no_word_of_being_resolved_is_not(sessions: EndgrateSessions) -> None:
+    one = Trial(sessions, datasets=(CONTACT,))
+    job = one.check(one.trigger())
+    told(sessions, errors=[entry(resolved="no"), entry(resolved=None), entry(index="x")])
+    assert parts(one.fetch(job))[CONTACT].failures == 3
+
+
 def test_an_error_that_only_the_pages_tell_of_is_one(sessions: EndgrateSessions) -> None:
     one = Trial(sessions, datasets=(TICKET,))
     job = one.check(one.trigger())
@@ -117,7 +124,6 @@ def test_no_prose_of_the_providers_is_kept(sessions: EndgrateSessions) -> None:
         {"errors": None},
         {"errors": [{}]},
         {"errors": [entry(7)]},
-        {"errors": [entry(resolved="no")]},
         {"meta": {"next": {"offset": 0}}},
         {"success": False},
     ],

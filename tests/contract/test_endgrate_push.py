@@ -92,6 +92,8 @@ def test_every_page_of_the_error_log_is_read(sessions: EndgrateSessions) -> None
         pytest.param({"resolved": True}, 0, id="resolved"),
         pytest.param({"warn": True}, 0, id="a-warning"),
         pytest.param({"warn": []}, 1, id="no-warning"),
+        pytest.param({"resolved": "true"}, 1, id="a-word-that-resolves-nothing"),
+        pytest.param({"resolved": None}, 1, id="null-resolves-nothing"),
     ],
 )
 def test_only_what_stands_and_is_no_warning_is_a_failure(
@@ -103,6 +105,53 @@ def test_only_what_stands_and_is_no_warning_is_a_failure(
     push = Pier(sessions).run()
     assert push.failed == failed
     assert {failure.error for failure in push.failures} <= {"unnamed"}
+
+
+@pytest.mark.parametrize(
+    ("names", "failure"),
+    [
+        pytest.param(
+            {"index": None, "internal_id": "b"},
+            Failure(error="mapping", index=1, internal_id="b"),
+            id="by-its-internal-id-alone",
+        ),
+        pytest.param(
+            {"index": 0, "internal_id": "b"},
+            Failure(error="mapping", index=1, internal_id="b"),
+            id="by-its-internal-id-first",
+        ),
+        pytest.param(
+            {"index": "0", "internal_id": "b"},
+            Failure(error="mapping", index=1, internal_id="b"),
+            id="a-word-for-an-index",
+        ),
+        pytest.param(
+            {"index": 0, "internal_id": 7},
+            Failure(error="mapping", index=0, internal_id="a"),
+            id="a-number-for-an-internal-id",
+        ),
+        pytest.param({"index": 9}, Failure(error="mapping"), id="beyond-the-last"),
+    ],
+)
+def test_a_failed_record_is_found_by_its_names(
+    sessions: EndgrateSessions, names: dict[str, Any], failure: Failure
+) -> None:
+    entry = {"error_type": "mapping", **names}
+    body = {"success": True, "meta": {"count": 1}, "errors": [entry]}
+    sessions.fault(method="GET", path="/api/errors", kind="status", status=200, body=body)
+    push = Pier(sessions, *(contact(name, internal_id=name) for name in "ab")).run()
+    assert (push.failed, push.failures) == (1, (failure,))
+
+
+@pytest.mark.parametrize("index", [-1, True, 1.5, "1", None])
+def test_an_entry_that_names_no_record_condemns_them_all(
+    sessions: EndgrateSessions, index: object
+) -> None:
+    entry = {"error_type": "mapping", "index": index}
+    body = {"success": True, "meta": {"count": 1}, "errors": [entry]}
+    sessions.fault(method="GET", path="/api/errors", kind="status", status=200, body=body)
+    push = Pier(sessions, ROWAN, contact("alder")).run()
+    assert (push.failed, push.failures) == (2, (Failure(error="mapping"),))
 
 
 def test_a_session_whose_user_must_sign_in_again_takes_none_of_them(

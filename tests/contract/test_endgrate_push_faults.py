@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tests.contract.endgrate_trial import Simulator
     from tests.contract.stands.endgrate import EndgrateSessions
 
+STATISTICS = "/api/statistics"
+
 
 @pytest.fixture
 def sessions(simulator: Simulator) -> EndgrateSessions:
@@ -101,14 +103,35 @@ def test_looks_survive_a_provider_that_is_away(sessions: EndgrateSessions) -> No
     assert pier.triggered == 1
 
 
-def test_a_transfer_that_the_provider_has_forgotten_is_of_unknown_outcome(
-    sessions: EndgrateSessions,
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param({"kind": "status", "status": 400, "body": {"message": "m"}}, id="400"),
+        pytest.param({"kind": "status", "status": 404, "body": {"message": "m"}}, id="404"),
+        pytest.param({"kind": "status", "status": 401}, id="the-key-is-rotated"),
+        pytest.param({"kind": "html", "status": 200}, id="a-page"),
+    ],
+)
+@pytest.mark.parametrize("path", [STATISTICS, "/api/errors"])
+def test_one_bad_look_is_not_the_last(
+    sessions: EndgrateSessions, path: str, fault: dict[str, Any]
 ) -> None:
     pier = Pier(sessions)
-    sessions.fault(
-        method="GET", path="/api/statistics", kind="status", status=400, body={"message": "m"}
-    )
-    assert pier.run().status is PushStatus.UNKNOWN_OUTCOME
+    sessions.fault(method="GET", path=path, **fault)
+    assert pier.run().status is PushStatus.DONE
+    assert pier.triggered == 1
+
+
+def test_a_transfer_that_the_provider_has_forgotten_is_of_unknown_outcome_at_the_deadline(
+    sessions: EndgrateSessions,
+) -> None:
+    pier = Pier(sessions, deadline=sessions.clock() + 10)
+    forgotten = {"status": 400, "body": {"message": "m"}, "times": None}
+    sessions.fault(method="GET", path=STATISTICS, kind="status", **forgotten)
+    push = pier.run()
+    assert push.status is PushStatus.UNKNOWN_OUTCOME
+    assert push.events[-1].facts["cause"] == "ProviderRefusesConnection"
+    assert push.ended_at >= push.deadline
 
 
 # --- webhooks -----------------------------------------------------------------------------------

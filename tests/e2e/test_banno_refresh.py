@@ -93,7 +93,7 @@ def test_reports_accounts_that_failed_to_refresh_as_stale(caller: Caller, connec
     published = caller.ask("GET", f"/v1/connections/{connection}/datasets")
 
     assert refresh["status"] == "partial"
-    assert refresh["coverage"] == {"fresh": 3, "stale": 2, "gone": 0, "failed": 0}
+    assert refresh["coverage"] == {"fresh": 3, "stale": 2, "incomplete": 0, "gone": 0, "failed": 0}
     assert sorted(part["state"] for part in published["parts"]) == ["fresh"] * 3 + ["stale"] * 2
     assert published["as_of"] < refresh["requested_at"]
 
@@ -108,7 +108,7 @@ def test_a_task_that_ended_without_success_publishes_nothing_as_fresh(
     refresh = caller.ended(caller.refresh(connect(BEN))["refresh_id"])
 
     assert refresh["status"] == "partial"
-    assert refresh["coverage"] == {"fresh": 0, "stale": 3, "gone": 0, "failed": 0}
+    assert refresh["coverage"] == {"fresh": 0, "stale": 3, "incomplete": 0, "gone": 0, "failed": 0}
 
 
 @pytest.mark.usefixtures("banno")

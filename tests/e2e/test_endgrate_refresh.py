@@ -10,11 +10,11 @@ import pytest
 
 from functions.core.model import instant
 from functions.core.polling import bucket
+from infra.local.caller import Caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from infra.local.caller import Caller
     from infra.local.system import System
     from tests.e2e.conftest import Connect, Provider
     from tests.e2e.relay import Relay
@@ -235,3 +235,20 @@ def test_no_key_token_or_record_is_written_down(
     assert values
     for canary in (running.providers["endgrate"]["api_key"], *tokens, *values):
         assert canary not in seen
+
+
+@pytest.mark.usefixtures("endgrate")
+def test_a_session_is_one_tenant_s_until_that_tenant_has_erased_its_connections(
+    running: System, caller: Caller
+) -> None:
+    reed = {"provider": "endgrate", "subject": "65a1f0000000000000000003"}
+    body = {**reed, "datasets": ["analytics-page_views"]}
+    stranger = Caller(running.api, token=running.issuer.token("stranger"))
+    first, second = caller.connect(body), caller.connect(body)
+    refused = stranger.send("POST", "/v1/connections", json=body)
+    caller.send("DELETE", f"/v1/connections/{first}")
+    refused_again = stranger.send("POST", "/v1/connections", json=body)
+    caller.send("DELETE", f"/v1/connections/{second}")
+
+    assert (refused.status_code, refused_again.status_code) == (422, 422)
+    assert stranger.send("POST", "/v1/connections", json=body).status_code == 201

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from infra.local.system import System
-    from tests.e2e.conftest import Connect
 
 GOOD: dict[str, Any] = {
     "provider": "banno",
@@ -118,27 +117,20 @@ def test_whoever_has_no_good_token_is_refused(
     assert (answer.status_code, problem(answer)) == (401, "unauthorized")
 
 
-def test_another_tenants_things_look_exactly_like_nothing(
-    running: System, caller: Caller, connect: Connect
+def test_a_tenant_that_has_used_up_its_calls_is_told_when_to_come_again_and_no_other_is(
+    running: System, caller: Caller
 ) -> None:
-    connection = connect("ben")
-    refresh = caller.ended(caller.refresh(connection)["refresh_id"])["refresh_id"]
-    stranger = Caller(running.api, token=running.issuer.token("stranger"))
-    paths = [
-        ("GET", f"/v1/connections/{connection}"),
-        ("DELETE", f"/v1/connections/{connection}"),
-        ("GET", f"/v1/connections/{connection}/datasets"),
-        ("GET", f"/v1/connections/{connection}/datasets/accounts"),
-        ("GET", f"/v1/connections/{connection}/datasets/accounts/files"),
-        ("GET", f"/v1/refreshes/{refresh}"),
-    ]
-    for method, path in paths:
-        absent = path.replace(connection, NOWHERE).replace(refresh, "ref_" + "0" * 32)
-        theirs, nothing = stranger.send(method, path), stranger.send(method, absent)
+    client, table = running.client("dynamodb"), running.outputs["ConnectionsTableName"]
+    eager = Caller(running.api, token=running.issuer.token("eager"))
+    eager.ask("GET", "/v1/connections")
+    client.update_item(
+        TableName=table,
+        Key={"connection_id": {"S": "budget#tenant#eager"}},
+        UpdateExpression="ADD full_at :minute",
+        ExpressionAttributeValues={":minute": {"N": str(60 * 1_000_000)}},
+    )
+    answer = eager.send("GET", "/v1/connections")
 
-        assert theirs.status_code == 404
-        assert theirs.content == nothing.content
-
-    body = {"connection_id": connection}
-    assert stranger.send("POST", "/v1/refreshes", json=body).status_code == 404
-    assert caller.ask("GET", f"/v1/connections/{connection}")["snapshot"]
+    assert (answer.status_code, problem(answer)) == (429, "throttled")
+    assert 50 <= int(answer.headers["Retry-After"]) <= 60
+    assert caller.send("GET", "/v1/connections").status_code == 200

@@ -8,6 +8,8 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from tests.e2e.firing import fire_once, fired, schedule_of
+
 if TYPE_CHECKING:
     from infra.local.caller import Caller
     from infra.local.system import System
@@ -48,43 +50,26 @@ def test_a_person_types_a_connection_id_into_the_console(
     assert triggers(banno) == 1
 
 
-def test_a_schedule_starts_the_machine(
-    running: System, caller: Caller, connect: Connect, banno: Provider
-) -> None:
-    banno.set(task_seconds=0.2)
-    connection = connect("ben")
-    events, rule = running.client("events"), running.outputs["NightlyRuleName"]
-    (target,) = events.list_targets_by_rule(Rule=rule)["Targets"]
-    told = json.loads(target["Input"]) | {"connection_id": connection}
-    events.put_targets(Rule=rule, Targets=[target | {"Input": json.dumps(told)}])
-    events.put_rule(Name=rule, ScheduleExpression="rate(1 minute)", State="ENABLED")
-    try:
-        found = caller.until(
-            lambda: caller.ask("GET", f"/v1/connections/{connection}"),
-            lambda it: it["snapshot"] is not None,
-            seconds=100,
-        )
-    finally:
-        events.put_rule(Name=rule, ScheduleExpression="cron(0 3 * * ? *)", State="DISABLED")
-
-    assert caller.state(found["snapshot"]["refresh_id"])["reason"] == "schedule"
-
-
 def test_starts_at_the_same_moment_end_in_one_refresh(
     running: System, caller: Caller, connect: Connect, banno: Provider
 ) -> None:
-    banno.set(task_seconds=2)
+    banno.set(task_seconds=15)  # the local Scheduler looks every ten
     connection = connect("ben")
+    caller.ask("PUT", f"/v1/connections/{connection}/schedule", json={"expression": "rate(1 hour)"})
+    scheduled = schedule_of(running, connection)
+    assert scheduled is not None
+    fire_once(running, scheduled["Target"])
     with ThreadPoolExecutor(6) as pool:
         by_hand = [pool.submit(executed, running, {"connection_id": connection}) for _ in range(2)]
         by_api = [pool.submit(caller.refresh, connection) for _ in range(4)]
         ids = {future.result()["refresh_id"] for future in by_api}
         executions = [future.result() for future in by_hand]
+    executions.append(fired(running, connection))
 
     told = [json.loads(execution["output"]) for execution in executions]
     assert {one["refresh_id"] for one in told} | ids == ids
     assert len(ids) == 1
-    assert [execution["status"] for execution in executions] == ["SUCCEEDED"] * 2
+    assert [execution["status"] for execution in executions] == ["SUCCEEDED"] * 3
     caller.ended(ids.pop())
     assert triggers(banno) == 1
 

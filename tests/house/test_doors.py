@@ -20,11 +20,14 @@ HTTP = frozenset({"requests"})
 
 ALLOWED: dict[Door, frozenset[str]] = {
     Door.API: BASE,
+    Door.HOOK: BASE,
     Door.AUTHORIZE: BASE | {"jwt"},
     Door.TRIGGER: BASE | HTTP,
     Door.CHECK_STATUS: BASE | HTTP,
     Door.FETCH_DATA: BASE | HTTP,
     Door.CONCLUDE: BASE,
+    Door.PUSH: BASE | HTTP,
+    Door.BULK: BASE,
 }
 """What of the bundled libraries a door may have loaded once it is imported. A provider's own
 connector comes with its first refresh."""

@@ -29,9 +29,9 @@ class Template:
         properties: dict[str, Any] = found.get("Properties", {})
         return properties
 
-    def definition(self) -> dict[str, Any]:
-        """The state machine as Step Functions reads it."""
-        source = self.one("StepFunctions::StateMachine")["DefinitionString"]
+    def definition(self, machine: str) -> dict[str, Any]:
+        """A state machine (its logical id begins like this) as Step Functions reads it."""
+        source = self.one("StepFunctions::StateMachine", f"{machine}Machine")["DefinitionString"]
         return dict(json.loads(flat(source)))
 
     def statements(self, role: str) -> list[dict[str, Any]]:

@@ -23,20 +23,48 @@ def _problem(answer: dict[str, Any]) -> dict[str, Any]:
     return dict(json.loads(answer["ResponseTemplates"]["application/json"]))
 
 
+def _methods(template: Template, http_method: str) -> list[dict[str, Any]]:
+    found = [each["Properties"] for each in template.all("ApiGateway::Method").values()]
+    return [each for each in found if each["HttpMethod"] == http_method]
+
+
 def test_everything_below_v1_goes_to_the_door(local: Template) -> None:
     paths = {each["Properties"]["PathPart"] for each in local.all("ApiGateway::Resource").values()}
     methods = [each["Properties"] for each in local.all("ApiGateway::Method").values()]
 
-    assert paths == {"v1", "{proxy+}"}
-    assert [each["HttpMethod"] for each in methods] == ["ANY", "ANY"]
+    assert paths == {
+        *("v1", "{proxy+}", "hooks", "{provider}", "{token}", "openapi.json", "docs", "{file}"),
+    }
+    assert sorted(each["HttpMethod"] for each in methods) == ["ANY"] * 5 + ["POST"]
     assert {each["Integration"]["Type"] for each in methods} == {"AWS_PROXY"}
 
 
-def test_no_method_is_open_to_whoever_has_no_token(local: Template) -> None:
-    methods = [each["Properties"] for each in local.all("ApiGateway::Method").values()]
+def test_nothing_but_webhooks_and_the_description_is_open_to_whoever_has_no_token(
+    local: Template,
+) -> None:
+    resources = local.all("ApiGateway::Resource")
+    parts = {name: each["Properties"]["PathPart"] for name, each in resources.items()}
+    open_ = {
+        parts[each["ResourceId"]["Ref"]]
+        for http_method in ("ANY", "POST")
+        for each in _methods(local, http_method)
+        if each["AuthorizationType"] == "NONE"
+    }
+    others = [each for each in _methods(local, "ANY") if each["AuthorizationType"] != "NONE"]
 
-    assert {each["AuthorizationType"] for each in methods} == {"CUSTOM"}
-    assert all("AuthorizerId" in each for each in methods)
+    assert open_ == {"{token}", "openapi.json", "docs", "{file}"}
+    assert [each["AuthorizationType"] for each in others] == ["CUSTOM", "CUSTOM"]
+    assert all("AuthorizerId" in each for each in others)
+
+
+def test_webhooks_have_a_door_of_their_own(local: Template) -> None:
+    (hook,) = _methods(local, "POST")
+
+    assert hook["AuthorizationType"] == "NONE"
+    assert "HookDoor" in json.dumps(hook["Integration"]["Uri"])
+    assert all(
+        "HookDoor" not in json.dumps(each["Integration"]["Uri"]) for each in _methods(local, "ANY")
+    )
 
 
 def test_the_authorizer_is_asked_once_a_minute_for_each_token(local: Template) -> None:
@@ -135,14 +163,19 @@ def test_the_access_log_names_no_person_address_token_or_path(local: Template) -
     }
 
 
-def test_the_stage_is_throttled_traced_and_never_logs_bodies(
+def test_no_trace_of_the_gateway_has_addresses_in_it(prod: Template) -> None:
+    assert prod.one("ApiGateway::Stage")["TracingEnabled"] is False
+
+
+def test_the_stage_is_throttled_and_never_logs_bodies(
     prod: Template, stages: dict[str, Any]
 ) -> None:
     stage = prod.one("ApiGateway::Stage")
-    (settings,) = stage["MethodSettings"]
+    settings, hooks = stage["MethodSettings"]
 
     assert stage["StageName"] == "prod"
-    assert stage["TracingEnabled"] is True
     assert settings["DataTraceEnabled"] is False
+    assert hooks["ResourcePath"] == "/~1v1~1hooks~1{provider}~1{token}"
+    assert hooks["ThrottlingRateLimit"] < settings["ThrottlingRateLimit"]
     assert settings["ThrottlingRateLimit"] == stages["prod"]["requests_per_second"]
     assert settings["ThrottlingBurstLimit"] == stages["prod"]["burst"]

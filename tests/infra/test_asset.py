@@ -29,6 +29,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(
             ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "local")
         )
+    swagger = Path("node_modules", "swagger-ui-dist")
+    shutil.copytree(ROOT / swagger, folder / swagger)
     return folder
 
 
@@ -88,11 +90,20 @@ def test_the_asset_holds_the_doors_and_what_they_import(asset: Path) -> None:
     assert not (asset / "bin").exists()
 
 
+def test_the_asset_holds_what_the_page_names_and_the_licences_of_it(asset: Path) -> None:
+    held = {file.name for file in (asset / "functions" / "rest" / "page").iterdir()}
+
+    assert held == {
+        *("index.html", "start.js", "swagger-ui-bundle.js", "swagger-ui.css"),
+        *("LICENSE", "NOTICE", "swagger-ui-bundle.js.LICENSE.txt"),
+    }
+
+
 PROGRAM = """
 import sys
 sys.path.insert(0, sys.argv[1])
-import boto3, cryptography.fernet, isal.isal_zlib, jwt, functions.core.contract
-for service in ("dynamodb", "kms", "s3", "secretsmanager", "stepfunctions"):
+import boto3, cryptography.fernet, isal.isal_zlib, jwt, tzdata, functions.core.contract
+for service in ("dynamodb", "kms", "s3", "scheduler", "secretsmanager", "stepfunctions"):
     boto3.client(service, region_name="us-east-1")
 """
 

@@ -16,8 +16,15 @@ if TYPE_CHECKING:
 DOORS = pytest.mark.parametrize("door", list(Door))
 
 PLACES = {Variable.CONNECTIONS_TABLE, Variable.REFRESHES_TABLE, Variable.BUCKET, Variable.KEY}
+PUSHES = {Variable.PUSHES_TABLE, Variable.PUSH_MACHINE}
+BULKS = {Variable.BULKS_TABLE, Variable.BULK_MACHINE}
 TOLD = {
-    Door.API: PLACES | {Variable.MACHINE},
+    Door.API: PLACES
+    | {Variable.MACHINE, Variable.SECRET_PREFIX, Variable.TENANT_LIMIT}
+    | {Variable.SCHEDULE_GROUP, Variable.SCHEDULE_ROLE, Variable.UNDELIVERED}
+    | PUSHES
+    | BULKS,
+    Door.HOOK: PLACES | PUSHES,
     Door.AUTHORIZE: {
         Variable.ISSUER,
         Variable.AUDIENCE,
@@ -28,6 +35,8 @@ TOLD = {
     Door.CHECK_STATUS: PLACES | {Variable.SECRET_PREFIX},
     Door.FETCH_DATA: PLACES | {Variable.SECRET_PREFIX},
     Door.CONCLUDE: PLACES,
+    Door.PUSH: PLACES | {Variable.SECRET_PREFIX, Variable.PUSHES_TABLE},
+    Door.BULK: PLACES | {Variable.BULKS_TABLE},
 }
 
 
@@ -107,18 +116,44 @@ def _kms(*actions: str) -> set[str]:
     return {f"kms:{action}" for action in actions}
 
 
+def _scheduler(*actions: str) -> set[str]:
+    return {f"scheduler:{action}" for action in actions}
+
+
 MAY: dict[Door, dict[str, set[str]]] = {
     Door.API: {
         "connections": _dynamodb("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
         "connections/index/by_tenant": _dynamodb("Query"),
-        "refreshes": _dynamodb("GetItem", "PutItem", "DeleteItem"),
+        "refreshes": _dynamodb("GetItem", "BatchGetItem", "PutItem", "DeleteItem"),
+        "refreshes/index/by_tenant": _dynamodb("Query"),
         "refreshes/index/by_connection": _dynamodb("Query"),
         "bucket": {"s3:ListBucketVersions"},
         "bucket/snapshots/*": READING | DELETING,
         "bucket/staging/*": DELETING,
         "bucket/quarantine/*": DELETING,
+        "pushes": _dynamodb("GetItem", "PutItem", "DeleteItem"),
+        "pushes/index/by_connection": _dynamodb("Query"),
+        "bucket/pushes/*": DELETING | {"s3:PutObject"},
+        "bulks": _dynamodb("GetItem", "PutItem", "Query"),
+        "bulks/index/by_failure": _dynamodb("Query"),
         "key": _kms("Decrypt", "GenerateDataKey"),
         "machine": {"states:StartExecution"},
+        "machine:*": {"states:StopExecution"},
+        "push machine": {"states:StartExecution"},
+        "bulk machine": {"states:StartExecution"},
+        "schedules/*": _scheduler(
+            "CreateSchedule", "UpdateSchedule", "DeleteSchedule", "GetSchedule"
+        ),
+        "schedules' role": {"iam:PassRole"},
+        "secrets": SECRET,
+    },
+    Door.HOOK: {
+        "connections": _dynamodb("GetItem"),
+        "refreshes": _dynamodb("GetItem", "UpdateItem"),
+        "key": _kms("Decrypt"),
+        "machine": {"states:SendTaskSuccess"},
+        "pushes": _dynamodb("GetItem", "PutItem"),
+        "push machine": {"states:StartExecution"},
     },
     Door.AUTHORIZE: {},
     Door.TRIGGER: {
@@ -129,7 +164,7 @@ MAY: dict[Door, dict[str, set[str]]] = {
     },
     Door.CHECK_STATUS: {
         "connections": _dynamodb("GetItem", "UpdateItem"),
-        "refreshes": _dynamodb("GetItem", "PutItem"),
+        "refreshes": _dynamodb("GetItem", "PutItem", "UpdateItem"),
         "key": _kms("Decrypt", "GenerateDataKey"),
         "secrets": SECRET,
     },
@@ -152,22 +187,44 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "bucket/quarantine/*": DELETING,
         "key": _kms("Decrypt"),
     },
+    Door.PUSH: {
+        "connections": _dynamodb("GetItem", "UpdateItem"),
+        "pushes": _dynamodb("GetItem", "PutItem", "DeleteItem"),
+        "bucket/pushes/*": READING | {"s3:DeleteObjectVersion"},
+        "key": _kms("Decrypt"),
+        "secrets": SECRET,
+    },
+    Door.BULK: {
+        "connections": _dynamodb("GetItem"),
+        "connections/index/by_tenant": _dynamodb("Query", "Scan"),
+        "bulks": _dynamodb("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "Query"),
+        "bucket/bulks/*": READING | {"s3:PutObject"},
+        "key": _kms("Decrypt", "GenerateDataKey"),
+    },
 }
 """Everything, by resource; besides, each writes its log and its traces."""
 
+EXECUTION = "arn:aws:states:<AWS::Region>:<AWS::AccountId>:execution:"
+SCHEDULE = "arn:aws:scheduler:<AWS::Region>:<AWS::AccountId>:schedule/"
 NAMES = {
+    "SchedulesGroup": "schedules",
+    "SchedulesRole": "schedules' role",
     "StorageConnections": "connections",
     "StorageRefreshes": "refreshes",
+    "StoragePushes": "pushes",
+    "StorageBulks": "bulks",
     "StorageBucket": "bucket",
     "StorageKey": "key",
     "RefreshMachine": "machine",
+    "PushMachine": "push machine",
+    "RefreshAllMachine": "bulk machine",
     "Secrets": "secrets",
 }
 
 
 def _named(resource: Any) -> str:
     """``<StorageBucket5CB7C8EA.Arn>/staging/*`` is ``bucket/staging/*``."""
-    text = flat(resource)
+    text = flat(resource).removeprefix(SCHEDULE).removeprefix(EXECUTION)
     first, bracket, rest = text.partition(">")
     for prefix, name in NAMES.items():
         if first.startswith(f"<{prefix}"):
@@ -216,11 +273,22 @@ def test_no_action_is_a_wildcard_but_the_account_s_own_on_its_key(local: Templat
             assert not [action for action in listed(statement["Action"]) if "*" in action]
 
 
-def test_a_door_that_speaks_to_a_provider_may_read_every_provider_s_secret(local: Template) -> None:
+def _readable_secrets(template: Template, door: Door) -> list[Any]:
     (statement,) = [
         each
-        for each in local.statements("TriggerDoorRole")
+        for each in template.statements(f"{_prefix(door)}Role")
         if each["Action"] == "secretsmanager:GetSecretValue"
     ]
+    return listed(statement["Resource"])
 
-    assert len(listed(statement["Resource"])) == len(Provider)
+
+def test_a_door_that_speaks_to_a_provider_may_read_every_provider_s_secret(local: Template) -> None:
+    assert len(_readable_secrets(local, Door.TRIGGER)) == len(Provider)
+
+
+@pytest.mark.parametrize("door", [Door.API, Door.PUSH])
+def test_beginning_connections_and_pushing_need_the_secrets_of_those_who_take_that(
+    local: Template, door: Door
+) -> None:
+    (secret,) = _readable_secrets(local, door)
+    assert "Endgrate" in flat(secret)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 VALIDATOR = Path(__file__).parents[2] / "node_modules" / ".bin" / "asl-validator"
 TASKS = ("Trigger", "CheckStatus", "FetchData", "Conclude")
+HINTED = "WaitForHint"
 WAITS = ("Wait", "WaitToTrigger")
 HISTORY = 25_000
 """Events after which Step Functions ends an execution."""
@@ -24,7 +25,7 @@ HISTORY = 25_000
 
 @pytest.fixture(scope="session")
 def machine(local: Template) -> dict[str, Any]:
-    return local.definition()
+    return local.definition("Refresh")
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +49,7 @@ def test_step_functions_would_accept_the_definition(
 def test_it_has_the_states_of_the_design_and_speaks_jsonata(
     machine: dict[str, Any], states: dict[str, Any]
 ) -> None:
-    assert set(states) == {*TASKS, *WAITS, "What next?"}
+    assert set(states) == {*TASKS, *WAITS, HINTED, "What next?"}
     assert machine["StartAt"] == "Trigger"
     assert machine["QueryLanguage"] == "JSONata"
 
@@ -64,11 +65,10 @@ def test_a_refresh_that_ends_within_the_hold_makes_four_transitions(
 
 
 def test_a_later_turn_of_the_loop_makes_three(states: dict[str, Any]) -> None:
-    (running,) = [
-        each["Next"] for each in states["What next?"]["Choices"] if "running" in str(each)
-    ]
+    running = [each["Next"] for each in states["What next?"]["Choices"] if "running" in str(each)]
 
-    assert (running, states["Wait"]["Next"]) == ("Wait", "CheckStatus")
+    assert running == [HINTED, "Wait"]
+    assert {states[name]["Next"] for name in running} == {"CheckStatus"}
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -85,11 +85,13 @@ def test_a_task_waits_a_little_longer_than_its_function_runs(
 def test_a_task_retries_the_platform_s_faults_only_and_spreads_its_tries(
     states: dict[str, Any], task: str
 ) -> None:
-    (retry,) = states[task]["Retry"]
+    retry, crowded = states[task]["Retry"]
     ours = ("Lambda.", "Sandbox.Timedout", "Runtime.ExitError")
 
     assert all(error.startswith(ours) for error in retry["ErrorEquals"])
-    assert {"Lambda.TooManyRequestsException", "Sandbox.Timedout"} < set(retry["ErrorEquals"])
+    assert {"Lambda.ServiceException", "Sandbox.Timedout"} < set(retry["ErrorEquals"])
+    assert crowded["ErrorEquals"] == ["Lambda.TooManyRequestsException"]
+    assert crowded["JitterStrategy"] == "FULL"
     assert retry["JitterStrategy"] == "FULL"
     assert retry["MaxAttempts"] <= 3
     assert retry["MaxDelaySeconds"] <= 10
@@ -125,20 +127,20 @@ def test_fetch_data_goes_on_or_pauses_with_its_progress(states: dict[str, Any]) 
 @pytest.mark.parametrize(
     ("outcome", "then"),
     [
-        (Outcome.READY, "FetchData"),
-        (Outcome.RUNNING, "Wait"),
-        (Outcome.LATER, "WaitToTrigger"),
-        (Outcome.JOINED, "Conclude"),
-        (Outcome.FRESH, "Conclude"),
-        (Outcome.FAILED, "Conclude"),
+        (Outcome.READY, ["FetchData"]),
+        (Outcome.RUNNING, [HINTED, "Wait"]),
+        (Outcome.LATER, ["WaitToTrigger"]),
+        (Outcome.JOINED, ["Conclude"]),
+        (Outcome.FRESH, ["Conclude"]),
+        (Outcome.FAILED, ["Conclude"]),
     ],
 )
 def test_the_one_choice_goes_by_the_outcome(
-    states: dict[str, Any], outcome: Outcome, then: str
+    states: dict[str, Any], outcome: Outcome, then: list[str]
 ) -> None:
     choices = states["What next?"]["Choices"]
 
-    assert [each["Next"] for each in choices if f"'{outcome}'" in each["Condition"]] == [then]
+    assert [each["Next"] for each in choices if f"'{outcome}'" in each["Condition"]] == then
     assert [name for name, state in states.items() if state["Type"] == "Choice"] == ["What next?"]
 
 
@@ -151,6 +153,26 @@ def test_a_wait_is_a_second_at_least_for_it_cannot_catch_a_fault(
     states: dict[str, Any], wait: str
 ) -> None:
     assert states[wait]["Seconds"] == "{% $max([1, $states.input.wait_seconds]) %}"
+
+
+def test_waiting_for_a_hint_ends_when_the_wait_would(states: dict[str, Any]) -> None:
+    assert states[HINTED]["TimeoutSeconds"] == states["Wait"]["Seconds"]
+    ended, faulty = states[HINTED]["Catch"]
+    noted = "DynamoDb.ConditionalCheckFailedException"
+
+    assert (ended["ErrorEquals"], ended["Next"]) == (["States.Timeout", noted], "CheckStatus")
+    assert (faulty["ErrorEquals"], faulty["Next"]) == (["States.ALL"], "Wait")
+    assert {each["Output"] for each in (states[HINTED], ended, faulty)} == {"{% $states.input %}"}
+
+
+def test_a_hint_that_was_there_before_the_wait_is_not_missed(states: dict[str, Any]) -> None:
+    write = states[HINTED]["Arguments"]
+
+    assert states[HINTED]["Resource"].endswith(":aws-sdk:dynamodb:updateItem.waitForTaskToken")
+    assert write["ExpressionAttributeValues"] == {
+        ":wake": {"S": "{% $states.context.Task.Token %}"}
+    }
+    assert "attribute_not_exists(hinted)" in write["ConditionExpression"]
 
 
 def test_what_a_person_types_as_refresh_id_is_not_believed(states: dict[str, Any]) -> None:
@@ -173,8 +195,11 @@ def test_the_machine_ends_what_has_lost_sight_of_its_deadline(machine: dict[str,
     assert machine["TimeoutSeconds"] == MAX_DEADLINE_SECONDS + SLOT_SECONDS
 
 
-def test_executions_are_traced_and_logged_without_what_they_carry(local: Template) -> None:
-    found = local.one("StepFunctions::StateMachine")
+@pytest.mark.parametrize("name", ["RefreshMachine", "PushMachine", "RefreshAllMachine"])
+def test_executions_are_traced_and_logged_without_what_they_carry(
+    local: Template, name: str
+) -> None:
+    found = local.one("StepFunctions::StateMachine", name)
 
     assert found["TracingConfiguration"] == {"Enabled": True}
     assert found["LoggingConfiguration"]["Level"] == "ALL"

@@ -55,7 +55,7 @@ def test_a_task_calls_the_door_waits_longer_than_it_runs_and_retries_the_platfor
     local: Template, states: dict[str, Any], task: str
 ) -> None:
     function = local.one("Lambda::Function", "PushDoor")
-    (retry,) = states[task]["Retry"]
+    retry, _ = states[task]["Retry"]
 
     assert states[task]["Arguments"]["FunctionName"].startswith("<PushDoorFunction")
     assert 0 < states[task]["TimeoutSeconds"] - function["Timeout"] <= 10

@@ -36,10 +36,11 @@ def test_both_rule_packs_find_nothing_that_is_not_answered(
     assert [each["violations"] for each in reports] == [[], []]
 
 
-def test_a_stage_with_alarms_by_mail_is_clean_too(
+def test_a_stage_with_alarms_by_mail_and_a_nightly_run_is_clean_too(
     new_app: Callable[..., cdk.App], stages: dict[str, Any]
 ) -> None:
     stage = stages["local"] | {"alarm_email": "ops@example.com"}
+    stage |= {"nightly": {"expression": "rate(1 day)"}}
     app = new_app(stages={"local": stage})
     freshet(app)
 

@@ -14,7 +14,9 @@ from tests.infra.template import flat
 if TYPE_CHECKING:
     from tests.infra.template import Template
 
-TABLES = pytest.mark.parametrize("table", ["StorageConnections", "StorageRefreshes"])
+TABLES = pytest.mark.parametrize(
+    "table", ["StorageConnections", "StorageRefreshes", "StoragePushes", "StorageBulks"]
+)
 
 
 @TABLES
@@ -38,15 +40,36 @@ def test_connections_are_found_by_id_and_by_tenant(local: Template) -> None:
     assert [key["AttributeName"] for key in index["KeySchema"]] == ["tenant", "connection_id"]
     assert index["Projection"] == {
         "ProjectionType": "INCLUDE",
-        "NonKeyAttributes": ["document", "running", "running_until", "latest", "erasing"],
+        "NonKeyAttributes": [
+            "document",
+            "running",
+            "running_until",
+            "latest",
+            "next_allowed_at",
+            "schedule",
+            "erasing",
+        ],
     }
 
 
-def test_refreshes_are_found_by_id_and_by_connection_and_expire(local: Template) -> None:
+def test_refreshes_are_found_by_id_by_tenant_and_by_connection_and_expire(local: Template) -> None:
     found = local.one("DynamoDB::Table", "StorageRefreshes")
-    (index,) = found["GlobalSecondaryIndexes"]
+    indexes = {each["IndexName"]: each for each in found["GlobalSecondaryIndexes"]}
 
     assert found["KeySchema"] == [{"AttributeName": "refresh_id", "KeyType": "HASH"}]
+    assert found["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    for name, key in (("by_tenant", "tenant"), ("by_connection", "connection_id")):
+        index = indexes.pop(name)
+        assert [each["AttributeName"] for each in index["KeySchema"]] == [key, "requested_at"]
+        assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+    assert indexes == {}
+
+
+def test_pushes_are_found_by_id_and_by_connection_and_expire(local: Template) -> None:
+    found = local.one("DynamoDB::Table", "StoragePushes")
+    (index,) = found["GlobalSecondaryIndexes"]
+
+    assert found["KeySchema"] == [{"AttributeName": "push_id", "KeyType": "HASH"}]
     assert found["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert index["IndexName"] == "by_connection"
     assert [key["AttributeName"] for key in index["KeySchema"]] == ["connection_id", "requested_at"]
@@ -74,7 +97,10 @@ def test_only_what_is_published_stays_in_the_bucket(local: Template) -> None:
     *expiring, leftovers = local.one("S3::Bucket")["LifecycleConfiguration"]["Rules"]
     days = {rule["Prefix"]: rule["ExpirationInDays"] for rule in expiring}
 
-    assert days == {Prefix.STAGING: 7, Prefix.QUARANTINE: 30}
+    old = {rule["Prefix"]: rule["NoncurrentVersionExpiration"] for rule in expiring}
+
+    assert days == {Prefix.STAGING: 7, Prefix.QUARANTINE: 30, Prefix.PUSHES: 7, Prefix.BULKS: 7}
+    assert old[Prefix.PUSHES] == {"NoncurrentDays": 1}
     assert "NoncurrentVersionExpiration" not in leftovers
     assert leftovers["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
 

@@ -91,6 +91,7 @@ NAME_OF = {
     "Logs::LogGroup": "LogGroupName",
     "S3::Bucket": "BucketName",
     "SQS::Queue": "QueueName",
+    "Scheduler::ScheduleGroup": "Name",
     "StepFunctions::StateMachine": "StateMachineName",
 }
 
@@ -100,7 +101,7 @@ def test_nothing_but_secrets_has_a_name_that_another_stack_could_have(
     local: Template, kind: str
 ) -> None:
     assert local.all(kind)
-    assert not [r for r in local.all(kind).values() if NAME_OF[kind] in r["Properties"]]
+    assert not [r for r in local.all(kind).values() if NAME_OF[kind] in r.get("Properties", {})]
 
 
 def test_the_outputs_name_what_a_caller_or_an_operator_needs(local: Template) -> None:
@@ -108,11 +109,15 @@ def test_the_outputs_name_what_a_caller_or_an_operator_needs(local: Template) ->
         "ApiId",
         "ApiUrl",
         "BucketName",
+        "BulkMachineArn",
+        "BulksTableName",
         "ConnectionsTableName",
         "KeyArn",
-        "NightlyRuleName",
+        "PushMachineArn",
+        "PushesTableName",
         "RefreshMachineArn",
         "RefreshesTableName",
+        "ScheduleGroupName",
         "StageName",
         "UndeliveredQueueUrl",
         *(f"{provider.title()}SecretArn" for provider in Provider),

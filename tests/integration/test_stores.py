@@ -9,16 +9,23 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from functions.aws.budgets import BudgetItem
 from functions.aws.connections import ConnectionTable
+from functions.aws.history import RefreshHistory
+from functions.aws.keys import KeyTable
 from functions.aws.refreshes import RefreshTable
+from functions.aws.schedules import Schedules
 from functions.aws.snapshots import Snapshots
 from functions.aws.staging import Line, Staging, read_lines
 from functions.aws.vault import Vault
 from functions.core.contract import Index
-from infra.local.aws import emulator, session
+from infra.local.aws import ACCOUNT, REGION, emulator, session
 from infra.local.programs import free_port
+from tests.contract.store_budgets import BudgetBehaviour
 from tests.contract.store_files import StagingBehaviour
+from tests.contract.store_keys import HistoryBehaviour, KeyBehaviour
 from tests.contract.store_refreshes import RefreshBehaviour
+from tests.contract.store_schedules import ScheduleBehaviour
 from tests.contract.stores import ConnectionBehaviour, CredentialBehaviour, Stores
 from tests.fake_files import Kept
 from tests.fakes import Clock
@@ -28,6 +35,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_scheduler.client import EventBridgeSchedulerClient
 
     from functions.core.model import File
 
@@ -38,25 +46,28 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield found
 
 
-def make_table(dynamodb: DynamoDBClient, name: str, *, key: str, index: Index, by: str) -> None:
-    """A table with one index, as the stack makes it."""
-    ranged = "connection_id" if index is Index.BY_TENANT else "requested_at"
+def make_table(
+    dynamodb: DynamoDBClient, name: str, *, key: str, ranged: str, by: dict[Index, str]
+) -> None:
+    """A table with its indexes, as the stack makes it."""
     dynamodb.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
         KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
         AttributeDefinitions=[
-            {"AttributeName": each, "AttributeType": "S"} for each in sorted({key, by, ranged})
+            {"AttributeName": each, "AttributeType": "S"}
+            for each in sorted({key, ranged, *by.values()})
         ],
         GlobalSecondaryIndexes=[
             {
                 "IndexName": index,
                 "KeySchema": [
-                    {"AttributeName": by, "KeyType": "HASH"},
+                    {"AttributeName": attribute, "KeyType": "HASH"},
                     {"AttributeName": ranged, "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "ALL"},
             }
+            for index, attribute in by.items()
         ],
     )
 
@@ -64,6 +75,19 @@ def make_table(dynamodb: DynamoDBClient, name: str, *, key: str, index: Index, b
 def make_bucket(s3: S3Client, name: str) -> None:
     s3.create_bucket(Bucket=name)
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+
+
+def make_schedules(scheduler: EventBridgeSchedulerClient, *, group: str) -> Schedules:
+    """A group of its own, whose schedules start nothing."""
+    scheduler.create_schedule_group(Name=group)
+    here = f"{REGION}:{ACCOUNT}"
+    return Schedules(
+        scheduler,
+        group=group,
+        machine=f"arn:aws:states:{here}:stateMachine:none",
+        role=f"arn:aws:iam::{ACCOUNT}:role/none",
+        undelivered=f"arn:aws:sqs:{here}:none",
+    )
 
 
 def kept(line: Line) -> Kept:
@@ -78,11 +102,11 @@ def stores(endpoint: str) -> Stores:
     s3 = aws.client("s3", endpoint_url=endpoint)
     kms = aws.client("kms", endpoint_url=endpoint)
     names = {kind: f"{kind}-{mark}" for kind in ("connections", "refreshes", "bucket")}
-    by_tenant, by_connection = Index.BY_TENANT, Index.BY_CONNECTION
-    make_table(dynamodb, names["connections"], key="connection_id", index=by_tenant, by="tenant")
-    make_table(
-        dynamodb, names["refreshes"], key="refresh_id", index=by_connection, by="connection_id"
-    )
+    tenants = {Index.BY_TENANT: "tenant"}
+    connected = {Index.BY_CONNECTION: "connection_id"}
+    id_, at = "connection_id", "requested_at"
+    make_table(dynamodb, names["connections"], key=id_, ranged=id_, by=tenants)
+    make_table(dynamodb, names["refreshes"], key="refresh_id", ranged=at, by=tenants | connected)
     make_bucket(s3, names["bucket"])
     vault = Vault(kms, key=kms.create_key()["KeyMetadata"]["KeyId"])
 
@@ -107,6 +131,10 @@ def stores(endpoint: str) -> Stores:
         refreshes=RefreshTable(
             dynamodb, table=names["refreshes"], connections=names["connections"]
         ),
+        keys=KeyTable(dynamodb, table=names["refreshes"]),
+        history=RefreshHistory(dynamodb, table=names["refreshes"]),
+        schedules=make_schedules(aws.client("scheduler", endpoint_url=endpoint), group=mark),
+        bucket=BudgetItem(dynamodb, table=names["connections"], name="banno"),
         snapshots=Snapshots(s3, bucket=names["bucket"]),
         staging=lambda connection_id, refresh_id: Staging(
             s3, bucket=names["bucket"], connection_id=connection_id, refresh_id=refresh_id
@@ -130,6 +158,22 @@ class TestCredentials(CredentialBehaviour):
 
 
 class TestRefreshes(RefreshBehaviour):
+    """Over DynamoDB."""
+
+
+class TestKeys(KeyBehaviour):
+    """Over DynamoDB."""
+
+
+class TestHistory(HistoryBehaviour):
+    """Over DynamoDB."""
+
+
+class TestSchedules(ScheduleBehaviour):
+    """Over DynamoDB and EventBridge Scheduler."""
+
+
+class TestBudgets(BudgetBehaviour):
     """Over DynamoDB."""
 
 

@@ -165,7 +165,7 @@ def overdrawn(sent: Sequence[float], limit: Limit) -> float:
 
     Not more than nothing means that no window has seen more than the burst and the rate allow.
     """
-    level, last, least = float(limit.burst), START, 0.0
+    level, last, least = float(limit.burst), min(sent, default=0.0), 0.0
     for at in sorted(sent):
         level = min(limit.burst, level + (at - last) * limit.requests_per_second) - 1
         last, least = at, min(least, level)

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from functions.connectors.registry import load
+from functions.connectors.registry import REGISTRY, Provider, load
 from functions.core.model import Credentials
 from tests.fakes import Clock, Connections, Tables
 from tests.scripted import a_connection, connector_ports
@@ -95,6 +95,6 @@ def banno_at(base_url: str) -> Connector:
         {"institutions": {"garden": {"base_url": base_url, "client_id": "c"}}}
     )
     return load(
-        "banno",
+        REGISTRY[Provider.BANNO],
         connector_ports(connections, application=application, clock=clock, sleep=clock.sleep),
     )

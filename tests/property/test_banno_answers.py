@@ -13,7 +13,7 @@ from functions.core.contract import PAYLOAD_BYTES
 from functions.core.errors import FreshetError
 from infra.local.simulators.server import serve
 from tests.property.moving_bank import Answer, Bank, banno_at
-from tests.scripted import a_connection, a_ticket
+from tests.scripted import ORDER, a_connection, a_ticket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,7 +81,7 @@ def test_any_answer_is_an_outcome_or_an_error_of_ours(
     provider, connector = bank
     connection = a_connection()
     verbs: list[Callable[[], object]] = [
-        lambda: fits(connector.trigger(connection).job),
+        lambda: fits(connector.trigger(connection, ORDER).job),
         lambda: fits(connector.check(connection, dict(JOB), hold_seconds=1).job),
         lambda: list(
             connector.fetch(

@@ -8,11 +8,12 @@ from email.utils import format_datetime
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from functions.connectors.http import MAX_RETRY_AFTER_SECONDS, retry_after
+from functions.connectors.http_answers import MAX_RETRY_AFTER_SECONDS, retry_after
 from functions.core.contract import RefreshOptions
 from functions.core.errors import InvalidRequest
 from functions.core.model import instant, iso
-from functions.rest.models import ConnectionIn, body
+from functions.rest.connection_models import ConnectionIn
+from functions.rest.models import body
 
 HEADER = st.text(st.characters(max_codepoint=0xFF)) | st.text(
     st.sampled_from("0123456789:,-+ GMTJanFebWedOct\t"), max_size=40

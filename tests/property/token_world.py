@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from functions.connectors.http import TokenRefused
+from functions.connectors.http_answers import TokenRefused
 from functions.connectors.oauth import GrantRefused, TokenKeeper
 from functions.core.errors import FreshetError, ProviderUnavailable
 from functions.core.model import Credentials
@@ -232,6 +232,7 @@ def replayed(story: tuple[Told, ...], *, owner: str) -> str:
         unsealed=unsealed,
         clock=lambda: float(replay.ask("clock")),
         sleep=lambda seconds: replay.ask("sleep", seconds),
+        token=lambda: "token",
         owner=owner,
     )
     keeper = TokenKeeper(ports, connection_id=CONNECTION, exchange=replay.exchange)

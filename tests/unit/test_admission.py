@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from functions.core.admission import admit
+from functions.core.admission import UNBEGUN_SECONDS, admit
 from functions.core.contract import SLOT_SECONDS, Outcome, RefreshRequest
 from functions.core.errors import Busy, CoolingDown, InvalidRequest, NotFound, Superseded
 from functions.core.model import Running, Status
-from functions.core.refresh import Admission, cancelled, published
+from functions.core.refresh import Admission, cancelled, published, triggering
 from functions.core.snapshot import pointer
 from tests.fakes import Clock, Connections, Refreshes, Tables
 from tests.scripted import CONNECTION, DATASETS, TENANT, a_manifest, a_ticket, stocked
@@ -167,6 +167,25 @@ def test_a_slot_that_an_ended_refresh_still_has_is_given_away(gate: Gate) -> Non
     gate.refreshes.save(cancelled(refresh, at=gate.clock()), seen=refresh.version)
     assert gate.ask("ref_2").outcome is Outcome.RUNNING
     assert gate.ask("ref_3").refresh_id == "ref_2"
+
+
+def test_a_refresh_that_was_admitted_and_never_begun_is_not_joined_for_long(gate: Gate) -> None:
+    gate.ask("ref_1")
+    gate.clock.now += UNBEGUN_SECONDS - 1
+    assert gate.ask("ref_2").outcome is Outcome.JOINED
+    gate.clock.now += 1
+    assert gate.ask("ref_3").refresh_id == "ref_3"
+    lost = gate.refreshes.get("ref_1")
+    assert lost is not None
+    assert (lost.status, lost.error) == (Status.FAILED, "PlatformFault")
+
+
+def test_a_refresh_that_has_begun_is_joined_however_old_it_is(gate: Gate) -> None:
+    admitted = gate.ask("ref_1").refresh
+    assert admitted is not None
+    gate.refreshes.save(triggering(admitted, at=gate.clock()), seen=admitted.version)
+    gate.clock.now += UNBEGUN_SECONDS + 1
+    assert gate.ask("ref_2").outcome is Outcome.JOINED
 
 
 def test_a_refresh_that_has_lost_its_slot_does_not_join_the_one_that_has_it(gate: Gate) -> None:

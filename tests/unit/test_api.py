@@ -9,9 +9,10 @@ import msgspec
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.api import METHODS, ROUTES, handler
+from functions.api import METHODS, handler
 from functions.connectors.registry import Provider
 from functions.core.contract import MAX_BODY_BYTES
+from functions.rest.routes import ROUTES
 
 CONNECTION = "/v1/connections/con_1"
 SAMPLES = {

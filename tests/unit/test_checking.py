@@ -295,6 +295,6 @@ def test_who_waits_for_the_end_user_says_so_at_the_deadline() -> None:
 
 def test_what_was_hinted_before_a_call_is_about_to_be_looked_at() -> None:
     watch = Watch((0, DONE), hooked=True)
-    watch.refreshes.hint(REFRESH)
+    watch.refreshes.hint(REFRESH, by="digest")
     watch.call()
     assert not watch.tables.hinted

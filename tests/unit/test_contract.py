@@ -16,7 +16,7 @@ from functions.core.contract import (
     RefreshRequest,
     Ticket,
 )
-from functions.core.errors import BY_NAME
+from functions.core.error_names import BY_NAME
 from functions.core.refresh import admitted
 from tests.scripted import a_connection
 

@@ -15,7 +15,7 @@ import pytest
 
 from functions.connectors.digime_answers import File, Listing, Status
 from functions.connectors.digime_library import IN_FLIGHT, PAGE_FILES, Library, Place
-from functions.connectors.http import Download
+from functions.connectors.http_answers import Download
 from functions.core.errors import AnswerTooLarge, ProviderUnavailable, UnexpectedAnswer
 from functions.core.model import Part
 from tests.unit.digime_samples import key, sealed

@@ -9,14 +9,8 @@ from functions.core.contract import Outcome, Reason, RefreshOptions
 from functions.core.errors import InvalidRequest, ReauthRequired
 from functions.core.model import Running, SnapshotPointer
 from functions.core.refresh import failed, published
-from functions.rest.models import (
-    ConnectionIn,
-    body,
-    connection_out,
-    datasets_out,
-    refresh_out,
-    when,
-)
+from functions.rest.connection_models import ConnectionIn, connection_out
+from functions.rest.models import body, datasets_out, refresh_out, when
 from tests.scripted import a_connection, a_manifest, a_refresh, a_ticket
 
 AT = 1_800_000_000.0
@@ -37,6 +31,7 @@ def test_a_connection_is_read_with_its_credentials() -> None:
         ConnectionIn,
     )
     assert given.settings == {"institution": "garden"}
+    assert given.credentials is not None
     assert given.credentials.expires_at is not None
     assert given.credentials.expires_at.timestamp() == 1_769_896_799
 
@@ -120,8 +115,12 @@ def test_a_connection_is_shown_without_its_credentials() -> None:
         "provider": "banno",
         "subject": "user-1",
         "settings": {"institution": "garden"},
+        "datasets": ("accounts", "transactions"),
+        "params": {},
+        "schedule": None,
         "created_at": "1970-01-01T00:00:00.000Z",
         "running_refresh_id": "ref_1",
+        "next_allowed_at": None,
         "snapshot": None,
     }
 

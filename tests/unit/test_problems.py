@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+import msgspec
 import pytest
 
+from functions.core.error_names import BY_NAME
 from functions.core.errors import (
-    BY_NAME,
+    CoolingDown,
     FreshetError,
     Gone,
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
+    ProviderUnavailable,
+    RateLimited,
     Signal,
     Superseded,
     TooLarge,
 )
-from functions.rest.problems import STATUS, problem
+from functions.rest.problems import STATUS, problem, retry_after
 
 
 @pytest.mark.parametrize(
@@ -49,6 +53,26 @@ def test_any_other_error_is_a_500_that_says_no_more_than_its_text() -> None:
 
 def test_a_text_of_the_raisers_own_is_the_detail() -> None:
     assert problem(InvalidRequest("limit is odd.")).detail == "limit is odd."
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        pytest.param(CoolingDown(next_allowed_at=1e9, wait_seconds=7), {"Retry-After": "7"}, id="429"),
+        pytest.param(RateLimited(wait_seconds=9), {"Retry-After": "9"}, id="503"),
+        pytest.param(ProviderUnavailable(), {}, id="503-without-a-wish"),
+        pytest.param(NotFound(), {}, id="404"),
+    ],
+)  # fmt: skip
+def test_who_may_come_again_is_told_when(error: FreshetError, advice: dict[str, str]) -> None:
+    assert retry_after(error) == advice
+
+
+def test_a_provider_s_ban_is_told_with_its_end() -> None:
+    told = problem(CoolingDown(next_allowed_at=1e9, wait_seconds=7))
+    assert (told.status, told.type) == (429, "urn:freshet:problem:cooling-down")
+    assert told.next_allowed_at == "2001-09-09T01:46:40.000Z"
+    assert b"next_allowed_at" not in msgspec.json.encode(problem(NotFound()))
 
 
 def test_types_are_unique() -> None:

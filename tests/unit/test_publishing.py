@@ -98,6 +98,15 @@ def test_a_dataset_that_failed_as_a_whole_stands_as_the_snapshot_before_has_it()
     assert ended.records == {"accounts": 1, "transactions": 0}
 
 
+def test_a_dataset_that_failed_and_never_came_before_is_of_unknown_age() -> None:
+    lost = PartState(part="transactions", state=Part.FAILED, why="upstream")
+    hall = Hall(pages=(a_page("a", dataset="accounts", parts=(*PARTS[:1], lost)),))
+    hall.fetch()
+    _, (manifest, *_) = hall.publish()
+    assert (manifest.datasets["transactions"].as_of, manifest.as_of) == (0, 0)
+    assert manifest.datasets["accounts"].as_of > 0
+
+
 def pointer_of(hall: Hall) -> SnapshotPointer:
     assert hall.connection.snapshot is not None
     return hall.connection.snapshot

@@ -5,7 +5,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from functions.core.errors import ProviderUnavailable
+from functions.core.contract import Outcome
+from functions.core.errors import (
+    FreshetError,
+    ProviderRefusesConnection,
+    ProviderUnavailable,
+    RateLimited,
+)
 from functions.core.hints import Hint, about_push
 from functions.core.push import MAX_NAMED_BYTES, Failure, Push, PushStatus
 from functions.core.push_ports import Pushed
@@ -45,19 +51,54 @@ def test_a_record_that_failed_in_two_ways_failed_once() -> None:
     assert push.failed == 1
 
 
-@pytest.mark.parametrize(
-    "failure",
-    [
-        pytest.param(Failure(error="authentication"), id="of-no-record"),
-        pytest.param(Failure(error="authentication", index=3), id="of-a-record-beyond-the-last"),
-        pytest.param(Failure(error="authentication", index=-1), id="of-a-record-before-the-first"),
-    ],
-)
-def test_a_failure_of_no_record_counts_for_all_of_them(failure: Failure) -> None:
-    push = ended(Failure(error="upstream", index=0), failure)
+def test_a_failure_of_no_record_counts_for_all_of_them() -> None:
+    push = ended(Failure(error="upstream", index=0), Failure(error="authentication"))
     assert push.failed == push.records == 3
     assert push.failures[0] == Failure(error="authentication")
     assert push.status is PushStatus.INCOMPLETE
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        pytest.param(Failure(error="mapping", index=3), id="beyond-the-last"),
+        pytest.param(Failure(error="mapping", index=-1), id="before-the-first"),
+        pytest.param(Failure(error="mapping", internal_id="nobody's"), id="of-another-name"),
+    ],
+)
+def test_a_failure_of_a_record_that_cannot_be_told_counts_for_one(failure: Failure) -> None:
+    push = ended(Failure(error="mapping", index=0), failure)
+    assert push.failed == 2
+    assert push.failures == (
+        Failure(error="mapping"),
+        Failure(error="mapping", index=0, id="7"),
+    )
+
+
+def test_failures_that_cannot_be_told_are_counted_and_told_by_error() -> None:
+    strange = [Failure(error="mapping", internal_id=name) for name in "xy"]
+    push = ended(*strange, *strange)
+    assert (push.failed, push.failures) == (2, (Failure(error="mapping"),))
+    push = ended(*(Failure(error="mapping", index=index) for index in range(3, 9)))
+    assert push.failed == push.records
+
+
+@pytest.mark.parametrize("index", [None, 0, 1, 9])
+def test_the_callers_own_name_says_which_record_it_is(index: int | None) -> None:
+    push = ended(Failure(error="mapping", index=index, internal_id="mine"))
+    assert push.failures == (Failure(error="mapping", index=1, internal_id="mine"),)
+
+
+def test_of_records_of_one_name_the_index_says_which() -> None:
+    dock = Dock(looks=(Pushed(done=True, failures=named_alike()),), records=2)
+    records = [{"id": "1", "internal_id": "a"}, {"id": "2", "internal_id": "a"}]
+    dock.contents.kept[CONNECTION, dock.push.push_id] = [msgspec.json.encode(records)]
+    dock.run()
+    assert [failure.id for failure in dock.push.failures] == ["1", "2"]
+
+
+def named_alike() -> tuple[Failure, ...]:
+    return tuple(Failure(error="mapping", index=index, internal_id="a") for index in (1, 0))
 
 
 def test_where_the_names_are_too_many_to_be_kept_the_places_say_it_all() -> None:
@@ -73,7 +114,8 @@ def test_where_the_names_are_too_many_to_be_kept_the_places_say_it_all() -> None
 
 def test_failures_are_told_without_names_where_the_records_are_no_longer_kept() -> None:
     failure = Failure(error="mapping", index=1)
-    dock = Dock(looks=(Pushed(done=True, failures=(failure,)),))
+    told = Failure(error="mapping", index=1, internal_id="the provider's word")
+    dock = Dock(looks=(Pushed(done=True, failures=(told,)),))
     with pytest.raises(Crash):
         dock.call(writes=2)
     dock.contents.delete(dock.push)
@@ -171,6 +213,53 @@ def test_a_push_that_nothing_was_sent_of_has_no_webhook() -> None:
     assert tell(dock, token="psh_1.guessed") is None
     assert dock.push.status is PushStatus.ACCEPTED
     assert dock.contents.read(dock.push) == RECORDS
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(RateLimited(wait_seconds=60), id="wanted-later"),
+        pytest.param(ProviderRefusesConnection(), id="refused"),
+    ],
+)
+def test_a_webhook_stands_against_an_answer_that_said_otherwise(answer: FreshetError) -> None:
+    dock = Dock(answers=(answer, "a second transfer"))
+    dock.call()
+    dock.clock.now += 1
+    found = tell(dock)
+    assert found == dock.push
+    assert (dock.push.status, dock.push.job, dock.push.error) == (PushStatus.SENT, "t7", None)
+    dock.run()
+    assert (dock.push.job, dock.push.status) == ("t7", PushStatus.DONE)
+    assert len(dock.pusher.given) == 1
+
+
+def test_what_was_refused_and_taken_has_its_failures_told_by_their_places() -> None:
+    failure = Failure(error="mapping", index=1)
+    dock = Dock(
+        answers=(ProviderRefusesConnection(),), looks=(Pushed(done=True, failures=(failure,)),)
+    )
+    dock.run()
+    assert not dock.kept
+    tell(dock)
+    dock.run()
+    assert (dock.push.status, dock.push.failures) == (PushStatus.INCOMPLETE, (failure,))
+
+
+def test_an_attempt_that_begins_as_a_webhook_comes_is_not_made() -> None:
+    dock = Dock(answers=(RateLimited(), "a second transfer"))
+    dock.call()
+    seen = dock.push
+    tell(dock)
+    assert dock.call(seen).outcome is Outcome.RUNNING
+    assert len(dock.pusher.given) == 1
+
+
+def test_a_webhook_of_an_attempt_before_the_latest_is_not_taken_for_it() -> None:
+    dock = Dock(answers=(RateLimited(), LOST))
+    dock.run()
+    assert tell(dock, token=dock.pusher.tokens[0]) is None
+    assert dock.push.status is PushStatus.UNKNOWN_OUTCOME
 
 
 def test_a_push_that_has_ended_well_does_not_begin_again() -> None:

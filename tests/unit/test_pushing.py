@@ -225,11 +225,32 @@ def test_a_provider_that_is_away_is_looked_at_again() -> None:
     assert len(dock.pusher.given) == 1
 
 
-@pytest.mark.parametrize(
-    "error", [ProviderRefusesConnection(), ProviderRefusesApplication(), UnexpectedAnswer()]
-)
-def test_what_was_sent_and_cannot_be_looked_at_is_unknown(error: FreshetError) -> None:
+NO_LOOKS = [
+    ProviderRefusesConnection(),
+    ProviderRefusesApplication(),
+    ConfigurationInvalid(),
+    UnexpectedAnswer(),
+    AnswerTooLarge(),
+    ProviderUnavailable(),
+]
+
+
+@pytest.mark.parametrize("error", NO_LOOKS, ids=lambda error: error.name())
+def test_a_look_that_fails_is_made_again(error: FreshetError) -> None:
+    dock = Dock(looks=(error, error, RUNNING, error, DONE))
+    dock.run()
+    assert dock.push.status is PushStatus.DONE
+    assert dock.clock.slept[:2] == [1, 2]
+    assert dock.clock.slept[3] == 1
+
+
+@pytest.mark.parametrize("error", NO_LOOKS, ids=lambda error: error.name())
+def test_what_was_sent_and_cannot_be_looked_at_is_unknown_at_the_deadline(
+    error: FreshetError,
+) -> None:
     dock = Dock(looks=(error,))
     dock.run()
     assert (dock.push.status, dock.push.error) == UNKNOWN
     assert dock.push.events[-1].facts["cause"] == error.name()
+    assert 0 <= dock.pusher.looked[-1] - dock.push.deadline < 1
+    assert len(dock.pusher.looked) < 200

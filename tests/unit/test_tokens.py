@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from functions.connectors.http import TokenRefused
+from functions.connectors.http_answers import TokenRefused
 from functions.connectors.oauth import EARLY_SECONDS, GrantRefused, TokenKeeper
 from functions.core.errors import ProviderUnavailable, ReauthRequired, Superseded
 from functions.core.model import Credentials

@@ -7,7 +7,17 @@ import hypercorn.asyncio
 from hypercorn.config import Config
 from ministack.app import app
 
-from infra.local.emulator import access, executions, gateway, lambdas, resources, schedules
+from infra.local.emulator import (
+    access,
+    executions,
+    gateway,
+    lambdas,
+    nesting,
+    resources,
+    schedules,
+)
+
+PATCHES = (access, executions, gateway, lambdas, nesting, resources, schedules)
 
 
 def serve(server: socket.socket) -> None:
@@ -16,7 +26,7 @@ def serve(server: socket.socket) -> None:
     Raises:
         PatchOutdatedError: this is not the MiniStack that the patches were written for.
     """
-    for patches in (access, executions, gateway, lambdas, resources, schedules):
+    for patches in PATCHES:
         patches.apply()
     config = Config()
     config.bind = [f"fd://{server.detach()}"]

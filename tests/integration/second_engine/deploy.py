@@ -51,7 +51,9 @@ def deploy(assembly: Path, *, endpoint: str, stack: str) -> dict[str, str]:
 
 
 def reduced(template: dict[str, Any]) -> dict[str, Any]:
-    """The same template, without what moto cannot make."""
+    """The same template, without what no refresh needs, and what moto cannot make."""
+    outputs = {name: template["Outputs"][name] for name in OUTPUTS}
+    reached = needed(outputs, among=template["Resources"])
     return {
         "Parameters": {
             name: {"Type": "String", "Default": "unused"} for name in template["Parameters"]
@@ -59,10 +61,35 @@ def reduced(template: dict[str, Any]) -> dict[str, Any]:
         "Resources": {
             name: resource
             for name, resource in template["Resources"].items()
-            if resource["Type"] in DEPLOYED
+            if name in reached and resource["Type"] in DEPLOYED
         },
-        "Outputs": {name: template["Outputs"][name] for name in OUTPUTS},
+        "Outputs": outputs,
     }
+
+
+def needed(part: object, *, among: dict[str, Any]) -> set[str]:
+    """The names of the resources that a part of a template stands on, however indirectly."""
+    found: set[str] = set()
+    waiting = referred(part)
+    while waiting:
+        name = waiting.pop()
+        if name in among and name not in found:
+            found.add(name)
+            waiting |= referred(among[name]["Properties"])
+    return found
+
+
+def referred(part: object) -> set[str]:
+    """The names that a part refers to itself."""
+    match part:
+        case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]}:
+            return {name}
+        case dict():
+            return {name for each in part.values() for name in referred(each)}
+        case list():
+            return {name for each in part for name in referred(each)}
+        case _:
+            return set()
 
 
 def create(

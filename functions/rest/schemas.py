@@ -1,0 +1,100 @@
+"""JSON Schemas of the API's models, for the OpenAPI document."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Final
+
+import msgspec
+
+from functions.aws.staging import Line
+from functions.connectors.registry import REGISTRY, Entry
+from functions.rest.connection_models import ConfigurationOut, ConnectionIn
+from functions.rest.models import RecordsOut
+
+_REF: Final = "#/components/schemas/{name}"
+
+
+class Schemas:
+    """Collects the schemas of types; ``components`` are those that have names."""
+
+    def __init__(self) -> None:
+        self.components: dict[str, Any] = {}
+
+    def of(self, type_: Any) -> dict[str, Any]:  # noqa: ANN401 - any type that msgspec knows
+        """The schema of a type, a reference where it has a name."""
+        (schema,), named = msgspec.json.schema_components((type_,), ref_template=_REF)
+        for name, each in named.items():
+            if name not in self.components:
+                self.components[name] = _plain(each)
+                self._tell_more(name)
+        return _plain(schema)
+
+    def _tell_more(self, name: str) -> None:
+        """Add what no type says."""
+        schema = self.components[name]
+        match name:
+            case ConnectionIn.__name__:
+                schema["properties"]["provider"] |= {"enum": list(REGISTRY)}
+                schema["allOf"] = [_of_provider(*each) for each in REGISTRY.items()]
+            case ConfigurationOut.__name__:
+                schema["properties"]["configuration"] = {"type": ["object", "null"]}
+            case RecordsOut.__name__:
+                schema["properties"]["records"]["items"] = self.of(Line)
+
+
+def _of_provider(provider: str, entry: Entry) -> dict[str, Any]:
+    """What a connection to this provider must have, and must not."""
+    needed = {
+        "settings": bool(entry.settings),
+        "subject": not entry.opens,
+        "credentials": entry.credentials,
+        "datasets": not entry.datasets,
+    }
+    given: dict[str, Any] = {
+        "subject": {"type": "string"},
+        "credentials": {"type": "object"},
+        "datasets": {"type": "array", "uniqueItems": True},
+        "settings": {
+            "required": sorted(entry.settings),
+            "propertyNames": {"enum": sorted(entry.settings)},
+        },
+    }
+    absent = {
+        "settings": {"maxProperties": 0},
+        "credentials": {"type": "null"},
+        "datasets": {"type": "null"},
+        "params": {"maxProperties": 0},
+    }
+    then = {name: given[name] for name, needs in needed.items() if needs}
+    for name in ("settings", "credentials", "datasets"):
+        if not needed[name]:
+            then[name] = absent[name]
+    if entry.datasets:
+        then["params"] = absent["params"]
+    return {
+        "if": {"properties": {"provider": {"const": str(provider)}}},
+        "then": {
+            "properties": then,
+            "required": [name for name, needs in needed.items() if needs],
+        },
+    }
+
+
+def _plain(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema as others read it: our docstrings' marks and Python's own patterns put right."""
+    return {name: _member(name, value) for name, value in schema.items()}
+
+
+def _member(name: str, value: Any) -> Any:  # noqa: ANN401 - JSON
+    match name, value:
+        case "description", str():
+            return inspect.cleandoc(value).replace("``", "`")
+        case "pattern", str():
+            return value.removesuffix(r"(?!\n)")  # elsewhere $ is the end and nothing else
+        case _, dict():
+            return _plain(value)
+        case _, list():
+            return [_member("", each) for each in value]
+        case _:
+            return value

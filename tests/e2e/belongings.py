@@ -1,0 +1,46 @@
+"""One thing of every kind that has an id, as a tenant of its own owns them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Final
+
+from functions.rest.examples import EXAMPLES, IDS
+from infra.local.providers import DEMOS
+
+if TYPE_CHECKING:
+    from infra.local.caller import Caller
+    from infra.local.system import System
+
+KINDS: Final = sorted(IDS.keys() - {"name", "file"})
+"""The names of those ids. What else stands in addresses is no tenant's own."""
+
+ABSENT: Final = {kind: f"{IDS[kind].example.partition('_')[0]}_{'0' * 32}" for kind in KINDS}
+"""An id that nothing has, of every kind."""
+
+
+BEGUN: Final = {"provider": "endgrate", "datasets": ["crm-contact"]}
+"""A connection to a new session. The demo's own are whoever's has registered them first."""
+
+
+def belongings(running: System, caller: Caller) -> dict[str, str]:
+    """An id of every kind; what can be published is. A new kind of id is to be added here."""
+    demo = DEMOS["banno"].connection(running.providers["banno"], "ben")
+    connection = caller.connect(demo)
+    refresh = caller.ended(caller.refresh(connection)["refresh_id"])
+    push = caller.ask(
+        "POST",
+        "/v1/pushes",
+        json=EXAMPLES["PushIn"]["contacts"] | {"connection_id": caller.connect(BEGUN)},
+        headers={"Idempotency-Key": f"a-{uuid.uuid4()}"},
+    )
+    everyone = {"connection_ids": [connection], "max_age_seconds": 3600}  # who is fresh already
+    bulk = caller.ask("POST", "/v1/bulk-refreshes", json=everyone)
+    found = {
+        "connection_id": connection,
+        "refresh_id": refresh["refresh_id"],
+        "push_id": push["push_id"],
+        "bulk_id": bulk["bulk_id"],
+    }
+    assert sorted(found) == KINDS
+    return found

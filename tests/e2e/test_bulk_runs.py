@@ -1,0 +1,182 @@
+"""Bulk runs: whom they are about, what each connection ends with, and how they end themselves."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from functions.core.bulk import refresh_id
+from infra.local.caller import Caller
+from tests.e2e.bulk_runs import (
+    by_hand,
+    ended,
+    executed,
+    failures,
+    outcomes,
+    run,
+    signed_in,
+    told,
+)
+
+if TYPE_CHECKING:
+    from infra.local.system import System
+    from tests.e2e.bulk_runs import Bodies
+    from tests.e2e.conftest import Provider
+
+
+@pytest.fixture
+def bodies(running: System, banno: Provider) -> Bodies:
+    """After the simulator's reset, which ends all sign-ins."""
+    assert banno.base_url
+    return signed_in(running)
+
+
+def test_named_connections_are_refreshed_and_no_word_tells_another_s_from_nobody_s(
+    running: System, caller: Caller, bodies: Bodies
+) -> None:
+    stranger = Caller(running.api, token=running.issuer.token("a-stranger"))
+    mine, theirs = caller.connect(bodies["ben"]), stranger.connect(bodies["ben"])
+    nobody = f"con_{'0' * 32}"
+    bulk = run(caller, connection_ids=[theirs, mine, nobody, mine])
+    listed = {each.pop("connection_id"): each for each in failures(caller, bulk["bulk_id"])}
+
+    assert (bulk["named"], bulk["total"]) == (3, 3)
+    assert told(bulk) == {"published": 1, "not_found": 2}
+    assert set(listed) == {theirs, nobody}
+    assert json.dumps(listed[theirs]) == json.dumps(listed[nobody])
+    assert listed[nobody]["refresh_id"] is None
+    assert stranger.ask("GET", f"/v1/connections/{theirs}")["snapshot"] is None
+
+
+def test_a_run_is_its_tenant_s_alone(running: System, caller: Caller) -> None:
+    bulk_id = caller.ask("POST", "/v1/bulk-refreshes", json={})["bulk_id"]
+    stranger = Caller(running.api, token=running.issuer.token("a-stranger"))
+    for path in ("", "/failures"):
+        theirs = stranger.send("GET", f"/v1/bulk-refreshes/{bulk_id}{path}")
+        nobody = stranger.send("GET", f"/v1/bulk-refreshes/blk_{'0' * 32}{path}")
+        assert (theirs.status_code, theirs.content) == (404, nobody.content)
+    assert ended(caller, bulk_id)["total"] == 0
+
+
+def test_a_run_under_a_key_is_begun_once(caller: Caller) -> None:
+    key = {"Idempotency-Key": uuid.uuid4().hex}
+    path, asked = "/v1/bulk-refreshes", {"provider": "banno"}
+    first = caller.send("POST", path, json=asked, headers=key)
+    again = caller.send("POST", path, json=asked, headers=key)
+    other = caller.send("POST", path, json={"provider": "digime"}, headers=key)
+
+    assert (first.status_code, again.status_code, other.status_code) == (202, 202, 422)
+    assert first.json()["bulk_id"] == again.json()["bulk_id"]
+    assert "Idempotency-Replayed" not in first.headers
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert first.headers["Location"].endswith(first.json()["bulk_id"])
+
+
+def test_who_is_being_refreshed_is_joined_and_who_is_fresh_costs_no_call(
+    caller: Caller, bodies: Bodies, banno: Provider
+) -> None:
+    fresh, running_, stopped = (caller.connect(bodies["ben"]) for _ in range(3))
+    caller.ended(caller.refresh(fresh)["refresh_id"])
+    banno.set(task_seconds=5)
+    first = caller.refresh(running_)["refresh_id"]
+    other = caller.refresh(stopped, datasets=["accounts"])["refresh_id"]
+    bulk = run(caller, max_age_seconds=3600)
+    (busy,) = failures(caller, bulk["bulk_id"])
+
+    assert told(bulk) == {"fresh": 1, "joined": 1, "busy": 1}
+    assert (busy["connection_id"], busy["error"]["name"], busy["refresh_id"]) == (
+        stopped,
+        "Busy",
+        None,
+    )
+    for refresh in (first, other):
+        assert caller.ended(refresh)["status"] == "published"
+
+
+def test_starts_are_spread_over_the_window(caller: Caller, bodies: Bodies, banno: Provider) -> None:
+    for _ in range(4):
+        caller.connect(bodies["ben"])
+    bulk = run(caller, spread_seconds=8)
+    starts = [row["at"] for row in banno.ledger() if row.get("method") == "PUT"]
+
+    assert told(bulk) == {"published": 4}
+    gaps = [later - earlier for earlier, later in pairwise(starts)]
+    assert all(1 <= gap <= 3.5 for gap in gaps), gaps
+
+
+def test_a_cancelled_refresh_is_told_as_such(
+    caller: Caller, bodies: Bodies, banno: Provider
+) -> None:
+    banno.set(task_seconds=10)
+    connection = caller.connect(bodies["ben"])
+    bulk_id = caller.ask("POST", "/v1/bulk-refreshes", json={})["bulk_id"]
+    refresh = refresh_id(bulk_id, connection)
+    caller.until(
+        lambda: caller.send("GET", f"/v1/refreshes/{refresh}").json(),
+        lambda it: it["status"] == "running",
+        seconds=20,
+    )
+    caller.ask("POST", f"/v1/refreshes/{refresh}/cancel")
+
+    assert told(ended(caller, bulk_id)) == {"cancelled": 1}
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        ({"provider": "nobody"}, "InvalidRequest"),
+        ({"spread_seconds": "soon"}, "InvalidRequest"),
+        ({"bulk_id": "blk_of-another"}, "InvalidRequest"),
+        ([], "InvalidRequest"),
+    ],
+    ids=str,
+)
+def test_a_request_that_nobody_can_serve_fails_under_its_own_name(
+    running: System, request_: Any, error: str
+) -> None:
+    found = executed(running, by_hand(running, request_, name=f"by-hand-{uuid.uuid4()}"))
+    assert (found["status"], found["error"]) == ("FAILED", error)
+
+
+def test_a_child_that_runs_twice_finds_what_it_did_before(
+    running: System, caller: Caller, bodies: Bodies, banno: Provider
+) -> None:
+    """As if the answer to the first start had been lost: the refresh has run already."""
+    connection = caller.connect(bodies["ben"])
+    name = f"by-hand-{uuid.uuid4()}"
+    running.client("stepfunctions").start_execution(
+        stateMachineArn=running.outputs["RefreshMachineArn"],
+        name=refresh_id(name, connection),
+        input=json.dumps({"connection_id": connection, "reason": "bulk"}),
+    )
+    caller.ended(refresh_id(name, connection))
+    found = executed(running, by_hand(running, {"connection_ids": [connection]}, name=name))
+
+    assert found["status"] == "SUCCEEDED"
+    assert outcomes(running, name) == {connection: "published"}
+    assert sum(row.get("method") == "PUT" for row in banno.ledger()) == 1
+
+
+def test_a_run_that_is_stopped_says_of_whom_nothing_is_known(
+    running: System, caller: Caller, bodies: Bodies
+) -> None:
+    ids = [caller.connect(bodies["ben"]) for _ in range(3)]
+    bulk_id = caller.ask("POST", "/v1/bulk-refreshes", json={"spread_seconds": 86_400})["bulk_id"]
+    caller.until(
+        lambda: caller.ask("GET", f"/v1/bulk-refreshes/{bulk_id}"),
+        lambda it: it["outcomes"]["published"] == 1,
+        seconds=30,
+    )
+    arn = running.outputs["BulkMachineArn"].replace(":stateMachine:", ":execution:")
+    running.client("stepfunctions").stop_execution(executionArn=f"{arn}:{bulk_id}")
+    bulk = ended(caller, bulk_id)
+    listed = failures(caller, bulk_id)
+
+    assert (bulk["status"], bulk["error"]["name"]) == ("failed", "Aborted")
+    assert told(bulk) == {"published": 1, "unknown": 2}
+    assert {each["connection_id"] for each in listed} < set(ids)
+    assert {each["outcome"] for each in listed} == {"unknown"}

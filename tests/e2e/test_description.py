@@ -1,0 +1,179 @@
+"""The served OpenAPI document against the running system, by a tool that knows only the document.
+
+Two tenants are signed in: what the first makes or lists, the second asks for too, and must not
+get.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from functions.rest.openapi import address
+from functions.rest.routes import ROUTES
+from infra.local.caller import Caller
+from tests.e2e.belongings import BEGUN, belongings
+
+if TYPE_CHECKING:
+    from infra.local.system import System
+    from tests.e2e.conftest import Provider
+
+ROOT = Path(__file__).parents[2]
+TENANTS = ("first", "second")
+EXAMPLES = 15
+DATASETS = ["accounts", "transactions"]
+SECONDS = 240
+"""When something hangs; it takes less than a minute."""
+SUCCESS = {*range(200, 300)}
+ERASE = "erase_connection"
+"""Tried by itself, so that the other calls find something."""
+
+MEANING = [
+    f"{method} {address(rule)}"
+    for rule, routes in ROUTES.items()
+    for method, route in routes.items()
+    if route.body or any(each.name == "cursor" for each in route.query)
+]
+"""Calls that may refuse, by 400 or 422, what no schema can say: a body names datasets that its
+connection does not have, a cursor is of another list, a key stands for another request. What the
+schemas do say, the check in ``described`` holds them to."""
+
+CONFIG = """
+hooks = "tests.e2e.described"
+continue-on-failure = true
+request-timeout = 35
+workers = 2
+seed = 1
+
+[generation]
+database = "none"
+max-examples = {examples}
+no-shrink = true
+
+[reports.ndjson]
+path = "report.ndjson"
+
+[auth.wfc]
+path = "tenants.json"
+peers = {tenants}
+
+[dictionaries]
+datasets.values = {datasets}
+{dictionaries}
+
+[parameters]
+"path.name" = {{ dictionary = "datasets", probability = 0.8 }}
+{parameters}
+
+[[operations]]
+include-name = {meaning}
+checks.positive_data_acceptance.expected-statuses = [
+    "2xx", "3xx", "400", "401", "403", "404", "409", "422", "429", "5xx",
+]
+"""
+
+
+@pytest.fixture
+def there(running: System, banno: Provider, endgrate: Provider) -> dict[str, list[str]]:
+    """What the first tenant has to begin with, at a provider of each sort."""
+    banno.set(task_seconds=0.2)
+    endgrate.set(transfer_seconds=0.2)
+    caller = Caller(running.api, token=running.issuer.token(TENANTS[0]))
+    found = {kind: [id_] for kind, id_ in belongings(running, caller).items()}
+    found["connection_id"].append(caller.connect(BEGUN))
+    return found
+
+
+def sign_in(running: System, folder: Path) -> None:
+    """Write down the tenants' tokens, in the form of the Web Fuzzing Commons."""
+    users = [
+        {
+            "name": name,
+            "fixedHeaders": [
+                {"name": "Authorization", "value": f"Bearer {running.issuer.token(name)}"}
+            ],
+        }
+        for name in TENANTS
+    ]
+    (folder / "tenants.json").write_text(json.dumps({"auth": users}))
+
+
+def configure(there: dict[str, list[str]], folder: Path) -> None:
+    config = CONFIG.format(
+        examples=EXAMPLES,
+        tenants=list(TENANTS),
+        meaning=MEANING,
+        datasets=DATASETS,
+        dictionaries="\n".join(f"{kind}.values = {ids}" for kind, ids in there.items()),
+        parameters="\n".join(
+            f'"path.{kind}" = {{ dictionary = "{kind}", probability = 0.4 }}' for kind in there
+        ),
+    )
+    (folder / "schemathesis.toml").write_text(config)
+
+
+def explore(running: System, folder: Path, *, only: list[str]) -> str:
+    """Run the tool on some of the calls; its words, empty where it found nothing."""
+    program = [sys.executable, "-m", "schemathesis.cli", "run", "--no-color"]
+    done = subprocess.run(
+        [*program, f"{running.api}/v1/openapi.json", "--url", f"{running.api}/v1", *only],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_PROXY": "*"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+    )
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def answered(folder: Path) -> dict[str, set[int]]:
+    """The statuses by which each call was answered."""
+    found: dict[str, set[int]] = {}
+    for line in (folder / "report.ndjson").read_text().splitlines():
+        recorder: dict[str, Any] = json.loads(line).get("ScenarioFinished", {}).get("recorder", {})
+        for id_, exchange in recorder.get("interactions", {}).items():
+            case, response = recorder["cases"].get(id_), exchange.get("response")
+            if case and response:
+                call = f"{case['value']['method']} {case['value']['path']}"
+                found.setdefault(call, set()).add(response["status_code"])
+    return found
+
+
+def described(running: System) -> set[str]:
+    document = Caller(running.api, token="").ask("GET", "/v1/openapi.json")
+    return {
+        f"{method.upper()} {path}"
+        for path, methods in document["paths"].items()
+        for method in methods
+    }
+
+
+def test_the_system_does_what_its_description_says_and_nothing_else(
+    running: System, there: dict[str, list[str]], tmp_path: Path
+) -> None:
+    sign_in(running, tmp_path)
+    configure(there, tmp_path)
+    found = explore(running, tmp_path, only=["--exclude-operation-id", ERASE])
+    assert not found, found
+
+    statuses = answered(tmp_path)
+    in_vain = {call for call in described(running) if not statuses.get(call, set()) & SUCCESS}
+    # The tool leaves out the document itself.
+    assert in_vain == {"GET /openapi.json", "DELETE /connections/{connection_id}"}
+
+
+def test_what_is_erased_is_gone(
+    running: System, there: dict[str, list[str]], tmp_path: Path
+) -> None:
+    sign_in(running, tmp_path)
+    configure(there, tmp_path)
+    found = explore(running, tmp_path, only=["--include-path-regex", r"^/connections(/[^/]+)?$"])
+    assert not found, found
+    assert answered(tmp_path)["DELETE /connections/{connection_id}"] & SUCCESS

@@ -1,0 +1,68 @@
+"""The README's examples, pasted one after the other by somebody who has `make run` beside them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.local.caller import Caller
+from infra.local.providers import DEMOS
+from infra.local.trying import variables
+from tests.e2e.belongings import BEGUN
+
+if TYPE_CHECKING:
+    from infra.local.system import System
+    from tests.e2e.conftest import Provider
+
+ROOT = Path(__file__).parents[2]
+TENANT = "reader"
+CURLRC = "fail-with-body\nshow-error\nnoproxy = *\n"
+"""A curl that ends with an error where the API does. It is all that differs from a reader's."""
+
+
+def examples() -> list[str]:
+    blocks = re.findall(
+        r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    return [block for block in blocks if "curl " in block]
+
+
+def pasted(block: str) -> str:
+    """The block's commands, of which none may fail, and a line between them and the next."""
+    return f"set -e\n{block}\necho\n"
+
+
+@pytest.fixture
+def given(running: System, banno: Provider, endgrate: Provider) -> dict[str, str]:
+    """What `make run` would print."""
+    banno.set(task_seconds=0.2)
+    endgrate.set(transfer_seconds=0.2)
+    token = running.issuer.token(TENANT)
+    caller = Caller(running.api, token=token)
+    ada = DEMOS["banno"].connection(running.providers["banno"], "ada")
+    connections = {"banno/ada": caller.connect(ada), "endgrate/fern": caller.connect(BEGUN)}
+    return variables(running, token=token, connections=connections)
+
+
+def test_every_example_works_as_it_stands(given: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / ".curlrc").write_text(CURLRC)
+    (tmp_path / "python3").symlink_to(sys.executable)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["/bin/sh"],
+        input="\n".join(pasted(block) for block in examples()),
+        env={"PATH": path, "CURL_HOME": str(tmp_path), **given},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {"published", "sign_in_url", "accepted"} <= set(re.findall(r"\w+", done.stdout))

@@ -1,0 +1,43 @@
+"""The description of the API is an OpenAPI document, and costs nobody who does not ask for it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import schemathesis
+
+from functions.rest.openapi import document
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = """
+import json, sys
+import functions.api
+print(json.dumps([name for name in sys.modules if name.startswith("functions.rest.")]))
+"""
+ON_DEMAND = {
+    f"functions.rest.{name}" for name in ("openapi", "openapi_problems", "schemas", "examples")
+}
+
+
+def test_it_is_valid_as_openapi_3_1() -> None:
+    told = document()
+
+    assert told["openapi"].startswith("3.1.")
+    schemathesis.openapi.from_dict(told).validate()
+
+
+def test_the_door_loads_what_makes_it_only_when_it_is_asked_for() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert not ON_DEMAND & set(json.loads(done.stdout))
+    assert all((ROOT / f"{name.replace('.', '/')}.py").exists() for name in ON_DEMAND)

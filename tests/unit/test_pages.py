@@ -1,0 +1,82 @@
+"""The page to try the API, and what may be read without a token."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.api import handler
+from functions.rest.openapi import document
+from functions.rest.pages import FOLDER
+from functions.rest.routes import ROUTES
+
+
+def get(path: str, **context: object) -> dict[str, Any]:
+    """What API Gateway gets for a request of whoever has no token."""
+    event = {
+        "httpMethod": "GET",
+        "path": path,
+        "headers": {},
+        "multiValueHeaders": {},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "body": None,
+        "isBase64Encoded": False,
+        "requestContext": {"stage": "v", "path": f"/v{path}", **context},
+    }
+    return handler(event, LambdaContext())
+
+
+def header(answer: dict[str, Any], name: str) -> str:
+    (value,) = answer["multiValueHeaders"][name]
+    return str(value)
+
+
+def test_only_the_description_and_its_page_are_open() -> None:
+    open_ = {rule for rule, routes in ROUTES.items() if any(r.open for r in routes.values())}
+
+    assert open_ == {"/v1/openapi.json", "/v1/docs", "/v1/docs/<file>"}
+    assert get("/v1/connections")["statusCode"] == 500
+
+
+def test_the_document_is_served_as_it_is_made() -> None:
+    answer = get("/v1/openapi.json")
+
+    assert (answer["statusCode"], header(answer, "Content-Type")) == (200, "application/json")
+    assert answer["body"] == msgspec.json.encode(document()).decode()
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [
+        pytest.param("/v1/docs", "text/html; charset=utf-8", id="page"),
+        pytest.param("/v1/docs/start.js", "text/javascript; charset=utf-8", id="script"),
+    ],
+)
+def test_the_page_loads_nothing_and_sends_nothing_elsewhere(path: str, content_type: str) -> None:
+    answer = get(path)
+    policy = header(answer, "Content-Security-Policy")
+
+    assert (answer["statusCode"], header(answer, "Content-Type")) == (200, content_type)
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    assert header(answer, "X-Content-Type-Options") == "nosniff"
+
+
+def test_what_the_page_needs_is_named_from_its_own_address() -> None:
+    page = (FOLDER / "index.html").read_text()
+    needed = re.findall(r'(?:src|href)="([^"]+)"', page)
+
+    assert "data:," in needed
+    assert {each.partition("/")[0] for each in needed} == {"data:,", "docs"}
+    assert "//" not in re.sub(r"^//.*$", "", (FOLDER / "start.js").read_text(), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["index.html", "LICENSE", "..", "pages.py", "start.js.map"])
+def test_no_other_file_is_served(name: str) -> None:
+    assert get(f"/v1/docs/{name}")["statusCode"] == 404
