@@ -17,7 +17,8 @@ from functions.core.budget import GO_ON_SECONDS
 from functions.core.contract import SLOT_SECONDS, Ticket, Variable
 from functions.core.cooling import cool
 from functions.core.errors import FreshetError, ProviderUnavailable, Superseded
-from functions.core.fetching import fetch, publish
+from functions.core.fetching import fetch, publish, published
+from functions.core.increment import base_of
 from functions.providers import connector
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
     from functions.core.model import Connection, Refresh
+    from functions.core.ports import Base
 
 
 @cache
@@ -65,7 +67,14 @@ def _published(ticket: Ticket, refresh: Refresh, *, context: LambdaContext) -> R
     if ticket.resumed:
         here.refreshes.hold(refresh, until=here.clock() + SLOT_SECONDS)
     try:
-        _fetch(ticket, refresh, connection=connection, staging=staging, context=context)
+        _fetch(
+            ticket,
+            refresh,
+            connection=connection,
+            staging=staging,
+            base=base_of(published(connection, snapshots), refresh=refresh, snapshots=snapshots),
+            context=context,
+        )
         folders = snapshots.folders(refresh.connection_id)
         ended, keep = publish(
             ticket,
@@ -89,6 +98,7 @@ def _fetch(
     *,
     connection: Connection,
     staging: Staging,
+    base: Base | None,
     context: LambdaContext,
 ) -> None:
     here = runtime()
@@ -103,6 +113,7 @@ def _fetch(
             datasets=refresh.datasets,
             clock=here.clock,
             seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+            base=base,
         )
     except ProviderUnavailable as fault:
         cool(fault, refresh, refreshes=here.refreshes, at=here.clock())

@@ -7,13 +7,15 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from functions.core.model import Blob, Dataset, File, Manifest, Progress
+from functions.core.model import Blob, Dataset, File, Manifest
+from functions.core.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from functions.core.model import SnapshotPointer, Staged
+    from functions.core.model import SnapshotPointer
     from functions.core.ports import Page
+    from functions.core.progress import Staged
 
 
 class Kept(NamedTuple):
@@ -83,6 +85,10 @@ class Staging:
             key = f"{self._apart}{len(self.progress.quarantined):05}"
             self._objects.put(key, found.content)
             self.progress.quarantined.append(found.name)
+        for name, begun in page.begins.items():
+            if name in self.progress.datasets:
+                self.progress.datasets[name].adds = begun.adds
+                self.progress.datasets[name].bookmark = begun.bookmark
         told = {part.part: part for part in (*self.progress.parts, *page.parts)}
         self.progress.parts = tuple(told.values())
         self.progress.cursor = page.cursor
@@ -98,6 +104,7 @@ class Staging:
                 deletions=staged.deletions,
                 files=tuple(staged.files),
                 blobs=tuple(staged.blobs),
+                bookmark=staged.bookmark,
             )
             for name, staged in self.progress.datasets.items()
         }
@@ -128,6 +135,8 @@ class Staging:
 
     def _finish_files(self) -> None:
         for dataset, lines in self._open.items():
+            if not lines:
+                continue
             files, body = self.progress.datasets[dataset].files, msgspec.json.encode(lines)
             files.append(self._file(f"{dataset}/{len(files):05}", body, lines=len(lines)))
         self._open = {}
@@ -155,3 +164,7 @@ class Snapshots:
     def manifest(self, pointer: SnapshotPointer) -> Manifest:
         body = self._objects.get(pointer.key, pointer.version_id)
         return msgspec.json.decode(body, type=Manifest)
+
+    def marks(self, files: Iterable[File]) -> dict[str, str | None]:
+        lines = (line for file in files for line in self._objects.file(file))
+        return {line.id: None if line.deleted else line.revision for line in lines}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from functions.core.contract import Cursor, Job
     from functions.core.errors import FreshetError
     from functions.core.model import SnapshotPointer
-    from functions.core.ports import Looked
+    from functions.core.ports import Base, Looked
     from tests.fakes import Clock
 
 T = TypeVar("T")
@@ -58,6 +58,7 @@ class Scripted:
         self._triggers, self._looks = list(triggers), list(looks)
         self.triggered = 0
         self.orders: list[Order] = []
+        self.bases: list[Base | None] = []
         self.looked: list[tuple[float, float]] = []
         """When each look was asked for, and how long it might have been held."""
 
@@ -79,8 +80,10 @@ class Scripted:
         *,
         datasets: tuple[str, ...],
         cursor: Cursor | None,
+        base: Base | None = None,
     ) -> Iterator[Page]:
         assert datasets
+        self.bases.append(base)
         start = int(cursor["page"] or 0) if cursor else 0
         for number in range(start, len(self._pages)):
             if number in self._faults:

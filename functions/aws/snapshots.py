@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from functions.aws.staging import deleted_is_gone, read_texts, staged_under
+from functions.aws.staging import deleted_is_gone, read_lines, read_texts, staged_under
 from functions.core.contract import Prefix
 from functions.core.errors import Defect, Gone, NotFound, RecordTooLarge
 from functions.core.model import Manifest
@@ -28,11 +28,15 @@ URL_SECONDS: Final = 15 * 60
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True):
-    """Where a reader is: in which snapshot, file and line."""
+    """Where a reader is: in which snapshot, file and line.
+
+    ``since`` is the refresh after whose snapshot the files begin, for whom only those interest.
+    """
 
     refresh_id: str
     file: int = 0
     line: int = 0
+    since: str | None = None
 
 
 class Snapshots:
@@ -69,6 +73,17 @@ class Snapshots:
                 return self.manifest(pointer)
         raise Gone
 
+    def marks(self, files: Iterable[File]) -> dict[str, str | None]:
+        """The revision of each id in these files, as the last line of it has it.
+
+        None for a deletion.
+        """
+        return {
+            line.id: None if line.deleted else line.revision
+            for file in files
+            for line in read_lines(self._s3, bucket=self._bucket, file=file)
+        }
+
     def records(
         self, files: tuple[File, ...], *, start: Position, limit: int
     ) -> tuple[list[bytes], Position | None]:
@@ -85,7 +100,7 @@ class Snapshots:
             for index, text in islice(enumerate(texts), skipped, None):
                 size += len(text)
                 if len(lines) == limit or (lines and size > MAX_PAGE_BYTES):
-                    return lines, Position(start.refresh_id, number, index)
+                    return lines, Position(start.refresh_id, number, index, start.since)
                 if size > MAX_PAGE_BYTES:
                     raise RecordTooLarge
                 lines.append(text)
@@ -112,9 +127,11 @@ class Snapshots:
         The folders must have been listed while the caller's refresh held the connection's
         slot: what a later refresh writes is none of the caller's business.
         """
-        kept = {manifest.refresh_id for manifest in keep} | {
-            dataset.refresh_id for manifest in keep for dataset in manifest.datasets.values()
-        }
+        manifests = list(keep)
+        datasets = [each for manifest in manifests for each in manifest.datasets.values()]
+        kept = {manifest.refresh_id for manifest in manifests}
+        kept |= {each.refresh_id for each in datasets}
+        kept |= {link.refresh_id for each in datasets for link in each.chain if link.files}
         for folder in folders:
             if folder.rstrip("/").rpartition("/")[2] not in kept:
                 self.delete(folder)

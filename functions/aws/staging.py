@@ -20,7 +20,8 @@ from isal import isal_zlib
 
 from functions.core.contract import Prefix
 from functions.core.errors import Gone
-from functions.core.model import Blob, Dataset, File, Manifest, Progress
+from functions.core.model import Blob, Dataset, File, Manifest
+from functions.core.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,6 +99,9 @@ class Staging:
                     blob.close()
         for found in page.quarantined:
             self._quarantine(found)
+        for name in page.begins.keys() & self.progress.datasets.keys():
+            staged, begun = self.progress.datasets[name], page.begins[name]
+            staged.adds, staged.bookmark = begun.adds, begun.bookmark
         told = {part.part: part for part in (*self.progress.parts, *page.parts)}
         self.progress.parts = tuple(told.values())
         self.progress.cursor = page.cursor
@@ -114,6 +118,7 @@ class Staging:
                 deletions=staged.deletions,
                 files=tuple(staged.files),
                 blobs=tuple(staged.blobs),
+                bookmark=staged.bookmark,
             )
             for name, staged in self.progress.datasets.items()
         }

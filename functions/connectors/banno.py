@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from functions.connectors import banno_changes
 from functions.connectors.banno_answers import (
     PAGE,
     Account,
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 
     from functions.core.contract import Cursor, Job, Scalar
     from functions.core.model import Connection
-    from functions.core.ports import ConnectorPorts, Order
+    from functions.core.ports import Base, ConnectorPorts, Order
 
 T = TypeVar("T")
 
@@ -111,15 +112,23 @@ class Banno:
         *,
         datasets: tuple[str, ...],
         cursor: Cursor | None,
+        base: Base | None = None,
     ) -> Iterator[Page]:
-        """Yield the accounts, then each account's transactions in the order of their ids."""
+        """Yield the accounts, then each account's transactions in the order of their ids.
+
+        Accounts are always read in full, transactions as ``banno_changes`` has it.
+        """
         user = self._user(connection)
         listed = decoded(user.call("GET", "/accounts", refusals=_FORBIDDEN), Accounts)
         accounts = [_read(raw, Account) for raw in listed.accounts or []]
         ids = sorted(account.id for account in accounts)
         wanted = ids if "transactions" in datasets else []
         if cursor is None:
-            cursor = {"account": wanted[0], "offset": 0} if wanted else None
+            since = float(job["since"] or 0)
+            parts = _parts(accounts, listed, since=since)
+            begun = banno_changes.beginning(base, ids=ids, parts=parts, since=since)
+            first: Cursor = {"account": wanted[0], "offset": 0} if wanted else {}
+            cursor = {**first, "adds": begun.adds} if first else None
             yield Page(
                 dataset="accounts",
                 records=[
@@ -127,16 +136,29 @@ class Banno:
                     for account, raw in zip(accounts, listed.accounts or [], strict=True)
                 ],
                 deletions=listed.inactivated_account_ids or (),
-                parts=_parts(accounts, listed, since=float(job["since"] or 0)),
+                parts=parts,
+                begins={banno_changes.NAME: begun},
                 cursor=cursor,
             )
         for account, follower in pairwise([*wanted, None]):
             if account and cursor and account >= str(cursor["account"]):
-                start = cursor if cursor["account"] == account else {}
-                yield from self._transactions(user, account, start=start, follower=follower)
+                adds = {"adds": cursor.get("adds")}
+                yield from self._transactions(
+                    user,
+                    account,
+                    start=cursor if cursor["account"] == account else adds,
+                    follower=follower,
+                    since=banno_changes.updated_since(base, account) if adds["adds"] else None,
+                )
 
     def _transactions(
-        self, user: _User, account: str, *, start: Cursor, follower: str | None
+        self,
+        user: _User,
+        account: str,
+        *,
+        start: Cursor,
+        follower: str | None,
+        since: str | None,
     ) -> Iterator[Page]:
         """One account's pages. One that no longer meets the one before is read from the top.
 
@@ -146,7 +168,7 @@ class Banno:
         offset, last = int(start.get("offset") or 0), start.get("last")
         previous, rereads, barren = frozenset[str](), 0, 0
         while True:
-            page = self._page(user, account, offset=offset)
+            page = self._page(user, account, offset=offset, since=since)
             records = [Record(_read(raw, Transaction).id, raw) for raw in page.transactions or []]
             ids = frozenset(record.id for record in records)
             if last is not None and last not in ids:
@@ -160,21 +182,24 @@ class Banno:
                 raise UnexpectedAnswer
             offset += max(1, len(records) - OVERLAP)
             last, previous = (records[-1].id, ids) if records else (None, ids)
-            here: Cursor = {"account": account, "offset": offset, "last": last}
-            there: Cursor | None = {"account": follower, "offset": 0} if follower else None
+            adds = start.get("adds")
+            here: Cursor = {"account": account, "offset": offset, "last": last, "adds": adds}
+            there: Cursor = {"account": follower, "offset": 0, "adds": adds}
             yield Page(
                 dataset="transactions",
                 part=account,
                 records=records,
                 deletions=page.inactivated_transaction_ids or (),
-                cursor=here if full else there,
+                cursor=here if full else there if follower else None,
             )
             if not full:
                 return
 
-    def _page(self, user: _User, account: str, *, offset: int) -> Transactions:
+    def _page(self, user: _User, account: str, *, offset: int, since: str | None) -> Transactions:
         path = f"/accounts/{_quoted(account)}/transactions"
-        params = {"offset": offset, "limit": PAGE}
+        params: dict[str, Scalar] = {"offset": offset, "limit": PAGE}
+        if since is not None:
+            params["updatedSince"] = since
         answer = user.call("GET", path, params=params, refusals=_FORBIDDEN)
         return decoded(answer, Transactions)
 

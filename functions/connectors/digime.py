@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from functions.core.contract import Cursor, Job
     from functions.core.model import Connection, Credentials
-    from functions.core.ports import ConnectorPorts, Order
+    from functions.core.ports import Base, ConnectorPorts, Order
 
 MAX_LOSSES: Final = 2
 """How many sessions may expire while files are read until the refresh fails."""
@@ -85,15 +85,23 @@ class DigiMe:
         *,
         datasets: tuple[str, ...],
         cursor: Cursor | None,
+        base: Base | None = None,
     ) -> Iterator[Page]:
         """Yield the accounts, then the files, then those that were written again meanwhile.
+
+        With a base, only the files that it does not have as they are listed.
 
         Raises:
             JobLost: another session expired.
         """
         place = msgspec.convert(cursor or {}, Place)
+        adds = base is not None and "files" in datasets and "files" in base.bookmarks
         library = Library(
-            self._api(), key=self._application().key, place=place, sleep=self._ports.sleep
+            self._api(),
+            key=self._application().key,
+            place=place,
+            sleep=self._ports.sleep,
+            held=base.revisions("files") if base and adds else None,
         )
         while True:
             sealed = library.place.session or str(job["session"])

@@ -116,8 +116,13 @@ def opened_file(file: File, answer: Download, *, key: RSAPrivateKey) -> Fetched:
     else:
         described = replace(described, size=size, mimetype=_mimetype(metadata))
     data = msgspec.Raw(msgspec.json.encode(described))
-    record = Record(file.name, data, revision=str(file.updated_date), blob=blob)
+    record = Record(file.name, data, revision=revision(file), blob=blob)
     return Fetched(file=file, size=size, records=(record,))
+
+
+def revision(file: File) -> str:
+    """The mark of a file's state."""
+    return str(file.updated_date)
 
 
 def _failed(file: File, why: str) -> PartState:

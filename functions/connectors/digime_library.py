@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from functions.connectors import digime_accounts as accounts
 from functions.connectors.digime_answers import File
 from functions.connectors.digime_api import SessionLost
-from functions.connectors.digime_files import Fetched, fetched, opened_file, payload_of
+from functions.connectors.digime_files import Fetched, fetched, opened_file, payload_of, revision
 from functions.core.errors import (
     AnswerTooLarge,
     EnvelopeInvalid,
@@ -26,10 +26,10 @@ from functions.core.errors import (
     FreshetError,
 )
 from functions.core.model import Part, PartState
-from functions.core.ports import Page
+from functions.core.ports import Beginning, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -84,13 +84,26 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
 class Library:
     """One fetch of one user's library; it lives through the loss of a session."""
 
-    def __init__(self, api: Api, *, key: RSAPrivateKey, place: Place, sleep: Sleep) -> None:
-        """Take the way to digi.me, the key that opens files, and where to go on."""
+    def __init__(
+        self,
+        api: Api,
+        *,
+        key: RSAPrivateKey,
+        place: Place,
+        sleep: Sleep,
+        held: Mapping[str, str] | None = None,
+    ) -> None:
+        """Take the way to digi.me, the key that opens files, and where to go on.
+
+        ``held`` are the files that are there already, with their revisions; None: everything is
+        read.
+        """
         self._api, self._key, self._sleep = api, key, sleep
-        self.place = place
+        self.place, self._held = place, held
         self._had: dict[str, int] | None = None
         self._from_the_top = place.updated < 0
         self._opened = self._sealed = 0
+        self._locked = False
 
     def pages(
         self, session_key: str, *, datasets: Sequence[str], since: float, at: float
@@ -113,11 +126,29 @@ class Library:
                 listing = self._settled(session_key)
             self._require_one_opened()
         told = accounts.states(listing.status, since=since, at=at)
-        yield Page(dataset=datasets[-1], parts=(*told, *map(self._stale, due)))
+        yield Page(
+            dataset=datasets[-1],
+            deletions=self._gone(listing) if "files" in datasets else (),
+            parts=(*told, *map(self._stale, due)),
+            begins=self._begins(),
+        )
+
+    def _begins(self) -> dict[str, Beginning]:
+        """The files' revisions stand in their records: there is nothing else to keep in mind."""
+        return {"files": Beginning(adds=self._held is not None, bookmark={})}
+
+    def _gone(self, listing: Listing) -> list[str]:
+        """The files that are there already and no longer listed."""
+        listed = {file.name for file in listing.file_list or []}
+        return sorted((self._held or {}).keys() - listed)
 
     def _require_one_opened(self) -> None:
-        """Publish nothing where no file at all could be opened: the key is not the contract's."""
-        if self._from_the_top and self._sealed and not self._opened:
+        """Publish nothing where no file at all could be opened: the key is not the contract's.
+
+        Where only a few are read, these may just be damaged, unless the accounts are closed, too.
+        """
+        closed = self._locked if self._held else self._sealed
+        if self._from_the_top and closed and not self._opened:
             raise EnvelopeInvalid
 
     def _settled(self, session_key: str) -> Listing:
@@ -130,7 +161,7 @@ class Library:
         file = File(name=accounts.NAME, updated_date=0)
         answer = self._downloaded(session_key, file.name)
         found = fetched(file, answer, opened=self._opened_accounts)
-        self.place = replace(self.place, accounts=True)
+        self.place, self._locked = replace(self.place, accounts=True), bool(found.quarantined)
         return self._page("accounts", [found])
 
     def _opened_accounts(self, file: File, answer: Download) -> Fetched:
@@ -141,9 +172,12 @@ class Library:
         """The files that are new, or newer than when they were read, oldest first."""
         files = sorted(listing.file_list or [], key=_order)
         if self._had is None:
-            place = (self.place.updated, self.place.name)
-            before = (file for file in files if _order(file) <= place)
-            self._had = {file.name: file.updated_date for file in before}
+            place, held = (self.place.updated, self.place.name), self._held or {}
+            self._had = {
+                file.name: file.updated_date
+                for file in files
+                if _order(file) <= place or held.get(file.name) == revision(file)
+            }
         had = self._had
         return [file for file in files if had.get(file.name, -1) < file.updated_date]
 
@@ -183,6 +217,7 @@ class Library:
             records=[record for each in batch for record in each.records],
             parts=(*mended, *(part for each in batch for part in each.parts)),
             quarantined=[found for each in batch for found in each.quarantined],
+            begins=self._begins(),
             cursor=self.place.cursor(),
         )
 

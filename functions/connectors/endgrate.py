@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from functions.core.contract import Cursor, Job
     from functions.core.model import Connection
-    from functions.core.ports import ConnectorPorts, Order, Page
+    from functions.core.ports import Base, ConnectorPorts, Order, Page
     from functions.core.push_ports import Pushed
 
 MAX_DATASETS: Final = 20
@@ -109,6 +109,7 @@ class Endgrate:
         *,
         datasets: tuple[str, ...],
         cursor: Cursor | None,
+        base: Base | None = None,  # noqa: ARG002 - a session without sync gives everything
     ) -> Iterator[Page]:
         """Yield the datasets in their order, which must be the order's, page by page."""
         reading = Reading(

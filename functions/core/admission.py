@@ -112,7 +112,9 @@ def _cooling_down(until: float, *, at: float) -> CoolingDown:
 
 def _require_coverage(joined: Refresh | None, request: RefreshRequest) -> None:
     """Refuse to join a refresh that does not fetch all that was asked for."""
-    if joined is not None and not set(request.datasets or ()) <= set(joined.datasets):
+    if joined is None:
+        return
+    if not set(request.datasets or ()) <= set(joined.datasets) or request.full > joined.full:
         raise Busy
 
 

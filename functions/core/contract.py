@@ -131,6 +131,9 @@ Job: TypeAlias = dict[str, Scalar]
 Cursor: TypeAlias = dict[str, Scalar]
 """Where a connector's next page starts; only the connector reads it."""
 
+Bookmark: TypeAlias = dict[str, Scalar]
+"""Where a connector's next refresh of a dataset may begin; only the connector reads it."""
+
 
 class Ticket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What passes between the states of one execution; at most ``PAYLOAD_BYTES`` of JSON.
@@ -189,6 +192,7 @@ class RefreshOptions(
     ``max_age_seconds`` is met by a snapshot whose oldest part is at most that old.
     ``deadline_seconds`` is how long the provider may take. ``datasets`` None means all.
     ``synchronous`` is passed on to a provider that can hold its answer until it is done.
+    ``full`` has everything read again, not only what has changed.
     """
 
     connection_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -198,6 +202,7 @@ class RefreshOptions(
         Annotated[int, msgspec.Meta(ge=MIN_DEADLINE_SECONDS, le=MAX_DEADLINE_SECONDS)] | None
     ) = None
     synchronous: bool = False
+    full: bool = False
 
 
 class RefreshRequest(

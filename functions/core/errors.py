@@ -167,7 +167,10 @@ class MethodNotAllowed(CallerError):
 class Busy(CallerError):
     """The refresh that is running does not fetch what was asked for."""
 
-    text = "Another refresh of this connection is running, of other datasets. Try again later."
+    text = (
+        "Another refresh of this connection is running, and does not fetch all that you ask for."
+        " Try again later."
+    )
 
 
 class ProviderRefusesConnection(CallerError):

@@ -5,24 +5,26 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from functions.core import increment, snapshot
 from functions.core import refresh as step
-from functions.core import snapshot
 from functions.core.errors import (
     DeadlineExceeded,
     FetchContinues,
     FetchWaits,
     Gone,
     ProviderUnavailable,
+    Superseded,
 )
-from functions.core.model import Staged
 from functions.core.polling import backoff
+from functions.core.progress import Staged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from functions.core.contract import Ticket
     from functions.core.model import Connection, Manifest, Refresh
-    from functions.core.ports import Clock, Connector
+    from functions.core.ports import Base, Clock, Connector
+    from functions.core.progress import Progress
     from functions.core.stores import Refreshes, Snapshots, Staging
 
 T = TypeVar("T")
@@ -50,21 +52,27 @@ def fetch(
     datasets: tuple[str, ...],
     clock: Clock,
     seconds_left: Callable[[], float],
+    base: Base | None = None,
 ) -> None:
     """Write all pages to the staging.
+
+    Args:
+        base: what the connector may add to; without one it reads everything.
 
     Raises:
         FetchContinues: time is running out; progress is put aside.
         FetchWaits: the provider, or the connector, asks for a pause; progress is put aside.
         DeadlineExceeded: the connector still asks for one long after the deadline.
         ProviderUnavailable: it has failed for longer than the deadline allows.
+        Superseded: the base is no longer that with which the fetch began.
     """
-    if ticket.resumed:
-        staging.resume()
-    for name in datasets:
-        staging.progress.datasets.setdefault(name, Staged())
+    progress = _begun(ticket, staging=staging, datasets=datasets, base=base)
     pages = connector.fetch(
-        connection, ticket.job, datasets=datasets, cursor=staging.progress.cursor
+        connection,
+        ticket.job,
+        datasets=datasets,
+        cursor=progress.cursor,
+        base=base if progress.base else None,
     )
     try:
         for page in ahead(pages):
@@ -81,6 +89,21 @@ def fetch(
             raise DeadlineExceeded from None
         staging.put_aside()
         raise
+
+
+def _begun(
+    ticket: Ticket, *, staging: Staging, datasets: tuple[str, ...], base: Base | None
+) -> Progress:
+    """The progress so far. What the fetch began with is what it goes on with."""
+    if not ticket.resumed:
+        staging.progress.base = base.refresh_id if base else ""
+    else:
+        staging.resume()
+        if staging.progress.base and (base is None or base.refresh_id != staging.progress.base):
+            raise Superseded
+    for name in datasets:
+        staging.progress.datasets.setdefault(name, Staged())
+    return staging.progress
 
 
 def _waited_out(fault: ProviderUnavailable, *, ticket: Ticket, staging: Staging, at: float) -> int:
@@ -113,10 +136,16 @@ def publish(
         Superseded: the refresh had ended or its connection was erased; nothing is published.
     """
     at = clock()
-    before = _before(connection, snapshots)
+    before = published(connection, snapshots)
     parts = staging.progress.parts
     as_of = snapshot.oldest(parts, otherwise=refresh.triggered_at)
-    fetched = staging.datasets(refresh_id=refresh.refresh_id, as_of=as_of)
+    fetched = increment.put_together(
+        staging.datasets(refresh_id=refresh.refresh_id, as_of=as_of),
+        progress=staging.progress,
+        before=before,
+        snapshots=snapshots,
+        at=at,
+    )
     manifest = snapshot.manifest(refresh, fetched=fetched, parts=parts, before=before, at=at)
     key, version_id = staging.seal(manifest)
     ended = step.published(refresh, manifest, ticket=ticket, at=clock())
@@ -128,8 +157,8 @@ def publish(
     return ended, [manifest, *([before] if before else [])]
 
 
-def _before(connection: Connection, snapshots: Snapshots) -> Manifest | None:
-    """The snapshot before; one that cannot be read any more is no reason never to publish."""
+def published(connection: Connection, snapshots: Snapshots) -> Manifest | None:
+    """The snapshot that stands; one that cannot be read any more is no reason never to publish."""
     try:
         return snapshots.manifest(connection.snapshot) if connection.snapshot else None
     except Gone:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from functions.core.contract import Cursor, Job, Reason, Scalar, Schedule
+from functions.core.contract import Bookmark, Job, Reason, Scalar, Schedule
 
 CONNECTION_PREFIX: Final = "con_"
 REFRESH_PREFIX: Final = "ref_"
@@ -169,8 +169,9 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
 class Refresh(msgspec.Struct, frozen=True, kw_only=True):
     """One run for one connection. Its version is the number of its events.
 
-    ``whole`` is false while the provider has taken only a part of the ``job``. ``hooks`` are
-    the webhooks that it was given, see ``core.hints``.
+    ``full`` asks for everything to be read again, not only what has changed. ``whole`` is false
+    while the provider has taken only a part of the ``job``. ``hooks`` are the webhooks that it
+    was given, see ``core.hints``.
     """
 
     refresh_id: str
@@ -183,6 +184,7 @@ class Refresh(msgspec.Struct, frozen=True, kw_only=True):
     deadline: float
     datasets: tuple[str, ...] = ()
     synchronous: bool = False
+    full: bool = False
     attempts: int = 0
     job: Job | None = None
     whole: bool = True
@@ -214,14 +216,33 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Blob(msgspec.Struct, frozen=True, kw_only=True):
-    """A record's content that is kept in a file of its own, as gzip."""
+    """A record's content that is kept in a file of its own, as gzip.
+
+    ``refresh_id`` is there only where it was added to what an earlier refresh had read.
+    """
 
     id: str
     file: File
+    refresh_id: str = ""
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """What one refresh put to a dataset: so many files, with so many records."""
+
+    refresh_id: str
+    files: int = 0
+    records: int = 0
 
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True):
-    """A dataset's files in order, what they hold, and the refresh that fetched them."""
+    """A dataset's files in order, what they hold, and the refresh that fetched the last of them.
+
+    ``records`` and ``deletions`` count lines: a record that a later refresh has read again
+    counts twice until the next full read. The ``chain`` says whose the files are: it begins
+    with the last full read, at ``whole_at``, and goes on with what each refresh added, if only
+    nothing. Empty, it is not known. The ``bookmark`` is where a connector goes on from; without
+    one the dataset is read in full.
+    """
 
     refresh_id: str
     as_of: float
@@ -229,6 +250,9 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     deletions: int
     files: tuple[File, ...]
     blobs: tuple[Blob, ...] = ()
+    chain: tuple[Link, ...] = ()
+    whole_at: float = 0
+    bookmark: Bookmark | None = None
 
 
 class PartState(msgspec.Struct, frozen=True, kw_only=True):
@@ -273,28 +297,3 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
             gone=states.count(Part.GONE),
             failed=states.count(Part.FAILED),
         )
-
-
-# --- a fetch in the making ---------------------------------------------------------------------
-
-
-class Staged(msgspec.Struct, kw_only=True):
-    """One dataset so far. ``part_from`` is the number of the file in which ``part`` began."""
-
-    files: list[File] = []
-    blobs: list[Blob] = []
-    blobs_written: int = 0
-    records: int = 0
-    deletions: int = 0
-    part: str = ""
-    part_from: int = 0
-
-
-class Progress(msgspec.Struct, kw_only=True):
-    """How far a refresh's fetch has come. ``faults`` counts calls in a row without a page."""
-
-    cursor: Cursor | None = None
-    parts: tuple[PartState, ...] = ()
-    quarantined: list[str] = []
-    faults: int = 0
-    datasets: dict[str, Staged] = {}

@@ -8,7 +8,7 @@ from typing import IO, Protocol, TypeAlias
 import msgspec
 
 from functions.core.budget import Budget
-from functions.core.contract import Cursor, Job
+from functions.core.contract import Bookmark, Cursor, Job
 from functions.core.model import (
     Connection,
     Credentials,
@@ -85,12 +85,24 @@ class Quarantined(msgspec.Struct, frozen=True):
     content: bytes
 
 
+class Beginning(msgspec.Struct, frozen=True, kw_only=True):
+    """How a dataset is read in this refresh, decided once for the whole of it.
+
+    ``adds`` says that its records and deletions follow those of the base; else they stand for
+    themselves. ``bookmark`` is what the next refresh is given of it; None: it is read in full.
+    """
+
+    adds: bool = False
+    bookmark: Bookmark | None = None
+
+
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """A batch of one dataset's records from one part, and where the next page starts.
 
     ``cursor`` None means that this was the last page. ``parts`` is evidence of freshness: what
     a later page says of a part replaces what an earlier one said. ``quarantined`` is kept
-    apart, for people to look at, and is not published.
+    apart, for people to look at, and is not published. ``begins`` tells of datasets, by name,
+    how they are read; told of none, a dataset is read in full, and so it is the next time.
     """
 
     dataset: str
@@ -99,7 +111,20 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     deletions: Sequence[str] = ()
     parts: tuple[PartState, ...] = ()
     quarantined: Sequence[Quarantined] = ()
+    begins: Mapping[str, Beginning] = {}
     cursor: Cursor | None = None
+
+
+class Base(msgspec.Struct, frozen=True, kw_only=True):
+    """What a fetch may add to: datasets of the snapshot that ``refresh_id`` published.
+
+    ``bookmarks`` are theirs, by name; a dataset that has none here must be read in full.
+    ``revisions`` reads the ids and revisions of a dataset's records, and takes its time.
+    """
+
+    refresh_id: str
+    bookmarks: Mapping[str, Bookmark]
+    revisions: Callable[[str], Mapping[str, str]]
 
 
 class Connector(Protocol):
@@ -123,8 +148,12 @@ class Connector(Protocol):
         *,
         datasets: tuple[str, ...],
         cursor: Cursor | None,
+        base: Base | None = None,
     ) -> Iterator[Page]:
         """Yield pages lazily, from the beginning or from where an earlier page pointed.
+
+        With a base, a connector that can tells only what has changed since, and says so. It is
+        given the same base with each cursor of a refresh.
 
         Raises:
             FetchWaits: the provider is at its job again; ask once more after a pause.

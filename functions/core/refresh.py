@@ -38,11 +38,12 @@ def already_answered(
     """The answer that needs no new refresh, if there is one.
 
     A snapshot that has the datasets asked for and whose oldest part is young enough wins over
-    a refresh that is still running.
+    a refresh that is still running; but not where everything is to be read again.
     """
     snapshot, running = connection.snapshot, connection.running
     if (
         request.max_age_seconds is not None
+        and not request.full
         and snapshot is not None
         and set(request.datasets or ()) <= set(snapshot.datasets)
         and at - snapshot.as_of <= request.max_age_seconds
@@ -68,6 +69,7 @@ def admitted(
         deadline=at + (request.deadline_seconds or DEADLINE_SECONDS),
         datasets=request.datasets or (),
         synchronous=request.synchronous,
+        full=request.full,
     )
     return _happened(refresh, "admitted", at, reason=request.reason)
 
@@ -128,7 +130,8 @@ def cancelled(refresh: Refresh, *, at: float) -> Refresh:
 
 def _fetched(refresh: Refresh, dataset: Dataset) -> int:
     """How many records this refresh brought; a dataset that failed is an earlier one's."""
-    return dataset.records if dataset.refresh_id == refresh.refresh_id else 0
+    links = (link for link in dataset.chain if link.refresh_id == refresh.refresh_id)
+    return sum(link.records for link in links)
 
 
 def _lacks(coverage: Coverage) -> bool:

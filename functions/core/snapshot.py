@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from functions.core import increment
 from functions.core.model import Dataset, Manifest, Part, PartState, SnapshotPointer
 
 if TYPE_CHECKING:
@@ -37,7 +38,10 @@ def manifest(
     the place of; one that failed and never came before is of unknown age. The oldest of all
     counts as the age.
     """
-    carried = before.datasets if before else {}
+    carried = {
+        name: increment.carried(dataset, refresh_id=refresh.refresh_id)
+        for name, dataset in (before.datasets if before else {}).items()
+    }
     failed = {part.part for part in parts if part.state is Part.FAILED}
     kept = {
         name: carried.get(name) or replace(fetched[name], as_of=0)

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from functions.core.contract import Ticket
     from functions.core.model import (
         Connection,
         Dataset,
+        File,
         Manifest,
-        Progress,
         Refresh,
         SnapshotPointer,
     )
     from functions.core.ports import Page
+    from functions.core.progress import Progress
 
 
 class Staging(Protocol):
@@ -113,5 +116,12 @@ class Snapshots(Protocol):
 
         Raises:
             Gone: it is no longer there.
+        """
+        ...
+
+    def marks(self, files: Iterable[File]) -> dict[str, str | None]:
+        """The revision of each id in these files, as the last line of it has it.
+
+        None for a deletion.
         """
         ...

@@ -19,6 +19,13 @@ _CURSOR: Final = Parameter(
     example="eyJyZWZyZXNoX2lkIjoicmVmXzEiLCJmaWxlIjowLCJsaW5lIjoxMDB9",
 )
 
+_SINCE: Final = Parameter(
+    name="since",
+    about="The `refresh_id` of an answer that you know whole: only what came after it.",
+    type=str,
+    example="ref_1f0c5a4be2d84d0f9a6b7c8d9e0f1a2b",
+)
+
 ROUTES: Final[dict[str, dict[str, Route]]] = {
     _DATASETS: {
         "GET": Route(
@@ -36,8 +43,10 @@ ROUTES: Final[dict[str, dict[str, Route]]] = {
             summary="Read a dataset's records, page by page",
             tag=Tag.DATASETS,
             about="All pages are of the snapshot in which the reader began. Where an id stands"
-            " twice, the later record counts.",
-            query=(limit(default=100, most=1000), _CURSOR),
+            " twice, the later record counts. With `since`, only what has changed: apply it to your"
+            " copy in order, a `deleted` record as its removal. 410 says that this is no longer"
+            " known, as after a full read: read the whole dataset.",
+            query=(limit(default=100, most=1000), _CURSOR, _SINCE),
             answers=(Answer(status=HTTPStatus.OK, about="A page of them.", model=RecordsOut),),
             problems=(Gone, RecordTooLarge),
         ),
@@ -48,7 +57,12 @@ ROUTES: Final[dict[str, dict[str, Route]]] = {
             name="list_files",
             summary="Get a dataset as files, by presigned addresses",
             tag=Tag.DATASETS,
+            about="In order: where an id stands twice, the later record counts. With `since`, only"
+            " the files and contents that came after that refresh; 410 says that these are no"
+            " longer known.",
+            query=(_SINCE,),
             answers=(Answer(status=HTTPStatus.OK, about="The files.", model=FilesOut),),
+            problems=(Gone,),
         ),
     },
 }

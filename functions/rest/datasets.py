@@ -9,6 +9,7 @@ import msgspec
 
 from functions.aws.snapshots import URL_SECONDS, Position
 from functions.core.errors import InvalidRequest, NotFound
+from functions.core.increment import changes
 from functions.rest import cursors
 from functions.rest.models import BlobOut, FileOut, FilesOut, RecordsOut, datasets_out, when
 from functions.rest.service import Call, Reply, connection_of, limit_of, only, snapshots
@@ -27,15 +28,19 @@ def listed(call: Call, connection_id: str) -> Reply:
 
 
 def records(call: Call, connection_id: str, name: str) -> Reply:
-    """A page of a dataset's records, from the snapshot in which the reader began."""
-    only(call, "cursor", "limit")
+    """A page of a dataset's records, from the snapshot in which the reader began.
+
+    With ``since``, only of what came after that refresh's snapshot.
+    """
+    only(call, "cursor", "limit", "since")
     limit = limit_of(call, default=100, most=1000)
     connection = connection_of(call, connection_id)
-    start = position_of(call.query["cursor"]) if "cursor" in call.query else None
+    start = _start(call)
     manifest = snapshots().of(connection, refresh_id=start.refresh_id if start else None)
-    dataset = _dataset(manifest, name)
+    since = start.since if start else call.query.get("since")
+    dataset = _dataset(manifest, name, since=since)
     lines, following = snapshots().records(
-        dataset.files, start=start or Position(manifest.refresh_id), limit=limit
+        dataset.files, start=start or Position(manifest.refresh_id, since=since), limit=limit
     )
     model = RecordsOut(
         refresh_id=manifest.refresh_id,
@@ -48,10 +53,10 @@ def records(call: Call, connection_id: str, name: str) -> Reply:
 
 
 def files(call: Call, connection_id: str, name: str) -> Reply:
-    """A dataset's files, each with a presigned address."""
-    only(call)
+    """A dataset's files, each with a presigned address; with ``since``, the later ones."""
+    only(call, "since")
     manifest = snapshots().of(connection_of(call, connection_id))
-    stored = _dataset(manifest, name)
+    stored = _dataset(manifest, name, since=call.query.get("since"))
     model = FilesOut(
         refresh_id=manifest.refresh_id,
         dataset=name,
@@ -75,10 +80,21 @@ def files(call: Call, connection_id: str, name: str) -> Reply:
     return Reply(status=HTTPStatus.OK, model=model)
 
 
-def _dataset(manifest: Manifest, name: str) -> Dataset:
+def _start(call: Call) -> Position | None:
+    """Where the cursor points, if there is one; it goes with no other ``since`` than its own."""
+    if "cursor" not in call.query:
+        return None
+    start = position_of(call.query["cursor"])
+    if call.query.get("since", start.since) != start.since:
+        raise InvalidRequest(cursors.REFUSED)
+    return start
+
+
+def _dataset(manifest: Manifest, name: str, *, since: str | None) -> Dataset:
     if name not in manifest.datasets:
         raise NotFound
-    return manifest.datasets[name]
+    dataset = manifest.datasets[name]
+    return dataset if since is None else changes(dataset, since=since)
 
 
 def cursor_of(position: Position) -> str:

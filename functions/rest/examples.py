@@ -176,6 +176,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "RefreshOptions": {
         "everything": {"connection_id": CONNECTION_ID},
         "if-older-than-an-hour": {"connection_id": CONNECTION_ID, "max_age_seconds": 3600},
+        "not-only-changes": {"connection_id": CONNECTION_ID, "full": True},
     },
     "RefreshOut": {"started": _STARTED, "published": _PUBLISHED, "failed": _FAILED},
     "RefreshesOut": {"page": {"refreshes": [_PUBLISHED], "next_cursor": None}},

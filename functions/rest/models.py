@@ -94,7 +94,11 @@ class RefreshesOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DatasetOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A dataset of the published snapshot."""
+    """A dataset of the published snapshot.
+
+    ``records`` and ``deletions`` count lines: a record that has changed since the last full read
+    counts again each time.
+    """
 
     name: str
     records: int
@@ -160,7 +164,10 @@ class FilesOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordsOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of records. A later record replaces an earlier one of the same id."""
+    """A page of records. A later record replaces an earlier one of the same id.
+
+    Whoever has read all pages can ask for what comes later ``since`` this ``refresh_id``.
+    """
 
     refresh_id: str
     dataset: str

@@ -64,7 +64,8 @@ ROUTES: Final[dict[str, dict[str, Route]]] = {
             name="start_refresh",
             summary="Refresh a connection",
             tag=Tag.REFRESHES,
-            about="Joins the refresh that is running, if it fetches what is asked for. With"
+            about="Joins the refresh that is running, if it fetches what is asked for. Reads only"
+            " what has changed, where the provider tells, and everything with `full`. With"
             f" `synchronous` the answer is held for up to {MAX_WAIT_SECONDS} seconds, unless"
             " `Prefer` says otherwise.",
             headers=(_KEY, _PREFER),

@@ -107,6 +107,7 @@ def _admitted(call: Call, asked: RefreshOptions, *, refresh_id: str) -> Admissio
             max_age_seconds=asked.max_age_seconds,
             deadline_seconds=asked.deadline_seconds,
             synchronous=asked.synchronous,
+            full=asked.full,
             reason=Reason.API,
         ),
         refresh_id=refresh_id,

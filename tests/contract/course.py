@@ -14,7 +14,8 @@ from functions.core.checking import check
 from functions.core.concluding import conclude
 from functions.core.contract import PAYLOAD_VERSION, Outcome, RefreshRequest, Ticket
 from functions.core.errors import FetchWaits, FreshetError
-from functions.core.fetching import fetch, publish
+from functions.core.fetching import fetch, publish, published
+from functions.core.increment import base_of
 from functions.core.model import Status
 from functions.core.triggering import trigger
 from tests.contract.tried import Tried
@@ -148,6 +149,8 @@ class Course:
     def _fetched(self, ticket: Ticket) -> Ticket:
         self._happens("fetch")
         staging = Staging(self.one.objects, connection_id=CONNECTION, refresh_id=REFRESH)
+        snapshots = Snapshots(self.one.objects)
+        before = published(self.connection, snapshots)
         fetch(
             ticket,
             connection=self.connection,
@@ -156,13 +159,14 @@ class Course:
             datasets=self.refresh.datasets,
             clock=self.clock,
             seconds_left=lambda: PLENTY,
+            base=base_of(before, refresh=self.refresh, snapshots=snapshots),
         )
         publish(
             ticket,
             refresh=self.refresh,
             connection=self.connection,
             staging=staging,
-            snapshots=Snapshots(self.one.objects),
+            snapshots=snapshots,
             refreshes=self._refreshes,
             clock=self.clock,
         )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from functions.core.model import Part, PartState, Staged
-from functions.core.ports import Page, Quarantined, Record
+from functions.core.model import Part, PartState
+from functions.core.ports import Beginning, Page, Quarantined, Record
+from functions.core.progress import Staged
 from tests.contract.stores import pointer
 from tests.scripted import CONNECTION, REFRESH, a_manifest, a_page
 
@@ -121,6 +122,29 @@ class StagingBehaviour:
         (line,) = stores.lines(staging.datasets(refresh_id=REFRESH, as_of=1)["transactions"])
         assert msgspec.json.decode(line.data) == msgspec.json.decode(text)
         assert b"1.10" in line.data
+
+    def test_how_a_dataset_is_read_outlives_a_pause(self, stores: Stores) -> None:
+        staging = begun(stores)
+        told = Beginning(adds=True, bookmark={"at": 1.5})
+        begins = {"transactions": told, "accounts": told}
+        staging.write(a_page("a", begins=begins, cursor={"page": 1}))
+        staging.put_aside()
+        again = stores.staging(CONNECTION, REFRESH)
+        again.resume()
+        again.write(a_page("b"))
+        assert again.progress.datasets["transactions"].adds
+        dataset = again.datasets(refresh_id=REFRESH, as_of=1)["transactions"]
+        assert dataset.bookmark == {"at": 1.5}
+
+    def test_the_marks_of_files_are_those_of_the_last_lines(self, stores: Stores) -> None:
+        staging = begun(stores)
+        for id_, revision in (("a", "1"), ("b", "1"), ("c", ""), ("a", "2")):
+            record = Record(id_, msgspec.Raw(b"{}"), revision=revision)
+            staging.write(Page(dataset="transactions", records=[record]))
+        staging.put_aside()
+        staging.write(a_page(deletions=["b"]))
+        dataset = staging.datasets(refresh_id=REFRESH, as_of=1)["transactions"]
+        assert stores.snapshots.marks(dataset.files) == {"a": "2", "b": None, "c": ""}
 
     def test_a_manifest_is_read_where_it_was_sealed(self, stores: Stores) -> None:
         staging = begun(stores)

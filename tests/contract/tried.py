@@ -14,8 +14,9 @@ from functions.core import snapshot
 from functions.core.contract import Outcome
 from functions.core.errors import FreshetError
 from functions.core.fetching import fetch
+from functions.core.increment import base_of, put_together
 from functions.core.ports import Order
-from tests.fake_files import Objects, Staging
+from tests.fake_files import Objects, Snapshots, Staging
 from tests.fakes import Clock, Connections, Tables
 from tests.scripted import CONNECTION, REFRESH, a_refresh, a_ticket, connector_ports
 
@@ -109,10 +110,20 @@ class Tried:
             time.sleep(0.05 if looked.wait_seconds is None else looked.wait_seconds or 0.02)
         raise AssertionError("the provider is never done")
 
-    def fetch(self, job: Job, *, resumed: bool = False) -> Read:
+    def fetch(
+        self,
+        job: Job,
+        *,
+        resumed: bool = False,
+        before: Manifest | None = None,
+        full: bool = False,
+        seconds_left: float = 1000,
+    ) -> Read:
         """Everything that there is, as a snapshot of it would have it."""
-        staging = Staging(self.objects, connection_id=CONNECTION, refresh_id=REFRESH)
-        at = self.simulated.clock()
+        refresh_id = f"{before.refresh_id}+" if before else REFRESH
+        staging = Staging(self.objects, connection_id=CONNECTION, refresh_id=refresh_id)
+        at, snapshots = self.simulated.clock(), Snapshots(self.objects)
+        refresh = a_refresh(refresh_id, at=at, datasets=self.datasets, full=full)
         fetch(
             a_ticket(at=at, outcome=Outcome.READY, job=job, resumed=resumed),
             connection=self.connection,
@@ -120,19 +131,26 @@ class Tried:
             staging=staging,
             datasets=self.datasets,
             clock=self.simulated.clock,
-            seconds_left=lambda: 1000,
+            seconds_left=lambda: seconds_left,
+            base=base_of(before, refresh=refresh, snapshots=snapshots),
         )
         parts = staging.progress.parts
         as_of = snapshot.oldest(parts, otherwise=at)
-        fetched = staging.datasets(refresh_id=REFRESH, as_of=as_of)
-        refresh = a_refresh(at=at, datasets=self.datasets)
-        manifest = snapshot.manifest(refresh, fetched=fetched, parts=parts, before=None, at=at)
+        fetched = put_together(
+            staging.datasets(refresh_id=refresh_id, as_of=as_of),
+            progress=staging.progress,
+            before=before,
+            snapshots=snapshots,
+            at=at,
+        )
+        manifest = snapshot.manifest(refresh, fetched=fetched, parts=parts, before=before, at=at)
         lines = {name: self.objects.lines(dataset) for name, dataset in fetched.items()}
         return Read(manifest, lines)
 
-    def refresh(self) -> Read:
-        """Trigger, check until done, fetch."""
-        return self.fetch(self.check(self.trigger()))
+    def refresh(self, after: Read | None = None, *, full: bool = False) -> Read:
+        """Trigger, check until done, fetch; with an earlier one, what has changed since."""
+        job = self.check(self.trigger())
+        return self.fetch(job, before=after.manifest if after else None, full=full)
 
     def refused(self, verb: Callable[[], object]) -> FreshetError:
         """The error that a verb ends in; no secret stands in its text or its trace."""
@@ -161,9 +179,14 @@ class Read:
     @property
     def truth(self) -> Truth:
         """By dataset and id, what was kept of each record."""
+        last = {name: {line.id: line for line in lines} for name, lines in self.lines.items()}
         return {
-            name: {line.id: msgspec.json.decode(line.data) for line in lines if not line.deleted}
-            for name, lines in self.lines.items()
+            name: {
+                id_: msgspec.json.decode(line.data)
+                for id_, line in lines.items()
+                if not line.deleted
+            }
+            for name, lines in last.items()
         }
 
     def ids(self, dataset: str) -> list[str]:

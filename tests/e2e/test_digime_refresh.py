@@ -55,7 +55,7 @@ def test_a_corrupted_file_is_named_and_kept_apart_and_the_others_are_published(
     caller.ended(caller.refresh(connection)["refresh_id"])
     name = sorted(file["id"] for file in caller.records(connection, "files"))[3]
     digime.set(corrupt={name: {"kind": "flip", "at": 300}})
-    refresh = caller.ended(caller.refresh(connection)["refresh_id"])
+    refresh = caller.ended(caller.refresh(connection, full=True)["refresh_id"])
     parts = caller.ask("GET", f"/v1/connections/{connection}/datasets")["parts"]
     apart = running.client("s3").list_objects_v2(
         Bucket=running.outputs["BucketName"], Prefix=f"quarantine/{connection}/"
@@ -73,7 +73,7 @@ def test_where_no_file_can_be_opened_nothing_is_published_over_the_snapshot(
     connection = connect("ada", provider="digime")
     first = caller.ended(caller.refresh(connection)["refresh_id"])
     digime.set(corrupt={"*": {"kind": "key"}, "accounts.json": None})
-    second = caller.ended(caller.refresh(connection)["refresh_id"])
+    second = caller.ended(caller.refresh(connection, full=True)["refresh_id"])
     published = caller.ask("GET", f"/v1/connections/{connection}/datasets")
 
     assert (second["status"], second["error"]["name"]) == ("failed", "EnvelopeInvalid")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from functions.aws.budgets import BudgetItem
 from functions.aws.connections import ConnectionTable
@@ -19,6 +20,7 @@ from functions.aws.snapshots import Snapshots
 from functions.aws.staging import Line, Staging, read_lines
 from functions.aws.vault import Vault
 from functions.core.contract import Index
+from functions.core.model import Link
 from infra.local.aws import ACCOUNT, REGION, emulator, session
 from infra.local.programs import free_port
 from tests.contract.store_budgets import BudgetBehaviour
@@ -29,6 +31,7 @@ from tests.contract.store_schedules import ScheduleBehaviour
 from tests.contract.stores import ConnectionBehaviour, CredentialBehaviour, Stores
 from tests.fake_files import Kept
 from tests.fakes import Clock
+from tests.scripted import CONNECTION, a_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -179,3 +182,18 @@ class TestBudgets(BudgetBehaviour):
 
 class TestStaging(StagingBehaviour):
     """Over S3."""
+
+
+def test_only_folders_of_which_a_kept_snapshot_has_files_are_left(stores: Stores) -> None:
+    snapshots = stores.snapshots
+    assert isinstance(snapshots, Snapshots)
+    ids = [f"ref_{number}" for number in range(1, 6)]
+    for refresh_id in ids:
+        stores.staging(CONNECTION, refresh_id).seal(a_manifest(refresh_id, as_of=1))
+    last = a_manifest("ref_4", as_of=1, datasets=("transactions",))
+    links = tuple(Link(refresh_id=ids[at], files=put) for at, put in enumerate((1, 0, 2, 0)))
+    chained = replace(last.datasets["transactions"], chain=links)
+    kept = replace(last, datasets={"transactions": chained})
+    snapshots.prune(snapshots.folders(CONNECTION), keep=iter([kept]))
+    left = snapshots.folders(CONNECTION)
+    assert [folder.split("/")[2] for folder in left] == ["ref_1", "ref_3", "ref_4"]

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from functions.core.contract import Outcome
 from functions.core.errors import ProviderUnavailable
-from functions.core.fetching import fetch, publish
+from functions.core.fetching import fetch, publish, published
+from functions.core.increment import base_of
 from functions.core.model import Part, PartState
 from tests.fake_files import Objects, Snapshots, Staging
 from tests.fakes import Clock, Tables
@@ -52,6 +53,7 @@ class Hall:
         self.connector = Scripted(self.clock, pages=pages, faults=faults)
         self.ticket = a_ticket(at=self.clock(), outcome=Outcome.READY, noticed_at=self.clock())
         self.snapshots = Snapshots(self.objects)
+        self.before: Manifest | None = None
         self.admit(REFRESH)
 
     def admit(self, refresh_id: str, *, datasets: tuple[str, ...] = DATASETS["banno"]) -> None:
@@ -87,6 +89,11 @@ class Hall:
             datasets=self.refresh.datasets,
             clock=self.clock,
             seconds_left=lambda: seconds_left,
+            base=base_of(
+                self.before or published(self.connection, self.snapshots),
+                refresh=self.refresh,
+                snapshots=self.snapshots,
+            ),
         )
 
     def publish(self) -> tuple[Refresh, list[Manifest]]:

@@ -130,6 +130,22 @@ def test_a_refresh_that_fetches_less_than_was_asked_for_is_not_joined(gate: Gate
     assert gate.refreshes.get("ref_2") is None
 
 
+@pytest.mark.parametrize(
+    ("running", "asked"), [(False, False), (True, False), (True, True)], ids=str
+)
+def test_a_refresh_that_reads_as_much_as_was_asked_for_is_joined(
+    gate: Gate, *, running: bool, asked: bool
+) -> None:
+    gate.ask("ref_1", full=running)
+    assert gate.ask("ref_2", full=asked).outcome is Outcome.JOINED
+
+
+def test_who_wants_everything_read_again_does_not_join_a_refresh_of_changes(gate: Gate) -> None:
+    gate.ask("ref_1")
+    with pytest.raises(Busy):
+        gate.ask("ref_2", full=True)
+
+
 def test_asking_again_under_the_same_id_gives_the_same_refresh(gate: Gate) -> None:
     first = gate.ask("ref_1")
     gate.clock.now += 100

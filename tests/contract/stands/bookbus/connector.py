@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from functions.core.contract import Cursor, Job
     from functions.core.model import Connection, Credentials
-    from functions.core.ports import ConnectorPorts, Order
+    from functions.core.ports import Base, ConnectorPorts, Order
 
 REFUSALS: Final[dict[int, type[FreshetError]]] = {HTTPStatus.FORBIDDEN: ConsentMissing}
 
@@ -87,7 +87,13 @@ class Bookbus:
         return Looked(job=job, done=decoded(answer, CountState).state != "counting")
 
     def fetch(
-        self, connection: Connection, job: Job, *, datasets: tuple[str, ...], cursor: Cursor | None
+        self,
+        connection: Connection,
+        job: Job,
+        *,
+        datasets: tuple[str, ...],
+        cursor: Cursor | None,
+        base: Base | None = None,  # noqa: ARG002 - it tells no changes
     ) -> Iterator[Page]:
         desk, after = Desk(self._ports, connection), str(cursor["after"]) if cursor else ""
         while True:

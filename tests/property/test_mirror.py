@@ -1,0 +1,184 @@
+"""A copy that is kept by changes alone is the same as one that is read whole, whatever happens."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING
+
+import msgspec
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from msgspec.structs import replace
+
+from functions.core.errors import FetchContinues, Gone
+from functions.core.increment import changes
+from functions.core.ports import Beginning, Page, Record
+from tests.fakes import Clock
+from tests.scripted import Scripted
+from tests.unit.hall import Hall
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from functions.core.contract import Cursor, Job
+    from functions.core.model import Connection, Manifest
+    from functions.core.ports import Base
+    from tests.fake_files import Objects
+
+NAME = "transactions"
+ACCOUNTS = st.sampled_from(["p", "q"])
+IDS = st.sampled_from([f"t{number}" for number in range(12)])
+"""Few, so that they go and come again; those of an account begin with its name."""
+
+
+class Bank(Scripted):
+    """A provider that tells its changes since a tick of its clock; it doubles some of them."""
+
+    def __init__(self) -> None:
+        super().__init__(Clock())
+        self.tick = 0
+        self.rows: dict[str, tuple[int, int]] = {}
+        self.gone: dict[str, int] = {}
+        self.accounts: set[str] = {"p"}
+
+    def put(self, id_: str) -> None:
+        self.tick += 1
+        self.rows[id_] = (self.tick, self.tick)
+        self.gone.pop(id_, None)
+
+    def remove(self, id_: str) -> None:
+        if self.rows.pop(id_, None):
+            self.tick += 1
+            self.gone[id_] = self.tick
+
+    def close(self, account: str) -> None:
+        """Its transactions go with it, and nobody is told of them."""
+        self.accounts -= {account}
+        self.rows = {id_: row for id_, row in self.rows.items() if not id_.startswith(account)}
+
+    def fetch(
+        self,
+        _connection: Connection,
+        _job: Job,
+        *,
+        datasets: tuple[str, ...],
+        cursor: Cursor | None,
+        base: Base | None = None,
+    ) -> Iterator[Page]:
+        assert datasets
+        known = (base.bookmarks.get(NAME) if base else None) or {}
+        accounts = ",".join(sorted(self.accounts))
+        adds = bool(known) and known["accounts"] == accounts
+        after = int(known["tick"] or 0) - 1 if adds else -1
+        told = Beginning(adds=adds, bookmark={"tick": self.tick, "accounts": accounts})
+        place = int(cursor["place"] or 0) if cursor else 0
+        ordered = sorted(self.accounts)
+        for number, account in list(enumerate(ordered))[place:]:
+            last = number + 1 == len(ordered)
+            yield Page(
+                dataset=NAME,
+                part=account,
+                records=[
+                    Record(id_, msgspec.Raw(b"%d" % row[0]))
+                    for id_, row in self.rows.items()
+                    if id_.startswith(account) and row[1] > after
+                ],
+                deletions=[
+                    id_ for id_, at in self.gone.items() if id_.startswith(account) and at > after
+                ],
+                begins={NAME: told} if number == 0 else {},
+                cursor=None if last else {"place": number + 1},
+            )
+        if not ordered:
+            yield Page(dataset=NAME, begins={NAME: told})
+
+
+def applied(copy: dict[str, bytes], objects: Objects, manifest: Manifest, *, since: str) -> None:
+    """What a mirror does with the answers to ``since``."""
+    for line in objects.lines(changes(manifest.datasets[NAME], since=since)):
+        copy.pop(line.id, None)
+        if not line.deleted:
+            copy[line.id] = line.data
+
+
+class Mirrors(RuleBasedStateMachine):
+    """A bank that changes, refreshes of all kinds, and a mirror that looks now and then."""
+
+    @initialize()
+    def begins(self) -> None:
+        self.hall, self.bank, self.numbers = Hall(), Bank(), count(2)
+        self.hall.connector = self.bank
+        for number in range(12):
+            self.bank.put(f"pt{number}")
+        self.copy: dict[str, bytes] = {}
+        self.known = ""
+        self.published: dict[str, bytes] = {}
+        self.refresh(full=False, hurried=False)
+
+    @rule(account=ACCOUNTS, id_=IDS)
+    def puts(self, account: str, id_: str) -> None:
+        if account in self.bank.accounts:
+            self.bank.put(account + id_)
+
+    @rule(account=ACCOUNTS, id_=IDS)
+    def removes(self, account: str, id_: str) -> None:
+        self.bank.remove(account + id_)
+
+    @rule(account=ACCOUNTS)
+    def closes(self, account: str) -> None:
+        self.bank.close(account)
+
+    @rule(account=ACCOUNTS)
+    def opens(self, account: str) -> None:
+        self.bank.accounts |= {account}
+
+    @rule(full=st.booleans(), hurried=st.booleans())
+    def refresh(self, *, full: bool, hurried: bool) -> None:
+        hall = self.hall
+        if hall.refresh.status.ended:
+            hall.clock.now += 60
+            hall.admit(f"ref_{next(self.numbers)}", datasets=(NAME,))
+        refresh = replace(hall.refresh, full=full)
+        hall.refreshes.save(refresh, seen=refresh.version)
+        self.fetched(hurried=hurried)
+        self.manifest = hall.publish()[1][0]
+        self.published = {id_: b"%d" % row[0] for id_, row in self.bank.rows.items()}
+
+    def fetched(self, *, hurried: bool) -> None:
+        resumed = False
+        while True:
+            try:
+                self.hall.fetch(seconds_left=0 if hurried else 1000, resumed=resumed)
+            except FetchContinues:
+                resumed = True
+            else:
+                return
+
+    @rule()
+    def is_asked_for_something_else(self) -> None:
+        hall = self.hall
+        hall.clock.now += 60
+        hall.admit(f"ref_{next(self.numbers)}", datasets=("accounts",))
+        hall.staging = hall.staged()
+        self.manifest = hall.publish()[1][0]
+
+    @rule()
+    def looks(self) -> None:
+        try:
+            applied(self.copy, self.hall.objects, self.manifest, since=self.known)
+        except Gone:
+            self.copy = {}
+            for line in self.hall.objects.lines(self.manifest.datasets[NAME]):
+                self.copy.pop(line.id, None)
+                if not line.deleted:
+                    self.copy[line.id] = line.data
+        self.known = self.manifest.refresh_id
+        assert self.copy == self.published
+
+    @invariant()
+    def the_chain_tells_of_every_file(self) -> None:
+        dataset = self.manifest.datasets[NAME]
+        assert sum(link.files for link in dataset.chain) == len(dataset.files)
+
+
+TestMirrors = Mirrors.TestCase
