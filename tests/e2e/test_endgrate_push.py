@@ -36,6 +36,8 @@ AT_ONCE = 8
 
 pytestmark = pytest.mark.usefixtures("endgrate")
 
+MOSS = "65a1f0000000000000000002"
+
 
 @pytest.fixture(autouse=True)
 def webhooks(relay: Relay) -> Iterator[Relay]:
@@ -116,7 +118,7 @@ def test_the_same_request_under_the_same_key_is_the_same_push(
     assert len(triggered(endgrate)) == 1
 
     stranger = Caller(running.api, token=running.issuer.token("stranger-with-the-same-key"))
-    theirs = stranger.connect(FERN)
+    theirs = stranger.connect({**FERN, "subject": MOSS, "datasets": ["crm-contact"]})
     push = pushed(stranger, theirs, contact("rowan"), key="order-4711")
     assert push["push_id"] != done["push_id"]
     assert len(triggered(endgrate)) == 2
