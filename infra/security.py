@@ -46,6 +46,10 @@ APIG6: Final = (
     "Execution logs hold headers and paths and are kept for ever. Access log, metrics and "
     "traces say what running it needs."
 )
+XRAY: Final = (
+    "The gateway's own traces hold addresses, and those the ids of connections and the tokens of "
+    "webhooks. Every door and machine is traced."
+)
 APIG4: Final = (
     "Providers post webhooks here and sign nothing. `hook` believes those only that carry the "
     "token of their own job, and only so far as to look earlier."
@@ -54,6 +58,7 @@ PAGES: Final = (
     "A browser opens the API's description and the page to try it without a token. They are the "
     "same for everyone, and say nothing of any tenant."
 )
+XRAY: Final = "The gateway's traces would have addresses in them; each door is traced."
 COG4: Final = "Callers bring tokens of the owner's own OIDC issuer, which `authorize` verifies."
 IAM4: Final = "The account's role for access logs, with the policy that API Gateway asks for."
 LAST: Final = "It is a dead-letter queue itself: EventBridge's, which this rule does not see."
@@ -140,6 +145,8 @@ def _of_api(stack: FreshetStack) -> Iterator[Finding]:
         (managed, IAM4),
     ):
         yield Finding(stack.api, f"AwsSolutions::AwsSolutions-{rule}", reason)
+    yield Finding(stack.api, "Serverless::Serverless-APIGWXrayEnabled", XRAY)
+    yield Finding(stack.api, "Serverless::Serverless-APIGWXrayEnabled", XRAY)
     yield Finding(stack.api.hooks, "AwsSolutions::AwsSolutions-APIG4", APIG4)
     for page in stack.api.pages:
         yield Finding(page, "AwsSolutions::AwsSolutions-APIG4", PAGES)
