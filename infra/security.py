@@ -46,10 +46,6 @@ APIG6: Final = (
     "Execution logs hold headers and paths and are kept for ever. Access log, metrics and "
     "traces say what running it needs."
 )
-XRAY: Final = (
-    "The gateway's own traces hold addresses, and those the ids of connections and the tokens of "
-    "webhooks. Every door and machine is traced."
-)
 APIG4: Final = (
     "Providers post webhooks here and sign nothing. `hook` believes those only that carry the "
     "token of their own job, and only so far as to look earlier."
@@ -145,7 +141,6 @@ def _of_api(stack: FreshetStack) -> Iterator[Finding]:
         (managed, IAM4),
     ):
         yield Finding(stack.api, f"AwsSolutions::AwsSolutions-{rule}", reason)
-    yield Finding(stack.api, "Serverless::Serverless-APIGWXrayEnabled", XRAY)
     yield Finding(stack.api, "Serverless::Serverless-APIGWXrayEnabled", XRAY)
     yield Finding(stack.api.hooks, "AwsSolutions::AwsSolutions-APIG4", APIG4)
     for page in stack.api.pages:
