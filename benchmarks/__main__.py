@@ -6,7 +6,15 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import digime_files, endgrate_pages, fetch_memory, refresh_cost
+from benchmarks import (
+    bulk,
+    bulk_list,
+    digime_files,
+    endgrate_pages,
+    fetch_memory,
+    latency,
+    refresh_cost,
+)
 from infra.local.system import synthesise, system
 
 BENCHMARKS = {
@@ -14,6 +22,9 @@ BENCHMARKS = {
     "refresh_cost": refresh_cost.main,
     "digime_files": digime_files.main,
     "endgrate_pages": endgrate_pages.main,
+    "latency": latency.main,
+    "bulk_list": bulk_list.main,
+    "bulk": bulk.main,
 }
 
 
