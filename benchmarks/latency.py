@@ -73,6 +73,7 @@ def add_nothing(running: System) -> None:
         Role=like["Role"],
         Handler="nothing.handler",
         MemorySize=like["MemorySize"],
+        Environment={"Variables": {}},
         Code={"ZipFile": packed.getvalue()},
     )
     id_ = running.outputs["ApiId"]
