@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from functions.core.errors import Superseded
@@ -107,10 +108,14 @@ class Connections:
         self._items.pop(connection_id, None)
 
     def schedule(
-        self, connection_id: str, schedule: Schedule | None, *, seen: Schedule | None = None
+        self,
+        connection_id: str,
+        schedule: Schedule | None,
+        *,
+        seen: Schedule | UnsetType | None = UNSET,
     ) -> bool:
         item = self._items.get(connection_id)
-        if item is None or item.erasing or (seen and item.connection.schedule != seen):
+        if item is None or item.erasing or seen not in {UNSET, item.connection.schedule}:
             return False
         changed = replace(item.connection, schedule=schedule)
         self._items[connection_id] = replace(item, connection=changed)

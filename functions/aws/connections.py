@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 from botocore.exceptions import ClientError
+from msgspec import UNSET, UnsetType
 
 from functions.aws.conflicts import settled
 from functions.aws.connection_items import connection_of
@@ -108,15 +109,21 @@ class ConnectionTable:
         )
 
     def schedule(
-        self, connection_id: str, schedule: Schedule | None, *, seen: Schedule | None = None
+        self,
+        connection_id: str,
+        schedule: Schedule | None,
+        *,
+        seen: Schedule | UnsetType | None = UNSET,
     ) -> bool:
         """Write its schedule down; see ``core.scheduling.Scheduled``."""
-        here = "attribute_exists(connection_id) AND attribute_not_exists(erasing)"
+        condition = "attribute_exists(connection_id) AND attribute_not_exists(erasing)"
+        values = {":new": _text(schedule)}
+        if seen is not UNSET:
+            never = "attribute_not_exists(schedule) OR " if seen is None else ""
+            condition += f" AND ({never}schedule = :seen)"
+            values[":seen"] = _text(seen)
         done = self._updated(
-            connection_id,
-            "SET schedule = :new",
-            condition=f"{here} AND schedule = :seen" if seen else here,
-            values={":new": _text(schedule)} | ({":seen": _text(seen)} if seen else {}),
+            connection_id, "SET schedule = :new", condition=condition, values=values
         )
         return done is not None
 
@@ -268,7 +275,7 @@ class ConnectionTable:
         return answer["Attributes"]
 
 
-def _text(schedule: Schedule | None) -> dict[str, str]:
+def _text(schedule: Schedule | UnsetType | None) -> dict[str, str]:
     return {"S": msgspec.json.encode(schedule).decode()}
 
 

@@ -3,13 +3,15 @@
 What fires is never without a word of it in the connection: that is written before Scheduler
 is told, and cleared after Scheduler has forgotten. Whoever dies in between leaves at most a
 connection that shows a schedule which does not fire yet, or no more; the same call again puts
-that right. And whoever has told Scheduler something looks once more whether it still stands
-in the connection, so that of two calls at the same moment the last word counts in both places.
+that right. And whoever has written to one place looks at the other once more, so that however
+many calls come at the same moment, the last word counts in both places.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import UNSET, UnsetType
 
 from functions.core.errors import InvalidRequest, Superseded
 
@@ -26,12 +28,16 @@ class Scheduled(Protocol):
         ...
 
     def schedule(
-        self, connection_id: str, schedule: Schedule | None, *, seen: Schedule | None = None
+        self,
+        connection_id: str,
+        schedule: Schedule | None,
+        *,
+        seen: Schedule | UnsetType | None = UNSET,
     ) -> bool:
         """Write its schedule down, or that it has none.
 
         Args:
-            seen: what must stand there still; None for whatever does.
+            seen: what must stand there still, if that matters; None for no schedule.
 
         Returns:
             Whether it was written; not where the connection is gone.
@@ -73,8 +79,7 @@ def put(
     try:
         _settle(connection_id, connections=connections, schedules=schedules)
     except InvalidRequest:
-        before = schedules.get(connection_id)
-        connections.schedule(connection_id, before, seen=schedule)
+        _take_back(connection_id, schedule, connections=connections, schedules=schedules)
         raise
 
 
@@ -83,6 +88,17 @@ def remove(connection_id: str, *, connections: Scheduled, schedules: Schedules) 
     schedules.remove(connection_id)
     connections.schedule(connection_id, None)
     _settle(connection_id, connections=connections, schedules=schedules)
+
+
+def _take_back(
+    connection_id: str, refused: Schedule, *, connections: Scheduled, schedules: Schedules
+) -> None:
+    """Write down what fires in the place of what was refused, until that has not changed."""
+    stands: Schedule | None = refused
+    while (fires := schedules.get(connection_id)) != stands:
+        if not connections.schedule(connection_id, fires, seen=stands):
+            return  # another call has had its word since, and settles it
+        stands = fires
 
 
 def _settle(connection_id: str, *, connections: Scheduled, schedules: Schedules) -> None:

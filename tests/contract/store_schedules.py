@@ -61,15 +61,27 @@ class ScheduleBehaviour:
 
     @pytest.mark.parametrize(
         ("seen", "after"),
-        [pytest.param(HOURLY, NIGHTLY, id="as-seen"), pytest.param(NIGHTLY, HOURLY, id="moved-on")],
+        [
+            pytest.param(HOURLY, NIGHTLY, id="as-seen"),
+            pytest.param(NIGHTLY, HOURLY, id="moved-on"),
+            pytest.param(None, HOURLY, id="there-is-one-now"),
+        ],
     )
     def test_what_was_seen_must_stand_there_still(
-        self, stores: Stores, seen: Schedule, after: Schedule
+        self, stores: Stores, seen: Schedule | None, after: Schedule
     ) -> None:
         stores.connections.create(a_connection(), TOKENS)
         stores.connections.schedule(CONNECTION, HOURLY)
         assert stores.connections.schedule(CONNECTION, NIGHTLY, seen=seen) is (after is NIGHTLY)
         assert _written(stores) == after
+
+    @pytest.mark.parametrize("before", ["never-one", "taken-away"])
+    def test_that_there_is_none_can_be_what_was_seen(self, stores: Stores, before: str) -> None:
+        stores.connections.create(a_connection(), TOKENS)
+        if before == "taken-away":
+            stores.connections.schedule(CONNECTION, None)
+        assert stores.connections.schedule(CONNECTION, HOURLY, seen=None)
+        assert _written(stores) == HOURLY
 
     @pytest.mark.parametrize("erased", ["never-there", "being-erased"])
     def test_nothing_is_written_into_a_connection_that_is_gone(
