@@ -132,13 +132,14 @@ class SharedBudget:
         self._bucket, self._limit = bucket, limit
         self._patience = int(patience_seconds * SECOND)
         self._clock, self._sleep = clock, sleep
+        self._seen_full_at: int | None = None
 
-    def take(self) -> None:
-        """Wait for this request's turn; see ``Budget``."""
+    def take(self, tokens: int = 1) -> None:
+        """Wait for this request's turn, or for that of so many at once; see ``Budget``."""
         limit = self._limit()
         if limit is None:
             return
-        wait = self._turn(limit) - self._now()
+        wait = self._turn(limit, gap=limit.gap * tokens) - self._now()
         if wait > 0:
             self._sleep(wait / SECOND)
             # Whoever was asleep has not heard of a 429 that came meanwhile.
@@ -152,21 +153,25 @@ class SharedBudget:
             until = self._now() + int(bounded * SECOND)
             self._bucket.close(until=until, full_at=until + limit.whole)
 
-    def _turn(self, limit: Limit) -> int:
-        """When the turn of a token comes that is taken now.
+    def _turn(self, limit: Limit, *, gap: int) -> int:
+        """When the turn comes of what is taken now, which moves the bucket on by ``gap``.
 
-        The loop goes on only where another has begun the bucket anew at the same moment.
+        A bucket that was seen to be full by now is begun anew without a look at it first. The
+        loop goes round again where that was so, or where another has just begun it anew.
         """
         while True:
             now = self._now()
-            latest = now + self._patience + limit.whole - limit.gap
-            level = self._bucket.draw(gap=limit.gap, since=now, until=latest)
+            known = self._seen_full_at is not None and self._seen_full_at < now
+            if known and self._bucket.renew(full_at=now + gap, before=now):
+                self._seen_full_at = now + gap
+                return now
+            latest = now + self._patience + limit.whole - gap
+            level = self._bucket.draw(gap=gap, since=now, until=latest)
+            self._seen_full_at = level.full_at
             if level.drawn:
                 return level.full_at - limit.whole
             if level.full_at > latest:
-                raise _limited(level.full_at + limit.gap - limit.whole - now)
-            if self._bucket.renew(full_at=now + limit.gap, before=now):
-                return now
+                raise _limited(level.full_at + gap - limit.whole - now)
 
     def _require_open(self) -> None:
         left = self._bucket.closed_until() - self._now()

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
+from typing import Final
 
 import msgspec
 
 from functions.aws.runtime import runtime, setting
+from functions.core.allowance import Allowance
 from functions.core.budget import Limit, SharedBudget
 from functions.core.contract import Variable
 from functions.core.errors import RateLimited, Throttled
+
+MOST_SHARE: Final = 10
+"""No process takes more than this part of a tenant's burst in advance."""
+
+TENANTS: Final = 1000
+"""Of how many a process knows what it has taken for them."""
 
 
 def throttle(tenant: str) -> None:
@@ -21,6 +29,14 @@ def throttle(tenant: str) -> None:
     limit = _limit()
     if limit is None:
         return
+    try:
+        _allowance(tenant, limit).take()
+    except RateLimited as fault:
+        raise Throttled(wait_seconds=fault.wait_seconds) from None
+
+
+@lru_cache(maxsize=TENANTS)
+def _allowance(tenant: str, limit: Limit) -> Allowance:
     here = runtime()
     budget = SharedBudget(
         here.budget(f"tenant#{tenant}"),
@@ -29,10 +45,7 @@ def throttle(tenant: str) -> None:
         clock=here.clock,
         sleep=here.sleep,
     )
-    try:
-        budget.take()
-    except RateLimited as fault:
-        raise Throttled(wait_seconds=fault.wait_seconds) from None
+    return Allowance(budget, most=max(1, limit.burst // MOST_SHARE), clock=here.clock)
 
 
 @cache
