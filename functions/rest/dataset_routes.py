@@ -26,6 +26,8 @@ _SINCE: Final = Parameter(
     example="ref_1f0c5a4be2d84d0f9a6b7c8d9e0f1a2b",
 )
 
+_PAGE: Final = (limit(default=datasets.LIMIT, most=datasets.MAX_LIMIT), _CURSOR, _SINCE)
+
 ROUTES: Final[dict[str, dict[str, Route]]] = {
     _DATASETS: {
         "GET": Route(
@@ -46,7 +48,7 @@ ROUTES: Final[dict[str, dict[str, Route]]] = {
             " twice, the later record counts. With `since`, only what has changed: apply it to your"
             " copy in order, a `deleted` record as its removal. 410 says that this is no longer"
             " known, as after a full read: read the whole dataset.",
-            query=(limit(default=100, most=1000), _CURSOR, _SINCE),
+            query=_PAGE,
             answers=(Answer(status=HTTPStatus.OK, about="A page of them.", model=RecordsOut),),
             problems=(Gone, RecordTooLarge),
         ),
@@ -57,11 +59,11 @@ ROUTES: Final[dict[str, dict[str, Route]]] = {
             name="list_files",
             summary="Get a dataset as files, by presigned addresses",
             tag=Tag.DATASETS,
-            about="In order: where an id stands twice, the later record counts. With `since`, only"
-            " the files and contents that came after that refresh; 410 says that these are no"
-            " longer known.",
-            query=(_SINCE,),
-            answers=(Answer(status=HTTPStatus.OK, about="The files.", model=FilesOut),),
+            about="In order: where an id stands twice, the later record counts. All pages are of"
+            " the snapshot in which the reader began. With `since`, only the files and contents"
+            " that came after that refresh; 410 says that these are no longer known.",
+            query=_PAGE,
+            answers=(Answer(status=HTTPStatus.OK, about="A page of them.", model=FilesOut),),
             problems=(Gone,),
         ),
     },

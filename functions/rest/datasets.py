@@ -6,16 +6,22 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from functions.aws.snapshots import URL_SECONDS, Position
 from functions.core.errors import InvalidRequest, NotFound
 from functions.core.increment import changes
+from functions.core.model import Blob, File
 from functions.rest import cursors
 from functions.rest.models import BlobOut, FileOut, FilesOut, RecordsOut, datasets_out, when
 from functions.rest.service import Call, Reply, connection_of, limit_of, only, snapshots
 
 if TYPE_CHECKING:
     from functions.core.model import Dataset, Manifest
+
+LIMIT: Final = 100
+MAX_LIMIT: Final = 1000
+"""Of records or files on a page. A presigned address is up to 2 KB long."""
 
 _PLACES: Final = range(2**31)
 
@@ -32,16 +38,9 @@ def records(call: Call, connection_id: str, name: str) -> Reply:
 
     With ``since``, only of what came after that refresh's snapshot.
     """
-    only(call, "cursor", "limit", "since")
-    limit = limit_of(call, default=100, most=1000)
-    connection = connection_of(call, connection_id)
-    start = _start(call)
-    manifest = snapshots().of(connection, refresh_id=start.refresh_id if start else None)
-    since = start.since if start else call.query.get("since")
-    dataset = _dataset(manifest, name, since=since)
-    lines, following = snapshots().records(
-        dataset.files, start=start or Position(manifest.refresh_id, since=since), limit=limit
-    )
+    limit = _limit(call)
+    manifest, dataset, start = _opened(call, connection_id, name)
+    lines, following = snapshots().records(dataset.files, start=start, limit=limit)
     model = RecordsOut(
         refresh_id=manifest.refresh_id,
         dataset=name,
@@ -53,31 +52,45 @@ def records(call: Call, connection_id: str, name: str) -> Reply:
 
 
 def files(call: Call, connection_id: str, name: str) -> Reply:
-    """A dataset's files, each with a presigned address; with ``since``, the later ones."""
-    only(call, "since")
-    manifest = snapshots().of(connection_of(call, connection_id))
-    stored = _dataset(manifest, name, since=call.query.get("since"))
+    """A page of a dataset's files, and of contents in files of their own; see ``records``."""
+    limit = _limit(call)
+    manifest, dataset, start = _opened(call, connection_id, name)
+    page = slice(start.file, start.file + limit)
+    stored = [*dataset.files, *dataset.blobs]
+    following = replace(start, file=page.stop) if page.stop < len(stored) else None
     model = FilesOut(
         refresh_id=manifest.refresh_id,
         dataset=name,
-        files=[
-            FileOut(
-                url=snapshots().url(file), sha256=file.sha256, bytes=file.bytes, lines=file.lines
-            )
-            for file in stored.files
-        ],
-        blobs=[
-            BlobOut(
-                id=blob.id,
-                url=snapshots().url(blob.file),
-                sha256=blob.file.sha256,
-                bytes=blob.file.bytes,
-            )
-            for blob in stored.blobs
-        ],
+        files=[_file_out(each) for each in stored[page] if isinstance(each, File)],
+        blobs=[_blob_out(each) for each in stored[page] if isinstance(each, Blob)],
         expires_in_seconds=URL_SECONDS,
+        next_cursor=cursor_of(following) if following else None,
     )
     return Reply(status=HTTPStatus.OK, model=model)
+
+
+def _limit(call: Call) -> int:
+    only(call, "cursor", "limit", "since")
+    return limit_of(call, default=LIMIT, most=MAX_LIMIT)
+
+
+def _opened(call: Call, connection_id: str, name: str) -> tuple[Manifest, Dataset, Position]:
+    """The snapshot in which the reader is, what interests of the dataset, and where to go on."""
+    connection = connection_of(call, connection_id)
+    start = _start(call)
+    manifest = snapshots().of(connection, refresh_id=start.refresh_id if start else None)
+    start = start or Position(manifest.refresh_id, since=call.query.get("since"))
+    return manifest, _dataset(manifest, name, since=start.since), start
+
+
+def _file_out(file: File) -> FileOut:
+    url = snapshots().url(file)
+    return FileOut(url=url, sha256=file.sha256, bytes=file.bytes, lines=file.lines)
+
+
+def _blob_out(blob: Blob) -> BlobOut:
+    url, file = snapshots().url(blob.file), blob.file
+    return BlobOut(id=blob.id, url=url, sha256=file.sha256, bytes=file.bytes)
 
 
 def _start(call: Call) -> Position | None:

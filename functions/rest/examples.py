@@ -227,6 +227,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
             "files": [_FILE | {"lines": 512}],
             "blobs": [_FILE | {"id": "18_ab12.json"}],
             "expires_in_seconds": 900,
+            "next_cursor": None,
         }
     },
     "PushIn": {

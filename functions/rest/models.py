@@ -154,13 +154,14 @@ class BlobOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FilesOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A dataset's files, in order, and the contents that have files of their own."""
+    """A page of a dataset's files, in order, then of contents that have files of their own."""
 
     refresh_id: str
     dataset: str
     files: list[FileOut]
     blobs: list[BlobOut]
     expires_in_seconds: int
+    next_cursor: str | None
 
 
 class RecordsOut(msgspec.Struct, frozen=True, kw_only=True):

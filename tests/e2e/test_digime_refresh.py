@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -80,18 +81,29 @@ def test_where_no_file_can_be_opened_nothing_is_published_over_the_snapshot(
     assert published["refresh_id"] == first["refresh_id"]
 
 
-def test_a_large_file_is_kept_whole_in_a_file_of_its_own(
+def test_large_files_are_kept_whole_in_files_of_their_own_and_listed_page_by_page(
     caller: Caller, connect: Connect, digime: Provider
 ) -> None:
-    digime.set(scale_files=1, scale_bytes=3_000_000)
+    digime.set(scale_files=3, scale_bytes=1_500_000)
     connection = connect("max", provider="digime")
     caller.ended(caller.refresh(connection)["refresh_id"])
-    told = caller.ask("GET", f"/v1/connections/{connection}/datasets/files/files")
-    (blob,) = told["blobs"]
-    content = gzip.decompress(requests.get(blob["url"], timeout=30).content)
+    path = f"/v1/connections/{connection}/datasets/files/files"
+    whole = caller.ask("GET", path)
+    pages = [caller.ask("GET", path, params={"limit": 2})]
+    caller.ended(caller.refresh(connection, full=True)["refresh_id"])
+    while following := pages[-1]["next_cursor"]:
+        pages.append(caller.ask("GET", path, params={"limit": 2, "cursor": following}))
+    (first, *_) = blobs = [blob for page in pages for blob in page["blobs"]]
+    packed = requests.get(first["url"], timeout=30).content
+    query = parse_qs(urlsplit(first["url"]).query)
 
-    assert len(content) >= 2_900_000
-    assert json.loads(content)
+    assert [(len(page["files"]), len(page["blobs"])) for page in pages] == [(1, 1), (0, 2)]
+    assert whole["next_cursor"] is None
+    assert [blob["sha256"] for blob in blobs] == [blob["sha256"] for blob in whole["blobs"]]
+    assert {page["refresh_id"] for page in pages} == {whole["refresh_id"]}
+    assert len(json.dumps(json.loads(gzip.decompress(packed)))) >= 1_450_000
+    # A Range may be added then. The local S3 does not cut a version, so no more can be seen here.
+    assert query["X-Amz-SignedHeaders"] == ["host"]
 
 
 @pytest.mark.usefixtures("digime")
