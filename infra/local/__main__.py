@@ -135,7 +135,8 @@ def _tell_addresses(running: System, connections: Mapping[str, str]) -> None:
     print()
     for name, facts in running.providers.items():
         print(f"  the {name} simulator: {facts['base_url']} (switches under /_simulator/)")
-    print(f"  the local AWS: {running.endpoint}\n  logs: {FOLDER / 'logs'}", flush=True)
+    print(f"  the local AWS: {running.endpoint}")
+    print(f"  logs: {FOLDER / 'logs'} (those of the Lambda functions: emulator.log)", flush=True)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import Connect, Provider
 
 CROWD = 50
-AT_ONCE = 10
-"""Each request under way has a process of its own in the local AWS."""
 
 
 def start(caller: Caller, connection: str, key: str = "", **more: Any) -> requests.Response:
@@ -30,7 +28,7 @@ def start(caller: Caller, connection: str, key: str = "", **more: Any) -> reques
 
 
 def crowd(ask: Callable[[int], requests.Response]) -> list[requests.Response]:
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(CROWD) as pool:
         return list(pool.map(ask, range(CROWD)))
 
 

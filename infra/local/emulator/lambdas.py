@@ -1,6 +1,7 @@
 """Patches to Lambda: Python functions run in environments of our own, and errors keep names."""
 
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from ministack.services import lambda_svc
 
 from infra.local.emulator.child import Answer, Child
 from infra.local.emulator.patching import expect, rewrite, wrap
+from infra.local.emulator.starts import leased
 
 INIT_SECONDS = 10.0  # Lambda's own bound on loading the handler
 RELIED_ON = {
@@ -39,6 +41,7 @@ class Environment:
         self.in_use = False
         self.last_used = time.time()
         self._asset = asset
+        self.when_ready: Callable[[], object] | None = None
         self._folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
         self._child: Child | None = None
 
@@ -66,13 +69,20 @@ class Environment:
                 "event": event,
             }
             answer = child.call(request, seconds)
-        return {**outcome(answer, request_id), "log": child.take_log()}
+        log = child.take_log()
+        sys.stderr.write(log)  # CloudWatch's copy ends with the emulator
+        return {**outcome(answer, request_id), "log": log}
 
     def _ready(self) -> tuple[Child, Answer]:
         if self._child and self._child.process.poll() is None:
             return self._child, {}
-        self._child = Child(self.config, self._asset, folder=self._folder)
-        loaded = self._child.receive(INIT_SECONDS)
+        try:
+            self._child = Child(self.config, self._asset, folder=self._folder)
+            loaded = self._child.receive(INIT_SECONDS)
+        finally:
+            if self.when_ready:
+                self.when_ready()
+            self.when_ready = None
         if "failure" in loaded:
             self._child.process.wait()
         return self._child, loaded
@@ -99,6 +109,7 @@ def apply() -> None:
     for name, digest in RELIED_ON.items():
         expect(vars(lambda_runtime)[name], digest, patch=Environment.__name__)
     wrap(vars(lambda_runtime), "_worker_class_for", worker_class, digest="b5a23849280a")
+    wrap(vars(lambda_svc), "acquire_worker", leased, digest=RELIED_ON["acquire_worker"])
     rewrite(
         vars(lambda_svc)["_execute_function_warm"],
         patch="errors keep their names",

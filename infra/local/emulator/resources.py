@@ -39,16 +39,28 @@ def delete_secret(original: Callable[..., None], arn: str, properties: Propertie
     original(secret_name(arn), properties)
 
 
+def alarm_record(
+    original: Callable[..., dict[str, Any]], name: str, properties: Properties
+) -> dict[str, Any]:
+    """An alarm; of one that goes by an expression, MiniStack watches the first metric in it."""
+    stats = [each["MetricStat"] for each in properties.get("Metrics", ()) if "MetricStat" in each]
+    if not stats:
+        return original(name, properties)
+    watched = {"Period": stats[0]["Period"], "Statistic": stats[0]["Stat"], **stats[0]["Metric"]}
+    return original(name, {**properties, **watched, "Metrics": None})
+
+
 def secret_name(arn: str) -> str:
     """The name that MiniStack keeps a secret under: the ARN's last part but six characters."""
     return arn.rpartition(":")[2][:-7]
 
 
 def apply() -> None:
-    """Patches the table of resource types."""
+    """Patches the table of resource types, and what makes alarms."""
     types = vars(provisioners)["_RESOURCE_HANDLERS"]
     table, secret = types["AWS::DynamoDB::Table"], types["AWS::SecretsManager::Secret"]
     wrap(table, "create", create_table, digest="277586e016c6")
     wrap(secret, "create", create_secret, digest="0bae0110fce2")
     wrap(secret, "update", update_secret, digest="e87220a5ff35")
     wrap(secret, "delete", delete_secret, digest="4ff615ac8289")
+    wrap(vars(provisioners), "_cw_metric_alarm_record", alarm_record, digest="4565fcede1eb")
