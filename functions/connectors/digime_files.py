@@ -95,6 +95,18 @@ def payload_of(answer: Download, *, key: RSAPrivateKey, most: int = MAX_PAYLOAD_
     return open_envelope(answer.body, key, compression=_told(answer).compression, most=most)
 
 
+def opens(answer: Download | str, *, key: RSAPrivateKey) -> bool:
+    """Whether a key opens a download. One that cannot be had says nothing against the key."""
+    if isinstance(answer, str):
+        return True
+    with answer.body:
+        try:
+            payload_of(answer, key=key).close()
+        except EnvelopeInvalid:
+            return False
+    return True
+
+
 def opened_file(file: File, answer: Download, *, key: RSAPrivateKey) -> Fetched:
     """A file of the library as a record.
 

@@ -6,8 +6,6 @@ the end of that order, so that a place in it is enough to go on from.
 
 from __future__ import annotations
 
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -18,19 +16,21 @@ from msgspec.structs import replace
 from functions.connectors import digime_accounts as accounts
 from functions.connectors.digime_answers import File
 from functions.connectors.digime_api import SessionLost
-from functions.connectors.digime_files import Fetched, fetched, opened_file, payload_of, revision
-from functions.core.errors import (
-    AnswerTooLarge,
-    EnvelopeInvalid,
-    FetchWaits,
-    FreshetError,
+from functions.connectors.digime_downloads import Downloads
+from functions.connectors.digime_files import (
+    Fetched,
+    fetched,
+    opened_file,
+    opens,
+    payload_of,
+    revision,
 )
+from functions.core.errors import EnvelopeInvalid, FetchWaits, FreshetError
 from functions.core.model import Part, PartState
 from functions.core.ports import Beginning, Page
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from concurrent.futures import Future
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
     from functions.connectors.http_answers import Download
     from functions.core.contract import Cursor
     from functions.core.ports import Sleep
-
-IN_FLIGHT: Final = 5
-"""How many files are downloaded at a time: as many as digi.me's own SDKs for phones do."""
 
 PAGE_FILES: Final = 32
 PAGE_BYTES: Final = 8 * 1024 * 1024
@@ -57,15 +54,12 @@ REREADS: Final = 3
 SETTLE_SECONDS: Final = 3
 """How long to stay away while the library is being written; digi.me's Node SDK waits as long."""
 
-NOT_READY_PAUSES: Final = (0.75, 1.125, 1.7)
-"""Seconds after which a file that is listed and not found is asked for again. The iOS SDK
-begins like this; files of a library that is complete should not need it."""
-
 
 class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where a fetch is. ``session``, sealed, takes the place of the job's; it is the ``losses``-th.
 
-    ``updated`` and ``name`` are of the last file read, ``rereads`` how often all were.
+    ``updated`` and ``name`` are of the last file read, ``rereads`` how often all were. ``sealed``
+    says that something could not be opened, ``keyed`` that something has shown the key to be good.
     """
 
     session: str = ""
@@ -74,6 +68,8 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     updated: int = -1
     name: str = ""
     rereads: int = 0
+    sealed: bool = False
+    keyed: bool = False
 
     def cursor(self) -> Cursor:
         """The same as a page carries it."""
@@ -98,12 +94,9 @@ class Library:
         ``held`` are the files that are there already, with their revisions; None: everything is
         read.
         """
-        self._api, self._key, self._sleep = api, key, sleep
+        self._api, self._key, self._downloads = api, key, Downloads(api, sleep=sleep)
         self.place, self._held = place, held
         self._had: dict[str, int] | None = None
-        self._from_the_top = place.updated < 0
-        self._opened = self._sealed = 0
-        self._locked = False
 
     def pages(
         self, session_key: str, *, datasets: Sequence[str], since: float, at: float
@@ -112,7 +105,7 @@ class Library:
 
         Raises:
             SessionLost: go on with another session.
-            EnvelopeInvalid: there are files, and not one of them could be opened.
+            EnvelopeInvalid: nothing could be opened: the key is not the contract's.
             FetchWaits: digi.me is writing the library again.
         """
         listing = self._settled(session_key)
@@ -124,7 +117,8 @@ class Library:
                 yield from self._files(session_key, due)
                 self.place = replace(self.place, rereads=self.place.rereads + 1)
                 listing = self._settled(session_key)
-            self._require_one_opened()
+        if self.place.sealed and not self.place.keyed:
+            self._require_the_key(session_key, listing)
         told = accounts.states(listing.status, since=since, at=at)
         yield Page(
             dataset=datasets[-1],
@@ -142,13 +136,16 @@ class Library:
         listed = {file.name for file in listing.file_list or []}
         return sorted((self._held or {}).keys() - listed)
 
-    def _require_one_opened(self) -> None:
-        """Publish nothing where no file at all could be opened: the key is not the contract's.
+    def _require_the_key(self, session_key: str, listing: Listing) -> None:
+        """Publish nothing where the key is not the contract's: nothing could be opened with it.
 
-        Where only a few are read, these may just be damaged, unless the accounts are closed, too.
+        Where only what is new was tried, it may just be damaged, and would be each time. So one
+        that was opened before is tried as well.
         """
-        closed = self._locked if self._held else self._sealed
-        if self._from_the_top and closed and not self._opened:
+        held = self._held or {}
+        known = (file.name for file in _listed(listing) if held.get(file.name) == revision(file))
+        name = next(known, None)
+        if name is None or not opens(self._downloads.one(session_key, name), key=self._key):
             raise EnvelopeInvalid
 
     def _settled(self, session_key: str) -> Listing:
@@ -159,9 +156,11 @@ class Library:
 
     def _accounts(self, session_key: str) -> Page:
         file = File(name=accounts.NAME, updated_date=0)
-        answer = self._downloaded(session_key, file.name)
+        answer = self._downloads.one(session_key, file.name)
         found = fetched(file, answer, opened=self._opened_accounts)
-        self.place, self._locked = replace(self.place, accounts=True), bool(found.quarantined)
+        # Where all files are read, the key has to open one of them.
+        keyed = self._held is not None and not found.parts
+        self.place = replace(self.place, accounts=True, sealed=bool(found.quarantined), keyed=keyed)
         return self._page("accounts", [found])
 
     def _opened_accounts(self, file: File, answer: Download) -> Fetched:
@@ -170,7 +169,7 @@ class Library:
 
     def _due(self, listing: Listing) -> list[File]:
         """The files that are new, or newer than when they were read, oldest first."""
-        files = sorted(listing.file_list or [], key=_order)
+        files = _listed(listing)
         if self._had is None:
             place, held = (self.place.updated, self.place.name), self._held or {}
             self._had = {
@@ -186,7 +185,7 @@ class Library:
         batch: list[Fetched] = []
         opened, began = partial(opened_file, key=self._key), monotonic()
         try:
-            for file, answer in self._in_flight(session_key, due):
+            for file, answer in self._downloads.all(session_key, due):
                 batch.append(fetched(file, answer, opened=opened))
                 if _is_full(batch) or monotonic() - began > PAGE_SECONDS:
                     yield self._read(batch)
@@ -200,13 +199,17 @@ class Library:
 
     def _read(self, batch: Sequence[Fetched]) -> Page:
         """The page of these files, and the place behind them."""
-        self._opened += sum(1 for each in batch if each.records)
-        self._sealed += sum(1 for each in batch if each.quarantined)
         self._had = (self._had or {}) | {each.file.name: each.file.updated_date for each in batch}
         updated, name = max(
             (self.place.updated, self.place.name), *(_order(each.file) for each in batch)
         )
-        self.place = replace(self.place, updated=updated, name=name)
+        self.place = replace(
+            self.place,
+            updated=updated,
+            name=name,
+            sealed=self.place.sealed or any(each.quarantined for each in batch),
+            keyed=self.place.keyed or any(each.records for each in batch),
+        )
         return self._page("files", batch)
 
     def _page(self, dataset: str, batch: Sequence[Fetched]) -> Page:
@@ -220,37 +223,6 @@ class Library:
             begins=self._begins(),
             cursor=self.place.cursor(),
         )
-
-    def _in_flight(
-        self, session_key: str, due: Iterable[File]
-    ) -> Iterator[tuple[File, Download | str]]:
-        """The downloads of these files in their order, the next ones under way meanwhile."""
-        waiting: deque[tuple[File, Future[Download | str]]] = deque()
-        pool = ThreadPoolExecutor(IN_FLIGHT)
-        try:
-            for file in due:
-                waiting.append((file, pool.submit(self._downloaded, session_key, file.name)))
-                if len(waiting) == IN_FLIGHT:
-                    yield _first(waiting)
-            while waiting:
-                yield _first(waiting)
-        finally:
-            pool.shutdown(cancel_futures=True)
-            for _, unwanted in waiting:
-                _close(unwanted)
-
-    def _downloaded(self, session_key: str, name: str) -> Download | str:
-        """A file as it is sealed, or the name of why it cannot be had."""
-        for pause in (*NOT_READY_PAUSES, 0):
-            try:
-                answer = self._api.download(session_key, name)
-            except AnswerTooLarge as error:
-                return error.name()
-            if answer is not None:
-                return answer
-            if pause:
-                self._sleep(pause)
-        return "NotReady"
 
     def _stale(self, file: File) -> PartState:
         """The state of a file that has been written more often than it was read."""
@@ -266,20 +238,12 @@ def _order(file: File) -> tuple[int, str]:
     return file.updated_date, file.name
 
 
+def _listed(listing: Listing) -> list[File]:
+    """The files, oldest first. One that is listed twice is there once, as it was written last."""
+    rows = sorted(listing.file_list or [], key=_order)
+    return sorted({file.name: file for file in rows}.values(), key=_order)
+
+
 def _fresh(file: File) -> PartState:
     """What a file is when it was read again; it may have failed the first time."""
     return PartState(part=file.name, state=Part.FRESH, as_of=file.updated_date / 1000)
-
-
-def _first(
-    waiting: deque[tuple[File, Future[Download | str]]],
-) -> tuple[File, Download | str]:
-    file, coming = waiting.popleft()
-    return file, coming.result()
-
-
-def _close(unwanted: Future[Download | str]) -> None:
-    if not unwanted.cancelled() and unwanted.exception() is None:
-        answer = unwanted.result()
-        if not isinstance(answer, str):
-            answer.body.close()

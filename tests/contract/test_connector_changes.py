@@ -150,6 +150,29 @@ def test_where_no_file_of_digimes_can_be_opened_those_that_were_stay(simulator: 
     assert third.truth == one.simulated.truth("ada")
 
 
+def test_accounts_of_digimes_that_cannot_be_opened_do_not_stop_what_has_not_changed(
+    simulator: Simulator,
+) -> None:
+    one = tried(simulator, "digime", "max")
+    one.simulated.settings(scale_files=12, scale_bytes=100)
+    job = one.check(one.trigger())
+    first = one.fetch(job)
+    one.simulated.settings(corrupt={"accounts.json": {"kind": "key"}})
+    second = one.fetch(job, before=first.manifest)
+    assert second.truth["files"] == first.truth["files"]
+    assert [part.part for part in second.manifest.parts if part.state is Part.FAILED] == [
+        "accounts.json"
+    ]
+
+
+def test_accounts_of_digimes_alone_that_cannot_be_opened_are_refused(simulator: Simulator) -> None:
+    one = tried(simulator, "digime", "ada")
+    one.datasets = ("accounts",)
+    one.refresh()
+    one.simulated.settings(corrupt={"accounts.json": {"kind": "key"}})
+    assert type(one.refused(one.refresh)) is EnvelopeInvalid
+
+
 @pytest.mark.parametrize("provider", ["banno", "digime"])
 def test_everything_is_read_where_that_is_asked_for(simulator: Simulator, provider: str) -> None:
     one = tried(simulator, provider, STANDS[provider].light)

@@ -14,14 +14,22 @@ import msgspec
 import pytest
 
 from functions.connectors.digime_answers import File, Listing, Status
-from functions.connectors.digime_library import IN_FLIGHT, PAGE_FILES, Library, Place
+from functions.connectors.digime_downloads import IN_FLIGHT
+from functions.connectors.digime_library import PAGE_FILES, Library, Place
 from functions.connectors.http_answers import Download
-from functions.core.errors import AnswerTooLarge, ProviderUnavailable, UnexpectedAnswer
+from functions.core.errors import (
+    AnswerTooLarge,
+    EnvelopeInvalid,
+    ProviderUnavailable,
+    UnexpectedAnswer,
+)
 from functions.core.model import Part
-from tests.unit.digime_samples import key, sealed
+from tests.unit.digime_samples import another, key, sealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
     from functions.connectors.digime_api import Api
     from functions.core.errors import FreshetError
@@ -31,13 +39,17 @@ METADATA = base64.urlsafe_b64encode(b'{"metadata":{}}').decode()
 
 
 class Shelf:
-    """Stands in for digi.me: so many files, some of which are trouble; later ones come sooner."""
+    """Stands in for digi.me: so many files, some of which are trouble; later ones come sooner.
 
-    def __init__(self, count: int, **trouble: FreshetError) -> None:
+    Trouble is an error, or bytes that come in the envelope's place.
+    """
+
+    def __init__(self, count: int, **trouble: FreshetError | bytes) -> None:
         self.files = [File(f"f{number:03}", 1000 + number) for number in range(count)]
         self._trouble = trouble
         self._lock = threading.Lock()
-        self.now = self.most = self.asked = 0
+        self.now = self.most = 0
+        self.asked: list[str] = []
         self._envelope = sealed(b"[1]", key())
 
     def listing(self, _session_key: str) -> Listing:
@@ -45,22 +57,37 @@ class Shelf:
 
     def download(self, _session_key: str, name: str) -> Download:
         with self._lock:
-            self.asked += 1
+            self.asked.append(name)
             self.now += 1
             self.most = max(self.most, self.now)
         time.sleep(0.002 * (5 - int(name[1:]) % 5))
         with self._lock:
             self.now -= 1
-        if name in self._trouble:
-            raise self._trouble[name]
+        content = self._trouble.get(name, self._envelope)
+        if not isinstance(content, bytes):
+            raise content
         body = SpooledTemporaryFile()  # noqa: SIM115 - whoever takes it closes it
-        body.write(self._envelope)
+        body.write(content)
         body.seek(0)
         return Download(status=200, headers={"x-metadata": METADATA}, body=body)
 
-    def pages(self, *, place: Place | None = None) -> Iterator[Page]:
+    def held(self, count: int) -> dict[str, str]:
+        """The revisions of the first so many files, for whom they are there already."""
+        return {file.name: str(file.updated_date) for file in self.files[:count]}
+
+    def pages(
+        self,
+        *,
+        place: Place | None = None,
+        held: dict[str, str] | None = None,
+        by: RSAPrivateKey | None = None,
+    ) -> Iterator[Page]:
         library = Library(
-            cast("Api", self), key=key(), place=place or Place(), sleep=lambda _seconds: None
+            cast("Api", self),
+            key=by or key(),
+            place=place or Place(),
+            sleep=lambda _seconds: None,
+            held=held,
         )
         return library.pages("session", datasets=("files",), since=0, at=0)
 
@@ -74,6 +101,10 @@ def _nothing_left_open() -> Iterator[None]:
 
 def ids(pages: list[Page]) -> list[str]:
     return [record.id for page in pages for record in page.records]
+
+
+def failed(pages: list[Page]) -> list[str]:
+    return [part.part for page in pages for part in page.parts if part.state is Part.FAILED]
 
 
 def test_files_come_in_order_whichever_download_is_done_first() -> None:
@@ -92,7 +123,7 @@ def test_a_fetch_that_stops_closes_what_was_on_its_way() -> None:
     pages = list(islice(shelf.pages(), 1))
     gc.collect()
     assert len(ids(pages)) == PAGE_FILES
-    assert shelf.asked < PAGE_FILES + IN_FLIGHT
+    assert len(shelf.asked) < PAGE_FILES + IN_FLIGHT
     assert shelf.now == 0
 
 
@@ -115,6 +146,66 @@ def test_a_file_over_the_bound_is_named_and_the_others_are_read() -> None:
 
 
 def test_a_place_survives_its_way_through_a_cursor() -> None:
-    place = Place(session="s", losses=1, accounts=True, updated=5, name="n", rereads=2)
+    place = Place("s", 1, accounts=True, updated=5, name="n", rereads=2, sealed=True, keyed=True)
     assert msgspec.convert(msgspec.json.decode(msgspec.json.encode(place.cursor())), Place) == place
     assert Place().cursor() == {}
+
+
+def test_a_file_that_is_listed_twice_is_downloaded_once_as_it_was_written_last() -> None:
+    shelf = Shelf(5)
+    shelf.files = [File("f001", 3000), *shelf.files, *shelf.files]
+    pages = list(shelf.pages())
+    assert ids(pages) == ["f000", "f002", "f003", "f004", "f001"]
+    assert sorted(shelf.asked) == ["f000", "f001", "f002", "f003", "f004"]
+    (latest,) = (each for page in pages for each in page.records if each.id == "f001")
+    assert latest.revision == "3000"
+
+
+def test_a_file_that_is_held_and_listed_as_it_was_too_is_read_as_it_was_written_last() -> None:
+    shelf = Shelf(3)
+    held = shelf.held(3)
+    shelf.files = [File("f001", 3000), *shelf.files]
+    pages = list(shelf.pages(held=held))
+    assert (ids(pages), shelf.asked) == (["f001"], ["f001"])
+
+
+@pytest.mark.parametrize("held", [0, 1, 39])
+def test_changes_that_the_key_does_not_open_are_refused_where_it_opens_none_from_before(
+    held: int,
+) -> None:
+    shelf = Shelf(40)
+    with pytest.raises(EnvelopeInvalid):
+        list(shelf.pages(held=shelf.held(held), by=another(2048)))
+    assert len(shelf.asked) == 40 - held + bool(held)
+
+
+@pytest.mark.parametrize("junk", [b"", b"x" * 352, b"<html>" * 100])
+def test_a_damaged_change_alone_is_named_where_the_key_opens_one_from_before(junk: bytes) -> None:
+    shelf = Shelf(5, f004=junk)
+    pages = list(shelf.pages(held=shelf.held(4)))
+    assert (ids(pages), failed(pages)) == ([], ["f004"])
+    assert shelf.asked == ["f004", "f000"]
+
+
+def test_a_damaged_change_says_nothing_of_the_key_where_another_can_be_opened() -> None:
+    shelf = Shelf(5, f003=b"x" * 352)
+    pages = list(shelf.pages(held=shelf.held(3)))
+    assert (ids(pages), failed(pages)) == (["f004"], ["f003"])
+    assert shelf.asked == ["f003", "f004"]
+
+
+@pytest.mark.parametrize("held", [None, 3])
+def test_a_wrong_key_is_known_in_whatever_call_the_last_file_is_read(held: int | None) -> None:
+    shelf = Shelf(40)
+    has = None if held is None else shelf.held(held)
+    (page,) = islice(shelf.pages(held=has, by=another(2048)), 1)
+    place = msgspec.convert(page.cursor, Place)
+    with pytest.raises(EnvelopeInvalid):
+        list(shelf.pages(place=place, held=has, by=another(2048)))
+
+
+def test_what_was_opened_in_another_call_counts() -> None:
+    shelf = Shelf(PAGE_FILES + 1, **{f"f{PAGE_FILES:03}": b""})
+    (page,) = islice(shelf.pages(), 1)
+    pages = list(shelf.pages(place=msgspec.convert(page.cursor, Place)))
+    assert (ids(pages), failed(pages)) == ([], [f"f{PAGE_FILES:03}"])
