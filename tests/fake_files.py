@@ -103,7 +103,7 @@ class Staging:
                 records=staged.records,
                 deletions=staged.deletions,
                 files=tuple(staged.files),
-                blobs=tuple(staged.blobs),
+                blobs=tuple({blob.id: blob for blob in staged.blobs}.values()),
                 bookmark=staged.bookmark,
             )
             for name, staged in self.progress.datasets.items()

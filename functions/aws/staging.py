@@ -117,7 +117,7 @@ class Staging:
                 records=staged.records,
                 deletions=staged.deletions,
                 files=tuple(staged.files),
-                blobs=tuple(staged.blobs),
+                blobs=tuple({blob.id: blob for blob in staged.blobs}.values()),
                 bookmark=staged.bookmark,
             )
             for name, staged in self.progress.datasets.items()
@@ -173,9 +173,7 @@ class Staging:
         with blob:
             while chunk := blob.read(_CHUNK):
                 packed.write(chunk)
-        file = self._store(key, packed, lines=0)
-        earlier = [each for each in staged.blobs if each.id != id_]
-        staged.blobs = [*earlier, Blob(id=id_, file=file)]
+        staged.blobs.append(Blob(id=id_, file=self._store(key, packed, lines=0)))
 
     def _store(self, key: str, packed: _Packed, *, lines: int) -> File:
         with packed.ended() as body:

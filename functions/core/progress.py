@@ -11,6 +11,7 @@ from functions.core.model import Blob, File, PartState
 class Staged(msgspec.Struct, kw_only=True):
     """One dataset so far. ``part_from`` is the number of the file in which ``part`` began.
 
+    Of several ``blobs`` of a record, the last counts.
     ``adds`` says that it will be added to what the snapshot before has; else it stands for
     itself. ``bookmark`` is for the next refresh.
     """
@@ -27,7 +28,7 @@ class Staged(msgspec.Struct, kw_only=True):
 
 
 class Progress(msgspec.Struct, kw_only=True):
-    """How far a refresh's fetch has come. ``faults`` counts calls in a row without a page.
+    """How far a refresh's fetch has come. ``faults`` counts those in a row without a page.
 
     ``base`` is the refresh whose snapshot may be added to; empty, everything is read.
     """

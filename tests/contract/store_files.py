@@ -61,6 +61,21 @@ class StagingBehaviour:
         assert (kept.id, stores.content(kept.file)) == ("a", content)
         assert all(blob.closed for blob in blobs)
 
+    def test_large_content_that_comes_again_in_another_state_is_there_once(
+        self, stores: Stores
+    ) -> None:
+        staging = begun(stores)
+        for revision, id_ in enumerate("aba"):
+            content = io.BytesIO(b"%d" % revision)
+            record = Record(id_, msgspec.Raw(b"{}"), revision=str(revision), blob=content)
+            staging.write(Page(dataset="transactions", records=[record]))
+        staging.put_aside()
+        again = stores.staging(CONNECTION, REFRESH)
+        again.resume()
+        kept = again.datasets(refresh_id=REFRESH, as_of=1)["transactions"].blobs
+        assert {blob.id: stores.content(blob.file) for blob in kept} == {"a": b"2", "b": b"1"}
+        assert len(kept) == 2
+
     def test_what_cannot_be_opened_is_kept_apart(self, stores: Stores) -> None:
         staging = begun(stores)
         for name in ("x", "y"):
