@@ -3,61 +3,88 @@
 from __future__ import annotations
 
 import time
+from random import SystemRandom
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
     Refusal = dict[str, Any]
+    Gaps = Callable[[], Iterable[float]]
 
 T = TypeVar("T")
 
-TRIES: Final = 6
-GAP_SECONDS: Final = 0.05
+TRIES: Final = 8
+"""All the gaps together take six seconds at the most, and half of that where all are needed."""
+
+FIRST_GAP_SECONDS: Final = 0.05
+
+_UNIFORM: Final = SystemRandom().uniform
 
 
-def settled(write: Callable[[], T], *, refusal: str = "TransactionConflictException") -> T:
+def jittered(draw: Callable[[float, float], float] = _UNIFORM) -> Iterator[float]:
+    """Seconds to stay away after each refusal but the last, which stands.
+
+    Each is anything up to a bound that doubles: many that meet do not meet again.
+    """
+    return (draw(0, FIRST_GAP_SECONDS * 2**tried) for tried in range(TRIES - 1))
+
+
+def settled(
+    write: Callable[[], T],
+    *,
+    refusal: str = "TransactionConflictException",
+    gaps: Gaps = jittered,
+) -> T:
     """Make a write, again where another of the same thing is just going through.
 
     DynamoDB refuses a single write that meets a transaction, Scheduler one that meets another;
     the SDK's own retries do not know these refusals.
     """
-    for attempt in range(1, TRIES):
-        try:
-            return write()
-        except ClientError as error:
-            if error.response["Error"]["Code"] != refusal:
-                raise
-            time.sleep(GAP_SECONDS * attempt)
-    return write()
+    return _tried(write, met=lambda error: error.response["Error"]["Code"] == refusal, gaps=gaps)
 
 
 def transacted(
-    dynamodb: DynamoDBClient, items: Sequence[TransactWriteItemTypeDef]
+    dynamodb: DynamoDBClient, items: Sequence[TransactWriteItemTypeDef], *, gaps: Gaps = jittered
 ) -> list[Refusal] | None:
     """Write all or nothing: None when done, else the reasons in the order of the items.
 
     Two transactions that meet are a conflict, not a refusal: tried again. The client gives
     each call a token of its own, so that its retries after a lost answer write once.
     """
-    for attempt in range(1, TRIES + 1):
+    try:
+        _tried(lambda: dynamodb.transact_write_items(TransactItems=items), met=_met, gaps=gaps)
+    except ClientError as error:
+        reasons = _reasons(error)
+        if not _refused(reasons):
+            raise
+        return reasons
+    return None
+
+
+def _tried(write: Callable[[], T], *, met: Callable[[ClientError], bool], gaps: Gaps) -> T:
+    for gap in gaps():
         try:
-            dynamodb.transact_write_items(TransactItems=items)
+            return write()
         except ClientError as error:
-            reasons = _reasons(error)
-            if any(reason["Code"] == "ConditionalCheckFailed" for reason in reasons):
-                return reasons
-            if not reasons or attempt == TRIES:
+            if not met(error):
                 raise
-            time.sleep(GAP_SECONDS * attempt)
-        else:
-            return None
-    raise AssertionError("unreachable: the last attempt returns or raises")
+        time.sleep(gap)
+    return write()
+
+
+def _met(error: ClientError) -> bool:
+    reasons = _reasons(error)
+    return bool(reasons) and not _refused(reasons)
+
+
+def _refused(reasons: list[Refusal]) -> bool:
+    return any(reason["Code"] == "ConditionalCheckFailed" for reason in reasons)
 
 
 def _reasons(error: ClientError) -> list[Refusal]:

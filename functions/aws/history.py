@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from functions.aws.conflicts import GAP_SECONDS, TRIES
+from functions.aws.batch import read_batch
 from functions.aws.refreshes import refresh_of
 from functions.core.contract import Index
-from functions.core.errors import Defect
 from functions.core.history import Place
 
 if TYPE_CHECKING:
@@ -59,22 +57,8 @@ class RefreshHistory:
         return found, Place(last["requested_at"]["S"], last["refresh_id"]["S"]) if last else None
 
     def _read(self, ids: Sequence[str]) -> list[Refresh]:
-        """Those that are still there, in this order.
-
-        Raises:
-            Defect: the table gave a part of them only, again and again.
-        """
-        found: dict[str, Refresh] = {}
-        keys: Any = [{"refresh_id": {"S": id_}} for id_ in ids]
-        attempt = 0
-        while keys:
-            if attempt == TRIES:
-                raise Defect("Not everything could be read. Repeat the call.")
-            time.sleep(GAP_SECONDS * attempt)
-            attempt += 1
-            answer = self._dynamodb.batch_get_item(RequestItems={self._table: {"Keys": keys}})
-            items = answer["Responses"].get(self._table, [])
-            found |= {item["refresh_id"]["S"]: refresh_of(item) for item in items}
-            left = answer.get("UnprocessedKeys", {})
-            keys = left[self._table]["Keys"] if self._table in left else []
+        """Those that are still there, in this order."""
+        keys = [{"refresh_id": {"S": id_}} for id_ in ids]
+        items = read_batch(self._dynamodb, table=self._table, keys=keys)
+        found = {item["refresh_id"]["S"]: refresh_of(item) for item in items}
         return [found[id_] for id_ in ids if id_ in found]
