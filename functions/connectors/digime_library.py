@@ -215,10 +215,11 @@ class Library:
     def _page(self, dataset: str, batch: Sequence[Fetched]) -> Page:
         again = self.place.rereads > 0
         mended = [_fresh(each.file) for each in batch if again and each.records]
+        told = (*mended, *(part for each in batch for part in each.parts))
         return Page(
             dataset=dataset,
             records=[record for each in batch for record in each.records],
-            parts=(*mended, *(part for each in batch for part in each.parts)),
+            parts=tuple(replace(part, datasets=(dataset,)) for part in told),
             quarantined=[found for each in batch for found in each.quarantined],
             begins=self._begins(),
             cursor=self.place.cursor(),
@@ -227,7 +228,13 @@ class Library:
     def _stale(self, file: File) -> PartState:
         """The state of a file that has been written more often than it was read."""
         had = (self._had or {}).get(file.name, 0)
-        return PartState(part=file.name, state=Part.STALE, as_of=had / 1000, why="Rewritten")
+        return PartState(
+            part=file.name,
+            state=Part.STALE,
+            as_of=had / 1000,
+            why="Rewritten",
+            datasets=("files",),
+        )
 
 
 def _is_full(batch: Sequence[Fetched]) -> bool:

@@ -42,7 +42,7 @@ def state(
     standing = [each for each in errors if not each.resolved]
     doubtful = flagged or (bool(errors) and not had)
     if not standing and not doubtful:
-        return PartState(part=dataset, state=Part.FRESH, as_of=since)
+        return PartState(part=dataset, state=Part.FRESH, as_of=since, datasets=(dataset,))
     return PartState(
         part=dataset,
         state=Part.INCOMPLETE if had else Part.FAILED,
@@ -50,6 +50,7 @@ def state(
         why=_most_frequent(standing or errors),
         failures=len(standing),
         reauth=any(each.error_type == _AUTHENTICATION for each in standing),
+        datasets=(dataset,),
     )
 
 

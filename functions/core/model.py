@@ -6,6 +6,7 @@ them as RFC 3339. Ids are random and global, and say nothing about a person.
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -66,8 +67,9 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     its provider has no fixed ones, and ``params`` narrow them down, by dataset, in the
     provider's words. ``hook`` is the digest of the token with which the provider may tell of
     this connection. ``previous`` is the snapshot before the published one, kept so that a
-    reader who is paging through it can finish. Before ``next_allowed_at`` its provider wants no
-    refresh. By its ``schedule`` it is refreshed by itself.
+    reader who is paging through it can go on until the next. Before ``next_allowed_at`` its
+    provider wants no refresh. By its ``schedule`` it is refreshed by itself. ``reauth_required``
+    says that its credentials are dead: the user must sign in again.
     """
 
     connection_id: str
@@ -84,6 +86,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     previous: SnapshotPointer | None = None
     next_allowed_at: float = 0
     schedule: Schedule | None = None
+    reauth_required: bool = False
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +113,7 @@ class StoredCredentials(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Status(StrEnum):
-    """Where a refresh is. ``partial`` is published too: its coverage says what is stale."""
+    """Where a refresh is. ``partial`` is published too: its coverage says what is not fresh."""
 
     ADMITTED = "admitted"
     RUNNING = "running"
@@ -171,7 +174,7 @@ class Refresh(msgspec.Struct, frozen=True, kw_only=True):
 
     ``full`` asks for everything to be read again, not only what has changed. ``whole`` is false
     while the provider has taken only a part of the ``job``. ``hooks`` are the webhooks that it
-    was given, see ``core.hints``.
+    was given, see ``core.hints``. ``records``, ``coverage`` and ``as_of`` are of its ``datasets``.
     """
 
     refresh_id: str
@@ -258,6 +261,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
 class PartState(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one part's freshness; ``as_of`` 0 means unknown.
 
+    ``datasets`` are those that it tells of; none: all that its refresh fetches.
     ``why`` is a name (of an error, of a provider's code), never the provider's own prose.
     ``failures`` is how many of the part's records could not be had.
     ``reauth`` says that the end user has to sign in again at this part's source; ``retry_at``
@@ -271,6 +275,7 @@ class PartState(msgspec.Struct, frozen=True, kw_only=True):
     failures: int = 0
     reauth: bool = False
     retry_at: float = 0
+    datasets: tuple[str, ...] = ()
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -289,11 +294,4 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def coverage(self) -> Coverage:
         """The parts, counted by state."""
-        states = [part.state for part in self.parts]
-        return Coverage(
-            fresh=states.count(Part.FRESH),
-            stale=states.count(Part.STALE),
-            incomplete=states.count(Part.INCOMPLETE),
-            gone=states.count(Part.GONE),
-            failed=states.count(Part.FAILED),
-        )
+        return Coverage(**Counter(part.state.value for part in self.parts))

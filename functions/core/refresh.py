@@ -15,6 +15,7 @@ from functions.core.contract import (
     Ticket,
 )
 from functions.core.model import Connection, Coverage, Dataset, Event, Manifest, Refresh, Status
+from functions.core.snapshot import about
 
 if TYPE_CHECKING:
     from functions.core.errors import FreshetError
@@ -37,7 +38,7 @@ def already_answered(
 ) -> Admission | None:
     """The answer that needs no new refresh, if there is one.
 
-    A snapshot that has the datasets asked for and whose oldest part is young enough wins over
+    A snapshot that has the datasets asked for and is young enough, by its ``as_of``, wins over
     a refresh that is still running; but not where everything is to be read again.
     """
     snapshot, running = connection.snapshot, connection.running
@@ -93,9 +94,12 @@ def triggered(refresh: Refresh, taken: Triggered, *, at: float) -> Refresh:
     return _happened(moved, "triggered", at)
 
 
-def postponed(refresh: Refresh, *, error: str, wait_seconds: int, at: float) -> Refresh:
-    """The provider cannot be asked now; the trigger will be tried again."""
-    return _happened(refresh, "postponed", at, error=error, wait_seconds=wait_seconds)
+def postponed(
+    refresh: Refresh, error: type[FreshetError], *, wait_seconds: int, at: float
+) -> Refresh:
+    """The job cannot be begun now; the trigger will be tried again."""
+    why = {"error": error.name(), "acts": error.acts}
+    return _happened(refresh, "postponed", at, **why, wait_seconds=wait_seconds)
 
 
 def lost(refresh: Refresh, *, at: float) -> Refresh:
@@ -104,14 +108,18 @@ def lost(refresh: Refresh, *, at: float) -> Refresh:
 
 
 def published(refresh: Refresh, manifest: Manifest, *, ticket: Ticket, at: float) -> Refresh:
-    """The snapshot stands. Stale, incomplete or failed parts make it ``partial``."""
-    coverage = manifest.coverage
+    """The snapshot stands; of it, the refresh tells what it was asked for.
+
+    Stale, incomplete or failed parts of that make it ``partial``.
+    """
+    own = about(manifest, refresh.datasets)
+    coverage = own.coverage
     ended = replace(
         refresh,
         status=Status.PARTIAL if _lacks(coverage) else Status.PUBLISHED,
-        records={name: _fetched(refresh, manifest.datasets[name]) for name in refresh.datasets},
+        records={name: _fetched(refresh, dataset) for name, dataset in own.datasets.items()},
         coverage=coverage,
-        as_of=manifest.as_of,
+        as_of=own.as_of,
     )
     noticed = _happened(ended, "ready", ticket.noticed_at, looks=ticket.looked)
     return _happened(noticed, ended.status, at, **msgspec.structs.asdict(coverage))

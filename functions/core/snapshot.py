@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -10,24 +10,18 @@ from functions.core import increment
 from functions.core.model import Dataset, Manifest, Part, PartState, SnapshotPointer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from functions.core.model import Refresh
 
-MANIFEST_VERSION = 1
-
-
-def oldest(parts: Sequence[PartState], *, otherwise: float) -> float:
-    """How old the oldest part is that the provider still has; 0 when that is unknown of one."""
-    there = (part.as_of for part in parts if part.state not in {Part.GONE, Part.FAILED})
-    return min(there, default=otherwise)
+MANIFEST_VERSION: Final = 1
 
 
 def manifest(
     refresh: Refresh,
     *,
     fetched: Mapping[str, Dataset],
-    parts: Sequence[PartState],
+    parts: Iterable[PartState],
     before: Manifest | None,
     at: float,
 ) -> Manifest:
@@ -35,30 +29,49 @@ def manifest(
 
     Datasets that this refresh was not asked for, or that failed as a whole, stand as the
     snapshot ``before`` has them, so that no refresh takes away what it has nothing to put in
-    the place of; one that failed and never came before is of unknown age. The oldest of all
-    counts as the age.
+    the place of; one that failed and never came before has no age. Likewise with the parts: what
+    was told of a dataset stands until it is fetched again.
     """
     carried = {
         name: increment.carried(dataset, refresh_id=refresh.refresh_id)
         for name, dataset in (before.datasets if before else {}).items()
     }
-    failed = {part.part for part in parts if part.state is Part.FAILED}
-    kept = {
-        name: carried.get(name) or replace(fetched[name], as_of=0)
-        for name in failed & fetched.keys()
+    told = [replace(part, datasets=part.datasets or refresh.datasets) for part in parts]
+    failed = {part.part for part in told if part.state is Part.FAILED} & fetched.keys()
+    kept = {name: carried.get(name) or replace(fetched[name], as_of=0) for name in failed}
+    told = [
+        replace(part, as_of=kept[part.part].as_of) if part.part in kept else part for part in told
+    ]
+    dated = {
+        name: replace(dataset, as_of=_oldest(told, dataset=name, otherwise=dataset.as_of))
+        for name, dataset in fetched.items()
     }
-    datasets = {**carried, **fetched, **kept}
-    return Manifest(
+    whole = Manifest(
         v=MANIFEST_VERSION,
         refresh_id=refresh.refresh_id,
         connection_id=refresh.connection_id,
         provider=refresh.provider,
         triggered_at=refresh.triggered_at,
         fetched_at=at,
-        as_of=min((dataset.as_of for dataset in datasets.values()), default=0),
-        datasets=datasets,
-        parts=tuple(parts),
+        as_of=0,
+        datasets={**carried, **dated, **kept},
+        parts=(*_left(before, fetched=fetched), *told),
     )
+    return about(whole, whole.datasets)
+
+
+def about(manifest: Manifest, names: Iterable[str]) -> Manifest:
+    """What a manifest says of these datasets: themselves, what is told of them, and their age.
+
+    They are as old as the oldest of them. What failed and has left nothing to be read is not
+    old: it is not there.
+    """
+    datasets = {name: manifest.datasets[name] for name in names}
+    parts = tuple(part for part in manifest.parts if not datasets.keys().isdisjoint(part.datasets))
+    absent = {part.part for part in parts if part.state is Part.FAILED and not part.as_of}
+    ages = (dataset.as_of for name, dataset in datasets.items() if name not in absent)
+    as_of = min(ages, default=manifest.triggered_at)
+    return replace(manifest, datasets=datasets, parts=parts, as_of=as_of)
 
 
 def pointer(manifest: Manifest, *, key: str, version_id: str, at: float) -> SnapshotPointer:
@@ -71,3 +84,19 @@ def pointer(manifest: Manifest, *, key: str, version_id: str, at: float) -> Snap
         as_of=manifest.as_of,
         datasets=tuple(manifest.datasets),
     )
+
+
+def _oldest(parts: Iterable[PartState], *, dataset: str, otherwise: float) -> float:
+    """How old a dataset's oldest part is that something came of; 0: that is unknown of one."""
+    came = (part for part in parts if part.state not in {Part.GONE, Part.FAILED})
+    return min((part.as_of for part in came if dataset in part.datasets), default=otherwise)
+
+
+def _left(before: Manifest | None, *, fetched: Container[str]) -> Iterator[PartState]:
+    """What the snapshot before says of datasets that have not been fetched since."""
+    if before is None:
+        return
+    for part in before.parts:
+        names = tuple(name for name in part.datasets or before.datasets if name not in fetched)
+        if names:
+            yield replace(part, datasets=names)

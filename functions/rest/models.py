@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from enum import StrEnum
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -10,20 +11,26 @@ from msgspec import Meta
 from functions.core.contract import Outcome, Reason, Scalar
 from functions.core.error_names import named
 from functions.core.errors import InvalidRequest
-from functions.core.model import (
-    Coverage,
-    Event,
-    Manifest,
-    Refresh,
-    Status,
-    iso,
-)
+from functions.core.model import Coverage, Event, Refresh, Status, iso
 
 T = TypeVar("T")
 
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
 Token = Annotated[str, Meta(min_length=1, max_length=16_000, pattern=r"^[!-~]+$(?!\n)")]
 """What can stand in an Authorization header: visible ASCII, no blanks, no line ends."""
+
+ALLOWED: Final = {
+    r"^[!-~]+$(?!\n)": "visible ASCII characters without blanks",
+    r"^(?!\.+$)[!-~]+$(?!\n)": "visible ASCII characters without blanks, and not dots alone",
+    r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$(?!\n)": (
+        "1 to 64 ASCII letters, digits, `-` and `_`, of which the first is a letter or a digit"
+    ),
+    r"^(?!\.{1,2}$)": "a text other than `.` and `..`",
+}
+"""The patterns of the bodies' texts in words, for whoever has sent another text."""
+
+_END: Final = b" " * 12
+"""Behind a body, so that half a surrogate pair at its end is not taken for a body cut off."""
 
 
 def body(raw: bytes, shape: type[T]) -> T:
@@ -32,13 +39,27 @@ def body(raw: bytes, shape: type[T]) -> T:
     Raises:
         InvalidRequest: it is not JSON or has another shape; the text says where and why.
     """
+    if not raw.strip():
+        raise InvalidRequest("The body is empty.")
     try:
         raw.decode()  # a Raw part is not looked into, and would keep any bytes
-        return msgspec.json.decode(raw, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"The body is not valid: {error}.") from None
+        return msgspec.json.decode(raw + _END, type=shape)
+    except UnicodeDecodeError:
+        raise InvalidRequest("The body is not Unicode text in UTF-8.") from None
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(f"The body is not valid: {_in_words(error)}.") from None
+    except msgspec.DecodeError as error:
+        fault = str(error).removeprefix("JSON is malformed: ")
+        raise InvalidRequest(f"The body is not JSON: {fault}.") from None
     except RecursionError:
         raise InvalidRequest("The body is nested too deeply.") from None
+
+
+def _in_words(error: msgspec.ValidationError) -> str:
+    text = str(error)
+    for pattern, words in ALLOWED.items():
+        text = text.replace(f"`str` matching regex {pattern!r}", words)
+    return text
 
 
 # --- out ---------------------------------------------------------------------------------------
@@ -61,11 +82,33 @@ class EventOut(msgspec.Struct, frozen=True, kw_only=True):
     facts: dict[str, Scalar]
 
 
+class RefreshOutcome(StrEnum):
+    """What became of a request for a refresh, however that refresh stands by now.
+
+    ``started``: a refresh for this request. ``joined``: one that was running already. ``fresh``:
+    none; the refresh is the one whose snapshot is fresh enough.
+    """
+
+    STARTED = "started"
+    JOINED = "joined"
+    FRESH = "fresh"
+
+
+_OUTCOMES: Final = {
+    Outcome.RUNNING: RefreshOutcome.STARTED,
+    Outcome.JOINED: RefreshOutcome.JOINED,
+    Outcome.FRESH: RefreshOutcome.FRESH,
+}
+"""What an admission can be, as callers are told it."""
+
+
 class RefreshOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A refresh.
 
-    ``outcome`` stands only in the answer to the request that asked for it, ``events`` not in a
-    list of refreshes.
+    ``records``, ``coverage`` and ``as_of`` are of the datasets that it was to fetch: where none
+    of their parts is stale, incomplete or failed it is ``published``, else ``partial``. The
+    snapshot's own are of all that is published. ``outcome`` stands only in the answer to the
+    request that asked for it, ``events`` not in a list of refreshes.
     """
 
     refresh_id: str
@@ -83,97 +126,13 @@ class RefreshOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     coverage: Coverage | None = None
     as_of: str | None = None
     error: ErrorOut | None = None
-    outcome: Outcome | None = None
+    outcome: RefreshOutcome | None = None
 
 
 class RefreshesOut(msgspec.Struct, frozen=True, kw_only=True):
     """A page of refreshes, newest first; ``next_cursor`` null on the last."""
 
     refreshes: list[RefreshOut]
-    next_cursor: str | None
-
-
-class DatasetOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A dataset of the published snapshot.
-
-    ``records`` and ``deletions`` count lines: a record that has changed since the last full read
-    counts again each time.
-    """
-
-    name: str
-    records: int
-    deletions: int
-    files: int
-    as_of: str | None
-
-
-class PartOut(msgspec.Struct, frozen=True, kw_only=True):
-    """How fresh one part (an account, a file, a dataset) is, and why it is not.
-
-    ``failures``: how many of its records could not be had. ``reauth``: the end user has to sign
-    in again at this part's source. ``retry_at``: when the provider wants to be asked again
-    about it.
-    """
-
-    part: str
-    state: str
-    as_of: str | None
-    why: str | None
-    failures: int
-    reauth: bool
-    retry_at: str | None
-
-
-class DatasetsOut(msgspec.Struct, frozen=True, kw_only=True):
-    """The published snapshot in one look."""
-
-    refresh_id: str
-    as_of: str | None
-    fetched_at: str
-    coverage: Coverage
-    parts: list[PartOut]
-    datasets: list[DatasetOut]
-
-
-class FileOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A gzip file of JSON Lines, with an address that is good for some minutes."""
-
-    url: str
-    sha256: str
-    bytes: int
-    lines: int
-
-
-class BlobOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A record's content that is too large for a line: the record's id, and its gzip file."""
-
-    id: str
-    url: str
-    sha256: str
-    bytes: int
-
-
-class FilesOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of a dataset's files, in order, then of contents that have files of their own."""
-
-    refresh_id: str
-    dataset: str
-    files: list[FileOut]
-    blobs: list[BlobOut]
-    expires_in_seconds: int
-    next_cursor: str | None
-
-
-class RecordsOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of records. A later record replaces an earlier one of the same id.
-
-    Whoever has read all pages can ask for what comes later ``since`` this ``refresh_id``.
-    """
-
-    refresh_id: str
-    dataset: str
-    as_of: str | None
-    records: list[msgspec.Raw]
     next_cursor: str | None
 
 
@@ -185,7 +144,7 @@ def when(instant: float) -> str | None:
 def refresh_out(
     refresh: Refresh, *, outcome: Outcome | None = None, events: bool = True
 ) -> RefreshOut:
-    """Render a refresh, with its events or without them."""
+    """Render a refresh, with its events or without them, and how it was admitted just now."""
     return RefreshOut(
         refresh_id=refresh.refresh_id,
         connection_id=refresh.connection_id,
@@ -202,7 +161,7 @@ def refresh_out(
         coverage=refresh.coverage,
         as_of=when(refresh.as_of),
         error=error_out(refresh.error),
-        outcome=outcome,
+        outcome=_OUTCOMES[outcome] if outcome else None,
     )
 
 
@@ -220,35 +179,3 @@ def error_out(name: str | None) -> ErrorOut | None:
         return None
     error = named(name)
     return ErrorOut(name=error.name(), acts=error.acts, detail=error.text)
-
-
-def datasets_out(manifest: Manifest) -> DatasetsOut:
-    """Render a manifest."""
-    return DatasetsOut(
-        refresh_id=manifest.refresh_id,
-        as_of=when(manifest.as_of),
-        fetched_at=iso(manifest.fetched_at),
-        coverage=manifest.coverage,
-        parts=[
-            PartOut(
-                part=part.part,
-                state=part.state,
-                as_of=when(part.as_of),
-                why=part.why or None,
-                failures=part.failures,
-                reauth=part.reauth,
-                retry_at=when(part.retry_at),
-            )
-            for part in manifest.parts
-        ],
-        datasets=[
-            DatasetOut(
-                name=name,
-                records=dataset.records,
-                deletions=dataset.deletions,
-                files=len(dataset.files),
-                as_of=when(dataset.as_of),
-            )
-            for name, dataset in manifest.datasets.items()
-        ],
-    )

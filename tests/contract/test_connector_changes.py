@@ -136,6 +136,20 @@ def test_a_file_of_digimes_that_failed_is_read_again(simulator: Simulator) -> No
     assert third.truth == one.simulated.truth("max")
 
 
+def test_a_file_of_digimes_that_failed_stays_known_while_only_the_accounts_are_read(
+    simulator: Simulator,
+) -> None:
+    one = tried(simulator, "digime", "max")
+    one.simulated.settings(scale_files=12, scale_bytes=100)
+    name = sorted(one.refresh().ids("files"))[3]
+    one.simulated.settings(corrupt={name: {"kind": "hash"}})
+    first = one.refresh()
+    one.datasets = ("accounts",)
+    second = one.refresh(first)
+    (failed,) = (part for part in second.manifest.parts if part.state is Part.FAILED)
+    assert (failed.part, failed.datasets) == (name, ("files",))
+
+
 def test_where_no_file_of_digimes_can_be_opened_those_that_were_stay(simulator: Simulator) -> None:
     one = tried(simulator, "digime", "ada")
     first = one.refresh()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from functions.connectors.registry import REGISTRY
 from functions.core.contract import PAYLOAD_BYTES
@@ -20,9 +21,11 @@ from tests.scripted import a_ticket
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from functions.core.model import PartState
     from functions.core.ports import Page
     from tests.contract.simulated import Simulated
     from tests.contract.stand import Whole
+    from tests.contract.tried import Read
 
     Simulator = Callable[[str], Simulated]
 
@@ -85,6 +88,27 @@ def test_a_snapshot_is_as_old_as_its_oldest_part(
     stale = [part.as_of for part in read.manifest.parts if part.state is Part.STALE]
     assert (read.manifest.as_of < asked - 1) == bool(stale)
     assert not stale or read.manifest.as_of == min(stale)
+
+
+@every_whole
+def test_a_refresh_of_one_dataset_keeps_what_is_known_of_the_others(
+    simulator: Simulator, provider: str, whole: Whole
+) -> None:
+    one = tried(simulator, provider, user=whole.user, **whole.settings)
+    first = one.refresh()
+    again, *others = one.datasets
+    one.datasets = (again,)
+    one.order = replace(one.order, datasets=one.datasets)
+    second = one.refresh(first)
+    assert _told(second, again).keys() == _told(first, again).keys() != set()
+    for other in others:
+        assert _told(second, other) == _told(first, other) != {}
+
+
+def _told(read: Read, dataset: str) -> dict[str, PartState]:
+    """What a snapshot says of a dataset's parts."""
+    parts = read.manifest.parts
+    return {part.part: replace(part, datasets=()) for part in parts if dataset in part.datasets}
 
 
 @pytest.mark.parametrize(

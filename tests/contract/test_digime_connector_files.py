@@ -103,6 +103,7 @@ def test_a_list_of_accounts_that_cannot_be_opened_stops_nothing_else(
     application.settings(corrupt={"accounts.json": {"kind": "hash"}})
     read = reader(application, "cleo").read()
     assert read.parts["accounts.json"].why == "EnvelopeInvalid"
+    assert read.parts["accounts.json"].datasets == ("accounts",)
     assert [found.name for found in read.quarantined] == ["accounts.json"]
     assert len(read.ids) == 6
 
@@ -191,7 +192,7 @@ def test_a_file_that_is_written_faster_than_it_is_read_is_stale(application: App
     read = one.read(job)
     assert read.ids.count(row["name"]) == 4
     state = read.parts[row["name"]]
-    assert (state.state, state.why) == (Part.STALE, "Rewritten")
+    assert (state.state, state.why, state.datasets) == (Part.STALE, "Rewritten", ("files",))
     assert state.as_of == (row["updatedDate"] + 3) / 1000
 
 

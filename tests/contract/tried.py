@@ -13,11 +13,11 @@ from functions.connectors.registry import load
 from functions.core import snapshot
 from functions.core.contract import Outcome
 from functions.core.errors import FreshetError
-from functions.core.fetching import fetch
+from functions.core.fetching import Time, fetch
 from functions.core.increment import base_of, put_together
 from functions.core.ports import Order
 from tests.fake_files import Objects, Snapshots, Staging
-from tests.fakes import Clock, Connections, Tables
+from tests.fakes import Clock, Connections, Refreshes, Tables
 from tests.scripted import CONNECTION, REFRESH, a_refresh, a_ticket, connector_ports
 
 if TYPE_CHECKING:
@@ -124,20 +124,24 @@ class Tried:
         staging = Staging(self.objects, connection_id=CONNECTION, refresh_id=refresh_id)
         at, snapshots = self.simulated.clock(), Snapshots(self.objects)
         refresh = a_refresh(refresh_id, at=at, datasets=self.datasets, full=full)
+        self.tables.refreshes[refresh_id] = refresh
         fetch(
-            a_ticket(at=at, outcome=Outcome.READY, job=job, resumed=resumed),
+            a_ticket(at=at, refresh_id=refresh_id, outcome=Outcome.READY, job=job, resumed=resumed),
             connection=self.connection,
             connector=self.connector,
             staging=staging,
+            refreshes=Refreshes(self.tables),
             datasets=self.datasets,
-            clock=self.simulated.clock,
-            seconds_left=lambda: seconds_left,
+            time=Time(
+                clock=self.simulated.clock,
+                sleep=self.simulated.later,
+                left=lambda: seconds_left,
+            ),
             base=base_of(before, refresh=refresh, snapshots=snapshots),
         )
         parts = staging.progress.parts
-        as_of = snapshot.oldest(parts, otherwise=at)
         fetched = put_together(
-            staging.datasets(refresh_id=refresh_id, as_of=as_of),
+            staging.datasets(refresh_id=refresh_id, as_of=at),
             progress=staging.progress,
             before=before,
             snapshots=snapshots,

@@ -91,7 +91,10 @@ def test_reports_accounts_that_failed_to_refresh_as_stale(caller: Caller, connec
     connection = connect(CLEO)
     refresh = caller.ended(caller.refresh(connection)["refresh_id"])
     published = caller.ask("GET", f"/v1/connections/{connection}/datasets")
+    again = caller.refresh(connection, max_age_seconds=3600)
+    caller.ended(again["refresh_id"])
 
+    assert again["refresh_id"] != refresh["refresh_id"]
     assert refresh["status"] == "partial"
     assert refresh["coverage"] == {"fresh": 3, "stale": 2, "incomplete": 0, "gone": 0, "failed": 0}
     assert sorted(part["state"] for part in published["parts"]) == ["fresh"] * 3 + ["stale"] * 2

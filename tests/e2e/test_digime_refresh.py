@@ -43,10 +43,13 @@ def test_publishes_every_file_opened_in_all_compressions(caller: Caller, connect
 
 @pytest.mark.usefixtures("digime")
 def test_accounts_that_failed_make_the_refresh_partial(caller: Caller, connect: Connect) -> None:
-    refresh = caller.ended(caller.refresh(connect("cleo", provider="digime"))["refresh_id"])
+    connection = connect("cleo", provider="digime")
+    refresh = caller.ended(caller.refresh(connection)["refresh_id"])
+    again = caller.refresh(connection, max_age_seconds=3600)
 
     assert refresh["status"] == "partial"
     assert refresh["coverage"]["failed"] == 2
+    assert (again["outcome"], again["refresh_id"]) == ("fresh", refresh["refresh_id"])
 
 
 def test_a_corrupted_file_is_named_and_kept_apart_and_the_others_are_published(

@@ -35,7 +35,7 @@ def test_a_dataset_against_which_nothing_stands_is_fresh(
     failures: tuple[Failure, ...], *, had: bool
 ) -> None:
     part = state("x", failures, had=had, flagged=False, since=SINCE)
-    assert part == PartState(part="x", state=Part.FRESH, as_of=SINCE)
+    assert part == PartState(part="x", state=Part.FRESH, as_of=SINCE, datasets=("x",))
 
 
 @pytest.mark.parametrize(
