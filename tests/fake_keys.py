@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from functions.core.history import Place
-from functions.core.keys import KEY_SECONDS
 from functions.core.model import iso
 
 if TYPE_CHECKING:
@@ -20,24 +19,17 @@ class Keys:
     """Fake of ``KeyTable``."""
 
     def __init__(self, tables: Tables) -> None:
-        self._lock = tables.lock
-        self._kept: dict[str, tuple[Claim, float]] = {}
+        self._tables = tables
+
+    def get(self, name: str, *, at: float) -> Claim | None:
+        return self._tables.claim(name, at=at)
 
     def claim(self, name: str, claim: Claim, *, at: float) -> Claim:
-        with self._lock:
-            kept, until = self._kept.get(name, (None, 0.0))
-            if kept is not None and until >= at:
-                return kept
-            return self._keep(name, claim, at=at)
-
-    def settle(self, name: str, claim: Claim, *, at: float) -> Claim:
-        with self._lock:
-            kept, _ = self._kept.get(name, (claim, 0.0))
-            return kept if kept.answer else self._keep(name, claim, at=at)
-
-    def _keep(self, name: str, claim: Claim, *, at: float) -> Claim:
-        self._kept[name] = (claim, at + KEY_SECONDS)
-        return claim
+        with self._tables.lock:
+            kept = self._tables.claim(name, at=at)
+            if kept is None:
+                self._tables.keep(name, claim, at=at)
+            return kept or claim
 
 
 class History:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from functions.core.budget import Budget
     from functions.core.contract import Cursor, Job
     from functions.core.errors import FreshetError
+    from functions.core.keys import Key
     from functions.core.model import SnapshotPointer
     from functions.core.ports import Base, Looked
     from tests.fakes import Clock
@@ -100,8 +101,8 @@ class CrashingRefreshes(Refreshes):
         super().__init__(tables)
         self._left = writes
 
-    def admit(self, refresh: Refresh, *, until: float) -> str:
-        holder = super().admit(refresh, until=until)
+    def admit(self, refresh: Refresh, *, until: float, key: Key | None = None) -> str:
+        holder = super().admit(refresh, until=until, key=key)
         self._written()
         return holder
 

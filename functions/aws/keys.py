@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 from botocore.exceptions import ClientError
 
+from functions.aws.conflicts import settled
 from functions.core.keys import KEY_SECONDS, Claim
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_boto3_dynamodb.client import DynamoDBClient
+
+    from functions.core.keys import Key
 
 PREFIX: Final = "key#"
 
@@ -22,36 +28,46 @@ class KeyTable:
         """Take the refreshes' table."""
         self._dynamodb, self._table = dynamodb, table
 
+    def get(self, name: str, *, at: float) -> Claim | None:
+        """Read one with a consistent read; None where there is none, or its time is over."""
+        answer = self._dynamodb.get_item(
+            TableName=self._table, Key={"refresh_id": {"S": PREFIX + name}}, ConsistentRead=True
+        )
+        item = answer.get("Item")
+        return None if item is None or float(item["expires_at"]["N"]) < at else _claim_of(item)
+
     def claim(self, name: str, claim: Claim, *, at: float) -> Claim:
         """Keep the claim where there is none, or one whose time is over; what is kept then."""
-        condition = "attribute_not_exists(refresh_id) OR expires_at < :now"
-        return self._put(name, claim, at=at, condition=condition, now={":now": {"N": str(at)}})
-
-    def settle(self, name: str, claim: Claim, *, at: float) -> Claim:
-        """Note the claim's answer where none is noted; what is kept then."""
-        return self._put(name, claim, at=at, condition="attribute_not_exists(answered)", now={})
-
-    def _put(
-        self, name: str, claim: Claim, *, at: float, condition: str, now: dict[str, dict[str, str]]
-    ) -> Claim:
-        answered = {"answered": {"BOOL": True}} if claim.answer else {}
-        write = {
-            "TableName": self._table,
-            "Item": {
-                "refresh_id": {"S": PREFIX + name},
-                "claim": {"S": msgspec.json.encode(claim).decode()},
-                "expires_at": {"N": str(int(at) + KEY_SECONDS)},
-                **answered,
-            },
-            "ConditionExpression": condition,
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            **({"ExpressionAttributeValues": now} if now else {}),
-        }
+        put = claiming(name, claim, table=self._table, at=at)
         try:
-            self._dynamodb.put_item(**cast("Any", write))
+            settled(lambda: self._dynamodb.put_item(**put))
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
-            kept: str = cast("Any", error.response)["Item"]["claim"]["S"]
-            return msgspec.json.decode(kept, type=Claim)
+            return _claim_of(cast("Any", error.response)["Item"])
         return claim
+
+
+def claiming(name: str, claim: Claim, *, table: str, at: float) -> Any:  # noqa: ANN401 - boto3's shape
+    """The write that keeps a claim where there is none, or one whose time is over."""
+    return {
+        "TableName": table,
+        "Item": {
+            "refresh_id": {"S": PREFIX + name},
+            "claim": {"S": msgspec.json.encode(claim).decode()},
+            "expires_at": {"N": str(ceil(at) + KEY_SECONDS)},
+        },
+        "ConditionExpression": "attribute_not_exists(refresh_id) OR expires_at < :now",
+        "ExpressionAttributeValues": {":now": {"N": str(at)}},
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+
+
+def answering(key: Key, id_: str, *, table: str, at: float) -> Any:  # noqa: ANN401 - boto3's shape
+    """The part of a transaction that notes a key as answered by what has this id."""
+    claim = Claim(digest=key.digest, refresh_id=id_)
+    return {"Put": claiming(key.name, claim, table=table, at=at)}
+
+
+def _claim_of(item: Mapping[str, Any]) -> Claim:
+    return msgspec.json.decode(item["claim"]["S"], type=Claim)

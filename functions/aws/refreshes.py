@@ -12,6 +12,7 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from functions.aws.conflicts import settled, transacted
+from functions.aws.keys import answering
 from functions.core.contract import REFRESH_DAYS, Index
 from functions.core.errors import Superseded
 from functions.core.model import Refresh, SnapshotPointer, iso
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
     from functions.core.contract import Ticket
+    from functions.core.keys import Key
 
     Item = Mapping[str, Any]
 
@@ -57,10 +59,14 @@ class RefreshTable:
 
     def delete(self, refresh_id: str) -> None:
         """Forget one."""
-        self._dynamodb.delete_item(TableName=self._table, Key={"refresh_id": {"S": refresh_id}})
+        key = {"refresh_id": {"S": refresh_id}}
+        settled(lambda: self._dynamodb.delete_item(TableName=self._table, Key=key))
 
-    def admit(self, refresh: Refresh, *, until: float) -> str:
-        """Write the refresh and take the slot in one transaction, or say who holds the slot."""
+    def admit(self, refresh: Refresh, *, until: float, key: Key | None = None) -> str:
+        """Write the refresh, take the slot and note the key, all in one transaction.
+
+        Or say who holds the slot.
+        """
         refused = transacted(
             self._dynamodb,
             [
@@ -72,6 +78,7 @@ class RefreshTable:
                     " AND (attribute_not_exists(running) OR running_until < :now)",
                     values={":until": {"N": str(until)}, ":now": {"N": str(refresh.requested_at)}},
                 ),
+                *([self._answering(refresh, key)] if key else []),
             ],
         )
         if refused is None:
@@ -149,7 +156,8 @@ class RefreshTable:
 
         The state machine writes its token only where no hint is noted, see ``infra.workflow``;
         so a hint is found by the one who comes second, whichever that is. Writing the refresh
-        anew forgets both: there was a look before that, or one will follow at once.
+        anew forgets both: there was a look before that, or one will follow at once. Only what is
+        hinted at while a trigger finds the user still missing waits for its next time.
         """
         attributes = self._told(
             refresh_id,
@@ -207,6 +215,9 @@ class RefreshTable:
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
             }
         }
+
+    def _answering(self, refresh: Refresh, key: Key) -> Any:  # noqa: ANN401 - boto3's shape
+        return answering(key, refresh.refresh_id, table=self._table, at=refresh.requested_at)
 
     def _on_connection(
         self, refresh: Refresh | Ticket, update: str, *, condition: str, values: Item

@@ -1,9 +1,9 @@
 """Requests under an ``Idempotency-Key``: however often one comes, it is answered once.
 
-The first to come with a key claims it: for its body, and for the id that its refresh will have
-if it needs one. Whoever repeats the request goes on under that id, from wherever the one before
-has got to; so what a crash has left half-done is mended. The answer is noted last, after the
-refresh is under way, and from then on it is only looked up.
+A key is noted once, with what answered its request, and from then on it is only looked up. The
+write that lets in a refresh of the request's own notes the key, too: of any number that come at
+once one is let in, and the others get what it got. Whoever dies before that write leaves nothing
+behind; whoever dies after it leaves a refresh that the repetition finds admitted, and starts.
 """
 
 from __future__ import annotations
@@ -12,42 +12,54 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
-from msgspec.structs import replace
 
 from functions.core.contract import Outcome
-from functions.core.errors import KeyReused, Superseded
+from functions.core.errors import FreshetError, KeyReused
 from functions.core.refresh import Admission
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from functions.core.stores import Refreshes
-
 KEY_SECONDS: Final = 24 * 60 * 60
-"""How long a key is remembered at least, from its last request that was not a mere look-up."""
+"""How long a key is remembered at least, from the request that was answered."""
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """An idempotency key: the name that it is kept under, and the digest of its body."""
+
+    name: str
+    digest: str
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a key stands for: a body, by its digest, and the id of a refresh.
+    """What a key stands for: a body, by its digest, and what answered it.
 
-    ``answer``, once noted, says which refresh answered the request: the one of that id, or
-    another that it joined or found fresh enough.
+    That is the refresh (or the bulk run, or the connection) of this id, unless ``answer`` names
+    another refresh, which the request joined or found fresh enough; the id is then nobody's.
     """
 
     digest: str
     refresh_id: str
     answer: Admission | None = None
 
+    @property
+    def admission(self) -> Admission:
+        """What answers whoever repeats the request."""
+        return self.answer or Admission(outcome=Outcome.RUNNING, refresh_id=self.refresh_id)
+
 
 class Keys(Protocol):
-    """Where keys are kept, by name, for ``KEY_SECONDS``. Every write survives its lost answer."""
+    """Where keys are kept, by name, for ``KEY_SECONDS``; what a request creates notes its own."""
 
-    def claim(self, name: str, claim: Claim, *, at: float) -> Claim:
-        """Keep the claim where there is none, or only a forgotten one; what is kept then."""
+    def get(self, name: str, *, at: float) -> Claim | None:
+        """Read one with a consistent read; None where there is none, or only a forgotten one."""
         ...
 
-    def settle(self, name: str, claim: Claim, *, at: float) -> Claim:
-        """Note the claim's answer where none is noted; what is kept then."""
+    def claim(self, name: str, claim: Claim, *, at: float) -> Claim:
+        """Keep the claim where there is none, or only a forgotten one; what is kept then.
+
+        The write survives the loss of its own answer.
+        """
         ...
 
 
@@ -65,46 +77,40 @@ def name(tenant: str, key: str) -> str:
 
 def digest(options: msgspec.Struct) -> str:
     """What is kept of a body: equal for equal values, however they were written."""
-    return sha256(msgspec.json.encode(options)).hexdigest()
+    return sha256(msgspec.json.encode(options, order="deterministic")).hexdigest()
 
 
 def once(
-    name: str,
-    claim: Claim,
-    *,
-    keys: Keys,
-    refreshes: Refreshes,
-    at: float,
-    admitted: Callable[[str], Admission],
+    key: Key, refresh_id: str, *, keys: Keys, at: float, admitted: Callable[[], Admission]
 ) -> Answered:
     """Answer a request under a key.
 
     Args:
-        claim: the body's digest, and a new id.
-        admitted: admits the request under an id, and sees that its refresh is begun. It may be
-            called again under the same id.
+        refresh_id: a new id, for the refresh (or what else) that the request may need.
+        admitted: admits the request under this id and this key.
 
     Raises:
-        KeyReused: the key came with another body before.
+        KeyReused: the key came with another body before, and was answered.
+        FreshetError: the request is refused, and nobody who came with the key was let in.
     """
-    kept = keys.claim(name, claim, at=at)
-    if kept.digest != claim.digest:
+    kept = keys.get(key.name, at=at)
+    if kept is None:
+        kept = _noted(key, refresh_id, keys=keys, at=at, admitted=admitted)
+    if kept.digest != key.digest:
         raise KeyReused
-    answer = kept.answer
-    if answer is None:
-        found = _admission(kept.refresh_id, refreshes=refreshes, admitted=admitted)
-        answer = Admission(outcome=found.outcome, refresh_id=found.refresh_id)
-        answer = keys.settle(name, replace(kept, answer=answer), at=at).answer or answer
-    return Answered(admission=answer, replayed=kept.refresh_id != claim.refresh_id)
+    return Answered(admission=kept.admission, replayed=kept.refresh_id != refresh_id)
 
 
-def _admission(
-    refresh_id: str, *, refreshes: Refreshes, admitted: Callable[[str], Admission]
-) -> Admission:
-    """The admission under this id; if it was begun before and has ended since, that one."""
+def _noted(
+    key: Key, refresh_id: str, *, keys: Keys, at: float, admitted: Callable[[], Admission]
+) -> Claim:
+    """What answers a key that was not answered so far: what this request finds, or another's."""
     try:
-        return admitted(refresh_id)
-    except Superseded:
-        if refreshes.get(refresh_id) is None:
+        found = admitted()
+    except FreshetError:
+        meanwhile = keys.get(key.name, at=at)
+        if meanwhile is None:
             raise
-        return Admission(outcome=Outcome.RUNNING, refresh_id=refresh_id)
+        return meanwhile
+    own = Claim(digest=key.digest, refresh_id=refresh_id, answer=found)
+    return own if found.outcome is Outcome.RUNNING else keys.claim(key.name, own, at=at)

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from functions.core.contract import Ticket
+    from functions.core.keys import Key
     from functions.core.model import (
         Connection,
         Dataset,
@@ -61,14 +62,18 @@ class Refreshes(Protocol):
         """Read one with a consistent read; None when there is none."""
         ...
 
-    def admit(self, refresh: Refresh, *, until: float) -> str:
+    def admit(self, refresh: Refresh, *, until: float, key: Key | None = None) -> str:
         """Give the connection's slot to this refresh, or answer whose it is.
+
+        Args:
+            key: is noted as answered by this refresh, where it is given the slot.
 
         Returns:
             The id of the refresh that holds the slot: this one's, or another's.
 
         Raises:
-            Superseded: the connection is gone.
+            Superseded: the connection is gone, this id was admitted before, or the key is
+                noted already.
         """
         ...
 

@@ -12,7 +12,7 @@ from functions.core import concluding, keys
 from functions.core.admission import admit
 from functions.core.contract import Outcome, Reason, RefreshOptions, RefreshRequest
 from functions.core.errors import NotFound
-from functions.core.keys import Answered, Claim
+from functions.core.keys import Answered, Key
 from functions.core.model import REFRESH_PREFIX, Refresh, Status
 from functions.core.waiting import MAX_WAIT_SECONDS, waited
 from functions.rest.headers import idempotency_key, preferred_wait
@@ -39,7 +39,7 @@ def start(call: Call) -> Reply:
     began = runtime().clock()
     answered = _answered(call, asked, key=key, at=began)
     admission = answered.admission
-    refresh = admission.refresh or _known(call, admission.refresh_id)
+    refresh = _begun(call, admission)
     wait = MAX_WAIT_SECONDS if asked.synchronous and preferred is None else preferred
     if wait is not None:
         refresh = _held(call, refresh, until=began + wait)
@@ -88,19 +88,20 @@ def _answered(call: Call, asked: RefreshOptions, *, key: str | None, at: float) 
     new = REFRESH_PREFIX + secrets.token_hex(16)
     if key is None:
         return Answered(admission=_admitted(call, asked, refresh_id=new))
+    named = Key(name=keys.name(call.tenant, key), digest=keys.digest(asked))
     return keys.once(
-        keys.name(call.tenant, key),
-        Claim(digest=keys.digest(asked), refresh_id=new),
+        named,
+        new,
         keys=runtime().keys,
-        refreshes=runtime().refreshes,
         at=at,
-        admitted=lambda refresh_id: _admitted(call, asked, refresh_id=refresh_id),
+        admitted=lambda: _admitted(call, asked, refresh_id=new, key=named),
     )
 
 
-def _admitted(call: Call, asked: RefreshOptions, *, refresh_id: str) -> Admission:
-    """The admission under this id; a refresh of that id is started."""
-    admission = admit(
+def _admitted(
+    call: Call, asked: RefreshOptions, *, refresh_id: str, key: Key | None = None
+) -> Admission:
+    return admit(
         RefreshRequest(
             connection_id=asked.connection_id,
             datasets=asked.datasets,
@@ -116,10 +117,18 @@ def _admitted(call: Call, asked: RefreshOptions, *, refresh_id: str) -> Admissio
         refreshes=runtime().refreshes,
         datasets=DATASETS,
         tenant=call.tenant,
+        key=key,
     )
-    if admission.refresh is not None:
-        _start(admission.refresh)
-    return admission
+
+
+def _begun(call: Call, admission: Admission) -> Refresh:
+    """The refresh that answers a request; its own is started, by whoever repeats it as well."""
+    if admission.outcome is not Outcome.RUNNING:
+        return _known(call, admission.refresh_id)
+    refresh = admission.refresh or _found(call, admission.refresh_id)
+    if refresh.status is Status.ADMITTED:
+        _start(refresh)
+    return refresh
 
 
 def _start(refresh: Refresh) -> None:

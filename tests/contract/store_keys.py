@@ -8,24 +8,26 @@ import pytest
 from msgspec.structs import replace
 
 from functions.core.contract import Outcome
+from functions.core.errors import Superseded
 from functions.core.history import Place
-from functions.core.keys import KEY_SECONDS, Claim
+from functions.core.keys import KEY_SECONDS, Claim, Key
 from functions.core.model import iso
 from functions.core.refresh import Admission
-from tests.scripted import CONNECTION, TENANT, TOKENS, a_connection
+from tests.scripted import CONNECTION, REFRESH, TENANT, TOKENS, a_connection
 
 if TYPE_CHECKING:
     from functions.core.history import Line
+    from functions.core.model import Credentials
     from tests.contract.stores import Stores
 
 NAME = "f" * 64
-CLAIM = Claim(digest="d1", refresh_id="ref_1")
+KEY = Key(name=NAME, digest="d1")
+CLAIM = Claim(digest="d1", refresh_id=REFRESH)
 JOINED = Admission(outcome=Outcome.JOINED, refresh_id="ref_0")
-OWN = Admission(outcome=Outcome.RUNNING, refresh_id="ref_1")
 
 
 class KeyBehaviour:
-    """Keys: the first claim stands, and the first answer."""
+    """Keys: the first claim stands, and a refresh is let in together with its own."""
 
     def test_the_first_claim_stands(self, stores: Stores) -> None:
         at = stores.clock()
@@ -34,30 +36,98 @@ class KeyBehaviour:
         assert stores.keys.claim(NAME, other, at=at) == CLAIM
         assert stores.keys.claim("0" * 64, other, at=at) == other
 
-    def test_the_first_answer_stands(self, stores: Stores) -> None:
+    def test_a_claim_is_read_as_it_was_kept(self, stores: Stores) -> None:
         at = stores.clock()
-        stores.keys.claim(NAME, CLAIM, at=at)
+        assert stores.keys.get(NAME, at=at) is None
         answered = replace(CLAIM, answer=JOINED)
-        assert stores.keys.settle(NAME, answered, at=at) == answered
-        assert stores.keys.settle(NAME, replace(CLAIM, answer=OWN), at=at) == answered
-        assert stores.keys.claim(NAME, Claim(digest="d", refresh_id="r"), at=at) == answered
+        for _ in ("once", "its answer was lost"):
+            assert stores.keys.claim(NAME, answered, at=at) == answered
+        assert stores.keys.get(NAME, at=at) == answered
 
     @pytest.mark.parametrize(
         ("seconds", "kept"),
         [
-            pytest.param(KEY_SECONDS - 1, True, id="for-a-day"),
+            pytest.param(KEY_SECONDS, True, id="for-a-day"),
             pytest.param(KEY_SECONDS + 2, False, id="and-no-longer"),
         ],
     )
     def test_a_key_is_remembered_for_a_day(
-        self, stores: Stores, seconds: int, *, kept: bool
+        self, stores: Stores, seconds: float, *, kept: bool
     ) -> None:
+        stores.clock.now += 0.5
         at = stores.clock()
         stores.keys.claim(NAME, CLAIM, at=at)
-        stores.keys.settle(NAME, replace(CLAIM, answer=OWN), at=at)
+        assert (stores.keys.get(NAME, at=at + seconds) == CLAIM) is kept
         late = Claim(digest="d2", refresh_id="ref_2")
         found = stores.keys.claim(NAME, late, at=at + seconds)
         assert (found == late) is not kept
+
+    def test_a_refresh_notes_the_key_as_it_takes_the_slot(self, stores: Stores) -> None:
+        stores.connections.create(a_connection(), TOKENS)
+        refresh = stores.refresh()
+        for _ in ("once", "its answer was lost"):
+            assert stores.refreshes.admit(refresh, until=refresh.deadline, key=KEY) == REFRESH
+        assert stores.keys.get(NAME, at=stores.clock()) == CLAIM
+
+    def test_a_key_that_is_noted_lets_no_refresh_in(self, stores: Stores) -> None:
+        stores.connections.create(a_connection(), TOKENS)
+        refresh = stores.refresh()
+        kept = stores.keys.claim(NAME, replace(CLAIM, answer=JOINED), at=stores.clock())
+        with pytest.raises(Superseded):
+            stores.refreshes.admit(refresh, until=refresh.deadline, key=KEY)
+        assert (stores.running(), stores.refreshes.get(REFRESH)) == (None, None)
+        assert stores.keys.get(NAME, at=stores.clock()) == kept
+
+    def test_a_key_that_is_forgotten_lets_a_refresh_in(self, stores: Stores) -> None:
+        stores.connections.create(a_connection(), TOKENS)
+        stores.keys.claim(NAME, replace(CLAIM, answer=JOINED), at=stores.clock())
+        stores.clock.now += KEY_SECONDS + 2
+        refresh = stores.refresh()
+        assert stores.refreshes.admit(refresh, until=refresh.deadline, key=KEY) == REFRESH
+        assert stores.keys.get(NAME, at=stores.clock()) == CLAIM
+
+    @pytest.mark.parametrize("noted", [False, True], ids=["new-key", "noted-key"])
+    def test_who_is_not_given_the_slot_is_told_whose_it_is_and_notes_nothing(
+        self, stores: Stores, *, noted: bool
+    ) -> None:
+        stores.admitted("ref_0")
+        kept = None
+        if noted:
+            kept = stores.keys.claim(NAME, replace(CLAIM, answer=JOINED), at=stores.clock())
+        refresh = stores.refresh()
+        assert stores.refreshes.admit(refresh, until=refresh.deadline, key=KEY) == "ref_0"
+        assert stores.keys.get(NAME, at=stores.clock()) == kept
+
+    @pytest.mark.parametrize("credentials", [TOKENS, None], ids=["credentials", "claim"])
+    def test_a_connection_notes_the_key_as_it_is_created(
+        self, stores: Stores, credentials: Credentials | None
+    ) -> None:
+        at = stores.clock()
+        connection = a_connection(created_at=at)
+        assert stores.connections.create(connection, credentials, key=KEY)
+        assert stores.keys.get(NAME, at=at) == Claim(digest="d1", refresh_id=CONNECTION)
+        assert stores.connections.get(CONNECTION) == connection
+
+    @pytest.mark.parametrize("credentials", [TOKENS, None], ids=["credentials", "claim"])
+    def test_under_a_key_that_is_noted_no_connection_is_created(
+        self, stores: Stores, credentials: Credentials | None
+    ) -> None:
+        at = stores.clock()
+        kept = stores.keys.claim(NAME, CLAIM, at=at)
+        with pytest.raises(Superseded):
+            stores.connections.create(a_connection(created_at=at), credentials, key=KEY)
+        assert stores.connections.get(CONNECTION) is None
+        assert stores.keys.get(NAME, at=at) == kept
+        later = a_connection(created_at=at + KEY_SECONDS + 2)
+        assert stores.connections.create(later, credentials, key=KEY)
+
+    def test_a_connection_whose_subject_is_another_tenant_s_notes_no_key(
+        self, stores: Stores
+    ) -> None:
+        at = stores.clock()
+        stores.connections.create(a_connection("con_x", tenant="other"), None)
+        assert not stores.connections.create(a_connection(created_at=at), None, key=KEY)
+        assert stores.keys.get(NAME, at=at) is None
 
     def test_what_is_kept_of_a_key_is_no_refresh(self, stores: Stores) -> None:
         stores.keys.claim(NAME, CLAIM, at=stores.clock())

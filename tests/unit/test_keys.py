@@ -7,87 +7,31 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import TYPE_CHECKING
 
-import msgspec
 import pytest
 
-from functions.core.admission import admit
-from functions.core.contract import Outcome, RefreshOptions, RefreshRequest
+from functions.core.contract import Outcome, RefreshOptions
 from functions.core.errors import Busy, KeyReused, NotFound
-from functions.core.keys import KEY_SECONDS, Answered, Claim, digest, name, once
-from functions.core.refresh import Admission, failed
+from functions.core.keys import KEY_SECONDS, digest, name
 from functions.rest.models import body
-from tests.fake_keys import Keys
-from tests.fakes import Clock, Tables
-from tests.scripted import CONNECTION, DATASETS, TENANT, Crash, stocked
+from tests.counter import Counter
+from tests.scripted import Crash
+from tests.steps import at, dying
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from functions.core.errors import FreshetError
-    from functions.core.model import Refresh
+    from functions.core.keys import Answered
 
 CROWD = 50
-
-
-class Counter:
-    """Where requests come in, each with an id of its own to give."""
-
-    def __init__(self) -> None:
-        self.clock, self.tables = Clock(), Tables()
-        self.connections, self.refreshes = stocked(self.tables, self.clock)
-        self.keys = Keys(self.tables)
-        self.started: list[str] = []
-        self.number = 0
-
-    def ask(
-        self,
-        key: str = "k",
-        *,
-        new: str = "",
-        tenant: str = TENANT,
-        dies: Callable[[], None] = lambda: None,
-        **asked: object,
-    ) -> Answered:
-        """A request; ``dies`` is called when its refresh is admitted and not yet begun."""
-        options = msgspec.convert({"connection_id": CONNECTION} | asked, RefreshOptions)
-        self.number += 1
-
-        def admitted(refresh_id: str) -> Admission:
-            found = admit(
-                RefreshRequest(connection_id=options.connection_id, datasets=options.datasets),
-                refresh_id=refresh_id,
-                at=self.clock(),
-                connections=self.connections,
-                refreshes=self.refreshes,
-                datasets=DATASETS,
-                tenant=tenant,
-            )
-            dies()
-            if found.refresh is not None:
-                self.started.append(refresh_id)
-            return found
-
-        return once(
-            name(tenant, key),
-            Claim(digest=digest(options), refresh_id=new or f"ref_{self.number}"),
-            keys=self.keys,
-            refreshes=self.refreshes,
-            at=self.clock(),
-            admitted=admitted,
-        )
-
-    def end(self, refresh_id: str, error: type[FreshetError] = Busy) -> Refresh:
-        refresh = self.refreshes.get(refresh_id)
-        assert refresh is not None
-        ended = failed(refresh, error, at=self.clock())
-        self.refreshes.save(ended, seen=refresh.version)
-        self.refreshes.release(ended)
-        return ended
 
 
 @pytest.fixture
 def counter() -> Counter:
     return Counter()
+
+
+def answer(answered: Answered) -> tuple[Outcome, str]:
+    return answered.admission.outcome, answered.admission.refresh_id
 
 
 def at_once(ask: Callable[[int], Answered]) -> list[Answered]:
@@ -109,18 +53,17 @@ def at_once(ask: Callable[[int], Answered]) -> list[Answered]:
 
 def test_a_repetition_gets_the_same_answer_and_is_told_so(counter: Counter) -> None:
     first, second = counter.ask(), counter.ask()
-    assert first.admission == Admission(outcome=Outcome.RUNNING, refresh_id="ref_1")
-    assert second.admission == first.admission
+    assert answer(second) == answer(first) == (Outcome.RUNNING, "ref_1")
     assert (first.replayed, second.replayed) == (False, True)
-    assert counter.started == ["ref_1"]
+    assert counter.started == {"ref_1"}
 
 
 def test_a_repetition_long_after_the_end_starts_nothing(counter: Counter) -> None:
     first = counter.ask()
     counter.end("ref_1")
     counter.clock.now += KEY_SECONDS
-    assert counter.ask().admission == first.admission
-    assert counter.started == ["ref_1"]
+    assert answer(counter.ask()) == answer(first)
+    assert counter.started == {"ref_1"}
 
 
 def test_a_key_that_is_forgotten_may_come_again_with_anything(counter: Counter) -> None:
@@ -135,7 +78,7 @@ def test_another_body_under_the_same_key_is_refused_and_starts_nothing(counter: 
     counter.ask()
     with pytest.raises(KeyReused):
         counter.ask(max_age_seconds=60)
-    assert counter.started == ["ref_1"]
+    assert counter.started == {"ref_1"}
 
 
 def test_another_tenant_s_key_is_another_key(counter: Counter) -> None:
@@ -145,15 +88,14 @@ def test_another_tenant_s_key_is_another_key(counter: Counter) -> None:
     assert name("a", "b c") != name("a b", "c-")
 
 
-@pytest.mark.parametrize("joined", [pytest.param(True, id="joined"), pytest.param(False, id="own")])
-def test_which_refresh_answered_is_remembered(counter: Counter, *, joined: bool) -> None:
-    if joined:
+@pytest.mark.parametrize("outcome", [Outcome.JOINED, Outcome.RUNNING])
+def test_which_refresh_answered_is_remembered(counter: Counter, outcome: Outcome) -> None:
+    if outcome is Outcome.JOINED:
         counter.ask("of-another")
     first = counter.ask("k")
     counter.end("ref_1")
     later = counter.ask("k")
-    assert later.admission == first.admission
-    assert later.admission.outcome is (Outcome.JOINED if joined else Outcome.RUNNING)
+    assert answer(later) == answer(first) == (outcome, "ref_1")
     assert len(counter.started) == 1
 
 
@@ -161,17 +103,14 @@ def test_which_refresh_answered_is_remembered(counter: Counter, *, joined: bool)
 def test_what_a_crash_left_half_done_is_mended_by_the_repetition(
     counter: Counter, *, ended: bool
 ) -> None:
-    def dies() -> None:
-        raise Crash
-
     with pytest.raises(Crash):
-        counter.ask(dies=dies)
-    assert counter.started == []
+        counter.ask(found=dying)
+    assert counter.started == set()
     if ended:
         counter.end("ref_1")
     mended = counter.ask()
-    assert mended.admission == Admission(outcome=Outcome.RUNNING, refresh_id="ref_1")
-    assert counter.started == ([] if ended else ["ref_1"])
+    assert (answer(mended), mended.replayed) == ((Outcome.RUNNING, "ref_1"), True)
+    assert counter.started == (set() if ended else {"ref_1"})
 
 
 def test_a_request_that_was_refused_may_be_repeated(counter: Counter) -> None:
@@ -179,7 +118,34 @@ def test_a_request_that_was_refused_may_be_repeated(counter: Counter) -> None:
     with pytest.raises(Busy):
         counter.ask("k")
     counter.end("ref_1")
-    assert counter.ask("k").admission.refresh_id == "ref_2"
+    again = counter.ask("k")
+    assert (again.admission.outcome, again.replayed) == (Outcome.RUNNING, False)
+
+
+def test_a_refusal_leaves_the_key_to_a_corrected_body(counter: Counter) -> None:
+    counter.ask("of-another", datasets=("accounts",))
+    with pytest.raises(Busy):
+        counter.ask("k")
+    assert counter.ask("k", datasets=("accounts",)).admission.outcome is Outcome.JOINED
+    with pytest.raises(KeyReused):
+        counter.ask("k")
+
+
+def test_who_is_refused_when_the_key_is_answered_by_then_gets_that_answer(
+    counter: Counter,
+) -> None:
+    """Another is let in, and fails, after this request was not found under its key."""
+
+    def meanwhile() -> None:
+        counter.ask(new="first")
+        refresh = counter.refreshes.get("first")
+        assert refresh is not None
+        counter.refreshes.forbid(refresh, until=counter.clock() + 90)
+        counter.end("first")
+
+    late = counter.ask(new="late", told=at(1, meanwhile))
+    assert (answer(late), late.replayed) == ((Outcome.RUNNING, "first"), True)
+    assert set(counter.tables.refreshes) == {"first"}
 
 
 def test_of_two_answers_found_at_once_the_one_that_is_noted_first_is_everyone_s(
@@ -187,19 +153,33 @@ def test_of_two_answers_found_at_once_the_one_that_is_noted_first_is_everyone_s(
 ) -> None:
     def meanwhile() -> None:
         counter.end("of-another")
-        counter.ask("k", new="never")
+        counter.ask("k", new="mine")
 
     counter.ask("x", new="of-another")
-    late = counter.ask("k", new="mine", dies=meanwhile)
-    assert late.admission == counter.ask("k").admission
-    assert late.admission == Admission(outcome=Outcome.RUNNING, refresh_id="mine")
+    late = counter.ask("k", new="never", found=meanwhile)
+    assert answer(late) == answer(counter.ask("k")) == (Outcome.RUNNING, "mine")
+    assert counter.started == {"of-another", "mine"}
+
+
+@pytest.mark.parametrize("joins", [pytest.param(True, id="joins"), pytest.param(False, id="own")])
+def test_of_two_bodies_under_a_key_at_once_the_second_is_refused(
+    counter: Counter, *, joins: bool
+) -> None:
+    def meanwhile() -> None:
+        counter.ask(new="first")
+        if not joins:
+            counter.end("first")
+
+    with pytest.raises(KeyReused):
+        counter.ask(new="second", max_age_seconds=60, told=at(1, meanwhile))
+    assert set(counter.tables.refreshes) == counter.started == {"first"}
 
 
 def test_fifty_equal_requests_at_once_get_one_refresh_and_equal_answers(counter: Counter) -> None:
     answers = at_once(lambda number: counter.ask(new=f"ref_{number}"))
-    (admission,) = {(each.admission.outcome, each.admission.refresh_id) for each in answers}
-    assert admission == (Outcome.RUNNING, *counter.tables.refreshes)
-    assert set(counter.started) == {admission[1]}
+    (same,) = {answer(each) for each in answers}
+    assert same == (Outcome.RUNNING, *counter.tables.refreshes)
+    assert counter.started == {same[1]}
     assert [each.replayed for each in answers].count(False) == 1
 
 

@@ -1,0 +1,92 @@
+"""Where requests for one connection come in, over fakes, as the API's route takes them."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from functions.core.admission import admit
+from functions.core.contract import Outcome, RefreshOptions, RefreshRequest
+from functions.core.errors import Busy
+from functions.core.keys import Answered, Key, digest, name, once
+from functions.core.model import Status
+from functions.core.refresh import Admission, failed
+from tests.fake_keys import Keys
+from tests.fakes import Clock, Tables
+from tests.scripted import CONNECTION, DATASETS, TENANT, stocked
+from tests.steps import Watched
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from functions.core.errors import FreshetError
+    from functions.core.model import Refresh
+
+
+def nothing() -> None:
+    """What most requests meet on their way."""
+
+
+class Counter:
+    """Gives each request an id of its own. ``started`` are the executions, by their names."""
+
+    def __init__(self) -> None:
+        self.clock, self.tables = Clock(), Tables()
+        self.connections, self.refreshes = stocked(self.tables, self.clock)
+        self.keys = Keys(self.tables)
+        self.started: set[str] = set()
+        self._numbers = count(1)
+
+    def ask(
+        self,
+        key: str = "k",
+        *,
+        new: str = "",
+        tenant: str = TENANT,
+        found: Callable[[], object] = nothing,
+        told: Callable[[], object] = nothing,
+        **asked: object,
+    ) -> Answered:
+        """A request; ``found`` is called when it is admitted, ``told`` at each step."""
+        options = msgspec.convert({"connection_id": CONNECTION} | asked, RefreshOptions)
+        new = new or f"ref_{next(self._numbers)}"
+        named = Key(name=name(tenant, key), digest=digest(options))
+        stores: dict[str, Any] = {
+            "connections": Watched(self.connections, told),
+            "refreshes": Watched(self.refreshes, told),
+        }
+
+        def admitted() -> Admission:
+            admission = admit(
+                RefreshRequest(**msgspec.structs.asdict(options)),
+                refresh_id=new,
+                at=self.clock(),
+                datasets=DATASETS,
+                tenant=tenant,
+                key=named,
+                **stores,
+            )
+            found()
+            return admission
+
+        keys: Any = Watched(self.keys, told)
+        answered = once(named, new, keys=keys, at=self.clock(), admitted=admitted)
+        if answered.admission.outcome is Outcome.RUNNING:
+            self._start(answered.admission.refresh_id)
+        return answered
+
+    def end(self, refresh_id: str, error: type[FreshetError] = Busy) -> Refresh:
+        """A refresh fails."""
+        refresh = self.refreshes.get(refresh_id)
+        assert refresh is not None
+        ended = failed(refresh, error, at=self.clock())
+        self.refreshes.save(ended, seen=refresh.version)
+        self.refreshes.release(ended)
+        return ended
+
+    def _start(self, refresh_id: str) -> None:
+        refresh = self.refreshes.get(refresh_id)
+        if refresh is not None and refresh.status is Status.ADMITTED:
+            self.started.add(refresh_id)
