@@ -23,12 +23,14 @@ from functions.core.refresh import Admission
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from functions.core.model import Refresh
+    from functions.core.keys import Key
+    from functions.core.model import Connection, Refresh, Running
     from functions.core.stores import Connections, Refreshes
 
-UNBEGUN_SECONDS: Final = 120
-"""How long a refresh may have been admitted and not begun until it is taken for lost: whoever
-admits one starts it at once."""
+UNBEGUN_SECONDS: Final = 600
+"""How long a refresh may have been admitted and not begun until it is taken for lost. Whoever
+admits one starts it at once, and where there is no room for its first function the state machine
+goes on trying for six minutes."""
 
 
 def admit(
@@ -40,6 +42,7 @@ def admit(
     refreshes: Refreshes,
     datasets: Mapping[str, Sequence[str]],
     tenant: str | None = None,
+    key: Key | None = None,
 ) -> Admission:
     """Take the connection's slot for a new refresh, join the one that has it, or find it idle.
 
@@ -49,18 +52,18 @@ def admit(
         datasets: what each provider yields, if a connection has none of its own; a request
             that names none asks for all.
         tenant: whose connection it must be; None for a start from inside (console, schedule).
+        key: the request's, if it has one. A new refresh notes it as it takes the slot.
 
     Raises:
         InvalidRequest: it asks for a dataset that the provider does not have.
         Busy: the refresh that is running does not fetch all that was asked for.
         CoolingDown: the provider wants no refresh yet, and none is there to be joined.
         NotFound: there is no such connection, or it is another tenant's.
-        Superseded: the connection was erased meanwhile, or a refresh of this id has ended or
-            lost its slot; it does not become another's companion, for then nobody would end it.
+        Superseded: the connection was erased meanwhile, or the key noted; or a refresh of this
+            id has ended or lost its slot; it does not become another's companion, for then
+            nobody would end it.
     """
-    connection = connections.get(request.connection_id)
-    if connection is None or tenant not in {None, connection.tenant}:
-        raise NotFound
+    connection = _connection(request.connection_id, connections=connections, tenant=tenant)
     request = _named(request, known=connection.datasets or datasets[connection.provider])
     running = connection.running
     mine = running is not None and running.refresh_id == refresh_id
@@ -70,16 +73,27 @@ def admit(
             raise Superseded  # whoever ended it died before it freed the slot
         return Admission(outcome=Outcome.RUNNING, refresh_id=refresh_id, refresh=own)
     answer = step.already_answered(connection, request, at=at)
-    if answer is None or _over(answer, refreshes=refreshes, at=at):
+    while answer is not None and _over(answer, refreshes=refreshes, at=at):
+        # Its end has left a snapshot, or the provider's word that it wants no other for now.
+        connection = _connection(request.connection_id, connections=connections, tenant=tenant)
+        answer = step.already_answered(connection, request, at=at)
+    if answer is None:
         if at < connection.next_allowed_at and refreshes.get(refresh_id) is None:
             raise _cooling_down(connection.next_allowed_at, at=at)
         new = step.admitted(connection, request, refresh_id=refresh_id, at=at)
-        answer = _admitted(new, refreshes=refreshes)
+        answer = _admitted(new, before=connection.running, refreshes=refreshes, key=key)
     if answer.refresh_id != refresh_id and refreshes.get(refresh_id) is not None:
         raise Superseded
     if answer.outcome is Outcome.JOINED:
         _require_coverage(refreshes.get(answer.refresh_id), request)
     return answer
+
+
+def _connection(connection_id: str, *, connections: Connections, tenant: str | None) -> Connection:
+    connection = connections.get(connection_id)
+    if connection is None or tenant not in {None, connection.tenant}:
+        raise NotFound
+    return connection
 
 
 def _over(answer: Admission, *, refreshes: Refreshes, at: float) -> bool:
@@ -89,16 +103,17 @@ def _over(answer: Admission, *, refreshes: Refreshes, at: float) -> bool:
     or whoever admitted it died before starting it.
     """
     joined = refreshes.get(answer.refresh_id) if answer.outcome is Outcome.JOINED else None
-    if joined is None or not (joined.status.ended or _given_up(joined, refreshes, at=at)):
+    if joined is None:
+        return False
+    unbegun = joined.status is Status.ADMITTED and at - joined.requested_at >= UNBEGUN_SECONDS
+    if not (joined.status.ended or (unbegun and _given_up(joined, refreshes, at=at))):
         return False
     refreshes.release(joined)
     return True
 
 
 def _given_up(refresh: Refresh, refreshes: Refreshes, *, at: float) -> bool:
-    """Whether a refresh was admitted so long ago, and never begun, that it is ended here."""
-    if refresh.status is not Status.ADMITTED or at - refresh.requested_at < UNBEGUN_SECONDS:
-        return False
+    """End a refresh that nobody else will end; whether it was still as it had been read."""
     try:
         refreshes.save(step.failed(refresh, PlatformFault, at=at), seen=refresh.version)
     except Superseded:
@@ -118,10 +133,16 @@ def _require_coverage(joined: Refresh | None, request: RefreshRequest) -> None:
         raise Busy
 
 
-def _admitted(refresh: Refresh, *, refreshes: Refreshes) -> Admission:
-    holder = refreshes.admit(refresh, until=refresh.deadline + SLOT_SECONDS)
+def _admitted(
+    refresh: Refresh, *, before: Running | None, refreshes: Refreshes, key: Key | None
+) -> Admission:
+    """The admission of a new refresh. One whose slot has run out before it is ended with it."""
+    holder = refreshes.admit(refresh, until=refresh.deadline + SLOT_SECONDS, key=key)
     if holder != refresh.refresh_id:
         return Admission(outcome=Outcome.JOINED, refresh_id=holder)
+    lost = refreshes.get(before.refresh_id) if before else None
+    if lost is not None and not lost.status.ended:
+        _given_up(lost, refreshes, at=refresh.requested_at)
     return Admission(outcome=Outcome.RUNNING, refresh_id=holder, refresh=refresh)
 
 

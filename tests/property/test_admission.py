@@ -22,7 +22,7 @@ from functions.core.errors import (
     Superseded,
     UnexpectedAnswer,
 )
-from functions.core.fetching import fetch, publish
+from functions.core.fetching import Time, fetch, publish
 from functions.core.model import Part, PartState, Status
 from functions.core.ports import Looked, Triggered
 from functions.core.triggering import answered, trigger
@@ -237,9 +237,13 @@ class Executions(RuleBasedStateMachine):
             connection=self.connection,
             connector=self._provider(luck),
             staging=staging,
+            refreshes=refreshes,
             datasets=refresh.datasets,
-            clock=self.clock,
-            seconds_left=lambda: 0 if luck == "running" else 100,
+            time=Time(
+                clock=self.clock,
+                sleep=self.clock.sleep,
+                left=lambda: 0 if luck == "running" else 1000,
+            ),
         )
         publish(
             ticket,

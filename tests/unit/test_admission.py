@@ -3,62 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from msgspec.structs import replace
 
-from functions.core.admission import UNBEGUN_SECONDS, admit
-from functions.core.contract import SLOT_SECONDS, Outcome, RefreshRequest
+from functions.core.contract import SLOT_SECONDS, Outcome
 from functions.core.errors import Busy, CoolingDown, InvalidRequest, NotFound, Superseded
 from functions.core.model import Running, Status
-from functions.core.refresh import Admission, cancelled, published, triggering
-from functions.core.snapshot import pointer
-from tests.fakes import Clock, Connections, Refreshes, Tables
-from tests.scripted import CONNECTION, DATASETS, TENANT, a_manifest, a_ticket, stocked
-
-
-class Gate:
-    """Admission over fakes, at an instant that moves by hand."""
-
-    def __init__(self) -> None:
-        self.clock, self.tables = Clock(), Tables()
-        stores: tuple[Connections, Refreshes] = stocked(self.tables, self.clock)
-        self.connections, self.refreshes = stores
-
-    def ask(
-        self, refresh_id: str = "ref_1", *, tenant: str | None = TENANT, **asked: object
-    ) -> Admission:
-        request = replace(RefreshRequest(connection_id=CONNECTION), **asked)
-        return admit(
-            request,
-            refresh_id=refresh_id,
-            at=self.clock(),
-            connections=self.connections,
-            refreshes=self.refreshes,
-            datasets=DATASETS,
-            tenant=tenant,
-        )
-
-    def publish(self, *, as_of: float, datasets: tuple[str, ...] = DATASETS["banno"]) -> None:
-        """End the refresh that holds the slot with a snapshot of this age."""
-        refresh = self.refreshes.get("ref_1")
-        assert refresh is not None
-        manifest = a_manifest(as_of=as_of, datasets=datasets)
-        ended = published(refresh, manifest, ticket=a_ticket(at=self.clock()), at=self.clock())
-        where = pointer(manifest, key="k", version_id="v", at=self.clock())
-        self.refreshes.publish(ended, seen=refresh.version, snapshot=where)
-
-    def forbid(self, refresh_id: str = "ref_1", *, seconds: float, ends: bool = True) -> None:
-        """Have a refresh meet a provider that wants to be left alone for so long."""
-        refresh = self.ask(refresh_id).refresh
-        assert refresh is not None
-        self.refreshes.forbid(refresh, until=self.clock() + seconds)
-        if ends:
-            self.refreshes.release(refresh)
-
-    @property
-    def running(self) -> Running | None:
-        connection = self.connections.get(CONNECTION)
-        assert connection is not None
-        return connection.running
+from tests.scripted import CONNECTION, TENANT
+from tests.unit.gate import Gate
 
 
 @pytest.fixture
@@ -150,66 +100,6 @@ def test_asking_again_under_the_same_id_gives_the_same_refresh(gate: Gate) -> No
     first = gate.ask("ref_1")
     gate.clock.now += 100
     assert gate.ask("ref_1") == first
-
-
-def test_a_slot_that_nobody_freed_is_given_away_after_its_end(gate: Gate) -> None:
-    gate.ask("ref_1", deadline_seconds=60)
-    gate.clock.now += 60 + SLOT_SECONDS
-    assert gate.ask("ref_2").outcome is Outcome.JOINED
-    gate.clock.now += 1
-    assert gate.ask("ref_2").outcome is Outcome.RUNNING
-
-
-def test_an_id_whose_refresh_has_left_its_slot_does_not_run_again(gate: Gate) -> None:
-    refresh = gate.ask("ref_1").refresh
-    assert refresh is not None
-    gate.refreshes.release(refresh)
-    with pytest.raises(Superseded):
-        gate.ask("ref_1")
-
-
-def test_an_id_whose_refresh_has_ended_in_its_slot_does_not_run_again(gate: Gate) -> None:
-    refresh = gate.ask("ref_1").refresh
-    assert refresh is not None
-    gate.refreshes.save(cancelled(refresh, at=gate.clock()), seen=refresh.version)
-    assert gate.running is not None
-    with pytest.raises(Superseded):
-        gate.ask("ref_1")
-
-
-def test_a_slot_that_an_ended_refresh_still_has_is_given_away(gate: Gate) -> None:
-    refresh = gate.ask("ref_1").refresh
-    assert refresh is not None
-    gate.refreshes.save(cancelled(refresh, at=gate.clock()), seen=refresh.version)
-    assert gate.ask("ref_2").outcome is Outcome.RUNNING
-    assert gate.ask("ref_3").refresh_id == "ref_2"
-
-
-def test_a_refresh_that_was_admitted_and_never_begun_is_not_joined_for_long(gate: Gate) -> None:
-    gate.ask("ref_1")
-    gate.clock.now += UNBEGUN_SECONDS - 1
-    assert gate.ask("ref_2").outcome is Outcome.JOINED
-    gate.clock.now += 1
-    assert gate.ask("ref_3").refresh_id == "ref_3"
-    lost = gate.refreshes.get("ref_1")
-    assert lost is not None
-    assert (lost.status, lost.error) == (Status.FAILED, "PlatformFault")
-
-
-def test_a_refresh_that_has_begun_is_joined_however_old_it_is(gate: Gate) -> None:
-    admitted = gate.ask("ref_1").refresh
-    assert admitted is not None
-    gate.refreshes.save(triggering(admitted, at=gate.clock()), seen=admitted.version)
-    gate.clock.now += UNBEGUN_SECONDS + 1
-    assert gate.ask("ref_2").outcome is Outcome.JOINED
-
-
-def test_a_refresh_that_has_lost_its_slot_does_not_join_the_one_that_has_it(gate: Gate) -> None:
-    gate.ask("ref_1", deadline_seconds=60)
-    gate.clock.now += 61 + SLOT_SECONDS
-    gate.ask("ref_2")
-    with pytest.raises(Superseded):
-        gate.ask("ref_1")
 
 
 @pytest.mark.parametrize(
