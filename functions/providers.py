@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from functools import cache
 from typing import TYPE_CHECKING
 
 from functions.aws.runtime import runtime
@@ -15,13 +14,7 @@ from functions.core.budget import BEGIN_SECONDS, SharedBudget, limit_of
 from functions.core.ports import ConnectorPorts
 
 if TYPE_CHECKING:
-    from functions.aws.secrets import ProviderSecrets
     from functions.core.ports import Connector
-
-
-@cache
-def _secrets() -> ProviderSecrets:
-    return runtime().secrets()
 
 
 def connector(provider: str, *, owner: str, patience_seconds: float = BEGIN_SECONDS) -> Connector:
@@ -33,7 +26,7 @@ def connector(provider: str, *, owner: str, patience_seconds: float = BEGIN_SECO
     here = runtime()
     budget = SharedBudget(
         here.budget(provider),
-        limit=lambda: limit_of(_secrets().read(provider)),
+        limit=lambda: limit_of(here.secrets.read(provider)),
         patience_seconds=patience_seconds,
         clock=here.clock,
         sleep=here.sleep,
@@ -41,7 +34,7 @@ def connector(provider: str, *, owner: str, patience_seconds: float = BEGIN_SECO
     return load(
         REGISTRY[provider],
         ConnectorPorts(
-            application=lambda: _secrets().read(provider),
+            application=lambda: here.secrets.read(provider),
             credentials=here.connections,
             sealed=here.vault.seal_text,
             unsealed=here.vault.open_text,

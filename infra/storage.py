@@ -57,6 +57,7 @@ class Storage(Construct):
                 "running_until",
                 "latest",
                 "next_allowed_at",
+                "credentials_dead",
                 "schedule",
                 "erasing",
             ],

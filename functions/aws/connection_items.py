@@ -17,6 +17,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+def item_of(connection: Connection, *, sealed: bytes | None) -> Item:
+    """The item of a new connection, with its credentials if it has any."""
+    credentials: Item = {"credentials": {"B": sealed}, "credentials_version": {"N": "1"}}
+    return {
+        "connection_id": {"S": connection.connection_id},
+        "tenant": {"S": connection.tenant},
+        "document": {"S": msgspec.json.encode(connection).decode()},
+        **(credentials if sealed else {}),
+    }
+
+
 def connection_of(item: Item) -> Connection:
     """The connection that an item holds."""
     known = msgspec.json.decode(item["document"]["S"], type=Connection)
@@ -31,6 +42,7 @@ def connection_of(item: Item) -> Connection:
         previous=_kept(item, "previous", shape=SnapshotPointer),
         schedule=_kept(item, "schedule", shape=Schedule),
         next_allowed_at=float(item.get("next_allowed_at", {"N": "0"})["N"]),
+        reauth_required="credentials_dead" in item,
     )
 
 

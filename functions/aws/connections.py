@@ -8,8 +8,10 @@ import msgspec
 from botocore.exceptions import ClientError
 from msgspec import UNSET, UnsetType
 
-from functions.aws.conflicts import settled
-from functions.aws.connection_items import connection_of
+from functions.aws.claims import claiming
+from functions.aws.conflicts import settled, transacted
+from functions.aws.connection_items import connection_of, item_of
+from functions.aws.keys import answering
 from functions.core.contract import Index
 from functions.core.errors import Superseded
 from functions.core.model import Credentials, StoredCredentials
@@ -21,21 +23,27 @@ if TYPE_CHECKING:
 
     from functions.aws.vault import DataKey, Vault
     from functions.core.contract import Schedule
+    from functions.core.keys import Key
     from functions.core.model import Connection
     from functions.core.ports import Clock
 
     Item = Mapping[str, Any]
 
-LEASE_SECONDS: Final = 360
+LEASE_SECONDS: Final = 420
 """How long the right to rotate a token lasts: longer than any door may run."""
 
 
 class ConnectionTable:
     """Implements ``core.stores.Connections`` and ``core.ports.CredentialStore``."""
 
-    def __init__(self, dynamodb: DynamoDBClient, *, table: str, vault: Vault, clock: Clock) -> None:
-        """Take the table's name, the vault for credentials and the time for leases."""
-        self._dynamodb, self._table = dynamodb, table
+    def __init__(
+        self, dynamodb: DynamoDBClient, *, table: str, keys: str, vault: Vault, clock: Clock
+    ) -> None:
+        """Take the names of the table and of the one that the idempotency keys are in.
+
+        The vault is for credentials, the time for leases.
+        """
+        self._dynamodb, self._table, self._noted = dynamodb, table, keys
         self._vault, self._clock = vault, clock
         self._keys: dict[str, DataKey] = {}
 
@@ -45,25 +53,34 @@ class ConnectionTable:
         known = item is not None and "document" in item and "erasing" not in item
         return connection_of(item) if item and known else None
 
-    def create(self, connection: Connection, credentials: Credentials | None) -> None:
-        """Store a new connection, with its credentials if it has any; its id must be new."""
-        sealed: dict[str, Any] = (
-            {
-                "credentials": {"B": self._key(connection).seal(_encoded(credentials))},
-                "credentials_version": {"N": "1"},
-            }
-            if credentials
-            else {}
-        )
-        self._dynamodb.put_item(
-            TableName=self._table,
-            Item={
-                "connection_id": {"S": connection.connection_id},
-                "tenant": {"S": connection.tenant},
-                "document": {"S": msgspec.json.encode(connection).decode()},
-                **sealed,
-            },
-        )
+    def create(
+        self, connection: Connection, credentials: Credentials | None, *, key: Key | None = None
+    ) -> bool:
+        """Store a new connection; its id must be new.
+
+        With credentials they are stored beside it; without, it claims its subject at once.
+
+        Args:
+            key: is noted as answered by this connection, in the same write.
+
+        Returns:
+            Whether it is stored: it is not where its subject is another tenant's.
+
+        Raises:
+            Superseded: the key is noted already.
+        """
+        id_, at = connection.connection_id, connection.created_at
+        sealed = self._key(connection).seal(_encoded(credentials)) if credentials else None
+        put: Any = {"TableName": self._table, "Item": item_of(connection, sealed=sealed)}
+        claims = [] if credentials else [claiming(connection, table=self._table)]
+        noted = [answering(key, id_, table=self._noted, at=at)] if key else []
+        if not claims and not noted:
+            self._dynamodb.put_item(**put)
+            return True
+        refused = transacted(self._dynamodb, [*noted, {"Put": put}, *claims])
+        if refused is not None and noted and refused[0]["Code"] == "ConditionalCheckFailed":
+            raise Superseded
+        return refused is None
 
     def page(
         self, tenant: str, *, limit: int, after: str | None
@@ -104,9 +121,8 @@ class ConnectionTable:
 
     def delete(self, connection_id: str) -> None:
         """Remove what is left of it."""
-        self._dynamodb.delete_item(
-            TableName=self._table, Key={"connection_id": {"S": connection_id}}
-        )
+        key = {"connection_id": {"S": connection_id}}
+        settled(lambda: self._dynamodb.delete_item(TableName=self._table, Key=key))
 
     def schedule(
         self,

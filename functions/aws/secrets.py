@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from functions.core.errors import ConfigurationInvalid
+
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
 
@@ -22,10 +24,19 @@ class ProviderSecrets:
         self._kept: dict[str, tuple[float, bytes]] = {}
 
     def read(self, provider: str) -> bytes:
-        """The secret's JSON."""
+        """The secret's JSON.
+
+        Raises:
+            ConfigurationInvalid: there is none.
+        """
         read_at, value = self._kept.get(provider, (0.0, b""))
         if self._clock() - read_at > KEEP_SECONDS:
-            answer = self._client.get_secret_value(SecretId=self._prefix + provider)
-            value = answer["SecretString"].encode()
+            value = self._read(self._prefix + provider)
             self._kept[provider] = (self._clock(), value)
         return value
+
+    def _read(self, name: str) -> bytes:
+        try:
+            return self._client.get_secret_value(SecretId=name)["SecretString"].encode()
+        except self._client.exceptions.ResourceNotFoundException:
+            raise ConfigurationInvalid from None

@@ -138,8 +138,10 @@ class TokenKeeper:
     def _rotated(self, stored: StoredCredentials) -> StoredCredentials:
         """The successor of these credentials, made by us or by a sibling."""
         token = stored.credentials.refresh_token
-        if stored.dead or token is None:
+        if stored.dead:
             raise ReauthRequired
+        if token is None:
+            return self._moved_or_dead(stored)
         moved = self._leased_or_moved(stored)
         if moved is not None:
             return moved

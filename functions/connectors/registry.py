@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from functions.core.hints import Hint
     from functions.core.ports import Connector, ConnectorPorts
 
@@ -30,7 +32,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     credentials of its own, or the application's do for all. ``opens`` says whether a connection
     can be begun here (``core.ports.Opener``), ``pushes`` whether records can be sent
     (``core.ports.Pusher``). ``hints`` is a module with a function ``hint(body)`` that reads the
-    provider's webhooks, see ``core.hints``.
+    provider's webhooks, see ``core.hints``. ``checks`` is a module with a function
+    ``check(settings, application)`` that holds settings against the application's secret.
     """
 
     module: str
@@ -40,6 +43,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     opens: bool = False
     pushes: bool = False
     hints: str = ""
+    checks: str = ""
 
 
 REGISTRY: Final[dict[str, Entry]] = {
@@ -47,6 +51,7 @@ REGISTRY: Final[dict[str, Entry]] = {
         module="functions.connectors.banno",
         settings=frozenset({"institution"}),
         datasets=("accounts", "transactions"),
+        checks="functions.connectors.banno_settings",
     ),
     Provider.DIGIME: Entry(
         module="functions.connectors.digime",
@@ -68,6 +73,16 @@ def load(entry: Entry, ports: ConnectorPorts) -> Connector:
     """Import a provider's connector, and only that one, and give it what it needs."""
     connector: Connector = import_module(entry.module).connector(ports)
     return connector
+
+
+def check_settings(entry: Entry, settings: Mapping[str, str], *, application: bytes) -> None:
+    """Refuse settings of which the application's secret knows nothing.
+
+    Raises:
+        InvalidRequest: the text names the setting.
+        ConfigurationInvalid: the secret is malformed, so that nobody can say.
+    """
+    import_module(entry.checks).check(settings, application)
 
 
 def read_hint(entry: Entry, body: bytes) -> Hint:

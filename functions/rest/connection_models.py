@@ -10,10 +10,15 @@ from msgspec import Meta
 
 from functions.connectors.registry import DATASETS
 from functions.core.contract import Schedule
-from functions.core.model import Connection, SnapshotPointer, iso
+from functions.core.model import Connection, Credentials, SnapshotPointer, iso
 from functions.rest.models import Text, Token, when
 
 Subject = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^(?!\.{1,2}$)")]
+
+SessionKey = Annotated[
+    str, Meta(min_length=1, max_length=16_000, pattern=r"^(?!\.+$)[!-~]+$(?!\n)")
+]
+"""A token that stands in an address, too: dots alone would lead to another."""
 
 DatasetName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$(?!\n)")]
 """What can stand in an address and in an object's key."""
@@ -28,7 +33,7 @@ class CredentialsIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     access_token: Token
     refresh_token: Token | None = None
     expires_at: Annotated[datetime, Meta(tz=True)] | None = None
-    session_key: Token | None = None
+    session_key: SessionKey | None = None
 
 
 class ConnectionIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,7 +53,10 @@ class ConnectionIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class SnapshotOut(msgspec.Struct, frozen=True, kw_only=True):
-    """What is published: by which refresh, when, and how old its oldest part is."""
+    """What is published: by which refresh, when, and how old its oldest part is.
+
+    ``max_age_seconds`` and ``older_than_seconds`` go by this ``as_of``, see ``DatasetsOut``.
+    """
 
     refresh_id: str
     published_at: str
@@ -59,6 +67,8 @@ class ConnectionOut(msgspec.Struct, frozen=True, kw_only=True):
     """A connection, without its credentials.
 
     Before ``next_allowed_at`` its provider wants no refresh; an instant that is over means nothing.
+    ``reauth_required``: its credentials are dead, and every refresh fails until they are replaced;
+    never so at a provider where a connection has none of its own.
     ``sign_in_url`` stands only in the answer that began the connection at its provider: where
     the end user goes to choose and to sign in.
     """
@@ -72,6 +82,7 @@ class ConnectionOut(msgspec.Struct, frozen=True, kw_only=True):
     created_at: str
     running_refresh_id: str | None
     next_allowed_at: str | None
+    reauth_required: bool
     snapshot: SnapshotOut | None
     schedule: Schedule | None
     sign_in_url: str | msgspec.UnsetType = msgspec.UNSET
@@ -92,6 +103,16 @@ class ConnectionsOut(msgspec.Struct, frozen=True, kw_only=True):
     next_cursor: str | None
 
 
+def credentials_of(given: CredentialsIn) -> Credentials:
+    """The credentials that a caller gave."""
+    return Credentials(
+        access_token=given.access_token,
+        refresh_token=given.refresh_token,
+        expires_at=given.expires_at.timestamp() if given.expires_at else 0,
+        session_key=given.session_key,
+    )
+
+
 def connection_out(
     connection: Connection, *, sign_in_url: str | msgspec.UnsetType = msgspec.UNSET
 ) -> ConnectionOut:
@@ -106,6 +127,7 @@ def connection_out(
         created_at=iso(connection.created_at),
         running_refresh_id=connection.running.refresh_id if connection.running else None,
         next_allowed_at=when(connection.next_allowed_at),
+        reauth_required=connection.reauth_required,
         snapshot=_snapshot_out(connection.snapshot) if connection.snapshot else None,
         schedule=connection.schedule,
         sign_in_url=sign_in_url,

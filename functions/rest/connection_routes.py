@@ -11,6 +11,8 @@ from functions.core.contract import Schedule
 from functions.core.errors import (
     AnswerTooLarge,
     ConfigurationInvalid,
+    Gone,
+    KeyReused,
     ProviderRefusesApplication,
     ProviderRefusesConnection,
     ProviderUnavailable,
@@ -19,7 +21,7 @@ from functions.core.errors import (
     UnexpectedAnswer,
 )
 from functions.core.model import CONNECTION_PREFIX
-from functions.rest import connections, schedules
+from functions.rest import connections, registrations, schedules
 from functions.rest.connection_models import (
     ConfigurationOut,
     ConnectionIn,
@@ -27,7 +29,7 @@ from functions.rest.connection_models import (
     ConnectionsOut,
     CredentialsIn,
 )
-from functions.rest.route import LOCATION, Answer, Parameter, Route, Tag, limit
+from functions.rest.route import LOCATION, REPLAYED, Answer, Parameter, Route, Tag, limit
 from functions.rest.schedules import ScheduleIn
 
 _CONNECTION: Final = "/v1/connections/<connection_id>"
@@ -42,6 +44,14 @@ _ASKS_PROVIDER: Final = (
     UnexpectedAnswer,
 )
 
+_KEY: Final = Parameter(
+    name="Idempotency-Key",
+    about="Your own name for this connection. The same body under the same key is the same"
+    " connection, for a day.",
+    type=Annotated[str, Meta(pattern=r"^[!-~]{1,255}$")],
+    example="sign-in-4711",
+)
+
 _CURSOR: Final = Parameter(
     name="cursor",
     about="The `next_cursor` of the page before.",
@@ -52,22 +62,25 @@ _CURSOR: Final = Parameter(
 ROUTES: Final[dict[str, dict[str, Route]]] = {
     "/v1/connections": {
         "POST": Route(
-            call=connections.create,
+            call=registrations.create,
             name="create_connection",
             summary="Register a connection",
             tag=Tag.CONNECTIONS,
             about="Its credentials are written only. Where the provider lets Freshet begin a"
-            " connection, leave out the `subject`: the answer says where the user signs in.",
+            " connection, leave out the `subject`: the answer says where the user signs in."
+            " Repeat a request whose answer was lost under its `Idempotency-Key`; once its"
+            " connection has been erased, that key answers 410.",
+            headers=(_KEY,),
             body=ConnectionIn,
             answers=(
                 Answer(
                     status=HTTPStatus.CREATED,
                     about="It is registered.",
                     model=ConnectionOut,
-                    headers=(LOCATION,),
+                    headers=(LOCATION, REPLAYED),
                 ),
             ),
-            problems=_ASKS_PROVIDER,
+            problems=(*_ASKS_PROVIDER, Gone, KeyReused),
         ),
         "GET": Route(
             call=connections.listed,

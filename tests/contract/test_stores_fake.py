@@ -5,13 +5,16 @@ from __future__ import annotations
 import pytest
 
 from tests.contract.store_budgets import BudgetBehaviour
+from tests.contract.store_claims import ClaimBehaviour
+from tests.contract.store_credentials import CredentialBehaviour
 from tests.contract.store_files import StagingBehaviour
 from tests.contract.store_keys import HistoryBehaviour, KeyBehaviour
 from tests.contract.store_pushes import ContentBehaviour, PushBehaviour, PushStore
 from tests.contract.store_refreshes import RefreshBehaviour
 from tests.contract.store_schedules import ScheduleBehaviour
-from tests.contract.stores import ConnectionBehaviour, CredentialBehaviour, Stores
+from tests.contract.stores import ConnectionBehaviour, Stores
 from tests.fake_budget import Bucket
+from tests.fake_claims import Claims
 from tests.fake_files import Objects, Snapshots, Staging
 from tests.fake_keys import History, Keys
 from tests.fake_pushes import Contents, Pushes
@@ -26,6 +29,7 @@ def stores() -> Stores:
         clock=clock,
         connections=Connections(tables, clock=clock),
         sibling=Connections(tables, clock=clock),
+        claims=Claims(tables),
         refreshes=Refreshes(tables),
         keys=Keys(tables),
         history=History(tables),
@@ -49,6 +53,10 @@ def store() -> PushStore:
 
 
 class TestConnections(ConnectionBehaviour):
+    """Over the fake."""
+
+
+class TestClaims(ClaimBehaviour):
     """Over the fake."""
 
 

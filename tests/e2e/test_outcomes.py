@@ -86,6 +86,7 @@ def test_without_a_good_refresh_token_the_user_must_sign_in_again(
     refresh = caller.ended(caller.refresh(connection)["refresh_id"])
 
     assert (refresh["error"]["name"], refresh["error"]["acts"]) == ("ReauthRequired", "user")
+    assert caller.ask("GET", f"/v1/connections/{connection}")["reauth_required"]
 
 
 @pytest.mark.usefixtures("banno")

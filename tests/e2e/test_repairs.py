@@ -28,6 +28,8 @@ def test_new_credentials_bring_a_connection_back(
     connection = connect("ben", refresh_token=None)
     banno.control("POST", "expire", json={"user": "ben"})
     assert caller.ended(caller.refresh(connection)["refresh_id"])["status"] == "failed"
+    (listed,) = caller.ask("GET", "/v1/connections")["connections"]
+    assert listed["reauth_required"]
 
     signed_in = DEMOS["banno"].connection(running.providers["banno"], "ben")
     answer = caller.send(
@@ -35,6 +37,8 @@ def test_new_credentials_bring_a_connection_back(
     )
 
     assert answer.status_code == 204
+    (listed,) = caller.ask("GET", "/v1/connections")["connections"]
+    assert not listed["reauth_required"]
     assert caller.ended(caller.refresh(connection)["refresh_id"])["status"] == "published"
 
 
@@ -77,16 +81,31 @@ def test_erasing_while_data_is_being_fetched_leaves_nothing_either(
     assert connection not in str(items)
 
 
-def test_a_cursor_beyond_all_lines_is_an_invalid_request(
+def test_a_cursor_that_the_address_did_not_give_is_an_invalid_request(
     caller: Caller, connect: Connect, banno: Provider
 ) -> None:
     banno.set(task_seconds=0.2)
-    connection = connect("ben")
-    refresh_id = caller.ended(caller.refresh(connection)["refresh_id"])["refresh_id"]
-    far = base64.urlsafe_b64encode(json.dumps([refresh_id, 0, 10**20]).encode()).decode()
-    path = f"/v1/connections/{connection}/datasets/accounts"
+    connection = connect("ada")
+    caller.ended(caller.refresh(connection)["refresh_id"])
+    datasets = f"/v1/connections/{connection}/datasets"
+    path = f"{datasets}/transactions"
+    cursor = caller.ask("GET", path, params={"limit": 1})["next_cursor"]
+    own, place = json.loads(base64.urlsafe_b64decode(cursor + "=="))
+    beyond = json.dumps([own, [place[0], 0, 10**9]]).encode()
+    far = base64.urlsafe_b64encode(beyond).decode()
 
+    assert caller.send("GET", path, params={"cursor": cursor}).status_code == 200
     assert caller.send("GET", path, params={"cursor": far}).status_code == 400
+    for other in (f"{path}/files", f"{datasets}/accounts"):
+        assert caller.send("GET", other, params={"cursor": cursor}).status_code == 400
+
+
+def test_a_parameter_that_comes_twice_is_an_invalid_request(caller: Caller) -> None:
+    path, twice = "/v1/refreshes", [("status", "failed"), ("status", "published")]
+
+    assert caller.send("GET", path, params=twice[:1]).status_code == 200
+    answer = caller.send("GET", path, params=twice)
+    assert (answer.status_code, "status" in answer.json()["detail"]) == (400, True)
 
 
 def test_what_is_kept_beside_connections_is_no_connection(caller: Caller) -> None:

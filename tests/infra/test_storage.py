@@ -46,6 +46,7 @@ def test_connections_are_found_by_id_and_by_tenant(local: Template) -> None:
             "running_until",
             "latest",
             "next_allowed_at",
+            "credentials_dead",
             "schedule",
             "erasing",
         ],

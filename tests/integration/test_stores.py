@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from functions.aws.budgets import BudgetItem
+from functions.aws.claims import Claims
 from functions.aws.connections import ConnectionTable
 from functions.aws.history import RefreshHistory
 from functions.aws.keys import KeyTable
@@ -24,11 +25,13 @@ from functions.core.model import Link
 from infra.local.aws import ACCOUNT, REGION, emulator, session
 from infra.local.programs import free_port
 from tests.contract.store_budgets import BudgetBehaviour
+from tests.contract.store_claims import ClaimBehaviour
+from tests.contract.store_credentials import CredentialBehaviour
 from tests.contract.store_files import StagingBehaviour
 from tests.contract.store_keys import HistoryBehaviour, KeyBehaviour
 from tests.contract.store_refreshes import RefreshBehaviour
 from tests.contract.store_schedules import ScheduleBehaviour
-from tests.contract.stores import ConnectionBehaviour, CredentialBehaviour, Stores
+from tests.contract.stores import ConnectionBehaviour, Stores
 from tests.fake_files import Kept
 from tests.fakes import Clock
 from tests.scripted import CONNECTION, a_manifest
@@ -114,7 +117,13 @@ def stores(endpoint: str) -> Stores:
     vault = Vault(kms, key=kms.create_key()["KeyMetadata"]["KeyId"])
 
     def connections() -> ConnectionTable:
-        return ConnectionTable(dynamodb, table=names["connections"], vault=vault, clock=clock)
+        return ConnectionTable(
+            dynamodb,
+            table=names["connections"],
+            keys=names["refreshes"],
+            vault=vault,
+            clock=clock,
+        )
 
     def content(file: File) -> bytes:
         answer = s3.get_object(Bucket=names["bucket"], Key=file.key, VersionId=file.version_id)
@@ -131,6 +140,7 @@ def stores(endpoint: str) -> Stores:
         clock=clock,
         connections=connections(),
         sibling=connections(),
+        claims=Claims(dynamodb, table=names["connections"]),
         refreshes=RefreshTable(
             dynamodb, table=names["refreshes"], connections=names["connections"]
         ),
@@ -154,6 +164,10 @@ def stores(endpoint: str) -> Stores:
 
 class TestConnections(ConnectionBehaviour):
     """Over DynamoDB and KMS."""
+
+
+class TestClaims(ClaimBehaviour):
+    """Over DynamoDB."""
 
 
 class TestCredentials(CredentialBehaviour):

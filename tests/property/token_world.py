@@ -16,7 +16,7 @@ from functions.connectors.oauth import GrantRefused, TokenKeeper
 from functions.core.errors import FreshetError, ProviderUnavailable
 from functions.core.model import Credentials
 from functions.core.ports import ConnectorPorts
-from tests.fakes import Clock, Connections, Item, Tables
+from tests.fakes import LEASE_SECONDS, Clock, Connections, Item, Tables
 from tests.scripted import CONNECTION, a_connection, unsealed
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Rules:
     grace: bool
     crashes: int = 0
     losses: int = 0
-    lease_seconds: float = 360
+    lease_seconds: float = LEASE_SECONDS
     owners: tuple[str, str] = ("a", "b")
 
 

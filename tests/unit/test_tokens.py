@@ -10,7 +10,7 @@ from functions.connectors.http_answers import TokenRefused
 from functions.connectors.oauth import EARLY_SECONDS, GrantRefused, TokenKeeper
 from functions.core.errors import ProviderUnavailable, ReauthRequired, Superseded
 from functions.core.model import Credentials
-from tests.fakes import Clock, Connections, Tables
+from tests.fakes import LEASE_SECONDS, Clock, Connections, Tables
 from tests.scripted import CONNECTION, a_connection, connector_ports
 
 if TYPE_CHECKING:
@@ -40,10 +40,13 @@ class Desk:
         self.answer: Credentials | Exception = NEW
 
     def use(self, *, sleep: Callable[[float], None] | None = None) -> str:
+        return self.keeper(sleep=sleep).use(self.call)
+
+    def keeper(self, *, sleep: Callable[[float], None] | None = None) -> TokenKeeper:
         ports = connector_ports(
             self.connections, application=b"", clock=self.clock, sleep=sleep or self.clock.sleep
         )
-        return TokenKeeper(ports, connection_id=CONNECTION, exchange=self._exchange).use(self._call)
+        return TokenKeeper(ports, connection_id=CONNECTION, exchange=self._exchange)
 
     def rotate(self, to: Credentials) -> None:
         """What a sibling, or a user who signs in again, does."""
@@ -60,7 +63,7 @@ class Desk:
             raise self.answer
         return self.answer
 
-    def _call(self, token: str) -> str:
+    def call(self, token: str) -> str:
         if token not in self.good:
             raise TokenRefused
         return token
@@ -136,7 +139,7 @@ def test_a_sibling_who_dies_while_at_it_is_not_waited_for_for_ever() -> None:
 def test_a_lease_that_is_over_is_taken() -> None:
     desk = Desk(ends_in=-1)
     desk.connections.lease(CONNECTION, version=1, owner="sibling")
-    desk.clock.now += 361
+    desk.clock.now += LEASE_SECONDS + 1
     assert desk.use() == "new"
 
 
@@ -169,6 +172,18 @@ def test_without_a_refresh_token_a_refused_token_is_the_end() -> None:
     with pytest.raises(ReauthRequired):
         desk.use()
     assert desk.exchanged == []
+    assert desk.stored.dead
+
+
+def test_without_a_refresh_token_what_the_user_put_in_place_meanwhile_is_used() -> None:
+    desk = Desk(lasting=False)
+    keeper = desk.keeper()
+    desk.good |= {"old"}
+    assert keeper.use(desk.call) == "old"
+    desk.good -= {"old"}
+    desk.connections.replace(a_connection(), SIBLINGS)
+    assert keeper.use(desk.call) == "sibling"
+    assert not desk.stored.dead
 
 
 def test_a_connection_that_was_erased_has_no_token() -> None:

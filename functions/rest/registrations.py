@@ -1,0 +1,158 @@
+"""The route on which connections are registered.
+
+A connection and the key of its request are written at once, so that nothing has to be mended:
+whoever dies before that leaves nothing here, and the key is free. What a provider has opened for
+it by then is nobody's, and does no harm.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
+
+from functions.aws.runtime import runtime
+from functions.connectors.registry import REGISTRY, check_settings
+from functions.core import hints, keys
+from functions.core.contract import Outcome
+from functions.core.errors import (
+    ConfigurationInvalid,
+    Gone,
+    InvalidRequest,
+    ProviderRefusesConnection,
+)
+from functions.core.keys import Key
+from functions.core.model import CONNECTION_PREFIX, Connection
+from functions.core.refresh import Admission
+from functions.rest.connection_models import ConnectionIn, connection_out, credentials_of
+from functions.rest.headers import idempotency_key
+from functions.rest.models import body
+from functions.rest.service import Call, Reply, only, opener
+
+NO_CREDENTIALS: Final = "This provider has no credentials of a user's own; leave them out."
+ERASED: Final = (
+    "The connection of this Idempotency-Key has been erased. Register it anew under another key."
+)
+
+
+class Registered(msgspec.Struct, frozen=True, kw_only=True):
+    """A connection, where its user goes on, and whether an earlier request registered it."""
+
+    connection: Connection
+    url: str | UnsetType = UNSET
+    replayed: bool = False
+
+
+def create(call: Call) -> Reply:
+    """Register a connection with its credentials, or begin one at a provider that lets us."""
+    only(call)
+    given = body(call.body, ConnectionIn)
+    found = _registered(call, given)
+    return Reply(
+        status=HTTPStatus.CREATED,
+        model=connection_out(found.connection, sign_in_url=found.url),
+        headers={"Location": f"/v1/connections/{found.connection.connection_id}"}
+        | ({"Idempotency-Replayed": "true"} if found.replayed else {}),
+    )
+
+
+def _registered(call: Call, given: ConnectionIn) -> Registered:
+    """A new connection, or the one that this key stands for.
+
+    Raises:
+        KeyReused: the key came with another body before.
+        Gone: its connection has been erased.
+    """
+    told, new = idempotency_key(call), CONNECTION_PREFIX + secrets.token_hex(16)
+    if told is None:
+        return _new(call, given, connection_id=new)
+    key = Key(name=keys.name(call.tenant, told), digest=keys.digest(given))
+    own: list[Registered] = []
+
+    def admitted() -> Admission:
+        own.append(_new(call, given, connection_id=new, key=key))
+        return Admission(outcome=Outcome.RUNNING, refresh_id=new)
+
+    answered = keys.once(key, new, keys=runtime().keys, at=runtime().clock(), admitted=admitted)
+    return own[0] if own else _again(given, connection_id=answered.admission.refresh_id)
+
+
+def _new(
+    call: Call, given: ConnectionIn, *, connection_id: str, key: Key | None = None
+) -> Registered:
+    _check(given)
+    connection = Connection(
+        connection_id=connection_id,
+        tenant=call.tenant,
+        provider=given.provider,
+        subject=given.subject or "",
+        settings=given.settings,
+        datasets=given.datasets or (),
+        params=given.params,
+        created_at=runtime().clock(),
+    )
+    url: str | UnsetType = UNSET
+    if given.subject is None:
+        connection, url = _begun(connection)
+    credentials = credentials_of(given.credentials) if given.credentials else None
+    if not runtime().connections.create(connection, credentials, key=key):
+        raise ProviderRefusesConnection
+    return Registered(connection=connection, url=url)
+
+
+def _again(given: ConnectionIn, *, connection_id: str) -> Registered:
+    """The connection that an earlier request registered, as it is now."""
+    connection = runtime().connections.get(connection_id)
+    if connection is None:
+        raise Gone(ERASED)
+    url: str | UnsetType = UNSET
+    if given.subject is None:
+        url = opener(connection.provider, owner=connection_id).configuration(connection).url
+    return Registered(connection=connection, url=url, replayed=True)
+
+
+def _begun(connection: Connection) -> tuple[Connection, str]:
+    """The connection with the subject that its provider gave it, and where its user goes on."""
+    id_ = connection.connection_id
+    token = hints.token(id_, rest=secrets.token_urlsafe(32))
+    opened = opener(connection.provider, owner=id_).open(connection, token=token)
+    return replace(connection, subject=opened.subject, hook=hints.digest(token)), opened.url
+
+
+def _check(given: ConnectionIn) -> None:
+    """Refuse what does not fit the provider."""
+    entry = REGISTRY.get(given.provider)
+    if entry is None:
+        raise InvalidRequest(f"No such provider. There are: {', '.join(REGISTRY)}.")
+    if given.settings.keys() != entry.settings:
+        needed = ", ".join(sorted(entry.settings)) or "none"
+        raise InvalidRequest(f"This provider's settings are: {needed}.")
+    if given.subject is None and not entry.opens:
+        raise InvalidRequest("This provider needs the subject: the user's id there.")
+    if entry.credentials and given.credentials is None:
+        raise InvalidRequest("This provider needs credentials: the user's tokens.")
+    if not entry.credentials and given.credentials is not None:
+        raise InvalidRequest(NO_CREDENTIALS)
+    _check_datasets(given, fixed=entry.datasets)
+    if entry.checks:
+        # Without a secret nobody can say. What its user has just consented to is kept then.
+        with suppress(ConfigurationInvalid):
+            application = runtime().secrets.read(given.provider)
+            check_settings(entry, given.settings, application=application)
+
+
+def _check_datasets(given: ConnectionIn, *, fixed: tuple[str, ...]) -> None:
+    wanted = given.datasets or ()
+    if fixed and (wanted or given.params):
+        raise InvalidRequest(f"This provider's datasets are always: {', '.join(fixed)}.")
+    if not fixed and not wanted:
+        raise InvalidRequest("This provider needs datasets: the names of what to fetch there.")
+    if len(set(wanted)) < len(wanted):
+        raise InvalidRequest("A dataset is named twice.")
+    if unknown := set(given.params) - set(wanted):
+        raise InvalidRequest(f"params are for datasets of the connection, not: {min(unknown)}.")
