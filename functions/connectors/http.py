@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from functions.core.ports import Clock
 
 _ADDRESS: Final = re.compile(r"https?://[^\s?#@\\]+", re.IGNORECASE)
+_STEPS: Final = frozenset({".", ".."})
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -87,13 +88,14 @@ class Http:
             RateLimited, ProviderUnavailable: 429, or the budget is spent; 408, 5xx, no
                 connection, a time-out, half an answer. Whether anything was sent stands in
                 ``ProviderUnavailable.unsent``.
-            UnexpectedAnswer: any other status, redirects among them.
+            UnexpectedAnswer: any other status, redirects among them; or a path that leads out of
+                its place, which is not sent.
             AnswerTooLarge: the body is over ``MAX_ANSWER_BYTES``.
         """
         data = form if json is None else msgspec.json.encode(json)  # parts of it may be raw
         typed = {} if json is None else {"Content-Type": "application/json"}
         request = requests.Request(
-            method, self._base_url + path, headers={**typed, **headers}, params=params, data=data
+            method, self._address(path), headers={**typed, **headers}, params=params, data=data
         )
         response, body = asked(
             request, read=whole, read_seconds=read_seconds, turn=self._wait_for_turn
@@ -118,12 +120,23 @@ class Http:
             TokenRefused, RateLimited, ProviderUnavailable, UnexpectedAnswer: as for any call.
             AnswerTooLarge: the body is over ``most``.
         """
-        request = requests.Request("GET", self._base_url + path, headers=headers)
+        request = requests.Request("GET", self._address(path), headers=headers)
         response, body = asked(request, read=partial(spooled, most=most), turn=self._wait_for_turn)
         if response.status_code in accept:
             return Download(status=response.status_code, headers=response.headers, body=body)
         body.close()
         raise self._refusal(response, {})
+
+    def _address(self, path: str) -> str:
+        """Where a path leads.
+
+        Raises:
+            UnexpectedAnswer: out of its place, for a part of it is nothing but a step; whatever
+                is made of a provider's or a caller's words must be quoted besides.
+        """
+        if not _STEPS.isdisjoint(path.split("/")):
+            raise UnexpectedAnswer
+        return self._base_url + path
 
     def _wait_for_turn(self) -> None:
         if self._budget is not None:
