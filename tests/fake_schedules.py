@@ -20,7 +20,7 @@ class Schedules:
         return self.firing.get(connection_id)
 
     def put(self, connection_id: str, schedule: Schedule) -> None:
-        expressions.check(schedule.expression)
+        expressions.check(schedule.expression, at=0)
         self.firing[connection_id] = schedule
 
     def remove(self, connection_id: str) -> None:

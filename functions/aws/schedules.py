@@ -83,13 +83,7 @@ class Schedules:
 
     def remove(self, connection_id: str) -> None:
         """Let it fire no more."""
-        try:
-            settled(
-                lambda: self._client.delete_schedule(GroupName=self._group, Name=connection_id),
-                refusal=CONFLICT,
-            )
-        except self._client.exceptions.ResourceNotFoundException:
-            return
+        unschedule(self._client, connection_id, group=self._group)
 
     def _write(self, connection_id: str, schedule: Schedule) -> None:
         """Change it, or make it; who makes it a moment earlier is a conflict."""
@@ -113,6 +107,19 @@ class Schedules:
             "FlexibleTimeWindow": _window(schedule.jitter_minutes),
             "Target": {**self._target, "Input": msgspec.json.encode(request).decode()},
         }
+
+
+def unschedule(client: EventBridgeSchedulerClient, connection_id: str, *, group: str) -> None:
+    """Let what fires for a connection fire no more; what can be no schedule's name has none."""
+    try:
+        settled(
+            lambda: client.delete_schedule(GroupName=group, Name=connection_id), refusal=CONFLICT
+        )
+    except (
+        client.exceptions.ResourceNotFoundException,
+        client.exceptions.ValidationException,
+    ):
+        return
 
 
 def _window(minutes: int) -> FlexibleTimeWindowTypeDef:

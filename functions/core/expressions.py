@@ -1,7 +1,8 @@
 """The grammar of EventBridge Scheduler's recurring expressions, and how often one may fire.
 
 It is that of the page "Schedule types" of Scheduler's user guide, no more: what is wrong by
-it is refused before anything is written down. Scheduler itself has the last word.
+it is refused before anything is written down, and so is what is right and never comes.
+Scheduler itself has the last word.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from functions.core import firing_days
 from functions.core.errors import InvalidRequest
 
 FLOOR_MINUTES: Final = 5
@@ -65,8 +67,8 @@ FIELDS: Final = (
 )
 
 
-def check(expression: str) -> None:
-    """Refuse what is no ``rate(…)`` or ``cron(…)``, or would fire too often.
+def check(expression: str, *, at: float) -> None:
+    """Refuse what is no ``rate(…)`` or ``cron(…)``, would fire too often, or never after ``at``.
 
     Raises:
         InvalidRequest: the text says what is wrong, and what would be right.
@@ -77,7 +79,7 @@ def check(expression: str) -> None:
     if found[1] == "rate":
         _check_rate(found[2])
     else:
-        _check_cron(found[2].split(" "))
+        _check_cron(found[2].split(" "), at=at)
 
 
 def _check_rate(text: str) -> None:
@@ -93,14 +95,23 @@ def _check_rate(text: str) -> None:
         raise InvalidRequest(f"{_TOO_OFTEN}.")
 
 
-def _check_cron(texts: list[str]) -> None:
+def _check_cron(texts: list[str], *, at: float) -> None:
     if len(texts) != len(FIELDS) or "" in texts:
         names = ", ".join(field.name for field in FIELDS)
         raise InvalidRequest(f"cron takes six fields with one blank between two: {names}.")
-    minutes, hours, *_ = [_values(text, field) for text, field in zip(texts, FIELDS, strict=True)]
+    minutes, hours, days, months, weekdays, years = [
+        _values(text, field) for text, field in zip(texts, FIELDS, strict=True)
+    ]
     if texts.count("?") != 1:
         raise InvalidRequest("Exactly one of cron's day-of-month and day-of-week must be ?.")
     _check_minutes(sorted(minutes), through=any((hour + 1) % 24 in hours for hour in hours))
+    if nth := texts[4].partition("#")[2]:
+        days = set(range(7 * int(nth) - 6, 7 * int(nth) + 1))
+    since = firing_days.today(at)
+    if not firing_days.comes(years=years, months=months, days=days, weekdays=weekdays, since=since):
+        raise InvalidRequest(
+            "This never comes: cron's days, month and year name no day from now on."
+        )
 
 
 def _check_minutes(minutes: list[int], *, through: bool) -> None:
@@ -113,13 +124,13 @@ def _check_minutes(minutes: list[int], *, through: bool) -> None:
 
 
 def _values(text: str, field: Field) -> set[int]:
-    """The numbers that a field stands for; none where they depend on the month."""
+    """The numbers that a field may stand for; where that depends on the month, all that can be."""
     alone = re.fullmatch(field.alone.replace("v", "([A-Z0-9]+)"), text.upper())
     if alone is None:
         return {number for item in text.split(",") for number in _item(item, field)}
-    for value in filter(None, alone.groups()):
-        _value(value, field)
-    return set()
+    named = {_value(value, field) for value in alone.groups() if value}
+    near = alone[0].endswith("W")  # the weekday nearest to a day is another day at times
+    return named if named and not near else set(range(field.low, field.high + 1))
 
 
 def _item(text: str, field: Field) -> range:

@@ -4,7 +4,8 @@ What fires is never without a word of it in the connection: that is written befo
 is told, and cleared after Scheduler has forgotten. Whoever dies in between leaves at most a
 connection that shows a schedule which does not fire yet, or no more; the same call again puts
 that right. And whoever has written to one place looks at the other once more, so that however
-many calls come at the same moment, the last word counts in both places.
+many calls come at the same moment, the last word counts in both places. What is left firing where
+whoever should have looked died, and the connection was erased meanwhile, goes with its next firing.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ from msgspec import UNSET, UnsetType
 from functions.core.errors import InvalidRequest, Superseded
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from functions.core.contract import Schedule
     from functions.core.model import Connection
+    from functions.core.stores import Connections
 
 
 class Scheduled(Protocol):
@@ -88,6 +92,16 @@ def remove(connection_id: str, *, connections: Scheduled, schedules: Schedules) 
     schedules.remove(connection_id)
     connections.schedule(connection_id, None)
     _settle(connection_id, connections=connections, schedules=schedules)
+
+
+def forget(
+    connection_id: str, *, connections: Connections, unschedule: Callable[[str], None]
+) -> bool:
+    """Let fire no more what fires for a connection that is gone; whether it is."""
+    gone = connections.get(connection_id) is None
+    if gone:
+        unschedule(connection_id)
+    return gone
 
 
 def _take_back(

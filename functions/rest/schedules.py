@@ -48,7 +48,7 @@ def remove(call: Call, connection_id: str) -> Reply:
 
 
 def _check(schedule: Schedule, connection: Connection) -> None:
-    expressions.check(schedule.expression)
+    expressions.check(schedule.expression, at=runtime().clock())
     if schedule.time_zone not in _time_zones():
         raise InvalidRequest("time_zone must be an IANA name, such as UTC or Europe/Berlin.")
     known = connection.datasets or DATASETS[connection.provider]

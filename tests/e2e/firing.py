@@ -25,6 +25,12 @@ def schedule_of(running: System, connection_id: str) -> dict[str, Any] | None:
     return found
 
 
+def put_again(running: System, schedule: dict[str, Any]) -> None:
+    """Have Scheduler keep what it had once, past the API."""
+    kept = ("Name", "GroupName", "ScheduleExpression", "FlexibleTimeWindow", "Target")
+    running.client("scheduler").create_schedule(**{name: schedule[name] for name in kept})
+
+
 def fire_once(running: System, target: dict[str, Any]) -> None:
     """Have Scheduler invoke a schedule's own target, by a schedule of now and only now."""
     running.client("scheduler").create_schedule(

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.e2e.firing import fire_once, fired, schedule_of
+from tests.e2e.firing import fire_once, fired, put_again, schedule_of
 from tests.e2e.test_refusals import problem
+from tests.e2e.test_ways_in import executed
 
 if TYPE_CHECKING:
     from infra.local.caller import Caller
@@ -92,6 +93,7 @@ def test_scheduler_is_told_what_the_caller_said_and_no_more(
     [
         pytest.param({"expression": "rate(1 minute)"}, "every 5 minutes at the most", id="too-often"),
         pytest.param({"expression": "cron(0 3 * * * *)"}, "Exactly one of", id="both-days"),
+        pytest.param({"expression": "cron(0 3 30 2 ? *)"}, "This never comes", id="no-such-day"),
         pytest.param({"expression": "every night"}, "must be like rate(1 hour)", id="prose"),
         pytest.param({"time_zone": "Europe/Bern"}, "an IANA name", id="no-such-zone"),
         pytest.param({"time_zone": "europe/berlin"}, "an IANA name", id="a-zone-in-small-letters"),
@@ -185,3 +187,38 @@ def test_a_last_firing_for_a_connection_that_is_gone_ends_and_touches_nothing(
     assert (execution["status"], execution["error"]) == ("FAILED", "NotFound")
     assert caller.send("GET", f"/v1/connections/{gone}").status_code == 404
     assert caller.records(stays, "transactions") == before
+
+
+def test_a_schedule_that_a_crash_left_to_a_connection_that_is_gone_goes_with_its_next_firing(
+    running: System, caller: Caller, connect: Connect
+) -> None:
+    gone, stays = connect("ben"), connect("ben")
+    for connection in (gone, stays):
+        put(caller, connection, HOURLY)
+    left = schedule_of(running, gone)
+    assert left is not None
+    caller.send("DELETE", f"/v1/connections/{gone}")
+    put_again(running, left)
+    assert schedule_of(running, gone) is not None
+    fire_once(running, left["Target"])
+    execution = fired(running, gone)
+
+    assert (execution["status"], execution["error"]) == ("FAILED", "NotFound")
+    assert schedule_of(running, gone) is None
+    assert schedule_of(running, stays) is not None
+
+
+def test_what_a_person_types_takes_no_schedule_away(
+    running: System, caller: Caller, connect: Connect
+) -> None:
+    connection = connect("ben")
+    put(caller, connection, HOURLY)
+    for typed in (connection, "con_nobody", "../nobody?x=1"):
+        asked = {"connection_id": typed, "reason": "schedule", "datasets": ["nothing"]}
+        execution = executed(running, asked)
+        assert (execution["status"], execution["error"]) == (
+            "FAILED",
+            "InvalidRequest" if typed == connection else "NotFound",
+        )
+
+    assert schedule_of(running, connection) is not None

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
-from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.property.schedule_world import DAILY, HOURLY, REFUSED, Worker, World
+from tests.property.schedule_world import DAILY, HOURLY, REFUSED, World
+from tests.scripted import Crash
+from tests.steps import Worker, at, dying
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from functions.core.contract import Schedule
     from tests.property.schedule_world import Act
 
@@ -29,20 +28,6 @@ ACT = pytest.mark.parametrize("act", ALL, ids=NAMES)
 OTHER = pytest.mark.parametrize("other", ALL, ids=NAMES)
 
 
-class Died(Exception):  # noqa: N818 - a process is gone, nobody catches it
-    pass
-
-
-def at(step: int, then: Callable[[], None]) -> Callable[[], None]:
-    """Does something at one step, and nothing at the others."""
-    steps = count()
-    return lambda: then() if next(steps) == step else None
-
-
-def dying() -> None:
-    raise Died
-
-
 @BEFORE
 @ACT
 def test_nothing_fires_that_does_not_show_and_the_same_call_puts_it_right(
@@ -52,7 +37,7 @@ def test_nothing_fires_that_does_not_show_and_the_same_call_puts_it_right(
     unhurt.do(act)
     for step in range(STEPS):
         world = World(before)
-        with suppress(Died):
+        with suppress(Crash):
             world.do(act, told=at(step, dying))
         assert world.firing is None or world.written is not None
         world.do(act)
@@ -81,9 +66,34 @@ def test_calls_at_the_same_moment_leave_both_places_alike(
     before: Schedule | None, acts: list[Act], turns: list[tuple[int, int]]
 ) -> None:
     world = World(before)
-    workers = [Worker(world, act) for act in acts]
+    workers = [Worker(partial(world.do, act)) for act in acts]
     for number, steps in turns:
         workers[number % len(workers)].go_on(steps)
     for worker in workers:
         worker.go_on(STEPS)
     assert world.written == world.firing
+
+
+def test_what_a_death_left_firing_for_an_erased_connection_goes_with_its_next_firing() -> None:
+    left = 0
+    for steps in range(STEPS):
+        for later in range(STEPS):
+            world = World()
+            worker = Worker(partial(world.do, HOURLY))
+            worker.go_on(steps)
+            world.do("erase")
+            worker.go_on(later)
+            worker.die()
+            left += world.firing is not None
+            world.fire()
+            assert world.firing is None
+    assert left
+
+
+@BEFORE
+def test_a_firing_leaves_alone_what_fires_for_a_connection_that_is_there(
+    before: Schedule | None,
+) -> None:
+    world = World(before)
+    world.fire()
+    assert world.written == world.firing == before

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from functions.core.errors import InvalidRequest
 from functions.core.expressions import check
+
+NOW = datetime.fromisoformat("2026-11-22T06:00:00Z").timestamp()
 
 
 @pytest.mark.parametrize(
@@ -40,7 +44,7 @@ from functions.core.expressions import check
     ],
 )
 def test_what_the_guide_describes_is_taken(expression: str) -> None:
-    check(expression)
+    check(expression, at=NOW)
 
 
 LIKE = "expression must be like rate(1 hour) or cron(0 3 * * ? *)."
@@ -114,5 +118,44 @@ WHOLE = "rate takes a whole number from 1 on and a unit"
 )  # fmt: skip
 def test_anything_else_is_refused_with_what_is_wrong(expression: str, told: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        check(expression)
+        check(expression, at=NOW)
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        pytest.param("cron(0 3 * * ? 2020)", id="a-year-that-is-over"),
+        pytest.param("cron(0 3 L * ? 1970-2025)", id="the-last-days-of-such-years"),
+        pytest.param("cron(0 3 1 1 ? 2026)", id="a-day-of-this-year-that-is-over"),
+        pytest.param("cron(0 3 ? JAN-OCT * 2026)", id="months-that-are-over"),
+        pytest.param("cron(0 3 30 2 ? *)", id="the-30th-of-february"),
+        pytest.param("cron(0 3 31 2,4,6,9,11 ? *)", id="a-31st-of-short-months"),
+        pytest.param("cron(0 3 29 2 ? 2027)", id="a-leap-day-of-no-leap-year"),
+        pytest.param("cron(0 3 29 2 ? 2100)", id="a-leap-day-of-a-century"),
+        pytest.param("cron(0 3 ? 2 3#5 2027)", id="a-fifth-tuesday-of-four-weeks"),
+        pytest.param("cron(0 3 ? 11 SAT 2020,2025)", id="weekdays-of-years-that-are-over"),
+        pytest.param("cron(0 3 ? 11 1#3 2026)", id="the-sunday-a-week-ago"),
+    ],
+)
+def test_what_never_comes_is_refused(expression: str) -> None:
+    with pytest.raises(InvalidRequest, match="This never comes"):
+        check(expression, at=NOW)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        pytest.param("cron(0 3 29 2 ? *)", id="a-leap-day"),
+        pytest.param("cron(0 3 29 2 ? 2027-2028)", id="a-leap-day-of-one-of-two"),
+        pytest.param("cron(0 3 31 * ? *)", id="a-31st"),
+        pytest.param("cron(0 3 * 11 ? 2026)", id="this-month"),
+        pytest.param("cron(0 3 21 11 ? 2026)", id="a-day-that-is-not-over-everywhere"),
+        pytest.param("cron(0 3 ? 11 1#4 2026)", id="a-sunday-that-is-today"),
+        pytest.param("cron(0 3 30W 2 ? *)", id="a-weekday-near-no-day-which-nobody-documents"),
+        pytest.param("cron(0 3 20W 11 ? 2026)", id="a-weekday-near-what-is-over"),
+        pytest.param("cron(0 3 31 12 ? 2199)", id="the-last-of-all"),
+    ],
+)
+def test_what_may_come_is_taken(expression: str) -> None:
+    check(expression, at=NOW)

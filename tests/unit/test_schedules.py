@@ -129,3 +129,11 @@ def test_one_that_is_just_being_changed_is_taken_away_a_moment_later(
     scheduler.add_client_error("delete_schedule", "ConflictException")
     scheduler.add_response("delete_schedule", {})
     schedules.remove(CONNECTION)
+
+
+@pytest.mark.parametrize("refusal", ["ResourceNotFoundException", "ValidationException"])
+def test_under_a_name_that_no_schedule_has_or_can_have_nothing_is_taken_away(
+    scheduler: Stubber, schedules: Schedules, refusal: str
+) -> None:
+    scheduler.add_client_error("delete_schedule", refusal)
+    schedules.remove("what a person types")
