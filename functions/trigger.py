@@ -6,25 +6,22 @@ Event: ``{"execution": the execution's name, "input": a RefreshRequest}``. Answe
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from functions.aws.runtime import door, runtime
 from functions.connectors.registry import DATASETS
 from functions.core.admission import admit
-from functions.core.contract import RefreshRequest, Ticket
-from functions.core.errors import InvalidRequest
-from functions.core.triggering import answered, trigger
+from functions.core.contract import REFRESH_ID, Reason, RefreshRequest, Ticket
+from functions.core.errors import Busy, InvalidRequest
+from functions.core.triggering import answered, queued, trigger
 from functions.providers import connector
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from functions.core.model import Refresh
-
-
-_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 
 class _Start(msgspec.Struct, frozen=True):
@@ -43,7 +40,7 @@ def _read(event: object) -> _Start:
         start = msgspec.convert(event, _Start)
     except msgspec.ValidationError as error:
         raise InvalidRequest(str(error)) from None
-    if not _NAME.fullmatch(start.execution):
+    if not re.fullmatch(REFRESH_ID, start.execution):
         raise InvalidRequest("Name the execution with letters, digits, - and _ only.")
     if start.input.refresh_id not in {None, start.execution}:
         raise InvalidRequest("A refresh_id must be the execution's own name; leave it out.")
@@ -52,14 +49,20 @@ def _read(event: object) -> _Start:
 
 def _ticket(start: _Start, *, context: LambdaContext) -> Ticket:
     here = runtime()
-    admission = admit(
-        start.input,
-        refresh_id=start.execution,
-        at=here.clock(),
-        connections=here.connections,
-        refreshes=here.refreshes,
-        datasets=DATASETS,
-    )
+    try:
+        admission = admit(
+            start.input,
+            refresh_id=start.execution,
+            at=here.clock(),
+            connections=here.connections,
+            refreshes=here.refreshes,
+            datasets=DATASETS,
+        )
+    except Busy:
+        # Nobody is there to be told, and its next time may be a day away.
+        if start.input.reason is not Reason.SCHEDULE:
+            raise
+        return queued(start.execution, start.input.connection_id)
     if admission.refresh is None:
         return answered(admission, start.input.connection_id)
     return _triggered(admission.refresh, context=context)

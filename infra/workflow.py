@@ -36,9 +36,7 @@ PAUSED_TICKET: Final = (
 )
 
 NOTED: Final = "DynamoDb.ConditionalCheckFailedException"
-"""There was a hint already, or there is no such refresh: either way, look."""
-
-HOOKED: Final = "{% $states.input.outcome = 'running' and $states.input.hooked = true %}"
+"""There was a hint already, or there is no such refresh: either way, go on."""
 
 
 class RefreshMachine(Construct):
@@ -95,18 +93,21 @@ class RefreshMachine(Construct):
     def _choice(self, *, wait: sfn.Wait) -> sfn.Choice:
         """Where to go on. Conclude fails the execution for an outcome that it does not know."""
         wait_to_trigger = pause(self, "WaitToTrigger", then=self._trigger)
+        hint = self._wait_for_hint("WaitForHint", then=self._check, otherwise=wait)
+        user = self._wait_for_hint("WaitForUser", then=self._trigger, otherwise=wait_to_trigger)
         ended = (Outcome.JOINED, Outcome.FRESH, Outcome.FAILED)
         return (
             sfn.Choice.jsonata(self, "What next?")
             .when(outcome_is(Outcome.READY), self._fetch)
-            .when(sfn.Condition.jsonata(HOOKED), self._wait_for_hint(otherwise=wait))
+            .when(_hooked(Outcome.RUNNING), hint)
             .when(outcome_is(Outcome.RUNNING), wait)
+            .when(_hooked(Outcome.LATER), user)
             .when(outcome_is(Outcome.LATER), wait_to_trigger)
             .when(outcome_is(*ended), self._conclude)
             .otherwise(self._conclude)
         )
 
-    def _wait_for_hint(self, *, otherwise: sfn.Wait) -> sfn.CustomState:
+    def _wait_for_hint(self, id_: str, *, then: sfn.State, otherwise: sfn.Wait) -> sfn.CustomState:
         """Wait as long as ``otherwise``, unless the provider's webhook ends it before.
 
         The state leaves its task token at the refresh, from where ``hook`` takes it. It does so
@@ -114,7 +115,7 @@ class RefreshMachine(Construct):
         """
         wait = sfn.CustomState(
             self,
-            "WaitForHint",
+            id_,
             state_json={
                 "Type": "Task",
                 "QueryLanguage": "JSONata",
@@ -134,13 +135,19 @@ class RefreshMachine(Construct):
                 "Output": TICKET,
                 # Written out, as ``add_catch`` of such a state leaves out the output.
                 "Catch": [
-                    _catch("States.Timeout", NOTED, to=self._check),
+                    _catch("States.Timeout", NOTED, to=then),
                     _catch("States.ALL", to=otherwise),
                 ],
             },
         )
-        wait.next(self._check)
+        wait.next(then)
         return wait
+
+
+def _hooked(outcome: Outcome) -> sfn.Condition:
+    return sfn.Condition.jsonata(
+        f"{{% $states.input.outcome = '{outcome}' and $states.input.hooked = true %}}"
+    )
 
 
 def _catch(*errors: str, to: sfn.State) -> dict[str, object]:

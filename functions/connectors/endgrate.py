@@ -5,7 +5,7 @@ A connection is a session of Endgrate's, which the end user has configured, or w
 records are read page by page, and the error log tells which of them could not be had.
 
 Its guide on transfers has those that are triggered before the session is configured wait for
-that; so does a refresh, and says that it waits for the user.
+that, however many there are. So none is, here: the refresh waits for the user instead.
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ from functions.connectors import endgrate_push
 from functions.connectors.endgrate_api import Api, Refused, Way
 from functions.connectors.endgrate_pages import Place, Reading
 from functions.core import hints
-from functions.core.errors import InvalidRequest, ProviderRefusesConnection
+from functions.core.errors import (
+    InteractionRequired,
+    InvalidRequest,
+    ProviderRefusesConnection,
+)
 from functions.core.ports import Configuration, Looked, Opened, Triggered
 
 if TYPE_CHECKING:
@@ -53,6 +57,7 @@ class Endgrate:
         The job has the transfers' ids by the place of their dataset in the order.
 
         Raises:
+            InteractionRequired: the session's user has yet to configure it.
             ProviderRefusesConnection: the session, a dataset or its params are not good.
             InvalidRequest: no dataset, or more than ``MAX_DATASETS``.
         """
@@ -60,6 +65,8 @@ class Endgrate:
         place = len(_transfers(job))
         if not place < len(order.datasets) <= MAX_DATASETS:
             raise InvalidRequest(f"Endgrate refreshes 1 to {MAX_DATASETS} datasets at a time.")
+        if order.job is None and connection.snapshot is None:  # else it was configured before
+            _insist_on_configured(self._api(), connection.subject)
         transfer_id, told = self._transfer(connection, order.datasets[place], order=order)
         return Triggered(
             job={**job, _name(place): transfer_id},
@@ -99,7 +106,7 @@ class Endgrate:
             except Refused:
                 return Looked(job=job, lost=True)
             if not completed:
-                return _waiting(api, connection, job={**job, "done": place})
+                return Looked(job={**job, "done": place})
         return Looked(job=job, done=True)
 
     def fetch(
@@ -185,10 +192,9 @@ def _transfers(job: Job) -> list[str]:
     return [str(job[name]) for name in takewhile(job.__contains__, map(_name, count()))]
 
 
-def _waiting(api: Api, connection: Connection, *, job: Job) -> Looked:
-    """A look at what is not completed; nothing can be before the session is configured."""
-    if job["done"] or job.get("configured"):
-        return Looked(job=job)
-    if api.configuration(connection.subject) is None:
-        return Looked(job=job, user=True)
-    return Looked(job={**job, "configured": True})
+def _insist_on_configured(api: Api, session_id: str) -> None:
+    if api.configuration(session_id) is not None:
+        return
+    if not api.knows(session_id):
+        raise ProviderRefusesConnection
+    raise InteractionRequired(awaited=True)

@@ -140,7 +140,8 @@ class Api:
     def configuration(self, session_id: str) -> msgspec.Raw | None:
         """What the end user chose, whole; None before that.
 
-        A session that Endgrate does not know looks the same as one that is not configured.
+        A session that Endgrate does not know looks the same as one that is not configured, but
+        for the prose; ``knows`` tells them apart.
         """
         answer = self._call(
             "GET",
@@ -154,6 +155,14 @@ class Api:
         if told.message is None or told.schemas is not None:
             raise UnexpectedAnswer
         return None
+
+    def knows(self, session_id: str) -> bool:
+        """Whether Endgrate has this session: it refuses to read the error log of another."""
+        try:
+            self._failure_page({"session_id": session_id, "limit": 1, "offset": 0})
+        except Refused:
+            return False
+        return True
 
     def pulled(self, wanted: Mapping[str, object], *, synchronous: bool = False) -> str:
         """Trigger a pull; its id. Asking twice triggers two.
@@ -227,12 +236,14 @@ class Api:
     def _failure_pages(self, params: Mapping[str, Scalar]) -> Iterator[Failures]:
         offset = 0
         for _ in range(MAX_FAILURE_PAGES):
-            query = {**params, "limit": PAGE, "offset": offset}
-            page = decoded(self._call("GET", "/api/errors", params=query), Failures)
+            page = self._failure_page({**params, "limit": PAGE, "offset": offset})
             yield page
             if page.meta.next is None:
                 return
             offset = beyond(offset, page.meta.next.offset)
+
+    def _failure_page(self, query: Mapping[str, Scalar]) -> Failures:
+        return decoded(self._call("GET", "/api/errors", params=query), Failures)
 
     def _call(
         self,

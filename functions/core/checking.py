@@ -20,7 +20,6 @@ from functions.core.errors import (
     CallerError,
     DeadlineExceeded,
     FreshetError,
-    InteractionRequired,
     JobLost,
     OperatorError,
     ProviderUnavailable,
@@ -100,13 +99,13 @@ def _look(
         return _away(ticket, fault, refreshes=refreshes, at=clock())
     except (UserError, CallerError, OperatorError) as error:
         return _failed(ticket, error), 0
-    ticket = replace(ticket, job=looked.job, faults=0, user=ticket.user or looked.user)
+    ticket = replace(ticket, job=looked.job, faults=0)
     if looked.done:
         return replace(ticket, outcome=Outcome.READY, noticed_at=clock()), 0
     if looked.lost:
         return replace(ticket, outcome=Outcome.LATER), 0
     if clock() >= ticket.deadline:
-        return _failed(ticket, InteractionRequired() if looked.user else DeadlineExceeded()), 0
+        return _failed(ticket, DeadlineExceeded()), 0
     return ticket, looked.wait_seconds
 
 
@@ -142,7 +141,7 @@ def _lost(ticket: Ticket, *, refreshes: Refreshes, at: float) -> Ticket:
         return _failed(ticket, JobLost())
     if told is not refresh:
         refreshes.save(told, seen=refresh.version)
-    return replace(ticket, job={}, wait_seconds=1)
+    return replace(ticket, job={}, hooked=False, wait_seconds=1)
 
 
 def _failed(ticket: Ticket, error: FreshetError) -> Ticket:

@@ -53,14 +53,12 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
 
     ``done`` says that the provider is ready to be fetched from, ``lost`` that it does not know
     the job. ``job`` replaces the ticket's. ``wait_seconds`` is when the provider wants to be
-    asked again: 0 at once (it waits by itself), None when it does not say. ``user`` says that
-    the provider waits for the end user, not the other way round.
+    asked again: 0 at once (it waits by itself), None when it does not say.
     """
 
     job: Job
     done: bool = False
     lost: bool = False
-    user: bool = False
     wait_seconds: float | None = None
 
 
@@ -134,7 +132,11 @@ class Connector(Protocol):
     """
 
     def trigger(self, connection: Connection, order: Order, /) -> Triggered:
-        """Start the job at the provider."""
+        """Start the job at the provider.
+
+        Raises:
+            InteractionRequired: there is none yet. Where it is ``awaited``, this is called again.
+        """
         ...
 
     def check(self, connection: Connection, job: Job, *, hold_seconds: float) -> Looked:

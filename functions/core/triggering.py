@@ -3,11 +3,13 @@
 Before each attempt the intent is written down. A call that finds a job recorded does not ask
 the provider again; one that finds an intent without a job cannot know whether the provider
 heard it, asks again, and the refresh counts the attempts. A job that the provider takes in
-parts is written down part by part.
+parts is written down part by part. Where the end user has to act before it can be begun, the
+refresh comes back until they have, or until its deadline.
 """
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -15,14 +17,17 @@ from msgspec.structs import replace
 from functions.core import refresh as step
 from functions.core.contract import PAYLOAD_VERSION, Outcome, Ticket
 from functions.core.cooling import cool
+from functions.core.error_names import named
 from functions.core.errors import (
     CallerError,
     DeadlineExceeded,
     FreshetError,
+    InteractionRequired,
     OperatorError,
     ProviderUnavailable,
     UserError,
 )
+from functions.core.model import Event
 from functions.core.polling import backoff, plan
 from functions.core.ports import Order
 
@@ -39,6 +44,13 @@ PART_SECONDS: Final = 75
 
 SYNCHRONOUS_SECONDS: Final = 335
 """The same where it answers only when it is done: five minutes at Endgrate, and some more."""
+
+QUEUE_SECONDS: Final = 60
+"""How long a request that nobody waits for stays away from a connection that is busy."""
+
+USER_FACTOR: Final = 2
+"""How many times longer one waits for a person than for a provider that is away: 2, 4, 8 … 120
+seconds. The longest deadline then has room for fewer than two hundred tries."""
 
 
 def trigger(
@@ -60,7 +72,7 @@ def trigger(
     if _taken(refresh):
         return _running(refresh, seen=seen)
     if clock() >= refresh.deadline:
-        return _failed(refresh, DeadlineExceeded())
+        return _failed(refresh, _overdue(refresh))
     begun = step.triggering(refresh, at=clock())
     refreshes.save(begun, seen=refresh.version)
     longest = SYNCHRONOUS_SECONDS if refresh.synchronous else PART_SECONDS
@@ -69,10 +81,9 @@ def trigger(
             return replace(_ticket(begun, Outcome.LATER), wait_seconds=1)
         try:
             taken = connector.trigger(connection, _order(begun))
-        except ProviderUnavailable as fault:
-            return _later(begun, fault, refreshes=refreshes, at=clock())
-        except (UserError, CallerError, OperatorError) as error:
-            return _failed(begun, error)
+        except (ProviderUnavailable, UserError, CallerError, OperatorError) as error:
+            hooked = bool(connection.hook)
+            return _not_taken(begun, error, hooked=hooked, refreshes=refreshes, at=clock())
         seen_version, begun = begun.version, step.triggered(begun, taken, at=clock())
         refreshes.save(begun, seen=seen_version)
     return _running(begun, seen=seen)
@@ -85,6 +96,17 @@ def answered(admission: step.Admission, connection_id: str) -> Ticket:
         outcome=admission.outcome,
         refresh_id=admission.refresh_id,
         connection_id=connection_id,
+    )
+
+
+def queued(refresh_id: str, connection_id: str) -> Ticket:
+    """The ticket of a request that waits for another refresh's end, to be let in after it."""
+    return Ticket(
+        v=PAYLOAD_VERSION,
+        outcome=Outcome.LATER,
+        refresh_id=refresh_id,
+        connection_id=connection_id,
+        wait_seconds=QUEUE_SECONDS,
     )
 
 
@@ -108,6 +130,26 @@ def _running(refresh: Refresh, *, seen: Mapping[int, float]) -> Ticket:
     )
 
 
+def _not_taken(
+    refresh: Refresh, error: FreshetError, *, hooked: bool, refreshes: Refreshes, at: float
+) -> Ticket:
+    """What follows from an attempt that brought no job.
+
+    Args:
+        hooked: whether the provider may tell us that the user has acted.
+    """
+    match error:
+        case ProviderUnavailable():
+            return _later(refresh, error, refreshes=refreshes, at=at)
+        case InteractionRequired(awaited=True):
+            left = max(1, ceil(refresh.deadline - at))
+            wait = min(USER_FACTOR * backoff(refresh.attempts), left)
+            ticket = _postponed(refresh, error, wait=wait, refreshes=refreshes, at=at)
+            return replace(ticket, hooked=hooked)
+        case _:
+            return _failed(refresh, error)
+
+
 def _later(
     refresh: Refresh, fault: ProviderUnavailable, *, refreshes: Refreshes, at: float
 ) -> Ticket:
@@ -115,9 +157,24 @@ def _later(
     if at + wait >= refresh.deadline:
         cool(fault, refresh, refreshes=refreshes, at=at)
         return _failed(refresh, fault)
-    told = step.postponed(refresh, error=fault.name(), wait_seconds=wait, at=at)
-    refreshes.save(told, seen=refresh.version)
+    return _postponed(refresh, fault, wait=wait, refreshes=refreshes, at=at)
+
+
+def _postponed(
+    refresh: Refresh, error: FreshetError, *, wait: int, refreshes: Refreshes, at: float
+) -> Ticket:
+    later = step.postponed(refresh, type(error), wait_seconds=wait, at=at)
+    refreshes.save(later, seen=refresh.version)
     return replace(_ticket(refresh, Outcome.LATER), wait_seconds=wait)
+
+
+def _overdue(refresh: Refresh) -> FreshetError:
+    """Why there is no job at the deadline: what it was put off for, if it was."""
+    match refresh.events:
+        case (*_, Event(type="postponed", facts={"error": str(name)})):
+            return named(name)()
+        case _:
+            return DeadlineExceeded()
 
 
 def _failed(refresh: Refresh, error: FreshetError) -> Ticket:

@@ -1,4 +1,4 @@
-"""Endgrate's transfers, looked at until they are completed, and sessions that are not configured."""
+"""Endgrate's transfers, looked at until they are completed."""
 
 from __future__ import annotations
 
@@ -7,22 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from functions.core.checking import check
-from functions.core.contract import Outcome
-from functions.core.errors import (
-    FreshetError,
-    InteractionRequired,
-    JobLost,
-    ProviderRefusesApplication,
-    ProviderRefusesConnection,
-    ProviderUnavailable,
-    RateLimited,
-    UnexpectedAnswer,
-)
+from functions.core.errors import JobLost, ProviderRefusesConnection, UnexpectedAnswer
 from tests.contract.endgrate_caller import CONTACT
 from tests.contract.endgrate_trial import Trial, sessions_of
-from tests.fakes import Refreshes
-from tests.scripted import a_ticket
 
 if TYPE_CHECKING:
     from tests.contract.endgrate_trial import Simulator
@@ -30,7 +17,6 @@ if TYPE_CHECKING:
 
 
 STATISTICS = "/api/statistics"
-CONFIGURATION = "/api/session/configuration"
 
 
 @pytest.fixture
@@ -62,69 +48,6 @@ def test_what_has_been_seen_completed_is_not_asked_again(sessions: EndgrateSessi
     before = one.asked(STATISTICS)
     assert not one.look(looked.job).done
     assert one.asked(STATISTICS) == before + 1
-    assert one.asked(CONFIGURATION) == 0
-
-
-@pytest.mark.parametrize("status", [200, 400, 404, 409, 422, 499])
-def test_a_session_that_is_not_configured_waits_for_its_user_and_goes_on(
-    sessions: EndgrateSessions, status: int
-) -> None:
-    sessions.settings(unconfigured_status=status)
-    one = Trial(sessions, "thyme")
-    looked = one.look(one.trigger())
-    assert looked.user
-    assert not looked.done
-    assert not looked.lost
-    sessions.job_takes(100)
-    sessions.control("POST", "configure", {"session_id": one.connection.subject})
-    looked = one.look(looked.job)
-    assert not looked.user
-    asked = one.asked(CONFIGURATION)
-    assert asked == 2
-    looked = one.look(looked.job)
-    assert one.asked(CONFIGURATION) == asked
-    sessions.later(101)
-    sessions.job_takes(0)
-    assert one.fetch(one.check(looked.job)).truth == sessions.truth("thyme")
-
-
-def test_a_user_who_never_configures_is_who_has_to_act(sessions: EndgrateSessions) -> None:
-    one, at = Trial(sessions, "thyme"), sessions.clock()
-    ticket = check(
-        a_ticket(at=at, job=one.trigger(), deadline=at + 5, looks=(1, 2, 5)),
-        connection=one.connection,
-        connector=one.connector,
-        refreshes=Refreshes(one.tables),
-        clock=sessions.clock,
-        sleep=sessions.later,
-    )
-    assert (ticket.outcome, ticket.error) == (Outcome.FAILED, InteractionRequired.name())
-
-
-@pytest.mark.parametrize(
-    ("fault", "error"),
-    [
-        ({"status": 401}, ProviderRefusesApplication),
-        ({"status": 403}, ProviderRefusesApplication),
-        ({"status": 429}, RateLimited),
-        ({"status": 408}, ProviderUnavailable),
-        ({"status": 500}, ProviderUnavailable),
-        ({"status": 302}, UnexpectedAnswer),
-        ({"status": 200, "body": {}}, UnexpectedAnswer),
-        ({"status": 200, "body": []}, UnexpectedAnswer),
-        ({"status": 400, "body": {"schemas": {}, "message": "no"}}, UnexpectedAnswer),
-        ({"status": 404, "kind": "html"}, UnexpectedAnswer),
-        ({"status": 400, "kind": "html"}, UnexpectedAnswer),
-    ],
-    ids=str,
-)
-def test_an_answer_that_says_nothing_of_the_configuration_is_not_taken_for_one(
-    sessions: EndgrateSessions, fault: dict[str, Any], error: type[FreshetError]
-) -> None:
-    one = Trial(sessions, "thyme")
-    job = one.trigger()
-    sessions.fault(method="GET", path=CONFIGURATION, **{"kind": "status", **fault})
-    assert type(one.refused(lambda: one.look(job))) is error
 
 
 @pytest.mark.parametrize(

@@ -84,5 +84,5 @@ def test_the_key_of_another_application_is_the_operators_to_mend(
 ) -> None:
     job = Trial(sessions).trigger()
     one = Trial(sessions, application=sessions.application(api_key="wrong-canary-4711"))
-    for verb in (one.trigger, lambda: one.look(job), lambda: one.fetch(job)):
+    for verb in (one.trigger, lambda: one.fetch(job)):
         assert type(one.refused(verb)) is ProviderRefusesApplication

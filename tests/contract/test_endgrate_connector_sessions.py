@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from functions.connectors.registry import REGISTRY, read_hint
 from functions.core import hints
-from functions.core.errors import ProviderRefusesConnection
+from functions.core.errors import InteractionRequired, ProviderRefusesConnection
 from infra.local.simulators.server import serve
 from tests.contract.endgrate_caller import COMPANY, CONTACT, DEAL, TICKET, receiving
 from tests.contract.endgrate_trial import Trial, sessions_of
@@ -78,7 +78,7 @@ def test_a_session_is_opened_here_configured_by_its_user_and_read(
     opened = one.endgrate.open(one.connection, token=TOKEN)
     assert sessions.http.get(opened.url, timeout=10).status_code == 200
     one.connection = replace(one.connection, subject=opened.subject)
-    assert one.look(one.trigger()).user
+    assert type(one.refused(one.trigger)) is InteractionRequired
     answer = sessions.http.post(opened.url, data={"provider": "saplingforce"}, timeout=10)
     assert answer.status_code == 200
     read = one.refresh()

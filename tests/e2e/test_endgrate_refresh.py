@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FERN = {"provider": "endgrate", "subject": "65a1f0000000000000000001"}
 OPENED = {"provider": "endgrate", "datasets": ["crm-contact", "crm-company"]}
 LONG = 60.0
+LONG_ENOUGH = 16
+"""Seconds that nothing on this machine takes."""
 
 
 @pytest.fixture(autouse=True)
@@ -41,14 +43,14 @@ def long_transfers(running: System) -> Iterator[None]:
     client.delete_item(TableName=table, Key=key)
 
 
-def waits_for_a_hint(running: System, refresh_id: str) -> bool:
-    """Whether the execution is in the state that a webhook ends."""
+def waits_for_a_hint(running: System, refresh_id: str, state: str = "WaitForHint") -> bool:
+    """Whether the execution is in this state, which a webhook ends."""
     arn = running.outputs["RefreshMachineArn"].replace(":stateMachine:", ":execution:")
     events = running.client("stepfunctions").get_execution_history(
         executionArn=f"{arn}:{refresh_id}", reverseOrder=True, maxResults=5
     )["events"]
     entered = [each for each in events if each["type"] == "TaskStateEntered"]
-    return bool(entered) and entered[0]["stateEnteredEventDetails"]["name"] == "WaitForHint"
+    return bool(entered) and entered[0]["stateEnteredEventDetails"]["name"] == state
 
 
 def visited(running: System, refresh_id: str) -> list[str]:
@@ -62,6 +64,11 @@ def visited(running: System, refresh_id: str) -> list[str]:
         for each in events
         if each["type"].endswith("StateEntered")
     ]
+
+
+def transfers(endgrate: Provider) -> int:
+    """How many have been triggered."""
+    return [each["kind"] for each in endgrate.ledger()].count("pull_triggered")
 
 
 def told(refresh: dict[str, Any], event: str) -> float:
@@ -84,6 +91,21 @@ def test_publishes_every_dataset_and_says_of_which_some_records_are_missing(
         "crm-ticket": ("incomplete", 3),
     }
     assert len(caller.records(connection, "crm-contact", limit=100)) == 430
+
+
+@pytest.mark.usefixtures("endgrate")
+def test_what_a_dataset_lacks_stays_known_while_another_is_refreshed(caller: Caller) -> None:
+    connection = caller.connect({**FERN, "datasets": ["crm-company", "crm-ticket"]})
+    caller.ended(caller.refresh(connection)["refresh_id"])
+    again = caller.ended(caller.refresh(connection, datasets=["crm-company"])["refresh_id"])
+    published = caller.ask("GET", f"/v1/connections/{connection}/datasets")
+    lacking = next(part for part in published["parts"] if part["part"] == "crm-ticket")
+
+    assert (again["status"], again["coverage"]["fresh"]) == ("published", 1)
+    assert again["coverage"]["incomplete"] == 0
+    assert (published["coverage"]["fresh"], published["coverage"]["incomplete"]) == (1, 1)
+    assert (lacking["state"], lacking["failures"]) == ("incomplete", 3)
+    assert lacking["datasets"] == ["crm-ticket"]
 
 
 @pytest.mark.usefixtures("endgrate")
@@ -125,29 +147,44 @@ def test_a_connection_begun_here_waits_for_its_user_and_goes_on_when_told(
     path = f"/v1/connections/{id_}/configuration"
     before = caller.ask("GET", path)
     refresh_id = caller.refresh(id_, deadline_seconds=3600)["refresh_id"]
+    waiting = caller.until(
+        lambda: caller.state(refresh_id),
+        lambda it: it["events"][-1]["facts"].get("wait_seconds", 0) >= LONG_ENOUGH,
+        seconds=60,
+    )
     caller.until(
-        lambda: {"waits": waits_for_a_hint(running, refresh_id)},
+        lambda: {"waits": waits_for_a_hint(running, refresh_id, "WaitForUser")},
         lambda it: it["waits"],
         seconds=60,
     )
+    in_vain = transfers(endgrate)
     endgrate.control("POST", "configure", json={"session_id": session})
     refresh = caller.ended(refresh_id)
     after = caller.ask("GET", path)
+    why, again = (refresh["events"][waiting["version"] + place] for place in (-1, 0))
 
     assert connection["sign_in_url"] == before["sign_in_url"]
     assert session in connection["sign_in_url"]
     assert (before["configured"], after["configured"]) == (False, True)
     assert set(after["configuration"]["schemas"]) == set(OPENED["datasets"])
-    assert refresh["status"] == "published"
+    assert (why["type"], why["facts"]["error"], why["facts"]["acts"]) == (
+        *("postponed", "InteractionRequired", "user"),
+    )
+    assert instant(again["at"]) - instant(why["at"]) < why["facts"]["wait_seconds"]
+    assert (in_vain, transfers(endgrate), refresh["status"]) == (0, 2, "published")
     assert [json.loads(body)["session_id"] for _, body in webhooks.taken] == [session] * 3
 
 
-@pytest.mark.usefixtures("endgrate")
-def test_a_user_who_never_configures_is_what_a_refresh_waited_for(caller: Caller) -> None:
+def test_a_user_who_never_configures_is_what_a_refresh_waited_for(
+    caller: Caller, endgrate: Provider
+) -> None:
     id_ = caller.ask("POST", "/v1/connections", json=OPENED)["connection_id"]
     refresh = caller.ended(caller.refresh(id_, deadline_seconds=5)["refresh_id"])
 
     assert (refresh["status"], refresh["error"]["name"]) == ("failed", "InteractionRequired")
+    assert refresh["error"]["acts"] == "user"
+    assert caller.ask("GET", f"/v1/connections/{id_}")["next_allowed_at"] is None
+    assert transfers(endgrate) == 0
 
 
 @pytest.mark.usefixtures("long_transfers")

@@ -263,7 +263,8 @@ def test_a_job_that_is_lost_twice_fails_the_refresh() -> None:
 def test_triggers_that_the_provider_put_off_are_no_lost_jobs() -> None:
     watch = Watch((0, LOST))
     late = replace(watch.refresh, attempts=5)
-    watch.refreshes.save(step.postponed(late, error="x", wait_seconds=1, at=0), seen=late.version)
+    told = step.postponed(late, ProviderUnavailable, wait_seconds=1, at=0)
+    watch.refreshes.save(told, seen=late.version)
     assert watch.call().outcome is Outcome.LATER
 
 
@@ -286,11 +287,6 @@ def test_a_lost_job_of_a_refresh_that_is_over_stays_lost(meanwhile: str) -> None
     before = watch.refreshes.get(REFRESH)
     assert watch.call().error == "JobLost"
     assert watch.refreshes.get(REFRESH) == before
-
-
-def test_who_waits_for_the_end_user_says_so_at_the_deadline() -> None:
-    watch = Watch((0, Looked(job=JOB, user=True)), deadline=Clock().now)
-    assert watch.call().error == "InteractionRequired"
 
 
 def test_what_was_hinted_before_a_call_is_about_to_be_looked_at() -> None:

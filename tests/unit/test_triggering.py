@@ -16,7 +16,7 @@ from functions.core.errors import (
     Superseded,
     UnexpectedAnswer,
 )
-from functions.core.model import Refresh, Status
+from functions.core.model import Connection, Refresh, Status
 from functions.core.ports import Triggered
 from functions.core.refresh import Admission
 from functions.core.triggering import PART_SECONDS, answered, trigger
@@ -35,7 +35,13 @@ from tests.scripted import (
 class Desk:
     """An admitted refresh at the door, and a connector that answers as told."""
 
-    def __init__(self, *answers: Triggered | FreshetError | Crash, deadline: float = 900) -> None:
+    def __init__(
+        self,
+        *answers: Triggered | FreshetError | Crash,
+        deadline: float = 900,
+        connection: Connection | None = None,
+    ) -> None:
+        self._connection = connection or a_connection()
         self.clock, self.tables = Clock(), Tables()
         _, self.refreshes = stocked(self.tables, self.clock)
         self.connector = Scripted(self.clock, triggers=answers or (Triggered(job={"id": "j1"}),))
@@ -51,7 +57,7 @@ class Desk:
     def call(self, *, refreshes: Refreshes | None = None, seconds_left: float = 1000) -> Ticket:
         return trigger(
             self.refresh,
-            connection=a_connection(),
+            connection=self._connection,
             connector=self.connector,
             refreshes=refreshes or self.refreshes,
             seen={},
@@ -120,7 +126,8 @@ def test_a_provider_that_is_away_is_asked_later(fault: ProviderUnavailable, wait
     desk = Desk(fault)
     ticket = desk.call()
     assert (ticket.outcome, ticket.wait_seconds) == (Outcome.LATER, wait)
-    assert desk.refresh.events[-1].facts == {"error": fault.name(), "wait_seconds": wait}
+    facts = {"error": fault.name(), "acts": "retry", "wait_seconds": wait}
+    assert desk.refresh.events[-1].facts == facts
 
 
 def test_a_provider_that_stays_away_is_asked_less_and_less_often() -> None:
@@ -137,6 +144,14 @@ def test_a_wait_past_the_deadline_is_not_begun() -> None:
     desk = Desk(RateLimited(wait_seconds=900))
     ticket = desk.call()
     assert (ticket.outcome, ticket.error) == (Outcome.FAILED, "RateLimited")
+
+
+def test_who_comes_back_too_late_says_what_for_it_was_put_off() -> None:
+    desk = Desk(ProviderUnavailable())
+    assert desk.call().outcome is Outcome.LATER
+    desk.clock.now += 900
+    assert desk.call().error == "ProviderUnavailable"
+    assert desk.connector.triggered == 1
 
 
 def test_nothing_is_asked_at_or_after_the_deadline() -> None:
