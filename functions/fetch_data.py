@@ -17,7 +17,7 @@ from functions.core.budget import GO_ON_SECONDS
 from functions.core.contract import SLOT_SECONDS, Ticket, Variable
 from functions.core.cooling import cool
 from functions.core.errors import FreshetError, ProviderUnavailable, Superseded
-from functions.core.fetching import fetch, publish, published
+from functions.core.fetching import Time, fetch, publish, published
 from functions.core.increment import base_of
 from functions.providers import connector
 
@@ -43,8 +43,7 @@ def handler(event: object, context: LambdaContext) -> dict[str, Any]:
         raise Superseded
     if not refresh.status.ended:
         refresh = _published(ticket, refresh, context=context)
-        if not ticket.user:  # how long people take says nothing about the provider
-            runtime().durations.add(refresh.provider, ticket.noticed_at - ticket.triggered_at)
+        runtime().durations.add(refresh.provider, ticket.noticed_at - ticket.triggered_at)
         count(refresh.status.capitalize(), provider=refresh.provider)
     return {
         "refresh_id": refresh.refresh_id,
@@ -110,9 +109,13 @@ def _fetch(
                 refresh.provider, owner=refresh.refresh_id, patience_seconds=GO_ON_SECONDS
             ),
             staging=staging,
+            refreshes=here.refreshes,
             datasets=refresh.datasets,
-            clock=here.clock,
-            seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+            time=Time(
+                clock=here.clock,
+                sleep=here.sleep,
+                left=lambda: context.get_remaining_time_in_millis() / 1000,
+            ),
             base=base,
         )
     except ProviderUnavailable as fault:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from functions.core import increment, snapshot
 from functions.core import refresh as step
+from functions.core.contract import HOLD_SECONDS
 from functions.core.errors import (
     DeadlineExceeded,
     FetchContinues,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from functions.core.contract import Ticket
     from functions.core.model import Connection, Manifest, Refresh
-    from functions.core.ports import Base, Clock, Connector
+    from functions.core.ports import Base, Clock, Connector, Page, Sleep
     from functions.core.progress import Progress
     from functions.core.stores import Refreshes, Snapshots, Staging
 
@@ -43,18 +44,30 @@ AGAIN_SECONDS: Final = 15 * 60
 begin its job anew while it was fetched from. That is no fault, and is not counted as one."""
 
 
+class Time(NamedTuple):
+    """The time of one call; ``left`` are the seconds until it is cut off."""
+
+    clock: Clock
+    sleep: Sleep
+    left: Callable[[], float]
+
+
 def fetch(
     ticket: Ticket,
     *,
     connection: Connection,
     connector: Connector,
     staging: Staging,
+    refreshes: Refreshes,
     datasets: tuple[str, ...],
-    clock: Clock,
-    seconds_left: Callable[[], float],
+    time: Time,
     base: Base | None = None,
 ) -> None:
     """Write all pages to the staging.
+
+    A pause is slept through here, and the fetch goes on from its last page, while there is time
+    for it and no more than ``HOLD_SECONDS`` go by without a page. A longer one, or one that nobody
+    sees the end of, is left to the state machine.
 
     Args:
         base: what the connector may add to; without one it reads everything.
@@ -64,31 +77,44 @@ def fetch(
         FetchWaits: the provider, or the connector, asks for a pause; progress is put aside.
         DeadlineExceeded: the connector still asks for one long after the deadline.
         ProviderUnavailable: it has failed for longer than the deadline allows.
-        Superseded: the base is no longer that with which the fetch began.
+        Superseded: the base is no longer that with which the fetch began, or the refresh was
+            found to have ended after a pause.
     """
-    progress = _begun(ticket, staging=staging, datasets=datasets, base=base)
-    pages = connector.fetch(
-        connection,
-        ticket.job,
-        datasets=datasets,
-        cursor=progress.cursor,
-        base=base if progress.base else None,
-    )
-    try:
-        for page in ahead(pages):
-            staging.write(page)
-            if page.cursor is not None and seconds_left() < MARGIN_SECONDS:
-                staging.put_aside()
-                raise FetchContinues
-    except ProviderUnavailable as fault:
-        wait = _waited_out(fault, ticket=ticket, staging=staging, at=clock())
-        staging.put_aside()
-        raise FetchWaits(wait) from None
-    except FetchWaits:
-        if clock() > ticket.deadline + AGAIN_SECONDS:
-            raise DeadlineExceeded from None
-        staging.put_aside()
-        raise
+    progress, paused = _begun(ticket, staging=staging, datasets=datasets, base=base), 0
+    while True:
+        before = progress.cursor
+        pages = connector.fetch(
+            connection,
+            ticket.job,
+            datasets=datasets,
+            cursor=before,
+            base=base if progress.base else None,
+        )
+        try:
+            return _write(pages, staging=staging, time=time)
+        except (ProviderUnavailable, FetchWaits) as wish:
+            wait = _granted(wish, ticket=ticket, staging=staging, at=time.clock())
+        paused = wait + (paused if progress.cursor == before else 0)
+        if paused > HOLD_SECONDS or time.left() < MARGIN_SECONDS + wait:
+            staging.put_aside()
+            raise FetchWaits(wait)
+        time.sleep(wait)
+        _insist_on_running(ticket, refreshes=refreshes)
+
+
+def _write(pages: Iterator[Page], *, staging: Staging, time: Time) -> None:
+    for page in ahead(pages):
+        staging.write(page)
+        if page.cursor is not None and time.left() < MARGIN_SECONDS:
+            staging.put_aside()
+            raise FetchContinues
+
+
+def _insist_on_running(ticket: Ticket, *, refreshes: Refreshes) -> None:
+    """Ask the provider nothing for a refresh that was cancelled, or erased, in a pause."""
+    refresh = refreshes.get(ticket.refresh_id)
+    if refresh is None or refresh.status.ended:
+        raise Superseded
 
 
 def _begun(
@@ -104,6 +130,17 @@ def _begun(
     for name in datasets:
         staging.progress.datasets.setdefault(name, Staged())
     return staging.progress
+
+
+def _granted(
+    wish: ProviderUnavailable | FetchWaits, *, ticket: Ticket, staging: Staging, at: float
+) -> int:
+    """Seconds to stay away: what the connector asks for, while that is no fault for too long."""
+    if isinstance(wish, ProviderUnavailable):
+        return _waited_out(wish, ticket=ticket, staging=staging, at=at)
+    if at > ticket.deadline + AGAIN_SECONDS:
+        raise DeadlineExceeded from None
+    return wish.wait_seconds
 
 
 def _waited_out(fault: ProviderUnavailable, *, ticket: Ticket, staging: Staging, at: float) -> int:
@@ -138,9 +175,8 @@ def publish(
     at = clock()
     before = published(connection, snapshots)
     parts = staging.progress.parts
-    as_of = snapshot.oldest(parts, otherwise=refresh.triggered_at)
     fetched = increment.put_together(
-        staging.datasets(refresh_id=refresh.refresh_id, as_of=as_of),
+        staging.datasets(refresh_id=refresh.refresh_id, as_of=refresh.triggered_at),
         progress=staging.progress,
         before=before,
         snapshots=snapshots,

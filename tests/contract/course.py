@@ -14,7 +14,7 @@ from functions.core.checking import check
 from functions.core.concluding import conclude
 from functions.core.contract import PAYLOAD_VERSION, Outcome, RefreshRequest, Ticket
 from functions.core.errors import FetchWaits, FreshetError
-from functions.core.fetching import fetch, publish, published
+from functions.core.fetching import Time, fetch, publish, published
 from functions.core.increment import base_of
 from functions.core.model import Status
 from functions.core.triggering import trigger
@@ -156,9 +156,9 @@ class Course:
             connection=self.connection,
             connector=self.one.connector,
             staging=staging,
+            refreshes=self._refreshes,
             datasets=self.refresh.datasets,
-            clock=self.clock,
-            seconds_left=lambda: PLENTY,
+            time=Time(clock=self.clock, sleep=self._later, left=lambda: PLENTY),
             base=base_of(before, refresh=self.refresh, snapshots=snapshots),
         )
         publish(

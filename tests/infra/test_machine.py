@@ -11,14 +11,16 @@ import pytest
 
 from functions.core.contract import HOLD_SECONDS, MAX_DEADLINE_SECONDS, SLOT_SECONDS, Outcome
 from functions.core.errors import FetchContinues, FetchWaits
+from functions.core.fetching import MARGIN_SECONDS
 
 if TYPE_CHECKING:
     from tests.infra.template import Template
 
 VALIDATOR = Path(__file__).parents[2] / "node_modules" / ".bin" / "asl-validator"
 TASKS = ("Trigger", "CheckStatus", "FetchData", "Conclude")
-HINTED = "WaitForHint"
 WAITS = ("Wait", "WaitToTrigger")
+HINTED = {"WaitForHint": ("Wait", "CheckStatus"), "WaitForUser": ("WaitToTrigger", "Trigger")}
+"""Which wait each of them shortens, and what follows it."""
 HISTORY = 25_000
 """Events after which Step Functions ends an execution."""
 
@@ -49,7 +51,7 @@ def test_step_functions_would_accept_the_definition(
 def test_it_has_the_states_of_the_design_and_speaks_jsonata(
     machine: dict[str, Any], states: dict[str, Any]
 ) -> None:
-    assert set(states) == {*TASKS, *WAITS, HINTED, "What next?"}
+    assert set(states) == {*TASKS, *WAITS, *HINTED, "What next?"}
     assert machine["StartAt"] == "Trigger"
     assert machine["QueryLanguage"] == "JSONata"
 
@@ -67,7 +69,7 @@ def test_a_refresh_that_ends_within_the_hold_makes_four_transitions(
 def test_a_later_turn_of_the_loop_makes_three(states: dict[str, Any]) -> None:
     running = [each["Next"] for each in states["What next?"]["Choices"] if "running" in str(each)]
 
-    assert running == [HINTED, "Wait"]
+    assert running == ["WaitForHint", "Wait"]
     assert {states[name]["Next"] for name in running} == {"CheckStatus"}
 
 
@@ -128,8 +130,8 @@ def test_fetch_data_goes_on_or_pauses_with_its_progress(states: dict[str, Any]) 
     ("outcome", "then"),
     [
         (Outcome.READY, ["FetchData"]),
-        (Outcome.RUNNING, [HINTED, "Wait"]),
-        (Outcome.LATER, ["WaitToTrigger"]),
+        (Outcome.RUNNING, ["WaitForHint", "Wait"]),
+        (Outcome.LATER, ["WaitForUser", "WaitToTrigger"]),
         (Outcome.JOINED, ["Conclude"]),
         (Outcome.FRESH, ["Conclude"]),
         (Outcome.FAILED, ["Conclude"]),
@@ -155,20 +157,33 @@ def test_a_wait_is_a_second_at_least_for_it_cannot_catch_a_fault(
     assert states[wait]["Seconds"] == "{% $max([1, $states.input.wait_seconds]) %}"
 
 
-def test_waiting_for_a_hint_ends_when_the_wait_would(states: dict[str, Any]) -> None:
-    assert states[HINTED]["TimeoutSeconds"] == states["Wait"]["Seconds"]
-    ended, faulty = states[HINTED]["Catch"]
-    noted = "DynamoDb.ConditionalCheckFailedException"
+@pytest.mark.parametrize("hinted", HINTED)
+def test_waiting_for_a_hint_ends_when_the_wait_would(states: dict[str, Any], hinted: str) -> None:
+    wait, then = HINTED[hinted]
+    state, noted = states[hinted], "DynamoDb.ConditionalCheckFailedException"
+    ended, faulty = state["Catch"]
 
-    assert (ended["ErrorEquals"], ended["Next"]) == (["States.Timeout", noted], "CheckStatus")
-    assert (faulty["ErrorEquals"], faulty["Next"]) == (["States.ALL"], "Wait")
-    assert {each["Output"] for each in (states[HINTED], ended, faulty)} == {"{% $states.input %}"}
+    assert state["TimeoutSeconds"] == states[wait]["Seconds"]
+    assert state["Next"] == states[wait]["Next"] == then
+    assert (ended["ErrorEquals"], ended["Next"]) == (["States.Timeout", noted], then)
+    assert (faulty["ErrorEquals"], faulty["Next"]) == (["States.ALL"], wait)
+    assert {each["Output"] for each in (state, ended, faulty)} == {"{% $states.input %}"}
 
 
-def test_a_hint_that_was_there_before_the_wait_is_not_missed(states: dict[str, Any]) -> None:
-    write = states[HINTED]["Arguments"]
+@pytest.mark.parametrize("hinted", HINTED)
+def test_only_who_may_be_told_waits_for_it(states: dict[str, Any], hinted: str) -> None:
+    (way,) = [each for each in states["What next?"]["Choices"] if each["Next"] == hinted]
 
-    assert states[HINTED]["Resource"].endswith(":aws-sdk:dynamodb:updateItem.waitForTaskToken")
+    assert "$states.input.hooked = true" in way["Condition"]
+
+
+@pytest.mark.parametrize("hinted", HINTED)
+def test_a_hint_that_was_there_before_the_wait_is_not_missed(
+    states: dict[str, Any], hinted: str
+) -> None:
+    write = states[hinted]["Arguments"]
+
+    assert states[hinted]["Resource"].endswith(":aws-sdk:dynamodb:updateItem.waitForTaskToken")
     assert write["ExpressionAttributeValues"] == {
         ":wake": {"S": "{% $states.context.Task.Token %}"}
     }
@@ -189,6 +204,22 @@ def test_the_longest_refresh_stays_within_the_history(states: dict[str, Any]) ->
     turns = MAX_DEADLINE_SECONDS // HOLD_SECONDS
 
     assert turns * (worst_task + choice + wait) < HISTORY * 4 / 5
+
+
+def test_the_longest_fetch_stays_within_the_history(
+    local: Template, machine: dict[str, Any]
+) -> None:
+    """Each way through Wait takes the hold at least: in pauses, or in a call that is at its end.
+
+    That leaves room for a retry of one of its tasks each time.
+    """
+    wait, choice, task, attempt = 2, 2, 5, 3
+    fetching = local.one("Lambda::Function", "FetchDataDoor")["Timeout"] - MARGIN_SECONDS
+    turns = machine["TimeoutSeconds"] // HOLD_SECONDS
+
+    assert fetching - HOLD_SECONDS > HOLD_SECONDS
+    assert turns * (wait + task + choice + task) < HISTORY * 4 / 5
+    assert turns * (wait + task + choice + task + attempt) < HISTORY
 
 
 def test_the_machine_ends_what_has_lost_sight_of_its_deadline(machine: dict[str, Any]) -> None:

@@ -95,6 +95,7 @@ class Engine:
         return ConnectionTable(
             self.client("dynamodb"),
             table=self.outputs["ConnectionsTableName"],
+            keys=self.outputs["RefreshesTableName"],
             vault=Vault(self.client("kms"), key=self.outputs["KeyArn"]),
             clock=time.time,
         )

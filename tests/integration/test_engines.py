@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from functions.core.contract import HOLD_SECONDS
 from functions.core.model import Coverage
 from infra.local.system import synthesise
 from tests.integration.engine import OWN_NAME, Ended, Engine, until
@@ -137,9 +138,20 @@ def test_a_user_who_must_act_fails_the_execution_by_name(engine: Engine) -> None
     assert refreshed(engine, dora) == failed([*BEGIN, "Conclude"], ["InteractionRequired"])
 
 
-def test_a_pause_in_the_middle_of_the_fetch_doubles_and_repeats_nothing(engine: Engine) -> None:
+def test_a_short_pause_in_the_middle_of_the_fetch_is_slept_through(engine: Engine) -> None:
     ada, since = engine.connect("ada"), time.time()
     engine.fault(ada, PAGES, kind="status", status=503, skip=4)
+    assert refreshed(engine, ada) == published([*BEGIN, "FetchData"], ADA, gone=1)
+    assert is_whole(engine, ada)
+    assert engine.asked(ada, PAGES_ASKED, since=since) == PAGES_OF_ADA + 1
+
+
+def test_a_long_pause_in_the_middle_of_the_fetch_doubles_and_repeats_nothing(
+    engine: Engine,
+) -> None:
+    ada, since = engine.connect("ada"), time.time()
+    long = str(HOLD_SECONDS + 1)
+    engine.fault(ada, PAGES, kind="status", status=503, retry_after=long, skip=4)
     visited = [*BEGIN, "FetchData", "Wait", *TURN, "FetchData"]
     assert refreshed(engine, ada) == published(visited, ADA, gone=1, failures=["FetchWaits"])
     assert is_whole(engine, ada)

@@ -13,12 +13,12 @@ from msgspec.structs import replace
 from functions.connectors.banno import OVERLAP
 from functions.core.contract import Outcome
 from functions.core.errors import FetchContinues, FetchWaits, UnexpectedAnswer
-from functions.core.fetching import fetch
+from functions.core.fetching import Time, fetch
 from infra.local.simulators.server import serve
 from tests.fake_files import Objects, Staging
-from tests.fakes import Clock
+from tests.fakes import Clock, Tables
 from tests.property.moving_bank import Bank, Move, banno_at
-from tests.scripted import CONNECTION, REFRESH, a_connection, a_ticket
+from tests.scripted import CONNECTION, REFRESH, a_connection, a_ticket, stocked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +54,7 @@ def bank() -> Iterator[tuple[Bank, Connector]]:
 def staged(connector: Connector, *, interrupted: bool) -> list[str]:
     """The ids of all transactions that a fetch stages, in however many calls."""
     clock, objects = Clock(), Objects()
+    _, refreshes = stocked(Tables(), clock)
     ticket = a_ticket(at=clock(), outcome=Outcome.READY, job={"since": 0})
     for call in range(500):
         staging = Staging(objects, connection_id=CONNECTION, refresh_id=REFRESH)
@@ -63,9 +64,9 @@ def staged(connector: Connector, *, interrupted: bool) -> list[str]:
                 connection=a_connection(),
                 connector=connector,
                 staging=staging,
+                refreshes=refreshes,
                 datasets=("transactions",),
-                clock=clock,
-                seconds_left=lambda: 0 if interrupted else 1000,
+                time=Time(clock=clock, sleep=clock.sleep, left=lambda: 0 if interrupted else 1000),
             )
         except (FetchContinues, FetchWaits):
             continue

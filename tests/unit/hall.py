@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from functions.core.contract import Outcome
 from functions.core.errors import ProviderUnavailable
-from functions.core.fetching import fetch, publish, published
+from functions.core.fetching import Time, fetch, publish, published
 from functions.core.increment import base_of
 from functions.core.model import Part, PartState
 from tests.fake_files import Objects, Snapshots, Staging
@@ -78,6 +78,9 @@ class Hall:
         assert refresh is not None
         return refresh
 
+    def sleep(self, seconds: float) -> None:
+        self.clock.sleep(seconds)
+
     def fetch(self, *, seconds_left: float = 300, **ticket: object) -> None:
         self.ticket = replace(self.ticket, **ticket)
         self.staging = self.staged()
@@ -86,9 +89,9 @@ class Hall:
             connection=a_connection(),
             connector=self.connector,
             staging=self.staging,
+            refreshes=self.refreshes,
             datasets=self.refresh.datasets,
-            clock=self.clock,
-            seconds_left=lambda: seconds_left,
+            time=Time(clock=self.clock, sleep=self.sleep, left=lambda: seconds_left),
             base=base_of(
                 self.before or published(self.connection, self.snapshots),
                 refresh=self.refresh,

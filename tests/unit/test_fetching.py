@@ -6,7 +6,9 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
+from functions.core.contract import HOLD_SECONDS
 from functions.core.errors import (
     ConsentMissing,
     DeadlineExceeded,
@@ -15,14 +17,19 @@ from functions.core.errors import (
     FreshetError,
     ProviderUnavailable,
     RateLimited,
+    Superseded,
     UnexpectedAnswer,
 )
 from functions.core.fetching import AGAIN_SECONDS, MARGIN_SECONDS, PATIENCE, PATIENCE_SECONDS, ahead
-from tests.scripted import Scripted
+from functions.core.refresh import cancelled
+from tests.scripted import REFRESH, Scripted
 from tests.unit.hall import AWAY, PAGES, PARTS, TRANSACTIONS, Hall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from functions.core.ports import Page
+    from tests.fakes import Clock
 
 
 def test_a_call_that_runs_out_of_time_puts_its_progress_aside() -> None:
@@ -39,7 +46,7 @@ def test_a_call_that_runs_out_of_time_puts_its_progress_aside() -> None:
     assert calls == len(PAGES) - 1
     _, (manifest, *_) = hall.publish()
     assert hall.read(manifest.datasets["transactions"]) == TRANSACTIONS
-    assert manifest.parts == PARTS
+    assert [replace(part, datasets=()) for part in manifest.parts] == list(PARTS)
 
 
 def test_enough_time_is_not_interrupted() -> None:
@@ -47,13 +54,85 @@ def test_enough_time_is_not_interrupted() -> None:
 
 
 @pytest.mark.parametrize("place", range(len(PAGES)))
-def test_a_fault_at_any_page_is_waited_out_and_loses_nothing(place: int) -> None:
+def test_a_short_pause_is_slept_through_and_loses_nothing(place: int) -> None:
     hall = Hall((place, AWAY))
-    with pytest.raises(FetchWaits, match=r"^1$"):
-        hall.fetch()
-    hall.fetch(resumed=True)
+    hall.fetch()
+    assert hall.clock.slept == [1]
+    assert not hall.objects.below("staging/")
     _, (manifest, *_) = hall.publish()
     assert hall.read(manifest.datasets["transactions"]) == TRANSACTIONS
+
+
+@pytest.mark.parametrize("place", range(len(PAGES)))
+def test_a_pause_for_which_there_is_no_time_loses_nothing(place: int) -> None:
+    hall = Hall((place, AWAY))
+    with pytest.raises(FetchWaits, match=r"^1$"):
+        hall.fetch(seconds_left=MARGIN_SECONDS)
+    hall.fetch(resumed=True)
+    assert not hall.clock.slept
+    _, (manifest, *_) = hall.publish()
+    assert hall.read(manifest.datasets["transactions"]) == TRANSACTIONS
+
+
+@pytest.mark.parametrize(
+    ("wish", "seconds_left", "stays"),
+    [
+        pytest.param(FetchWaits(HOLD_SECONDS), 300, True, id="as-long-as-it-may-be"),
+        pytest.param(FetchWaits(HOLD_SECONDS + 1), 300, False, id="too-long"),
+        pytest.param(RateLimited(wait_seconds=HOLD_SECONDS), 300, True, id="a-retry-after"),
+        pytest.param(RateLimited(wait_seconds=HOLD_SECONDS + 1), 300, False, id="a-long-one"),
+        pytest.param(FetchWaits(5), MARGIN_SECONDS + 5, True, id="just-in-time"),
+        pytest.param(FetchWaits(5), MARGIN_SECONDS + 4, False, id="too-late"),
+    ],
+)
+def test_a_pause_that_is_short_and_in_time_is_slept_through(
+    wish: FreshetError, seconds_left: float, *, stays: bool
+) -> None:
+    hall = Hall((1, wish))
+    if not stays:
+        with pytest.raises(FetchWaits):
+            hall.fetch(seconds_left=seconds_left)
+    else:
+        hall.fetch(seconds_left=seconds_left)
+    assert bool(hall.clock.slept) is stays
+
+
+def test_pauses_between_pages_do_not_add_up() -> None:
+    hall = Hall(*((place, FetchWaits(HOLD_SECONDS)) for place in range(len(PAGES))))
+    hall.fetch()
+    assert hall.clock.slept == [HOLD_SECONDS] * len(PAGES)
+
+
+def test_what_does_not_come_to_an_end_here_is_left_to_the_machine() -> None:
+    hall = Hall()
+    hall.connector = Stuck(hall.clock, wish=FetchWaits(3))
+    with pytest.raises(FetchWaits, match=r"^3$"):
+        hall.fetch()
+    assert hall.clock.slept == [3] * (HOLD_SECONDS // 3)
+
+
+class Stopped(Hall):
+    """Someone ends the refresh while it pauses."""
+
+    def __init__(self, *, erased: bool) -> None:
+        super().__init__((1, AWAY))
+        self._erased = erased
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        if self._erased:
+            self.refreshes.delete(REFRESH)
+        else:
+            ended = cancelled(self.refresh, at=self.clock())
+            self.refreshes.save(ended, seen=self.refresh.version)
+
+
+@pytest.mark.parametrize("erased", [False, True])
+def test_a_refresh_that_was_ended_in_a_pause_asks_the_provider_no_more(*, erased: bool) -> None:
+    hall = Stopped(erased=erased)
+    with pytest.raises(Superseded):
+        hall.fetch()
+    assert len(hall.connector.bases) == 1
 
 
 @pytest.mark.parametrize(
@@ -66,22 +145,33 @@ def test_a_fault_at_any_page_is_waited_out_and_loses_nothing(place: int) -> None
 def test_a_pause_is_told_in_whole_seconds(fault: FreshetError, seconds: str) -> None:
     hall = Hall((1, fault))
     with pytest.raises(FetchWaits) as caught:
-        hall.fetch()
+        hall.fetch(seconds_left=MARGIN_SECONDS)
     assert str(caught.value) == seconds
 
 
-def pauses(hall: Hall) -> list[int]:
+class Stuck(Scripted):
+    """Never gives a page."""
+
+    def __init__(self, clock: Clock, *, wish: FreshetError) -> None:
+        super().__init__(clock)
+        self._wish = wish
+
+    def fetch(self, *_asked: object, **_more: object) -> Iterator[Page]:
+        yield from ()
+        raise self._wish
+
+
+def pauses(hall: Hall) -> list[float]:
     """How long each pause is that a provider gets that never answers."""
-    waits: list[int] = []
+    hall.connector, resumed = Stuck(hall.clock, wish=AWAY), False
     while True:
-        hall.connector = Scripted(hall.clock, pages=PAGES, faults=[(0, AWAY)])
         try:
-            hall.fetch(resumed=bool(waits))
+            hall.fetch(resumed=resumed)
         except FetchWaits as pause:
-            waits.append(int(str(pause)))
-            hall.clock.now += waits[-1]
+            hall.clock.sleep(pause.wait_seconds)
+            resumed = True
         except ProviderUnavailable:
-            return waits
+            return hall.clock.slept
 
 
 def test_faults_in_a_row_are_waited_out_with_growing_pauses_until_the_deadline() -> None:
@@ -109,7 +199,7 @@ def test_a_job_begun_anew_is_waited_for_past_the_deadline_and_is_no_fault(
     hall = Hall((1, FetchWaits(3)))
     hall.clock.now = hall.ticket.deadline + late
     with pytest.raises(error):
-        hall.fetch()
+        hall.fetch(seconds_left=MARGIN_SECONDS)
     assert hall.staging.progress.faults == 0
 
 

@@ -232,7 +232,7 @@ def test_whether_it_adds_outlives_every_interruption() -> None:
         hours.clock, pages=[a_page("t10"), a_page("t11"), a_page("t12")], faults=[(2, AWAY)]
     )
     with pytest.raises(FetchWaits):
-        hours.fetch(resumed=True)
+        hours.fetch(seconds_left=MARGIN_SECONDS, resumed=True)
     hours.fetch()
     manifest = hours.publish()[1][0]
     assert hours.ids(manifest) == [*IDS, "t10", "t11", "t12"]

@@ -54,15 +54,15 @@ def reduced(template: dict[str, Any]) -> dict[str, Any]:
     """The same template, without what no refresh needs, and what moto cannot make."""
     outputs = {name: template["Outputs"][name] for name in OUTPUTS}
     reached = needed(outputs, among=template["Resources"])
+    made = {
+        name: resource
+        for name, resource in template["Resources"].items()
+        if name in reached and resource["Type"] in DEPLOYED
+    }
+    unused = template["Parameters"].keys() | (reached - made.keys())
     return {
-        "Parameters": {
-            name: {"Type": "String", "Default": "unused"} for name in template["Parameters"]
-        },
-        "Resources": {
-            name: resource
-            for name, resource in template["Resources"].items()
-            if name in reached and resource["Type"] in DEPLOYED
-        },
+        "Parameters": {name: {"Type": "String", "Default": "unused"} for name in unused},
+        "Resources": made,
         "Outputs": outputs,
     }
 
@@ -75,7 +75,7 @@ def needed(part: object, *, among: dict[str, Any]) -> set[str]:
         name = waiting.pop()
         if name in among and name not in found:
             found.add(name)
-            waiting |= referred(among[name]["Properties"])
+            waiting |= referred(among[name].get("Properties", {}))
     return found
 
 
