@@ -18,7 +18,7 @@ from functions.aws.runtime import door, runtime, setting
 from functions.connectors.registry import REGISTRY
 from functions.core.bulk import BulkRequest, BulkTicket
 from functions.core.bulk_ports import BulkPorts
-from functions.core.bulking import admitted, closed, listed
+from functions.core.bulking import admitted, check, closed, keep, listed
 from functions.core.contract import Outcome, Variable
 from functions.core.error_names import named
 from functions.core.errors import InvalidRequest, Superseded
@@ -67,8 +67,7 @@ def _read(event: object) -> _Start:
         raise InvalidRequest("Name the execution with letters, digits, - and _ only.")
     if start.input.bulk_id not in {None, start.execution}:
         raise InvalidRequest("A bulk_id must be the execution's own name; leave it out.")
-    if start.input.provider is not None and start.input.provider not in REGISTRY:
-        raise InvalidRequest(f"No such provider. There are: {', '.join(REGISTRY)}.")
+    check(start.input, providers=REGISTRY)
     return start
 
 
@@ -77,6 +76,7 @@ def _begun(start: _Start) -> Bulk:
 
     Raises:
         Superseded: the API has kept none, or it is not kept any more.
+        BulkRunning: it is asked for as if by the API, and its tenant has another under way.
     """
     bulks = _ports().bulks
     kept = bulks.get(start.execution)
@@ -85,8 +85,7 @@ def _begun(start: _Start) -> Bulk:
     if start.input.bulk_id is not None:
         raise Superseded
     new = admitted(start.input, bulk_id=start.execution, at=_ports().clock())
-    if not bulks.create(new):
-        raise Superseded
+    keep(new, bulks=bulks)
     return new
 
 

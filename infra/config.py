@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import aws_cdk as cdk
 import msgspec
@@ -13,7 +13,9 @@ from aws_cdk import aws_logs as logs
 from functions.connectors.registry import Provider
 from functions.core.budget import Limit
 from functions.core.bulk import BulkOptions
-from functions.core.contract import Variable
+from functions.core.bulking import check
+from functions.core.contract import METRICS_NAMESPACE, Variable
+from functions.core.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from constructs import Construct, Node
@@ -47,16 +49,20 @@ class Nightly(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     options: BulkOptions = BulkOptions()
 
     def __post_init__(self) -> None:
-        """Refuse a run that would start nothing every night."""
-        if self.options.provider not in {None, *Provider}:
-            raise ValueError(f"no provider {self.options.provider!r}")
+        """Refuse a run that could not be started, as the other ways in do."""
+        try:
+            check(self.options, providers=tuple(Provider))
+        except InvalidRequest as error:
+            raise ValueError(str(error)) from None
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One stage, as its entry under ``stages`` in cdk.json describes it.
 
     ``requests_per_second`` and ``burst`` are for all callers together, ``tenant`` is for each.
-    ``bulk_concurrency`` is how many refreshes a bulk run has under way at a time. Without
+    ``bulk_concurrency`` is how many refreshes a bulk run has under way at a time.
+    ``api_concurrency`` is how many calls the API answers at a time, of the functions that the
+    account may run at once; they are set aside for it, and without it none are. Without
     ``nightly`` there is no run by the clock.
 
     ``issuer``, ``audience`` and ``jwks_url`` are defaults of the stack's parameters: where
@@ -69,6 +75,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     burst: int
     tenant: Limit | None = None
     bulk_concurrency: int = 50
+    api_concurrency: Annotated[int, msgspec.Meta(ge=1)] | None = None
     nightly: Nightly | None = None
     tenant_claim: str = "tenant"
     issuer: str | None = None
@@ -90,6 +97,11 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         if name not in stages:
             raise ValueError(f"no stage {name!r} in cdk.json; it has {', '.join(stages)}")
         return msgspec.convert({"name": name, **stages[name]}, cls)
+
+    @property
+    def metrics(self) -> str:
+        """The namespace of the stage's own metrics."""
+        return f"{METRICS_NAMESPACE}/{self.name}"
 
     @property
     def removal(self) -> cdk.RemovalPolicy:

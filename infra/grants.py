@@ -12,7 +12,7 @@ from infra import states
 from infra.schedules import SERVICE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from aws_cdk import aws_stepfunctions as sfn
 
@@ -46,7 +46,7 @@ PUSHES: Final = {
 }
 BULKS: Final = {
     Door.API: ("GetItem", "PutItem", "Query"),
-    Door.BULK: ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "Query"),
+    Door.BULK: ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "Query"),
 }
 """Actions of DynamoDB. A transaction has none of its own: it needs those of its parts."""
 
@@ -88,16 +88,23 @@ KEY: Final = {
 """Actions of KMS: tables and secrets are decrypted for whoever reads them; a door that stores
 tokens or objects makes data keys."""
 
-SCHEDULES: Final = ("CreateSchedule", "UpdateSchedule", "DeleteSchedule", "GetSchedule")
+SCHEDULES: Final = {
+    Door.API: ("CreateSchedule", "UpdateSchedule", "DeleteSchedule", "GetSchedule"),
+    Door.CONCLUDE: ("DeleteSchedule",),
+}
+"""Actions of EventBridge Scheduler on the schedules of the stack's group."""
 
 SECRETS: Final = {
-    Door.API: tuple(provider for provider in Provider if REGISTRY[provider].opens),
+    Door.API: tuple(
+        provider for provider in Provider if REGISTRY[provider].opens or REGISTRY[provider].checks
+    ),
     Door.TRIGGER: tuple(Provider),
     Door.CHECK_STATUS: tuple(Provider),
     Door.FETCH_DATA: tuple(Provider),
     Door.PUSH: tuple(provider for provider in Provider if REGISTRY[provider].pushes),
 }
-"""The doors that speak to providers, and to which. The API begins connections."""
+"""The doors that speak to providers, and to which. The API begins connections, and holds what
+they say of themselves against the secret."""
 
 
 def grant(
@@ -127,10 +134,11 @@ def grant_api(
     door: DoorFunction,
     *,
     storage: Storage,
-    machine: sfn.StateMachine,
-    others: Iterable[sfn.StateMachine],
+    refreshes: sfn.StateMachine,
+    bulks: sfn.StateMachine,
+    pushes: sfn.StateMachine,
 ) -> None:
-    """Grant what only the API does: list what a tenant has, start things, stop a refresh."""
+    """Grant what only the API does: list what a tenant has, start things, stop them."""
     arns = (
         f"{storage.connections.table_arn}/index/{Index.BY_TENANT}",
         f"{storage.refreshes.table_arn}/index/{Index.BY_TENANT}",
@@ -139,9 +147,10 @@ def grant_api(
         f"{storage.bulks.table_arn}/index/{Index.BY_FAILURE}",
     )
     _allow(door.role, "dynamodb", ("Query",), *arns)
-    machines = [each.state_machine_arn for each in (machine, *others)]
+    machines = [each.state_machine_arn for each in (refreshes, bulks, pushes)]
     _allow(door.role, "states", ("StartExecution",), *machines)
-    _allow(door.role, "states", ("StopExecution",), states.executions(machine, "*"))
+    stopped = [states.executions(each, "*") for each in (refreshes, bulks)]
+    _allow(door.role, "states", ("StopExecution",), *stopped)
 
 
 def grant_bulk(door: DoorFunction, *, storage: Storage) -> None:
@@ -150,10 +159,11 @@ def grant_bulk(door: DoorFunction, *, storage: Storage) -> None:
     _allow(door.role, "dynamodb", ("Query", "Scan"), everybody)
 
 
-def grant_schedules(door: DoorFunction, *, schedules: Schedules) -> None:
+def grant_schedules(doors: Mapping[Door, DoorFunction], *, schedules: Schedules) -> None:
     """Grant keeping schedules, and handing them the one role that they start refreshes as."""
-    _allow(door.role, "scheduler", SCHEDULES, schedules.arns)
-    door.role.add_to_policy(
+    for door, actions in SCHEDULES.items():
+        _allow(doors[door].role, "scheduler", actions, schedules.arns)
+    doors[Door.API].role.add_to_policy(
         iam.PolicyStatement(
             actions=["iam:PassRole"],
             resources=[schedules.role.role_arn],

@@ -13,6 +13,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from functions.core.bulk import RUN_SECONDS
 from functions.core.contract import PAYLOAD_VERSION, Outcome, Prefix
 from infra import refresh_each, states
 
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from infra.config import Stage
     from infra.function import DoorFunction
     from infra.storage import Storage
-
-RUN_SECONDS: Final = 3 * 24 * 60 * 60
-"""How long a run may take: shorter than its list is kept."""
 
 WATCH: Final = ("states:DescribeExecution", "states:StopExecution")
 
@@ -144,10 +142,7 @@ class RefreshAllMachine(Construct):
             (("dynamodb:PutItem", "dynamodb:UpdateItem"), storage.bulks.table_arn),
             (("kms:Decrypt", "kms:GenerateDataKey"), storage.key.key_arn),
             (("states:StartExecution",), self._refresh.state_machine_arn),
-            (
-                ("states:DescribeExecution", "states:StopExecution"),
-                states.executions(self._refresh, "*"),
-            ),
+            (WATCH, states.executions(self._refresh, "*")),
             (("events:PutTargets", "events:PutRule", "events:DescribeRule"), rule),
         )
         for actions, resource in grants:

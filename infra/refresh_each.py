@@ -59,8 +59,12 @@ _UNNAMED: Final = (
 )
 """How an execution ended that has no error of its own."""
 
+_CANCELLED: Final = "$error = 'Cancelled'"
+_TOLD: Final = f"{_CANCELLED} ? '' : $error"
+"""What is written as the error. What a caller has cancelled is none, see ``aws.executions``."""
+
 _OUTCOME_OF: Final = (
-    f"$error = 'Cancelled' ? '{BulkOutcome.CANCELLED}'"
+    f"{_CANCELLED} ? '{BulkOutcome.CANCELLED}'"
     f" : $error = '{NotFound.name()}' ? '{BulkOutcome.NOT_FOUND}'"
     f" : $error = '{Busy.name()}' ? '{BulkOutcome.BUSY}' : '{BulkOutcome.FAILED}'"
 )
@@ -76,7 +80,7 @@ BROKEN: Final = (
     "{% ( $cause := $states.errorOutput.Cause;"
     " $child := $substring($cause, 0, 1) = '{' ? $parse($cause) : {};"
     f" $error := $exists($child.Error) ? $child.Error : {_UNNAMED}$states.errorOutput.Error;"
-    f" $merge([$states.input, {{'error': $error, 'outcome': {_OUTCOME_OF}}}]) ) %}}"
+    f" $merge([$states.input, {{'error': {_TOLD}, 'outcome': {_OUTCOME_OF}}}]) ) %}}"
 )
 """A failed refresh's cause is its execution as JSON, with the error under which it failed."""
 
@@ -86,7 +90,7 @@ LOOKED: Final = (
     " $merge([$states.input, $child.Status = 'SUCCEEDED'"
     " ? {'refresh_id': $told.refresh_id, 'error': '',"
     " 'outcome': $exists($told.status) ? $told.status : $told.outcome}"
-    f" : {{'error': $error, 'outcome': $child.Status = 'RUNNING' ? '{BulkOutcome.JOINED}'"
+    f" : {{'error': {_TOLD}, 'outcome': $child.Status = 'RUNNING' ? '{BulkOutcome.JOINED}'"
     f" : {_OUTCOME_OF}}}]) ) %}}"
 )
 """The same, of an execution that an earlier try of this child has started and that has ended."""

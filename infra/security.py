@@ -8,7 +8,7 @@ import aws_cdk as cdk
 import cdk_nag
 
 from functions.core.contract import Door, Prefix
-from infra.grants import OBJECTS
+from infra.grants import OBJECTS, SCHEDULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ EVENTS: Final = {
 NO_RESOURCES: Final = "Traces and the delivery of logs have no resources to name."
 OBJECT_NAMES: Final = "Objects get their names while running; the grant ends at the prefix."
 SCHEDULE_NAMES: Final = "Each connection's schedule has its name; the grant ends at the group."
-EXECUTION_NAMES: Final = "Each refresh is an execution by its name; the grant ends at the machine."
+EXECUTION_NAMES: Final = "Each refresh and run is an execution; the grant ends at the machine."
 VERSIONS: Final = "CDK's own grant: the versions of one function, which has none but $LATEST."
 APIG2: Final = (
     "The door checks every request against strict types and says what is wrong with it; "
@@ -98,16 +98,13 @@ def _of_schedules(stack: FreshetStack) -> Iterator[Finding]:
     group = stack.get_logical_id(stack.schedules.group)
     within = "arn:<AWS::Partition>:scheduler:<AWS::Region>:<AWS::AccountId>"
     everyone = _wildcard(f"{within}:schedule/<{group}>/*")
-    yield Finding(stack.doors[Door.API], everyone, SCHEDULE_NAMES)
+    for door in SCHEDULES:
+        yield Finding(stack.doors[door], everyone, SCHEDULE_NAMES)
 
 
 def _of_machine(stack: FreshetStack) -> Iterator[Finding]:
     for each in (stack.machine, stack.push_machine):
         yield Finding(each, _wildcard("*"), NO_RESOURCES)
-    machine = _logical_id(stack, stack.machine)
-    within = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>"
-    executions = _wildcard(f"{within}:execution:<{machine}.Name>:*")
-    yield Finding(stack.doors[Door.API], executions, EXECUTION_NAMES)
     for door in (Door.TRIGGER, Door.CHECK_STATUS, Door.FETCH_DATA, Door.CONCLUDE):
         function = _logical_id(stack, stack.doors[door].function)
         yield Finding(stack.machine, _wildcard(f"<{function}.Arn>:*"), VERSIONS)
@@ -119,7 +116,8 @@ def _of_bulk(stack: FreshetStack) -> Iterator[Finding]:
     within = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>"
     for machine in (stack.machine, stack.bulk_machine):
         executions = f"{within}:execution:<{_logical_id(stack, machine)}.Name>:*"
-        yield Finding(stack.refresh_all, _wildcard(executions), EXECUTION_NAMES)
+        for where in (stack.refresh_all, stack.doors[Door.API]):
+            yield Finding(where, _wildcard(executions), EXECUTION_NAMES)
     bucket = _logical_id(stack, stack.storage.bucket)
     function = _logical_id(stack, stack.doors[Door.BULK].function)
     for resource, reason in (

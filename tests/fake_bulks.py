@@ -14,12 +14,14 @@ from functions.core.bulk import GOOD, Bulk, BulkOptions, BulkOutcome, BulkStatus
 from functions.core.bulk_ports import BulkPorts, Listed
 from functions.core.contract import Reason
 from functions.core.errors import Superseded
+from functions.core.keys import Claim
 from tests.fakes import Clock, Connections, Tables
 from tests.scripted import TENANT, TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from functions.core.keys import Key
     from functions.core.model import Connection
 
 BULK = "blk_1"
@@ -28,22 +30,48 @@ BULK = "blk_1"
 class Bulks:
     """Fake of ``BulkTable``."""
 
-    def __init__(self) -> None:
+    def __init__(self, tables: Tables | None = None) -> None:
+        self._tables = tables or Tables()
         self.stored: dict[str, Bulk] = {}
+        self.places: dict[str, Bulk] = {}
         self.results: dict[str, dict[str, Result]] = {}
         self._counts: dict[str, Counter[BulkOutcome]] = {}
 
     def get(self, bulk_id: str) -> Bulk | None:
         return self.stored.get(bulk_id)
 
-    def create(self, bulk: Bulk) -> bool:
-        return self.stored.setdefault(bulk.bulk_id, bulk) == bulk
+    def create(self, bulk: Bulk, *, key: Key | None = None) -> str:
+        with self._tables.lock:
+            stored, holder = self.stored.get(bulk.bulk_id), self._holder(bulk)
+            if stored == bulk:
+                return bulk.bulk_id
+            if stored is None and holder is not None:
+                return holder
+            noted = key and self._tables.claim(key.name, at=bulk.requested_at)
+            if stored is not None or noted:
+                raise Superseded
+            self.stored[bulk.bulk_id] = bulk
+            if bulk.occupies is not None:
+                self.places[bulk.occupies] = bulk
+            if key:
+                claim = Claim(digest=key.digest, refresh_id=bulk.bulk_id)
+                self._tables.keep(key.name, claim, at=bulk.requested_at)
+        return bulk.bulk_id
 
     def save(self, bulk: Bulk, *, seen: BulkStatus) -> None:
         stored = self.stored.get(bulk.bulk_id)
         if stored is None or (stored.status is not seen and stored != bulk):
             raise Superseded
         self.stored[bulk.bulk_id] = bulk
+        if bulk.occupies is not None and bulk.status.ended:
+            holder = self.places.get(bulk.occupies)
+            if holder and holder.bulk_id == bulk.bulk_id:
+                del self.places[bulk.occupies]
+
+    def _holder(self, bulk: Bulk) -> str | None:
+        """Who has the place that a run would take, and still keeps it."""
+        other = self.places.get(bulk.occupies or "")
+        return other.bulk_id if other and other.open_until >= bulk.requested_at else None
 
     def counts(self, bulk_id: str) -> Counter[BulkOutcome]:
         return Counter(self._counts.get(bulk_id, {}))
@@ -106,7 +134,7 @@ class Hub:
         self.connections = Connections(self.tables, clock=self.clock)
         for connection in connections:
             self.connections.create(connection, TOKENS)
-        self.bulks, self.lists = Bulks(), Lists()
+        self.bulks, self.lists = Bulks(self.tables), Lists()
         self.ports = BulkPorts(
             bulks=self.bulks,
             lists=self.lists,

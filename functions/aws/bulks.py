@@ -1,5 +1,7 @@
 """Bulk runs in DynamoDB: a run, its counts and its outcomes are items under one key.
 
+Which run has its tenant's place is an item of its own, see ``bulk_places``.
+
 The run is the entry ``bulk``; an outcome is ``of#`` and the connection's id; a count is
 ``count#`` and some letter. There are several counts so that writers are not in each other's way:
 the state machine takes the last letter of the connection's id, the door ``bulk`` its own.
@@ -9,21 +11,26 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from botocore.exceptions import ClientError
 
+from functions.aws.batch import read_batch
+from functions.aws.bulk_places import holder, leaving, taking
 from functions.aws.conflicts import transacted
+from functions.aws.keys import answering
 from functions.core.bulk import GOOD, Bulk, BulkOutcome, BulkStatus, Result
 from functions.core.contract import Index
-from functions.core.errors import Defect, Superseded
+from functions.core.errors import Superseded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+    from functions.aws.conflicts import Refusal
+    from functions.core.keys import Key
 
     Item = Mapping[str, Any]
 
@@ -39,9 +46,9 @@ MOST: Final = 99
 class BulkTable:
     """Implements ``core.bulk_ports.Bulks``."""
 
-    def __init__(self, dynamodb: DynamoDBClient, *, table: str) -> None:
-        """Take the table's name."""
-        self._dynamodb, self._table = dynamodb, table
+    def __init__(self, dynamodb: DynamoDBClient, *, table: str, keys: str) -> None:
+        """Take the names of the runs' table and of the one that the idempotency keys are in."""
+        self._dynamodb, self._table, self._keys = dynamodb, table, keys
 
     def get(self, bulk_id: str) -> Bulk | None:
         """Read a run with a consistent read."""
@@ -50,14 +57,29 @@ class BulkTable:
         )
         return _bulk(answer["Item"]) if "Item" in answer else None
 
-    def create(self, bulk: Bulk) -> bool:
-        """Keep a new run; whether its id was free."""
-        return self._put(bulk, condition="attribute_not_exists(bulk_id)", values={})
+    def create(self, bulk: Bulk, *, key: Key | None = None) -> str:
+        """Keep a new run, take its tenant's place and note the key, all in one transaction.
+
+        Or say who has the place.
+        """
+        put = self._put(bulk, condition="attribute_not_exists(bulk_id)")
+        noted = [self._answering(bulk, key)] if key else []
+        refused = transacted(self._dynamodb, [put, *taking(bulk, table=self._table), *noted])
+        if refused is None or _written(bulk, refused[0]):
+            return bulk.bulk_id
+        other = None if _unmet(refused[0]) else holder(refused)
+        if other is None:
+            raise Superseded
+        return other
 
     def save(self, bulk: Bulk, *, seen: BulkStatus) -> None:
-        """Write the run where its stored status is still ``seen``."""
-        values = {":seen": {"S": seen}}
-        if not self._put(bulk, condition="phase = :seen", values=values):
+        """Write the run where its stored status is still ``seen``; ended, it leaves its place."""
+        put = self._put(bulk, condition="phase = :seen", values={":seen": {"S": seen}})
+        refused = transacted(self._dynamodb, [put, *leaving(bulk, table=self._table)])
+        if refused is not None and not _unmet(refused[0]):
+            # Its time was over, and the place is another's.
+            refused = transacted(self._dynamodb, [put])
+        if refused is not None and not _written(bulk, refused[0]):
             raise Superseded
 
     def counts(self, bulk_id: str) -> Counter[BulkOutcome]:
@@ -74,18 +96,10 @@ class BulkTable:
         return counts
 
     def recorded(self, bulk_id: str, ids: Sequence[str]) -> set[str]:
-        """Which of these connections, 100 at most, have an outcome already.
-
-        Raises:
-            Defect: the table gave a part of the answer only.
-        """
-        keys: Any = [_key(bulk_id, OUTCOME + id_) for id_ in ids]
-        answer = self._dynamodb.batch_get_item(
-            RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}}
-        )
-        if answer.get("UnprocessedKeys"):
-            raise Defect("Not everything could be read. Repeat the call.")
-        return {_connection_id(item) for item in answer["Responses"].get(self._table, [])}
+        """Which of these connections, 100 at most, have an outcome already."""
+        keys = [_key(bulk_id, OUTCOME + id_) for id_ in ids]
+        found = read_batch(self._dynamodb, table=self._table, keys=keys, consistent=True)
+        return {_connection_id(item) for item in found}
 
     def record(self, bulk: Bulk, results: Iterable[Result]) -> None:
         """Write the outcomes of connections that have none, and count them."""
@@ -120,7 +134,7 @@ class BulkTable:
             results = [
                 result
                 for result, reason in zip(results, refused, strict=False)
-                if reason["Code"] != "ConditionalCheckFailed"
+                if not _unmet(reason)
             ]
 
     def _writes(self, bulk: Bulk, results: list[Result]) -> Iterator[TransactWriteItemTypeDef]:
@@ -147,28 +161,33 @@ class BulkTable:
             }
         }
 
-    def _put(self, bulk: Bulk, *, condition: str, values: Item) -> bool:
-        """Whether it is written. A repetition, after a lost answer, finds what it wrote."""
-        write = {
-            "TableName": self._table,
-            "Item": {
-                **_key(bulk.bulk_id, RUN),
-                "phase": {"S": bulk.status},
-                "document": {"S": msgspec.json.encode(bulk).decode()},
-                "expires_at": {"N": str(bulk.expires_at)},
-            },
-            "ConditionExpression": condition,
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            **({"ExpressionAttributeValues": values} if values else {}),
+    def _put(self, bulk: Bulk, *, condition: str, values: Item | None = None) -> Any:  # noqa: ANN401 - boto3's shape
+        return {
+            "Put": {
+                "TableName": self._table,
+                "Item": {
+                    **_key(bulk.bulk_id, RUN),
+                    "phase": {"S": bulk.status},
+                    "document": {"S": msgspec.json.encode(bulk).decode()},
+                    "expires_at": {"N": str(bulk.expires_at)},
+                },
+                "ConditionExpression": condition,
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+                **({"ExpressionAttributeValues": values} if values else {}),
+            }
         }
-        try:
-            self._dynamodb.put_item(**cast("Any", write))
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
-            stored: Item | None = cast("Any", error.response).get("Item")
-            return stored is not None and _bulk(stored) == bulk
-        return True
+
+    def _answering(self, bulk: Bulk, key: Key) -> Any:  # noqa: ANN401 - boto3's shape
+        return answering(key, bulk.bulk_id, table=self._keys, at=bulk.requested_at)
+
+
+def _unmet(refusal: Refusal) -> bool:
+    return bool(refusal["Code"] == "ConditionalCheckFailed")
+
+
+def _written(bulk: Bulk, refusal: Refusal) -> bool:
+    """Whether a refused write finds what it would write: its answer was lost before."""
+    return "Item" in refusal and _bulk(refusal["Item"]) == bulk
 
 
 def _key(bulk_id: str, entry: str) -> dict[str, Any]:

@@ -33,18 +33,7 @@ class Executions:
 
     def stop(self, refresh_id: str) -> None:
         """Stop a refresh's execution; one that has ended, or never began, is left."""
-        executions = self._machine.replace(":stateMachine:", ":execution:")
-        try:
-            self._client.stop_execution(
-                executionArn=f"{executions}:{refresh_id}",
-                error="Cancelled",
-                cause="A caller has cancelled the refresh.",
-            )
-        except (
-            self._client.exceptions.ExecutionDoesNotExist,
-            self._client.exceptions.ValidationException,
-        ):
-            return
+        _stop(self._client, self._machine, name=refresh_id)
 
 
 class PushExecutions:
@@ -76,6 +65,10 @@ class BulkExecutions:
         request = BulkRequest(bulk_id=bulk.bulk_id, reason=bulk.reason)
         _start(self._client, self._machine, name=bulk.bulk_id, request=request)
 
+    def stop(self, bulk_id: str) -> None:
+        """Stop a run's execution and those of its refreshes; one that has ended is left."""
+        _stop(self._client, self._machine, name=bulk_id)
+
 
 def _start(client: SFNClient, machine: str, *, name: str, request: msgspec.Struct) -> None:
     try:
@@ -83,6 +76,18 @@ def _start(client: SFNClient, machine: str, *, name: str, request: msgspec.Struc
             stateMachineArn=machine, name=name, input=msgspec.json.encode(request).decode()
         )
     except client.exceptions.ExecutionAlreadyExists:
+        return
+
+
+def _stop(client: SFNClient, machine: str, *, name: str) -> None:
+    executions = machine.replace(":stateMachine:", ":execution:")
+    try:
+        client.stop_execution(
+            executionArn=f"{executions}:{name}",
+            error="Cancelled",
+            cause="A caller has cancelled it.",
+        )
+    except (client.exceptions.ExecutionDoesNotExist, client.exceptions.ValidationException):
         return
 
 

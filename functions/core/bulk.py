@@ -31,6 +31,12 @@ MAX_NAMED: Final = 1000
 """How many connections one request may name."""
 
 MAX_SPREAD_SECONDS: Final = 24 * 60 * 60
+RUN_SECONDS: Final = 3 * 24 * 60 * 60
+"""How long a run may take: shorter than its list is kept."""
+
+OPEN_SECONDS: Final = RUN_SECONDS + 60 * 60
+"""How long a run keeps its tenant's place when nothing closes it."""
+
 BULK_DAYS: Final = 30
 """How long a run's outcomes are kept."""
 
@@ -86,7 +92,7 @@ class BulkOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """What anyone may ask of a run.
 
     It refreshes the connections that are named, or else all: of one ``provider``, or whose
-    snapshot's oldest part is more than ``older_than_seconds`` old, if these are given.
+    snapshot's ``as_of`` is more than ``older_than_seconds`` ago, if these are given.
     ``spread_seconds`` is the window over which the starts are spread evenly.
     ``max_age_seconds`` and ``deadline_seconds`` are for each refresh, as in a request for one.
     """
@@ -133,6 +139,16 @@ class Bulk(msgspec.Struct, frozen=True, kw_only=True):
     listed: int = 0
     version_id: str = ""
     error: str | None = None
+
+    @property
+    def occupies(self) -> str | None:
+        """The tenant whose one place among runs it takes; None for what an operator starts."""
+        return self.tenant if self.reason is Reason.API else None
+
+    @property
+    def open_until(self) -> int:
+        """When it keeps its tenant's place no longer, in whole seconds since the epoch."""
+        return int(self.requested_at) + OPEN_SECONDS
 
     @property
     def expires_at(self) -> int:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from functions.core.bulk import Bulk, BulkOutcome, BulkStatus, Result
+    from functions.core.keys import Key
     from functions.core.model import Connection
 
 
@@ -30,12 +31,25 @@ class Bulks(Protocol):
         """Read one with a consistent read; None when there is none."""
         ...
 
-    def create(self, bulk: Bulk) -> bool:
-        """Keep a new one; whether its id was free."""
+    def create(self, bulk: Bulk, *, key: Key | None = None) -> str:
+        """Keep a new one and give it its tenant's place, or answer whose that is.
+
+        Args:
+            key: is noted as answered by this run, where it is kept.
+
+        Returns:
+            The id of the run that has the place, until it is saved as ended or its time is over:
+            this one's, or another's. A run that takes no place is kept whoever has it.
+
+        Raises:
+            Superseded: the id is another run's, or the key is noted already.
+        """
         ...
 
     def save(self, bulk: Bulk, *, seen: BulkStatus) -> None:
         """Write the run where its stored status is still ``seen``.
+
+        One that has ended gives its tenant's place back in the same write.
 
         Raises:
             Superseded: another writer was faster.

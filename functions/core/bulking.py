@@ -19,12 +19,13 @@ from functions.core.bulk import (
     refresh_id,
 )
 from functions.core.contract import PAYLOAD_VERSION, Outcome
-from functions.core.errors import NotFound, PlatformFault
+from functions.core.errors import BulkRunning, InvalidRequest, NotFound, PlatformFault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
-    from functions.core.bulk_ports import BulkPorts
+    from functions.core.bulk_ports import BulkPorts, Bulks
+    from functions.core.keys import Key
     from functions.core.model import Connection
 
 AT_ONCE: Final = 90
@@ -44,6 +45,39 @@ def admitted(request: BulkRequest, *, bulk_id: str, at: float) -> Bulk:
         options=replace(asked, connection_ids=tuple(dict.fromkeys(ids)) if ids else None),
         requested_at=at,
     )
+
+
+def check(options: BulkOptions, *, providers: Collection[str]) -> None:
+    """Refuse options that would be passed over, whichever way in they came.
+
+    Args:
+        providers: the names of those there are.
+
+    Raises:
+        InvalidRequest: no such provider, or a filter beside connections that are named.
+    """
+    if options.provider is not None and options.provider not in providers:
+        raise InvalidRequest(f"No such provider. There are: {', '.join(providers)}.")
+    filtered = options.provider is not None or options.older_than_seconds is not None
+    if options.connection_ids is not None and filtered:
+        raise InvalidRequest(
+            "connection_ids already say who is meant: leave out provider and older_than_seconds."
+        )
+
+
+def keep(bulk: Bulk, *, bulks: Bulks, key: Key | None = None) -> None:
+    """Keep a new run, if its tenant has no other under way.
+
+    Args:
+        key: the request's, if it has one; it is noted with the run.
+
+    Raises:
+        BulkRunning: there is another; the text names it.
+        Superseded: the id is taken, or the key was noted meanwhile.
+    """
+    holder = bulks.create(bulk, key=key)
+    if holder != bulk.bulk_id:
+        raise BulkRunning(f"Your bulk run {holder} is under way. Wait until it has ended.")
 
 
 def listed(bulk: Bulk, ports: BulkPorts) -> BulkTicket:

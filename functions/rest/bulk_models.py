@@ -62,7 +62,11 @@ class BulkOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FailureOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A connection that was not refreshed, and why. Without a refresh, none was begun."""
+    """A connection that was not refreshed, and why. Without a refresh, none was begun.
+
+    Where the outcome is ``unknown``, so is what became of the refresh: it may have ended in any
+    way, or never have begun, and then there is none of this id.
+    """
 
     connection_id: str
     refresh_id: str | None

@@ -8,8 +8,9 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from functions.core.bulk import BulkOptions
-from functions.core.errors import KeyReused
-from functions.rest import bulks
+from functions.core.errors import BulkRunning, KeyReused
+from functions.rest import bulks, cursors
+from functions.rest.bulk_examples import BULK_ID
 from functions.rest.bulk_models import BulkOut, FailuresOut
 from functions.rest.route import LOCATION, REPLAYED, Answer, Parameter, Route, Tag, limit
 
@@ -29,7 +30,9 @@ ROUTES: Final[dict[str, dict[str, Route]]] = {
             summary="Refresh many connections",
             tag=Tag.BULK_REFRESHES,
             about="Those that are named, or all of yours: of one provider, or with a snapshot"
-            " older than so much, if you say so. Each ends with an outcome of its own.",
+            " older than so much or none so far, if you say so. Each ends with an outcome of its"
+            " own. You have one run under way at a time; while it is, `detail` of the refusal names"
+            " it.",
             headers=(_KEY,),
             body=BulkOptions,
             answers=(
@@ -40,7 +43,7 @@ ROUTES: Final[dict[str, dict[str, Route]]] = {
                     headers=(LOCATION, REPLAYED),
                 ),
             ),
-            problems=(KeyReused,),
+            problems=(BulkRunning, KeyReused),
         ),
     },
     "/v1/bulk-refreshes/<bulk_id>": {
@@ -50,6 +53,23 @@ ROUTES: Final[dict[str, dict[str, Route]]] = {
             summary="See how a bulk run stands",
             tag=Tag.BULK_REFRESHES,
             answers=(Answer(status=HTTPStatus.OK, about="The run and its counts.", model=BulkOut),),
+        ),
+    },
+    "/v1/bulk-refreshes/<bulk_id>/cancel": {
+        "POST": Route(
+            call=bulks.cancel,
+            name="cancel_bulk_refresh",
+            summary="Stop a bulk run",
+            tag=Tag.BULK_REFRESHES,
+            about="It ends as `failed` within some seconds, and so do its refreshes that are under"
+            " way; whose turn had not come is `unknown`. A run that has ended stays as it is.",
+            answers=(
+                Answer(
+                    status=HTTPStatus.ACCEPTED,
+                    about="The run as it stood when it was told to stop.",
+                    model=BulkOut,
+                ),
+            ),
         ),
     },
     "/v1/bulk-refreshes/<bulk_id>/failures": {
@@ -64,9 +84,9 @@ ROUTES: Final[dict[str, dict[str, Route]]] = {
                 limit(default=bulks.LIMIT, most=bulks.MAX_LIMIT),
                 Parameter(
                     name="cursor",
-                    about="The `next_cursor` of the page before.",
+                    about="The `next_cursor` of the page before, of this run.",
                     type=str,
-                    example="ImNvbl81ZDJjOGExZiI",
+                    example=cursors.written("con_5d2c8a1f", of=bulks.listing(BULK_ID)),
                 ),
             ),
             answers=(Answer(status=HTTPStatus.OK, about="A page of them.", model=FailuresOut),),

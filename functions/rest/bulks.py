@@ -1,4 +1,4 @@
-"""Routes: bulk runs are started and looked at."""
+"""Routes: bulk runs are started, looked at, cancelled."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from functions.aws.runtime import runtime
 from functions.connectors.registry import REGISTRY
 from functions.core import keys
 from functions.core.bulk import BULK_PREFIX, BulkOptions, BulkRequest, BulkStatus
-from functions.core.bulking import admitted
-from functions.core.contract import Reason
-from functions.core.errors import InvalidRequest, KeyReused, NotFound
+from functions.core.bulking import admitted, check, keep
+from functions.core.contract import Outcome, Reason
+from functions.core.errors import NotFound
+from functions.core.keys import Key
+from functions.core.refresh import Admission
 from functions.rest import cursors
 from functions.rest.bulk_models import FailuresOut, bulk_out, failure_out
 from functions.rest.headers import idempotency_key
@@ -39,15 +41,14 @@ def start(call: Call) -> Reply:
     """Start a run, or find the one that this key stands for."""
     only(call)
     asked = body(call.body, BulkOptions)
-    _check(asked)
-    bulk_id, replayed = _id(call, asked)
-    bulk = _kept(call, asked, bulk_id=bulk_id)
+    check(asked, providers=REGISTRY)
+    bulk, replayed = _kept(call, asked)
     if bulk.status is BulkStatus.LISTING:
         bulk_executions().start(bulk)
     return Reply(
         status=HTTPStatus.ACCEPTED,
-        model=bulk_out(bulk, runtime().bulks().counts(bulk_id)),
-        headers={"Location": f"/v1/bulk-refreshes/{bulk_id}"}
+        model=bulk_out(bulk, runtime().bulks().counts(bulk.bulk_id)),
+        headers={"Location": f"/v1/bulk-refreshes/{bulk.bulk_id}"}
         | ({"Idempotency-Replayed": "true"} if replayed else {}),
     )
 
@@ -64,53 +65,66 @@ def read(call: Call, bulk_id: str) -> Reply:
     return Reply(status=HTTPStatus.OK, model=bulk_out(bulk, counts))
 
 
+def cancel(call: Call, bulk_id: str) -> Reply:
+    """Stop a run. Its door closes it some seconds later, as any that has broken off."""
+    only(call)
+    bulk = _found(call, plausible(bulk_id))
+    if bulk.status is BulkStatus.LISTING:
+        # Only what was begun can be stopped, and only what was stopped is closed.
+        bulk_executions().start(bulk)
+    if not bulk.status.ended:
+        bulk_executions().stop(bulk_id)
+    counts = runtime().bulks().counts(bulk_id)
+    return Reply(status=HTTPStatus.ACCEPTED, model=bulk_out(bulk, counts))
+
+
 def failures(call: Call, bulk_id: str) -> Reply:
     """Whom a run has not refreshed, page by page."""
     only(call, "limit", "cursor")
     limit = limit_of(call, default=LIMIT, most=MAX_LIMIT)
-    after = cursors.read(call.query["cursor"], Place) if "cursor" in call.query else None
+    here = listing(bulk_id)
+    after = cursors.read(call.query["cursor"], Place, of=here) if "cursor" in call.query else None
     bulk = _found(call, plausible(bulk_id))
     found, following = runtime().bulks().failures(bulk.bulk_id, limit=limit, after=after)
     model = FailuresOut(
         failures=[failure_out(one) for one in found],
-        next_cursor=cursors.written(following) if following else None,
+        next_cursor=cursors.written(following, of=here) if following else None,
     )
     return Reply(status=HTTPStatus.OK, model=model)
 
 
-def _check(asked: BulkOptions) -> None:
-    if asked.provider is not None and asked.provider not in REGISTRY:
-        raise InvalidRequest(f"No such provider. There are: {', '.join(REGISTRY)}.")
-    if asked.connection_ids and (asked.provider or asked.older_than_seconds is not None):
-        raise InvalidRequest(
-            "connection_ids already say who is meant: leave out provider and older_than_seconds."
-        )
+def listing(bulk_id: str) -> tuple[str, str]:
+    """What tells a run's failures from any other list."""
+    return ("failures", bulk_id)
 
 
-def _id(call: Call, asked: BulkOptions) -> tuple[str, bool]:
-    """The run's id, and whether the request had come before under its key.
+def _kept(call: Call, asked: BulkOptions) -> tuple[Bulk, bool]:
+    """A new run, or the one that this key stands for, and whether it is that.
 
     Raises:
+        BulkRunning: the tenant has another under way.
         KeyReused: the key came with another body before.
     """
-    new, key = BULK_PREFIX + secrets.token_hex(16), idempotency_key(call)
+    key, new = idempotency_key(call), BULK_PREFIX + secrets.token_hex(16)
     if key is None:
-        return new, False
-    claim = keys.Claim(digest=keys.digest(asked), refresh_id=new)
-    name = keys.name(call.tenant, key)
-    kept = runtime().keys.claim(name, claim, at=runtime().clock())
-    if kept.digest != claim.digest:
-        raise KeyReused
-    return kept.refresh_id, kept.refresh_id != new
+        return _begun(call, asked, bulk_id=new), False
+    named = Key(name=keys.name(call.tenant, key), digest=keys.digest(asked))
+
+    def begun() -> Admission:
+        _begun(call, asked, bulk_id=new, key=named)
+        return Admission(outcome=Outcome.RUNNING, refresh_id=new)
+
+    answered = keys.once(named, new, keys=runtime().keys, at=runtime().clock(), admitted=begun)
+    return _found(call, answered.admission.refresh_id), answered.replayed
 
 
-def _kept(call: Call, asked: BulkOptions, *, bulk_id: str) -> Bulk:
-    """The run of this id, which is kept now if it was not before."""
+def _begun(call: Call, asked: BulkOptions, *, bulk_id: str, key: Key | None = None) -> Bulk:
     request = BulkRequest(
         **msgspec.structs.asdict(asked), bulk_id=bulk_id, tenant=call.tenant, reason=Reason.API
     )
     new = admitted(request, bulk_id=bulk_id, at=runtime().clock())
-    return new if runtime().bulks().create(new) else _found(call, bulk_id)
+    keep(new, bulks=runtime().bulks(), key=key)
+    return new
 
 
 def _found(call: Call, bulk_id: str) -> Bulk:

@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from functions.core.bulk import BulkOptions, BulkOutcome, BulkStatus, Result
+from functions.core.bulk import OPEN_SECONDS, BulkOptions, BulkOutcome, BulkStatus, Result
+from functions.core.contract import Reason
 from functions.core.errors import Superseded
+from functions.core.keys import Claim, Key
 from tests.fake_bulks import BULK, a_bulk
+from tests.scripted import TENANT
 
 if TYPE_CHECKING:
     from functions.core.bulk_ports import Bulks, Lists
+    from functions.core.keys import Keys
 
 AT = 1_800_000_000.25
+KEY = Key(name="f" * 64, digest="d1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +32,7 @@ class BulkStore:
 
     bulks: Bulks
     lists: Lists
+    keys: Keys
 
 
 def failed(connection_id: str, outcome: BulkOutcome = BulkOutcome.FAILED) -> Result:
@@ -45,13 +51,14 @@ class BulkBehaviour:
     def test_a_run_is_read_as_it_was_kept(self, store: BulkStore) -> None:
         named = a_bulk(at=AT, options=BulkOptions(connection_ids=("con_1", "con_2")))
         assert store.bulks.get(BULK) is None
-        assert store.bulks.create(named)
+        assert store.bulks.create(named) == BULK
         assert store.bulks.get(BULK) == named
 
     def test_an_id_is_taken_once_and_its_repetition_changes_nothing(self, store: BulkStore) -> None:
-        assert store.bulks.create(a_bulk(at=AT))
-        assert store.bulks.create(a_bulk(at=AT))
-        assert not store.bulks.create(a_bulk(at=AT + 1))
+        for _ in ("once", "its answer was lost"):
+            assert store.bulks.create(a_bulk(at=AT)) == BULK
+        with pytest.raises(Superseded):
+            store.bulks.create(a_bulk(at=AT + 1))
         assert store.bulks.get(BULK) == a_bulk(at=AT)
 
     def test_only_who_has_seen_where_a_run_is_moves_it_on(self, store: BulkStore) -> None:
@@ -129,6 +136,75 @@ class BulkBehaviour:
         assert store.bulks.failures(BULK, limit=9, after=None) == ([missing], None)
         assert store.bulks.counts(BULK) == {BulkOutcome.NOT_FOUND: 1}
         assert store.bulks.get(BULK) == bulk
+
+
+class PlaceBehaviour:
+    """A tenant has one run under way at a time; a key is noted by the run that it stands for."""
+
+    def test_who_has_a_run_under_way_gets_no_other(self, store: BulkStore) -> None:
+        store.bulks.create(a_bulk(at=AT))
+        for at in (AT, AT + OPEN_SECONDS - 1):
+            assert store.bulks.create(a_bulk(at=at, bulk_id="blk_2")) == BULK
+        assert store.bulks.get("blk_2") is None
+
+    @pytest.mark.parametrize("status", [BulkStatus.DONE, BulkStatus.FAILED])
+    def test_a_run_leaves_its_place_as_it_ends_and_not_before(
+        self, store: BulkStore, status: BulkStatus
+    ) -> None:
+        kept = a_bulk(at=AT)
+        store.bulks.create(kept)
+        running = replace(kept, status=BulkStatus.RUNNING)
+        store.bulks.save(running, seen=BulkStatus.LISTING)
+        assert store.bulks.create(a_bulk(at=AT, bulk_id="blk_2")) == BULK
+        for _ in ("once", "its answer was lost"):
+            store.bulks.save(replace(kept, status=status), seen=BulkStatus.RUNNING)
+        assert store.bulks.create(a_bulk(at=AT, bulk_id="blk_2")) == "blk_2"
+        assert store.bulks.create(a_bulk(at=AT, bulk_id="blk_3")) == "blk_2"
+
+    def test_a_run_that_nothing_closes_keeps_its_place_no_longer_than_its_time(
+        self, store: BulkStore
+    ) -> None:
+        lost, late = a_bulk(at=AT), a_bulk(at=AT + OPEN_SECONDS + 1, bulk_id="blk_2")
+        store.bulks.create(lost)
+        assert store.bulks.create(late) == "blk_2"
+        for _ in ("once", "its answer was lost"):
+            store.bulks.save(replace(lost, status=BulkStatus.FAILED), seen=BulkStatus.LISTING)
+        other = a_bulk(at=late.requested_at, bulk_id="blk_3")
+        assert store.bulks.create(other) == "blk_2"
+        assert store.bulks.get(BULK) == replace(lost, status=BulkStatus.FAILED)
+
+    def test_a_place_is_its_tenant_s_alone(self, store: BulkStore) -> None:
+        store.bulks.create(a_bulk(at=AT))
+        assert store.bulks.create(a_bulk(at=AT, bulk_id="blk_2", tenant="another")) == "blk_2"
+
+    @pytest.mark.parametrize("tenant", [TENANT, None])
+    @pytest.mark.parametrize("reason", [Reason.CONSOLE, Reason.SCHEDULE])
+    def test_what_an_operator_starts_takes_no_place_and_needs_none(
+        self, store: BulkStore, tenant: str | None, reason: Reason
+    ) -> None:
+        store.bulks.create(a_bulk(at=AT))
+        for id_ in ("blk_2", "blk_3"):
+            own = a_bulk(at=AT, bulk_id=id_, tenant=tenant, reason=reason)
+            assert store.bulks.create(own) == id_
+        store.bulks.save(replace(own, status=BulkStatus.DONE), seen=BulkStatus.LISTING)
+        assert store.bulks.create(a_bulk(at=AT, bulk_id="blk_4")) == BULK
+
+    def test_a_run_notes_the_key_as_it_is_kept(self, store: BulkStore) -> None:
+        for _ in ("once", "its answer was lost"):
+            assert store.bulks.create(a_bulk(at=AT), key=KEY) == BULK
+        assert store.keys.get(KEY.name, at=AT) == Claim(digest=KEY.digest, refresh_id=BULK)
+
+    def test_a_run_that_finds_no_place_notes_no_key(self, store: BulkStore) -> None:
+        store.bulks.create(a_bulk(at=AT))
+        assert store.bulks.create(a_bulk(at=AT, bulk_id="blk_2"), key=KEY) == BULK
+        assert store.keys.get(KEY.name, at=AT) is None
+
+    def test_a_key_that_is_noted_lets_no_run_be_kept(self, store: BulkStore) -> None:
+        store.keys.claim(KEY.name, Claim(digest="d2", refresh_id="blk_2"), at=AT)
+        with pytest.raises(Superseded):
+            store.bulks.create(a_bulk(at=AT), key=KEY)
+        assert store.bulks.get(BULK) is None
+        assert store.bulks.create(a_bulk(at=AT, bulk_id="blk_3")) == "blk_3"
 
 
 class ListBehaviour:

@@ -60,6 +60,12 @@ def by_hand(running: System, request: dict[str, Any], *, name: str) -> str:
     return str(started["executionArn"])
 
 
+def stop(running: System, bulk_id: str) -> None:
+    """Stop a run's execution as an operator in the console does."""
+    arn = running.outputs["BulkMachineArn"].replace(":stateMachine:", ":execution:")
+    running.client("stepfunctions").stop_execution(executionArn=f"{arn}:{bulk_id}")
+
+
 def executed(running: System, execution: str) -> dict[str, Any]:
     client, deadline = running.client("stepfunctions"), time.monotonic() + 60
     while (found := client.describe_execution(executionArn=execution))["status"] == "RUNNING":

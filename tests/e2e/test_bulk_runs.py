@@ -19,6 +19,7 @@ from tests.e2e.bulk_runs import (
     outcomes,
     run,
     signed_in,
+    stop,
     told,
 )
 
@@ -55,9 +56,9 @@ def test_named_connections_are_refreshed_and_no_word_tells_another_s_from_nobody
 def test_a_run_is_its_tenant_s_alone(running: System, caller: Caller) -> None:
     bulk_id = caller.ask("POST", "/v1/bulk-refreshes", json={})["bulk_id"]
     stranger = Caller(running.api, token=running.issuer.token("a-stranger"))
-    for path in ("", "/failures"):
-        theirs = stranger.send("GET", f"/v1/bulk-refreshes/{bulk_id}{path}")
-        nobody = stranger.send("GET", f"/v1/bulk-refreshes/blk_{'0' * 32}{path}")
+    for method, path in (("GET", ""), ("GET", "/failures"), ("POST", "/cancel")):
+        theirs = stranger.send(method, f"/v1/bulk-refreshes/{bulk_id}{path}")
+        nobody = stranger.send(method, f"/v1/bulk-refreshes/blk_{'0' * 32}{path}")
         assert (theirs.status_code, theirs.content) == (404, nobody.content)
     assert ended(caller, bulk_id)["total"] == 0
 
@@ -74,6 +75,38 @@ def test_a_run_under_a_key_is_begun_once(caller: Caller) -> None:
     assert "Idempotency-Replayed" not in first.headers
     assert again.headers["Idempotency-Replayed"] == "true"
     assert first.headers["Location"].endswith(first.json()["bulk_id"])
+
+
+def test_a_tenant_has_one_run_under_way_at_a_time(
+    running: System, caller: Caller, bodies: Bodies
+) -> None:
+    for _ in range(2):
+        caller.connect(bodies["ben"])
+    path, slowly = "/v1/bulk-refreshes", {"spread_seconds": 86_400}
+    own, others = ({"Idempotency-Key": uuid.uuid4().hex} for _ in range(2))
+    first = caller.ask("POST", path, json=slowly, headers=own)["bulk_id"]
+    refused = caller.send("POST", path, json=slowly, headers=others)
+    again = caller.ask("POST", path, json=slowly, headers=own)["bulk_id"]
+    stranger = Caller(running.api, token=running.issuer.token(f"stranger-{uuid.uuid4().hex[:8]}"))
+    theirs = stranger.send("POST", path, json={})
+    operators = executed(
+        running, by_hand(running, {"connection_ids": ["x"]}, name=uuid.uuid4().hex)
+    )
+
+    assert (refused.status_code, refused.json()["type"]) == (
+        409,
+        "urn:freshet:problem:bulk-running",
+    )
+    assert first in refused.json()["detail"]
+    assert (again, theirs.status_code, operators["status"]) == (first, 202, "SUCCEEDED")
+
+    assert caller.send("POST", f"{path}/{first}/cancel").status_code == 202
+    cancelled = ended(caller, first)
+    assert (cancelled["status"], cancelled["error"]["name"]) == ("failed", "Aborted")
+    assert caller.ask("POST", f"{path}/{first}/cancel") == cancelled
+    later = caller.send("POST", path, json={"provider": "digime"}, headers=others)
+    assert (later.status_code, later.headers.get("Idempotency-Replayed")) == (202, None)
+    assert ended(caller, later.json()["bulk_id"])["status"] == "done"
 
 
 def test_who_is_being_refreshed_is_joined_and_who_is_fresh_costs_no_call(
@@ -123,6 +156,14 @@ def test_a_cancelled_refresh_is_told_as_such(
     caller.ask("POST", f"/v1/refreshes/{refresh}/cancel")
 
     assert told(ended(caller, bulk_id)) == {"cancelled": 1}
+    assert failures(caller, bulk_id) == [
+        {
+            "connection_id": connection,
+            "refresh_id": refresh,
+            "outcome": "cancelled",
+            "error": None,
+        }
+    ]
 
 
 @pytest.mark.parametrize(
@@ -131,6 +172,8 @@ def test_a_cancelled_refresh_is_told_as_such(
         ({"provider": "nobody"}, "InvalidRequest"),
         ({"spread_seconds": "soon"}, "InvalidRequest"),
         ({"bulk_id": "blk_of-another"}, "InvalidRequest"),
+        ({"provider": "banno", "connection_ids": ["con_x"]}, "InvalidRequest"),
+        ({"connection_ids": ["con_x"], "older_than_seconds": 99}, "InvalidRequest"),
         ([], "InvalidRequest"),
     ],
     ids=str,
@@ -171,8 +214,7 @@ def test_a_run_that_is_stopped_says_of_whom_nothing_is_known(
         lambda it: it["outcomes"]["published"] == 1,
         seconds=30,
     )
-    arn = running.outputs["BulkMachineArn"].replace(":stateMachine:", ":execution:")
-    running.client("stepfunctions").stop_execution(executionArn=f"{arn}:{bulk_id}")
+    stop(running, bulk_id)
     bulk = ended(caller, bulk_id)
     listed = failures(caller, bulk_id)
 
@@ -180,3 +222,5 @@ def test_a_run_that_is_stopped_says_of_whom_nothing_is_known(
     assert told(bulk) == {"published": 1, "unknown": 2}
     assert {each["connection_id"] for each in listed} < set(ids)
     assert {each["outcome"] for each in listed} == {"unknown"}
+    never_begun = [caller.send("GET", f"/v1/refreshes/{each['refresh_id']}") for each in listed]
+    assert {answer.status_code for answer in never_begun} == {404}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions.connectors.registry import Provider
+from functions.aws.connections import LEASE_SECONDS
 from functions.core.contract import HOLD_SECONDS, Door, Prefix, Variable
 from tests.infra.template import flat, listed
 
@@ -34,7 +34,7 @@ TOLD = {
     Door.TRIGGER: PLACES | {Variable.SECRET_PREFIX},
     Door.CHECK_STATUS: PLACES | {Variable.SECRET_PREFIX},
     Door.FETCH_DATA: PLACES | {Variable.SECRET_PREFIX},
-    Door.CONCLUDE: PLACES,
+    Door.CONCLUDE: PLACES | {Variable.SCHEDULE_GROUP},
     Door.PUSH: PLACES | {Variable.SECRET_PREFIX, Variable.PUSHES_TABLE},
     Door.BULK: PLACES | {Variable.BULKS_TABLE},
 }
@@ -95,6 +95,11 @@ def test_check_status_outlives_its_hold_and_a_slow_answer(local: Template) -> No
     assert _function(local, Door.CHECK_STATUS)["Timeout"] >= HOLD_SECONDS + 30
 
 
+@pytest.mark.parametrize("door", [door for door in Door if Variable.SECRET_PREFIX in TOLD[door]])
+def test_no_door_outlives_the_right_to_rotate_a_token(local: Template, door: Door) -> None:
+    assert _function(local, door)["Timeout"] < LEASE_SECONDS
+
+
 def test_the_api_gives_up_when_the_gateway_does(local: Template) -> None:
     assert _function(local, Door.API)["Timeout"] <= 29
 
@@ -141,6 +146,7 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "machine:*": {"states:StopExecution"},
         "push machine": {"states:StartExecution"},
         "bulk machine": {"states:StartExecution"},
+        "bulk machine:*": {"states:StopExecution"},
         "schedules/*": _scheduler(
             "CreateSchedule", "UpdateSchedule", "DeleteSchedule", "GetSchedule"
         ),
@@ -186,6 +192,7 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "bucket/staging/*": DELETING,
         "bucket/quarantine/*": DELETING,
         "key": _kms("Decrypt"),
+        "schedules/*": _scheduler("DeleteSchedule"),
     },
     Door.PUSH: {
         "connections": _dynamodb("GetItem", "UpdateItem"),
@@ -197,7 +204,9 @@ MAY: dict[Door, dict[str, set[str]]] = {
     Door.BULK: {
         "connections": _dynamodb("GetItem"),
         "connections/index/by_tenant": _dynamodb("Query", "Scan"),
-        "bulks": _dynamodb("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "Query"),
+        "bulks": _dynamodb(
+            "GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "Query"
+        ),
         "bucket/bulks/*": READING | {"s3:PutObject"},
         "key": _kms("Decrypt", "GenerateDataKey"),
     },
@@ -271,24 +280,3 @@ def test_no_action_is_a_wildcard_but_the_account_s_own_on_its_key(local: Templat
     for policy in local.all("IAM::Policy").values():
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
             assert not [action for action in listed(statement["Action"]) if "*" in action]
-
-
-def _readable_secrets(template: Template, door: Door) -> list[Any]:
-    (statement,) = [
-        each
-        for each in template.statements(f"{_prefix(door)}Role")
-        if each["Action"] == "secretsmanager:GetSecretValue"
-    ]
-    return listed(statement["Resource"])
-
-
-def test_a_door_that_speaks_to_a_provider_may_read_every_provider_s_secret(local: Template) -> None:
-    assert len(_readable_secrets(local, Door.TRIGGER)) == len(Provider)
-
-
-@pytest.mark.parametrize("door", [Door.API, Door.PUSH])
-def test_beginning_connections_and_pushing_need_the_secrets_of_those_who_take_that(
-    local: Template, door: Door
-) -> None:
-    (secret,) = _readable_secrets(local, door)
-    assert "Endgrate" in flat(secret)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from functions.core.bulk import BulkRequest
+from functions.core.bulk import OPEN_SECONDS, BulkRequest
 from functions.core.contract import MAX_DEADLINE_SECONDS, SLOT_SECONDS, Prefix, Reason
 from infra.storage import LISTED_DAYS
 from tests.infra.template import flat, listed
@@ -159,6 +159,10 @@ def test_a_run_ends_before_its_list_is_forgotten(machine: dict[str, Any]) -> Non
     assert machine["TimeoutSeconds"] < (LISTED_DAYS - 1) * 24 * 60 * 60
 
 
+def test_a_run_keeps_its_tenant_s_place_until_it_can_run_no_more(machine: dict[str, Any]) -> None:
+    assert machine["TimeoutSeconds"] < OPEN_SECONDS
+
+
 EXECUTIONS = "arn:aws:states:<AWS::Region>:<AWS::AccountId>:execution:"
 RULE = "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule"
 MAY = {
@@ -229,11 +233,19 @@ def test_a_stage_can_have_everybody_refreshed_every_night(
 
 
 @pytest.mark.parametrize(
-    "options", [{"provider": "nobody"}, {"spread_seconds": -1}, {"tenant": "acme"}], ids=str
+    "options",
+    [
+        {"provider": "nobody"},
+        {"spread_seconds": -1},
+        {"tenant": "acme"},
+        {"provider": "banno", "connection_ids": ["con_1"]},
+        {"older_than_seconds": 99, "connection_ids": ["con_1"]},
+    ],
+    ids=str,
 )
 def test_a_night_that_could_start_nothing_is_refused(
     synthesised: Any, stages: dict[str, Any], options: dict[str, object]
 ) -> None:
     nightly = {"expression": "rate(1 day)", "options": options}
-    with pytest.raises(ValueError, match=r"no provider|Expected|unknown field"):
+    with pytest.raises(ValueError, match=r"No such provider|Expected|unknown field|leave out"):
         synthesised(stages={"local": stages["local"] | {"nightly": nightly}})

@@ -11,13 +11,21 @@ import pytest
 from functions.aws.bulk_lists import BulkLists
 from functions.aws.bulks import BulkTable
 from functions.aws.connections import ConnectionTable
+from functions.aws.keys import KeyTable
 from functions.aws.roster import ConnectionRoster
 from functions.aws.vault import Vault
 from functions.core.bulk import BulkOutcome
 from functions.core.contract import Index
 from infra.local.aws import emulator, session
 from infra.local.programs import free_port
-from tests.contract.store_bulks import AT, BulkBehaviour, BulkStore, ListBehaviour, published
+from tests.contract.store_bulks import (
+    AT,
+    BulkBehaviour,
+    BulkStore,
+    ListBehaviour,
+    PlaceBehaviour,
+    published,
+)
 from tests.fake_bulks import BULK, a_bulk
 from tests.fakes import Clock
 from tests.integration.test_stores import make_bucket, make_table
@@ -68,10 +76,22 @@ def store(endpoint: str) -> BulkStore:
     s3 = aws.client("s3", endpoint_url=endpoint)
     make_bulks(dynamodb, name)
     make_bucket(s3, name)
-    return BulkStore(bulks=BulkTable(dynamodb, table=name), lists=BulkLists(s3, bucket=name))
+    refreshes = f"refreshes-{name}"
+    make_table(
+        dynamodb, refreshes, key="refresh_id", ranged="refresh_id", by={Index.BY_TENANT: "tenant"}
+    )
+    return BulkStore(
+        bulks=BulkTable(dynamodb, table=name, keys=refreshes),
+        lists=BulkLists(s3, bucket=name),
+        keys=KeyTable(dynamodb, table=refreshes),
+    )
 
 
 class TestBulks(BulkBehaviour):
+    """Over DynamoDB."""
+
+
+class TestPlaces(PlaceBehaviour):
     """Over DynamoDB."""
 
 
@@ -87,6 +107,16 @@ def test_many_who_write_the_same_outcomes_at_once_count_each_once(store: BulkSto
     assert store.bulks.counts(BULK) == {BulkOutcome.PUBLISHED: 30}
 
 
+def test_of_many_runs_that_a_tenant_starts_at_once_one_is_kept(store: BulkStore) -> None:
+    runs = [a_bulk(at=AT, bulk_id=f"blk_{number}") for number in range(8)]
+    with ThreadPoolExecutor(8) as together:
+        holders = set(together.map(store.bulks.create, runs))
+
+    kept = [run.bulk_id for run in runs if store.bulks.get(run.bulk_id)]
+    assert holders == set(kept)
+    assert len(kept) == 1
+
+
 def test_the_roster_has_everybody_of_a_tenant_or_of_all_but_who_is_being_erased(
     endpoint: str,
 ) -> None:
@@ -98,6 +128,7 @@ def test_the_roster_has_everybody_of_a_tenant_or_of_all_but_who_is_being_erased(
     connections = ConnectionTable(
         dynamodb,
         table=name,
+        keys="none",
         vault=Vault(kms, key=kms.create_key()["KeyMetadata"]["KeyId"]),
         clock=Clock(),
     )

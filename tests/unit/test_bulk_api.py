@@ -9,6 +9,7 @@ import pytest
 
 from functions.core.bulk import MAX_NAMED, BulkOptions, BulkOutcome, BulkStatus, Result
 from functions.rest.bulk_models import bulk_out, failure_out
+from functions.rest.openapi import document
 from tests.fake_bulks import a_bulk
 from tests.unit.test_api import call, problem
 
@@ -48,6 +49,14 @@ def test_a_cursor_that_was_never_given_is_refused(cursor: str) -> None:
     query = {"queryStringParameters": {"cursor": cursor}}
     answer = call("GET", "/v1/bulk-refreshes/blk_1/failures", **query)
     assert "next_cursor" in problem(answer, 400)["detail"]
+
+
+def test_a_caller_can_read_that_a_run_may_be_under_way_and_a_refresh_unbegun() -> None:
+    told = document()
+    answers = told["paths"]["/bulk-refreshes"]["post"]["responses"]
+    conflict = told["components"]["responses"][answers["409"]["$ref"].rpartition("/")[2]]
+    assert "bulk-running" in conflict["content"]["application/problem+json"]["examples"]
+    assert "`unknown`" in told["components"]["schemas"]["FailureOut"]["description"]
 
 
 def test_a_run_is_shown_with_every_outcome_even_those_that_nobody_has() -> None:

@@ -14,9 +14,9 @@ from functions.core.bulk import (
     Result,
     refresh_id,
 )
-from functions.core.bulking import AT_ONCE, admitted, closed, listed
+from functions.core.bulking import AT_ONCE, admitted, check, closed, keep, listed
 from functions.core.contract import PAYLOAD_BYTES, Outcome, Reason
-from functions.core.errors import NotFound, Superseded
+from functions.core.errors import BulkRunning, InvalidRequest, NotFound, Superseded
 from functions.core.model import Connection, SnapshotPointer
 from tests.fake_bulks import BULK, Hub, a_bulk
 from tests.fakes import Clock
@@ -144,6 +144,38 @@ def test_the_ticket_says_what_each_refresh_is_asked_for_and_when() -> None:
 def test_a_ticket_is_small_however_many_are_named() -> None:
     hub = begun(BulkOptions(connection_ids=tuple(f"con_{n}" for n in range(1000))))
     assert len(msgspec.json.encode(listed(hub.bulk, hub.ports))) < PAYLOAD_BYTES
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        pytest.param(BulkOptions(provider="nobody"), "There are: banno, digime.", id="nobody"),
+        pytest.param(BulkOptions(provider=""), "There are: banno, digime.", id="no-name"),
+        pytest.param(
+            BulkOptions(provider="banno", connection_ids=("con_1",)),
+            "leave out provider and older_than_seconds",
+            id="of-a-provider-and-named",
+        ),
+        pytest.param(
+            BulkRequest(older_than_seconds=0, connection_ids=("con_1",)),
+            "leave out provider and older_than_seconds",
+            id="old-and-named",
+        ),
+    ],
+)
+def test_what_would_be_passed_over_is_refused(options: BulkOptions, told: str) -> None:
+    with pytest.raises(InvalidRequest, match=told):
+        check(options, providers=("banno", "digime"))
+
+
+def test_a_second_run_of_a_tenant_s_is_told_of_the_first() -> None:
+    hub = Hub()
+    keep(a_bulk(at=NOW), bulks=hub.bulks)
+    with pytest.raises(BulkRunning, match=BULK):
+        keep(a_bulk(at=NOW, bulk_id="blk_2"), bulks=hub.bulks)
+    closed(hub.bulk, error="Aborted", ports=hub.ports)
+    keep(a_bulk(at=NOW, bulk_id="blk_2"), bulks=hub.bulks)
+    assert set(hub.bulks.stored) == {BULK, "blk_2"}
 
 
 def test_an_id_that_is_named_twice_is_meant_once() -> None:
