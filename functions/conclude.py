@@ -7,18 +7,21 @@ under that name.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from functions.aws.runtime import count, door, runtime, setting
+from functions.aws.schedules import unschedule
 from functions.aws.snapshots import Snapshots
+from functions.core import scheduling
 from functions.core.concluding import conclude
-from functions.core.contract import Ticket, Variable
+from functions.core.contract import FAULTS, Ticket, Variable
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+    from mypy_boto3_scheduler.client import EventBridgeSchedulerClient
 
     from functions.core.model import Refresh
 
@@ -28,6 +31,11 @@ def _snapshots() -> Snapshots:
     return Snapshots(runtime().s3(), bucket=setting(Variable.BUCKET))
 
 
+@cache
+def _scheduler() -> EventBridgeSchedulerClient:
+    return runtime().scheduler()
+
+
 @door
 def handler(event: object, _context: LambdaContext) -> dict[str, Any]:
     """End the refresh, free its connection and delete what it had staged."""
@@ -35,6 +43,8 @@ def handler(event: object, _context: LambdaContext) -> dict[str, Any]:
     done = conclude(ticket, refreshes=runtime().refreshes, clock=runtime().clock)
     if done.ended and done.refresh is not None:
         count("Failed", provider=done.refresh.provider)
+    if done.acts is not None:
+        count(FAULTS, acts=done.acts)
     if done.unpublished:
         _discard(ticket, done.refresh)
     if done.error is not None:
@@ -49,6 +59,15 @@ def _discard(ticket: Ticket, refresh: Refresh | None) -> None:
     A ticket is believed only about a connection that is gone: a person can type anything.
     """
     connection_id = refresh.connection_id if refresh else ticket.connection_id
-    if refresh is None and (not connection_id or runtime().connections.get(connection_id)):
+    if refresh is None and not (connection_id and _forgotten(connection_id)):
         return
     _snapshots().discard(connection_id, refresh_id=ticket.refresh_id)
+
+
+def _forgotten(connection_id: str) -> bool:
+    """Whether a connection is gone; nothing starts a refresh of it by itself any more then."""
+    return scheduling.forget(
+        connection_id,
+        connections=runtime().connections,
+        unschedule=partial(unschedule, _scheduler(), group=setting(Variable.SCHEDULE_GROUP)),
+    )

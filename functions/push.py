@@ -16,8 +16,8 @@ import msgspec
 from msgspec.structs import replace
 
 from functions.aws.pushes import PushContents
-from functions.aws.runtime import door, runtime, setting
-from functions.core.contract import Outcome, PushTicket, Variable
+from functions.aws.runtime import count, door, runtime, setting
+from functions.core.contract import FAULTS, Outcome, PushTicket, Variable
 from functions.core.error_names import named
 from functions.core.errors import InvalidRequest, NotFound, Superseded
 from functions.core.push import id_of
@@ -86,13 +86,16 @@ def _ended(asked: PushTicket, push: Push | None) -> PushTicket:
 
     Nothing is raised for an execution that has ended already (``aborted``).
     """
-    told = asked
+    told, aborted = asked, asked.outcome is Outcome.ABORTED
     if push is not None:
+        ended = push
         if not overtaken(push, asked):
             cause, at = named(asked.error), runtime().clock()
-            push = end(push, cause, pushes=_pushes(), contents=_contents(), at=at)
-        told = ticket(push)
-    if told.error is not None and asked.outcome is not Outcome.ABORTED:
+            ended = end(push, cause, pushes=_pushes(), contents=_contents(), at=at)
+        if ended.acts is not None and not (aborted and ended is push):
+            count(FAULTS, acts=ended.acts)
+        told = ticket(ended)
+    if told.error is not None and not aborted:
         raise named(told.error)
     return told
 

@@ -12,7 +12,8 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from functions.core.contract import Door
+from functions.core.contract import FAULTS, SERVICE, Door
+from functions.core.errors import Acts
 from infra.function import noun
 
 if TYPE_CHECKING:
@@ -23,20 +24,30 @@ if TYPE_CHECKING:
     from aws_cdk import aws_sqs as sqs
     from aws_cdk import aws_stepfunctions as sfn
 
+    from infra.config import Stage
     from infra.function import DoorFunction
 
 PERIOD: Final = cdk.Duration.minutes(5)
-FAILED_EXECUTIONS: Final = 10
-"""In one period. One user's dead credentials are no reason to wake anybody."""
+HOUR: Final = cdk.Duration.hours(1)
+
+NEED_SOMEBODY: Final = (Acts.OPERATOR, Acts.DEFECT)
+"""One is enough. What a user or a caller has to do, they are told themselves."""
+
+RETRY_PERCENT: Final = 10
+RETRIES: Final = 10
+"""In an hour. What is gone when it is tried again needs nobody, and some of it is there always:
+the more, the more is refreshed, so it is a share that tells. A tenth is a provider that is down, a
+budget that is too small, or a function that cannot run; but not where they are a handful."""
 
 ALWAYS_A_FAULT: Final = frozenset({"BulkRuns"})
-"""A run fails only where it could not go through its list, whatever becomes of those on it."""
+"""A run fails only where it could not go through its list, whatever becomes of those on it. Of the
+other executions, doors count who has to act on how they fail."""
 
-ANSWER_ALWAYS: Final = (Door.API, Door.CHECK_STATUS)
-"""Doors that raise for a fault only. The others also raise to say what is no fault: a token
-that is refused, a request that asks too much, how a refresh ended, where the machine goes on."""
+ENDINGS: Final = (Door.CONCLUDE, Door.PUSH, Door.BULK)
+"""Doors that are called from outside when an execution has failed, for whatever reason, and then
+raise for a fault only. Lambda drops such a call after its third failure: the door cannot run."""
 
-Watched = tuple[str, cloudwatch.Metric, int]
+Watched = tuple[str, cloudwatch.Metric | cloudwatch.MathExpression, int]
 
 
 class Alarms(Construct):
@@ -52,12 +63,14 @@ class Alarms(Construct):
         api: apigateway.RestApi,
         undelivered: sqs.Queue,
         key: kms.Key,
-        email: str | None,
+        stage: Stage,
     ) -> None:
         super().__init__(scope, id_)
+        email = stage.alarm_email
         topic = self._topic(key, email, undelivered=undelivered) if email else None
         waiting = undelivered.metric_approximate_number_of_messages_visible(period=PERIOD)
         watched = (
+            *_of_faults(machines, stage=stage),
             *_of_machines(machines),
             *_of_doors(doors),
             ("ApiFaults", api.metric_server_error(period=PERIOD), 1),
@@ -94,13 +107,54 @@ class Alarms(Construct):
         return topic
 
 
+def _of_faults(machines: Mapping[str, sfn.StateMachine], *, stage: Stage) -> Iterator[Watched]:
+    for acts in NEED_SOMEBODY:
+        yield f"{acts.title()}Faults", _faults(acts, stage=stage, period=PERIOD), 1
+    retry = _faults(Acts.RETRY, stage=stage, period=HOUR)
+    yield f"{Acts.RETRY.title()}Faults", _share(retry, machines), RETRY_PERCENT
+
+
+def _faults(acts: Acts, *, stage: Stage, period: cdk.Duration) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace=stage.metrics,
+        metric_name=FAULTS,
+        dimensions_map={"service": SERVICE, "acts": acts},
+        statistic=cloudwatch.Stats.SUM,
+        period=period,
+    )
+
+
+def _share(
+    faults: cloudwatch.Metric, machines: Mapping[str, sfn.StateMachine]
+) -> cloudwatch.MathExpression:
+    """The percentage of faults among these and the executions that went well; 0 for a few."""
+    well = {
+        what.lower(): machine.metric_succeeded(period=HOUR)
+        for what, machine in machines.items()
+        if what not in ALWAYS_A_FAULT
+    }
+    # Where nothing went well there is no number, and without FILL no sum either.
+    everything = " + ".join(["faults", *(f"FILL({name}, 0)" for name in well)])
+    return cloudwatch.MathExpression(
+        expression=f"IF(faults >= {RETRIES}, 100 * faults / ({everything}), 0)",
+        using_metrics={"faults": faults, **well},
+        period=HOUR,
+    )
+
+
 def _of_machines(machines: Mapping[str, sfn.StateMachine]) -> Iterator[Watched]:
     for what, machine in machines.items():
-        threshold = 1 if what in ALWAYS_A_FAULT else FAILED_EXECUTIONS
-        yield f"Failed{what}", machine.metric_failed(period=PERIOD), threshold
+        if what in ALWAYS_A_FAULT:
+            yield f"Failed{what}", machine.metric_failed(period=PERIOD), 1
         yield f"Stuck{what}", machine.metric_timed_out(period=PERIOD), 1
 
 
 def _of_doors(doors: Mapping[Door, DoorFunction]) -> Iterator[Watched]:
-    for door in ANSWER_ALWAYS:
-        yield f"{noun(door)}Errors", doors[door].function.metric_errors(period=PERIOD), 1
+    # Of all doors, it alone raises for a fault only, whoever calls it.
+    yield "ApiErrors", doors[Door.API].function.metric_errors(period=PERIOD), 1
+    for door in ENDINGS:
+        function = doors[door].function
+        dropped = function.metric(
+            "AsyncEventsDropped", statistic=cloudwatch.Stats.SUM, period=PERIOD
+        )
+        yield f"{noun(door)}Dropped", dropped, 1

@@ -11,7 +11,6 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from functions.core.contract import PAYLOAD_VERSION, Outcome
-from functions.core.errors import Aborted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
 
 EXECUTION_NAME: Final = events.EventField.from_path("$.detail.name")
+EXECUTION_STATUS: Final = events.EventField.from_path("$.detail.status")
 
 
 class Undelivered(sqs.Queue):
@@ -82,5 +82,5 @@ def _broke(machine: sfn.IStateMachine) -> events.EventPattern:
 
 
 def _ended(ticket: Mapping[str, str]) -> events.RuleTargetInput:
-    told = {"v": PAYLOAD_VERSION, "outcome": Outcome.ABORTED, "error": Aborted.name()}
+    told = {"v": PAYLOAD_VERSION, "outcome": Outcome.ABORTED, "error": EXECUTION_STATUS}
     return events.RuleTargetInput.from_object({**told, **ticket})

@@ -10,7 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from functions.core.contract import METRICS_NAMESPACE, SERVICE
+from functions.core.contract import SERVICE
 from infra.packaging import PACKAGE
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ class DoorFunction(Construct):
     """The Lambda function of one door.
 
     ``function`` is what others invoke, ``role`` is what the stack grants to. The role starts
-    with the function's own log group and traces, and nothing else.
+    with the function's own log group and traces, and nothing else. ``concurrency`` is how many
+    of it run at a time, set aside for it; without, as many as the account has left.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class DoorFunction(Construct):
         code: lambda_.Code,
         size: Size,
         environment: Mapping[Variable, str],
+        concurrency: int | None = None,
     ) -> None:
         super().__init__(scope, id_)
         self.timeout_seconds = size.timeout_seconds
@@ -68,13 +70,14 @@ class DoorFunction(Construct):
             architecture=ARCHITECTURES[stage.runtime.architecture],
             memory_size=size.memory_mb,
             timeout=cdk.Duration.seconds(size.timeout_seconds),
+            reserved_concurrent_executions=concurrency,
             ephemeral_storage_size=cdk.Size.mebibytes(size.disk_mb),
             role=self.role,
             log_group=log_group,
             tracing=lambda_.Tracing.ACTIVE,
             environment={
                 "POWERTOOLS_SERVICE_NAME": SERVICE,
-                "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
+                "POWERTOOLS_METRICS_NAMESPACE": stage.metrics,
                 "POWERTOOLS_LOG_LEVEL": stage.log_level,
                 **{variable.value: value for variable, value in environment.items()},
             },

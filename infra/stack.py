@@ -35,8 +35,8 @@ SIZES: Final = {
     Door.HOOK: Size(256, 10),
     Door.AUTHORIZE: Size(256, 10),
     # A token renewed, tried twice, and a call, each at its slowest, take 90 s; a provider that
-    # answers only when it is done takes five minutes.
-    Door.TRIGGER: Size(256, 345),
+    # answers only when it is done takes five minutes, after a call that asks whether it would.
+    Door.TRIGGER: Size(256, 400),
     Door.CHECK_STATUS: Size(256, 165),  # after its hold, a token renewed and a call, in their turn
     Door.FETCH_DATA: Size(512, 300, disk_mb=1536),  # files of 50 MB, several, sealed and opened
     Door.CONCLUDE: Size(256, 30),
@@ -93,6 +93,7 @@ class FreshetStack(cdk.Stack):
                 code=code,
                 size=size,
                 environment=environments[door],
+                concurrency=self._stage.api_concurrency if door is Door.API else None,
             )
             for door, size in SIZES.items()
         }
@@ -181,6 +182,9 @@ class FreshetStack(cdk.Stack):
         schedules = Schedules(self, "Schedules", machine=self.machine, undelivered=self.undelivered)
         for variable, value in schedules.environment().items():
             self.doors[Door.API].function.add_environment(variable, value)
+        self.doors[Door.CONCLUDE].function.add_environment(
+            Variable.SCHEDULE_GROUP, schedules.group.ref
+        )
         return schedules
 
     def _grant(self) -> None:
@@ -188,11 +192,12 @@ class FreshetStack(cdk.Stack):
         grants.grant_api(
             self.doors[Door.API],
             storage=self.storage,
-            machine=self.machine,
-            others=(self.push_machine, self.bulk_machine),
+            refreshes=self.machine,
+            bulks=self.bulk_machine,
+            pushes=self.push_machine,
         )
         grants.grant_bulk(self.doors[Door.BULK], storage=self.storage)
-        grants.grant_schedules(self.doors[Door.API], schedules=self.schedules)
+        grants.grant_schedules(self.doors, schedules=self.schedules)
         grants.grant_hook(self.doors[Door.HOOK], machine=self.machine, push=self.push_machine)
 
     def _watch(self) -> None:
@@ -208,7 +213,7 @@ class FreshetStack(cdk.Stack):
             api=self.api.rest_api,
             undelivered=self.undelivered,
             key=self.storage.key,
-            email=self._stage.alarm_email,
+            stage=self._stage,
         )
 
     def _export(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from functools import cache, wraps
+from functools import cache, cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,8 +25,8 @@ from functions.aws.refreshes import RefreshTable
 from functions.aws.roster import ConnectionRoster
 from functions.aws.secrets import ProviderSecrets
 from functions.aws.vault import Vault
-from functions.core.contract import METRICS_NAMESPACE, SERVICE, Variable
-from functions.core.errors import Defect, FreshetError, Signal, Superseded
+from functions.core.contract import FAULTS, SERVICE, Variable
+from functions.core.errors import Acts, Defect, FreshetError, Signal, Superseded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,13 +58,11 @@ def logger() -> Logger:
     return Logger(service=SERVICE)
 
 
-def count(name: str, *, provider: str) -> None:
-    """Add one to a metric, by provider."""
-    with single_metric(
-        name=name, unit=MetricUnit.Count, value=1, namespace=METRICS_NAMESPACE
-    ) as metric:
-        metric.add_dimension(name="service", value=SERVICE)
-        metric.add_dimension(name="provider", value=provider)
+def count(name: str, **by: str) -> None:
+    """Add one to a metric of the stage, by provider or by who acts."""
+    with single_metric(name=name, unit=MetricUnit.Count, value=1) as metric:
+        for dimension, value in {"service": SERVICE, **by}.items():
+            metric.add_dimension(name=dimension, value=value)
 
 
 def setting(variable: Variable) -> str:
@@ -83,10 +81,10 @@ class Runtime:
         self.vault = Vault(self._session.client("kms", config=_CONFIG), key=setting(Variable.KEY))
         self.clock = time.time
         self.sleep = time.sleep
-        self.connections = ConnectionTable(
-            dynamodb, table=connections, vault=self.vault, clock=self.clock
-        )
         refreshes = setting(Variable.REFRESHES_TABLE)
+        self.connections = ConnectionTable(
+            dynamodb, table=connections, keys=refreshes, vault=self.vault, clock=self.clock
+        )
         self.refreshes = RefreshTable(dynamodb, table=refreshes, connections=connections)
         self.history = RefreshHistory(dynamodb, table=refreshes)
         self.keys = KeyTable(dynamodb, table=refreshes)
@@ -110,7 +108,8 @@ class Runtime:
 
     def bulks(self) -> BulkTable:
         """The bulk runs."""
-        return BulkTable(self._dynamodb, table=setting(Variable.BULKS_TABLE))
+        refreshes = setting(Variable.REFRESHES_TABLE)
+        return BulkTable(self._dynamodb, table=setting(Variable.BULKS_TABLE), keys=refreshes)
 
     def roster(self) -> ConnectionRoster:
         """Everybody there is."""
@@ -124,8 +123,9 @@ class Runtime:
         """The pushes."""
         return PushTable(self._dynamodb, table=setting(Variable.PUSHES_TABLE))
 
+    @cached_property
     def secrets(self) -> ProviderSecrets:
-        """The providers' secrets."""
+        """The providers' secrets, one reader for all: it keeps them for a while."""
         client = self._session.client("secretsmanager", config=_CONFIG)
         return ProviderSecrets(client, prefix=setting(Variable.SECRET_PREFIX), clock=self.clock)
 
@@ -153,7 +153,7 @@ def door(handler: Handler) -> Handler:
 
     Our own errors keep their class, which Step Functions compares, and their safe text. Any
     other becomes a ``Defect``: its text could hold anything, so only its class and the places
-    in our code that it passed are logged.
+    in our code that it passed are logged. It is counted here, as whoever calls the door may go on.
     """
 
     @wraps(handler)
@@ -168,6 +168,7 @@ def door(handler: Handler) -> Handler:
             raise
         except Exception as error:  # noqa: BLE001 - the error boundary, the only one
             logger().error("unexpected", error=type(error).__name__, places=_places(error))
+            count(FAULTS, acts=Acts.DEFECT)
             raise Defect from None
 
     return bounded
@@ -176,7 +177,7 @@ def door(handler: Handler) -> Handler:
 def _id_of(event: Any) -> str:  # noqa: ANN401 - any event
     found = event if isinstance(event, dict) else {}
     request = found.get("requestContext", {}).get("requestId")
-    known = (found.get(name) for name in ("refresh_id", "push_id", "execution"))
+    known = (found.get(name) for name in ("refresh_id", "push_id", "bulk_id", "execution"))
     return str(next(filter(None, known), None) or request or "")
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from functions.core import refresh as step
 from functions.core.contract import Outcome, Ticket
 from functions.core.error_names import named
-from functions.core.errors import FreshetError, NotFound, Superseded
+from functions.core.errors import Acts, CoolingDown, FreshetError, NotFound, Superseded
 from functions.core.model import Refresh, Status
 
 if TYPE_CHECKING:
@@ -21,13 +21,20 @@ class Concluded(msgspec.Struct, frozen=True, kw_only=True):
     """What is left to do: count the refresh if this call ended it, and fail the execution.
 
     ``unpublished`` says that whatever the refresh had staged can go; ``refresh`` is the one
-    that is stored, if there is one.
+    that is stored, if there is one. ``acts`` says who has to do something about the failure
+    that this call ends with, or has ended in the execution's place.
     """
 
     refresh: Refresh | None = None
     ended: bool = False
     unpublished: bool = False
     error: FreshetError | None = None
+    acts: Acts | None = None
+
+
+MOOT: Final = (CoolingDown, Superseded)
+"""Where there is no refresh, nothing has failed: the provider wants none yet, or the connection
+was erased in between."""
 
 
 def conclude(ticket: Ticket, *, refreshes: Refreshes, clock: Clock) -> Concluded:
@@ -43,18 +50,22 @@ def conclude(ticket: Ticket, *, refreshes: Refreshes, clock: Clock) -> Concluded
     refresh = refreshes.get(ticket.refresh_id)
     aborted = ticket.outcome is Outcome.ABORTED
     if refresh is None:
-        return Concluded(unpublished=True, error=None if aborted else error())
+        if aborted:
+            return Concluded(unpublished=True)
+        acts = None if error in MOOT else error.acts
+        return Concluded(unpublished=True, error=error(), acts=acts)
     ended = not refresh.status.ended
     if ended:
         seen, refresh = refresh.version, step.failed(refresh, error, at=clock())
         refreshes.save(refresh, seen=seen)
     refreshes.release(refresh)
-    failed = refresh.status is Status.FAILED and not aborted
+    failed = named(refresh.error) if refresh.status is Status.FAILED else None
     return Concluded(
         refresh=refresh,
         ended=ended,
         unpublished=refresh.status.unpublished,
-        error=named(refresh.error)() if failed else None,
+        error=failed() if failed and not aborted else None,
+        acts=failed.acts if failed and (ended or not aborted) else None,
     )
 
 

@@ -13,7 +13,8 @@ PAYLOAD_BYTES: Final = 4096
 
 HOLD_SECONDS: Final = 20
 """How long one call of check_status may wait inside itself: about what one more turn of the
-loop (three transitions) costs in money for a function of 256 MB."""
+loop (three transitions) costs in money for a function of 256 MB. A call of fetch_data, for which
+the sum is much the same, waits no longer for a page."""
 
 MAX_LOOKS: Final = 20
 """How many planned looks a ticket carries at most."""
@@ -34,6 +35,9 @@ REFRESH_DAYS: Final = 60
 """How long a refresh's history is kept. Shorter than the 90 days for which Step Functions
 remembers an execution's name, so that a name found taken always means the same refresh."""
 
+REFRESH_ID: Final = r"[A-Za-z0-9_-]{1,80}"
+"""How a refresh may be called: by us, or by whoever names an execution in the console."""
+
 MAX_JITTER_MINUTES: Final = 24 * 60
 """The widest window that EventBridge Scheduler spreads a schedule's firings over."""
 
@@ -44,6 +48,11 @@ MAX_PUSH_BYTES: Final = 1024 * 1024
 MAX_PUSH_RECORDS: Final = 1000
 
 METRICS_NAMESPACE: Final = "Freshet"
+"""Each stage's own metrics are below it."""
+
+FAULTS: Final = "Faults"
+"""The metric of what went wrong, by who has to act on it; alarms go by it."""
+
 SERVICE: Final = "freshet"
 
 
@@ -112,7 +121,10 @@ class Reason(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What a door found; the state machine's one Choice goes by it. Only a push is ``done``."""
+    """What a door found; the state machine's one Choice goes by it.
+
+    ``done`` is a push that has ended well, or a bulk run that has nobody to go through.
+    """
 
     RUNNING = "running"
     DONE = "done"
@@ -141,9 +153,9 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Instants are seconds since the epoch. ``looks`` are whole seconds after ``triggered_at``
     at which a look at the provider pays; ``noticed_at`` is when a look found the job done;
     ``looked`` counts looks, ``faults`` those that failed in a row; ``hooked`` says that the
-    provider may tell us to look earlier; ``user`` that the provider has waited for the end user;
-    ``resumed`` that an earlier call of fetch_data has put
-    progress aside. ``error`` names a class of ``core.errors``.
+    provider may tell us to look, or to trigger, earlier; ``resumed`` that an earlier call of
+    fetch_data has put progress aside. ``error`` names a class of ``core.errors``, or is what the
+    platform said.
     """
 
     v: int
@@ -160,7 +172,6 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     looked: int = 0
     faults: int = 0
     hooked: bool = False
-    user: bool = False
     resumed: bool = False
     error: str | None = None
 
@@ -189,7 +200,8 @@ class RefreshOptions(
 ):
     """What anyone may ask of a refresh.
 
-    ``max_age_seconds`` is met by a snapshot whose oldest part is at most that old.
+    ``max_age_seconds`` is met by a snapshot whose ``as_of`` is at most so long ago: a stale part
+    counts by the age of its data, and what failed does not count, see ``DatasetsOut``.
     ``deadline_seconds`` is how long the provider may take. ``datasets`` None means all.
     ``synchronous`` is passed on to a provider that can hold its answer until it is done.
     ``full`` has everything read again, not only what has changed.

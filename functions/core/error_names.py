@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from functions.core.errors import Defect, FreshetError, PlatformFault, Signal
+from functions.core.errors import Aborted, Defect, FreshetError, PlatformFault, Signal
 
 
 def _leaves(root: type[FreshetError]) -> list[type[FreshetError]]:
@@ -22,11 +22,19 @@ _PLATFORM: Final = (
     "StepFunctions.",
 )
 
+_STOPPED: Final = ("ABORTED", "TIMED_OUT")
+"""How an execution has ended that did not break."""
+
 BY_NAME: Final = {leaf.name(): leaf for leaf in _leaves(FreshetError)}
 
 
 def named(name: str | None) -> type[FreshetError]:
-    """The leaf of this name: a platform's name is ``PlatformFault``, any other ``Defect``."""
+    """The leaf of this name: a platform's name is ``PlatformFault``, any other ``Defect``.
+
+    The status of an execution that ended too early is a name, too.
+    """
+    if name in _STOPPED:
+        return Aborted
     if (name or "").startswith(_PLATFORM):
         return PlatformFault
     return BY_NAME.get(name or "", Defect)

@@ -120,9 +120,21 @@ class ReauthRequired(UserError):
 
 
 class InteractionRequired(UserError):
-    """The provider wants the user present, for example to finish signing in."""
+    """The provider wants the user, for example to finish signing in.
 
-    text = "The provider wants the end user to finish signing in before it refreshes."
+    ``awaited`` says that nothing was asked of the provider for that reason, and that the user may
+    still come: a refresh is put off until then, or until its deadline. Otherwise it fails.
+    """
+
+    text = (
+        "The provider wants the end user to finish signing in, or choosing what to share,"
+        " before it refreshes."
+    )
+
+    def __init__(self, text: str | None = None, *, awaited: bool = False) -> None:
+        """Say whether the user may still come."""
+        super().__init__(text)
+        self.awaited = awaited
 
 
 class ConsentMissing(UserError):
@@ -149,7 +161,7 @@ class NotFound(CallerError):
 class Gone(CallerError):
     """It was here and is no longer kept."""
 
-    text = "This is no longer kept. Start again from the current snapshot."
+    text = "This is no longer kept. Start again from what there is now."
 
 
 class Unauthorized(CallerError):
@@ -171,6 +183,12 @@ class Busy(CallerError):
         "Another refresh of this connection is running, and does not fetch all that you ask for."
         " Try again later."
     )
+
+
+class BulkRunning(CallerError):
+    """The tenant has a bulk run under way already."""
+
+    text = "Another bulk run of yours is under way. Wait until it has ended."
 
 
 class ProviderRefusesConnection(CallerError):
@@ -215,13 +233,13 @@ class TooLarge(CallerError):
 class ProviderRefusesApplication(OperatorError):
     """The provider does not accept Freshet's own application credentials."""
 
-    text = "The provider refuses this application's own credentials. Check its secret."
+    text = "The provider refuses this application's own credentials. The operator must mend them."
 
 
 class ConfigurationInvalid(OperatorError):
     """The provider's secret or the stage's configuration lacks something."""
 
-    text = "This stage's configuration for the provider is missing or malformed."
+    text = "The configuration for the provider is missing or malformed. The operator must mend it."
 
 
 # --- defect ----------------------------------------------------------------------------------
@@ -272,3 +290,4 @@ class FetchWaits(Signal):
     def __init__(self, wait_seconds: int) -> None:
         """Say how long to stay away, in whole seconds."""
         super().__init__(str(wait_seconds))
+        self.wait_seconds = wait_seconds

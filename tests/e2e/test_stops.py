@@ -14,6 +14,8 @@ from tests.e2e.test_repairs import executed as execution
 from tests.e2e.test_ways_in import executed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from infra.local.caller import Caller
     from infra.local.system import System
     from tests.e2e.conftest import Connect, Provider
@@ -50,7 +52,7 @@ def test_a_cancelled_refresh_stops_here_and_frees_its_connection(
 
     banno.set(task_seconds=0.2)
     again = caller.refresh(connection)
-    assert (again["outcome"], again["refresh_id"] != refresh_id) == ("running", True)
+    assert (again["outcome"], again["refresh_id"] != refresh_id) == ("started", True)
     assert caller.ended(again["refresh_id"])["status"] == "published"
     # By now the rule for stopped executions has called conclude.
     assert cancel(caller, refresh_id) == caller.state(refresh_id) == cancelled
@@ -148,6 +150,16 @@ def test_a_young_snapshot_is_given_all_the_same_and_a_publication_ends_it(
     )
     assert caller.ended(caller.refresh(connection)["refresh_id"])["status"] == "published"
     assert caller.ask("GET", f"/v1/connections/{connection}")["next_allowed_at"] is None
+
+
+def test_a_failure_is_counted_where_the_alarms_of_its_stage_look(
+    caller: Caller, connect: Connect, banno: Provider, logs: Callable[[], str]
+) -> None:
+    forbid(caller, connect("ben"), banno)
+    told = [json.loads(line) for line in logs().splitlines() if '"Faults"' in line]
+    found = [(each["acts"], each["_aws"]["CloudWatchMetrics"][0]["Namespace"]) for each in told]
+
+    assert ("retry", "Freshet/local") in found
 
 
 # --- the list ----------------------------------------------------------------------------------

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from functions.core.contract import PushTicket, Ticket
-from functions.core.error_names import BY_NAME
+from functions.aws.runtime import count
+from functions.core.contract import FAULTS, PushTicket, Ticket
+from functions.core.errors import Acts
 from tests.infra.template import flat
 
 if TYPE_CHECKING:
@@ -40,14 +41,17 @@ def test_an_execution_that_ended_nothing_has_its_door_called(
     assert flat(target["DeadLetterConfig"]["Arn"]).startswith("<Undelivered")
 
 
+EVENT = {"$.detail.name": "the-name", "$.detail.status": "FAILED"}
+
+
 def _told(template: Template, rule: str) -> str:
-    """What a rule's door is called with for an execution that is called the-name."""
+    """What a rule's door is called with for such an event."""
     (target,) = template.one("Events::Rule", rule)["Targets"]
     transformer = target["InputTransformer"]
-    ((variable, path),) = transformer["InputPathsMap"].items()
-    assert path == "$.detail.name"
-    event: str = transformer["InputTemplate"].replace(f"<{variable}>", json.dumps("the-name"))
-    return event
+    told: str = transformer["InputTemplate"]
+    for variable, path in transformer["InputPathsMap"].items():
+        told = told.replace(f"<{variable}>", json.dumps(EVENT[path]))
+    return told
 
 
 def test_conclude_is_called_with_a_ticket_for_the_refresh_of_the_execution_s_name(
@@ -56,8 +60,7 @@ def test_conclude_is_called_with_a_ticket_for_the_refresh_of_the_execution_s_nam
     ticket = msgspec.json.decode(_told(local, "Ending"), type=Ticket)
 
     assert ticket.refresh_id == "the-name"
-    assert ticket.outcome == "aborted"
-    assert ticket.error in BY_NAME
+    assert (ticket.outcome, ticket.error) == ("aborted", "FAILED")
 
 
 def test_push_is_called_with_a_ticket_for_the_push_in_the_execution_s_name(
@@ -65,8 +68,8 @@ def test_push_is_called_with_a_ticket_for_the_push_in_the_execution_s_name(
 ) -> None:
     ticket = msgspec.json.decode(_told(local, "PushEnding"), type=PushTicket)
 
-    assert (ticket.push_id, ticket.outcome) == ("the-name", "aborted")
-    assert ticket.error in BY_NAME
+    assert ticket.push_id == "the-name"
+    assert (ticket.outcome, ticket.error) == ("aborted", "FAILED")
 
 
 def test_an_event_that_reaches_nobody_is_kept_for_two_weeks(local: Template) -> None:
@@ -82,15 +85,79 @@ def test_there_is_an_alarm_for_everything_that_can_need_a_person(local: Template
     assert found == {
         "ApiErrors",
         "ApiFaults",
-        "CheckStatusErrors",
+        "BulkDropped",
+        "ConcludeDropped",
+        "DefectFaults",
         "FailedBulkRuns",
-        "FailedPushes",
-        "FailedRefreshes",
+        "OperatorFaults",
+        "PushDropped",
+        "RetryFaults",
         "StuckBulkRuns",
         "StuckPushes",
         "StuckRefreshes",
         "Undelivered",
     }
+
+
+def _counted(
+    template: Template, acts: Acts, capsys: pytest.CaptureFixture[str]
+) -> tuple[str, dict[str, str]]:
+    """The namespace and dimensions under which the doors of a stage count a fault."""
+    environments = [
+        each["Properties"]["Environment"]["Variables"]
+        for each in template.all("Lambda::Function").values()
+        if each["Properties"]["Handler"].startswith("functions.")
+    ]
+    (namespace,) = {each["POWERTOOLS_METRICS_NAMESPACE"] for each in environments}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POWERTOOLS_METRICS_NAMESPACE", namespace)
+        count(FAULTS, acts=acts)
+    told = json.loads(capsys.readouterr().out)
+    (found,) = told["_aws"]["CloudWatchMetrics"]
+    ((names,), (metric,)) = found["Dimensions"], found["Metrics"]
+    assert metric["Name"] == FAULTS
+    return found["Namespace"], {name: told[name] for name in names}
+
+
+def _watched(metric: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """The namespace and dimensions that an alarm names."""
+    assert metric["MetricName"] == FAULTS
+    return metric["Namespace"], {each["Name"]: each["Value"] for each in metric["Dimensions"]}
+
+
+@pytest.mark.parametrize("acts", [Acts.OPERATOR, Acts.DEFECT])
+def test_one_fault_that_somebody_has_to_act_on_rings(
+    local: Template, capsys: pytest.CaptureFixture[str], acts: Acts
+) -> None:
+    alarm = local.one("CloudWatch::Alarm", f"Alarms{acts.title()}Faults")
+
+    assert _watched(alarm) == _counted(local, acts, capsys)
+    assert (alarm["Threshold"], alarm["Statistic"]) == (1, "Sum")
+
+
+def test_faults_that_pass_ring_where_they_are_a_tenth_of_an_hour_and_not_a_handful(
+    local: Template, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alarm = local.one("CloudWatch::Alarm", "AlarmsRetryFaults")
+    share, faults, *well = alarm["Metrics"]
+
+    assert _watched(faults["MetricStat"]["Metric"]) == _counted(local, Acts.RETRY, capsys)
+    assert share["Expression"] == (
+        "IF(faults >= 10, 100 * faults / (faults + FILL(refreshes, 0) + FILL(pushes, 0)), 0)"
+    )
+    assert [each["Id"] for each in well] == ["refreshes", "pushes"]
+    assert {each["MetricStat"]["Period"] for each in (faults, *well)} == {3600}
+    assert (alarm["Threshold"], alarm["TreatMissingData"]) == (10, "notBreaching")
+
+
+def test_two_stages_of_an_account_do_not_ring_for_each_other(
+    local: Template, prod: Template
+) -> None:
+    names = [
+        each.one("CloudWatch::Alarm", "AlarmsDefectFaults")["Namespace"] for each in (local, prod)
+    ]
+
+    assert names == ["Freshet/local", "Freshet/prod"]
 
 
 def test_alarms_write_to_whom_the_stage_names(

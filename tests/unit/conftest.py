@@ -13,6 +13,12 @@ def _no_sockets(socket_disabled: None) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a stage's metrics are, as a door is told it."""
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Freshet/unit")
+
+
+@pytest.fixture(autouse=True)
 def _no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stage that lets a tenant call as often as it likes: counting needs a store."""
     monkeypatch.setenv(Variable.TENANT_LIMIT, "null")

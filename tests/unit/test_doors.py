@@ -8,10 +8,11 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions import authorize, check_status, trigger
-from functions.aws.runtime import door
+from functions.aws.runtime import door, logger
 from functions.core.errors import (
     Defect,
     FetchContinues,
+    FreshetError,
     InvalidRequest,
     ReauthRequired,
     Unauthorized,
@@ -89,6 +90,30 @@ def test_any_other_error_is_a_defect_and_its_text_goes_nowhere(
     (record,) = caplog.records
     assert CANARY not in str(vars(record))
     assert (vars(record)["error"], record.exc_info) == ("ValueError", None)
+
+
+@pytest.mark.parametrize(
+    ("error", "counted"),
+    [
+        pytest.param(ValueError(), 1, id="one-that-nobody-expected"),
+        pytest.param(InvalidRequest(), 0, id="one-of-ours"),
+        pytest.param(FetchContinues(), 0, id="none"),
+    ],
+)
+def test_a_door_that_breaks_is_counted_whatever_becomes_of_it(
+    capsys: pytest.CaptureFixture[str], error: Exception, counted: int
+) -> None:
+    with pytest.raises(FreshetError):
+        raising(error)({}, NOBODY)
+    told = capsys.readouterr().out
+    assert (told.count('"Faults":'), told.count('"acts":"defect"')) == (counted, counted)
+
+
+@pytest.mark.parametrize("name", ["refresh_id", "push_id", "bulk_id", "execution"])
+def test_what_a_door_logs_has_the_id_of_what_it_is_about(name: str) -> None:
+    with pytest.raises(InvalidRequest):
+        raising(InvalidRequest())({name: "id_1", "outcome": "ready"}, NOBODY)
+    assert logger().get_correlation_id() == "id_1"
 
 
 def test_an_error_of_ours_is_logged_by_name_only(caplog: pytest.LogCaptureFixture) -> None:

@@ -8,6 +8,7 @@ from functions.core import errors
 from functions.core.acts import RetryError
 from functions.core.error_names import BY_NAME, named
 from functions.core.errors import (
+    Aborted,
     Acts,
     CallerError,
     Defect,
@@ -77,6 +78,12 @@ def test_any_other_name_is_a_defect(name: str | None) -> None:
 @pytest.mark.parametrize("name", ["Lambda.Unknown", "Sandbox.Timedout", "States.Timeout"])
 def test_a_name_of_the_platforms_is_a_platform_fault(name: str) -> None:
     assert named(name) is PlatformFault
+
+
+@pytest.mark.parametrize("status", ["ABORTED", "TIMED_OUT"])
+def test_an_execution_that_was_stopped_is_not_one_that_broke(status: str) -> None:
+    assert named(status) is Aborted
+    assert named("FAILED") is Defect
 
 
 def test_a_text_says_more_only_where_the_raiser_gives_one() -> None:
