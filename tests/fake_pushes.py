@@ -93,7 +93,7 @@ class Pusher:
         seconds: float = 0,
     ) -> None:
         self._clock, self._seconds = clock, seconds
-        self._answers, self._looks = list(answers), list(looks)
+        self._answers, self.looks = list(answers), list(looks)
         self.given: list[tuple[str, bytes, bool]] = []
         self.tokens: list[str] = []
         self.looked: list[float] = []
@@ -120,7 +120,7 @@ class Pusher:
     def pushed(self, _connection: Connection, job: str) -> Pushed:
         assert job
         self.looked.append(self._clock())
-        look = self._looks.pop(0) if len(self._looks) > 1 else self._looks[0]
+        look = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         if isinstance(look, BaseException):
             raise look
         return look

@@ -5,7 +5,8 @@ accepted ─► sending ─► sent ─► done | incomplete
    └── later ──┤
                └─► unknown_outcome: it may have, and nobody knows (from sent, too)
 
-From wherever its end is not known to be good, the provider's own webhook leads to ``sent``.
+From wherever its end is not known to be good, the provider's own webhook leads to ``sent``. So
+does a reader, from ``unknown_outcome``, where the provider had said that it has taken it.
 
 Each step gives the push that follows. ``sending`` is written before the provider is asked, so
 that whoever finds it there does not ask again.
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec.structs import replace
 
+from functions.core.error_names import named
 from functions.core.errors import OutcomeUnknown
 from functions.core.model import Event
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from functions.core.contract import Scalar
-    from functions.core.errors import FreshetError
+    from functions.core.errors import Acts, FreshetError
 
 PUSH_PREFIX: Final = "psh_"
 
@@ -115,6 +117,13 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
         return self.events[-1].at
 
     @property
+    def acts(self) -> Acts | None:
+        """Who has to do something if it failed; where its outcome is unknown, about the cause."""
+        if self.error is None:
+            return None
+        return named(str(self.events[-1].facts.get("cause", self.error))).acts
+
+    @property
     def execution(self) -> str:
         """The name of the execution that takes it on from its last event.
 
@@ -130,7 +139,7 @@ def id_of(execution: str) -> str:
 
 
 def handed_on(push: Push, execution: str) -> bool:
-    """Whether a webhook has given the push to a later execution than the one of this name.
+    """Whether a webhook or a reader has given the push to a later execution than of this name.
 
     What was found while the provider was being asked stays with the execution that asked. A
     bare id instead of a name does not say where its execution began: nothing is later then.
@@ -140,7 +149,7 @@ def handed_on(push: Push, execution: str) -> bool:
     later = [
         event.version
         for before, event in pairwise(push.events)
-        if event.type == "found" and before.type != "sending"
+        if event.type in {"found", "reopened"} and before.type != "sending"
     ]
     return bool(began and later) and later[-1] > began[0]
 
@@ -179,6 +188,21 @@ def found(push: Push, *, job: str, at: float) -> Push:
         error=None,
     )
     return _happened(moved, "found", at)
+
+
+def reopened(push: Push, *, at: float) -> Push | None:
+    """A push of unknown outcome, to be looked at again; None where that is too early or no use.
+
+    It is of use where the provider has named what it has taken: nobody has seen the end of that.
+    The push is left alone each time for as long as it has lasted in all, so that whoever keeps
+    asking for it has few looks made and few events kept.
+    """
+    lasted = push.ended_at - push.requested_at
+    closed = push.status is PushStatus.UNKNOWN_OUTCOME and push.job != ""
+    if not closed or at < push.ended_at + lasted:
+        return None
+    moved = replace(push, status=PushStatus.SENT, ended_at=0, error=None)
+    return _happened(moved, "reopened", at)
 
 
 def finished(push: Push, failures: Iterable[Failure], *, at: float) -> Push:

@@ -9,8 +9,8 @@ from functions.aws.runtime import runtime
 from functions.connectors.registry import DATASETS, REGISTRY
 from functions.core import keys
 from functions.core.contract import DEADLINE_SECONDS
-from functions.core.errors import InvalidRequest, KeyReused, NotFound
-from functions.core.push import PUSH_PREFIX, Push, PushStatus, accepted
+from functions.core.errors import InvalidRequest, KeyReused, NotFound, Superseded
+from functions.core.push import PUSH_PREFIX, Push, PushStatus, accepted, reopened
 from functions.core.pushing import deserted
 from functions.rest.headers import idempotency_key
 from functions.rest.models import body
@@ -107,4 +107,17 @@ def _known(call: Call, push_id: str) -> Push:
         raise NotFound
     if deserted(push, at=runtime().clock()):
         push_executions().start(push)
-    return push
+    return _looked_at_again(push)
+
+
+def _looked_at_again(push: Push) -> Push:
+    """The push, given to another execution if it is worth another look."""
+    again = reopened(push, at=runtime().clock())
+    if again is None:
+        return push
+    try:
+        runtime().pushes().save(again, seen=push.version)
+    except Superseded:
+        return push  # by another reader, or a webhook
+    push_executions().start(again)
+    return again

@@ -187,6 +187,23 @@ def test_a_push_of_unknown_outcome_goes_on_when_its_webhook_comes(
     assert push["push_id"] not in kept(running, fern)
 
 
+def test_a_push_that_outlasted_its_deadline_is_looked_at_again_by_who_reads_it(
+    running: System, caller: Caller, fern: str, endgrate: Provider, relay: Relay
+) -> None:
+    relay.holds = True
+    endgrate.set(transfer_seconds=8)
+    push = pushed(caller, fern, contact("rowan"), deadline_seconds=5)
+    assert (push["status"], push["error"]["name"]) == ("unknown_outcome", "OutcomeUnknown")
+    done = ended_as(caller, push["push_id"], "done")
+
+    assert [event["type"] for event in done["events"]][-3:] == [
+        *("unknown_outcome", "reopened", "done"),
+    ]
+    assert (len(triggered(endgrate)), posted(endgrate)) == (1, 1)
+    assert len(executions(running, push["push_id"])) == 2
+    assert push["push_id"] not in kept(running, fern)
+
+
 def test_a_provider_that_limits_is_asked_again_until_it_takes_the_push(
     caller: Caller, fern: str, endgrate: Provider
 ) -> None:

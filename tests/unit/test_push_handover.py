@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +11,19 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions import push as door
-from functions.core.contract import Outcome, PushTicket
+from functions.core.contract import FAULTS, Outcome, PushTicket
 from functions.core.errors import (
     Aborted,
     FreshetError,
     OutcomeUnknown,
+    ProviderRefusesApplication,
     ProviderRefusesConnection,
     ProviderUnavailable,
     RateLimited,
     Superseded,
+    UnexpectedAnswer,
 )
-from functions.core.push import PushStatus, handed_on
+from functions.core.push import PushStatus, handed_on, reopened
 from tests.fake_pushes import PUSH
 from tests.scripted import Crash, a_connection
 from tests.unit.dock import DONE, RUNNING, Dock
@@ -165,6 +168,24 @@ def test_the_first_s_late_end_after_the_second_has_broken_changes_nothing(
     assert dock.push == ended
 
 
+def test_an_end_that_is_told_of_after_a_reader_had_it_looked_at_again_is_too_late(
+    at_work: Callable[..., Dock],
+) -> None:
+    dock = at_work("t1", looks=(RUNNING,))
+    first = dock.push.execution
+    dock.run()
+    ended = dock.push
+    dock.clock.now += 900
+    again = reopened(ended, at=dock.clock())
+    assert again is not None
+    dock.pushes.save(again, seen=ended.version)
+
+    called(stopped(first))
+    assert dock.push == again
+    called(stopped(again.execution))
+    assert dock.push.status is PushStatus.UNKNOWN_OUTCOME
+
+
 def test_what_was_found_while_the_provider_was_asked_ends_with_who_asked(
     at_work: Callable[..., Dock],
 ) -> None:
@@ -194,3 +215,66 @@ def test_the_end_of_an_execution_without_a_name_ends_its_push(at_work: Callable[
     dock = at_work("t1", looks=(RUNNING, DONE))
     called({"push_id": PUSH, "outcome": "aborted", "error": "Aborted"})
     assert dock.push.status is PushStatus.FAILED
+
+
+# --- what is counted ---------------------------------------------------------------------------
+
+
+def counted(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Who has to act on the faults that the door has counted."""
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [each["acts"] for each in told if FAULTS in each]
+
+
+@pytest.mark.parametrize(
+    ("answer", "acts"),
+    [
+        pytest.param(ProviderRefusesConnection(), "caller", id="refused"),
+        pytest.param(ProviderRefusesApplication(), "operator", id="our-own-key-refused"),
+        pytest.param(LOST, "retry", id="unknown-as-it-was-lost"),
+        pytest.param(UnexpectedAnswer(), "defect", id="unknown-as-nobody-understands-it"),
+    ],
+)
+def test_a_push_that_failed_is_counted_once_by_who_acts_on_the_cause(
+    at_work: Callable[..., Dock],
+    capsys: pytest.CaptureFixture[str],
+    answer: FreshetError,
+    acts: str,
+) -> None:
+    dock = at_work(answer)
+    first = dock.push.execution
+    given_up = called(begun(dock.push))
+    assert counted(capsys) == []
+    with pytest.raises(FreshetError):
+        called(given_up)
+    assert counted(capsys) == [acts]
+    called(stopped(first))
+    assert counted(capsys) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "acts"),
+    [
+        pytest.param("ABORTED", "retry", id="stopped-by-hand"),
+        pytest.param("FAILED", "defect", id="broke-where-nothing-ended-it"),
+    ],
+)
+def test_a_push_that_is_ended_from_outside_is_counted_by_how_its_execution_ended(
+    at_work: Callable[..., Dock], capsys: pytest.CaptureFixture[str], status: str, acts: str
+) -> None:
+    dock = at_work()
+    called({**stopped(dock.push.execution), "error": status})
+    assert counted(capsys) == [acts]
+    called({**stopped(dock.push.execution), "error": status})
+    assert counted(capsys) == []
+
+
+def test_a_push_that_was_erased_while_it_was_going_on_is_no_fault(
+    at_work: Callable[..., Dock], capsys: pytest.CaptureFixture[str]
+) -> None:
+    dock = at_work()
+    ticket = begun(dock.push)
+    dock.pushes.delete(PUSH)
+    with pytest.raises(Superseded):
+        called({**ticket, "outcome": "failed", "error": Superseded.name()})
+    assert counted(capsys) == []
