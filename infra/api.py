@@ -22,9 +22,13 @@ if TYPE_CHECKING:
     from infra.function import DoorFunction
 
 HOOKS: Final = "v1/hooks/{provider}/{token}"
-HOOKS_SHARE: Final = 4
-"""The part of the stage's rate that calls without a token may use up, so that whoever sends
-them cannot keep the tenants out."""
+PAGES: Final = ("v1/openapi.json", "v1/docs", "v1/docs/{file}")
+METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+"""What ``ANY`` stands for. The gateway has a stage's settings for each of them, not for all."""
+
+OPEN_SHARE: Final = 4
+"""The part of the stage's rate that an address without a token may use up by any one method, so
+that whoever calls it cannot keep the tenants out."""
 
 BEARER: Final = r"^[Bb][Ee][Aa][Rr][Ee][Rr] +[A-Za-z0-9._~+/-]+=*$"
 """RFC 6750's credentials. Whatever else stands in the header is 401 without asking a door."""
@@ -89,16 +93,21 @@ class Api(Construct):
         )
 
     def _pages(self, version: apigateway.Resource) -> list[apigateway.Method]:
-        docs = version.add_resource("docs")
-        open_ = (version.add_resource("openapi.json"), docs, docs.add_resource("{file}"))
         return [
-            each.add_method("ANY", authorization_type=apigateway.AuthorizationType.NONE)
-            for each in open_
+            version.resource_for_path(page.removeprefix("v1/")).add_method(
+                "ANY", authorization_type=apigateway.AuthorizationType.NONE
+            )
+            for page in PAGES
         ]
 
     def _deployment(self, stage: Stage) -> apigateway.StageOptions:
         log_group = logs.LogGroup(
             self, "Logs", retention=stage.log_retention, removal_policy=stage.removal
+        )
+        share = apigateway.MethodDeploymentOptions(
+            throttling_rate_limit=max(1, stage.requests_per_second // OPEN_SHARE),
+            throttling_burst_limit=max(1, stage.burst // OPEN_SHARE),
+            metrics_enabled=True,
         )
         return apigateway.StageOptions(
             stage_name=stage.name,
@@ -110,13 +119,7 @@ class Api(Construct):
             # door is traced.
             tracing_enabled=False,
             metrics_enabled=True,
-            method_options={
-                f"/{HOOKS}/POST": apigateway.MethodDeploymentOptions(
-                    throttling_rate_limit=max(1, stage.requests_per_second // HOOKS_SHARE),
-                    throttling_burst_limit=max(1, stage.burst // HOOKS_SHARE),
-                    metrics_enabled=True,
-                )
-            },
+            method_options=dict.fromkeys(_open_methods(), share),
         )
 
     def _authorizer(self, authorize: DoorFunction) -> apigateway.TokenAuthorizer:
@@ -128,3 +131,8 @@ class Api(Construct):
             validation_regex=BEARER,
             results_cache_ttl=cdk.Duration.seconds(AUTHORIZED_SECONDS),
         )
+
+
+def _open_methods() -> list[str]:
+    """Every way to call the API without a token, as a stage's settings name it."""
+    return [f"/{HOOKS}/POST", *(f"/{page}/{method}" for page in PAGES for method in METHODS)]

@@ -13,6 +13,8 @@ from functions.core.errors import NotFound
 if TYPE_CHECKING:
     from tests.infra.template import Template
 
+EVERY_METHOD = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
+
 
 def _answers(template: Template) -> dict[str, dict[str, Any]]:
     found = template.all("ApiGateway::GatewayResponse").values()
@@ -171,11 +173,43 @@ def test_the_stage_is_throttled_and_never_logs_bodies(
     prod: Template, stages: dict[str, Any]
 ) -> None:
     stage = prod.one("ApiGateway::Stage")
-    settings, hooks = stage["MethodSettings"]
+    settings, *_ = stage["MethodSettings"]
 
     assert stage["StageName"] == "prod"
     assert settings["DataTraceEnabled"] is False
-    assert hooks["ResourcePath"] == "/~1v1~1hooks~1{provider}~1{token}"
-    assert hooks["ThrottlingRateLimit"] < settings["ThrottlingRateLimit"]
+    assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*")
     assert settings["ThrottlingRateLimit"] == stages["prod"]["requests_per_second"]
     assert settings["ThrottlingBurstLimit"] == stages["prod"]["burst"]
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/v1/hooks/{provider}/{token}", {"POST"}),
+        *((path, EVERY_METHOD) for path in ("/v1/openapi.json", "/v1/docs", "/v1/docs/{file}")),
+    ],
+)
+def test_calls_without_a_token_have_a_share_of_the_rate(
+    prod: Template, path: str, methods: set[str]
+) -> None:
+    everything, *others = prod.one("ApiGateway::Stage")["MethodSettings"]
+    share = [each for each in others if each["ResourcePath"] == "/" + path.replace("/", "~1")]
+
+    assert {each["HttpMethod"] for each in share} == methods
+    for each in share:
+        assert 0 < each["ThrottlingRateLimit"] < everything["ThrottlingRateLimit"]
+        assert 0 < each["ThrottlingBurstLimit"] < everything["ThrottlingBurstLimit"]
+        assert each["MetricsEnabled"] is True
+        assert each["DataTraceEnabled"] is False
+
+
+def test_no_other_call_has_a_share_of_its_own(local: Template) -> None:
+    _, *shares = local.one("ApiGateway::Stage")["MethodSettings"]
+    open_ = [
+        each["Properties"]
+        for each in local.all("ApiGateway::Method").values()
+        if each["Properties"]["AuthorizationType"] == "NONE"
+    ]
+    ways = [len(EVERY_METHOD) if each["HttpMethod"] == "ANY" else 1 for each in open_]
+
+    assert len(shares) == sum(ways)
