@@ -21,7 +21,7 @@ from functions.core.errors import (
 )
 from functions.rest.problems import CONTENT_TYPE, problem, refusal, retry_after
 from functions.rest.routes import ROUTES
-from functions.rest.service import Call, Reply
+from functions.rest.service import MAX_ID, Call, Reply
 from functions.rest.throttle import throttle
 
 if TYPE_CHECKING:
@@ -81,10 +81,19 @@ def _call(event: APIGatewayProxyEvent, route: Route) -> Call:
     context = event.raw_event["requestContext"]
     return Call(
         tenant="" if route.open else context["authorizer"]["tenant"],
+        path=event.path,
         body=_body(event, most=route.most),
-        query=event.query_string_parameters,
+        query=_query(event),
         headers={name.lower(): value for name, value in event.headers.items()},
     )
+
+
+def _query(event: APIGatewayProxyEvent) -> dict[str, str]:
+    """The query parameters. Of one that came twice the gateway passes one, no telling which."""
+    for name, values in event.multi_value_query_string_parameters.items():
+        if len(values) > 1:
+            raise InvalidRequest(f"A query parameter may be given once only: {name[:MAX_ID]}.")
+    return event.query_string_parameters
 
 
 def _body(event: APIGatewayProxyEvent, *, most: int) -> bytes:
@@ -111,8 +120,11 @@ def _rendered(reply: Reply, *, path: str) -> Response[str]:
 
 def _location(reply: Reply, path: str) -> dict[str, str]:
     """Where it leads, as seen from the request: what stands before ``/v1`` is the stage's."""
-    to = reply.headers.get("Location")
-    return {"Location": posixpath.relpath(to, posixpath.dirname(path))} if to else {}
+    if "Location" not in reply.headers:
+        return {}
+    folder, name = posixpath.split(reply.headers["Location"])
+    seen = posixpath.relpath(folder, posixpath.dirname(path))
+    return {"Location": posixpath.join(seen, name)}
 
 
 def _passed_on(error: Exception) -> Response[str]:

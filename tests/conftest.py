@@ -17,6 +17,7 @@ pytest.register_assert_rewrite(
     "tests.contract.stores",
     "tests.contract.store_budgets",
     "tests.contract.store_bulks",
+    "tests.contract.store_credentials",
     "tests.contract.store_files",
     "tests.contract.store_keys",
     "tests.contract.store_refreshes",

@@ -14,6 +14,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from functions.core.errors import Superseded
+from functions.core.keys import KEY_SECONDS, Claim
 from functions.core.model import (
     Connection,
     Credentials,
@@ -25,8 +26,9 @@ from functions.core.model import (
 
 if TYPE_CHECKING:
     from functions.core.contract import Schedule, Ticket
+    from functions.core.keys import Key
 
-LEASE_SECONDS = 360
+LEASE_SECONDS = 420
 
 
 class Clock:
@@ -57,13 +59,23 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tables:
-    """What connections and refreshes are kept in; a transaction touches both."""
+    """What connections, refreshes and keys are kept in; a transaction touches them all."""
 
     def __init__(self) -> None:
         self.connections: dict[str, Item] = {}
         self.refreshes: dict[str, Refresh] = {}
         self.hinted: dict[str, bool] = {}
+        self.claims: dict[str, tuple[Claim, float]] = {}
+        self.subjects: dict[tuple[str, str], tuple[str, set[str]]] = {}
+        """Of a provider and a subject there: whose it is, and by which connections."""
         self.lock = Lock()
+
+    def claim(self, name: str, *, at: float) -> Claim | None:
+        kept, until = self.claims.get(name, (None, 0.0))
+        return kept if until >= at else None
+
+    def keep(self, name: str, claim: Claim, *, at: float) -> None:
+        self.claims[name] = (claim, at + KEY_SECONDS)
 
 
 class Connections:
@@ -73,20 +85,38 @@ class Connections:
         self, tables: Tables, *, clock: Clock, lease_seconds: float = LEASE_SECONDS
     ) -> None:
         self._items, self._lock, self._clock = tables.connections, tables.lock, clock
+        self._tables = tables
+        self._subjects = tables.subjects
         self._lease_seconds = lease_seconds
 
     def get(self, connection_id: str) -> Connection | None:
         item = self._items.get(connection_id)
-        return None if item is None or item.erasing else item.connection
+        return None if item is None or item.erasing else _shown(item)
 
-    def create(self, connection: Connection, credentials: Credentials | None) -> None:
-        self._items[connection.connection_id] = Item(connection=connection, credentials=credentials)
+    def create(
+        self, connection: Connection, credentials: Credentials | None, *, key: Key | None = None
+    ) -> bool:
+        new, at = Item(connection=connection, credentials=credentials), connection.created_at
+        with self._lock:
+            if key and self._tables.claim(key.name, at=at):
+                raise Superseded
+            if credentials is None:
+                subject, mine = (connection.provider, connection.subject), connection.tenant
+                tenant, claims = self._subjects.setdefault(subject, (mine, set()))
+                if tenant != mine:
+                    return False
+                claims.add(connection.connection_id)
+            if key:
+                claim = Claim(digest=key.digest, refresh_id=connection.connection_id)
+                self._tables.keep(key.name, claim, at=at)
+            self._items[connection.connection_id] = new
+            return True
 
     def page(
         self, tenant: str, *, limit: int, after: str | None
     ) -> tuple[list[Connection], str | None]:
         items = [item for _, item in sorted(self._items.items()) if not item.erasing]
-        mine = [item.connection for item in items if item.connection.tenant == tenant]
+        mine = [_shown(item) for item in items if item.connection.tenant == tenant]
         left = [one for one in mine if after is None or one.connection_id > after]
         return left[:limit], left[limit - 1].connection_id if len(left) > limit else None
 
@@ -169,10 +199,15 @@ class Connections:
                 self._items[connection_id] = replace(item, dead=True)
 
 
+def _shown(item: Item) -> Connection:
+    return replace(item.connection, reauth_required=item.dead)
+
+
 class Refreshes:
     """Fake of ``RefreshTable``."""
 
     def __init__(self, tables: Tables) -> None:
+        self._tables = tables
         self._stored, self._connections = tables.refreshes, tables.connections
         self._hinted, self._lock = tables.hinted, tables.lock
         self._told: set[str] = set()
@@ -187,7 +222,7 @@ class Refreshes:
     def delete(self, refresh_id: str) -> None:
         self._stored.pop(refresh_id, None)
 
-    def admit(self, refresh: Refresh, *, until: float) -> str:
+    def admit(self, refresh: Refresh, *, until: float, key: Key | None = None) -> str:
         with self._lock:
             item = self._connections.get(refresh.connection_id)
             if item is None or item.erasing:
@@ -195,8 +230,12 @@ class Refreshes:
             running = item.connection.running
             if running is not None and running.until >= refresh.requested_at:
                 return running.refresh_id
-            if refresh.refresh_id in self._stored:
+            at, new = refresh.requested_at, refresh.refresh_id
+            if new in self._stored or (key and self._tables.claim(key.name, at=at)):
                 raise Superseded
+            if key:
+                claim = Claim(digest=key.digest, refresh_id=new)
+                self._tables.keep(key.name, claim, at=at)
             self._stored[refresh.refresh_id] = refresh
             self._put(item, running=Running(refresh_id=refresh.refresh_id, until=until))
             return refresh.refresh_id

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
 from functions.aws.snapshots import URL_SECONDS, Position
+from functions.core.contract import REFRESH_ID
 from functions.core.errors import InvalidRequest, NotFound
 from functions.core.increment import changes
 from functions.core.model import Blob, File
 from functions.rest import cursors
-from functions.rest.models import BlobOut, FileOut, FilesOut, RecordsOut, datasets_out, when
+from functions.rest.dataset_models import BlobOut, FileOut, FilesOut, RecordsOut, datasets_out
+from functions.rest.models import when
 from functions.rest.service import Call, Reply, connection_of, limit_of, only, snapshots
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from functions.core.model import Dataset, Manifest
 
 LIMIT: Final = 100
 MAX_LIMIT: Final = 1000
 """Of records or files on a page. A presigned address is up to 2 KB long."""
 
-_PLACES: Final = range(2**31)
+
+class Listing(NamedTuple):
+    """What is paged through: ``records`` or ``files`` of a dataset. A cursor is of just one."""
+
+    kind: str
+    connection_id: str
+    name: str
 
 
 def listed(call: Call, connection_id: str) -> Reply:
@@ -38,25 +49,27 @@ def records(call: Call, connection_id: str, name: str) -> Reply:
 
     With ``since``, only of what came after that refresh's snapshot.
     """
-    limit = _limit(call)
-    manifest, dataset, start = _opened(call, connection_id, name)
+    limit, here = _limit(call), Listing("records", connection_id, name)
+    manifest, dataset, start = _opened(call, here)
+    _require_inside([file.lines for file in dataset.files], start)
     lines, following = snapshots().records(dataset.files, start=start, limit=limit)
     model = RecordsOut(
         refresh_id=manifest.refresh_id,
         dataset=name,
         as_of=when(dataset.as_of),
         records=[msgspec.Raw(line) for line in lines],
-        next_cursor=cursor_of(following) if following else None,
+        next_cursor=cursors.written(following, of=here) if following else None,
     )
     return Reply(status=HTTPStatus.OK, model=model)
 
 
 def files(call: Call, connection_id: str, name: str) -> Reply:
     """A page of a dataset's files, and of contents in files of their own; see ``records``."""
-    limit = _limit(call)
-    manifest, dataset, start = _opened(call, connection_id, name)
-    page = slice(start.file, start.file + limit)
+    limit, here = _limit(call), Listing("files", connection_id, name)
+    manifest, dataset, start = _opened(call, here)
     stored = [*dataset.files, *dataset.blobs]
+    _require_inside([1] * len(stored), start)
+    page = slice(start.file, start.file + limit)
     following = replace(start, file=page.stop) if page.stop < len(stored) else None
     model = FilesOut(
         refresh_id=manifest.refresh_id,
@@ -64,7 +77,7 @@ def files(call: Call, connection_id: str, name: str) -> Reply:
         files=[_file_out(each) for each in stored[page] if isinstance(each, File)],
         blobs=[_blob_out(each) for each in stored[page] if isinstance(each, Blob)],
         expires_in_seconds=URL_SECONDS,
-        next_cursor=cursor_of(following) if following else None,
+        next_cursor=cursors.written(following, of=here) if following else None,
     )
     return Reply(status=HTTPStatus.OK, model=model)
 
@@ -74,13 +87,13 @@ def _limit(call: Call) -> int:
     return limit_of(call, default=LIMIT, most=MAX_LIMIT)
 
 
-def _opened(call: Call, connection_id: str, name: str) -> tuple[Manifest, Dataset, Position]:
+def _opened(call: Call, here: Listing) -> tuple[Manifest, Dataset, Position]:
     """The snapshot in which the reader is, what interests of the dataset, and where to go on."""
-    connection = connection_of(call, connection_id)
-    start = _start(call)
+    since, start = _since(call), _start(call, here)
+    connection = connection_of(call, here.connection_id)
     manifest = snapshots().of(connection, refresh_id=start.refresh_id if start else None)
-    start = start or Position(manifest.refresh_id, since=call.query.get("since"))
-    return manifest, _dataset(manifest, name, since=start.since), start
+    start = start or Position(manifest.refresh_id, since=since)
+    return manifest, _dataset(manifest, here.name, since=start.since), start
 
 
 def _file_out(file: File) -> FileOut:
@@ -93,11 +106,18 @@ def _blob_out(blob: Blob) -> BlobOut:
     return BlobOut(id=blob.id, url=url, sha256=file.sha256, bytes=file.bytes)
 
 
-def _start(call: Call) -> Position | None:
+def _since(call: Call) -> str | None:
+    since = call.query.get("since")
+    if since is not None and not re.fullmatch(REFRESH_ID, since):
+        raise InvalidRequest("since must be the refresh_id of an answer that you have read.")
+    return since
+
+
+def _start(call: Call, here: Listing) -> Position | None:
     """Where the cursor points, if there is one; it goes with no other ``since`` than its own."""
     if "cursor" not in call.query:
         return None
-    start = position_of(call.query["cursor"])
+    start = cursors.read(call.query["cursor"], Position, of=here)
     if call.query.get("since", start.since) != start.since:
         raise InvalidRequest(cursors.REFUSED)
     return start
@@ -110,18 +130,8 @@ def _dataset(manifest: Manifest, name: str, *, since: str | None) -> Dataset:
     return dataset if since is None else changes(dataset, since=since)
 
 
-def cursor_of(position: Position) -> str:
-    """The text in which a caller carries a position to the next page."""
-    return cursors.written(position)
-
-
-def position_of(cursor: str) -> Position:
-    """Where a cursor points.
-
-    Raises:
-        InvalidRequest: it is not one that was given to a caller.
-    """
-    position = cursors.read(cursor, Position)
-    if not (position.file in _PLACES and position.line in _PLACES):
+def _require_inside(sizes: Sequence[int], start: Position) -> None:
+    """Refuse a place where there is nothing; the first is always one, however little there is."""
+    there = start.file in range(len(sizes)) and start.line in range(sizes[start.file])
+    if not there and (start.file, start.line) != (0, 0):
         raise InvalidRequest(cursors.REFUSED)
-    return position

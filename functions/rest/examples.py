@@ -49,6 +49,7 @@ _CONNECTION: Final = {
     "created_at": "2026-11-22T09:30:00.000Z",
     "running_refresh_id": None,
     "next_allowed_at": None,
+    "reauth_required": False,
     "snapshot": {
         "refresh_id": REFRESH_ID,
         "published_at": "2026-11-22T09:31:04.250Z",
@@ -80,7 +81,7 @@ _STARTED: Final = {
     "attempts": 0,
     "records": {},
     "events": [{"version": 1, "type": "admitted", "at": "2026-11-22T09:31:00.000Z", "facts": {}}],
-    "outcome": "running",
+    "outcome": "started",
 }
 _PUBLISHED: Final = {name: value for name, value in _STARTED.items() if name != "outcome"} | {
     "status": "partial",
@@ -94,6 +95,28 @@ _PUBLISHED: Final = {name: value for name, value in _STARTED.items() if name != 
     ],
     "coverage": {"fresh": 4, "stale": 1, "incomplete": 0, "gone": 0, "failed": 0},
     "as_of": "2026-11-19T18:00:00.000Z",
+}
+_WAITING: Final = {name: value for name, value in _STARTED.items() if name != "outcome"} | {
+    "provider": "endgrate",
+    "status": "running",
+    "datasets": ["crm-contact"],
+    "version": 3,
+    "attempts": 1,
+    "events": [
+        {"version": 1, "type": "admitted", "at": "2026-11-22T09:31:00.000Z", "facts": {}},
+        {
+            "version": 2,
+            "type": "triggering",
+            "at": "2026-11-22T09:31:00.400Z",
+            "facts": {"attempt": 1},
+        },
+        {
+            "version": 3,
+            "type": "postponed",
+            "at": "2026-11-22T09:31:00.700Z",
+            "facts": {"error": "InteractionRequired", "acts": "user", "wait_seconds": 2},
+        },
+    ],
 }
 _FAILED: Final = _STARTED | {
     "status": "failed",
@@ -178,7 +201,12 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "if-older-than-an-hour": {"connection_id": CONNECTION_ID, "max_age_seconds": 3600},
         "not-only-changes": {"connection_id": CONNECTION_ID, "full": True},
     },
-    "RefreshOut": {"started": _STARTED, "published": _PUBLISHED, "failed": _FAILED},
+    "RefreshOut": {
+        "started": _STARTED,
+        "waiting-for-the-user": _WAITING,
+        "published": _PUBLISHED,
+        "failed": _FAILED,
+    },
     "RefreshesOut": {"page": {"refreshes": [_PUBLISHED], "next_cursor": None}},
     "DatasetsOut": {
         "snapshot": {
@@ -189,6 +217,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
             "parts": [
                 {
                     "part": "2f0a7c1d-account",
+                    "datasets": ["accounts", "transactions"],
                     "state": "stale",
                     "as_of": "2026-11-19T18:00:00.000Z",
                     "why": "not refreshed by the task",

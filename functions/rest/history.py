@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
-
-import msgspec
 
 from functions.aws.runtime import runtime
 from functions.connectors.registry import Provider
@@ -19,7 +16,7 @@ from functions.rest.models import RefreshesOut, refresh_out
 from functions.rest.service import MAX_ID, Call, Reply, connection_of, limit_of, only
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from functions.core.history import Line
     from functions.core.model import Refresh
@@ -27,13 +24,6 @@ if TYPE_CHECKING:
 FILTERS: Final = ("connection_id", "provider", "status")
 LIMIT: Final = 50
 MAX_LIMIT: Final = 100
-
-
-class Cursor(msgspec.Struct, frozen=True, array_like=True):
-    """Where a reader is, and in which list: a digest of its filters."""
-
-    filters: str
-    place: Place
 
 
 def listed(call: Call) -> Reply:
@@ -45,11 +35,16 @@ def listed(call: Call) -> Reply:
     limit = limit_of(call, default=LIMIT, most=MAX_LIMIT)
     wanted, after = _wanted(call), _place(call)
     found, following = history.listed(_line(call), wanted=wanted, limit=limit, after=after)
-    cursor = cursors.written(Cursor(_filters(call), following)) if following else None
+    cursor = cursors.written(following, of=filtered(call.query)) if following else None
     model = RefreshesOut(
         refreshes=[refresh_out(one, events=False) for one in found], next_cursor=cursor
     )
     return Reply(status=HTTPStatus.OK, model=model)
+
+
+def filtered(query: Mapping[str, str]) -> tuple[str | None, ...]:
+    """What tells a list of refreshes from another: its filters."""
+    return ("refreshes", *(query.get(name) for name in FILTERS))
 
 
 def _line(call: Call) -> Line:
@@ -74,19 +69,13 @@ def _one_of(call: Call, name: str, values: Iterable[str]) -> str | None:
     return value
 
 
-def _filters(call: Call) -> str:
-    """A digest of the filters, so that a cursor leads on in no other list than its own."""
-    told = [call.query.get(name) for name in FILTERS]
-    return sha256(repr(told).encode()).hexdigest()[:16]
-
-
 def _place(call: Call) -> Place | None:
     if "cursor" not in call.query:
         return None
-    cursor = cursors.read(call.query["cursor"], Cursor)
-    if cursor.filters != _filters(call) or not _plausible(cursor.place):
+    place = cursors.read(call.query["cursor"], Place, of=filtered(call.query))
+    if not _plausible(place):
         raise InvalidRequest(cursors.REFUSED)
-    return cursor.place
+    return place
 
 
 def _plausible(place: Place) -> bool:

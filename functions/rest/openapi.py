@@ -22,7 +22,8 @@ ABOUT: Final = (
     " whole, with the evidence of how fresh each part is.\n\n"
     "Every call carries an OpenID Connect access token and sees the things of that token's"
     " tenant; what belongs to another is answered as what does not exist. Unknown fields and"
-    " parameters are refused. Every error is a problem (RFC 9457) whose `type` stays the same."
+    " parameters are refused, and a parameter that comes twice. Every error is a problem (RFC 9457)"
+    " whose `type` stays the same."
 )
 TOKEN: Final = {
     "type": "http",

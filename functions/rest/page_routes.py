@@ -5,8 +5,10 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from functions.rest import pages
-from functions.rest.route import Answer, Route, Tag
+from functions.rest.route import LOCATION, Answer, Route, Tag
 
 ROUTES: Final[dict[str, dict[str, Route]]] = {
     "/v1/openapi.json": {
@@ -37,6 +39,11 @@ ROUTES: Final[dict[str, dict[str, Route]]] = {
                     about="The page.",
                     model=str,
                     content_type="text/html",
+                ),
+                Answer(
+                    status=HTTPStatus.PERMANENT_REDIRECT,
+                    about="The address had a slash at its end, which does not belong there.",
+                    headers=(replace(LOCATION, example="../docs"),),
                 ),
             ),
             open=True,

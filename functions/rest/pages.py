@@ -40,8 +40,14 @@ def openapi(call: Call) -> Reply:
 
 
 def page(call: Call) -> Reply:
-    """The page on which a person reads of the calls and tries them."""
+    """The page on which a person reads of the calls and tries them.
+
+    API Gateway takes a slash at the end for the same address, a browser does not: it would look
+    for what the page needs in another folder.
+    """
     only(call)
+    if call.path.endswith("/"):
+        return Reply(status=HTTPStatus.PERMANENT_REDIRECT, headers={"Location": "/v1/docs"})
     return Reply(status=HTTPStatus.OK, text=_text("index.html"), content_type=HTML, headers=HEADERS)
 
 

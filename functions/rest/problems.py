@@ -10,6 +10,7 @@ import msgspec
 
 from functions.core.errors import (
     AnswerTooLarge,
+    BulkRunning,
     Busy,
     CoolingDown,
     FreshetError,
@@ -37,6 +38,7 @@ STATUS: Final[dict[type[FreshetError], HTTPStatus]] = {
     InvalidRequest: HTTPStatus.BAD_REQUEST,
     NotFound: HTTPStatus.NOT_FOUND,
     MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
+    BulkRunning: HTTPStatus.CONFLICT,
     Busy: HTTPStatus.CONFLICT,
     Superseded: HTTPStatus.CONFLICT,
     Gone: HTTPStatus.GONE,

@@ -10,16 +10,18 @@ from msgspec import UNSET, Meta
 from functions.connectors.registry import Provider
 from functions.core.contract import RefreshOptions
 from functions.core.errors import Busy, CoolingDown, KeyReused, Superseded
-from functions.core.model import CONNECTION_PREFIX, Status
+from functions.core.history import Place
+from functions.core.model import CONNECTION_PREFIX, REFRESH_PREFIX, Status
 from functions.core.waiting import MAX_WAIT_SECONDS
-from functions.rest import history, refreshes
+from functions.rest import cursors, history, refreshes
 from functions.rest.models import RefreshesOut, RefreshOut
 from functions.rest.route import LOCATION, REPLAYED, Answer, Parameter, Route, Tag, limit
 
 _KEY: Final = Parameter(
     name="Idempotency-Key",
     about="Your own name for this request. The same body under the same key is the same request,"
-    " for a day: it gets the same answer, and starts nothing again.",
+    " for a day: it gets the same answer, and starts nothing again. What a registration or a bulk"
+    " run has come with is refused.",
     type=Annotated[str, Meta(pattern=r"^[!-~]{1,255}$")],
     example="login-4711",
 )
@@ -30,6 +32,16 @@ _PREFER: Final = Parameter(
     " the refresh has ended (RFC 7240).",
     type=str,
     example="wait=10",
+)
+
+_CURSOR: Final = Parameter(
+    name="cursor",
+    about="The `next_cursor` of the page before, of a list with the same filters.",
+    type=str,
+    example=cursors.written(
+        Place("2026-11-22T09:31:00.000Z", f"{REFRESH_PREFIX}1f0c5a4be2d84d0f9a6b7c8d9e0f1a2b"),
+        of=history.filtered({}),
+    ),
 )
 
 _APPLIED: Final = Parameter(
@@ -64,10 +76,10 @@ ROUTES: Final[dict[str, dict[str, Route]]] = {
             name="start_refresh",
             summary="Refresh a connection",
             tag=Tag.REFRESHES,
-            about="Joins the refresh that is running, if it fetches what is asked for. Reads only"
-            " what has changed, where the provider tells, and everything with `full`. With"
-            f" `synchronous` the answer is held for up to {MAX_WAIT_SECONDS} seconds, unless"
-            " `Prefer` says otherwise.",
+            about="Joins the refresh that is running, if it fetches what is asked for: `outcome`"
+            " says so, and `status` how that refresh stands. Reads only what has changed, where the"
+            " provider tells, and everything with `full`. With `synchronous` the answer is held for"
+            f" up to {MAX_WAIT_SECONDS} seconds, unless `Prefer` says otherwise.",
             headers=(_KEY, _PREFER),
             body=RefreshOptions,
             answers=(
@@ -104,12 +116,7 @@ ROUTES: Final[dict[str, dict[str, Route]]] = {
                 _filter("provider", type_=Provider, example=Provider.BANNO),
                 _filter("status", type_=Status, example=Status.FAILED),
                 limit(default=history.LIMIT, most=history.MAX_LIMIT),
-                Parameter(
-                    name="cursor",
-                    about="The `next_cursor` of the page before, of a list with the same filters.",
-                    type=str,
-                    example="WyJiNWY2YzFkOCIsWyIyMDI2LTExLTIyIiwicmVmXzEiXV0",
-                ),
+                _CURSOR,
             ),
             answers=(Answer(status=HTTPStatus.OK, about="A page of them.", model=RefreshesOut),),
         ),

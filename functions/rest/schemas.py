@@ -10,7 +10,7 @@ import msgspec
 from functions.aws.staging import Line
 from functions.connectors.registry import REGISTRY, Entry
 from functions.rest.connection_models import ConfigurationOut, ConnectionIn
-from functions.rest.models import RecordsOut
+from functions.rest.dataset_models import RecordsOut
 
 _REF: Final = "#/components/schemas/{name}"
 

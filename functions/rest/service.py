@@ -26,11 +26,12 @@ MAX_ID = 80
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """A request as a route sees it; ``tenant`` is from the authorizer, never from the caller.
 
-    It is empty only for a route that is ``open``, see ``rest.route``.
-    The names of the headers are in lower case.
+    It is empty only for a route that is ``open``, see ``rest.route``. ``path`` is as it was
+    asked for. The names of the headers are in lower case.
     """
 
     tenant: str
+    path: str
     body: bytes
     query: dict[str, str]
     headers: Mapping[str, str]

@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import Provider
 
 ROOT = Path(__file__).parents[2]
-TENANTS = ("first", "second")
 EXAMPLES = 15
 DATASETS = ["accounts", "transactions"]
 SECONDS = 240
@@ -73,17 +73,25 @@ ACCEPTED = [*range(200, 400), 401, 403, 404, 409, 429]
 
 
 @pytest.fixture
-def there(running: System, banno: Provider, endgrate: Provider) -> dict[str, list[str]]:
+def tenants() -> list[str]:
+    """New ones each time: a bulk run that the tool starts may go on for a day."""
+    return [f"{name}-{uuid.uuid4().hex[:8]}" for name in ("first", "second")]
+
+
+@pytest.fixture
+def there(
+    running: System, tenants: list[str], banno: Provider, endgrate: Provider
+) -> dict[str, list[str]]:
     """What the first tenant has to begin with, at a provider of each sort."""
     banno.set(task_seconds=0.2)
     endgrate.set(transfer_seconds=0.2)
-    caller = Caller(running.api, token=running.issuer.token(TENANTS[0]))
+    caller = Caller(running.api, token=running.issuer.token(tenants[0]))
     found = {kind: [id_] for kind, id_ in belongings(running, caller).items()}
     found["connection_id"].append(caller.connect(BEGUN))
     return found
 
 
-def sign_in(running: System, folder: Path) -> None:
+def sign_in(running: System, tenants: list[str], *, folder: Path) -> None:
     """Write down the tenants' tokens, in the form of the Web Fuzzing Commons."""
     users = [
         {
@@ -92,7 +100,7 @@ def sign_in(running: System, folder: Path) -> None:
                 {"name": "Authorization", "value": f"Bearer {running.issuer.token(name)}"}
             ],
         }
-        for name in TENANTS
+        for name in tenants
     ]
     (folder / "tenants.json").write_text(json.dumps({"auth": users}))
 
@@ -108,10 +116,10 @@ def statuses(route: Route) -> list[int]:
     return [*ACCEPTED, *own, *([400] if route.body or route.query else [])]
 
 
-def configure(there: dict[str, list[str]], folder: Path) -> None:
+def configure(there: dict[str, list[str]], tenants: list[str], *, folder: Path) -> None:
     config = CONFIG.format(
         examples=EXAMPLES,
-        tenants=list(TENANTS),
+        tenants=tenants,
         operations="".join(
             OPERATION.format(name=route.name, statuses=statuses(route))
             for routes in ROUTES.values()
@@ -164,10 +172,10 @@ def described(running: System) -> set[str]:
 
 
 def test_the_system_does_what_its_description_says_and_nothing_else(
-    running: System, there: dict[str, list[str]], tmp_path: Path
+    running: System, tenants: list[str], there: dict[str, list[str]], tmp_path: Path
 ) -> None:
-    sign_in(running, tmp_path)
-    configure(there, tmp_path)
+    sign_in(running, tenants, folder=tmp_path)
+    configure(there, tenants, folder=tmp_path)
     found = explore(running, tmp_path, only=["--exclude-operation-id", ERASE])
     assert not found, found
 
@@ -177,10 +185,10 @@ def test_the_system_does_what_its_description_says_and_nothing_else(
 
 
 def test_what_is_erased_is_gone(
-    running: System, there: dict[str, list[str]], tmp_path: Path
+    running: System, tenants: list[str], there: dict[str, list[str]], tmp_path: Path
 ) -> None:
-    sign_in(running, tmp_path)
-    configure(there, tmp_path)
+    sign_in(running, tenants, folder=tmp_path)
+    configure(there, tenants, folder=tmp_path)
     found = explore(running, tmp_path, only=["--include-path-regex", r"^/connections(/[^/]+)?$"])
     assert not found, found
     assert answered(tmp_path)["DELETE /connections/{connection_id}"] & SUCCESS

@@ -53,7 +53,7 @@ def test_fifty_equal_requests_at_once_are_one_refresh_and_one_call_to_the_provid
 
     assert {answer.status_code for answer in answers} == {202}
     ((_, outcome),) = {(each.json()["refresh_id"], each.json()["outcome"]) for each in answers}
-    assert outcome == "running"
+    assert outcome == "started"
     replayed = [answer.headers.get("Idempotency-Replayed") for answer in answers]
     assert (replayed.count("true"), replayed.count(None)) == (CROWD - 1, 1)
     assert triggers(banno) == 1
@@ -69,7 +69,7 @@ def test_fifty_requests_under_keys_of_their_own_join_one_refresh(
     outcomes = [answer.json()["outcome"] for answer in answers]
 
     assert len({answer.json()["refresh_id"] for answer in answers}) == 1
-    assert (outcomes.count("running"), outcomes.count("joined")) == (1, CROWD - 1)
+    assert (outcomes.count("started"), outcomes.count("joined")) == (1, CROWD - 1)
     caller.ended(answers[0].json()["refresh_id"])
     assert triggers(banno) == 1
 
@@ -106,6 +106,7 @@ def test_a_repetition_gets_the_first_answer_however_things_stand_by_now(
     fresh_again = start(caller, connection, "fresh", body={"max_age_seconds": 3600})
 
     assert own_again.status_code == 202
+    assert own_again.json()["outcome"] == own["outcome"] == "started"
     assert own_again.json()["refresh_id"] == own["refresh_id"]
     assert own_again.json()["status"] == "published"
     assert fresh.status_code == fresh_again.status_code == 200
@@ -130,6 +131,7 @@ def test_who_waits_gets_the_refresh_as_it_has_ended(
     answer, seconds = timed(lambda: start(caller, connect("ben"), **asked))
 
     assert (answer.status_code, answer.json()["status"]) == (200, "published")
+    assert answer.json()["outcome"] == "started"
     assert answer.headers["Location"] == f"refreshes/{answer.json()['refresh_id']}"
     applied = answer.headers.get("Preference-Applied")
     assert applied == ("wait=20" if "headers" in asked else None)

@@ -51,6 +51,7 @@ def problem(answer: Any) -> str:
         pytest.param("POST", "/v1/refreshes", b" " * 70_000, (413, "too-large"), id="oversize"),
         pytest.param("POST", "/v1/connections", GOOD | {"provider": "acme"}, (400, "invalid-request"), id="unknown-provider"),
         pytest.param("POST", "/v1/connections", GOOD | {"settings": {}}, (400, "invalid-request"), id="missing-setting"),
+        pytest.param("POST", "/v1/connections", GOOD | {"settings": {"institution": "nowhere"}}, (400, "invalid-request"), id="unknown-institution"),
         pytest.param("POST", "/v1/connections", GOOD | {"credentials": {}}, (400, "invalid-request"), id="no-token"),
         pytest.param("POST", "/v1/connections", GOOD | {"credentials": {"access_token": "a", "expires_at": "2026-01-01T00:00:00"}}, (400, "invalid-request"), id="time-without-zone"),
         pytest.param("GET", f"/v1/connections/{NOWHERE}", None, (404, "not-found"), id="absent"),

@@ -106,6 +106,6 @@ def test_a_stopped_execution_frees_its_connection(
 
     banno.set(task_seconds=0.2)
     again = caller.refresh(connection)
-    assert again["outcome"] == "running"
+    assert again["outcome"] == "started"
     assert again["refresh_id"] != refresh_id
     assert caller.ended(again["refresh_id"])["status"] == "published"

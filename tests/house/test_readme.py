@@ -7,10 +7,9 @@ from pathlib import Path
 
 from functions.connectors.registry import REGISTRY
 from functions.core.error_names import BY_NAME
-from functions.core.errors import Acts, Signal
-from functions.core.gateway import GATEWAY_PROBLEMS
+from functions.core.errors import Acts, MethodNotAllowed, Signal
 from functions.rest.openapi import PREFIX, document
-from functions.rest.problems import STATUS, problem
+from functions.rest.problems import CONTENT_TYPE, TYPE, problem
 from functions.rest.routes import ROUTES
 from tests.contract.faults import FAULTS, outcome
 from tests.contract.providers import STANDS
@@ -45,6 +44,7 @@ def test_every_call_is_in_the_table_of_calls_and_described_and_no_other() -> Non
 def test_every_error_of_a_refresh_is_in_its_table_with_who_acts() -> None:
     told = {name: cells[0] for name, cells in rows("| error | acts | means |").items()}
     only_answers = {
+        "BulkRunning",
         "Gone",
         "KeyReused",
         "MethodNotAllowed",
@@ -63,13 +63,23 @@ def test_every_error_of_a_refresh_is_in_its_table_with_who_acts() -> None:
     assert {str(each) for each in Acts} == set(told.values())
 
 
-def test_every_problem_is_in_its_table_with_its_status() -> None:
+def described() -> dict[str, int]:
+    """The kinds of problems in the description that is served, with their statuses."""
+    content = (
+        each["content"][CONTENT_TYPE] for each in document()["components"]["responses"].values()
+    )
+    told = [example["value"] for each in content for example in each["examples"].values()]
+    return {each["type"].removeprefix(TYPE): each["status"] for each in told}
+
+
+def test_every_problem_is_in_its_table_with_its_status_and_no_other() -> None:
     table = README.split("| status | `type` after")[1].split("\n\n")[0]
     told = re.findall(r"\| (\d+) \| `([\w-]+)`", table)
-    own = {problem(error()).type.rpartition(":")[2]: int(STATUS[error]) for error in STATUS}
-    gateway = {each.kind: int(each.status) for each in GATEWAY_PROBLEMS}
+    of_no_call = problem(MethodNotAllowed())
 
-    assert {kind: int(status) for status, kind in told} == own | gateway | {"defect": 500}
+    assert sorted((kind, int(status)) for status, kind in told) == sorted(
+        {**described(), of_no_call.type.removeprefix(TYPE): of_no_call.status}.items()
+    )
 
 
 def test_every_command_of_make_is_real() -> None:

@@ -106,6 +106,20 @@ def test_a_body_that_is_not_right_is_refused(path: str, body: str | None, status
 
 
 @pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        pytest.param(None, "The body is empty.", id="none"),
+        pytest.param(" \n", "The body is empty.", id="blank"),
+        pytest.param("\ud800", "The body is not Unicode text in UTF-8.", id="a-surrogate"),
+        pytest.param("{", "The body is not JSON: Input data was truncated.", id="cut-off"),
+        pytest.param("x", "The body is not JSON: invalid character (byte 0).", id="no-json"),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_told_why(body: str | None, told: str) -> None:
+    assert problem(call("POST", "/v1/refreshes", body=body), 400)["detail"] == told
+
+
+@pytest.mark.parametrize(
     "body",
     [
         pytest.param("not base64!", id="other-letters"),
@@ -131,6 +145,33 @@ def test_base64_is_unpacked_before_it_is_read() -> None:
 def test_no_address_takes_a_parameter_that_it_does_not_know(method: str, rule: str) -> None:
     answer = call(method, SAMPLES[rule], queryStringParameters={"tenant": "other"}, body="{}")
     assert problem(answer, 400)["detail"] == "Unknown query parameter: tenant."
+
+
+@pytest.mark.parametrize(
+    ("method", "rule"),
+    [(method, rule) for rule in ROUTES for method in ROUTES[rule]],
+)
+@pytest.mark.parametrize("values", [["1", "2"], ["1", "1"], ["", ""]])
+def test_no_address_takes_a_parameter_twice(method: str, rule: str, values: list[str]) -> None:
+    answer = call(
+        method,
+        SAMPLES[rule],
+        queryStringParameters={"limit": values[-1]},
+        multiValueQueryStringParameters={"limit": values},
+        body="{}",
+    )
+    told = problem(answer, 400)["detail"]
+    assert told == "A query parameter may be given once only: limit."
+
+
+def test_a_parameter_that_came_once_is_as_the_gateway_passes_it() -> None:
+    answer = call(
+        "GET",
+        "/v1/refreshes",
+        queryStringParameters={"limit": "x", "status": "failed"},
+        multiValueQueryStringParameters={"limit": ["x"], "status": ["failed"]},
+    )
+    assert problem(answer, 400)["detail"].startswith("limit must be")
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "1001", "1.5", "", "x", "1e2", "\u0663", "9" * 5000])

@@ -1,4 +1,4 @@
-"""Where a reader of records goes on."""
+"""Where a reader goes on, and in which list."""
 
 from __future__ import annotations
 
@@ -8,39 +8,60 @@ import pytest
 
 from functions.aws.snapshots import Position
 from functions.core.errors import InvalidRequest
-from functions.rest.datasets import cursor_of, position_of
+from functions.rest import cursors
+
+HERE = ("records", "con_1", "accounts")
 
 
 @pytest.mark.parametrize(
-    "position", [Position("ref_1"), Position("ref_1", 3, 9_999), Position("", 0, 2**31 - 1)]
+    "position", [Position("ref_1"), Position("ref_1", 3, 9_999, "ref_0"), Position("", 0, 2**64)]
 )
 def test_a_cursor_points_where_it_was_given(position: Position) -> None:
-    assert position_of(cursor_of(position)) == position
-
-
-def packed(text: bytes) -> str:
-    return base64.urlsafe_b64encode(text).decode()
+    assert cursors.read(cursors.written(position, of=HERE), Position, of=HERE) == position
 
 
 @pytest.mark.parametrize(
-    "cursor",
+    "other",
     [
-        pytest.param("", id="empty"),
-        pytest.param("!", id="no-base64"),
-        pytest.param("\u2615", id="beyond-ascii"),
-        pytest.param("A", id="half-a-byte"),
-        pytest.param(packed(b"{}"), id="an-object"),
-        pytest.param(packed(b"[]"), id="nothing-in-it"),
-        pytest.param(packed(b'["r", "0", 0]'), id="a-text-for-a-number"),
-        pytest.param(packed(b'["r", -1, 0]'), id="before-the-first-file"),
-        pytest.param(packed(b'["r", 0, -1]'), id="before-the-first-line"),
-        pytest.param(packed(b'["r", 0, 9223372036854775808]'), id="after-any-line"),
-        pytest.param(packed(b'["r", 0, ' + b"9" * 4000 + b"]"), id="a-huge-line"),
-        pytest.param(packed(b'["r", 1e400, 0]'), id="no-number"),
-        pytest.param(packed(b'["\xff", 0, 0]'), id="not-utf-8"),
-        pytest.param(packed(b"[" * 100_000), id="nested"),
+        pytest.param(("files", "con_1", "accounts"), id="of-another-kind"),
+        pytest.param(("records", "con_2", "accounts"), id="of-another-connection"),
+        pytest.param(("records", "con_1", "transactions"), id="of-another-dataset"),
+        pytest.param(("records", "con_1", None), id="of-what-has-no-name"),
+        pytest.param(("records", "con_1'", "'accounts"), id="of-what-is-written-alike"),
+        pytest.param((), id="of-nothing-in-particular"),
     ],
 )
-def test_any_other_text_is_an_invalid_request(cursor: str) -> None:
+def test_a_cursor_leads_on_in_its_own_list_only(other: tuple[str | None, ...]) -> None:
+    for given, wanted in ((HERE, other), (other, HERE)):
+        cursor = cursors.written(Position("ref_1", 3), of=given)
+        with pytest.raises(InvalidRequest, match=r"^cursor must be"):
+            cursors.read(cursor, Position, of=wanted)
+
+
+def packed(place: bytes) -> str:
+    own = base64.urlsafe_b64decode(cursors.written(0, of=HERE) + "==")
+    return base64.urlsafe_b64encode(own.removesuffix(b"0]") + place + b"]").decode()
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param(b"{}", id="an-object"),
+        pytest.param(b"[]", id="nothing-in-it"),
+        pytest.param(b'["r", "0", 0]', id="a-text-for-a-number"),
+        pytest.param(b'["r", 0, ' + b"9" * 5000 + b"]", id="a-huge-line"),
+        pytest.param(b'["r", 1e400, 0]', id="no-number"),
+        pytest.param(b'["\xff", 0, 0]', id="not-utf-8"),
+        pytest.param(b"[" * 100_000, id="nested"),
+        pytest.param(b"[" * 100_000 + b"]" * 100_000, id="nested-and-whole"),
+    ],
+)
+def test_a_place_of_another_shape_is_an_invalid_request(place: bytes) -> None:
     with pytest.raises(InvalidRequest, match=r"^cursor must be"):
-        position_of(cursor)
+        cursors.read(packed(place), Position, of=HERE)
+
+
+@pytest.mark.parametrize("cursor", ["", "!", "\u2615", "A", "\ud800", "e30", "W1s", "IiI"])
+def test_what_is_no_cursor_at_all_is_an_invalid_request(cursor: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"^cursor must be"):
+        cursors.read(cursor, Position, of=HERE)

@@ -12,6 +12,7 @@ from functions.rest.service import Call
 def call(**headers: str) -> Call:
     return Call(
         tenant="acme",
+        path="/v1/refreshes",
         body=b"",
         query={},
         headers={name.replace("_", "-"): value for name, value in headers.items()},

@@ -7,10 +7,11 @@ import pytest
 
 from functions.core.contract import Outcome, Reason, RefreshOptions
 from functions.core.errors import InvalidRequest, ReauthRequired
-from functions.core.model import Running, SnapshotPointer
+from functions.core.model import Running, SnapshotPointer, Status
 from functions.core.refresh import failed, published
 from functions.rest.connection_models import ConnectionIn, connection_out
-from functions.rest.models import body, datasets_out, refresh_out, when
+from functions.rest.dataset_models import datasets_out
+from functions.rest.models import body, refresh_out, when
 from tests.scripted import a_connection, a_manifest, a_refresh, a_ticket
 
 AT = 1_800_000_000.0
@@ -67,6 +68,14 @@ def test_a_connection_is_read_with_its_credentials() -> None:
         pytest.param(
             connection(credentials=f'"access_token": "{"x" * 16_001}"'), id="a-token-too-long"
         ),
+        pytest.param(
+            connection(credentials='"access_token": "t", "session_key": ".."'),
+            id="a-session-key-that-leads-elsewhere",
+        ),
+        pytest.param(
+            connection(credentials='"access_token": "t", "session_key": "a\\n"'),
+            id="a-session-key-and-a-line-end",
+        ),
     ],
 )
 def test_what_is_no_connection_is_refused(raw: bytes) -> None:
@@ -108,6 +117,41 @@ def test_a_refusal_says_where_and_never_what() -> None:
     assert secret not in str(caught.value)
 
 
+@pytest.mark.parametrize("raw", ['"\\ud800"', '{"a": "\\ud800"}', '{"\\ud800": 1}', '"\\udc00"'])
+def test_half_a_pair_of_surrogates_is_not_taken_for_a_body_cut_off(raw: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"^The body is not JSON: .*utf-16 surrogate pair"):
+        body(raw.encode(), dict[str, object])
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        pytest.param(
+            b'{"provider": "endgrate", "datasets": ["a b"]}',
+            "Expected 1 to 64 ASCII letters, digits, `-` and `_`, of which the first is a letter"
+            " or a digit - at `$.datasets[0]`.",
+            id="dataset",
+        ),
+        pytest.param(
+            connection(credentials='"access_token": "a b"'),
+            "Expected visible ASCII characters without blanks - at `$.credentials.access_token`.",
+            id="token",
+        ),
+        pytest.param(
+            b'{"provider": "endgrate", "subject": ".."}',
+            "Expected a text other than `.` and `..` - at `$.subject`.",
+            id="subject",
+        ),
+    ],
+)
+def test_who_sends_other_characters_is_told_in_words_which_are_allowed(
+    raw: bytes, told: str
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        body(raw, ConnectionIn)
+    assert str(caught.value) == f"The body is not valid: {told}"
+
+
 def test_a_connection_is_shown_without_its_credentials() -> None:
     shown = connection_out(a_connection(running=Running(refresh_id="ref_1", until=AT)))
     assert msgspec.to_builtins(shown) == {
@@ -121,6 +165,7 @@ def test_a_connection_is_shown_without_its_credentials() -> None:
         "created_at": "1970-01-01T00:00:00.000Z",
         "running_refresh_id": "ref_1",
         "next_allowed_at": None,
+        "reauth_required": False,
         "snapshot": None,
     }
 
@@ -149,8 +194,16 @@ def test_a_refresh_is_shown_without_its_job_and_its_tenant() -> None:
 
 def test_the_outcome_stands_only_in_the_answer_to_the_request() -> None:
     refresh = a_refresh(at=AT)
-    assert refresh_out(refresh, outcome=Outcome.JOINED).outcome is Outcome.JOINED
     assert b"outcome" not in msgspec.json.encode(refresh_out(refresh))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [(Outcome.RUNNING, "started"), (Outcome.JOINED, "joined"), (Outcome.FRESH, "fresh")],
+)
+def test_the_outcome_is_what_became_of_the_request(outcome: Outcome, told: str) -> None:
+    shown = refresh_out(a_refresh(at=AT, status=Status.PARTIAL), outcome=outcome)
+    assert (shown.outcome, shown.status) == (told, "partial")
 
 
 def test_a_published_refresh_shows_its_coverage_and_its_age() -> None:

@@ -10,12 +10,15 @@ import msgspec
 import pytest
 
 from functions.connectors.registry import REGISTRY
+from functions.core.errors import NotFound
 from functions.core.gateway import GATEWAY_PROBLEMS
 from functions.rest.connection_models import ConnectionIn
 from functions.rest.examples import EXAMPLES, IDS
+from functions.rest.models import ALLOWED, RefreshOut, RefreshOutcome
 from functions.rest.openapi import address, document, ids_in
 from functions.rest.problems import CONTENT_TYPE, STATUS, TYPE
 from functions.rest.routes import ROUTES
+from tests.unit.test_api import call
 
 if TYPE_CHECKING:
     from functions.core.errors import FreshetError
@@ -40,6 +43,13 @@ BODIES = {
     for route in routes.values()
     if route.body
 }
+CURSORS = [
+    pytest.param(rule, parameter.example, id=route.name)
+    for rule, routes in ROUTES.items()
+    for route in routes.values()
+    for parameter in route.query
+    if parameter.name == "cursor"
+]
 EXAMPLE = [
     pytest.param(name, value, id=f"{name}-{title}")
     for name, examples in EXAMPLES.items()
@@ -119,6 +129,60 @@ def test_an_example_of_a_parameter_is_what_its_schema_says(
     for told in [*operation(method, rule)["parameters"], *headers]:
         examples = told["schema"].get("examples", [told.get("example")])
         assert all(valid(told["schema"], example) for example in examples), told
+
+
+@pytest.mark.parametrize(("rule", "cursor"), CURSORS)
+def test_an_example_of_a_cursor_is_one_that_its_address_could_have_given(
+    rule: str, cursor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody() -> None:
+        raise NotFound
+
+    for module in ("bulks", "connections", "history", "service"):
+        monkeypatch.setattr(f"functions.rest.{module}.runtime", nobody)
+    path = rule
+    for name, id_ in IDS.items():
+        path = path.replace(f"<{name}>", id_.example)
+    answer = call("GET", path, queryStringParameters={"cursor": cursor})
+
+    assert answer["statusCode"] == 404  # it was looked for, so the cursor was not refused
+
+
+def test_the_outcomes_of_a_refresh_are_those_that_callers_are_told() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    (of_refresh,) = (
+        each["$ref"]
+        for each in schemas[RefreshOut.__name__]["properties"]["outcome"]["anyOf"]
+        if "$ref" in each
+    )
+
+    assert schemas[of_refresh.rpartition("/")[2]]["enum"] == sorted(RefreshOutcome)
+    assert "Outcome" not in schemas
+
+
+def patterns(told: msgspec.inspect.Type) -> set[str]:
+    """The patterns of all texts in a type."""
+    match told:
+        case msgspec.inspect.StrType(pattern=str(pattern)):
+            return {pattern}
+        case msgspec.inspect.StructType(fields=fields):
+            return set().union(*(patterns(field.type) for field in fields))
+        case msgspec.inspect.UnionType(types=types):
+            return set().union(*map(patterns, types))
+        case msgspec.inspect.DictType(key_type=key, value_type=value):
+            return patterns(key) | patterns(value)
+        case (
+            msgspec.inspect.VarTupleType(item_type=item) | msgspec.inspect.ListType(item_type=item)
+        ):
+            return patterns(item)
+        case _:
+            return set()
+
+
+def test_every_pattern_of_a_body_has_words_for_who_has_not_met_it() -> None:
+    found = set().union(*map(patterns, msgspec.inspect.multi_type_info(BODIES.values())))
+
+    assert found == ALLOWED.keys()
 
 
 @pytest.mark.parametrize("name", [*DOCUMENT["components"]["responses"]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import urljoin
 
 import msgspec
 import pytest
@@ -75,6 +76,14 @@ def test_what_the_page_needs_is_named_from_its_own_address() -> None:
     assert "data:," in needed
     assert {each.partition("/")[0] for each in needed} == {"data:,", "docs"}
     assert "//" not in re.sub(r"^//.*$", "", (FOLDER / "start.js").read_text(), flags=re.MULTILINE)
+
+
+def test_with_a_slash_at_its_end_the_page_s_address_leads_to_the_page() -> None:
+    answer = get("/v1/docs/")
+    asked = "https://api.example/stage/v1/docs/"
+
+    assert answer["statusCode"] == 308
+    assert urljoin(asked, header(answer, "Location")) == "https://api.example/stage/v1/docs"
 
 
 @pytest.mark.parametrize("name", ["index.html", "LICENSE", "..", "pages.py", "start.js.map"])

@@ -9,11 +9,12 @@ import pytest
 from functions.core.history import Place
 from functions.core.model import Status
 from functions.rest import cursors
-from functions.rest.history import Cursor
+from functions.rest.history import filtered
 from tests.unit.test_api import call, problem
 
 LIST = "/v1/refreshes"
 REFRESH = f"{LIST}/ref_1"
+PLACE = Place("2026-11-22T09:30:00.000Z", "ref_1")
 
 
 def packed(text: bytes) -> str:
@@ -68,7 +69,7 @@ def test_a_list_of_what_could_be_no_connection_is_not_found() -> None:
         pytest.param(packed(b"[" * 50_000), id="nested"),
         pytest.param(packed(b'["f", "ref_1"]'), id="no-place"),
         pytest.param(
-            cursors.written(Cursor("f", Place("2026-11-22T09:30:00.000Z", "ref_1"))),
+            cursors.written(PLACE, of=filtered({"status": Status.FAILED})),
             id="of-another-list",
         ),
         pytest.param("\ud800", id="a-surrogate"),
