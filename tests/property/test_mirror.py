@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.fake_files import Objects
 
 NAME = "transactions"
-ACCOUNTS = st.sampled_from(["p", "q"])
+ACCOUNTS = st.sampled_from(["p", "q", "r"])
 IDS = st.sampled_from([f"t{number}" for number in range(12)])
 """Few, so that they go and come again; those of an account begin with its name."""
 
@@ -40,6 +40,7 @@ class Bank(Scripted):
         self.rows: dict[str, tuple[int, int]] = {}
         self.gone: dict[str, int] = {}
         self.accounts: set[str] = {"p"}
+        self.closed: set[str] = set()
 
     def put(self, id_: str) -> None:
         self.tick += 1
@@ -53,6 +54,7 @@ class Bank(Scripted):
 
     def close(self, account: str) -> None:
         """Its transactions go with it, and nobody is told of them."""
+        self.closed |= self.accounts & {account}
         self.accounts -= {account}
         self.rows = {id_: row for id_, row in self.rows.items() if not id_.startswith(account)}
 
@@ -130,7 +132,8 @@ class Mirrors(RuleBasedStateMachine):
 
     @rule(account=ACCOUNTS)
     def opens(self, account: str) -> None:
-        self.bank.accounts |= {account}
+        """A new one: no bank gives the id of a closed account to another."""
+        self.bank.accounts |= {account} - self.bank.closed
 
     @rule(full=st.booleans(), hurried=st.booleans())
     def refresh(self, *, full: bool, hurried: bool) -> None:

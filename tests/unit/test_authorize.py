@@ -37,7 +37,7 @@ def _stage(monkeypatch: pytest.MonkeyPatch) -> None:
 def token(
     *, without: str = "", kid: str = "k1", key: ec.EllipticCurvePrivateKey = KEY, **claims: object
 ) -> str:
-    told = {**GOOD, "sub": CANARY, "exp": int(time.time()) + 60, **claims}
+    told = {**GOOD, "sub": CANARY, "exp": int(time.time()) + 3600, **claims}
     told.pop(without, None)
     return jwt.encode(told, key, "ES256", headers={"kid": kid})
 
