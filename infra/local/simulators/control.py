@@ -11,29 +11,26 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from flask import Blueprint, g, request
-from werkzeug.wrappers import Response
 
 from infra.local.simulators.faults import Fault, Faults, Kind, damaged, stand_in
+from infra.local.simulators.replies import reply
 from infra.local.simulators.server import WIRE, Cut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from flask import Flask
+    from werkzeug.wrappers import Response
 
     from infra.local.simulators.ledger import Ledger
+    from infra.local.simulators.replies import ErrorBody
 
 PREFIX = "/_simulator"
 
 
-def answer(payload: object, *, status: int = 200) -> Response:
-    """A control endpoint's JSON answer."""
-    return Response(msgspec.json.encode(payload), status=status, content_type="application/json")
-
-
 def refuse_body(problem: Exception) -> Response:
     """Tells what is wrong with the JSON sent to a control endpoint; status 400."""
-    return answer({"message": str(problem)}, status=400)
+    return reply({"message": str(problem)}, status=400)
 
 
 def attach(
@@ -41,7 +38,7 @@ def attach(
     *,
     ledger: Ledger,
     reset: Callable[[], None],
-    error_body: Callable[[int], Mapping[str, object]],
+    error_body: ErrorBody,
 ) -> None:
     """Gives a simulator its faults, its ledger and the endpoints to control them.
 
@@ -65,7 +62,7 @@ def attach(
         faults.clear()
         reset()
         ledger.clear()
-        return answer({"reset": True})
+        return reply({"reset": True})
 
     app.register_blueprint(control)
 
@@ -73,28 +70,28 @@ def attach(
 def _attach_faults(control: Blueprint, faults: Faults) -> None:
     @control.get("/faults")
     def list_faults() -> Response:
-        return answer(faults.rows())
+        return reply(faults.rows())
 
     @control.post("/faults")
     def add_fault() -> Response:
         faults.add(msgspec.json.decode(request.get_data(), type=Fault))
-        return answer(faults.rows(), status=201)
+        return reply(faults.rows(), status=201)
 
     @control.delete("/faults")
     def clear_faults() -> Response:
         faults.clear()
-        return answer([])
+        return reply([])
 
 
 def _attach_ledger(control: Blueprint, ledger: Ledger) -> None:
     @control.get("/ledger")
     def read_ledger() -> Response:
-        return answer(ledger.rows())
+        return reply(ledger.rows())
 
     @control.delete("/ledger")
     def clear_ledger() -> Response:
         ledger.clear()
-        return answer([])
+        return reply([])
 
 
 def _attach_strikes(
@@ -102,7 +99,7 @@ def _attach_strikes(
     faults: Faults,
     *,
     ledger: Ledger,
-    error_body: Callable[[int], Mapping[str, object]],
+    error_body: ErrorBody,
 ) -> None:
     @app.before_request
     def strike_before() -> Response | None:
@@ -128,9 +125,7 @@ def _attach_strikes(
         return response
 
 
-def _struck(
-    fault: Fault, response: Response, *, error_body: Callable[[int], Mapping[str, object]]
-) -> Response:
+def _struck(fault: Fault, response: Response, *, error_body: ErrorBody) -> Response:
     wire = request.environ[WIRE]
     if fault.kind is Kind.DISCONNECT:
         wire.cut = Cut.ALL

@@ -31,7 +31,7 @@ from msgspec import Meta
 from werkzeug.wrappers import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from infra.local.simulators.replies import ErrorBody
 
 _PAGE = "<!doctype html><title>{0}</title><h1>{0}</h1><p>This is not what you asked for.</p>"
 
@@ -142,7 +142,7 @@ class Faults:
             ]
 
 
-def stand_in(fault: Fault, error_body: Callable[[int], Mapping[str, object]]) -> Response:
+def stand_in(fault: Fault, error_body: ErrorBody) -> Response:
     """The answer that `status`, `html` or `disconnect` gives in place of the provider's."""
     response = Response(status=fault.status)
     if fault.kind is Kind.HTML:

@@ -10,20 +10,21 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from flask import Flask
 from werkzeug.exceptions import HTTPException
 
-from infra.local.simulators.banno.bank import Bank, install
+from infra.local.simulators.application import application
+from infra.local.simulators.banno.bank import Bank
 from infra.local.simulators.banno.consumer import consumer
 from infra.local.simulators.banno.oidc import oidc
 from infra.local.simulators.banno.replies import ApiError, error_body, refuse, refuse_http
 from infra.local.simulators.banno.switches import switches
 from infra.local.simulators.banno.tokens import tokens
-from infra.local.simulators.control import attach
 from infra.local.simulators.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from flask import Flask
 
 
 def create_app(*, clock: Callable[[], float] = time.time) -> Flask:
@@ -32,16 +33,14 @@ def create_app(*, clock: Callable[[], float] = time.time) -> Flask:
     Args:
         clock: the seconds since 1970.
     """
-    app = Flask(__name__)
-    app.config["TRUSTED_HOSTS"] = ["127.0.0.1", "localhost"]
-    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     ledger = Ledger(clock)
     bank = Bank(clock=clock, ledger=ledger)
-    install(app, bank)
-    attach(app, ledger=ledger, reset=bank.reset, error_body=error_body)
+    app = application(
+        bank,
+        ledger=ledger,
+        error_body=error_body,
+        refusals=((ApiError, refuse), (HTTPException, refuse_http)),
+        blueprints=(consumer, oidc, tokens, switches),
+    )
     app.before_request(bank.tasks.settle)
-    for blueprint in (consumer, oidc, tokens, switches):
-        app.register_blueprint(blueprint)
-    app.register_error_handler(ApiError, refuse)
-    app.register_error_handler(HTTPException, refuse_http)
     return app

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from flask import current_app
 
+from infra.local.simulators.application import PROVIDER
 from infra.local.simulators.banno.accounts import Account
 from infra.local.simulators.banno.dpop import Proofs
 from infra.local.simulators.banno.grants import Grants
@@ -17,11 +18,7 @@ from infra.local.simulators.banno.tasks import Tasks
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flask import Flask
-
     from infra.local.simulators.ledger import Ledger
-
-_EXTENSION = "banno"
 
 
 class Bank:
@@ -78,11 +75,6 @@ def _scale(settings: Settings) -> tuple[int, int]:
     return settings.scale_accounts, settings.scale_transactions
 
 
-def install(app: Flask, bank: Bank) -> None:
-    """Makes the bank known to the endpoints of an application."""
-    app.extensions[_EXTENSION] = bank
-
-
 def the_bank() -> Bank:
     """The bank that the current request is about."""
-    return cast("Bank", current_app.extensions[_EXTENSION])
+    return cast("Bank", current_app.extensions[PROVIDER])

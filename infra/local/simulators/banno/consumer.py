@@ -12,9 +12,10 @@ from infra.local.simulators.banno.bank import the_bank
 from infra.local.simulators.banno.bearer import admitted
 from infra.local.simulators.banno.institution import profile
 from infra.local.simulators.banno.paging import page, whole_number
-from infra.local.simulators.banno.replies import ApiError, reply
+from infra.local.simulators.banno.replies import ApiError
 from infra.local.simulators.banno.scopes import ACCOUNTS, OPENID, PROFILE, TRANSACTIONS
 from infra.local.simulators.banno.tasks import UnknownTaskError, VersionAheadError
+from infra.local.simulators.replies import reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,11 +5,11 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from infra.local.simulators.banno.clients import CONFIDENTIAL, PUBLIC
-from infra.local.simulators.banno.grants import challenge_of
 from infra.local.simulators.banno.institution import INSTITUTION_ID, PEOPLE
 from infra.local.simulators.banno.issuer import api_base, issuer_of
 from infra.local.simulators.banno.scopes import ACCOUNTS, OFFLINE, OPENID, PROFILE, TRANSACTIONS
 from infra.local.simulators.control import PREFIX
+from infra.local.simulators.pkce import challenge_of
 
 _VERIFIER = "a-verifier-for-trying-things-out-by-hand-0123456789"
 _SCOPE = " ".join((*OPENID, OFFLINE, ACCOUNTS[0], *TRANSACTIONS, *PROFILE))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import secrets
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from infra.local.simulators.banno.scopes import OFFLINE
+from infra.local.simulators.pkce import challenge_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -239,9 +238,3 @@ class Grants:
         kept.successors.append(successor)
         self._refresh[token] = successor
         return token
-
-
-def challenge_of(verifier: str) -> str:
-    """The S256 challenge of a PKCE verifier (RFC 7636)."""
-    digest = hashlib.sha256(verifier.encode()).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

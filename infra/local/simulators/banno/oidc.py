@@ -23,7 +23,7 @@ from infra.local.simulators.banno.bank import the_bank
 from infra.local.simulators.banno.grants import Grant, OAuthError
 from infra.local.simulators.banno.institution import NAME, PEOPLE
 from infra.local.simulators.banno.issuer import discovery
-from infra.local.simulators.banno.replies import reply
+from infra.local.simulators.replies import reply
 
 if TYPE_CHECKING:
     from infra.local.simulators.banno.authorization import Asked

@@ -1,4 +1,4 @@
-"""JSON answers and Banno's Error object.
+"""Banno's Error object.
 
 Banno's account aggregation reference defines the Error object: a required integer `errorCode` and a
 string `messages`. Its troubleshooting page names the `x-request-id` header. Which code means what
@@ -11,19 +11,14 @@ import uuid
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import msgspec
-from werkzeug.wrappers import Response
+from infra.local.simulators import replies
 
 if TYPE_CHECKING:
     from werkzeug.exceptions import HTTPException
+    from werkzeug.wrappers import Response
 
 _CODES = {400: 10, 401: 30, 403: 40, 404: 20, 405: 21}
 _OTHER_CODE = 50
-
-
-def reply(payload: object, *, status: int = 200) -> Response:
-    """A JSON answer."""
-    return Response(msgspec.json.encode(payload), status=status, content_type="application/json")
 
 
 def error_body(status: int, message: str | None = None) -> dict[str, object]:
@@ -44,7 +39,7 @@ class ApiError(Exception):
 
 def refuse(problem: ApiError) -> Response:
     """The answer that an `ApiError` stands for."""
-    response = reply(error_body(problem.status, str(problem)), status=problem.status)
+    response = replies.reply(error_body(problem.status, str(problem)), status=problem.status)
     if problem.challenge is not None:
         response.headers["WWW-Authenticate"] = problem.challenge
     return _traceable(response)
@@ -52,10 +47,7 @@ def refuse(problem: ApiError) -> Response:
 
 def refuse_http(problem: HTTPException) -> Response:
     """Unknown paths, wrong methods and the like, as Error objects with their usual headers."""
-    response = Response.force_type(problem.get_response())
-    response.set_data(msgspec.json.encode(error_body(response.status_code)))
-    response.content_type = "application/json"
-    return _traceable(response)
+    return _traceable(replies.refuse_http(problem, error_body))
 
 
 def _traceable(response: Response) -> Response:

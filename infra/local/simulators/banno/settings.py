@@ -75,19 +75,3 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ValueError(f"no such user: {', '.join(sorted(strangers))}")
         if not all(map(is_redirect_uri, self.redirect_uris)):
             raise ValueError("a redirect URI is https, or http on a loopback address")
-
-
-def merged(settings: Settings, patch: bytes) -> Settings:
-    """The settings after a JSON object of changes; what is by user is merged user by user.
-
-    Raises:
-        msgspec.DecodeError: the JSON is not such an object; the text says what is wrong.
-    """
-    changes = msgspec.json.decode(patch, type=dict[str, object])
-    before = msgspec.to_builtins(settings)
-    by_user = {
-        name: before[name] | change
-        for name, change in changes.items()
-        if isinstance(change, dict) and isinstance(before.get(name), dict)
-    }
-    return msgspec.convert(before | changes | by_user, Settings)

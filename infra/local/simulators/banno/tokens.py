@@ -18,8 +18,8 @@ from infra.local.simulators.banno.dpop import ProofError, thumbprint
 from infra.local.simulators.banno.grants import Access, Grant, OAuthError, Renewal
 from infra.local.simulators.banno.institution import INSTITUTION_ID, made_id, profile
 from infra.local.simulators.banno.issuer import API_PATH, api_base, issuer_of, origin
-from infra.local.simulators.banno.replies import reply
 from infra.local.simulators.banno.scopes import INSTITUTION_CLAIM
+from infra.local.simulators.replies import reply
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response

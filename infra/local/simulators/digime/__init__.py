@@ -10,20 +10,21 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from flask import Flask
 from werkzeug.exceptions import HTTPException
 
-from infra.local.simulators.control import attach
+from infra.local.simulators.application import application
 from infra.local.simulators.digime.access import access
 from infra.local.simulators.digime.oauth import oauth
 from infra.local.simulators.digime.replies import ApiError, error_body, refuse, refuse_http
-from infra.local.simulators.digime.sharing import Sharing, install
+from infra.local.simulators.digime.sharing import Sharing
 from infra.local.simulators.digime.switches import switches
 from infra.local.simulators.digime.web_client import web_client
 from infra.local.simulators.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from flask import Flask
 
 
 def create_app(*, clock: Callable[[], float] = time.time) -> Flask:
@@ -32,16 +33,14 @@ def create_app(*, clock: Callable[[], float] = time.time) -> Flask:
     Args:
         clock: the seconds since 1970.
     """
-    app = Flask(__name__)
-    app.config["TRUSTED_HOSTS"] = ["127.0.0.1", "localhost"]
-    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     ledger = Ledger(clock)
     sharing = Sharing(clock=clock, ledger=ledger)
-    install(app, sharing)
-    attach(app, ledger=ledger, reset=sharing.reset, error_body=error_body)
+    app = application(
+        sharing,
+        ledger=ledger,
+        error_body=error_body,
+        refusals=((ApiError, refuse), (HTTPException, refuse_http)),
+        blueprints=(oauth, access, web_client, switches),
+    )
     app.before_request(sharing.sessions.settle)
-    for blueprint in (oauth, access, web_client, switches):
-        app.register_blueprint(blueprint)
-    app.register_error_handler(ApiError, refuse)
-    app.register_error_handler(HTTPException, refuse_http)
     return app

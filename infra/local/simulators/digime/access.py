@@ -18,11 +18,12 @@ from infra.local.simulators.digime.claims import SessionOptions, TriggerClaims
 from infra.local.simulators.digime.compression import Compression
 from infra.local.simulators.digime.content import accounts_file
 from infra.local.simulators.digime.details import account_details
-from infra.local.simulators.digime.replies import ApiError, reply
+from infra.local.simulators.digime.replies import ApiError
 from infra.local.simulators.digime.request_tokens import body, check_headers, verified
 from infra.local.simulators.digime.sealing import metadata_header, sealed, sealed_file
 from infra.local.simulators.digime.sharing import API_PATH, the_sharing
 from infra.local.simulators.digime.sync import State
+from infra.local.simulators.replies import reply
 
 if TYPE_CHECKING:
     from infra.local.simulators.digime.envelope import Damage

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from infra.local.simulators.control import PREFIX
 from infra.local.simulators.digime.contract import the_contract
-from infra.local.simulators.digime.grants import challenge_of
 from infra.local.simulators.digime.people import PEOPLE, SERVICES
 from infra.local.simulators.digime.sharing import API_PATH, WEB_CLIENT_PATH
+from infra.local.simulators.pkce import challenge_of
 
 _VERIFIER = "a-verifier-for-trying-things-out-by-hand-0123456789"
 _HEADER = '{"alg":"PS512","typ":"JWT"}'

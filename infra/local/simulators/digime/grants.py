@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import secrets
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.local.simulators.digime.replies import ApiError
+from infra.local.simulators.pkce import challenge_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,12 +95,6 @@ class Grants:
         with self._lock:
             self._requests.clear()
             self._consents.clear()
-
-
-def challenge_of(verifier: str) -> str:
-    """The S256 challenge of a verifier (RFC 7636)."""
-    digest = hashlib.sha256(verifier.encode()).digest()
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def _refused(message: str) -> ApiError:

@@ -21,9 +21,10 @@ from infra.local.simulators.digime.claims import (
     UserClaims,
 )
 from infra.local.simulators.digime.people import GROUPS, SERVICES
-from infra.local.simulators.digime.replies import ApiError, reply
+from infra.local.simulators.digime.replies import ApiError
 from infra.local.simulators.digime.request_tokens import body, check_headers, verified
 from infra.local.simulators.digime.sharing import API_PATH, the_sharing
+from infra.local.simulators.replies import reply
 
 if TYPE_CHECKING:
     from infra.local.simulators.digime.people import Service

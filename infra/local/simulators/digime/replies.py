@@ -1,4 +1,4 @@
-"""JSON answers and digi.me's error object.
+"""digi.me's error object.
 
 The SDKs read errors in two places: the Node SDK in the body, the Android SDK in the headers
 `X-Error-Code`, `X-Error-Message` and `X-Error-Reference`. Both are always there.
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from werkzeug.wrappers import Response
+
+from infra.local.simulators.replies import reply
 
 if TYPE_CHECKING:
     from werkzeug.exceptions import HTTPException
@@ -52,11 +54,6 @@ class ApiError(Exception):
         super().__init__(message)
         self.status = status
         self.code = code
-
-
-def reply(payload: object, *, status: int = 200) -> Response:
-    """A JSON answer."""
-    return Response(msgspec.json.encode(payload), status=status, content_type="application/json")
 
 
 def error_body(status: int) -> dict[str, object]:

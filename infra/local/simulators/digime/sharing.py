@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from flask import current_app, request
 
+from infra.local.simulators.application import PROVIDER
 from infra.local.simulators.digime.contract import the_contract
 from infra.local.simulators.digime.grants import Grants
 from infra.local.simulators.digime.sessions import Sessions
@@ -17,13 +18,10 @@ from infra.local.simulators.digime.tokens import Tokens
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flask import Flask
-
     from infra.local.simulators.ledger import Ledger
 
 API_PATH = "/v1.6"
 WEB_CLIENT_PATH = "/apps/saas"
-_EXTENSION = "digime"
 
 
 class Nonces:
@@ -61,6 +59,10 @@ class Sharing:
         self.tokens = Tokens(lambda: self.settings, clock=clock)
         self.sessions = Sessions(lambda: self.settings, clock=clock, ledger=ledger)
 
+    def change(self, settings: Settings) -> None:
+        """Takes new settings."""
+        self.settings = settings
+
     def reset(self) -> None:
         """Puts everything back to the beginning, but for the keys."""
         self.settings = Settings()
@@ -76,11 +78,6 @@ class Sharing:
         return self.signer.sign(claims, jku=settings.evil_jku or jku, flaw=settings.token_flaw)
 
 
-def install(app: Flask, sharing: Sharing) -> None:
-    """Makes it known to the endpoints of an application."""
-    app.extensions[_EXTENSION] = sharing
-
-
 def the_sharing() -> Sharing:
     """The one that the current request is about."""
-    return cast("Sharing", current_app.extensions[_EXTENSION])
+    return cast("Sharing", current_app.extensions[PROVIDER])

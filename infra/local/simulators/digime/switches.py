@@ -1,4 +1,4 @@
-"""The digi.me simulator's own control endpoints: settings, keys, and the end of what a user has."""
+"""The digi.me simulator's own control endpoints: keys, and the end of what a user has."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import msgspec
 from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
-from infra.local.simulators.control import PREFIX, answer, refuse_body
+from infra.local.simulators.control import PREFIX, refuse_body
 from infra.local.simulators.digime.people import person
-from infra.local.simulators.digime.settings import merged
 from infra.local.simulators.digime.sharing import the_sharing
+from infra.local.simulators.replies import reply
 
 if TYPE_CHECKING:
     from infra.local.simulators.digime.people import Person
@@ -24,26 +24,12 @@ class _Named(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     user: str
 
 
-@switches.get("/settings")
-def read_settings() -> Response:
-    """The settings as they are."""
-    return answer(the_sharing().settings)
-
-
-@switches.post("/settings")
-def change_settings() -> Response:
-    """Merges a JSON object of changes into the settings; answers them as they are then."""
-    sharing = the_sharing()
-    sharing.settings = merged(sharing.settings, request.get_data())
-    return answer(sharing.settings)
-
-
 @switches.post("/revoke")
 def revoke_refresh_tokens() -> Response:
     """Makes all refresh tokens of a user void, as if consent had been withdrawn."""
     user = _user()
     dropped = the_sharing().tokens.drop("refresh", person=user)
-    return answer({"user": user.name, "refresh_tokens": dropped})
+    return reply({"user": user.name, "refresh_tokens": dropped})
 
 
 @switches.post("/expire")
@@ -51,21 +37,21 @@ def expire_access_tokens() -> Response:
     """Makes all access tokens of a user expire now."""
     user = _user()
     dropped = the_sharing().tokens.drop("access", person=user)
-    return answer({"user": user.name, "access_tokens": dropped})
+    return reply({"user": user.name, "access_tokens": dropped})
 
 
 @switches.post("/expire_sessions")
 def expire_sessions() -> Response:
     """Makes all sessions of a user expire now."""
     user = _user()
-    return answer({"user": user.name, "sessions": the_sharing().sessions.drop(user)})
+    return reply({"user": user.name, "sessions": the_sharing().sessions.drop(user)})
 
 
 @switches.post("/rotate_keys")
 def rotate_keys() -> Response:
     """Makes digi.me sign with a new key; the one before the last is forgotten."""
     the_sharing().signer.rotate()
-    return answer(the_sharing().signer.jwks())
+    return reply(the_sharing().signer.jwks())
 
 
 @switches.get("/private_key")

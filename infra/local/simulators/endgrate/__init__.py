@@ -10,20 +10,19 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from flask import Flask
-from werkzeug.exceptions import HTTPException
-
-from infra.local.simulators.control import attach
+from infra.local.simulators.application import application
 from infra.local.simulators.endgrate.api import api
-from infra.local.simulators.endgrate.hub import Hub, install
+from infra.local.simulators.endgrate.hub import Hub
 from infra.local.simulators.endgrate.pages import pages
-from infra.local.simulators.endgrate.replies import ApiError, error_body, refuse, refuse_http
+from infra.local.simulators.endgrate.replies import ApiError, error_body, refuse
 from infra.local.simulators.endgrate.reports import open_api
 from infra.local.simulators.endgrate.switches import switches
 from infra.local.simulators.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from flask import Flask
 
 
 def create_app(*, clock: Callable[[], float] = time.time) -> Flask:
@@ -32,16 +31,14 @@ def create_app(*, clock: Callable[[], float] = time.time) -> Flask:
     Args:
         clock: the seconds since 1970.
     """
-    app = Flask(__name__)
-    app.config["TRUSTED_HOSTS"] = ["127.0.0.1", "localhost"]
-    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     ledger = Ledger(clock)
     hub = Hub(clock=clock, ledger=ledger)
-    install(app, hub)
-    attach(app, ledger=ledger, reset=hub.reset, error_body=error_body)
+    app = application(
+        hub,
+        ledger=ledger,
+        error_body=error_body,
+        refusals=((ApiError, refuse),),
+        blueprints=(api, open_api, pages, switches),
+    )
     app.before_request(hub.transfers.agenda.settle)
-    for blueprint in (api, open_api, pages, switches):
-        app.register_blueprint(blueprint)
-    app.register_error_handler(ApiError, refuse)
-    app.register_error_handler(HTTPException, refuse_http)
     return app

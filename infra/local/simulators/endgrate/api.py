@@ -24,8 +24,8 @@ from infra.local.simulators.endgrate.replies import (
     NOT_COMPLETED,
     NOT_CONFIGURED,
     ApiError,
-    reply,
 )
+from infra.local.simulators.replies import reply
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from flask import current_app
 
+from infra.local.simulators.application import PROVIDER
 from infra.local.simulators.endgrate import letters
 from infra.local.simulators.endgrate.bodies import Initiate, Pull
 from infra.local.simulators.endgrate.demo import open_demo
@@ -21,13 +22,9 @@ from infra.local.simulators.endgrate.transfers import Transfers
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flask import Flask
-
     from infra.local.simulators.endgrate.session import Session
     from infra.local.simulators.endgrate.transfer import Transfer
     from infra.local.simulators.ledger import Ledger
-
-_EXTENSION = "endgrate"
 
 
 class Hub:
@@ -129,11 +126,6 @@ class Hub:
         self._pull_later(session)
 
 
-def install(app: Flask, hub: Hub) -> None:
-    """Makes the hub known to the endpoints of an application."""
-    app.extensions[_EXTENSION] = hub
-
-
 def the_hub() -> Hub:
     """The hub that the current request is about."""
-    return cast("Hub", current_app.extensions[_EXTENSION])
+    return cast("Hub", current_app.extensions[PROVIDER])

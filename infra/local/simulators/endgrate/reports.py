@@ -14,7 +14,8 @@ from infra.local.simulators.endgrate.hub import the_hub
 from infra.local.simulators.endgrate.marks import stamp
 from infra.local.simulators.endgrate.paging import Links, meta, single, window
 from infra.local.simulators.endgrate.providers import PROVIDERS, Method
-from infra.local.simulators.endgrate.replies import ApiError, reply
+from infra.local.simulators.endgrate.replies import ApiError
+from infra.local.simulators.replies import reply
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response

@@ -73,19 +73,3 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def records_of(self, source: str) -> int:
         """How many records a type has at the beginning."""
         return self.records.get(source, _OTHER_RECORDS)
-
-
-def merged(settings: Settings, patch: bytes) -> Settings:
-    """The settings after a JSON object of changes; what is by type is merged type by type.
-
-    Raises:
-        msgspec.DecodeError: the JSON is not such an object; the text says what is wrong.
-    """
-    changes = msgspec.json.decode(patch, type=dict[str, object])
-    before = msgspec.to_builtins(settings)
-    by_type = {
-        name: before[name] | change
-        for name, change in changes.items()
-        if isinstance(change, dict) and isinstance(before.get(name), dict)
-    }
-    return msgspec.convert(before | changes | by_type, Settings)

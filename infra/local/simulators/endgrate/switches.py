@@ -1,4 +1,4 @@
-"""The Endgrate simulator's own control endpoints: settings, and what end users do."""
+"""The Endgrate simulator's own control endpoints: what end users do."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import msgspec
 from flask import Blueprint, request
 
-from infra.local.simulators.control import PREFIX, answer, refuse_body
+from infra.local.simulators.control import PREFIX, refuse_body
 from infra.local.simulators.endgrate.hub import the_hub
 from infra.local.simulators.endgrate.providers import PROVIDERS
 from infra.local.simulators.endgrate.session import Choice
-from infra.local.simulators.endgrate.settings import merged
+from infra.local.simulators.replies import reply
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response
@@ -29,20 +29,6 @@ class _Choosing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     provider: str | None = None
 
 
-@switches.get("/settings")
-def read_settings() -> Response:
-    """The settings as they are."""
-    return answer(the_hub().settings)
-
-
-@switches.post("/settings")
-def change_settings() -> Response:
-    """Merges a JSON object of changes into the settings; answers them as they are then."""
-    hub = the_hub()
-    hub.change(merged(hub.settings, request.get_data()))
-    return answer(hub.settings)
-
-
 @switches.post("/configure")
 def configure() -> Response:
     """Configures a session as its end user would, by default with the first provider offered."""
@@ -53,7 +39,7 @@ def configure() -> Response:
         raise msgspec.ValidationError("no such provider")
     offered = session.possible_providers()[0]
     hub.configure(session, Choice(provider=PROVIDERS.get(asked.provider or "", offered)))
-    return answer(session.configuration())
+    return reply(session.configuration())
 
 
 @switches.post("/revoke")
@@ -63,4 +49,4 @@ def revoke() -> Response:
     named = msgspec.json.decode(request.get_data(), type=_Named)
     session = hub.sessions.find(named.session_id)
     session.authenticated = False
-    return answer({"session_id": session.id, "authenticated": False})
+    return reply({"session_id": session.id, "authenticated": False})

@@ -14,18 +14,20 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
-from flask import Flask, abort, request
-from werkzeug.exceptions import HTTPException
+from flask import abort, request
 
-from infra.local.simulators.control import PREFIX, answer, attach
+from infra.local.simulators.application import application
+from infra.local.simulators.control import PREFIX
 from infra.local.simulators.ledger import Ledger
+from infra.local.simulators.replies import reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from flask import Flask
     from werkzeug.wrappers import Response
 
 CLIENT = {"client_id": "freshet", "client_secret": "bookbus-canary-secret"}
@@ -59,10 +61,10 @@ class Library:
         form = request.form.to_dict()
         known = {name: form.pop(name, "") for name in CLIENT}
         if known != CLIENT:
-            return answer({"error": "invalid_client"}, status=401)
+            return reply({"error": "invalid_client"}, status=401)
         reader = self._refresh.pop(form.pop("refresh_token", ""), None)
         if reader is None or form != {"grant_type": "refresh_token"}:
-            return answer({"error": "invalid_grant"}, status=400)
+            return reply({"error": "invalid_grant"}, status=400)
         return self._tokens(reader, lasting=True)
 
     def begin(self, reader: str) -> Response:
@@ -71,7 +73,7 @@ class Library:
             abort(403)
         number = f"count-{next(self._numbers)}"
         self._counts[number] = (reader, self._clock() + self.settings.count_seconds)
-        return answer({"count": number}, status=202)
+        return reply({"count": number}, status=202)
 
     def state(self, reader: str, number: str) -> Response:
         self._open_to(reader)
@@ -79,11 +81,11 @@ class Library:
         if whose != reader:
             abort(404)
         if ends > self._clock():
-            return answer({"state": "counting"})
+            return reply({"state": "counting"})
         if self.settings.missed:
-            return answer({"state": "missed"})
+            return reply({"state": "missed"})
         self._counted[reader] = max(self._counted[reader], ends)
-        return answer({"state": "counted"})
+        return reply({"state": "counted"})
 
     def loans(self, reader: str) -> Response:
         self._open_to(reader, allowed={"after"})
@@ -92,7 +94,7 @@ class Library:
         page = [{"id": each, "title": f"Book {each}", "fee": "0.50"} for each in left[:PAGE]]
         counted_at = datetime.fromtimestamp(self._counted[reader], UTC).isoformat()
         following = left[PAGE - 1] if len(left) > PAGE else None
-        return answer({"countedAt": counted_at, "loans": page, "next": following})
+        return reply({"countedAt": counted_at, "loans": page, "next": following})
 
     # --- control ------------------------------------------------------------------------------
 
@@ -103,17 +105,15 @@ class Library:
     def expire(self) -> Response:
         user = msgspec.json.decode(request.get_data())["user"]
         self._access = {name: held for name, held in self._access.items() if held[0] != user}
-        return answer({})
+        return reply({})
 
     def revoke(self) -> Response:
         user = msgspec.json.decode(request.get_data())["user"]
         self._refresh = {name: whose for name, whose in self._refresh.items() if whose != user}
-        return answer({})
+        return reply({})
 
-    def change(self) -> Response:
-        changes = msgspec.json.decode(request.get_data(), type=dict[str, Any])
-        self.settings = msgspec.convert(msgspec.to_builtins(self.settings) | changes, Settings)
-        return answer(self.settings)
+    def change(self, settings: Settings) -> None:
+        self.settings = settings
 
     # --- inside -------------------------------------------------------------------------------
 
@@ -123,7 +123,7 @@ class Library:
         if lasting:
             pair["refresh_token"] = secrets.token_urlsafe()
             self._refresh[str(pair["refresh_token"])] = reader
-        return answer(pair)
+        return reply(pair)
 
     def _open_to(self, reader: str, *, allowed: frozenset[str] | set[str] = frozenset()) -> None:
         given = request.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -135,8 +135,8 @@ class Library:
 
 
 def create_app(clock: Callable[[], float]) -> Flask:
-    app, library, ledger = Flask(__name__), Library(clock), Ledger(clock)
-    attach(app, ledger=ledger, reset=library.reset, error_body=lambda status: {"error": status})
+    library = Library(clock)
+    app = application(library, ledger=Ledger(clock), error_body=lambda status: {"error": status})
     for method, rule, view in (
         ("POST", "/token", library.token),
         ("POST", "/readers/<reader>/counts", library.begin),
@@ -145,12 +145,6 @@ def create_app(clock: Callable[[], float]) -> Flask:
         ("POST", f"{PREFIX}/sign_in", library.sign_in),
         ("POST", f"{PREFIX}/expire", library.expire),
         ("POST", f"{PREFIX}/revoke", library.revoke),
-        ("POST", f"{PREFIX}/settings", library.change),
     ):
         app.add_url_rule(rule, view.__name__, view, methods=[method])
-    app.register_error_handler(HTTPException, _refused)
     return app
-
-
-def _refused(problem: HTTPException) -> Response:
-    return answer({"error": problem.code}, status=problem.code or 500)
