@@ -33,11 +33,12 @@ HOUR: Final = cdk.Duration.hours(1)
 NEED_SOMEBODY: Final = (Acts.OPERATOR, Acts.DEFECT)
 """One is enough. What a user or a caller has to do, they are told themselves."""
 
-RETRY_PERCENT: Final = 10
-RETRIES: Final = 10
+PERCENT: Final = 10
+HANDFUL: Final = 10
 """In an hour. What is gone when it is tried again needs nobody, and some of it is there always:
 the more, the more is refreshed, so it is a share that tells. A tenth is a provider that is down, a
-budget that is too small, or a function that cannot run; but not where they are a handful."""
+budget that is too small, or a function that cannot run; but not where they are a handful. So it is
+with the API's answers 5xx, which tell of providers, too: a defect of its own is counted besides."""
 
 ALWAYS_A_FAULT: Final = frozenset({"BulkRuns"})
 """A run fails only where it could not go through its list, whatever becomes of those on it. Of the
@@ -73,7 +74,7 @@ class Alarms(Construct):
             *_of_faults(machines, stage=stage),
             *_of_machines(machines),
             *_of_doors(doors),
-            ("ApiFaults", api.metric_server_error(period=PERIOD), 1),
+            _of_api(api.deployment_stage),
             ("Undelivered", waiting, 1),
         )
         for each in watched:
@@ -111,7 +112,17 @@ def _of_faults(machines: Mapping[str, sfn.StateMachine], *, stage: Stage) -> Ite
     for acts in NEED_SOMEBODY:
         yield f"{acts.title()}Faults", _faults(acts, stage=stage, period=PERIOD), 1
     retry = _faults(Acts.RETRY, stage=stage, period=HOUR)
-    yield f"{Acts.RETRY.title()}Faults", _share(retry, machines), RETRY_PERCENT
+    well = {
+        what.lower(): machine.metric_succeeded(period=HOUR)
+        for what, machine in machines.items()
+        if what not in ALWAYS_A_FAULT
+    }
+    yield f"{Acts.RETRY.title()}Faults", _share(retry, of={"faults": retry, **well}), PERCENT
+
+
+def _of_api(stage: apigateway.Stage) -> Watched:
+    faults = stage.metric_server_error(period=HOUR)
+    return "ApiFaults", _share(faults, of={"calls": stage.metric_count(period=HOUR)}), PERCENT
 
 
 def _faults(acts: Acts, *, stage: Stage, period: cdk.Duration) -> cloudwatch.Metric:
@@ -125,19 +136,14 @@ def _faults(acts: Acts, *, stage: Stage, period: cdk.Duration) -> cloudwatch.Met
 
 
 def _share(
-    faults: cloudwatch.Metric, machines: Mapping[str, sfn.StateMachine]
+    faults: cloudwatch.Metric, *, of: Mapping[str, cloudwatch.Metric]
 ) -> cloudwatch.MathExpression:
-    """The percentage of faults among these and the executions that went well; 0 for a few."""
-    well = {
-        what.lower(): machine.metric_succeeded(period=HOUR)
-        for what, machine in machines.items()
-        if what not in ALWAYS_A_FAULT
-    }
+    """How many in a hundred of these are faults; 0 where those are a handful."""
     # Where nothing went well there is no number, and without FILL no sum either.
-    everything = " + ".join(["faults", *(f"FILL({name}, 0)" for name in well)])
+    everything = " + ".join(f"FILL({name}, 0)" for name in of)
     return cloudwatch.MathExpression(
-        expression=f"IF(faults >= {RETRIES}, 100 * faults / ({everything}), 0)",
-        using_metrics={"faults": faults, **well},
+        expression=f"IF(faults >= {HANDFUL}, 100 * faults / ({everything}), 0)",
+        using_metrics={"faults": faults, **of},
         period=HOUR,
     )
 

@@ -9,7 +9,7 @@ import msgspec
 from functions.core import refresh as step
 from functions.core.contract import Outcome, Ticket
 from functions.core.error_names import named
-from functions.core.errors import Acts, CoolingDown, FreshetError, NotFound, Superseded
+from functions.core.errors import Aborted, Acts, CoolingDown, FreshetError, NotFound, Superseded
 from functions.core.model import Refresh, Status
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ class Concluded(msgspec.Struct, frozen=True, kw_only=True):
     acts: Acts | None = None
 
 
-MOOT: Final = (CoolingDown, Superseded)
-"""Where there is no refresh, nothing has failed: the provider wants none yet, or the connection
-was erased in between."""
+MOOT: Final = (Aborted, CoolingDown, Superseded)
+"""Nobody has to do anything about these: somebody stopped the execution, the provider wants no
+refresh yet, or the connection was erased in between. One that took too long has its own alarm."""
 
 
 def conclude(ticket: Ticket, *, refreshes: Refreshes, clock: Clock) -> Concluded:
@@ -52,8 +52,7 @@ def conclude(ticket: Ticket, *, refreshes: Refreshes, clock: Clock) -> Concluded
     if refresh is None:
         if aborted:
             return Concluded(unpublished=True)
-        acts = None if error in MOOT else error.acts
-        return Concluded(unpublished=True, error=error(), acts=acts)
+        return Concluded(unpublished=True, error=error(), acts=_acts(error))
     ended = not refresh.status.ended
     if ended:
         seen, refresh = refresh.version, step.failed(refresh, error, at=clock())
@@ -65,8 +64,12 @@ def conclude(ticket: Ticket, *, refreshes: Refreshes, clock: Clock) -> Concluded
         ended=ended,
         unpublished=refresh.status.unpublished,
         error=failed() if failed and not aborted else None,
-        acts=failed.acts if failed and (ended or not aborted) else None,
+        acts=_acts(failed) if failed and (ended or not aborted) else None,
     )
+
+
+def _acts(error: type[FreshetError]) -> Acts | None:
+    return None if error in MOOT else error.acts
 
 
 def cancel(refresh: Refresh, *, refreshes: Refreshes, clock: Clock) -> tuple[Refresh, bool]:

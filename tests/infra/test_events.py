@@ -143,10 +143,23 @@ def test_faults_that_pass_ring_where_they_are_a_tenth_of_an_hour_and_not_a_handf
 
     assert _watched(faults["MetricStat"]["Metric"]) == _counted(local, Acts.RETRY, capsys)
     assert share["Expression"] == (
-        "IF(faults >= 10, 100 * faults / (faults + FILL(refreshes, 0) + FILL(pushes, 0)), 0)"
+        "IF(faults >= 10,"
+        " 100 * faults / (FILL(faults, 0) + FILL(refreshes, 0) + FILL(pushes, 0)), 0)"
     )
     assert [each["Id"] for each in well] == ["refreshes", "pushes"]
     assert {each["MetricStat"]["Period"] for each in (faults, *well)} == {3600}
+    assert (alarm["Threshold"], alarm["TreatMissingData"]) == (10, "notBreaching")
+
+
+def test_answers_5xx_ring_by_their_share_of_the_stage_s_calls(local: Template) -> None:
+    alarm = local.one("CloudWatch::Alarm", "AlarmsApiFaults")
+    share, faults, calls = alarm["Metrics"]
+    stats = [each["MetricStat"]["Metric"] for each in (faults, calls)]
+
+    assert share["Expression"] == "IF(faults >= 10, 100 * faults / (FILL(calls, 0)), 0)"
+    assert [stat["MetricName"] for stat in stats] == ["5XXError", "Count"]
+    for stat in stats:
+        assert {dimension["Name"] for dimension in stat["Dimensions"]} == {"ApiName", "Stage"}
     assert (alarm["Threshold"], alarm["TreatMissingData"]) == (10, "notBreaching")
 
 

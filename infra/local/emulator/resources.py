@@ -42,7 +42,10 @@ def delete_secret(original: Callable[..., None], arn: str, properties: Propertie
 def alarm_record(
     original: Callable[..., dict[str, Any]], name: str, properties: Properties
 ) -> dict[str, Any]:
-    """An alarm; of one that goes by an expression, MiniStack watches the first metric in it."""
+    """An alarm; of one that goes by an expression, MiniStack watches the first metric in it.
+
+    It compares that with the bound of the expression, so here such an alarm is only there.
+    """
     stats = [each["MetricStat"] for each in properties.get("Metrics", ()) if "MetricStat" in each]
     if not stats:
         return original(name, properties)
