@@ -21,17 +21,20 @@ Lease = tuple[Any, str]
 def leased(original: Callable[..., Lease], *about: object, **named: object) -> Lease:
     """Leases an environment that is free, or a new one as soon as it may start.
 
-    A new one gives its place back when it is ready, see ``lambdas.Environment``. The first of a
-    function needs none.
+    A new one gives its place back when it is ready, see ``lambdas.Environment``.
     """
     while not _places.acquire(blocking=False):
+        # One that is free, or the first of its function, which needs no place.
         environment, how = original(*about, **named, max_concurrency=1)
         if environment is not None:
             return environment, how
         time.sleep(LOOK_SECONDS)
-    environment, how = original(*about, **named)
-    if how == "spawn" and hasattr(environment, "when_ready"):
-        environment.when_ready = _places.release
-    else:
-        _places.release()
-    return environment, how
+    give_back: Callable[[], object] | None = _places.release
+    try:
+        environment, how = original(*about, **named)
+        if how == "spawn" and hasattr(environment, "when_ready"):
+            environment.when_ready, give_back = give_back, None
+        return environment, how
+    finally:
+        if give_back:
+            give_back()
