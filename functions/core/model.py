@@ -50,7 +50,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SnapshotPointer(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the published manifest lies, its datasets, and how old its oldest part is."""
+    """Where the published manifest lies, what there is to read, and how old: each, and at most."""
 
     refresh_id: str
     key: str
@@ -58,6 +58,7 @@ class SnapshotPointer(msgspec.Struct, frozen=True, kw_only=True):
     published_at: float
     as_of: float
     datasets: tuple[str, ...] = ()
+    ages: dict[str, float] = {}
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,10 +14,21 @@ from functions.core.contract import (
     Scalar,
     Ticket,
 )
-from functions.core.model import Connection, Coverage, Dataset, Event, Manifest, Refresh, Status
+from functions.core.model import (
+    Connection,
+    Coverage,
+    Dataset,
+    Event,
+    Manifest,
+    Refresh,
+    SnapshotPointer,
+    Status,
+)
 from functions.core.snapshot import about
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from functions.core.errors import FreshetError
     from functions.core.ports import Triggered
 
@@ -38,8 +49,8 @@ def already_answered(
 ) -> Admission | None:
     """The answer that needs no new refresh, if there is one.
 
-    A snapshot that has the datasets asked for and is young enough, by its ``as_of``, wins over
-    a refresh that is still running; but not where everything is to be read again.
+    A snapshot that has the datasets asked for, all young enough by their ``as_of``, wins over a
+    refresh that is still running; but not where everything is to be read again.
     """
     snapshot, running = connection.snapshot, connection.running
     if (
@@ -47,12 +58,18 @@ def already_answered(
         and not request.full
         and snapshot is not None
         and set(request.datasets or ()) <= set(snapshot.datasets)
-        and at - snapshot.as_of <= request.max_age_seconds
+        and at - _as_of(snapshot, request.datasets or ()) <= request.max_age_seconds
     ):
         return Admission(outcome=Outcome.FRESH, refresh_id=snapshot.refresh_id)
     if running is not None and at < running.until:
         return Admission(outcome=Outcome.JOINED, refresh_id=running.refresh_id)
     return None
+
+
+def _as_of(snapshot: SnapshotPointer, datasets: Iterable[str]) -> float:
+    """How old these are in a snapshot, by the oldest of them."""
+    ages = (snapshot.ages.get(name, snapshot.as_of) for name in datasets)
+    return min(ages, default=snapshot.as_of)
 
 
 def admitted(

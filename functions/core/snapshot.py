@@ -55,7 +55,7 @@ def manifest(
         fetched_at=at,
         as_of=0,
         datasets={**carried, **dated, **kept},
-        parts=(*_left(before, fetched=fetched), *told),
+        parts=(*_left(before, fetched=fetched, kept=kept), *told),
     )
     return about(whole, whole.datasets)
 
@@ -68,10 +68,10 @@ def about(manifest: Manifest, names: Iterable[str]) -> Manifest:
     """
     datasets = {name: manifest.datasets[name] for name in names}
     parts = tuple(part for part in manifest.parts if not datasets.keys().isdisjoint(part.datasets))
-    absent = {part.part for part in parts if part.state is Part.FAILED and not part.as_of}
+    told = replace(manifest, datasets=datasets, parts=parts)
+    absent = _absent(told)
     ages = (dataset.as_of for name, dataset in datasets.items() if name not in absent)
-    as_of = min(ages, default=manifest.triggered_at)
-    return replace(manifest, datasets=datasets, parts=parts, as_of=as_of)
+    return replace(told, as_of=min(ages, default=0))
 
 
 def pointer(manifest: Manifest, *, key: str, version_id: str, at: float) -> SnapshotPointer:
@@ -82,8 +82,14 @@ def pointer(manifest: Manifest, *, key: str, version_id: str, at: float) -> Snap
         version_id=version_id,
         published_at=at,
         as_of=manifest.as_of,
-        datasets=tuple(manifest.datasets),
+        datasets=tuple(name for name in manifest.datasets if name not in _absent(manifest)),
+        ages={name: dataset.as_of for name, dataset in manifest.datasets.items()},
     )
+
+
+def _absent(manifest: Manifest) -> set[str]:
+    """The datasets that failed as a whole and have never been there."""
+    return {part.part for part in manifest.parts if part.state is Part.FAILED and not part.as_of}
 
 
 def _oldest(parts: Iterable[PartState], *, dataset: str, otherwise: float) -> float:
@@ -92,11 +98,21 @@ def _oldest(parts: Iterable[PartState], *, dataset: str, otherwise: float) -> fl
     return min((part.as_of for part in came if dataset in part.datasets), default=otherwise)
 
 
-def _left(before: Manifest | None, *, fetched: Container[str]) -> Iterator[PartState]:
-    """What the snapshot before says of datasets that have not been fetched since."""
+def _left(
+    before: Manifest | None, *, fetched: Container[str], kept: Container[str]
+) -> Iterator[PartState]:
+    """What the snapshot before says of datasets that stand as it has them.
+
+    Of those that were to be fetched and failed, the failure is told anew.
+    """
     if before is None:
         return
     for part in before.parts:
-        names = tuple(name for name in part.datasets or before.datasets if name not in fetched)
+        stays = kept if part.state is not Part.FAILED else ()
+        names = tuple(
+            name
+            for name in part.datasets or before.datasets
+            if name not in fetched or name in stays
+        )
         if names:
             yield replace(part, datasets=names)

@@ -120,8 +120,8 @@ def test_a_snapshot_from_before_its_parts_named_datasets_tells_of_all_of_them() 
         pytest.param((FRESH, GONE), True, id="gone"),
         pytest.param((FRESH, FAILED), True, id="an-account-failed"),
         pytest.param((FAILED,), True, id="every-account-failed"),
-        pytest.param((WHOLE, LOST), True, id="a-dataset-failed-and-never-came"),
-        pytest.param((LOST, replace(LOST, part="accounts")), True, id="nothing-ever-came"),
+        pytest.param((WHOLE, LOST), False, id="a-dataset-failed-and-never-came"),
+        pytest.param((LOST, replace(LOST, part="accounts")), False, id="nothing-ever-came"),
         pytest.param((FRESH, STALE), False, id="stale"),
         pytest.param((FRESH, replace(STALE, as_of=0)), False, id="stale-of-unknown-age"),
     ],
@@ -129,7 +129,7 @@ def test_a_snapshot_from_before_its_parts_named_datasets_tells_of_all_of_them() 
 def test_the_provider_is_asked_again_only_for_data_that_are_old(
     parts: tuple[PartState, ...], *, fresh: bool
 ) -> None:
-    """Not for what it could not give when it was asked within the age that is allowed."""
+    """Or for a dataset that has never been had; not for accounts of it that it could not give."""
     hall = Hall()
     refreshed(hall, *parts)
     request = RefreshRequest(connection_id=CONNECTION, datasets=BOTH, max_age_seconds=3600)
@@ -144,10 +144,25 @@ def test_a_dataset_that_failed_is_as_old_as_the_records_that_stand_of_it() -> No
     later = replace(WHOLE, as_of=WHOLE.as_of + WEEK)
     for _ in range(2):
         ended, manifest = refreshed(hall, later, LOST)
-        assert (ended.status, ended.coverage) == (Status.PARTIAL, Coverage(fresh=1, failed=1))
-        assert told(manifest, "transactions") == {"transactions": (Part.FAILED, SHORT.as_of)}
+        assert ended.status is Status.PARTIAL
+        assert ended.coverage == Coverage(fresh=1, incomplete=1, failed=1)
+        assert [part for part in manifest.parts if part.part == "transactions"] == [
+            replace(SHORT, datasets=TRANSACTIONS),
+            replace(LOST, datasets=TRANSACTIONS, as_of=SHORT.as_of),
+        ]
         assert manifest.datasets["transactions"].files == first.datasets["transactions"].files
         assert manifest.as_of == ended.as_of == SHORT.as_of
+
+
+def test_datasets_that_are_young_answer_whatever_the_age_of_the_others() -> None:
+    hall = Hall()
+    refreshed(hall, WHOLE, SHORT)
+    later = replace(WHOLE, as_of=WHOLE.as_of + WEEK)
+    refreshed(hall, later, datasets=ACCOUNTS)
+    asked = RefreshRequest(connection_id=CONNECTION, datasets=ACCOUNTS, max_age_seconds=3600)
+    assert already_answered(hall.connection, asked, at=later.as_of) is not None
+    both = replace(asked, datasets=BOTH)
+    assert already_answered(hall.connection, both, at=later.as_of) is None
 
 
 def test_a_dataset_that_never_came_counts_as_soon_as_it_has() -> None:
