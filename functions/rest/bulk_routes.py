@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated, Final
-
-from msgspec import Meta
+from typing import Final
 
 from functions.core.bulk import BulkOptions
 from functions.core.errors import BulkRunning, KeyReused
 from functions.rest import bulks, cursors
 from functions.rest.bulk_examples import BULK_ID
 from functions.rest.bulk_models import BulkOut, FailuresOut
-from functions.rest.route import LOCATION, REPLAYED, Answer, Parameter, Route, Tag, limit
+from functions.rest.route import (
+    LOCATION,
+    REPLAYED,
+    Answer,
+    Parameter,
+    Route,
+    Tag,
+    idempotency_key,
+    limit,
+)
 
-_KEY: Final = Parameter(
-    name="Idempotency-Key",
+_KEY: Final = idempotency_key(
     about="Your own name for this run. The same body under the same key is the same run, for a"
     " day.",
-    type=Annotated[str, Meta(pattern=r"^[!-~]{1,255}$")],
     example="nightly-2026-11-22",
 )
 

@@ -18,9 +18,8 @@ from functions.core.contract import Outcome, Reason
 from functions.core.errors import NotFound
 from functions.core.keys import Key
 from functions.core.refresh import Admission
-from functions.rest import cursors
+from functions.rest import cursors, headers
 from functions.rest.bulk_models import FailuresOut, bulk_out, failure_out
-from functions.rest.headers import idempotency_key
 from functions.rest.models import body
 from functions.rest.service import Call, Reply, bulk_executions, limit_of, only, plausible
 
@@ -49,7 +48,7 @@ def start(call: Call) -> Reply:
         status=HTTPStatus.ACCEPTED,
         model=bulk_out(bulk, runtime().bulks().counts(bulk.bulk_id)),
         headers={"Location": f"/v1/bulk-refreshes/{bulk.bulk_id}"}
-        | ({"Idempotency-Replayed": "true"} if replayed else {}),
+        | headers.replayed(known=replayed),
     )
 
 
@@ -105,7 +104,7 @@ def _kept(call: Call, asked: BulkOptions) -> tuple[Bulk, bool]:
         BulkRunning: the tenant has another under way.
         KeyReused: the key came with another body before.
     """
-    key, new = idempotency_key(call), BULK_PREFIX + secrets.token_hex(16)
+    key, new = headers.idempotency_key(call), BULK_PREFIX + secrets.token_hex(16)
     if key is None:
         return _begun(call, asked, bulk_id=new), False
     named = Key(name=keys.name(call.tenant, key), digest=keys.digest(asked))

@@ -11,17 +11,8 @@ from msgspec import Meta
 from functions.connectors.registry import DATASETS
 from functions.core.contract import Schedule
 from functions.core.model import Connection, Credentials, SnapshotPointer, iso
-from functions.rest.models import Text, Token, when
-
-Subject = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^(?!\.{1,2}$)")]
-
-SessionKey = Annotated[
-    str, Meta(min_length=1, max_length=16_000, pattern=r"^(?!\.+$)[!-~]+$(?!\n)")
-]
-"""A token that stands in an address, too: dots alone would lead to another."""
-
-DatasetName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$(?!\n)")]
-"""What can stand in an address and in an object's key."""
+from functions.rest.models import when
+from functions.rest.texts import DatasetName, SessionKey, Subject, Text, Token
 
 
 class CredentialsIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -29,7 +29,16 @@ from functions.rest.connection_models import (
     ConnectionsOut,
     CredentialsIn,
 )
-from functions.rest.route import LOCATION, REPLAYED, Answer, Parameter, Route, Tag, limit
+from functions.rest.route import (
+    LOCATION,
+    REPLAYED,
+    Answer,
+    Parameter,
+    Route,
+    Tag,
+    idempotency_key,
+    limit,
+)
 from functions.rest.schedules import ScheduleIn
 
 _CONNECTION: Final = "/v1/connections/<connection_id>"
@@ -44,11 +53,9 @@ _ASKS_PROVIDER: Final = (
     UnexpectedAnswer,
 )
 
-_KEY: Final = Parameter(
-    name="Idempotency-Key",
+_KEY: Final = idempotency_key(
     about="Your own name for this connection. The same body under the same key is the same"
     " connection, for a day.",
-    type=Annotated[str, Meta(pattern=r"^[!-~]{1,255}$")],
     example="sign-in-4711",
 )
 
@@ -87,7 +94,7 @@ ROUTES: Final[dict[str, dict[str, Route]]] = {
             name="list_connections",
             summary="List your connections",
             tag=Tag.CONNECTIONS,
-            query=(limit(default=50, most=200), _CURSOR),
+            query=(limit(default=connections.LIMIT, most=connections.MAX_LIMIT), _CURSOR),
             answers=(Answer(status=HTTPStatus.OK, about="A page of them.", model=ConnectionsOut),),
         ),
     },

@@ -10,6 +10,7 @@ from functions.aws.runtime import logger, runtime
 from functions.connectors.registry import REGISTRY
 from functions.core.errors import InvalidRequest, NotFound
 from functions.core.model import CONNECTION_PREFIX
+from functions.rest import cursors
 from functions.rest.connection_models import (
     ConfigurationOut,
     ConnectionsOut,
@@ -31,6 +32,9 @@ from functions.rest.service import (
     schedules,
     snapshots,
 )
+
+LIMIT: Final = 50
+MAX_LIMIT: Final = 200
 
 DELETES: Final = 8
 """How many items of a connection's history are deleted at a time."""
@@ -56,7 +60,7 @@ def listed(call: Call) -> Reply:
     only(call, "limit", "cursor")
     found, cursor = runtime().connections.page(
         call.tenant,
-        limit=limit_of(call, default=50, most=200),
+        limit=limit_of(call, default=LIMIT, most=MAX_LIMIT),
         after=_cursor(call),
     )
     model = ConnectionsOut(connections=[connection_out(one) for one in found], next_cursor=cursor)
@@ -108,5 +112,5 @@ def _cursor(call: Call) -> str | None:
     cursor = call.query.get("cursor")
     sound = cursor is None or (cursor.startswith(CONNECTION_PREFIX) and len(cursor) <= MAX_ID)
     if not sound:
-        raise InvalidRequest("cursor must be a next_cursor that this address gave.")
+        raise InvalidRequest(cursors.REFUSED)
     return cursor

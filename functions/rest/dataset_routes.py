@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from functions.aws.snapshots import Position
-from functions.core.contract import REFRESH_ID
+from functions.core.contract import EXECUTION_NAME
 from functions.core.errors import Gone, RecordTooLarge
 from functions.core.model import CONNECTION_PREFIX, REFRESH_PREFIX
 from functions.rest import cursors, datasets
@@ -24,7 +24,7 @@ _SINCE: Final = Parameter(
     name="since",
     about="The `refresh_id` of an answer that you know whole: only what came after it. A `cursor`"
     " knows its own, which need not be repeated.",
-    type=Annotated[str, Meta(pattern=f"^{REFRESH_ID}$")],
+    type=Annotated[str, Meta(pattern=f"^{EXECUTION_NAME}$")],
     example=_REFRESH,
 )
 

@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from functions.aws.snapshots import URL_SECONDS, Position
-from functions.core.contract import REFRESH_ID
+from functions.core.contract import EXECUTION_NAME
 from functions.core.errors import InvalidRequest, NotFound
 from functions.core.increment import changes
 from functions.core.model import Blob, File
@@ -108,7 +108,7 @@ def _blob_out(blob: Blob) -> BlobOut:
 
 def _since(call: Call) -> str | None:
     since = call.query.get("since")
-    if since is not None and not re.fullmatch(REFRESH_ID, since):
+    if since is not None and not re.fullmatch(EXECUTION_NAME, since):
         raise InvalidRequest("since must be the refresh_id of an answer that you have read.")
     return since
 

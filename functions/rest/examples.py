@@ -9,10 +9,14 @@ from typing import Any, Final, NamedTuple
 
 from functions.rest.bulk_examples import BULK_ID
 from functions.rest.bulk_examples import examples as bulk_examples
-
-CONNECTION_ID: Final = "con_5d2c8a1f4e7b4c0d8a9b0c1d2e3f4a5b"
-REFRESH_ID: Final = "ref_1f0c5a4be2d84d0f9a6b7c8d9e0f1a2b"
-PUSH_ID: Final = "psh_9c8b7a6f5e4d3c2b1a0f9e8d7c6b5a4f"
+from functions.rest.event_examples import (
+    CONNECTION_ID,
+    COVERAGE,
+    PUSH_ID,
+    REFRESH_ID,
+    STALE_AS_OF,
+)
+from functions.rest.event_examples import EXAMPLES as EVENT_EXAMPLES
 
 
 class Id(NamedTuple):
@@ -46,14 +50,14 @@ _CONNECTION: Final = {
     "settings": {"institution": "garden"},
     "datasets": ["accounts", "transactions"],
     "params": {},
-    "created_at": "2026-11-22T09:30:00.000Z",
+    "created_at": "2026-11-02T09:30:00.000Z",
     "running_refresh_id": None,
     "next_allowed_at": None,
     "reauth_required": False,
     "snapshot": {
         "refresh_id": REFRESH_ID,
         "published_at": "2026-11-22T09:31:04.250Z",
-        "as_of": "2026-11-22T09:31:02.000Z",
+        "as_of": STALE_AS_OF,
     },
     "schedule": _SCHEDULE,
 }
@@ -68,91 +72,26 @@ _BEGUN: Final = _CONNECTION | {
     "sign_in_url": "https://endgrate.example/session/b7a1c2d3",
 }
 
-_STARTED: Final = {
-    "refresh_id": REFRESH_ID,
-    "connection_id": CONNECTION_ID,
-    "provider": "banno",
-    "status": "admitted",
-    "reason": "api",
-    "requested_at": "2026-11-22T09:31:00.000Z",
-    "deadline": "2026-11-22T09:46:00.000Z",
-    "datasets": ["accounts", "transactions"],
-    "version": 1,
-    "attempts": 0,
-    "records": {},
-    "events": [{"version": 1, "type": "admitted", "at": "2026-11-22T09:31:00.000Z", "facts": {}}],
-    "outcome": "started",
-}
-_PUBLISHED: Final = {name: value for name, value in _STARTED.items() if name != "outcome"} | {
-    "status": "partial",
-    "version": 3,
-    "attempts": 1,
-    "records": {"accounts": 5, "transactions": 512},
-    "events": [
-        {"version": 1, "type": "admitted", "at": "2026-11-22T09:31:00.000Z", "facts": {}},
-        {"version": 2, "type": "triggered", "at": "2026-11-22T09:31:00.400Z", "facts": {}},
-        {"version": 3, "type": "partial", "at": "2026-11-22T09:31:04.250Z", "facts": {}},
-    ],
-    "coverage": {"fresh": 4, "stale": 1, "incomplete": 0, "gone": 0, "failed": 0},
-    "as_of": "2026-11-19T18:00:00.000Z",
-}
-_WAITING: Final = {name: value for name, value in _STARTED.items() if name != "outcome"} | {
-    "provider": "endgrate",
-    "status": "running",
-    "datasets": ["crm-contact"],
-    "version": 3,
-    "attempts": 1,
-    "events": [
-        {"version": 1, "type": "admitted", "at": "2026-11-22T09:31:00.000Z", "facts": {}},
-        {
-            "version": 2,
-            "type": "triggering",
-            "at": "2026-11-22T09:31:00.400Z",
-            "facts": {"attempt": 1},
-        },
-        {
-            "version": 3,
-            "type": "postponed",
-            "at": "2026-11-22T09:31:00.700Z",
-            "facts": {"error": "InteractionRequired", "acts": "user", "wait_seconds": 2},
-        },
-    ],
-}
-_FAILED: Final = _STARTED | {
-    "status": "failed",
-    "version": 2,
-    "error": {
-        "name": "ReauthRequired",
-        "acts": "user",
-        "detail": "The end user must sign in at the provider again; then replace the credentials.",
-    },
-}
 
-_ACCEPTED: Final = {
-    "push_id": PUSH_ID,
-    "connection_id": CONNECTION_ID,
-    "provider": "endgrate",
-    "dataset": "crm-contact",
-    "status": "accepted",
-    "records": 2,
-    "failed": 0,
-    "failures": [],
-    "requested_at": "2026-11-22T10:00:00.000Z",
-    "deadline": "2026-11-22T10:15:00.000Z",
-    "ended_at": None,
-    "version": 1,
-    "attempts": 0,
-    "events": [{"version": 1, "type": "accepted", "at": "2026-11-22T10:00:00.000Z", "facts": {}}],
-    "error": None,
-}
-_INCOMPLETE: Final = _ACCEPTED | {
-    "status": "incomplete",
-    "failed": 1,
-    "failures": [{"error": "record-validation", "index": 1, "id": "551"}],
-    "ended_at": "2026-11-22T10:00:03.000Z",
-    "attempts": 1,
-}
+def _part(account: str, *, state: str, as_of: str) -> dict[str, Any]:
+    return {
+        "part": account,
+        "datasets": ["accounts", "transactions"],
+        "state": state,
+        "as_of": as_of,
+        "why": None,
+        "failures": 0,
+        "reauth": False,
+        "retry_at": None,
+    }
 
+
+def _dataset(name: str, **counts: int) -> dict[str, Any]:
+    return {"name": name, **counts, "as_of": STALE_AS_OF}
+
+
+_FRESH_AS_OF: Final = "2026-11-22T09:31:02.000Z"
+_ACCOUNT: Final = "2f0a7c1d-account"
 _SUM: Final = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 _FILE: Final = {"url": "https://bucket.example/a?signature", "sha256": _SUM, "bytes": 20480}
 
@@ -201,39 +140,22 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "if-older-than-an-hour": {"connection_id": CONNECTION_ID, "max_age_seconds": 3600},
         "not-only-changes": {"connection_id": CONNECTION_ID, "full": True},
     },
-    "RefreshOut": {
-        "started": _STARTED,
-        "waiting-for-the-user": _WAITING,
-        "published": _PUBLISHED,
-        "failed": _FAILED,
-    },
-    "RefreshesOut": {"page": {"refreshes": [_PUBLISHED], "next_cursor": None}},
     "DatasetsOut": {
         "snapshot": {
             "refresh_id": REFRESH_ID,
-            "as_of": "2026-11-19T18:00:00.000Z",
+            "as_of": STALE_AS_OF,
             "fetched_at": "2026-11-22T09:31:04.000Z",
-            "coverage": _PUBLISHED["coverage"],
+            "coverage": COVERAGE,
             "parts": [
-                {
-                    "part": "2f0a7c1d-account",
-                    "datasets": ["accounts", "transactions"],
-                    "state": "stale",
-                    "as_of": "2026-11-19T18:00:00.000Z",
-                    "why": "not refreshed by the task",
-                    "failures": 0,
-                    "reauth": False,
-                    "retry_at": None,
-                }
+                _part(_ACCOUNT, state="stale", as_of=STALE_AS_OF),
+                *(
+                    _part(f"{each}-account", state="fresh", as_of=_FRESH_AS_OF)
+                    for each in ("3a1b8d2e", "4b2c9e3f", "5c3daf4a", "6d4eb05b")
+                ),
             ],
             "datasets": [
-                {
-                    "name": "accounts",
-                    "records": 5,
-                    "deletions": 0,
-                    "files": 1,
-                    "as_of": "2026-11-19T18:00:00.000Z",
-                }
+                _dataset("accounts", records=5, deletions=0, files=1),
+                _dataset("transactions", records=4096, deletions=1, files=2),
             ],
         }
     },
@@ -241,10 +163,10 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "page": {
             "refresh_id": REFRESH_ID,
             "dataset": "transactions",
-            "as_of": "2026-11-22T09:31:02.000Z",
+            "as_of": STALE_AS_OF,
             "records": [
-                {"id": "t-1", "part": "2f0a7c1d-account", "data": {"amount": "-12.30"}},
-                {"id": "t-0", "part": "2f0a7c1d-account", "deleted": True},
+                {"id": "t-1", "part": _ACCOUNT, "data": {"amount": "-12.30"}},
+                {"id": "t-0", "part": _ACCOUNT, "deleted": True},
             ],
             "next_cursor": None,
         }
@@ -269,7 +191,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
             ],
         }
     },
-    "PushOut": {"accepted": _ACCEPTED, "incomplete": _INCOMPLETE},
+    **EVENT_EXAMPLES,
     **bulk_examples(CONNECTION_ID, refresh_id=REFRESH_ID),
     "dict": {"document": {"openapi": "3.1.1", "info": {"title": "Freshet"}}},
     "str": {"text": "<!doctype html>"},

@@ -1,4 +1,4 @@
-"""Request headers that say how a request is to be taken."""
+"""Headers that say how a request is to be taken, and how it was."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from functions.core.waiting import MAX_WAIT_SECONDS
 if TYPE_CHECKING:
     from functions.rest.service import Call
 
-_KEY: Final = re.compile(r"[!-~]{1,255}")
+MAX_KEY: Final = 255
+KEY: Final = rf"[!-~]{{1,{MAX_KEY}}}"
+"""What an ``Idempotency-Key`` may be, from its beginning to its end."""
 
 _QUOTED: Final = r'"(?:[^"\\]|\\.)*"'
 _BALANCED: Final = re.compile(rf'(?:{_QUOTED}|[^"])*')
@@ -29,12 +31,17 @@ def idempotency_key(call: Call) -> str | None:
     """The request's ``Idempotency-Key``, if it has one.
 
     Raises:
-        InvalidRequest: it is not 1 to 255 visible ASCII characters.
+        InvalidRequest: it is not 1 to ``MAX_KEY`` visible ASCII characters.
     """
     key = call.headers.get("idempotency-key")
-    if key is not None and not _KEY.fullmatch(key):
-        raise InvalidRequest("Idempotency-Key must be 1 to 255 visible ASCII characters.")
+    if key is not None and not re.fullmatch(KEY, key):
+        raise InvalidRequest(f"Idempotency-Key must be 1 to {MAX_KEY} visible ASCII characters.")
     return key
+
+
+def replayed(*, known: bool) -> dict[str, str]:
+    """What an answer says of a request that had come before; nothing of any other."""
+    return {"Idempotency-Replayed": "true"} if known else {}
 
 
 def preferred_wait(call: Call) -> int | None:

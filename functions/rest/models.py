@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
-from msgspec import Meta
 
 from functions.core.contract import Outcome, Reason, Scalar
 from functions.core.error_names import named
 from functions.core.errors import InvalidRequest
 from functions.core.model import Coverage, Event, Refresh, Status, iso
+from functions.rest.texts import ALLOWED
 
 T = TypeVar("T")
-
-Text = Annotated[str, Meta(min_length=1, max_length=200)]
-Token = Annotated[str, Meta(min_length=1, max_length=16_000, pattern=r"^[!-~]+$(?!\n)")]
-"""What can stand in an Authorization header: visible ASCII, no blanks, no line ends."""
-
-ALLOWED: Final = {
-    r"^[!-~]+$(?!\n)": "visible ASCII characters without blanks",
-    r"^(?!\.+$)[!-~]+$(?!\n)": "visible ASCII characters without blanks, and not dots alone",
-    r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$(?!\n)": (
-        "1 to 64 ASCII letters, digits, `-` and `_`, of which the first is a letter or a digit"
-    ),
-    r"^(?!\.{1,2}$)": "a text other than `.` and `..`",
-}
-"""The patterns of the bodies' texts in words, for whoever has sent another text."""
 
 _END: Final = b" " * 12
 """Behind a body, so that half a surrogate pair at its end is not taken for a body cut off."""

@@ -15,7 +15,8 @@ from functions.core.contract import (
 )
 from functions.core.model import iso
 from functions.core.push import Failure, Push, PushStatus
-from functions.rest.models import ErrorOut, EventOut, Text, error_out, events_out, when
+from functions.rest.models import ErrorOut, EventOut, error_out, events_out, when
+from functions.rest.texts import Text
 
 
 class RecordIn(

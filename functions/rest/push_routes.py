@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated, Final
-
-from msgspec import Meta
+from typing import Final
 
 from functions.core.contract import MAX_PUSH_BYTES
 from functions.core.errors import KeyReused
 from functions.rest import pushes
 from functions.rest.push_models import PushIn, PushOut
-from functions.rest.route import LOCATION, REPLAYED, Answer, Parameter, Route, Tag
+from functions.rest.route import LOCATION, REPLAYED, Answer, Route, Tag, idempotency_key
 
-_KEY: Final = Parameter(
-    name="Idempotency-Key",
+_KEY: Final = idempotency_key(
     about="Your own name for this push. The same request under the same key is the same push,"
     " for 60 days.",
-    type=Annotated[str, Meta(pattern=r"^[!-~]{1,255}$")],
     example="order-4711",
     required=True,
 )

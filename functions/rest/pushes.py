@@ -12,7 +12,7 @@ from functions.core.contract import DEADLINE_SECONDS
 from functions.core.errors import InvalidRequest, KeyReused, NotFound, Superseded
 from functions.core.push import PUSH_PREFIX, Push, PushStatus, accepted, reopened
 from functions.core.pushing import deserted
-from functions.rest.headers import idempotency_key
+from functions.rest import headers
 from functions.rest.models import body
 from functions.rest.push_models import PushIn, push_out
 from functions.rest.service import (
@@ -37,7 +37,7 @@ NO_KEY: Final = (
 def start(call: Call) -> Reply:
     """Accept a push, or find the one that this key stands for."""
     only(call)
-    key = idempotency_key(call)
+    key = headers.idempotency_key(call)
     if key is None:
         raise InvalidRequest(NO_KEY)
     given = body(call.body, PushIn)
@@ -52,8 +52,7 @@ def start(call: Call) -> Reply:
     return Reply(
         status=HTTPStatus.OK if push.status.ended else HTTPStatus.ACCEPTED,
         model=push_out(push),
-        headers={"Location": f"/v1/pushes/{push_id}"}
-        | ({} if new else {"Idempotency-Replayed": "true"}),
+        headers={"Location": f"/v1/pushes/{push_id}"} | headers.replayed(known=new is None),
     )
 
 

@@ -15,14 +15,21 @@ from functions.core.model import CONNECTION_PREFIX, REFRESH_PREFIX, Status
 from functions.core.waiting import MAX_WAIT_SECONDS
 from functions.rest import cursors, history, refreshes
 from functions.rest.models import RefreshesOut, RefreshOut
-from functions.rest.route import LOCATION, REPLAYED, Answer, Parameter, Route, Tag, limit
+from functions.rest.route import (
+    LOCATION,
+    REPLAYED,
+    Answer,
+    Parameter,
+    Route,
+    Tag,
+    idempotency_key,
+    limit,
+)
 
-_KEY: Final = Parameter(
-    name="Idempotency-Key",
+_KEY: Final = idempotency_key(
     about="Your own name for this request. The same body under the same key is the same request,"
     " for a day: it gets the same answer, and starts nothing again. What a registration or a bulk"
     " run has come with is refused.",
-    type=Annotated[str, Meta(pattern=r"^[!-~]{1,255}$")],
     example="login-4711",
 )
 

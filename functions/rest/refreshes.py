@@ -15,7 +15,7 @@ from functions.core.errors import NotFound
 from functions.core.keys import Answered, Key
 from functions.core.model import REFRESH_PREFIX, Refresh, Status
 from functions.core.waiting import MAX_WAIT_SECONDS, waited
-from functions.rest.headers import idempotency_key, preferred_wait
+from functions.rest import headers
 from functions.rest.models import body, refresh_out
 from functions.rest.service import Call, Reply, executions, only, plausible, snapshots, whole
 
@@ -35,7 +35,7 @@ def start(call: Call) -> Reply:
     """
     only(call)
     asked = body(call.body, RefreshOptions)
-    key, preferred = idempotency_key(call), preferred_wait(call)
+    key, preferred = headers.idempotency_key(call), headers.preferred_wait(call)
     began = runtime().clock()
     answered = _answered(call, asked, key=key, at=began)
     admission = answered.admission
@@ -49,7 +49,7 @@ def start(call: Call) -> Reply:
         model=refresh_out(refresh, outcome=admission.outcome),
         headers={"Location": f"/v1/refreshes/{refresh.refresh_id}"}
         | ({"Preference-Applied": f"wait={preferred}"} if preferred is not None else {})
-        | ({"Idempotency-Replayed": "true"} if answered.replayed else {}),
+        | headers.replayed(known=answered.replayed),
     )
 
 

@@ -29,8 +29,8 @@ from functions.core.errors import (
 from functions.core.keys import Key
 from functions.core.model import CONNECTION_PREFIX, Connection
 from functions.core.refresh import Admission
+from functions.rest import headers
 from functions.rest.connection_models import ConnectionIn, connection_out, credentials_of
-from functions.rest.headers import idempotency_key
 from functions.rest.models import body
 from functions.rest.service import Call, Reply, only, opener
 
@@ -57,7 +57,7 @@ def create(call: Call) -> Reply:
         status=HTTPStatus.CREATED,
         model=connection_out(found.connection, sign_in_url=found.url),
         headers={"Location": f"/v1/connections/{found.connection.connection_id}"}
-        | ({"Idempotency-Replayed": "true"} if found.replayed else {}),
+        | headers.replayed(known=found.replayed),
     )
 
 
@@ -68,7 +68,7 @@ def _registered(call: Call, given: ConnectionIn) -> Registered:
         KeyReused: the key came with another body before.
         Gone: its connection has been erased.
     """
-    told, new = idempotency_key(call), CONNECTION_PREFIX + secrets.token_hex(16)
+    told, new = headers.idempotency_key(call), CONNECTION_PREFIX + secrets.token_hex(16)
     if told is None:
         return _new(call, given, connection_id=new)
     key = Key(name=keys.name(call.tenant, told), digest=keys.digest(given))

@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta
 
 from functions.core.contract import MAX_BODY_BYTES
 from functions.core.errors import FreshetError
+from functions.rest.headers import KEY
 from functions.rest.service import Reply
 
 
@@ -83,6 +84,17 @@ def limit(*, default: int, most: int) -> Parameter:
         type=Annotated[int, Meta(ge=1, le=most)],
         example=default,
         default=default,
+    )
+
+
+def idempotency_key(*, about: str, example: str, required: bool = False) -> Parameter:
+    """The caller's own name for a request, as ``headers.idempotency_key`` reads it."""
+    return Parameter(
+        name="Idempotency-Key",
+        about=about,
+        type=Annotated[str, Meta(pattern=f"^{KEY}$")],
+        example=example,
+        required=required,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from functions.core.errors import InvalidRequest
-from functions.rest.headers import idempotency_key, preferred_wait
+from functions.rest.headers import idempotency_key, preferred_wait, replayed
 from functions.rest.service import Call
 
 
@@ -34,6 +34,11 @@ def test_a_request_needs_no_key() -> None:
 def test_what_is_no_key_is_refused(key: str) -> None:
     with pytest.raises(InvalidRequest, match=r"^Idempotency-Key must be 1 to 255"):
         idempotency_key(call(idempotency_key=key))
+
+
+def test_only_a_request_that_had_come_before_is_said_to_be_replayed() -> None:
+    assert replayed(known=True) == {"Idempotency-Replayed": "true"}
+    assert replayed(known=False) == {}
 
 
 @pytest.mark.parametrize(

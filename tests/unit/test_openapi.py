@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
@@ -14,13 +15,16 @@ from functions.core.errors import NotFound
 from functions.core.gateway import GATEWAY_PROBLEMS
 from functions.rest.connection_models import ConnectionIn
 from functions.rest.examples import EXAMPLES, IDS
-from functions.rest.models import ALLOWED, RefreshOut, RefreshOutcome
+from functions.rest.models import RefreshOut, RefreshOutcome
 from functions.rest.openapi import address, document, ids_in
 from functions.rest.problems import CONTENT_TYPE, STATUS, TYPE
 from functions.rest.routes import ROUTES
+from functions.rest.texts import ALLOWED
 from tests.unit.test_api import call
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from functions.core.errors import FreshetError
     from functions.rest.route import Route
 
@@ -118,6 +122,36 @@ def test_an_example_is_what_its_model_and_its_schema_say(name: str, value: Any) 
 
     if name in DOCUMENT["components"]["schemas"]:
         assert valid({"$ref": f"#/components/schemas/{name}"}, value)
+
+
+def objects(value: Any) -> Iterator[dict[str, Any]]:
+    """The objects in an example, itself among them."""
+    match value:
+        case dict():
+            yield value
+            yield from objects([*value.values()])
+        case list():
+            for each in value:
+                yield from objects(each)
+
+
+def test_an_example_s_version_is_how_many_events_there_are() -> None:
+    told = [each for each in objects(EXAMPLES) if {"version", "events"} <= each.keys()]
+
+    assert told
+    for each in told:
+        versions = [event["version"] for event in each["events"]]
+        assert versions == [*range(1, each["version"] + 1)]
+
+
+def test_an_example_s_coverage_counts_its_parts() -> None:
+    told = [each for each in objects(EXAMPLES) if {"coverage", "parts"} <= each.keys()]
+
+    assert told
+    for each in told:
+        states = Counter(part["state"] for part in each["parts"])
+        assert each["coverage"] == {state: states[state] for state in each["coverage"]}
+        assert sum(each["coverage"].values()) == len(each["parts"])
 
 
 @pytest.mark.parametrize(("method", "rule", "route"), CALLS)
