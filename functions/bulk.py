@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -19,7 +19,7 @@ from functions.connectors.registry import REGISTRY
 from functions.core.bulk import BulkRequest, BulkTicket
 from functions.core.bulk_ports import BulkPorts
 from functions.core.bulking import admitted, check, closed, keep, listed
-from functions.core.contract import Outcome, Variable
+from functions.core.contract import EXECUTION_NAME, Outcome, Variable
 from functions.core.error_names import named
 from functions.core.errors import InvalidRequest, Superseded
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from functions.core.bulk import Bulk
-
-_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 
 class _Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,7 +61,7 @@ def _read(event: object) -> _Start:
         start = msgspec.convert(event, _Start)
     except msgspec.ValidationError as error:
         raise InvalidRequest(str(error)) from None
-    if not _NAME.fullmatch(start.execution):
+    if not re.fullmatch(EXECUTION_NAME, start.execution):
         raise InvalidRequest("Name the execution with letters, digits, - and _ only.")
     if start.input.bulk_id not in {None, start.execution}:
         raise InvalidRequest("A bulk_id must be the execution's own name; leave it out.")

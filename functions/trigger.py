@@ -13,7 +13,7 @@ import msgspec
 from functions.aws.runtime import door, runtime
 from functions.connectors.registry import DATASETS
 from functions.core.admission import admit
-from functions.core.contract import REFRESH_ID, Reason, RefreshRequest, Ticket
+from functions.core.contract import EXECUTION_NAME, Reason, RefreshRequest, Ticket
 from functions.core.errors import Busy, InvalidRequest
 from functions.core.triggering import answered, queued, trigger
 from functions.providers import connector
@@ -40,7 +40,7 @@ def _read(event: object) -> _Start:
         start = msgspec.convert(event, _Start)
     except msgspec.ValidationError as error:
         raise InvalidRequest(str(error)) from None
-    if not re.fullmatch(REFRESH_ID, start.execution):
+    if not re.fullmatch(EXECUTION_NAME, start.execution):
         raise InvalidRequest("Name the execution with letters, digits, - and _ only.")
     if start.input.refresh_id not in {None, start.execution}:
         raise InvalidRequest("A refresh_id must be the execution's own name; leave it out.")

@@ -53,11 +53,8 @@ FIRST: Final = "WaitForPlace"
 
 STARTED_BEFORE: Final = "StepFunctions.ExecutionAlreadyExistsException"
 
-_UNNAMED: Final = (
-    f"$child.Status = 'ABORTED' ? '{Aborted.name()}' : $child.Status = 'TIMED_OUT'"
-    " ? 'States.Timeout' : "
-)
-"""How an execution ended that has no error of its own."""
+_UNNAMED: Final = f"$child.Status in ['ABORTED', 'TIMED_OUT'] ? '{Aborted.name()}' : "
+"""How an execution ended that has no error of its own, as its refresh has it, too."""
 
 _CANCELLED: Final = "$error = 'Cancelled'"
 _TOLD: Final = f"{_CANCELLED} ? '' : $error"

@@ -35,7 +35,7 @@ REFRESH_DAYS: Final = 60
 """How long a refresh's history is kept. Shorter than the 90 days for which Step Functions
 remembers an execution's name, so that a name found taken always means the same refresh."""
 
-REFRESH_ID: Final = r"[A-Za-z0-9_-]{1,80}"
+EXECUTION_NAME: Final = r"[A-Za-z0-9_-]{1,80}"
 """How a refresh may be called: by us, or by whoever names an execution in the console."""
 
 MAX_JITTER_MINUTES: Final = 24 * 60
