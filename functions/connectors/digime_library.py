@@ -158,8 +158,7 @@ class Library:
         file = File(name=accounts.NAME, updated_date=0)
         answer = self._downloads.one(session_key, file.name)
         found = fetched(file, answer, opened=self._opened_accounts)
-        # Where all files are read, the key has to open one of them.
-        keyed = self._held is not None and not found.parts
+        keyed = bool(found.records)
         self.place = replace(self.place, accounts=True, sealed=bool(found.quarantined), keyed=keyed)
         return self._page("accounts", [found])
 
