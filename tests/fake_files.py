@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from functions.core.errors import Gone
 from functions.core.model import Blob, Dataset, File, Manifest
 from functions.core.progress import Progress
 
@@ -46,6 +47,9 @@ class Objects:
 
     def get(self, key: str, version_id: str = "-1") -> bytes:
         return self._versions[key][int(version_id)]
+
+    def forget(self, key: str) -> None:
+        del self._versions[key]
 
     def below(self, prefix: str) -> list[bytes]:
         """The contents of all keys below a prefix, in the keys' order."""
@@ -162,7 +166,10 @@ class Snapshots:
         self._objects = objects
 
     def manifest(self, pointer: SnapshotPointer) -> Manifest:
-        body = self._objects.get(pointer.key, pointer.version_id)
+        try:
+            body = self._objects.get(pointer.key, pointer.version_id)
+        except KeyError:
+            raise Gone from None
         return msgspec.json.decode(body, type=Manifest)
 
     def marks(self, files: Iterable[File]) -> dict[str, str | None]:

@@ -124,6 +124,14 @@ class CredentialBehaviour:
         stored = stores.connections.load(CONNECTION)
         assert (stored.credentials, stored.version, stored.dead) == (NEW, 2, False)
 
+    def test_credentials_that_a_user_replaces_are_nobody_s_to_rotate_yet(
+        self, stores: Stores
+    ) -> None:
+        stores.connections.create(a_connection(), TOKENS)
+        stores.connections.lease(CONNECTION, version=1, owner="a")
+        stores.connections.replace(a_connection(), NEW)
+        assert stores.sibling.lease(CONNECTION, version=2, owner="b")
+
     def test_a_successor_of_what_a_user_has_replaced_is_refused(self, stores: Stores) -> None:
         stores.connections.create(a_connection(), TOKENS)
         stores.connections.lease(CONNECTION, version=1, owner="a")

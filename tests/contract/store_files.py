@@ -105,6 +105,23 @@ class StagingBehaviour:
         again.write(a_page("b", "c", part="p"))
         assert ids(stores, again) == ["a", "b", "c"]
 
+    def test_after_a_pause_as_before_parts_do_not_share_their_ids(self, stores: Stores) -> None:
+        staging = begun(stores)
+        staging.write(a_page("a", part="p"))
+        staging.write(a_page("b", part="q", cursor={"page": 1}))
+        staging.put_aside()
+        again = stores.staging(CONNECTION, REFRESH)
+        again.resume()
+        again.write(a_page("a", part="q"))
+        assert ids(stores, again) == ["a", "b", "a"]
+
+    def test_a_page_ends_the_row_of_faults(self, stores: Stores) -> None:
+        staging = begun(stores)
+        staging.progress.faults = 2
+        staging.write(a_page("a"))
+        staging.put_aside()
+        assert staging.progress.faults == 0
+
     def test_what_came_after_the_pause_and_was_lost_is_written_again(self, stores: Stores) -> None:
         staging = begun(stores)
         staging.write(a_page("a", part="p", cursor={"page": 1}))

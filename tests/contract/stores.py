@@ -160,6 +160,11 @@ class ConnectionBehaviour:
         with pytest.raises(Superseded):
             stores.connections.load(CONNECTION)
 
+    def test_an_erasure_tells_once_whose_the_slot_was(self, stores: Stores) -> None:
+        stores.admitted("ref_running")
+        assert stores.connections.begin_erasing(CONNECTION) == "ref_running"
+        assert stores.connections.begin_erasing(CONNECTION) is None
+
     def test_an_erasure_that_broke_off_is_known_until_it_ends(self, stores: Stores) -> None:
         stores.connections.create(a_connection(), TOKENS)
         assert stores.connections.erasing(CONNECTION) is None

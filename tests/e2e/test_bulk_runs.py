@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -133,12 +133,15 @@ def test_who_is_being_refreshed_is_joined_and_who_is_fresh_costs_no_call(
 def test_starts_are_spread_over_the_window(caller: Caller, bodies: Bodies, banno: Provider) -> None:
     for _ in range(4):
         caller.connect(bodies["ben"])
+    began = time.time()
     bulk = run(caller, spread_seconds=8)
-    starts = [row["at"] for row in banno.ledger() if row.get("method") == "PUT"]
+    starts = [row["at"] - began for row in banno.ledger() if row.get("method") == "PUT"]
 
     assert told(bulk) == {"published": 4}
-    gaps = [later - earlier for earlier, later in pairwise(starts)]
-    assert all(1 <= gap <= 3.5 for gap in gaps), gaps
+    # A busy machine starts them later than their places, never earlier.
+    assert all(start >= 2 * place - 0.5 for place, start in enumerate(starts)), starts
+    assert starts[-1] < 16, starts
+    assert starts[-1] - starts[0] >= 2, starts
 
 
 def test_a_cancelled_refresh_is_told_as_such(

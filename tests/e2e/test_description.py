@@ -39,7 +39,7 @@ CONFIG = """
 hooks = "tests.e2e.described"
 continue-on-failure = true
 request-timeout = 35
-workers = 2
+workers = 1  # in two, Python 3.11 loses count of how deep ast.parse is, and raises SystemError
 seed = 1
 
 [generation]

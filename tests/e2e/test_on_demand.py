@@ -141,26 +141,27 @@ def test_who_waits_gets_the_refresh_as_it_has_ended(
 def test_a_wait_that_is_over_before_the_refresh_says_where_to_look(
     caller: Caller, connect: Connect, banno: Provider
 ) -> None:
-    banno.set(task_seconds=8)
+    banno.set(task_seconds=12)
     connection = connect("ben")
     asked: dict[str, Any] = {"headers": {"Prefer": "wait=2"}, "body": {"synchronous": True}}
     answer, seconds = timed(lambda: start(caller, connection, **asked))
 
     assert (answer.status_code, answer.headers["Preference-Applied"]) == (202, "wait=2")
     assert answer.json()["status"] in {"admitted", "running"}
-    assert 2 <= seconds < 6
+    assert 2 <= seconds < 10
     assert caller.ended(answer.json()["refresh_id"])["status"] == "published"
 
 
 def test_a_preference_that_makes_no_sense_is_no_error(
     caller: Caller, connect: Connect, banno: Provider
 ) -> None:
-    banno.set(task_seconds=5)
-    answer, seconds = timed(lambda: start(caller, connect("ben"), headers={"Prefer": "wait=soon"}))
+    banno.set(task_seconds=10)
+    connection = connect("ben")
+    answer, seconds = timed(lambda: start(caller, connection, headers={"Prefer": "wait=soon"}))
 
     assert answer.status_code == 202
     assert "Preference-Applied" not in answer.headers
-    assert seconds < 5
+    assert seconds < 10
     caller.ended(answer.json()["refresh_id"])
 
 
@@ -180,17 +181,17 @@ def test_a_long_poll_tells_of_each_version_and_of_the_end(
         lambda: caller.send("GET", path, params={"wait": 20, "since_version": 99})
     )
     assert late.json()["version"] == versions[-1]
-    assert seconds < 5
+    assert seconds < 10
 
 
 def test_a_long_poll_without_a_version_waits_for_the_end_and_no_longer_than_it_may(
     caller: Caller, connect: Connect, banno: Provider
 ) -> None:
-    banno.set(task_seconds=6)
+    banno.set(task_seconds=12)
     path = f"/v1/refreshes/{caller.refresh(connect('ben'))['refresh_id']}"
     early, seconds = timed(lambda: caller.send("GET", path, params={"wait": 2}))
     ended = caller.ask("GET", path, params={"wait": 25})
 
     assert early.json()["status"] in {"admitted", "running"}
-    assert 2 <= seconds < 5
+    assert 2 <= seconds < 10
     assert ended["status"] == "published"

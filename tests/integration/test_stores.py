@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from botocore.exceptions import ClientError
 from msgspec.structs import replace
 
 from functions.aws.budgets import BudgetItem
@@ -22,19 +23,21 @@ from functions.aws.staging import Line, Staging, read_lines
 from functions.aws.vault import Vault
 from functions.core.contract import Index
 from functions.core.model import Link
+from functions.core.ports import Quarantined
+from functions.core.progress import Staged
 from infra.local.aws import ACCOUNT, REGION, emulator, session
 from infra.local.programs import free_port
 from tests.contract.store_budgets import BudgetBehaviour
 from tests.contract.store_claims import ClaimBehaviour
 from tests.contract.store_credentials import CredentialBehaviour
-from tests.contract.store_files import StagingBehaviour
+from tests.contract.store_files import StagingBehaviour, begun
 from tests.contract.store_keys import HistoryBehaviour, KeyBehaviour
 from tests.contract.store_refreshes import RefreshBehaviour
 from tests.contract.store_schedules import ScheduleBehaviour
 from tests.contract.stores import ConnectionBehaviour, Stores
 from tests.fake_files import Kept
 from tests.fakes import Clock
-from tests.scripted import CONNECTION, a_manifest
+from tests.scripted import CONNECTION, REFRESH, a_manifest, a_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -211,3 +214,43 @@ def test_only_folders_of_which_a_kept_snapshot_has_files_are_left(stores: Stores
     snapshots.prune(snapshots.folders(CONNECTION), keep=iter([kept]))
     left = snapshots.folders(CONNECTION)
     assert [folder.split("/")[2] for folder in left] == ["ref_1", "ref_3", "ref_4"]
+
+
+@pytest.mark.parametrize(
+    ("bound", "most", "lines"),
+    [
+        pytest.param("FILE_LINES", 2, [2, 2, 1], id="by-lines"),
+        pytest.param("FILE_BYTES", 1, [1, 1, 1, 1, 1], id="by-bytes"),
+    ],
+)
+def test_a_file_ends_where_it_is_full(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch, bound: str, most: int, lines: list[int]
+) -> None:
+    monkeypatch.setattr(f"functions.aws.staging.{bound}", most)
+    staging = begun(stores)
+    staging.write(a_page(*"abc"))
+    staging.write(a_page(*"de"))
+    dataset = staging.datasets(refresh_id=REFRESH, as_of=1)["transactions"]
+    assert [file.lines for file in dataset.files] == lines
+    assert [line.id for line in stores.lines(dataset)] == list("abcde")
+
+
+def test_of_what_is_discarded_nothing_is_left_and_of_another_refresh_everything(
+    stores: Stores,
+) -> None:
+    snapshots = stores.snapshots
+    assert isinstance(snapshots, Snapshots)
+    for refresh_id in (REFRESH, "ref_other"):
+        staging = stores.staging(CONNECTION, refresh_id)
+        staging.progress.datasets["transactions"] = Staged()
+        staging.write(a_page("a", quarantined=[Quarantined("x", b"x")]))
+        staging.put_aside()
+    snapshots.discard(CONNECTION, refresh_id=REFRESH)
+
+    left = snapshots.folders(CONNECTION)
+    assert [folder.split("/")[2] for folder in left] == ["ref_other"]
+    assert stores.quarantined(CONNECTION, REFRESH) == []
+    assert stores.quarantined(CONNECTION, "ref_other") == [b"x"]
+    stores.staging(CONNECTION, "ref_other").resume()
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        stores.staging(CONNECTION, REFRESH).resume()

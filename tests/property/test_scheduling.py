@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.property.schedule_world import DAILY, HOURLY, REFUSED, World
 from tests.scripted import Crash
-from tests.steps import Worker, at, dying
+from tests.steps import Worker, at, both, dying
 
 if TYPE_CHECKING:
     from functions.core.contract import Schedule
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 STEPS = 30
 """More than any call has."""
+
+WRITTEN = 2
+"""After so many, what is put is written down."""
 
 BEFORE = pytest.mark.parametrize("before", [None, HOURLY], ids=["none-before", "hourly-before"])
 ALL: list[Act] = [HOURLY, DAILY, REFUSED, None, "erase"]
@@ -97,3 +101,23 @@ def test_a_firing_leaves_alone_what_fires_for_a_connection_that_is_there(
     world = World(before)
     world.fire()
     assert world.written == world.firing == before
+
+
+def test_what_is_put_while_a_refused_one_is_taken_back_stays() -> None:
+    for later in range(STEPS):
+        world = World(HOURLY)
+        refused, other = Worker(partial(world.do, REFUSED)), Worker(partial(world.do, DAILY))
+        refused.go_on(WRITTEN + later)
+        other.go_on(WRITTEN)
+        assert world.written == DAILY
+        refused.go_on(STEPS)
+        other.go_on(STEPS)
+        assert world.written == world.firing == DAILY
+
+
+def test_scheduler_is_told_again_until_what_stands_has_not_changed_meanwhile() -> None:
+    for first, second in combinations(range(STEPS), 2):
+        world = World()
+        twice = both(at(first, partial(world.do, DAILY)), at(second, partial(world.do, HOURLY)))
+        world.do(HOURLY, told=twice)
+        assert world.written == world.firing

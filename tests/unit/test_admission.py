@@ -61,6 +61,12 @@ def test_the_refresh_is_written_with_what_was_asked(gate: Gate) -> None:
     assert [event.type for event in refresh.events] == ["admitted"]
 
 
+def test_a_provider_may_take_a_quarter_of_an_hour_where_nobody_says_otherwise(gate: Gate) -> None:
+    refresh = gate.ask().refresh
+    assert refresh is not None
+    assert refresh.deadline == gate.clock() + 900
+
+
 def test_a_latecomer_joins_the_refresh_that_runs(gate: Gate) -> None:
     gate.ask("ref_1")
     answer = gate.ask("ref_2")

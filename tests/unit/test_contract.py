@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from functions.connectors.endgrate import MAX_DATASETS
 from functions.core.contract import (
     MAX_DEADLINE_SECONDS,
     MAX_LOOKS,
@@ -12,6 +13,7 @@ from functions.core.contract import (
     PAYLOAD_VERSION,
     REFRESH_DAYS,
     Door,
+    Job,
     Outcome,
     RefreshRequest,
     Ticket,
@@ -36,10 +38,20 @@ FIRST_VERSION = {
 }
 """A ticket as version 1 writes it. Never change it: executions are under way with it."""
 
+AT = 1_800_000_000.123_456
+TRANSFERS: Job = {f"transfer_{place}": "f" * 24 for place in range(MAX_DATASETS)}
+jobs = pytest.mark.parametrize(
+    "job",
+    [
+        pytest.param({"task_id": "\U0001f331" * 200, "since": AT, "version": 2**53}, id="banno"),
+        pytest.param({"since": int(AT), **TRANSFERS, "done": MAX_DATASETS}, id="endgrate"),
+    ],
+)
 
-def worst_ticket() -> Ticket:
-    """Everything as long as its bounds allow; the job is that of the largest connector."""
-    at = 1_800_000_000.123_456
+
+def worst_ticket(job: Job) -> Ticket:
+    """Everything as long as its bounds allow."""
+    at = AT
     longest = max(BY_NAME, key=len)
     return Ticket(
         v=PAYLOAD_VERSION,
@@ -47,7 +59,7 @@ def worst_ticket() -> Ticket:
         refresh_id="r" * EXECUTION_NAME,
         connection_id="\U0001f331" * 64,
         provider="p" * 20,
-        job={"task_id": "\U0001f331" * 200, "since": at, "version": 2**53},
+        job=job,
         triggered_at=at,
         deadline=at + MAX_DEADLINE_SECONDS,
         looks=tuple(MAX_DEADLINE_SECONDS - number for number in range(MAX_LOOKS)),
@@ -55,17 +67,20 @@ def worst_ticket() -> Ticket:
         noticed_at=at,
         looked=MAX_DEADLINE_SECONDS,
         faults=MAX_DEADLINE_SECONDS,
+        hooked=True,
         resumed=True,
         error=longest,
     )
 
 
-def test_the_longest_ticket_fits_between_two_states() -> None:
-    assert len(msgspec.json.encode(worst_ticket())) <= PAYLOAD_BYTES
+@jobs
+def test_the_longest_ticket_fits_between_two_states(job: Job) -> None:
+    assert len(msgspec.json.encode(worst_ticket(job))) <= PAYLOAD_BYTES
 
 
-def test_the_longest_ticket_fits_even_where_it_is_escaped() -> None:
-    text = msgspec.json.encode(worst_ticket()).decode()
+@jobs
+def test_the_longest_ticket_fits_even_where_it_is_escaped(job: Job) -> None:
+    text = msgspec.json.encode(worst_ticket(job)).decode()
     longer = sum(12 - len(char.encode()) for char in text if ord(char) > 0xFFFF)
     assert len(text.encode()) + longer <= PAYLOAD_BYTES
 

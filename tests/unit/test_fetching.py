@@ -22,7 +22,7 @@ from functions.core.errors import (
 )
 from functions.core.fetching import AGAIN_SECONDS, MARGIN_SECONDS, PATIENCE, PATIENCE_SECONDS, ahead
 from functions.core.refresh import cancelled
-from tests.scripted import REFRESH, Scripted
+from tests.scripted import REFRESH, Scripted, a_manifest
 from tests.unit.hall import AWAY, PAGES, PARTS, TRANSACTIONS, Hall
 
 if TYPE_CHECKING:
@@ -47,6 +47,15 @@ def test_a_call_that_runs_out_of_time_puts_its_progress_aside() -> None:
     _, (manifest, *_) = hall.publish()
     assert hall.read(manifest.datasets["transactions"]) == TRANSACTIONS
     assert [replace(part, datasets=()) for part in manifest.parts] == list(PARTS)
+
+
+def test_a_fetch_that_began_without_a_base_goes_on_without_one() -> None:
+    hall = Hall()
+    with pytest.raises(FetchContinues):
+        hall.fetch(seconds_left=MARGIN_SECONDS - 1)
+    hall.before = a_manifest("ref_0", as_of=0)
+    hall.fetch(resumed=True)
+    assert hall.connector.bases == [None, None]
 
 
 def test_enough_time_is_not_interrupted() -> None:

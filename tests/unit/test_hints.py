@@ -27,6 +27,7 @@ def test_a_token_says_what_it_is_about_and_only_its_digest_is_kept() -> None:
         pytest.param(Hint(token=OF_REFRESH, job="t2"), False, id="another-job"),
         pytest.param(Hint(token=OF_REFRESH), False, id="no-job"),
         pytest.param(Hint(token=OF_REFRESH + "x", job="t1"), False, id="another-token"),
+        pytest.param(Hint(token=OF_REFRESH + "x"), False, id="another-token-and-no-job"),
         pytest.param(Hint(token=OF_CONNECTION, job="t1"), False, id="the-connections-token"),
     ],
 )

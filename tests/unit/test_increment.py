@@ -280,3 +280,13 @@ def test_content_that_a_later_line_replaces_is_left_out() -> None:
     first = second.datasets["transactions"].chain[0].refresh_id
     later = changes(second.datasets["transactions"], since=first)
     assert [blob.id for blob in later.blobs] == ["c"]
+
+
+def test_a_deletion_is_no_record_that_is_there() -> None:
+    hours = Hours()
+    hours.after(a_page(*IDS, begins=NEW))
+    hours.after(a_page(deletions=["t2"], begins=MORE))
+    hours.after(a_page(begins=MORE))
+    (given,) = hours.connector.bases
+    assert given is not None
+    assert given.revisions("transactions").keys() == {*IDS} - {"t2"}

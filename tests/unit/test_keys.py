@@ -85,7 +85,7 @@ def test_another_tenant_s_key_is_another_key(counter: Counter) -> None:
     counter.ask()
     with pytest.raises(NotFound):
         counter.ask(tenant="mallory")
-    assert name("a", "b c") != name("a b", "c-")
+    assert name("ab", "c") != name("a", "bc")
 
 
 @pytest.mark.parametrize("outcome", [Outcome.JOINED, Outcome.RUNNING])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from functions.core.errors import Defect, Superseded
+from functions.core.errors import Defect, Gone, Superseded
 from functions.core.fetching import publish
 from functions.core.model import Coverage, Part, PartState, Status
 from functions.core.refresh import failed
@@ -122,6 +122,20 @@ def test_the_connection_points_to_what_was_published() -> None:
     assert (pointer.refresh_id, pointer.as_of) == (REFRESH, manifest.as_of)
     assert pointer.datasets == ("accounts", "transactions")
     assert hall.connection.running is None
+
+
+def test_a_snapshot_that_cannot_be_read_any_more_is_replaced() -> None:
+    hall = Hall()
+    hall.fetch()
+    hall.publish()
+    hall.objects.forget(pointer_of(hall).key)
+    with pytest.raises(Gone):
+        hall.snapshots.manifest(pointer_of(hall))
+    hall.admit("ref_2")
+    hall.fetch()
+    _, kept = hall.publish()
+    assert [manifest.refresh_id for manifest in kept] == ["ref_2"]
+    assert pointer_of(hall).refresh_id == "ref_2"
 
 
 def test_a_publication_happens_once() -> None:

@@ -151,10 +151,22 @@ def test_a_webhook_finds_a_push_whose_outcome_nobody_knew() -> None:
     assert found is not None
     assert found.execution != before
     assert (found.status, found.job, found.error) == (PushStatus.SENT, "t7", None)
+    assert (found.sent_at, found.ended_at) == (dock.clock(), 0)
     dock.run()
     assert dock.push.status is PushStatus.DONE
     assert len(dock.pusher.given) == 1
     assert not dock.kept
+
+
+def test_what_was_sent_and_is_found_was_sent_when_it_was() -> None:
+    dock = Dock(looks=(LOST,))
+    dock.run()
+    was = dock.push
+    assert was.status is PushStatus.UNKNOWN_OUTCOME
+    found = tell(dock)
+    assert found is not None
+    assert (found.sent_at, found.ended_at) == (was.sent_at, 0)
+    assert 0 < was.sent_at < dock.clock()
 
 
 def test_one_that_comes_after_the_deadline_is_looked_at_once_more() -> None:

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from functions.aws import snapshots
 from functions.aws.snapshots import Position, Snapshots
 from functions.core.errors import Gone
 from functions.core.model import Blob, Connection, File, Link, SnapshotPointer
@@ -183,3 +184,30 @@ def test_a_cursor_goes_with_its_own_since_or_none() -> None:
     cursor = page(path(), since=BEFORE, limit="1")["next_cursor"]
     assert page(path(), cursor=cursor) == page(path(), cursor=cursor, since=BEFORE)
     assert problem(asked(path(), cursor=cursor, since=NOW), 400)["detail"] == cursors.REFUSED
+
+
+LINE = len(b'{"id":"transactions-0-0"}\n')
+
+
+@pytest.mark.parametrize(
+    ("most", "first"),
+    [
+        pytest.param(2 * LINE, 2, id="it-just-fits"),
+        pytest.param(2 * LINE - 1, 1, id="a-byte-short"),
+        pytest.param(LINE, 1, id="one-at-a-time"),
+        pytest.param(5 * LINE, 5, id="over-the-end-of-a-file"),
+    ],
+)
+def test_a_page_ends_before_it_is_too_large(
+    monkeypatch: pytest.MonkeyPatch, most: int, first: int
+) -> None:
+    whole = ids(path(), limit="1000")
+    monkeypatch.setattr(snapshots, "MAX_PAGE_BYTES", most)
+    assert len(page(path(), limit="1000")["records"]) == first
+    assert ids(path(), limit="1000") == whole
+
+
+def test_a_record_that_no_page_can_hold_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshots, "MAX_PAGE_BYTES", LINE - 1)
+    told = problem(asked(path()), 422)
+    assert told["type"] == "urn:freshet:problem:record-too-large"

@@ -18,8 +18,8 @@ from functions.core.errors import (
 )
 from functions.core.model import Connection, Refresh, Status
 from functions.core.ports import Triggered
-from functions.core.refresh import Admission
-from functions.core.triggering import PART_SECONDS, answered, trigger
+from functions.core.refresh import Admission, lost
+from functions.core.triggering import PART_SECONDS, SYNCHRONOUS_SECONDS, answered, trigger
 from tests.fakes import Clock, Refreshes, Tables
 from tests.scripted import (
     REFRESH,
@@ -40,12 +40,15 @@ class Desk:
         *answers: Triggered | FreshetError | Crash,
         deadline: float = 900,
         connection: Connection | None = None,
+        synchronous: bool = False,
     ) -> None:
         self._connection = connection or a_connection()
         self.clock, self.tables = Clock(), Tables()
         _, self.refreshes = stocked(self.tables, self.clock)
         self.connector = Scripted(self.clock, triggers=answers or (Triggered(job={"id": "j1"}),))
-        refresh = a_refresh(at=self.clock(), deadline=self.clock() + deadline)
+        refresh = a_refresh(
+            at=self.clock(), deadline=self.clock() + deadline, synchronous=synchronous
+        )
         self.refreshes.admit(refresh, until=refresh.deadline + 3600)
 
     @property
@@ -240,8 +243,36 @@ def test_the_rest_is_left_to_another_call_when_time_runs_short() -> None:
     desk = Desk(HALF, WHOLE)
     ticket = desk.call(seconds_left=PART_SECONDS - 1)
     assert (ticket.outcome, ticket.wait_seconds) == (Outcome.LATER, 1)
-    assert desk.call().outcome is Outcome.RUNNING
+    assert desk.call(seconds_left=PART_SECONDS).outcome is Outcome.RUNNING
     assert desk.connector.triggered == 2
+
+
+def test_a_first_part_is_asked_for_however_little_time_is_left() -> None:
+    assert Desk().call(seconds_left=1).outcome is Outcome.RUNNING
+
+
+def test_where_the_provider_answers_when_it_is_done_the_rest_needs_time_for_that() -> None:
+    desk = Desk(HALF, WHOLE, synchronous=True)
+    assert desk.call(seconds_left=SYNCHRONOUS_SECONDS - 1).outcome is Outcome.LATER
+    assert desk.call(seconds_left=SYNCHRONOUS_SECONDS).outcome is Outcome.RUNNING
+
+
+def test_a_job_in_parts_was_triggered_when_its_first_was() -> None:
+    desk = Desk(HALF, ProviderUnavailable(), WHOLE)
+    began = desk.clock()
+    desk.call()
+    desk.clock.now += 30
+    assert desk.call().triggered_at == desk.refresh.triggered_at == began
+
+
+def test_a_job_that_was_lost_is_begun_anew_and_nothing_of_it_stays() -> None:
+    desk = Desk(HALF, WHOLE, Triggered(job={"id": "j2"}))
+    desk.call()
+    desk.refreshes.save(lost(desk.refresh, at=desk.clock()), seen=desk.refresh.version)
+    desk.clock.now += 30
+    ticket = desk.call()
+    assert (ticket.job, ticket.triggered_at) == ({"id": "j2"}, desk.clock())
+    assert desk.refresh.hooks == {}
 
 
 def test_a_job_without_webhooks_is_not_waited_for_with_one() -> None:

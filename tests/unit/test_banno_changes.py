@@ -1,0 +1,21 @@
+"""From when on Banno is asked for what was updated."""
+
+from __future__ import annotations
+
+from functions.connectors.banno_changes import updated_since
+from functions.core.ports import Base
+
+BASE = Base(
+    refresh_id="ref_1",
+    bookmarks={"transactions": {"a": 1_800_000_000}},
+    revisions=lambda _name: {},
+)
+
+
+def test_an_account_is_asked_for_from_an_hour_before_the_last_refresh() -> None:
+    assert updated_since(BASE, "a") == "2027-01-15T07:00:00.000Z"
+
+
+def test_an_account_that_the_last_refresh_had_not_read_is_asked_for_as_a_whole() -> None:
+    assert updated_since(BASE, "b") is None
+    assert updated_since(None, "a") is None
