@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +13,6 @@ from functions.core.fetching import MARGIN_SECONDS
 if TYPE_CHECKING:
     from tests.infra.template import Template
 
-VALIDATOR = Path(__file__).parents[2] / "node_modules" / ".bin" / "asl-validator"
 TASKS = ("Trigger", "CheckStatus", "FetchData", "Conclude")
 WAITS = ("Wait", "WaitToTrigger")
 HINTED = {"WaitForHint": ("Wait", "CheckStatus"), "WaitForUser": ("WaitToTrigger", "Trigger")}
@@ -33,19 +29,6 @@ def machine(local: Template) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def states(machine: dict[str, Any]) -> dict[str, Any]:
     return dict(machine["States"])
-
-
-def test_step_functions_would_accept_the_definition(
-    machine: dict[str, Any], tmp_path: Path
-) -> None:
-    path = tmp_path / "machine.asl.json"
-    path.write_text(json.dumps(machine))
-
-    ran = subprocess.run(
-        [VALIDATOR, "--json-path", path], capture_output=True, check=False, text=True
-    )
-
-    assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 def test_it_has_the_states_of_the_design_and_speaks_jsonata(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,11 +9,9 @@ import pytest
 from functions.core.contract import MAX_DEADLINE_SECONDS, MAX_LOOKS, SLOT_SECONDS, Outcome
 from functions.core.polling import pause, plan
 from functions.core.triggering import SYNCHRONOUS_SECONDS
-from tests.infra.test_machine import HISTORY, VALIDATOR
+from tests.infra.test_machine import HISTORY
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.infra.template import Template
 
 
@@ -27,19 +23,6 @@ def machine(local: Template) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def states(machine: dict[str, Any]) -> dict[str, Any]:
     return dict(machine["States"])
-
-
-def test_step_functions_would_accept_the_definition(
-    machine: dict[str, Any], tmp_path: Path
-) -> None:
-    path = tmp_path / "machine.asl.json"
-    path.write_text(json.dumps(machine))
-
-    ran = subprocess.run(
-        [VALIDATOR, "--json-path", path], capture_output=True, check=False, text=True
-    )
-
-    assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 def test_it_has_no_more_states_than_it_needs_and_speaks_jsonata(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,11 +11,8 @@ from functions.core.bulk import OPEN_SECONDS, BulkRequest
 from functions.core.contract import MAX_DEADLINE_SECONDS, SLOT_SECONDS, Prefix, Reason
 from infra.storage import LISTED_DAYS
 from tests.infra.template import flat, listed
-from tests.infra.test_machine import VALIDATOR
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.infra.template import Template
 
 CHILD_TASKS = ("Refresh", "Look", "Record")
@@ -41,19 +36,6 @@ def each(states: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def child(each: dict[str, Any]) -> dict[str, Any]:
     return dict(each["ItemProcessor"]["States"])
-
-
-def test_step_functions_would_accept_the_definition(
-    machine: dict[str, Any], tmp_path: Path
-) -> None:
-    path = tmp_path / "machine.asl.json"
-    path.write_text(json.dumps(machine))
-
-    ran = subprocess.run(
-        [VALIDATOR, "--json-path", path], capture_output=True, check=False, text=True
-    )
-
-    assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 def test_it_lists_goes_through_the_list_and_closes_the_run(

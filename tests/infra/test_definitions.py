@@ -1,0 +1,33 @@
+"""Every state machine, as Step Functions' own rules see it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.infra.template import Template
+
+VALIDATOR = Path(__file__).parents[2] / "node_modules" / ".bin" / "asl-validator"
+MACHINES = ("Refresh", "Push", "RefreshAll")
+
+
+def test_there_are_no_others(local: Template) -> None:
+    assert len(local.all("StepFunctions::StateMachine")) == len(MACHINES)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_step_functions_would_accept_the_definition(
+    local: Template, machine: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "machine.asl.json"
+    path.write_text(json.dumps(local.definition(machine)))
+    ran = subprocess.run(
+        [VALIDATOR, "--json-path", path], capture_output=True, check=False, text=True
+    )
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
