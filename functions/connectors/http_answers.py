@@ -5,18 +5,26 @@ Nothing of an answer ever enters an error's text.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import IO, Final, TypeVar
 
 import msgspec
+from msgspec.structs import fields
 
 from functions.core.errors import UnexpectedAnswer
 
 T = TypeVar("T")
 
 MAX_RETRY_AFTER_SECONDS: Final = 24 * 60 * 60
+
+_SPACE: Final = b" \t\r\n"
+_STRING: Final = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
+_TOKENS: Final = re.compile(_STRING + rb'|["\[\]{},]', re.DOTALL)
+_MEMBER: Final = re.compile(rb"(" + _STRING + rb")[ \t\r\n]*:[ \t\r\n]*", re.DOTALL)
 
 
 class TokenRefused(Exception):  # noqa: N818 - an answer, which the token keeper handles
@@ -42,16 +50,89 @@ class Download(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def decoded(answer: Answer, shape: type[T]) -> T:
-    """The answer's JSON in this shape; strict JSON in UTF-8, unknown fields ignored.
+    """The answer's JSON in this shape; strict JSON in UTF-8.
+
+    A field that the shape does not have is ignored, whatever may be wrong inside it.
 
     Raises:
-        UnexpectedAnswer: it is not JSON (HTML, cut off, NaN) or has another shape.
+        UnexpectedAnswer: it is not JSON (HTML, cut off) or has another shape.
     """
     try:
-        answer.body.decode()  # a Raw part is not looked into, and would keep any bytes
-        return msgspec.json.decode(answer.body, type=shape)
+        return read(answer.body, shape)
+    except UnexpectedAnswer:
+        if not issubclass(shape, msgspec.Struct):
+            raise
+    told = members(answer.body)
+    given = {
+        field.name: read(told[field.encode_name], field.type)
+        for field in fields(shape)
+        if field.encode_name in told
+    }
+    try:
+        return shape(**given)
+    except (TypeError, ValueError):  # it lacks a field, or is refused as a whole
+        raise UnexpectedAnswer from None
+
+
+def read(raw: bytes | msgspec.Raw, shape: type[T]) -> T:
+    """A piece of JSON in this shape, strict, in UTF-8.
+
+    Raises:
+        UnexpectedAnswer: it is something else.
+    """
+    try:
+        bytes(raw).decode()  # the decoder does not look at the bytes of what is ignored
+        return msgspec.json.decode(raw, type=shape)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise UnexpectedAnswer from None
+
+
+def members(raw: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
+    """An object's members by name, byte for byte, whatever may be wrong inside one.
+
+    One lone surrogate, and a decoder refuses the whole text: here ``read`` refuses that member.
+
+    Raises:
+        UnexpectedAnswer: it is no object, or is cut off.
+    """
+    with suppress(UnexpectedAnswer):
+        return read(raw, dict[str, msgspec.Raw])
+    told: dict[str, msgspec.Raw] = {}
+    for piece in _pieces(bytes(raw), within=b"{}"):
+        named = _MEMBER.match(piece)
+        if named is None:
+            raise UnexpectedAnswer
+        with suppress(UnexpectedAnswer):
+            told[read(named[1], str)] = msgspec.Raw(piece[named.end() :])
+    return told
+
+
+def elements(raw: bytes | msgspec.Raw) -> list[msgspec.Raw]:
+    """An array's elements, likewise.
+
+    Raises:
+        UnexpectedAnswer: it is no array, or is cut off.
+    """
+    with suppress(UnexpectedAnswer):
+        return read(raw, list[msgspec.Raw])
+    return [msgspec.Raw(piece) for piece in _pieces(bytes(raw), within=b"[]")]
+
+
+def _pieces(text: bytes, *, within: bytes) -> list[bytes]:
+    """What stands between the commas of an array or object, not looked into."""
+    text = text.strip(_SPACE)
+    pieces, depth, start = [], 0, 1
+    for token in _TOKENS.finditer(text if text[:1] + text[-1:] == within else b""):
+        mark = token[0]
+        depth += (mark in {b"[", b"{"}) - (mark in {b"]", b"}"})
+        if depth == 0 or (depth == 1 and mark == b","):
+            pieces.append(text[start : token.start()].strip(_SPACE))
+            start = token.end()
+        if depth == 0 or mark == b'"':
+            break
+    if depth or not pieces or start < len(text):
+        raise UnexpectedAnswer
+    return [] if pieces == [b""] else pieces
 
 
 def retry_after(value: str | None, *, at: float) -> int:

@@ -14,7 +14,15 @@ import requests
 from urllib3 import HTTPResponse
 
 from functions.connectors.http import origin
-from functions.connectors.http_answers import MAX_RETRY_AFTER_SECONDS, Answer, decoded, retry_after
+from functions.connectors.http_answers import (
+    MAX_RETRY_AFTER_SECONDS,
+    Answer,
+    decoded,
+    elements,
+    members,
+    read,
+    retry_after,
+)
 from functions.connectors.http_sending import session, spooled, whole
 from functions.core.errors import ConfigurationInvalid, UnexpectedAnswer
 
@@ -142,9 +150,13 @@ class Shape(msgspec.Struct):
         pytest.param(b'{"id": "a", "rest": NaN}', id="nan-in-a-part-not-read"),
         pytest.param(b'{"id": "\xff"}', id="not-utf-8"),
         pytest.param(b'{"id": "a", "rest": "\xff"}', id="not-utf-8-in-a-part-not-read"),
-        pytest.param(b'{"id": "a", "other": "\xff"}', id="not-utf-8-in-a-field-unknown"),
         pytest.param(b'{"id": "\\ud800"}', id="half-a-surrogate-pair"),
         pytest.param(b'{"id": "a", "rest": ' + b"[" * 100_000, id="nested-for-ever"),
+        pytest.param(b'{"id": "a", "other": "\\ud800}', id="cut-off-within-a-text"),
+        pytest.param(b'{"id": "a" "other": "\\ud800"}', id="no-comma"),
+        pytest.param(b'{"id": "a", "\\ud800"}', id="no-value"),
+        pytest.param(b'{"id": "a", "other": "\\ud800"}}', id="one-bracket-too-many"),
+        pytest.param(b'{"other": "\\ud800"}', id="a-field-missing-beside-an-odd-one"),
         pytest.param('{"id": "a"}'.encode("utf-16"), id="utf-16"),
     ],
 )
@@ -159,14 +171,46 @@ def test_fields_that_nobody_asked_for_are_ignored_and_raw_parts_kept_byte_for_by
     assert bytes(decoded(Answer(status=200, body=body), Shape).rest) == b'{ "amount" : 1.10 }'
 
 
-@pytest.mark.parametrize("read", [whole, partial(spooled, most=100)], ids=["whole", "spooled"])
+ODD = [
+    pytest.param(b'"\\ud800"', id="half-a-surrogate-pair"),
+    pytest.param(b'"\xff"', id="not-utf-8"),
+    pytest.param(b"[" * 100_000 + b"]" * 100_000, id="nested-very-deeply"),
+    pytest.param(b"NaN", id="nan"),
+    pytest.param(b'{"a,": "]}\\",[{", "b": ["\\udfff", {}]}', id="marks-within-a-text"),
+]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_a_field_that_nobody_reads_makes_no_answer_unreadable(odd: bytes) -> None:
+    body = b' {"other" : ' + odd + b', "rest": { "amount" : 1.10 }, "id": "a"} '
+    answer = decoded(Answer(status=200, body=body), Shape)
+    assert (answer.id, bytes(answer.rest)) == ("a", b'{ "amount" : 1.10 }')
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_what_is_wrong_inside_one_element_or_member_is_wrong_with_no_other(odd: bytes) -> None:
+    split = [bytes(each) for each in elements(b'[{"a" : 1} , ' + odd + b', "b"]')]
+    assert split == [b'{"a" : 1}', odd, b'"b"']
+    told = members(b'{"a":[1, 2], "odd" : ' + odd + b', "\\ud800": 3}')
+    assert {name: bytes(each) for name, each in told.items()} == {"a": b"[1, 2]", "odd": odd}
+    with pytest.raises(UnexpectedAnswer):
+        read(odd, object)
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b"[1", b"[1}", b'["\\ud800', b"[1] 2", b"null"])
+def test_what_is_no_array_has_no_elements(raw: bytes) -> None:
+    with pytest.raises(UnexpectedAnswer):
+        elements(raw)
+
+
+@pytest.mark.parametrize("taken", [whole, partial(spooled, most=100)], ids=["whole", "spooled"])
 def test_a_body_that_is_not_whole_in_time_is_none(
-    read: Callable[[requests.Response, float], object],
+    taken: Callable[[requests.Response, float], object],
 ) -> None:
     response = requests.Response()
     response.raw = HTTPResponse(io.BytesIO(b"x"), preload_content=False)
     with pytest.raises(requests.exceptions.ReadTimeout):
-        read(response, time.monotonic() - 1)
+        taken(response, time.monotonic() - 1)
 
 
 def test_the_session_reads_no_settings_of_this_machine() -> None:
