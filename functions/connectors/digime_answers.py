@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from functions.connectors.digime_tokens import Key, Text
 from functions.connectors.http_answers import TokenRefused
+from functions.connectors.oauth import seconds_in
 from functions.core.errors import (
     ConsentMissing,
     InteractionRequired,
@@ -98,17 +99,30 @@ class Signed(msgspec.Struct, frozen=True):
 
 
 class Token(msgspec.Struct, frozen=True):
-    """A token; ``expires_on`` in seconds since the epoch."""
+    """A token, as a signed answer has it."""
 
     value: Text
-    expires_on: float = 0
+    expires_on: msgspec.Raw = msgspec.Raw(b"null")
+
+    @property
+    def expires_at(self) -> float:
+        """When it ends, in seconds since the epoch; 0, where ``expires_on`` cannot be read."""
+        return seconds_in(self.expires_on)
 
 
 class Tokens(msgspec.Struct, frozen=True):
-    """What a signed answer says of a user's tokens."""
+    """What a signed answer says of a user's tokens. An odd refresh token costs itself only."""
 
     access_token: Token
-    refresh_token: Token | None = None
+    refresh_token: msgspec.Raw = msgspec.Raw(b"null")
+
+    @property
+    def successor(self) -> str | None:
+        """The new refresh token, where there is one."""
+        try:
+            return msgspec.json.decode(self.refresh_token, type=Token).value
+        except (msgspec.DecodeError, RecursionError):
+            return None
 
 
 class KeySet(msgspec.Struct, frozen=True):

@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 """How large a file may be as it is downloaded."""
 
-_DONE: Final = frozenset({HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.ACCEPTED})
+_DONE: Final = frozenset(range(HTTPStatus.OK, HTTPStatus.MULTIPLE_CHOICES))
+"""What was asked for is done; the Node SDK takes any status of these."""
+
 _REFUSED: Final = frozenset(
     {
         HTTPStatus.BAD_REQUEST,
@@ -110,8 +112,8 @@ class Api:
         )
         return Credentials(
             access_token=told.access_token.value,
-            refresh_token=told.refresh_token.value if told.refresh_token else refresh_token,
-            expires_at=told.access_token.expires_on,
+            refresh_token=told.successor or refresh_token,
+            expires_at=told.access_token.expires_at,
         )
 
     def listing(self, session_key: str) -> Listing:

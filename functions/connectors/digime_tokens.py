@@ -156,7 +156,7 @@ class Keys:
                 self._read(fetch, at=at)
             payload = _JWS.decode(token, self._keys[kid], [ALGORITHM])
             return msgspec.json.decode(payload, type=shape)
-        except (jwt.PyJWTError, KeyError, msgspec.DecodeError):
+        except (jwt.PyJWTError, KeyError, msgspec.DecodeError, RecursionError):
             raise UnexpectedAnswer from None
 
     def _read(self, fetch: Fetch, *, at: float) -> None:

@@ -8,6 +8,7 @@ provider gives is persisted before it is used; and a version decides who came fi
 from __future__ import annotations
 
 from http import HTTPStatus
+from math import isfinite
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
@@ -34,6 +35,9 @@ T = TypeVar("T")
 EARLY_SECONDS: Final = 60
 """A token that ends sooner than this is replaced before it is used."""
 
+MOST_SECONDS: Final = 1e11
+"""No lifetime, and no instant in seconds since the epoch, is as large as this."""
+
 _SIBLING_SECONDS: Final = 8
 _SIBLING_GAP: Final = 0.5
 
@@ -59,6 +63,21 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
 
     client_id: str
     client_secret: str | None = None
+
+
+def seconds_in(field: msgspec.Raw) -> float:
+    """Read the seconds in a field of a token answer: a number, or the text of one.
+
+    A lifetime that cannot be read is unknown, and no reason to lose the token beside it.
+
+    Returns:
+        0, where the field holds nothing of that kind: null, a negative number, milliseconds.
+    """
+    try:
+        seconds = float(msgspec.json.decode(field, type=float | str))
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return 0
+    return seconds if isfinite(seconds) and 0 < seconds < MOST_SECONDS else 0
 
 
 def refreshed(

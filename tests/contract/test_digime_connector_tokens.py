@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 TRIGGERS, TOKENS = "*/permission-access/trigger", "*/oauth/token"
+NO_SECONDS: list[object] = ["soon", None, [], {}, True, -1, 1e300, "(absent)"]
 
 
 @pytest.fixture
@@ -69,6 +70,54 @@ def test_the_session_of_the_consent_outlives_a_rotation(application: Application
     one.trigger()
     assert one.stored.version == 2
     assert one.stored.credentials.session_key == "canary-session-4711"
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *({"access_token.expires_on": value} for value in NO_SECONDS),
+        {"refresh_token.expires_on": "never"},
+        {"identifier": 5, "consentid": None, "token_type": {}},
+    ],
+    ids=str,
+)
+def test_what_is_odd_in_a_token_answer_costs_neither_of_its_tokens(
+    application: Application, odd: dict[str, Any], status: int
+) -> None:
+    one = expired(application)
+    application.settings(token_status=status, odd_claims=odd)
+    before = one.stored.credentials
+    one.trigger()
+    after = one.stored.credentials
+    assert {after.access_token, after.refresh_token}.isdisjoint(
+        {before.access_token, before.refresh_token}
+    )
+    assert bool(after.expires_at) is ("access_token.expires_on" not in odd)
+    application.control("POST", "expire", {"user": "ada"}).raise_for_status()
+    one.trigger()
+    assert one.stored.version == 3
+
+
+def test_a_lifetime_that_is_the_text_of_a_number_is_read(application: Application) -> None:
+    one, ends = expired(application), int(application.clock()) + 3600
+    application.settings(odd_claims={"access_token.expires_on": str(ends)})
+    one.trigger()
+    assert one.stored.credentials.expires_at == ends
+
+
+@pytest.mark.parametrize("odd", [None, "(absent)", {}, {"value": 5}, {"value": ""}, "text", [1]])
+def test_an_answer_without_a_readable_refresh_token_keeps_the_one_there_was(
+    application: Application, odd: object
+) -> None:
+    application.settings(rotate_refresh=False)
+    one = expired(application)
+    before = one.stored.credentials
+    application.settings(odd_claims={"refresh_token": odd})
+    one.trigger()
+    after = one.stored.credentials
+    assert after.access_token != before.access_token
+    assert after.refresh_token == before.refresh_token
 
 
 def test_where_a_token_says_its_key_is_nobody_ever_asks(application: Application) -> None:

@@ -20,6 +20,7 @@ from infra.local.simulators.digime.claims import (
     SessionOptions,
     UserClaims,
 )
+from infra.local.simulators.digime.oddities import altered
 from infra.local.simulators.digime.people import GROUPS, SERVICES
 from infra.local.simulators.digime.replies import ApiError
 from infra.local.simulators.digime.request_tokens import body, check_headers, verified
@@ -61,11 +62,12 @@ def token() -> Response:
     """Tokens, for a code or for a refresh token."""
     sharing = the_sharing()
     match verified(_TOKEN):
-        case CodeClaims() as claims:
-            pair = sharing.tokens.issue(sharing.grants.redeem(claims))
-        case RefreshClaims() as claims:
-            pair = sharing.tokens.renew(claims.refresh_token)
-    return reply({"token": sharing.sign(pair.claims())})
+        case CodeClaims() as asked:
+            pair = sharing.tokens.issue(sharing.grants.redeem(asked))
+        case RefreshClaims() as asked:
+            pair = sharing.tokens.renew(asked.refresh_token)
+    claims = altered(pair.claims(), sharing.settings.odd_claims)
+    return reply({"token": sharing.sign(claims)}, status=sharing.settings.token_status)
 
 
 @oauth.post("/oauth/token/reference")

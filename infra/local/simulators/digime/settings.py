@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -58,6 +58,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         access_seconds: lifetime of access tokens.
         refresh_seconds: lifetime of refresh tokens.
         rotate_refresh: a refresh voids the refresh token and gives a new one.
+        token_status: the status of an answer that has tokens.
+        odd_claims: by name, such as `access_token.expires_on`, what the claims of such an answer
+            have instead; a claim of which this says `(absent)` is left out.
         skew_seconds: how far a request's timestamp may be from now.
         trigger_status: the status of a successful trigger.
         trigger_body: whether a successful trigger tells its session.
@@ -88,6 +91,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     access_seconds: Annotated[int, Meta(ge=0, le=31_536_000)] = 86_400
     refresh_seconds: Annotated[int, Meta(ge=0, le=31_536_000)] = 7 * 86_400
     rotate_refresh: bool = True
+    token_status: Literal[200, 201, 202] = 200
+    odd_claims: dict[str, Any] = msgspec.field(default_factory=dict)
     skew_seconds: Seconds = 86_400.0
     trigger_status: Literal[200, 202] = 202
     trigger_body: bool = True
