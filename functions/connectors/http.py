@@ -15,7 +15,7 @@ import msgspec
 import requests
 
 from functions.connectors.http_answers import Answer, Download, TokenRefused, retry_after
-from functions.connectors.http_sending import READ_SECONDS, asked, spooled, whole
+from functions.connectors.http_sending import READ_SECONDS, asked, spooled, whole, whole_json
 from functions.core.errors import (
     ConfigurationInvalid,
     FreshetError,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _ADDRESS: Final = re.compile(r"https?://[^\s?#@\\]+", re.IGNORECASE)
 _STEPS: Final = frozenset({".", ".."})
+JSON: Final = "application/json"
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -77,6 +78,8 @@ class Http:
     ) -> Answer:
         """Send one request and give its answer. A broken-off GET is sent once more.
 
+        JSON is asked for, unless ``Accept`` says otherwise; where it ends early, it broke off.
+
         Args:
             refusals: which error a status means for this call, before the general table.
             accept: statuses that are answers.
@@ -93,15 +96,18 @@ class Http:
             AnswerTooLarge: the body is over ``MAX_ANSWER_BYTES``.
         """
         data = form if json is None else msgspec.json.encode(json)  # parts of it may be raw
-        typed = {} if json is None else {"Content-Type": "application/json"}
+        typed = {"Accept": JSON} if json is None else {"Accept": JSON, "Content-Type": JSON}
         request = requests.Request(
             method, self._address(path), headers={**typed, **headers}, params=params, data=data
         )
         response, body = asked(
-            request, read=whole, read_seconds=read_seconds, turn=self._wait_for_turn
+            request,
+            read=partial(whole_json, accept=accept) if request.headers["Accept"] == JSON else whole,
+            read_seconds=read_seconds,
+            turn=self._wait_for_turn,
         )
         if response.status_code in accept:
-            return Answer(status=response.status_code, body=body)
+            return Answer(status=response.status_code, headers=response.headers, body=body)
         raise self._refusal(response, refusals or {})
 
     def download(

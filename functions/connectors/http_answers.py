@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import IO, Final, TypeVar
 
 import msgspec
 from msgspec.structs import fields
 
-from functions.core.errors import UnexpectedAnswer
+from functions.core.errors import ProviderUnavailable, UnexpectedAnswer
 
 T = TypeVar("T")
 
@@ -32,9 +33,13 @@ class TokenRefused(Exception):  # noqa: N818 - an answer, which the token keeper
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """A provider's answer that the caller expected: its status and whole body."""
+    """A provider's answer that the caller expected: its status, headers and whole body.
+
+    Headers are found by their names in any case, such as ``Location``, ``Link``.
+    """
 
     status: int
+    headers: Mapping[str, str] = {}
     body: bytes
 
 
@@ -55,8 +60,11 @@ def decoded(answer: Answer, shape: type[T]) -> T:
     A field that the shape does not have is ignored, whatever may be wrong inside it.
 
     Raises:
-        UnexpectedAnswer: it is not JSON (HTML, cut off) or has another shape.
+        ProviderUnavailable: it ends early.
+        UnexpectedAnswer: it is not JSON (HTML, trailing bytes) or has another shape.
     """
+    if ends_early(answer.body, status=answer.status):
+        raise ProviderUnavailable
     try:
         return read(answer.body, shape)
     except UnexpectedAnswer:
@@ -85,6 +93,35 @@ def read(raw: bytes | msgspec.Raw, shape: type[T]) -> T:
         return msgspec.json.decode(raw, type=shape)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise UnexpectedAnswer from None
+
+
+def ends_early(body: bytes, *, status: int) -> bool:
+    """Whether a JSON object or array breaks off, or is missing from a 200.
+
+    Where a server gives no Content-Length, or that of the half, HTTP does not show it. Other
+    statuses may have no body. What does not begin as an object or array is something else.
+    """
+    text = body.strip()
+    if not text:
+        return status == HTTPStatus.OK
+    if not text.startswith((b"{", b"[")):
+        return False
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        return _is_open(text)
+    return False
+
+
+def _is_open(text: bytes) -> bool:
+    """Whether a text ends within a string or a bracket that it has opened."""
+    depth = 0
+    for token in _TOKENS.finditer(text):
+        mark = token[0]
+        if mark == b'"':
+            return True
+        depth += (mark in {b"[", b"{"}) - (mark in {b"]", b"}"})
+    return depth > 0
 
 
 def members(raw: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:

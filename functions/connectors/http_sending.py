@@ -18,6 +18,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
 
+from functions.connectors.http_answers import ends_early
 from functions.core.errors import AnswerTooLarge, ProviderUnavailable
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ def asked(
 ) -> tuple[requests.Response, T]:
     """Send a request, and read its answer's body. A broken-off GET is sent once more.
 
+    That goes over a new connection: those that were kept open may be as dead as the first.
+
     Args:
         read: reads the body until the moment given, of the monotonic clock.
         turn: waits for the turn of each sending; what it raises is passed on.
@@ -119,6 +122,7 @@ def asked(
         if request.method != "GET" or not _broke_off(fault):
             raise ProviderUnavailable(unsent=_never_sent(fault)) from None
     turn()
+    leave_connections()
     try:
         return _sent(prepared, read=read, read_seconds=read_seconds)
     except exceptions.RequestException:
@@ -137,6 +141,21 @@ def whole(response: requests.Response, until: float) -> bytes:
         if monotonic() > until:
             raise exceptions.ReadTimeout
     return bytes(body)
+
+
+def whole_json(response: requests.Response, until: float, *, accept: frozenset[int]) -> bytes:
+    """The body like ``whole``; at these statuses, one whose JSON ends early has broken off.
+
+    What does something may be answered with no body, as digi.me's trigger is.
+
+    Raises:
+        AnswerTooLarge: it is over ``MAX_ANSWER_BYTES``.
+    """
+    body, status = whole(response, until), response.status_code
+    due = body or response.request.method == "GET"
+    if due and status in accept and ends_early(body, status=status):
+        raise exceptions.ConnectionError
+    return body
 
 
 def spooled(response: requests.Response, until: float, *, most: int) -> IO[bytes]:

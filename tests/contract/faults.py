@@ -118,7 +118,12 @@ FAULTS = {
     "every page or file is cut off": Fault(
         UNAVAILABLE, answered(kind="truncate", times=None), ("page",)
     ),
-    "malformed JSON": Fault(UNEXPECTED, answered(kind="malformed_json"), JSON),
+    "one JSON answer ends early, which HTTP does not show": Fault(
+        "published", answered(kind="cut_short"), ("check", "fetch")
+    ),
+    "every JSON answer ends so": Fault(UNAVAILABLE, answered(kind="cut_short", times=None), JSON),
+    "one JSON answer is empty": Fault("published", answered(kind="empty"), ("check", "fetch")),
+    "malformed JSON": Fault(UNEXPECTED, answered(kind="malformed"), JSON),
     "HTML with status 200": Fault(UNEXPECTED, answered(kind="html", status=200), JSON),
     "JSON of another shape": Fault(UNEXPECTED, answered(kind="status", status=200, body=[]), JSON),
     "a state that no document knows": Fault(UNEXPECTED, None, ("check",)),

@@ -61,13 +61,14 @@ LASTING = [
     pytest.param(Row(status(200, body="text"), UnexpectedAnswer), id="a-text"),
     pytest.param(Row({"kind": "html", "status": 200}, UnexpectedAnswer), id="html-with-200"),
     pytest.param(Row({"kind": "html", "status": 502}, ProviderUnavailable), id="html-with-502"),
-    pytest.param(Row({"kind": "malformed_json"}, UnexpectedAnswer), id="malformed-json"),
-    pytest.param(Row({"kind": "empty"}, UnexpectedAnswer), id="empty"),
+    pytest.param(Row({"kind": "malformed"}, UnexpectedAnswer), id="malformed-json"),
+    pytest.param(Row({"kind": "cut_short"}, ProviderUnavailable), id="half-unseen"),
     pytest.param(Row({"kind": "truncate"}, ProviderUnavailable), id="cut-in-half"),
     pytest.param(Row({"kind": "disconnect"}, ProviderUnavailable), id="no-answer"),
 ]
 BROKEN_OFF = [
     pytest.param({"kind": "truncate"}, id="cut-in-half"),
+    pytest.param({"kind": "cut_short"}, id="half-unseen"),
     pytest.param({"kind": "disconnect"}, id="no-answer"),
 ]
 every_provider = pytest.mark.parametrize("provider", STANDS)
@@ -127,7 +128,7 @@ def test_a_fault_is_an_error_by_name_and_once_it_has_passed_nothing_is_left_of_i
     assert type(error) is row.error
     assert str(error) == row.error.text
     assert getattr(error, "wait_seconds", 0) == row.wait
-    broken_off = row.fault["kind"] in {"truncate", "disconnect"}
+    broken_off = row.fault["kind"] in {"truncate", "cut_short", "disconnect"}
     again = broken_off and trial.stand.calls[verb].repeated
     assert trial.calls(verb) - before == (2 if again else 1)
     trial.simulated.heal()

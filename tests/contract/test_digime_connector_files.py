@@ -80,7 +80,8 @@ def test_a_file_that_cannot_be_opened_is_kept_apart_and_named_and_the_others_are
     [
         pytest.param({"kind": "html", "status": 200}, id="html"),
         pytest.param({"kind": "empty"}, id="empty"),
-        pytest.param({"kind": "malformed_json"}, id="a-byte-less"),
+        pytest.param({"kind": "cut_short"}, id="half"),
+        pytest.param({"kind": "malformed"}, id="a-byte-more"),
         pytest.param({"kind": "status", "status": 200, "body": []}, id="json"),
     ],
 )

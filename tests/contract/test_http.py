@@ -49,6 +49,14 @@ def test_a_cookie_of_one_users_answer_does_not_go_with_the_next_users_call() -> 
     assert [environ.get("HTTP_COOKIE") for environ in server.asked] == [None, None]
 
 
+def test_an_answers_headers_are_had_by_their_names_in_any_case() -> None:
+    server = Server(status=202, body=b"", Location="/jobs/7", Link='</list?page=2>; rel="next"')
+    with serving(server) as http:
+        answer = http.call("POST", "/jobs", headers={}, accept=frozenset({202}))
+    assert (answer.headers["location"], answer.body) == ("/jobs/7", b"")
+    assert answer.headers["LINK"] == '</list?page=2>; rel="next"'
+
+
 def test_a_redirect_is_not_followed_and_takes_no_token_along() -> None:
     elsewhere = Server()
     with serve(elsewhere) as other:

@@ -5,6 +5,7 @@ A request that changes something may be sent again only where nothing of it was 
 
 from __future__ import annotations
 
+import gzip
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -150,6 +151,49 @@ def test_what_breaks_once_tls_stands_is_ambiguous(
     with listening(turn, tls=tls) as listener:
         assert not lost(http(listener.port, scheme="https"), read_seconds=0.2).unsent
     assert listener.heard[0].startswith(b"POST /push ")
+
+
+BODY = b'{"accounts": [{"id": "a1"}, {"id": "a2"}]}'
+PACKED = gzip.compress(BODY)[:-20]
+UNSEEN = {
+    "closed-without-a-length": b"Connection: close\r\n\r\n" + BODY[:30],
+    "half-of-its-length": b"Content-Length: 30\r\n\r\n" + BODY[:30],
+    "packed": b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(PACKED) + PACKED,
+    "in-chunks": b"Transfer-Encoding: chunked\r\n\r\n1e\r\n" + BODY[:30] + b"\r\n0\r\n\r\n",
+    "no-body": b"Content-Length: 0\r\n\r\n",
+    "no-headers": b"Content-Le",
+}
+
+
+def answers(head_and_body: bytes) -> Turn:
+    def turn(listener: Listener, line: socket.socket) -> None:
+        listener.hear(line)
+        line.sendall(b"HTTP/1.1 200 OK\r\n" + head_and_body)
+
+    return turn
+
+
+@pytest.mark.parametrize("half", UNSEEN.values(), ids=UNSEEN)
+def test_json_that_ends_early_unseen_by_http_is_read_once_more(half: bytes) -> None:
+    whole = b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
+    with listening(answers(half), answers(whole)) as listener:
+        assert http(listener.port).call("GET", "/list", headers={}).body == BODY
+    assert len(listener.heard) == 2
+    with listening(answers(half), answers(half), answers(whole)) as listener:
+        assert not lost(http(listener.port), method="GET").unsent
+    assert len(listener.heard) == 2
+
+
+def test_json_that_ends_early_is_not_sent_again_where_that_would_do_something_twice() -> None:
+    with listening(answers(UNSEEN["half-of-its-length"])) as listener:
+        assert not lost(http(listener.port)).unsent
+    assert len(listener.heard) == 1
+
+
+def test_what_is_no_json_by_its_request_is_not_read_as_such() -> None:
+    with listening(answers(b"Content-Length: 6\r\n\r\n[a],1\n")) as listener:
+        answer = http(listener.port).call("GET", "/list", headers={"Accept": "text/csv"})
+    assert answer.body == b"[a],1\n"
 
 
 def test_a_get_that_was_lost_is_ambiguous_though_the_second_is_refused() -> None:

@@ -134,13 +134,21 @@ def test_a_slow_fault_answers_properly_but_late(
 def test_a_malformed_answer_is_whole_on_the_wire_but_no_json(
     base_url: str, http: requests.Session, switch_on: SwitchOn
 ) -> None:
-    switch_on("malformed_json")
+    switch_on("malformed")
 
     answer = http.get(f"{base_url}/things/a", timeout=5)
 
     assert answer.status_code == 200
     with pytest.raises(requests.JSONDecodeError):
         answer.json()
+
+
+def test_an_answer_cut_short_is_half_and_says_so_nowhere(
+    base_url: str, http: requests.Session, switch_on: SwitchOn
+) -> None:
+    switch_on("cut_short")
+
+    assert http.get(f"{base_url}/things/a", timeout=5).content == PROPER[: len(PROPER) // 2]
 
 
 def test_an_empty_answer_has_the_proper_status_and_no_byte(

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
         pytest.param({"kind": "disconnect"}, "ProviderUnavailable", id="hangs-up"),
         pytest.param({"kind": "status", "status": 429, "retry_after": "3600"}, "RateLimited", id="limits-for-an-hour"),
         pytest.param({"kind": "html", "status": 200}, "UnexpectedAnswer", id="answers-html"),
-        pytest.param({"kind": "malformed_json"}, "UnexpectedAnswer", id="answers-broken-json"),
+        pytest.param({"kind": "cut_short"}, "ProviderUnavailable", id="answers-half"),
+        pytest.param({"kind": "malformed"}, "UnexpectedAnswer", id="answers-broken-json"),
         pytest.param({"kind": "status", "status": 418}, "UnexpectedAnswer", id="answers-nonsense"),
     ],
 )  # fmt: skip

@@ -19,12 +19,13 @@ from functions.connectors.http_answers import (
     Answer,
     decoded,
     elements,
+    ends_early,
     members,
     read,
     retry_after,
 )
 from functions.connectors.http_sending import session, spooled, whole
-from functions.core.errors import ConfigurationInvalid, UnexpectedAnswer
+from functions.core.errors import ConfigurationInvalid, ProviderUnavailable, UnexpectedAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -139,9 +140,8 @@ class Shape(msgspec.Struct):
 @pytest.mark.parametrize(
     "body",
     [
-        pytest.param(b"", id="empty"),
         pytest.param(b"<html>no</html>", id="html"),
-        pytest.param(b'{"id": "a"', id="cut-off"),
+        pytest.param(b"<html><script>{", id="html-cut-off"),
         pytest.param(b'{"id": "a"} x', id="more-after-it"),
         pytest.param(b"[]", id="another-shape"),
         pytest.param(b'{"id": 1}', id="another-type"),
@@ -151,12 +151,13 @@ class Shape(msgspec.Struct):
         pytest.param(b'{"id": "\xff"}', id="not-utf-8"),
         pytest.param(b'{"id": "a", "rest": "\xff"}', id="not-utf-8-in-a-part-not-read"),
         pytest.param(b'{"id": "\\ud800"}', id="half-a-surrogate-pair"),
-        pytest.param(b'{"id": "a", "rest": ' + b"[" * 100_000, id="nested-for-ever"),
-        pytest.param(b'{"id": "a", "other": "\\ud800}', id="cut-off-within-a-text"),
         pytest.param(b'{"id": "a" "other": "\\ud800"}', id="no-comma"),
         pytest.param(b'{"id": "a", "\\ud800"}', id="no-value"),
         pytest.param(b'{"id": "a", "other": "\\ud800"}}', id="one-bracket-too-many"),
         pytest.param(b'{"other": "\\ud800"}', id="a-field-missing-beside-an-odd-one"),
+        pytest.param(b'{"id": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", id="nested-for-ever"),
+        pytest.param(b'{"id": "a"}\xff', id="bytes-after-it"),
+        pytest.param(b'{"id": "a", "rest": "{[" x}', id="brackets-in-a-string"),
         pytest.param('{"id": "a"}'.encode("utf-16"), id="utf-16"),
     ],
 )
@@ -164,6 +165,26 @@ def test_an_answer_that_is_not_what_was_documented_is_unexpected(body: bytes) ->
     with pytest.raises(UnexpectedAnswer) as caught:
         decoded(Answer(status=200, body=body), Shape)
     assert str(caught.value) == UnexpectedAnswer.text
+
+
+WHOLE = '{"id": "\\"[é", "rest": [{"a": -1.5e7, "b": [true, null]}, "\\\\"]}'.encode()
+
+
+@pytest.mark.parametrize("body", [WHOLE[:end] for end in range(len(WHOLE))])
+def test_an_answer_that_ends_early_is_none_yet_wherever_it_ends(body: bytes) -> None:
+    with pytest.raises(ProviderUnavailable) as caught:
+        decoded(Answer(status=200, body=body), Shape)
+    assert type(caught.value) is ProviderUnavailable
+
+
+def test_json_that_is_whole_does_not_end_early_and_other_answers_may_be_empty() -> None:
+    assert not ends_early(WHOLE, status=200)
+    assert not ends_early(b"", status=202)
+    assert ends_early(b" ", status=200)
+
+
+def test_to_find_the_end_of_strings_takes_no_longer_than_they_are() -> None:
+    assert ends_early(b'{"' + b'\\"' * 1_000_000, status=200)
 
 
 def test_fields_that_nobody_asked_for_are_ignored_and_raw_parts_kept_byte_for_byte() -> None:

@@ -7,7 +7,9 @@ A fault says which requests it strikes (method, path), how often (`skip` request
 - `html`: a page of HTML, as a proxy in between would send, with this status;
 - `slow`: answered properly, after so many seconds;
 - `truncate`: the whole Content-Length announced, half of it sent, then the connection closed;
-- `malformed_json`: the proper answer without its last byte, its length matching;
+- `cut_short`: the first half of the proper answer, its length matching, so that HTTP does not show
+  it;
+- `malformed`: the proper answer and a byte more, with which it is neither JSON nor text;
 - `empty`: the proper status with a body of no bytes;
 - `drift`: the proper answer with a member that no document knows in each of its JSON objects,
   but for those that have only objects in them, as they may be maps;
@@ -43,7 +45,8 @@ class Kind(StrEnum):
     HTML = "html"
     SLOW = "slow"
     TRUNCATE = "truncate"
-    MALFORMED_JSON = "malformed_json"
+    CUT_SHORT = "cut_short"
+    MALFORMED = "malformed"
     EMPTY = "empty"
     DRIFT = "drift"
     DISCONNECT = "disconnect"
@@ -158,13 +161,16 @@ def stand_in(fault: Fault, error_body: ErrorBody) -> Response:
 
 
 def damaged(fault: Fault, response: Response) -> Response:
-    """The provider's proper answer after `malformed_json`, `empty` or `drift` has been at it."""
-    if fault.kind is Kind.MALFORMED_JSON:
-        response.set_data(response.get_data()[:-1] or b"{")
+    """The provider's proper answer after a fault of its body has been at it."""
+    body = response.get_data()
+    if fault.kind is Kind.CUT_SHORT:
+        response.set_data(body[: len(body) // 2])
+    if fault.kind is Kind.MALFORMED:
+        response.set_data(body + b"\xff")
     if fault.kind is Kind.EMPTY:
         response.set_data(b"")
     if fault.kind is Kind.DRIFT and response.is_json:
-        response.set_data(msgspec.json.encode(_drifted(msgspec.json.decode(response.get_data()))))
+        response.set_data(msgspec.json.encode(_drifted(msgspec.json.decode(body))))
     return response
 
 
