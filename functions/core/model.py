@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import force_setattr, replace
 
 from functions.core.contract import Bookmark, Job, Reason, Scalar, Schedule
 
@@ -39,6 +40,32 @@ def instant(text: str) -> float:
         raise ValueError("an instant outside the calendar") from None
 
 
+AHEAD_SECONDS: Final = 60
+"""How far a provider's clock may run ahead of ours until its instants prove nothing. Clocks
+that are kept right differ by seconds."""
+
+EARLIEST: Final = datetime(2002, 1, 1, tzinfo=UTC).timestamp()
+"""No data that is served today was fetched before this. Instants before it stand for a missing
+value: the year 1, and the zeros of Excel, Unix and Apple (1900, 1970, 2001)."""
+
+
+def read_instant(value: object) -> float:
+    """The instant that a field of a provider's names; 0 where it is no text that names one."""
+    try:
+        return instant(value) if isinstance(value, str) else 0
+    except ValueError:
+        return 0
+
+
+def reckon_as_of(instant: float, *, now: float) -> float:
+    """How old data is by an instant of its provider's: never later than ``now``, our own clock.
+
+    0, unknown, where the instant proves nothing: it is over ``AHEAD_SECONDS`` in the future, or
+    before ``EARLIEST``.
+    """
+    return min(instant, now) if EARLIEST <= instant <= now + AHEAD_SECONDS else 0
+
+
 # --- connections -------------------------------------------------------------------------------
 
 
@@ -50,7 +77,10 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SnapshotPointer(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the published manifest lies, what there is to read, and how old: each, and at most."""
+    """Where the published manifest lies, what there is to read, and how old: each, and at most.
+
+    Nothing is younger than the publication, whatever was stored.
+    """
 
     refresh_id: str
     key: str
@@ -59,6 +89,13 @@ class SnapshotPointer(msgspec.Struct, frozen=True, kw_only=True):
     as_of: float
     datasets: tuple[str, ...] = ()
     ages: dict[str, float] = {}
+
+    def __post_init__(self) -> None:
+        """Drop ages that are none."""
+        now = self.published_at
+        ages = {name: reckon_as_of(as_of, now=now) for name, as_of in self.ages.items()}
+        force_setattr(self, "as_of", reckon_as_of(self.as_of, now=now))
+        force_setattr(self, "ages", ages)
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
@@ -278,9 +315,19 @@ class PartState(msgspec.Struct, frozen=True, kw_only=True):
     retry_at: float = 0
     datasets: tuple[str, ...] = ()
 
+    def reckon(self, *, now: float) -> PartState:
+        """The same with an age that is one; a part is not fresh by an instant that proves nothing.
+
+        Args:
+            now: our own clock when the part was fetched or later.
+        """
+        as_of = reckon_as_of(self.as_of, now=now)
+        state = Part.STALE if self.state is Part.FRESH and not as_of else self.state
+        return replace(self, as_of=as_of, state=state)
+
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What one refresh published for a connection."""
+    """What one refresh published for a connection. Nothing of it is younger than its fetch."""
 
     v: int
     refresh_id: str
@@ -291,6 +338,17 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     as_of: float
     datasets: dict[str, Dataset]
     parts: tuple[PartState, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Drop ages that are none."""
+        now = self.fetched_at
+        datasets = {
+            name: replace(dataset, as_of=reckon_as_of(dataset.as_of, now=now))
+            for name, dataset in self.datasets.items()
+        }
+        force_setattr(self, "as_of", reckon_as_of(self.as_of, now=now))
+        force_setattr(self, "datasets", datasets)
+        force_setattr(self, "parts", tuple(part.reckon(now=now) for part in self.parts))
 
     @property
     def coverage(self) -> Coverage:

@@ -36,7 +36,9 @@ def manifest(
         name: increment.carried(dataset, refresh_id=refresh.refresh_id)
         for name, dataset in (before.datasets if before else {}).items()
     }
-    told = [replace(part, datasets=part.datasets or refresh.datasets) for part in parts]
+    told = [
+        replace(part.reckon(now=at), datasets=part.datasets or refresh.datasets) for part in parts
+    ]
     failed = {part.part for part in told if part.state is Part.FAILED} & fetched.keys()
     kept = {name: carried.get(name) or replace(fetched[name], as_of=0) for name in failed}
     told = [

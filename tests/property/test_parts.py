@@ -16,6 +16,7 @@ from tests.scripted import a_refresh
 NAMES: Final = ("accounts", "transactions", "cards")
 DATASETS: Final = st.sets(st.sampled_from(NAMES), min_size=1).map(sorted).map(tuple)
 EMPTY: Final = Dataset(refresh_id="", as_of=0, records=0, deletions=0, files=())
+BEGAN: Final = 1_800_000_000
 DATELESS: Final = {Part.GONE, Part.FAILED}
 
 
@@ -33,7 +34,7 @@ def refreshes(draw: st.DrawFn) -> Told:
         PartState,
         part=st.sampled_from(["p", "q", "r"]),
         state=st.sampled_from(Part),
-        as_of=st.integers(1, 9),
+        as_of=st.integers(BEGAN - 9, BEGAN - 1),
         datasets=st.sets(st.sampled_from(datasets)).map(sorted).map(tuple),
     )
     return Told(datasets, draw(st.lists(part, unique_by=lambda one: one.part)))
@@ -49,7 +50,7 @@ def test_each_dataset_s_parts_are_those_of_its_last_fetch(course: list[Told]) ->
     manifest: Manifest | None = None
     known: dict[str, list[tuple[str, Part, float]]] = {}
     ages: dict[str, float] = {}
-    for at, (datasets, parts) in zip(count(10), course, strict=False):
+    for at, (datasets, parts) in zip(count(BEGAN), course, strict=False):
         manifest = snapshot.manifest(
             a_refresh(f"ref_{at}", at=at, datasets=datasets, triggered_at=at),
             fetched=dict.fromkeys(datasets, replace(EMPTY, as_of=at)),

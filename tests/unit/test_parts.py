@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from functions.core import snapshot
 from functions.core.contract import RefreshRequest
-from functions.core.model import Coverage, Part, PartState, Status
+from functions.core.model import (
+    Coverage,
+    Manifest,
+    Part,
+    PartState,
+    SnapshotPointer,
+    Status,
+    instant,
+)
 from functions.core.refresh import already_answered
 from tests.scripted import CONNECTION, DATASETS, Scripted, a_manifest, a_page, a_refresh
 from tests.unit.hall import PARTS, Hall
 
 if TYPE_CHECKING:
-    from functions.core.model import Manifest, Refresh
+    from functions.core.model import Refresh
 
 BOTH = DATASETS["banno"]
 ACCOUNTS, TRANSACTIONS = ((name,) for name in BOTH)
-WEEK = 7 * 24 * 3600
+HOUR, WEEK = 3600, 7 * 24 * 3600
+AT = 1_800_000_000
 FRESH, STALE, GONE = PARTS
 FAILED = PartState(part="card", state=Part.FAILED, why="GivenUp", reauth=True)
 SHORT = PartState(
@@ -46,6 +56,11 @@ def refreshed(
     hall.fetch()
     ended, (manifest, *_) = hall.publish()
     return ended, manifest
+
+
+def a_week_later(hall: Hall) -> PartState:
+    hall.clock.now += WEEK
+    return replace(WHOLE, as_of=WHOLE.as_of + WEEK)
 
 
 def told(manifest: Manifest, dataset: str) -> dict[str, tuple[Part, float]]:
@@ -141,7 +156,7 @@ def test_the_provider_is_asked_again_only_for_data_that_are_old(
 def test_a_dataset_that_failed_is_as_old_as_the_records_that_stand_of_it() -> None:
     hall = Hall()
     _, first = refreshed(hall, WHOLE, SHORT)
-    later = replace(WHOLE, as_of=WHOLE.as_of + WEEK)
+    later = a_week_later(hall)
     for _ in range(2):
         ended, manifest = refreshed(hall, later, LOST)
         assert ended.status is Status.PARTIAL
@@ -157,7 +172,7 @@ def test_a_dataset_that_failed_is_as_old_as_the_records_that_stand_of_it() -> No
 def test_datasets_that_are_young_answer_whatever_the_age_of_the_others() -> None:
     hall = Hall()
     refreshed(hall, WHOLE, SHORT)
-    later = replace(WHOLE, as_of=WHOLE.as_of + WEEK)
+    later = a_week_later(hall)
     refreshed(hall, later, datasets=ACCOUNTS)
     asked = RefreshRequest(connection_id=CONNECTION, datasets=ACCOUNTS, max_age_seconds=3600)
     assert already_answered(hall.connection, asked, at=later.as_of) is not None
@@ -168,8 +183,45 @@ def test_datasets_that_are_young_answer_whatever_the_age_of_the_others() -> None
 def test_a_dataset_that_never_came_counts_as_soon_as_it_has() -> None:
     hall = Hall()
     refreshed(hall, WHOLE, LOST)
-    _, still = refreshed(hall, replace(WHOLE, as_of=WHOLE.as_of + WEEK), datasets=ACCOUNTS)
-    assert still.as_of == WHOLE.as_of + WEEK
+    later = a_week_later(hall)
+    _, still = refreshed(hall, later, datasets=ACCOUNTS)
+    assert still.as_of == later.as_of
     assert still.coverage == Coverage(fresh=1, failed=1)
     _, manifest = refreshed(hall, SHORT, datasets=TRANSACTIONS)
     assert manifest.as_of == SHORT.as_of
+
+
+@pytest.mark.parametrize(
+    ("as_of", "known"),
+    [
+        pytest.param(AT + 5 * HOUR, 0, id="hours-ahead"),
+        pytest.param(instant("9999-12-31T23:59:59Z"), 0, id="the-last-year"),
+        pytest.param(instant("0001-01-01T00:00:00Z"), 0, id="the-first-year"),
+        pytest.param(instant("1970-01-01T00:00:01Z"), 0, id="the-epoch"),
+        pytest.param(AT + 30, AT, id="seconds-ahead"),
+        pytest.param(AT - HOUR, AT - HOUR, id="an-hour-ago"),
+    ],
+)
+def test_nothing_is_younger_than_now_and_an_impossible_date_proves_nothing(
+    as_of: float, known: float
+) -> None:
+    hall = Hall()
+    _, manifest = refreshed(hall, replace(FRESH, as_of=as_of), WHOLE)
+    expected = Part.FRESH if known else Part.STALE
+    assert told(manifest, "transactions") == {FRESH.part: (expected, known)}
+    request = RefreshRequest(connection_id=CONNECTION, datasets=BOTH, max_age_seconds=0)
+    assert already_answered(hall.connection, request, at=AT + HOUR) is None
+    assert hall.connection.snapshot
+    assert hall.connection.snapshot.as_of == manifest.as_of == known
+
+
+def test_an_age_from_the_future_that_was_stored_once_is_none() -> None:
+    as_of = AT + 5 * HOUR
+    stored = {"refresh_id": "r", "key": "k", "version_id": "v", "published_at": AT, "as_of": as_of}
+    pointer = msgspec.convert({**stored, "ages": {"accounts": as_of}}, SnapshotPointer)
+    assert (pointer.as_of, pointer.ages) == (0, {"accounts": 0})
+    old = msgspec.to_builtins(replace(a_manifest(as_of=AT), parts=(FRESH, STALE)))
+    old["datasets"]["accounts"]["as_of"] = old["parts"][0]["as_of"] = old["as_of"] = as_of
+    manifest = msgspec.convert(old, Manifest)
+    assert (manifest.as_of, manifest.datasets["accounts"].as_of) == (0, 0)
+    assert manifest.parts == (replace(FRESH, state=Part.STALE, as_of=0), STALE)
