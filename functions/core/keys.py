@@ -8,13 +8,15 @@ behind; whoever dies after it leaves a refresh that the repetition finds admitte
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal, InvalidOperation
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
 from functions.core.contract import Outcome
-from functions.core.errors import FreshetError, KeyReused
+from functions.core.errors import FreshetError, InvalidRequest, KeyReused
 from functions.core.refresh import Admission
 
 if TYPE_CHECKING:
@@ -75,9 +77,47 @@ def name(tenant: str, key: str) -> str:
     return sha256(f"{tenant} {key}".encode()).hexdigest()
 
 
-def digest(options: msgspec.Struct) -> str:
-    """What is kept of a body: equal for equal values, however they were written."""
-    return sha256(msgspec.json.encode(options, order="deterministic")).hexdigest()
+def digest(body: msgspec.Struct) -> str:
+    """Digest a body for comparison: equal values have equal digests, however they are written.
+
+    The order of an object's fields does not matter, nor does the notation of a number: 1, 1.0
+    and 10e-1 are equal. Numbers are compared exactly, without rounding.
+
+    Raises:
+        InvalidRequest: the body is nested too deeply.
+    """
+    try:
+        values = json.loads(msgspec.json.encode(body), parse_int=_Number, parse_float=_Number)
+        return sha256(repr(_normalize(values)).encode()).hexdigest()
+    except RecursionError:
+        raise InvalidRequest("The body is nested too deeply.") from None
+
+
+class _Number(str):
+    """The text of a JSON number, to tell it from a JSON string."""
+
+    __slots__ = ()
+
+
+def _normalize(value: object) -> object:
+    match value:
+        case dict():
+            return {name: _normalize(value[name]) for name in sorted(value)}
+        case list():
+            return [_normalize(each) for each in value]
+        case _Number():
+            return _normalize_number(value)
+    return value
+
+
+def _normalize_number(text: str) -> object:
+    """Sign, digits and exponent, without zeros at the digits' end."""
+    try:
+        sign, digits, exponent = Decimal(text).as_tuple()
+    except InvalidOperation:  # an exponent beyond what Decimal holds
+        return (text,)
+    stripped = "".join(map(str, digits)).rstrip("0")
+    return (sign, stripped, exponent + len(digits) - len(stripped)) if stripped else (0, "", 0)
 
 
 def once(

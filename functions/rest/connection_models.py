@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -25,6 +25,15 @@ class CredentialsIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     refresh_token: Token | None = None
     expires_at: Annotated[datetime, Meta(tz=True)] | None = None
     session_key: SessionKey | None = None
+
+    def __post_init__(self) -> None:
+        """Turn ``expires_at`` to UTC, so that one instant has one notation."""
+        if self.expires_at is None:
+            return
+        try:
+            msgspec.structs.force_setattr(self, "expires_at", self.expires_at.astimezone(UTC))
+        except OverflowError:
+            raise ValueError("expires_at must be an instant from year 1 to 9999") from None
 
 
 class ConnectionIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

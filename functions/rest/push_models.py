@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from functions.core import keys
 from functions.core.contract import (
     MAX_DEADLINE_SECONDS,
     MAX_PUSH_RECORDS,
@@ -57,7 +57,7 @@ class PushIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     @property
     def digest(self) -> str:
         """Equal for requests that ask for the same."""
-        return sha256(msgspec.json.encode(self)).hexdigest()
+        return keys.digest(self)
 
 
 class PushOut(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from functions.core.contract import Outcome, RefreshOptions
-from functions.core.errors import Busy, KeyReused, NotFound
+from functions.core.errors import Busy, InvalidRequest, KeyReused, NotFound
 from functions.core.keys import KEY_SECONDS, digest, name
+from functions.rest.connection_models import CredentialsIn
 from functions.rest.models import body
+from functions.rest.push_models import PushIn
 from tests.counter import Counter
 from tests.scripted import Crash
 from tests.steps import at, dying
@@ -209,3 +211,43 @@ def test_fifty_requests_under_different_keys_join_one(counter: Counter) -> None:
 def test_bodies_are_compared_by_their_values(one: str, other: str, *, same: bool) -> None:
     digests = {digest(body(text.encode(), RefreshOptions)) for text in (one, other)}
     assert (len(digests) == 1) is same
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        pytest.param("1", "1.0", True, id="whole-and-fraction"),
+        pytest.param("1.10", "11e-1", True, id="exponent"),
+        pytest.param("1E2", "100", True, id="capital-exponent"),
+        pytest.param("0", "-0.0", True, id="zeros"),
+        pytest.param("10", "1", False, id="ten-is-not-one"),
+        pytest.param("1", "-1", False, id="sign"),
+        pytest.param("1", '"1"', False, id="number-and-text"),
+        pytest.param("1", "true", False, id="number-and-truth"),
+        pytest.param('"1.0"', '"1"', False, id="texts-stay-texts"),
+        pytest.param("123456789012345678901", "123456789012345678902", False, id="beyond-doubles"),
+        pytest.param("0.1", "0.10000000000000000001", False, id="no-rounding"),
+        pytest.param("1e99999999999999999999", "1e99999999999999999998", False, id="huge-exponents"),
+        pytest.param("[1, 2]", "[2, 1]", False, id="order-of-a-list"),
+        pytest.param('{"b": 1, "c": 2.50}', '{"c": 2.5, "b": 1.0}', True, id="nested"),
+    ],
+)  # fmt: skip
+def test_numbers_are_compared_by_their_values(one: str, other: str, *, same: bool) -> None:
+    asked = '{{"connection_id": "c", "dataset": "d", "records": [{{"data": {{"a": {}}}}}]}}'
+    digests = {body(asked.format(text).encode(), PushIn).digest for text in (one, other)}
+    assert (len(digests) == 1) is same
+
+
+def test_an_instant_in_two_zones_is_one_value() -> None:
+    asked = '{{"access_token": "a", "expires_at": "{}"}}'
+    instants = ("2026-01-01T00:00:00Z", "2026-01-01T01:00:00.000+01:00", "2025-12-31T19:00:00-05:00")
+    assert len({digest(body(asked.format(each).encode(), CredentialsIn)) for each in instants}) == 1
+    with pytest.raises(InvalidRequest, match="year 1 to 9999"):
+        body(asked.format("0001-01-01T00:00:00+14:00").encode(), CredentialsIn)
+
+
+def test_a_body_that_is_nested_too_deeply_is_refused() -> None:
+    deep = "[" * 5000 + "]" * 5000
+    asked = '{{"connection_id": "c", "dataset": "d", "records": [{{"data": {{"a": {}}}}}]}}'
+    with pytest.raises(InvalidRequest, match="nested too deeply"):
+        _ = body(asked.format(deep).encode(), PushIn).digest

@@ -63,7 +63,7 @@ def test_the_same_request_is_the_same_however_it_is_laid_out() -> None:
     ("records", "more"),
     [
         pytest.param('{"data": {"a": 2}}', "", id="other-data"),
-        pytest.param('{"data": {"a": 1.0}}', "", id="another-number"),
+        pytest.param('{"data": {"a": 1.5}}', "", id="another-number"),
         pytest.param('{"data": {"a": 1}}, {"data": {"a": 1}}', "", id="one-more"),
         pytest.param('{"data": {"a": 1}}', ', "synchronous": true', id="synchronous"),
         pytest.param('{"data": {"a": 1}}', ', "deadline_seconds": 60', id="another-deadline"),
