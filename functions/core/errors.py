@@ -188,7 +188,7 @@ class Busy(CallerError):
 class BulkRunning(CallerError):
     """The tenant has a bulk run under way already."""
 
-    text = "Another bulk run of yours is under way. Wait until it has ended."
+    text = "Another bulk run of yours is under way. Wait until it has ended, or cancel it."
 
 
 class ProviderRefusesConnection(CallerError):

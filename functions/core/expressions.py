@@ -89,10 +89,10 @@ def _check_rate(text: str) -> None:
             "rate takes a whole number from 1 on and a unit, as in rate(12 hours)."
         )
     value, unit, many = int(found[1]), found[2], bool(found[3])
-    if many != (value > 1):
-        raise InvalidRequest(f"rate takes 1 {unit}, or more {unit}s.")
     if unit == "minute" and value < FLOOR_MINUTES:
         raise InvalidRequest(f"{_TOO_OFTEN}.")
+    if many != (value > 1):
+        raise InvalidRequest(f"rate takes 1 {unit}, or more {unit}s.")
 
 
 def _check_cron(texts: list[str], *, at: float) -> None:

@@ -77,6 +77,7 @@ WHOLE = "rate takes a whole number from 1 on and a unit"
         pytest.param("rate(2 day)", "rate takes 1 day, or more days.", id="two-day"),
         pytest.param("rate(4 minutes)", OFTEN, id="rate-below-the-floor"),
         pytest.param("rate(1 minute)", OFTEN, id="rate-every-minute"),
+        pytest.param("rate(1 minutes)", OFTEN, id="rate-below-the-floor-in-other-words"),
         pytest.param("cron(* * * * ? *)", OFTEN, id="cron-every-minute"),
         pytest.param("cron(0,4 3 * * ? *)", OFTEN, id="cron-below-the-floor"),
         pytest.param("cron(0/7 * * * ? *)", OFTEN, id="cron-over-the-full-hour"),
