@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import posixpath
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 
-from functions.aws.runtime import door
+from functions.aws.runtime import door, setting
+from functions.core.contract import Variable
 from functions.core.errors import (
     FreshetError,
     InvalidRequest,
@@ -33,32 +35,82 @@ if TYPE_CHECKING:
     from functions.rest.route import Route
 
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "QUERY")
+PREFLIGHT: Final = "OPTIONS"
+
+REQUEST_HEADERS: Final = ("Authorization", "Content-Type", "Idempotency-Key", "Prefer")
+"""What a browser may send from another origin."""
+
+ANSWER_HEADERS: Final = (
+    *("Allow", "Idempotency-Replayed", "Location", "Preference-Applied"),
+    *("Retry-After", "WWW-Authenticate"),
+)
+"""What a page of another origin may read of an answer."""
+
+PREFLIGHT_SECONDS: Final = 2 * 60 * 60
+"""How long a browser remembers a preflight; Chromium caps it at so much."""
+
+_VERSION: Final = re.compile(r"/v1(?=/|$)")
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request; every fault is a problem, none a stack trace."""
+    event = {**event, "path": strip_base_path(event["path"])}
     try:
         answer: dict[str, Any] = _resolved(event, context)
     except FreshetError as error:
-        return refusal(error)
+        answer = refusal(error)
+        answer["headers"] |= _cors_headers(event)
     return answer
+
+
+def strip_base_path(path: str) -> str:
+    """The path from ``/v1`` on, without the base path of a custom domain.
+
+    API Gateway leaves that base path in the event. It must not hold a step ``v1`` itself.
+    """
+    found = _VERSION.search(path)
+    return path[found.start() :] if found else path
 
 
 @door
 def _resolved(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return _app().resolve(event, context)
+    return resolver().resolve(event, context)
 
 
 @cache
-def _app() -> APIGatewayRestResolver:
-    app = APIGatewayRestResolver()
+def resolver() -> APIGatewayRestResolver:
+    """The routes, as Powertools finds them."""
+    shared = cors()
+    app = APIGatewayRestResolver(cors=shared)
     for rule, routes in ROUTES.items():
         for method in METHODS:
-            app.route(rule, method=method)(_action(app, routes, method=method))
+            if method != PREFLIGHT or shared is None:  # else the resolver answers it
+                app.route(rule, method=method)(_action(app, routes, method=method))
     app.not_found(lambda _error: _refusal(NotFound()))
     app.exception_handler(FreshetError)(_refusal)
     app.exception_handler(Exception)(_passed_on)
     return app
+
+
+@cache
+def cors() -> CORSConfig | None:
+    """What pages of the stage's allowed origins may do; None where there are none."""
+    origins = msgspec.json.decode(setting(Variable.ALLOWED_ORIGINS), type=list[str])
+    if not origins:
+        return None
+    return CORSConfig(
+        origins[0],
+        origins[1:],
+        allow_headers=list(REQUEST_HEADERS),
+        expose_headers=list(ANSWER_HEADERS),
+        max_age=PREFLIGHT_SECONDS,
+    )
+
+
+def _cors_headers(event: dict[str, Any]) -> dict[str, str]:
+    shared, headers = cors(), event.get("headers") or {}
+    origin = next((value for name, value in headers.items() if name.lower() == "origin"), None)
+    return shared.to_dict(origin) if shared else {}
 
 
 def _action(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 HOOKS: Final = "v1/hooks/{provider}/{token}"
 PAGES: Final = ("v1/openapi.json", "v1/docs", "v1/docs/{file}")
+ANY_BELOW: Final = "v1/{proxy+}"
 METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 """What ``ANY`` stands for. The gateway has a stage's settings for each of them, not for all."""
 
@@ -81,10 +82,11 @@ class Api(Construct):
         version = self.rest_api.root.add_resource("v1")
         authorizer = self._authorizer(authorize)
         version.add_method("ANY", authorizer=authorizer)
-        version.add_resource("{proxy+}").add_method("ANY", authorizer=authorizer)
+        version.resource_for_path("{proxy+}").add_method("ANY", authorizer=authorizer)
         self.hooks = self._hooks(version, hook)
         self.pages = self._pages(version)
-        answer_with_problems(self.rest_api)
+        self.preflights = [self._preflight(version)] if stage.allowed_origins else []
+        answer_with_problems(self.rest_api, shared=bool(stage.allowed_origins))
 
     def _hooks(self, version: apigateway.Resource, hook: DoorFunction) -> apigateway.Method:
         address = version.resource_for_path(HOOKS.removeprefix("v1/"))
@@ -99,6 +101,12 @@ class Api(Construct):
             )
             for page in PAGES
         ]
+
+    def _preflight(self, version: apigateway.Resource) -> apigateway.Method:
+        """Send OPTIONS to the door without a token: a browser's preflight never has one."""
+        return version.resource_for_path(ANY_BELOW.removeprefix("v1/")).add_method(
+            "OPTIONS", authorization_type=apigateway.AuthorizationType.NONE
+        )
 
     def _deployment(self, stage: Stage) -> apigateway.StageOptions:
         log_group = logs.LogGroup(
@@ -119,7 +127,7 @@ class Api(Construct):
             # door is traced.
             tracing_enabled=False,
             metrics_enabled=True,
-            method_options=dict.fromkeys(_open_methods(), share),
+            method_options=dict.fromkeys(_open_methods(stage), share),
         )
 
     def _authorizer(self, authorize: DoorFunction) -> apigateway.TokenAuthorizer:
@@ -133,6 +141,8 @@ class Api(Construct):
         )
 
 
-def _open_methods() -> list[str]:
+def _open_methods(stage: Stage) -> list[str]:
     """Every way to call the API without a token, as a stage's settings name it."""
-    return [f"/{HOOKS}/POST", *(f"/{page}/{method}" for page in PAGES for method in METHODS)]
+    pages = [f"/{page}/{method}" for page in PAGES for method in METHODS]
+    preflights = [f"/{ANY_BELOW}/OPTIONS"] if stage.allowed_origins else []
+    return [f"/{HOOKS}/POST", *pages, *preflights]

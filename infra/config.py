@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from constructs import Construct, Node
 
 Architecture = Literal["arm64", "x86_64"]
+Origin = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s/*?#]+$")]
+"""Where a browser application is served from, without a path: ``https://app.example.com``."""
+
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
@@ -60,6 +63,10 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """One stage, as its entry under ``stages`` in cdk.json describes it.
 
     ``requests_per_second`` and ``burst`` are for all callers together, ``tenant`` is for each.
+    API Gateway counts each method of each of its resources by itself, so that all callers together
+    can get more than that; only ``tenant`` bounds a caller over all calls.
+    ``allowed_origins`` are those from which a browser may call the API (CORS); without any, no
+    page of another origin can.
     ``bulk_concurrency`` is how many refreshes a bulk run has under way at a time.
     ``api_concurrency`` is how many calls the API answers at a time, of the functions that the
     account may run at once; they are set aside for it, and without it none are. Without
@@ -74,6 +81,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     requests_per_second: int
     burst: int
     tenant: Limit | None = None
+    allowed_origins: tuple[Origin, ...] = ()
     bulk_concurrency: int = 50
     api_concurrency: Annotated[int, msgspec.Meta(ge=1)] | None = None
     nightly: Nightly | None = None

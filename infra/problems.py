@@ -15,15 +15,20 @@ if TYPE_CHECKING:
 HEADERS: Final = {"Content-Type": "application/problem+json", "Cache-Control": "no-store"}
 
 
-def answer_with_problems(api: RestApi) -> None:
-    """Replace every answer of the gateway's own."""
+READABLE: Final = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "*"}
+"""The gateway's answers hold nothing of a tenant's, so that a page of any origin may read them."""
+
+
+def answer_with_problems(api: RestApi, *, shared: bool) -> None:
+    """Replace every answer of the gateway's own; ``shared`` lets browser applications read it."""
+    common = HEADERS | (READABLE if shared else {})
     for each in GATEWAY_PROBLEMS:
         api.add_gateway_response(
             each.response.title().replace("_", ""),
             type=ResponseType.of(each.response),
-            status_code=str(int(each.status)),
+            status_code=str(int(each.status)) if each.status else None,
             response_headers={
-                name: f"'{value}'" for name, value in {**HEADERS, **each.headers}.items()
+                name: f"'{value}'" for name, value in {**common, **each.headers}.items()
             },
             # The gateway looks for this key; what the body is, the header says.
             templates={"application/json": json.dumps(each.body, separators=(",", ":"))},

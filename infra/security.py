@@ -54,6 +54,10 @@ PAGES: Final = (
     "A browser opens the API's description and the page to try it without a token. They are the "
     "same for everyone, and say nothing of any tenant."
 )
+PREFLIGHT: Final = (
+    "A browser's preflight carries no token. The answer says only what the stage's allowed origins "
+    "may send."
+)
 XRAY: Final = "The gateway's traces would have addresses in them; each door is traced."
 COG4: Final = "Callers bring tokens of the owner's own OIDC issuer, which `authorize` verifies."
 IAM4: Final = "The account's role for access logs, with the policy that API Gateway asks for."
@@ -143,6 +147,8 @@ def _of_api(stack: FreshetStack) -> Iterator[Finding]:
     yield Finding(stack.api.hooks, "AwsSolutions::AwsSolutions-APIG4", APIG4)
     for page in stack.api.pages:
         yield Finding(page, "AwsSolutions::AwsSolutions-APIG4", PAGES)
+    for preflight in stack.api.preflights:
+        yield Finding(preflight, "AwsSolutions::AwsSolutions-APIG4", PREFLIGHT)
 
 
 def _of_events(stack: FreshetStack) -> Iterator[Finding]:

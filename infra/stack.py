@@ -108,9 +108,12 @@ class FreshetStack(cdk.Stack):
         at_provider = {**kept, Variable.SECRET_PREFIX: self.secrets.prefix}
         pushes = {Variable.PUSHES_TABLE: self.storage.pushes.table_name}
         bulks = {Variable.BULKS_TABLE: self.storage.bulks.table_name}
-        limit = msgspec.json.encode(self._stage.tenant).decode()
+        of_stage = {
+            Variable.TENANT_LIMIT: msgspec.json.encode(self._stage.tenant).decode(),
+            Variable.ALLOWED_ORIGINS: msgspec.json.encode(self._stage.allowed_origins).decode(),
+        }
         return {
-            Door.API: {**at_provider, **pushes, **bulks, Variable.TENANT_LIMIT: limit},
+            Door.API: {**at_provider, **pushes, **bulks, **of_stage},
             Door.HOOK: {**kept, **pushes},
             Door.AUTHORIZE: caller_tokens(self, self._stage),
             Door.TRIGGER: at_provider,

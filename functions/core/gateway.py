@@ -6,17 +6,20 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from functions.core.errors import Defect, InvalidRequest, NotFound, TooLarge
+from functions.core.errors import Defect, NotFound, TooLarge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
 class GatewayProblem(NamedTuple):
-    """One answer. ``response`` is the gateway's name for it, ``kind`` ends the problem's type."""
+    """One answer. ``response`` is the gateway's name for it, ``kind`` ends the problem's type.
+
+    ``status`` None leaves each of several cases its own status.
+    """
 
     response: str
-    status: HTTPStatus
+    status: HTTPStatus | None
     kind: str
     detail: str
     headers: Mapping[str, str] = MappingProxyType({})
@@ -24,12 +27,10 @@ class GatewayProblem(NamedTuple):
     @property
     def body(self) -> dict[str, str | int]:
         """The problem document."""
-        return {
-            "type": f"urn:freshet:problem:{self.kind}",
-            "title": self.status.phrase,
-            "status": int(self.status),
-            "detail": self.detail,
-        }
+        told = {"type": f"urn:freshet:problem:{self.kind}", "detail": self.detail}
+        if self.status is None:
+            return {**told, "title": "Refused by the gateway"}
+        return {**told, "title": self.status.phrase, "status": int(self.status)}
 
 
 GATEWAY_PROBLEMS: Final = (
@@ -78,15 +79,23 @@ GATEWAY_PROBLEMS: Final = (
         "The API did not answer in time. What was asked for may have been done.",
     ),
     GatewayProblem(
-        "DEFAULT_4XX",
-        HTTPStatus.BAD_REQUEST,
-        "invalid-request",
-        InvalidRequest.text,
+        "WAF_FILTERED",
+        HTTPStatus.FORBIDDEN,
+        "filtered",
+        "A filter before the API refuses this request. The operator knows its rules.",
     ),
     GatewayProblem(
-        "DEFAULT_5XX",
-        HTTPStatus.INTERNAL_SERVER_ERROR,
-        "defect",
-        Defect.text,
+        "UNSUPPORTED_MEDIA_TYPE",
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        "unsupported-media-type",
+        "The API takes bodies of application/json.",
     ),
+    GatewayProblem(
+        "QUOTA_EXCEEDED",
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "throttled",
+        "The quota of requests is used up. Try again later.",
+    ),
+    GatewayProblem("DEFAULT_4XX", None, "refused", "The status says why."),
+    GatewayProblem("DEFAULT_5XX", None, "defect", Defect.text),
 )

@@ -117,7 +117,7 @@ def _normalize_number(text: str) -> object:
     except InvalidOperation:  # an exponent beyond what Decimal holds
         return (text,)
     stripped = "".join(map(str, digits)).rstrip("0")
-    return (sign, stripped, exponent + len(digits) - len(stripped)) if stripped else (0, "", 0)
+    return (sign, stripped, int(exponent) + len(digits) - len(stripped)) if stripped else (0, "", 0)
 
 
 def once(

@@ -61,7 +61,8 @@ ROUTES: Final[dict[str, dict[str, Route]]] = {
             " have been published since, the next page is 410: begin anew. Where an id stands"
             " twice, the later record counts. With `since`, only what has changed: apply it to your"
             " copy in order, a `deleted` record as its removal. 410 says that this is no longer"
-            " known, as after a full read: read the whole dataset.",
+            " known, as after a full read: read the whole dataset. Endgrate's datasets and Banno's"
+            " `accounts` are read in full by every refresh, so that they have no changes to give.",
             query=_page("records", Position(_REFRESH, line=100)),
             answers=(Answer(status=HTTPStatus.OK, about="A page of them.", model=RecordsOut),),
             problems=(Gone, RecordTooLarge),
@@ -76,6 +77,7 @@ ROUTES: Final[dict[str, dict[str, Route]]] = {
             about="In order: where an id stands twice, the later record counts. All pages are of"
             " the snapshot in which the reader began; where two later ones have been published"
             " since, the next page is 410, and an address may be 404 before it expires: begin anew."
+            " S3 answers 403 to an address that has expired."
             " With `since`, only the files and contents that came after that refresh; 410 says that"
             " these are no longer known.",
             query=_page("files", Position(_REFRESH, file=100)),

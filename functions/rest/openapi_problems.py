@@ -72,6 +72,8 @@ def _told(route: Route, *, ids: list[str]) -> Iterator[Told]:
     yield _own(Defect)
     yield from map(_own, route.problems)
     for each in GATEWAY_PROBLEMS:
+        if each.status is None:
+            continue
         general = each.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
         if general and not (route.open and each.status in _SIGNED_IN):
             yield Told(each.kind, each.body, dict(each.headers))

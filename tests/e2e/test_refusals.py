@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 
 from infra.local.caller import Caller
 from infra.local.issuer import Issuer
@@ -116,6 +117,27 @@ def test_whoever_has_no_good_token_is_refused(
     answer = Caller(running.api, token=token(running)).send("GET", "/v1/connections")
 
     assert (answer.status_code, problem(answer)) == (401, "unauthorized")
+
+
+APPLICATION = "http://localhost:3000"
+
+
+@pytest.mark.parametrize(("origin", "let_in"), [(APPLICATION, True), ("http://other.test", False)])
+def test_a_browser_application_of_an_allowed_origin_can_call_the_api(
+    running: System, caller: Caller, origin: str, *, let_in: bool
+) -> None:
+    asks = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    preflight = requests.options(running.api + "/v1/refreshes", headers=asks, timeout=30)
+    answers = (
+        preflight,
+        caller.send("GET", f"/v1/connections/{NOWHERE}", headers={"Origin": origin}),
+    )
+    allowed = [each.headers.get("Access-Control-Allow-Origin") for each in answers]
+    refused = Caller(running.api, token="x").send("GET", "/v1/connections")
+
+    assert [each.status_code for each in answers] == [204, 404]
+    assert allowed == [origin if let_in else None] * 2
+    assert (refused.status_code, refused.headers["Access-Control-Allow-Origin"]) == (401, "*")
 
 
 def test_a_tenant_that_has_used_up_its_calls_is_told_when_to_come_again_and_no_other_is(

@@ -20,7 +20,8 @@ PUSHES = {Variable.PUSHES_TABLE, Variable.PUSH_MACHINE}
 BULKS = {Variable.BULKS_TABLE, Variable.BULK_MACHINE}
 TOLD = {
     Door.API: PLACES
-    | {Variable.MACHINE, Variable.SECRET_PREFIX, Variable.TENANT_LIMIT}
+    | {Variable.MACHINE, Variable.SECRET_PREFIX}
+    | {Variable.TENANT_LIMIT, Variable.ALLOWED_ORIGINS}
     | {Variable.SCHEDULE_GROUP, Variable.SCHEDULE_ROLE, Variable.UNDELIVERED}
     | PUSHES
     | BULKS,

@@ -22,3 +22,4 @@ def _metrics(monkeypatch: pytest.MonkeyPatch) -> None:
 def _no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stage that lets a tenant call as often as it likes: counting needs a store."""
     monkeypatch.setenv(Variable.TENANT_LIMIT, "null")
+    monkeypatch.setenv(Variable.ALLOWED_ORIGINS, "[]")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.api import METHODS, handler
+from functions.api import METHODS, cors, handler, resolver
 from functions.connectors.registry import Provider
-from functions.core.contract import MAX_BODY_BYTES
+from functions.core.contract import MAX_BODY_BYTES, Variable
 from functions.rest.routes import ROUTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CONNECTION = "/v1/connections/con_1"
 SAMPLES = {
@@ -203,6 +206,76 @@ def test_settings_are_exactly_those_of_the_provider(settings: str) -> None:
 
 def test_nothing_is_kept_by_anyone_in_between() -> None:
     assert headers(call("GET", "/nowhere"))["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("base", ["", "/freshet", "/apis/freshet"])
+def test_the_base_path_of_a_custom_domain_changes_nothing(base: str) -> None:
+    answer = call("GET", f"{base}/v1/docs/")
+    assert (answer["statusCode"], headers(answer)["Location"]) == (308, "../docs")
+    problem(call("POST", f"{base}/v1/refreshes", body="{"), 400)
+    problem(call("GET", f"{base}/v10/connections"), 404)
+
+
+ORIGIN = "https://app.example.com"
+
+
+@pytest.fixture
+def _browsers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A stage that lets pages of two origins in."""
+    origins = msgspec.json.encode(["https://other.example.com", ORIGIN]).decode()
+    monkeypatch.setenv(Variable.ALLOWED_ORIGINS, origins)
+    for each in (resolver, cors):
+        each.cache_clear()
+    yield
+    for each in (resolver, cors):
+        each.cache_clear()
+
+
+def asked_from(origin: str, method: str, path: str, **changes: object) -> dict[str, Any]:
+    named = {"headers": {"Origin": origin}, "multiValueHeaders": {"Origin": [origin]}}
+    return call(method, path, **{**named, **changes})
+
+
+@pytest.mark.usefixtures("_browsers")
+def test_a_preflight_from_an_allowed_origin_is_told_what_it_may_send() -> None:
+    answer = asked_from(ORIGIN, "OPTIONS", CONNECTION)
+    told = headers(answer)
+    assert answer["statusCode"] == 204
+    assert told["Access-Control-Allow-Origin"] == ORIGIN
+    assert {"GET", "POST", "PUT", "DELETE"} <= set(told["Access-Control-Allow-Methods"].split(","))
+    assert {"Authorization", "Idempotency-Key", "Prefer"} <= set(
+        told["Access-Control-Allow-Headers"].split(",")
+    )
+
+
+@pytest.mark.usefixtures("_browsers")
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        pytest.param({"body": "{"}, 400, id="refused"),
+        pytest.param({"requestContext": {}}, 500, id="unexpected"),
+    ],
+)
+def test_a_page_of_an_allowed_origin_can_read_every_answer(
+    changes: dict[str, Any], status: int
+) -> None:
+    answer = asked_from(ORIGIN, "POST", "/v1/refreshes", **changes)
+    assert answer["statusCode"] == status
+    assert headers(answer)["Access-Control-Allow-Origin"] == ORIGIN
+    assert "Retry-After" in headers(answer)["Access-Control-Expose-Headers"]
+
+
+@pytest.mark.usefixtures("_browsers")
+@pytest.mark.parametrize("path", [CONNECTION, "/nowhere"])
+def test_a_page_of_another_origin_can_read_nothing(path: str) -> None:
+    for method in ("OPTIONS", "PATCH"):
+        answer = asked_from("https://evil.example.com", method, path)
+        assert "Access-Control-Allow-Origin" not in headers(answer)
+
+
+def test_without_allowed_origins_no_page_can_read_anything() -> None:
+    answer = asked_from(ORIGIN, "PATCH", CONNECTION)
+    assert "Access-Control-Allow-Origin" not in headers(answer)
 
 
 def test_a_fault_that_nobody_expected_is_a_problem_and_its_text_goes_nowhere(

@@ -240,7 +240,11 @@ def test_numbers_are_compared_by_their_values(one: str, other: str, *, same: boo
 
 def test_an_instant_in_two_zones_is_one_value() -> None:
     asked = '{{"access_token": "a", "expires_at": "{}"}}'
-    instants = ("2026-01-01T00:00:00Z", "2026-01-01T01:00:00.000+01:00", "2025-12-31T19:00:00-05:00")
+    instants = (
+        "2026-01-01T00:00:00Z",
+        "2026-01-01T01:00:00.000+01:00",
+        "2025-12-31T19:00:00-05:00",
+    )
     assert len({digest(body(asked.format(each).encode(), CredentialsIn)) for each in instants}) == 1
     with pytest.raises(InvalidRequest, match="year 1 to 9999"):
         body(asked.format("0001-01-01T00:00:00+14:00").encode(), CredentialsIn)

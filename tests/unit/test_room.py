@@ -19,5 +19,6 @@ def test_nobodys_account_is_at_hand() -> None:
         "AWS_CONFIG_FILE",
         "AWS_EC2_METADATA_DISABLED",
         "AWS_SHARED_CREDENTIALS_FILE",
+        "FRESHET_ALLOWED_ORIGINS",
         "FRESHET_TENANT_LIMIT",
     ]
