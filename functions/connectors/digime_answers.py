@@ -7,7 +7,7 @@ version; the guides name few of the codes, the SDKs all of these.
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -102,7 +102,7 @@ class Token(msgspec.Struct, frozen=True):
     """A token, as a signed answer has it."""
 
     value: Text
-    expires_on: msgspec.Raw = msgspec.Raw(b"null")
+    expires_on: Any = None
 
     @property
     def expires_at(self) -> float:

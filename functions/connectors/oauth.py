@@ -7,19 +7,22 @@ provider gives is persisted before it is used; and a version decides who came fi
 
 from __future__ import annotations
 
+import json
+from contextlib import ExitStack
 from http import HTTPStatus
-from math import isfinite
-from typing import TYPE_CHECKING, Final, TypeVar
+from math import inf, isfinite
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from functions.connectors.http_answers import Answer, TokenRefused, decoded
 from functions.core.errors import (
-    FreshetError,
     ProviderRefusesApplication,
     ProviderUnavailable,
     RateLimited,
     ReauthRequired,
+    Superseded,
     UnexpectedAnswer,
 )
 from functions.core.model import Credentials, StoredCredentials
@@ -35,23 +38,21 @@ T = TypeVar("T")
 EARLY_SECONDS: Final = 60
 """A token that ends sooner than this is replaced before it is used."""
 
-MOST_SECONDS: Final = 1e11
-"""No lifetime, and no instant in seconds since the epoch, is as large as this."""
+EARLY_SHARE: Final = 0.1
+"""The most of a token's life that may be left when it is replaced: a short life is used, too."""
+
+MAX_LIFE_SECONDS: Final = 10 * 365 * 24 * 60 * 60
+"""A longer life is taken for a mistake (milliseconds, an instant): the end is not known then."""
 
 _SIBLING_SECONDS: Final = 8
 _SIBLING_GAP: Final = 0.5
 
+_GRANTED: Final = frozenset(range(HTTPStatus.OK, HTTPStatus.MULTIPLE_CHOICES))
 _REFUSALS: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED})
 
 
 class GrantRefused(Exception):  # noqa: N818 - an answer, which the token keeper handles
     """The token endpoint answered ``invalid_grant``: this refresh token is not good."""
-
-
-class _Tokens(msgspec.Struct, frozen=True):
-    access_token: str
-    expires_in: float = 0
-    refresh_token: str | None = None
 
 
 class _Refusal(msgspec.Struct, frozen=True):
@@ -65,25 +66,13 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     client_secret: str | None = None
 
 
-def seconds_in(field: msgspec.Raw) -> float:
-    """Read the seconds in a field of a token answer: a number, or the text of one.
-
-    A lifetime that cannot be read is unknown, and no reason to lose the token beside it.
-
-    Returns:
-        0, where the field holds nothing of that kind: null, a negative number, milliseconds.
-    """
-    try:
-        seconds = float(msgspec.json.decode(field, type=float | str))
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return 0
-    return seconds if isfinite(seconds) and 0 < seconds < MOST_SECONDS else 0
-
-
 def refreshed(
     http: Http, path: str, *, application: Application, refresh_token: str, at: float
 ) -> Credentials:
     """Exchange a refresh token at the token endpoint (RFC 6749 section 6).
+
+    The token is spent by now, so nothing beside the two tokens can make the answer unreadable.
+    An answer with a successor and without an access token gives ``access_token`` "".
 
     Raises:
         GrantRefused: the provider does not take the token.
@@ -95,17 +84,48 @@ def refreshed(
     form |= {"client_id": application.client_id}
     if application.client_secret:
         form |= {"client_secret": application.client_secret}
-    answer = http.call(
-        "POST", path, headers={}, form=form, accept=frozenset({HTTPStatus.OK, *_REFUSALS})
-    )
+    answer = http.call("POST", path, headers={}, form=form, accept=_GRANTED | _REFUSALS)
     if answer.status in _REFUSALS:
         raise _refusal(answer)
-    tokens = decoded(answer, _Tokens)
+    told = _members(answer.body)
+    access, successor = _text(told.get("access_token")), _text(told.get("refresh_token"))
+    if not access.isascii():  # no header can have it
+        access = ""
+    if not access and successor in {"", refresh_token}:
+        raise UnexpectedAnswer
+    life = seconds_in(told.get("expires_in"))
     return Credentials(
-        access_token=tokens.access_token,
-        refresh_token=tokens.refresh_token or refresh_token,
-        expires_at=at + tokens.expires_in if tokens.expires_in else 0,
+        access_token=access,
+        refresh_token=successor or refresh_token,
+        expires_at=at + life if life else 0,
     )
+
+
+def seconds_in(value: object) -> float:
+    """Read seconds in a token answer: a positive number, or the text of one; 0 for all else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return 0
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return 0
+    return seconds if seconds > 0 and isfinite(seconds) else 0
+
+
+def _members(body: bytes) -> dict[str, Any]:
+    """The members of a JSON object, also where it is JSON only by and large (NaN, odd bytes)."""
+    try:
+        told = json.loads(body.decode("utf-8-sig", errors="replace"), parse_int=float)
+    except (ValueError, RecursionError):
+        raise UnexpectedAnswer from None
+    if not isinstance(told, dict):
+        raise UnexpectedAnswer
+    return told
+
+
+def _text(value: object) -> str:
+    """A text that can be kept and sent; for anything else an empty one."""
+    return value if isinstance(value, str) and value.isprintable() else ""
 
 
 def _refusal(answer: Answer) -> Exception:
@@ -136,43 +156,82 @@ class TokenKeeper:
     def use(self, call: Callable[[str], T]) -> T:
         """Make the call with a token; after a 401, once more with a new one.
 
+        What the provider has given to us and refuses at once is not replaced again; what a
+        sibling or the user has put in place is.
+
         Raises:
             ReauthRequired: there is no good token and no way to get one.
             ProviderUnavailable: a new token is needed and cannot be had now.
+            UnexpectedAnswer: the provider gave a successor without an access token. It is kept.
         """
         stored = self._known or self._ports.credentials.load(self._connection_id)
-        ends = stored.credentials.expires_at
-        if stored.dead or (ends and ends - EARLY_SECONDS < self._ports.clock()):
-            stored = self._rotated(stored)
-        self._known = stored
-        try:
-            return call(stored.credentials.access_token)
-        except TokenRefused:
-            self._known = stored = self._rotated(stored)
-        try:
-            return call(stored.credentials.access_token)
-        except TokenRefused:
-            raise ReauthRequired from None
+        ours = False
+        if stored.dead or self._ends_soon(stored.credentials):
+            stored, ours = self._rotate(stored)
+        while True:
+            self._known = stored
+            try:
+                return call(stored.credentials.access_token)
+            except TokenRefused:
+                if ours:
+                    raise ReauthRequired from None
+            stored, ours = self._rotate(stored)
 
-    def _rotated(self, stored: StoredCredentials) -> StoredCredentials:
-        """The successor of these credentials, made by us or by a sibling."""
+    def _ends_soon(self, credentials: Credentials) -> bool:
+        """Whether the access token is to be replaced before it is used."""
+        if not credentials.access_token:
+            return True
+        began, ends = credentials.obtained_at, credentials.expires_at
+        life = ends - began if began else inf
+        margin = min(EARLY_SECONDS, life * EARLY_SHARE)
+        return ends > 0 and ends - margin < self._ports.clock()
+
+    def _rotate(self, stored: StoredCredentials) -> tuple[StoredCredentials, bool]:
+        """The successor of these credentials, and whether we have made it, not someone else."""
         token = stored.credentials.refresh_token
         if stored.dead:
             raise ReauthRequired
         if token is None:
-            return self._moved_or_dead(stored)
+            return self._moved_or_dead(stored), False
         moved = self._leased_or_moved(stored)
         if moved is not None:
-            return moved
-        try:
-            successor = self._exchanged(token)
-        except GrantRefused:
-            return self._moved_or_dead(stored)
-        except FreshetError:
+            return moved, False
+        successor = self._successor(token)
+        if successor is None:
+            return self._moved_or_dead(stored), False
+        return self._store(successor, of=stored)
+
+    def _successor(self, token: str) -> Credentials | None:
+        """What the provider gives for a token; None where it does not take it.
+
+        Whatever else becomes of the exchange, the right to rotate is given back.
+        """
+        at = self._ports.clock()
+        with ExitStack() as exchange:
+            exchange.push(self._unlease_after)
+            try:
+                return _dated(self._exchanged(token), at=at)
+            except GrantRefused:
+                return None
+
+    def _unlease_after(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is not None and issubclass(error, Exception):
             self._ports.credentials.unlease(self._connection_id, owner=self._ports.owner)
-            raise
-        self._ports.credentials.rotate(self._connection_id, version=stored.version, to=successor)
-        return StoredCredentials(credentials=successor, version=stored.version + 1)
+
+    def _store(
+        self, successor: Credentials, *, of: StoredCredentials
+    ) -> tuple[StoredCredentials, bool]:
+        """Store the successor, before anything else; what is newer than it wins."""
+        try:
+            self._ports.credentials.rotate(self._connection_id, version=of.version, to=successor)
+        except Superseded:
+            current = self._ports.credentials.load(self._connection_id)
+            if current.version == of.version:
+                raise
+            return _alive(current), False
+        if not successor.access_token:
+            raise UnexpectedAnswer
+        return StoredCredentials(credentials=successor, version=of.version + 1), True
 
     def _leased_or_moved(self, stored: StoredCredentials) -> StoredCredentials | None:
         """None once the right to rotate is ours; else what a sibling has put in place."""
@@ -201,6 +260,13 @@ class TokenKeeper:
             self._ports.credentials.bury(self._connection_id, version=stored.version)
             raise ReauthRequired
         return _alive(current)
+
+
+def _dated(given: Credentials, *, at: float) -> Credentials:
+    """What was asked for at this time; an end that cannot be is not known."""
+    life = given.expires_at - at
+    ends = given.expires_at if 0 < life <= MAX_LIFE_SECONDS else 0
+    return replace(given, expires_at=ends, obtained_at=at if ends else 0)
 
 
 def _alive(stored: StoredCredentials) -> StoredCredentials:

@@ -130,12 +130,15 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     """An OAuth token pair. ``expires_at`` 0 means unknown: used until refused.
 
-    ``session_key`` is what digi.me gave along with the consent.
+    ``access_token`` "" means that only the refresh token is known. ``obtained_at`` is when the
+    provider was asked for them, 0 where that or the end is not known. ``session_key`` is what
+    digi.me gave along with the consent.
     """
 
     access_token: str
     refresh_token: str | None = None
     expires_at: float = 0
+    obtained_at: float = 0
     session_key: str | None = None
 
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from math import inf, nan
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from functions.connectors.http_answers import TokenRefused
 from functions.connectors.oauth import EARLY_SECONDS, GrantRefused, TokenKeeper
-from functions.core.errors import ProviderUnavailable, ReauthRequired, Superseded
+from functions.core.errors import (
+    ProviderUnavailable,
+    ReauthRequired,
+    Superseded,
+    UnexpectedAnswer,
+)
 from functions.core.model import Credentials
 from tests.fakes import LEASE_SECONDS, Clock, Connections, Tables
 from tests.scripted import CONNECTION, a_connection, connector_ports
@@ -51,6 +58,10 @@ class Desk:
     def rotate(self, to: Credentials) -> None:
         """What a sibling, or a user who signs in again, does."""
         self.connections.rotate(CONNECTION, version=self.stored.version, to=to)
+
+    def sign_in(self) -> None:
+        """The user's new sign-in is put in place of whatever is there."""
+        self.connections.replace(a_connection(), SIBLINGS)
 
     @property
     def stored(self) -> StoredCredentials:
@@ -150,12 +161,91 @@ def test_credentials_that_a_sibling_has_buried_are_dead_for_all() -> None:
         desk.use(sleep=lambda _: desk.connections.bury(CONNECTION, version=1))
 
 
-def test_credentials_that_the_user_replaced_meanwhile_are_not_overwritten() -> None:
+def test_credentials_that_the_user_replaced_meanwhile_are_used_and_not_overwritten() -> None:
     desk = Desk(ends_in=-1)
-    desk.meanwhile = lambda: desk.rotate(SIBLINGS)
+    desk.meanwhile = desk.sign_in
+    assert desk.use() == "sibling"
+    assert desk.stored.credentials == SIBLINGS
+
+
+def test_what_the_user_put_in_place_meanwhile_is_exchanged_where_it_is_refused() -> None:
+    desk = Desk()
+    desk.good = {"new"}
+
+    def sign_in_once() -> None:
+        if len(desk.exchanged) == 1:
+            desk.sign_in()
+
+    desk.meanwhile = sign_in_once
+    assert desk.use() == "new"
+    assert desk.exchanged == ["refresh-old", "refresh-sibling"]
+
+
+def test_dead_credentials_that_were_put_in_place_meanwhile_are_the_end() -> None:
+    desk = Desk()
+
+    def sign_in_in_vain() -> None:
+        desk.sign_in()
+        desk.connections.bury(CONNECTION, version=2)
+
+    desk.meanwhile = sign_in_in_vain
+    with pytest.raises(ReauthRequired):
+        desk.use()
+
+
+def test_a_connection_that_is_erased_while_its_token_is_exchanged_has_none() -> None:
+    desk = Desk()
+    desk.meanwhile = lambda: desk.connections.begin_erasing(CONNECTION)
     with pytest.raises(Superseded):
         desk.use()
-    assert desk.stored.credentials == SIBLINGS
+
+
+@pytest.mark.parametrize("answer", [ProviderUnavailable(), UnexpectedAnswer(), ValueError()])
+def test_a_failed_exchange_gives_the_right_to_rotate_back(answer: Exception) -> None:
+    desk = Desk()
+    desk.answer = answer
+    with pytest.raises(type(answer)):
+        desk.use()
+    assert desk.connections.lease(CONNECTION, version=1, owner="sibling")
+
+
+def test_a_dead_token_is_not_tried_even_where_it_is_still_good() -> None:
+    desk = Desk()
+    desk.good |= {"old"}
+    desk.connections.bury(CONNECTION, version=1)
+    with pytest.raises(ReauthRequired):
+        desk.use()
+
+
+@pytest.mark.parametrize("life", [1, 30, EARLY_SECONDS - 1, EARLY_SECONDS, EARLY_SECONDS + 1])
+def test_a_token_that_lives_shortly_is_used_more_than_once(life: int) -> None:
+    desk = Desk(ends_in=-1)
+    desk.answer = replace(NEW, expires_at=desk.clock() + life)
+    for _ in range(5):
+        assert desk.use() == "new"
+    assert desk.exchanged == ["refresh-old"]
+    desk.clock.now += life * 0.95
+    desk.answer = SIBLINGS
+    assert desk.use() == "sibling"
+
+
+@pytest.mark.parametrize("ends", [nan, inf, -inf, -5, 1e300, 1.0, 1_800_000_000_000])
+def test_an_end_that_cannot_be_is_not_known(ends: float) -> None:
+    desk = Desk(ends_in=-1)
+    desk.answer = replace(NEW, expires_at=ends)
+    assert [desk.use(), desk.use()] == ["new", "new"]
+    assert desk.stored.credentials == NEW
+
+
+def test_a_successor_without_an_access_token_is_kept_and_exchanged_the_next_time() -> None:
+    desk = Desk(ends_in=-1)
+    desk.answer = replace(NEW, access_token="")
+    with pytest.raises(UnexpectedAnswer):
+        desk.use()
+    assert desk.stored.credentials.refresh_token == "refresh-new"
+    desk.answer = SIBLINGS
+    assert desk.use() == "sibling"
+    assert desk.exchanged == ["refresh-old", "refresh-new"]
 
 
 def test_dead_credentials_come_alive_when_the_user_signs_in_again() -> None:
