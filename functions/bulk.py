@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from functions.aws.bulk_lists import BulkLists
-from functions.aws.runtime import door, runtime, setting
+from functions.aws.runtime import runtime, setting, step
 from functions.connectors.registry import REGISTRY
 from functions.core.bulk import BulkRequest, BulkTicket
 from functions.core.bulk_ports import BulkPorts
@@ -46,7 +46,7 @@ def _ports() -> BulkPorts:
     )
 
 
-@door
+@step
 def handler(event: object, _context: LambdaContext) -> Any:  # noqa: ANN401 - JSON
     """List whom the run is about, or close it."""
     if isinstance(event, dict) and "execution" in event:

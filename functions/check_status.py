@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from functions.aws.runtime import door, runtime
+from functions.aws.runtime import runtime, step
 from functions.core.budget import GO_ON_SECONDS
 from functions.core.checking import check
 from functions.core.contract import Outcome, Ticket
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
-@door
+@step
 def handler(event: object, _context: LambdaContext) -> Any:  # noqa: ANN401 - JSON
     """Look at the provider until there is an answer or waiting here no longer pays."""
     ticket = msgspec.convert(event, Ticket)

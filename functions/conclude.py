@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from functions.aws.runtime import count, door, runtime, setting
+from functions.aws.runtime import count, runtime, setting, step
 from functions.aws.schedules import unschedule
 from functions.aws.snapshots import Snapshots
 from functions.core import scheduling
@@ -36,7 +36,7 @@ def _scheduler() -> EventBridgeSchedulerClient:
     return runtime().scheduler()
 
 
-@door
+@step
 def handler(event: object, _context: LambdaContext) -> dict[str, Any]:
     """End the refresh, free its connection and delete what it had staged."""
     ticket = msgspec.convert(event, Ticket)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from functions.aws.runtime import count, door, runtime, setting
+from functions.aws.runtime import count, runtime, setting, step
 from functions.aws.snapshots import Snapshots
 from functions.aws.staging import Staging
 from functions.core.budget import GO_ON_SECONDS
@@ -34,7 +34,7 @@ def _s3() -> S3Client:
     return runtime().s3()
 
 
-@door
+@step
 def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Fetch what is left to fetch and publish; a refresh that has ended is only reported."""
     ticket = msgspec.convert(event, Ticket)

@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from functions.aws.pushes import PushContents
-from functions.aws.runtime import count, door, runtime, setting
+from functions.aws.runtime import count, runtime, setting, step
 from functions.core.contract import FAULTS, Outcome, PushTicket, Variable
 from functions.core.error_names import named
 from functions.core.errors import InvalidRequest, NotFound, Superseded
@@ -43,7 +43,7 @@ def _pushes() -> PushTable:
     return runtime().pushes()
 
 
-@door
+@step
 def handler(event: object, _context: LambdaContext) -> Any:  # noqa: ANN401 - JSON
     """Go on with the push, or end it."""
     asked = _read(event)

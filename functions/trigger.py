@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from functions.aws.runtime import door, runtime
+from functions.aws.runtime import runtime, step
 from functions.connectors.registry import DATASETS
 from functions.core.admission import admit
 from functions.core.contract import EXECUTION_NAME, Reason, RefreshRequest, Ticket
@@ -29,7 +29,7 @@ class _Start(msgspec.Struct, frozen=True):
     input: RefreshRequest
 
 
-@door
+@step
 def handler(event: object, context: LambdaContext) -> Any:  # noqa: ANN401 - JSON
     """Admit the request, unless the API has done so already; then trigger."""
     return msgspec.to_builtins(_ticket(_read(event), context=context))

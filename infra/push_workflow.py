@@ -31,7 +31,9 @@ class PushMachine(Construct):
         ticket = sfn.TaskInput.from_text(states.TICKET)
         go_on = states.task(self, "Push", door=push, payload=ticket)
         # It has no catcher, for nothing comes after it; events.py sees an execution break in it.
-        end = states.task(self, "EndPush", door=push, payload=sfn.TaskInput.from_text(ENDING))
+        end = states.task(
+            self, "EndPush", door=push, payload=sfn.TaskInput.from_text(ENDING), ends=True
+        )
         go_on.next(
             sfn.Choice.jsonata(self, "What next?")
             .when(states.outcome_is(Outcome.DONE), sfn.Succeed.jsonata(self, "Done"))

@@ -55,7 +55,7 @@ class RefreshAllMachine(Construct):
         list_ = states.task(self, "List", door=bulk, payload=sfn.TaskInput.from_object(START))
         # It has no catcher, for nothing comes after it; events.py sees an execution break in it.
         close = states.task(
-            self, "Close", door=bulk, payload=sfn.TaskInput.from_text(states.TICKET)
+            self, "Close", door=bulk, payload=sfn.TaskInput.from_text(states.TICKET), ends=True
         )
         each = self._each(most=stage.bulk_concurrency, then=close)
         list_.next(
@@ -112,14 +112,16 @@ class RefreshAllMachine(Construct):
                     "WriterConfig": {"OutputType": "JSON", "Transformation": "COMPACT"},
                 },
                 "Output": states.TICKET,
+                # Before anybody is begun. Children that are begun again join themselves.
+                "Retry": [refresh_each.retry("States.ItemReaderFailed", most=refresh_each.PATIENT)],
                 # Written out, as ``add_catch`` of such a state leaves out the output.
                 "Catch": [
                     {
-                        "ErrorEquals": list(errors),
+                        "ErrorEquals": [error],
                         "Output": states.FAILED_TICKET,
                         "Next": then.state_id,
                     }
-                    for errors in (states.NOT_IN_ALL, ("States.ALL",))
+                    for error in (states.NOT_IN_ALL, "States.ALL")
                 ],
             },
         )

@@ -49,6 +49,9 @@ STARTING_FAULTS: Final = (
 )
 """Why a refresh could not be started now. A failed refresh is ``States.TaskFailed`` instead."""
 
+PATIENT: Final = 60
+"""How often what AWS does not let through is tried again: for half an hour."""
+
 FIRST: Final = "WaitForPlace"
 
 STARTED_BEFORE: Final = "StepFunctions.ExecutionAlreadyExistsException"
@@ -127,7 +130,7 @@ def _refresh(machine: sfn.StateMachine) -> dict[str, Any]:
         },
         "TimeoutSeconds": MAX_DEADLINE_SECONDS + SLOT_SECONDS + states.MARGIN_SECONDS,
         "Output": SUCCEEDED,
-        "Retry": [_retry(*STARTING_FAULTS, most=8)],
+        "Retry": [retry(*STARTING_FAULTS, most=PATIENT)],
         "Catch": [
             {"ErrorEquals": [STARTED_BEFORE], "Output": states.TICKET, "Next": "Look"},
             *_catch(BROKEN),
@@ -144,7 +147,7 @@ def _look(machine: sfn.StateMachine) -> dict[str, Any]:
         "Arguments": {"ExecutionArn": arn},
         "TimeoutSeconds": 60,
         "Output": LOOKED,
-        "Retry": [_retry("States.TaskFailed", "States.Timeout", most=3)],
+        "Retry": [retry("States.TaskFailed", "States.Timeout", most=PATIENT)],
         "Catch": _catch(BROKEN),
         "Next": "Record",
     }
@@ -153,7 +156,8 @@ def _look(machine: sfn.StateMachine) -> dict[str, Any]:
 def _record(table: str) -> dict[str, Any]:
     """Write the outcome and count it, both or neither, once.
 
-    It has no catcher: who has no outcome at the end is seen when the run is closed.
+    It has no catcher: who has no outcome at the end is seen when the run is closed. One that is
+    there already is refused, whose own refusal is not tried again for long.
     """
     put = {
         "TableName": table,
@@ -179,12 +183,16 @@ def _record(table: str) -> dict[str, Any]:
         "Arguments": {"TransactItems": [{"Put": put}, {"Update": add}]},
         "TimeoutSeconds": 60,
         "Output": "{% $states.input.outcome %}",
-        "Retry": [_retry("States.TaskFailed", "States.Timeout", most=6)],
+        "Retry": [
+            retry("DynamoDb.TransactionCanceledException", most=6),
+            retry("States.TaskFailed", "States.Timeout", most=PATIENT),
+        ],
         "End": True,
     }
 
 
-def _retry(*errors: str, most: int) -> dict[str, Any]:
+def retry(*errors: str, most: int) -> dict[str, Any]:
+    """How a state that is written as data is tried again."""
     return {
         "ErrorEquals": list(errors),
         "IntervalSeconds": 1,
@@ -197,6 +205,6 @@ def _retry(*errors: str, most: int) -> dict[str, Any]:
 
 def _catch(output: str) -> list[dict[str, Any]]:
     return [
-        {"ErrorEquals": list(errors), "Output": output, "Next": "Record"}
-        for errors in (states.NOT_IN_ALL, ("States.ALL",))
+        {"ErrorEquals": [error], "Output": output, "Next": "Record"}
+        for error in (states.NOT_IN_ALL, "States.ALL")
     ]

@@ -10,6 +10,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 
 from functions.core.contract import MAX_DEADLINE_SECONDS, SLOT_SECONDS, Outcome
+from functions.core.errors import PlatformFault, TryAgain
 
 if TYPE_CHECKING:
     from constructs import Construct
@@ -17,23 +18,34 @@ if TYPE_CHECKING:
     from infra.config import Stage
     from infra.function import DoorFunction
 
-PLATFORM_FAULTS: Final = (
-    "Lambda.ServiceException",
-    "Lambda.AWSLambdaException",
-    "Lambda.SdkClientException",
+BROKE_OFF: Final = (
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.Unknown",
     "Sandbox.Timedout",
     "Runtime.ExitError",
 )
-"""What a machine retries, and nothing else does. A door that was cut off may be called again:
-each writes down what it means to do before it does it."""
+"""A door that was cut off may be called again: each writes down what it means to do before it
+does it. It may be cut off by its own fault, so not often."""
 
-CROWDED: Final = "Lambda.TooManyRequestsException"
-"""The account runs as many functions as it may. That passes, but not within seconds."""
+LAMBDA_AWAY: Final = (
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+)
+"""Lambda cannot run a door, or the account runs as many as it may. It passes, but not within
+seconds."""
 
-NOT_IN_ALL: Final = ("States.DataLimitExceeded", "States.Runtime")
-"""Errors that a catcher of States.ALL does not catch."""
+AGAIN_MOST: Final = 2000
+AGAIN_SECONDS: Final = 30
+"""How often, and at how long intervals at the most, a step is tried again that AWS did not let
+through. With full jitter a try comes every 15 seconds: for eight hours, which is longer than a
+machine runs for one refresh. A door ends that itself once its deadline is over, see
+``aws.runtime.step``."""
+
+NOT_IN_ALL: Final = "States.DataLimitExceeded"
+"""A catcher of States.ALL does not catch this, and one that names it does. States.Runtime is
+caught by none: such an execution breaks, and the rule in events.py ends what it has left."""
 
 MARGIN_SECONDS: Final = 5
 """How much longer a state waits than its function may run, so that Lambda's own error wins."""
@@ -51,9 +63,14 @@ SECONDS: Final = "{% $max([1, $states.input.wait_seconds]) %}"
 
 
 def task(
-    scope: Construct, id_: str, *, door: DoorFunction, payload: sfn.TaskInput
+    scope: Construct, id_: str, *, door: DoorFunction, payload: sfn.TaskInput, ends: bool = False
 ) -> tasks.LambdaInvoke:
-    """Call a door; its answer is the next state's input."""
+    """Call a door; its answer is the next state's input.
+
+    Args:
+        ends: whether nothing comes after it. It is tried for hours then, and fails under the
+            error of what it has ended, which is no reason to try again.
+    """
     timeout = cdk.Duration.seconds(door.timeout_seconds + MARGIN_SECONDS)
     made = tasks.LambdaInvoke.jsonata(
         scope,
@@ -64,28 +81,27 @@ def task(
         retry_on_service_exceptions=False,
         task_timeout=sfn.Timeout.duration(timeout),
     )
-    made.add_retry(
-        errors=list(PLATFORM_FAULTS),
-        interval=cdk.Duration.seconds(1),
-        backoff_rate=2,
-        max_attempts=3,
-        max_delay=cdk.Duration.seconds(10),
-        jitter_strategy=sfn.JitterType.FULL,
-    )
-    made.add_retry(
-        errors=[CROWDED],
-        interval=cdk.Duration.seconds(2),
-        backoff_rate=2,
-        max_attempts=10,
-        max_delay=cdk.Duration.seconds(60),
-        jitter_strategy=sfn.JitterType.FULL,
-    )
+    # Past its deadline a step gets over what lasts some seconds, and no more.
+    _retry(made, *BROKE_OFF, *([] if ends else [PlatformFault.name()]), most=3, longest=10)
+    _retry(made, *LAMBDA_AWAY, most=AGAIN_MOST if ends else 12, longest=60)
+    _retry(made, TryAgain.name(), most=AGAIN_MOST, longest=AGAIN_SECONDS)
     return made
 
 
+def _retry(made: tasks.LambdaInvoke, *errors: str, most: int, longest: int) -> None:
+    made.add_retry(
+        errors=list(errors),
+        interval=cdk.Duration.seconds(1),
+        backoff_rate=2,
+        max_attempts=most,
+        max_delay=cdk.Duration.seconds(longest),
+        jitter_strategy=sfn.JitterType.FULL,
+    )
+
+
 def caught(made: tasks.LambdaInvoke, *, to: sfn.IChainable, outputs: str) -> None:
-    """Go to a state for any error at all."""
-    made.add_catch(to, errors=list(NOT_IN_ALL), outputs=outputs)
+    """Go to a state for any error that can be caught."""
+    made.add_catch(to, errors=[NOT_IN_ALL], outputs=outputs)
     made.add_catch(to, errors=["States.ALL"], outputs=outputs)
 
 

@@ -60,7 +60,7 @@ class RefreshMachine(Construct):
         self._trigger = task(self, "Trigger", door=trigger, payload=_trigger_payload())
         self._check = task(self, "CheckStatus", door=check_status, payload=ticket)
         self._fetch = task(self, "FetchData", door=fetch_data, payload=ticket)
-        self._conclude = task(self, "Conclude", door=conclude, payload=ticket)
+        self._conclude = task(self, "Conclude", door=conclude, payload=ticket, ends=True)
         self._connect(wait=pause(self, "Wait", then=self._check))
         self.machine = machine(
             self,

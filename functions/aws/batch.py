@@ -7,7 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from functions.aws.conflicts import jittered
-from functions.core.errors import Defect
+from functions.aws.faults import left_undone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,7 @@ def read_batch(
     wants that asked for again after a pause that grows.
 
     Raises:
-        Defect: there was a rest each time.
+        ClientError: there was a rest each time.
     """
     found: list[Any] = []
     left: Any = list(keys)
@@ -44,5 +44,5 @@ def read_batch(
         found += answer["Responses"].get(table, [])
         left = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
     if left:
-        raise Defect("Not everything could be read. Repeat the call.")
+        raise left_undone("BatchGetItem", ["ThrottlingException"])
     return found

@@ -18,6 +18,7 @@ from functions.aws.bulks import BulkTable
 from functions.aws.claims import Claims
 from functions.aws.connections import ConnectionTable
 from functions.aws.durations import DurationTable
+from functions.aws.faults import code_of, fault_of
 from functions.aws.history import RefreshHistory
 from functions.aws.keys import KeyTable
 from functions.aws.pushes import PushTable
@@ -25,8 +26,15 @@ from functions.aws.refreshes import RefreshTable
 from functions.aws.roster import ConnectionRoster
 from functions.aws.secrets import ProviderSecrets
 from functions.aws.vault import Vault
-from functions.core.contract import FAULTS, SERVICE, Variable
-from functions.core.errors import Acts, Defect, FreshetError, Signal, Superseded
+from functions.core.contract import FAULTS, SERVICE, Outcome, Variable
+from functions.core.errors import (
+    Defect,
+    FreshetError,
+    PlatformFault,
+    Signal,
+    Superseded,
+    TryAgain,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,11 +159,32 @@ def runtime() -> Runtime:
 def door(handler: Handler) -> Handler:
     """Wrap a handler: logs with the refresh's or the request's id, and errors made safe.
 
-    Our own errors keep their class, which Step Functions compares, and their safe text. Any
-    other becomes a ``Defect``: its text could hold anything, so only its class and the places
-    in our code that it passed are logged. It is counted here, as whoever calls the door may go on.
+    Our own errors keep their class, which Step Functions compares, and their safe text. One of
+    the SDK becomes what ``faults`` says of it. Any other becomes a ``Defect``: its text could hold
+    anything, so only its class and the places in our code that it passed are logged. What an
+    operator has to mend, or we, is counted here, as whatever calls the door may go on.
     """
+    return _bounded(handler, passing=lambda _event: PlatformFault())
 
+
+def step(handler: Handler) -> Handler:
+    """Wrap the handler of a door that a state machine calls, which may call it again.
+
+    As ``door``, but a fault of AWS that passes is the signal ``TryAgain``, which the machine
+    answers with the same call some time later: until the deadline of what is under way, and after
+    it ``PlatformFault`` says that it is over. What begins or ends something is tried without end.
+    """
+    return _bounded(handler, passing=_again)
+
+
+def _again(event: Any) -> FreshetError:  # noqa: ANN401 - any event
+    under_way = isinstance(event, dict) and event.get("outcome") in (Outcome.RUNNING, Outcome.READY)
+    if under_way and 0 < event.get("deadline", 0) <= time.time():
+        return PlatformFault()
+    return TryAgain()
+
+
+def _bounded(handler: Handler, *, passing: Callable[[Any], FreshetError]) -> Handler:
     @wraps(handler)
     def bounded(event: Any, context: LambdaContext) -> Any:  # noqa: ANN401 - any event
         logger().set_correlation_id(_id_of(event))
@@ -167,11 +196,21 @@ def door(handler: Handler) -> Handler:
             logger().warning("refused", error=error.name(), acts=error.acts)
             raise
         except Exception as error:  # noqa: BLE001 - the error boundary, the only one
-            logger().error("unexpected", error=type(error).__name__, places=_places(error))
-            count(FAULTS, acts=Acts.DEFECT)
-            raise Defect from None
+            raise _told(error, passing=lambda: passing(event)) from None
 
     return bounded
+
+
+def _told(error: Exception, *, passing: Callable[[], FreshetError]) -> FreshetError:
+    """Log an error that is none of ours, and count it unless it passes; the one to raise."""
+    found = fault_of(error) or Defect()
+    if isinstance(found, PlatformFault):
+        found = passing()
+        logger().warning("platform", error=code_of(error), then=found.name())
+        return found
+    logger().error("unexpected", error=code_of(error), acts=found.acts, places=_places(error))
+    count(FAULTS, acts=found.acts)
+    return found
 
 
 def _id_of(event: Any) -> str:  # noqa: ANN401 - any event

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from functions.aws.faults import left_undone
 from functions.aws.staging import deleted_is_gone, read_lines, read_texts, staged_under
 from functions.core.contract import Prefix
-from functions.core.errors import Defect, Gone, NotFound, RecordTooLarge
+from functions.core.errors import Gone, NotFound, RecordTooLarge
 from functions.core.model import Manifest
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ class Snapshots:
         """Delete every version of every object below a prefix.
 
         Raises:
-            Defect: something could not be deleted; a repetition goes on.
+            ClientError: something could not be deleted; a repetition goes on.
         """
         pages = self._s3.get_paginator("list_object_versions").paginate(
             Bucket=self._bucket, Prefix=prefix
@@ -164,5 +165,5 @@ class Snapshots:
                 answer = self._s3.delete_objects(
                     Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True}
                 )
-                if answer.get("Errors"):
-                    raise Defect("Not everything could be deleted. Repeat the call.")
+                if refused := answer.get("Errors"):
+                    raise left_undone("DeleteObjects", [each["Code"] for each in refused])

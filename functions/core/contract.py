@@ -181,13 +181,15 @@ class PushTicket(msgspec.Struct, frozen=True, kw_only=True):
     """What passes between the states of a push's execution; all else is in the stored push.
 
     It is the machine's input, too: a person can type ``{"push_id": "…"}``. Where ``push_id`` is
-    the execution's name, it also says which event that one goes on from. ``error`` names a class
-    of ``core.errors``, or is what the platform said.
+    the execution's name, it also says which event that one goes on from. ``deadline`` is the
+    push's, once a call has read it. ``error`` names a class of ``core.errors``, or is what the
+    platform said.
     """
 
     v: int = PAYLOAD_VERSION
     outcome: Outcome = Outcome.RUNNING
     push_id: str
+    deadline: float = 0
     wait_seconds: int = 0
     error: str | None = None
 

@@ -31,10 +31,12 @@ BY_NAME: Final = {leaf.name(): leaf for leaf in _leaves(FreshetError)}
 def named(name: str | None) -> type[FreshetError]:
     """The leaf of this name: a platform's name is ``PlatformFault``, any other ``Defect``.
 
-    The status of an execution that ended too early is a name, too.
+    So is a signal's: no state heard it any more. The status of an execution that ended too early
+    is a name, too.
     """
     if name in _STOPPED:
         return Aborted
-    if (name or "").startswith(_PLATFORM):
+    found = BY_NAME.get(name or "", Defect)
+    if (name or "").startswith(_PLATFORM) or issubclass(found, Signal):
         return PlatformFault
-    return BY_NAME.get(name or "", Defect)
+    return found

@@ -99,9 +99,9 @@ class JobLost(RetryError):
 
 
 class PlatformFault(RetryError):
-    """AWS could not run a step, more often than the state machine tries."""
+    """AWS could not do what was needed, for as long as it is tried."""
 
-    text = "The platform failed to run a step of the refresh. Try again later."
+    text = "AWS could not do what this needs. Try again later."
 
 
 class Aborted(RetryError):
@@ -239,7 +239,7 @@ class ProviderRefusesApplication(OperatorError):
 class ConfigurationInvalid(OperatorError):
     """The provider's secret or the stage's configuration lacks something."""
 
-    text = "The configuration for the provider is missing or malformed. The operator must mend it."
+    text = "The configuration for this is missing or malformed. The operator must mend it."
 
 
 # --- defect ----------------------------------------------------------------------------------
@@ -276,6 +276,12 @@ class Defect(DefectError):
 
 
 # --- signals ---------------------------------------------------------------------------------
+
+
+class TryAgain(Signal):
+    """AWS could not do what a step needs, and there is time left to try the step again."""
+
+    text = "AWS could not do what this step needs. It is tried again."
 
 
 class FetchContinues(Signal):

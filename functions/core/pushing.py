@@ -104,6 +104,7 @@ def ticket(push: Push, *, wait_seconds: int = 0) -> PushTicket:
     return PushTicket(
         outcome=going_on if push.status.ended else Outcome.RUNNING,
         push_id=push.push_id,
+        deadline=push.deadline,
         wait_seconds=wait_seconds,
         error=push.error,
     )
@@ -165,7 +166,8 @@ def heard(push: Push, hint: Hint, *, pushes: Pushes, at: float) -> Push | None:
 def _sent(push: Push, ports: PushPorts) -> tuple[Push, int]:
     """Ask the provider, once: the push that follows, and when to come back."""
     if ports.clock() >= push.deadline:
-        return _written(step.failed(push, DeadlineExceeded, at=ports.clock()), ports=ports), 0
+        late = DeadlineExceeded if push.attempts else PlatformFault
+        return _written(step.failed(push, late, at=ports.clock()), ports=ports), 0
     records = ports.contents.read(push)
     token = hints.token(push.push_id, rest=ports.token())
     begun = step.sending(push, hook=hints.digest(token), at=ports.clock())

@@ -24,6 +24,7 @@ from functions.core.errors import (
     FreshetError,
     InteractionRequired,
     OperatorError,
+    PlatformFault,
     ProviderUnavailable,
     UserError,
 )
@@ -169,10 +170,12 @@ def _postponed(
 
 
 def _overdue(refresh: Refresh) -> FreshetError:
-    """Why there is no job at the deadline: what it was put off for, if it was."""
+    """Why there is no job at the deadline: what it was put off for, or what came between."""
     match refresh.events:
         case (*_, Event(type="postponed", facts={"error": str(name)})):
             return named(name)()
+        case (*_, Event(type="admitted" | "triggering")):
+            return PlatformFault()
         case _:
             return DeadlineExceeded()
 

@@ -21,6 +21,11 @@ HISTORY = 25_000
 """Events after which Step Functions ends an execution."""
 
 
+def mean_seconds(retry: dict[str, Any]) -> float:
+    """How long a retrier goes on, in the middle."""
+    return float(retry["MaxAttempts"] * retry["MaxDelaySeconds"] / 2)
+
+
 @pytest.fixture(scope="session")
 def machine(local: Template) -> dict[str, Any]:
     return local.definition("Refresh")
@@ -70,16 +75,35 @@ def test_a_task_waits_a_little_longer_than_its_function_runs(
 def test_a_task_retries_the_platform_s_faults_only_and_spreads_its_tries(
     states: dict[str, Any], task: str
 ) -> None:
-    retry, crowded = states[task]["Retry"]
-    ours = ("Lambda.", "Sandbox.Timedout", "Runtime.ExitError")
+    broke_off, away, again = states[task]["Retry"]
+    own = [] if task == "Conclude" else ["PlatformFault"]
 
-    assert all(error.startswith(ours) for error in retry["ErrorEquals"])
-    assert {"Lambda.ServiceException", "Sandbox.Timedout"} < set(retry["ErrorEquals"])
-    assert crowded["ErrorEquals"] == ["Lambda.TooManyRequestsException"]
-    assert crowded["JitterStrategy"] == "FULL"
-    assert retry["JitterStrategy"] == "FULL"
-    assert retry["MaxAttempts"] <= 3
-    assert retry["MaxDelaySeconds"] <= 10
+    assert broke_off["ErrorEquals"] == [
+        "Lambda.ClientExecutionTimeoutException",
+        "Lambda.Unknown",
+        "Sandbox.Timedout",
+        "Runtime.ExitError",
+        *own,
+    ]
+    assert {"Lambda.ServiceException", "Lambda.TooManyRequestsException"} < set(away["ErrorEquals"])
+    assert again["ErrorEquals"] == ["TryAgain"]
+    for each in (broke_off, away, again):
+        assert each["JitterStrategy"] == "FULL"
+        assert each["BackoffRate"] > 1
+    assert broke_off["MaxAttempts"] <= 3
+    assert broke_off["MaxDelaySeconds"] <= 10
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_what_aws_does_not_let_through_is_tried_for_longer_than_any_deadline(
+    states: dict[str, Any], task: str
+) -> None:
+    """With full jitter a try comes after half of the longest delay."""
+    _, away, again = states[task]["Retry"]
+
+    assert mean_seconds(again) > MAX_DEADLINE_SECONDS + SLOT_SECONDS
+    assert again["MaxDelaySeconds"] <= 60
+    assert mean_seconds(away) > (MAX_DEADLINE_SECONDS if task == "Conclude" else 120)
 
 
 @pytest.mark.parametrize("task", ["Trigger", "CheckStatus", "FetchData"])
@@ -88,7 +112,7 @@ def test_a_task_that_fails_is_concluded_whatever_the_error(
 ) -> None:
     *_, named, last = states[task]["Catch"]
 
-    assert named["ErrorEquals"] == ["States.DataLimitExceeded", "States.Runtime"]
+    assert named["ErrorEquals"] == ["States.DataLimitExceeded"]
     assert last["ErrorEquals"] == ["States.ALL"]
     assert (named["Next"], last["Next"]) == ("Conclude", "Conclude")
     assert "$states.errorOutput.Error" in last["Output"]
@@ -186,7 +210,16 @@ def test_the_longest_refresh_stays_within_the_history(states: dict[str, Any]) ->
     worst_task = task + attempt * states["CheckStatus"]["Retry"][0]["MaxAttempts"]
     turns = MAX_DEADLINE_SECONDS // HOLD_SECONDS
 
-    assert turns * (worst_task + choice + wait) < HISTORY * 4 / 5
+    again = states["Conclude"]["Retry"][-1]
+    concluding = attempt * SLOT_SECONDS / (again["MaxDelaySeconds"] / 2)
+
+    assert turns * (worst_task + choice + wait) + concluding < HISTORY * 5 / 6
+
+
+def test_a_step_that_is_tried_all_the_time_stays_within_the_history(
+    states: dict[str, Any],
+) -> None:
+    assert 3 * states["CheckStatus"]["Retry"][-1]["MaxAttempts"] < HISTORY / 2
 
 
 def test_the_longest_fetch_stays_within_the_history(

@@ -38,15 +38,18 @@ def test_a_task_calls_the_door_waits_longer_than_it_runs_and_retries_the_platfor
     local: Template, states: dict[str, Any], task: str
 ) -> None:
     function = local.one("Lambda::Function", "PushDoor")
-    retry, _ = states[task]["Retry"]
+    broke_off, away, again = states[task]["Retry"]
 
     assert states[task]["Arguments"]["FunctionName"].startswith("<PushDoorFunction")
     assert 0 < states[task]["TimeoutSeconds"] - function["Timeout"] <= 10
-    assert {error.partition(".")[0] for error in retry["ErrorEquals"]} == {
+    assert {error.partition(".")[0] for error in broke_off["ErrorEquals"]} == {
         "Lambda",
         "Sandbox",
         "Runtime",
+        *([] if task == "EndPush" else ["PlatformFault"]),
     }
+    assert (again["ErrorEquals"], again["MaxAttempts"]) == (["TryAgain"], 2000)
+    assert (away["MaxAttempts"] == again["MaxAttempts"]) is (task == "EndPush")
 
 
 def test_a_call_outlives_a_synchronous_attempt(local: Template) -> None:
@@ -74,7 +77,7 @@ def test_the_choice_goes_by_the_outcome(
 def test_whatever_breaks_a_push_ends_it(states: dict[str, Any]) -> None:
     named, last = states["Push"]["Catch"]
 
-    assert named["ErrorEquals"] == ["States.DataLimitExceeded", "States.Runtime"]
+    assert named["ErrorEquals"] == ["States.DataLimitExceeded"]
     assert last["ErrorEquals"] == ["States.ALL"]
     assert (named["Next"], last["Next"]) == ("EndPush", "EndPush")
     assert "$states.errorOutput.Error" in last["Output"]

@@ -53,7 +53,7 @@ def test_it_lists_goes_through_the_list_and_closes_the_run(
 def test_a_run_is_closed_whatever_goes_wrong(states: dict[str, Any], state: str) -> None:
     named, last = states[state]["Catch"]
 
-    assert named["ErrorEquals"] == ["States.DataLimitExceeded", "States.Runtime"]
+    assert named["ErrorEquals"] == ["States.DataLimitExceeded"]
     assert last["ErrorEquals"] == ["States.ALL"]
     assert (named["Next"], last["Next"]) == ("Close", "Close")
     assert "$states.errorOutput.Error" in last["Output"]
@@ -97,7 +97,7 @@ def test_a_child_makes_three_transitions_and_records_in_every_case(
     assert child["Record"]["End"] is True
     for task in ("Refresh", "Look"):
         *_, named, last = child[task]["Catch"]
-        assert named["ErrorEquals"] == ["States.DataLimitExceeded", "States.Runtime"]
+        assert named["ErrorEquals"] == ["States.DataLimitExceeded"]
         assert last["ErrorEquals"] == ["States.ALL"]
         assert (named["Next"], last["Next"]) == ("Record", "Record")
 
@@ -114,11 +114,35 @@ def test_a_refresh_that_was_started_before_is_looked_at(child: dict[str, Any]) -
 
 @pytest.mark.parametrize("task", CHILD_TASKS)
 def test_a_child_s_task_has_an_end_and_spreads_its_tries(child: dict[str, Any], task: str) -> None:
-    (retry,) = child[task]["Retry"]
+    *_, retry = child[task]["Retry"]
 
     assert child[task]["TimeoutSeconds"] > 0
-    assert retry["JitterStrategy"] == "FULL"
-    assert retry["MaxDelaySeconds"] <= 60
+    for each in child[task]["Retry"]:
+        assert each["JitterStrategy"] == "FULL"
+        assert each["MaxDelaySeconds"] <= 60
+    assert retry["MaxAttempts"] * retry["MaxDelaySeconds"] / 2 > 20 * 60
+
+
+def test_an_outcome_that_is_there_already_is_not_written_again_for_long(
+    child: dict[str, Any],
+) -> None:
+    refused, _ = child["Record"]["Retry"]
+
+    assert refused["ErrorEquals"] == ["DynamoDb.TransactionCanceledException"]
+    assert refused["MaxAttempts"] <= 6
+
+
+def test_a_list_that_cannot_be_read_now_is_read_later(each: dict[str, Any]) -> None:
+    (retry,) = each["Retry"]
+
+    assert retry["ErrorEquals"] == ["States.ItemReaderFailed"]
+
+
+def test_a_run_is_closed_however_long_that_takes(states: dict[str, Any]) -> None:
+    *_, again = states["Close"]["Retry"]
+
+    assert again["ErrorEquals"] == ["TryAgain"]
+    assert again["MaxAttempts"] * again["MaxDelaySeconds"] / 2 > 6 * 60 * 60
 
 
 def test_a_refresh_is_not_started_anew_because_it_has_failed(child: dict[str, Any]) -> None:

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import msgspec
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from functions.aws import conflicts
 from functions.aws.batch import read_batch
 from functions.aws.bulks import BulkTable
 from functions.aws.conflicts import TRIES
+from functions.aws.faults import fault_of
 from functions.aws.history import RefreshHistory
-from functions.core.errors import Defect
+from functions.core.errors import PlatformFault
 from tests.scripted import TENANT, a_refresh
 
 if TYPE_CHECKING:
@@ -93,8 +95,9 @@ def test_a_table_that_gives_nothing_each_time_is_told(
 ) -> None:
     for _ in range(TRIES):
         answers(dynamodb, KEYS, items=[])
-    with pytest.raises(Defect, match="Repeat the call"):
+    with pytest.raises(ClientError, match="in part") as raised:
         read_batch(client, table=TABLE, keys=KEYS, gaps=at_once)
+    assert isinstance(fault_of(raised.value), PlatformFault)
 
 
 def test_pauses_are_those_of_writes_that_meet(
@@ -102,7 +105,7 @@ def test_pauses_are_those_of_writes_that_meet(
 ) -> None:
     for _ in range(TRIES):
         answers(dynamodb, KEYS, items=[])
-    with pytest.raises(Defect):
+    with pytest.raises(ClientError):
         read_batch(client, table=TABLE, keys=KEYS)
     longest = conflicts.jittered(lambda _, most: most)
     assert all(0 <= gap <= most for gap, most in zip(slept, [0, *longest], strict=True))

@@ -15,6 +15,7 @@ from botocore.stub import Stubber
 from functions import conclude as door
 from functions.core.contract import FAULTS, Outcome, Variable
 from functions.core.error_names import named
+from functions.core.errors import FreshetError
 from functions.core.model import Status
 from tests.fakes import Clock, Tables
 from tests.scripted import CONNECTION, REFRESH, a_refresh, a_ticket, stocked
@@ -57,8 +58,9 @@ class Room:
         if outcome is Outcome.ABORTED:
             door.handler(ticket, LambdaContext())
         else:
-            with pytest.raises(named(told or error)):
+            with pytest.raises(FreshetError) as raised:
                 door.handler(ticket, LambdaContext())
+            assert raised.value.name() == (told or named(error).name())
         lines = [json.loads(line) for line in self._capsys.readouterr().out.splitlines()]
         return [_by(line) for line in lines if FAULTS in line]
 
@@ -161,7 +163,18 @@ def test_whatever_a_start_says_a_connection_that_is_there_keeps_its_schedule(
     room.call(error)
 
 
-def test_what_cannot_be_taken_away_is_a_defect_that_is_counted(room: Room) -> None:
+@pytest.mark.parametrize(
+    ("code", "told", "acts"),
+    [
+        ("AccessDeniedException", "ConfigurationInvalid", ["operator"]),
+        ("ThrottlingException", "TryAgain", []),
+        ("SomethingElse", "Defect", ["defect"]),
+    ],
+)
+def test_what_cannot_be_taken_away_is_counted_unless_it_is_tried_again(
+    room: Room, code: str, told: str, acts: list[str]
+) -> None:
     room.erase()
-    room.scheduler.add_client_error("delete_schedule", "AccessDeniedException")
-    assert room.call("NotFound", told="Defect") == [{"acts": "caller"}, {"acts": "defect"}]
+    room.scheduler.add_client_error("delete_schedule", code)
+    counted = room.call("NotFound", told=told)
+    assert counted == [{"acts": each} for each in ["caller", *acts]]

@@ -171,7 +171,7 @@ def test_a_provider_that_never_takes_it_fails_it_at_the_deadline_and_not_later()
 def test_a_push_that_is_called_for_too_late_is_not_sent() -> None:
     dock = Dock()
     dock.clock.now = dock.push.deadline
-    assert dock.call().error == "DeadlineExceeded"
+    assert dock.call().error == "PlatformFault"
     assert dock.push.status is PushStatus.FAILED
     assert dock.pusher.given == []
 

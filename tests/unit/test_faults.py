@@ -1,0 +1,211 @@
+"""What is wrong with AWS, told from what is wrong with us."""
+
+from __future__ import annotations
+
+import time
+from http import HTTPStatus
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import botocore.exceptions as sdk
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
+from botocore.response import StreamingBody
+from botocore.stub import Stubber
+from urllib3.exceptions import ProtocolError
+
+from functions.aws.conflicts import transacted
+from functions.aws.faults import fault_of
+from functions.aws.runtime import door, step
+from functions.aws.snapshots import Snapshots
+from functions.core.errors import ConfigurationInvalid, FreshetError, PlatformFault, TryAgain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+AWS = boto3.Session("test", "test", region_name="us-east-1")
+NOBODY = LambdaContext()
+
+
+def refusal(code: str, status: int = 400, **more: Any) -> ClientError:
+    told = {"Error": {"Code": code, "Message": "canary"}, **more}
+    return ClientError(
+        {**told, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
+        "Operation",
+    )
+
+
+def cancelled(*codes: str) -> ClientError:
+    reasons = [{"Code": code} for code in codes]
+    return refusal("TransactionCanceledException", CancellationReasons=reasons)
+
+
+PASSING = [
+    refusal("SlowDown", 503),
+    refusal("InternalError", 500),
+    refusal("WhateverItIsCalled", 502),
+    refusal("WhateverItIsCalled", HTTPStatus.TOO_MANY_REQUESTS),
+    refusal("ProvisionedThroughputExceededException"),
+    refusal("RequestLimitExceeded"),
+    refusal("ThrottlingException"),
+    refusal("KMS.ThrottlingException"),
+    refusal("RequestTimeout"),
+    refusal("ExecutionLimitExceeded"),
+    refusal("TransactionInProgressException"),
+    refusal("TransactionConflictException"),
+    cancelled("None", "ThrottlingError"),
+    cancelled("TransactionConflict", "None"),
+    cancelled("ProvisionedThroughputExceeded", "TransactionConflict"),
+    sdk.EndpointConnectionError(endpoint_url="https://x"),
+    sdk.ConnectTimeoutError(endpoint_url="https://x"),
+    sdk.ReadTimeoutError(endpoint_url="https://x"),
+    sdk.ConnectionClosedError(endpoint_url="https://x"),
+    sdk.SSLError(endpoint_url="https://x", error=OSError()),
+    sdk.ResponseStreamingError(error="x"),
+    sdk.IncompleteReadError(actual_bytes=1, expected_bytes=2),
+    ResponseParserError("not XML"),
+]
+DEFECTS = [
+    refusal("ValidationException"),
+    refusal("ResourceNotFoundException"),
+    refusal("ConditionalCheckFailedException"),
+    refusal("TransactionCanceledException"),
+    cancelled("ConditionalCheckFailed", "ThrottlingError"),
+    cancelled("ValidationError", "None"),
+    cancelled("None"),
+    sdk.ParamValidationError(report="x"),
+    ValueError("canary"),
+    ConnectionError("of another's"),
+]
+REFUSED = [
+    refusal("AccessDenied", 403),
+    refusal("AccessDeniedException"),
+    refusal("KMS.DisabledException"),
+    refusal("KMSInvalidStateException"),
+]
+
+
+@pytest.mark.parametrize("error", PASSING, ids=repr)
+def test_what_aws_cannot_do_now_is_a_platform_fault(error: Exception) -> None:
+    assert isinstance(fault_of(error), PlatformFault)
+
+
+@pytest.mark.parametrize("error", REFUSED, ids=repr)
+def test_what_aws_refuses_to_this_role_is_the_operator_s_to_mend(error: Exception) -> None:
+    assert isinstance(fault_of(error), ConfigurationInvalid)
+
+
+@pytest.mark.parametrize("error", DEFECTS, ids=repr)
+def test_anything_else_is_a_defect(error: Exception) -> None:
+    assert fault_of(error) is None
+
+
+def test_a_body_that_breaks_off_is_a_platform_fault() -> None:
+    class Broken(BytesIO):
+        def read(self, _size: int | None = -1, /) -> bytes:
+            raise ProtocolError("reset")
+
+    for raw, length in ((Broken(), 3), (BytesIO(b"x"), 3)):
+        with pytest.raises(sdk.BotoCoreError) as raised:
+            StreamingBody(raw, length).read()
+        assert isinstance(fault_of(raised.value), PlatformFault)
+
+
+def test_a_transaction_that_meets_too_many_others_is_a_platform_fault() -> None:
+    client = AWS.client("dynamodb")
+    with Stubber(client) as dynamodb:
+        for _ in range(2):
+            dynamodb.add_client_error(
+                "transact_write_items",
+                "TransactionCanceledException",
+                modeled_fields={"CancellationReasons": [{"Code": "TransactionConflict"}]},
+            )
+        with pytest.raises(ClientError) as raised:
+            transacted(client, [{"Delete": {"TableName": "t", "Key": {}}}], gaps=lambda: [0])
+    assert isinstance(fault_of(raised.value), PlatformFault)
+
+
+@pytest.mark.parametrize(
+    ("codes", "told"),
+    [
+        (["SlowDown"], PlatformFault),
+        (["InternalError", "ServiceUnavailable"], PlatformFault),
+        (["SlowDown", "AccessDenied"], ConfigurationInvalid),
+        (["MalformedXML", "SlowDown"], type(None)),
+    ],
+    ids=str,
+)
+def test_objects_that_stay_when_many_are_deleted_are_told_by_why(
+    codes: list[str], told: type[FreshetError | None]
+) -> None:
+    client = AWS.client("s3")
+    with Stubber(client) as s3:
+        s3.add_response("list_object_versions", {"Versions": [{"Key": "k", "VersionId": "v"}]})
+        s3.add_response("delete_objects", {"Errors": [{"Key": "k", "Code": c} for c in codes]})
+        with pytest.raises(ClientError) as raised:
+            Snapshots(client, bucket="bucket").delete("k")
+    assert isinstance(fault_of(raised.value), told)
+
+
+# --- the boundary ------------------------------------------------------------------------------
+
+
+def raising(wrap: Callable[[Any], Any], error: Exception) -> Any:
+    def handler(_event: object, _context: LambdaContext) -> None:
+        raise error
+
+    return wrap(handler)
+
+
+def ticket(outcome: str, *, seconds: float) -> dict[str, Any]:
+    return {"outcome": outcome, "deadline": time.time() + seconds}
+
+
+def test_a_door_that_somebody_waits_at_says_that_it_is_the_platform() -> None:
+    with pytest.raises(PlatformFault):
+        raising(door, PASSING[0])({}, NOBODY)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param(ticket("running", seconds=60), id="looking"),
+        pytest.param(ticket("ready", seconds=60), id="fetching"),
+        pytest.param({"execution": "e", "input": {}}, id="triggering"),
+        pytest.param(ticket("failed", seconds=-60), id="concluding"),
+        pytest.param({"outcome": "running", "push_id": "p"}, id="pushing"),
+        pytest.param({"outcome": "running", "push_id": "p", "deadline": 0}, id="deadline-unknown"),
+        pytest.param("no ticket", id="no-ticket"),
+    ],
+)
+def test_a_step_that_aws_does_not_let_through_is_tried_again(event: object) -> None:
+    with pytest.raises(TryAgain):
+        raising(step, PASSING[0])(event, NOBODY)
+
+
+@pytest.mark.parametrize("outcome", ["running", "ready"])
+def test_past_its_deadline_a_step_is_over(outcome: str) -> None:
+    with pytest.raises(PlatformFault):
+        raising(step, PASSING[0])(ticket(outcome, seconds=-1), NOBODY)
+
+
+@pytest.mark.parametrize("wrap", [door, step])
+@pytest.mark.parametrize(
+    ("error", "acts"), [(PASSING[0], None), (REFUSED[0], "operator"), (DEFECTS[0], "defect")]
+)
+def test_what_somebody_has_to_mend_is_counted_and_what_passes_is_not(
+    wrap: Callable[[Any], Any],
+    error: Exception,
+    acts: str | None,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with pytest.raises(FreshetError):
+        raising(wrap, error)({}, NOBODY)
+    told = capsys.readouterr().out
+    assert told.count('"Faults":') == (acts is not None)
+    assert acts is None or f'"acts":"{acts}"' in told
+    assert "canary" not in told + str([vars(record) for record in caplog.records])
