@@ -6,10 +6,16 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from functions.core.errors import Defect, NotFound, TooLarge
+from functions.core.errors import Defect, NotFound, PlatformFault, TooLarge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+UNAVAILABLE: Final = "unavailable"
+"""How the type of a problem ends that AWS has: the gateway's with a door, or a door's with AWS."""
+
+UNAVAILABLE_SECONDS: Final = 5
+"""When to come again then."""
 
 
 class GatewayProblem(NamedTuple):
@@ -68,9 +74,10 @@ GATEWAY_PROBLEMS: Final = (
     ),
     GatewayProblem(
         "INTEGRATION_FAILURE",
-        HTTPStatus.BAD_GATEWAY,
-        "unavailable",
-        "The API could not answer. Try again later.",
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        UNAVAILABLE,
+        PlatformFault.text,
+        headers={"Retry-After": str(UNAVAILABLE_SECONDS)},
     ),
     GatewayProblem(
         "INTEGRATION_TIMEOUT",

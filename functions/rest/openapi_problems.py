@@ -12,11 +12,12 @@ from functions.core.errors import (
     Defect,
     InvalidRequest,
     NotFound,
+    PlatformFault,
     ProviderUnavailable,
     TooLarge,
 )
 from functions.core.gateway import GATEWAY_PROBLEMS
-from functions.rest.problems import CONTENT_TYPE, TYPE, problem
+from functions.rest.problems import CONTENT_TYPE, TYPE, problem, retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,6 +71,8 @@ def _told(route: Route, *, ids: list[str]) -> Iterator[Told]:
     if ids or "connection_id" in names:
         yield _own(NotFound)
     yield _own(Defect)
+    if not route.open:
+        yield _own(PlatformFault)
     yield from map(_own, route.problems)
     for each in GATEWAY_PROBLEMS:
         if each.status is None:
@@ -82,7 +85,8 @@ def _told(route: Route, *, ids: list[str]) -> Iterator[Told]:
 def _own(error: type[FreshetError]) -> Told:
     body = msgspec.to_builtins(problem(error()))
     later = issubclass(error, CoolingDown | ProviderUnavailable)
-    return Told(body["type"].removeprefix(TYPE), body, {"Retry-After": "30"} if later else {})
+    headers = {"Retry-After": "30"} if later else retry_after(error())
+    return Told(body["type"].removeprefix(TYPE), body, headers)
 
 
 def _response(told: list[Told]) -> dict[str, Any]:

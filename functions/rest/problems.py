@@ -19,6 +19,7 @@ from functions.core.errors import (
     KeyReused,
     MethodNotAllowed,
     NotFound,
+    PlatformFault,
     ProviderRefusesConnection,
     ProviderUnavailable,
     RateLimited,
@@ -28,6 +29,7 @@ from functions.core.errors import (
     TooLarge,
     UnexpectedAnswer,
 )
+from functions.core.gateway import UNAVAILABLE, UNAVAILABLE_SECONDS
 from functions.core.model import iso
 
 CONTENT_TYPE: Final = "application/problem+json"
@@ -50,10 +52,14 @@ STATUS: Final[dict[type[FreshetError], HTTPStatus]] = {
     Throttled: HTTPStatus.TOO_MANY_REQUESTS,
     AnswerTooLarge: HTTPStatus.BAD_GATEWAY,
     UnexpectedAnswer: HTTPStatus.BAD_GATEWAY,
+    PlatformFault: HTTPStatus.SERVICE_UNAVAILABLE,
     ProviderUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     RateLimited: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """What the API answers for an error; for any other it is 500."""
+
+KINDS: Final[dict[type[FreshetError], str]] = {PlatformFault: UNAVAILABLE}
+"""How a problem's type ends where it is not the error's own name."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +76,7 @@ def problem(error: FreshetError) -> Problem:
     """The problem that tells a caller of this error."""
     status = STATUS.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
     return Problem(
-        type=TYPE + _kebab(error.name()),
+        type=TYPE + KINDS.get(type(error), _kebab(error.name())),
         title=status.phrase,
         status=status,
         detail=str(error),
@@ -80,6 +86,8 @@ def problem(error: FreshetError) -> Problem:
 
 def retry_after(error: FreshetError) -> dict[str, str]:
     """The header that says when to come again, where that is known."""
+    if isinstance(error, PlatformFault):
+        return {"Retry-After": str(UNAVAILABLE_SECONDS)}
     known = isinstance(error, CoolingDown | ProviderUnavailable | Throttled) and error.wait_seconds
     return {"Retry-After": str(known)} if known else {}
 
@@ -89,7 +97,7 @@ def refusal(error: FreshetError) -> dict[str, Any]:
     told = problem(error)
     return {
         "statusCode": told.status,
-        "headers": {"Content-Type": CONTENT_TYPE},
+        "headers": {"Content-Type": CONTENT_TYPE, **retry_after(error)},
         "body": msgspec.json.encode(told).decode(),
     }
 

@@ -132,7 +132,7 @@ def test_every_answer_of_the_gateway_s_own_is_a_problem(local: Template) -> None
         ("MISSING_AUTHENTICATION_TOKEN", 404),
         ("REQUEST_TOO_LARGE", 413),
         ("THROTTLED", 429),
-        ("INTEGRATION_FAILURE", 502),
+        ("INTEGRATION_FAILURE", 503),
         ("INTEGRATION_TIMEOUT", 504),
         ("WAF_FILTERED", 403),
         ("UNSUPPORTED_MEDIA_TYPE", 415),

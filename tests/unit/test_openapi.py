@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from functions.rest.connection_models import ConnectionIn
 from functions.rest.examples import EXAMPLES, IDS
 from functions.rest.models import RefreshOut, RefreshOutcome
 from functions.rest.openapi import address, document, ids_in
-from functions.rest.problems import CONTENT_TYPE, STATUS, TYPE
+from functions.rest.problems import CONTENT_TYPE, STATUS, TYPE, problem
 from functions.rest.routes import ROUTES
 from functions.rest.texts import ALLOWED
 from tests.unit.test_api import call
@@ -72,7 +71,7 @@ def valid(schema: dict[str, Any], value: Any) -> bool:
 
 
 def refused(error: type[FreshetError]) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", error.name()).lower()
+    return problem(error()).type.removeprefix(TYPE)
 
 
 @pytest.mark.parametrize(("method", "rule", "route"), CALLS)

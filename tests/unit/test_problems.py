@@ -15,13 +15,14 @@ from functions.core.errors import (
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
+    PlatformFault,
     ProviderUnavailable,
     RateLimited,
     Signal,
     Superseded,
     TooLarge,
 )
-from functions.rest.problems import STATUS, problem, retry_after
+from functions.rest.problems import STATUS, problem, refusal, retry_after
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,7 @@ from functions.rest.problems import STATUS, problem, retry_after
         pytest.param(Superseded(), 409, "superseded", id="409"),
         pytest.param(Gone(), 410, "gone", id="410"),
         pytest.param(TooLarge(), 413, "too-large", id="413"),
+        pytest.param(PlatformFault(), 503, "unavailable", id="503"),
     ],
 )
 def test_a_callers_error_has_its_status_and_a_stable_type(
@@ -61,11 +63,16 @@ def test_a_text_of_the_raisers_own_is_the_detail() -> None:
         pytest.param(CoolingDown(next_allowed_at=1e9, wait_seconds=7), {"Retry-After": "7"}, id="429"),
         pytest.param(RateLimited(wait_seconds=9), {"Retry-After": "9"}, id="503"),
         pytest.param(ProviderUnavailable(), {}, id="503-without-a-wish"),
+        pytest.param(PlatformFault(), {"Retry-After": "5"}, id="503-of-aws"),
         pytest.param(NotFound(), {}, id="404"),
     ],
 )  # fmt: skip
 def test_who_may_come_again_is_told_when(error: FreshetError, advice: dict[str, str]) -> None:
     assert retry_after(error) == advice
+
+
+def test_what_the_boundary_answers_says_when_to_come_again_too() -> None:
+    assert refusal(PlatformFault())["headers"]["Retry-After"] == "5"
 
 
 def test_a_provider_s_ban_is_told_with_its_end() -> None:

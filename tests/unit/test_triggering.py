@@ -16,7 +16,7 @@ from functions.core.errors import (
     Superseded,
     UnexpectedAnswer,
 )
-from functions.core.model import Connection, Refresh, Status
+from functions.core.model import Connection, Event, Refresh, Status
 from functions.core.ports import Triggered
 from functions.core.refresh import Admission, lost
 from functions.core.triggering import PART_SECONDS, SYNCHRONOUS_SECONDS, answered, trigger
@@ -161,6 +161,17 @@ def test_nothing_is_asked_at_or_after_the_deadline() -> None:
     desk = Desk()
     desk.clock.now += 900
     assert desk.call().error == "DeadlineExceeded"
+    assert desk.connector.triggered == 0
+
+
+@pytest.mark.parametrize("last", ["admitted", "triggering"])
+def test_who_never_came_to_an_end_in_time_was_kept_from_it_by_the_platform(last: str) -> None:
+    """No call was let through, or none of them to its end: the provider has had no time to take."""
+    desk = Desk()
+    event = Event(version=1, type=last, at=desk.clock())
+    desk.refreshes.save(replace(desk.refresh, events=(event,)), seen=0)
+    desk.clock.now += 900
+    assert desk.call().error == "PlatformFault"
     assert desk.connector.triggered == 0
 
 
