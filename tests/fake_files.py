@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from functions.core.model import SnapshotPointer
-    from functions.core.ports import Page
+    from functions.core.ports import Page, RecordKey
     from functions.core.progress import Staged
 
 
@@ -107,7 +107,7 @@ class Staging:
                 records=staged.records,
                 deletions=staged.deletions,
                 files=tuple(staged.files),
-                blobs=tuple({blob.id: blob for blob in staged.blobs}.values()),
+                blobs=tuple({(blob.part, blob.id): blob for blob in staged.blobs}.values()),
                 bookmark=staged.bookmark,
             )
             for name, staged in self.progress.datasets.items()
@@ -128,14 +128,14 @@ class Staging:
                 staged.records += not line.deleted
                 staged.deletions += line.deleted
                 if blob is not None:
-                    self._add_blob(page.dataset, line.id, content=blob.read())
+                    self._add_blob(page.dataset, line, content=blob.read())
             if blob is not None:
                 blob.close()
 
-    def _add_blob(self, dataset: str, id_: str, *, content: bytes) -> None:
+    def _add_blob(self, dataset: str, line: Kept, *, content: bytes) -> None:
         blobs = self.progress.datasets[dataset].blobs
         file = self._file(f"{dataset}/blobs/{len(blobs):05}", content, lines=0)
-        blobs.append(Blob(id=id_, file=file))
+        blobs.append(Blob(id=line.id, part=line.part, file=file))
 
     def _finish_files(self) -> None:
         for dataset, lines in self._open.items():
@@ -172,6 +172,6 @@ class Snapshots:
             raise Gone from None
         return msgspec.json.decode(body, type=Manifest)
 
-    def marks(self, files: Iterable[File]) -> dict[str, str | None]:
+    def marks(self, files: Iterable[File]) -> dict[RecordKey, str | None]:
         lines = (line for file in files for line in self._objects.file(file))
-        return {line.id: None if line.deleted else line.revision for line in lines}
+        return {(line.part, line.id): None if line.deleted else line.revision for line in lines}

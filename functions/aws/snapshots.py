@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
     from functions.core.model import Connection, File, SnapshotPointer
+    from functions.core.ports import RecordKey
 
 MAX_PAGE_BYTES: Final = 2 * 1024 * 1024
 """A page of records ends before it passes this. Lambda's answer may have three times as much,
@@ -74,13 +75,13 @@ class Snapshots:
                 return self.manifest(pointer)
         raise Gone
 
-    def marks(self, files: Iterable[File]) -> dict[str, str | None]:
-        """The revision of each id in these files, as the last line of it has it.
+    def marks(self, files: Iterable[File]) -> dict[RecordKey, str | None]:
+        """The revision of each part and id in these files, as the last line of it has it.
 
         None for a deletion.
         """
         return {
-            line.id: None if line.deleted else line.revision
+            (line.part, line.id): None if line.deleted else line.revision
             for file in files
             for line in read_lines(self._s3, bucket=self._bucket, file=file)
         }

@@ -45,7 +45,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of a file: a record as the provider gave it, or a record's deletion.
 
     ``part`` is what the record belongs to at the provider (an account), ``revision`` the
-    provider's own mark of its state. Where an id stands twice, the later line counts.
+    provider's own mark of its state. Where an id stands twice in a part, the later line counts.
     """
 
     id: str
@@ -94,7 +94,7 @@ class Staging:
                     seen.add(mark)
                     self._append(page.dataset, line)
                     if blob is not None:
-                        self._add_blob(page.dataset, line.id, blob=blob)
+                        self._add_blob(page.dataset, line, blob=blob)
                 elif blob is not None:
                     blob.close()
         for found in page.quarantined:
@@ -117,7 +117,7 @@ class Staging:
                 records=staged.records,
                 deletions=staged.deletions,
                 files=tuple(staged.files),
-                blobs=tuple({blob.id: blob for blob in staged.blobs}.values()),
+                blobs=tuple({(blob.part, blob.id): blob for blob in staged.blobs}.values()),
                 bookmark=staged.bookmark,
             )
             for name, staged in self.progress.datasets.items()
@@ -165,7 +165,7 @@ class Staging:
         key = f"{self._folder}{dataset}/{len(staged.files):05}.jsonl.gz"
         staged.files.append(self._store(key, file.packed, lines=file.lines))
 
-    def _add_blob(self, dataset: str, id_: str, *, blob: IO[bytes]) -> None:
+    def _add_blob(self, dataset: str, line: Line, *, blob: IO[bytes]) -> None:
         """Pack a record's content into a file of its own."""
         staged, packed = self.progress.datasets[dataset], _Packed()
         staged.blobs_written += 1
@@ -173,7 +173,8 @@ class Staging:
         with blob:
             while chunk := blob.read(_CHUNK):
                 packed.write(chunk)
-        staged.blobs.append(Blob(id=id_, file=self._store(key, packed, lines=0)))
+        file = self._store(key, packed, lines=0)
+        staged.blobs.append(Blob(id=line.id, part=line.part, file=file))
 
     def _store(self, key: str, packed: _Packed, *, lines: int) -> File:
         with packed.ended() as body:

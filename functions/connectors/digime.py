@@ -101,7 +101,7 @@ class DigiMe:
             key=self._application().key,
             place=place,
             sleep=self._ports.sleep,
-            held=base.revisions("files") if base and adds else None,
+            held=_held(base) if base and adds else None,
         )
         while True:
             sealed = library.place.session or str(job["session"])
@@ -130,3 +130,8 @@ class DigiMe:
 
     def _application(self) -> Application:
         return application(self._ports.application())
+
+
+def _held(base: Base) -> dict[str, str]:
+    """The files that are there already, with their revisions; all are in one part."""
+    return {name: revision for (_, name), revision in base.revisions("files").items()}

@@ -1,8 +1,8 @@
 """Refreshes that read only what has changed: what they begin from, and what becomes of it.
 
-A dataset is files in order, of which a later line of an id replaces an earlier one. So what a
-refresh adds is more files behind those that were there, and a reader who has these needs no
-others. Now and then everything is read again: that is the remedy for whatever a provider does
+A dataset is files in order, of which a later line of a part and id replaces an earlier one. So
+what a refresh adds is more files behind those that were there, and a reader who has these needs
+no others. Now and then everything is read again: that is the remedy for whatever a provider does
 not tell in its changes, and what keeps the files few.
 """
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
     from functions.core.model import Dataset, Manifest, Refresh
+    from functions.core.ports import RecordKey
     from functions.core.progress import Progress
     from functions.core.stores import Snapshots
 
@@ -50,9 +51,9 @@ def base_of(before: Manifest | None, *, refresh: Refresh, snapshots: Snapshots) 
         if not _is_due(dataset, at=refresh.requested_at)
     }
 
-    def revisions(name: str) -> Mapping[str, str]:
+    def revisions(name: str) -> Mapping[RecordKey, str]:
         marks = snapshots.marks(datasets[name].files)
-        return {id_: revision for id_, revision in marks.items() if revision is not None}
+        return {key: revision for key, revision in marks.items() if revision is not None}
 
     bookmarks = {
         name: each.bookmark for name, each in datasets.items() if each.bookmark is not None
@@ -96,9 +97,9 @@ def put_together(
     return whole
 
 
-def _added(dataset: Dataset, *, base: Dataset, touched: Container[str]) -> Dataset:
+def _added(dataset: Dataset, *, base: Dataset, touched: Container[RecordKey]) -> Dataset:
     """A dataset with more files; content that a line of them replaces is left out."""
-    kept = (blob for blob in base.blobs if blob.id not in touched)
+    kept = (blob for blob in base.blobs if (blob.part, blob.id) not in touched)
     new = (replace(blob, refresh_id=dataset.refresh_id) for blob in dataset.blobs)
     return replace(
         dataset,

@@ -262,11 +262,13 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
 class Blob(msgspec.Struct, frozen=True, kw_only=True):
     """A record's content that is kept in a file of its own, as gzip.
 
-    ``refresh_id`` is there only where it was added to what an earlier refresh had read.
+    The record is known by its ``part`` and ``id``. ``refresh_id`` is there only where it was
+    added to what an earlier refresh had read.
     """
 
     id: str
     file: File
+    part: str = ""
     refresh_id: str = ""
 
 

@@ -22,6 +22,10 @@ Clock: TypeAlias = Callable[[], float]
 Sleep: TypeAlias = Callable[[float], None]
 """Waits for so many seconds."""
 
+RecordKey: TypeAlias = tuple[str, str]
+"""What a record is known by in its dataset: its part and its id there. Two accounts may give the
+same id to different transactions."""
+
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What a refresh wants of the provider.
@@ -117,12 +121,12 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
     """What a fetch may add to: datasets of the snapshot that ``refresh_id`` published.
 
     ``bookmarks`` are theirs, by name; a dataset that has none here must be read in full.
-    ``revisions`` reads the ids and revisions of a dataset's records, and takes its time.
+    ``revisions`` reads the revisions of a dataset's records, and takes its time.
     """
 
     refresh_id: str
     bookmarks: Mapping[str, Bookmark]
-    revisions: Callable[[str], Mapping[str, str]]
+    revisions: Callable[[str], Mapping[RecordKey, str]]
 
 
 class Connector(Protocol):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         Refresh,
         SnapshotPointer,
     )
-    from functions.core.ports import Page
+    from functions.core.ports import Page, RecordKey
     from functions.core.progress import Progress
 
 
@@ -124,8 +124,8 @@ class Snapshots(Protocol):
         """
         ...
 
-    def marks(self, files: Iterable[File]) -> dict[str, str | None]:
-        """The revision of each id in these files, as the last line of it has it.
+    def marks(self, files: Iterable[File]) -> dict[RecordKey, str | None]:
+        """The revision of each part and id in these files, as the last line of it has it.
 
         None for a deletion.
         """

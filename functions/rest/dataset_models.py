@@ -77,9 +77,10 @@ class FileOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BlobOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A record's content that is too large for a line: the record's id, and its gzip file."""
+    """A record's content that is too large for a line: whose it is, and its gzip file."""
 
     id: str
+    part: str
     url: str
     sha256: str
     bytes: int
@@ -97,7 +98,7 @@ class FilesOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordsOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of records. A later record replaces an earlier one of the same id.
+    """A page of records. A later record replaces an earlier one of the same ``part`` and ``id``.
 
     Whoever has read all pages can ask for what comes later ``since`` this ``refresh_id``.
     """

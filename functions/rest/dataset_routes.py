@@ -58,11 +58,13 @@ ROUTES: Final[dict[str, dict[str, Route]]] = {
             summary="Read a dataset's records, page by page",
             tag=Tag.DATASETS,
             about="All pages are of the snapshot in which the reader began; where two later ones"
-            " have been published since, the next page is 410: begin anew. Where an id stands"
-            " twice, the later record counts. With `since`, only what has changed: apply it to your"
-            " copy in order, a `deleted` record as its removal. 410 says that this is no longer"
-            " known, as after a full read: read the whole dataset. Endgrate's datasets and Banno's"
-            " `accounts` are read in full by every refresh, so that they have no changes to give.",
+            " have been published since, the next page is 410: begin anew. A record is known by"
+            " its `part` and `id` together: two parts may have the same id. Where both stand twice,"
+            " the later record counts. With `since`, only what has changed: apply it to your copy"
+            " in order, a `deleted` record as the removal of that part's record. 410 says that this"
+            " is no longer known, as after a full read: read the whole dataset. Endgrate's datasets"
+            " and Banno's `accounts` are read in full by every refresh, so that they have no"
+            " changes to give.",
             query=_page("records", Position(_REFRESH, line=100)),
             answers=(Answer(status=HTTPStatus.OK, about="A page of them.", model=RecordsOut),),
             problems=(Gone, RecordTooLarge),
@@ -74,10 +76,10 @@ ROUTES: Final[dict[str, dict[str, Route]]] = {
             name="list_files",
             summary="Get a dataset as files, by presigned addresses",
             tag=Tag.DATASETS,
-            about="In order: where an id stands twice, the later record counts. All pages are of"
-            " the snapshot in which the reader began; where two later ones have been published"
-            " since, the next page is 410, and an address may be 404 before it expires: begin anew."
-            " S3 answers 403 to an address that has expired."
+            about="In order: where a `part` and `id` stand twice, the later record counts. All"
+            " pages are of the snapshot in which the reader began; where two later ones have been"
+            " published since, the next page is 410, and an address may be 404 before it expires:"
+            " begin anew. S3 answers 403 to an address that has expired."
             " With `since`, only the files and contents that came after that refresh; 410 says that"
             " these are no longer known.",
             query=_page("files", Position(_REFRESH, file=100)),

@@ -103,7 +103,7 @@ def _file_out(file: File) -> FileOut:
 
 def _blob_out(blob: Blob) -> BlobOut:
     url, file = snapshots().url(blob.file), blob.file
-    return BlobOut(id=blob.id, url=url, sha256=file.sha256, bytes=file.bytes)
+    return BlobOut(id=blob.id, part=blob.part, url=url, sha256=file.sha256, bytes=file.bytes)
 
 
 def _since(call: Call) -> str | None:

@@ -176,7 +176,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
             "refresh_id": REFRESH_ID,
             "dataset": "files",
             "files": [_FILE | {"lines": 512}],
-            "blobs": [_FILE | {"id": "18_ab12.json"}],
+            "blobs": [_FILE | {"id": "18_ab12.json", "part": ""}],
             "expires_in_seconds": 900,
             "next_cursor": None,
         }

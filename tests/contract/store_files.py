@@ -76,6 +76,15 @@ class StagingBehaviour:
         assert {blob.id: stores.content(blob.file) for blob in kept} == {"a": b"2", "b": b"1"}
         assert len(kept) == 2
 
+    def test_large_contents_of_two_parts_under_one_id_are_both_there(self, stores: Stores) -> None:
+        staging = begun(stores)
+        for part in ("p", "q"):
+            record = Record("a", msgspec.Raw(b"{}"), blob=io.BytesIO(part.encode()))
+            staging.write(Page(dataset="transactions", part=part, records=[record]))
+        kept = staging.datasets(refresh_id=REFRESH, as_of=1)["transactions"].blobs
+        found = [(blob.part, blob.id, stores.content(blob.file)) for blob in kept]
+        assert found == [("p", "a", b"p"), ("q", "a", b"q")]
+
     def test_what_cannot_be_opened_is_kept_apart(self, stores: Stores) -> None:
         staging = begun(stores)
         for name in ("x", "y"):
@@ -173,10 +182,16 @@ class StagingBehaviour:
         for id_, revision in (("a", "1"), ("b", "1"), ("c", ""), ("a", "2")):
             record = Record(id_, msgspec.Raw(b"{}"), revision=revision)
             staging.write(Page(dataset="transactions", records=[record]))
+        staging.write(a_page("b", part="q"))
         staging.put_aside()
         staging.write(a_page(deletions=["b"]))
         dataset = staging.datasets(refresh_id=REFRESH, as_of=1)["transactions"]
-        assert stores.snapshots.marks(dataset.files) == {"a": "2", "b": None, "c": ""}
+        assert stores.snapshots.marks(dataset.files) == {
+            ("", "a"): "2",
+            ("", "b"): None,
+            ("", "c"): "",
+            ("q", "b"): "",
+        }
 
     def test_a_manifest_is_read_where_it_was_sealed(self, stores: Stores) -> None:
         staging = begun(stores)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from functions.core.errors import EnvelopeInvalid, FetchContinues
@@ -15,6 +16,7 @@ from tests.contract.tried import Tried
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from functions.core.ports import RecordKey
     from tests.contract.simulated import Simulated
     from tests.contract.tried import Read
 
@@ -77,6 +79,32 @@ def test_an_account_of_bannos_that_goes_has_everything_read_again(simulator: Sim
     third = one.refresh(second)
     assert chains(third)["transactions"] == 1
     assert third.truth == one.simulated.truth("ben")
+
+
+def test_transactions_of_two_accounts_under_one_id_are_two_records(simulator: Simulator) -> None:
+    one = tried(simulator, "banno", "cleo")
+    one.simulated.settings(same_ids=True)
+    read = one.refresh()
+    copy = applied({}, read)
+    assert len(copy) == read.manifest.datasets["transactions"].records == 435
+    assert len({id_ for _, id_ in copy}) < len(copy)
+    one.simulated.settings(**CHANGES)
+    for _ in range(2):
+        job = one.check(one.trigger())
+        read = one.fetch(job, before=read.manifest)
+        assert chains(read)["transactions"] > 1
+        copy = applied(copy, read)
+        assert copy == one.fetch(job).records["transactions"]
+
+
+def applied(copy: dict[RecordKey, Any], read: Read) -> dict[RecordKey, Any]:
+    """A mirror's copy after the lines of a refresh, or of its changes."""
+    copy = dict(copy)
+    for line in read.lines["transactions"]:
+        copy.pop((line.part, line.id), None)
+        if not line.deleted:
+            copy[line.part, line.id] = msgspec.json.decode(line.data)
+    return copy
 
 
 def test_a_refresh_in_many_calls_adds_what_one_call_does(simulator: Simulator) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from functions.core.budget import Budget
     from functions.core.contract import Job
     from functions.core.model import Connection, Credentials, Manifest, StoredCredentials
-    from functions.core.ports import Connector
+    from functions.core.ports import Connector, RecordKey
     from tests.contract.simulated import Simulated, Truth
     from tests.contract.stand import Stand
     from tests.fake_files import Kept
@@ -183,11 +183,22 @@ class Read:
     @property
     def truth(self) -> Truth:
         """By dataset and id, what was kept of each record."""
-        last = {name: {line.id: line for line in lines} for name, lines in self.lines.items()}
+        return {
+            name: {id_: data for (_, id_), data in records.items()}
+            for name, records in self.records.items()
+        }
+
+    @property
+    def records(self) -> dict[str, dict[RecordKey, Any]]:
+        """The same by part and id, as which records are known."""
+        last = {
+            name: {(line.part, line.id): line for line in lines}
+            for name, lines in self.lines.items()
+        }
         return {
             name: {
-                id_: msgspec.json.decode(line.data)
-                for id_, line in lines.items()
+                key: msgspec.json.decode(line.data)
+                for key, line in lines.items()
                 if not line.deleted
             }
             for name, lines in last.items()

@@ -24,7 +24,7 @@ class Mirror:
     def __init__(self, caller: Caller, connection: str) -> None:
         self._caller, self._connection = caller, connection
         self.path = f"/v1/connections/{connection}/datasets/transactions"
-        self.rows: dict[str, Any] = {}
+        self.rows: dict[tuple[str, str], Any] = {}
         self.place = ""
 
     def refreshed(self, **options: Any) -> dict[str, Any]:
@@ -45,17 +45,18 @@ class Mirror:
 
     def apply(self, lines: list[Any]) -> int:
         for line in lines:
-            self.rows.pop(line["id"], None)
+            key = line.get("part", ""), line["id"]
+            self.rows.pop(key, None)
             if not line.get("deleted"):
-                self.rows[line["id"]] = line["data"]
+                self.rows[key] = line["data"]
         return len(lines)
 
     @property
     def amounts(self) -> dict[str, str]:
-        return {id_: row["amount"] for id_, row in self.rows.items()}
+        return {id_: row["amount"] for (_, id_), row in self.rows.items()}
 
     @property
-    def whole(self) -> dict[str, Any]:
+    def whole(self) -> dict[tuple[str, str], Any]:
         other = Mirror(self._caller, self._connection)
         other.path = self.path
         other.read(limit=1000)

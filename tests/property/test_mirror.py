@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 NAME = "transactions"
 ACCOUNTS = st.sampled_from(["p", "q", "r"])
 IDS = st.sampled_from([f"t{number}" for number in range(12)])
-"""Few, so that they go and come again; those of an account begin with its name."""
+"""Few, so that they go and come again; each may be in several accounts at once."""
+Key = tuple[str, str]
+"""An account, and an id in it."""
 
 
 class Bank(Scripted):
@@ -37,26 +39,26 @@ class Bank(Scripted):
     def __init__(self) -> None:
         super().__init__(Clock())
         self.tick = 0
-        self.rows: dict[str, tuple[int, int]] = {}
-        self.gone: dict[str, int] = {}
+        self.rows: dict[Key, tuple[int, int]] = {}
+        self.gone: dict[Key, int] = {}
         self.accounts: set[str] = {"p"}
         self.closed: set[str] = set()
 
-    def put(self, id_: str) -> None:
+    def put(self, key: Key) -> None:
         self.tick += 1
-        self.rows[id_] = (self.tick, self.tick)
-        self.gone.pop(id_, None)
+        self.rows[key] = (self.tick, self.tick)
+        self.gone.pop(key, None)
 
-    def remove(self, id_: str) -> None:
-        if self.rows.pop(id_, None):
+    def remove(self, key: Key) -> None:
+        if self.rows.pop(key, None):
             self.tick += 1
-            self.gone[id_] = self.tick
+            self.gone[key] = self.tick
 
     def close(self, account: str) -> None:
         """Its transactions go with it, and nobody is told of them."""
         self.closed |= self.accounts & {account}
         self.accounts -= {account}
-        self.rows = {id_: row for id_, row in self.rows.items() if not id_.startswith(account)}
+        self.rows = {key: row for key, row in self.rows.items() if key[0] != account}
 
     def fetch(
         self,
@@ -82,11 +84,11 @@ class Bank(Scripted):
                 part=account,
                 records=[
                     Record(id_, msgspec.Raw(b"%d" % row[0]))
-                    for id_, row in self.rows.items()
-                    if id_.startswith(account) and row[1] > after
+                    for (owner, id_), row in self.rows.items()
+                    if owner == account and row[1] > after
                 ],
                 deletions=[
-                    id_ for id_, at in self.gone.items() if id_.startswith(account) and at > after
+                    id_ for (owner, id_), at in self.gone.items() if owner == account and at > after
                 ],
                 begins={NAME: told} if number == 0 else {},
                 cursor=None if last else {"place": number + 1},
@@ -95,12 +97,12 @@ class Bank(Scripted):
             yield Page(dataset=NAME, begins={NAME: told})
 
 
-def applied(copy: dict[str, bytes], objects: Objects, manifest: Manifest, *, since: str) -> None:
+def applied(copy: dict[Key, bytes], objects: Objects, manifest: Manifest, *, since: str) -> None:
     """What a mirror does with the answers to ``since``."""
     for line in objects.lines(changes(manifest.datasets[NAME], since=since)):
-        copy.pop(line.id, None)
+        copy.pop((line.part, line.id), None)
         if not line.deleted:
-            copy[line.id] = line.data
+            copy[line.part, line.id] = line.data
 
 
 class Mirrors(RuleBasedStateMachine):
@@ -111,20 +113,20 @@ class Mirrors(RuleBasedStateMachine):
         self.hall, self.bank, self.numbers = Hall(), Bank(), count(2)
         self.hall.connector = self.bank
         for number in range(12):
-            self.bank.put(f"pt{number}")
-        self.copy: dict[str, bytes] = {}
+            self.bank.put(("p", f"t{number}"))
+        self.copy: dict[Key, bytes] = {}
         self.known = ""
-        self.published: dict[str, bytes] = {}
+        self.published: dict[Key, bytes] = {}
         self.refresh(full=False, hurried=False)
 
     @rule(account=ACCOUNTS, id_=IDS)
     def puts(self, account: str, id_: str) -> None:
         if account in self.bank.accounts:
-            self.bank.put(account + id_)
+            self.bank.put((account, id_))
 
     @rule(account=ACCOUNTS, id_=IDS)
     def removes(self, account: str, id_: str) -> None:
-        self.bank.remove(account + id_)
+        self.bank.remove((account, id_))
 
     @rule(account=ACCOUNTS)
     def closes(self, account: str) -> None:
@@ -145,7 +147,7 @@ class Mirrors(RuleBasedStateMachine):
         hall.refreshes.save(refresh, seen=refresh.version)
         self.fetched(hurried=hurried)
         self.manifest = hall.publish()[1][0]
-        self.published = {id_: b"%d" % row[0] for id_, row in self.bank.rows.items()}
+        self.published = {key: b"%d" % row[0] for key, row in self.bank.rows.items()}
 
     def fetched(self, *, hurried: bool) -> None:
         resumed = False
@@ -172,9 +174,9 @@ class Mirrors(RuleBasedStateMachine):
         except Gone:
             self.copy = {}
             for line in self.hall.objects.lines(self.manifest.datasets[NAME]):
-                self.copy.pop(line.id, None)
+                self.copy.pop((line.part, line.id), None)
                 if not line.deleted:
-                    self.copy[line.id] = line.data
+                    self.copy[line.part, line.id] = line.data
         self.known = self.manifest.refresh_id
         assert self.copy == self.published
 

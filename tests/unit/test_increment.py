@@ -22,7 +22,7 @@ from functions.core.increment import (
     changes,
 )
 from functions.core.model import Blob, Dataset, File, Link, Manifest, Part, PartState
-from functions.core.ports import Base, Beginning, Record
+from functions.core.ports import Base, Beginning, Page, Record
 from functions.core.refresh import admitted
 from tests.fake_files import Objects, Snapshots
 from tests.scripted import CONNECTION, REFRESH, Scripted, a_connection, a_page, a_refresh
@@ -30,7 +30,6 @@ from tests.unit.hall import AWAY, Hall
 
 if TYPE_CHECKING:
     from functions.core.model import Refresh
-    from functions.core.ports import Page
 
 AT = 1_800_000_000.0
 NEW = {"transactions": Beginning(bookmark={"place": 1})}
@@ -181,7 +180,7 @@ def test_what_a_refresh_adds_stands_behind_what_was_there() -> None:
     (given,) = hours.connector.bases
     assert given is not None
     assert given.bookmarks == {"transactions": {"place": 1}}
-    assert given.revisions("transactions").keys() == set(IDS)
+    assert given.revisions("transactions").keys() == {("", id_) for id_ in IDS}
 
 
 def test_a_refresh_that_found_nothing_new_is_in_the_chain() -> None:
@@ -282,6 +281,17 @@ def test_content_that_a_later_line_replaces_is_left_out() -> None:
     assert [blob.id for blob in later.blobs] == ["c"]
 
 
+def test_content_of_another_part_under_the_same_id_stays() -> None:
+    def page(part: str, **changes: object) -> Page:
+        record = Record("a", msgspec.Raw(b"{}"), blob=io.BytesIO(part.encode()))
+        return replace(Page(dataset="transactions", part=part, records=[record]), **changes)
+
+    hours = Hours()
+    hours.after(a_page(*IDS, begins=NEW, cursor={}), page("p", cursor={}), page("q"))
+    later = hours.after(a_page(part="p", deletions=["a"], begins=MORE))
+    assert [(blob.part, blob.id) for blob in later.datasets["transactions"].blobs] == [("q", "a")]
+
+
 def test_a_deletion_is_no_record_that_is_there() -> None:
     hours = Hours()
     hours.after(a_page(*IDS, begins=NEW))
@@ -289,4 +299,4 @@ def test_a_deletion_is_no_record_that_is_there() -> None:
     hours.after(a_page(begins=MORE))
     (given,) = hours.connector.bases
     assert given is not None
-    assert given.revisions("transactions").keys() == {*IDS} - {"t2"}
+    assert given.revisions("transactions").keys() == {("", id_) for id_ in IDS if id_ != "t2"}

@@ -36,9 +36,11 @@ class Bank:
         self._accounts = {each.id: self._opened(each) for each in PEOPLE}
 
     def change(self, settings: Settings) -> None:
-        """Takes new settings; the scale user's accounts are opened anew if theirs differ."""
+        """Takes new settings; accounts that would have been opened otherwise are opened anew."""
         before, self.settings = self.settings, settings
-        if _scale(before) != _scale(settings):
+        if before.same_ids != settings.same_ids:
+            self._accounts = {each.id: self._opened(each) for each in PEOPLE}
+        elif _scale(before) != _scale(settings):
             self._accounts |= {each.id: self._opened(each) for each in PEOPLE if _scaled(each)}
 
     def reset(self) -> None:
@@ -64,7 +66,8 @@ class Bank:
         if _scaled(user):
             accounts, transactions = _scale(self.settings)
             counts = (transactions,) * accounts
-        return [Account(seed) for seed in account_seeds(user, counts)]
+        seeds = account_seeds(user, counts, same_ids=self.settings.same_ids)
+        return [Account(seed) for seed in seeds]
 
 
 def _scaled(user: Person) -> bool:

@@ -37,7 +37,11 @@ _KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class AccountSeed:
-    """One account as the institution opened it."""
+    """One account as the institution opened it.
+
+    Attributes:
+        id_space: what its transactions' ids are made of; alike in two accounts, so are the ids.
+    """
 
     id: str
     position: int
@@ -47,6 +51,7 @@ class AccountSeed:
     transactions: int
     fails: bool
     tombstone: str | None
+    id_space: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +136,9 @@ def profile(user: Person) -> dict[str, object]:
     }
 
 
-def account_seeds(owner: Person, transactions: Sequence[int]) -> list[AccountSeed]:
+def account_seeds(
+    owner: Person, transactions: Sequence[int], *, same_ids: bool
+) -> list[AccountSeed]:
     """The accounts of a user, with so many transactions each."""
     return [
         AccountSeed(
@@ -143,6 +150,7 @@ def account_seeds(owner: Person, transactions: Sequence[int]) -> list[AccountSee
             transactions=count,
             fails=position in owner.failing,
             tombstone=made_id(owner.name, "gone", position) if owner.closed else None,
+            id_space=owner.name if same_ids else made_id(owner.name, "account", position),
         )
         for position, count in enumerate(transactions)
     ]

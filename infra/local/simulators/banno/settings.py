@@ -37,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         moving: each page served makes a transaction appear before all others.
         vanishing: each page served makes the first transaction go away.
         limit_above_500: what becomes of a higher `limit`.
+        same_ids: accounts of a user use the same ids for their transactions.
         page_delay_seconds: what each page of transactions takes longer.
         number_opt_out: the institution does not tell full account numbers (403).
         added_per_fetch: new transactions in each account that a fetch refreshes.
@@ -58,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     moving: bool = False
     vanishing: bool = False
     limit_above_500: Literal["reject", "clamp"] = "reject"
+    same_ids: bool = False
     page_delay_seconds: Seconds = 0.0
     number_opt_out: bool = False
     added_per_fetch: Count = 0

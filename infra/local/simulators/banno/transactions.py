@@ -62,7 +62,7 @@ class Source:
         """Prepares to make up `seed.transactions` of them."""
         self.account_id = seed.id
         self.count = seed.transactions
-        digest = hashlib.blake2b(seed.id.encode(), digest_size=12).hexdigest()
+        digest = hashlib.blake2b(seed.id_space.encode(), digest_size=12).hexdigest()
         self._prefix = (
             f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-a{digest[17:20]}-{digest[20:]}"
         )
