@@ -5,6 +5,7 @@ Nothing of a request or an answer ever enters an error's text.
 
 from __future__ import annotations
 
+import math
 import re
 from functools import partial
 from http import HTTPStatus
@@ -25,7 +26,7 @@ from functions.core.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from functions.core.budget import Budget
     from functions.core.contract import Scalar
@@ -58,10 +59,20 @@ def origin(url: str) -> str:
 class Http:
     """Calls below one address."""
 
-    def __init__(self, base_url: str, *, clock: Clock, budget: Budget | None = None) -> None:
-        """Take the address, a clock to read a Retry-After date by, and the provider's budget."""
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        clock: Clock,
+        budget: Budget | None = None,
+        left: Callable[[], float] = lambda: math.inf,
+    ) -> None:
+        """Take the address, a clock to read a Retry-After date by, and the provider's budget.
+
+        ``left`` tells how many seconds there are for a call.
+        """
         self._base_url = origin(base_url)
-        self._clock, self._budget = clock, budget
+        self._clock, self._budget, self._left = clock, budget, left
 
     def call(  # noqa: PLR0913 - all that calls differ in, by name
         self,
@@ -83,8 +94,8 @@ class Http:
         Args:
             refusals: which error a status means for this call, before the general table.
             accept: statuses that are answers.
-            read_seconds: how long the provider may keep silent. The whole call may take
-                ``SLACK_SECONDS`` more, and the read that is under way then.
+            read_seconds: how long the provider may keep silent. A whole sending may take
+                ``SLACK_SECONDS`` more, and all of it no longer than there is time left.
 
         Raises:
             TokenRefused: 401.
@@ -105,6 +116,7 @@ class Http:
             read=partial(whole_json, accept=accept) if request.headers["Accept"] == JSON else whole,
             read_seconds=read_seconds,
             turn=self._wait_for_turn,
+            left=self._left,
         )
         if response.status_code in accept:
             return Answer(status=response.status_code, headers=response.headers, body=body)
@@ -127,7 +139,9 @@ class Http:
             AnswerTooLarge: the body is over ``most``.
         """
         request = requests.Request("GET", self._address(path), headers=headers)
-        response, body = asked(request, read=partial(spooled, most=most), turn=self._wait_for_turn)
+        response, body = asked(
+            request, read=partial(spooled, most=most), turn=self._wait_for_turn, left=self._left
+        )
         if response.status_code in accept:
             return Download(status=response.status_code, headers=response.headers, body=body)
         body.close()

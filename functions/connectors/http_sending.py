@@ -1,22 +1,37 @@
-"""How a request is sent and an answer's body read: one pooled session, bounds on everything."""
+"""How a request is sent and an answer's body read: one pooled session, bounds on everything.
+
+A socket's timeout bounds one read only, and a server that drips a byte at a time holds a call for
+minutes. So before each step, a connection gives its socket what is left of the whole call.
+"""
 
 from __future__ import annotations
 
+import io
 import logging
+import math
+import socket
+import threading
 from contextlib import ExitStack
 from functools import cache
+from http.client import HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
 from tempfile import SpooledTemporaryFile
 from time import monotonic
-from typing import IO, TYPE_CHECKING, Final, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 import requests
 from requests import exceptions
 from requests.adapters import HTTPAdapter
 from requests.cookies import RequestsCookieJar
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    MaxRetryError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
 
 from functions.connectors.http_answers import ends_early
 from functions.core.errors import AnswerTooLarge, ProviderUnavailable
@@ -30,7 +45,7 @@ CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 15.0
 
 SLACK_SECONDS: Final = 15.0
-"""What a whole call may take beyond one read of the longest, the connection included."""
+"""What a whole sending may take beyond one read of the longest, the connection included."""
 
 MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
 
@@ -42,25 +57,111 @@ SPOOL_BYTES: Final = 1024 * 1024
 
 _POOL: Final = 16
 _CHUNK: Final = 64 * 1024
+_PIECE: Final = 16 * 1024
+"""What is sent at a time: a TLS record, as each of them takes a socket's whole timeout."""
 
 
-class _Connection(HTTPSConnection):
-    """Whatever goes wrong before TLS stands is a failure to connect.
+class _Sending(threading.local):
+    """What this thread is sending: when, by the monotonic clock, it must be over.
 
-    Otherwise a handshake that breaks off looks like an answer that does.
+    A download may move ``until`` on; ``end`` stands.
     """
+
+    until = end = math.inf
+
+
+_sending: Final = _Sending()
+
+
+def _left(most: float = math.inf) -> float:
+    """Seconds that the next step of this thread's sending may take, ``most`` of them at most.
+
+    Raises:
+        TimeoutError: there is no time left.
+    """
+    seconds = min(most, min(_sending.until, _sending.end) - monotonic())
+    if seconds <= 0:
+        raise TimeoutError
+    return seconds
+
+
+class _Incoming(io.RawIOBase):
+    """What comes in on a connection; one read takes ``most`` seconds, or what is left."""
+
+    def __init__(self, line: socket.socket, raw: io.RawIOBase) -> None:
+        self._line, self._raw, self._most = line, raw, line.gettimeout() or math.inf
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - any buffer
+        self._line.settimeout(_left(self._most))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(HTTPResponse):
+    """An answer that is read so: its first line, its headers and its body."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **more: Any) -> None:  # noqa: ANN401 - as they are
+        super().__init__(sock, *args, **more)
+        self.fp = io.BufferedReader(_Incoming(sock, self.fp.detach()))
+
+
+class _Connection(HTTPConnection):
+    """Connects, sends and reads within what is left of a sending.
+
+    Whatever goes wrong before it stands, TLS included, is a failure to connect. Otherwise a
+    handshake that breaks off looks like an answer that does.
+    """
+
+    response_class = _Response
 
     def connect(self) -> None:
         try:
             super().connect()
         except TimeoutError as fault:
-            raise ConnectTimeoutError(self, "no TLS in time") from fault
-        except OSError as fault:
-            raise NewConnectionError(self, "no TLS") from fault
+            raise ConnectTimeoutError(self, "no connection in time") from fault
+        except (OSError, UnicodeError) as fault:
+            raise NewConnectionError(self, "no connection") from fault
+
+    def _new_conn(self) -> socket.socket:
+        """A connection to the first of the host's addresses that takes one."""
+        until = monotonic() + CONNECT_SECONDS
+        fault = OSError("no address")
+        for *_, address in socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM):
+            place = (str(address[0]), self.port)
+            try:
+                line = socket.create_connection(place, _left(until - monotonic()))
+            except OSError as problem:
+                fault = problem
+            else:
+                line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                line.settimeout(_left(until - monotonic()))
+                return line
+        raise fault
+
+    def send(self, data: Any) -> None:  # noqa: ANN401 - any bytes
+        if self.sock is None:
+            self.connect()
+        for start in range(0, len(data), _PIECE):
+            self.sock.settimeout(_left())
+            super().send(data[start : start + _PIECE])
 
 
-class _Pool(HTTPSConnectionPool):
+class _TlsConnection(_Connection, HTTPSConnection):
+    """The same over TLS; a handshake takes its socket's timeout as a whole."""
+
+
+class _Pool(HTTPConnectionPool):
     ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
 
 
 @cache
@@ -76,7 +177,7 @@ def session() -> requests.Session:
     pooled.cookies = RequestsCookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
     pooled.headers["User-Agent"] = "freshet"
     adapter = HTTPAdapter(pool_maxsize=_POOL, max_retries=0)
-    adapter.poolmanager.pool_classes_by_scheme = {"http": HTTPConnectionPool, "https": _Pool}
+    adapter.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
     pooled.mount("https://", adapter)
     pooled.mount("http://", adapter)
     return pooled
@@ -95,8 +196,9 @@ def leave_connections() -> None:
 def asked(
     request: requests.Request,
     *,
-    read: Callable[[requests.Response, float], T],
+    read: Callable[[requests.Response], T],
     turn: Callable[[], None],
+    left: Callable[[], float],
     read_seconds: float = READ_SECONDS,
 ) -> tuple[requests.Response, T]:
     """Send a request, and read its answer's body. A broken-off GET is sent once more.
@@ -104,9 +206,10 @@ def asked(
     That goes over a new connection: those that were kept open may be as dead as the first.
 
     Args:
-        read: reads the body until the moment given, of the monotonic clock.
+        read: reads the body.
         turn: waits for the turn of each sending; what it raises is passed on.
-        read_seconds: how long one read may take; the whole, ``SLACK_SECONDS`` more.
+        left: how many seconds there are for all of it; it is asked before each sending.
+        read_seconds: how long one read may take; a whole sending, ``SLACK_SECONDS`` more.
 
     Raises:
         ProviderUnavailable: there is no whole answer.
@@ -116,21 +219,23 @@ def asked(
     except exceptions.RequestException:
         raise ProviderUnavailable(unsent=True) from None
     turn()
+    if left() <= 0:
+        raise ProviderUnavailable(unsent=True)
     try:
-        return _sent(prepared, read=read, read_seconds=read_seconds)
+        return _sent(prepared, read=read, read_seconds=read_seconds, left=left())
     except exceptions.RequestException as fault:
         if request.method != "GET" or not _broke_off(fault):
             raise ProviderUnavailable(unsent=_never_sent(fault)) from None
     turn()
     leave_connections()
     try:
-        return _sent(prepared, read=read, read_seconds=read_seconds)
+        return _sent(prepared, read=read, read_seconds=read_seconds, left=left())
     except exceptions.RequestException:
         raise ProviderUnavailable from None
 
 
-def whole(response: requests.Response, until: float) -> bytes:
-    """The body, if it is there by then.
+def whole(response: requests.Response) -> bytes:
+    """The body.
 
     Raises:
         AnswerTooLarge: it is over ``MAX_ANSWER_BYTES``.
@@ -138,12 +243,10 @@ def whole(response: requests.Response, until: float) -> bytes:
     body = bytearray()
     for chunk in _chunks(response, most=MAX_ANSWER_BYTES):
         body += chunk
-        if monotonic() > until:
-            raise exceptions.ReadTimeout
     return bytes(body)
 
 
-def whole_json(response: requests.Response, until: float, *, accept: frozenset[int]) -> bytes:
+def whole_json(response: requests.Response, *, accept: frozenset[int]) -> bytes:
     """The body like ``whole``; at these statuses, one whose JSON ends early has broken off.
 
     What does something may be answered with no body, as digi.me's trigger is.
@@ -151,25 +254,25 @@ def whole_json(response: requests.Response, until: float, *, accept: frozenset[i
     Raises:
         AnswerTooLarge: it is over ``MAX_ANSWER_BYTES``.
     """
-    body, status = whole(response, until), response.status_code
+    body, status = whole(response), response.status_code
     due = body or response.request.method == "GET"
     if due and status in accept and ends_early(body, status=status):
         raise exceptions.ConnectionError
     return body
 
 
-def spooled(response: requests.Response, until: float, *, most: int) -> IO[bytes]:
+def spooled(response: requests.Response, *, most: int) -> IO[bytes]:
     """The body as an open file; for each ``SLOWEST`` bytes there is a second more.
 
     Raises:
         AnswerTooLarge: it is over ``most``.
     """
+    until = _sending.until
     with ExitStack() as unless_whole:
         body = unless_whole.enter_context(SpooledTemporaryFile(SPOOL_BYTES))
         for chunk in _chunks(response, most=most):
             body.write(chunk)
-            if monotonic() > until + body.tell() / SLOWEST:
-                raise exceptions.ReadTimeout
+            _sending.until = until + body.tell() / SLOWEST
         unless_whole.pop_all()
     body.seek(0)
     return body
@@ -178,12 +281,14 @@ def spooled(response: requests.Response, until: float, *, most: int) -> IO[bytes
 def _sent(
     prepared: requests.PreparedRequest,
     *,
-    read: Callable[[requests.Response, float], T],
+    read: Callable[[requests.Response], T],
     read_seconds: float,
+    left: float,
 ) -> tuple[requests.Response, T]:
-    until, timeout = monotonic() + read_seconds + SLACK_SECONDS, (CONNECT_SECONDS, read_seconds)
+    now, timeout = monotonic(), (CONNECT_SECONDS, read_seconds)
+    _sending.until, _sending.end = now + read_seconds + SLACK_SECONDS, now + left
     with session().send(prepared, timeout=timeout, stream=True, allow_redirects=False) as response:
-        return response, read(response, until)
+        return response, read(response)
 
 
 def _broke_off(fault: exceptions.RequestException) -> bool:
@@ -217,6 +322,8 @@ def _chunks(response: requests.Response, *, most: int) -> Iterator[bytes]:
 def _next(response: requests.Response) -> bytes:
     try:
         chunk: bytes = response.raw.read1(_CHUNK, decode_content=True)
+    except ReadTimeoutError:
+        raise exceptions.ReadTimeout from None
     except HTTPError:
         raise exceptions.ConnectionError from None
     return chunk

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import os
 import time
-from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-import requests
-from urllib3 import HTTPResponse
 
 from functions.connectors.http import origin
 from functions.connectors.http_answers import (
@@ -24,11 +20,11 @@ from functions.connectors.http_answers import (
     read,
     retry_after,
 )
-from functions.connectors.http_sending import session, spooled, whole
+from functions.connectors.http_sending import session
 from functions.core.errors import ConfigurationInvalid, ProviderUnavailable, UnexpectedAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 NOON = 1_445_428_800.0
 """2015-10-21T12:00:00Z, a Wednesday."""
@@ -222,16 +218,6 @@ def test_what_is_wrong_inside_one_element_or_member_is_wrong_with_no_other(odd: 
 def test_what_is_no_array_has_no_elements(raw: bytes) -> None:
     with pytest.raises(UnexpectedAnswer):
         elements(raw)
-
-
-@pytest.mark.parametrize("taken", [whole, partial(spooled, most=100)], ids=["whole", "spooled"])
-def test_a_body_that_is_not_whole_in_time_is_none(
-    taken: Callable[[requests.Response, float], object],
-) -> None:
-    response = requests.Response()
-    response.raw = HTTPResponse(io.BytesIO(b"x"), preload_content=False)
-    with pytest.raises(requests.exceptions.ReadTimeout):
-        taken(response, time.monotonic() - 1)
 
 
 def test_the_session_reads_no_settings_of_this_machine() -> None:
