@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -48,7 +48,61 @@ ENDINGS: Final = (Door.CONCLUDE, Door.PUSH, Door.BULK)
 """Doors that are called from outside when an execution has failed, for whatever reason, and then
 raise for a fault only. Lambda drops such a call after its third failure: the door cannot run."""
 
-Watched = tuple[str, cloudwatch.Metric | cloudwatch.MathExpression, int]
+TODO: Final = {
+    Acts.OPERATOR: "A refresh or push failed and only an operator can mend why: a provider's "
+    'secret is missing, malformed or refused. Search the functions\' logs for "operator" in '
+    "`acts`: `error` says what it is, `correlation_id` which refresh or push. Mend the secret; the "
+    "next refresh reads it, without a deployment.",
+    Acts.DEFECT: "A refresh or push met a defect, or an answer outside the provider's contract. "
+    'Search the functions\' logs for "defect" in `acts` and for "unexpected": `error` and `places` '
+    "say where, `correlation_id` which refresh or push. Report it with these lines. The snapshot "
+    "that was published before still stands.",
+    Acts.RETRY: "A tenth of an hour's refreshes and pushes failed by something that passes: a "
+    'provider is down, or its budget is too small. Search the functions\' logs for "retry" in '
+    "`acts`: `error` says what it is; the refresh in `correlation_id` says of which provider. Wait "
+    "until the provider is back, or raise the `budget` in its secret.",
+}
+"""What to do, by who has to act on the faults that ring."""
+
+API_FAULTS: Final = (
+    "A tenth of an hour's calls of the API were answered 5xx. `error` in the API's access log says "
+    "whether the gateway or the function answered. If the function did, its log has the error; if "
+    "it is `provider-unavailable`, the provider is down, and it passes by itself."
+)
+API_ERRORS: Final = (
+    "The function `api` broke, which is a defect, or it ran out of time. Its log has the error. "
+    "Report it with that log; what the caller had asked for can be asked again."
+)
+FAILED_RUN: Final = (
+    "A bulk run could not go through its list of connections. Open the failed execution of the "
+    "machine RefreshAll (output BulkMachineArn): its last event says why. Mend that, then redrive "
+    "the execution; what it has refreshed already is not refreshed again."
+)
+STUCK: Final = (
+    "An execution ran until its machine's time limit. Open the one that timed out in Step "
+    "Functions: its last state says what it waited for. What it held is freed by itself; whoever "
+    "wanted its result has to ask again."
+)
+DROPPED: Final = (
+    "Lambda gave up calling the function `{}` for an execution that had broken off. Its log says "
+    "why. Until that is mended, what the execution held stays held for an hour past its deadline."
+)
+UNDELIVERED: Final = (
+    "An event reached no target: a schedule's start, an execution's ending or an alarm's mail. "
+    "Each message in the queue (output UndeliveredQueueUrl) has its target and error in its "
+    "attributes. Mend that, then delete the messages; a missed start comes again by its schedule."
+)
+
+Metric = cloudwatch.Metric | cloudwatch.MathExpression
+
+
+class Watched(NamedTuple):
+    """What rings from ``threshold`` on, and what the person who hears it does."""
+
+    name: str
+    metric: Metric
+    threshold: int
+    todo: str
 
 
 class Alarms(Construct):
@@ -75,19 +129,20 @@ class Alarms(Construct):
             *_of_machines(machines),
             *_of_doors(doors),
             _of_api(api.deployment_stage),
-            ("Undelivered", waiting, 1),
+            Watched("Undelivered", waiting, 1, UNDELIVERED),
         )
         for each in watched:
-            alarm = self._alarm(each)
+            alarm = self._alarm(each, stage=stage)
             if topic:
                 alarm.add_alarm_action(actions.SnsAction(topic))
 
-    def _alarm(self, watched: Watched) -> cloudwatch.Alarm:
-        name, metric, threshold = watched
-        return metric.create_alarm(
+    def _alarm(self, watched: Watched, *, stage: Stage) -> cloudwatch.Alarm:
+        return watched.metric.create_alarm(
             self,
-            name,
-            threshold=threshold,
+            watched.name,
+            alarm_name=f"Freshet-{stage.name}-{watched.name}",
+            alarm_description=watched.todo,
+            threshold=watched.threshold,
             evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
@@ -95,13 +150,24 @@ class Alarms(Construct):
 
     def _topic(self, key: kms.Key, email: str, *, undelivered: sqs.Queue) -> sns.Topic:
         topic = sns.Topic(self, "Topic", master_key=key, enforce_ssl=True)
+        # A topic with a policy of its own, as that which refuses plain HTTP, has lost the one by
+        # which everything of the account may publish.
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="AllowAlarms",
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID}},
+            )
+        )
         topic.add_subscription(
             subscriptions.EmailSubscription(email, dead_letter_queue=undelivered)
         )
         key.add_to_resource_policy(
             iam.PolicyStatement(
                 principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
-                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                actions=["kms:Decrypt", "kms:GenerateDataKey*"],
                 resources=["*"],
             )
         )
@@ -110,19 +176,22 @@ class Alarms(Construct):
 
 def _of_faults(machines: Mapping[str, sfn.StateMachine], *, stage: Stage) -> Iterator[Watched]:
     for acts in NEED_SOMEBODY:
-        yield f"{acts.title()}Faults", _faults(acts, stage=stage, period=PERIOD), 1
+        faults = _faults(acts, stage=stage, period=PERIOD)
+        yield Watched(f"{acts.title()}Faults", faults, 1, TODO[acts])
     retry = _faults(Acts.RETRY, stage=stage, period=HOUR)
     well = {
         what.lower(): machine.metric_succeeded(period=HOUR)
         for what, machine in machines.items()
         if what not in ALWAYS_A_FAULT
     }
-    yield f"{Acts.RETRY.title()}Faults", _share(retry, of={"faults": retry, **well}), PERCENT
+    share = _share(retry, of={"faults": retry, **well})
+    yield Watched(f"{Acts.RETRY.title()}Faults", share, PERCENT, TODO[Acts.RETRY])
 
 
 def _of_api(stage: apigateway.Stage) -> Watched:
     faults = stage.metric_server_error(period=HOUR)
-    return "ApiFaults", _share(faults, of={"calls": stage.metric_count(period=HOUR)}), PERCENT
+    share = _share(faults, of={"calls": stage.metric_count(period=HOUR)})
+    return Watched("ApiFaults", share, PERCENT, API_FAULTS)
 
 
 def _faults(acts: Acts, *, stage: Stage, period: cdk.Duration) -> cloudwatch.Metric:
@@ -151,16 +220,16 @@ def _share(
 def _of_machines(machines: Mapping[str, sfn.StateMachine]) -> Iterator[Watched]:
     for what, machine in machines.items():
         if what in ALWAYS_A_FAULT:
-            yield f"Failed{what}", machine.metric_failed(period=PERIOD), 1
-        yield f"Stuck{what}", machine.metric_timed_out(period=PERIOD), 1
+            yield Watched(f"Failed{what}", machine.metric_failed(period=PERIOD), 1, FAILED_RUN)
+        yield Watched(f"Stuck{what}", machine.metric_timed_out(period=PERIOD), 1, STUCK)
 
 
 def _of_doors(doors: Mapping[Door, DoorFunction]) -> Iterator[Watched]:
     # Of all doors, it alone raises for a fault only, whoever calls it.
-    yield "ApiErrors", doors[Door.API].function.metric_errors(period=PERIOD), 1
+    errors = doors[Door.API].function.metric_errors(period=PERIOD)
+    yield Watched("ApiErrors", errors, 1, API_ERRORS)
     for door in ENDINGS:
-        function = doors[door].function
-        dropped = function.metric(
+        dropped = doors[door].function.metric(
             "AsyncEventsDropped", statistic=cloudwatch.Stats.SUM, period=PERIOD
         )
-        yield f"{noun(door)}Dropped", dropped, 1
+        yield Watched(f"{noun(door)}Dropped", dropped, 1, DROPPED.format(door))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -40,6 +41,9 @@ def test_an_execution_that_ended_nothing_has_its_door_called(
     assert flat(target["Arn"]).startswith(f"<{door}DoorFunction")
     assert flat(target["DeadLetterConfig"]["Arn"]).startswith("<Undelivered")
 
+
+MOST_OF_A_DESCRIPTION = 1024
+"""CloudWatch's own bound."""
 
 EVENT = {"$.detail.name": "the-name", "$.detail.status": "FAILED"}
 
@@ -97,6 +101,28 @@ def test_there_is_an_alarm_for_everything_that_can_need_a_person(local: Template
         "StuckRefreshes",
         "Undelivered",
     }
+
+
+def test_an_alarm_is_named_after_its_stage_and_says_what_to_do(local: Template) -> None:
+    for id_, alarm in local.all("CloudWatch::Alarm").items():
+        name = id_.removeprefix("Alarms")[:-8]
+        properties = alarm["Properties"]
+        assert properties["AlarmName"] == f"Freshet-local-{name}"
+        assert 100 < len(properties["AlarmDescription"]) <= MOST_OF_A_DESCRIPTION
+
+
+def test_what_an_alarm_says_to_look_for_is_there(local: Template) -> None:
+    told = {
+        id_: each["Properties"]["AlarmDescription"]
+        for id_, each in local.all("CloudWatch::Alarm").items()
+    }
+
+    for acts in (Acts.OPERATOR, Acts.DEFECT, Acts.RETRY):
+        (text,) = [text for id_, text in told.items() if id_.startswith(f"Alarms{acts.title()}F")]
+        assert f'"{acts}" in `acts`' in text
+    named = {name for text in told.values() for name in re.findall(r"output (\w+)", text)}
+    assert named
+    assert named <= set(local.body["Outputs"])
 
 
 def _counted(
@@ -173,16 +199,50 @@ def test_two_stages_of_an_account_do_not_ring_for_each_other(
     assert names == ["Freshet/local", "Freshet/prod"]
 
 
-def test_alarms_write_to_whom_the_stage_names(
-    synthesised: Callable[..., Template], local: Template, stages: dict[str, Any]
-) -> None:
-    stage = stages["local"] | {"alarm_email": "ops@example.com"}
-    told = synthesised(stages={"local": stage})
-
+def test_alarms_write_to_whom_the_stage_names(local: Template, told: Template) -> None:
     assert local.all("SNS::Topic") == {}
     assert told.one("SNS::Subscription")["Endpoint"] == "ops@example.com"
-    assert "KmsMasterKeyId" in told.one("SNS::Topic")
     for alarm in told.all("CloudWatch::Alarm").values():
         assert [flat(action)[:12] for action in alarm["Properties"]["AlarmActions"]] == [
             "<AlarmsTopic"
         ]
+
+
+@pytest.fixture(scope="module")
+def told(synthesised: Callable[..., Template], stages: dict[str, Any]) -> Template:
+    """A stage whose alarms are sent by mail."""
+    return synthesised(stages={"local": stages["local"] | {"alarm_email": "ops@example.com"}})
+
+
+def test_alarms_may_publish_and_nothing_may_without_tls(told: Template) -> None:
+    policy = told.one("SNS::TopicPolicy")
+    refused, allowed = policy["PolicyDocument"]["Statement"]
+    (topic,) = {flat(each) for each in policy["Topics"]}
+
+    assert (refused["Effect"], refused["Principal"]) == ("Deny", "*")
+    assert refused["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert allowed == {
+        "Sid": "AllowAlarms",
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudwatch.amazonaws.com"},
+        "Action": "sns:Publish",
+        "Resource": {"Ref": topic.strip("<>")},
+        "Condition": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
+    }
+
+
+def test_alarms_may_use_the_key_that_encrypts_their_topic(told: Template) -> None:
+    statements = told.one("KMS::Key")["KeyPolicy"]["Statement"]
+    (allowed,) = [
+        each for each in statements if each["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    ]
+
+    assert flat(told.one("SNS::Topic")["KmsMasterKeyId"]).startswith("<StorageKey")
+    assert set(allowed["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey*"}
+
+
+def test_a_mail_that_cannot_be_sent_is_kept(told: Template) -> None:
+    statements = told.one("SQS::QueuePolicy")["PolicyDocument"]["Statement"]
+    senders = [each["Principal"]["Service"] for each in statements if each["Effect"] == "Allow"]
+
+    assert "sns.amazonaws.com" in senders
