@@ -82,7 +82,7 @@ class FreshetStack(cdk.Stack):
         self._export()
 
     def _doors(self) -> dict[Door, DoorFunction]:
-        code = packaging.code(self._stage.runtime)
+        code = packaging.code(self, self._stage.runtime)
         environments = self._environments()
         return {
             door: DoorFunction(

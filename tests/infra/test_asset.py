@@ -57,6 +57,7 @@ def synthesise(checkout: Path) -> Callable[[], Path]:
             [sys.executable, "app.py"],
             cwd=checkout,
             env=environment,
+            umask=0o077,
             capture_output=True,
             check=False,
             text=True,
@@ -97,6 +98,12 @@ def test_the_asset_holds_what_the_page_names_and_the_licences_of_it(asset: Path)
         *("index.html", "start.js", "swagger-ui-bundle.js", "swagger-ui.css"),
         *("LICENSE", "NOTICE", "swagger-ui-bundle.js.LICENSE.txt"),
     }
+
+
+def test_every_user_may_read_it_whatever_the_umask_was(asset: Path) -> None:
+    modes = {(path.is_dir(), path.stat().st_mode & 0o777) for path in asset.rglob("*")}
+
+    assert modes == {(True, 0o755), (False, 0o644)}
 
 
 PROGRAM = """
