@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 WATCH: Final = ("states:DescribeExecution", "states:StopExecution")
 
+LABEL: Final = "Each"
+"""What the map's children have in their executions' names, behind the machine's."""
+
 START: Final = {
     "execution": "{% $states.context.Execution.Name %}",
     "input": "{% $states.context.Execution.Input %}",
@@ -83,7 +86,7 @@ class RefreshAllMachine(Construct):
             "RefreshEach",
             state_json={
                 "Type": "Map",
-                "Label": "Each",
+                "Label": LABEL,
                 "MaxConcurrency": most,
                 "ToleratedFailurePercentage": 100,
                 "ItemReader": {
@@ -162,6 +165,11 @@ class RefreshAllMachine(Construct):
                 ),
                 iam.PolicyStatement(
                     actions=list(WATCH), resources=[states.executions(self.machine, "*")]
+                ),
+                # To redrive a run is to redrive its map, which redrives its children.
+                iam.PolicyStatement(
+                    actions=["states:RedriveExecution"],
+                    resources=[states.executions(self.machine, "*", of_map=LABEL)],
                 ),
             ],
         )

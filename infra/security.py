@@ -9,6 +9,7 @@ import cdk_nag
 
 from functions.core.contract import Door, Prefix
 from infra.grants import OBJECTS, SCHEDULES
+from infra.refresh_all import LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,6 +123,8 @@ def _of_bulk(stack: FreshetStack) -> Iterator[Finding]:
         executions = f"{within}:execution:<{_logical_id(stack, machine)}.Name>:*"
         for where in (stack.refresh_all, stack.doors[Door.API]):
             yield Finding(where, _wildcard(executions), EXECUTION_NAMES)
+    children = f"{within}:execution:<{_logical_id(stack, stack.bulk_machine)}.Name>/{LABEL}:*"
+    yield Finding(stack.refresh_all, _wildcard(children), EXECUTION_NAMES)
     bucket = _logical_id(stack, stack.storage.bucket)
     function = _logical_id(stack, stack.doors[Door.BULK].function)
     for resource, reason in (

@@ -128,7 +128,11 @@ def machine(
 ) -> sfn.StateMachine:
     """A machine that begins with this state; it is traced, and logged without what it carries."""
     log_group = logs.LogGroup(
-        scope, "Logs", retention=stage.log_retention, removal_policy=stage.removal
+        scope,
+        "Logs",
+        log_group_name=_log_group_name(scope),
+        retention=stage.log_retention,
+        removal_policy=stage.removal,
     )
     return sfn.StateMachine(
         scope,
@@ -145,11 +149,23 @@ def machine(
     )
 
 
-def executions(machine: sfn.StateMachine, names: str) -> str:
-    """The ARN of a machine's executions of these names."""
+def _log_group_name(scope: Construct) -> str:
+    """A name of this stack alone, also where an earlier stack of its name has left its logs.
+
+    What Step Functions logs to needs this prefix. Without it, each log group is entered in a
+    policy of the account's that has room for some dozens.
+    """
+    stack = cdk.Stack.of(scope)
+    unique = cdk.Fn.select(2, cdk.Fn.split("/", stack.stack_id))
+    return f"/aws/vendedlogs/states/{stack.stack_name}-{scope.node.id}-{unique}"
+
+
+def executions(machine: sfn.StateMachine, names: str, *, of_map: str = "") -> str:
+    """The ARN of a machine's executions of these names, or of the children of a labelled map."""
+    label = f"/{of_map}" if of_map else ""
     return cdk.Stack.of(machine).format_arn(
         service="states",
         resource="execution",
-        resource_name=f"{machine.state_machine_name}:{names}",
+        resource_name=f"{machine.state_machine_name}{label}:{names}",
         arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
     )

@@ -58,6 +58,8 @@ def flat(value: Any) -> str:
             return f"<{name}.{attribute}>"
         case {"Fn::Join": [joint, parts]}:
             return str(joint).join(flat(part) for part in parts)
+        case {"Fn::Select": [at, {"Fn::Split": [joint, {"Ref": name}]}]}:
+            return f"<{name} {joint} {at}>"
     raise ValueError(value)
 
 

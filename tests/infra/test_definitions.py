@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.infra.template import flat
+
 if TYPE_CHECKING:
     from tests.infra.template import Template
 
@@ -31,3 +33,12 @@ def test_step_functions_would_accept_the_definition(
     )
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_its_log_group_needs_no_room_in_the_account_s_policy_and_no_other_can_have_its_name(
+    prod: Template, machine: str
+) -> None:
+    name = prod.one("Logs::LogGroup", f"{machine}Logs")["LogGroupName"]
+
+    assert flat(name) == f"/aws/vendedlogs/states/Freshet-prod-{machine}-<AWS::StackId / 2>"

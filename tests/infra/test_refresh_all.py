@@ -187,6 +187,7 @@ MAY = {
     f"{EXECUTIONS}<RefreshMachine.Name>:*": {"states:DescribeExecution", "states:StopExecution"},
     "<RefreshAllMachine>": {"states:StartExecution"},
     f"{EXECUTIONS}<RefreshAllMachine.Name>:*": {"states:DescribeExecution", "states:StopExecution"},
+    f"{EXECUTIONS}<RefreshAllMachine.Name>/Each:*": {"states:RedriveExecution"},
     f"arn:aws:events:<AWS::Region>:<AWS::AccountId>:{RULE}": {
         "events:DescribeRule",
         "events:PutRule",
