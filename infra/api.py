@@ -68,11 +68,14 @@ class Api(Construct):
         self.rest_api = apigateway.RestApi(
             self,
             "Rest",
+            rest_api_name=f"Freshet-{stage.name}",
             description=f"Freshet, stage {stage.name}",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
             # One role for the whole account writes every API's access log: it outlives us.
-            cloud_watch_role=True,
-            cloud_watch_role_removal_policy=cdk.RemovalPolicy.RETAIN,
+            cloud_watch_role=stage.account_log_role,
+            cloud_watch_role_removal_policy=cdk.RemovalPolicy.RETAIN
+            if stage.account_log_role
+            else None,
             deploy_options=self._deployment(stage),
             default_integration=apigateway.LambdaIntegration(
                 door.function, allow_test_invoke=False

@@ -1,10 +1,10 @@
-"""What differs between stages: read from the CDK context, or asked for at deployment."""
+"""What differs between stages, read from the CDK context."""
 
 from __future__ import annotations
 
 import platform
 import sys
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import aws_cdk as cdk
 import msgspec
@@ -25,6 +25,19 @@ Origin = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s/*?#]+$")]
 """Where a browser application is served from, without a path: ``https://app.example.com``."""
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+Address = Annotated[str, msgspec.Meta(pattern=r"^https://\S+$")]
+"""By plain HTTP, what is on the way could sign tokens for any tenant."""
+Word = Annotated[str, msgspec.Meta(pattern=r"^\S+$")]
+
+UNSET: Final = {
+    "issuer": "the API lets nothing in",
+    "audience": "the API lets nothing in",
+    "jwks_url": "the API lets nothing in",
+    "alarm_email": "alarms are shown in CloudWatch and sent to no one",
+    "protect": "the stack and its tables can be deleted by mistake; set it after the first "
+    "deployment has succeeded, not before",
+}
+"""What follows while a stage does not set these."""
 
 
 class Runtime(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,8 +85,13 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     account may run at once; they are set aside for it, and without it none are. Without
     ``nightly`` there is no run by the clock.
 
-    ``issuer``, ``audience`` and ``jwks_url`` are defaults of the stack's parameters: where
-    they are None, whoever deploys has to give them.
+    ``issuer``, ``audience`` and ``jwks_url`` say whose tokens the API takes; without one of them
+    it takes none. Where this machine is the runtime, they can be given at deployment instead.
+
+    With ``retain`` data and logs outlive the stack. ``protect`` has AWS refuse to delete the stack
+    or a table. It is for a stack that is there: a first deployment that fails has to delete what it
+    made, or the next one meets its leavings. ``account_log_role`` has the stack set the one role by
+    which API Gateway writes logs for the whole account and region; without it there has to be one.
     """
 
     name: str
@@ -85,13 +103,15 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     bulk_concurrency: int = 50
     api_concurrency: Annotated[int, msgspec.Meta(ge=1)] | None = None
     nightly: Nightly | None = None
-    tenant_claim: str = "tenant"
-    issuer: str | None = None
-    audience: str | None = None
-    jwks_url: str | None = None
+    tenant_claim: Word = "tenant"
+    issuer: Address | None = None
+    audience: Word | None = None
+    jwks_url: Address | None = None
     runtime: Runtime = msgspec.field(default_factory=Runtime.of_host)
     log_level: LogLevel = "INFO"
     retain: bool = False
+    protect: bool = False
+    account_log_role: bool = True
     alarm_email: str | None = None
 
     @classmethod
@@ -113,27 +133,36 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def removal(self) -> cdk.RemovalPolicy:
-        """What happens to data and logs when the stack goes."""
-        return cdk.RemovalPolicy.RETAIN if self.retain else cdk.RemovalPolicy.DESTROY
+        """What happens to data and logs when the stack goes, except one that never came to be."""
+        kept = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+        return kept if self.retain else cdk.RemovalPolicy.DESTROY
+
+    @property
+    def unset(self) -> dict[str, str]:
+        """What an operator may have forgotten to set, and what follows; nothing on one machine."""
+        fine = {"protect"} if not self.retain else set()
+        return {
+            name: effect
+            for name, effect in UNSET.items()
+            if not self.runtime.host and name not in fine and not getattr(self, name)
+        }
 
 
 def caller_tokens(scope: Construct, stage: Stage) -> dict[Variable, str]:
-    """Declare the stack's parameters about callers' tokens, as environment of ``authorize``.
+    """Whose tokens are good, as environment of ``authorize``; what is not known is left out.
 
-    They are parameters so that one template serves whatever issuer it is deployed with; on
-    one machine the issuer's port is not known before it runs.
+    On one machine the issuer's port is not known before it runs: there the stack has parameters
+    for it. In an account a parameter would keep its first value whatever the stage says later.
     """
-    # Whoever is on the way of plain HTTP could sign tokens for any tenant.
-    url = r"https?://\S+" if stage.runtime.host else r"https://\S+"
     asked = (
-        (Variable.ISSUER, "Issuer", stage.issuer, url, "The exact iss of callers' tokens"),
-        (Variable.AUDIENCE, "Audience", stage.audience, r"\S+", "The exact aud of callers' tokens"),
-        (Variable.JWKS_URL, "JwksUrl", stage.jwks_url, url, "Where the issuer's keys are"),
-        (Variable.TENANT_CLAIM, "TenantClaim", stage.tenant_claim, r"\S+", "The tenant's claim"),
+        (Variable.ISSUER, "Issuer", stage.issuer),
+        (Variable.AUDIENCE, "Audience", stage.audience),
+        (Variable.JWKS_URL, "JwksUrl", stage.jwks_url),
     )
-    return {
-        variable: cdk.CfnParameter(
-            scope, name, default=default, allowed_pattern=pattern, description=description
-        ).value_as_string
-        for variable, name, default, pattern, description in asked
-    }
+    told = {Variable.TENANT_CLAIM: stage.tenant_claim}
+    for variable, name, value in asked:
+        if value is not None:
+            told[variable] = value
+        elif stage.runtime.host:
+            told[variable] = cdk.CfnParameter(scope, name).value_as_string
+    return told

@@ -58,7 +58,7 @@ class FreshetStack(cdk.Stack):
             scope,
             id_,
             description=f"Freshet, stage {stage.name}",
-            termination_protection=stage.retain,
+            termination_protection=stage.protect,
         )
         self._stage = stage
         self.storage = Storage(self, "Storage", stage=stage)
@@ -80,6 +80,10 @@ class FreshetStack(cdk.Stack):
         self._grant()
         self._watch()
         self._export()
+        for name, effect in stage.unset.items():
+            cdk.Annotations.of(self).add_warning_v2(
+                f"freshet:{name}", f"Stage {stage.name} of cdk.json sets no {name}: {effect}."
+            )
 
     def _doors(self) -> dict[Door, DoorFunction]:
         code = packaging.code(self, self._stage.runtime)
@@ -235,6 +239,9 @@ class FreshetStack(cdk.Stack):
             "KeyArn": self.storage.key.key_arn,
             "ScheduleGroupName": self.schedules.group.ref,
             "UndeliveredQueueUrl": self.undelivered.queue_url,
+            "NotSet": ", ".join(self._stage.unset) or "-",
+            "PutSecretsWith": "aws secretsmanager put-secret-value --secret-id "
+            f"{self.secrets.prefix}PROVIDER --secret-string file://PROVIDER.json",
         } | {
             f"{provider.title()}SecretArn": secret.secret_arn
             for provider, secret in self.secrets.by_provider.items()

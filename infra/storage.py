@@ -121,7 +121,7 @@ class Storage(Construct):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
-            deletion_protection=self._stage.retain,
+            deletion_protection=self._stage.protect,
             removal_policy=self._stage.removal,
         )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from infra.local.aws import ROOT, api_url, emulator, session
 from infra.local.deploy import deploy
-from infra.local.issuer import AUDIENCE, TENANT_CLAIM, Issuer, issuing
+from infra.local.issuer import AUDIENCE, Issuer, issuing
 from infra.local.programs import answers, free_port, running
 from infra.local.providers import DEMOS
 
@@ -85,7 +85,6 @@ def system(
                 "Issuer": issuer.url,
                 "Audience": AUDIENCE,
                 "JwksUrl": issuer.jwks_url,
-                "TenantClaim": TENANT_CLAIM,
             },
         )
         running_system = System(

@@ -11,6 +11,8 @@ import pytest
 from functions.core.errors import NotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.infra.template import Template
 
 EVERY_METHOD = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
@@ -235,3 +237,23 @@ def test_no_other_call_has_a_share_of_its_own(local: Template) -> None:
     ways = [len(EVERY_METHOD) if each["HttpMethod"] == "ANY" else 1 for each in open_]
 
     assert len(shares) == sum(ways)
+
+
+def test_the_api_s_name_and_so_its_metrics_are_its_stage_s_own(prod: Template) -> None:
+    assert prod.one("ApiGateway::RestApi")["Name"] == "Freshet-prod"
+    alarm = prod.one("CloudWatch::Alarm", "AlarmsApiFaults")
+    measured = [each["MetricStat"]["Metric"] for each in alarm["Metrics"] if "MetricStat" in each]
+    for metric in measured:
+        assert {"Name": "ApiName", "Value": "Freshet-prod"} in metric["Dimensions"]
+
+
+def test_the_account_s_role_for_logs_is_left_alone_where_the_stage_says_so(
+    synthesised: Callable[..., Template], prod: Template, stages: dict[str, Any]
+) -> None:
+    stage = stages["prod"] | {"account_log_role": False}
+    without = synthesised(stage="prod", stages={"prod": stage})
+
+    assert prod.all("ApiGateway::Account")
+    assert without.all("ApiGateway::Account") == {}
+    assert not [name for name in without.all("IAM::Role") if "CloudWatch" in name]
+    assert without.one("ApiGateway::Stage")["AccessLogSetting"]

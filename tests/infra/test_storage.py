@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app import freshet
 from functions.connectors.registry import Provider
 from functions.core.contract import Prefix
-from tests.infra.template import flat
+from tests.infra.template import Template, flat
 
 if TYPE_CHECKING:
-    from tests.infra.template import Template
+    from collections.abc import Callable
+
+    import aws_cdk as cdk
 
 TABLES = pytest.mark.parametrize(
     "table", ["StorageConnections", "StorageRefreshes", "StoragePushes", "StorageBulks"]
@@ -127,13 +130,36 @@ KEPT = ("DynamoDB::Table", "S3::Bucket", "KMS::Key", "SecretsManager::Secret", "
 def test_what_is_kept_outlives_the_stack_in_prod_and_not_on_one_machine(
     prod: Template, local: Template, kind: str
 ) -> None:
-    assert {each["DeletionPolicy"] for each in prod.all(kind).values()} == {"Retain"}
+    assert {each["UpdateReplacePolicy"] for each in prod.all(kind).values()} == {"Retain"}
     assert {each["DeletionPolicy"] for each in local.all(kind).values()} == {"Delete"}
 
 
-@TABLES
-def test_a_table_cannot_be_deleted_by_mistake_in_prod(prod: Template, table: str) -> None:
-    assert prod.one("DynamoDB::Table", table)["DeletionProtectionEnabled"] is True
+@pytest.mark.parametrize("kind", KEPT)
+def test_a_first_deployment_that_fails_leaves_nothing_that_the_next_would_meet(
+    prod: Template, kind: str
+) -> None:
+    """What has a name of its own would be there already; a protected table cannot be removed."""
+    assert {each["DeletionPolicy"] for each in prod.all(kind).values()} == {"RetainExceptOnCreate"}
+    assert not [
+        name
+        for name, each in prod.all(kind).items()
+        if each["Properties"].get("DeletionProtectionEnabled")
+    ]
+
+
+def test_a_stack_that_is_there_can_be_protected_with_its_tables(
+    new_app: Callable[..., cdk.App], stages: dict[str, Any]
+) -> None:
+    guarded = []
+    for protect in (False, True):
+        app = new_app(stage="prod", stages={"prod": stages["prod"] | {"protect": protect}})
+        freshet(app)
+        (stack,) = app.synth().stacks
+        tables = Template(stack.template).all("DynamoDB::Table").values()
+        protected = {each["Properties"]["DeletionProtectionEnabled"] for each in tables}
+        guarded.append((bool(stack.termination_protection), protected))
+
+    assert guarded == [(False, {False}), (True, {True})]
 
 
 def test_every_log_is_forgotten_some_day(local: Template, prod: Template) -> None:

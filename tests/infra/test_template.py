@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app import freshet
 from functions.connectors.registry import Provider
 from tests.infra.template import flat, listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import aws_cdk as cdk
 
     from tests.infra.template import Template
 
@@ -57,29 +60,102 @@ def test_a_stage_with_a_misspelt_value_is_refused(
         synthesised(stages={"local": stages["local"] | {"retains": True}})
 
 
-def test_one_template_serves_any_account_region_and_issuer(local: Template) -> None:
+def test_one_template_serves_any_account_and_region(local: Template) -> None:
     text = json.dumps(local.body)
 
     assert not re.search(r"\b\d{12}\b", text)
     assert not re.search(r"\b(us|eu|ap)-[a-z]+-\d\b", text)
-    assert {"Issuer", "Audience", "JwksUrl", "TenantClaim"} < set(local.body["Parameters"])
 
 
-def test_whoever_deploys_must_say_whose_tokens_are_good(prod: Template) -> None:
-    parameters = prod.body["Parameters"]
+KNOWN = {
+    "issuer": "https://id.example.com/",
+    "audience": "freshet",
+    "jwks_url": "https://id.example.com/keys",
+    "tenant_claim": "org",
+}
+TOKENS = {
+    "FRESHET_ISSUER": "https://id.example.com/",
+    "FRESHET_AUDIENCE": "freshet",
+    "FRESHET_JWKS_URL": "https://id.example.com/keys",
+    "FRESHET_TENANT_CLAIM": "org",
+}
 
-    for asked in ("Issuer", "Audience", "JwksUrl"):
-        assert "Default" not in parameters[asked]
+
+def _told_to_authorize(template: Template) -> dict[str, Any]:
+    variables = template.one("Lambda::Function", "AuthorizeDoor")["Environment"]["Variables"]
+    return {name: value for name, value in variables.items() if name in TOKENS}
 
 
-def test_a_stage_can_say_it_for_them(
-    synthesised: Callable[..., Template], stages: dict[str, Any]
+def _of(stages: dict[str, Any], name: str, **values: object) -> dict[str, Any]:
+    """The context of a stage with other values."""
+    return {"stage": name, "stages": {name: stages[name] | values}}
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_whose_tokens_are_good_is_in_the_template_and_no_earlier_value_outlives_it(
+    synthesised: Callable[..., Template], stages: dict[str, Any], stage: str
 ) -> None:
-    known = {"issuer": "https://id.example.com/", "audience": "freshet"}
-    template = synthesised(stages={"local": stages["local"] | known})
+    template = synthesised(**_of(stages, stage, **KNOWN))
 
-    assert template.body["Parameters"]["Issuer"]["Default"] == "https://id.example.com/"
-    assert template.body["Parameters"]["Audience"]["Default"] == "freshet"
+    assert _told_to_authorize(template) == TOKENS
+    assert set(template.body["Parameters"]) == {"BootstrapVersion"}
+
+
+def test_one_machine_is_told_its_issuer_at_deployment(local: Template) -> None:
+    assert set(local.body["Parameters"]) == {"BootstrapVersion", "Issuer", "Audience", "JwksUrl"}
+    assert _told_to_authorize(local) == {
+        "FRESHET_ISSUER": {"Ref": "Issuer"},
+        "FRESHET_AUDIENCE": {"Ref": "Audience"},
+        "FRESHET_JWKS_URL": {"Ref": "JwksUrl"},
+        "FRESHET_TENANT_CLAIM": "tenant",
+    }
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"issuer": "http://id.example.com/"},
+        {"jwks_url": "id.example.com/keys"},
+        {"audience": ""},
+        {"tenant_claim": "the org"},
+    ],
+    ids=str,
+)
+def test_a_stage_that_would_trust_plain_http_or_nothing_is_refused(
+    synthesised: Callable[..., Template], stages: dict[str, Any], wrong: dict[str, str]
+) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        synthesised(**_of(stages, "dev", **wrong))
+
+
+def _warned(new_app: Callable[..., cdk.App], context: dict[str, Any]) -> tuple[str, list[str]]:
+    """The output that says what is not set, and what synthesis warns of."""
+    app = new_app(**context)
+    freshet(app)
+    (stack,) = app.synth().stacks
+    warned = [each.entry.data for each in stack.messages if str(each.level).endswith("WARNING")]
+    return stack.template["Outputs"]["NotSet"]["Value"], [str(each) for each in warned]
+
+
+def test_what_a_stage_does_not_set_is_said_by_synthesis_and_by_the_stack(
+    new_app: Callable[..., cdk.App], stages: dict[str, Any]
+) -> None:
+    output, warned = _warned(new_app, _of(stages, "prod"))
+
+    unset = ["issuer", "audience", "jwks_url", "alarm_email", "protect"]
+    assert output == ", ".join(unset)
+    told = [text for text in warned if "sets no" in text]
+    assert [text.split("sets no ")[1].split(":")[0] for text in told] == unset
+
+
+def test_a_stage_that_sets_all_is_warned_of_nothing(
+    new_app: Callable[..., cdk.App], stages: dict[str, Any]
+) -> None:
+    all_set = _of(stages, "prod", **KNOWN, alarm_email="ops@example.com", protect=True)
+    output, warned = _warned(new_app, all_set)
+
+    assert output == "-"
+    assert not [text for text in warned if "sets no" in text]
 
 
 NAME_OF = {
@@ -121,8 +197,10 @@ def test_the_outputs_name_what_a_caller_or_an_operator_needs(local: Template) ->
         "BulksTableName",
         "ConnectionsTableName",
         "KeyArn",
+        "NotSet",
         "PushMachineArn",
         "PushesTableName",
+        "PutSecretsWith",
         "RefreshMachineArn",
         "RefreshesTableName",
         "ScheduleGroupName",
