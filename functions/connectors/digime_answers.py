@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from functions.connectors.digime_tokens import Key, Text
+from functions.connectors.digime_tokens import Text
 from functions.connectors.http_answers import TokenRefused
 from functions.connectors.oauth import seconds_in
 from functions.core.errors import (
@@ -126,9 +126,9 @@ class Tokens(msgspec.Struct, frozen=True):
 
 
 class KeySet(msgspec.Struct, frozen=True):
-    """The keys that digi.me signs with."""
+    """The keys that digi.me signs with, each as it came."""
 
-    keys: list[Key]
+    keys: list[msgspec.Raw]
 
 
 class _Problem(msgspec.Struct, frozen=True):

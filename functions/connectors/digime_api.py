@@ -32,8 +32,10 @@ from functions.core.model import Credentials
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import msgspec
+
     from functions.connectors.digime_answers import Session
-    from functions.connectors.digime_tokens import Application, Key
+    from functions.connectors.digime_tokens import Application
     from functions.connectors.http_answers import Download
     from functions.core.budget import Budget
     from functions.core.ports import Clock
@@ -164,7 +166,7 @@ class Api:
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         return self._http.call("POST", path, headers=headers, json=json, accept=_DONE | _REFUSED)
 
-    def _published(self) -> list[Key]:
+    def _published(self) -> list[msgspec.Raw]:
         accept = {"Accept": "application/json"}
         return decoded(self._http.call("GET", "/jwks/oauth", headers=accept), KeySet).keys
 

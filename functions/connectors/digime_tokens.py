@@ -9,6 +9,7 @@ does no more than choose in it.
 
 from __future__ import annotations
 
+import re
 import secrets
 import string
 from functools import cache
@@ -30,7 +31,7 @@ from functions.core.errors import ConfigurationInvalid, ProviderUnavailable, Une
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    Fetch: TypeAlias = Callable[[], Iterable["Key"]]
+    Fetch: TypeAlias = Callable[[], Iterable[msgspec.Raw]]
 
 T = TypeVar("T")
 
@@ -47,6 +48,8 @@ COOL_DOWN_SECONDS: Final = 30
 _ALPHANUMERIC: Final = string.ascii_letters + string.digits
 _NONCE: Final = 32
 _JWS: Final = jwt.PyJWS([ALGORITHM])
+_PEM: Final = re.compile(r"(-----BEGIN ([A-Z ]+)-----)(.*?)(-----END \2-----)", re.DOTALL)
+_BREAKS: Final = re.compile(r"(?:\\+[nrt]?|\s)+")
 
 Text = Annotated[str, Meta(min_length=1)]
 
@@ -103,7 +106,7 @@ def _application(secret: bytes) -> Application:
     try:
         given = msgspec.json.decode(secret, type=_Secret)
         key = load_pem_private_key(
-            given.private_key.encode(), None, unsafe_skip_rsa_key_validation=True
+            pem_of(given.private_key), None, unsafe_skip_rsa_key_validation=True
         )
     except (msgspec.DecodeError, ValueError, TypeError, UnsupportedAlgorithm):
         raise ConfigurationInvalid from None
@@ -112,14 +115,28 @@ def _application(secret: bytes) -> Application:
     return Application(given, key=key)
 
 
-class Key(msgspec.Struct, frozen=True):
-    """A key as digi.me publishes it; its SDKs verify with the PEM."""
+def pem_of(text: str) -> bytes:
+    r"""Read a PEM as people paste it: the first block, its body on one line.
+
+    Secrets and environments turn its line breaks into ``\n`` of two characters, CRLF or blanks,
+    and put quotes or blanks around it.
+
+    Raises:
+        ValueError: there is no block.
+    """
+    if (block := _PEM.search(text)) is None:
+        raise ValueError("no PEM")
+    return "\n".join((block[1], _BREAKS.sub("", block[3]), block[4], "")).encode()
+
+
+class _Key(msgspec.Struct, frozen=True):
+    """A key as digi.me publishes it; its SDKs verify with the PEM. Null is as good as absent."""
 
     kid: str
     pem: str
-    kty: str = "RSA"
-    use: str = "sig"
-    alg: str = ALGORITHM
+    kty: str | None = None
+    use: str | None = None
+    alg: str | None = None
 
 
 class Keys:
@@ -134,12 +151,12 @@ class Keys:
         """Have keys that are not too old; old ones do where new ones cannot be had.
 
         Raises:
-            ProviderUnavailable: there are none, and they cannot be had now.
+            ProviderUnavailable, UnexpectedAnswer: there are none, and none can be had now.
         """
         if at - self._read_at >= KEYS_SECONDS:
             try:
                 self._read(fetch, at=at)
-            except ProviderUnavailable:
+            except (ProviderUnavailable, UnexpectedAnswer):
                 if not self._keys:
                     raise
 
@@ -160,10 +177,12 @@ class Keys:
             raise UnexpectedAnswer from None
 
     def _read(self, fetch: Fetch, *, at: float) -> None:
+        """Put the keys that can be used in the place of those there were."""
         self._asked_at = at
-        found = {key.kid: _public(key) for key in fetch()}
-        self._keys = {kid: public for kid, public in found.items() if public is not None}
-        self._read_at = at
+        found = dict(key for raw in fetch() if (key := _usable(raw)) is not None)
+        if not found:
+            raise UnexpectedAnswer
+        self._keys, self._read_at = found, at
 
 
 @cache
@@ -172,14 +191,14 @@ def keys(_base_url: str) -> Keys:
     return Keys()
 
 
-def _public(key: Key) -> RSAPublicKey | None:
-    """The key, if it is one with which PS512 is verified."""
-    if (key.kty, key.use, key.alg) != ("RSA", "sig", ALGORITHM):
-        return None
+def _usable(raw: msgspec.Raw) -> tuple[str, RSAPublicKey] | None:
+    """A published key by its id, if it is one with which PS512 is verified."""
     try:
-        public = load_pem_public_key(key.pem.encode())
-    except (ValueError, UnsupportedAlgorithm):
+        key = msgspec.json.decode(raw, type=_Key)
+        public = load_pem_public_key(pem_of(key.pem))
+    except (msgspec.DecodeError, RecursionError, ValueError, UnsupportedAlgorithm):
         return None
-    if isinstance(public, RSAPublicKey) and public.key_size >= MIN_KEY_BITS:
-        return public
-    return None
+    said = (key.kty or "RSA", key.use or "sig", key.alg or ALGORITHM)
+    if said != ("RSA", "sig", ALGORITHM) or not isinstance(public, RSAPublicKey):
+        return None
+    return (key.kid, public) if public.key_size >= MIN_KEY_BITS else None

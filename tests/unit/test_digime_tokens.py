@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from functions.connectors.digime_tokens import (
     COOL_DOWN_SECONDS,
     KEYS_SECONDS,
-    Key,
     Keys,
     application,
     keys,
@@ -117,6 +116,36 @@ def ec_pem() -> str:
     return pem.decode()
 
 
+def pkcs8() -> str:
+    pem = key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return pem.decode()
+
+
+@pytest.mark.parametrize("pem", [pem_of(key()), pkcs8()], ids=["pkcs1", "pkcs8"])
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        pytest.param(lambda pem: pem.replace("\n", "\\n"), id="backslash-n"),
+        pytest.param(lambda pem: pem.replace("\n", "\\r\\n"), id="backslash-r-backslash-n"),
+        pytest.param(lambda pem: pem.replace("\n", "\\\\n"), id="escaped-twice"),
+        pytest.param(lambda pem: pem.replace("\n", "\\\n"), id="continued-lines"),
+        pytest.param(lambda pem: pem.replace("\n", "\r\n"), id="crlf"),
+        pytest.param(lambda pem: pem.replace("\n", "\r"), id="cr"),
+        pytest.param(lambda pem: pem.replace("\n", " "), id="one-line"),
+        pytest.param(lambda pem: pem.strip(), id="no-last-break"),
+        pytest.param(lambda pem: f" \n\t{pem}\n \n", id="blanks-around"),
+        pytest.param(lambda pem: pem.replace("\n", "\n    "), id="indented"),
+        pytest.param(lambda pem: f'"{pem}"', id="quoted"),
+        pytest.param(lambda pem: f"\ufeff{pem}", id="with-a-byte-order-mark"),
+    ],
+)
+def test_a_key_is_read_as_people_paste_it(pasted: Callable[[str], str], pem: str) -> None:
+    signed = application(a_secret(private_key=pasted(pem))).signed({}, at=AT)
+    _, _, said, signature = parts(signed)
+    pss = padding.PSS(padding.MGF1(SHA512()), 64)
+    key().public_key().verify(signature, said, pss, SHA512())
+
+
 @pytest.mark.parametrize(
     "secret",
     [
@@ -147,14 +176,17 @@ class Said(msgspec.Struct):
     word: str
 
 
+SOUND = {"kid": "k1", "pem": public_pem_of(key())}
+
+
 class Published:
     """The keys at the pinned address; counts how often they are read."""
 
-    def __init__(self, *published: Key) -> None:
-        self.keys = list(published) or [Key(kid="k1", pem=public_pem_of(key()))]
+    def __init__(self, *published: object) -> None:
+        self.keys = [msgspec.Raw(msgspec.json.encode(each)) for each in published or (SOUND,)]
         self.read, self.away = 0, False
 
-    def __call__(self) -> list[Key]:
+    def __call__(self) -> list[msgspec.Raw]:
         self.read += 1
         if self.away:
             raise ProviderUnavailable
@@ -234,20 +266,53 @@ def test_what_digi_me_has_not_signed_so_is_outside_the_contract(
     assert str(caught.value) == UnexpectedAnswer.text
 
 
-@pytest.mark.parametrize(
-    "published",
-    [
-        pytest.param(Key(kid="k1", pem="no pem"), id="no-pem"),
-        pytest.param(Key(kid="k1", pem=public_pem_of(key()), kty="EC"), id="kty"),
-        pytest.param(Key(kid="k1", pem=public_pem_of(key()), use="enc"), id="use"),
-        pytest.param(Key(kid="k1", pem=public_pem_of(key()), alg="RS256"), id="alg"),
-        pytest.param(Key(kid="k1", pem=pem_of(key())), id="a-private-key"),
-        pytest.param(Key(kid="k1", pem=public_pem_of(another(1024))), id="too-small"),
-    ],
-)
-def test_a_published_key_that_is_not_for_this_is_no_key(published: Key) -> None:
+UNUSABLE = [
+    pytest.param(SOUND | {"pem": "no pem"}, id="no-pem"),
+    pytest.param(SOUND | {"pem": None}, id="pem-null"),
+    pytest.param(SOUND | {"pem": 5}, id="pem-a-number"),
+    pytest.param({"kid": "k1"}, id="pem-absent"),
+    pytest.param({"pem": SOUND["pem"]}, id="kid-absent"),
+    pytest.param(SOUND | {"kid": None}, id="kid-null"),
+    pytest.param(SOUND | {"kty": "EC"}, id="kty"),
+    pytest.param(SOUND | {"use": "enc"}, id="use"),
+    pytest.param(SOUND | {"use": []}, id="use-a-list"),
+    pytest.param(SOUND | {"alg": "RS256"}, id="alg"),
+    pytest.param(SOUND | {"pem": pem_of(key())}, id="a-private-key"),
+    pytest.param(SOUND | {"pem": public_pem_of(another(1024))}, id="too-small"),
+    pytest.param(None, id="null"),
+    pytest.param("k1", id="a-text"),
+    pytest.param([SOUND], id="a-list"),
+]
+
+
+@pytest.mark.parametrize("published", UNUSABLE)
+def test_a_published_key_that_is_not_for_this_is_no_key(published: object) -> None:
     with pytest.raises(UnexpectedAnswer):
         believed(token(), Published(published))
+    with pytest.raises(UnexpectedAnswer):
+        Keys().warm(Published(published), at=AT)
+
+
+@pytest.mark.parametrize("unusable", UNUSABLE)
+def test_a_published_key_that_is_none_costs_only_itself(unusable: object) -> None:
+    for published in (Published(unusable, SOUND), Published(SOUND, unusable)):
+        assert believed(token(), published) == "sound"
+        for forged in (hs256(), unsigned("none"), token(kid="None"), token(kid="k2")):
+            with pytest.raises(UnexpectedAnswer):
+                believed(forged, published)
+
+
+@pytest.mark.parametrize("name", ["kty", "use", "alg"])
+def test_what_a_published_key_leaves_unsaid_it_may_say_with_null(name: str) -> None:
+    assert believed(token(), Published(SOUND | {name: None})) == "sound"
+
+
+def test_keys_that_are_known_do_where_what_is_published_has_none() -> None:
+    kept, published = Keys(), Published()
+    kept.warm(published, at=AT)
+    published.keys = []
+    kept.warm(published, at=AT + KEYS_SECONDS)
+    assert believed(token(), published, kept=kept, at=AT + KEYS_SECONDS) == "sound"
 
 
 def test_the_keys_are_read_again_after_a_quarter_of_an_hour() -> None:
