@@ -182,6 +182,11 @@ def test_account_errors_come_in_the_other_shapes_too(
     errors = [each.get("error") for each in listed["status"]["details"].values()]
 
     assert [set(error) if error else None for error in errors] == [None, fields, fields, None]
+    assert "ServiceAuthorizationError" in errors[1].values()
+    assert 511 in errors[1].values()
+    if shape == "nested":
+        assert set(errors[1]["error"]) == {"message", "reauth", "retryafter"}
+        assert set(errors[2]["error"]) == {"message", "retryafter"}
 
 
 @pytest.mark.parametrize(
@@ -236,6 +241,20 @@ def test_only_the_newest_files_are_newer_after_a_further_refresh(application: Ap
     risen = [name for name, date in updated(after).items() if date > updated(before)[name]]
     assert len(risen) == 3
     assert updated(application.list(session).json()) == updated(before)
+
+
+def test_a_row_of_the_file_list_can_be_odd_and_all_dates_ahead(application: Application) -> None:
+    session, listed = to_the_end(application, "cleo")
+    first, second = names(listed)[:2]
+    application.settings(
+        odd_rows={first: {"updatedDate": None, "objectVersion": "(absent)"}, second: None},
+        dates_ahead_seconds=3600,
+    )
+    rows = application.list(session).json()["fileList"]
+
+    assert rows[0] == {"name": first, "updatedDate": None}
+    ahead = {row["name"]: row["updatedDate"] for row in rows[1:]}
+    assert ahead == {name: updated(listed)[name] + 3_600_000 for name in names(listed)[1:]}
 
 
 def test_the_ledger_tells_when_refreshes_began_and_ended(application: Application) -> None:

@@ -51,7 +51,6 @@ def test_an_authorization_answers_a_code_in_a_jwt_and_a_session(application: App
         {"code_challenge_method": "plain"},
         {"response_mode": "fragment"},
         {"response_type": "token"},
-        {"state": None},
         {"state": 5},
     ],
     ids=str,
@@ -70,6 +69,17 @@ def test_the_web_client_sends_the_user_back_with_success_state_and_code(
 
     assert set(back) == {"success", "state", "code"}
     assert (back["success"], back["state"]) == ("true", "a-state")
+
+
+@pytest.mark.parametrize("error", [None, "USER_CANCEL"])
+def test_an_authorization_without_a_state_sends_the_user_back_without_one(
+    application: Application, error: str | None
+) -> None:
+    application.settings(consent_error=error)
+    code = application.opened(application.authorize(state=None))["preauthorization_code"]
+    back = application.visit("authorize", code=code, callback=REDIRECT_URI)
+
+    assert set(back) == {"success", "errorCode" if error else "code"}
 
 
 def test_the_session_of_an_authorization_is_pending_until_the_user_consents(

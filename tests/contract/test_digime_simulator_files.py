@@ -70,6 +70,9 @@ def test_accounts_json_lists_the_user_s_accounts(application: Application) -> No
     listed = application.list(session).json()
     accounts = application.read(session, "accounts.json").objects["accounts"]
 
+    told = application.read(session, "accounts.json").objects
+    assert set(told) == {"accounts", "consentid"}
+    assert told["consentid"] == application.connect().claims["consentid"]
     assert [each["id"] for each in accounts] == list(listed["status"]["details"])
     assert all(set(each) == {"id", "name", "number", "service"} for each in accounts)
     assert "accounts.json" not in names(application, session)
@@ -83,6 +86,15 @@ def test_ada_s_files_are_compressed_in_all_three_ways(application: Application) 
     ways = [file.told.get("compression") for file in files]
     assert {way: ways.count(way) for way in ways} == {"brotli": 4, "gzip": 4, None: 4}
     assert all(file.content for file in files)
+
+
+def test_accounts_json_is_compressed_in_one_way_or_another(application: Application) -> None:
+    application.settings(compression="mixed")
+    ways = {
+        application.read(finished(application, user), "accounts.json").told.get("compression")
+        for user in ("ada", "ben", "eli")
+    }
+    assert ways == {"brotli", "gzip", None}
 
 
 @pytest.mark.parametrize("way", ["gzip", "none", "brotli"])

@@ -61,7 +61,7 @@ def test_a_session_key_can_be_required_and_an_expired_one_is_renewed(
 ) -> None:
     access = application.connect().access
     session = application.session(access)
-    application.settings(require_session_key=True, trigger_body=False)
+    application.settings(require_session_key=True, trigger_body=False, session_keys="revived")
     assert is_error(application.trigger(access), 406, "ValidationErrors")
 
     application.clock.now += 1000
@@ -69,6 +69,24 @@ def test_a_session_key_can_be_required_and_an_expired_one_is_renewed(
 
     assert application.trigger(access, session_key=session).status_code == 202
     assert application.list(session).json()["status"]["state"] == "running"
+
+
+@pytest.mark.parametrize(
+    "switches", [{"trigger_body": False}, {"session_keys": "refused"}], ids=str
+)
+def test_a_session_key_that_has_expired_is_not_good_any_more(
+    application: Application, switches: dict[str, object]
+) -> None:
+    access = application.connect().access
+    session = application.session(access)
+    application.clock.now += 901
+    answer = application.trigger(access, session_key=session)
+    assert answer.json()["session"]["key"] != session
+
+    application.settings(**switches)
+
+    assert is_error(application.trigger(access, session_key=session), 401, "SessionInvalid")
+    assert is_error(application.list(session), 401, "SessionInvalid")
 
 
 def test_a_session_expires(application: Application) -> None:

@@ -92,7 +92,7 @@ def test_a_refresh_gives_new_tokens_and_spends_the_old_refresh_token(
     assert {first.access, first.refresh}.isdisjoint({second.access, second.refresh})
     assert application.trigger(second.access).status_code == 202
     assert application.trigger(first.access).status_code == 202
-    assert is_error(application.refresh(first.refresh), 401, "InvalidRefreshToken")
+    assert is_error(application.refresh(first.refresh), 401, "InvalidToken")
 
 
 def test_refresh_tokens_can_be_left_as_they_are(application: Application) -> None:
@@ -115,6 +115,8 @@ def test_tokens_end_when_they_say(application: Application) -> None:
     tokens = application.connect()
     application.clock.now += 121
 
+    assert is_error(application.refresh(tokens.refresh), 401, "InvalidToken")
+    application.settings(refresh_error_code="InvalidRefreshToken")
     assert is_error(application.refresh(tokens.refresh), 401, "InvalidRefreshToken")
 
 
@@ -124,7 +126,7 @@ def test_tokens_can_be_made_to_end(application: Application) -> None:
     assert application.control("POST", "revoke", {"user": "ada"}).json()["refresh_tokens"] == 1
 
     assert is_error(application.trigger(tokens.access), 401, "InvalidToken")
-    assert is_error(application.refresh(tokens.refresh), 401, "InvalidRefreshToken")
+    assert is_error(application.refresh(tokens.refresh), 401, "InvalidToken")
     assert application.control("POST", "expire", {"user": "nobody"}).status_code == 400
 
 
@@ -168,6 +170,25 @@ def test_response_tokens_can_be_flawed(application: Application, flaw: str) -> N
         application.opened(answer)
 
 
+def test_a_token_answer_can_have_another_status_and_odd_claims(application: Application) -> None:
+    odd = {"access_token.expires_on": "600", "token_type": None, "consentid": "(absent)"}
+    application.settings(token_status=201, odd_claims=odd)
+    answer = application.redeem(application.code())
+    claims = application.opened(answer)
+
+    assert answer.status_code == 201
+    assert (claims["access_token"]["expires_on"], claims["token_type"]) == ("600", None)
+    assert "consentid" not in claims
+
+
+def test_the_key_set_can_list_what_is_no_key(application: Application) -> None:
+    application.settings(odd_keys=[None, {"kid": "k", "pem": None}])
+    keys = application.http.get(f"{application.api}jwks/oauth", timeout=5).json()["keys"]
+
+    assert keys[:2] == [None, {"kid": "k", "pem": None}]
+    assert len(keys) == 4
+
+
 def test_deleting_the_user_voids_tokens_and_sessions(application: Application) -> None:
     tokens = application.connect()
     session = application.session(tokens.access)
@@ -176,7 +197,7 @@ def test_deleting_the_user_voids_tokens_and_sessions(application: Application) -
     assert application.send("DELETE", "user", token).status_code == 204
 
     assert is_error(application.trigger(tokens.access), 401, "InvalidToken")
-    assert is_error(application.refresh(tokens.refresh), 401, "InvalidRefreshToken")
+    assert is_error(application.refresh(tokens.refresh), 401, "InvalidToken")
     assert is_error(application.list(session), 401, "SessionInvalid")
 
 

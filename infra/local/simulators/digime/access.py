@@ -8,28 +8,34 @@ from __future__ import annotations
 
 import fnmatch
 import time
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import msgspec
 from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
 from infra.local.simulators.digime.claims import SessionOptions, TriggerClaims
-from infra.local.simulators.digime.compression import Compression
 from infra.local.simulators.digime.content import accounts_file
 from infra.local.simulators.digime.details import account_details
+from infra.local.simulators.digime.library import CYCLE
+from infra.local.simulators.digime.oddities import altered
 from infra.local.simulators.digime.replies import ApiError
 from infra.local.simulators.digime.request_tokens import body, check_headers, verified
 from infra.local.simulators.digime.sealing import metadata_header, sealed, sealed_file
+from infra.local.simulators.digime.settings import SessionKeys
 from infra.local.simulators.digime.sharing import API_PATH, the_sharing
 from infra.local.simulators.digime.sync import State
 from infra.local.simulators.replies import reply
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from infra.local.simulators.digime.envelope import Damage
     from infra.local.simulators.digime.people import Person
     from infra.local.simulators.digime.sessions import Session
     from infra.local.simulators.digime.sync import Listed, Sync
+
+T = TypeVar("T")
 
 access = Blueprint("access", __name__, url_prefix=f"{API_PATH}/permission-access")
 _TRIGGER = msgspec.json.Decoder(TriggerClaims)
@@ -76,11 +82,13 @@ def read_accounts(key: str) -> Response:
     """The accounts of the user, sealed like any file."""
     session = the_sharing().sessions.find(key)
     sync = _running(session)
-    compression = session.compression(the_sharing().settings, otherwise=Compression.GZIP)
+    settings, count = the_sharing().settings, len(sync.accounts)
+    compression = session.compression(settings, otherwise=CYCLE[count % len(CYCLE)])
     ids = [{"accountid": account.id} for account in sync.accounts]
     metadata: dict[str, object] = {"mimetype": "application/json", "accounts": ids}
     damage = _damage("accounts.json")
-    plain = accounts_file(sync.accounts)
+    consent_id, odd = sync.person.consent_id, settings.odd_accounts
+    plain = accounts_file(sync.accounts, consent_id=consent_id, odd=odd)
     return _file(
         sealed(plain, compression, damage=damage),
         metadata_header(metadata, compression, damage=damage),
@@ -111,20 +119,22 @@ def _session(key: str | None, options: SessionOptions, *, person: Person) -> Ses
         message = "Parameter validation errors: claims: session_key is missing"
         raise ApiError(406, "ValidationErrors", message=message)
     named = sharing.sessions.renew(key, options, person=person) if key else None
-    if key and named is None and (settings.require_session_key or not settings.trigger_body):
+    refuses = settings.session_keys is SessionKeys.REFUSED or settings.require_session_key
+    if key and named is None and (refuses or not settings.trigger_body):
         message = "session_key names no session of the user"
         raise ApiError(settings.session_error_status, "SessionInvalid", message=message)
     return named or sharing.sessions.open(options)
 
 
 def _row(listed: Listed) -> dict[str, object]:
+    settings = the_sharing().settings
     row: dict[str, object] = {
         "name": listed.file.name,
-        "updatedDate": int(listed.updated * 1000),
+        "updatedDate": int((listed.updated + settings.dates_ahead_seconds) * 1000),
     }
     if not listed.file.raw:
         row["objectVersion"] = listed.file.account.service.object_version
-    return row
+    return altered(row, _by_name(settings.odd_rows, listed.file.name) or {})
 
 
 def _running(session: Session) -> Sync:
@@ -135,9 +145,13 @@ def _running(session: Session) -> Sync:
 
 
 def _damage(name: str) -> Damage | None:
-    corrupt = the_sharing().settings.corrupt
-    found = (damage for glob, damage in corrupt.items() if fnmatch.fnmatchcase(name, glob))
-    return next((damage for damage in found if damage), None)
+    return _by_name(the_sharing().settings.corrupt, name)
+
+
+def _by_name(set_: Mapping[str, T | None], name: str) -> T | None:
+    """What the settings say of a file, by its name or the first glob that has something."""
+    found = (value for glob, value in set_.items() if fnmatch.fnmatchcase(name, glob))
+    return next(filter(None, found), None)
 
 
 def _file(content: bytes, metadata: str | None) -> Response:

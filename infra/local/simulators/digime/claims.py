@@ -34,7 +34,7 @@ class AuthorizeClaims(Claims, frozen=True, kw_only=True):
     code_challenge_method: Literal["S256"]
     response_mode: Literal["query"]
     response_type: Literal["code"]
-    state: str
+    state: str | None = None
     access_token: Text | None = None
 
 

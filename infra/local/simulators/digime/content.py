@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from infra.local.simulators.digime.people import Account
 
@@ -47,9 +47,11 @@ def raw(month: date, *, count: int) -> bytes:
     return ("month,number,text\r\n" + "".join(rows)).encode()
 
 
-def accounts_file(accounts: tuple[Account, ...]) -> bytes:
-    """`accounts.json`: the user's accounts, as the SDKs read them."""
-    rows = [
+def accounts_file(
+    accounts: tuple[Account, ...], *, consent_id: str, odd: Sequence[object] = ()
+) -> bytes:
+    """`accounts.json`: the user's accounts, as the SDKs read them, and whatever else is odd."""
+    rows: list[object] = [
         {
             "id": account.id,
             "name": f"{account.owner}@{account.service.name.lower().replace(' ', '-')}",
@@ -58,7 +60,7 @@ def accounts_file(accounts: tuple[Account, ...]) -> bytes:
         }
         for account in accounts
     ]
-    return msgspec.json.encode({"accounts": rows})
+    return msgspec.json.encode({"accounts": [*rows, *odd], "consentid": consent_id})
 
 
 def sized(account: Account, *, size: int) -> bytes:

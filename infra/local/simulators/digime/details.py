@@ -1,7 +1,9 @@
 """The states and errors of single accounts in a file list, in each of the shapes in circulation.
 
-Only the shapes are documented; the codes and statuses in them are invented. `retryAfter` is taken
-to be an instant in milliseconds since 1970, as the iOS SDK reads a date there.
+Of the codes only `ServiceAuthorizationError` is documented, with its status (the Node SDK's guide
+Reauthorizing Account); the others are invented. `retryAfter` is taken to be an instant in
+milliseconds since 1970, as the iOS SDK reads a date there, which in v1.6 must not be missing from
+the nested shape.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 
 _TEXTS = {
-    Failure.REAUTHORISE: ("AuthorizationExpired", 401, "The user must sign in again"),
+    Failure.REAUTHORISE: ("ServiceAuthorizationError", 511, "Service authorization required"),
     Failure.RATE_LIMITED: ("RateLimitExceeded", 429, "The service allows no more for now"),
     Failure.UNAVAILABLE: ("ServiceUnavailable", 503, "The service can't be reached"),
 }
@@ -39,7 +41,8 @@ class _Error:
             case ErrorShape.WIKI:
                 return {"status": code, "statusCode": status, "message": message}
             case ErrorShape.NESTED:
-                nested = {"message": message, "retryafter": self.retry_after}
+                wants_user = {"reauth": True} if self.failure is Failure.REAUTHORISE else {}
+                nested = {"message": message, **wants_user, "retryafter": self.retry_after}
                 return {"code": code, "statuscode": status, "error": nested}
             case _:
                 assert_never(shape)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from infra.local.simulators.digime.settings import Settings
 
 _NEWEST_MONTH = 2026 * 12 + 9
-_CYCLE = (Compression.BROTLI, Compression.GZIP, Compression.NONE)
+CYCLE = (Compression.BROTLI, Compression.GZIP, Compression.NONE)
+"""How files are compressed one after the other, where nothing else is said."""
 _OBJECTS = 20
 
 
@@ -97,7 +98,7 @@ def _monthly_file(account: Account, age: int, *, turn: int) -> LibraryFile:
         account=account,
         month=month,
         newest=age == 0,
-        compression=_CYCLE[(age + turn) % len(_CYCLE)],
+        compression=CYCLE[(age + turn) % len(CYCLE)],
         raw=raw,
     )
 

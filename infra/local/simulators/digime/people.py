@@ -94,6 +94,11 @@ class Person:
         """The user's id, which a token names as `identifier`."""
         return made_id(self.name)
 
+    @property
+    def consent_id(self) -> str:
+        """The id of the consent that the user has given."""
+        return made_id(self.name, "consent")
+
 
 PEOPLE = (
     Person(

@@ -12,6 +12,7 @@ from infra.local.simulators.digime.compression import Compression
 from infra.local.simulators.digime.library import files_of
 from infra.local.simulators.digime.replies import ApiError
 from infra.local.simulators.digime.scope import check_scope, in_scope
+from infra.local.simulators.digime.settings import SessionKeys
 from infra.local.simulators.digime.sync import Sync
 
 if TYPE_CHECKING:
@@ -78,11 +79,14 @@ class Sessions:
         return session
 
     def renew(self, key: str, options: SessionOptions, *, person: Person) -> Session | None:
-        """The user's session of that key with new options and a new expiry, if there is one."""
+        """The user's session of that key with new options and a new expiry, if it is good."""
         check_scope(options)
+        revives = self._settings().session_keys is SessionKeys.REVIVED
         with self._lock:
             session = self._sessions.get(key)
             if session is None or session.person is not person:
+                return None
+            if session.expires <= self._clock() and not revives:
                 return None
             session.options, session.expires = options, self._expiry()
         return session

@@ -37,6 +37,18 @@ class ErrorShape(StrEnum):
     NESTED = "nested"
 
 
+class SessionKeys(StrEnum):
+    """What a trigger does with a session key that is not good; no document says it.
+
+    `ignored`: another session is given, or `SessionInvalid` where the trigger tells none.
+    `refused`: `SessionInvalid`. `revived`: one of the user's that has expired is good again.
+    """
+
+    IGNORED = "ignored"
+    REFUSED = "refused"
+    REVIVED = "revived"
+
+
 class ConsentError(StrEnum):
     """Why the web client sends the user back without a code, in digi.me's words."""
 
@@ -57,6 +69,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         session_error_status: with which status a session that can't be read is refused.
         access_seconds: lifetime of access tokens.
         refresh_seconds: lifetime of refresh tokens.
+        refresh_error_code: how a refresh token that is not good is refused. The iOS SDK has the
+            user sign in again for `InvalidToken`; the Android SDK names the other, too.
         rotate_refresh: a refresh voids the refresh token and gives a new one.
         token_status: the status of an answer that has tokens.
         odd_claims: by name, such as `access_token.expires_on`, what the claims of such an answer
@@ -66,6 +80,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         trigger_body: whether a successful trigger tells its session.
         require_session_key: a trigger without the claim `session_key` is refused, as the guide
             Sync has it; no SDK of v1.6 sends one.
+        session_keys: what becomes of that claim where it names no session of the user, or one
+            that has expired.
+        dates_ahead_seconds: how far ahead of the clock `updatedDate` is, as on a server whose
+            own clock is.
+        odd_rows: by file name or glob, and then by field, what that file's row in the list has
+            instead; a field of which this says `(absent)` is left out, null mends the row.
+        odd_accounts: what `accounts.json` lists beside the accounts.
+        odd_keys: what the key set lists before the keys.
         outcome: by user name; where nothing is said, as the user's accounts are.
         error_shape: what an account's error looks like.
         retry_after_seconds: how far ahead `retryAfter` is.
@@ -90,6 +112,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     session_error_status: Literal[400, 401, 403, 404, 410] = 401
     access_seconds: Annotated[int, Meta(ge=0, le=31_536_000)] = 86_400
     refresh_seconds: Annotated[int, Meta(ge=0, le=31_536_000)] = 7 * 86_400
+    refresh_error_code: Literal["InvalidToken", "InvalidRefreshToken"] = "InvalidToken"
     rotate_refresh: bool = True
     token_status: Literal[200, 201, 202] = 200
     odd_claims: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -97,6 +120,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     trigger_status: Literal[200, 202] = 202
     trigger_body: bool = True
     require_session_key: bool = False
+    session_keys: SessionKeys = SessionKeys.IGNORED
+    dates_ahead_seconds: Seconds = 0.0
+    odd_rows: dict[str, dict[str, Any] | None] = msgspec.field(default_factory=dict)
+    odd_accounts: list[Any] = msgspec.field(default_factory=list)
+    odd_keys: list[Any] = msgspec.field(default_factory=list)
     outcome: dict[str, Outcome] = msgspec.field(default_factory=dict)
     error_shape: ErrorShape = ErrorShape.FLAT
     retry_after_seconds: Seconds = 300.0

@@ -70,9 +70,9 @@ class Signer:
         """Makes a new key to sign with, and forgets the previous one."""
         self._previous, self._current = self._current, _made()
 
-    def jwks(self) -> dict[str, object]:
+    def jwks(self) -> list[dict[str, object]]:
         """The public keys, each also as the PEM that the SDKs verify with."""
-        return {"keys": [self._previous.jwk(), self._current.jwk()]}
+        return [self._previous.jwk(), self._current.jwk()]
 
     def sign(self, claims: dict[str, object], *, jku: str, flaw: Flaw = Flaw.NONE) -> str:
         """The claims as a compact JWT that names its key and where it is published."""

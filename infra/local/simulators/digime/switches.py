@@ -51,7 +51,7 @@ def expire_sessions() -> Response:
 def rotate_keys() -> Response:
     """Makes digi.me sign with a new key; the one before the last is forgotten."""
     the_sharing().signer.rotate()
-    return reply(the_sharing().signer.jwks())
+    return reply({"keys": the_sharing().signer.jwks()})
 
 
 @switches.get("/private_key")

@@ -7,7 +7,6 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from infra.local.simulators.digime.people import made_id
 from infra.local.simulators.digime.replies import ApiError
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class Pair:
             "access_token": self.access.shown(),
             "refresh_token": self.refresh.shown(),
             "identifier": {"id": person.id},
-            "consentid": made_id(person.name, "consent"),
+            "consentid": person.consent_id,
             "token_type": "Bearer",
         }
 
@@ -72,7 +71,7 @@ class Tokens:
             held = self._refresh.get(refresh_token)
             if held is None or held.expires <= self._clock():
                 message = "The refresh token is not valid"
-                raise ApiError(401, "InvalidRefreshToken", message=message)
+                raise ApiError(401, self._settings().refresh_error_code, message=message)
             if not self._settings().rotate_refresh:
                 return self._issued(held.person, refresh=held)
             del self._refresh[refresh_token]

@@ -34,13 +34,14 @@ def authorize() -> Response:
     asked_for = the_sharing().grants.visit(request.args.get("code", ""))
     if asked_for is None or asked_for.asked is None:
         return _back(_callback(None), **_error(ConsentError.INVALID_CODE))
-    callback, state = _callback(asked_for), asked_for.asked.state
+    callback, asked_state = _callback(asked_for), asked_for.asked.state
+    state = {} if asked_state is None else {"state": asked_state}
     user, problem = asked_for.person or _user(), _problem()
     if problem:
-        return _back(callback, **_error(problem), state=state)
+        return _back(callback, **_error(problem), **state)
     the_sharing().sessions.begin(asked_for.session, user)
     code = the_sharing().grants.consent(asked_for.asked, person=user)
-    return _back(callback, success="true", state=state, code=code)
+    return _back(callback, success="true", **state, code=code)
 
 
 @web_client.get("/onboard")
