@@ -16,16 +16,18 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec.structs import replace
 
-from functions.connectors.digime_api import Api, SessionLost
+from functions.connectors.digime_answers import SessionLost
+from functions.connectors.digime_api import Api
 from functions.connectors.digime_library import Library, Place
 from functions.connectors.digime_tokens import Application, application
 from functions.connectors.oauth import TokenKeeper
-from functions.core.errors import JobLost, UnexpectedAnswer
+from functions.core.errors import JobLost, ReauthRequired, UnexpectedAnswer
 from functions.core.ports import Looked, Page, Triggered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from functions.connectors.digime_answers import Session
     from functions.core.contract import Cursor, Job
     from functions.core.model import Connection, Credentials
     from functions.core.ports import Base, ConnectorPorts, Order
@@ -62,13 +64,8 @@ class DigiMe:
             return replace(api.exchanged(refresh_token), session_key=held)
 
         keeper = TokenKeeper(self._ports, connection_id=connection.connection_id, exchange=exchange)
-        session = keeper.use(lambda token: api.trigger(token, session_key=held))
-        key = session.key if session else held
-        if key is None:
-            raise UnexpectedAnswer
-        expires = session.expiry / 1000 if session else 0
-        sealed = self._ports.sealed(connection, key)
-        return {"session": sealed, "expires": expires, "since": at}
+        key = keeper.use(lambda token: _session_key(api, token, held=held))
+        return {"session": self._ports.sealed(connection, key), "since": at}
 
     def check(self, connection: Connection, job: Job, *, hold_seconds: float) -> Looked:  # noqa: ARG002 - digi.me cannot hold a look open
         """List once; an expired session is a lost job."""
@@ -135,3 +132,33 @@ class DigiMe:
 def _held(base: Base) -> dict[str, str]:
     """The files that are there already, with their revisions; all are in one part."""
     return {name: revision for (_, name), revision in base.revisions("files").items()}
+
+
+def _session_key(api: Api, access_token: str, *, held: str | None) -> str:
+    """The key of the session that a trigger gives, or else of the one that is held.
+
+    A held session expires, and the SDKs name none: where digi.me does not take it, it is asked
+    once more without.
+
+    Raises:
+        ReauthRequired: it takes neither.
+    """
+    try:
+        session = api.trigger(access_token, session_key=held)
+    except SessionLost:
+        session = _another_session(api, access_token)
+    key = session.key if session else held
+    if key is None:
+        raise UnexpectedAnswer
+    return key
+
+
+def _another_session(api: Api, access_token: str) -> Session:
+    """The session that a trigger gives without the one that is held."""
+    try:
+        session = api.trigger(access_token, session_key=None)
+    except (SessionLost, UnexpectedAnswer):
+        session = None
+    if session is None:
+        raise ReauthRequired
+    return session

@@ -1,8 +1,10 @@
 """The user's accounts: what digi.me says of each, in the shapes that are in circulation.
 
 The guide Querying Data has an account's error as ``{status, statusCode, message}``, the iOS SDK
-for v1.6 as ``{code, statuscode, error: {message, retryafter}}``, later SDKs as ``{code,
-statusCode, message, reauth, retryAfter}``. All are read, and what none of them has is let be.
+for v1.6 as ``{code, statuscode, error: {message, retryafter}}``, the guide Reauthorizing Account
+as ``{code, statusCode, error: {message, reauth}}``, later SDKs as ``{code, statusCode, message,
+reauth, retryAfter}``. So each field is looked for in the error and in the error within it, in
+any spelling of its letters; what none of them has is let be.
 """
 
 from __future__ import annotations
@@ -13,15 +15,20 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from functions.connectors.digime_tokens import Text
-from functions.connectors.http_answers import MAX_RETRY_AFTER_SECONDS
+from functions.connectors.http_answers import MAX_RETRY_AFTER_SECONDS, elements, members, read
 from functions.core.errors import UnexpectedAnswer
-from functions.core.model import Part, PartState, instant
+from functions.core.model import Part, PartState, read_instant
 from functions.core.ports import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from functions.connectors.digime_answers import Status
 
 NAME: Final = "accounts.json"
+
+_REAUTH: Final = ("ServiceAuthorizationError", 511, "511")
+"""Codes and statuses with which digi.me says that the user has to sign in to a service again."""
 
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _MILLISECONDS_FROM: Final = 1e11
@@ -37,22 +44,27 @@ class _Account(msgspec.Struct, frozen=True):
     id: Text
 
 
-class _Accounts(msgspec.Struct, frozen=True):
-    accounts: list[msgspec.Raw]
+def records(content: bytes) -> tuple[list[Record], bool]:
+    """Read ``accounts.json``: one record per account, and whether that is all of them.
 
-
-def records(content: bytes) -> tuple[Record, ...]:
-    """One record per account, from the content of ``accounts.json``.
+    An account that has no id costs itself.
 
     Raises:
-        UnexpectedAnswer: it is not the list of accounts that digi.me describes.
+        UnexpectedAnswer: it is not the list of accounts that digi.me describes, or none of them
+            has an id.
     """
+    rows = elements(members(content).get("accounts", msgspec.Raw(b"")))
+    found = [record for record in map(_record, rows) if record]
+    if rows and not found:
+        raise UnexpectedAnswer
+    return found, len(found) == len(rows)
+
+
+def _record(raw: msgspec.Raw) -> Record | None:
     try:
-        content.decode()
-        listed = msgspec.json.decode(content, type=_Accounts).accounts
-        return tuple(Record(msgspec.json.decode(raw, type=_Account).id, raw) for raw in listed)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise UnexpectedAnswer from None
+        return Record(read(raw, _Account).id, raw)
+    except UnexpectedAnswer:
+        return None
 
 
 def states(status: Status, *, since: float, at: float) -> tuple[PartState, ...]:
@@ -60,43 +72,58 @@ def states(status: Status, *, since: float, at: float) -> tuple[PartState, ...]:
 
     digi.me does not date the accounts. One that it has completed is as fresh as the trigger
     that it completed after: ``since``. One that is neither completed nor has an error when all
-    has ended was given up.
+    has ended was given up. What is said of one and cannot be read is a failure of that one.
 
     Args:
         at: now, from which a ``retryAfter`` in seconds counts.
     """
-    details = (status.details or {}).items()
-    return tuple(_state(id_, _detail(raw), since=since, at=at) for id_, raw in details)
-
-
-def _detail(raw: msgspec.Raw) -> _Detail:
     try:
-        return msgspec.json.decode(raw, type=_Detail)
-    except (msgspec.DecodeError, RecursionError):
-        raise UnexpectedAnswer from None
+        details = members(status.details)
+    except UnexpectedAnswer:
+        details = {}
+    return tuple(_state(id_, raw, since=since, at=at) for id_, raw in details.items())
 
 
-def _state(account: str, detail: _Detail, *, since: float, at: float) -> PartState:
-    error = detail.error if isinstance(detail.error, dict) else {}
-    if detail.state == "completed" and not error:
+def _state(account: str, raw: msgspec.Raw, *, since: float, at: float) -> PartState:
+    try:
+        detail = read(raw, _Detail)
+    except UnexpectedAnswer as odd:
+        return PartState(part=account, state=Part.FAILED, why=odd.name())
+    told = _told(detail.error)
+    if detail.state == "completed" and not told:
         return PartState(part=account, state=Part.FRESH, as_of=since)
-    nested = error.get("error")
-    wish = error.get("retryAfter", nested.get("retryafter") if isinstance(nested, dict) else None)
+    named = filter(None, map(_name, (*told.get("code", ()), *told.get("status", ()))))
+    wishes = (_retry_at(wish, at=at) for wish in told.get("retryafter", ()))
     return PartState(
         part=account,
         state=Part.FAILED,
-        why=_code(error) or ("GivenUp" if not error else "AccountFailed"),
-        reauth=error.get("reauth") is True,
-        retry_at=_retry_at(wish, at=at),
+        why=next(named, "AccountFailed" if told else "GivenUp"),
+        reauth=_wants_user(told),
+        retry_at=next(filter(None, wishes), 0),
     )
 
 
-def _code(error: dict[str, object]) -> str:
-    """The error's name, where it has one that is a name and not a sentence."""
-    for value in (error.get("code"), error.get("status")):
-        if isinstance(value, str) and _CODE.fullmatch(value):
-            return value
-    return ""
+def _told(error: object) -> dict[str, list[object]]:
+    """What an error says, by field in small letters: itself, and the error within it."""
+    told: dict[str, list[object]] = {}
+    while isinstance(error, dict):
+        for name, value in error.items():
+            told.setdefault(name.lower(), []).append(value)
+        error = error.get("error")
+    return told
+
+
+def _wants_user(told: Mapping[str, list[object]]) -> bool:
+    """Whether the user has to sign in to the account's service again."""
+    says = [*told.get("code", ()), *told.get("statuscode", ()), *told.get("status", ())]
+    return any(value is True for value in told.get("reauth", ())) or any(
+        value in _REAUTH for value in says
+    )
+
+
+def _name(value: object) -> str:
+    """An error's name, where it is a name and not a sentence."""
+    return value if isinstance(value, str) and _CODE.fullmatch(value) else ""
 
 
 def _retry_at(wish: object, *, at: float) -> float:
@@ -105,10 +132,7 @@ def _retry_at(wish: object, *, at: float) -> float:
     digi.me names no unit; its iOS SDK reads a date. What cannot be read is no wish.
     """
     if isinstance(wish, str):
-        try:
-            return instant(wish)
-        except ValueError:
-            return 0
+        return read_instant(wish)
     if isinstance(wish, bool) or not isinstance(wish, int | float) or wish <= 0:
         return 0
     if wish >= _MILLISECONDS_FROM:

@@ -7,29 +7,32 @@ version; the guides name few of the codes, the SDKs all of these.
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from functions.connectors.digime_tokens import Text
-from functions.connectors.http_answers import TokenRefused
+from functions.connectors.http_answers import TokenRefused, elements, members, read
 from functions.connectors.oauth import seconds_in
 from functions.core.errors import (
     ConsentMissing,
     InteractionRequired,
     ProviderRefusesApplication,
     RateLimited,
-    ReauthRequired,
     UnexpectedAnswer,
 )
+from functions.core.model import Credentials
 
 if TYPE_CHECKING:
     from functions.connectors.http_answers import Answer
 
-NO_SESSION: Final = frozenset({"SessionInvalid", "SessionUsed", "SessionUpdateFailed"})
 
-_MEANINGS: Final[dict[str, type[Exception]]] = {
+class SessionLost(Exception):  # noqa: N818 - an answer, which the connector handles
+    """digi.me does not know the session, or does no more."""
+
+
+MEANINGS: Final[dict[str, type[Exception]]] = {
     "InvalidToken": TokenRefused,
     "TokenInvalid": TokenRefused,
     "InsufficientScope": ConsentMissing,
@@ -38,24 +41,32 @@ _MEANINGS: Final[dict[str, type[Exception]]] = {
     "InvalidClient": ProviderRefusesApplication,
     "InvalidRedirectUri": ProviderRefusesApplication,
     "SDKInvalid": ProviderRefusesApplication,
+    "SDKVersion": ProviderRefusesApplication,
     "SDKVersionInvalid": ProviderRefusesApplication,
     "ScopeOutOfBounds": ProviderRefusesApplication,
     "InvalidContractDataRequest": ProviderRefusesApplication,
-    **dict.fromkeys(NO_SESSION, ReauthRequired),
+    "SessionInvalid": SessionLost,
+    "SessionUsed": SessionLost,
+    "SessionUpdateFailed": SessionLost,
 }
+
+_GONE: Final = frozenset(
+    {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
+)
+
+MOST_MILLISECONDS: Final = 2**53
 
 # A name of dots alone would lead to another address.
 Name = Annotated[str, Meta(min_length=1, max_length=300, pattern=r"[^.]")]
 
 
 class Session(msgspec.Struct, frozen=True):
-    """What a library is read with; ``expiry`` in milliseconds since the epoch, 0 if unknown."""
+    """What a library is read with; when it ends shows when it has."""
 
     key: Name
-    expiry: float = 0
 
     def __repr__(self) -> str:
-        """Show nothing: whoever has the key can read the library."""
+        """Show nothing: the key alone opens the library."""
         return "Session(…)"
 
 
@@ -63,15 +74,15 @@ class File(msgspec.Struct, frozen=True, rename="camel"):
     """A file as it is listed; ``updated_date`` in milliseconds rises when it is written again."""
 
     name: Name
-    updated_date: Annotated[int, Meta(ge=0, le=2**53)]
-    object_version: str | None = None
+    updated_date: Annotated[int, Meta(ge=0, le=MOST_MILLISECONDS)]
+    object_version: msgspec.Raw | UnsetType = UNSET
 
 
 class Status(msgspec.Struct, frozen=True):
     """How far the refresh is, and each account by its id."""
 
     state: Literal["pending", "running", "partial", "completed"]
-    details: dict[str, msgspec.Raw] | None = None
+    details: msgspec.Raw = msgspec.Raw(b"{}")
 
     @property
     def ended(self) -> bool:
@@ -83,7 +94,53 @@ class Listing(msgspec.Struct, frozen=True, rename="camel"):
     """What a session lists; no files while it is pending."""
 
     status: Status
-    file_list: list[File] | None = None
+    file_list: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+class Files(msgspec.Struct, frozen=True):
+    """A file list, read row by row.
+
+    ``sound`` are the files, oldest first; one that is listed twice is there once, as it was
+    written last. ``odd`` are the names of rows that cannot be read. ``nameless`` says that some
+    of these have no name to be known by, but only their place in the list.
+    """
+
+    sound: list[File]
+    odd: tuple[str, ...] = ()
+    nameless: bool = False
+
+
+def files_of(listing: Listing) -> Files:
+    """Read the rows of a file list; one that cannot be read costs itself.
+
+    Raises:
+        UnexpectedAnswer: there is no list.
+    """
+    rows = [] if bytes(listing.file_list) == b"null" else elements(listing.file_list)
+    sound: list[File] = []
+    odd: dict[str, bool] = {}
+    for place, row in enumerate(rows):
+        try:
+            sound.append(read(row, File))
+        except UnexpectedAnswer:
+            name = _name(row)
+            odd[name or f"fileList[{place}]"] = bool(name)
+    latest = {file.name: file for file in sorted(sound, key=order)}
+    names = tuple(name for name in odd if name not in latest)
+    return Files(sorted(latest.values(), key=order), names, nameless=not all(odd.values()))
+
+
+def order(file: File) -> tuple[int, str]:
+    """Where a file stands among those of a list, the oldest first."""
+    return file.updated_date, file.name
+
+
+def _name(row: msgspec.Raw) -> str:
+    """The name in a row of a file list; empty, where there is none to be known by."""
+    try:
+        return read(members(row)["name"], Name)
+    except (UnexpectedAnswer, KeyError):
+        return ""
 
 
 class Triggered(msgspec.Struct, frozen=True):
@@ -98,31 +155,50 @@ class Signed(msgspec.Struct, frozen=True):
     token: Text
 
 
-class Token(msgspec.Struct, frozen=True):
-    """A token, as a signed answer has it."""
-
+class _Token(msgspec.Struct, frozen=True):
     value: Text
-    expires_on: Any = None
-
-    @property
-    def expires_at(self) -> float:
-        """When it ends, in seconds since the epoch; 0, where ``expires_on`` cannot be read."""
-        return seconds_in(self.expires_on)
+    expires_on: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class Tokens(msgspec.Struct, frozen=True):
-    """What a signed answer says of a user's tokens. An odd refresh token costs itself only."""
+    """What a signed answer says of a user's tokens; each is read for itself."""
 
-    access_token: Token
+    access_token: msgspec.Raw = msgspec.Raw(b"null")
     refresh_token: msgspec.Raw = msgspec.Raw(b"null")
 
-    @property
-    def successor(self) -> str | None:
-        """The new refresh token, where there is one."""
-        try:
-            return msgspec.json.decode(self.refresh_token, type=Token).value
-        except (msgspec.DecodeError, RecursionError):
-            return None
+    def credentials(self, *, spent: str) -> Credentials:
+        """Take the tokens out. ``expires_on`` is in seconds since the epoch; odd: it is unknown.
+
+        A successor without an access token is kept, too, with ``access_token`` "".
+
+        Args:
+            spent: the refresh token that was given for them. It stays where there is no other.
+
+        Raises:
+            UnexpectedAnswer: there is neither token.
+        """
+        access, successor = _token(self.access_token), _token(self.refresh_token)
+        if not access and not successor:
+            raise UnexpectedAnswer
+        return Credentials(
+            access_token=access.value if access else "",
+            refresh_token=successor.value if successor else spent,
+            expires_at=_instant(access.expires_on) if access else 0,
+        )
+
+
+def _token(raw: msgspec.Raw) -> _Token | None:
+    try:
+        return read(raw, _Token)
+    except UnexpectedAnswer:
+        return None
+
+
+def _instant(raw: msgspec.Raw) -> float:
+    try:
+        return seconds_in(msgspec.json.decode(raw))
+    except (msgspec.DecodeError, RecursionError):
+        return 0
 
 
 class KeySet(msgspec.Struct, frozen=True):
@@ -148,6 +224,21 @@ def code(body: bytes) -> str:
 
 
 def refusal(answer: Answer) -> Exception:
-    """What a refusal means; a 401 that does not say why is about the token."""
+    """What a refusal of a signed request means: what its code says, whatever the status.
+
+    A 401 that does not say why is about the token.
+    """
     unnamed = TokenRefused if answer.status == HTTPStatus.UNAUTHORIZED else UnexpectedAnswer
-    return _MEANINGS.get(code(answer.body), unnamed)()
+    return MEANINGS.get(code(answer.body), unnamed)()
+
+
+def query_refusal(answer: Answer) -> Exception:
+    """What a refusal of a query means, which the session's key alone allows.
+
+    Where the code says nothing, a status that denies or does not find is about the session, and
+    so is a token that is not good: a query has no other.
+    """
+    meaning = MEANINGS.get(code(answer.body))
+    if meaning in {None, TokenRefused}:
+        meaning = SessionLost if answer.status in _GONE else UnexpectedAnswer
+    return meaning()

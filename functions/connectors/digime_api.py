@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from functions.connectors.digime_answers import (
-    NO_SESSION,
+    MEANINGS,
     KeySet,
     Listing,
     Signed,
     Tokens,
     Triggered,
     code,
+    query_refusal,
     refusal,
 )
 from functions.connectors.digime_tokens import keys, random_text
 from functions.connectors.http import Http
-from functions.connectors.http_answers import Answer, decoded
+from functions.connectors.http_answers import Answer, TokenRefused, decoded
 from functions.connectors.oauth import GrantRefused
 from functions.core.errors import ProviderRefusesApplication, RateLimited, UnexpectedAnswer
-from functions.core.model import Credentials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from functions.connectors.digime_tokens import Application
     from functions.connectors.http_answers import Download
     from functions.core.budget import Budget
+    from functions.core.model import Credentials
     from functions.core.ports import Clock
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
@@ -46,27 +47,19 @@ MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 _DONE: Final = frozenset(range(HTTPStatus.OK, HTTPStatus.MULTIPLE_CHOICES))
 """What was asked for is done; the Node SDK takes any status of these."""
 
-_REFUSED: Final = frozenset(
-    {
-        HTTPStatus.BAD_REQUEST,
-        HTTPStatus.UNAUTHORIZED,
-        HTTPStatus.FORBIDDEN,
-        HTTPStatus.NOT_ACCEPTABLE,
-    }
-)
-_GONE: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.GONE})
-_READ: Final = frozenset({HTTPStatus.OK, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, *_GONE})
+_REFUSED: Final = frozenset(range(400, 500)) - {
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.TOO_MANY_REQUESTS,
+}
+"""Refusals that are read, as an error's code says more than the status."""
 
+_ANSWERED: Final = frozenset({HTTPStatus.OK, *_REFUSED})
 
 AGENT: Final = {"agent": {"sdk": {"name": "freshet", "version": "1", "meta": {}}}}
 """Who asks, as the body of an authorization request says it."""
 
 NOT_OURS: Final = frozenset({"InvalidToken", "TokenInvalid", "InvalidClient", "InvalidRedirectUri"})
 """Codes that say that a request's signature or application is not good."""
-
-
-class SessionLost(Exception):  # noqa: N818 - an answer, which the connector handles
-    """digi.me does not know the session any more."""
 
 
 class Api:
@@ -85,7 +78,7 @@ class Api:
 
         Raises:
             TokenRefused: the access token is not good.
-            ReauthRequired: the session that was given along with the consent is not.
+            SessionLost: the session that ``session_key`` names is not.
             ConsentMissing, ProviderRefusesApplication: the error's code says so.
         """
         claims = {"access_token": access_token}
@@ -112,52 +105,45 @@ class Api:
         told = self._keys.claims(
             decoded(answer, Signed).token, Tokens, fetch=self._published, at=self._clock()
         )
-        return Credentials(
-            access_token=told.access_token.value,
-            refresh_token=told.successor or refresh_token,
-            expires_at=told.access_token.expires_at,
-        )
+        return told.credentials(spent=refresh_token)
 
     def listing(self, session_key: str) -> Listing:
         """How far the refresh is, and the files there are so far.
 
         Raises:
             SessionLost: the session has expired, or there never was one.
+            ConsentMissing, ProviderRefusesApplication, RateLimited: the error's code says so.
         """
         answer = self._http.call(
             "GET",
             f"/permission-access/query/{quote(session_key, safe='')}",
             headers={"Accept": "application/json"},
-            accept=_READ,
+            accept=_ANSWERED,
         )
-        if answer.status in _GONE or answer.status == HTTPStatus.NOT_FOUND:
-            raise SessionLost
         if answer.status != HTTPStatus.OK:
-            raise SessionLost if code(answer.body) in NO_SESSION else UnexpectedAnswer
+            raise query_refusal(answer)
         return decoded(answer, Listing)
 
     def download(self, session_key: str, name: str) -> Download | None:
         """A file as it is sealed, for the caller to close; None where it is not ready.
 
         Raises:
-            SessionLost: as for ``listing``.
+            SessionLost, ConsentMissing, ProviderRefusesApplication: as for ``listing``.
             AnswerTooLarge: it is over ``MAX_FILE_BYTES``.
         """
         answer = self._http.download(
             f"/permission-access/query/{quote(session_key, safe='')}/{quote(name, safe='')}",
             headers={"Accept": "application/octet-stream", "Accept-Encoding": "identity"},
             most=MAX_FILE_BYTES,
-            accept=_READ,
+            accept=_ANSWERED,
         )
         if answer.status == HTTPStatus.OK:
             return answer
         with answer.body as body:
-            lost = answer.status in _GONE or code(body.read()) in NO_SESSION
-        if lost:
-            raise SessionLost
-        if answer.status != HTTPStatus.NOT_FOUND:
-            raise UnexpectedAnswer
-        return None
+            refused = Answer(status=answer.status, body=body.read())
+        if refused.status == HTTPStatus.NOT_FOUND and code(refused.body) not in MEANINGS:
+            return None
+        raise query_refusal(refused)
 
     def _post(
         self, path: str, claims: dict[str, str], *, json: Mapping[str, object] | None = None
@@ -168,7 +154,10 @@ class Api:
 
     def _published(self) -> list[msgspec.Raw]:
         accept = {"Accept": "application/json"}
-        return decoded(self._http.call("GET", "/jwks/oauth", headers=accept), KeySet).keys
+        try:
+            return decoded(self._http.call("GET", "/jwks/oauth", headers=accept), KeySet).keys
+        except TokenRefused:  # no token was sent
+            raise UnexpectedAnswer from None
 
     def _refused_grant(self, answer: Answer) -> Exception:
         """Whose fault it is: ``InvalidToken`` may mean the refresh token, or our own signature.

@@ -6,7 +6,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
-from functions.core.errors import AnswerTooLarge
+from functions.core.errors import AnswerTooLarge, ConsentMissing, UnexpectedAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 IN_FLIGHT: Final = 5
 """How many files are downloaded at a time: as many as digi.me's own SDKs for phones do."""
+
+REFUSALS: Final = (AnswerTooLarge, ConsentMissing, UnexpectedAnswer)
+"""What digi.me may say of one file without its being about the others, too."""
 
 NOT_READY_PAUSES: Final = (0.75, 1.125, 1.7)
 """Seconds after which a file that is listed and not found is asked for again. The iOS SDK
@@ -41,7 +44,7 @@ class Downloads:
         for pause in (*NOT_READY_PAUSES, 0):
             try:
                 answer = self._api.download(session_key, name)
-            except AnswerTooLarge as error:
+            except REFUSALS as error:
                 return error.name()
             if answer is not None:
                 return answer

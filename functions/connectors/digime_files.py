@@ -46,7 +46,7 @@ class _Described(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     """A record's data."""
 
     updated_date: int
-    object_version: str | None = None
+    object_version: msgspec.Raw | UnsetType = UNSET
     metadata: msgspec.Raw
     content: msgspec.Raw | UnsetType = UNSET
     size: int | UnsetType = msgspec.field(default=UNSET, name="bytes")
@@ -71,7 +71,7 @@ def fetched(
     What cannot be opened is kept apart as it came.
     """
     if isinstance(answer, str):
-        return Fetched(file=file, parts=(_failed(file, answer),))
+        return Fetched(file=file, parts=(failed(file, answer),))
     with answer.body as sealed:
         try:
             return opened(file, answer)
@@ -81,7 +81,7 @@ def fetched(
     return Fetched(
         file=file,
         size=len(content),
-        parts=(_failed(file, EnvelopeInvalid.name()),),
+        parts=(failed(file, EnvelopeInvalid.name()),),
         quarantined=(Quarantined(name=file.name, content=content),),
     )
 
@@ -137,7 +137,8 @@ def revision(file: File) -> str:
     return str(file.updated_date)
 
 
-def _failed(file: File, why: str) -> PartState:
+def failed(file: File, why: str) -> PartState:
+    """The state of a file of which nothing came."""
     return PartState(part=file.name, state=Part.FAILED, why=why)
 
 

@@ -14,19 +14,26 @@ import msgspec
 from msgspec.structs import replace
 
 from functions.connectors import digime_accounts as accounts
-from functions.connectors.digime_answers import File
-from functions.connectors.digime_api import SessionLost
+from functions.connectors.digime_answers import File, Files, SessionLost, files_of, order
 from functions.connectors.digime_downloads import Downloads
 from functions.connectors.digime_files import (
     Fetched,
+    failed,
     fetched,
     opened_file,
     opens,
     payload_of,
     revision,
 )
-from functions.core.errors import EnvelopeInvalid, FetchWaits, FreshetError
-from functions.core.model import Part, PartState
+from functions.core.error_names import named
+from functions.core.errors import (
+    ConsentMissing,
+    EnvelopeInvalid,
+    FetchWaits,
+    FreshetError,
+    UnexpectedAnswer,
+)
+from functions.core.model import Part, PartState, reckon_as_of
 from functions.core.ports import Beginning, Page
 
 if TYPE_CHECKING:
@@ -55,11 +62,16 @@ SETTLE_SECONDS: Final = 3
 """How long to stay away while the library is being written; digi.me's Node SDK waits as long."""
 
 
+_REFUSED: Final = frozenset({ConsentMissing.name(), UnexpectedAnswer.name()})
+"""Why a file may be refused that say something of all where no other is to be had."""
+
+
 class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where a fetch is. ``session``, sealed, takes the place of the job's; it is the ``losses``-th.
 
     ``updated`` and ``name`` are of the last file read, ``rereads`` how often all were. ``sealed``
-    says that something could not be opened, ``keyed`` that something has shown the key to be good.
+    says that something could not be opened, ``keyed`` that something has shown the key to be good,
+    ``refused`` names why something could not be had.
     """
 
     session: str = ""
@@ -70,6 +82,7 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     rereads: int = 0
     sealed: bool = False
     keyed: bool = False
+    refused: str = ""
 
     def cursor(self) -> Cursor:
         """The same as a page carries it."""
@@ -97,6 +110,7 @@ class Library:
         self._api, self._key, self._downloads = api, key, Downloads(api, sleep=sleep)
         self.place, self._held = place, held
         self._had: dict[str, int] | None = None
+        self._since = self._at = 0.0
 
     def pages(
         self, session_key: str, *, datasets: Sequence[str], since: float, at: float
@@ -108,22 +122,24 @@ class Library:
             EnvelopeInvalid: nothing could be opened: the key is not the contract's.
             FetchWaits: digi.me is writing the library again.
         """
+        self._since, self._at = since, at
         listing = self._settled(session_key)
         if "accounts" in datasets and not self.place.accounts:
             yield self._accounts(session_key)
-        due: list[File] = []
+        files, due = Files([]), []
         if "files" in datasets:
-            while (due := self._due(listing)) and self.place.rereads <= REREADS:
+            files = files_of(listing)
+            while (due := self._due(files)) and self.place.rereads <= REREADS:
                 yield from self._files(session_key, due)
                 self.place = replace(self.place, rereads=self.place.rereads + 1)
                 listing = self._settled(session_key)
-        if self.place.sealed and not self.place.keyed:
-            self._require_the_key(session_key, listing)
+                files = files_of(listing)
+        self._require_something(session_key, files)
         told = accounts.states(listing.status, since=since, at=at)
         yield Page(
             dataset=datasets[-1],
-            deletions=self._gone(listing) if "files" in datasets else (),
-            parts=(*told, *map(self._stale, due)),
+            deletions=self._gone(files) if "files" in datasets else (),
+            parts=(*told, *map(self._stale, due), *map(_odd, files.odd)),
             begins=self._begins(),
         )
 
@@ -131,21 +147,42 @@ class Library:
         """The files' revisions stand in their records: there is nothing else to keep in mind."""
         return {"files": Beginning(adds=self._held is not None, bookmark={})}
 
-    def _gone(self, listing: Listing) -> list[str]:
-        """The files that are there already and no longer listed."""
-        listed = {file.name for file in listing.file_list or []}
-        return sorted((self._held or {}).keys() - listed)
+    def _gone(self, files: Files) -> list[str]:
+        """The files that are there already and no longer listed.
 
-    def _require_the_key(self, session_key: str, listing: Listing) -> None:
+        One whose row has no name to be known by may be any of them.
+        """
+        listed = {*files.odd, *(file.name for file in files.sound)}
+        return [] if files.nameless else sorted((self._held or {}).keys() - listed)
+
+    def _require_something(self, session_key: str, files: Files) -> None:
+        """Fail where everything has failed: nothing is there to be read.
+
+        Raises:
+            EnvelopeInvalid: nothing could be opened: the key is not the contract's.
+            ConsentMissing, UnexpectedAnswer: nothing could be had, for this reason.
+        """
+        if self.place.keyed:
+            return
+        held = self._held or {}
+        known = next((file for file in files.sound if held.get(file.name) == revision(file)), None)
+        if self.place.sealed:
+            self._require_the_key(session_key, known)
+        elif known is None and (why := self.place.refused or self._unreadable(files)):
+            raise named(why)
+
+    def _unreadable(self, files: Files) -> str:
+        """Why there is nothing, where there are rows and none that can be read."""
+        return UnexpectedAnswer.name() if files.odd and not files.sound else ""
+
+    def _require_the_key(self, session_key: str, known: File | None) -> None:
         """Publish nothing where the key is not the contract's: nothing could be opened with it.
 
         Where only what is new was tried, it may just be damaged, and would be each time. So one
         that was opened before is tried as well.
         """
-        held = self._held or {}
-        known = (file.name for file in _listed(listing) if held.get(file.name) == revision(file))
-        name = next(known, None)
-        if name is None or not opens(self._downloads.one(session_key, name), key=self._key):
+        download = self._downloads.one(session_key, known.name) if known else None
+        if download is None or not opens(download, key=self._key):
             raise EnvelopeInvalid
 
     def _settled(self, session_key: str) -> Listing:
@@ -155,29 +192,40 @@ class Library:
         return listing
 
     def _accounts(self, session_key: str) -> Page:
+        """The accounts, which are one file. Where it fails, the dataset does."""
         file = File(name=accounts.NAME, updated_date=0)
         answer = self._downloads.one(session_key, file.name)
         found = fetched(file, answer, opened=self._opened_accounts)
-        keyed = bool(found.records)
-        self.place = replace(self.place, accounts=True, sealed=bool(found.quarantined), keyed=keyed)
-        return self._page("accounts", [found])
+        self.place = replace(self.place, accounts=True)
+        self._note([found])
+        parts = tuple(replace(part, part="accounts") for part in found.parts)
+        return self._page("accounts", [replace(found, parts=parts)])
 
     def _opened_accounts(self, file: File, answer: Download) -> Fetched:
         with payload_of(answer, key=self._key, most=MAX_ACCOUNTS_BYTES) as payload:
-            return Fetched(file=file, records=accounts.records(payload.read()))
+            try:
+                records, all_of_them = accounts.records(payload.read())
+            except UnexpectedAnswer as odd:
+                return Fetched(file=file, parts=(failed(file, odd.name()),))
+        lacking = PartState(
+            part=file.name,
+            state=Part.INCOMPLETE,
+            as_of=self._since,
+            why=UnexpectedAnswer.name(),
+        )
+        return Fetched(file=file, records=tuple(records), parts=() if all_of_them else (lacking,))
 
-    def _due(self, listing: Listing) -> list[File]:
+    def _due(self, files: Files) -> list[File]:
         """The files that are new, or newer than when they were read, oldest first."""
-        files = _listed(listing)
         if self._had is None:
             place, held = (self.place.updated, self.place.name), self._held or {}
             self._had = {
                 file.name: file.updated_date
-                for file in files
-                if _order(file) <= place or held.get(file.name) == revision(file)
+                for file in files.sound
+                if order(file) <= place or held.get(file.name) == revision(file)
             }
         had = self._had
-        return [file for file in files if had.get(file.name, -1) < file.updated_date]
+        return [file for file in files.sound if had.get(file.name, -1) < file.updated_date]
 
     def _files(self, session_key: str, due: Iterable[File]) -> Iterator[Page]:
         """Pages of the files that are due. What came before a fault is not lost with it."""
@@ -200,20 +248,29 @@ class Library:
         """The page of these files, and the place behind them."""
         self._had = (self._had or {}) | {each.file.name: each.file.updated_date for each in batch}
         updated, name = max(
-            (self.place.updated, self.place.name), *(_order(each.file) for each in batch)
+            (self.place.updated, self.place.name), *(order(each.file) for each in batch)
         )
+        self.place = replace(self.place, updated=updated, name=name)
+        self._note(batch)
+        return self._page("files", batch)
+
+    def _note(self, batch: Sequence[Fetched]) -> None:
+        """Keep in mind what these say of the whole, see ``_require_something``."""
+        whys = (part.why for each in batch for part in each.parts if part.why in _REFUSED)
         self.place = replace(
             self.place,
-            updated=updated,
-            name=name,
             sealed=self.place.sealed or any(each.quarantined for each in batch),
             keyed=self.place.keyed or any(each.records for each in batch),
+            refused=next(whys, self.place.refused),
         )
-        return self._page("files", batch)
 
     def _page(self, dataset: str, batch: Sequence[Fetched]) -> Page:
         again = self.place.rereads > 0
-        mended = [_fresh(each.file) for each in batch if again and each.records]
+        mended = [
+            PartState(part=each.file.name, state=Part.FRESH, as_of=self._since)
+            for each in batch
+            if again and each.records
+        ]
         told = (*mended, *(part for each in batch for part in each.parts))
         return Page(
             dataset=dataset,
@@ -230,7 +287,7 @@ class Library:
         return PartState(
             part=file.name,
             state=Part.STALE,
-            as_of=had / 1000,
+            as_of=reckon_as_of(had / 1000, now=self._at),
             why="Rewritten",
             datasets=("files",),
         )
@@ -240,16 +297,6 @@ def _is_full(batch: Sequence[Fetched]) -> bool:
     return len(batch) == PAGE_FILES or sum(each.size for each in batch) >= PAGE_BYTES
 
 
-def _order(file: File) -> tuple[int, str]:
-    return file.updated_date, file.name
-
-
-def _listed(listing: Listing) -> list[File]:
-    """The files, oldest first. One that is listed twice is there once, as it was written last."""
-    rows = sorted(listing.file_list or [], key=_order)
-    return sorted({file.name: file for file in rows}.values(), key=_order)
-
-
-def _fresh(file: File) -> PartState:
-    """What a file is when it was read again; it may have failed the first time."""
-    return PartState(part=file.name, state=Part.FRESH, as_of=file.updated_date / 1000)
+def _odd(name: str) -> PartState:
+    """The state of a file whose row in the list cannot be read."""
+    return PartState(part=name, state=Part.FAILED, why=UnexpectedAnswer.name(), datasets=("files",))

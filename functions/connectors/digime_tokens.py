@@ -14,6 +14,7 @@ import secrets
 import string
 from functools import cache
 from hashlib import sha256
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias, TypeVar
 
 import jwt
@@ -26,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from msgspec import Meta
 
+from functions.connectors.http_answers import Answer, decoded
 from functions.core.errors import ConfigurationInvalid, ProviderUnavailable, UnexpectedAnswer
 
 if TYPE_CHECKING:
@@ -172,9 +174,9 @@ class Keys:
             if kid not in self._keys and at - self._asked_at >= COOL_DOWN_SECONDS:
                 self._read(fetch, at=at)
             payload = _JWS.decode(token, self._keys[kid], [ALGORITHM])
-            return msgspec.json.decode(payload, type=shape)
-        except (jwt.PyJWTError, KeyError, msgspec.DecodeError, RecursionError):
+        except (jwt.PyJWTError, KeyError, RecursionError):
             raise UnexpectedAnswer from None
+        return decoded(Answer(status=HTTPStatus.OK, body=payload), shape)
 
     def _read(self, fetch: Fetch, *, at: float) -> None:
         """Put the keys that can be used in the place of those there were."""

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from functions.core.errors import JobLost, UnexpectedAnswer
+from functions.core.errors import (
+    ConsentMissing,
+    InteractionRequired,
+    JobLost,
+    ProviderRefusesApplication,
+    RateLimited,
+    ReauthRequired,
+    UnexpectedAnswer,
+)
 from functions.core.model import Part
 from tests.contract.digime_application import VERIFIER, Application, Tokens, open_application
 from tests.contract.digime_reader import (
@@ -24,6 +32,7 @@ from tests.contract.tried import Tried
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from functions.core.errors import FreshetError
     from tests.contract.simulated import Simulated
 
 
@@ -47,7 +56,6 @@ def test_a_trigger_that_tells_its_session_is_read_with_it(
     application.settings(trigger_status=status)
     one = reader(application)
     job = one.trigger()
-    assert job["expires"] == int((application.clock() + 900) * 1000) / 1000
     assert job["since"] == application.clock()
     assert not one.look(job).done
     application.clock.now += 11
@@ -71,6 +79,44 @@ def test_a_trigger_without_a_body_is_read_with_the_session_of_the_consent(
     key = asked.json()["session"]["key"]
     one = Reader(application, Tokens(application.opened(answer)), held=key)
     assert len(one.read().ids) == 3 + 12
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
+@pytest.mark.parametrize("code", ["SessionInvalid", "SessionUsed"])
+def test_where_a_held_session_is_refused_the_trigger_comes_once_more_without_it(
+    application: Application, status: int, code: str
+) -> None:
+    application.settings(session_keys="refused", session_error_status=status)
+    one = Reader(application, application.connect(), held="a-session-that-has-expired")
+    if code != "SessionInvalid":
+        body = {"error": {"code": code, "message": "m", "reference": "r"}}
+        fault(application, kind="status", status=status, body=body, path="*/trigger")
+    assert len(one.read().ids) == 3 + 12
+    assert [row["status"] for row in requests(application, "/trigger")] == [status, 202]
+
+
+def test_a_held_session_that_is_refused_and_an_old_token_cost_a_rotation_only(
+    application: Application,
+) -> None:
+    application.settings(session_keys="refused")
+    one = Reader(application, application.connect(), held="a-session-that-has-expired")
+    application.control("POST", "expire", {"user": "ada"}).raise_for_status()
+    one.trigger()
+    assert [row["status"] for row in requests(application, "/trigger")] == [401, 401, 202]
+    assert not one.stored.dead
+
+
+@pytest.mark.parametrize(
+    "switches", [{"trigger_body": False}, {"require_session_key": True}], ids=str
+)
+def test_where_only_a_session_that_is_held_will_do_the_user_has_to_consent_again(
+    application: Application, switches: dict[str, bool]
+) -> None:
+    application.settings(session_keys="refused", **switches)
+    one = Reader(application, application.connect(), held="a-session-that-has-expired")
+    with pytest.raises(ReauthRequired):
+        one.trigger()
+    assert len(requests(application, "/trigger")) == 2
 
 
 def test_a_trigger_that_leads_to_no_session_is_outside_the_contract(
@@ -109,6 +155,85 @@ def test_an_expired_session_is_a_lost_job(application: Application, status: int)
     one = reader(application)
     job = one.trigger()
     application.clock.now += 901
+    assert one.look(job).lost
+
+
+MEANINGS = [
+    (403, "SDKVersionInvalid", ProviderRefusesApplication),
+    (403, "SDKVersion", ProviderRefusesApplication),
+    (401, "InvalidClient", ProviderRefusesApplication),
+    (404, "InvalidRedirectUri", ProviderRefusesApplication),
+    (406, "SDKInvalid", ProviderRefusesApplication),
+    (400, "TooManyRequests", RateLimited),
+    (403, "TooManyRequests", RateLimited),
+    (409, "InvalidPCloud", InteractionRequired),
+]
+
+
+def coded(application: Application, status: int, code: str, **fault_: object) -> None:
+    body = {"error": {"code": code, "message": "m", "reference": "r"}}
+    fault(application, kind="status", status=status, body=body, **fault_)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error"), [*MEANINGS, (403, "InsufficientScope", ConsentMissing)]
+)
+def test_a_list_that_is_refused_for_a_reason_says_nothing_of_the_session(
+    application: Application, status: int, code: str, error: type[FreshetError]
+) -> None:
+    one = reader(application)
+    job = one.trigger()
+    coded(application, status, code, path=LISTS)
+    with pytest.raises(error) as caught:
+        one.look(job)
+    assert type(caught.value) is error
+
+
+@pytest.mark.parametrize(("status", "code", "error"), MEANINGS)
+def test_a_file_that_is_refused_for_a_reason_says_nothing_of_the_session(
+    application: Application, status: int, code: str, error: type[FreshetError]
+) -> None:
+    one = reader(application)
+    job = one.done()
+    coded(application, status, code, path=DOWNLOADS, times=None)
+    with pytest.raises(error) as caught:
+        list(one.pages(job, datasets=("files",)))
+    assert type(caught.value) is error
+    assert len(requests(application, "/trigger")) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error"),
+    [
+        (403, "InsufficientScope", ConsentMissing),
+        (400, "InvalidRequest", UnexpectedAnswer),
+        (418, "Teapot", UnexpectedAnswer),
+    ],
+)
+def test_one_file_that_is_refused_costs_itself_and_all_of_them_the_refresh(
+    application: Application, status: int, code: str, error: type[FreshetError]
+) -> None:
+    one = reader(application)
+    job = one.done()
+    coded(application, status, code, path=DOWNLOADS)
+    read = one.read(job)
+    assert len(read.ids) == 3 + 11
+    whys = [part.why for part in read.parts.values() if part.state is Part.FAILED]
+    assert whys == [error.name()]
+    coded(application, status, code, path=DOWNLOADS, times=None)
+    with pytest.raises(error):
+        list(one.pages(job, datasets=("files",)))
+    assert len(requests(application, "/trigger")) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+@pytest.mark.parametrize("code", ["Whatever", "InvalidToken", "TokenInvalid"])
+def test_a_list_that_is_denied_for_no_known_reason_is_a_lost_job(
+    application: Application, status: int, code: str
+) -> None:
+    one = reader(application)
+    job = one.trigger()
+    coded(application, status, code, path=LISTS)
     assert one.look(job).lost
 
 

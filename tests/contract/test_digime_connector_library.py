@@ -9,7 +9,9 @@ import pytest
 from functions.core.model import Part
 from tests.contract.digime_application import Application, open_application
 from tests.contract.digime_reader import (
+    LISTS,
     Read,
+    fault,
     listing,
     reader,
     requests,
@@ -123,17 +125,65 @@ def test_a_partial_library_says_of_each_account_how_it_ended(
     states = list(read.parts.values())
     assert [part.state for part in states] == [Part.FRESH, Part.FAILED, Part.FAILED, Part.FRESH]
     assert [part.as_of for part in states] == [asked, 0, 0, asked]
-    assert [part.why for part in states] == ["", "AuthorizationExpired", "RateLimitExceeded", ""]
+    assert [part.why for part in states] == [
+        "",
+        "ServiceAuthorizationError",
+        "RateLimitExceeded",
+        "",
+    ]
     again = int((asked + 10 + 300) * 1000) / 1000
     told = [(part.reauth, part.retry_at) for part in states[1:3]]
     assert (
         told
         == {
             "flat": [(True, 0), (False, again)],
-            "wiki": [(False, 0), (False, 0)],
-            "nested": [(False, again), (False, again)],
+            "wiki": [(True, 0), (False, 0)],
+            "nested": [(True, again), (False, again)],
         }[shape]
     )
+
+
+def test_an_account_without_an_id_makes_the_accounts_incomplete(application: Application) -> None:
+    application.settings(odd_accounts=[{"id": None}, 5])
+    read = reader(application, "cleo").read()
+    assert len(read.ids) == 4 + 6
+    state = read.parts["accounts"]
+    assert (state.state, state.why) == (Part.INCOMPLETE, "UnexpectedAnswer")
+    assert state.datasets == ("accounts",)
+
+
+@pytest.mark.parametrize(
+    "odd", [{"updatedDate": "yesterday"}, {"updatedDate": None}, {"updatedDate": "(absent)"}]
+)
+def test_a_file_whose_row_is_odd_fails_and_the_others_are_read(
+    application: Application, odd: dict[str, object]
+) -> None:
+    one = reader(application)
+    job = one.done()
+    names = [row["name"] for row in listing(application, max(one.keys))["fileList"]]
+    application.settings(odd_rows={names[4]: odd})
+    read = one.read(job)
+    assert sorted(read.ids[3:]) == sorted({*names} - {names[4]})
+    failed = {name: part.why for name, part in read.parts.items() if part.state is Part.FAILED}
+    assert failed == {names[4]: "UnexpectedAnswer"}
+
+
+def test_dates_ahead_of_the_clock_make_nothing_younger_than_the_trigger(
+    application: Application,
+) -> None:
+    application.settings(dates_ahead_seconds=5 * 3600)
+    one = reader(application, "cleo")
+    asked = application.clock()
+    job = one.done()
+    listed = listing(application, max(one.keys))
+    row = listed["fileList"][0]
+    for turn in range(9):
+        files = [row | {"updatedDate": row["updatedDate"] + turn}, *listed["fileList"][1:]]
+        fault(application, kind="status", status=200, path=LISTS, body=listed | {"fileList": files})
+    read = one.read(job)
+    stale = read.parts[row["name"]]
+    assert (stale.state, stale.as_of) == (Part.STALE, 0)
+    assert {part.as_of for part in read.parts.values()} == {0, asked}
 
 
 def test_a_library_of_which_nothing_could_be_refreshed_still_gives_what_it_has(

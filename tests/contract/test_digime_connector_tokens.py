@@ -142,6 +142,43 @@ def test_a_token_that_digi_me_has_not_signed_is_not_believed(
     assert not one.stored.dead
 
 
+@pytest.mark.parametrize("odd", [{"kid": "k", "use": None}, {"pem": None}, None, "k", 5, []])
+def test_an_entry_of_the_key_set_that_is_none_costs_no_user_anything(
+    application: Application, odd: object
+) -> None:
+    one = expired(application)
+    application.settings(odd_keys=[odd])
+    one.trigger()
+    assert one.stored.version == 2
+
+
+def test_where_no_key_is_published_no_refresh_token_is_spent(application: Application) -> None:
+    one = expired(application)
+    fault(application, kind="status", status=200, path="*/jwks/oauth", body={"keys": [{}]})
+    with pytest.raises(UnexpectedAnswer):
+        one.trigger()
+    assert not requests(application, "/oauth/token")[1:]
+    one.trigger()
+
+
+@pytest.mark.parametrize("code", ["InvalidToken", "InvalidRefreshToken"])
+def test_a_refresh_token_that_has_expired_is_the_users_to_replace(
+    application: Application, code: str
+) -> None:
+    application.settings(refresh_error_code=code)
+    one = expired(application)
+    application.control("POST", "revoke", {"user": "ada"}).raise_for_status()
+    with pytest.raises(ReauthRequired):
+        one.trigger()
+    assert one.stored.dead
+
+
+def test_a_key_whose_line_breaks_are_two_characters_each_is_read(application: Application) -> None:
+    one = reader(application, "cleo")
+    one.secret["private_key"] = one.secret["private_key"].replace("\n", "\\n")
+    assert len(one.read().ids) == 4 + 6
+
+
 def test_the_keys_are_read_once_in_a_quarter_of_an_hour(application: Application) -> None:
     one = reader(application)
     before = jwks_read(application)

@@ -148,7 +148,7 @@ class Tried:
             at=at,
         )
         manifest = snapshot.manifest(refresh, fetched=fetched, parts=parts, before=before, at=at)
-        lines = {name: self.objects.lines(dataset) for name, dataset in fetched.items()}
+        lines = {name: self.objects.lines(manifest.datasets[name]) for name in fetched}
         return Read(manifest, lines)
 
     def refresh(self, after: Read | None = None, *, full: bool = False) -> Read:

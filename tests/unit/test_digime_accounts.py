@@ -14,10 +14,11 @@ from functions.core.model import Part, PartState
 
 SINCE, AT = 1_800_000_000.0, 1_800_000_060.0
 LATER = 1_800_000_300
+USER = "ServiceAuthorizationError"
 
 
 def state_of(detail: object) -> PartState:
-    status = Status(state="partial", details={"a": msgspec.Raw(msgspec.json.encode(detail))})
+    status = Status(state="partial", details=msgspec.Raw(msgspec.json.encode({"a": detail})))
     (state,) = states(status, since=SINCE, at=AT)
     return state
 
@@ -33,9 +34,10 @@ def test_an_account_that_was_neither_completed_nor_has_an_error_was_given_up(sta
     assert state_of({"state": state}) == PartState(part="a", state=Part.FAILED, why="GivenUp")
 
 
-@pytest.mark.parametrize("details", [None, {}])
-def test_a_list_may_say_nothing_of_accounts(details: dict[str, Any] | None) -> None:
-    assert states(Status(state="completed", details=details), since=SINCE, at=AT) == ()
+@pytest.mark.parametrize("details", [None, {}, [], "none", 5])
+def test_a_list_may_say_nothing_of_accounts(details: object) -> None:
+    status = Status(state="completed", details=msgspec.Raw(msgspec.json.encode(details)))
+    assert states(status, since=SINCE, at=AT) == ()
 
 
 @pytest.mark.parametrize(
@@ -63,6 +65,41 @@ def test_a_list_may_say_nothing_of_accounts(details: dict[str, Any] | None) -> N
             id="nested",
         ),
         pytest.param({"code": "C", "error": "no object"}, "C", False, 0, id="nested-no-object"),
+        pytest.param(
+            {"code": USER, "error": {"message": "m", "reauth": True}, "statuscode": 511},
+            USER,
+            True,
+            0,
+            id="nested-reauth",
+        ),
+        pytest.param({"code": USER}, USER, True, 0, id="reauth-by-code"),
+        pytest.param({"status": USER, "message": "m"}, USER, True, 0, id="reauth-by-wiki-status"),
+        pytest.param({"code": "C", "error": {"code": USER}}, "C", True, 0, id="reauth-by-inner"),
+        pytest.param({"code": "C", "statuscode": 511}, "C", True, 0, id="reauth-by-status"),
+        pytest.param({"code": "C", "statusCode": 511}, "C", True, 0, id="reauth-by-Status"),
+        pytest.param({"code": "C", "statusCode": "511"}, "C", True, 0, id="reauth-by-a-text"),
+        pytest.param(
+            {"code": "C", "error": {"statusCode": 511}}, "C", True, 0, id="reauth-by-inner-status"
+        ),
+        pytest.param(
+            {"code": "C", "statusCode": [511], "reauth": None, "error": {"reauth": False}},
+            "C",
+            False,
+            0,
+            id="no-reauth",
+        ),
+        pytest.param(
+            {"code": "C", "error": {"retryAfter": LATER}}, "C", False, LATER, id="inner-retryAfter"
+        ),
+        pytest.param({"code": "C", "retryafter": LATER}, "C", False, LATER, id="retryafter"),
+        pytest.param(
+            {"code": "C", "retryAfter": "soon", "error": {"retryafter": LATER}},
+            "C",
+            False,
+            LATER,
+            id="retry-by-the-one-that-can-be-read",
+        ),
+        pytest.param({"error": {"code": "E", "message": "m"}}, "E", False, 0, id="inner-code"),
         pytest.param({"code": "D", "reauth": "yes"}, "D", False, 0, id="reauth-no-bool"),
         pytest.param({"code": "Dr. No said so"}, "AccountFailed", False, 0, id="a-sentence"),
         pytest.param({"code": "x" * 65}, "AccountFailed", False, 0, id="a-long-name"),
@@ -77,16 +114,29 @@ def test_an_error_is_read_as_far_as_it_can_be(
     assert told == PartState(part="a", state=Part.FAILED, why=why, reauth=reauth, retry_at=retry_at)
 
 
-@pytest.mark.parametrize("detail", [1, "completed", [], {"state": 1}])
-def test_an_account_without_a_state_is_outside_the_contract(detail: object) -> None:
-    with pytest.raises(UnexpectedAnswer):
-        state_of(detail)
+@pytest.mark.parametrize(
+    "detail", [1, "completed", None, [], {"state": 1}, {"state": None}, {"error": float("1e300")}]
+)
+def test_what_is_odd_of_one_account_costs_that_account(detail: object) -> None:
+    given = {"a": {"state": "completed"}, "b": detail, "c": {"state": "completed"}}
+    status = Status(state="partial", details=msgspec.Raw(msgspec.json.encode(given)))
+    first, odd, last = states(status, since=SINCE, at=AT)
+    assert (odd.part, odd.state, bool(odd.why)) == ("b", Part.FAILED, True)
+    assert {first.state, last.state} == {Part.FRESH}
 
 
 def test_accounts_are_records_byte_for_byte() -> None:
     first, second = b'{ "id": "1", "n": 1.10 }', b'{"id":"2"}'
-    found = records(b'{"accounts": [' + first + b"," + second + b'], "more": 1}')
+    found, whole = records(b'{"accounts": [' + first + b"," + second + b'], "more": 1}')
     assert [(record.id, bytes(record.data)) for record in found] == [("1", first), ("2", second)]
+    assert whole
+
+
+@pytest.mark.parametrize("odd", [b"1", b"{}", b"null", b'{"id": ""}', b'{"id": 1}', b'{"id": []}'])
+def test_an_account_without_an_id_costs_itself(odd: bytes) -> None:
+    found, whole = records(b'{"accounts": [{"id": "1"}, ' + odd + b', {"id": "2"}]}')
+    assert [record.id for record in found] == ["1", "2"]
+    assert not whole
 
 
 @pytest.mark.parametrize(
@@ -96,11 +146,10 @@ def test_accounts_are_records_byte_for_byte() -> None:
         b"[]",
         b"{}",
         b'{"accounts": {}}',
+        b'{"accounts": null}',
         b'{"accounts": [1]}',
-        b'{"accounts": [{}]}',
-        b'{"accounts": [{"id": ""}]}',
-        b'{"accounts": [{"id": 1}]}',
-        b'{"accounts": [], "\xff": 1}',
+        b'{"accounts": [{}, {"id": 1}]}',
+        b'{"accounts": [{"id": "1"}',
     ],
 )
 def test_a_list_of_accounts_that_is_none_is_outside_the_contract(content: bytes) -> None:

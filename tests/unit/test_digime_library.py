@@ -19,7 +19,9 @@ from functions.connectors.digime_library import PAGE_FILES, Library, Place
 from functions.connectors.http_answers import Download
 from functions.core.errors import (
     AnswerTooLarge,
+    ConsentMissing,
     EnvelopeInvalid,
+    InteractionRequired,
     ProviderUnavailable,
     UnexpectedAnswer,
 )
@@ -50,10 +52,14 @@ class Shelf:
         self._lock = threading.Lock()
         self.now = self.most = 0
         self.asked: list[str] = []
+        self.rows: list[object] = []
         self._envelope = sealed(b"[1]", key())
 
     def listing(self, _session_key: str) -> Listing:
-        return Listing(status=Status(state="completed"), file_list=self.files)
+        return Listing(
+            status=Status(state="completed"),
+            file_list=msgspec.Raw(msgspec.json.encode([*self.files, *self.rows])),
+        )
 
     def download(self, _session_key: str, name: str) -> Download:
         with self._lock:
@@ -128,7 +134,7 @@ def test_a_fetch_that_stops_closes_what_was_on_its_way() -> None:
     assert shelf.now == 0
 
 
-@pytest.mark.parametrize("error", [ProviderUnavailable(wait_seconds=7), UnexpectedAnswer()])
+@pytest.mark.parametrize("error", [ProviderUnavailable(wait_seconds=7), InteractionRequired()])
 def test_what_came_before_a_fault_is_given_out_and_then_the_fault(error: FreshetError) -> None:
     pages: list[Page] = []
     with pytest.raises(type(error)) as caught:
@@ -139,11 +145,84 @@ def test_what_came_before_a_fault_is_given_out_and_then_the_fault(error: Freshet
     assert ids(list(Shelf(20).pages(place=place)))[0] == "f007"
 
 
-def test_a_file_over_the_bound_is_named_and_the_others_are_read() -> None:
-    pages = list(Shelf(10, f003=AnswerTooLarge()).pages())
+@pytest.mark.parametrize("error", [AnswerTooLarge(), ConsentMissing(), UnexpectedAnswer()])
+def test_a_file_that_is_refused_is_named_and_the_others_are_read(error: FreshetError) -> None:
+    pages = list(Shelf(10, f003=error).pages())
     assert len(ids(pages)) == 9
     (part,) = (part for page in pages for part in page.parts)
-    assert (part.part, part.state, part.why) == ("f003", Part.FAILED, "AnswerTooLarge")
+    assert (part.part, part.state, part.why) == ("f003", Part.FAILED, error.name())
+
+
+@pytest.mark.parametrize("error", [ConsentMissing(), UnexpectedAnswer()])
+def test_where_every_file_is_refused_nothing_is_published(error: FreshetError) -> None:
+    shelf = Shelf(PAGE_FILES + 2, **{f"f{n:03}": error for n in range(PAGE_FILES + 2)})
+    with pytest.raises(type(error)):
+        list(shelf.pages())
+    (page,) = islice(shelf.pages(), 1)
+    with pytest.raises(type(error)):
+        list(shelf.pages(place=msgspec.convert(page.cursor, Place)))
+    shelf = Shelf(3, f002=error)
+    assert failed(list(shelf.pages(held=shelf.held(2)))) == ["f002"]
+
+
+ODD_DATES: list[object] = ["2026", None, -1, 1.5, 2**54, True, []]
+ODD_ROWS: list[object] = [
+    *({"name": "odd", "updatedDate": date} for date in ODD_DATES),
+    {"name": "odd"},
+    {"name": ".."},
+    {"name": "x" * 301, "updatedDate": 5},
+    {"name": "", "updatedDate": 5},
+    {"name": None, "updatedDate": 5},
+    {"updatedDate": 5},
+    5,
+    None,
+    [],
+]
+
+
+@pytest.mark.parametrize("row", ODD_ROWS, ids=repr)
+def test_a_row_that_cannot_be_read_costs_the_file_of_that_row(row: object) -> None:
+    shelf = Shelf(3)
+    shelf.rows = [row]
+    pages = list(shelf.pages())
+    assert ids(pages) == ["f000", "f001", "f002"]
+    (part,) = (part for page in pages for part in page.parts)
+    name = "odd" if isinstance(row, dict) and row.get("name") == "odd" else "fileList[3]"
+    assert (part.part, part.state, part.datasets) == (name, Part.FAILED, ("files",))
+
+
+def test_a_file_that_is_held_and_whose_row_is_odd_is_not_gone() -> None:
+    shelf = Shelf(3)
+    held = shelf.held(3) | {"odd": "1", "gone": "2"}
+    shelf.rows = [{"name": "odd", "updatedDate": "soon"}]
+    pages = list(shelf.pages(held=held))
+    assert [id_ for page in pages for id_ in page.deletions] == ["gone"]
+    shelf.rows = [{"updatedDate": 5}]
+    pages = list(shelf.pages(held=held))
+    assert not [id_ for page in pages for id_ in page.deletions]
+
+
+def test_a_file_with_a_sound_row_is_read_whatever_another_row_of_it_says() -> None:
+    shelf = Shelf(2)
+    shelf.rows = [{"name": "f001", "updatedDate": None}]
+    pages = list(shelf.pages())
+    assert (ids(pages), failed(pages)) == (["f000", "f001"], [])
+
+
+def test_a_list_of_nothing_but_odd_rows_is_outside_the_contract() -> None:
+    shelf = Shelf(0)
+    shelf.rows = [{"name": "a"}, {"name": "b"}]
+    with pytest.raises(UnexpectedAnswer):
+        list(shelf.pages())
+
+
+@pytest.mark.parametrize("version", [b"1.10", b"null", b'{ "major": 1 }', b'"1.1.0"'])
+def test_what_a_list_says_of_a_file_beside_its_date_passes_through(version: bytes) -> None:
+    shelf = Shelf(0)
+    row = b'{"name": "f000", "updatedDate": 1000, "objectVersion": ' + version + b"}"
+    shelf.rows = [msgspec.Raw(row)]
+    (record,) = (record for page in shelf.pages() for record in page.records)
+    assert b'"objectVersion":' + version in bytes(record.data)
 
 
 def test_a_place_survives_its_way_through_a_cursor() -> None:
