@@ -6,81 +6,216 @@ a token says where to look for a key.
 
 from __future__ import annotations
 
+import json
 from functools import cache
+from http.client import HTTPException
+from math import inf
+from queue import Empty, SimpleQueue
+from threading import Thread
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
+from urllib.error import HTTPError
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import jwt
 
 from functions.aws.runtime import door, logger, setting
 from functions.core.contract import Variable
-from functions.core.errors import Unauthorized
+from functions.core.errors import ProviderUnavailable, Unauthorized
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 ALGORITHMS: Final = ("ES256", "RS256", "PS256")
 LEEWAY_SECONDS: Final = 30
+
 KEEP_KEYS_SECONDS: Final = 300
+"""How old the issuer's keys may be before they are read again."""
+
+LAST_KEYS_SECONDS: Final = 24 * 60 * 60
+"""How old they may be where they cannot be read again."""
+
+RETRY_SECONDS: Final = 10
+"""How long an issuer whose keys could not be had is left alone."""
+
+COOL_DOWN_SECONDS: Final = 30
+"""How long after one reading of the keys an unknown ``kid`` causes no other."""
+
+FETCH_SECONDS: Final = 5
+"""How long a reading may take, from the first byte sent to the last one read."""
 
 _SCHEME: Final = "bearer "
 _MAX_TENANT: Final = 64
 
+# What PyJWT and cryptography raise for odd members of a token or a key.
+_ODD: Final = (
+    jwt.PyJWTError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+_DOES_NOT_VERIFY: Final = "The access token does not verify."
+_DETAILS: Final = {
+    "ExpiredSignatureError": "The access token has expired.",
+    "ImmatureSignatureError": "The access token is not valid yet.",
+    "InvalidAudienceError": "The access token is meant for another audience.",
+    "InvalidIssuerError": "The access token is another issuer's.",
+    "NoTenant": "The access token names no tenant.",
+}
+"""What a caller is told, by the reason that is logged; nothing of it is the token's own."""
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+class IssuerKeys(jwt.PyJWKClient):
+    """The issuer's public keys. Where they cannot be read, the last ones do for a day."""
+
+    def __init__(self, url: str) -> None:
+        """Take the address at which the issuer publishes them."""
+        super().__init__(
+            url,
+            lifespan=KEEP_KEYS_SECONDS,
+            cooldown_duration=COOL_DOWN_SECONDS,
+            timeout=FETCH_SECONDS,
+        )
+        self._failed_at = -inf
+
+    def get_jwk_set(self, refresh: bool = False) -> jwt.PyJWKSet:  # noqa: FBT001, FBT002 - as it is there
+        """Give the keys, read anew where they are old, or where that is asked for.
+
+        Raises:
+            ProviderUnavailable: they cannot be had now, and there are none that may do.
+        """
+        kept = self.jwk_set_cache and self.jwk_set_cache.jwk_set_with_timestamp
+        age = monotonic() - kept.get_timestamp() if kept else inf
+        if kept and age <= KEEP_KEYS_SECONDS and not refresh:
+            return kept.get_jwk_set()
+        if monotonic() - self._failed_at > RETRY_SECONDS:
+            try:
+                return super().get_jwk_set(refresh=True)
+            except (OSError, *_ODD) as error:
+                self._failed_at = monotonic()
+                logger().warning("keys not read", error=type(error).__name__, usable=bool(kept))
+        if kept and age <= LAST_KEYS_SECONDS and not refresh:
+            return kept.get_jwk_set()
+        raise ProviderUnavailable
+
+    def fetch_data(self) -> dict[str, Any]:
+        """Read the keys, within ``FETCH_SECONDS``; an entry that is no usable key is left out.
+
+        Raises:
+            TimeoutError: it took longer.
+            OSError, ValueError, jwt.PyJWTError: there was no answer, or it was no set of keys.
+        """
+        answers: SimpleQueue[bytes | Exception] = SimpleQueue()
+        Thread(target=self._read, args=(answers,), daemon=True).start()
+        try:
+            answer = answers.get(timeout=FETCH_SECONDS)
+        except Empty:
+            raise TimeoutError from None
+        if isinstance(answer, Exception):
+            raise answer
+        usable = [each for each in json.loads(answer)["keys"] if _is_usable(each)]
+        if not usable:
+            raise ValueError("no usable key")
+        self._last_successful_fetch = monotonic()
+        return {"keys": usable}
+
+    def _read(self, answers: SimpleQueue[bytes | Exception]) -> None:
+        request = Request(self.uri, headers={"Accept": "application/json"})  # noqa: S310 - HTTP only
+        try:
+            with build_opener(_NoRedirects).open(request, timeout=FETCH_SECONDS) as response:
+                answers.put(response.read())
+        except (OSError, HTTPException, ValueError) as error:
+            if isinstance(error, HTTPError):
+                error.close()
+            answers.put(error)
+
+
+def _is_usable(entry: dict[str, Any]) -> bool:
+    try:
+        jwt.PyJWK(entry)
+    except _ODD:
+        return False
+    return True
+
 
 @cache
-def _keys() -> jwt.PyJWKClient:
-    return jwt.PyJWKClient(
-        setting(Variable.JWKS_URL), lifespan=KEEP_KEYS_SECONDS, timeout=5, cache_jwk_set=True
-    )
+def _keys() -> IssuerKeys:
+    return IssuerKeys(setting(Variable.JWKS_URL))
 
 
 @door
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Allow the whole API to the token's tenant, or answer 401.
+    """Allow the whole API to the token's tenant; deny it to a token that is not good.
+
+    The gateway answers 401 for both ways to be refused. A denial says why (RFC 6750); of a
+    request without any token there is nothing to say.
 
     Raises:
-        Unauthorized: for any fault of the token. Which it is, only the log says.
+        Unauthorized: there is no bearer token.
+        ProviderUnavailable: the issuer's keys cannot be had, so that nothing is known of the token.
     """
-    tenant = _tenant(event.get("authorizationToken", ""))
+    try:
+        tenant = _tenant(event.get("authorizationToken", ""))
+    except Unauthorized as refusal:
+        if not refusal.detail:
+            raise
+        return _policy(event, effect="Deny", principal="refused", detail=refusal.detail)
+    return _policy(event, effect="Allow", principal=tenant, tenant=tenant)
+
+
+def _policy(
+    event: dict[str, Any], *, effect: str, principal: str, **context: str
+) -> dict[str, Any]:
     api, stage = event["methodArn"].split("/")[:2]
-    allowed = {
+    statement = {
         "Action": "execute-api:Invoke",
-        "Effect": "Allow",
+        "Effect": effect,
         "Resource": f"{api}/{stage}/*",
     }
     return {
-        "principalId": tenant,
-        "policyDocument": {"Version": "2012-10-17", "Statement": [allowed]},
-        "context": {"tenant": tenant},
+        "principalId": principal,
+        "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+        "context": context,
     }
 
 
 def _tenant(authorization: str) -> str:
+    """The tenant: 1 to 64 printable characters, so that it can be logged and kept anywhere."""
     if authorization[: len(_SCHEME)].lower() != _SCHEME:
-        raise _refused("NoBearerToken")
+        logger().warning("token refused", reason="NoBearerToken")
+        raise Unauthorized
     tenant = _claims(authorization[len(_SCHEME) :].strip()).get(setting(Variable.TENANT_CLAIM))
-    if not isinstance(tenant, str) or not 0 < len(tenant) <= _MAX_TENANT:
+    sound = isinstance(tenant, str) and 0 < len(tenant) <= _MAX_TENANT and tenant.isprintable()
+    if not sound:
         raise _refused("NoTenant")
-    return tenant
+    return str(tenant)
 
 
 def _claims(token: str) -> dict[str, Any]:
+    keys, issuer, audience = _keys(), setting(Variable.ISSUER), setting(Variable.AUDIENCE)
     try:
         return jwt.decode(
             token,
-            _keys().get_signing_key_from_jwt(token),
+            keys.get_signing_key_from_jwt(token),
             algorithms=list(ALGORITHMS),
-            issuer=setting(Variable.ISSUER),
-            audience=setting(Variable.AUDIENCE),
+            issuer=issuer,
+            audience=audience,
             leeway=LEEWAY_SECONDS,
             options={"require": ["exp", "iss", "aud"]},
         )
-    except jwt.PyJWKClientConnectionError:
-        raise
-    except (jwt.PyJWTError, ValueError) as error:
+    except _ODD as error:
         raise _refused(type(error).__name__) from None
 
 
 def _refused(reason: str) -> Unauthorized:
     """The refusal. Its reason is logged by name; the text of an error may quote the token."""
     logger().warning("token refused", reason=reason)
-    return Unauthorized()
+    return Unauthorized(detail=_DETAILS.get(reason, _DOES_NOT_VERIFY))

@@ -165,9 +165,17 @@ class Gone(CallerError):
 
 
 class Unauthorized(CallerError):
-    """No token, or one that does not verify. API Gateway answers 401 for just this text."""
+    """No token, or one that does not verify. API Gateway answers 401 for just this text.
+
+    ``detail`` says what is wrong with the token; without one there is none.
+    """
 
     text = "Unauthorized"
+
+    def __init__(self, *, detail: str = "") -> None:
+        """Say what is wrong with the token."""
+        super().__init__()
+        self.detail = detail
 
 
 class MethodNotAllowed(CallerError):

@@ -17,6 +17,14 @@ UNAVAILABLE: Final = "unavailable"
 UNAVAILABLE_SECONDS: Final = 5
 """When to come again then."""
 
+CHALLENGE: Final = (
+    'Bearer error="invalid_token", error_description="The access token is not good for this API."'
+)
+"""RFC 6750's challenge to a token that was refused. A gateway response's headers are fixed; its
+body says more."""
+
+NOT_CHECKED: Final = "The access token cannot be checked now. Try again later."
+
 
 class GatewayProblem(NamedTuple):
     """One answer. ``response`` is the gateway's name for it, ``kind`` ends the problem's type.
@@ -48,10 +56,25 @@ GATEWAY_PROBLEMS: Final = (
         headers={"WWW-Authenticate": "Bearer"},
     ),
     GatewayProblem(
-        "ACCESS_DENIED",
-        HTTPStatus.FORBIDDEN,
-        "forbidden",
-        "This access token does not open this address.",
+        "ACCESS_DENIED",  # what the gateway calls a denial by ``authorize``, which says why
+        HTTPStatus.UNAUTHORIZED,
+        "unauthorized",
+        "$context.authorizer.detail",
+        headers={"WWW-Authenticate": CHALLENGE},
+    ),
+    GatewayProblem(
+        "AUTHORIZER_FAILURE",
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        UNAVAILABLE,
+        NOT_CHECKED,
+        headers={"Retry-After": str(UNAVAILABLE_SECONDS)},
+    ),
+    GatewayProblem(
+        "AUTHORIZER_CONFIGURATION_ERROR",
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        UNAVAILABLE,
+        NOT_CHECKED,
+        headers={"Retry-After": str(UNAVAILABLE_SECONDS)},
     ),
     GatewayProblem(
         "MISSING_AUTHENTICATION_TOKEN",  # what the gateway calls an unknown address

@@ -79,20 +79,32 @@ def test_a_method_that_is_not_there_is_told_which_are(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize(
-    "claims",
+    ("claims", "detail"),
     [
-        pytest.param({"exp": int(time.time()) - 3600}, id="expired"),
-        pytest.param({"aud": "another"}, id="for-another-audience"),
-        pytest.param({"iss": "http://127.0.0.1:1/"}, id="from-another-issuer"),
-        pytest.param({"tenant": ""}, id="without-a-tenant"),
-        pytest.param({"tenant": ["a"]}, id="with-a-list-of-tenants"),
+        pytest.param({"exp": int(time.time()) - 3600}, "has expired", id="expired"),
+        pytest.param({"aud": "another"}, "audience", id="for-another-audience"),
+        pytest.param({"iss": "http://127.0.0.1:1/"}, "issuer", id="from-another-issuer"),
+        pytest.param({"tenant": ""}, "no tenant", id="without-a-tenant"),
+        pytest.param({"tenant": ["a"]}, "no tenant", id="with-a-list-of-tenants"),
+        pytest.param({"tenant": "\ud800"}, "no tenant", id="with-half-a-character"),
     ],
 )
-def test_a_token_that_does_not_verify_is_refused(running: System, claims: dict[str, Any]) -> None:
+def test_a_token_that_does_not_verify_is_refused(
+    running: System, claims: dict[str, Any], detail: str
+) -> None:
     caller = Caller(running.api, token=running.issuer.token("someone", **claims))
     answer = caller.send("GET", "/v1/connections")
 
     assert (answer.status_code, problem(answer)) == (401, "unauthorized")
+    assert detail in answer.json()["detail"]
+    assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+
+
+def test_a_request_without_a_token_is_told_the_scheme_and_no_error(running: System) -> None:
+    answer = requests.get(f"{running.api}/v1/connections", timeout=30)
+
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
 def forged(running: System) -> str:

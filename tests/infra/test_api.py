@@ -130,7 +130,9 @@ def test_every_answer_of_the_gateway_s_own_is_a_problem(local: Template) -> None
     ("response", "status"),
     [
         ("UNAUTHORIZED", 401),
-        ("ACCESS_DENIED", 403),
+        ("ACCESS_DENIED", 401),
+        ("AUTHORIZER_FAILURE", 503),
+        ("AUTHORIZER_CONFIGURATION_ERROR", 503),
         ("MISSING_AUTHENTICATION_TOKEN", 404),
         ("REQUEST_TOO_LARGE", 413),
         ("THROTTLED", 429),
@@ -167,9 +169,14 @@ def test_an_unknown_address_reads_as_what_the_door_says_of_what_is_not_there(
 def test_a_401_says_which_scheme_and_a_429_says_when(local: Template) -> None:
     answers = _answers(local)
     unauthorized = answers["UNAUTHORIZED"]["ResponseParameters"]
+    denied = answers["ACCESS_DENIED"]
     throttled = answers["THROTTLED"]["ResponseParameters"]
 
     assert unauthorized["gatewayresponse.header.WWW-Authenticate"] == "'Bearer'"
+    assert denied["ResponseParameters"]["gatewayresponse.header.WWW-Authenticate"].startswith(
+        '\'Bearer error="invalid_token", error_description="'
+    )
+    assert _problem(denied)["detail"] == "$context.authorizer.detail"
     assert throttled["gatewayresponse.header.Retry-After"] == "'1'"
 
 

@@ -12,7 +12,10 @@ STACK = "Emulated"
 BUCKET = "assets-${AWS::AccountId}-${AWS::Region}"
 DOOR = Path(__file__).with_name("emulated_door.py")
 STAGE = "local"
-PROBLEM = '{"type":"$context.error.responseType","detail":$context.error.messageString}'
+PROBLEM = (
+    '{"type":"$context.error.responseType","detail":$context.error.messageString,'
+    '"tenant":"$context.authorizer.tenant"}'
+)
 REFUSALS = ("DEFAULT_4XX", "DEFAULT_5XX", "UNAUTHORIZED", "ACCESS_DENIED", "REQUEST_TOO_LARGE")
 
 Resource = dict[str, Any]

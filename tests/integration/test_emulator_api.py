@@ -48,6 +48,11 @@ def test_who_is_not_let_in_gets_a_problem(
     assert "secret words" not in answer.text
 
 
+def test_an_answer_to_who_is_denied_may_say_what_the_authorizer_said(local: Local) -> None:
+    for _ in range(2):  # the second time from what the gateway remembers
+        assert local.ask("/v1/things", "denied").json()["tenant"] == "denied"
+
+
 @pytest.mark.parametrize(
     ("wish", "status", "kind"),
     [

@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions import authorize, check_status, trigger
 from functions.aws.runtime import door, logger
+from functions.core.contract import Variable
 from functions.core.errors import (
     Defect,
     FetchContinues,
@@ -48,15 +49,17 @@ def test_the_machines_input_is_checked_whoever_started_it(start: object) -> None
 
 
 @pytest.mark.parametrize(
-    "token", ["", "Basic x", "Bearer", "bearer x", "Bearer a.b.c", "Bearer \u2615", "Bearer " * 99]
+    "token", ["Bearer ", "bearer x", "Bearer a.b.c", "Bearer \u2615", "Bearer " * 99]
 )
-def test_what_is_no_token_is_unauthorized_and_nothing_more(
+def test_what_is_no_token_is_denied_and_asks_no_issuer(
     token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FRESHET_JWKS_URL", "https://issuer.example/keys")
+    monkeypatch.setenv(Variable.JWKS_URL, "https://issuer.example/keys")
+    monkeypatch.setenv(Variable.ISSUER, "https://issuer.example")
+    monkeypatch.setenv(Variable.AUDIENCE, "freshet")
     event = {"authorizationToken": token, "methodArn": "arn:aws:execute-api:r:1:api/v1/GET/x"}
-    with pytest.raises(Unauthorized, match=r"^Unauthorized$"):
-        authorize.handler(event, NOBODY)
+    (statement,) = authorize.handler(event, NOBODY)["policyDocument"]["Statement"]
+    assert statement["Effect"] == "Deny"
 
 
 def test_no_token_at_all_is_unauthorized() -> None:

@@ -1,6 +1,7 @@
 """Patches to REST APIs: their limits, and what a client sees of a function that fails."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
@@ -9,6 +10,7 @@ from ministack.services import apigateway_v1
 from infra.local.emulator.patching import rewrite, wrap
 
 BODY_BYTES = 10 * 1024 * 1024
+VARIABLE = re.compile(rb"\$context\.authorizer\.(\w+)")
 
 gateway_error = vars(apigateway_v1)["_gw_error"]
 
@@ -64,9 +66,33 @@ def bad_gateway() -> object:
     return gateway_error("DEFAULT_5XX", "Internal server error")
 
 
+def denied(error: Any, context: dict[str, str]) -> object:  # noqa: ANN401 - MiniStack's
+    """A denial that keeps what the authorizer has said along with it."""
+    error.authorizer = context
+    return error
+
+
+def answer_with_context(
+    original: Callable[..., tuple[int, object, bytes]], error: object, request: dict[str, Any]
+) -> tuple[int, object, bytes]:
+    """Has a gateway response's template name what the authorizer has said along with a denial."""
+    status, headers, body = original(error, request)
+    said: dict[str, str] = getattr(error, "authorizer", {})
+    return status, headers, VARIABLE.sub(lambda name: said.get(name[1].decode(), "").encode(), body)
+
+
 def apply() -> None:
     """Patches the module."""
     functions = vars(apigateway_v1)
+    rewrite(
+        functions["_authorize_request_v1"],
+        patch="a denial keeps the authorizer's context",
+        old='return _deny_error(decision == "Deny"), None',
+        new='return denied(_deny_error(decision == "Deny"), auth_ctx), None',
+        denied=denied,
+    )
+    response = functions["_gateway_error_response"]
+    wrap(functions, "_gateway_error_response", answer_with_context, digest="c0a3f091df36")
     proxy = functions["_invoke_lambda_proxy_v1"]
     wrap(functions, "_execute_in_scope", limited_request, digest="2ae72b7d5eb6")
     wrap(functions, "_invoke_lambda_proxy_v1", limited_integration, digest="5651a96fa7ba")
@@ -82,7 +108,7 @@ def apply() -> None:
         bad_gateway=bad_gateway,
     )
     rewrite(
-        functions["_gateway_error_response"],
+        response,
         patch="failures are 502",
         old='403 if response_type == "DEFAULT_4XX" else 500',
         new='403 if response_type == "DEFAULT_4XX" else 502',
