@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from functions.aws.runtime import runtime
 
@@ -11,10 +11,73 @@ from functions.aws.runtime import runtime
 from functions.connectors import http as _http  # noqa: F401
 from functions.connectors.registry import REGISTRY, load
 from functions.core.budget import BEGIN_SECONDS, SharedBudget, limit_of
+from functions.core.errors import ConfigurationInvalid, ProviderRefusesApplication
 from functions.core.ports import ConnectorPorts
 
 if TYPE_CHECKING:
-    from functions.core.ports import Connector
+    from collections.abc import Callable, Iterator
+
+    from functions.core.contract import Cursor, Job
+    from functions.core.model import Connection
+    from functions.core.ports import Base, Connector, Page
+
+_OF_THE_SECRET: Final = (ConfigurationInvalid, ProviderRefusesApplication)
+
+
+class Renewing:
+    """A connector that uses a mended secret at once, though the one before it is still kept.
+
+    A call that fails for the application's secret is made once more, by a new connector that reads
+    the secret anew. Nothing was asked of the provider then, or it has refused.
+    """
+
+    def __init__(self, make: Callable[[], Connector], *, forget: Callable[[], None]) -> None:
+        """Take what makes a connector, and what has the secret read anew."""
+        self._make, self._forget = make, forget
+        self._connector = make()
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """Any call of the connector but ``fetch``."""
+
+        def call(*given: Any, **named: Any) -> Any:  # noqa: ANN401 - as the connector has it
+            try:
+                return getattr(self._connector, name)(*given, **named)
+            except _OF_THE_SECRET:
+                self._renew()
+            return getattr(self._connector, name)(*given, **named)
+
+        return call
+
+    def fetch(
+        self,
+        connection: Connection,
+        job: Job,
+        *,
+        datasets: tuple[str, ...],
+        cursor: Cursor | None,
+        base: Base | None = None,
+    ) -> Iterator[Page]:
+        """As ``Connector.fetch``; it goes on behind the last page."""
+
+        def pages() -> Iterator[Page]:
+            return self._connector.fetch(
+                connection, job, datasets=datasets, cursor=cursor, base=base
+            )
+
+        ended = False
+        try:
+            for page in pages():
+                cursor, ended = page.cursor, page.cursor is None
+                yield page
+        except _OF_THE_SECRET:
+            if ended:
+                raise
+            self._renew()
+            yield from pages()
+
+    def _renew(self) -> None:
+        self._forget()
+        self._connector = self._make()
 
 
 def connector(provider: str, *, owner: str, patience_seconds: float = BEGIN_SECONDS) -> Connector:
@@ -31,17 +94,21 @@ def connector(provider: str, *, owner: str, patience_seconds: float = BEGIN_SECO
         clock=here.clock,
         sleep=here.sleep,
     )
-    return load(
-        REGISTRY[provider],
-        ConnectorPorts(
-            application=lambda: here.secrets.read(provider),
-            credentials=here.connections,
-            sealed=here.vault.seal_text,
-            unsealed=here.vault.open_text,
-            clock=here.clock,
-            sleep=here.sleep,
-            token=lambda: secrets.token_urlsafe(32),
-            owner=owner,
-            budget=budget,
+    ports = ConnectorPorts(
+        application=lambda: here.secrets.read(provider),
+        credentials=here.connections,
+        sealed=here.vault.seal_text,
+        unsealed=here.vault.open_text,
+        clock=here.clock,
+        sleep=here.sleep,
+        token=lambda: secrets.token_urlsafe(32),
+        owner=owner,
+        budget=budget,
+    )
+    return cast(
+        "Connector",
+        Renewing(
+            lambda: load(REGISTRY[provider], ports),
+            forget=lambda: here.secrets.forget(provider),
         ),
     )

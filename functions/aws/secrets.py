@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from botocore.exceptions import ClientError
+
 from functions.core.errors import ConfigurationInvalid
 
 if TYPE_CHECKING:
@@ -13,6 +15,17 @@ if TYPE_CHECKING:
 
 KEEP_SECONDS: Final = 60
 """How long a changed secret may go unnoticed in a warm function."""
+
+_UNREADABLE: Final = frozenset(
+    {
+        "AccessDeniedException",
+        "DecryptionFailure",
+        "InvalidParameterException",
+        "InvalidRequestException",  # it is scheduled for deletion
+        "ResourceNotFoundException",
+    }
+)
+"""What Secrets Manager answers where an operator has to act."""
 
 
 class ProviderSecrets:
@@ -27,7 +40,7 @@ class ProviderSecrets:
         """The secret's JSON.
 
         Raises:
-            ConfigurationInvalid: there is none.
+            ConfigurationInvalid: there is none, or AWS does not give it out.
         """
         read_at, value = self._kept.get(provider, (0.0, b""))
         if self._clock() - read_at > KEEP_SECONDS:
@@ -35,8 +48,16 @@ class ProviderSecrets:
             self._kept[provider] = (self._clock(), value)
         return value
 
+    def forget(self, provider: str) -> None:
+        """Have the next reading ask AWS."""
+        self._kept.pop(provider, None)
+
     def _read(self, name: str) -> bytes:
         try:
-            return self._client.get_secret_value(SecretId=name)["SecretString"].encode()
-        except self._client.exceptions.ResourceNotFoundException:
+            answer = self._client.get_secret_value(SecretId=name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _UNREADABLE:
+                raise
             raise ConfigurationInvalid from None
+        text = answer.get("SecretString", "")
+        return text.encode(errors="surrogatepass") or answer.get("SecretBinary", b"")

@@ -17,7 +17,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from functions.aws.runtime import runtime
-from functions.connectors.registry import REGISTRY, check_settings
+from functions.connectors.registry import REGISTRY, Entry, check_settings
 from functions.core import hints, keys
 from functions.core.contract import Outcome
 from functions.core.errors import (
@@ -142,8 +142,17 @@ def _check(given: ConnectionIn) -> None:
     if entry.checks:
         # Without a secret nobody can say. What its user has just consented to is kept then.
         with suppress(ConfigurationInvalid):
-            application = runtime().secrets.read(given.provider)
-            check_settings(entry, given.settings, application=application)
+            _check_settings(given, entry)
+
+
+def _check_settings(given: ConnectionIn, entry: Entry) -> None:
+    """Hold settings against the secret, which is read anew before any are refused."""
+    kept, provider = runtime().secrets, given.provider
+    try:
+        check_settings(entry, given.settings, application=kept.read(provider))
+    except (ConfigurationInvalid, InvalidRequest):
+        kept.forget(provider)
+        check_settings(entry, given.settings, application=kept.read(provider))
 
 
 def _check_datasets(given: ConnectionIn, *, fixed: tuple[str, ...]) -> None:
