@@ -7,7 +7,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export NO_UPDATE_NOTIFIER := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fix synth deploy lock bench clean
+.PHONY: help setup run test check fix tables synth deploy lock bench clean
 
 help: ## Show these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ check: setup ## Lint, types, layers, formatting: everything that needs no run
 fix: setup ## Format, and mend what can be mended by itself
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
+
+tables: setup ## Write the generated tables into README.md and docs/
+	@$(BIN)/python -m tests.tables
 
 synth: setup ## Write the CloudFormation template to cdk.out (STAGE=local|dev|prod)
 	@node_modules/.bin/cdk synth --quiet -c stage=$(or $(STAGE),local)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from functions.connectors.registry import REGISTRY
 from functions.core.error_names import BY_NAME
 from functions.core.errors import Acts, MethodNotAllowed, Signal
 from functions.rest.openapi import PREFIX, document
 from functions.rest.problems import CONTENT_TYPE, TYPE, problem
 from functions.rest.routes import ROUTES
-from tests.contract.faults import FAULTS, outcome
-from tests.contract.providers import STANDS
+from tests.tables import TABLES, filled, names, pages
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -93,12 +91,14 @@ def test_every_folder_that_is_named_exists() -> None:
         assert (ROOT / folder).is_dir(), folder
 
 
-def test_the_table_of_faults_is_what_the_contract_suite_tries() -> None:
-    by_entry = {stand.entry: stand for stand in STANDS.values()}
-    stands = [by_entry[entry] for entry in REGISTRY.values()]
-    header = ["the provider's fault", *(stand.title for stand in stands)]
-    rows = ([name, *(outcome(stand, name) for stand in stands)] for name in FAULTS)
-    tried = [f"| {' | '.join(row)} |" for row in (header, *rows)]
-    told = README.split("### When the provider is at fault")[1].split("\n\n")
+def test_each_generated_table_stands_once_and_is_what_make_tables_writes() -> None:
+    texts = [page.read_text() for page in pages()]
 
-    assert [line for line in told[2].splitlines() if not line.startswith("|---")] == tried
+    assert sorted(name for text in texts for name in names(text)) == sorted(TABLES)
+    assert [filled(text) for text in texts] == texts
+
+
+def test_what_stands_around_a_generated_table_is_left_as_it_is() -> None:
+    before, after = "before\n<!-- generated: faults -->\n", "<!-- end -->\nafter"
+
+    assert filled(f"{before}old{after}") == f"{before}{TABLES['faults']()}{after}"
