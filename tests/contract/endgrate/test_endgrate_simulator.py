@@ -75,7 +75,6 @@ def test_every_documented_option_may_be_given_null_or_left_out(caller: Caller) -
         ({"provider": "nobody"}, "$.provider"),
         ({"provider": "leafmetrics", "schema": [{"endgrate_type": CONTACT}]}, "$.provider"),
         ({"redirect_url": "javascript:alert(1)"}, "$"),
-        ({"passthrough_schemas": True}, "$"),
         ({"data_webhook": {}}, "$.data_webhook"),
         ({"prepopulate": []}, "$.prepopulate"),
     ],

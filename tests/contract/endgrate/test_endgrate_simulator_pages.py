@@ -80,6 +80,16 @@ def test_a_user_may_choose_schemas_fields_and_own_objects_where_allowed(caller: 
     assert is_error(caller.post("/api/pull/transfer", **refused), at="$.endgrate_type")
 
 
+def test_own_objects_may_pass_through_where_the_user_chooses_no_schemas(caller: Caller) -> None:
+    session_id = caller.initiate(CONTACT, passthrough_schemas=True)
+    submit(caller, session_id, {"provider": "greenspot", "custom_object": "1"})
+
+    shown = configuration(caller, session_id)
+
+    assert shown["schemas"].keys() == {CONTACT}
+    assert shown["passthrough_schemas"].keys() == {"Greenhouse Visit"}
+
+
 def test_a_user_may_edit_a_configured_session(caller: Caller) -> None:
     session_id = caller.initiate(CONTACT, COMPANY, schema_selection=True)
     assert submit(caller, session_id, {}, "/edit")[0] == 400

@@ -107,8 +107,6 @@ class Initiate(Hooked, frozen=True, kw_only=True):
         _require_names(self.schema or ())
         if self.redirect_url is not None and not _is_web(self.redirect_url):
             raise ValueError("redirect_url is not a web address")
-        if self.passthrough_schemas and not self.schema_selection:
-            raise ValueError("passthrough_schemas also needs schema_selection")
 
 
 class Pull(Hooked, frozen=True, kw_only=True):
