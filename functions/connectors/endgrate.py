@@ -18,17 +18,30 @@ import msgspec
 
 from functions.connectors import endgrate_push
 from functions.connectors.endgrate_api import Api, Refused, Way
-from functions.connectors.endgrate_pages import Place, Reading
+from functions.connectors.endgrate_pages import (
+    COSTS_ITSELF,
+    PATIENCE_SECONDS,
+    TRIES,
+    Place,
+    Reading,
+    Transfer,
+)
 from functions.core import hints
+from functions.core.error_names import named
 from functions.core.errors import (
+    FreshetError,
     InteractionRequired,
     InvalidRequest,
+    JobLost,
     ProviderRefusesConnection,
+    ProviderUnavailable,
+    RateLimited,
 )
+from functions.core.polling import backoff
 from functions.core.ports import Configuration, Looked, Opened, Triggered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from functions.core.contract import Cursor, Job
     from functions.core.model import Connection
@@ -54,25 +67,35 @@ class Endgrate:
     def trigger(self, connection: Connection, order: Order, /) -> Triggered:
         """Trigger the transfer of the first dataset that has none yet.
 
-        The job has the transfers' ids by the place of their dataset in the order.
+        The job has the transfers' ids by the place of their dataset in the order; null, and beside
+        it the error's name, where there is none. Those that Endgrate could not trigger at the time
+        are asked for again after the others, a few times.
 
         Raises:
             InteractionRequired: the session's user has yet to configure it.
-            ProviderRefusesConnection: the session, a dataset or its params are not good.
             InvalidRequest: no dataset, or more than ``MAX_DATASETS``.
+            RateLimited: Endgrate limits how often it may be asked.
+            FreshetError: no dataset has a transfer, because of this.
         """
-        job = order.job or {"since": floor(self._ports.clock())}
-        place = len(_transfers(job))
-        if not place < len(order.datasets) <= MAX_DATASETS:
+        job, wanted = order.job or _begun(order, at=self._ports.clock()), len(order.datasets)
+        place = _untaken(job, of=wanted)
+        if place is None or wanted > MAX_DATASETS:
             raise InvalidRequest(f"Endgrate refreshes 1 to {MAX_DATASETS} datasets at a time.")
         if order.job is None and connection.snapshot is None:  # else it was configured before
             _insist_on_configured(self._api(), connection.subject)
-        transfer_id, told = self._transfer(connection, order.datasets[place], order=order)
-        return Triggered(
-            job={**job, _name(place): transfer_id},
-            more=place + 1 < len(order.datasets),
-            hooks=told,
-        )
+        if tries := int(job.get(f"tries_{place}") or 0):
+            self._ports.sleep(backoff(tries))
+        hooks: dict[str, str] = {}
+        try:
+            taken, hooks = self._transfer(connection, order.datasets[place], order=order)
+            job = {**_cleared(job, place), _name(place): taken}
+        except RateLimited:
+            raise
+        except (ProviderUnavailable, *COSTS_ITSELF) as error:
+            job = {**_without(job, place, error), f"tries_{place}": tries + 1}
+            if _is_vain(job, error, of=wanted):
+                raise
+        return Triggered(job=job, more=_untaken(job, of=wanted) is not None, hooks=hooks)
 
     def _transfer(
         self, connection: Connection, dataset: str, *, order: Order
@@ -93,21 +116,30 @@ class Endgrate:
     def check(self, connection: Connection, job: Job, *, hold_seconds: float) -> Looked:  # noqa: ARG002 - Endgrate cannot hold a look open
         """Look at the transfers in their order, up to the first that is not completed.
 
-        A transfer that Endgrate does not know is lost. Where that is because the session is
-        gone, triggering it anew is refused, which says so.
+        With a transfer that Endgrate does not know the job is lost; the next time, its dataset
+        alone. Where that is because the session is gone, triggering it anew is refused, which
+        says so.
+
+        Raises:
+            RateLimited: Endgrate limits how often it may be asked.
+            FreshetError: no transfer can be looked at, because of this.
         """
-        transfers, done = _transfers(job), int(job.get("done") or 0)
-        api = self._api()
-        for place in range(done, len(transfers)):
-            try:
-                completed = api.completed(
-                    Way.PULL, session_id=connection.subject, transfer_id=transfers[place]
-                )
-            except Refused:
-                return Looked(job=job, lost=True)
-            if not completed:
-                return Looked(job={**job, "done": place})
-        return Looked(job=job, done=True)
+        api, faults, done = self._api(), list[ProviderUnavailable](), int(job.get("done") or 0)
+        for place, transfer_id in enumerate(_transfers(job)):
+            if transfer_id is None or place < done:
+                continue
+            match _completed(api, connection.subject, transfer_id=transfer_id):
+                case RateLimited() as limit:
+                    raise limit
+                case ProviderUnavailable() as fault:
+                    faults.append(fault)
+                case JobLost() if not job.get("losses"):
+                    return Looked(job=job, lost=True)
+                case FreshetError() as error:
+                    job = _without(job, place, error)
+                case False:
+                    return _unfinished(job, faults, place=place)
+        return _looked(job, faults)
 
     def fetch(
         self,
@@ -122,7 +154,14 @@ class Endgrate:
         reading = Reading(
             self._api(),
             session_id=connection.subject,
-            transfers=[(name, str(job[_name(place)])) for place, name in enumerate(datasets)],
+            transfers=[
+                Transfer(
+                    dataset=name,
+                    id=str(job[_name(place)] or ""),
+                    error=str(job.get(f"failed_{place}") or ""),
+                )
+                for place, name in enumerate(datasets)
+            ],
             since=float(job["since"] or 0),
         )
         return reading.pages(msgspec.convert(cursor or {}, Place))
@@ -183,13 +222,103 @@ class Endgrate:
         return hints.token(self._ports.owner, rest=self._ports.token())
 
 
+def _begun(order: Order, *, at: float) -> Job:
+    """A job of which nothing has been triggered."""
+    job: Job = {"since": floor(at)}
+    return {**job, "losses": order.losses} if order.losses else job
+
+
 def _name(place: int) -> str:
     return f"transfer_{place}"
 
 
-def _transfers(job: Job) -> list[str]:
-    """The transfers' ids in the order of their datasets."""
-    return [str(job[name]) for name in takewhile(job.__contains__, map(_name, count()))]
+def _transfers(job: Job) -> list[str | None]:
+    """The transfers' ids in the order of their datasets, so far as these were asked for."""
+    names = takewhile(job.__contains__, map(_name, count()))
+    return [None if job[name] is None else str(job[name]) for name in names]
+
+
+def _without(job: Job, place: int, error: FreshetError) -> Job:
+    """The job without the transfer of a dataset."""
+    return {**job, _name(place): None, f"failed_{place}": error.name()}
+
+
+def _cleared(job: Job, place: int) -> Job:
+    """The job without a word of what a dataset failed for."""
+    return {name: job[name] for name in job if name not in {f"failed_{place}", f"tries_{place}"}}
+
+
+def _untaken(job: Job, *, of: int) -> int | None:
+    """The place of the dataset to trigger next; None: there is none.
+
+    It is one that was not asked for, or else the one of those to ask for again that was asked for
+    least often.
+    """
+    transfers = _transfers(job)
+    if len(transfers) < of:
+        return len(transfers)
+    again = [
+        (int(job[f"tries_{place}"] or 0), place)
+        for place, transfer_id in enumerate(transfers)
+        if transfer_id is None and job[f"failed_{place}"] == ProviderUnavailable.name()
+    ]
+    return min(((tries, place) for tries, place in again if tries < TRIES), default=(0, None))[1]
+
+
+def _is_vain(job: Job, error: FreshetError, *, of: int) -> bool:
+    """Whether all datasets were asked for, none was taken, and this error is why."""
+    transfers = _transfers(job)
+    if any(transfers) or len(transfers) < of:
+        return False
+    return isinstance(error, ProviderUnavailable) or _untaken(job, of=of) is None
+
+
+def _completed(api: Api, session_id: str, *, transfer_id: str) -> bool | FreshetError:
+    """Whether a transfer is completed, or why that cannot be said."""
+    try:
+        return api.completed(Way.PULL, session_id=session_id, transfer_id=transfer_id)
+    except Refused:
+        return JobLost()
+    except (ProviderUnavailable, *COSTS_ITSELF) as error:
+        return error
+
+
+def _unfinished(job: Job, faults: Sequence[ProviderUnavailable], *, place: int) -> Looked:
+    """What a look comes to up to the first transfer that is not completed, at this place."""
+    if faults:
+        return Looked(job=job, wait_seconds=_wait(1, faults))
+    return Looked(job={**job, "done": place})
+
+
+def _wait(missed: int, faults: Sequence[ProviderUnavailable]) -> int:
+    """Seconds to stay away: what Endgrate asks for, and the longer the oftener it missed."""
+    return max(backoff(missed), *(fault.wait_seconds for fault in faults))
+
+
+def _looked(job: Job, faults: Sequence[ProviderUnavailable]) -> Looked:
+    """What a look at all transfers comes to, that are completed but for these faults.
+
+    A transfer that cannot be looked at is looked at a few times more, and then left to the fetch.
+    """
+    known = [transfer_id for transfer_id in _transfers(job) if transfer_id is not None]
+    if not known:
+        return _left_with_nothing(job)
+    if not faults:
+        return Looked(job=job, done=True)
+    if len(faults) == len(known):
+        raise faults[0]
+    missed = int(job.get("missed") or 0) + 1
+    wait = _wait(missed, faults)
+    given_up = missed >= TRIES or wait > PATIENCE_SECONDS
+    return Looked(job={**job, "missed": missed}, done=given_up, wait_seconds=wait)
+
+
+def _left_with_nothing(job: Job) -> Looked:
+    """No transfer is left to look at: the job is lost, or there is an error that says why."""
+    names = [str(job[f"failed_{place}"]) for place, _ in enumerate(_transfers(job))]
+    if JobLost.name() in names:
+        return Looked(job=job, lost=True)
+    raise named(names[0])
 
 
 def _insist_on_configured(api: Api, session_id: str) -> None:

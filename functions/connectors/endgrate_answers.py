@@ -3,15 +3,23 @@
 After Endgrate's guides and the API description that its Python client was generated from. Both
 type two answers only: a 200, and the 400 of a transfer that is not completed. Whatever else
 refuses a call is taken for the same where it has the same body.
+
+What an answer is for is read strictly; what only adorns it, leniently, and field by field.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta
-from msgspec.structs import force_setattr
+
+from functions.connectors.http_answers import elements, members, read
+from functions.core.errors import UnexpectedAnswer
+
+if TYPE_CHECKING:
+    from functions.connectors.http_answers import Answer
 
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]*$(?!\n)")]
 """The id of a session or a transfer: 24 hexadecimal characters in the documents."""
@@ -20,6 +28,9 @@ RecordId = Annotated[str, Meta(min_length=1, max_length=1000)]
 """The id of a record, which is its provider's own; no document sets a bound, so this is ours."""
 
 Offset = Annotated[int, Meta(ge=0, le=2**53)]
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Secret(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,11 +57,11 @@ class Error(msgspec.Struct, frozen=True):
 class Success(msgspec.Struct, frozen=True, kw_only=True):
     """What an answer begins with; one that says that it is no success is none."""
 
-    success: bool = True
+    success: Any = True
 
     def __post_init__(self) -> None:
         """Refuse the answer."""
-        if not self.success:
+        if self.success is False:
             raise ValueError("not a success")
 
 
@@ -85,28 +96,26 @@ class Next(msgspec.Struct, frozen=True):
     offset: Offset
 
 
-class PageMeta(msgspec.Struct, frozen=True):
-    """What a page says of its neighbours."""
-
-    next: Next | None = None
-
-
 class Item(msgspec.Struct, frozen=True):
-    """What matters here of a record; ``deleted`` is for sessions that sync."""
+    """What matters here of a record; ``deleted``, if it is true, is for sessions that sync."""
 
     id: RecordId
-    deleted: bool = False
+    deleted: Any = False
 
 
-class Items(Success, frozen=True, kw_only=True):
-    """A page of records as they stand in the answer.
+class Entries(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of records or of the error log; each entry as it stands in the answer.
 
-    ``transfer_errors``, in newer guides, says that the transfer has entries in the error log.
+    ``following`` is the offset of the next page; None: this was the last. ``guessed`` says that
+    ``meta`` did not tell: then it is the offset behind these entries, and an empty page, or one
+    that comes again, is the end. ``flagged`` is the word of newer guides that the transfer has
+    entries in the error log.
     """
 
-    meta: PageMeta
-    transfer_data: list[msgspec.Raw]
-    transfer_errors: bool = False
+    entries: list[msgspec.Raw]
+    following: int | None = None
+    guessed: bool = False
+    flagged: bool = False
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,27 +123,70 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
     ``error_type`` is internal, upstream, authentication, integration, mapping or transfer_data,
     depending on the document's age. ``index``, from 0 on, and ``internal_id`` name a pushed
-    record. No document gives the types of the others: only true resolves an entry or makes a
-    warning of it, and a name of another type is none.
+    record. Only true resolves an entry or makes a warning of it.
     """
 
-    error_type: str
-    resolved: Any = False
-    warn: Any = None
-    index: Any = None
-    internal_id: Any = None
-
-    def __post_init__(self) -> None:
-        """Pass over what cannot be meant."""
-        counts = type(self.index) is int and self.index >= 0
-        named = isinstance(self.internal_id, str)
-        force_setattr(self, "resolved", self.resolved is True)
-        force_setattr(self, "index", self.index if counts else None)
-        force_setattr(self, "internal_id", self.internal_id if named else None)
+    error_type: str = ""
+    resolved: bool = False
+    warn: bool = False
+    index: int | None = None
+    internal_id: str | None = None
 
 
-class Failures(Success, frozen=True, kw_only=True):
-    """A page of the error log."""
+def page(answer: Answer, name: str, *, offset: int) -> Entries:
+    """The page at this offset whose entries are called so.
 
-    meta: PageMeta
-    errors: list[Failure]
+    Raises:
+        UnexpectedAnswer: it has no entries, is no success, or names a page not beyond itself.
+    """
+    told = members(answer.body)
+    if name not in told or not lenient(told.get("success"), bool, otherwise=True):
+        raise UnexpectedAnswer
+    found = elements(told[name])
+    try:
+        following, guessed = _following(told["meta"]), False
+    except (KeyError, UnexpectedAnswer):
+        following, guessed = offset + len(found) if found else None, True
+    if following is not None and following <= offset:
+        raise UnexpectedAnswer
+    return Entries(
+        entries=found,
+        following=following,
+        guessed=guessed,
+        flagged=bool(lenient(told.get("transfer_errors"), object, otherwise=None)),
+    )
+
+
+def _following(meta: msgspec.Raw) -> int | None:
+    """The offset of the next page; none after the last."""
+    following = lenient(members(meta).get("next"), object, otherwise=None)
+    if following is None:
+        return None
+    try:
+        return msgspec.convert(following, Next, strict=False).offset  # a number may be a text
+    except msgspec.ValidationError:
+        raise UnexpectedAnswer from None
+
+
+def failure(raw: msgspec.Raw) -> Failure:
+    """An entry of the error log. What is not readable of it is as if it were not there."""
+    with suppress(UnexpectedAnswer):
+        told = members(raw)
+        return Failure(
+            error_type=lenient(told.get("error_type"), str, otherwise=""),
+            resolved=lenient(told.get("resolved"), bool, otherwise=False),
+            warn=lenient(told.get("warn"), bool, otherwise=False),
+            index=lenient(told.get("index"), Offset, otherwise=None),
+            internal_id=lenient(told.get("internal_id"), str, otherwise=None),
+        )
+    return Failure()
+
+
+def lenient(raw: msgspec.Raw | None, shape: type[T], *, otherwise: U) -> T | U:
+    """A member that only adorns: what it says in this shape, and otherwise this."""
+    if raw is None:
+        return otherwise
+    try:
+        return read(raw, shape)
+    except UnexpectedAnswer:
+        return otherwise

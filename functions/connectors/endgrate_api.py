@@ -17,13 +17,14 @@ import msgspec
 
 from functions.connectors.endgrate_answers import (
     Configured,
+    Entries,
     Error,
-    Failures,
     Initiated,
-    Items,
     Secret,
     Statistics,
     Triggered,
+    failure,
+    page,
 )
 from functions.connectors.http import Http, origin
 from functions.connectors.http_answers import Answer, decoded
@@ -159,7 +160,7 @@ class Api:
     def knows(self, session_id: str) -> bool:
         """Whether Endgrate has this session: it refuses to read the error log of another."""
         try:
-            self._failure_page({"session_id": session_id, "limit": 1, "offset": 0})
+            self._failure_page({"session_id": session_id, "limit": 1}, offset=0)
         except Refused:
             return False
         return True
@@ -212,7 +213,7 @@ class Api:
         answer = self._call("GET", "/api/statistics", params=params)
         return decoded(answer, Statistics).completed
 
-    def items(self, way: Way, *, endgrate_type: str, transfer_id: str, offset: int) -> Items:
+    def items(self, way: Way, *, endgrate_type: str, transfer_id: str, offset: int) -> Entries:
         """A page of a transfer's records.
 
         Raises:
@@ -222,7 +223,7 @@ class Api:
         answer = self._call(
             "GET", f"/api/{way}/data", params={**params, "limit": PAGE, "offset": offset}
         )
-        return decoded(answer, Items)
+        return page(answer, "transfer_data", offset=offset)
 
     def failures(self, *, session_id: str, transfer_id: str) -> Sequence[Failure]:
         """What the error log has of a transfer, up to ``MAX_FAILURE_PAGES``.
@@ -231,19 +232,22 @@ class Api:
             Refused: Endgrate does not know the transfer, or its session.
         """
         params = {"session_id": session_id, "transfer_id": transfer_id}
-        return [each for page in self._failure_pages(params) for each in page.errors]
+        return [failure(raw) for part in self._failure_pages(params) for raw in part.entries]
 
-    def _failure_pages(self, params: Mapping[str, Scalar]) -> Iterator[Failures]:
-        offset = 0
+    def _failure_pages(self, params: Mapping[str, Scalar]) -> Iterator[Entries]:
+        part = Entries(entries=[], following=0)
         for _ in range(MAX_FAILURE_PAGES):
-            page = self._failure_page({**params, "limit": PAGE, "offset": offset})
-            yield page
-            if page.meta.next is None:
+            if part.following is None:
                 return
-            offset = beyond(offset, page.meta.next.offset)
+            before = part.entries
+            part = self._failure_page({**params, "limit": PAGE}, offset=part.following)
+            if part.guessed and part.entries == before:
+                return
+            yield part
 
-    def _failure_page(self, query: Mapping[str, Scalar]) -> Failures:
-        return decoded(self._call("GET", "/api/errors", params=query), Failures)
+    def _failure_page(self, params: Mapping[str, Scalar], *, offset: int) -> Entries:
+        answer = self._call("GET", "/api/errors", params={**params, "offset": offset})
+        return page(answer, "errors", offset=offset)
 
     def _call(
         self,
@@ -269,17 +273,6 @@ class Api:
             return answer
         decoded(answer, Error)
         raise Refused
-
-
-def beyond(offset: int, following: int) -> int:
-    """The next page's offset, which must be beyond this page's.
-
-    Raises:
-        UnexpectedAnswer: it is not, so that the pages would never end.
-    """
-    if following <= offset:
-        raise UnexpectedAnswer
-    return following
 
 
 def _read(application: bytes) -> Secret:

@@ -2,66 +2,132 @@
 
 Endgrate documents no order of the records and no rate; it says to follow each page to the next.
 So there is one request at a time. Records that come twice are left out by whoever writes them.
+
+Each dataset costs itself: one that cannot be had is put off until the others have been read, is
+asked for again after a pause, a few times, and has failed then. Only where nothing came of any,
+that is the fetch's own error.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
 from functions.connectors.endgrate_answers import Item
-from functions.connectors.endgrate_api import Refused, Way, beyond
-from functions.connectors.endgrate_parts import state
+from functions.connectors.endgrate_api import Refused, Way
+from functions.connectors.endgrate_parts import failed, is_locked_out, state
+from functions.connectors.http_answers import read
+from functions.core.error_names import named
 from functions.core.errors import (
+    AnswerTooLarge,
+    CallerError,
     FetchWaits,
     FreshetError,
     JobLost,
+    OperatorError,
+    ProviderUnavailable,
+    RateLimited,
     ReauthRequired,
     UnexpectedAnswer,
+    UserError,
 )
-from functions.core.model import Part, PartState
+from functions.core.polling import backoff
 from functions.core.ports import Page, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from functions.connectors.endgrate_answers import Items, Next
+    from functions.connectors.endgrate_answers import Entries
     from functions.connectors.endgrate_api import Api
     from functions.core.contract import Cursor
+    from functions.core.model import PartState
 
 AGAIN_SECONDS: Final = 5
 """How long to stay away from a transfer that is not completed any more."""
 
+TRIES: Final = 5
+"""How often in a row a dataset is asked for that Endgrate does not give, while others came: with
+the pauses in between, for a quarter of a minute."""
 
-class Place(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where a fetch is: in which transfer, and at which record of it.
+PATIENCE_SECONDS: Final = 60
+"""A dataset for which Endgrate wants a longer pause is given up, where others came."""
 
-    ``had`` and ``flagged`` are of the pages read of that transfer: whether there was a record,
-    and whether they spoke of errors. ``signed_in`` says that an earlier transfer did not end for
-    lack of good credentials alone.
+COSTS_ITSELF: Final = (
+    UserError,
+    CallerError,
+    OperatorError,
+    JobLost,
+    UnexpectedAnswer,
+    AnswerTooLarge,
+)
+"""Errors that asking again does not mend; of one dataset, they say nothing of the others."""
+
+
+class Transfer(msgspec.Struct, frozen=True, kw_only=True):
+    """What is read of a dataset: a transfer's records, or the name of the error it failed for."""
+
+    dataset: str
+    id: str = ""
+    error: str = ""
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a fetch is: in which transfer, at which record of it, or ``past`` the last.
+
+    ``had``, ``flagged`` and ``odd`` are of the pages read of that transfer: whether there was a
+    record, whether they spoke of errors, and how many records were unreadable. ``last`` is the
+    digest of a page that did not tell of the next. ``tries`` counts the failures in a row, and
+    ``wish`` is the pause in seconds that Endgrate asked for with the last of them.
+
+    The others are of the fetch: how many transfers were ``begun``; those put off until ``later``,
+    a JSON array of places; after how many tries it has ``paused``; whether anything ``came``, if
+    only word that there is nothing; and the ``error`` of the first dataset that failed for one.
     """
 
     transfer: int = 0
     offset: int = 0
+    past: bool = False
     had: bool = False
     flagged: bool = False
-    signed_in: bool = False
+    odd: int = 0
+    last: str = ""
+    tries: int = 0
+    wish: int = 0
+    begun: int = 1
+    later: str = "[]"
+    paused: int = 0
+    came: bool = msgspec.field(default=False, name="signed_in")
+    error: str = ""
 
     def cursor(self) -> Cursor:
         """The same as a page carries it."""
         cursor: Cursor = msgspec.to_builtins(self)
         return cursor
 
+    @property
+    def queue(self) -> list[Place]:
+        """The places put off."""
+        return msgspec.json.decode(self.later, type=list[Place])
+
+
+class Step(NamedTuple):
+    """What a step of a fetch brought, where the next one is, and what to raise before it."""
+
+    page: Page | None
+    following: Place | None
+    pause: FreshetError | None = None
+
 
 class Reading:
     """One fetch of the transfers of one session."""
 
     def __init__(
-        self, api: Api, *, session_id: str, transfers: Sequence[tuple[str, str]], since: float
+        self, api: Api, *, session_id: str, transfers: Sequence[Transfer], since: float
     ) -> None:
-        """Take the transfers as pairs of dataset and id, and when the first was triggered."""
+        """Take the transfers, and when the first was triggered."""
         self._api, self._session_id = api, session_id
         self._transfers, self._since = transfers, since
 
@@ -69,85 +135,186 @@ class Reading:
         """What there is from this place on; each dataset's last page tells how fresh it is.
 
         Raises:
-            FetchWaits: a transfer is not completed.
-            JobLost: Endgrate does not know a transfer any more.
-            ReauthRequired: nothing came at all, for lack of good credentials.
-            UnexpectedAnswer: Endgrate does not give the records of a completed transfer.
+            FetchWaits: a transfer is not completed, or a dataset is to be asked for again.
+            ProviderUnavailable: Endgrate gives nothing at present.
+            FreshetError: nothing came at all; the error is the first dataset's.
         """
-        following: Place | None = place
+        following: Place | None = replace(place, begun=max(place.begun, place.transfer + 1))
+        missed = 0
         while following is not None:
-            page, following = self._page(following)
-            yield page
+            page, following, pause = self._step(following, missed=missed)
+            missed = 0 if page else missed + 1
+            if page:
+                yield page
+            if pause:
+                raise pause
 
-    def _page(self, place: Place) -> tuple[Page, Place | None]:
-        """The page at a place, and the place behind it."""
-        dataset, transfer_id = self._transfers[place.transfer]
-        try:
-            items = self._api.items(
-                Way.PULL, endgrate_type=dataset, transfer_id=transfer_id, offset=place.offset
-            )
-            place = _after(place, items)
-            part = self._state(place) if items.meta.next is None else None
-        except Refused:
-            raise self._refusal(transfer_id) from None
-        following = self._following(place, items.meta.next, part=part)
-        read = [(raw, _item(raw)) for raw in items.transfer_data]
-        page = Page(
-            dataset=dataset,
-            part=dataset,
-            records=[Record(item.id, raw) for raw, item in read if not item.deleted],
-            deletions=[item.id for _, item in read if item.deleted],
-            parts=(part,) if part else (),
-            cursor=following.cursor() if following else None,
-        )
-        return page, following
+    def _step(self, here: Place, *, missed: int) -> Step:
+        """Take what is at a place.
 
-    def _state(self, place: Place) -> PartState:
-        dataset, transfer_id = self._transfers[place.transfer]
-        failures = self._api.failures(session_id=self._session_id, transfer_id=transfer_id)
-        return state(dataset, failures, had=place.had, flagged=place.flagged, since=self._since)
-
-    def _following(
-        self, place: Place, following: Next | None, *, part: PartState | None
-    ) -> Place | None:
-        """The place behind a page; after the last transfer there is none.
-
-        Where each transfer failed for lack of credentials, there is nothing to publish.
+        Args:
+            missed: how many steps before this one brought nothing.
         """
-        if following is not None:
-            return replace(place, offset=beyond(place.offset, following.offset))
-        signed_in = place.signed_in or not _is_locked_out(part)
-        if place.transfer + 1 < len(self._transfers):
-            return Place(transfer=place.transfer + 1, signed_in=signed_in)
-        if not signed_in:
-            raise ReauthRequired
-        return None
+        transfer = self._transfers[here.transfer]
+        if transfer.error:
+            return self._given_up(here, named(transfer.error)())
+        try:
+            if not here.past:
+                return self._page(here, transfer)
+            part = self._state(here, transfer)
+        except ProviderUnavailable as fault:
+            return self._put_off(here, fault, missed=missed)
+        except COSTS_ITSELF as error:
+            return self._given_up(here, error)
+        return self._ended(here, part, error=ReauthRequired.name() if is_locked_out(part) else "")
 
-    def _refusal(self, transfer_id: str) -> FreshetError:
+    # --- what goes well ------------------------------------------------------------------------
+
+    def _page(self, here: Place, transfer: Transfer) -> Step:
+        try:
+            entries = self._api.items(
+                Way.PULL,
+                endgrate_type=transfer.dataset,
+                transfer_id=transfer.id,
+                offset=here.offset,
+            )
+        except Refused:
+            raise self._refusal(transfer) from None
+        items = [(raw, _item(raw)) for raw in entries.entries]
+        whole = [(raw, item) for raw, item in items if item is not None]
+        after = _behind(here, entries, had=bool(whole), odd=len(items) - len(whole))
+        page = Page(
+            dataset=transfer.dataset,
+            part=transfer.dataset,
+            records=[Record(item.id, raw) for raw, item in whole if item.deleted is not True],
+            deletions=[item.id for _, item in whole if item.deleted is True],
+            cursor=after.cursor(),
+        )
+        return Step(page, after)
+
+    def _state(self, here: Place, transfer: Transfer) -> PartState:
+        try:
+            failures = self._api.failures(session_id=self._session_id, transfer_id=transfer.id)
+        except Refused:
+            raise self._refusal(transfer) from None
+        return state(
+            transfer.dataset,
+            failures,
+            had=here.had,
+            flagged=here.flagged,
+            odd=here.odd,
+            since=self._since,
+        )
+
+    def _ended(self, here: Place, part: PartState, *, error: str) -> Step:
+        """Say how a dataset stands, and go on to the next one.
+
+        Raises:
+            FreshetError: there is none, and nothing came of any.
+        """
+        here = replace(here, came=here.came or not error, error=here.error or error)
+        following, pause = self._next(here)
+        if following is None and not here.came:
+            raise named(here.error)
+        cursor = following.cursor() if following else None
+        page = Page(dataset=part.part, part=part.part, parts=(part,), cursor=cursor)
+        return Step(page, following, pause)
+
+    # --- what does not -------------------------------------------------------------------------
+
+    def _refusal(self, transfer: Transfer) -> FreshetError:
         """What it means that Endgrate does not give what it was asked for."""
         try:
             completed = self._api.completed(
-                Way.PULL, session_id=self._session_id, transfer_id=transfer_id
+                Way.PULL, session_id=self._session_id, transfer_id=transfer.id
             )
         except Refused:
             return JobLost()
         return UnexpectedAnswer() if completed else FetchWaits(AGAIN_SECONDS)
 
+    def _given_up(self, here: Place, error: FreshetError) -> Step:
+        part = failed(
+            self._transfers[here.transfer].dataset,
+            error.name(),
+            had=here.had,
+            odd=here.odd,
+            since=self._since,
+        )
+        return self._ended(here, part, error="" if here.had else error.name())
 
-def _after(place: Place, items: Items) -> Place:
+    def _put_off(self, here: Place, fault: ProviderUnavailable, *, missed: int) -> Step:
+        """Come back to a dataset: after the others, or first, where Endgrate limits the rate.
+
+        Where nothing has come, the others are tried, and then it is the fetch's own fault.
+        """
+        limited = isinstance(fault, RateLimited)
+        others = len(self._transfers) - here.begun + len(here.queue)
+        if not here.came and (limited or missed >= others):
+            raise fault
+        put_off = replace(here, tries=here.tries + 1, wish=fault.wait_seconds)
+        if here.came and (put_off.tries >= TRIES or put_off.wish > PATIENCE_SECONDS):
+            return self._given_up(here, fault)
+        if limited:
+            return Step(self._nothing(put_off), put_off, fault)
+        following, pause = self._next(put_off, again=True)
+        page = self._nothing(following) if here.came and following else None
+        return Step(page, following, pause)
+
+    def _nothing(self, following: Place) -> Page:
+        """A page that only remembers where to go on."""
+        dataset = self._transfers[following.transfer].dataset
+        return Page(dataset=dataset, part=dataset, cursor=following.cursor())
+
+    def _next(
+        self, here: Place, *, again: bool = False
+    ) -> tuple[Place | None, FreshetError | None]:
+        """The next dataset's place and the pause before it.
+
+        Nobody pauses while nothing has come: that is the fetch's own fault before long.
+
+        Args:
+            again: whether this place is put off, or done with.
+        """
+        queue = [*here.queue, here] if again else here.queue
+        begun, paused = here.begun, here.paused
+        if begun < len(self._transfers):
+            following, begun = Place(transfer=begun), begun + 1
+        elif queue:
+            following = queue.pop(0)
+        else:
+            return None, None
+        pause = None
+        if here.came and following.tries > paused:
+            paused = following.tries
+            pause = FetchWaits(max(backoff(paused), following.wish))
+        own = {"begun": 1, "later": "[]", "paused": 0, "came": False, "error": ""}
+        later = msgspec.json.encode([replace(each, **own) for each in queue]).decode()
+        shared = {"begun": begun, "later": later, "paused": paused}
+        return replace(following, came=here.came, error=here.error, **shared), pause
+
+
+def _behind(here: Place, entries: Entries, *, had: bool, odd: int) -> Place:
+    """The place behind a page; one that came before is the last, where none is named."""
+    last = sha256(b",".join(map(bytes, entries.entries))).hexdigest() if entries.guessed else ""
+    again = last != "" and last == here.last
+    following = None if again else entries.following
     return replace(
-        place,
-        had=place.had or bool(items.transfer_data),
-        flagged=place.flagged or items.transfer_errors,
+        here,
+        offset=here.offset if following is None else following,
+        past=following is None,
+        had=here.had or had,
+        flagged=here.flagged or entries.flagged,
+        odd=here.odd + (0 if again else odd),
+        last=last,
+        tries=0,
+        wish=0,
+        paused=0 if here.tries else here.paused,
     )
 
 
-def _is_locked_out(part: PartState | None) -> bool:
-    return part is not None and part.state is Part.FAILED and part.reauth
-
-
-def _item(raw: msgspec.Raw) -> Item:
+def _item(raw: msgspec.Raw) -> Item | None:
+    """What matters of a record; None: it is unreadable, and costs itself."""
     try:
-        return msgspec.json.decode(raw, type=Item)
-    except (msgspec.DecodeError, RecursionError):
-        raise UnexpectedAnswer from None
+        return read(raw, Item)
+    except UnexpectedAnswer:
+        return None

@@ -55,7 +55,7 @@ def pushed(api: Api, connection: Connection, transfer_id: str) -> Pushed:
         log = api.failures(session_id=session_id, transfer_id=transfer_id)
     except Refused:
         raise ProviderRefusesConnection from None
-    standing = (each for each in log if not each.resolved and each.warn is not True)
+    standing = (each for each in log if not each.resolved and not each.warn)
     return Pushed(
         done=True,
         failures=tuple(

@@ -137,7 +137,7 @@ def _lost(ticket: Ticket, *, refreshes: Refreshes, at: float) -> Ticket:
         return _failed(ticket, JobLost())
     # Without a job, an earlier call has written the loss down and its answer was lost.
     told = step.lost(refresh, at=at) if refresh.job is not None else refresh
-    if [event.type for event in told.events].count("lost") >= MAX_LOSSES:
+    if step.losses(told) >= MAX_LOSSES:
         return _failed(ticket, JobLost())
     if told is not refresh:
         refreshes.save(told, seen=refresh.version)

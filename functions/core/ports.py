@@ -31,11 +31,13 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What a refresh wants of the provider.
 
     ``synchronous`` asks the provider to answer only when it is done, where it can. ``job`` is
-    what the provider has taken already, where one job is several to it.
+    what the provider has taken already, where one job is several to it. ``losses`` is how often
+    it has lost the refresh's job so far.
     """
 
     datasets: tuple[str, ...]
     synchronous: bool = False
+    losses: int = 0
     job: Job | None = None
 
 

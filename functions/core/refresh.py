@@ -124,6 +124,11 @@ def lost(refresh: Refresh, *, at: float) -> Refresh:
     return _happened(replace(refresh, job=None, hooks={}, triggered_at=0), "lost", at)
 
 
+def losses(refresh: Refresh) -> int:
+    """How often the provider has lost its job."""
+    return [event.type for event in refresh.events].count("lost")
+
+
 def published(refresh: Refresh, manifest: Manifest, *, ticket: Ticket, at: float) -> Refresh:
     """The snapshot stands; of it, the refresh tells what it was asked for.
 

@@ -117,7 +117,12 @@ def _taken(refresh: Refresh) -> bool:
 
 
 def _order(refresh: Refresh) -> Order:
-    return Order(datasets=refresh.datasets, synchronous=refresh.synchronous, job=refresh.job)
+    return Order(
+        datasets=refresh.datasets,
+        synchronous=refresh.synchronous,
+        losses=step.losses(refresh),
+        job=refresh.job,
+    )
 
 
 def _running(refresh: Refresh, *, seen: Mapping[int, float]) -> Ticket:

@@ -26,7 +26,7 @@ from tests.scripted import CONNECTION, REFRESH
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from functions.core.model import Connection, Refresh
+    from functions.core.model import Connection, Manifest, Refresh
     from tests.contract.simulated import Simulated
     from tests.contract.stand import Stand
 
@@ -85,13 +85,17 @@ class Course:
 
     def ids(self) -> dict[str, list[str]]:
         """The ids of each dataset's records as they were published."""
-        connection = self.connection
-        assert connection.snapshot is not None
-        datasets = Snapshots(self.one.objects).manifest(connection.snapshot).datasets
         return {
             name: [line.id for line in self.one.objects.lines(dataset) if not line.deleted]
-            for name, dataset in datasets.items()
+            for name, dataset in self.manifest.datasets.items()
         }
+
+    @property
+    def manifest(self) -> Manifest:
+        """What was published."""
+        pointer = self.connection.snapshot
+        assert pointer is not None
+        return Snapshots(self.one.objects).manifest(pointer)
 
     @property
     def told(self) -> str:

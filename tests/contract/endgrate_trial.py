@@ -64,6 +64,11 @@ class Trial(Tried):
         rows: list[dict[str, Any]] = self.simulated.control("GET", "ledger")
         return [row for row in rows if row["kind"] == kind]
 
+    def offsets(self) -> list[str]:
+        """The offsets of the pages of data that were asked for."""
+        rows = self.simulated.ledger()
+        return [row["query"]["offset"] for row in rows if row["path"] == "/api/pull/data"]
+
     def asked(self, path: str) -> int:
         """How often an address was asked."""
         return sum(row["path"] == path for row in self.simulated.ledger())

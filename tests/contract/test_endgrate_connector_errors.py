@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -9,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from functions.connectors.endgrate_api import MAX_FAILURE_PAGES, PAGE
-from functions.core.errors import FetchWaits, ReauthRequired, UnexpectedAnswer
+from functions.core.errors import FetchWaits, ReauthRequired
 from functions.core.fetching import MARGIN_SECONDS
 from functions.core.model import Coverage, Part, PartState
 from tests.contract.endgrate_caller import COMPANY, CONTACT, DEAL, TICKET
@@ -124,20 +125,70 @@ def test_no_prose_of_the_providers_is_kept(sessions: EndgrateSessions) -> None:
     "answer",
     [
         {"errors": None},
-        {"errors": [{}]},
-        {"errors": [entry(7)]},
+        {"errors": {}},
         {"meta": {"next": {"offset": 0}}},
         {"success": False},
     ],
     ids=str,
 )
-def test_an_error_log_of_another_shape_is_not_read(
+def test_an_error_log_that_cannot_be_read_makes_its_dataset_incomplete(
     sessions: EndgrateSessions, answer: dict[str, Any]
 ) -> None:
     one = Trial(sessions)
     job = one.check(one.trigger())
     told(sessions, **answer)
-    assert type(one.refused(lambda: one.fetch(job))) is UnexpectedAnswer
+    read = one.fetch(job)
+    assert read.truth == sessions.truth("fern")
+    assert read.manifest.coverage == Coverage(fresh=2, incomplete=1)
+    part = parts(read)[CONTACT]
+    assert (part.state, part.why, part.failures) == (Part.INCOMPLETE, "UnexpectedAnswer", 0)
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [
+        [{}],
+        [{"error_type": None}],
+        [entry(7)],
+        ["an entry"],
+        [None],
+        [entry("upstream", text="\ud800", resolved=0, warn="true", index=-1)],
+    ],
+    ids=str,
+)
+def test_an_entry_of_the_error_log_that_cannot_be_read_is_one_all_the_same(
+    sessions: EndgrateSessions, errors: list[Any]
+) -> None:
+    one = Trial(sessions)
+    job = one.check(one.trigger())
+    body = json.dumps({"success": True, "meta": {}, "errors": errors})
+    sessions.fault(method="GET", path=ERRORS, kind="status", status=200, text=body)
+    part = parts(one.fetch(job))[CONTACT]
+    why = "upstream" if "upstream" in body else "unnamed"
+    assert (part.state, part.why, part.failures) == (Part.INCOMPLETE, why, 1)
+
+
+@pytest.mark.parametrize(
+    "answer", [{"meta": None}, {"meta": []}, {"success": None}, {"meta": {"next": None}}], ids=str
+)
+def test_what_only_adorns_the_error_log_makes_nothing_of_it_unreadable(
+    sessions: EndgrateSessions, answer: dict[str, Any]
+) -> None:
+    one = Trial(sessions)
+    job = one.check(one.trigger())
+    told(sessions, **answer)
+    assert one.fetch(job).manifest.coverage == Coverage(fresh=3)
+
+
+def test_an_error_log_that_repeats_a_page_and_names_none_is_read_once(
+    sessions: EndgrateSessions,
+) -> None:
+    one = Trial(sessions, datasets=(CONTACT,))
+    job = one.check(one.trigger())
+    body = {"success": True, "errors": [entry("upstream")] * 3}
+    sessions.fault(method="GET", path=ERRORS, kind="status", status=200, body=body, times=None)
+    assert parts(one.fetch(job))[CONTACT].failures == 3
+    assert one.asked(ERRORS) == 2
 
 
 def test_without_the_error_log_nothing_is_called_fresh(sessions: EndgrateSessions) -> None:
@@ -153,7 +204,9 @@ def test_a_refused_error_log_is_outside_the_contract(sessions: EndgrateSessions)
     one = Trial(sessions)
     job = one.check(one.trigger())
     sessions.fault(method="GET", path=ERRORS, kind="status", status=400)
-    assert type(one.refused(lambda: one.fetch(job))) is UnexpectedAnswer
+    read = one.fetch(job)
+    assert parts(read)[CONTACT].why == "UnexpectedAnswer"
+    assert read.manifest.coverage == Coverage(fresh=2, incomplete=1)
 
 
 # --- credentials that are no longer good at the user's provider ----------------------------------

@@ -62,7 +62,7 @@ def test_what_has_been_seen_completed_is_not_asked_again(sessions: EndgrateSessi
     ids=str,
 )
 def test_only_a_true_completion_is_one(sessions: EndgrateSessions, body: dict[str, Any]) -> None:
-    one = Trial(sessions)
+    one = Trial(sessions, datasets=(CONTACT,))
     job = one.trigger()
     sessions.fault(method="GET", path=STATISTICS, kind="status", status=200, body=body)
     assert type(one.refused(lambda: one.look(job))) is UnexpectedAnswer

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from functions.connectors.endgrate_answers import Failure
+from functions.connectors.endgrate_answers import Failure, failure
 from functions.connectors.endgrate_parts import state
 from functions.core.model import Part, PartState
 
@@ -98,16 +99,45 @@ def test_a_dataset_against_which_nothing_stands_is_fresh(
             (Part.INCOMPLETE, SINCE, "unnamed", 1, False),
             id="prose-is-no-name",
         ),
-        pytest.param(
-            (Failure(error_type="upstream", warn=[]),),
-            True,
-            False,
-            (Part.INCOMPLETE, SINCE, "upstream", 1, False),
-            id="a-list-of-warnings-makes-none-of-it",
-        ),
     ],
 )
 def test_whatever_stands_against_a_dataset_is_said(
     failures: tuple[Failure, ...], expected: tuple[Any, ...], *, had: bool, flagged: bool
 ) -> None:
     assert found(*failures, had=had, flagged=flagged) == expected
+
+
+@pytest.mark.parametrize(
+    ("failures", "had", "expected"),
+    [
+        pytest.param((), True, (Part.INCOMPLETE, "UnexpectedAnswer", 2), id="some"),
+        pytest.param((), False, (Part.FAILED, "UnexpectedAnswer", 2), id="all"),
+        pytest.param((UPSTREAM,), True, (Part.INCOMPLETE, "upstream", 3), id="and-others-failed"),
+    ],
+)
+def test_records_that_cannot_be_read_are_counted(
+    failures: tuple[Failure, ...], expected: tuple[Any, ...], *, had: bool
+) -> None:
+    part = state("x", failures, had=had, flagged=False, since=SINCE, odd=2)
+    assert (part.state, part.why, part.failures) == expected
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (
+            {"error_type": "upstream", "resolved": True},
+            Failure(error_type="upstream", resolved=True),
+        ),
+        ({"error_type": 7, "warn": [], "index": -1, "internal_id": 3}, Failure()),
+        (
+            {"warn": True, "index": 2, "internal_id": "a"},
+            Failure(warn=True, index=2, internal_id="a"),
+        ),
+        ([], Failure()),
+        (None, Failure()),
+    ],
+    ids=str,
+)
+def test_an_entry_of_the_error_log_is_read_field_by_field(raw: Any, expected: Failure) -> None:
+    assert failure(msgspec.Raw(msgspec.json.encode(raw))) == expected

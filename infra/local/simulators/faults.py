@@ -60,7 +60,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     `path` is a glob (`*` also spans slashes), or a regular expression if it begins with `^`; it is
     matched with the whole path, without the query. `seconds` is how long `slow` waits.
-    `retry_after` is sent as it stands: seconds or an HTTP date.
+    `retry_after` is sent as it stands: seconds or an HTTP date. So is `text`, where it is given
+    instead of a `body`; either is called JSON.
     """
 
     kind: Kind
@@ -69,6 +70,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     status: Annotated[int, Meta(ge=200, le=599)] = 503
     retry_after: str | None = None
     body: Any = None
+    text: str | None = None
     seconds: Annotated[float, Meta(ge=0, le=600)] = 1.0
     skip: Annotated[int, Meta(ge=0)] = 0
     times: Annotated[int, Meta(ge=1)] | None = 1
@@ -153,7 +155,7 @@ def stand_in(fault: Fault, error_body: ErrorBody) -> Response:
         response.content_type = "text/html; charset=utf-8"
     else:
         body = error_body(fault.status) if fault.body is None else fault.body
-        response.set_data(msgspec.json.encode(body))
+        response.set_data(fault.text or msgspec.json.encode(body))
         response.content_type = "application/json"
     if fault.retry_after is not None:
         response.headers["Retry-After"] = fault.retry_after

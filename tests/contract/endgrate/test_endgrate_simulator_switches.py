@@ -47,6 +47,38 @@ def test_pages_can_repeat_records_and_have_none(caller: Caller, fern: str) -> No
     assert len({each["id"] for each in caller.records(transfer)}) == 430
 
 
+def test_pages_can_be_shorter_than_asked_and_have_records_without_an_id(
+    caller: Caller, fern: str
+) -> None:
+    caller.settings(most=100, odd=2)
+    answer = caller.page(caller.pull(fern, synchronous=True), limit=250).json()
+
+    assert [each["id"] for each in answer["transfer_data"]].count(None) == 2
+    assert len(answer["transfer_data"]) == answer["meta"]["next"]["offset"] == 100
+
+
+@pytest.mark.parametrize("call", ["trigger", "statistics", "data", "errors"])
+def test_the_calls_about_a_type_can_be_broken(caller: Caller, fern: str, call: str) -> None:
+    caller.settings(broken={COMPANY: {call: 418}})
+
+    assert [_calls(caller, fern, type_) for type_ in (CONTACT, COMPANY)] == [[], [call]]
+
+
+def _calls(caller: Caller, session_id: str, type_: str) -> list[str]:
+    """Which calls about a type are answered 418."""
+    asked = {"session_id": session_id, "endgrate_type": type_, "synchronous": True}
+    answer = caller.post("/api/pull/transfer", **asked)
+    if answer.status_code == 418:
+        return ["trigger"]
+    transfer = {"transfer_id": answer.json()["transfer_id"]}
+    answers = {
+        "statistics": caller.get("/api/statistics", **transfer),
+        "data": caller.get("/api/pull/data", endgrate_type=type_, **transfer),
+        "errors": caller.get("/api/errors", **transfer),
+    }
+    return [call for call, answer in answers.items() if answer.status_code == 418]
+
+
 def test_records_and_pages_can_carry_members_that_nobody_announced(
     caller: Caller, fern: str
 ) -> None:

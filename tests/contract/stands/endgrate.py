@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 DATASETS = {
     "fern": (CONTACT, COMPANY, DEAL),
     "fern, with tickets": (COMPANY, TICKET),
+    "fern, with contacts": (CONTACT,),
     "reed": (PAGE_VIEWS,),
     "thyme": (CONTACT, COMPANY),
 }
@@ -116,7 +117,7 @@ STAND = Stand(
     entry=REGISTRY[Provider.ENDGRATE],
     open=open_sessions,
     user="fern",
-    light="fern",
+    light="fern, with contacts",
     wholes=(
         Whole(user="fern", records=FERN, coverage=ALL_FRESH),
         Whole(
@@ -164,7 +165,10 @@ STAND = Stand(
     faulted=Whole(user="fern", records=FERN, coverage=ALL_FRESH),
     lost={"kind": "status", "status": 400},
     faults={
-        "a state that no document knows": Meets(strike=_no_statistics),
+        "malformed JSON": Meets(outcome="partial"),
+        "HTML with status 200": Meets(outcome="partial"),
+        "JSON of another shape": Meets(outcome="partial"),
+        "a state that no document knows": Meets(outcome="partial", strike=_no_statistics),
         "a page comes again": Meets(strike=_overlap),
         "an empty page comes between others": Meets(strike=_gap),
         "some of the data cannot be had": Meets(strike=_failing),

@@ -129,6 +129,7 @@ def _initiated(methods: frozenset[Method]) -> Response:
 
 def _triggered(asked: Pull | Push) -> Response:
     hub = the_hub()
+    hub.fail("trigger", asked.endgrate_type)
     transfer = hub.transfers.trigger(hub.sessions.find(asked.session_id), asked)
     if asked.synchronous:
         hub.transfers.wait(transfer, at_most=hub.settings.sync_ceiling_seconds)
@@ -137,8 +138,9 @@ def _triggered(asked: Pull | Push) -> Response:
 
 
 def _page(method: Method) -> Response:
-    wanted = window(request.args)
+    wanted = window(request.args, most=the_hub().settings.most)
     transfer = _transfer(method)
+    the_hub().fail("data", transfer.asked.endgrate_type)
     if not transfer.completed or transfer.outcome is None:
         raise ApiError(NOT_COMPLETED)
     time.sleep(the_hub().settings.page_delay_seconds)
@@ -172,7 +174,11 @@ def _shown(outcome: Outcome, wanted: Window) -> dict[str, object]:
     return {
         "success": True,
         "meta": meta(wanted, total=count + settings.gap, count=count, links=links),
-        "transfer_data": records.cut(start, place(wanted.end)),
+        "transfer_data": _odd(records.cut(start, place(wanted.end)), settings.odd),
         "transfer_errors": bool(outcome.troubles),
         **({"unannounced": {"version": 2}} if settings.drift else {}),
     }
+
+
+def _odd(rows: list[dict[str, object]], count: int) -> list[dict[str, object]]:
+    return [{**row, "id": None} if place < count else row for place, row in enumerate(rows)]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from infra.local.simulators.endgrate.session import Session
+    from infra.local.simulators.endgrate.settings import Call
     from infra.local.simulators.endgrate.transfer import Transfer
     from infra.local.simulators.ledger import Ledger
 
@@ -101,6 +102,16 @@ class Hub:
         with self.transfers.news:
             session.authenticated = True
             self.transfers.failures.resolve(session.id)
+
+    def fail(self, call: Call, endgrate_type: str) -> None:
+        """Refuses a call about a type for which that is broken.
+
+        Raises:
+            ApiError: with the status that the settings say.
+        """
+        status = self.settings.broken.get(endgrate_type, {}).get(call)
+        if status is not None:
+            raise ApiError("This does not work at present.", status=status)
 
     def transfer(self, transfer_id: str | None) -> Transfer:
         """The transfer with this id.

@@ -54,8 +54,8 @@ class Links:
         return {"offset": offset, **({} if self.style == "none" else {"link": f"{base}?{query}"})}
 
 
-def window(asked: MultiDict[str, str]) -> Window:
-    """The page that a query asks for.
+def window(asked: MultiDict[str, str], *, most: int) -> Window:
+    """The page that a query asks for, with so many entries at most.
 
     Raises:
         ApiError: 400, limit or offset are out of bounds, or not numbers.
@@ -63,7 +63,7 @@ def window(asked: MultiDict[str, str]) -> Window:
     offset, limit = _number(asked, "offset", default=0), _number(asked, "limit", default=MOST)
     if not 1 <= limit <= MOST:
         raise ApiError("The query is not valid.", errors={"limit": f"from 1 to {MOST}"})
-    return Window(offset, limit)
+    return Window(offset, min(limit, most))
 
 
 def meta(wanted: Window, *, total: int, count: int, links: Links) -> dict[str, object]:

@@ -28,14 +28,14 @@ open_api = Blueprint("open_api", __name__, url_prefix="/api")
 @api.get("/errors")
 def list_errors() -> Response:
     """A page of the error log: of a session, of a transfer, or of all."""
-    hub, wanted = the_hub(), window(request.args)
+    hub, wanted = the_hub(), window(request.args, most=the_hub().settings.most)
     names = ("session_id", "transfer_id")
     asked = {name: value for name in names if (value := single(request.args, name))}
     session_id, transfer_id = asked.get("session_id"), asked.get("transfer_id")
     if session_id:
         hub.sessions.find(session_id)
     if transfer_id:
-        hub.transfer(transfer_id)
+        hub.fail("errors", hub.transfer(transfer_id).asked.endgrate_type)
     entries = hub.transfers.failures.of(session_id=session_id, transfer_id=transfer_id)
     links = Links(request.base_url, asked, hub.settings.next_link)
     total = len(entries)
@@ -54,6 +54,8 @@ def read_statistics() -> Response:
     transfers, now = _meant(), the_hub().clock()
     if not transfers:
         raise ApiError("There are no such transfers.")
+    for each in transfers:
+        the_hub().fail("statistics", each.asked.endgrate_type)
     latest = {each.resource.name: each for each in transfers}
     return reply(
         {
