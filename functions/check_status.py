@@ -12,26 +12,30 @@ import msgspec
 
 from functions.aws.runtime import runtime, step
 from functions.core.budget import GO_ON_SECONDS
-from functions.core.checking import check
+from functions.core.checking import LAST_LOOK_SECONDS, check
 from functions.core.contract import Outcome, Ticket
-from functions.providers import connector
+from functions.providers import connector, time_left
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 @step
-def handler(event: object, _context: LambdaContext) -> Any:  # noqa: ANN401 - JSON
+def handler(event: object, context: LambdaContext) -> Any:  # noqa: ANN401 - JSON
     """Look at the provider until there is an answer or waiting here no longer pays."""
     ticket = msgspec.convert(event, Ticket)
     if ticket.outcome is not Outcome.RUNNING:
         return event
     here = runtime()
+    latest = max(ticket.deadline, here.clock()) + LAST_LOOK_SECONDS
     looked = check(
         ticket,
         connection=here.connection(ticket.connection_id),
         connector=connector(
-            ticket.provider, owner=ticket.refresh_id, patience_seconds=GO_ON_SECONDS
+            ticket.provider,
+            owner=ticket.refresh_id,
+            left=time_left(context, until=latest),
+            patience_seconds=GO_ON_SECONDS,
         ),
         refreshes=here.refreshes,
         clock=here.clock,

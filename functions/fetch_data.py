@@ -19,7 +19,7 @@ from functions.core.cooling import cool
 from functions.core.errors import FreshetError, ProviderUnavailable, Superseded
 from functions.core.fetching import Time, fetch, publish, published
 from functions.core.increment import base_of
-from functions.providers import connector
+from functions.providers import connector, time_left
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -106,7 +106,10 @@ def _fetch(
             ticket,
             connection=connection,
             connector=connector(
-                refresh.provider, owner=refresh.refresh_id, patience_seconds=GO_ON_SECONDS
+                refresh.provider,
+                owner=refresh.refresh_id,
+                left=time_left(context),
+                patience_seconds=GO_ON_SECONDS,
             ),
             staging=staging,
             refreshes=here.refreshes,

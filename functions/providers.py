@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from functions.aws.runtime import runtime
@@ -17,9 +18,14 @@ from functions.core.ports import ConnectorPorts
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
     from functions.core.contract import Cursor, Job
     from functions.core.model import Connection
     from functions.core.ports import Base, Connector, Page
+
+RESERVE_SECONDS: Final = 5
+"""What a function keeps of its time, to write down what came of a call to a provider."""
 
 _OF_THE_SECRET: Final = (ConfigurationInvalid, ProviderRefusesApplication)
 
@@ -80,10 +86,29 @@ class Renewing:
         self._connector = self._make()
 
 
-def connector(provider: str, *, owner: str, patience_seconds: float = BEGIN_SECONDS) -> Connector:
+def time_left(context: LambdaContext, *, until: float = inf) -> Callable[[], float]:
+    """Tell how many seconds a call to a provider may take now.
+
+    Args:
+        context: the function's call, which is cut off.
+        until: an instant after which nobody waits for the provider any more.
+    """
+    return lambda: min(
+        context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS, until - runtime().clock()
+    )
+
+
+def connector(
+    provider: str,
+    *,
+    owner: str,
+    left: Callable[[], float],
+    patience_seconds: float = BEGIN_SECONDS,
+) -> Connector:
     """The provider's connector; it rotates tokens in the name of its owner, see the ports.
 
     Args:
+        left: how many seconds a call may take now, its turn and its tokens included.
         patience_seconds: how long each request may wait for its turn, see ``core.budget``.
     """
     here = runtime()
@@ -91,6 +116,7 @@ def connector(provider: str, *, owner: str, patience_seconds: float = BEGIN_SECO
         here.budget(provider),
         limit=lambda: limit_of(here.secrets.read(provider)),
         patience_seconds=patience_seconds,
+        left=left,
         clock=here.clock,
         sleep=here.sleep,
     )
@@ -104,6 +130,7 @@ def connector(provider: str, *, owner: str, patience_seconds: float = BEGIN_SECO
         token=lambda: secrets.token_urlsafe(32),
         owner=owner,
         budget=budget,
+        left=left,
     )
     return cast(
         "Connector",

@@ -23,9 +23,11 @@ from functions.core.errors import InvalidRequest, NotFound, Superseded
 from functions.core.push import id_of
 from functions.core.push_ports import PushPorts
 from functions.core.pushing import advance, end, overtaken, ticket
-from functions.providers import connector
+from functions.providers import connector, time_left
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from functions.aws.pushes import PushTable
@@ -44,7 +46,7 @@ def _pushes() -> PushTable:
 
 
 @step
-def handler(event: object, _context: LambdaContext) -> Any:  # noqa: ANN401 - JSON
+def handler(event: object, context: LambdaContext) -> Any:  # noqa: ANN401 - JSON
     """Go on with the push, or end it."""
     asked = _read(event)
     push = _pushes().get(id_of(asked.push_id))
@@ -53,7 +55,9 @@ def handler(event: object, _context: LambdaContext) -> Any:  # noqa: ANN401 - JS
     if push is None:
         raise NotFound
     # Whatever becomes of the execution, its ticket keeps saying which one it is.
-    return msgspec.to_builtins(replace(_advanced(push), push_id=asked.push_id))
+    return msgspec.to_builtins(
+        replace(_advanced(push, left=time_left(context)), push_id=asked.push_id)
+    )
 
 
 def _read(event: object) -> PushTicket:
@@ -63,7 +67,7 @@ def _read(event: object) -> PushTicket:
         raise InvalidRequest(str(error)) from None
 
 
-def _advanced(push: Push) -> PushTicket:
+def _advanced(push: Push, *, left: Callable[[], float]) -> PushTicket:
     here = runtime()
     connection = here.connections.get(push.connection_id)
     if connection is None:
@@ -71,7 +75,7 @@ def _advanced(push: Push) -> PushTicket:
         raise Superseded
     ports = PushPorts(
         connection=connection,
-        pusher=cast("Pusher", connector(push.provider, owner=push.push_id)),
+        pusher=cast("Pusher", connector(push.provider, owner=push.push_id, left=left)),
         pushes=_pushes(),
         contents=_contents(),
         token=lambda: secrets.token_urlsafe(32),

@@ -16,7 +16,7 @@ from functions.core.admission import admit
 from functions.core.contract import EXECUTION_NAME, Reason, RefreshRequest, Ticket
 from functions.core.errors import Busy, InvalidRequest
 from functions.core.triggering import answered, queued, trigger
-from functions.providers import connector
+from functions.providers import connector, time_left
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -73,7 +73,11 @@ def _triggered(refresh: Refresh, *, context: LambdaContext) -> Ticket:
     return trigger(
         refresh,
         connection=here.connection(refresh.connection_id),
-        connector=connector(refresh.provider, owner=refresh.refresh_id),
+        connector=connector(
+            refresh.provider,
+            owner=refresh.refresh_id,
+            left=time_left(context, until=refresh.deadline),
+        ),
         refreshes=here.refreshes,
         seen=here.durations.seen(refresh.provider),
         clock=here.clock,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
+from math import inf
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -211,6 +212,7 @@ def connector_ports(
     sleep: Callable[[float], None],
     owner: str = REFRESH,
     budget: Budget | None = None,
+    left: Callable[[], float] = lambda: inf,
 ) -> ConnectorPorts:
     """What a connector is given, over fakes."""
     return ConnectorPorts(
@@ -223,6 +225,7 @@ def connector_ports(
         token=lambda: next(_NUMBERS),
         owner=owner,
         budget=budget,
+        left=left,
     )
 
 

@@ -210,7 +210,12 @@ class Banno:
 
     def _made(self, connection: Connection) -> _User:
         institution = self._institution(connection.settings["institution"])
-        http = Http(institution.base_url, clock=self._ports.clock, budget=self._ports.budget)
+        http = Http(
+            institution.base_url,
+            clock=self._ports.clock,
+            budget=self._ports.budget,
+            left=self._ports.left,
+        )
 
         def exchange(refresh_token: str) -> Credentials:
             return refreshed(

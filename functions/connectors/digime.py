@@ -123,7 +123,12 @@ class DigiMe:
         return replace(place, session=session, losses=place.losses + 1)
 
     def _api(self) -> Api:
-        return Api(self._application(), clock=self._ports.clock, budget=self._ports.budget)
+        return Api(
+            self._application(),
+            clock=self._ports.clock,
+            budget=self._ports.budget,
+            left=self._ports.left,
+        )
 
     def _application(self) -> Application:
         return application(self._ports.application())

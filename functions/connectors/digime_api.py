@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 from hashlib import sha256
 from http import HTTPStatus
+from math import inf
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -26,11 +27,11 @@ from functions.connectors.digime_answers import (
 from functions.connectors.digime_tokens import keys, random_text
 from functions.connectors.http import Http
 from functions.connectors.http_answers import Answer, TokenRefused, decoded
-from functions.connectors.oauth import GrantRefused
+from functions.connectors.oauth import EXCHANGE_SECONDS, GrantRefused
 from functions.core.errors import ProviderRefusesApplication, RateLimited, UnexpectedAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import msgspec
 
@@ -66,11 +67,16 @@ class Api:
     """Calls in the name of one application."""
 
     def __init__(
-        self, application: Application, *, clock: Clock, budget: Budget | None = None
+        self,
+        application: Application,
+        *,
+        clock: Clock,
+        budget: Budget | None = None,
+        left: Callable[[], float] = lambda: inf,
     ) -> None:
-        """Take the application, the time for what it signs, and the provider's budget."""
+        """Take the application, the time for what it signs, and the budget and time for calls."""
         self._application, self._clock = application, clock
-        self._http = Http(application.base_url, clock=clock, budget=budget)
+        self._http = Http(application.base_url, clock=clock, budget=budget, left=left)
         self._keys = keys(application.base_url)
 
     def trigger(self, access_token: str, *, session_key: str | None) -> Session | None:
@@ -99,7 +105,7 @@ class Api:
         """
         self._keys.warm(self._published, at=self._clock())
         claims = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-        answer = self._post("/oauth/token", claims)
+        answer = self._post("/oauth/token", claims, least_seconds=EXCHANGE_SECONDS)
         if answer.status not in _DONE:
             raise self._refused_grant(answer)
         told = self._keys.claims(
@@ -146,11 +152,23 @@ class Api:
         raise query_refusal(refused)
 
     def _post(
-        self, path: str, claims: dict[str, str], *, json: Mapping[str, object] | None = None
+        self,
+        path: str,
+        claims: dict[str, str],
+        *,
+        json: Mapping[str, object] | None = None,
+        least_seconds: float = 0,
     ) -> Answer:
         token = self._application.signed(claims, at=self._clock())
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-        return self._http.call("POST", path, headers=headers, json=json, accept=_DONE | _REFUSED)
+        return self._http.call(
+            "POST",
+            path,
+            headers=headers,
+            json=json,
+            accept=_DONE | _REFUSED,
+            least_seconds=least_seconds,
+        )
 
     def _published(self) -> list[msgspec.Raw]:
         accept = {"Accept": "application/json"}

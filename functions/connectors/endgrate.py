@@ -216,7 +216,12 @@ class Endgrate:
         return Configuration(url=url, chosen=chosen)
 
     def _api(self) -> Api:
-        return Api(self._ports.application(), clock=self._ports.clock, budget=self._ports.budget)
+        return Api(
+            self._ports.application(),
+            clock=self._ports.clock,
+            budget=self._ports.budget,
+            left=self._ports.left,
+        )
 
     def _token(self) -> str:
         return hints.token(self._ports.owner, rest=self._ports.token())

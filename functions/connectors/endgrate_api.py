@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from http import HTTPStatus
+from math import inf
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -38,7 +39,7 @@ from functions.core.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from functions.connectors.endgrate_answers import Failure
     from functions.core.budget import Budget
@@ -98,8 +99,15 @@ class Api:
     ``ProviderRefusesApplication``.
     """
 
-    def __init__(self, application: bytes, *, clock: Clock, budget: Budget | None = None) -> None:
-        """Take the application's secret (JSON), a clock for Retry-After, and the budget.
+    def __init__(
+        self,
+        application: bytes,
+        *,
+        clock: Clock,
+        budget: Budget | None = None,
+        left: Callable[[], float] = lambda: inf,
+    ) -> None:
+        """Take the application's secret (JSON), a clock for Retry-After, the budget and the time.
 
         Raises:
             ConfigurationInvalid: it is malformed, lacks something, or has an address that is
@@ -108,7 +116,7 @@ class Api:
         secret = _read(application)
         self._base_url = origin(secret.base_url)
         self._hooks_url = None if secret.hooks_url is None else origin(secret.hooks_url)
-        self._http = Http(self._base_url, clock=clock, budget=budget)
+        self._http = Http(self._base_url, clock=clock, budget=budget, left=left)
         self._headers = {
             "Authorization": f"Bearer {secret.api_key}",
             "Accept": "application/json",

@@ -86,6 +86,7 @@ class Http:
         refusals: Mapping[int, type[FreshetError]] | None = None,
         accept: frozenset[int] = frozenset({HTTPStatus.OK}),
         read_seconds: float = READ_SECONDS,
+        least_seconds: float = 0,
     ) -> Answer:
         """Send one request and give its answer. A broken-off GET is sent once more.
 
@@ -96,6 +97,8 @@ class Http:
             accept: statuses that are answers.
             read_seconds: how long the provider may keep silent. A whole sending may take
                 ``SLACK_SECONDS`` more, and all of it no longer than there is time left.
+            least_seconds: how long a sending may take though less is left, where giving up on it
+                costs more than being late.
 
         Raises:
             TokenRefused: 401.
@@ -117,6 +120,7 @@ class Http:
             read_seconds=read_seconds,
             turn=self._wait_for_turn,
             left=self._left,
+            least_seconds=least_seconds,
         )
         if response.status_code in accept:
             return Answer(status=response.status_code, headers=response.headers, body=body)

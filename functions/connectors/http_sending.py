@@ -200,6 +200,7 @@ def asked(
     turn: Callable[[], None],
     left: Callable[[], float],
     read_seconds: float = READ_SECONDS,
+    least_seconds: float = 0,
 ) -> tuple[requests.Response, T]:
     """Send a request, and read its answer's body. A broken-off GET is sent once more.
 
@@ -208,8 +209,10 @@ def asked(
     Args:
         read: reads the body.
         turn: waits for the turn of each sending; what it raises is passed on.
-        left: how many seconds there are for all of it; it is asked before each sending.
+        left: how many seconds there are for all of it; it is asked before each sending, and
+            where there are none, nothing is sent.
         read_seconds: how long one read may take; a whole sending, ``SLACK_SECONDS`` more.
+        least_seconds: how long a sending may take though less is left.
 
     Raises:
         ProviderUnavailable: there is no whole answer.
@@ -222,7 +225,8 @@ def asked(
     if left() <= 0:
         raise ProviderUnavailable(unsent=True)
     try:
-        return _sent(prepared, read=read, read_seconds=read_seconds, left=left())
+        given = max(left(), least_seconds)
+        return _sent(prepared, read=read, read_seconds=read_seconds, left=given)
     except exceptions.RequestException as fault:
         if request.method != "GET" or not _broke_off(fault):
             raise ProviderUnavailable(unsent=_never_sent(fault)) from None

@@ -44,6 +44,10 @@ EARLY_SHARE: Final = 0.1
 MAX_LIFE_SECONDS: Final = 10 * 365 * 24 * 60 * 60
 """A longer life is taken for a mistake (milliseconds, an instant): the end is not known then."""
 
+EXCHANGE_SECONDS: Final = 5
+"""What an exchange that has begun may take at least: where nobody hears its answer, a token is
+lost."""
+
 _SIBLING_SECONDS: Final = 8
 _SIBLING_GAP: Final = 0.5
 
@@ -84,7 +88,14 @@ def refreshed(
     form |= {"client_id": application.client_id}
     if application.client_secret:
         form |= {"client_secret": application.client_secret}
-    answer = http.call("POST", path, headers={}, form=form, accept=_GRANTED | _REFUSALS)
+    answer = http.call(
+        "POST",
+        path,
+        headers={},
+        form=form,
+        accept=_GRANTED | _REFUSALS,
+        least_seconds=EXCHANGE_SECONDS,
+    )
     if answer.status in _REFUSALS:
         raise _refusal(answer)
     told = _members(answer.body)
@@ -235,7 +246,8 @@ class TokenKeeper:
 
     def _leased_or_moved(self, stored: StoredCredentials) -> StoredCredentials | None:
         """None once the right to rotate is ours; else what a sibling has put in place."""
-        store, until = self._ports.credentials, self._ports.clock() + _SIBLING_SECONDS
+        patience = min(_SIBLING_SECONDS, self._ports.left())
+        store, until = self._ports.credentials, self._ports.clock() + patience
         while not store.lease(self._connection_id, version=stored.version, owner=self._ports.owner):
             current = store.load(self._connection_id)
             if current.version != stored.version or current.dead:

@@ -10,7 +10,7 @@ not want to queue: whose turn would come too late takes no token, and is told wh
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, inf
 from typing import TYPE_CHECKING, Annotated, Final, Protocol
 
 import msgspec
@@ -127,10 +127,14 @@ class SharedBudget:
         patience_seconds: float,
         clock: Clock,
         sleep: Sleep,
+        left: Callable[[], float] = lambda: inf,
     ) -> None:
-        """Take how the limit is found: without one, no request waits and no bucket is asked."""
+        """Take how the limit is found: without one, no request waits and no bucket is asked.
+
+        A request waits for its turn as long as it has patience, and time ``left``.
+        """
         self._bucket, self._limit = bucket, limit
-        self._patience = int(patience_seconds * SECOND)
+        self._patience, self._left = patience_seconds, left
         self._clock, self._sleep = clock, sleep
         self._seen_full_at: int | None = None
 
@@ -165,7 +169,8 @@ class SharedBudget:
             if known and self._bucket.renew(full_at=now + gap, before=now):
                 self._seen_full_at = now + gap
                 return now
-            latest = now + self._patience + limit.whole - gap
+            patience = max(0.0, min(self._patience, self._left()))
+            latest = now + int(patience * SECOND) + limit.whole - gap
             level = self._bucket.draw(gap=gap, since=now, until=latest)
             self._seen_full_at = level.full_at
             if level.drawn:

@@ -40,6 +40,9 @@ LOOK_SHARE: Final = 4
 look waits for its turn, and the next one is the farther away: looks leave it to what has more to
 do with it."""
 
+LAST_LOOK_SECONDS: Final = 3
+"""How long past the deadline looks may go on; the last one begins at it."""
+
 MAX_LOSSES: Final = 2
 """How often the provider may lose the job until the refresh fails."""
 
@@ -96,7 +99,8 @@ def _look(
     try:
         looked = connector.check(connection, ticket.job, hold_seconds=hold_seconds)
     except ProviderUnavailable as fault:
-        return _away(ticket, fault, refreshes=refreshes, at=clock())
+        held = hold_seconds > 0 and not ticket.faults
+        return _away(ticket, fault, held=held, refreshes=refreshes, at=clock())
     except (UserError, CallerError, OperatorError) as error:
         return _failed(ticket, error), 0
     ticket = replace(ticket, job=looked.job, faults=0)
@@ -110,15 +114,19 @@ def _look(
 
 
 def _away(
-    ticket: Ticket, fault: ProviderUnavailable, *, refreshes: Refreshes, at: float
+    ticket: Ticket, fault: ProviderUnavailable, *, held: bool, refreshes: Refreshes, at: float
 ) -> tuple[Ticket, float]:
-    """The provider cannot be looked at: when to try again, if the deadline leaves time for it."""
+    """The provider cannot be looked at: when to try again, if the deadline leaves time for it.
+
+    One that was to hold the look, and has answered so far, may just have held it too long.
+    """
     ticket = replace(ticket, faults=ticket.faults + 1)
     wait = max(fault.wait_seconds, backoff(ticket.faults))
     if at + wait < ticket.deadline:
         return ticket, wait
     cool(fault, ticket, refreshes=refreshes, at=at)
-    return _failed(ticket, fault), wait
+    overdue = held and at >= ticket.deadline
+    return _failed(ticket, DeadlineExceeded() if overdue else fault), wait
 
 
 def _gap(ticket: Ticket, *, at: float) -> float:

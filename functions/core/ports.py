@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import inf
 from typing import IO, Protocol, TypeAlias
 
 import msgspec
@@ -229,7 +230,7 @@ class ConnectorPorts(msgspec.Struct, frozen=True, kw_only=True):
     and decrypt a short secret that has to travel in a job (a session key); only the same
     connection can open it. ``token`` makes an unguessable name. ``owner`` is the id of what the
     connector works for: a refresh, a push, a connection. ``budget`` is asked before every request
-    to the provider; without one, nothing is.
+    to the provider; without one, nothing is. ``left`` tells how many seconds a call may take now.
     """
 
     application: Callable[[], bytes]
@@ -241,3 +242,4 @@ class ConnectorPorts(msgspec.Struct, frozen=True, kw_only=True):
     token: Callable[[], str]
     owner: str
     budget: Budget | None = None
+    left: Callable[[], float] = lambda: inf

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 MAX_ID = 80
 
+OPEN_SECONDS = 20
+"""How long a provider may take to begin or tell of a connection: the gateway waits 29."""
+
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """A request as a route sees it; ``tenant`` is from the authorizer, never from the caller.
@@ -96,7 +99,8 @@ def opener(provider: str, *, owner: str) -> Opener:
     """
     from functions.providers import connector  # noqa: PLC0415 - see above
 
-    return cast("Opener", connector(provider, owner=owner))
+    until = runtime().clock() + OPEN_SECONDS
+    return cast("Opener", connector(provider, owner=owner, left=lambda: until - runtime().clock()))
 
 
 def connection_of(call: Call, connection_id: str) -> Connection:

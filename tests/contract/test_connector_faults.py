@@ -6,6 +6,7 @@ What comes of that for a refresh is in ``test_connector_outcomes.py``.
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     Simulator = Callable[[str], Simulated]
 
+ENOUGH = 1.0
+"""Seconds in which all is done but what is slow."""
 VERBS = ("trigger", "check", "fetch")
 
 
@@ -146,6 +149,25 @@ def test_a_read_that_broke_off_once_is_read_again_and_nothing_else_is(
         assert trial.call(verb)
     else:
         assert type(trial.refused(verb)) is ProviderUnavailable
+
+
+@every_verb
+@every_provider
+def test_no_call_takes_longer_than_there_is_time(trial: Trial, verb: str) -> None:
+    trial.strike(verb, kind="slow", seconds=3)
+    began = time.monotonic()
+    trial.one.left = lambda: began + ENOUGH - time.monotonic()
+    assert type(trial.refused(verb)) is ProviderUnavailable
+    assert time.monotonic() - began < ENOUGH + 1
+
+
+@every_verb
+@every_provider
+def test_without_any_time_left_the_provider_is_not_asked(trial: Trial, verb: str) -> None:
+    before = len(trial.simulated.ledger())
+    trial.one.left = lambda: 0
+    assert type(trial.refused(verb)) is ProviderUnavailable
+    assert len(trial.simulated.ledger()) == before
 
 
 @pytest.mark.parametrize(

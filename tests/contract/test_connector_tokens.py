@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -132,6 +133,17 @@ def test_a_consent_that_was_withdrawn_is_dead_and_is_not_asked_about_again(one: 
     before = exchanges(one)
     assert type(one.refused(one.trigger)) is ReauthRequired
     assert exchanges(one) == before
+
+
+def test_an_exchange_that_has_begun_is_heard_to_its_end_though_time_is_short(one: Tried) -> None:
+    one.simulated.expire(one.user)
+    spent, before = one.stored.credentials.refresh_token, exchanges(one)
+    strike(one, kind="slow", seconds=2)
+    began = time.monotonic()
+    one.left = lambda: began + 1 - time.monotonic()
+    assert type(one.refused(one.trigger)) is ProviderUnavailable
+    assert one.stored.credentials.refresh_token != spent
+    assert exchanges(one) == before + 1
 
 
 @pytest.mark.parametrize(

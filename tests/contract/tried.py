@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -49,6 +50,7 @@ class Tried:
         sleep: Callable[[float], None] = time.sleep,
         budget: Budget | None = None,
     ) -> None:
+        """Begin the connection. There is time without end, until ``left`` says otherwise."""
         self.stand, self.simulated, self.user = stand, simulated, user
         self.connection: Connection = simulated.connection(user)
         self.datasets = self.connection.datasets or stand.entry.datasets
@@ -57,6 +59,7 @@ class Tried:
         self._application = application or simulated.application()
         self._secrets: set[str] = set()
         self._sleep, self._budget = sleep, budget
+        self.left: Callable[[], float] = lambda: inf
         given = credentials or simulated.sign_in(user)
         self.connections.create(self.connection, given)
         self._secrets |= _tokens(given) if given else set()
@@ -88,6 +91,7 @@ class Tried:
             sleep=self._sleep,
             owner=owner,
             budget=self._budget,
+            left=self.left,
         )
         return load(self.stand.entry, ports)
 

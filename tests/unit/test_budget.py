@@ -76,6 +76,27 @@ def test_who_would_wait_too_long_takes_no_token_and_is_told_when_to_come() -> No
     assert desk.takes(1) == [5.5]
 
 
+def test_who_has_little_time_left_waits_no_longer() -> None:
+    desk, left = Desk(), 0.6
+    mine = SharedBudget(
+        desk.bucket,
+        limit=lambda: LIMIT,
+        patience_seconds=5,
+        clock=desk.clock,
+        sleep=desk.clock.sleep,
+        left=lambda: left,
+    )
+    for _ in range(3 + 1):
+        mine.take()
+    left = 0.4
+    with pytest.raises(RateLimited):
+        mine.take()
+    left = -1
+    with pytest.raises(RateLimited):
+        mine.take()
+    assert desk.clock.slept == [0.5]
+
+
 def test_without_a_limit_nobody_is_asked_and_nobody_waits() -> None:
     desk = Desk(None)
     desk.budget.pause(60)

@@ -177,6 +177,13 @@ def test_what_is_done_at_the_deadline_counts() -> None:
     assert watch.call().outcome is Outcome.READY
 
 
+def test_a_look_that_was_held_past_the_deadline_says_nothing_against_the_provider() -> None:
+    watch = Watch((0, HELD), (14, AWAY), deadline=Clock().now + 12)
+    assert watch.call().error == "DeadlineExceeded"
+    watch = Watch((0, HELD), (1, AWAY), (14, AWAY), deadline=Clock().now + 12)
+    assert watch.call().error == "ProviderUnavailable"
+
+
 def test_a_call_is_not_held_past_the_deadline() -> None:
     watch = Watch((5, HELD), deadline=Clock().now + 12)
     ticket = watch.call()

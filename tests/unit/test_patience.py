@@ -1,4 +1,4 @@
-"""How long each door lets a request to a provider wait for its turn."""
+"""How long each door lets a request to a provider wait for its turn, and take."""
 
 from __future__ import annotations
 
@@ -22,16 +22,27 @@ if TYPE_CHECKING:
 BEGINS = {"execution": REFRESH, "input": {"connection_id": CONNECTION}}
 
 
+class Call(LambdaContext):
+    """A call of a function that may run for so many seconds more."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def get_remaining_time_in_millis(self) -> int:  # type: ignore[override]
+        return int(self._seconds * 1000)
+
+
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The patience of every connector that is asked for; there is none to be had."""
+    """The patience and the time of every connector that is asked for; there is none to be had."""
     found: list[float] = []
 
     def budget(*_: object, patience_seconds: float, **_more: object) -> SharedBudget | None:
         found.append(patience_seconds)
         return None
 
-    def load(_entry: object, _ports: ConnectorPorts) -> Connector:
+    def load(_entry: object, ports: ConnectorPorts) -> Connector:
+        found.append(ports.left())
         raise Superseded
 
     monkeypatch.setattr(providers, "SharedBudget", budget)
@@ -40,17 +51,20 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    ("door", "outcome", "seconds"),
+    ("door", "outcome", "runs", "expected"),
     [
-        pytest.param(trigger, None, 5, id="to-begin"),
-        pytest.param(check_status, Outcome.RUNNING, 15, id="to-look"),
-        pytest.param(fetch_data, Outcome.READY, 15, id="to-fetch"),
+        pytest.param(trigger, None, 2000, [5, 900], id="to-begin"),
+        pytest.param(trigger, None, 400, [5, 395], id="to-begin-while-the-call-lasts"),
+        pytest.param(check_status, Outcome.RUNNING, 2000, [15, 903], id="to-look"),
+        pytest.param(check_status, Outcome.RUNNING, 165, [15, 160], id="to-look-while-it-lasts"),
+        pytest.param(fetch_data, Outcome.READY, 2000, [15, 1995], id="to-fetch"),
     ],
 )
-def test_a_door_that_goes_on_is_more_patient_than_the_one_that_begins(
+def test_a_door_that_goes_on_is_more_patient_and_none_waits_past_its_end_or_the_deadline(
     door: Any,
     outcome: Outcome | None,
-    seconds: float,
+    runs: float,
+    expected: list[float],
     waits: list[float],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -77,5 +91,5 @@ def test_a_door_that_goes_on_is_more_patient_than_the_one_that_begins(
         event = msgspec.to_builtins(a_ticket(at=clock(), outcome=outcome))
 
     with pytest.raises(Superseded):
-        door.handler(event, LambdaContext())
-    assert waits == [seconds]
+        door.handler(event, Call(runs))
+    assert waits == expected

@@ -45,13 +45,18 @@ class Desk:
         self.exchanged: list[str] = []
         self.meanwhile: Callable[[], object] = bool
         self.answer: Credentials | Exception = NEW
+        self.left: Callable[[], float] = lambda: inf
 
     def use(self, *, sleep: Callable[[float], None] | None = None) -> str:
         return self.keeper(sleep=sleep).use(self.call)
 
     def keeper(self, *, sleep: Callable[[float], None] | None = None) -> TokenKeeper:
         ports = connector_ports(
-            self.connections, application=b"", clock=self.clock, sleep=sleep or self.clock.sleep
+            self.connections,
+            application=b"",
+            clock=self.clock,
+            sleep=sleep or self.clock.sleep,
+            left=self.left,
         )
         return TokenKeeper(ports, connection_id=CONNECTION, exchange=self._exchange)
 
@@ -145,6 +150,15 @@ def test_a_sibling_who_dies_while_at_it_is_not_waited_for_for_ever() -> None:
         desk.use()
     assert 8 <= sum(desk.clock.slept) <= 9
     assert desk.exchanged == []
+
+
+def test_a_sibling_is_waited_for_no_longer_than_there_is_time() -> None:
+    desk = Desk(ends_in=-1)
+    desk.connections.lease(CONNECTION, version=1, owner="sibling")
+    desk.left = lambda: 3
+    with pytest.raises(ProviderUnavailable):
+        desk.use()
+    assert 3 <= sum(desk.clock.slept) <= 3.5
 
 
 def test_a_lease_that_is_over_is_taken() -> None:

@@ -122,7 +122,8 @@ class Desk:
             secret = msgspec.json.decode(ports.application(), type=Secret)
         except msgspec.DecodeError:
             raise ConfigurationInvalid from None
-        http, clock = Http(secret.base_url, clock=ports.clock, budget=ports.budget), ports.clock
+        clock = ports.clock
+        http = Http(secret.base_url, clock=clock, budget=ports.budget, left=ports.left)
 
         def exchange(token: str) -> Credentials:
             return refreshed(http, "/token", application=secret, refresh_token=token, at=clock())
