@@ -1,4 +1,8 @@
-"""Where things are kept: four tables, one bucket, and the key that encrypts them."""
+"""Where things are kept: four tables, one bucket, and the key that encrypts them.
+
+An index is never changed, only followed by one of another name, see ``docs/deploying.md``. None has
+all attributes: that would copy sealed credentials into it with each rotation of a token.
+"""
 
 from __future__ import annotations
 
