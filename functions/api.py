@@ -137,6 +137,7 @@ def _call(event: APIGatewayProxyEvent, route: Route) -> Call:
         body=_body(event, most=route.most),
         query=_query(event),
         headers={name.lower(): value for name, value in event.headers.items()},
+        asked_at=context["requestTimeEpoch"] / 1000,
     )
 
 

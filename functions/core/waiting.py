@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from functions.core.ports import Clock, Sleep
 
 MAX_WAIT_SECONDS: Final = 25
-"""How long a call of the API waits at most: the gateway gives up after 29 seconds."""
+"""How long a call of the API waits at most."""
+
+ANSWER_SECONDS: Final = 27
+"""When the answer has to be on its way, after the gateway took the request. The gateway gives up
+after 29 seconds, of which a function that has to start first may take several."""
 
 FIRST_PAUSE: Final = 0.1
 LAST_PAUSE: Final = 0.5

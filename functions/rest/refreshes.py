@@ -14,7 +14,7 @@ from functions.core.contract import Outcome, Reason, RefreshOptions, RefreshRequ
 from functions.core.errors import NotFound
 from functions.core.keys import Answered, Key
 from functions.core.model import REFRESH_PREFIX, Refresh, Status
-from functions.core.waiting import MAX_WAIT_SECONDS, waited
+from functions.core.waiting import ANSWER_SECONDS, MAX_WAIT_SECONDS, waited
 from functions.rest import headers
 from functions.rest.models import body, refresh_out
 from functions.rest.service import Call, Reply, executions, only, plausible, snapshots, whole
@@ -145,7 +145,7 @@ def _held(call: Call, refresh: Refresh, *, until: float, since: int | None = Non
     return waited(
         refresh,
         lambda: _found(call, refresh.refresh_id),
-        until=until,
+        until=min(until, call.asked_at + ANSWER_SECONDS),
         since=since,
         clock=runtime().clock,
         sleep=runtime().sleep,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from math import inf
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -30,7 +31,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """A request as a route sees it; ``tenant`` is from the authorizer, never from the caller.
 
     It is empty only for a route that is ``open``, see ``rest.route``. ``path`` is as it was
-    asked for. The names of the headers are in lower case.
+    asked for. The names of the headers are in lower case. ``asked_at`` is when the gateway took
+    the request, in seconds since the epoch: it counts from there, also while a function starts.
     """
 
     tenant: str
@@ -38,6 +40,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     query: dict[str, str]
     headers: Mapping[str, str]
+    asked_at: float = inf
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):

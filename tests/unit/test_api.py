@@ -37,7 +37,12 @@ def call(method: str, path: str, **changes: object) -> dict[str, Any]:
         "multiValueQueryStringParameters": None,
         "body": None,
         "isBase64Encoded": False,
-        "requestContext": {"authorizer": {"tenant": "acme"}, "stage": "v", "path": path},
+        "requestContext": {
+            "authorizer": {"tenant": "acme"},
+            "stage": "v",
+            "path": path,
+            "requestTimeEpoch": 1_800_000_000_000,
+        },
         **changes,
     }
     return handler(event, LambdaContext())

@@ -33,7 +33,12 @@ def get(path: str, **context: object) -> dict[str, Any]:
         "multiValueQueryStringParameters": None,
         "body": None,
         "isBase64Encoded": False,
-        "requestContext": {"stage": "v", "path": f"/v{path}", **context},
+        "requestContext": {
+            "stage": "v",
+            "path": f"/v{path}",
+            "requestTimeEpoch": 1_800_000_000_000,
+            **context,
+        },
     }
     return handler(event, LambdaContext())
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from functions.core import refresh as step
 from functions.core.errors import Defect
 from functions.core.waiting import FIRST_PAUSE, LAST_PAUSE, waited
+from functions.rest import refreshes
+from functions.rest.service import Call
 from tests.fakes import Clock
 from tests.scripted import a_refresh
 
@@ -106,3 +110,40 @@ def test_a_version_that_is_past_already_is_answered_at_once() -> None:
     bench = Bench(triggering=0)
     assert bench.wait(25, since=0).version == 1
     assert bench.looks == 0
+
+
+@pytest.mark.parametrize(
+    ("starting", "waits"),
+    [
+        pytest.param(0, 25, id="at-once"),
+        pytest.param(1.5, 25, id="hardly-later"),
+        pytest.param(6, 21, id="a-function-that-had-to-start"),
+        pytest.param(40, 0, id="too-late-for-an-answer"),
+    ],
+)
+def test_the_wait_ends_before_the_gateway_gives_up_however_late_the_function_began(
+    monkeypatch: pytest.MonkeyPatch, starting: float, waits: float
+) -> None:
+    bench = Bench()
+    asked_at, refresh = bench.clock(), bench.refresh()
+    here = SimpleNamespace(
+        clock=bench.clock,
+        sleep=bench.clock.sleep,
+        refreshes=SimpleNamespace(get=lambda _: refresh),
+    )
+    monkeypatch.setattr(refreshes, "runtime", lambda: here)
+    bench.clock.sleep(starting)
+
+    path = f"/v1/refreshes/{refresh.refresh_id}"
+    call = Call(
+        tenant=refresh.tenant,
+        path=path,
+        body=b"",
+        query={"wait": "25"},
+        headers={},
+        asked_at=asked_at,
+    )
+    monkeypatch.setattr(refreshes, "_start", lambda _: None)
+    assert refreshes.read(call, refresh.refresh_id).status == HTTPStatus.OK
+
+    assert bench.passed - starting == pytest.approx(waits)
