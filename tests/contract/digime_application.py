@@ -9,6 +9,7 @@ import json
 import secrets
 import time
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,10 @@ import requests
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.hashes import SHA1
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    load_pem_private_key,
+    load_pem_public_key,
+)
 
 from infra.local.simulators.digime import create_app
 from infra.local.simulators.digime.demo import facts
@@ -103,6 +107,16 @@ class Application:
     def control(self, method: str, path: str, body: object = None) -> requests.Response:
         url = f"{self.base_url}/_simulator/{path}"
         return self.http.request(method, url, json=body, timeout=TIMEOUT)
+
+    def to_push(self) -> Application:
+        """The same application under its contract to push."""
+        told = facts(self.base_url)
+        other = copy(self)
+        other.client_id = f"{told['application_id']}_{told['push_contract_id']}"
+        key = load_pem_private_key(str(told["push_private_key"]).encode(), None)
+        assert isinstance(key, rsa.RSAPrivateKey)
+        other.key = key
+        return other
 
     def settings(self, **changes: object) -> None:
         self.control("POST", "settings", changes).raise_for_status()
@@ -188,6 +202,35 @@ class Application:
         key: str = answer.json()["session"]["key"]
         return key
 
+    def push(
+        self,
+        postbox: dict[str, str],
+        content: bytes,
+        described: Json,
+        *,
+        access_token: str | None = None,
+        claims: Json | None = None,
+    ) -> requests.Response:
+        """Pushes as the Node SDK does: one key and vector for the content and its description."""
+        secret, vector = secrets.token_bytes(32), secrets.token_bytes(16)
+        public = load_pem_public_key(postbox["publicKey"].encode())
+        assert isinstance(public, rsa.RSAPublicKey)
+        said = self.claims(
+            access_token=access_token,
+            iv=vector.hex(),
+            metadata=b64(encrypted(json.dumps(described).encode(), secret, vector)),
+            symmetrical_key=b64(public.encrypt(secret, OAEP)),
+        )
+        return self.http.post(
+            f"{self.api}permission-access/postbox/{postbox['postboxId']}",
+            headers={
+                "Authorization": f"Bearer {self.sign(said | (claims or {}))}",
+                "Accept": "application/json",
+            },
+            files={"file": ("receipt.json", encrypted(content, secret, vector))},
+            timeout=TIMEOUT,
+        )
+
     def list(self, session: str) -> requests.Response:
         url = f"{self.api}permission-access/query/{session}"
         return self.http.get(url, headers={"Accept": "application/json"}, timeout=TIMEOUT)
@@ -235,6 +278,16 @@ def opened_envelope(sealed: bytes, key: rsa.RSAPrivateKey) -> bytes:
     if hashlib.sha512(payload).digest() != digest:
         raise OpenError("hash not valid")
     return payload
+
+
+def b64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def encrypted(content: bytes, secret: bytes, vector: bytes) -> bytes:
+    gap = 16 - len(content) % 16
+    encryptor = Cipher(algorithms.AES(secret), modes.CBC(vector)).encryptor()
+    return encryptor.update(content + bytes([gap]) * gap) + encryptor.finalize()
 
 
 def challenge_of(verifier: str) -> str:

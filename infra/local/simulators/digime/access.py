@@ -1,7 +1,7 @@
-"""Refreshing and reading a library: `permission-access/*`.
+"""Refreshing and reading a library, and pushing to it: `permission-access/*`.
 
-After digi.me's guides Sync, Session and Querying Data. Reading takes no credentials but the session
-key, which is why it expires.
+After digi.me's guides Sync, Session and Querying Data; pushing, after what its SDKs send. Reading
+takes no credentials but the session key, which is why it expires.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import msgspec
 from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
-from infra.local.simulators.digime.claims import SessionOptions, TriggerClaims
+from infra.local.simulators.digime.claims import SessionOptions, TriggerClaims, WriteClaims
 from infra.local.simulators.digime.content import accounts_file
+from infra.local.simulators.digime.contract import the_write_contract
 from infra.local.simulators.digime.details import account_details
-from infra.local.simulators.digime.library import CYCLE
+from infra.local.simulators.digime.library import CYCLE, LibraryFile
 from infra.local.simulators.digime.oddities import altered
 from infra.local.simulators.digime.replies import ApiError
 from infra.local.simulators.digime.request_tokens import body, check_headers, verified
@@ -30,6 +31,8 @@ from infra.local.simulators.replies import reply
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from infra.local.simulators.digime.claims import Claims
+    from infra.local.simulators.digime.contract import Contract
     from infra.local.simulators.digime.envelope import Damage
     from infra.local.simulators.digime.people import Person
     from infra.local.simulators.digime.sessions import Session
@@ -39,14 +42,18 @@ T = TypeVar("T")
 
 access = Blueprint("access", __name__, url_prefix=f"{API_PATH}/permission-access")
 _TRIGGER = msgspec.json.Decoder(TriggerClaims)
+_WRITE = msgspec.json.Decoder(WriteClaims)
 _JSON, _BYTES = "application/json", "application/octet-stream"
 _FILES = frozenset({"access.read_accounts", "access.read_file"})
 
 
 @access.before_request
 def want_what_there_is() -> None:
-    """Files are bytes, all else is JSON."""
-    check_headers(_BYTES if request.endpoint in _FILES else _JSON)
+    """Files are bytes, and a form where they are pushed; all else is JSON."""
+    if request.endpoint == "access.write_to_postbox":
+        check_headers(_JSON, sent="multipart/form-data")
+    else:
+        check_headers(_BYTES if request.endpoint in _FILES else _JSON)
 
 
 @access.post("/trigger")
@@ -54,6 +61,7 @@ def trigger() -> Response:
     """Begins to refresh the user's library, and gives the session to read it with."""
     claims, options = verified(_TRIGGER), body(SessionOptions)
     sharing = the_sharing()
+    _require(sharing.contract, claims)
     person = sharing.tokens.holder(claims.access_token)
     session = _session(claims.session_key, options, person=person)
     sharing.sessions.begin(session, person)
@@ -61,6 +69,28 @@ def trigger() -> Response:
     if not settings.trigger_body:
         return Response(status=settings.trigger_status)
     return reply({"session": session.shown()}, status=settings.trigger_status)
+
+
+@access.post("/postbox/<id_>")
+def write_to_postbox(id_: str) -> Response:
+    """Takes a file into a user's postbox, from where the next synchronisation imports it.
+
+    Without an access token that is good it is `pending` there, as the Node SDK expects; the iOS SDK
+    expects a session. What `expires` means is not documented.
+    """
+    claims, sharing = verified(_WRITE), the_sharing()
+    contract = the_write_contract()
+    _require(contract, claims)
+    box, file = sharing.postboxes.find(id_), request.files.get("file")
+    if file is None:
+        raise ApiError(400, "ValidationErrors", message="file: the form has none")
+    content, described = box.decrypted(claims, file.read())
+    described |= {"appid": contract.application_id, "contractid": contract.contract_id}
+    sharing.postboxes.push(box, file.filename or "", content, described=described)
+    known = sharing.tokens.is_good(claims.access_token, person=box.person)
+    session = sharing.sessions.open(SessionOptions()).shown()
+    status = "delivered" if known else "pending"
+    return reply({"status": status, "expires": session["expiry"], "session": session})
 
 
 @access.get("/query/<key>")
@@ -126,13 +156,20 @@ def _session(key: str | None, options: SessionOptions, *, person: Person) -> Ses
     return named or sharing.sessions.open(options)
 
 
+def _require(contract: Contract, claims: Claims) -> None:
+    """Refuses a request under a contract that is for something else."""
+    if claims.client_id != contract.client_id:
+        message = "The contract does not allow this"
+        raise ApiError(403, "InsufficientScope", message=message)
+
+
 def _row(listed: Listed) -> dict[str, object]:
     settings = the_sharing().settings
     row: dict[str, object] = {
         "name": listed.file.name,
         "updatedDate": int((listed.updated + settings.dates_ahead_seconds) * 1000),
     }
-    if not listed.file.raw:
+    if isinstance(listed.file, LibraryFile) and not listed.file.raw:
         row["objectVersion"] = listed.file.account.service.object_version
     return altered(row, _by_name(settings.odd_rows, listed.file.name) or {})
 

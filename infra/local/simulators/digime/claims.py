@@ -65,6 +65,16 @@ class TriggerClaims(UserClaims, frozen=True, kw_only=True):
     session_key: Text | None = None
 
 
+class WriteClaims(Claims, frozen=True, kw_only=True):
+    """Of `permission-access/postbox`; the texts are base64, but for `iv`, which is hexadecimal."""
+
+    iv: Annotated[str, Meta(pattern=r"\A[0-9a-fA-F]{32}\Z")]
+    metadata: Text
+    symmetrical_key: Text
+    access_token: Text | None = None
+    session_key: Text | None = None
+
+
 class _Identified(msgspec.Struct, frozen=True):
     id: int
 

@@ -49,10 +49,20 @@ class Contract:
 
 @cache
 def the_contract() -> Contract:
-    """The only contract; its key pair is made when it is first asked for in a process."""
+    """The contract to read; its key pair is made when it is first asked for in a process."""
+    return _made("FreshetDemoPullContract000000001")
+
+
+@cache
+def the_write_contract() -> Contract:
+    """The contract to push to users; likewise."""
+    return _made("FreshetDemoPushContract000000001")
+
+
+def _made(contract_id: str) -> Contract:
     return Contract(
         application_id="FreshetDemoApplication0000000001",
-        contract_id="FreshetDemoPullContract000000001",
+        contract_id=contract_id,
         key=new_key(),
         redirect_uris=("http://127.0.0.1/callback", "https://app.example.com/callback"),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from infra.local.simulators.control import PREFIX
-from infra.local.simulators.digime.contract import the_contract
+from infra.local.simulators.digime.contract import the_contract, the_write_contract
 from infra.local.simulators.digime.people import PEOPLE, SERVICES
 from infra.local.simulators.digime.sharing import API_PATH, WEB_CLIENT_PATH
 from infra.local.simulators.pkce import challenge_of
@@ -29,6 +29,7 @@ def facts(base_url: str) -> dict[str, object]:
         "jwks_url": f"{base_url}{API_PATH}/jwks/oauth",
         "application_id": contract.application_id,
         "contract_id": contract.contract_id,
+        "push_contract_id": the_write_contract().contract_id,
         "redirect_uris": list(contract.redirect_uris),
         "redirect_ports": "any port will do on 127.0.0.1; more in the setting redirect_uris",
         "users": [{"name": user.name, "id": user.id, "what": user.special} for user in PEOPLE],
@@ -38,11 +39,13 @@ def facts(base_url: str) -> dict[str, object]:
             f"GET|POST|DELETE {PREFIX}/faults",
             f"GET|DELETE {PREFIX}/ledger",
             f"POST {PREFIX}/revoke, {PREFIX}/expire, {PREFIX}/expire_sessions (user)",
+            f"POST {PREFIX}/push (user, name, content, mimetype): a file into the user's postbox",
             f"POST {PREFIX}/rotate_keys, {PREFIX}/reset",
             f"GET {PREFIX}/private_key",
         ],
         "try": _lines(base_url),
         "private_key": contract.private_key_pem,
+        "push_private_key": the_write_contract().private_key_pem,
     }
 
 

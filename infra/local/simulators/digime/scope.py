@@ -23,6 +23,11 @@ def check_scope(options: SessionOptions) -> None:
         raise ApiError(400, "ScopeOutOfBounds", message=message)
 
 
+def is_scoped(options: SessionOptions) -> bool:
+    """Whether only some service groups are asked for; what was pushed is in none."""
+    return bool(_groups(options))
+
+
 def in_scope(accounts: tuple[Account, ...], options: SessionOptions) -> tuple[Account, ...]:
     """The accounts of the service groups asked for; all of them where none is named."""
     groups = _groups(options)

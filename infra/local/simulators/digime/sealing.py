@@ -12,17 +12,18 @@ from infra.local.simulators.digime import content
 from infra.local.simulators.digime.compression import Compression, compressed
 from infra.local.simulators.digime.contract import new_key, the_contract
 from infra.local.simulators.digime.envelope import Damage, DamageKind, seal
+from infra.local.simulators.digime.library import LibraryFile
 
 if TYPE_CHECKING:
-    from infra.local.simulators.digime.library import LibraryFile
     from infra.local.simulators.digime.people import Account
+    from infra.local.simulators.digime.postboxes import PushedFile
 
 
 def sealed_file(
-    file: LibraryFile, compression: Compression, *, version: int, damage: Damage | None
+    file: LibraryFile | PushedFile, compression: Compression, *, version: int, damage: Damage | None
 ) -> bytes:
     """A file of the library in its envelope; those alike in size are sealed once for all."""
-    if file.size is not None and damage is None:
+    if isinstance(file, LibraryFile) and file.size is not None and damage is None:
         return _sealed_size(file.account, file.size, compression)
     return sealed(file.content(version=version), compression, damage=damage)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from infra.local.simulators.digime.compression import Compression
 from infra.local.simulators.digime.library import files_of
 from infra.local.simulators.digime.replies import ApiError
-from infra.local.simulators.digime.scope import check_scope, in_scope
+from infra.local.simulators.digime.scope import check_scope, in_scope, is_scoped
 from infra.local.simulators.digime.settings import SessionKeys
 from infra.local.simulators.digime.sync import Sync
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from infra.local.simulators.digime.claims import SessionOptions
     from infra.local.simulators.digime.people import Person
+    from infra.local.simulators.digime.postboxes import PushedFile
     from infra.local.simulators.digime.settings import Settings
     from infra.local.simulators.ledger import Ledger
 
@@ -54,10 +55,16 @@ class Sessions:
     """All sessions, and the synchronisations that they let one read."""
 
     def __init__(
-        self, settings: Callable[[], Settings], *, clock: Callable[[], float], ledger: Ledger
+        self,
+        settings: Callable[[], Settings],
+        *,
+        clock: Callable[[], float],
+        ledger: Ledger,
+        pushed: Callable[[Person], tuple[PushedFile, ...]],
     ) -> None:
-        """Starts with none; `clock` tells the seconds since 1970."""
+        """Starts with none; `clock` tells the seconds since 1970, `pushed` a user's postbox."""
         self._settings = settings
+        self._pushed = pushed
         self._clock = clock
         self._ledger = ledger
         self._lock = threading.RLock()
@@ -151,6 +158,7 @@ class Sessions:
             accounts=accounts,
             files=files,
             places={file.name: place for place, file in enumerate(files)},
+            pushed=() if is_scoped(options) else self._pushed(person),
             kept=before.left(now) if before else {},
         )
 

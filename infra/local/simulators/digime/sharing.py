@@ -10,6 +10,7 @@ from flask import current_app, request
 from infra.local.simulators.application import PROVIDER
 from infra.local.simulators.digime.contract import the_contract
 from infra.local.simulators.digime.grants import Grants
+from infra.local.simulators.digime.postboxes import Postboxes
 from infra.local.simulators.digime.sessions import Sessions
 from infra.local.simulators.digime.settings import Settings
 from infra.local.simulators.digime.signing import Signer
@@ -57,7 +58,13 @@ class Sharing:
         self.nonces = Nonces()
         self.grants = Grants(clock)
         self.tokens = Tokens(lambda: self.settings, clock=clock)
-        self.sessions = Sessions(lambda: self.settings, clock=clock, ledger=ledger)
+        self.postboxes = Postboxes(clock)
+        self.sessions = Sessions(
+            lambda: self.settings,
+            clock=clock,
+            ledger=ledger,
+            pushed=lambda person: self.postboxes.of(person).files,
+        )
 
     def change(self, settings: Settings) -> None:
         """Takes new settings."""
@@ -69,6 +76,7 @@ class Sharing:
         self.nonces.clear()
         self.grants.clear()
         self.tokens.clear()
+        self.postboxes.clear()
         self.sessions.clear()
 
     def sign(self, claims: dict[str, object]) -> str:

@@ -47,6 +47,23 @@ def expire_sessions() -> Response:
     return reply({"user": user.name, "sessions": the_sharing().sessions.drop(user)})
 
 
+class _Pushed(_Named, frozen=True, forbid_unknown_fields=True):
+    name: str
+    content: str
+    mimetype: str = "application/json"
+
+
+@switches.post("/push")
+def push() -> Response:
+    """Puts a file into a user's postbox, as an application with a contract to push does."""
+    given = msgspec.json.decode(request.get_data(), type=_Pushed)
+    user, boxes = _known(given.user), the_sharing().postboxes
+    described = {"mimetype": given.mimetype, "accounts": [{"accountid": user.id}]}
+    content = given.content.encode()
+    pushed = boxes.push(boxes.of(user), given.name, content, described=described)
+    return reply({"user": user.name, "name": pushed.name})
+
+
 @switches.post("/rotate_keys")
 def rotate_keys() -> Response:
     """Makes digi.me sign with a new key; the one before the last is forgotten."""
@@ -61,7 +78,11 @@ def read_private_key() -> Response:
 
 
 def _user() -> Person:
-    user = person(msgspec.json.decode(request.get_data(), type=_Named).user)
+    return _known(msgspec.json.decode(request.get_data(), type=_Named).user)
+
+
+def _known(name: str) -> Person:
+    user = person(name)
     if user is None:
         raise msgspec.ValidationError("no such user")
     return user

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from infra.local.simulators.digime.library import LibraryFile
     from infra.local.simulators.digime.people import Account, Person
+    from infra.local.simulators.digime.postboxes import PushedFile
 
 _OLD_LISTED = 0.1
 _FIRST_WRITTEN, _LAST_WRITTEN = 0.2, 0.8
@@ -38,7 +39,7 @@ class State(StrEnum):
 class Listed:
     """A file as it is listed; `updated` in seconds since 1970, as is `since`, its first listing."""
 
-    file: LibraryFile
+    file: LibraryFile | PushedFile
     version: int
     updated: float
     since: float
@@ -53,6 +54,7 @@ class Sync:
         begins: when it goes from `pending` to `running`, in seconds since 1970.
         seconds: how long it runs.
         files: what the library can have, as far as it was asked for; `places` finds one by name.
+        pushed: what lay in the user's postbox when it was triggered, and is imported.
         kept: by file name what the synchronisation before this one has left there.
     """
 
@@ -64,6 +66,7 @@ class Sync:
     accounts: tuple[Account, ...]
     files: tuple[LibraryFile, ...]
     places: Mapping[str, int]
+    pushed: tuple[PushedFile, ...]
     kept: Mapping[str, Listed]
 
     @property
@@ -101,7 +104,7 @@ class Sync:
     def listed(self, now: float) -> list[Listed]:
         """The files listed at an instant."""
         shown = (self._listed(place, now) for place in range(len(self.files)))
-        return [each for each in shown if each]
+        return [*filter(None, shown), *self._imported(now)]
 
     def left(self, now: float) -> dict[str, Listed]:
         """By name the files that the next synchronisation finds in the library."""
@@ -110,7 +113,15 @@ class Sync:
     def find(self, name: str, now: float) -> Listed | None:
         """The file of that name, if it is listed at an instant."""
         place = self.places.get(name)
-        return None if place is None else self._listed(place, now)
+        if place is None:
+            return next((each for each in self._imported(now) if each.file.name == name), None)
+        return self._listed(place, now)
+
+    def _imported(self, now: float) -> list[Listed]:
+        """What has been pushed to the user, as far as it is imported at an instant."""
+        since = self._at(_FIRST_WRITTEN)
+        new = (Listed(file, 0, since, since) for file in self.pushed)
+        return [self.kept.get(each.file.name, each) for each in new] if now >= since else []
 
     def _listed(self, place: int, now: float) -> Listed | None:
         file, since = self.files[place], self._at(_OLD_LISTED)

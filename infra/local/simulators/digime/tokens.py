@@ -88,6 +88,11 @@ class Tokens:
             raise ApiError(401, "InvalidToken", message="The access token is not valid")
         return held.person
 
+    def is_good(self, access_token: str | None, *, person: Person) -> bool:
+        """Whether it is a user's access token and has not expired."""
+        held = self._access.get(access_token or "")
+        return held is not None and held.person is person and held.expires > self._clock()
+
     def drop(self, kind: Literal["access", "refresh"], *, person: Person) -> int:
         """Makes all tokens of a kind void for a user; answers how many those are."""
         held = self._access if kind == "access" else self._refresh

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 from flask import Blueprint, request
 from werkzeug.utils import redirect
 
-from infra.local.simulators.digime.contract import is_web_address
+from infra.local.simulators.digime.contract import is_web_address, the_write_contract
 from infra.local.simulators.digime.people import SERVICES, person
 from infra.local.simulators.digime.replies import ApiError
 from infra.local.simulators.digime.settings import ConsentError
@@ -39,8 +39,12 @@ def authorize() -> Response:
     user, problem = asked_for.person or _user(), _problem()
     if problem:
         return _back(callback, **_error(problem), **state)
-    the_sharing().sessions.begin(asked_for.session, user)
     code = the_sharing().grants.consent(asked_for.asked, person=user)
+    if asked_for.asked.client_id == the_write_contract().client_id:
+        box = the_sharing().postboxes.of(user)
+        postbox = {"postboxId": box.id, "publicKey": box.public_key}
+        return _back(callback, success="true", **state, code=code, **postbox)
+    the_sharing().sessions.begin(asked_for.session, user)
     return _back(callback, success="true", **state, code=code)
 
 
