@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
+    from functions.core.contract import Job
     from tests.contract.simulated import Simulated
 
     Simulator = Callable[[str], Simulated]
-    Act = Callable[[Tried, str], object]
+    Act = Callable[[Tried, Job, str], object]
 
 PLAIN = "plain-4711"
 NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
@@ -44,26 +45,27 @@ def not_found(listener: Listener, line: socket.socket) -> None:
     line.sendall(NOT_FOUND)
 
 
-def with_subject(one: Tried, value: str) -> None:
+def with_subject(one: Tried, _job: Job, value: str) -> None:
     one.connection = replace(one.connection, subject=value)
     one.trigger()
 
 
-def with_job(one: Tried, value: str) -> None:
-    job: dict[str, Any] = {"since": 0, "version": 1}
-    names = ("task_id", "count", "session", "transfer_0")
-    one.connector.check(one.connection, job | dict.fromkeys(names, value), hold_seconds=0)
+def with_job(one: Tried, job: Job, value: str) -> None:
+    """Look with a job in which each text that the provider gave is this one."""
+    hostile = {name: value if isinstance(each, str) else each for name, each in job.items()}
+    one.connector.check(one.connection, hostile, hold_seconds=0)
 
 
 def targets(simulated: Simulated, provider: str, *, act: Act, value: str) -> list[str]:
     """What stands in the request lines, byte for byte, as a listener on a socket gets them."""
+    job = Tried(STANDS[provider], simulated, user=STANDS[provider].user).trigger()
     with listening(*[not_found] * MOST_REQUESTS) as listener:
         address = f"http://{LOOPBACK}:{listener.port}"
         stand = STANDS[provider]
         application = simulated.application(base_url=address)
         one = Tried(stand, simulated, user=stand.user, application=application)
         with suppress(FreshetError):
-            act(one, value)
+            act(one, job, value)
     return [heard.split(b"\r\n")[0].split(b" ")[1].decode("ascii") for heard in listener.heard]
 
 

@@ -68,7 +68,7 @@ class Buses(Simulated):
 @contextmanager
 def _open() -> Iterator[Simulated]:
     clock = WallClock()
-    with serve(create_app(clock)) as base_url:
+    with serve(create_app(clock=clock)) as base_url:
         yield Buses(base_url, clock)
 
 

@@ -12,6 +12,7 @@ Beside what every simulator has, ``POST /_simulator/sign_in`` gives a reader's f
 from __future__ import annotations
 
 import secrets
+import time
 from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING
@@ -134,7 +135,7 @@ class Library:
             abort(400)
 
 
-def create_app(clock: Callable[[], float]) -> Flask:
+def create_app(*, clock: Callable[[], float] = time.time) -> Flask:
     library = Library(clock)
     app = application(library, ledger=Ledger(clock), error_body=lambda status: {"error": status})
     for method, rule, view in (
