@@ -13,7 +13,13 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from functions.connectors.digime_tokens import Text
-from functions.connectors.http_answers import TokenRefused, elements, members, read
+from functions.connectors.http_answers import (
+    TokenRefused,
+    elements,
+    members,
+    read,
+    retry_after,
+)
 from functions.connectors.oauth import seconds_in
 from functions.core.errors import (
     ConsentMissing,
@@ -215,30 +221,40 @@ class _Refusal(msgspec.Struct, frozen=True):
     error: _Problem = _Problem()
 
 
-def code(body: bytes) -> str:
-    """The error's code, or nothing where it is not digi.me's error object."""
+def code(answer: Answer) -> str:
+    """The error's code in the body, where the Node SDK reads it, or in the Android SDK's header.
+
+    Empty, where neither has one.
+    """
     try:
-        return msgspec.json.decode(body, type=_Refusal).error.code
-    except (msgspec.DecodeError, RecursionError):
-        return ""
+        told = read(answer.body, _Refusal).error.code
+    except UnexpectedAnswer:
+        told = ""
+    return told or answer.headers.get("X-Error-Code", "")
 
 
-def refusal(answer: Answer) -> Exception:
+def refusal(answer: Answer, *, at: float) -> Exception:
     """What a refusal of a signed request means: what its code says, whatever the status.
 
-    A 401 that does not say why is about the token.
+    A 401 that does not say why is about the token. ``at`` is now.
     """
     unnamed = TokenRefused if answer.status == HTTPStatus.UNAUTHORIZED else UnexpectedAnswer
-    return MEANINGS.get(code(answer.body), unnamed)()
+    return _made(MEANINGS.get(code(answer), unnamed), answer, at=at)
 
 
-def query_refusal(answer: Answer) -> Exception:
+def query_refusal(answer: Answer, *, at: float) -> Exception:
     """What a refusal of a query means, which the session's key alone allows.
 
     Where the code says nothing, a status that denies or does not find is about the session, and
     so is a token that is not good: a query has no other.
     """
-    meaning = MEANINGS.get(code(answer.body))
-    if meaning in {None, TokenRefused}:
+    meaning = MEANINGS.get(code(answer), TokenRefused)
+    if meaning is TokenRefused:
         meaning = SessionLost if answer.status in _GONE else UnexpectedAnswer
+    return _made(meaning, answer, at=at)
+
+
+def _made(meaning: type[Exception], answer: Answer, *, at: float) -> Exception:
+    if meaning is RateLimited:
+        return RateLimited(wait_seconds=retry_after(answer.headers.get("Retry-After"), at=at))
     return meaning()

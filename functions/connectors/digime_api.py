@@ -75,7 +75,7 @@ class Api:
         left: Callable[[], float] = lambda: inf,
     ) -> None:
         """Take the application, the time for what it signs, and the budget and time for calls."""
-        self._application, self._clock = application, clock
+        self._application, self._clock, self._budget = application, clock, budget
         self._http = Http(application.base_url, clock=clock, budget=budget, left=left)
         self._keys = keys(application.base_url)
 
@@ -91,7 +91,7 @@ class Api:
         claims |= {"session_key": session_key} if session_key else {}
         answer = self._post("/permission-access/trigger", claims)
         if answer.status not in _DONE:
-            raise refusal(answer)
+            raise self._heeded(refusal(answer, at=self._clock()))
         return decoded(answer, Triggered).session if answer.body.strip() else None
 
     def exchanged(self, refresh_token: str) -> Credentials:
@@ -127,7 +127,7 @@ class Api:
             accept=_ANSWERED,
         )
         if answer.status != HTTPStatus.OK:
-            raise query_refusal(answer)
+            raise self._heeded(query_refusal(answer, at=self._clock()))
         return decoded(answer, Listing)
 
     def download(self, session_key: str, name: str) -> Download | None:
@@ -146,10 +146,16 @@ class Api:
         if answer.status == HTTPStatus.OK:
             return answer
         with answer.body as body:
-            refused = Answer(status=answer.status, body=body.read())
-        if refused.status == HTTPStatus.NOT_FOUND and code(refused.body) not in MEANINGS:
+            refused = Answer(status=answer.status, headers=answer.headers, body=body.read())
+        if refused.status == HTTPStatus.NOT_FOUND and code(refused) not in MEANINGS:
             return None
-        raise query_refusal(refused)
+        raise self._heeded(query_refusal(refused, at=self._clock()))
+
+    def _heeded(self, problem: Exception) -> Exception:
+        """The same problem; where digi.me has had too much, nobody asks it for a while."""
+        if isinstance(problem, RateLimited) and self._budget is not None:
+            self._budget.pause(problem.wait_seconds)
+        return problem
 
     def _post(
         self,
@@ -182,12 +188,12 @@ class Api:
 
         A wrong key in the secret must not cost every user a new consent.
         """
-        match code(answer.body):
+        match code(answer):
             case "InvalidRefreshToken":
                 return GrantRefused()
             case "InvalidToken" | "TokenInvalid":
                 return GrantRefused() if self._is_known() else ProviderRefusesApplication()
-        problem = refusal(answer)
+        problem = self._heeded(refusal(answer, at=self._clock()))
         ours = isinstance(problem, ProviderRefusesApplication | RateLimited)
         return problem if ours else UnexpectedAnswer()
 
@@ -206,4 +212,4 @@ class Api:
             "state": random_text(32),
         }
         answer = self._post("/oauth/authorize", claims, json=AGENT)
-        return answer.status in _DONE or code(answer.body) not in NOT_OURS
+        return answer.status in _DONE or code(answer) not in NOT_OURS

@@ -96,3 +96,20 @@ def test_a_429_is_told_to_the_budget_with_what_it_asks_for(
     assert isinstance(error, RateLimited)
     assert error.wait_seconds == 7
     assert asked.budget.pauses == [7]
+
+
+@pytest.mark.parametrize("verb", ["trigger", "fetch", "page"])
+def test_so_is_what_digime_refuses_as_too_much_with_another_status(
+    simulator: Simulator, verb: str
+) -> None:
+    asked = Asked(simulator, "digime")
+    job = asked.one.check(asked.one.trigger())
+    body = {"error": {"code": "TooManyRequests", "message": "m", "reference": "r"}}
+    asked.one.strike(verb, kind="status", status=400, retry_after="7", body=body)
+    pages = asked.one.connector.fetch(
+        asked.one.connection, job, datasets=asked.one.datasets, cursor=None
+    )
+    error = asked.one.refused(asked.one.trigger if verb == "trigger" else lambda: list(pages))
+    assert isinstance(error, RateLimited)
+    assert error.wait_seconds == 7
+    assert asked.budget.pauses == [7]
