@@ -151,6 +151,11 @@ class Connections:
         self._items[connection_id] = replace(item, connection=changed)
         return True
 
+    def allow(self, connection_id: str) -> None:
+        if item := self._items.get(connection_id):
+            changed = replace(item.connection, next_allowed_at=0)
+            self._items[connection_id] = replace(item, connection=changed)
+
     def load(self, connection_id: str) -> StoredCredentials:
         item = self._items.get(connection_id)
         if item is None or item.credentials is None:

@@ -143,6 +143,15 @@ class ConnectionTable:
         )
         return done is not None
 
+    def allow(self, connection_id: str) -> None:
+        """Forget until when its provider wants no refresh."""
+        self._updated(
+            connection_id,
+            "REMOVE next_allowed_at",
+            condition="next_allowed_at > :never",
+            values={":never": {"N": "0"}},
+        )
+
     # --- credentials -----------------------------------------------------------------------
 
     def load(self, connection_id: str) -> StoredCredentials:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from math import ceil
 from typing import IO, Final, TypeVar
 
 import msgspec
@@ -21,6 +22,10 @@ from functions.core.errors import ProviderUnavailable, UnexpectedAnswer
 T = TypeVar("T")
 
 MAX_RETRY_AFTER_SECONDS: Final = 24 * 60 * 60
+
+_YEAR_SECONDS: Final = 366 * 24 * 60 * 60
+_NUMBER: Final = re.compile(r"\d+(?:\.\d*)?", re.ASCII)
+_WISHES: Final = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,[^,]+|[^,]+")
 
 _SPACE: Final = b" \t\r\n"
 _STRING: Final = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
@@ -172,21 +177,44 @@ def _pieces(text: bytes, *, within: bytes) -> list[bytes]:
     return [] if pieces == [b""] else pieces
 
 
-def retry_after(value: str | None, *, at: float) -> int:
-    """Whole seconds that a Retry-After header asks for: 0 for none, nonsense or the past.
+def retry_after(value: object, *, at: float) -> int:
+    """Whole seconds, rounded up, that a provider asks for: 0 for none, nonsense or the past.
 
-    Both forms of RFC 9110 are read; a wish beyond a day is cut to a day.
+    Both forms of RFC 9110 are read, and what providers write instead: fractions, and numbers that
+    are no seconds from now, see ``_meant``. Of a header that came twice the larger counts. A wish
+    beyond a day is cut to a day.
+
+    Args:
+        value: a header, or a field of a body: a text or a number.
+        at: now.
     """
-    if value is None:
-        return 0
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        return min(int(text[:10]), MAX_RETRY_AFTER_SECONDS)
-    try:
-        moment = parsedate_to_datetime(text)
-        # The obsolete forms name no zone; RFC 9110 reads them as UTC.
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        seconds = moment.timestamp() - at
-    except (ValueError, OverflowError):
-        return 0
-    return max(0, min(round(seconds), MAX_RETRY_AFTER_SECONDS))
+    wishes = _WISHES.findall(value) if isinstance(value, str) else [str(value)]
+    return max((_wait(wish.strip(), at=at) for wish in wishes), default=0)
+
+
+def _wait(wish: str, *, at: float) -> int:
+    if _NUMBER.fullmatch(wish):
+        seconds = _meant(float(wish), at=at)
+    else:
+        try:
+            moment = parsedate_to_datetime(wish)
+            # The obsolete forms name no zone; RFC 9110 reads them as UTC.
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            seconds = moment.timestamp() - at
+        except (ValueError, OverflowError):
+            return 0
+    return max(0, ceil(min(seconds, MAX_RETRY_AFTER_SECONDS)))
+
+
+def _meant(number: float, *, at: float) -> float:
+    """The seconds that a number means: as they are, up to a day.
+
+    A larger one is an instant, in seconds, milli- or microseconds, if that is within a year, or
+    else a number of milliseconds.
+    """
+    if number <= MAX_RETRY_AFTER_SECONDS:
+        return number
+    for unit in (1, 10**3, 10**6):
+        if abs(number / unit - at) < _YEAR_SECONDS:
+            return number / unit - at
+    return number / 1000

@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from functions.core.model import Refresh
     from functions.core.stores import Refreshes
 
-COOLING_SECONDS: Final = 24 * 60 * 60
-"""Longer than this no provider is left alone, whatever it says."""
+COOLING_SECONDS: Final = 60 * 60
+"""Longer than this no connection is kept from its provider, whatever that says: it may be mistaken,
+and says so again where it is not."""
 
 
 def cool(
@@ -23,6 +24,6 @@ def cool(
     long to wait, or no longer than the deadline is away, there is nothing to remember; nor
     where it was not the provider who said it, but our own budget for it.
     """
-    wait = 0 if fault.unsent else min(fault.wait_seconds, COOLING_SECONDS)
+    wait = 0 if fault.unsent else fault.wait_seconds
     if wait and at + wait >= failed.deadline:
-        refreshes.forbid(failed, until=at + wait)
+        refreshes.forbid(failed, until=at + min(wait, COOLING_SECONDS))

@@ -65,7 +65,7 @@ class RateLimited(ProviderUnavailable):
 class CoolingDown(RetryError):
     """The provider has said how long it wants no refresh; it is not asked before that."""
 
-    text = "The provider does not allow another refresh yet. Try again later."
+    text = "The provider does not allow another refresh yet. Try again later, or lift the pause."
 
     def __init__(
         self, text: str | None = None, *, next_allowed_at: float = 0, wait_seconds: int = 0

@@ -140,6 +140,17 @@ ROUTES: Final[dict[str, dict[str, Route]]] = {
             problems=(Superseded,),
         ),
     },
+    f"{_CONNECTION}/pause": {
+        "DELETE": Route(
+            call=connections.allow,
+            name="lift_pause",
+            summary="Let a connection be refreshed before its `next_allowed_at`",
+            tag=Tag.CONNECTIONS,
+            about="Its provider asked for a pause. Lift it where you know better: the next refresh"
+            " asks the provider, which may ask for a pause again.",
+            answers=(Answer(status=HTTPStatus.NO_CONTENT, about="There is no pause."),),
+        ),
+    },
     f"{_CONNECTION}/schedule": {
         "PUT": Route(
             call=schedules.put,

@@ -108,6 +108,14 @@ def replace_credentials(call: Call, connection_id: str) -> Reply:
     return Reply(status=HTTPStatus.NO_CONTENT)
 
 
+def allow(call: Call, connection_id: str) -> Reply:
+    """Let a connection be refreshed again, though its provider wanted a pause."""
+    only(call)
+    connection_of(call, connection_id)
+    runtime().connections.allow(connection_id)
+    return Reply(status=HTTPStatus.NO_CONTENT)
+
+
 def _cursor(call: Call) -> str | None:
     cursor = call.query.get("cursor")
     sound = cursor is None or (cursor.startswith(CONNECTION_PREFIX) and len(cursor) <= MAX_ID)

@@ -7,7 +7,7 @@ the end. What a fault is or comes to at one provider only is in that provider's 
 from __future__ import annotations
 
 from email.utils import formatdate
-from math import ceil
+from math import ceil, floor
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -62,11 +62,11 @@ def dated(one: Tried, verb: str, /) -> None:
     """Limit the rate until an instant.
 
     Dates are of whole seconds, and so is the pause: the clock is put where it may go on for
-    most of a second until that is rounded to another one.
+    most of a second until that is rounded up to another one.
     """
     clock = one.simulated.clock
-    one.simulated.later(ceil(clock()) - clock() + 0.55)
-    date = formatdate(ceil(clock()) + WISH_SECONDS, usegmt=True)
+    one.simulated.later(ceil(clock()) - clock() + 0.05)
+    date = formatdate(floor(clock()) + WISH_SECONDS, usegmt=True)
     one.strike(verb, kind="status", status=429, retry_after=date)
 
 

@@ -187,6 +187,17 @@ class RefreshBehaviour:
         stores.refreshes.publish(refresh, seen=refresh.version, snapshot=pointer("first"))
         assert stores.next_allowed_at() == 0
 
+    def test_a_ban_can_be_lifted_and_where_there_is_none_nothing_changes(
+        self, stores: Stores
+    ) -> None:
+        refresh = stores.admitted()
+        stores.refreshes.forbid(refresh, until=refresh.deadline + 3600)
+        for _ in range(2):
+            stores.connections.allow(CONNECTION)
+            assert stores.next_allowed_at() == 0
+        stores.connections.allow("con_0")
+        assert stores.connections.get("con_0") is None
+
     def test_a_slot_that_is_free_is_held_by_nobody(self, stores: Stores) -> None:
         refresh = stores.admitted()
         stores.refreshes.release(refresh)

@@ -133,6 +133,18 @@ def test_until_its_provider_allows_it_a_connection_is_not_refreshed(
     assert listed["next_allowed_at"] == shown
 
 
+def test_whoever_knows_better_lifts_the_pause(
+    caller: Caller, connect: Connect, banno: Provider
+) -> None:
+    connection = connect("ben")
+    forbid(caller, connection, banno)
+    pause = f"/v1/connections/{connection}/pause"
+    for _ in range(2):
+        assert caller.send("DELETE", pause).status_code == 204
+    assert caller.ask("GET", f"/v1/connections/{connection}")["next_allowed_at"] is None
+    assert caller.ended(caller.refresh(connection)["refresh_id"])["status"] == "published"
+
+
 def test_a_young_snapshot_is_given_all_the_same_and_a_publication_ends_it(
     running: System, caller: Caller, connect: Connect, banno: Provider
 ) -> None:

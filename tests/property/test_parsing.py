@@ -36,9 +36,22 @@ def test_any_retry_after_is_seconds_within_a_day(value: str, at: float) -> None:
     assert 0 <= retry_after(value, at=at) <= MAX_RETRY_AFTER_SECONDS
 
 
-@given(seconds=st.integers(min_value=0, max_value=10**12))
-def test_seconds_are_honoured_up_to_a_day(seconds: int) -> None:
-    assert retry_after(str(seconds), at=0) == min(seconds, MAX_RETRY_AFTER_SECONDS)
+@given(seconds=st.integers(min_value=0, max_value=MAX_RETRY_AFTER_SECONDS), at=st.integers(10**9))
+def test_seconds_up_to_a_day_are_honoured_in_every_notation(seconds: int, at: int) -> None:
+    assert retry_after(str(seconds), at=at) == seconds
+    assert retry_after(f"000{seconds}.0", at=at) == seconds
+    assert retry_after(seconds, at=at) == seconds
+
+
+@given(
+    seconds=st.integers(min_value=-MAX_RETRY_AFTER_SECONDS, max_value=MAX_RETRY_AFTER_SECONDS),
+    at=st.integers(10**9, 4 * 10**9),
+    unit=st.sampled_from([1, 10**3, 10**6]),
+)
+def test_an_instant_is_as_far_as_its_seconds_in_every_unit(
+    seconds: int, at: int, unit: int
+) -> None:
+    assert retry_after(str((at + seconds) * unit), at=at) == max(0, seconds)
 
 
 @given(seconds=st.integers(min_value=-(10**6), max_value=10**6), now=st.integers(1, 2**32))

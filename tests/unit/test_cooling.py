@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import pytest
+from msgspec.structs import replace
 
 from functions.core.checking import check
 from functions.core.contract import Outcome, Ticket
@@ -70,7 +71,7 @@ Step: TypeAlias = Callable[[Ward, FreshetError], Ticket]
     [
         pytest.param(RateLimited(wait_seconds=3600), 3600, id="limited-past-the-deadline"),
         pytest.param(ProviderUnavailable(wait_seconds=900), 900, id="away-until-the-deadline"),
-        pytest.param(RateLimited(wait_seconds=10**6), COOLING_SECONDS, id="for-longer-than-a-day"),
+        pytest.param(RateLimited(wait_seconds=86_400), COOLING_SECONDS, id="for-a-day"),
         pytest.param(RateLimited(wait_seconds=3600, unsent=True), 0, id="our-own-budget-is-spent"),
         pytest.param(ReauthRequired(), 0, id="another-fault"),
     ],
@@ -82,6 +83,13 @@ def test_a_ban_that_reaches_past_the_deadline_is_remembered(
     ticket = step(ward, fault)
     assert (ticket.outcome, ticket.error) == (Outcome.FAILED, fault.name())
     assert ward.forbidden == seconds
+
+
+def test_a_ban_past_a_far_deadline_is_remembered_for_an_hour() -> None:
+    ward = Ward()
+    far = replace(ward.refresh, deadline=ward.clock() + 6 * 3600)
+    cool(RateLimited(wait_seconds=8 * 3600), far, refreshes=ward.refreshes, at=ward.clock())
+    assert ward.forbidden == COOLING_SECONDS == 3600
 
 
 @pytest.mark.parametrize("step", [Ward.trigger, Ward.check])
