@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from infra.local.simulators import banno, digime, endgrate
 from infra.local.simulators.banno import demo as banno_demo
@@ -16,11 +16,18 @@ if TYPE_CHECKING:
     from flask import Flask
 
 
+class CreateApp(Protocol):
+    """Makes a simulator with state of its own."""
+
+    def __call__(self, *, clock: Callable[[], float] = ...) -> Flask:
+        """Takes the seconds since 1970 from a clock, by default this machine's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Simulator:
     """How to make a simulator, and what to tell about one that is served at a base address."""
 
-    create_app: Callable[[], Flask]
+    create_app: CreateApp
     facts: Callable[[str], Mapping[str, object]]
 
 

@@ -13,10 +13,16 @@ import msgspec
 from functions.connectors.registry import Entry
 from functions.core.errors import ConsentMissing
 from functions.core.model import Connection, Coverage, Credentials
+from infra.local.simulators.registry import Simulator
 from infra.local.simulators.server import serve
 from tests.contract.simulated import Call, Simulated, WallClock
 from tests.contract.stand import Meets, Stand, Whole
-from tests.contract.stands.bookbus.simulator import CLIENT, TOKEN_SECONDS, create_app
+from tests.contract.stands.bookbus.simulator import (
+    CLIENT,
+    TOKEN_SECONDS,
+    create_app,
+    facts,
+)
 from tests.scripted import CONNECTION, TENANT
 
 if TYPE_CHECKING:
@@ -24,6 +30,9 @@ if TYPE_CHECKING:
 
     from tests.contract.simulated import Truth
     from tests.contract.tried import Tried
+
+
+SIMULATOR = Simulator(create_app, facts)
 
 
 class Buses(Simulated):
@@ -68,7 +77,7 @@ class Buses(Simulated):
 @contextmanager
 def _open() -> Iterator[Simulated]:
     clock = WallClock()
-    with serve(create_app(clock=clock)) as base_url:
+    with serve(SIMULATOR.create_app(clock=clock)) as base_url:
         yield Buses(base_url, clock)
 
 

@@ -7,7 +7,7 @@ proves nothing: ``countedAt``, which comes with the loans, does.
 
 from __future__ import annotations
 
-from datetime import datetime
+from contextlib import suppress
 from http import HTTPStatus
 from math import floor
 from typing import TYPE_CHECKING, Annotated, Final, Literal
@@ -16,7 +16,7 @@ from urllib.parse import quote
 import msgspec
 
 from functions.connectors.http import Http
-from functions.connectors.http_answers import Answer, decoded
+from functions.connectors.http_answers import Answer, decoded, elements, members, read
 from functions.connectors.oauth import Application, TokenKeeper, refreshed
 from functions.core.errors import (
     ConfigurationInvalid,
@@ -24,7 +24,7 @@ from functions.core.errors import (
     FreshetError,
     UnexpectedAnswer,
 )
-from functions.core.model import Part, PartState
+from functions.core.model import Part, PartState, read_instant, reckon_as_of
 from functions.core.ports import Looked, Page, Record, Triggered
 
 if TYPE_CHECKING:
@@ -34,37 +34,51 @@ if TYPE_CHECKING:
     from functions.core.model import Connection, Credentials
     from functions.core.ports import Base, ConnectorPorts, Order
 
+PART: Final = "loans"
 REFUSALS: Final[dict[int, type[FreshetError]]] = {HTTPStatus.FORBIDDEN: ConsentMissing}
 
 
 class Secret(Application, frozen=True, kw_only=True):
+    """The application's secret."""
+
     base_url: str
     client_secret: str
 
 
 class Count(msgspec.Struct, frozen=True):
+    """A count that has begun."""
+
     count: str
 
 
 class CountState(msgspec.Struct, frozen=True):
+    """How a count stands."""
+
     state: Literal["counting", "counted", "missed"]
 
 
 class Loan(msgspec.Struct, frozen=True):
-    id: str
+    """What matters here of a loan."""
+
+    id: Annotated[str, msgspec.Meta(min_length=1)]
 
 
-class Loans(msgspec.Struct, frozen=True, rename="camel"):
-    counted_at: Annotated[datetime, msgspec.Meta(tz=True)]
-    loans: tuple[msgspec.Raw, ...]
+class Following(msgspec.Struct, frozen=True):
+    """Behind which loan to go on; null: there are no more."""
+
     next: str | None
 
 
-class LoanIds(msgspec.Struct, frozen=True):
-    loans: tuple[Loan, ...]
+class Loans(msgspec.Struct, frozen=True):
+    """A page of loans, behind which one to go on, and when they were counted; 0: unknown."""
+
+    loans: list[msgspec.Raw]
+    next: str | None
+    counted_at: float
 
 
 def connector(ports: ConnectorPorts) -> Bookbus:
+    """The connector, given what it needs."""
     return Bookbus(ports)
 
 
@@ -75,11 +89,17 @@ class Bookbus:
         self._ports = ports
 
     def trigger(self, connection: Connection, _order: Order, /) -> Triggered:
+        """Have the reader's loans counted.
+
+        Raises:
+            ConsentMissing: the reader has not agreed to that.
+        """
         asked = floor(self._ports.clock())
         answer = Desk(self._ports, connection).call("POST", "/counts", accept=HTTPStatus.ACCEPTED)
         return Triggered(job={"count": decoded(answer, Count).count, "since": asked})
 
     def check(self, connection: Connection, job: Job, *, hold_seconds: float) -> Looked:  # noqa: ARG002 - Bookbus cannot hold a look open
+        """Ask how the count stands; one that Bookbus does not know is lost."""
         path = f"/counts/{quote(str(job['count']), safe='')}"
         answer = Desk(self._ports, connection).call("GET", path, accept=HTTPStatus.NOT_FOUND)
         if answer.status == HTTPStatus.NOT_FOUND:
@@ -95,23 +115,39 @@ class Bookbus:
         cursor: Cursor | None,
         base: Base | None = None,  # noqa: ARG002 - it tells no changes
     ) -> Iterator[Page]:
-        desk, after = Desk(self._ports, connection), str(cursor["after"]) if cursor else ""
-        while True:
-            answer = desk.call("GET", "/loans", after=after)
-            page, ids = decoded(answer, Loans), decoded(answer, LoanIds).loans
+        """Yield the loans in the order of their ids. One that cannot be read costs itself.
+
+        Raises:
+            UnexpectedAnswer: a page leads to one that is not behind it.
+        """
+        desk, place = Desk(self._ports, connection), cursor or {"after": "", "odd": 0}
+        following: Cursor | None = place
+        while following is not None:
+            after, odd = str(following["after"]), int(following["odd"] or 0)
+            page = _loans(desk.call("GET", "/loans", after=after))
             if page.next is not None and page.next <= after:
                 raise UnexpectedAnswer
-            as_of = page.counted_at.timestamp()
-            state = Part.FRESH if as_of >= float(job["since"] or 0) else Part.STALE
+            loans = [(raw, _loan(raw)) for raw in page.loans]
+            records = [Record(loan.id, raw) for raw, loan in loans if loan is not None]
+            odd += len(loans) - len(records)
+            following = None if page.next is None else {"after": page.next, "odd": odd}
             yield Page(
                 dataset=datasets[0],
-                records=[Record(loan.id, raw) for loan, raw in zip(ids, page.loans, strict=True)],
-                parts=(PartState(part="loans", state=state, as_of=as_of),),
-                cursor=None if page.next is None else {"after": page.next},
+                part=PART,
+                records=records,
+                parts=(self._state(page, job, odd=odd),),
+                cursor=following,
             )
-            if page.next is None:
-                return
-            after = page.next
+
+    def _state(self, page: Loans, job: Job, *, odd: int) -> PartState:
+        """How fresh the loans are: not by a clock that is ahead of ours, nor if one is missing."""
+        as_of = reckon_as_of(page.counted_at, now=self._ports.clock())
+        fresh = 0 < float(job["since"] or 0) <= as_of
+        state = Part.FRESH if fresh else Part.STALE
+        if not odd:
+            return PartState(part=PART, state=state, as_of=as_of)
+        why = UnexpectedAnswer.name()
+        return PartState(part=PART, state=Part.INCOMPLETE, as_of=as_of, why=why, failures=odd)
 
 
 class Desk:
@@ -132,6 +168,7 @@ class Desk:
         self._keeper = TokenKeeper(ports, connection_id=connection.connection_id, exchange=exchange)
 
     def call(self, method: str, path: str, *, accept: int = HTTPStatus.OK, **query: str) -> Answer:
+        """Send one request; ``accept`` is another status than 200 that is an answer."""
         return self._keeper.use(
             lambda token: self._http.call(
                 method,
@@ -142,3 +179,22 @@ class Desk:
                 accept=frozenset({HTTPStatus.OK, accept}),
             )
         )
+
+
+def _loans(answer: Answer) -> Loans:
+    """A page, member by member: an odd loan costs itself, and an odd date is unknown."""
+    told, counted_at = members(answer.body), 0.0
+    if "loans" not in told:
+        raise UnexpectedAnswer
+    with suppress(KeyError, UnexpectedAnswer):
+        counted_at = read_instant(read(told["countedAt"], str))
+    following = decoded(answer, Following).next
+    return Loans(loans=elements(told["loans"]), next=following, counted_at=counted_at)
+
+
+def _loan(raw: msgspec.Raw) -> Loan | None:
+    """A loan; None: it cannot be read."""
+    try:
+        return read(raw, Loan)
+    except UnexpectedAnswer:
+        return None

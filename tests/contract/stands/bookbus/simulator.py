@@ -1,4 +1,4 @@
-"""A strict stand-in for Bookbus. Its whole contract:
+"""A strict stand-in for Bookbus, by its whole contract.
 
 - ``POST /token``: a refresh token for a new pair of tokens; each refresh token works once.
 - ``POST /readers/{id}/counts``: the buses count what the reader has on loan; 202.
@@ -38,8 +38,19 @@ PAGE, TOKEN_SECONDS = 10, 3600
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All switches with what they are at the beginning.
+
+    Attributes:
+        count_seconds: how long a count takes.
+        missed: whether counts miss the reader.
+        page: how many loans a page holds.
+        odd: how many of the reader's first loans have null for an id.
+    """
+
     count_seconds: float = 1.0
     missed: bool = False
+    page: int = PAGE
+    odd: int = 0
 
 
 class Library:
@@ -50,6 +61,7 @@ class Library:
         self.reset()
 
     def reset(self) -> None:
+        """Put everything back to its beginning."""
         self.settings, self._numbers = Settings(), count(1)
         self._access: dict[str, tuple[str, float]] = {}
         self._refresh: dict[str, str] = {}
@@ -59,6 +71,7 @@ class Library:
     # --- the contract -------------------------------------------------------------------------
 
     def token(self) -> Response:
+        """`POST /token`."""
         form = request.form.to_dict()
         known = {name: form.pop(name, "") for name in CLIENT}
         if known != CLIENT:
@@ -69,6 +82,7 @@ class Library:
         return self._tokens(reader, lasting=True)
 
     def begin(self, reader: str) -> Response:
+        """`POST /readers/{id}/counts`."""
         self._open_to(reader)
         if reader == CLOSED:
             abort(403)
@@ -77,6 +91,7 @@ class Library:
         return reply({"count": number}, status=202)
 
     def state(self, reader: str, number: str) -> Response:
+        """`GET /readers/{id}/counts/{count}`."""
         self._open_to(reader)
         whose, ends = self._counts.get(number, ("", 0.0))
         if whose != reader:
@@ -89,31 +104,40 @@ class Library:
         return reply({"state": "counted"})
 
     def loans(self, reader: str) -> Response:
+        """`GET /readers/{id}/loans`."""
         self._open_to(reader, allowed={"after"})
         ids = [f"{reader}-{number:04}" for number in range(READERS[reader])]
         left = [each for each in ids if each > request.args.get("after", "")]
-        page = [{"id": each, "title": f"Book {each}", "fee": "0.50"} for each in left[:PAGE]]
+        odd, most = frozenset(ids[: self.settings.odd]), self.settings.page
+        page = [
+            {"id": None if each in odd else each, "title": f"Book {each}", "fee": "0.50"}
+            for each in left[:most]
+        ]
         counted_at = datetime.fromtimestamp(self._counted[reader], UTC).isoformat()
-        following = left[PAGE - 1] if len(left) > PAGE else None
+        following = left[most - 1] if len(left) > most else None
         return reply({"countedAt": counted_at, "loans": page, "next": following})
 
     # --- control ------------------------------------------------------------------------------
 
     def sign_in(self) -> Response:
+        """A reader's first tokens."""
         asked = msgspec.json.decode(request.get_data())
         return self._tokens(asked["user"], lasting=asked["lasting"])
 
     def expire(self) -> Response:
+        """End a reader's access tokens."""
         user = msgspec.json.decode(request.get_data())["user"]
         self._access = {name: held for name, held in self._access.items() if held[0] != user}
         return reply({})
 
     def revoke(self) -> Response:
+        """End a reader's refresh tokens."""
         user = msgspec.json.decode(request.get_data())["user"]
         self._refresh = {name: whose for name, whose in self._refresh.items() if whose != user}
         return reply({})
 
     def change(self, settings: Settings) -> None:
+        """Take new settings."""
         self.settings = settings
 
     # --- inside -------------------------------------------------------------------------------
@@ -136,6 +160,11 @@ class Library:
 
 
 def create_app(*, clock: Callable[[], float] = time.time) -> Flask:
+    """A new simulator with state of its own.
+
+    Args:
+        clock: the seconds since 1970.
+    """
     library = Library(clock)
     app = application(library, ledger=Ledger(clock), error_body=lambda status: {"error": status})
     for method, rule, view in (
@@ -149,3 +178,8 @@ def create_app(*, clock: Callable[[], float] = time.time) -> Flask:
     ):
         app.add_url_rule(rule, view.__name__, view, methods=[method])
     return app
+
+
+def facts(base_url: str) -> dict[str, object]:
+    """What to tell of a simulator served at a base address."""
+    return {"base_url": base_url, **CLIENT, "readers": [{"id": each} for each in READERS]}
