@@ -30,23 +30,30 @@ class PortInUseError(RuntimeError):
         )
 
 
-def free_port() -> int:
-    """A port of the loopback interface that nothing listens on."""
-    with socket.create_server((HOST, 0)) as server:
+def free_port(wanted: int = 0) -> int:
+    """This port of the loopback interface, or any where it is 0 or another program's."""
+    with socket.create_server((HOST, wanted if wanted and is_free(wanted) else 0)) as server:
         port: int = server.getsockname()[1]
     return port
 
 
 def require_free(port: int) -> None:
-    """Refuses a port that something listens on.
+    """Refuses a port that another program holds.
 
     Raises:
         PortInUseError: with what to do.
     """
+    if not is_free(port):
+        raise PortInUseError(port)
+
+
+def is_free(port: int) -> bool:
+    """Whether a program can listen on the port. Another may hold it and answer nobody."""
     try:
         socket.create_server((HOST, port)).close()
-    except OSError as error:
-        raise PortInUseError(port) from error
+    except OSError:
+        return False
+    return True
 
 
 def answers(port: int) -> bool:
@@ -68,7 +75,7 @@ def running(
 
     Args:
         command: the program and its arguments; the working directory is the caller's.
-        log: the file that takes its output.
+        log: the file that takes its output; errors call the program by its name.
         ready: whether it serves by now; asked twenty times a second.
         settings: its environment variables, besides the search path.
         deadline_seconds: how long it may take to be ready.
@@ -116,9 +123,9 @@ def await_ready(
         if ready():
             return
         if time.monotonic() > deadline:
-            raise ProgramError(f"not ready after {seconds:.0f} s; {tail(log)}")
+            raise ProgramError(f"{log.stem} is not ready after {seconds:.0f} s; {tail(log)}")
         time.sleep(LOOK_SECONDS)
-    raise ProgramError(f"ended with status {process.returncode}; {tail(log)}")
+    raise ProgramError(f"{log.stem} ended with status {process.returncode}; {tail(log)}")
 
 
 def tail(log: Path) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from infra.local.aws import ROOT, api_url, emulator, session
 from infra.local.deploy import deploy
 from infra.local.issuer import AUDIENCE, Issuer, issuing
-from infra.local.programs import answers, free_port, running
+from infra.local.programs import free_port, running
 from infra.local.providers import DEMOS
 
 if TYPE_CHECKING:
@@ -65,14 +65,14 @@ def system(
     """
     with ExitStack() as stack:
         issuer = stack.enter_context(issuing())
-        port = _port(EMULATOR_PORT if usual_ports else 0)
+        port = free_port(EMULATOR_PORT if usual_ports else 0)
         endpoint = stack.enter_context(emulator(port, folder, iam=iam))
         providers = {
             name: stack.enter_context(
                 simulator(
                     name,
                     log=folder / f"{name}.log",
-                    port=_port(USUAL_PORTS.get(name, 0) if usual_ports else 0),
+                    port=free_port(USUAL_PORTS.get(name, 0) if usual_ports else 0),
                 )
             )
             for name in DEMOS
@@ -131,14 +131,17 @@ def simulator(name: str, *, log: Path, port: int) -> Iterator[dict[str, Any]]:
     """A provider's simulator in a process of its own; yields its facts."""
     command = [sys.executable, "-m", "infra.local.simulators", name, "--json", "--port", str(port)]
     settings = {"PYTHONPATH": str(ROOT)}
-    # It tells its facts once it listens.
-    with running(command, log=log, ready=lambda: "\n" in log.read_text(), settings=settings):
-        yield json.loads(log.read_text().splitlines()[0])
+    # It tells its facts once it listens; whatever else it prints is for who reads the log.
+    with running(command, log=log, ready=lambda: bool(_facts(log)), settings=settings):
+        yield _facts(log)
 
 
-def _port(wanted: int) -> int:
-    """This port, or a free one where it is 0 or taken."""
-    return free_port() if wanted == 0 or answers(wanted) else wanted
+def _facts(log: Path) -> dict[str, Any]:
+    """What a simulator has told so far: a line that is an object of JSON. Empty: nothing."""
+    lines = log.read_text().splitlines(keepends=True)
+    told = (line for line in lines if line.startswith("{") and line.endswith("\n"))
+    facts: dict[str, Any] = json.loads(next(told, "{}"))
+    return facts
 
 
 def _give_secrets(running_system: System) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import pytest
 from infra.local.aws import ROOT, emulator
 from infra.local.emulator import patching
 from infra.local.programs import PortInUseError, ProgramError, answers, free_port, running
+from infra.local.system import simulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,14 +84,14 @@ def test_a_program_gets_no_variables_but_those_it_is_given(
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("echo no such thing; exit 7", "(?s)ended with status 7.*no such thing"),
-        ("sleep 9", "not ready after"),
+        ("echo no such thing; exit 7", "(?s)^own ended with status 7;.*no such thing"),
+        ("sleep 9", "^own is not ready after"),
     ],
 )
 def test_a_program_that_does_not_start_is_an_error_with_its_log(
     tmp_path: Path, command: str, message: str
 ) -> None:
-    log = tmp_path / "log"
+    log = tmp_path / "own.log"
     with (
         pytest.raises(ProgramError, match=message),
         running(["sh", "-c", command], log=log, ready=lambda: False, deadline_seconds=0.5),
@@ -106,6 +108,44 @@ def test_a_port_in_use_is_an_error_that_names_it(tmp_path: Path) -> None:
         emulator(port, tmp_path),
     ):
         pytest.fail("it had no port")
+
+
+def test_a_port_that_is_bound_and_answers_nobody_is_not_free() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        assert not answers(port)
+        assert free_port(port) != port
+    assert free_port(port) == port
+
+
+def test_a_simulator_without_its_port_is_an_error_with_the_end_of_its_log(tmp_path: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(ProgramError) as caught,
+        simulator("banno", log=tmp_path / "banno.log", port=taken.getsockname()[1]),
+    ):
+        pytest.fail("it had no port")
+    assert str(caught.value).startswith("banno ended with status 2; ")
+    assert "can't listen on port" in str(caught.value)
+
+
+@pytest.mark.parametrize("said", ["Warning: old", "Traceback:\n  {1}"])
+def test_what_a_simulator_says_besides_is_not_taken_for_its_facts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    program = tmp_path / "infra" / "local" / "simulators" / "__main__.py"
+    program.parent.mkdir(parents=True)
+    lines = [
+        f"print({said!r}, flush=True)",
+        "time.sleep(0.3)",
+        "print('{\"port\": 1}', flush=True)",
+    ]
+    program.write_text("\n".join(["import time", *lines, "time.sleep(60)"]))
+    monkeypatch.setattr("infra.local.system.ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with simulator("own", log=tmp_path / "own.log", port=0) as facts:
+        assert facts == {"port": 1}
 
 
 def sample() -> str:
