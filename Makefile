@@ -5,9 +5,16 @@ UV := $(BIN)/python -m uv
 
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export NO_UPDATE_NOTIFIER := 1
+# Behind a proxy that signs TLS anew, only the system knows its certificate.
+export UV_SYSTEM_CERTS ?= 1
+export NODE_USE_SYSTEM_CA ?= 1
+
+# Whether an environment's Python runs, and it is where its scripts say that it is.
+works = $(shell { $(1)/bin/python -c '' && read -r at < $(1)/.ready && [ "$$at" -ef $(1) ] && \
+	echo yes; } 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fix tables synth deploy lock bench clean
+.PHONY: anew help node setup run test check fix tables synth deploy lock bench clean
 
 help: ## Show these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -52,24 +59,28 @@ clean: ## Remove what the other commands made
 
 setup: .venv/.ready .venv-emulator/.ready node_modules/.ready
 
-.venv/.ready: requirements/uv.txt requirements/dev.txt
+.venv/.ready: requirements/uv.txt requirements/dev.txt $(if $(call works,.venv),,anew)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "Freshet needs Python 3.11 or newer; name yours with PYTHON=..., as in: make run PYTHON=python3.12"; exit 1; }
 	@echo "Installing the Python tools ..."
+	@$(if $(call works,.venv),,rm -rf .venv)
 	@$(PYTHON) -m venv .venv || { echo "Python's venv module is missing; Debian has it in python3-venv."; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
-	@touch $@
+	@echo '$(CURDIR)/.venv' > $@
 
-.venv-emulator/.ready: requirements/emulator.txt .venv/.ready
+.venv-emulator/.ready: requirements/emulator.txt .venv/.ready $(if $(call works,.venv-emulator),,anew)
 	@echo "Installing the local AWS ..."
-	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-emulator
+	@rm -rf .venv-emulator
+	@$(UV) venv --quiet --python $(BIN)/python .venv-emulator
 	@$(UV) pip sync --quiet --python .venv-emulator/bin/python --require-hashes requirements/emulator.txt
-	@touch $@
+	@echo '$(CURDIR)/.venv-emulator' > $@
 
-node_modules/.ready: package-lock.json
-	@node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)' 2>/dev/null || \
-		{ echo "Freshet needs Node.js 20 or newer on the PATH: the CDK runs on it."; exit 1; }
+node_modules/.ready: package-lock.json | node
 	@echo "Installing the CDK ..."
 	@npm ci --silent --no-progress
 	@touch $@
+
+node:
+	@node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)' 2>/dev/null || \
+		{ echo "Freshet needs Node.js 20 or newer on the PATH: the CDK runs on it."; exit 1; }

@@ -1,0 +1,157 @@
+"""What `make setup` makes anew, and what it says of a machine that lacks something."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAKEFILE = Path(__file__).parents[2] / "Makefile"
+TOOLS = ("awk", "cat", "cp", "echo", "grep", "make", "mkdir", "rm", "sh", "touch")
+
+PYTHON = """#!/bin/sh
+echo "$UV_SYSTEM_CERTS $*" >> "$CALLS"
+case "$*" in
+  "-m venv "*|*"uv venv"*) for folder; do :; done; mkdir -p "$folder/bin"; cp "$0" "$folder/bin/python" ;;
+esac
+"""
+"""An interpreter that installs nothing, and writes down what it was asked."""
+
+
+class Project:
+    """A folder with the Makefile, on a machine of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.calls, self.path, self.folder = folder / "calls", folder / "bin", folder / "own"
+        (self.folder / "requirements").mkdir(parents=True)
+        self.path.mkdir()
+        shutil.copy(MAKEFILE, self.folder)
+        for name in ("requirements/uv.txt", "requirements/dev.txt", "requirements/emulator.txt"):
+            (self.folder / name).touch()
+        (self.folder / "package-lock.json").touch()
+        (self.folder / "node_modules").mkdir()
+        for tool in TOOLS:
+            (self.path / tool).symlink_to(shutil.which(tool) or "/bin/false")
+        for name, text in {"python3": PYTHON, "node": "#!/bin/sh", "npm": "#!/bin/sh"}.items():
+            (self.path / name).write_text(text)
+            (self.path / name).chmod(0o755)
+
+    def make(self, *, fails: bool = False, certs: str | None = None) -> str:
+        """Set it up; what was said."""
+        own = {"UV_SYSTEM_CERTS": certs} if certs else {}
+        self.calls.write_text("")
+        done = subprocess.run(
+            [str(self.path / "make"), "setup"],
+            cwd=self.folder,
+            env={"PATH": str(self.path), "CALLS": str(self.calls), **own},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert bool(done.returncode) == fails, done.stderr
+        return done.stdout
+
+    def made(self) -> list[str]:
+        """Which environments are made by setting it up now."""
+        said = self.make()
+        return [name for name in ("Python tools", "local AWS", "CDK") if f"the {name}" in said]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    found = Project(tmp_path)
+    assert found.made() == ["Python tools", "local AWS", "CDK"]
+    assert found.made() == []
+    return found
+
+
+def gone(project: Project) -> None:
+    (project.folder / ".venv/bin/python").unlink()
+
+
+def dangling(project: Project) -> None:
+    gone(project)
+    (project.folder / ".venv/bin/python").symlink_to("/nowhere/python3")
+
+
+def broken(project: Project) -> None:
+    (project.folder / ".venv/bin/python").write_text("#!/bin/sh\nexit 1")
+
+
+def dangling_folder(project: Project) -> None:
+    shutil.rmtree(project.folder / ".venv")
+    (project.folder / ".venv").symlink_to("/nowhere")
+
+
+def moved(project: Project) -> None:
+    project.folder = project.folder.rename(project.folder.with_name("else where"))
+
+
+def copied(project: Project) -> None:
+    whole = project.folder.with_name("copy")
+    shutil.copytree(project.folder, whole, copy_function=shutil.copy2)
+    project.folder = whole
+
+
+@pytest.mark.parametrize("stale", [gone, dangling, broken, dangling_folder, moved, copied])
+def test_an_environment_that_does_not_work_any_more_is_made_anew(
+    project: Project, stale: Callable[[Project], None]
+) -> None:
+    stale(project)
+    assert project.made() == ["Python tools", "local AWS"]
+    assert project.made() == []
+
+
+def test_so_is_the_local_aws_alone(project: Project) -> None:
+    shutil.rmtree(project.folder / ".venv-emulator" / "bin")
+    assert project.made() == ["local AWS"]
+    assert project.made() == []
+
+
+def test_one_that_is_shared_by_a_link_works(project: Project) -> None:
+    for name in (".venv", ".venv-emulator"):
+        there = project.folder.parent / name
+        (project.folder / name).rename(there)
+        (there / ".ready").write_text(f"{there}\n")
+        (project.folder / name).symlink_to(there)
+    assert project.made() == []
+
+
+def test_new_requirements_are_installed_into_the_environment_that_there_is(
+    project: Project,
+) -> None:
+    (project.folder / ".venv/kept").touch()
+    (project.folder / "requirements/dev.txt").touch()
+    later = (project.folder / ".venv/.ready").stat().st_mtime + 10
+    os.utime(project.folder / "requirements/dev.txt", (later, later))
+    assert "Python tools" in project.made()
+    assert (project.folder / ".venv/kept").exists()
+
+
+@pytest.mark.parametrize("version", ["none", "18"])
+def test_without_node_it_says_what_is_needed_even_after_it_was_set_up(
+    project: Project, version: str
+) -> None:
+    if version == "none":
+        (project.path / "node").unlink()
+    else:
+        (project.path / "node").write_text("#!/bin/sh\nexit 1")
+    assert "Node.js 20 or newer on the PATH" in project.make(fails=True)
+
+
+@pytest.mark.parametrize(("own", "told"), [(None, "1"), ("0", "0")])
+def test_uv_trusts_whom_the_system_trusts_unless_told_otherwise(
+    tmp_path: Path, own: str | None, told: str
+) -> None:
+    project = Project(tmp_path)
+    project.make(certs=own)
+    installs = [line for line in project.calls.read_text().splitlines() if " -m uv " in line]
+    assert installs
+    assert {line.partition(" ")[0] for line in installs} == {told}
