@@ -51,11 +51,16 @@ BULKS: Final = {
 """Actions of DynamoDB. A transaction has none of its own: it needs those of its parts."""
 
 ERASE: Final = ("DeleteObject", "DeleteObjectVersion")
+SUCCEED: Final = ("PutObject", "GetObjectVersion", "DeleteObject")
 OBJECTS: Final = {
     (Door.API, Prefix.SNAPSHOTS): ("GetObjectVersion", *ERASE),
     (Door.API, Prefix.STAGING): ERASE,
     (Door.API, Prefix.QUARANTINE): ERASE,
     (Door.API, Prefix.PUSHES): ("PutObject", *ERASE),
+    (Door.API, Prefix.SUCCESSORS): ERASE,
+    (Door.TRIGGER, Prefix.SUCCESSORS): SUCCEED,
+    (Door.CHECK_STATUS, Prefix.SUCCESSORS): SUCCEED,
+    (Door.FETCH_DATA, Prefix.SUCCESSORS): SUCCEED,
     (Door.FETCH_DATA, Prefix.SNAPSHOTS): ("PutObject", "GetObjectVersion", *ERASE),
     (Door.FETCH_DATA, Prefix.STAGING): ("PutObject", "GetObject", *ERASE),
     (Door.FETCH_DATA, Prefix.QUARANTINE): ("PutObject", *ERASE),
@@ -70,6 +75,8 @@ version only."""
 
 LISTS: Final = {
     Door.API: ("ListBucketVersions",),
+    Door.TRIGGER: ("ListBucketVersions",),
+    Door.CHECK_STATUS: ("ListBucketVersions",),
     Door.FETCH_DATA: ("ListBucket", "ListBucketVersions"),
     Door.CONCLUDE: ("ListBucketVersions",),
 }

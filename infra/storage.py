@@ -32,6 +32,10 @@ once it is known."""
 LISTED_DAYS: Final = 7
 """How long the lists of bulk runs are kept; longer than a run may take."""
 
+SUCCEEDED_DAYS: Final = 90
+"""How long the successor of a token is kept that its table did not take, for a connection's next
+refresh to find."""
+
 OLD_VERSION_DAYS: Final = 30
 """How long what has expired or was deleted can be brought back."""
 
@@ -147,6 +151,7 @@ class Storage(Construct):
                 _expiring(Prefix.QUARANTINE, days=QUARANTINE_DAYS),
                 _expiring(Prefix.PUSHES, days=PUSHED_DAYS, old_version_days=1),
                 _expiring(Prefix.BULKS, days=LISTED_DAYS, old_version_days=1),
+                _expiring(Prefix.SUCCESSORS, days=SUCCEEDED_DAYS, old_version_days=1),
                 # Not the versions of snapshots: a manifest may name one that is not the newest.
                 s3.LifecycleRule(
                     id="Leftovers",

@@ -55,6 +55,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 1
     dead: bool = False
     lease: tuple[str, float] | None = None
+    aside: tuple[int, Credentials] | None = None
+    """What comes after which version, where the table itself did not take it."""
     erasing: bool = False
 
 
@@ -79,11 +81,20 @@ class Tables:
 
 
 class Connections:
-    """Fake of ``ConnectionTable``: connections and their credentials."""
+    """Fake of ``ConnectionTable``: connections and their credentials.
+
+    Where it is ``throttled``, the table takes no successor.
+    """
 
     def __init__(
-        self, tables: Tables, *, clock: Clock, lease_seconds: float = LEASE_SECONDS
+        self,
+        tables: Tables,
+        *,
+        clock: Clock,
+        lease_seconds: float = LEASE_SECONDS,
+        throttled: bool = False,
     ) -> None:
+        self._throttled = throttled
         self._items, self._lock, self._clock = tables.connections, tables.lock, clock
         self._tables = tables
         self._subjects = tables.subjects
@@ -160,6 +171,9 @@ class Connections:
         item = self._items.get(connection_id)
         if item is None or item.credentials is None:
             raise Superseded
+        if item.lease and item.aside and item.aside[0] == item.version:
+            item = self._items[connection_id] = _succeeded(item, item.aside[1])
+        assert item.credentials is not None
         return StoredCredentials(credentials=item.credentials, version=item.version, dead=item.dead)
 
     def lease(self, connection_id: str, *, version: int, owner: str) -> bool:
@@ -184,9 +198,8 @@ class Connections:
             item = self._items.get(connection_id)
             if item is None or item.erasing or item.version != version:
                 raise Superseded
-            self._items[connection_id] = replace(
-                item, credentials=to, version=version + 1, lease=None, dead=False
-            )
+            aside = replace(item, aside=(version, to))
+            self._items[connection_id] = aside if self._throttled else _succeeded(item, to)
 
     def replace(self, connection: Connection, credentials: Credentials) -> None:
         with self._lock:
@@ -202,6 +215,12 @@ class Connections:
             item = self._items.get(connection_id)
             if item is not None and item.version == version:
                 self._items[connection_id] = replace(item, dead=True)
+
+
+def _succeeded(item: Item, to: Credentials) -> Item:
+    return replace(
+        item, credentials=to, version=item.version + 1, lease=None, aside=None, dead=False
+    )
 
 
 def _shown(item: Item) -> Connection:

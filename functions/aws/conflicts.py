@@ -23,6 +23,7 @@ TRIES: Final = 8
 """All the gaps together take six seconds at the most, and half of that where all are needed."""
 
 FIRST_GAP_SECONDS: Final = 0.05
+LONGEST_GAP_SECONDS: Final = 2
 
 _UNIFORM: Final = SystemRandom().uniform
 
@@ -33,6 +34,14 @@ def jittered(draw: Callable[[float, float], float] = _UNIFORM) -> Iterator[float
     Each is anything up to a bound that doubles: many that meet do not meet again.
     """
     return (draw(0, FIRST_GAP_SECONDS * 2**tried) for tried in range(TRIES - 1))
+
+
+def lasting(draw: Callable[[float, float], float] = _UNIFORM) -> Iterator[float]:
+    """Seconds between tries without end, drawn as in ``jittered``, of two at the most."""
+    bound = FIRST_GAP_SECONDS
+    while True:
+        yield draw(0, bound)
+        bound = min(2 * bound, LONGEST_GAP_SECONDS)
 
 
 def settled(

@@ -2,49 +2,103 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from msgspec import UNSET, UnsetType
 
 from functions.aws.claims import claiming
-from functions.aws.conflicts import settled, transacted
+from functions.aws.conflicts import lasting, settled, transacted
 from functions.aws.connection_items import connection_of, item_of
 from functions.aws.keys import answering
-from functions.core.contract import Index
+from functions.core.contract import Index, Prefix
 from functions.core.errors import Superseded
 from functions.core.model import Credentials, StoredCredentials
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_s3.client import S3Client
 
     from functions.aws.vault import DataKey, Vault
     from functions.core.contract import Schedule
     from functions.core.keys import Key
     from functions.core.model import Connection
-    from functions.core.ports import Clock
+    from functions.core.ports import Clock, Sleep
 
     Item = Mapping[str, Any]
 
 LEASE_SECONDS: Final = 420
 """How long the right to rotate a token lasts: longer than any door may run."""
 
+ASIDE_SECONDS: Final = 10
+"""How long the table is tried with a successor that lies in the bucket meanwhile."""
+
+_FAULTS: Final = (BotoCoreError, ClientError)
+
+
+class Successors:
+    """Sealed successors of tokens that the table does not take, in the bucket until it does.
+
+    One is looked for only while a rotation is under way, or has broken off. That of another
+    version than the table's is of no meaning.
+    """
+
+    def __init__(self, s3: Callable[[], S3Client], *, bucket: str) -> None:
+        """Take what makes the client, which is hardly ever needed."""
+        self._s3, self._bucket = cache(s3), bucket
+
+    def put(self, connection_id: str, version: int, sealed: bytes) -> None:
+        """Keep what comes after this version."""
+        key = _place(connection_id, version)
+        self._s3().put_object(Bucket=self._bucket, Key=key, Body=sealed)
+
+    def find(self, connection_id: str, version: int) -> bytes | None:
+        """What comes after this version, if it is here."""
+        s3, key = self._s3(), _place(connection_id, version)
+        versions = s3.list_object_versions(Bucket=self._bucket, Prefix=key).get("Versions", [])
+        ids = [each["VersionId"] for each in versions if each["IsLatest"]]
+        if not ids:
+            return None
+        return s3.get_object(Bucket=self._bucket, Key=key, VersionId=ids[0])["Body"].read()
+
+    def drop(self, connection_id: str, version: int) -> None:
+        """Delete it, where that goes; else the bucket forgets it some time."""
+        with suppress(*_FAULTS):
+            self._s3().delete_object(Bucket=self._bucket, Key=_place(connection_id, version))
+
+
+def _place(connection_id: str, version: int) -> str:
+    return f"{Prefix.SUCCESSORS}{connection_id}/{version}.sealed"
+
 
 class ConnectionTable:
     """Implements ``core.stores.Connections`` and ``core.ports.CredentialStore``."""
 
     def __init__(
-        self, dynamodb: DynamoDBClient, *, table: str, keys: str, vault: Vault, clock: Clock
+        self,
+        dynamodb: DynamoDBClient,
+        *,
+        table: str,
+        keys: str,
+        vault: Vault,
+        clock: Clock,
+        sleep: Sleep = time.sleep,
+        successors: Successors | None = None,
     ) -> None:
         """Take the names of the table and of the one that the idempotency keys are in.
 
-        The vault is for credentials, the time for leases.
+        The vault is for credentials, the time for leases. Without a place for successors, the
+        table is all there is to try.
         """
         self._dynamodb, self._table, self._noted = dynamodb, table, keys
-        self._vault, self._clock = vault, clock
+        self._vault, self._clock, self._sleep = vault, clock, sleep
+        self._successors = successors
         self._keys: dict[str, DataKey] = {}
 
     def get(self, connection_id: str) -> Connection | None:
@@ -155,7 +209,7 @@ class ConnectionTable:
     # --- credentials -----------------------------------------------------------------------
 
     def load(self, connection_id: str) -> StoredCredentials:
-        """Open the credentials.
+        """Open the credentials, after a rotation that broke off has been brought to its end.
 
         Raises:
             Superseded: the connection has been erased.
@@ -163,12 +217,20 @@ class ConnectionTable:
         item = self._item(connection_id)
         if not item or "credentials" not in item:
             raise Superseded
+        version = int(item["credentials_version"]["N"])
+        if "lease_owner" in item and self._successors:
+            successor = self._successors.find(connection_id, version)
+            if successor is not None:
+                with suppress(Superseded):  # whatever came first is loaded below
+                    self._put_in_place(connection_id, version=version, sealed=successor)
+                self._successors.drop(connection_id, version)
+                return self.load(connection_id)
         plain = self._vault.open(
             item["credentials"]["B"], tenant=item["tenant"]["S"], connection_id=connection_id
         )
         return StoredCredentials(
             credentials=msgspec.json.decode(plain, type=Credentials),
-            version=int(item["credentials_version"]["N"]),
+            version=version,
             dead="credentials_dead" in item,
         )
 
@@ -191,9 +253,14 @@ class ConnectionTable:
                 ":now": {"N": str(now)},
             },
         )
-        if item is not None:
+        if item is None:
+            return False
+        try:
             self._keys[connection_id] = self._key(connection_of(item))
-        return item is not None
+        except _FAULTS:
+            self.unlease(connection_id, owner=owner)
+            raise
+        return True
 
     def unlease(self, connection_id: str, *, owner: str) -> None:
         """Give the right to rotate back."""
@@ -214,20 +281,10 @@ class ConnectionTable:
         if key is None:
             raise Superseded
         sealed = key.seal(_encoded(to))
-        done = self._updated(
-            connection_id,
-            "SET credentials = :new, credentials_version = :next"
-            " REMOVE lease_owner, lease_until, credentials_dead",
-            condition="attribute_not_exists(erasing)"
-            " AND (credentials_version = :version OR credentials = :new)",
-            values={
-                ":version": {"N": str(version)},
-                ":next": {"N": str(version + 1)},
-                ":new": {"B": sealed},
-            },
-        )
-        if done is None:
-            raise Superseded
+        try:
+            self._put_in_place(connection_id, version=version, sealed=sealed)
+        except _FAULTS:
+            self._put_somewhere(connection_id, version=version, sealed=sealed)
 
     def replace(self, connection: Connection, credentials: Credentials) -> None:
         """Put new credentials in the place of whatever is there: the user has signed in again.
@@ -258,6 +315,66 @@ class ConnectionTable:
         )
 
     # --- inside ----------------------------------------------------------------------------
+
+    def _put_in_place(self, connection_id: str, *, version: int, sealed: bytes) -> None:
+        """Write the successor of this version; once more changes nothing.
+
+        Raises:
+            Superseded: another has come first, or the connection is gone.
+        """
+        done = self._updated(
+            connection_id,
+            "SET credentials = :new, credentials_version = :next"
+            " REMOVE lease_owner, lease_until, credentials_dead",
+            condition="attribute_not_exists(erasing) AND credentials_version = :version",
+            values={
+                ":version": {"N": str(version)},
+                ":next": {"N": str(version + 1)},
+                ":new": {"B": sealed},
+            },
+        )
+        if done is None:
+            item = self._item(connection_id) or {}
+            if item.get("credentials", {}).get("B") != sealed:
+                raise Superseded
+
+    def _put_somewhere(self, connection_id: str, *, version: int, sealed: bytes) -> None:
+        """Try the bucket and the table until one has the successor.
+
+        The next ``load`` finds it in the bucket. The table is tried for some seconds after that;
+        while neither has it, for as long as the lease, which is longer than any door may run.
+        """
+        until, aside = self._clock() + LEASE_SECONDS, False
+        for gap in lasting():
+            if not aside and self._put_aside(connection_id, version=version, sealed=sealed):
+                until, aside = self._clock() + ASIDE_SECONDS, True
+            self._sleep(gap)
+            try:
+                self._put_in_place(connection_id, version=version, sealed=sealed)
+            except _FAULTS:
+                if self._clock() < until:
+                    continue
+                if not aside:
+                    raise
+                return
+            except Superseded:
+                self._drop(connection_id, version)
+                raise
+            self._drop(connection_id, version)
+            return
+
+    def _put_aside(self, connection_id: str, *, version: int, sealed: bytes) -> bool:
+        if self._successors is None:
+            return False
+        try:
+            self._successors.put(connection_id, version, sealed)
+        except _FAULTS:
+            return False
+        return True
+
+    def _drop(self, connection_id: str, version: int) -> None:
+        if self._successors is not None:
+            self._successors.drop(connection_id, version)
 
     def _key(self, connection: Connection) -> DataKey:
         return self._vault.data_key(

@@ -16,7 +16,7 @@ from botocore.config import Config
 from functions.aws.budgets import BudgetItem
 from functions.aws.bulks import BulkTable
 from functions.aws.claims import Claims
-from functions.aws.connections import ConnectionTable
+from functions.aws.connections import ConnectionTable, Successors
 from functions.aws.durations import DurationTable
 from functions.aws.faults import code_of, fault_of
 from functions.aws.history import RefreshHistory
@@ -91,7 +91,13 @@ class Runtime:
         self.sleep = time.sleep
         refreshes = setting(Variable.REFRESHES_TABLE)
         self.connections = ConnectionTable(
-            dynamodb, table=connections, keys=refreshes, vault=self.vault, clock=self.clock
+            dynamodb,
+            table=connections,
+            keys=refreshes,
+            vault=self.vault,
+            clock=self.clock,
+            sleep=self.sleep,
+            successors=Successors(self.s3, bucket=setting(Variable.BUCKET)),
         )
         self.refreshes = RefreshTable(dynamodb, table=refreshes, connections=connections)
         self.history = RefreshHistory(dynamodb, table=refreshes)

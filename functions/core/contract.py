@@ -110,6 +110,7 @@ class Prefix(StrEnum):
     QUARANTINE = "quarantine/"
     PUSHES = "pushes/"
     BULKS = "bulks/"
+    SUCCESSORS = "successors/"
 
 
 class Reason(StrEnum):

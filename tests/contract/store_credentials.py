@@ -80,6 +80,47 @@ class CredentialBehaviour:
             stores.connections.rotate(CONNECTION, version=1, to=NEWER)
         assert stores.connections.load(CONNECTION).credentials == NEW
 
+    def test_a_successor_that_the_table_does_not_take_is_there_for_the_next(
+        self, stores: Stores
+    ) -> None:
+        put_aside(stores)
+        stored = stores.sibling.load(CONNECTION)
+        assert (stored.credentials, stored.version, stored.dead) == (NEW, 2, False)
+        assert stores.sibling.lease(CONNECTION, version=2, owner="b")
+        assert stores.connections.load(CONNECTION).credentials == NEW
+
+    def test_one_that_the_table_does_not_take_is_there_also_where_its_owner_is_dead(
+        self, stores: Stores
+    ) -> None:
+        put_aside(stores)
+        stores.clock.now += LEASE_SECONDS + 1
+        assert stores.sibling.lease(CONNECTION, version=1, owner="b")
+        assert stores.sibling.load(CONNECTION).credentials == NEW
+
+    def test_one_that_the_table_does_not_take_outlives_a_burial_of_what_was_before(
+        self, stores: Stores
+    ) -> None:
+        put_aside(stores)
+        stores.sibling.bury(CONNECTION, version=1)
+        stored = stores.sibling.load(CONNECTION)
+        assert (stored.credentials, stored.dead) == (NEW, False)
+
+    def test_what_the_user_puts_in_place_wins_over_a_successor_that_the_table_did_not_take(
+        self, stores: Stores
+    ) -> None:
+        put_aside(stores)
+        stores.sibling.replace(a_connection(), NEWER)
+        assert stores.connections.lease(CONNECTION, version=2, owner="b")
+        assert stores.connections.load(CONNECTION).credentials == NEWER
+
+    def test_a_successor_that_the_table_did_not_take_goes_with_the_connection(
+        self, stores: Stores
+    ) -> None:
+        put_aside(stores)
+        stores.connections.begin_erasing(CONNECTION)
+        with pytest.raises(Superseded):
+            stores.sibling.load(CONNECTION)
+
     def test_a_dead_version_stays_dead_until_it_has_a_successor(self, stores: Stores) -> None:
         stores.connections.create(a_connection(), TOKENS)
         stores.connections.bury(CONNECTION, version=1)
@@ -163,6 +204,13 @@ def rotated(stores: Stores) -> None:
     stores.connections.create(a_connection(), TOKENS)
     stores.connections.lease(CONNECTION, version=1, owner="a")
     stores.connections.rotate(CONNECTION, version=1, to=NEW)
+
+
+def put_aside(stores: Stores) -> None:
+    """A connection in its first version, whose successor the table has not taken."""
+    stores.connections.create(a_connection(), TOKENS)
+    stores.throttled.lease(CONNECTION, version=1, owner="a")
+    stores.throttled.rotate(CONNECTION, version=1, to=NEW)
 
 
 def leased_twice(stores: Stores) -> None:

@@ -75,6 +75,8 @@ class Stores:
     connections: ConnectionStore
     sibling: ConnectionStore
     """The same connections, in the hands of another worker."""
+    throttled: ConnectionStore
+    """The same once more, in the hands of a worker whose table takes no successor."""
     claims: Claims
     refreshes: RefreshStore
     keys: Keys

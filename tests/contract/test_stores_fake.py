@@ -29,6 +29,7 @@ def stores() -> Stores:
         clock=clock,
         connections=Connections(tables, clock=clock),
         sibling=Connections(tables, clock=clock),
+        throttled=Connections(tables, clock=clock, throttled=True),
         claims=Claims(tables),
         refreshes=Refreshes(tables),
         keys=Keys(tables),

@@ -111,6 +111,7 @@ LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 TRACES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 DELETING = {"s3:DeleteObject", "s3:DeleteObjectVersion"}
 READING = {"s3:GetObjectVersion"}
+SUCCESSORS = {"bucket/successors/*": READING | {"s3:PutObject", "s3:DeleteObject"}}
 SECRET = {"secretsmanager:GetSecretValue"}
 
 
@@ -137,6 +138,7 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "bucket/snapshots/*": READING | DELETING,
         "bucket/staging/*": DELETING,
         "bucket/quarantine/*": DELETING,
+        "bucket/successors/*": DELETING,
         "pushes": _dynamodb("GetItem", "PutItem", "DeleteItem"),
         "pushes/index/by_connection": _dynamodb("Query"),
         "bucket/pushes/*": DELETING | {"s3:PutObject"},
@@ -164,18 +166,23 @@ MAY: dict[Door, dict[str, set[str]]] = {
     },
     Door.AUTHORIZE: {},
     Door.TRIGGER: {
+        **SUCCESSORS,
+        "bucket": {"s3:ListBucketVersions"},
         "connections": _dynamodb("GetItem", "UpdateItem"),
         "refreshes": _dynamodb("GetItem", "PutItem"),
         "key": _kms("Decrypt", "GenerateDataKey"),
         "secrets": SECRET,
     },
     Door.CHECK_STATUS: {
+        **SUCCESSORS,
+        "bucket": {"s3:ListBucketVersions"},
         "connections": _dynamodb("GetItem", "UpdateItem"),
         "refreshes": _dynamodb("GetItem", "PutItem", "UpdateItem"),
         "key": _kms("Decrypt", "GenerateDataKey"),
         "secrets": SECRET,
     },
     Door.FETCH_DATA: {
+        **SUCCESSORS,
         "connections": _dynamodb("GetItem", "UpdateItem"),
         "refreshes": _dynamodb("GetItem", "PutItem"),
         "bucket": {"s3:ListBucket", "s3:ListBucketVersions"},
@@ -274,7 +281,7 @@ def test_a_door_lists_the_bucket_only_below_its_prefixes(local: Template) -> Non
 
     assert [each["Condition"] for each in listing] == [
         {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in Prefix]}}
-    ] * 3
+    ] * 5
 
 
 def test_no_action_is_a_wildcard_but_the_account_s_own_on_its_key(local: Template) -> None:

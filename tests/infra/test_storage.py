@@ -143,8 +143,14 @@ def test_only_what_is_published_stays_in_the_bucket(local: Template) -> None:
 
     old = {rule["Prefix"]: rule["NoncurrentVersionExpiration"] for rule in expiring}
 
-    assert days == {Prefix.STAGING: 7, Prefix.QUARANTINE: 30, Prefix.PUSHES: 7, Prefix.BULKS: 7}
-    assert old[Prefix.PUSHES] == {"NoncurrentDays": 1}
+    assert days == {
+        Prefix.STAGING: 7,
+        Prefix.QUARANTINE: 30,
+        Prefix.PUSHES: 7,
+        Prefix.BULKS: 7,
+        Prefix.SUCCESSORS: 90,
+    }
+    assert old[Prefix.PUSHES] == old[Prefix.SUCCESSORS] == {"NoncurrentDays": 1}
     assert "NoncurrentVersionExpiration" not in leftovers
     assert leftovers["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import pytest
@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from functions.aws.budgets import BudgetItem
 from functions.aws.claims import Claims
-from functions.aws.connections import ConnectionTable
+from functions.aws.connections import ConnectionTable, Successors
 from functions.aws.history import RefreshHistory
 from functions.aws.keys import KeyTable
 from functions.aws.refreshes import RefreshTable
@@ -104,6 +104,22 @@ def kept(line: Line) -> Kept:
     return Kept(line.id, line.part, line.deleted, line.revision, data)
 
 
+class TakesNoSuccessor:
+    """DynamoDB as a client that is told to come later, whenever it writes a successor."""
+
+    def __init__(self, client: DynamoDBClient) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def update_item(self, **asked: Any) -> Any:
+        if ":new" in asked["ExpressionAttributeValues"]:
+            code = "ProvisionedThroughputExceededException"
+            raise ClientError({"Error": {"Code": code, "Message": ""}}, "UpdateItem")
+        return self._client.update_item(**asked)
+
+
 @pytest.fixture
 def stores(endpoint: str) -> Stores:
     aws, clock, mark = session(), Clock(), uuid.uuid4().hex[:12]
@@ -119,13 +135,15 @@ def stores(endpoint: str) -> Stores:
     make_bucket(s3, names["bucket"])
     vault = Vault(kms, key=kms.create_key()["KeyMetadata"]["KeyId"])
 
-    def connections() -> ConnectionTable:
+    def connections(client: DynamoDBClient = dynamodb) -> ConnectionTable:
         return ConnectionTable(
-            dynamodb,
+            client,
             table=names["connections"],
             keys=names["refreshes"],
             vault=vault,
             clock=clock,
+            sleep=clock.sleep,
+            successors=Successors(lambda: s3, bucket=names["bucket"]),
         )
 
     def content(file: File) -> bytes:
@@ -143,6 +161,7 @@ def stores(endpoint: str) -> Stores:
         clock=clock,
         connections=connections(),
         sibling=connections(),
+        throttled=connections(cast("DynamoDBClient", TakesNoSuccessor(dynamodb))),
         claims=Claims(dynamodb, table=names["connections"]),
         refreshes=RefreshTable(
             dynamodb, table=names["refreshes"], connections=names["connections"]

@@ -6,6 +6,7 @@ The worlds are small and all of them are looked at: see ``token_world.py``.
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,11 @@ FAULTS = [
     pytest.param(1, 1, id="a-crash-and-a-lost-answer"),
     pytest.param(2, 0, id="two-crashes"),
     pytest.param(0, 2, id="two-lost-answers"),
+]
+UNTAKEN = [
+    pytest.param({"asides": 1}, id="one-that-its-table-does-not-take"),
+    pytest.param({"asides": 2}, id="two-that-their-table-does-not-take"),
+    pytest.param({"asides": 1, "crashes": 1}, id="one-and-a-crash"),
 ]
 
 
@@ -67,6 +73,38 @@ def test_a_worker_is_served_or_told_what_to_do(crashes: int, losses: int) -> Non
     answers = {"ok", "crashed", "ReauthRequired", "ProviderUnavailable"}
     for world in ends(Rules(grace=False, crashes=crashes, losses=losses)):
         assert set(world.over) <= answers
+
+
+@pytest.mark.parametrize("more", UNTAKEN)
+@pytest.mark.parametrize("grace", [False, True], ids=["strict", "grace"])
+def test_a_successor_that_its_table_does_not_take_is_not_lost(
+    more: dict[str, Any], *, grace: bool
+) -> None:
+    for world in ends(Rules(grace=grace, **more)):
+        if "crashes" not in more:
+            assert set(world.over) <= {"ok", "ProviderUnavailable"}
+            assert most_sent(world) == 1
+            assert world.afterwards().over == ("ok",)
+        after = world.afterwards()
+        assert known_to_be_dead(after) == (after.over == ("ReauthRequired",))
+
+
+def test_a_successor_that_nothing_takes_is_lost_and_that_is_found_out() -> None:
+    answers = {"ok", "PlatformFault", "ProviderUnavailable", "ReauthRequired"}
+    for world in ends(Rules(grace=False, drops=1)):
+        assert set(world.over) <= answers
+        after = world.afterwards()
+        assert known_to_be_dead(after) == (after.over == ("ReauthRequired",))
+    for world in ends(Rules(grace=True, drops=1)):
+        assert world.afterwards().over == ("ok",)
+
+
+@pytest.mark.parametrize(("grace", "asides"), [(False, 0), (True, 0), (False, 1)])
+def test_a_user_who_signs_in_meanwhile_stops_nobody(*, grace: bool, asides: int) -> None:
+    """Families of tokens are apart: what is new wins, and nobody comes too late."""
+    for world in ends(Rules(grace=grace, asides=asides, sign_ins=1)):
+        assert set(world.over) <= {"ok", "ProviderUnavailable"}
+        assert world.afterwards().over == ("ok",)
 
 
 @pytest.mark.parametrize("losses", [1, 2])

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from functions.connectors.http_answers import TokenRefused
 from functions.connectors.oauth import GrantRefused, TokenKeeper
-from functions.core.errors import FreshetError, ProviderUnavailable
+from functions.core.errors import FreshetError, PlatformFault, ProviderUnavailable
 from functions.core.model import Credentials
 from functions.core.ports import ConnectorPorts
 from tests.fakes import LEASE_SECONDS, Clock, Connections, Item, Tables
 from tests.scripted import CONNECTION, a_connection, unsealed
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Callable, Hashable, Iterator
 
     from functions.core.model import StoredCredentials
 
@@ -65,6 +65,11 @@ class Provider:
         )
         return replace(self, successors=(*self.successors, (token, f"R{new}"))), Told(pair)
 
+    def signed_in(self) -> Provider:
+        """The same with another sign-in of the user: ``R<n>`` is new, and nothing is revoked."""
+        begun = ("", f"R{len(self.successors) + 1}")
+        return replace(self, successors=(*self.successors, begun), revoked=False)
+
     def accepts(self, access_token: str) -> bool:
         return not self.revoked and access_token != "A0"
 
@@ -75,11 +80,18 @@ class Provider:
 
 @dataclass(frozen=True)
 class Rules:
-    """How the world is set up, and how much may go wrong in it."""
+    """How the world is set up, and how much may go wrong in it.
+
+    So many successors are not taken by their table: they are put aside. So many are taken nowhere.
+    So often the user signs in again.
+    """
 
     grace: bool
     crashes: int = 0
     losses: int = 0
+    asides: int = 0
+    drops: int = 0
+    sign_ins: int = 0
     lease_seconds: float = LEASE_SECONDS
     owners: tuple[str, str] = ("a", "b")
 
@@ -96,14 +108,18 @@ class World:
     over: tuple[str | None, ...] = (None, None)
     crashes: int = 0
     losses: int = 0
+    asides: int = 0
+    drops: int = 0
+    sign_ins: int = 0
     sent: tuple[str, ...] = ()
     """Refresh tokens as the provider got them."""
 
     @property
     def key(self) -> tuple[Hashable, ...]:
         """Worlds with the same key go on in the same ways."""
-        kept = (self.item.credentials, self.item.version, self.item.dead, self.item.lease)
-        faults = (self.crashes, self.losses)
+        item = self.item
+        kept = (item.credentials, item.version, item.dead, item.lease, item.aside)
+        faults = (self.crashes, self.losses, self.asides, self.drops, self.sign_ins)
         return (*kept, self.provider, self.now, self.stories, self.over, faults, self.sent)
 
     def following(self) -> Iterator[World]:
@@ -114,11 +130,23 @@ class World:
                 if self.crashes < self.rules.crashes:
                     yield replace(self._ended(who, "crashed"), crashes=self.crashes + 1)
 
+        if self.sign_ins < self.rules.sign_ins and None in self.over:
+            yield self._signed_in()
+
+    def _signed_in(self) -> World:
+        """The user has signed in again: a family of its own, whose access token is not known."""
+        provider = self.provider.signed_in()
+        new = Credentials(access_token="A0", refresh_token=f"R{len(provider.successors)}")
+        world = replace(self, provider=provider, sign_ins=self.sign_ins + 1)
+        return world.kept_by(lambda store: store.replace(a_connection(), new))[0]
+
     def _steps(self, who: int) -> Iterator[World]:
         try:
             result = replayed(self.stories[who], owner=self.rules.owners[who])
         except Pause as pause:
             yield self._after(who, pause)
+            if pause.step == "rotate":
+                yield from self._not_taken(who, pause)
             if pause.step in {"send", "receive"} and self.losses < self.rules.losses:
                 lost = self.heard(who, Told(error=ProviderUnavailable))
                 yield replace(lost, losses=self.losses + 1)
@@ -141,19 +169,36 @@ class World:
                 good = self.provider.accepts(*pause.arguments)
                 return self.heard(who, Told("ok") if good else Told(error=TokenRefused))
             case _:
-                return self._stored(who, pause)
+                return self.stored(who, pause)
 
-    def _stored(self, who: int, pause: Pause) -> World:
+    def _not_taken(self, who: int, pause: Pause) -> Iterator[World]:
+        """A successor that its table does not take, and one that nothing takes."""
+        if self.asides < self.rules.asides:
+            yield replace(self, asides=self.asides + 1).stored(who, pause, throttled=True)
+        if self.drops < self.rules.drops:
+            dropped = self.heard(who, Told(error=PlatformFault))
+            yield replace(dropped, drops=self.drops + 1)
+
+    def stored(self, who: int, pause: Pause, *, throttled: bool = False) -> World:
         """A call to the store of credentials, which is the fake that the suites share."""
+        arguments, named = pause.arguments
+        world, told = self.kept_by(
+            lambda store: getattr(store, pause.step)(*arguments, **named), throttled=throttled
+        )
+        return world.heard(who, told)
+
+    def kept_by(
+        self, call: Callable[[Connections], Any], *, throttled: bool = False
+    ) -> tuple[World, Told]:
         tables, clock = Tables(), Clock(self.now)
         tables.connections[CONNECTION] = self.item
-        store = Connections(tables, clock=clock, lease_seconds=self.rules.lease_seconds)
-        arguments, named = pause.arguments
+        lease = self.rules.lease_seconds
+        store = Connections(tables, clock=clock, lease_seconds=lease, throttled=throttled)
         try:
-            told = Told(getattr(store, pause.step)(*arguments, **named))
+            told = Told(call(store))
         except FreshetError as error:
             told = Told(error=type(error))
-        return replace(self, item=tables.connections[CONNECTION]).heard(who, told)
+        return replace(self, item=tables.connections[CONNECTION]), told
 
     def _mail(self, who: int) -> Told:
         answer = self.stories[who][-1].value
@@ -173,7 +218,8 @@ class World:
     def afterwards(self) -> World:
         """The same when all leases are over and a third worker has had its turn, undisturbed."""
         world = replace(self, now=self.now + 1000, stories=((),), over=(None,))
-        world = replace(world, rules=replace(self.rules, owners=("c", "c"), crashes=0, losses=0))
+        calm = Rules(grace=self.rules.grace, lease_seconds=self.rules.lease_seconds)
+        world = replace(world, rules=replace(calm, owners=("c", "c")))
         while world.over[0] is None:
             (world,) = world.following()
         return world

@@ -6,15 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.stub import Stubber
 
 from functions.aws.bulks import BulkTable
 from functions.aws.claims import Claims
-from functions.aws.connections import ConnectionTable
+from functions.aws.connection_items import item_of
+from functions.aws.connections import (
+    ASIDE_SECONDS,
+    LEASE_SECONDS,
+    ConnectionTable,
+    Successors,
+)
 from functions.aws.pushes import PushTable
 from functions.aws.refreshes import RefreshTable
 from functions.aws.vault import Vault
 from functions.core.bulk import BulkOutcome, Result
+from functions.core.errors import Superseded
+from functions.core.model import Credentials
 from tests.fake_bulks import a_bulk
 from tests.fake_pushes import a_push
 from tests.fakes import Clock
@@ -94,6 +103,126 @@ def test_a_connection_whose_claim_is_refused_is_not_written_either(
         modeled_fields={"CancellationReasons": reasons},
     )
     assert not connections.create(a_connection(), None)
+
+
+# --- successors of tokens -----------------------------------------------------------------------
+
+NEW = Credentials(access_token="access-2", refresh_token="refresh-2")
+LEASED = {"Attributes": item_of(a_connection(), sealed=b"sealed")}
+THROTTLED = "ProvisionedThroughputExceededException"
+
+
+class Rotation:
+    """A worker that has the right to rotate, and what AWS answers it."""
+
+    def __init__(self, client: DynamoDBClient, dynamodb: Stubber) -> None:
+        self.clock, self.dynamodb = Clock(), dynamodb
+        s3, kms = AWS.client("s3"), AWS.client("kms")
+        self.s3, self._kms = Stubber(s3), Stubber(kms)
+        self.connections = ConnectionTable(
+            client,
+            table="connections",
+            keys="refreshes",
+            vault=Vault(kms, key="none"),
+            clock=self.clock,
+            sleep=self.clock.sleep,
+            successors=Successors(lambda: s3, bucket="bucket"),
+        )
+        self._kms.add_response(
+            "generate_data_key", {"Plaintext": b"k" * 32, "CiphertextBlob": b"w"}
+        )
+        self.dynamodb.add_response("update_item", LEASED)
+        with self._kms:
+            assert self.connections.lease(CONNECTION, version=1, owner="a")
+
+    def rotate(self) -> None:
+        with self.s3:
+            self.connections.rotate(CONNECTION, version=1, to=NEW)
+
+
+@pytest.fixture
+def rotation(client: DynamoDBClient, dynamodb: Stubber) -> Rotation:
+    return Rotation(client, dynamodb)
+
+
+@pytest.mark.parametrize("times", [1, 3, 6])
+def test_a_successor_that_is_not_taken_is_put_aside_once_and_written_again(
+    rotation: Rotation, times: int
+) -> None:
+    for _ in range(times):
+        rotation.dynamodb.add_client_error("update_item", THROTTLED)
+    rotation.dynamodb.add_response("update_item", LEASED)
+    rotation.s3.add_response("put_object", {})
+    rotation.s3.add_response("delete_object", {})
+    rotation.rotate()
+    rotation.s3.assert_no_pending_responses()
+    assert len(rotation.clock.slept) == times
+
+
+def test_a_successor_that_only_the_bucket_takes_is_stored_after_some_seconds(
+    client: DynamoDBClient, rotation: Rotation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def throttle(**_: object) -> None:
+        raise ClientError({"Error": {"Code": THROTTLED, "Message": ""}}, "UpdateItem")
+
+    rotation.s3.add_response("put_object", {})
+    monkeypatch.setattr(client, "update_item", throttle)
+    rotation.rotate()
+    assert ASIDE_SECONDS <= sum(rotation.clock.slept) <= ASIDE_SECONDS + 2
+
+
+def test_a_successor_that_neither_takes_is_tried_for_as_long_as_the_lease(
+    client: DynamoDBClient, rotation: Rotation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(**_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="here")
+
+    monkeypatch.setattr(client, "update_item", break_off)
+    monkeypatch.setattr(Successors, "put", lambda *_: break_off())
+    with pytest.raises(EndpointConnectionError):
+        rotation.rotate()
+    assert LEASE_SECONDS <= sum(rotation.clock.slept) <= LEASE_SECONDS + 2
+
+
+def test_a_successor_whose_write_was_done_though_its_answer_was_lost_is_stored(
+    rotation: Rotation, client: DynamoDBClient
+) -> None:
+    sealed: list[bytes] = []
+
+    def note(params: Any, **_: object) -> None:
+        sealed.append(params["ExpressionAttributeValues"][":new"]["B"])
+        item = {"credentials": {"B": sealed[0]}}
+        rotation.dynamodb.add_response("get_item", {"Item": item})
+
+    client.meta.events.register("provide-client-params.dynamodb.UpdateItem", note)
+    rotation.dynamodb.add_client_error("update_item", "ConditionalCheckFailedException")
+    rotation.rotate()
+
+
+def test_what_was_put_aside_for_a_connection_that_is_gone_is_deleted(rotation: Rotation) -> None:
+    rotation.dynamodb.add_client_error("update_item", THROTTLED)
+    rotation.dynamodb.add_client_error("update_item", "ConditionalCheckFailedException")
+    rotation.dynamodb.add_response("get_item", {})
+    rotation.s3.add_response("put_object", {})
+    rotation.s3.add_response("delete_object", {})
+    with pytest.raises(Superseded):
+        rotation.rotate()
+    rotation.s3.assert_no_pending_responses()
+
+
+def test_a_lease_without_a_key_to_seal_with_is_given_back(
+    client: DynamoDBClient, dynamodb: Stubber
+) -> None:
+    kms = AWS.client("kms")
+    connections = ConnectionTable(
+        client, table="c", keys="r", vault=Vault(kms, key="none"), clock=Clock()
+    )
+    for _ in ("leased", "given back"):
+        dynamodb.add_response("update_item", LEASED)
+    with Stubber(kms) as stubber:
+        stubber.add_client_error("generate_data_key", "ThrottlingException")
+        with pytest.raises(ClientError):
+            connections.lease(CONNECTION, version=1, owner="a")
 
 
 # --- for how long -------------------------------------------------------------------------------
