@@ -43,7 +43,11 @@ synth: setup ## Write the CloudFormation template to cdk.out (STAGE=local|dev|pr
 	@node_modules/.bin/cdk synth --quiet -c stage=$(or $(STAGE),local)
 
 deploy: setup ## Deploy to your AWS account with the CDK (STAGE=dev|prod)
+	@$(BIN)/python -m infra.account check $(or $(STAGE),dev)
 	@node_modules/.bin/cdk deploy --all -c stage=$(or $(STAGE),dev)
+
+destroy: setup ## Delete a stage from your AWS account with all its data (STAGE=dev)
+	@$(BIN)/python -m infra.account destroy $(STAGE)
 
 bench: setup ## Measure what benchmarks/ says, side by side, in one run
 	@$(BIN)/python -m benchmarks
