@@ -102,7 +102,10 @@ class Endgrate:
     ) -> tuple[str, dict[str, str]]:
         """The id of a new transfer, and the webhook that it was given, if any."""
         api, token = self._api(), self._token()
-        wanted: dict[str, object] = {"session_id": connection.subject, "endgrate_type": dataset}
+        wanted: dict[str, object] = {
+            "session_id": connection.subject,
+            "endgrate_type": connection.title(dataset),
+        }
         if params := connection.params.get(dataset):
             wanted["params"] = params
         if api.hooked:
@@ -157,6 +160,7 @@ class Endgrate:
             transfers=[
                 Transfer(
                     dataset=name,
+                    type=connection.title(name),
                     id=str(job[_name(place)] or ""),
                     error=str(job.get(f"failed_{place}") or ""),
                 )
@@ -179,7 +183,7 @@ class Endgrate:
         return endgrate_push.push(
             self._api(),
             connection,
-            dataset=dataset,
+            dataset=connection.title(dataset),
             records=records,
             synchronous=synchronous,
             token=token,
@@ -198,7 +202,7 @@ class Endgrate:
             ProviderRefusesConnection: no provider of Endgrate's has these types.
         """
         api = self._api()
-        schema = [{"endgrate_type": dataset} for dataset in connection.datasets]
+        schema = [{"endgrate_type": connection.title(name)} for name in connection.datasets]
         wanted: dict[str, object] = {"schema": schema, "save_session": True}
         if api.hooked:
             wanted["configuration_webhook"] = api.hook(token)

@@ -67,9 +67,13 @@ COSTS_ITSELF: Final = (
 
 
 class Transfer(msgspec.Struct, frozen=True, kw_only=True):
-    """What is read of a dataset: a transfer's records, or the name of the error it failed for."""
+    """What is read of a dataset: a transfer's records, or the name of the error it failed for.
+
+    ``type`` is what Endgrate calls the dataset.
+    """
 
     dataset: str
+    type: str
     id: str = ""
     error: str = ""
 
@@ -174,7 +178,7 @@ class Reading:
         try:
             entries = self._api.items(
                 Way.PULL,
-                endgrate_type=transfer.dataset,
+                endgrate_type=transfer.type,
                 transfer_id=transfer.id,
                 offset=here.offset,
             )

@@ -6,9 +6,11 @@ them as RFC 3339. Ids are random and global, and say nothing about a person.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import UTC, datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
@@ -66,6 +68,21 @@ def reckon_as_of(instant: float, *, now: float) -> float:
     return min(instant, now) if EARLIEST <= instant <= now + AHEAD_SECONDS else 0
 
 
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+def name_dataset(title: str) -> str:
+    """The name of a dataset with this title: what can stand in an address and an object's key.
+
+    A title that can is its own name. Any other gets its words and a digest, the same each time and
+    no other title's.
+    """
+    if _NAME.fullmatch(title):
+        return title
+    words = re.sub(r"[^A-Za-z0-9]+", "-", title).strip("-")[:40]
+    return f"{words or 'dataset'}-{sha256(title.encode()).hexdigest()[:16]}"
+
+
 # --- connections -------------------------------------------------------------------------------
 
 
@@ -102,12 +119,13 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     """One end user's link to one provider. Its credentials are kept apart, encrypted.
 
     ``subject`` is the user's id at the provider. ``datasets`` are the connection's own, where
-    its provider has no fixed ones, and ``params`` narrow them down, by dataset, in the
-    provider's words. ``hook`` is the digest of the token with which the provider may tell of
-    this connection. ``previous`` is the snapshot before the published one, kept so that a
-    reader who is paging through it can go on until the next. Before ``next_allowed_at`` its
-    provider wants no refresh. By its ``schedule`` it is refreshed by itself. ``reauth_required``
-    says that its credentials are dead: the user must sign in again.
+    its provider has no fixed ones; ``titles`` are what the provider calls those that cannot have
+    its title for a name, and ``params`` narrow them down, by dataset, in the provider's words.
+    ``hook`` is the digest of the token with which the provider may tell of this connection.
+    ``previous`` is the snapshot before the published one, kept so that a reader who is paging
+    through it can go on until the next. Before ``next_allowed_at`` its provider wants no refresh.
+    By its ``schedule`` it is refreshed by itself. ``reauth_required`` says that its credentials
+    are dead: the user must sign in again.
     """
 
     connection_id: str
@@ -117,6 +135,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, str]
     created_at: float
     datasets: tuple[str, ...] = ()
+    titles: dict[str, str] = {}
     params: dict[str, dict[str, Any]] = {}
     hook: str = ""
     running: Running | None = None
@@ -125,6 +144,10 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     next_allowed_at: float = 0
     schedule: Schedule | None = None
     reauth_required: bool = False
+
+    def title(self, dataset: str) -> str:
+        """What the provider calls a dataset."""
+        return self.titles.get(dataset, dataset)
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from functions.connectors.registry import DATASETS
 from functions.core.contract import Schedule
 from functions.core.model import Connection, Credentials, SnapshotPointer, iso
 from functions.rest.models import when
-from functions.rest.texts import DatasetName, SessionKey, Subject, Text, Token
+from functions.rest.texts import SessionKey, Subject, Text, Token
 
 
 class CredentialsIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,14 +40,14 @@ class ConnectionIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """A connection to register.
 
     ``subject`` is the user's id at the provider; where that is Endgrate, a session, and one is
-    begun if none is given. ``datasets`` are for a provider that has no fixed ones, ``params``
-    narrow them down.
+    begun if none is given. ``datasets`` are for a provider that has no fixed ones, in its own
+    words; ``params`` narrow them down.
     """
 
     provider: Text
     subject: Subject | None = None
     settings: dict[Text, Text] = {}
-    datasets: Annotated[tuple[DatasetName, ...], Meta(min_length=1, max_length=20)] | None = None
+    datasets: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=20)] | None = None
     params: dict[Text, dict[Text, Any]] = {}
     credentials: CredentialsIn | None = None
 
@@ -66,6 +66,8 @@ class SnapshotOut(msgspec.Struct, frozen=True, kw_only=True):
 class ConnectionOut(msgspec.Struct, frozen=True, kw_only=True):
     """A connection, without its credentials.
 
+    ``datasets`` are the names that all calls take. Of one whose title at the provider cannot be its
+    name, as it has blanks, say, ``titles`` has the title.
     Before ``next_allowed_at`` its provider wants no refresh; an instant that is over means nothing.
     ``reauth_required``: its credentials are dead, and every refresh fails until they are replaced;
     never so at a provider where a connection has none of its own.
@@ -78,6 +80,7 @@ class ConnectionOut(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     settings: dict[str, str]
     datasets: tuple[str, ...]
+    titles: dict[str, str]
     params: dict[str, dict[str, Any]]
     created_at: str
     running_refresh_id: str | None
@@ -123,6 +126,7 @@ def connection_out(
         subject=connection.subject,
         settings=connection.settings,
         datasets=connection.datasets or DATASETS[connection.provider],
+        titles=connection.titles,
         params=connection.params,
         created_at=iso(connection.created_at),
         running_refresh_id=connection.running.refresh_id if connection.running else None,

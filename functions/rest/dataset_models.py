@@ -10,17 +10,19 @@ from functions.core.model import Coverage, iso
 from functions.rest.models import when
 
 if TYPE_CHECKING:
-    from functions.core.model import Manifest
+    from functions.core.model import Connection, Manifest
 
 
 class DatasetOut(msgspec.Struct, frozen=True, kw_only=True):
     """A dataset of the published snapshot.
 
-    ``records`` and ``deletions`` count lines: a record that has changed since the last full read
-    counts again each time.
+    ``name`` is what all calls take, ``title`` what the provider calls it. ``records`` and
+    ``deletions`` count lines: a record that has changed since the last full read counts again each
+    time.
     """
 
     name: str
+    title: str
     records: int
     deletions: int
     files: int
@@ -110,8 +112,8 @@ class RecordsOut(msgspec.Struct, frozen=True, kw_only=True):
     next_cursor: str | None
 
 
-def datasets_out(manifest: Manifest) -> DatasetsOut:
-    """Render a manifest."""
+def datasets_out(manifest: Manifest, *, connection: Connection) -> DatasetsOut:
+    """Render the manifest of a connection's snapshot."""
     return DatasetsOut(
         refresh_id=manifest.refresh_id,
         as_of=when(manifest.as_of),
@@ -133,6 +135,7 @@ def datasets_out(manifest: Manifest) -> DatasetsOut:
         datasets=[
             DatasetOut(
                 name=name,
+                title=connection.title(name),
                 records=dataset.records,
                 deletions=dataset.deletions,
                 files=len(dataset.files),

@@ -40,8 +40,9 @@ class Listing(NamedTuple):
 def listed(call: Call, connection_id: str) -> Reply:
     """The published snapshot: its datasets, its age, and what of it is fresh."""
     only(call)
-    manifest = snapshots().of(connection_of(call, connection_id))
-    return Reply(status=HTTPStatus.OK, model=datasets_out(manifest))
+    connection = connection_of(call, connection_id)
+    manifest = snapshots().of(connection)
+    return Reply(status=HTTPStatus.OK, model=datasets_out(manifest, connection=connection))
 
 
 def records(call: Call, connection_id: str, name: str) -> Reply:

@@ -49,6 +49,7 @@ _CONNECTION: Final = {
     "subject": "8f2d9c1e-5b7a-4e36-9d0f-2a1b3c4d5e6f",
     "settings": {"institution": "garden"},
     "datasets": ["accounts", "transactions"],
+    "titles": {},
     "params": {},
     "created_at": "2026-11-02T09:30:00.000Z",
     "running_refresh_id": None,
@@ -65,7 +66,8 @@ _BEGUN: Final = _CONNECTION | {
     "provider": "endgrate",
     "subject": "b7a1c2d3-0e4f-4a5b-8c6d-7e8f9a0b1c2d",
     "settings": {},
-    "datasets": ["crm-contact"],
+    "datasets": ["crm-contact", "Greenhouse-Visit-387a302426893def"],
+    "titles": {"Greenhouse-Visit-387a302426893def": "Greenhouse Visit"},
     "params": {"crm-contact": {"limit": 100}},
     "snapshot": None,
     "schedule": None,
@@ -87,7 +89,7 @@ def _part(account: str, *, state: str, as_of: str) -> dict[str, Any]:
 
 
 def _dataset(name: str, **counts: int) -> dict[str, Any]:
-    return {"name": name, **counts, "as_of": STALE_AS_OF}
+    return {"name": name, "title": name, **counts, "as_of": STALE_AS_OF}
 
 
 _FRESH_AS_OF: Final = "2026-11-22T09:31:02.000Z"
@@ -114,7 +116,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         },
         "endgrate": {
             "provider": "endgrate",
-            "datasets": ["crm-contact"],
+            "datasets": ["crm-contact", "Greenhouse Visit"],
             "params": {"crm-contact": {"limit": 100}},
         },
     },

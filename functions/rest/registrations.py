@@ -27,7 +27,7 @@ from functions.core.errors import (
     ProviderRefusesConnection,
 )
 from functions.core.keys import Key
-from functions.core.model import CONNECTION_PREFIX, Connection
+from functions.core.model import CONNECTION_PREFIX, Connection, name_dataset
 from functions.core.refresh import Admission
 from functions.rest import headers
 from functions.rest.connection_models import ConnectionIn, connection_out, credentials_of
@@ -86,14 +86,16 @@ def _new(
     call: Call, given: ConnectionIn, *, connection_id: str, key: Key | None = None
 ) -> Registered:
     _check(given)
+    names = {title: name_dataset(title) for title in given.datasets or ()}
     connection = Connection(
         connection_id=connection_id,
         tenant=call.tenant,
         provider=given.provider,
         subject=given.subject or "",
         settings=given.settings,
-        datasets=given.datasets or (),
-        params=given.params,
+        datasets=tuple(names.values()),
+        titles={name: title for title, name in names.items() if name != title},
+        params={names[title]: params for title, params in given.params.items()},
         created_at=runtime().clock(),
     )
     url: str | UnsetType = UNSET
@@ -161,7 +163,7 @@ def _check_datasets(given: ConnectionIn, *, fixed: tuple[str, ...]) -> None:
         raise InvalidRequest(f"This provider's datasets are always: {', '.join(fixed)}.")
     if not fixed and not wanted:
         raise InvalidRequest("This provider needs datasets: the names of what to fetch there.")
-    if len(set(wanted)) < len(wanted):
+    if len(set(map(name_dataset, wanted))) < len(wanted):
         raise InvalidRequest("A dataset is named twice.")
     if unknown := set(given.params) - set(wanted):
         raise InvalidRequest(f"params are for datasets of the connection, not: {min(unknown)}.")

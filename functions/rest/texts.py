@@ -8,13 +8,11 @@ from msgspec import Meta
 
 VISIBLE: Final = r"^[!-~]+$(?!\n)"
 VISIBLE_NOT_DOTS: Final = r"^(?!\.+$)[!-~]+$(?!\n)"
-NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$(?!\n)"
 NOT_A_STEP: Final = r"^(?!\.{1,2}$)"
 
 ALLOWED: Final = {
     VISIBLE: "visible ASCII characters without blanks",
     VISIBLE_NOT_DOTS: "visible ASCII characters without blanks, and not dots alone",
-    NAME: "1 to 64 ASCII letters, digits, `-` and `_`, of which the first is a letter or a digit",
     NOT_A_STEP: "a text other than `.` and `..`",
 }
 """Every pattern of a body's text in words."""
@@ -32,6 +30,3 @@ Token = Annotated[str, Meta(min_length=1, max_length=MAX_TOKEN, pattern=VISIBLE)
 
 SessionKey = Annotated[str, Meta(min_length=1, max_length=MAX_TOKEN, pattern=VISIBLE_NOT_DOTS)]
 """A token that stands in an address, too: dots alone would lead to another."""
-
-DatasetName = Annotated[str, Meta(pattern=NAME)]
-"""What can stand in an address and in an object's key."""

@@ -10,9 +10,10 @@ import pytest
 from msgspec.structs import replace
 
 from functions.core.errors import InvalidRequest, ProviderRefusesConnection
+from functions.core.model import Part, name_dataset
 from functions.core.triggering import trigger
 from tests.contract.endgrate_caller import COMPANY, CONTACT, DEAL
-from tests.contract.endgrate_trial import Trial, sessions_of
+from tests.contract.endgrate_trial import Trial, parts, sessions_of
 from tests.fakes import Refreshes, Tables
 from tests.scripted import Crash, CrashingRefreshes, a_refresh
 
@@ -109,6 +110,16 @@ def test_what_endgrate_does_not_take_is_the_connections_fault(
 ) -> None:
     one = Trial(sessions, **{"datasets": (CONTACT,), **changes})
     assert type(one.refused(one.trigger)) is ProviderRefusesConnection
+
+
+def test_a_dataset_is_asked_for_by_its_title(sessions: EndgrateSessions) -> None:
+    title, schema = "Our Leads, 2026!", {"endgrate_type": CONTACT}
+    subject = sessions.caller.configured(schema=[{**schema, "title": title}])
+    name = name_dataset(title)
+    one = Trial(sessions, subject=subject, datasets=(name,), titles={name: title})
+    read = one.refresh()
+    assert len(read.ids(name)) == 430
+    assert parts(read)[name].state is Part.FRESH
 
 
 def test_params_narrow_down_what_is_pulled(sessions: EndgrateSessions) -> None:

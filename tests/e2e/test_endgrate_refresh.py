@@ -7,10 +7,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 
 from functions.core.model import instant
 from functions.core.polling import bucket
 from infra.local.caller import Caller
+from infra.local.simulators.endgrate.demo import API_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -91,6 +93,28 @@ def test_publishes_every_dataset_and_says_of_which_some_records_are_missing(
         "crm-ticket": ("incomplete", 3),
     }
     assert len(caller.records(connection, "crm-contact", limit=100)) == 430
+
+
+def test_a_dataset_may_have_any_title(caller: Caller, endgrate: Provider) -> None:
+    title = "Our Leads, 2026!"
+    schema = [{"title": title, "endgrate_type": "crm-company"}, {"endgrate_type": "crm-deal"}]
+    answer = requests.post(
+        f"{endgrate.base_url}/api/session/initiate",
+        headers={"Authorization": f"Bearer {API_KEY}"},
+        json={"schema": schema, "bypass_ui": True, "save_session": True},
+        timeout=10,
+    )
+    session, datasets = answer.json()["session_id"], ["crm-deal", title]
+    connection = caller.connect({**FERN, "subject": session, "datasets": datasets})
+    refresh = caller.ended(caller.refresh(connection)["refresh_id"])
+    path = f"/v1/connections/{connection}"
+    name = caller.ask("GET", path)["datasets"][1]
+    told = caller.ask("GET", f"{path}/datasets")["datasets"]
+
+    assert refresh["records"] == {"crm-deal": 0, name: 120}
+    assert caller.ask("GET", path)["titles"] == {name: title}
+    assert {each["name"]: each["title"] for each in told} == {"crm-deal": "crm-deal", name: title}
+    assert len(caller.records(connection, name, limit=100)) == 120
 
 
 @pytest.mark.usefixtures("endgrate")

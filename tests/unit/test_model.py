@@ -1,10 +1,12 @@
-"""Instants."""
+"""Instants, and the names of datasets."""
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from functions.core.model import instant, iso
+from functions.core.model import instant, iso, name_dataset
 
 
 @pytest.mark.parametrize(
@@ -42,3 +44,29 @@ def test_what_names_no_instant_is_refused(text: str) -> None:
 )
 def test_an_instant_is_written_as_it_was_read(text: str) -> None:
     assert iso(instant(text)) == text
+
+
+@pytest.mark.parametrize("title", ["crm-contact", "a", "A_b-9", "x" * 64])
+def test_a_title_that_can_stand_in_an_address_is_its_own_name(title: str) -> None:
+    assert name_dataset(title) == title
+
+
+def test_any_other_title_gets_a_name_of_its_own() -> None:
+    titles = [
+        "a b",
+        "a  b",
+        "a-b ",
+        "A b",
+        "é",
+        "e\u0301",
+        "..",
+        "_a",
+        "a/b",
+        "\n",
+        "x" * 65,
+        "x" * 66,
+    ]
+    names = [name_dataset(title) for title in titles]
+    assert len(set(names)) == len(titles)
+    assert all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name) for name in names)
+    assert name_dataset("Greenhouse Visit") == "Greenhouse-Visit-387a302426893def"

@@ -127,12 +127,6 @@ def test_half_a_pair_of_surrogates_is_not_taken_for_a_body_cut_off(raw: str) -> 
     ("raw", "told"),
     [
         pytest.param(
-            b'{"provider": "endgrate", "datasets": ["a b"]}',
-            "Expected 1 to 64 ASCII letters, digits, `-` and `_`, of which the first is a letter"
-            " or a digit - at `$.datasets[0]`.",
-            id="dataset",
-        ),
-        pytest.param(
             connection(credentials='"access_token": "a b"'),
             "Expected visible ASCII characters without blanks - at `$.credentials.access_token`.",
             id="token",
@@ -160,6 +154,7 @@ def test_a_connection_is_shown_without_its_credentials() -> None:
         "subject": "user-1",
         "settings": {"institution": "garden"},
         "datasets": ("accounts", "transactions"),
+        "titles": {},
         "params": {},
         "schedule": None,
         "created_at": "1970-01-01T00:00:00.000Z",
@@ -212,4 +207,8 @@ def test_a_published_refresh_shows_its_coverage_and_its_age() -> None:
     shown = refresh_out(ended)
     assert (shown.as_of, shown.coverage) == (when(AT), manifest.coverage)
     assert shown.records == {"accounts": 0, "transactions": 0}
-    assert [each.name for each in datasets_out(manifest).datasets] == ["accounts", "transactions"]
+    told = datasets_out(manifest, connection=a_connection(titles={"accounts": "My accounts"}))
+    assert [(each.name, each.title) for each in told.datasets] == [
+        ("accounts", "My accounts"),
+        ("transactions", "transactions"),
+    ]
