@@ -48,6 +48,12 @@ _OAEP: Final = OAEP(MGF1(SHA1()), SHA1(), None)  # noqa: S303
 _BROKEN: Final = (BadGzipFile, EOFError, zlib.error, brotli.error)
 
 
+def may_be_envelope(size: int) -> bool:
+    """Whether an envelope can have so many bytes; one that is cut off hardly ever does."""
+    whole_blocks = size - _WRAPPED - _BLOCK
+    return whole_blocks > _HASH and whole_blocks % _BLOCK == 0
+
+
 def open_envelope(
     sealed: bytes | IO[bytes],
     key: RSAPrivateKey,

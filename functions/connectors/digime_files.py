@@ -64,11 +64,19 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def fetched(
-    file: File, answer: Download | str, *, opened: Callable[[File, Download], Fetched]
+    file: File,
+    answer: Download | str,
+    *,
+    opened: Callable[[File, Download], Fetched],
+    again: Callable[[int], Download | str | None] = lambda _size: None,
 ) -> Fetched:
     """A download opened, or the reason why there is none.
 
     What cannot be opened is kept apart as it came.
+
+    Args:
+        again: downloads it once more, given how many bytes came that cannot be opened; None
+            where that would not help.
     """
     if isinstance(answer, str):
         return Fetched(file=file, parts=(failed(file, answer),))
@@ -78,6 +86,8 @@ def fetched(
         except EnvelopeInvalid:
             sealed.seek(0)
             content = sealed.read()
+    if (second := again(len(content))) is not None:
+        return fetched(file, second, opened=opened)
     return Fetched(
         file=file,
         size=len(content),

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from functions.connectors import digime_accounts as accounts
 from functions.connectors.digime_answers import File, Files, SessionLost, files_of, order
 from functions.connectors.digime_downloads import Downloads
+from functions.connectors.digime_envelope import may_be_envelope
 from functions.connectors.digime_files import (
     Fetched,
     failed,
@@ -195,7 +196,8 @@ class Library:
         """The accounts, which are one file. Where it fails, the dataset does."""
         file = File(name=accounts.NAME, updated_date=0)
         answer = self._downloads.one(session_key, file.name)
-        found = fetched(file, answer, opened=self._opened_accounts)
+        again = partial(self._download_again, session_key, file)
+        found = fetched(file, answer, opened=self._opened_accounts, again=again)
         self.place = replace(self.place, accounts=True)
         self._note([found])
         parts = tuple(replace(part, part="accounts") for part in found.parts)
@@ -215,6 +217,11 @@ class Library:
         )
         return Fetched(file=file, records=tuple(records), parts=() if all_of_them else (lacking,))
 
+    def _download_again(self, session_key: str, file: File, size: int) -> Download | str | None:
+        """A file once more that came damaged or cut off; None where the key may be at fault."""
+        damaged = self.place.keyed or not may_be_envelope(size)
+        return self._downloads.one(session_key, file.name) if damaged else None
+
     def _due(self, files: Files) -> list[File]:
         """The files that are new, or newer than when they were read, oldest first."""
         if self._had is None:
@@ -233,7 +240,8 @@ class Library:
         opened, began = partial(opened_file, key=self._key), monotonic()
         try:
             for file, answer in self._downloads.all(session_key, due):
-                batch.append(fetched(file, answer, opened=opened))
+                again = partial(self._download_again, session_key, file)
+                batch.append(fetched(file, answer, opened=opened, again=again))
                 if _is_full(batch) or monotonic() - began > PAGE_SECONDS:
                     yield self._read(batch)
                     batch, began = [], monotonic()

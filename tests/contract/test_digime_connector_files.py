@@ -90,12 +90,33 @@ def test_a_download_that_is_no_envelope_is_kept_apart_too(
 ) -> None:
     one = reader(application, "cleo")
     job = one.done()
-    fault(application, path=DOWNLOADS, **garbled)
+    name = listing(application, max(one.keys))["fileList"][2]["name"]
+    fault(application, path=f"*/{name}", times=None, **garbled)
     read = one.read(job)
-    assert [found.name for found in read.quarantined] == [
-        name for name, part in read.parts.items() if part.why == "EnvelopeInvalid"
-    ]
-    assert (len(read.quarantined), len(read.ids)) == (1, 4 + 5)
+    assert [found.name for found in read.quarantined] == [name]
+    assert read.parts[name].why == "EnvelopeInvalid"
+    assert len(read.ids) == 4 + 5
+    assert len(requests(application, name)) == 2
+
+
+@pytest.mark.parametrize("path", [DOWNLOADS, "*/accounts.json"])
+@pytest.mark.parametrize(
+    "garbled",
+    [
+        pytest.param({"kind": "html", "status": 200}, id="html"),
+        pytest.param({"kind": "empty"}, id="empty"),
+        pytest.param({"kind": "cut_short"}, id="half"),
+    ],
+)
+def test_a_download_that_is_cut_off_once_costs_nothing(
+    application: Application, garbled: dict[str, Any], path: str
+) -> None:
+    one = reader(application, "cleo")
+    job = one.done()
+    fault(application, path=path, **garbled)
+    read = one.read(job)
+    assert (len(read.ids), read.quarantined) == (4 + 6, [])
+    assert "EnvelopeInvalid" not in {part.why for part in read.parts.values()}
 
 
 def test_a_list_of_accounts_that_cannot_be_opened_stops_nothing_else(
