@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from functions.connectors.digime_tokens import Text
-from functions.connectors.http_answers import MAX_RETRY_AFTER_SECONDS, elements, members, read
+from functions.connectors.http_answers import (
+    MAX_RETRY_AFTER_SECONDS,
+    elements,
+    members,
+    read,
+    retry_after,
+)
 from functions.core.errors import UnexpectedAnswer
 from functions.core.model import Part, PartState, read_instant
 from functions.core.ports import Record
@@ -31,8 +37,6 @@ _REAUTH: Final = ("ServiceAuthorizationError", 511, "511")
 """Codes and statuses with which digi.me says that the user has to sign in to a service again."""
 
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
-_MILLISECONDS_FROM: Final = 1e11
-_EPOCH_FROM: Final = 1e9
 
 
 class _Detail(msgspec.Struct, frozen=True):
@@ -127,16 +131,11 @@ def _name(value: object) -> str:
 
 
 def _retry_at(wish: object, *, at: float) -> float:
-    """When to ask again: an instant in milliseconds or seconds or as text, or seconds from now.
+    """When to ask again, a day from now at the most: 0, where it is not said or is past.
 
-    digi.me names no unit; its iOS SDK reads a date. What cannot be read is no wish.
+    digi.me names no unit; its iOS SDK reads a date, so a date of RFC 3339 is read besides what
+    stands in a Retry-After.
     """
-    if isinstance(wish, str):
-        return read_instant(wish)
-    if isinstance(wish, bool) or not isinstance(wish, int | float) or wish <= 0:
-        return 0
-    if wish >= _MILLISECONDS_FROM:
-        return min(wish / 1000, _MILLISECONDS_FROM)
-    if wish >= _EPOCH_FROM:
-        return float(wish)
-    return at + min(wish, MAX_RETRY_AFTER_SECONDS)
+    named = read_instant(wish)
+    wait = min(named - at, MAX_RETRY_AFTER_SECONDS) if named else retry_after(wish, at=at)
+    return at + wait if wait > 0 else 0

@@ -131,7 +131,7 @@ def test_a_partial_library_says_of_each_account_how_it_ended(
         "RateLimitExceeded",
         "",
     ]
-    again = int((asked + 10 + 300) * 1000) / 1000
+    again = pytest.approx(asked + 10 + 300, abs=1)
     told = [(part.reauth, part.retry_at) for part in states[1:3]]
     assert (
         told

@@ -51,10 +51,19 @@ def test_a_list_may_say_nothing_of_accounts(details: object) -> None:
         pytest.param(
             {"code": "A", "retryAfter": "2027-01-15T08:05:00Z"}, "A", False, LATER, id="as-text"
         ),
+        pytest.param({"code": "A", "retryAfter": "90"}, "A", False, AT + 90, id="a-number-as-text"),
+        pytest.param(
+            {"code": "A", "retryAfter": "2099-01-15T08:05:00Z"},
+            "A",
+            False,
+            AT + 86_400,
+            id="far-date",
+        ),
+        pytest.param({"code": "A", "retryAfter": "2020-01-15T08:05:00Z"}, "A", False, 0, id="gone"),
         pytest.param({"code": "A", "retryAfter": "soon"}, "A", False, 0, id="as-a-word"),
         pytest.param({"code": "A", "retryAfter": -5}, "A", False, 0, id="past"),
         pytest.param({"code": "A", "retryAfter": True}, "A", False, 0, id="no-number"),
-        pytest.param({"code": "A", "retryAfter": 1e300}, "A", False, 1e11, id="absurd"),
+        pytest.param({"code": "A", "retryAfter": 1e300}, "A", False, 0, id="absurd"),
         pytest.param({"code": "A", "retryAfter": [1]}, "A", False, 0, id="a-list"),
         pytest.param({"status": "B", "statusCode": 401, "message": "m"}, "B", False, 0, id="wiki"),
         pytest.param(
