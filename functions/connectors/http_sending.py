@@ -13,7 +13,7 @@ import socket
 import threading
 from contextlib import ExitStack
 from functools import cache
-from http.client import HTTPResponse
+from http.client import HTTPResponse, RemoteDisconnected
 from http.cookiejar import DefaultCookiePolicy
 from tempfile import SpooledTemporaryFile
 from time import monotonic
@@ -86,17 +86,23 @@ def _left(most: float = math.inf) -> float:
 
 
 class _Incoming(io.RawIOBase):
-    """What comes in on a connection; one read takes ``most`` seconds, or what is left."""
+    """What comes in on a connection; one read takes ``most`` seconds, or what is left.
+
+    ``ended`` says that the other side has sent its last.
+    """
 
     def __init__(self, line: socket.socket, raw: io.RawIOBase) -> None:
         self._line, self._raw, self._most = line, raw, line.gettimeout() or math.inf
+        self.ended = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - any buffer
         self._line.settimeout(_left(self._most))
-        return self._raw.readinto(buffer)
+        received = self._raw.readinto(buffer)
+        self.ended = received == 0
+        return received
 
     def close(self) -> None:
         self._raw.close()
@@ -104,11 +110,20 @@ class _Incoming(io.RawIOBase):
 
 
 class _Response(HTTPResponse):
-    """An answer that is read so: its first line, its headers and its body."""
+    """An answer that is read so: its first line, its headers and its body.
+
+    Where the headers break off, ``http.client`` takes those that came for all.
+    """
 
     def __init__(self, sock: socket.socket, *args: Any, **more: Any) -> None:  # noqa: ANN401 - as they are
         super().__init__(sock, *args, **more)
-        self.fp = io.BufferedReader(_Incoming(sock, self.fp.detach()))
+        self._incoming = _Incoming(sock, self.fp.detach())
+        self.fp = io.BufferedReader(self._incoming)
+
+    def begin(self) -> None:
+        super().begin()
+        if self._incoming.ended:
+            raise RemoteDisconnected("within the headers")
 
 
 class _Connection(HTTPConnection):

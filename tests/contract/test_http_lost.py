@@ -190,6 +190,14 @@ def test_json_that_ends_early_is_not_sent_again_where_that_would_do_something_tw
     assert len(listener.heard) == 1
 
 
+@pytest.mark.parametrize("head", [b"", b"Content-Le", b"Content-Length: 0\r\n"])
+def test_an_answer_whose_head_breaks_off_is_none(head: bytes) -> None:
+    with listening(answers(head)) as listener:
+        assert not lost(http(listener.port)).unsent
+    with listening(answers(head), answers_and_leaves) as listener:
+        assert http(listener.port).call("GET", "/list", headers={}).body == b"{}"
+
+
 def test_what_is_no_json_by_its_request_is_not_read_as_such() -> None:
     with listening(answers(b"Content-Length: 6\r\n\r\n[a],1\n")) as listener:
         answer = http(listener.port).call("GET", "/list", headers={"Accept": "text/csv"})
