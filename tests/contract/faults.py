@@ -28,11 +28,15 @@ class Strike(Protocol):
 
 
 class Fault(NamedTuple):
-    """What comes of it, unless a provider says otherwise; how, and at which verbs."""
+    """What comes of it, unless a provider says otherwise; how, and at which verbs.
+
+    One that is ``of_json`` is about calls that are answered in JSON.
+    """
 
     outcome: str
     strike: Strike | None
     verbs: tuple[str, ...] = ("trigger",)
+    of_json: bool = False
 
 
 def answered(**fault: Any) -> Strike:
@@ -119,11 +123,15 @@ FAULTS = {
         UNAVAILABLE, answered(kind="truncate", times=None), ("page",)
     ),
     "one JSON answer ends early, which HTTP does not show": Fault(
-        "published", answered(kind="cut_short"), ("check", "fetch")
+        "published", answered(kind="cut_short"), ("check", "fetch"), of_json=True
     ),
-    "every JSON answer ends so": Fault(UNAVAILABLE, answered(kind="cut_short", times=None), JSON),
-    "one JSON answer is empty": Fault("published", answered(kind="empty"), ("check", "fetch")),
-    "malformed JSON": Fault(UNEXPECTED, answered(kind="malformed"), JSON),
+    "every JSON answer ends so": Fault(
+        UNAVAILABLE, answered(kind="cut_short", times=None), JSON, of_json=True
+    ),
+    "one JSON answer is empty": Fault(
+        "published", answered(kind="empty"), ("check", "fetch"), of_json=True
+    ),
+    "malformed JSON": Fault(UNEXPECTED, answered(kind="malformed"), JSON, of_json=True),
     "HTML with status 200": Fault(UNEXPECTED, answered(kind="html", status=200), JSON),
     "JSON of another shape": Fault(UNEXPECTED, answered(kind="status", status=200, body=[]), JSON),
     "a state that no document knows": Fault(UNEXPECTED, None, ("check",)),

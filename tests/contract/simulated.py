@@ -32,6 +32,9 @@ class Call:
     path: str
     repeated: bool
     """Whether it may be sent again after it broke off."""
+    json: bool = True
+    """Whether its answer's body is JSON. Where it is something else, or there is none, nothing
+    shows that a part of it is missing, but HTTP."""
 
     def meant(self, row: dict[str, Any]) -> bool:
         """Whether this line of a ledger is such a call."""

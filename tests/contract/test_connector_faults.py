@@ -23,6 +23,8 @@ from tests.contract.tried import Tried
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from _pytest.mark import ParameterSet
+
     from functions.core.contract import Job
     from tests.contract.simulated import Simulated
 
@@ -74,6 +76,7 @@ BROKEN_OFF = [
     pytest.param({"kind": "cut_short"}, id="half-unseen"),
     pytest.param({"kind": "disconnect"}, id="no-answer"),
 ]
+OF_JSON = {"cut_short", "malformed"}
 every_provider = pytest.mark.parametrize("provider", STANDS)
 every_verb = pytest.mark.parametrize("verb", VERBS)
 
@@ -119,9 +122,20 @@ def trial(simulator: Simulator, provider: str, caplog: pytest.LogCaptureFixture)
     assert not [secret for secret in trial.one.known_secrets() if secret in caplog.text]
 
 
-@pytest.mark.parametrize("row", LASTING)
-@every_verb
-@every_provider
+def at_each_call(faults: list[ParameterSet], kind: Callable[[Any], str]) -> list[ParameterSet]:
+    """Each fault at each provider's verb, but for those of JSON where there is none."""
+    return [
+        pytest.param(provider, verb, *fault.values, id=f"{provider}-{verb}-{fault.id}")
+        for provider, stand in STANDS.items()
+        for verb in VERBS
+        for fault in faults
+        if stand.calls[verb].json or kind(fault.values[0]) not in OF_JSON
+    ]
+
+
+@pytest.mark.parametrize(
+    ("provider", "verb", "row"), at_each_call(LASTING, lambda row: row.fault["kind"])
+)
 def test_a_fault_is_an_error_by_name_and_once_it_has_passed_nothing_is_left_of_it(
     trial: Trial, verb: str, row: Row
 ) -> None:
@@ -138,9 +152,9 @@ def test_a_fault_is_an_error_by_name_and_once_it_has_passed_nothing_is_left_of_i
     assert trial.call(verb)
 
 
-@pytest.mark.parametrize("fault", BROKEN_OFF)
-@every_verb
-@every_provider
+@pytest.mark.parametrize(
+    ("provider", "verb", "fault"), at_each_call(BROKEN_OFF, lambda fault: fault["kind"])
+)
 def test_a_read_that_broke_off_once_is_read_again_and_nothing_else_is(
     trial: Trial, verb: str, fault: dict[str, Any]
 ) -> None:

@@ -20,6 +20,7 @@ from infra.local.simulators.server import serve
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+TABLE = b"name,amount\none,1.10\ntwo,2.20\n"
 PROPER = b'{"counted": 1, "letters": "' + b"x" * 5000 + b'"}'
 
 
@@ -37,6 +38,14 @@ def provider() -> Flask:
     @app.get("/things/<name>")
     def thing(name: str) -> Response:
         return Response(PROPER, content_type="application/json", headers={"X-Name": name})
+
+    @app.get("/table")
+    def table() -> Response:
+        return Response(TABLE, content_type="text/csv")
+
+    @app.get("/nothing")
+    def nothing() -> Response:
+        return Response(status=202, headers={"Location": "/somewhere"})
 
     return app
 
@@ -173,6 +182,31 @@ def test_a_truncated_answer_announces_the_whole_and_sends_half(
     assert body == PROPER[: len(PROPER) // 2]
 
 
+def test_of_an_answer_without_a_body_half_of_its_head_is_sent(
+    base_url: str, switch_on: SwitchOn
+) -> None:
+    switch_on("truncate")
+
+    received = raw(base_url, b"GET /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+
+    assert received.startswith(b"HTTP/1.1 202 ")
+    assert b"\r\n\r\n" not in received
+
+
+def test_a_body_of_another_kind_is_garbled_and_replaced_as_well(
+    base_url: str, http: requests.Session, switch_on: SwitchOn
+) -> None:
+    switch_on("malformed")
+    switch_on("cut_short")
+    switch_on("status", status=200, text="a,b\n", content_type="text/csv")
+    garbled, cut, other = (http.get(f"{base_url}/table", timeout=5) for _ in range(3))
+
+    with pytest.raises(UnicodeDecodeError):
+        garbled.content.decode()
+    assert cut.content == TABLE[: len(TABLE) // 2]
+    assert (other.content, other.headers["Content-Type"]) == (b"a,b\n", "text/csv")
+
+
 def test_a_disconnect_sends_nothing_at_all(base_url: str, switch_on: SwitchOn) -> None:
     switch_on("disconnect")
 
@@ -282,7 +316,7 @@ def test_the_ledger_notes_requests_and_hides_what_is_like_a_token(
     headers = {"Authorization": "Bearer marked-secret"}
     query = {"limit": "5", "code": "marked-secret", "access_token": "marked-secret"}
     http.get(f"{base_url}/things/b", params=query, headers=headers, timeout=5)
-    http.get(f"{base_url}/nothing", timeout=5)
+    http.get(f"{base_url}/nowhere", timeout=5)
     with pytest.raises(requests.ConnectionError):
         http.get(f"{base_url}/things/c", timeout=5)
 
@@ -293,7 +327,7 @@ def test_the_ledger_notes_requests_and_hides_what_is_like_a_token(
     assert (first["method"], first["path"], first["status"]) == ("GET", "/things/b", 200)
     assert first["query"] == {"limit": "5", "code": "(hidden)", "access_token": "(hidden)"}
     assert abs(first["at"] - time.time()) < 10
-    assert (second["path"], second["status"]) == ("/nothing", 404)
+    assert (second["path"], second["status"]) == ("/nowhere", 404)
     assert (third["status"], third["fault"]) == (None, "disconnect")
 
 

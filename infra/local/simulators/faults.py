@@ -6,10 +6,11 @@ A fault says which requests it strikes (method, path), how often (`skip` request
 - `status`: answered with this status, body and Retry-After;
 - `html`: a page of HTML, as a proxy in between would send, with this status;
 - `slow`: answered properly, after so many seconds;
-- `truncate`: the whole Content-Length announced, half of it sent, then the connection closed;
+- `truncate`: the whole Content-Length announced, half of it sent, then the connection closed; where
+  the proper answer has no body, half of its head is sent;
 - `cut_short`: the first half of the proper answer, its length matching, so that HTTP does not show
   it;
-- `malformed`: the proper answer and a byte more, with which it is neither JSON nor text;
+- `malformed`: the proper answer and a byte more, with which it is neither JSON nor any text;
 - `empty`: the proper status with a body of no bytes;
 - `drift`: the proper answer with a member that no document knows in each of its JSON objects,
   but for those that have only objects in them, as they may be maps;
@@ -61,7 +62,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     `path` is a glob (`*` also spans slashes), or a regular expression if it begins with `^`; it is
     matched with the whole path, without the query. `seconds` is how long `slow` waits.
     `retry_after` is sent as it stands: seconds or an HTTP date. So is `text`, where it is given
-    instead of a `body`; either is called JSON.
+    instead of a `body`; either is sent as `content_type`.
     """
 
     kind: Kind
@@ -71,6 +72,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     retry_after: str | None = None
     body: Any = None
     text: str | None = None
+    content_type: str = "application/json"
     seconds: Annotated[float, Meta(ge=0, le=600)] = 1.0
     skip: Annotated[int, Meta(ge=0)] = 0
     times: Annotated[int, Meta(ge=1)] | None = 1
@@ -156,7 +158,7 @@ def stand_in(fault: Fault, error_body: ErrorBody) -> Response:
     else:
         body = error_body(fault.status) if fault.body is None else fault.body
         response.set_data(fault.text or msgspec.json.encode(body))
-        response.content_type = "application/json"
+        response.content_type = fault.content_type
     if fault.retry_after is not None:
         response.headers["Retry-After"] = fault.retry_after
     return response

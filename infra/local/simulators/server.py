@@ -87,8 +87,11 @@ class _Exchange(WSGIRequestHandler):
             case Cut.ALL:
                 self.close_connection = True
             case Cut.HALF:
+                line, self.wfile = self.wfile, io.BytesIO()
                 self._headers(response, body)
-                self.wfile.write(body[: len(body) // 2])
+                head, self.wfile = self.wfile.getvalue(), line
+                half = head + body[: len(body) // 2] if body else head[: len(head) // 2]
+                self.wfile.write(half)
                 self.close_connection = True
             case Cut.NOTHING:
                 self._headers(response, body)

@@ -113,7 +113,7 @@ STAND = Stand(
         Whole(user="kim", records={"loans": 45}, coverage=Coverage(fresh=1)),
     ),
     calls={
-        "trigger": Call("POST", "*/counts", repeated=False),
+        "trigger": Call("POST", "*/counts", repeated=False, json=False),
         "check": Call("GET", "*/counts/*", repeated=True),
         "fetch": Call("GET", "*/loans", repeated=True),
         "page": Call("GET", "*/loans", repeated=True),

@@ -1,12 +1,14 @@
 """Bookbus (a travelling library that does not exist).
 
-A refresh is ``POST readers/{id}/counts``: the buses count what a reader has on loan. Once the
-count has ended, the loans are read page by page. A count may have missed the reader, so its end
-proves nothing: ``countedAt``, which comes with the loans, does.
+A refresh is ``POST readers/{id}/counts``: the buses count what a reader has on loan, and the
+answer's ``Location`` is where that count stands. Once it has ended, the loans are read page by
+page. A count may have missed the reader, so its end proves nothing: ``countedAt``, which comes
+with the loans, does.
 """
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from http import HTTPStatus
 from math import floor
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from functions.core.ports import Base, ConnectorPorts, Order
 
 PART: Final = "loans"
+_COUNT: Final = re.compile(r"/counts/([\w-]+)$")
 REFUSALS: Final[dict[int, type[FreshetError]]] = {HTTPStatus.FORBIDDEN: ConsentMissing}
 
 
@@ -43,12 +46,6 @@ class Secret(Application, frozen=True, kw_only=True):
 
     base_url: str
     client_secret: str
-
-
-class Count(msgspec.Struct, frozen=True):
-    """A count that has begun."""
-
-    count: str
 
 
 class CountState(msgspec.Struct, frozen=True):
@@ -93,10 +90,14 @@ class Bookbus:
 
         Raises:
             ConsentMissing: the reader has not agreed to that.
+            UnexpectedAnswer: Bookbus does not say where the count is.
         """
         asked = floor(self._ports.clock())
         answer = Desk(self._ports, connection).call("POST", "/counts", accept=HTTPStatus.ACCEPTED)
-        return Triggered(job={"count": decoded(answer, Count).count, "since": asked})
+        place = _COUNT.search(answer.headers.get("Location", ""))
+        if place is None:
+            raise UnexpectedAnswer
+        return Triggered(job={"count": place[1], "since": asked})
 
     def check(self, connection: Connection, job: Job, *, hold_seconds: float) -> Looked:  # noqa: ARG002 - Bookbus cannot hold a look open
         """Ask how the count stands; one that Bookbus does not know is lost."""

@@ -1,7 +1,8 @@
 """A strict stand-in for Bookbus, by its whole contract.
 
 - ``POST /token``: a refresh token for a new pair of tokens; each refresh token works once.
-- ``POST /readers/{id}/counts``: the buses count what the reader has on loan; 202.
+- ``POST /readers/{id}/counts``: the buses count what the reader has on loan; 202
+  without a body, and with the count's address as its ``Location``.
 - ``GET /readers/{id}/counts/{count}``: ``counting``, ``counted`` or ``missed``.
 - ``GET /readers/{id}/loans?after=``: the ten loans after that one, when they were counted, and
   after which one to go on.
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from flask import abort, request
+from werkzeug.wrappers import Response
 
 from infra.local.simulators.application import application
 from infra.local.simulators.control import PREFIX
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flask import Flask
-    from werkzeug.wrappers import Response
 
 CLIENT = {"client_id": "freshet", "client_secret": "bookbus-canary-secret"}
 READERS = {"ida": 120, "jon": 0, "kim": 45, "lou": 1}
@@ -88,7 +89,8 @@ class Library:
             abort(403)
         number = f"count-{next(self._numbers)}"
         self._counts[number] = (reader, self._clock() + self.settings.count_seconds)
-        return reply({"count": number}, status=202)
+        place = f"/readers/{reader}/counts/{number}"
+        return Response(status=202, headers={"Location": place})
 
     def state(self, reader: str, number: str) -> Response:
         """`GET /readers/{id}/counts/{count}`."""
