@@ -89,12 +89,8 @@ class Staging:
             key = f"{self._apart}{len(self.progress.quarantined):05}"
             self._objects.put(key, found.content)
             self.progress.quarantined.append(found.name)
-        for name, begun in page.begins.items():
-            if name in self.progress.datasets:
-                self.progress.datasets[name].adds = begun.adds
-                self.progress.datasets[name].bookmark = begun.bookmark
-        told = {part.part: part for part in (*self.progress.parts, *page.parts)}
-        self.progress.parts = tuple(told.values())
+        self.progress.begin(page.begins)
+        self.progress.tell(page.parts)
         self.progress.cursor = page.cursor
         self.progress.faults = 0
 

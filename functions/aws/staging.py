@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Final
 import msgspec
 from botocore.exceptions import ClientError
 from isal import isal_zlib
+from msgspec.structs import replace
 
 from functions.core.contract import Prefix
 from functions.core.errors import Gone
@@ -39,6 +40,8 @@ _IN_MEMORY: Final = 1024 * 1024
 _LEVEL: Final = 1
 _GZIP: Final = 31
 _CHUNK: Final = 256 * 1024
+_DATA: Final = b',"data":'
+"""Where a line's data begin, its last field: before it are strings, in which a quote is escaped."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -99,11 +102,8 @@ class Staging:
                     blob.close()
         for found in page.quarantined:
             self._quarantine(found)
-        for name in page.begins.keys() & self.progress.datasets.keys():
-            staged, begun = self.progress.datasets[name], page.begins[name]
-            staged.adds, staged.bookmark = begun.adds, begun.bookmark
-        told = {part.part: part for part in (*self.progress.parts, *page.parts)}
-        self.progress.parts = tuple(told.values())
+        self.progress.begin(page.begins)
+        self.progress.tell(page.parts)
         self.progress.cursor = page.cursor
         self.progress.faults = 0
 
@@ -248,9 +248,14 @@ def deleted_is_gone() -> Iterator[None]:
 
 
 def read_lines(s3: S3Client, *, bucket: str, file: File) -> Iterator[Line]:
-    """A stored file's lines, unpacked as they are read."""
+    """A stored file's lines, unpacked as they are read.
+
+    The data are the provider's, and may be JSON that the decoder refuses (a lone surrogate).
+    """
     for text in read_texts(s3, bucket=bucket, file=file):
-        yield msgspec.json.decode(text, type=Line)
+        head, has_data, data = text.partition(_DATA)
+        line = msgspec.json.decode(head + b"}" if has_data else head, type=Line)
+        yield replace(line, data=msgspec.Raw(data.rstrip()[:-1])) if has_data else line
 
 
 def read_texts(s3: S3Client, *, bucket: str, file: File) -> Iterator[bytes]:

@@ -11,27 +11,25 @@ an account is fresh when it is not older than the task's start, and stale otherw
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
-from itertools import pairwise
 from math import floor
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 import msgspec
 
-from functions.connectors import banno_changes
+from functions.connectors import banno_transactions
 from functions.connectors.banno_answers import (
     PAGE,
-    Account,
-    Accounts,
-    Event,
     Institution,
-    Log,
     Secret,
     Task,
-    Transaction,
-    Transactions,
+    read_accounts,
+    read_log,
+    read_transactions,
 )
+from functions.connectors.banno_transactions import Course, Place, Reading
 from functions.connectors.http import Http
 from functions.connectors.http_answers import Answer, decoded
 from functions.connectors.oauth import TokenKeeper, refreshed
@@ -39,29 +37,38 @@ from functions.core.errors import (
     ConfigurationInvalid,
     ConsentMissing,
     FreshetError,
+    Gone,
     InteractionRequired,
-    ProviderUnavailable,
+    NotFound,
     UnexpectedAnswer,
 )
-from functions.core.model import Credentials, Part, PartState, instant
+from functions.core.model import (
+    AHEAD_SECONDS,
+    EARLIEST,
+    Credentials,
+    Part,
+    PartState,
+    reckon_as_of,
+)
 from functions.core.ports import Looked, Page, Record, Triggered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from functions.connectors.banno_answers import Account, Accounts, Log, Transactions
     from functions.core.contract import Cursor, Job, Scalar
     from functions.core.model import Connection
     from functions.core.ports import Base, ConnectorPorts, Order
 
-T = TypeVar("T")
-
 API: Final = "/a/consumer/api/v0"
 TOKEN: Final = f"{API}/oidc/token"
 
-OVERLAP: Final = 50
-"""How many rows are read again with each page, as the list may move between two of them."""
+HELD_SECONDS: Final = 2
+"""A look that took so long was held open. Banno holds for up to seven seconds."""
 
-_REREADS: Final = 3
+MOST_AHEAD_SECONDS: Final = 24 * 60 * 60
+"""The most that a clock's error explains, such as a local time that is called UTC."""
+
 _FORBIDDEN: Final[dict[int, type[FreshetError]]] = {HTTPStatus.FORBIDDEN: ConsentMissing}
 
 
@@ -87,12 +94,16 @@ class Banno:
         return Triggered(job={"task_id": task.task_id, "since": asked})
 
     def check(self, connection: Connection, job: Job, *, hold_seconds: float) -> Looked:
-        """Read the task's log: the whole of it first, then only what is new, held open."""
-        held = hold_seconds > 0 and "version" in job
+        """Read the task's log: the whole of it first, then only what is new, held open.
+
+        A provider that does not hold it open is looked at again after the ordinary pause.
+        """
+        known, asked = job.get("version"), self._ports.clock()
+        held = hold_seconds > 0 and known is not None
         answer = self._user(connection).call(
             "GET",
             f"/tasks/{_quoted(job['task_id'])}",
-            params={"sinceVersion": job["version"]} if held else None,
+            params={"sinceVersion": known} if held else None,
             accept=frozenset({HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST}),
         )
         if answer.status == HTTPStatus.NOT_FOUND:
@@ -100,10 +111,13 @@ class Banno:
         if answer.status == HTTPStatus.BAD_REQUEST and held:
             # Our version is above the log's: the log went back. Read it whole again.
             return Looked(job={k: v for k, v in job.items() if k != "version"})
-        log = decoded(answer, Log)
-        seen = job | {"version": log.version} | _started(log.events)
-        done = any(event.type == "TaskEnded" for event in log.events)
-        return Looked(job=seen, done=done, wait_seconds=0 if hold_seconds > 0 else None)
+        log = read_log(answer)
+        version: Job = {} if log.version is None else {"version": log.version}
+        seen = job | version | _started(log, job)
+        news = log.version is not None and log.version != known
+        at_once = news or (held and self._ports.clock() - asked >= HELD_SECONDS)
+        wait = 0 if at_once and hold_seconds > 0 else None
+        return Looked(job=seen, done=log.ended, wait_seconds=wait)
 
     def fetch(
         self,
@@ -116,92 +130,54 @@ class Banno:
     ) -> Iterator[Page]:
         """Yield the accounts, then each account's transactions in the order of their ids.
 
-        Accounts are always read in full, transactions as ``banno_changes`` has it.
+        Accounts are always read in full, transactions as ``banno_transactions`` has it. An account
+        whose transactions cannot be had is a failed part, or an incomplete one where some came.
+        One that the provider fails to answer about is put off once until all others were read.
+
+        Raises:
+            ConsentMissing, ProviderUnavailable, UnexpectedAnswer, AnswerTooLarge: the accounts
+                cannot be had, or no account's transactions. ``ProviderUnavailable.instead`` is
+                there where others' can.
         """
         user = self._user(connection)
-        listed = decoded(user.call("GET", "/accounts", refusals=_FORBIDDEN), Accounts)
-        accounts = [_read(raw, Account) for raw in listed.accounts or []]
-        ids = sorted(account.id for account in accounts)
+        listed = read_accounts(user.call("GET", "/accounts", refusals=_FORBIDDEN))
+        states = _states(listed.accounts, job, now=self._ports.clock())
+        ids = sorted(states)
         wanted = ids if "transactions" in datasets else []
-        if cursor is None:
-            since = float(job["since"] or 0)
-            parts = _parts(accounts, listed, since=since)
-            begun = banno_changes.beginning(base, ids=ids, parts=parts, since=since)
-            first: Cursor = {"account": wanted[0], "offset": 0} if wanted else {}
-            cursor = {**first, "adds": begun.adds} if first else None
+        place = msgspec.convert(cursor, Place) if cursor else None
+        if place is None:
+            begun = banno_transactions.beginning(
+                base, ids=ids, parts=states.values(), since=float(job["since"] or 0)
+            )
+            place = Place(account=wanted[0], adds=begun.adds) if wanted else None
             yield Page(
                 dataset="accounts",
-                records=[
-                    Record(account.id, raw)
-                    for account, raw in zip(accounts, listed.accounts or [], strict=True)
-                ],
-                deletions=listed.inactivated_account_ids or (),
-                parts=parts,
-                begins={banno_changes.NAME: begun},
-                cursor=cursor,
+                records=[Record(account.id, account.data) for account in listed.accounts],
+                deletions=listed.gone,
+                parts=(*states.values(), *self._others(listed)),
+                begins={banno_transactions.NAME: begun},
+                cursor=place.cursor() if place else None,
             )
-        for account, follower in pairwise([*wanted, None]):
-            if account and cursor and account >= str(cursor["account"]):
-                adds = {"adds": cursor.get("adds")}
-                yield from self._transactions(
-                    user,
-                    account,
-                    start=cursor if cursor["account"] == account else adds,
-                    follower=follower,
-                    since=banno_changes.updated_since(base, account) if adds["adds"] else None,
-                )
+        course = Course(ids=ids, states=states, base=base)
+        while place is not None:
+            since = banno_transactions.updated_since(base, place.account) if place.adds else None
+            ask = partial(_page, user, place.account, since=since)
+            reading = Reading(ask, course, place)
+            yield from reading.pages()
+            place = reading.following
 
-    def _transactions(
-        self,
-        user: _User,
-        account: str,
-        *,
-        start: Cursor,
-        follower: str | None,
-        since: str | None,
-    ) -> Iterator[Page]:
-        """One account's pages. One that no longer meets the one before is read from the top.
-
-        Ids that come twice are the writer's business; here it only matters that none is missed.
-        A few pages may bring nothing new: the list can grow as fast as it is read.
-        """
-        offset, last = int(start.get("offset") or 0), start.get("last")
-        previous, rereads, barren = frozenset[str](), 0, 0
-        while True:
-            page = self._page(user, account, offset=offset, since=since)
-            records = [Record(_read(raw, Transaction).id, raw) for raw in page.transactions or []]
-            ids = frozenset(record.id for record in records)
-            if last is not None and last not in ids:
-                offset, last, rereads, previous = 0, None, rereads + 1, frozenset()
-                if rereads > _REREADS:
-                    raise ProviderUnavailable
-                continue
-            full = len(records) >= min(page.limit, PAGE)
-            barren += full and ids <= previous
-            if barren > _REREADS:
-                raise UnexpectedAnswer
-            offset += max(1, len(records) - OVERLAP)
-            last, previous = (records[-1].id, ids) if records else (None, ids)
-            adds = start.get("adds")
-            here: Cursor = {"account": account, "offset": offset, "last": last, "adds": adds}
-            there: Cursor = {"account": follower, "offset": 0, "adds": adds}
-            yield Page(
-                dataset="transactions",
-                part=account,
-                records=records,
-                deletions=page.inactivated_transaction_ids or (),
-                cursor=here if full else there if follower else None,
+    def _others(self, listed: Accounts) -> Iterator[PartState]:
+        """What is known beside the accounts that are there: who is gone, and who is nameless."""
+        for id_ in listed.gone:
+            yield PartState(part=id_, state=Part.GONE)
+        if listed.unreadable:
+            yield PartState(
+                part="accounts",
+                state=Part.INCOMPLETE,
+                as_of=self._ports.clock(),
+                why=UnexpectedAnswer.name(),
+                failures=listed.unreadable,
             )
-            if not full:
-                return
-
-    def _page(self, user: _User, account: str, *, offset: int, since: str | None) -> Transactions:
-        path = f"/accounts/{_quoted(account)}/transactions"
-        params: dict[str, Scalar] = {"offset": offset, "limit": PAGE}
-        if since is not None:
-            params["updatedSince"] = since
-        answer = user.call("GET", path, params=params, refusals=_FORBIDDEN)
-        return decoded(answer, Transactions)
 
     def _user(self, connection: Connection) -> _User:
         if connection.connection_id not in self._users:
@@ -264,34 +240,49 @@ class _User:
         )
 
 
-def _started(events: Sequence[Event]) -> Job:
-    """The provider's own time of the start, by the clock that also writes ``fetchedDate``."""
-    dates = [event.date for event in events if event.type == "TaskStarted" and event.date]
-    return {"since": _instant(dates[0])} if dates else {}
+def _page(user: _User, account: str, offset: int, *, since: str | None) -> Transactions:
+    """An account's transactions from a place in their list on; only what was updated since."""
+    params: dict[str, Scalar] = {"offset": offset, "limit": PAGE}
+    if since is not None:
+        params["updatedSince"] = since
+    answer = user.call(
+        "GET",
+        f"/accounts/{_quoted(account)}/transactions",
+        params=params,
+        refusals=_FORBIDDEN | {HTTPStatus.NOT_FOUND: NotFound, HTTPStatus.GONE: Gone},
+        accept=frozenset({HTTPStatus.OK, HTTPStatus.NO_CONTENT}),
+    )
+    return read_transactions(answer)
 
 
-def _parts(accounts: Sequence[Account], listed: Accounts, *, since: float) -> tuple[PartState, ...]:
-    states: list[PartState] = []
+def _started(log: Log, job: Job) -> Job:
+    """The provider's own time of the start, by the clock that also writes ``fetchedDate``.
+
+    ``ahead`` is by how many seconds that clock is ahead of ours, where that is more than clocks
+    that are kept right differ by. A start that no clock's error explains is passed over.
+    """
+    asked = float(job["since"] or 0) - float(job.get("ahead") or 0)
+    ahead = log.started - asked
+    if log.started < EARLIEST or ahead > MOST_AHEAD_SECONDS:
+        return {}
+    started: Job = {"since": log.started}
+    return started | {"ahead": ahead} if ahead > AHEAD_SECONDS else started
+
+
+def _states(accounts: Sequence[Account], job: Job, *, now: float) -> dict[str, PartState]:
+    """How fresh each account is, by its id."""
+    since, ahead = float(job["since"] or 0), float(job.get("ahead") or 0)
+    states: dict[str, PartState] = {}
     for account in accounts:
-        as_of = _instant(account.fetched_date) if account.fetched_date else 0
-        state = Part.FRESH if as_of and as_of >= since else Part.STALE
-        states.append(PartState(part=account.id, state=state, as_of=as_of))
-    gone = [PartState(part=id_, state=Part.GONE) for id_ in listed.inactivated_account_ids or []]
-    return (*states, *gone)
-
-
-def _instant(text: str) -> float:
-    try:
-        return instant(text)
-    except ValueError:
-        raise UnexpectedAnswer from None
-
-
-def _read(raw: msgspec.Raw, shape: type[T]) -> T:
-    try:
-        return msgspec.json.decode(raw, type=shape)
-    except (msgspec.DecodeError, RecursionError):
-        raise UnexpectedAnswer from None
+        as_of = reckon_as_of(account.fetched_at - ahead, now=now)
+        fresh = as_of > 0 and account.fetched_at >= since
+        states[account.id] = PartState(
+            part=account.id,
+            state=Part.FRESH if fresh else Part.STALE,
+            as_of=as_of,
+            why="" if fresh else account.why,
+        )
+    return states
 
 
 def _quoted(value: Scalar) -> str:

@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+import json
+import re
+from hashlib import sha256
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Meta
 
+from functions.connectors.http_answers import elements, members, read
 from functions.connectors.oauth import Application
+from functions.core.errors import UnexpectedAnswer
+from functions.core.model import read_instant
+from functions.core.ports import Record
+
+if TYPE_CHECKING:
+    from functions.connectors.http_answers import Answer
+
+T = TypeVar("T")
 
 PAGE: Final = 500
 """The most transactions that one page may hold, says the transactions reference."""
 
 Id = Annotated[str, Meta(min_length=1, max_length=200)]
 """An id that Banno gave; its documents set no bound, so this one is ours."""
+
+
+Version = Annotated[int, Meta(ge=0, le=2**53)]
+"""A version of a task's log."""
+
+CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+FINE: Final = frozenset({"ok", "active", "success", "none"})
+"""What a code looks like, and which tell of no failure."""
 
 
 class Institution(Application, frozen=True, kw_only=True):
@@ -34,43 +55,172 @@ class Task(msgspec.Struct, frozen=True, rename="camel"):
     task_id: Id
 
 
-class Event(msgspec.Struct, frozen=True):
-    """One event of a task; others than the first and the last have names that nobody lists."""
+class Log(NamedTuple):
+    """A task's log, or what of it is new.
 
-    type: str
-    date: str | None = None
+    ``version`` is None where it is not readable. ``started`` is when the provider began by its
+    own clock, 0 where the log does not say.
+    """
 
-
-class Log(msgspec.Struct, frozen=True):
-    """A task's events, or those after a version."""
-
-    version: Annotated[int, Meta(ge=0, le=2**53)]
-    events: list[Event]
+    version: int | None
+    started: float
+    ended: bool
 
 
-class Account(msgspec.Struct, frozen=True, rename="camel"):
-    """What matters here of an account."""
+class Account(NamedTuple):
+    """An account: its id, its record, when it was last fetched (0: unknown), and why no later."""
 
-    id: Id
-    fetched_date: str | None = None
-
-
-class Transaction(msgspec.Struct, frozen=True):
-    """What matters here of a transaction."""
-
-    id: Id
+    id: str
+    data: msgspec.Raw
+    fetched_at: float
+    why: str
 
 
-class Accounts(msgspec.Struct, frozen=True, rename="camel"):
-    """The accounts as they stand in the answer, and the ids of those that are gone."""
+class Accounts(NamedTuple):
+    """All accounts that can be told apart, how many cannot, and the ids of those that are gone."""
 
-    accounts: list[msgspec.Raw] | None = None
-    inactivated_account_ids: list[Id] | None = None
+    accounts: list[Account]
+    unreadable: int
+    gone: list[str]
 
 
-class Transactions(msgspec.Struct, frozen=True, rename="camel"):
-    """A page of transactions as they stand in the answer; ``limit`` is the page's own echo."""
+class Row(NamedTuple):
+    """A transaction in its list: what it is known by there, and its record.
 
-    transactions: list[msgspec.Raw] | None = None
-    inactivated_transaction_ids: list[Id] | None = None
-    limit: int = PAGE
+    That is its id; or a digest, where there is no readable id, and so no record.
+    """
+
+    key: str
+    record: Record | None
+
+
+class Transactions(NamedTuple):
+    """A page of transactions; ``odd_deletions`` is how many ids of deletions are not readable."""
+
+    rows: list[Row]
+    deletions: list[str]
+    odd_deletions: int
+
+
+def read_log(answer: Answer) -> Log:
+    """A task's log; an event or a version that is not readable is passed over.
+
+    Raises:
+        UnexpectedAnswer: it is no log.
+    """
+    told = members(answer.body)
+    if "events" not in told:
+        raise UnexpectedAnswer
+    events = [(field(raw, "type"), field(raw, "date")) for raw in elements(told["events"])]
+    dates = [read_instant(date) for type_, date in events if type_ == "TaskStarted"]
+    return Log(
+        version=_value(told.get("version"), Version),
+        started=next(iter(dates), 0),
+        ended=any(type_ == "TaskEnded" for type_, _ in events),
+    )
+
+
+def read_accounts(answer: Answer) -> Accounts:
+    """The accounts. What cannot be read of one costs no other.
+
+    Raises:
+        UnexpectedAnswer: it is no list of accounts.
+    """
+    told = members(answer.body)
+    rows = [(identify(raw), raw) for raw in _list(told.get("accounts"))]
+    gone, _ = _ids(told.get("inactivatedAccountIds"))
+    return Accounts(
+        accounts=[
+            Account(id_, raw, read_instant(field(raw, "fetchedDate")), _why(raw))
+            for id_, raw in rows
+            if id_ is not None
+        ],
+        unreadable=sum(id_ is None for id_, _ in rows),
+        gone=gone,
+    )
+
+
+def read_transactions(answer: Answer) -> Transactions:
+    """A page of transactions; 204 says that there are none.
+
+    Raises:
+        UnexpectedAnswer: it is no such page.
+    """
+    told = members(answer.body) if answer.status != HTTPStatus.NO_CONTENT else {}
+    rows = [_row(raw) for raw in _list(told.get("transactions"))]
+    deletions, odd = _ids(told.get("inactivatedTransactionIds"))
+    return Transactions(rows, deletions, odd)
+
+
+def identify(raw: msgspec.Raw) -> str | None:
+    """A record's id; None where it has none that is readable, or is not JSON in UTF-8."""
+    id_ = _value(_members(raw).get("id"), Id)
+    return id_ if id_ is not None and _is_json(raw) else None
+
+
+def field(raw: msgspec.Raw, name: str) -> object:
+    """The value of a record's field; None where there is none that is readable."""
+    return _value(_members(raw).get(name), object)
+
+
+def _row(raw: msgspec.Raw) -> Row:
+    id_ = identify(raw)
+    if id_ is None:
+        return Row(sha256(raw).hexdigest(), None)
+    return Row(id_, Record(id_, raw))
+
+
+def _members(raw: msgspec.Raw) -> dict[str, msgspec.Raw]:
+    try:
+        return members(raw)
+    except UnexpectedAnswer:
+        return {}
+
+
+def _value(raw: msgspec.Raw | None, shape: type[T]) -> T | None:
+    try:
+        return None if raw is None else read(raw, shape)
+    except UnexpectedAnswer:
+        return None
+
+
+def _list(raw: msgspec.Raw | None) -> list[msgspec.Raw]:
+    """A list's elements; none where it is null or missing."""
+    return [] if raw is None or bytes(raw).strip() == b"null" else elements(raw)
+
+
+def _ids(raw: msgspec.Raw | None) -> tuple[list[str], int]:
+    """The ids in a list, and how many are not readable."""
+    try:
+        ids = [_value(each, Id) for each in _list(raw)]
+    except UnexpectedAnswer:
+        return [], 1
+    known = [id_ for id_ in ids if id_ is not None]
+    return known, len(ids) - len(known)
+
+
+def _is_json(raw: msgspec.Raw) -> bool:
+    """Whether a record is JSON: the stricter decoder refuses lone surrogates, which JSON allows."""
+    if _value(raw, msgspec.Raw) is not None:
+        return True
+    try:
+        json.loads(bytes(raw).decode(), parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+def _why(raw: msgspec.Raw) -> str:
+    """The provider's code for why an account was not fetched; empty where it gives none.
+
+    Its documents list neither the codes of `lastLoginFailure` nor those of `status`.
+    """
+    for name in ("lastLoginFailure", "status"):
+        code = field(raw, name)
+        if isinstance(code, str) and CODE.fullmatch(code) and code.lower() not in FINE:
+            return code
+    return ""

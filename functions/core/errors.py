@@ -17,6 +17,8 @@ raiser made from names it owns. Bodies, tokens, people and account numbers never
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from functions.core.acts import (
     Acts,
     CallerError,
@@ -26,6 +28,9 @@ from functions.core.acts import (
     RetryError,
     UserError,
 )
+
+if TYPE_CHECKING:
+    from functions.core.ports import Page
 
 __all__ = ["Acts", "CallerError", "DefectError", "FreshetError", "OperatorError", "UserError"]
 
@@ -43,6 +48,7 @@ class ProviderUnavailable(RetryError):
     ``wait_seconds`` is how long the provider asked us to stay away (0 when it did not say).
     ``unsent`` is true only where no byte of the request can have left us, because there never
     was a connection. Where it is false, nobody knows what the provider has done.
+    ``instead`` is a page with which a fetch can go on where the fault lasts: it is one part's only.
     """
 
     text = "The provider could not be reached or failed to answer. Try again later."
@@ -54,6 +60,7 @@ class ProviderUnavailable(RetryError):
         super().__init__(text)
         self.wait_seconds = wait_seconds
         self.unsent = unsent
+        self.instead: Page | None = None
 
 
 class RateLimited(ProviderUnavailable):

@@ -39,6 +39,10 @@ PATIENCE_SECONDS: Final = 30
 """So many faults in a row, and pauses of at most so long, are waited out even past the
 refresh's deadline: much may have been fetched by then."""
 
+PART_PATIENCE: Final = 5
+"""So many faults in a row, half a minute, are waited out that are one part's only, as others can
+be had; past the deadline, only ``PATIENCE``."""
+
 AGAIN_SECONDS: Final = 15 * 60
 """How long past the refresh's deadline a connector may wait for a provider that has had to
 begin its job anew while it was fetched from. That is no fault, and is not counted as one."""
@@ -93,6 +97,11 @@ def fetch(
         try:
             return _write(pages, staging=staging, time=time)
         except (ProviderUnavailable, FetchWaits) as wish:
+            if page := _instead(wish, ticket=ticket, staging=staging, at=time.clock()):
+                _write(iter((page,)), staging=staging, time=time)
+                if page.cursor is None:
+                    return None
+                continue
             wait = _granted(wish, ticket=ticket, staging=staging, at=time.clock())
         paused = wait + (paused if progress.cursor == before else 0)
         if paused > HOLD_SECONDS or time.left() < MARGIN_SECONDS + wait:
@@ -130,6 +139,17 @@ def _begun(
     for name in datasets:
         staging.progress.datasets.setdefault(name, Staged())
     return staging.progress
+
+
+def _instead(
+    wish: ProviderUnavailable | FetchWaits, *, ticket: Ticket, staging: Staging, at: float
+) -> Page | None:
+    """The page to go on with, where a fault is one part's only and has been waited out."""
+    page = wish.instead if isinstance(wish, ProviderUnavailable) else None
+    faults = staging.progress.faults + 1
+    late = at + max(wish.wait_seconds, backoff(faults)) - ticket.deadline
+    over = late > AGAIN_SECONDS or (late > 0 and faults > PATIENCE)
+    return page if over or faults > PART_PATIENCE else None
 
 
 def _granted(

@@ -105,9 +105,10 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """A batch of one dataset's records from one part, and where the next page starts.
 
     ``cursor`` None means that this was the last page. ``parts`` is evidence of freshness: what
-    a later page says of a part replaces what an earlier one said. ``quarantined`` is kept
-    apart, for people to look at, and is not published. ``begins`` tells of datasets, by name,
-    how they are read; told of none, a dataset is read in full, and so it is the next time.
+    a later page says of a part replaces what an earlier one said of it and the same datasets.
+    ``quarantined`` is kept apart, for people to look at, and is not published. ``begins`` tells
+    of datasets, by name, how they are read; told of none, a dataset is read in full, and so it
+    is the next time. A later page may add to a bookmark.
     """
 
     dataset: str

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
+from msgspec.structs import replace
 
 from functions.core.contract import Bookmark, Cursor
 from functions.core.model import Blob, File, PartState
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Mapping
+
+    from functions.core.ports import Beginning
 
 
 class Staged(msgspec.Struct, kw_only=True):
@@ -39,3 +47,30 @@ class Progress(msgspec.Struct, kw_only=True):
     faults: int = 0
     base: str = ""
     datasets: dict[str, Staged] = {}
+
+    def tell(self, parts: Iterable[PartState]) -> None:
+        """Take in what is known of parts.
+
+        It replaces what was said before of that part, as far as it tells of the same datasets.
+        """
+        told: dict[str, tuple[PartState, ...]] = {}
+        for part in (*self.parts, *parts):
+            names = part.datasets or self.datasets
+            before = (self._beside(each, names) for each in told.get(part.part, ()))
+            told[part.part] = (*(each for each in before if each is not None), part)
+        self.parts = tuple(each for parts in told.values() for each in parts)
+
+    def begin(self, begins: Mapping[str, Beginning]) -> None:
+        """Take in how datasets are read. A bookmark is added to the one before, name by name."""
+        for name in begins.keys() & self.datasets.keys():
+            staged, begun = self.datasets[name], begins[name]
+            staged.adds = begun.adds
+            staged.bookmark = (
+                None if begun.bookmark is None else {**(staged.bookmark or {}), **begun.bookmark}
+            )
+
+    def _beside(self, part: PartState, names: Container[str]) -> PartState | None:
+        """What stands of a part beside one that tells of these datasets."""
+        told = part.datasets or tuple(self.datasets)
+        left = tuple(name for name in told if name not in names)
+        return part if left == told else replace(part, datasets=left) if left else None

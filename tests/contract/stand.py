@@ -79,6 +79,10 @@ class Stand:
     """Switches with which a spent refresh token works until its successor has been used."""
     faulted: Whole
     """Everything is fresh, on three pages or more: what the faults are tried on."""
+    parts: int = 1
+    """So many parts of the light user a fetch asks for one by one; each may fail by itself."""
+    nothing: int = 0
+    """A status that says of such a part that there is nothing of it."""
     lost: dict[str, Any] = field(default_factory=lambda: {"kind": "status", "status": 404})
     """How a look is answered where the provider has forgotten the job."""
     faults: dict[str, Meets] = field(default_factory=dict)

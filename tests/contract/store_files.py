@@ -177,6 +177,18 @@ class StagingBehaviour:
         dataset = again.datasets(refresh_id=REFRESH, as_of=1)["transactions"]
         assert dataset.bookmark == {"at": 1.5}
 
+    def test_data_that_a_decoder_refuses_are_read_back_as_they_are(self, stores: Stores) -> None:
+        odd = rb'{"id": "a", "memo": "\ud83d"}'
+        staging = begun(stores)
+        staging.write(Page(dataset="transactions", records=[Record("a", msgspec.Raw(odd))]))
+        staging.put_aside()
+        again = stores.staging(CONNECTION, REFRESH)
+        again.resume()
+        again.write(a_page("a"))
+        dataset = again.datasets(refresh_id=REFRESH, as_of=1)["transactions"]
+        (line,) = stores.lines(dataset)
+        assert line.data == odd
+
     def test_the_marks_of_files_are_those_of_the_last_lines(self, stores: Stores) -> None:
         staging = begun(stores)
         for id_, revision in (("a", "1"), ("b", "1"), ("c", ""), ("a", "2")):

@@ -6,7 +6,7 @@ and what it answers otherwise, is for each test to say. It is no simulator: it c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from urllib.parse import parse_qs
 
 import msgspec
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from functions.core.ports import Connector
 
 MOST = 500
+Echo: TypeAlias = Literal["used", "asked", "none"]
 
 
 class Move(NamedTuple):
@@ -46,8 +47,16 @@ class Bank:
     def __init__(self) -> None:
         self.opens(0, clamp=MOST, moves=[])
 
-    def opens(self, rows: int, *, clamp: int, moves: list[Move]) -> None:
-        """Begin anew with so many rows, at most ``clamp`` of them on a page."""
+    def opens(
+        self, rows: int, *, clamp: int, moves: list[Move], echo: Echo = "used", paged: bool = True
+    ) -> None:
+        """Begin anew with so many rows, at most ``clamp`` of them on a page.
+
+        Args:
+            echo: which limit a page names: the one used, the one asked for, or none.
+            paged: whether it goes by the offset; else each page is the list's beginning.
+        """
+        self.echo, self.paged = echo, paged
         self.rows = [f"t{number}" for number in range(rows)]
         self.ever, self.always = set(self.rows), set(self.rows)
         self.clamp, self.moves = clamp, list(reversed(moves))
@@ -66,11 +75,13 @@ class Bank:
         if not environ["PATH_INFO"].endswith("/transactions"):
             return b'{"accounts": [{"id": "acc"}]}'
         asked = parse_qs(environ["QUERY_STRING"])
-        offset, limit = int(asked["offset"][0]), min(int(asked["limit"][0]), self.clamp)
-        page = [{"id": id_} for id_ in self.rows[offset : offset + limit]]
+        offset, wanted = int(asked["offset"][0]), int(asked["limit"][0])
+        limit, first = min(wanted, self.clamp), offset if self.paged else 0
+        page = [{"id": id_} for id_ in self.rows[first : first + limit]]
         self.pages += 1
         self._move()
-        return msgspec.json.encode({"transactions": page, "offset": offset, "limit": limit})
+        told = {"used": {"limit": limit}, "asked": {"limit": wanted}, "none": {}}[self.echo]
+        return msgspec.json.encode({"transactions": page, "offset": offset, **told})
 
     def _move(self) -> None:
         if not self.moves:

@@ -10,15 +10,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from functions.connectors.banno import OVERLAP
+from functions.connectors.banno_transactions import OVERLAP
 from functions.core.contract import Outcome
-from functions.core.errors import FetchContinues, FetchWaits, UnexpectedAnswer
+from functions.core.errors import FetchContinues, FetchWaits
 from functions.core.fetching import Time, fetch
+from functions.core.model import Part, PartState
 from infra.local.simulators.server import serve
 from tests.fake_files import Objects, Staging
 from tests.fakes import Clock, Tables
-from tests.property.moving_bank import Bank, Move, banno_at
-from tests.scripted import CONNECTION, REFRESH, a_connection, a_ticket, stocked
+from tests.property.moving_bank import Answer, Bank, Echo, Move, banno_at
+from tests.scripted import CONNECTION, REFRESH, a_connection, a_refresh, a_ticket, stocked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,8 +54,20 @@ def bank() -> Iterator[tuple[Bank, Connector]]:
 
 def staged(connector: Connector, *, interrupted: bool) -> list[str]:
     """The ids of all transactions that a fetch stages, in however many calls."""
-    clock, objects = Clock(), Objects()
-    _, refreshes = stocked(Tables(), clock)
+    objects, staging = fetched(connector, interrupted=interrupted)
+    datasets = staging.datasets(refresh_id=REFRESH, as_of=0)
+    return [line.id for line in objects.lines(datasets["transactions"])]
+
+
+def told(connector: Connector) -> tuple[PartState, ...]:
+    """What a fetch knows of the parts in the end."""
+    return fetched(connector, interrupted=False)[1].progress.parts
+
+
+def fetched(connector: Connector, *, interrupted: bool) -> tuple[Objects, Staging]:
+    clock, objects, tables = Clock(), Objects(), Tables()
+    _, refreshes = stocked(tables, clock)
+    tables.refreshes[REFRESH] = a_refresh(at=clock())
     ticket = a_ticket(at=clock(), outcome=Outcome.READY, job={"since": 0})
     for call in range(500):
         staging = Staging(objects, connection_id=CONNECTION, refresh_id=REFRESH)
@@ -70,18 +83,18 @@ def staged(connector: Connector, *, interrupted: bool) -> list[str]:
             )
         except (FetchContinues, FetchWaits):
             continue
-        datasets = staging.datasets(refresh_id=REFRESH, as_of=0)
-        return [line.id for line in objects.lines(datasets["transactions"])]
+        return objects, staging
     raise AssertionError("it never ends")
 
 
 @given(
     rows=st.integers(0, 400),
-    clamp_and_moves=st.sampled_from([60, 100, 250, 500]).flatmap(
-        lambda clamp: st.tuples(st.just(clamp), moves(clamp - OVERLAP - 1))
+    clamp_and_moves=st.sampled_from([2, 7, 30, 60, 100, 250, 500]).flatmap(
+        lambda clamp: st.tuples(st.just(clamp), moves(clamp - min(OVERLAP, clamp // 2) - 1))
     ),
     interrupted=st.booleans(),
 )
+@example(rows=5, clamp_and_moves=(1, []), interrupted=True)
 @example(rows=500, clamp_and_moves=(500, []), interrupted=False)
 @example(rows=1000, clamp_and_moves=(500, [came(450)]), interrupted=False)
 @example(rows=1000, clamp_and_moves=(500, [came(449)]), interrupted=True)
@@ -112,8 +125,10 @@ def test_nothing_that_was_there_all_the_time_is_lost_and_nothing_doubled(
     ("rows", "pages"),
     [
         pytest.param(0, 1, id="none"),
-        pytest.param(499, 1, id="one-short-of-a-page"),
+        pytest.param(1, 2, id="one"),
+        pytest.param(499, 2, id="one-short-of-a-page"),
         pytest.param(500, 2, id="just-a-page"),
+        pytest.param(501, 3, id="one-more"),
         pytest.param(5000, 12, id="many-pages"),
     ],
 )
@@ -126,10 +141,78 @@ def test_a_list_that_stands_still_takes_as_few_pages_as_the_overlap_allows(
     assert still.pages == pages
 
 
-def test_a_provider_that_gives_the_same_page_for_ever_is_found_out(
+@pytest.mark.parametrize("interrupted", [False, True])
+@pytest.mark.parametrize("echo", ["used", "asked", "none"])
+@pytest.mark.parametrize("clamp", [1, 2, 3, 20, 49, 50, 51, 60, 99, 100, 499])
+def test_a_provider_that_gives_fewer_rows_than_asked_for_gives_all_of_them(
+    bank: tuple[Bank, Connector], clamp: int, echo: Echo, *, interrupted: bool
+) -> None:
+    capped, connector = bank
+    rows = min(260, 20 * clamp) + 1
+    capped.opens(rows, clamp=clamp, moves=[], echo=echo)
+    assert len(staged(connector, interrupted=interrupted)) == rows
+    assert interrupted or capped.pages <= 3 + 2 * rows / clamp
+
+
+@pytest.mark.parametrize("clamp", [30, 60, 500])
+def test_a_list_that_grows_as_fast_as_it_is_read_is_read_all_the_same(
+    bank: tuple[Bank, Connector], clamp: int
+) -> None:
+    growing, connector = bank
+    growing.opens(2 * clamp, clamp=clamp, moves=[came(clamp - min(OVERLAP, clamp // 2))] * 20)
+    assert growing.always <= set(staged(connector, interrupted=False))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 60, 499])
+def test_a_provider_that_does_not_go_by_offsets_has_shown_all(
+    bank: tuple[Bank, Connector], rows: int
+) -> None:
+    flat, connector = bank
+    flat.opens(rows, clamp=500, moves=[], paged=False)
+    assert len(staged(connector, interrupted=False)) == rows
+    assert flat.pages == 3
+
+
+def test_one_that_shows_the_same_full_page_for_ever_is_found_out(
     bank: tuple[Bank, Connector],
 ) -> None:
     stuck, connector = bank
-    stuck.opens(60, clamp=60, moves=[came(10)] * 100)
-    with pytest.raises(UnexpectedAnswer):
-        staged(connector, interrupted=False)
+    stuck.opens(501, clamp=500, moves=[], paged=False)
+    (part,) = told(connector)
+    assert (part.state, part.why, part.datasets) == (
+        Part.INCOMPLETE,
+        "UnexpectedAnswer",
+        ("transactions",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("record", "kept"),
+    [
+        pytest.param(rb'{"id": "odd", "memo": "\ud83d cut"}', True, id="a-lone-surrogate"),
+        pytest.param(b'{"id": "odd", "memo": 1e999}', True, id="a-large-number"),
+        pytest.param(b'{"id": "odd", "memo": "\xff"}', False, id="not-utf-8"),
+        pytest.param(b'{"id": "odd", "memo": "\x01"}', False, id="a-control-character"),
+        pytest.param(b'{"id": "odd", "memo": NaN}', False, id="no-json"),
+        pytest.param(
+            b'{"id": "odd", "memo": ' + b"[" * 5000 + b"]" * 5000 + b"}", False, id="deep"
+        ),
+        pytest.param(rb'{"id": "\ud83d"}', False, id="an-id-of-half-a-character"),
+        pytest.param(b'"text"', False, id="no-object"),
+        pytest.param(b"null", False, id="null"),
+    ],
+)
+def test_an_odd_record_costs_itself_at_most_and_is_passed_on_byte_for_byte(
+    bank: tuple[Bank, Connector], record: bytes, *, kept: bool
+) -> None:
+    odd, connector = bank
+    odd.opens(0, clamp=500, moves=[])
+    accounts = Answer(200, b'{"accounts": [{"id": "acc"}]}')
+    page = Answer(200, b'{"transactions": [{"id": "a"}, ' + record + b', {"id": "b"}]}')
+    odd.answers = [accounts, page, page, page]
+    objects, staging = fetched(connector, interrupted=False)
+    dataset = staging.datasets(refresh_id=REFRESH, as_of=0)["transactions"]
+    lines = {line.id: line.data for line in objects.lines(dataset)}
+    assert lines == {"a": b'{"id": "a"}', "b": b'{"id": "b"}'} | ({"odd": record} if kept else {})
+    parts = [(part.state, part.failures) for part in staging.progress.parts if part.failures]
+    assert parts == ([] if kept else [(Part.INCOMPLETE, 1)])

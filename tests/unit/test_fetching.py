@@ -20,15 +20,26 @@ from functions.core.errors import (
     Superseded,
     UnexpectedAnswer,
 )
-from functions.core.fetching import AGAIN_SECONDS, MARGIN_SECONDS, PATIENCE, PATIENCE_SECONDS, ahead
+from functions.core.fetching import (
+    AGAIN_SECONDS,
+    MARGIN_SECONDS,
+    PART_PATIENCE,
+    PATIENCE,
+    PATIENCE_SECONDS,
+    ahead,
+)
+from functions.core.model import Part, PartState
+from functions.core.polling import backoff
+from functions.core.ports import Beginning, Page
+from functions.core.progress import Progress, Staged
 from functions.core.refresh import cancelled
-from tests.scripted import REFRESH, Scripted, a_manifest
+from tests.scripted import REFRESH, Scripted, a_manifest, a_page
 from tests.unit.hall import AWAY, PAGES, PARTS, TRANSACTIONS, Hall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from functions.core.ports import Page
+    from functions.core.contract import Bookmark, Cursor
     from tests.fakes import Clock
 
 
@@ -257,3 +268,69 @@ def test_a_fault_in_a_page_reaches_the_reader_after_the_pages_before() -> None:
     assert next(coming) == 1
     with pytest.raises(ProviderUnavailable):
         next(coming)
+
+
+def test_what_is_told_later_of_a_part_leaves_what_it_says_of_other_datasets() -> None:
+    progress = Progress(datasets={name: Staged() for name in ("accounts", "transactions")})
+    fresh = PartState(part="p", state=Part.FRESH, as_of=1)
+    failed = PartState(part="p", state=Part.FAILED, datasets=("transactions",))
+    progress.tell([fresh, replace(fresh, part="q")])
+    progress.tell([failed])
+    progress.tell([failed])
+    assert list(progress.parts) == [
+        replace(fresh, datasets=("accounts",)),
+        failed,
+        replace(fresh, part="q"),
+    ]
+    progress.tell([fresh])
+    assert list(progress.parts) == [fresh, replace(fresh, part="q")]
+
+
+def test_a_bookmark_is_added_to_and_taken_back_as_a_whole() -> None:
+    progress = Progress(datasets={"transactions": Staged()})
+    told: list[tuple[Bookmark | None, Bookmark | None]] = [
+        ({"a": 1, "b": 1}, {"a": 1, "b": 1}),
+        ({"b": 0}, {"a": 1, "b": 0}),
+        (None, None),
+    ]
+    for bookmark, expected in told:
+        progress.begin({"transactions": Beginning(bookmark=bookmark), "others": Beginning()})
+        assert progress.datasets["transactions"].bookmark == expected
+
+
+class Poor(Scripted):
+    """Has one part that is never to be had, unless it is told to go on without."""
+
+    def fetch(self, *_args: object, cursor: Cursor | None, **_more: object) -> Iterator[Page]:
+        if cursor is None:
+            fault = ProviderUnavailable()
+            fault.instead = Page(dataset="transactions", cursor={"page": 1})
+            raise fault
+        yield a_page("t1")
+
+
+@pytest.mark.parametrize(
+    ("late", "pauses"),
+    [
+        pytest.param(-900, PART_PATIENCE, id="in-time"),
+        pytest.param(0, PATIENCE, id="past-the-deadline"),
+        pytest.param(AGAIN_SECONDS + 1, 0, id="long-past-it"),
+    ],
+)
+def test_a_fault_of_one_part_is_waited_out_for_a_while_and_then_gone_on_without(
+    late: int, pauses: int
+) -> None:
+    hall = Hall()
+    hall.connector, resumed = Poor(hall.clock), False
+    hall.ticket = replace(hall.ticket, deadline=hall.clock() - late)
+    while True:
+        try:
+            hall.fetch(resumed=resumed)
+        except FetchWaits as wait:
+            hall.clock.sleep(wait.wait_seconds)
+            resumed = True
+        else:
+            break
+    assert hall.clock.slept == [backoff(number) for number in range(1, pauses + 1)]
+    _, (manifest, *_) = hall.publish()
+    assert hall.read(manifest.datasets["transactions"]) == ["/t1"]

@@ -11,6 +11,7 @@ from functions.connectors.registry import REGISTRY, Provider
 from functions.core.errors import ConsentMissing, InteractionRequired
 from functions.core.model import Connection, Coverage, Credentials
 from tests.contract.banno_garden import OFFLINE, SCOPE, open_garden
+from tests.contract.faults import answered
 from tests.contract.simulated import Call, Simulated
 from tests.contract.stand import Meets, Stand, Whole
 from tests.scripted import CONNECTION, TENANT
@@ -165,6 +166,8 @@ STAND = Stand(
     vanishing={"vanishing": True},
     failing=({"outcome": {"ada": "failure"}}, {"outcome": {"ada": "timeout"}}),
     grace={"refresh_grace": True},
+    parts=5,
+    nothing=204,
     faulted=Whole(
         user="max",
         records={"accounts": 2, "transactions": 1400},
@@ -173,6 +176,11 @@ STAND = Stand(
     ),
     faults={
         "a state that no document knows": Meets(outcome="published", strike=_unknown_event),
+        "malformed JSON": Meets(strike=answered(kind="malformed", times=None)),
+        "HTML with status 200": Meets(strike=answered(kind="html", status=200, times=None)),
+        "JSON of another shape": Meets(
+            strike=answered(kind="status", status=200, body=[], times=None)
+        ),
         "a page comes again": Meets(strike=_page_again),
         "an empty page comes between others": Meets(strike=_empty_page),
         "some of the data cannot be had": Meets(strike=_failure),

@@ -92,6 +92,7 @@ def list_accounts(user: Person) -> Response:
         raise ApiError(400, "active is true or false.")
     bank = the_bank()
     accounts = [account.render() for account in bank.accounts(user)] if active == "true" else []
+    accounts = [bank.overridden(account) for account in accounts]
     return reply({"accounts": accounts, "inactivatedAccountIds": bank.closed_accounts(user)})
 
 
@@ -110,7 +111,10 @@ def read_number(user: Person, account_id: str) -> Response:
 def list_transactions(user: Person, account_id: str) -> Response:
     """A page of the account's transactions, or all of them without `offset` and `limit`."""
     account, bank = _account(user, account_id), the_bank()
-    answer = page(account, request.args, clamp=bank.settings.limit_above_500 == "clamp")
+    answer = page(account, request.args, settings=bank.settings)
+    rows = answer.get("transactions")
+    if isinstance(rows, list):
+        answer["transactions"] = [bank.overridden(row) for row in rows]
     time.sleep(bank.settings.page_delay_seconds)
     if bank.settings.moving:
         account.register.back_date(bank.clock())
@@ -126,7 +130,7 @@ def read_transaction(user: Person, account_id: str, transaction_id: str) -> Resp
     transaction = _account(user, account_id).register.find(transaction_id)
     if transaction is None:
         raise ApiError(404, "There is no such transaction.")
-    return reply(transaction)
+    return reply(the_bank().overridden(transaction))
 
 
 def _account(user: Person, account_id: str) -> Account:

@@ -18,26 +18,31 @@ if TYPE_CHECKING:
     from werkzeug.datastructures import MultiDict
 
     from infra.local.simulators.banno.accounts import Account
+    from infra.local.simulators.banno.settings import Settings
 
 MOST = 500
 _LONGEST_NUMBER = 9
 
 
-def page(account: Account, asked: MultiDict[str, str], *, clamp: bool) -> dict[str, object]:
+def page(account: Account, asked: MultiDict[str, str], *, settings: Settings) -> dict[str, object]:
     """The answer to a request for transactions.
 
     Args:
         account: whose transactions.
         asked: the query.
-        clamp: whether a `limit` above 500 counts as 500; otherwise it is refused.
+        settings: what becomes of a `limit`, and how a page repeats it.
 
     Raises:
         ApiError: 400, a value is not what it should be, or values don't go together.
     """
-    window, cut = _window(asked), _cut(asked, clamp=clamp)
+    window = _window(asked)
+    cut = _cut(asked, clamp=settings.limit_above_500 == "clamp")
     numbers = account.register.select(window)
     if cut:
-        numbers = numbers[cut["offset"] : cut["offset"] + cut["limit"]]
+        rows = min(cut["limit"], settings.page_cap)
+        numbers = numbers[cut["offset"] : cut["offset"] + rows]
+        echoes = {"used": {"limit": rows}, "asked": {"limit": cut["limit"]}, "none": {}}
+        cut = {"offset": cut["offset"], **echoes[settings.limit_echo]}
     return {
         **_transactions(account, numbers),
         "inactivatedTransactionIds": account.register.removed(window),

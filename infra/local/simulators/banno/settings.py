@@ -37,6 +37,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         moving: each page served makes a transaction appear before all others.
         vanishing: each page served makes the first transaction go away.
         limit_above_500: what becomes of a higher `limit`.
+        page_cap: the most rows that a page has, whatever `limit` was asked for.
+        limit_echo: the `limit` that a page names: the one used, the one asked for, or none.
+        overrides: by id of an account or transaction, fields in the place of its record's own.
+        clock_ahead_seconds: how far the dates of tasks and fetches are ahead; negative, behind.
         same_ids: accounts of a user use the same ids for their transactions.
         page_delay_seconds: what each page of transactions takes longer.
         number_opt_out: the institution does not tell full account numbers (403).
@@ -59,6 +63,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     moving: bool = False
     vanishing: bool = False
     limit_above_500: Literal["reject", "clamp"] = "reject"
+    page_cap: Annotated[int, Meta(ge=1, le=500)] = 500
+    limit_echo: Literal["used", "asked", "none"] = "used"
+    overrides: dict[str, dict[str, object]] = msgspec.field(default_factory=dict)
+    clock_ahead_seconds: Annotated[float, Meta(ge=-1e9, le=1e9)] = 0.0
     same_ids: bool = False
     page_delay_seconds: Seconds = 0.0
     number_opt_out: bool = False

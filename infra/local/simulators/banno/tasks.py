@@ -152,11 +152,11 @@ class Tasks:
         return task
 
     def _take(self, task: _Task, step: _Step) -> None:
-        extra = step.extra
+        extra, dated = step.extra, step.at + self._settings().clock_ahead_seconds
         if step.account is not None:
-            self._touch(step.account, task.outcome, at=step.at)
+            self._touch(step.account, task.outcome, at=dated)
             extra = step.account.news()
-        task.events.append({"type": step.type, "date": stamp(step.at), **extra})
+        task.events.append({"type": step.type, "date": stamp(dated), **extra})
         if step.type == _ENDED:
             task.ended = step.at
             del self._running[task.user.id]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functions.connectors.banno_changes import updated_since
+from functions.connectors.banno_transactions import updated_since
 from functions.core.ports import Base
 
 BASE = Base(
