@@ -99,7 +99,7 @@ class IssuerKeys(jwt.PyJWKClient):
         if monotonic() - self._failed_at > RETRY_SECONDS:
             try:
                 return super().get_jwk_set(refresh=True)
-            except (OSError, *_ODD) as error:
+            except (OSError, HTTPException, *_ODD) as error:
                 self._failed_at = monotonic()
                 logger().warning("keys not read", error=type(error).__name__, usable=bool(kept))
         if kept and age <= LAST_KEYS_SECONDS and not refresh:
@@ -111,7 +111,8 @@ class IssuerKeys(jwt.PyJWKClient):
 
         Raises:
             TimeoutError: it took longer.
-            OSError, ValueError, jwt.PyJWTError: there was no answer, or it was no set of keys.
+            OSError, HTTPException, ValueError, LookupError, TypeError: there was no answer, or it
+                was no set of keys.
         """
         answers: SimpleQueue[bytes | Exception] = SimpleQueue()
         Thread(target=self._read, args=(answers,), daemon=True).start()
@@ -121,11 +122,7 @@ class IssuerKeys(jwt.PyJWKClient):
             raise TimeoutError from None
         if isinstance(answer, Exception):
             raise answer
-        usable = [each for each in json.loads(answer)["keys"] if _is_usable(each)]
-        if not usable:
-            raise ValueError("no usable key")
-        self._last_successful_fetch = monotonic()
-        return {"keys": usable}
+        return {"keys": [each for each in json.loads(answer)["keys"] if _is_usable(each)]}
 
     def _read(self, answers: SimpleQueue[bytes | Exception]) -> None:
         request = Request(self.uri, headers={"Accept": "application/json"})  # noqa: S310 - HTTP only

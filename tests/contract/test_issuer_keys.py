@@ -23,7 +23,7 @@ from functions.authorize import (
 from functions.core.contract import Variable
 from functions.core.errors import ProviderUnavailable
 from infra.local.simulators.server import serve
-from tests.contract.http_listener import listening
+from tests.contract.http_listener import HALF, listening
 
 if TYPE_CHECKING:
     import socket
@@ -106,8 +106,9 @@ def test_known_keys_do_for_a_day_while_the_issuer_is_in_trouble_and_it_is_asked_
     kid(keys)
     issuer.status, issuer.content = status, content
     now[0] += KEEP_KEYS_SECONDS + 1
-    for _ in range(5):
+    for _ in range(RETRY_SECONDS):
         assert kid(keys) == "k1"
+        now[0] += 1
     assert issuer.asked == 2
     now[0] += RETRY_SECONDS + 1
     assert kid(keys) == "k1"
@@ -202,6 +203,23 @@ def test_an_issuer_that_drips_is_given_up_as_a_whole(monkeypatch: pytest.MonkeyP
         with pytest.raises(ProviderUnavailable):
             kid(keys)
         assert time.monotonic() - began < 1.5
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(HALF, id="half-an-answer"),
+        pytest.param(b"no HTTP at all\r\n\r\n", id="no-http"),
+        pytest.param(b"", id="nothing"),
+    ],
+)
+def test_an_issuer_that_breaks_off_is_away(answer: bytes) -> None:
+    def break_off(listener: Listener, line: socket.socket) -> None:
+        listener.hear(line)
+        line.sendall(answer)
+
+    with listening(break_off) as listener, pytest.raises(ProviderUnavailable):
+        kid(IssuerKeys(f"http://127.0.0.1:{listener.port}/jwks"))
 
 
 def test_a_redirect_is_not_followed(keys: IssuerKeys, issuer: Issuer) -> None:

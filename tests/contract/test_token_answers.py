@@ -92,7 +92,9 @@ def test_an_answer_without_a_successor_keeps_the_refresh_token(given: dict[str, 
     assert told == Credentials(access_token="access-2", refresh_token="refresh-1")
 
 
-@pytest.mark.parametrize("given", [{}, {"access_token": None}, {"access_token": "\n"}])
+@pytest.mark.parametrize(
+    "given", [{}, {"access_token": None}, {"access_token": "\n"}, {"access_token": "ä"}]
+)
 def test_a_successor_is_taken_without_an_access_token(given: dict[str, object]) -> None:
     told = answered(json.dumps({"refresh_token": "refresh-2", **given}).encode())
     assert told == Credentials(access_token="", refresh_token="refresh-2")

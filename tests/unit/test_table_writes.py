@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
 from functions.aws.bulks import BulkTable
@@ -20,7 +22,7 @@ from functions.aws.connections import (
 )
 from functions.aws.pushes import PushTable
 from functions.aws.refreshes import RefreshTable
-from functions.aws.vault import Vault
+from functions.aws.vault import DataKey, Vault
 from functions.core.bulk import BulkOutcome, Result
 from functions.core.errors import Superseded
 from functions.core.model import Credentials
@@ -118,7 +120,7 @@ class Rotation:
     def __init__(self, client: DynamoDBClient, dynamodb: Stubber) -> None:
         self.clock, self.dynamodb = Clock(), dynamodb
         s3, kms = AWS.client("s3"), AWS.client("kms")
-        self.s3, self._kms = Stubber(s3), Stubber(kms)
+        self.s3, self.kms = Stubber(s3), Stubber(kms)
         self.connections = ConnectionTable(
             client,
             table="connections",
@@ -128,11 +130,9 @@ class Rotation:
             sleep=self.clock.sleep,
             successors=Successors(lambda: s3, bucket="bucket"),
         )
-        self._kms.add_response(
-            "generate_data_key", {"Plaintext": b"k" * 32, "CiphertextBlob": b"w"}
-        )
+        self.kms.add_response("generate_data_key", {"Plaintext": b"k" * 32, "CiphertextBlob": b"w"})
         self.dynamodb.add_response("update_item", LEASED)
-        with self._kms:
+        with self.kms:
             assert self.connections.lease(CONNECTION, version=1, owner="a")
 
     def rotate(self) -> None:
@@ -165,9 +165,13 @@ def test_a_successor_that_only_the_bucket_takes_is_stored_after_some_seconds(
     def throttle(**_: object) -> None:
         raise ClientError({"Error": {"Code": THROTTLED, "Message": ""}}, "UpdateItem")
 
-    rotation.s3.add_response("put_object", {})
+    puts: list[int] = []
+    monkeypatch.setattr(
+        Successors, "put", lambda _self, _id, version, _sealed: puts.append(version)
+    )
     monkeypatch.setattr(client, "update_item", throttle)
     rotation.rotate()
+    assert puts == [1]
     assert ASIDE_SECONDS <= sum(rotation.clock.slept) <= ASIDE_SECONDS + 2
 
 
@@ -197,6 +201,38 @@ def test_a_successor_whose_write_was_done_though_its_answer_was_lost_is_stored(
     client.meta.events.register("provide-client-params.dynamodb.UpdateItem", note)
     rotation.dynamodb.add_client_error("update_item", "ConditionalCheckFailedException")
     rotation.rotate()
+
+
+def test_a_rotation_that_broke_off_may_be_brought_to_its_end_by_two_at_once(
+    rotation: Rotation,
+) -> None:
+    key = DataKey(connection_id=CONNECTION, plain=b"k" * 32, wrapped=b"w")
+    ours = key.seal(b'{"access_token": "access-1"}')
+    before: dict[str, Any] = {
+        **item_of(a_connection(), sealed=ours),
+        "lease_owner": {"S": "a"},
+    }
+    after = before | {
+        "credentials": {"B": key.seal(b'{"access_token": "access-2"}')},
+        "credentials_version": {"N": "2"},
+    }
+    del after["lease_owner"]
+    place = {"Bucket": "bucket", "Key": f"successors/{CONNECTION}/1.sealed"}
+    rotation.dynamodb.add_response("get_item", {"Item": before})
+    listed = {"Versions": [{"VersionId": "v", "IsLatest": True}]}
+    rotation.s3.add_response(
+        "list_object_versions", listed, {"Bucket": "bucket", "Prefix": place["Key"]}
+    )
+    body = StreamingBody(io.BytesIO(ours), len(ours))
+    rotation.s3.add_response("get_object", {"Body": body}, {**place, "VersionId": "v"})
+    rotation.dynamodb.add_client_error("update_item", "ConditionalCheckFailedException")
+    rotation.dynamodb.add_response("get_item", {"Item": after})
+    rotation.s3.add_response("delete_object", {}, place)
+    rotation.dynamodb.add_response("get_item", {"Item": after})
+    rotation.kms.add_response("decrypt", {"Plaintext": b"k" * 32})
+    with rotation.s3, rotation.kms:
+        stored = rotation.connections.load(CONNECTION)
+    assert (stored.credentials.access_token, stored.version) == ("access-2", 2)
 
 
 def test_what_was_put_aside_for_a_connection_that_is_gone_is_deleted(rotation: Rotation) -> None:

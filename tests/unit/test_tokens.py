@@ -225,6 +225,28 @@ def test_a_failed_exchange_gives_the_right_to_rotate_back(answer: Exception) -> 
     assert desk.connections.lease(CONNECTION, version=1, owner="sibling")
 
 
+def test_a_successor_that_is_refused_though_nothing_has_moved_is_a_defect(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise Superseded
+
+    desk = Desk()
+    monkeypatch.setattr(desk.connections, "rotate", refuse)
+    with pytest.raises(Superseded):
+        desk.use()
+    assert desk.exchanged == ["refresh-old"]
+
+
+def test_credentials_are_loaded_once_for_many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk()
+    desk.good |= {"old"}
+    keeper = desk.keeper()
+    assert keeper.use(desk.call) == "old"
+    monkeypatch.delattr(Connections, "load")
+    assert keeper.use(desk.call) == "old"
+
+
 def test_a_dead_token_is_not_tried_even_where_it_is_still_good() -> None:
     desk = Desk()
     desk.good |= {"old"}
