@@ -118,6 +118,20 @@ def test_a_fetch_goes_on_behind_the_last_page(error: type[FreshetError]) -> None
     assert [page.dataset for page in pages] == ["0", "1", "2", "3"]
 
 
+def test_a_fetch_that_has_given_its_last_page_is_not_begun_again() -> None:
+    class Ended:
+        def fetch(self, *_: Any, **__: Any) -> Iterator[Page]:
+            yield Page(dataset="all")
+            raise ConfigurationInvalid
+
+    kept = Kept(b"old", b"new")
+    made = Renewing(lambda: cast("Connector", Ended()), forget=kept.forget)
+    pages = made.fetch(a_connection(), {}, datasets=(), cursor=None)
+    assert next(pages).dataset == "all"
+    with pytest.raises(ConfigurationInvalid):
+        next(pages)
+
+
 def test_any_other_fault_of_a_fetch_is_passed_on() -> None:
     kept = Kept(b"old", b"new")
     made = Renewing(lambda: cast("Connector", Paged(kept, ProviderUnavailable)), forget=kept.forget)

@@ -6,6 +6,7 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
+from functions.aws.vault import Vault
 from infra.local.providers import DEMOS
 
 if TYPE_CHECKING:
@@ -40,6 +41,35 @@ def test_new_credentials_bring_a_connection_back(
     (listed,) = caller.ask("GET", "/v1/connections")["connections"]
     assert not listed["reauth_required"]
     assert caller.ended(caller.refresh(connection)["refresh_id"])["status"] == "published"
+
+
+def test_a_token_that_its_table_did_not_take_is_found_by_the_next_refresh(
+    running: System, caller: Caller, connect: Connect
+) -> None:
+    """A rotation broke off: the table has the spent token and a lease, the bucket what is good."""
+    connection = connect("ben", access_token="spent", refresh_token="spent")
+    dynamodb, table = running.client("dynamodb"), running.outputs["ConnectionsTableName"]
+    key = {"connection_id": {"S": connection}}
+    item = dynamodb.get_item(TableName=table, Key=key)["Item"]
+    good = DEMOS["banno"].connection(running.providers["banno"], "ben")["credentials"]
+    sealed = Vault(running.client("kms"), key=running.outputs["KeyArn"]).seal(
+        json.dumps(good).encode(), tenant=item["tenant"]["S"], connection_id=connection
+    )
+    place = {"Bucket": running.outputs["BucketName"], "Key": f"successors/{connection}/1.sealed"}
+    running.client("s3").put_object(**place, Body=sealed)
+    dynamodb.update_item(
+        TableName=table,
+        Key=key,
+        UpdateExpression="SET lease_owner = :owner, lease_until = :until",
+        ExpressionAttributeValues={":owner": {"S": "ref_gone"}, ":until": {"N": "9000000000"}},
+    )
+
+    assert caller.ended(caller.refresh(connection)["refresh_id"])["status"] == "published"
+    assert "lease_owner" not in dynamodb.get_item(TableName=table, Key=key)["Item"]
+    versions = running.client("s3").list_object_versions(
+        Bucket=place["Bucket"], Prefix=place["Key"]
+    )
+    assert not [each for each in versions.get("Versions", []) if each["IsLatest"]]
 
 
 def test_a_refresh_of_other_datasets_is_not_joined(
