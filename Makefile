@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/python -m uv
+PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder
 
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export NO_UPDATE_NOTIFIER := 1
@@ -23,8 +24,8 @@ run: setup ## Run the whole system here and refresh the demo connections (ONCE=1
 	@$(BIN)/python -m infra.local $(if $(ONCE),--once)
 
 test: setup ## Run every test
-	@$(BIN)/pytest -n 2 --dist loadfile tests/house tests/unit tests/property tests/contract tests/infra
-	@$(BIN)/pytest -n 2 --dist loadfile tests/integration tests/e2e
+	@$(PYTEST) -n 2 tests/house tests/unit tests/property tests/contract tests/infra
+	@$(PYTEST) -n 4 tests/integration tests/e2e  # these wait more than they work
 
 check: setup ## Lint, types, layers, formatting: everything that needs no run
 	@$(BIN)/ruff check

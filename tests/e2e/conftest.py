@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
 from infra.local.caller import Caller
 from infra.local.providers import DEMOS
-from infra.local.system import System, synthesise, system
+from infra.local.system import System, system
 from tests.e2e.relay import Relay, relaying
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Connect = Callable[..., str]
 
@@ -26,9 +29,10 @@ def relay() -> Iterator[Relay]:
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory, relay: Relay) -> Iterator[System]:
+def running(
+    assembly: Path, tmp_path_factory: pytest.TempPathFactory, relay: Relay
+) -> Iterator[System]:
     folder = tmp_path_factory.mktemp("system")
-    assembly = synthesise(folder / "cdk.out")
     # Policies are enforced, so that every test also shows that each door may do what it must.
     with system(folder / "logs", assembly=assembly, iam=True) as found:
         relay.to = f"{found.api}/v1/hooks"

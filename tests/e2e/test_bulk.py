@@ -13,12 +13,13 @@ from functions.core.budget import Limit
 from functions.core.bulk import refresh_id
 from infra.local.caller import Caller
 from infra.local.providers import DEMOS
-from infra.local.system import System, synthesise, system
+from infra.local.system import System, system
 from tests.e2e.bulk_runs import by_hand, executed, failures, outcomes, run, signed_in, told
 from tests.property.budget_world import overdrawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.e2e.bulk_runs import Bodies
     from tests.e2e.conftest import Provider
@@ -31,9 +32,8 @@ FRESH, STALE, DEAD = 52, 4, 4
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def running(assembly: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     folder = tmp_path_factory.mktemp("bulk")
-    assembly = synthesise(folder / "cdk.out")
     with system(folder / "logs", assembly=assembly, iam=True) as found:
         secret = DEMOS["banno"].secret(found.providers["banno"])
         budget = {"requests_per_second": LIMIT.requests_per_second, "burst": LIMIT.burst}

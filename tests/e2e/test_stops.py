@@ -40,7 +40,7 @@ def kept(running: System, refresh_id: str) -> bool:
 def test_a_cancelled_refresh_stops_here_and_frees_its_connection(
     running: System, caller: Caller, connect: Connect, banno: Provider
 ) -> None:
-    banno.set(task_seconds=20)
+    banno.set(task_seconds=8)
     connection = connect("ben")
     refresh_id = caller.refresh(connection)["refresh_id"]
     caller.until(lambda: caller.state(refresh_id), lambda it: it["status"] == "running", seconds=20)

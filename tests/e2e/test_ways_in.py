@@ -53,7 +53,7 @@ def test_a_person_types_a_connection_id_into_the_console(
 def test_starts_at_the_same_moment_end_in_one_refresh(
     running: System, caller: Caller, connect: Connect, banno: Provider
 ) -> None:
-    banno.set(task_seconds=15)  # the local Scheduler looks every ten
+    banno.set(task_seconds=8)
     connection = connect("ben")
     caller.ask("PUT", f"/v1/connections/{connection}/schedule", json={"expression": "rate(1 hour)"})
     scheduled = schedule_of(running, connection)

@@ -12,7 +12,6 @@ import pytest
 
 from functions.core.contract import HOLD_SECONDS
 from functions.core.model import Coverage
-from infra.local.system import synthesise
 from tests.integration.engine import OWN_NAME, Ended, Engine, until
 from tests.integration.engines import emulator_engine, moto_engine
 
@@ -33,9 +32,10 @@ PAGES_OF_ADA = 20
 
 
 @pytest.fixture(scope="module")
-def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Engine]]:
+def engines(
+    assembly: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[str, Engine]]:
     folder = tmp_path_factory.mktemp("engines")
-    assembly = synthesise(folder / "cdk.out")
     with (
         emulator_engine(folder / "emulator", assembly=assembly) as emulator,
         moto_engine(folder / "moto", assembly=assembly) as moto,

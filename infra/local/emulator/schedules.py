@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ministack.services import eventbridge, scheduler
 
-from infra.local.emulator.patching import rewrite, wrap
+from infra.local.emulator.patching import expect, rewrite, wrap
+
+LOOK_SECONDS = 1
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -33,8 +35,10 @@ def zone_of(schedule: Mapping[str, Any]) -> tzinfo:
 
 
 def apply() -> None:
-    """Patches the modules."""
+    """Patches the modules. What is due is looked for every second instead of every ten."""
     functions = vars(scheduler)
+    expect(functions["_ticker_loop"], "51e1b1334023", patch="looks often")
+    functions["_SCHEDULE_TICK_INTERVAL"] = LOOK_SECONDS
     wrap(functions, "_create_schedule", refused_expression, digest="5b205607c15c")
     wrap(functions, "_update_schedule", refused_expression, digest="93f7fec4f7d8")
     rewrite(
