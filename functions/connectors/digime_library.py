@@ -6,6 +6,7 @@ the end of that order, so that a place in it is enough to go on from.
 
 from __future__ import annotations
 
+from collections import deque
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -32,6 +33,8 @@ from functions.core.errors import (
     EnvelopeInvalid,
     FetchWaits,
     FreshetError,
+    ProviderUnavailable,
+    RateLimited,
     UnexpectedAnswer,
 )
 from functions.core.model import Part, PartState, reckon_as_of
@@ -54,6 +57,9 @@ PAGE_SECONDS: Final = 15
 """A page ends at so many files, bytes of what they hold, or seconds, whichever comes first: a
 call that runs out of time loses no more than one page."""
 
+MOST_PUT_OFF: Final = 5
+"""So many files in a row that cannot be had, and it is not they but digi.me that is away."""
+
 MAX_ACCOUNTS_BYTES: Final = 8 * 1024 * 1024
 
 REREADS: Final = 3
@@ -72,7 +78,9 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``updated`` and ``name`` are of the last file read, ``rereads`` how often all were. ``sealed``
     says that something could not be opened, ``keyed`` that something has shown the key to be good,
-    ``refused`` names why something could not be had.
+    ``refused`` names why something could not be had, ``came`` says that a file was read.
+    ``put_off`` is a JSON array of files to be tried again after all others, ``barren`` how many
+    were put off since the last one that was read.
     """
 
     session: str = ""
@@ -84,6 +92,18 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     sealed: bool = False
     keyed: bool = False
     refused: str = ""
+    came: bool = False
+    put_off: str = "[]"
+    barren: int = 0
+
+    @property
+    def waiting(self) -> list[str]:
+        """The files that were put off."""
+        return msgspec.json.decode(self.put_off, type=list[str])
+
+    def put(self, waiting: Iterable[str]) -> Place:
+        """The same place with these files put off."""
+        return replace(self, put_off=msgspec.json.encode(list(waiting)).decode())
 
     def cursor(self) -> Cursor:
         """The same as a page carries it."""
@@ -122,11 +142,17 @@ class Library:
             SessionLost: go on with another session.
             EnvelopeInvalid: nothing could be opened: the key is not the contract's.
             FetchWaits: digi.me is writing the library again.
+            ProviderUnavailable: ``instead`` goes on without a file that alone cannot be had.
         """
         self._since, self._at = since, at
         listing = self._settled(session_key)
         if "accounts" in datasets and not self.place.accounts:
-            yield self._accounts(session_key)
+            try:
+                yield self._accounts(session_key)
+            except ProviderUnavailable as fault:
+                if "files" in datasets:
+                    fault.instead = self._without_accounts(fault)
+                raise
         files, due = Files([]), []
         if "files" in datasets:
             files = files_of(listing)
@@ -203,6 +229,12 @@ class Library:
         parts = tuple(replace(part, part="accounts") for part in found.parts)
         return self._page("accounts", [replace(found, parts=parts)])
 
+    def _without_accounts(self, fault: ProviderUnavailable) -> Page:
+        """The page to go on with where only the accounts cannot be had."""
+        self.place = replace(self.place, accounts=True, refused=fault.name())
+        state = PartState(part="accounts", state=Part.FAILED, why=fault.name())
+        return self._page("accounts", [], parts=(state,))
+
     def _opened_accounts(self, file: File, answer: Download) -> Fetched:
         with payload_of(answer, key=self._key, most=MAX_ACCOUNTS_BYTES) as payload:
             try:
@@ -229,28 +261,53 @@ class Library:
             self._had = {
                 file.name: file.updated_date
                 for file in files.sound
-                if order(file) <= place or held.get(file.name) == revision(file)
+                if (order(file) <= place and file.name not in self.place.waiting)
+                or held.get(file.name) == revision(file)
             }
-        had = self._had
-        return [file for file in files.sound if had.get(file.name, -1) < file.updated_date]
+        had, last = self._had, self.place.waiting
+        due = [file for file in files.sound if had.get(file.name, -1) < file.updated_date]
+        return sorted(due, key=lambda file: file.name in last)
 
-    def _files(self, session_key: str, due: Iterable[File]) -> Iterator[Page]:
+    def _files(self, session_key: str, due: Sequence[File]) -> Iterator[Page]:
         """Pages of the files that are due. What came before a fault is not lost with it."""
         batch: list[Fetched] = []
+        left = deque(due)
         opened, began = partial(opened_file, key=self._key), monotonic()
         try:
             for file, answer in self._downloads.all(session_key, due):
                 again = partial(self._download_again, session_key, file)
                 batch.append(fetched(file, answer, opened=opened, again=again))
+                left.popleft()
                 if _is_full(batch) or monotonic() - began > PAGE_SECONDS:
                     yield self._read(batch)
                     batch, began = [], monotonic()
-        except (FreshetError, SessionLost):
+        except (FreshetError, SessionLost) as fault:
             if batch:
                 yield self._read(batch)
+            if isinstance(fault, ProviderUnavailable) and not isinstance(fault, RateLimited):
+                fault.instead = self._without(left[0], fault)
             raise
         if batch:
             yield self._read(batch)
+
+    def _without(self, file: File, fault: ProviderUnavailable) -> Page | None:
+        """The page to go on with where this file cannot be had for too long.
+
+        It is put off until all others were tried, and given up where it cannot be had then and
+        others could.
+        """
+        waiting = self.place.waiting
+        if file.name in waiting:
+            if not (self.place.came or self._held):
+                return None
+            self.place = self.place.put(name for name in waiting if name != file.name)
+            return self._page("files", [], parts=(failed(file, fault.name()),))
+        if self.place.barren == MOST_PUT_OFF:
+            return None
+        updated, name = max((self.place.updated, self.place.name), order(file))
+        behind = replace(self.place, updated=updated, name=name, barren=self.place.barren + 1)
+        self.place = behind.put([*waiting, file.name])
+        return self._page("files", [])
 
     def _read(self, batch: Sequence[Fetched]) -> Page:
         """The page of these files, and the place behind them."""
@@ -258,7 +315,16 @@ class Library:
         updated, name = max(
             (self.place.updated, self.place.name), *(order(each.file) for each in batch)
         )
-        self.place = replace(self.place, updated=updated, name=name)
+        came = any(each.records for each in batch)
+        place = replace(
+            self.place,
+            updated=updated,
+            name=name,
+            came=self.place.came or came,
+            barren=0 if came else self.place.barren,
+        )
+        read = {each.file.name for each in batch}
+        self.place = place.put(name for name in place.waiting if name not in read)
         self._note(batch)
         return self._page("files", batch)
 
@@ -272,14 +338,16 @@ class Library:
             refused=next(whys, self.place.refused),
         )
 
-    def _page(self, dataset: str, batch: Sequence[Fetched]) -> Page:
+    def _page(
+        self, dataset: str, batch: Sequence[Fetched], *, parts: Iterable[PartState] = ()
+    ) -> Page:
         again = self.place.rereads > 0
         mended = [
             PartState(part=each.file.name, state=Part.FRESH, as_of=self._since)
             for each in batch
             if again and each.records
         ]
-        told = (*mended, *(part for each in batch for part in each.parts))
+        told = (*mended, *parts, *(part for each in batch for part in each.parts))
         return Page(
             dataset=dataset,
             records=[record for each in batch for record in each.records],

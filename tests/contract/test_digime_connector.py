@@ -15,7 +15,8 @@ from functions.core.errors import (
     ReauthRequired,
     UnexpectedAnswer,
 )
-from functions.core.model import Part
+from functions.core.model import Part, Status
+from tests.contract.course import Course
 from tests.contract.digime_application import VERIFIER, Application, Tokens, open_application
 from tests.contract.digime_reader import (
     DOWNLOADS,
@@ -28,6 +29,7 @@ from tests.contract.digime_reader import (
 )
 from tests.contract.stands.digime import STAND
 from tests.contract.tried import Tried
+from tests.fake_files import Snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -284,6 +286,73 @@ def test_a_fetch_that_loses_its_session_waits_for_the_next_one_and_goes_on(
     assert len(read.truth["files"]) == 80
     assert read.manifest.coverage.failed == 0
     assert simulated.calls(STAND.calls["trigger"]) == 2
+
+
+def course(simulated: Simulated, user: str, **fault_: object) -> Course:
+    """A refresh whose fetch meets a fault that stays, taken to its end."""
+
+    def strike(one: Tried, _verb: str) -> None:
+        one.simulated.fault(**{"times": None, **fault_})
+
+    taken = Course(STAND, simulated, user=user, verb="page", strike=strike)
+    taken.run()
+    simulated.heal()
+    return taken
+
+
+def failed(taken: Course) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """The parts that failed, each with its reason and datasets."""
+    snapshot = taken.connection.snapshot
+    assert snapshot is not None
+    parts = Snapshots(taken.one.objects).manifest(snapshot).parts
+    return {part.part: (part.why, part.datasets) for part in parts if part.state is Part.FAILED}
+
+
+@pytest.mark.parametrize("path", ["*_0.json", "*_7.json", "*_11.json"])
+@pytest.mark.parametrize("kind", [{"kind": "status", "status": 503}, {"kind": "disconnect"}])
+def test_a_file_that_cannot_be_had_for_long_costs_itself(
+    simulator: Callable[[str], Simulated], kind: dict[str, object], path: str
+) -> None:
+    simulated = simulator("digime")
+    simulated.settings(scale_files=12, scale_bytes=500)
+    taken = course(simulated, "max", path=path, **kind)
+    assert taken.refresh.status is Status.PARTIAL
+    truth = simulated.truth("max")
+    (name,) = truth["files"].keys() - set(taken.ids()["files"])
+    assert name.endswith(path[1:])
+    assert failed(taken) == {name: ("ProviderUnavailable", ("files",))}
+
+
+@pytest.mark.parametrize("times", [3, 7, 8])
+def test_a_file_that_is_put_off_is_read_after_all_others(
+    simulator: Callable[[str], Simulated], times: int
+) -> None:
+    simulated = simulator("digime")
+    simulated.settings(scale_files=12, scale_bytes=500)
+    taken = course(simulated, "max", path="*_7.json", kind="status", status=503, times=times)
+    assert taken.refresh.status is Status.PUBLISHED
+    assert set(taken.ids()["files"]) == simulated.truth("max")["files"].keys()
+    assert taken.ids()["files"][-1].endswith("_7.json") is (times > 6)
+
+
+def test_accounts_that_cannot_be_had_for_long_cost_themselves(
+    simulator: Callable[[str], Simulated],
+) -> None:
+    path = "*/accounts.json"
+    taken = course(simulator("digime"), "ada", path=path, kind="status", status=503)
+    assert taken.refresh.status is Status.PARTIAL
+    assert len(taken.ids()["files"]) == 12
+    assert failed(taken) == {"accounts": ("ProviderUnavailable", ("accounts",))}
+
+
+@pytest.mark.parametrize("user", ["ada", "max", "ben"])
+def test_where_nothing_can_be_had_for_long_the_refresh_fails(
+    simulator: Callable[[str], Simulated], user: str
+) -> None:
+    simulated = simulator("digime")
+    simulated.settings(scale_files=3, scale_bytes=500)
+    taken = course(simulated, user, path="*/query/*/*.*", kind="status", status=503)
+    assert taken.told == "failed `ProviderUnavailable`"
 
 
 def test_sessions_that_expire_again_and_again_end_the_refresh(application: Application) -> None:
