@@ -44,15 +44,17 @@ ALWAYS_A_FAULT: Final = frozenset({"BulkRuns"})
 """A run fails only where it could not go through its list, whatever becomes of those on it. Of the
 other executions, doors count who has to act on how they fail."""
 
-ENDINGS: Final = (Door.CONCLUDE, Door.PUSH, Door.BULK)
-"""Doors that are called from outside when an execution has failed, for whatever reason, and then
-raise for a fault only. Lambda drops such a call after its third failure: the door cannot run."""
+ENDINGS: Final = (Door.CONCLUDE, Door.PUSH, Door.BULK, Door.RECONCILE)
+"""Doors that are called from outside, when an execution has failed, for whatever reason, or once a
+minute, and then raise for a fault only. Lambda drops such a call after its third failure: the door
+cannot run."""
 
 TODO: Final = {
     Acts.OPERATOR: "A refresh or push failed and only an operator can mend why: a provider's "
-    'secret is missing, malformed or refused. Search the functions\' logs for "operator" in '
-    "`acts`: `error` says what it is, `correlation_id` which refresh or push. Mend the secret; the "
-    "next refresh reads it, without a deployment.",
+    "secret is missing, malformed or refused, or AWS refuses a function an access. Search the "
+    'functions\' logs for "operator" in `acts`: `error` says what it is, `correlation_id` which '
+    "refresh or push. Mend the secret, which the next refresh reads without a deployment, or the "
+    "grant or key that AWS misses.",
     Acts.DEFECT: "A refresh or push met a defect, or an answer outside the provider's contract. "
     'Search the functions\' logs for "defect" in `acts` and for "unexpected": `error` and `places` '
     "say where, `correlation_id` which refresh or push. Report it with these lines. The snapshot "
@@ -84,8 +86,8 @@ STUCK: Final = (
     "wanted its result has to ask again."
 )
 DROPPED: Final = (
-    "Lambda gave up calling the function `{}` for an execution that had broken off. Its log says "
-    "why. Until that is mended, what the execution held stays held for an hour past its deadline."
+    "Lambda gave up calling the function `{}`, which ends what an execution has left. Its log says "
+    "why. Mend that, unless AWS was at fault: what is open is then ended within some minutes."
 )
 UNDELIVERED: Final = (
     "An event reached no target: a schedule's start, an execution's ending or an alarm's mail. "

@@ -43,7 +43,8 @@ class Ending(Construct):
     ``conclude`` ends the refresh: the connection's slot is free at once then, and not only when
     it runs out. ``push`` ends the push. What has ended already stays as it is. Each finds what
     it needs by the execution's name in its ``ticket``, and does not fail for an execution that
-    has ended.
+    has ended. Lambda calls a door that fails three times within some minutes; what it has not
+    ended by then, ``Reconciling`` has ended for as long as it takes.
     """
 
     def __init__(
@@ -67,6 +68,23 @@ class Ending(Construct):
             targets.LambdaFunction(
                 door.function, event=_ended(ticket), dead_letter_queue=undelivered
             )
+        )
+
+
+class Reconciling(Construct):
+    """Calls the door ``reconcile`` once a minute, for what even an ``Ending`` has not ended.
+
+    A call that fails needs no queue: the next one comes.
+    """
+
+    def __init__(self, scope: Construct, id_: str, *, door: DoorFunction) -> None:
+        super().__init__(scope, id_)
+        events.Rule(
+            self,
+            "Rule",
+            description="Looks after what has no execution that runs",
+            schedule=events.Schedule.rate(cdk.Duration.minutes(1)),
+            targets=[targets.LambdaFunction(door.function, retry_attempts=0)],
         )
 
 

@@ -12,7 +12,7 @@ from infra import states
 from infra.schedules import SERVICE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from aws_cdk import aws_stepfunctions as sfn
 
@@ -38,15 +38,18 @@ REFRESHES: Final = {
     Door.CHECK_STATUS: ("GetItem", "PutItem", "UpdateItem"),
     Door.FETCH_DATA: ("GetItem", "PutItem"),
     Door.CONCLUDE: ("GetItem", "PutItem"),
+    Door.RECONCILE: ("GetItem", "UpdateItem"),
 }
 PUSHES: Final = {
     Door.API: ("GetItem", "PutItem", "DeleteItem"),
     Door.HOOK: ("GetItem", "PutItem"),
     Door.PUSH: ("GetItem", "PutItem", "DeleteItem"),
+    Door.RECONCILE: ("GetItem", "UpdateItem"),
 }
 BULKS: Final = {
     Door.API: ("GetItem", "PutItem", "Query"),
     Door.BULK: ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "Query"),
+    Door.RECONCILE: ("GetItem", "UpdateItem"),
 }
 """Actions of DynamoDB. A transaction has none of its own: it needs those of its parts."""
 
@@ -91,6 +94,7 @@ KEY: Final = {
     Door.CONCLUDE: ("Decrypt",),
     Door.PUSH: ("Decrypt",),
     Door.BULK: ("Decrypt", "GenerateDataKey"),
+    Door.RECONCILE: ("Decrypt",),
 }
 """Actions of KMS: tables and secrets are decrypted for whoever reads them; a door that stores
 tokens or objects makes data keys."""
@@ -183,6 +187,25 @@ def grant_hook(door: DoorFunction, *, machine: sfn.IStateMachine, push: sfn.ISta
     """Grant what only the hook does: end a wait, and take on a push that was given up."""
     _allow(door.role, "states", ("SendTaskSuccess",), machine.state_machine_arn)
     _allow(door.role, "states", ("StartExecution",), push.state_machine_arn)
+
+
+def grant_reconcile(
+    door: DoorFunction,
+    *,
+    storage: Storage,
+    machines: Sequence[sfn.StateMachine],
+    endings: Sequence[DoorFunction],
+) -> None:
+    """Grant what only the door ``reconcile`` does: find what is open, start it, have it ended."""
+    tables = (storage.refreshes, storage.pushes, storage.bulks)
+    arns = [f"{table.table_arn}/index/{Index.OPEN}" for table in tables]
+    _allow(door.role, "dynamodb", ("Query",), *arns)
+    _allow(door.role, "states", ("StartExecution",), *(one.state_machine_arn for one in machines))
+    looked_at = [states.executions(each, "*") for each in machines]
+    _allow(door.role, "states", ("DescribeExecution",), *looked_at)
+    _allow(
+        door.role, "lambda", ("InvokeFunction",), *(one.function.function_arn for one in endings)
+    )
 
 
 def _allow_listing(role: iam.Role, actions: tuple[str, ...], storage: Storage) -> None:

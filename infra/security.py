@@ -25,10 +25,12 @@ S1: Final = (
 SMG4: Final = "The provider issues these credentials; no function of ours can rotate them."
 RUNTIME: Final = "The stage names the runtime; wheels and byte-code are made for just that one."
 SYNCHRONOUS: Final = "It is only called synchronously: whoever calls it sees that it failed."
+NEXT_CALL: Final = "The next call comes within a minute, and does what a lost one has not."
 EVENTS: Final = {
-    Door.CONCLUDE: "What a lost event would have freed, the connection's slot, runs out by itself.",
-    Door.PUSH: "A push that a lost event would have ended is taken on when somebody reads it.",
-    Door.BULK: "A run that a lost event would have ended looks unfinished; its outcomes stand.",
+    Door.CONCLUDE: "What a lost event would have ended, `reconcile` finds and ends.",
+    Door.PUSH: "What a lost event would have ended, `reconcile` finds and ends.",
+    Door.BULK: "What a lost event would have ended, `reconcile` finds and ends.",
+    Door.RECONCILE: NEXT_CALL,
 }
 NO_RESOURCES: Final = "Traces and the delivery of logs have no resources to name."
 OBJECT_NAMES: Final = "Objects get their names while running; the grant ends at the prefix."
@@ -115,13 +117,16 @@ def _of_machine(stack: FreshetStack) -> Iterator[Finding]:
         yield Finding(stack.machine, _wildcard(f"<{function}.Arn>:*"), VERSIONS)
     function = _logical_id(stack, stack.doors[Door.PUSH].function)
     yield Finding(stack.push_machine, _wildcard(f"<{function}.Arn>:*"), VERSIONS)
+    pushes = f"execution:<{_logical_id(stack, stack.push_machine)}.Name>:*"
+    within = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>"
+    yield Finding(stack.doors[Door.RECONCILE], _wildcard(f"{within}:{pushes}"), EXECUTION_NAMES)
 
 
 def _of_bulk(stack: FreshetStack) -> Iterator[Finding]:
     within = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>"
     for machine in (stack.machine, stack.bulk_machine):
         executions = f"{within}:execution:<{_logical_id(stack, machine)}.Name>:*"
-        for where in (stack.refresh_all, stack.doors[Door.API]):
+        for where in (stack.refresh_all, stack.doors[Door.API], stack.doors[Door.RECONCILE]):
             yield Finding(where, _wildcard(executions), EXECUTION_NAMES)
     children = f"{within}:execution:<{_logical_id(stack, stack.bulk_machine)}.Name>/{LABEL}:*"
     yield Finding(stack.refresh_all, _wildcard(children), EXECUTION_NAMES)
@@ -157,6 +162,7 @@ def _of_api(stack: FreshetStack) -> Iterator[Finding]:
 def _of_events(stack: FreshetStack) -> Iterator[Finding]:
     yield Finding(stack.undelivered, "AwsSolutions::AwsSolutions-SQS3", LAST)
     yield Finding(stack.undelivered, "Serverless::Serverless-SQSRedrivePolicy", LAST)
+    yield Finding(stack.reconciling, "Serverless::Serverless-EventBusDLQ", NEXT_CALL)
 
 
 def _wildcard(resource: str) -> str:

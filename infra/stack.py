@@ -12,7 +12,7 @@ from infra import grants, packaging
 from infra.alarms import Alarms
 from infra.api import Api
 from infra.config import caller_tokens
-from infra.events import EXECUTION_NAME, Ending, Undelivered
+from infra.events import EXECUTION_NAME, Ending, Reconciling, Undelivered
 from infra.function import DoorFunction, Size, noun
 from infra.nightly import NightlyRun
 from infra.push_workflow import PushMachine
@@ -42,6 +42,7 @@ SIZES: Final = {
     Door.CONCLUDE: Size(256, 30),
     Door.PUSH: Size(256, 345),  # a synchronous push, or its hold and a look
     Door.BULK: Size(1024, 900),  # everybody of a stage is listed in one go
+    Door.RECONCILE: Size(256, 60),
 }
 
 ENDED_REFRESH: Final = {"refresh_id": EXECUTION_NAME, "connection_id": ""}
@@ -77,6 +78,7 @@ class FreshetStack(cdk.Stack):
         )
         self.undelivered = Undelivered(self, "Undelivered")
         self.schedules = self._events()
+        self.reconciling = self._reconcile()
         self._grant()
         self._watch()
         self._export()
@@ -126,6 +128,7 @@ class FreshetStack(cdk.Stack):
             Door.CONCLUDE: kept,
             Door.PUSH: {**at_provider, **pushes},
             Door.BULK: {**kept, **bulks},
+            Door.RECONCILE: {**kept, **pushes, **bulks},
         }
 
     def _machine(self) -> sfn.StateMachine:
@@ -139,12 +142,13 @@ class FreshetStack(cdk.Stack):
             storage=self.storage,
             stage=self._stage,
         ).machine
-        self.doors[Door.API].function.add_environment(Variable.MACHINE, machine.state_machine_arn)
+        for door in (Door.API, Door.RECONCILE):
+            self.doors[door].function.add_environment(Variable.MACHINE, machine.state_machine_arn)
         return machine
 
     def _push_machine(self) -> sfn.StateMachine:
         machine = PushMachine(self, "Push", push=self.doors[Door.PUSH], stage=self._stage).machine
-        for door in (Door.API, Door.HOOK):
+        for door in (Door.API, Door.HOOK, Door.RECONCILE):
             self.doors[door].function.add_environment(
                 Variable.PUSH_MACHINE, machine.state_machine_arn
             )
@@ -159,9 +163,10 @@ class FreshetStack(cdk.Stack):
             storage=self.storage,
             stage=self._stage,
         )
-        self.doors[Door.API].function.add_environment(
-            Variable.BULK_MACHINE, made.machine.state_machine_arn
-        )
+        for door in (Door.API, Door.RECONCILE):
+            self.doors[door].function.add_environment(
+                Variable.BULK_MACHINE, made.machine.state_machine_arn
+            )
         return made
 
     def _events(self) -> Schedules:
@@ -193,6 +198,23 @@ class FreshetStack(cdk.Stack):
             Variable.SCHEDULE_GROUP, schedules.group.ref
         )
         return schedules
+
+    def _reconcile(self) -> Reconciling:
+        reconcile = self.doors[Door.RECONCILE]
+        endings = {
+            Variable.CONCLUDE_DOOR: self.doors[Door.CONCLUDE],
+            Variable.PUSH_DOOR: self.doors[Door.PUSH],
+            Variable.BULK_DOOR: self.doors[Door.BULK],
+        }
+        for variable, door in endings.items():
+            reconcile.function.add_environment(variable, door.function.function_name)
+        grants.grant_reconcile(
+            reconcile,
+            storage=self.storage,
+            machines=(self.machine, self.push_machine, self.bulk_machine),
+            endings=tuple(endings.values()),
+        )
+        return Reconciling(self, "Reconciling", door=reconcile)
 
     def _grant(self) -> None:
         grants.grant(self.doors, storage=self.storage, secrets=self.secrets)
@@ -242,6 +264,7 @@ class FreshetStack(cdk.Stack):
             "NotSet": ", ".join(self._stage.unset) or "-",
             "PutSecretsWith": "aws secretsmanager put-secret-value --secret-id "
             f"{self.secrets.prefix}PROVIDER --secret-string file://PROVIDER.json",
+            "ReconcileName": self.doors[Door.RECONCILE].function.function_name,
         } | {
             f"{provider.title()}SecretArn": secret.secret_arn
             for provider, secret in self.secrets.by_provider.items()

@@ -85,6 +85,7 @@ class Storage(Construct):
             sort_key=_string("requested_at"),
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
+        self._list_open(self.refreshes)
         self.pushes = self._table("Pushes", partition_key="push_id", time_to_live="expires_at")
         self.pushes.add_global_secondary_index(
             index_name=Index.BY_CONNECTION,
@@ -92,6 +93,7 @@ class Storage(Construct):
             sort_key=_string("requested_at"),
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
+        self._list_open(self.pushes)
         self.bulks = self._bulks()
         self.bucket = self._bucket()
 
@@ -107,7 +109,17 @@ class Storage(Construct):
             projection_type=dynamodb.ProjectionType.INCLUDE,
             non_key_attributes=["outcome", "refresh_id", "error"],
         )
+        self._list_open(table)
         return table
+
+    def _list_open(self, table: dynamodb.Table) -> None:
+        """List what has not ended, by when to look at it: only that has these attributes."""
+        table.add_global_secondary_index(
+            index_name=Index.OPEN,
+            partition_key=_string("open_as"),
+            sort_key=_string("look_at"),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
 
     def _table(
         self,

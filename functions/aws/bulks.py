@@ -19,6 +19,7 @@ from functions.aws.batch import read_batch
 from functions.aws.bulk_places import holder, leaving, taking
 from functions.aws.conflicts import transacted
 from functions.aws.keys import answering
+from functions.aws.open_items import opened
 from functions.core.bulk import GOOD, Bulk, BulkOutcome, BulkStatus, Result
 from functions.core.contract import Index
 from functions.core.errors import Superseded
@@ -170,6 +171,7 @@ class BulkTable:
                     "phase": {"S": bulk.status},
                     "document": {"S": msgspec.json.encode(bulk).decode()},
                     "expires_at": {"N": str(bulk.expires_at)},
+                    **opened(bulk, at=bulk.began_at or bulk.requested_at),
                 },
                 "ConditionExpression": condition,
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",

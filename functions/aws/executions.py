@@ -1,94 +1,127 @@
-"""Starts and stops the state machines."""
+"""Starts, stops and looks at the state machines, and calls the doors that end what they leave."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
+from botocore.exceptions import ClientError
 
-from functions.core.bulk import BulkRequest
-from functions.core.contract import PushTicket
+from functions.aws.faults import UNREACHED, code_of, fault_of
+from functions.aws.runtime import logger
+from functions.core.bulk import Bulk, BulkRequest, BulkTicket
+from functions.core.contract import PushTicket, RefreshRequest, Ticket
+from functions.core.errors import PlatformFault
+from functions.core.model import Refresh
+from functions.core.push import Push
+from functions.core.reconciling import Execution
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_lambda.client import LambdaClient
     from mypy_boto3_stepfunctions.client import SFNClient
 
-    from functions.core.bulk import Bulk
-    from functions.core.contract import RefreshRequest
-    from functions.core.push import Push
+T = TypeVar("T", Refresh, Push, Bulk)
 
 
-class Executions:
+class _Executions(Generic[T]):
+    """Implements ``core.reconciling.Executions`` for the executions of one machine."""
+
+    def __init__(self, client: SFNClient, *, machine: str) -> None:
+        """Take the machine's ARN."""
+        self._client, self._machine = client, machine
+
+    def look(self, name: str) -> Execution | None:
+        """The execution of this name; None when there is none, or none that is seen yet."""
+        try:
+            found = self._client.describe_execution(executionArn=self._arn(name))
+        except self._client.exceptions.ExecutionDoesNotExist:
+            return None
+        return Execution(status=found["status"], error=found.get("error"))
+
+    def stop(self, name: str) -> None:
+        """Stop the execution of this name; one that has ended, or never began, is left."""
+        unknown = self._client.exceptions
+        try:
+            self._client.stop_execution(
+                executionArn=self._arn(name),
+                error="Cancelled",
+                cause="A caller has cancelled it.",
+            )
+        except (unknown.ExecutionDoesNotExist, unknown.ValidationException):
+            return
+
+    def start(self, thing: T) -> bool:
+        """Start the execution that brings a thing to its end; one that was started is left.
+
+        The input follows from the thing alone, so that a repetition is the same request.
+
+        Returns:
+            Whether there is an execution now. Where Step Functions cannot be asked, it is started
+            later by what looks after open things, see ``core.reconciling``.
+        """
+        name, request = self._of(thing)
+        try:
+            self._client.start_execution(
+                stateMachineArn=self._machine,
+                name=name,
+                input=msgspec.json.encode(request).decode(),
+            )
+        except self._client.exceptions.ExecutionAlreadyExists:
+            return True
+        except (ClientError, *UNREACHED) as error:
+            if not isinstance(fault_of(error), PlatformFault):
+                raise
+            logger().warning("not started", execution=name, error=code_of(error))
+            return False
+        return True
+
+    def _arn(self, name: str) -> str:
+        return f"{self._machine.replace(':stateMachine:', ':execution:')}:{name}"
+
+    def _of(self, thing: T) -> tuple[str, msgspec.Struct]:
+        """The name of its execution, and what that is given."""
+        raise NotImplementedError
+
+
+class Executions(_Executions[Refresh]):
     """Executions of the ``Refresh`` machine, named by their refresh."""
 
-    def __init__(self, client: SFNClient, *, machine: str) -> None:
-        """Take the machine's ARN."""
-        self._client, self._machine = client, machine
-
-    def start(self, request: RefreshRequest) -> None:
-        """Start the execution of an admitted refresh; one that was started already is left.
-
-        The input follows from the refresh alone, so that a repetition is the same request.
-        """
-        _start(self._client, self._machine, name=request.refresh_id or "", request=request)
-
-    def stop(self, refresh_id: str) -> None:
-        """Stop a refresh's execution; one that has ended, or never began, is left."""
-        _stop(self._client, self._machine, name=refresh_id)
+    def _of(self, thing: Refresh) -> tuple[str, msgspec.Struct]:
+        return thing.refresh_id, RefreshRequest(
+            connection_id=thing.connection_id, refresh_id=thing.refresh_id, reason=thing.reason
+        )
 
 
-class PushExecutions:
+class PushExecutions(_Executions[Push]):
     """Executions of the ``Push`` machine, named by their push and the event they go on from."""
 
-    def __init__(self, client: SFNClient, *, machine: str) -> None:
-        """Take the machine's ARN."""
-        self._client, self._machine = client, machine
-
-    def start(self, push: Push) -> None:
-        """Start the execution that takes a push on; one that was started already is left."""
-        _start(
-            self._client,
-            self._machine,
-            name=push.execution,
-            request=PushTicket(push_id=push.execution),
-        )
+    def _of(self, thing: Push) -> tuple[str, msgspec.Struct]:
+        return thing.execution, PushTicket(push_id=thing.execution)
 
 
-class BulkExecutions:
+class BulkExecutions(_Executions[Bulk]):
     """Executions of the ``RefreshAll`` machine, named by their run."""
 
-    def __init__(self, client: SFNClient, *, machine: str) -> None:
-        """Take the machine's ARN."""
-        self._client, self._machine = client, machine
-
-    def start(self, bulk: Bulk) -> None:
-        """Start the execution of a run that is kept; one that was started already is left."""
-        request = BulkRequest(bulk_id=bulk.bulk_id, reason=bulk.reason)
-        _start(self._client, self._machine, name=bulk.bulk_id, request=request)
-
-    def stop(self, bulk_id: str) -> None:
-        """Stop a run's execution and those of its refreshes; one that has ended is left."""
-        _stop(self._client, self._machine, name=bulk_id)
+    def _of(self, thing: Bulk) -> tuple[str, msgspec.Struct]:
+        return thing.bulk_id, BulkRequest(bulk_id=thing.bulk_id, reason=thing.reason)
 
 
-def _start(client: SFNClient, machine: str, *, name: str, request: msgspec.Struct) -> None:
-    try:
-        client.start_execution(
-            stateMachineArn=machine, name=name, input=msgspec.json.encode(request).decode()
+class Endings:
+    """Calls the doors that end what an execution has left, as the rule that watches them does."""
+
+    def __init__(self, client: LambdaClient, *, functions: Mapping[type, str]) -> None:
+        """Take the name of the function for each kind of ticket."""
+        self._client, self._functions = client, functions
+
+    def end(self, ticket: Ticket | PushTicket | BulkTicket) -> None:
+        """Have a door end what the ticket names. Lambda keeps the call, and repeats it twice."""
+        self._client.invoke(
+            FunctionName=self._functions[type(ticket)],
+            InvocationType="Event",
+            Payload=msgspec.json.encode(ticket),
         )
-    except client.exceptions.ExecutionAlreadyExists:
-        return
-
-
-def _stop(client: SFNClient, machine: str, *, name: str) -> None:
-    executions = machine.replace(":stateMachine:", ":execution:")
-    try:
-        client.stop_execution(
-            executionArn=f"{executions}:{name}",
-            error="Cancelled",
-            cause="A caller has cancelled it.",
-        )
-    except (client.exceptions.ExecutionDoesNotExist, client.exceptions.ValidationException):
-        return
 
 
 def wake(client: SFNClient, task: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 from botocore.exceptions import ClientError
 
+from functions.aws.open_items import opened
 from functions.aws.staging import deleted_is_gone
 from functions.core.contract import REFRESH_DAYS, Index, Prefix
 from functions.core.errors import Superseded
@@ -77,6 +78,7 @@ class PushTable:
                 "version": {"N": str(push.version)},
                 "document": {"S": msgspec.json.encode(push).decode()},
                 "expires_at": {"N": str(int(push.requested_at) + REFRESH_DAYS * _DAY)},
+                **opened(push, at=push.changed_at),
             },
             "ConditionExpression": condition,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from functions.aws.conflicts import settled, transacted
 from functions.aws.keys import answering
+from functions.aws.open_items import opened
 from functions.core.contract import REFRESH_DAYS, Index
 from functions.core.errors import Superseded
 from functions.core.model import Refresh, SnapshotPointer, iso
@@ -210,6 +211,7 @@ class RefreshTable:
                     "version": {"N": str(refresh.version)},
                     "document": {"S": msgspec.json.encode(refresh).decode()},
                     "expires_at": {"N": str(int(refresh.requested_at) + REFRESH_DAYS * _DAY)},
+                    **opened(refresh, at=refresh.changed_at),
                 },
                 "ConditionExpression": condition,
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",

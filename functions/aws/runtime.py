@@ -21,6 +21,7 @@ from functions.aws.durations import DurationTable
 from functions.aws.faults import code_of, fault_of
 from functions.aws.history import RefreshHistory
 from functions.aws.keys import KeyTable
+from functions.aws.open_items import OpenItems
 from functions.aws.pushes import PushTable
 from functions.aws.refreshes import RefreshTable
 from functions.aws.roster import ConnectionRoster
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
+    from mypy_boto3_lambda.client import LambdaClient
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_scheduler.client import EventBridgeSchedulerClient
     from mypy_boto3_stepfunctions.client import SFNClient
@@ -142,6 +144,14 @@ class Runtime:
         """The providers' secrets, one reader for all: it keeps them for a while."""
         client = self._session.client("secretsmanager", config=_CONFIG)
         return ProviderSecrets(client, prefix=setting(Variable.SECRET_PREFIX), clock=self.clock)
+
+    def open_items(self, table: Variable) -> OpenItems:
+        """What is open of a table."""
+        return OpenItems(self._dynamodb, table=setting(table))
+
+    def functions(self) -> LambdaClient:
+        """The functions of the doors."""
+        return self._session.client("lambda", config=_CONFIG)
 
     def states(self) -> SFNClient:
         """The state machines."""

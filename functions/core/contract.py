@@ -68,6 +68,7 @@ class Door(StrEnum):
     CONCLUDE = "conclude"
     PUSH = "push"
     BULK = "bulk"
+    RECONCILE = "reconcile"
 
 
 class Variable(StrEnum):
@@ -82,6 +83,9 @@ class Variable(StrEnum):
     MACHINE = "FRESHET_REFRESH_MACHINE"
     PUSH_MACHINE = "FRESHET_PUSH_MACHINE"
     BULK_MACHINE = "FRESHET_BULK_MACHINE"
+    CONCLUDE_DOOR = "FRESHET_CONCLUDE_DOOR"
+    PUSH_DOOR = "FRESHET_PUSH_DOOR"
+    BULK_DOOR = "FRESHET_BULK_DOOR"
     SCHEDULE_GROUP = "FRESHET_SCHEDULE_GROUP"
     SCHEDULE_ROLE = "FRESHET_SCHEDULE_ROLE"
     UNDELIVERED = "FRESHET_UNDELIVERED"
@@ -100,6 +104,7 @@ class Index(StrEnum):
     BY_TENANT = "by_tenant"
     BY_CONNECTION = "by_connection"
     BY_FAILURE = "by_failure"
+    OPEN = "open"
 
 
 class Prefix(StrEnum):

@@ -130,7 +130,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
         Step Functions remembers names for longer than an idempotency key is remembered: the
         instant keeps a later push under the same key apart.
         """
-        return f"{self.push_id}-{_instant(self.events[-1])}"
+        return _execution(self, self.events[-1])
 
 
 def id_of(execution: str) -> str:
@@ -138,20 +138,37 @@ def id_of(execution: str) -> str:
     return execution.partition("-")[0]
 
 
+def executions_of(push: Push) -> list[str]:
+    """The names of the executions that may be at work on it, the latest first.
+
+    They are named by its last event, where it was started late, and by that with which it was
+    accepted or given to another execution.
+    """
+    begun = [push.events[0], *_handed_over(push)][-1]
+    return list(dict.fromkeys(_execution(push, event) for event in (push.events[-1], begun)))
+
+
 def handed_on(push: Push, execution: str) -> bool:
     """Whether a webhook or a reader has given the push to a later execution than of this name.
 
-    What was found while the provider was being asked stays with the execution that asked. A
-    bare id instead of a name does not say where its execution began: nothing is later then.
+    A bare id instead of a name does not say where its execution began: nothing is later then.
     """
     instant = execution.partition("-")[2]
     began = [event.version for event in push.events if _instant(event) == instant]
-    later = [
-        event.version
+    later = _handed_over(push)
+    return bool(began and later) and later[-1].version > began[0]
+
+
+def _handed_over(push: Push) -> list[Event]:
+    """The events by which it was given to another execution.
+
+    What was found while the provider was being asked stays with the execution that asked.
+    """
+    return [
+        event
         for before, event in pairwise(push.events)
         if event.type in {"found", "reopened"} and before.type != "sending"
     ]
-    return bool(began and later) and later[-1] > began[0]
 
 
 def accepted(push: Push) -> Push:
@@ -253,6 +270,10 @@ def _bounded(failures: tuple[Failure, ...]) -> tuple[Failure, ...]:
     if len(msgspec.json.encode(failures)) <= MAX_NAMED_BYTES:
         return failures
     return tuple(replace(each, id=None, internal_id=None) for each in failures)
+
+
+def _execution(push: Push, event: Event) -> str:
+    return f"{push.push_id}-{_instant(event)}"
 
 
 def _instant(event: Event) -> str:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from functions.core import hints
 from functions.core import push as step
-from functions.core.contract import HOLD_SECONDS, SLOT_SECONDS, Outcome, PushTicket
+from functions.core.contract import HOLD_SECONDS, Outcome, PushTicket
 from functions.core.errors import (
     CallerError,
     DeadlineExceeded,
@@ -42,10 +42,6 @@ if TYPE_CHECKING:
     from functions.core.hints import Hint
     from functions.core.push import Failure, Push
     from functions.core.push_ports import Contents, Pushes, PushPorts
-
-
-STARTS_IN: Final = 5
-"""Seconds after which a push that was accepted and not begun is started once more."""
 
 
 HEARD: Final = frozenset(
@@ -130,13 +126,6 @@ def overtaken(push: Push, last: PushTicket) -> bool:
     on. ``last`` is its ticket. One with an outcome that nobody knows is of a push that ended.
     """
     return last.error == OutcomeUnknown.name() or step.handed_on(push, last.push_id)
-
-
-def deserted(push: Push, *, at: float) -> bool:
-    """Whether nobody can be at work on it: its request died early, or its execution was lost."""
-    begun = push.version > 1
-    latest = push.deadline + SLOT_SECONDS if begun else push.requested_at + STARTS_IN
-    return not push.status.ended and at > latest
 
 
 def heard(push: Push, hint: Hint, *, pushes: Pushes, at: float) -> Push | None:

@@ -15,7 +15,7 @@ from functions.core import keys
 from functions.core.bulk import BULK_PREFIX, BulkOptions, BulkRequest, BulkStatus
 from functions.core.bulking import admitted, check, keep
 from functions.core.contract import Outcome, Reason
-from functions.core.errors import NotFound
+from functions.core.errors import NotFound, PlatformFault
 from functions.core.keys import Key
 from functions.core.refresh import Admission
 from functions.rest import cursors, headers
@@ -25,9 +25,6 @@ from functions.rest.service import Call, Reply, bulk_executions, limit_of, only,
 
 if TYPE_CHECKING:
     from functions.core.bulk import Bulk
-
-STARTS_IN: Final = 5
-"""Seconds after which a run that was kept and not begun is started once more."""
 
 Place = Annotated[str, Meta(min_length=1, max_length=64)]
 """Where a reader of failures is: behind this connection."""
@@ -56,10 +53,6 @@ def read(call: Call, bulk_id: str) -> Reply:
     """One run with its counts."""
     only(call)
     bulk = _found(call, plausible(bulk_id))
-    waited = runtime().clock() - bulk.requested_at
-    if bulk.status is BulkStatus.LISTING and waited > STARTS_IN:
-        # Whoever kept it died before starting it.
-        bulk_executions().start(bulk)
     counts = runtime().bulks().counts(bulk_id)
     return Reply(status=HTTPStatus.OK, model=bulk_out(bulk, counts))
 
@@ -68,9 +61,9 @@ def cancel(call: Call, bulk_id: str) -> Reply:
     """Stop a run. Its door closes it some seconds later, as any that has broken off."""
     only(call)
     bulk = _found(call, plausible(bulk_id))
-    if bulk.status is BulkStatus.LISTING:
-        # Only what was begun can be stopped, and only what was stopped is closed.
-        bulk_executions().start(bulk)
+    # Only what was begun can be stopped, and only what was stopped is closed.
+    if bulk.status is BulkStatus.LISTING and not bulk_executions().start(bulk):
+        raise PlatformFault
     if not bulk.status.ended:
         bulk_executions().stop(bulk_id)
     counts = runtime().bulks().counts(bulk_id)

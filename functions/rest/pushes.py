@@ -11,7 +11,6 @@ from functions.core import keys
 from functions.core.contract import DEADLINE_SECONDS
 from functions.core.errors import InvalidRequest, KeyReused, NotFound, Superseded
 from functions.core.push import PUSH_PREFIX, Push, PushStatus, accepted, reopened
-from functions.core.pushing import deserted
 from functions.rest import headers
 from functions.rest.models import body
 from functions.rest.push_models import PushIn, push_out
@@ -104,8 +103,6 @@ def _known(call: Call, push_id: str) -> Push:
     push = runtime().pushes().get(push_id)
     if push is None or push.tenant != call.tenant:
         raise NotFound
-    if deserted(push, at=runtime().clock()):
-        push_executions().start(push)
     return _looked_at_again(push)
 
 

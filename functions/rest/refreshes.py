@@ -22,9 +22,6 @@ from functions.rest.service import Call, Reply, executions, only, plausible, sna
 if TYPE_CHECKING:
     from functions.core.refresh import Admission
 
-STARTS_IN: Final = 5
-"""Seconds after which a refresh that was admitted and not begun is started once more."""
-
 MAX_VERSION: Final = 10**6
 
 
@@ -62,7 +59,7 @@ def read(call: Call, refresh_id: str) -> Reply:
         if "since_version" in call.query
         else None
     )
-    refresh = _known(call, plausible(refresh_id))
+    refresh = _found(call, plausible(refresh_id))
     refresh = _held(call, refresh, until=runtime().clock() + wait, since=since)
     return Reply(status=HTTPStatus.OK, model=refresh_out(refresh))
 
@@ -124,21 +121,11 @@ def _admitted(
 def _begun(call: Call, admission: Admission) -> Refresh:
     """The refresh that answers a request; its own is started, by whoever repeats it as well."""
     if admission.outcome is not Outcome.RUNNING:
-        return _known(call, admission.refresh_id)
+        return _found(call, admission.refresh_id)
     refresh = admission.refresh or _found(call, admission.refresh_id)
     if refresh.status is Status.ADMITTED:
-        _start(refresh)
+        executions().start(refresh)
     return refresh
-
-
-def _start(refresh: Refresh) -> None:
-    executions().start(
-        RefreshRequest(
-            connection_id=refresh.connection_id,
-            refresh_id=refresh.refresh_id,
-            reason=refresh.reason,
-        )
-    )
 
 
 def _held(call: Call, refresh: Refresh, *, until: float, since: int | None = None) -> Refresh:
@@ -150,15 +137,6 @@ def _held(call: Call, refresh: Refresh, *, until: float, since: int | None = Non
         clock=runtime().clock,
         sleep=runtime().sleep,
     )
-
-
-def _known(call: Call, refresh_id: str) -> Refresh:
-    """The tenant's refresh, started if whoever admitted it died before starting it."""
-    refresh = _found(call, refresh_id)
-    since = runtime().clock() - refresh.requested_at
-    if refresh.status is Status.ADMITTED and refresh.reason is Reason.API and since > STARTS_IN:
-        _start(refresh)
-    return refresh
 
 
 def _found(call: Call, refresh_id: str) -> Refresh:

@@ -28,6 +28,7 @@ ALLOWED: dict[Door, frozenset[str]] = {
     Door.CONCLUDE: BASE,
     Door.PUSH: BASE | HTTP,
     Door.BULK: BASE,
+    Door.RECONCILE: BASE,
 }
 """What of the bundled libraries a door may have loaded once it is imported. A provider's own
 connector comes with its first refresh."""

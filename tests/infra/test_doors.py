@@ -38,6 +38,10 @@ TOLD = {
     Door.CONCLUDE: PLACES | {Variable.SCHEDULE_GROUP},
     Door.PUSH: PLACES | {Variable.SECRET_PREFIX, Variable.PUSHES_TABLE},
     Door.BULK: PLACES | {Variable.BULKS_TABLE},
+    Door.RECONCILE: PLACES
+    | {Variable.MACHINE, Variable.CONCLUDE_DOOR, Variable.PUSH_DOOR, Variable.BULK_DOOR}
+    | PUSHES
+    | BULKS,
 }
 
 
@@ -218,6 +222,24 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "bucket/bulks/*": READING | {"s3:PutObject"},
         "key": _kms("Decrypt", "GenerateDataKey"),
     },
+    Door.RECONCILE: {
+        "refreshes": _dynamodb("GetItem", "UpdateItem"),
+        "refreshes/index/open": _dynamodb("Query"),
+        "pushes": _dynamodb("GetItem", "UpdateItem"),
+        "pushes/index/open": _dynamodb("Query"),
+        "bulks": _dynamodb("GetItem", "UpdateItem"),
+        "bulks/index/open": _dynamodb("Query"),
+        "key": _kms("Decrypt"),
+        "machine": {"states:StartExecution"},
+        "machine:*": {"states:DescribeExecution"},
+        "push machine": {"states:StartExecution"},
+        "push machine:*": {"states:DescribeExecution"},
+        "bulk machine": {"states:StartExecution"},
+        "bulk machine:*": {"states:DescribeExecution"},
+        "conclude": {"lambda:InvokeFunction"},
+        "push": {"lambda:InvokeFunction"},
+        "bulk": {"lambda:InvokeFunction"},
+    },
 }
 """Everything, by resource; besides, each writes its log and its traces."""
 
@@ -236,6 +258,9 @@ NAMES = {
     "PushMachine": "push machine",
     "RefreshAllMachine": "bulk machine",
     "Secrets": "secrets",
+    "ConcludeDoorFunction": "conclude",
+    "PushDoorFunction": "push",
+    "BulkDoorFunction": "bulk",
 }
 
 

@@ -45,6 +45,15 @@ def test_an_execution_that_ended_nothing_has_its_door_called(
 MOST_OF_A_DESCRIPTION = 1024
 """CloudWatch's own bound."""
 
+
+def test_what_is_open_is_looked_after_every_minute(local: Template) -> None:
+    rule = local.one("Events::Rule", "Reconciling")
+    (target,) = rule["Targets"]
+
+    assert rule["ScheduleExpression"] == "rate(1 minute)"
+    assert flat(target["Arn"]).startswith("<ReconcileDoorFunction")
+
+
 EVENT = {"$.detail.name": "the-name", "$.detail.status": "FAILED"}
 
 
@@ -95,6 +104,7 @@ def test_there_is_an_alarm_for_everything_that_can_need_a_person(local: Template
         "FailedBulkRuns",
         "OperatorFaults",
         "PushDropped",
+        "ReconcileDropped",
         "RetryFaults",
         "StuckBulkRuns",
         "StuckPushes",

@@ -51,16 +51,19 @@ KEPT_IN = {
         "expires": "expires_at",
         "by_tenant": (["tenant", "requested_at"], "KEYS_ONLY"),
         "by_connection": (["connection_id", "requested_at"], "KEYS_ONLY"),
+        "open": (["open_as", "look_at"], "KEYS_ONLY"),
     },
     "StoragePushes95E3F189": {
         "key": ["push_id"],
         "expires": "expires_at",
         "by_connection": (["connection_id", "requested_at"], "KEYS_ONLY"),
+        "open": (["open_as", "look_at"], "KEYS_ONLY"),
     },
     "StorageBulksDACD5ABA": {
         "key": ["bulk_id", "entry"],
         "expires": "expires_at",
         "by_failure": (["failed_in", "entry"], "outcome refresh_id error"),
+        "open": (["open_as", "look_at"], "KEYS_ONLY"),
     },
 }
 """Each table by its logical id: its key, and by the names of its indexes their keys and what they

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from functions.core import push as step
-from functions.core.contract import SLOT_SECONDS, Outcome
+from functions.core.contract import Outcome
 from functions.core.errors import Aborted, Superseded
 from functions.core.push import PushStatus, id_of
-from functions.core.pushing import STARTS_IN, deserted, end
+from functions.core.pushing import end
 from tests.fake_pushes import PUSH
 from tests.unit.dock import RUNNING, Dock
 
@@ -77,26 +77,3 @@ def test_an_execution_is_named_by_its_push_and_where_it_goes_on() -> None:
     dock.clock.now += 0.5
     dock.call()
     assert dock.push.execution != first
-
-
-@pytest.mark.parametrize(
-    ("status", "begun", "seconds", "alone"),
-    [
-        pytest.param(PushStatus.ACCEPTED, False, STARTS_IN, False, id="just-accepted"),
-        pytest.param(PushStatus.ACCEPTED, False, STARTS_IN + 1, True, id="never-begun"),
-        pytest.param(PushStatus.ACCEPTED, True, 600, False, id="postponed"),
-        pytest.param(PushStatus.SENT, True, 900 + SLOT_SECONDS, False, id="late"),
-        pytest.param(PushStatus.SENT, True, 901 + SLOT_SECONDS, True, id="forgotten"),
-        pytest.param(PushStatus.DONE, True, 10**6, False, id="done"),
-        pytest.param(PushStatus.UNKNOWN_OUTCOME, True, 10**6, False, id="given-up"),
-    ],
-)
-def test_a_push_that_nobody_can_be_at_work_on_is_taken_on_by_who_asks_for_it(
-    *, status: PushStatus, begun: bool, seconds: int, alone: bool
-) -> None:
-    dock = Dock()
-    began = dock.clock()
-    if begun:
-        dock.call()
-    dock.change(status=status)
-    assert deserted(dock.push, at=began + seconds) is alone

@@ -143,7 +143,6 @@ def test_the_wait_ends_before_the_gateway_gives_up_however_late_the_function_beg
         headers={},
         asked_at=asked_at,
     )
-    monkeypatch.setattr(refreshes, "_start", lambda _: None)
     assert refreshes.read(call, refresh.refresh_id).status == HTTPStatus.OK
 
     assert bench.passed - starting == pytest.approx(waits)

@@ -1,0 +1,101 @@
+"""Door: looks after what nothing else brings to its end, see ``core.reconciling``.
+
+Called by the clock once a minute, with any event. A test calls it the same way: the stack's output
+``ReconcileName`` is the function's name, and what is due is looked after when the call returns;
+what is ended is ended by another door's call soon after.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from functions.aws.executions import BulkExecutions, Endings, Executions, PushExecutions
+from functions.aws.runtime import count, door, runtime, setting
+from functions.core.bulk import BulkTicket
+from functions.core.contract import PushTicket, Ticket, Variable
+from functions.core.reconciling import Open, next_look, reconcile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from functions.aws.open_items import Due, OpenItems
+
+MOST: Final = 100
+"""How many things of a kind one call looks at; what is left comes first the next time. Step
+Functions lets an account look at 600 executions a minute in the smaller regions."""
+
+MARGIN_SECONDS: Final = 15
+"""A call that has no more left than this leaves the rest to the next one."""
+
+
+class _Kind(NamedTuple):
+    """One kind of what may be open: where it is listed, kept, and carried out."""
+
+    name: str
+    items: OpenItems
+    get: Callable[[str], Open | None]
+    key: str
+    executions: Executions | PushExecutions | BulkExecutions
+
+
+@door
+def handler(_event: object, context: LambdaContext) -> None:
+    """Start or end what is due and has no execution that runs; the longest overdue first."""
+    for kind in _kinds():
+        for due in kind.items.due(at=runtime().clock(), most=MOST):
+            if context.get_remaining_time_in_millis() < MARGIN_SECONDS * 1000:
+                return
+            _look_after(kind, due)
+
+
+def _look_after(kind: _Kind, due: Due) -> None:
+    at, thing = runtime().clock(), kind.get(due.key[kind.key]["S"])
+    later = next_look(thing, at=at) if thing else None
+    if thing is None or later is None or not kind.items.claim(due, until=later):
+        return  # it has ended, or another call looks after it
+    done = reconcile(thing, executions=kind.executions, end=_endings().end, at=at)
+    if done is not None:
+        count("Reconciled", kind=kind.name, done=done)
+
+
+@cache
+def _kinds() -> tuple[_Kind, ...]:
+    here, states = runtime(), runtime().states()
+    return (
+        _Kind(
+            name="refresh",
+            items=here.open_items(Variable.REFRESHES_TABLE),
+            get=here.refreshes.get,
+            key="refresh_id",
+            executions=Executions(states, machine=setting(Variable.MACHINE)),
+        ),
+        _Kind(
+            name="push",
+            items=here.open_items(Variable.PUSHES_TABLE),
+            get=here.pushes().get,
+            key="push_id",
+            executions=PushExecutions(states, machine=setting(Variable.PUSH_MACHINE)),
+        ),
+        _Kind(
+            name="bulk",
+            items=here.open_items(Variable.BULKS_TABLE),
+            get=here.bulks().get,
+            key="bulk_id",
+            executions=BulkExecutions(states, machine=setting(Variable.BULK_MACHINE)),
+        ),
+    )
+
+
+@cache
+def _endings() -> Endings:
+    return Endings(
+        runtime().functions(),
+        functions={
+            Ticket: setting(Variable.CONCLUDE_DOOR),
+            PushTicket: setting(Variable.PUSH_DOOR),
+            BulkTicket: setting(Variable.BULK_DOOR),
+        },
+    )
