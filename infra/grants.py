@@ -77,13 +77,15 @@ OBJECTS: Final = {
 version only."""
 
 LISTS: Final = {
-    Door.API: ("ListBucketVersions",),
-    Door.TRIGGER: ("ListBucketVersions",),
-    Door.CHECK_STATUS: ("ListBucketVersions",),
-    Door.FETCH_DATA: ("ListBucket", "ListBucketVersions"),
-    Door.CONCLUDE: ("ListBucketVersions",),
+    Door.API: (("ListBucketVersions",), tuple(Prefix)),
+    Door.TRIGGER: (("ListBucketVersions",), (Prefix.SUCCESSORS,)),
+    Door.CHECK_STATUS: (("ListBucketVersions",), (Prefix.SUCCESSORS,)),
+    Door.FETCH_DATA: (("ListBucket", "ListBucketVersions"), tuple(Prefix)),
+    Door.CONCLUDE: (("ListBucketVersions",), tuple(Prefix)),
+    Door.PUSH: (("ListBucketVersions",), (Prefix.PUSHES,)),
 }
-"""Actions of S3 to find what is below the prefixes. Deleting for good means every version."""
+"""Actions of S3 to find what is below some prefixes. Deleting for good means every version; and
+what is not there is told from what may not be read by them."""
 
 KEY: Final = {
     Door.API: ("Decrypt", "GenerateDataKey"),
@@ -132,8 +134,8 @@ def grant(
             _allow(doors[door].role, "dynamodb", actions, table.table_arn)
     for (door, prefix), actions in OBJECTS.items():
         _allow(doors[door].role, "s3", actions, storage.bucket.arn_for_objects(f"{prefix}*"))
-    for door, actions in LISTS.items():
-        _allow_listing(doors[door].role, actions, storage)
+    for door, (actions, prefixes) in LISTS.items():
+        _allow_listing(doors[door].role, actions, storage, below=prefixes)
     for door, actions in KEY.items():
         _allow(doors[door].role, "kms", actions, storage.key.key_arn)
     for door, providers in SECRETS.items():
@@ -208,12 +210,14 @@ def grant_reconcile(
     )
 
 
-def _allow_listing(role: iam.Role, actions: tuple[str, ...], storage: Storage) -> None:
+def _allow_listing(
+    role: iam.Role, actions: tuple[str, ...], storage: Storage, *, below: tuple[Prefix, ...]
+) -> None:
     role.add_to_policy(
         iam.PolicyStatement(
             actions=[f"s3:{action}" for action in actions],
             resources=[storage.bucket.bucket_arn],
-            conditions={"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in Prefix]}},
+            conditions={"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in below]}},
         )
     )
 

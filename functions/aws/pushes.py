@@ -12,7 +12,7 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from functions.aws.open_items import opened
-from functions.aws.staging import deleted_is_gone
+from functions.aws.staging import read_version
 from functions.core.contract import REFRESH_DAYS, Index, Prefix
 from functions.core.errors import Superseded
 from functions.core.model import iso
@@ -110,12 +110,12 @@ class PushContents:
 
     def read(self, push: Push) -> bytes:
         """The records that were accepted."""
-        with deleted_is_gone():
-            answer = self._s3.get_object(
-                Bucket=self._bucket,
-                Key=_key(push.connection_id, push.push_id),
-                VersionId=push.content,
-            )
+        answer = read_version(
+            self._s3,
+            bucket=self._bucket,
+            key=_key(push.connection_id, push.push_id),
+            version_id=push.content,
+        )
         return answer["Body"].read()
 
     def delete(self, push: Push) -> None:

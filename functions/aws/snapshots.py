@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from functions.aws.faults import left_undone
-from functions.aws.staging import deleted_is_gone, read_lines, read_texts, staged_under
+from functions.aws.staging import read_lines, read_texts, read_version, staged_under
 from functions.core.contract import Prefix
 from functions.core.errors import Gone, NotFound, RecordTooLarge
 from functions.core.model import Manifest
@@ -54,10 +54,9 @@ class Snapshots:
         Raises:
             Gone: it has been deleted since the pointer was read.
         """
-        with deleted_is_gone():
-            answer = self._s3.get_object(
-                Bucket=self._bucket, Key=pointer.key, VersionId=pointer.version_id
-            )
+        answer = read_version(
+            self._s3, bucket=self._bucket, key=pointer.key, version_id=pointer.version_id
+        )
         return msgspec.json.decode(answer["Body"].read(), type=Manifest)
 
     def of(self, connection: Connection, *, refresh_id: str | None = None) -> Manifest:

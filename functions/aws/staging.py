@@ -9,7 +9,6 @@ call goes on from there.
 from __future__ import annotations
 
 import gzip
-from contextlib import contextmanager
 from hashlib import sha256
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Final
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
     from functions.core.ports import Page, Quarantined
 
@@ -236,15 +236,34 @@ class _OpenFile:
         self._bytes += len(text) + 1
 
 
-@contextmanager
-def deleted_is_gone() -> Iterator[None]:
-    """Tell a reader that an object is gone; S3 says so in three ways, by what one may list."""
+def read_version(s3: S3Client, *, bucket: str, key: str, version_id: str) -> GetObjectOutputTypeDef:
+    """The answer to a read of one version of an object.
+
+    S3 refuses the access to what is not there, where it may not be listed from the bucket's root,
+    and to what is there, where a grant is missing. Only the list of versions tells the two apart.
+
+    Raises:
+        Gone: it has been deleted.
+    """
     try:
-        yield
+        return s3.get_object(Bucket=bucket, Key=key, VersionId=version_id)
     except ClientError as error:
-        if error.response["Error"]["Code"] not in {"NoSuchKey", "NoSuchVersion", "AccessDenied"}:
+        code = error.response["Error"]["Code"]
+        refused = code == "AccessDenied" and _is_listed(
+            s3, bucket=bucket, key=key, version_id=version_id
+        )
+        if refused or code not in {"NoSuchKey", "NoSuchVersion", "AccessDenied"}:
             raise
         raise Gone from None
+
+
+def _is_listed(s3: S3Client, *, bucket: str, key: str, version_id: str) -> bool:
+    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key)
+    return any(
+        (found["Key"], found["VersionId"]) == (key, version_id)
+        for page in pages
+        for found in page.get("Versions", [])
+    )
 
 
 def read_lines(s3: S3Client, *, bucket: str, file: File) -> Iterator[Line]:
@@ -264,8 +283,7 @@ def read_texts(s3: S3Client, *, bucket: str, file: File) -> Iterator[bytes]:
     Raises:
         Gone: the file has been deleted.
     """
-    with deleted_is_gone():
-        answer = s3.get_object(Bucket=bucket, Key=file.key, VersionId=file.version_id)
+    answer = read_version(s3, bucket=bucket, key=file.key, version_id=file.version_id)
     with gzip.open(answer["Body"], "rb") as unpacked:
         yield from unpacked
 

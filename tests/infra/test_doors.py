@@ -209,6 +209,7 @@ MAY: dict[Door, dict[str, set[str]]] = {
     Door.PUSH: {
         "connections": _dynamodb("GetItem", "UpdateItem"),
         "pushes": _dynamodb("GetItem", "PutItem", "DeleteItem"),
+        "bucket": {"s3:ListBucketVersions"},
         "bucket/pushes/*": READING | {"s3:DeleteObjectVersion"},
         "key": _kms("Decrypt"),
         "secrets": SECRET,
@@ -304,9 +305,13 @@ def test_a_door_lists_the_bucket_only_below_its_prefixes(local: Template) -> Non
         if any(action.startswith("s3:List") for action in listed(statement["Action"]))
     ]
 
-    assert [each["Condition"] for each in listing] == [
-        {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in Prefix]}}
-    ] * 5
+    everything = [f"{prefix}*" for prefix in Prefix]
+    assert [each["Condition"]["StringLike"]["s3:prefix"] for each in listing] == [
+        everything,
+        *[[f"{Prefix.SUCCESSORS}*"]] * 2,
+        *[everything] * 2,
+        [f"{Prefix.PUSHES}*"],
+    ]
 
 
 def test_no_action_is_a_wildcard_but_the_account_s_own_on_its_key(local: Template) -> None:

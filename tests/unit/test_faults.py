@@ -21,7 +21,8 @@ from functions.aws.conflicts import transacted
 from functions.aws.faults import fault_of
 from functions.aws.runtime import door, step
 from functions.aws.snapshots import Snapshots
-from functions.core.errors import ConfigurationInvalid, FreshetError, PlatformFault, TryAgain
+from functions.aws.staging import read_version
+from functions.core.errors import ConfigurationInvalid, FreshetError, Gone, PlatformFault, TryAgain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,6 +149,35 @@ def test_objects_that_stay_when_many_are_deleted_are_told_by_why(
         with pytest.raises(ClientError) as raised:
             Snapshots(client, bucket="bucket").delete("k")
     assert isinstance(fault_of(raised.value), told)
+
+
+@pytest.mark.parametrize(
+    ("code", "versions", "told"),
+    [
+        pytest.param("NoSuchVersion", None, Gone, id="deleted"),
+        pytest.param("NoSuchKey", None, Gone, id="deleted-with-its-key"),
+        pytest.param("AccessDenied", [("key-2", "v"), ("key", "w")], Gone, id="not-listed"),
+        pytest.param("AccessDenied", [("key", "v")], ConfigurationInvalid, id="listed"),
+        pytest.param("AccessDenied", "AccessDenied", ConfigurationInvalid, id="not-to-be-listed"),
+        pytest.param("SlowDown", None, PlatformFault, id="too-many"),
+    ],
+)
+def test_only_what_was_deleted_is_gone(
+    code: str, versions: list[tuple[str, str]] | str | None, told: type[FreshetError]
+) -> None:
+    client = AWS.client("s3")
+    with Stubber(client) as s3:
+        s3.add_client_error("get_object", code)
+        if isinstance(versions, str):
+            s3.add_client_error("list_object_versions", versions)
+        elif versions is not None:
+            listed = [{"Key": key, "VersionId": version} for key, version in versions]
+            s3.add_response(
+                "list_object_versions", {"Versions": listed}, {"Bucket": "b", "Prefix": "key"}
+            )
+        with pytest.raises((ClientError, FreshetError)) as raised:
+            read_version(client, bucket="b", key="key", version_id="v")
+    assert isinstance(fault_of(raised.value) or raised.value, told)
 
 
 # --- the boundary ------------------------------------------------------------------------------
