@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from functions.aws.bulk_lists import BulkLists
+from functions.aws.executions import Executions
 from functions.aws.runtime import runtime, setting, step
 from functions.connectors.registry import REGISTRY
 from functions.core.bulk import BulkRequest, BulkTicket
@@ -42,6 +43,8 @@ def _ports() -> BulkPorts:
         lists=BulkLists(here.s3(), bucket=setting(Variable.BUCKET)),
         roster=here.roster(),
         connections=here.connections,
+        refreshes=here.refreshes,
+        stop=Executions(here.states(), machine=setting(Variable.MACHINE)).stop,
         clock=here.clock,
     )
 

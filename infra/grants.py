@@ -29,7 +29,7 @@ CONNECTIONS: Final = {
     Door.FETCH_DATA: ("GetItem", "UpdateItem"),
     Door.CONCLUDE: ("GetItem", "UpdateItem"),
     Door.PUSH: ("GetItem", "UpdateItem"),
-    Door.BULK: ("GetItem",),
+    Door.BULK: ("GetItem", "UpdateItem"),
 }
 REFRESHES: Final = {
     Door.API: ("GetItem", "BatchGetItem", "PutItem", "DeleteItem"),
@@ -38,6 +38,7 @@ REFRESHES: Final = {
     Door.CHECK_STATUS: ("GetItem", "PutItem", "UpdateItem"),
     Door.FETCH_DATA: ("GetItem", "PutItem"),
     Door.CONCLUDE: ("GetItem", "PutItem"),
+    Door.BULK: ("BatchGetItem", "GetItem", "PutItem"),
     Door.RECONCILE: ("GetItem", "UpdateItem"),
 }
 PUSHES: Final = {
@@ -166,10 +167,11 @@ def grant_api(
     _allow(door.role, "states", ("StopExecution",), *stopped)
 
 
-def grant_bulk(door: DoorFunction, *, storage: Storage) -> None:
-    """Grant what only the door ``bulk`` does: go through everybody, of one tenant or of all."""
+def grant_bulk(door: DoorFunction, *, storage: Storage, refreshes: sfn.StateMachine) -> None:
+    """Grant what only the door ``bulk`` does: go through everybody, and stop what it leaves."""
     everybody = f"{storage.connections.table_arn}/index/{Index.BY_TENANT}"
     _allow(door.role, "dynamodb", ("Query", "Scan"), everybody)
+    _allow(door.role, "states", ("StopExecution",), states.executions(refreshes, "*"))
 
 
 def grant_schedules(doors: Mapping[Door, DoorFunction], *, schedules: Schedules) -> None:

@@ -47,6 +47,7 @@ UV_PLATFORMS: Final = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-many
 AWS_SERVICES: Final = (
     "dynamodb",
     "kms",
+    "lambda",
     "s3",
     "scheduler",
     "secretsmanager",

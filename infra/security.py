@@ -126,7 +126,8 @@ def _of_bulk(stack: FreshetStack) -> Iterator[Finding]:
     within = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>"
     for machine in (stack.machine, stack.bulk_machine):
         executions = f"{within}:execution:<{_logical_id(stack, machine)}.Name>:*"
-        for where in (stack.refresh_all, stack.doors[Door.API], stack.doors[Door.RECONCILE]):
+        doors = [stack.doors[door] for door in (Door.API, Door.BULK, Door.RECONCILE)]
+        for where in (stack.refresh_all, *doors):
             yield Finding(where, _wildcard(executions), EXECUTION_NAMES)
     children = f"{within}:execution:<{_logical_id(stack, stack.bulk_machine)}.Name>/{LABEL}:*"
     yield Finding(stack.refresh_all, _wildcard(children), EXECUTION_NAMES)

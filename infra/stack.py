@@ -142,7 +142,7 @@ class FreshetStack(cdk.Stack):
             storage=self.storage,
             stage=self._stage,
         ).machine
-        for door in (Door.API, Door.RECONCILE):
+        for door in (Door.API, Door.BULK, Door.RECONCILE):
             self.doors[door].function.add_environment(Variable.MACHINE, machine.state_machine_arn)
         return machine
 
@@ -225,7 +225,7 @@ class FreshetStack(cdk.Stack):
             bulks=self.bulk_machine,
             pushes=self.push_machine,
         )
-        grants.grant_bulk(self.doors[Door.BULK], storage=self.storage)
+        grants.grant_bulk(self.doors[Door.BULK], storage=self.storage, refreshes=self.machine)
         grants.grant_schedules(self.doors, schedules=self.schedules)
         grants.grant_hook(self.doors[Door.HOOK], machine=self.machine, push=self.push_machine)
 

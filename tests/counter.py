@@ -12,6 +12,7 @@ from functions.core.contract import Outcome, RefreshOptions, RefreshRequest
 from functions.core.errors import Busy
 from functions.core.keys import Answered, Key, digest, name, once
 from functions.core.model import Status
+from functions.core.reconciling import Execution, reconcile
 from functions.core.refresh import Admission, failed
 from tests.fake_keys import Keys
 from tests.fakes import Clock, Tables
@@ -30,9 +31,13 @@ def nothing() -> None:
 
 
 class Counter:
-    """Gives each request an id of its own. ``started`` are the executions, by their names."""
+    """Gives each request an id of its own. ``started`` are the executions, by their names.
 
-    def __init__(self) -> None:
+    ``refuses`` is how many of the next starts are refused.
+    """
+
+    def __init__(self, *, refuses: int = 0) -> None:
+        self.refuses = refuses
         self.clock, self.tables = Clock(), Tables()
         self.connections, self.refreshes = stocked(self.tables, self.clock)
         self.keys = Keys(self.tables)
@@ -86,7 +91,27 @@ class Counter:
         self.refreshes.release(ended)
         return ended
 
+    def look_after(self) -> None:
+        """The reconciler looks at what is open."""
+        for refresh in list(self.tables.refreshes.values()):
+            if not refresh.status.ended:
+                reconcile(refresh, executions=self, end=_never, at=self.clock())
+
+    def look(self, name: str) -> Execution | None:
+        return Execution("RUNNING") if name in self.started else None
+
+    def start(self, refresh: Refresh) -> bool:
+        if self.refuses:
+            self.refuses -= 1
+            return False
+        self.started.add(refresh.refresh_id)
+        return True
+
     def _start(self, refresh_id: str) -> None:
         refresh = self.refreshes.get(refresh_id)
         if refresh is not None and refresh.status is Status.ADMITTED:
-            self.started.add(refresh_id)
+            self.start(refresh)
+
+
+def _never(ticket: object) -> None:
+    raise AssertionError(ticket)

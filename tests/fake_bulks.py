@@ -15,7 +15,7 @@ from functions.core.bulk_ports import BulkPorts, Listed
 from functions.core.contract import Reason
 from functions.core.errors import Superseded
 from functions.core.keys import Claim
-from tests.fakes import Clock, Connections, Tables
+from tests.fakes import Clock, Connections, Refreshes, Tables
 from tests.scripted import TENANT, TOKENS
 
 if TYPE_CHECKING:
@@ -134,12 +134,15 @@ class Hub:
         self.connections = Connections(self.tables, clock=self.clock)
         for connection in connections:
             self.connections.create(connection, TOKENS)
+        self.refreshes, self.stopped = Refreshes(self.tables), list[str]()
         self.bulks, self.lists = Bulks(self.tables), Lists()
         self.ports = BulkPorts(
             bulks=self.bulks,
             lists=self.lists,
             roster=Roster(self.tables),
             connections=self.connections,
+            refreshes=self.refreshes,
+            stop=self.stopped.append,
             clock=self.clock,
         )
 

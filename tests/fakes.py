@@ -25,6 +25,8 @@ from functions.core.model import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from functions.core.contract import Schedule, Ticket
     from functions.core.keys import Key
 
@@ -238,6 +240,9 @@ class Refreshes:
 
     def get(self, refresh_id: str) -> Refresh | None:
         return self._stored.get(refresh_id)
+
+    def several(self, ids: Collection[str]) -> list[Refresh]:
+        return [self._stored[id_] for id_ in ids if id_ in self._stored]
 
     def ids(self, connection_id: str) -> list[str]:
         own = [one for one in self._stored.values() if one.connection_id == connection_id]

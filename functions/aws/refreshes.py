@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 from botocore.exceptions import ClientError
 
+from functions.aws.batch import read_batch
 from functions.aws.conflicts import settled, transacted
 from functions.aws.keys import answering
 from functions.aws.open_items import opened
@@ -19,7 +20,7 @@ from functions.core.errors import Superseded
 from functions.core.model import Refresh, SnapshotPointer, iso
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
@@ -46,6 +47,12 @@ class RefreshTable:
         )
         item = answer.get("Item", {})
         return refresh_of(item) if "document" in item else None
+
+    def several(self, ids: Collection[str]) -> list[Refresh]:
+        """Those of these ids, 100 at most, that are there, in no order, with a consistent read."""
+        keys = [{"refresh_id": {"S": id_}} for id_ in ids]
+        found = read_batch(self._dynamodb, table=self._table, keys=keys, consistent=True)
+        return [refresh_of(item) for item in found]
 
     def ids(self, connection_id: str) -> Iterator[str]:
         """The ids of a connection's refreshes, oldest first."""

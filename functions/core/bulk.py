@@ -1,7 +1,7 @@
 """A bulk run: many connections refreshed under one name, each with its own outcome.
 
 listing ─► running ─► done
-   └──────────┴─► failed: the run broke, and who had no outcome by then is ``unknown``
+   └──────────┴─► failed: the run broke or was stopped, and what was under way is stopped with it
 
 A run keeps nothing of a connection but its id, how its refresh ended and which refresh that was.
 The outcomes are counted where they are written, in the same transaction, so that the counts are
@@ -60,7 +60,8 @@ class BulkOutcome(StrEnum):
 
     ``joined`` is a refresh that was running already, ``busy`` one of other datasets that could
     not be joined. ``not_found``: there is no such connection, or it is not the caller's.
-    ``unknown``: the run ended without a word of it.
+    ``cancelled``: a caller stopped the refresh, or the run's end did. ``unknown``: the run ended
+    without a word of it, and there is no refresh of that name.
     """
 
     PUBLISHED = "published"

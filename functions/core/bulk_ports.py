@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from functions.core.ports import Clock
-from functions.core.stores import Connections
+from functions.core.stores import Connections, Refreshes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from functions.core.bulk import Bulk, BulkOutcome, BulkStatus, Result
     from functions.core.keys import Key
-    from functions.core.model import Connection
+    from functions.core.model import Connection, Refresh
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +96,14 @@ class Roster(Protocol):
         ...
 
 
+class ManyRefreshes(Refreshes, Protocol):
+    """Refreshes, which can be read in bulk, too."""
+
+    def several(self, ids: Collection[str]) -> list[Refresh]:
+        """Those of these ids, 100 at most, that are there, with a consistent read."""
+        ...
+
+
 class BulkPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What a run needs from outside."""
 
@@ -102,4 +111,7 @@ class BulkPorts(msgspec.Struct, frozen=True, kw_only=True):
     lists: Lists
     roster: Roster
     connections: Connections
+    refreshes: ManyRefreshes
+    stop: Callable[[str], None]
+    """Stops the execution of a refresh; one that has ended, or never began, is left."""
     clock: Clock

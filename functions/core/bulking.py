@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -18,15 +19,17 @@ from functions.core.bulk import (
     Result,
     refresh_id,
 )
+from functions.core.concluding import cancel
 from functions.core.contract import PAYLOAD_VERSION, Outcome
 from functions.core.errors import BulkRunning, InvalidRequest, NotFound, PlatformFault
+from functions.core.model import Status
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from functions.core.bulk_ports import BulkPorts, Bulks
     from functions.core.keys import Key
-    from functions.core.model import Connection
+    from functions.core.model import Connection, Refresh
 
 AT_ONCE: Final = 90
 """How many connections are looked up, or given an outcome, in one go."""
@@ -110,7 +113,7 @@ def listed(bulk: Bulk, ports: BulkPorts) -> BulkTicket:
 
 
 def closed(bulk: Bulk, *, error: str | None, ports: BulkPorts) -> Bulk:
-    """End the run; whoever was listed and has no outcome gets ``unknown``.
+    """End the run; whoever was listed and has no outcome gets one, see ``_settle``.
 
     Args:
         error: why it could not go on; None where it has gone through its list.
@@ -172,21 +175,41 @@ def _due(connection: Connection, options: BulkOptions, *, at: float) -> bool:
 
 
 def _settle(bulk: Bulk, *, error: str, ports: BulkPorts) -> None:
+    """Give an outcome to each of the list that has none, and stop what is under way of them."""
     for ids in _chunks(ports.lists.read(bulk)):
         there = ports.bulks.recorded(bulk.bulk_id, ids)
+        left = {refresh_id(bulk.bulk_id, id_): id_ for id_ in ids if id_ not in there}
+        begun = {each.refresh_id: each for each in ports.refreshes.several(left)}
         ports.bulks.record(
             bulk,
             (
-                Result(
+                _stopped(begun[name], id_, ports=ports)
+                if name in begun
+                else Result(
                     connection_id=id_,
                     outcome=BulkOutcome.UNKNOWN,
-                    refresh_id=refresh_id(bulk.bulk_id, id_),
+                    refresh_id=name,
                     error=error,
                 )
-                for id_ in ids
-                if id_ not in there
+                for name, id_ in left.items()
             ),
         )
+
+
+def _stopped(refresh: Refresh, connection_id: str, *, ports: BulkPorts) -> Result:
+    """How a refresh of the run has ended; one that is under way is cancelled."""
+    ended, mine = refresh, False
+    with suppress(NotFound):  # its connection was erased at this moment
+        ended, mine = cancel(refresh, refreshes=ports.refreshes, clock=ports.clock)
+    if mine:
+        ports.stop(refresh.refresh_id)
+    failed = ended.status is Status.FAILED
+    return Result(
+        connection_id=connection_id,
+        outcome=BulkOutcome(ended.status) if ended.status.ended else BulkOutcome.CANCELLED,
+        refresh_id=refresh.refresh_id,
+        error=(ended.error or "") if failed else "",
+    )
 
 
 def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:

@@ -207,6 +207,30 @@ def test_a_child_that_runs_twice_finds_what_it_did_before(
     assert sum(row.get("method") == "PUT" for row in banno.ledger()) == 1
 
 
+def test_a_run_that_is_cancelled_stops_its_refreshes_and_publishes_nothing_more(
+    caller: Caller, bodies: Bodies, banno: Provider
+) -> None:
+    banno.set(task_seconds=6)
+    ids = [caller.connect(bodies["ben"]) for _ in range(3)]
+    bulk_id = caller.ask("POST", "/v1/bulk-refreshes", json={})["bulk_id"]
+    mine = [refresh_id(bulk_id, connection) for connection in ids]
+    caller.until(
+        lambda: {each: caller.send("GET", f"/v1/refreshes/{each}").json() for each in mine},
+        lambda it: all(each["status"] == "running" for each in it.values()),
+        seconds=30,
+    )
+    assert caller.send("POST", f"/v1/bulk-refreshes/{bulk_id}/cancel").status_code == 202
+    bulk = ended(caller, bulk_id)
+
+    assert (bulk["status"], told(bulk)) == ("failed", {"cancelled": 3})
+    assert {each["outcome"] for each in failures(caller, bulk_id)} == {"cancelled"}
+    time.sleep(7)
+    assert {caller.state(each)["status"] for each in mine} == {"cancelled"}
+    for connection in ids:
+        assert caller.send("GET", f"/v1/connections/{connection}/datasets").status_code == 404
+        assert caller.refresh(connection)["outcome"] == "started"
+
+
 def test_a_run_that_is_stopped_says_of_whom_nothing_is_known(
     running: System, caller: Caller, bodies: Bodies
 ) -> None:

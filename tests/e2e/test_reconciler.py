@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 import uuid
@@ -53,9 +54,9 @@ def admitted(running: System, caller: Caller, connection: str, *, seconds: int) 
 
 def look_after(running: System) -> None:
     answer = running.client("lambda").invoke(
-        FunctionName=running.outputs["ReconcileName"], Payload=b"{}"
+        FunctionName=running.outputs["ReconcileName"], LogType="Tail", Payload=b"{}"
     )
-    assert "FunctionError" not in answer, answer["Payload"].read()
+    assert "FunctionError" not in answer, base64.b64decode(answer["LogResult"]).decode()
 
 
 def executed(running: System, refresh_id: str) -> dict[str, Any]:

@@ -110,7 +110,7 @@ PROGRAM = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import boto3, cryptography.fernet, isal.isal_zlib, jwt, tzdata, functions.core.contract
-for service in ("dynamodb", "kms", "s3", "scheduler", "secretsmanager", "stepfunctions"):
+for service in ("dynamodb", "kms", "lambda", "s3", "scheduler", "secretsmanager", "stepfunctions"):
     boto3.client(service, region_name="us-east-1")
 """
 

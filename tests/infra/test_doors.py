@@ -37,7 +37,7 @@ TOLD = {
     Door.FETCH_DATA: PLACES | {Variable.SECRET_PREFIX},
     Door.CONCLUDE: PLACES | {Variable.SCHEDULE_GROUP},
     Door.PUSH: PLACES | {Variable.SECRET_PREFIX, Variable.PUSHES_TABLE},
-    Door.BULK: PLACES | {Variable.BULKS_TABLE},
+    Door.BULK: PLACES | {Variable.BULKS_TABLE, Variable.MACHINE},
     Door.RECONCILE: PLACES
     | {Variable.MACHINE, Variable.CONCLUDE_DOOR, Variable.PUSH_DOOR, Variable.BULK_DOOR}
     | PUSHES
@@ -215,7 +215,9 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "secrets": SECRET,
     },
     Door.BULK: {
-        "connections": _dynamodb("GetItem"),
+        "connections": _dynamodb("GetItem", "UpdateItem"),
+        "refreshes": _dynamodb("BatchGetItem", "GetItem", "PutItem"),
+        "machine:*": {"states:StopExecution"},
         "connections/index/by_tenant": _dynamodb("Query", "Scan"),
         "bulks": _dynamodb(
             "GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "Query"

@@ -201,6 +201,7 @@ def test_the_outputs_name_what_a_caller_or_an_operator_needs(local: Template) ->
         "PushMachineArn",
         "PushesTableName",
         "PutSecretsWith",
+        "ReconcileName",
         "RefreshMachineArn",
         "RefreshesTableName",
         "ScheduleGroupName",

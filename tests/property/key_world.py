@@ -31,14 +31,16 @@ OWN = "own"
 class World:
     """A refresh is running. ``answers`` are to the requests under the key, in their order.
 
-    A request takes a snapshot of an age up to ``max_age``.
+    A request takes a snapshot of an age up to ``max_age``. ``refuses`` is how many of the starts
+    that follow are refused.
     """
 
-    def __init__(self, *, max_age: int | None) -> None:
+    def __init__(self, *, max_age: int | None, refuses: int = 0) -> None:
         self.counter = Counter()
         self.answers: list[tuple[Outcome, str]] = []
         self._max_age, self._numbers = max_age, count()
         self.do("another")
+        self.counter.refuses = refuses
 
     def do(self, act: Act, *, told: Callable[[], object] = nothing) -> bool:
         """Whether it went well; a request may be refused."""
@@ -55,7 +57,12 @@ class World:
         return True
 
     def agrees(self) -> bool:
-        """Whether the key has one answer at most, and no refresh but the one that answers."""
+        """Whether the key has one answer at most, and no refresh but the one that answers.
+
+        What was refused its start has it by then from the reconciler.
+        """
+        self.counter.refuses = 0
+        self.counter.look_after()
         let_in = {id_ for id_ in self.counter.tables.refreshes if id_.startswith(OWN)}
         told = {id_ for outcome, id_ in self.answers if outcome is Outcome.RUNNING}
         return len(set(self.answers)) <= 1 and let_in == told and all(map(self._begun, let_in))

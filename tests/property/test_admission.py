@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import hypothesis.strategies as st
 from hypothesis import settings
@@ -25,6 +26,7 @@ from functions.core.errors import (
 from functions.core.fetching import Time, fetch, publish
 from functions.core.model import Part, PartState, Status
 from functions.core.ports import Looked, Triggered
+from functions.core.reconciling import Execution, reconcile
 from functions.core.triggering import answered, trigger
 from tests.fake_files import Objects, Snapshots, Staging
 from tests.fakes import Clock, Connections, Refreshes, Tables
@@ -42,6 +44,7 @@ from tests.scripted import (
 
 if TYPE_CHECKING:
     from functions.core.model import Connection, Refresh
+    from functions.core.refresh import Admission
 
 ENDINGS = {"published", "partial", "failed", "cancelled"}
 LUCK = st.sampled_from(["well", "running", "lost", "away", "user", "defect", "crash", "dies"])
@@ -64,6 +67,7 @@ class Executions(RuleBasedStateMachine):
 
     ``luck`` is what a step meets: an answer of the provider's, or ``crash`` (the worker dies
     right after its first write) or ``dies`` (at the provider's door); both are tried again.
+    Executions may not be started, or be lost with their end: then the reconciler looks after them.
     """
 
     def __init__(self) -> None:
@@ -73,6 +77,7 @@ class Executions(RuleBasedStateMachine):
         self.refreshes = Refreshes(self.tables)
         self.connections.create(a_connection(), TOKENS)
         self.under_way: dict[str, Ticket | None] = {}
+        self.over: dict[str, str] = {}
         self.started = 0
 
     @property
@@ -95,6 +100,26 @@ class Executions(RuleBasedStateMachine):
             connection_id=CONNECTION, max_age_seconds=age, deadline_seconds=deadline
         )
 
+    @rule(deadline=st.sampled_from([5, 900]))
+    def a_request_is_admitted_and_its_start_is_refused(self, deadline: int) -> None:
+        self.a_request_starts_an_execution(age=None, deadline=deadline)
+        name, _ = self.under_way.popitem()
+        with suppress(FreshetError):
+            self._admitted(name, refreshes=self.refreshes)
+
+    @precondition(lambda self: self.under_way)
+    @rule(data=st.data())
+    def an_execution_is_lost_with_its_end(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.under_way)))
+        del self.under_way[name]
+        self.over[name] = "FAILED"
+
+    @rule()
+    def the_reconciler_looks(self) -> None:
+        for refresh in list(self.tables.refreshes.values()):
+            if not refresh.status.ended:
+                reconcile(refresh, executions=self, end=self.end, at=self.clock())
+
     @precondition(lambda self: self.under_way)
     @rule(data=st.data(), luck=LUCK)
     def an_execution_takes_a_step(self, data: st.DataObject, luck: str) -> None:
@@ -114,6 +139,7 @@ class Executions(RuleBasedStateMachine):
         assert self.holder != cancelled.refresh_id
         if stops and cancelled.status is Status.CANCELLED:
             self.under_way.pop(refresh.refresh_id, None)
+            self.over[refresh.refresh_id] = "ABORTED"
 
     @rule(seconds=st.sampled_from([1, 60, 900, 5000]))
     def time_passes(self, seconds: int) -> None:
@@ -144,6 +170,7 @@ class Executions(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Whatever happened, an execution that is let go on ends, and no slot stays taken."""
+        self.the_reconciler_looks()
         for name in list(self.under_way):
             for _ in range(10):
                 if name in self.under_way:
@@ -154,6 +181,22 @@ class Executions(RuleBasedStateMachine):
                 cancel(refresh, refreshes=self.refreshes, clock=self.clock)
         assert self.holder is None
         assert all(refresh.status.ended for refresh in self.tables.refreshes.values())
+
+    # --- the engine, as the reconciler sees it ---------------------------------------------
+
+    def look(self, name: str) -> Execution | None:
+        if name in self.under_way:
+            return Execution("RUNNING")
+        return Execution(self.over[name]) if name in self.over else None
+
+    def start(self, refresh: Refresh) -> bool:
+        assert refresh.refresh_id not in self.under_way | self.over, "nothing is started twice"
+        self.under_way[refresh.refresh_id] = None
+        return True
+
+    def end(self, ticket: Any) -> None:
+        assert ticket.refresh_id not in self.under_way, "what runs is not ended"
+        conclude(ticket, refreshes=self.refreshes, clock=self.clock)
 
     # --- the state machine in small --------------------------------------------------------
 
@@ -171,6 +214,7 @@ class Executions(RuleBasedStateMachine):
             following = _caught(name, ticket, error=error)
         if following is None:
             del self.under_way[name]
+            self.over[name] = "SUCCEEDED"
         else:
             self.under_way[name] = following
 
@@ -195,15 +239,7 @@ class Executions(RuleBasedStateMachine):
         return None
 
     def _trigger(self, name: str, *, luck: str, refreshes: Refreshes) -> Ticket:
-        admission = admit(
-            self.request,
-            refresh_id=name,
-            at=self.clock(),
-            connections=self.connections,
-            refreshes=refreshes,
-            datasets=DATASETS,
-            tenant=TENANT,
-        )
+        admission = self._admitted(name, refreshes=refreshes)
         if admission.refresh is None:
             assert admission.refresh_id != name
             return answered(admission, CONNECTION)
@@ -213,6 +249,17 @@ class Executions(RuleBasedStateMachine):
             return self._triggered(admission.refresh, provider=provider, refreshes=refreshes)
         finally:
             assert provider.triggered <= 1
+
+    def _admitted(self, name: str, *, refreshes: Refreshes) -> Admission:
+        return admit(
+            self.request,
+            refresh_id=name,
+            at=self.clock(),
+            connections=self.connections,
+            refreshes=refreshes,
+            datasets=DATASETS,
+            tenant=TENANT,
+        )
 
     def _triggered(self, refresh: Refresh, *, provider: Scripted, refreshes: Refreshes) -> Ticket:
         return trigger(

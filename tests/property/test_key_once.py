@@ -62,6 +62,7 @@ def test_what_a_request_that_died_has_left_is_the_answer_of_its_repetitions(
 @settings(max_examples=300)
 @given(
     age=st.sampled_from(AGES),
+    refuses=st.sampled_from([0, 0, 1, 9]),
     acts=st.lists(st.sampled_from(ACTS), max_size=4),
     turns=st.lists(
         st.tuples(st.integers(0, 5), st.integers(1, 12), st.sampled_from([False] * 4 + [True])),
@@ -69,9 +70,9 @@ def test_what_a_request_that_died_has_left_is_the_answer_of_its_repetitions(
     ),
 )
 def test_requests_at_the_same_moment_get_one_answer_between_them(
-    age: int | None, acts: list[Act], turns: list[tuple[int, int, bool]]
+    age: int | None, refuses: int, acts: list[Act], turns: list[tuple[int, int, bool]]
 ) -> None:
-    world = World(max_age=age)
+    world = World(max_age=age, refuses=refuses)
     workers = [Worker(partial(world.do, act)) for act in ("ask", "ask", *acts)]
     for number, steps, dies in turns:
         worker = workers[number % len(workers)]

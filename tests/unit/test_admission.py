@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from functions.core.contract import SLOT_SECONDS, Outcome
 from functions.core.errors import Busy, CoolingDown, InvalidRequest, NotFound, Superseded
@@ -133,6 +134,31 @@ def test_a_snapshot_of_unknown_age_is_never_young_enough(gate: Gate) -> None:
     gate.ask("ref_1")
     gate.publish(as_of=0)
     assert gate.ask("ref_2", max_age_seconds=60 * 24 * 3600).outcome is Outcome.RUNNING
+
+
+def test_who_wants_everything_read_again_is_not_content_with_a_young_snapshot(gate: Gate) -> None:
+    gate.ask("ref_1")
+    gate.publish(as_of=gate.clock())
+    answer = gate.ask("ref_2", full=True, max_age_seconds=3600)
+    assert (answer.outcome, answer.refresh_id) == (Outcome.RUNNING, "ref_2")
+
+
+@pytest.mark.parametrize(("seconds", "outcome"), [(60, Outcome.FRESH), (61, Outcome.RUNNING)])
+def test_a_dataset_whose_own_age_is_not_kept_is_as_old_as_its_snapshot(
+    gate: Gate, seconds: int, outcome: Outcome
+) -> None:
+    """A pointer that an earlier version has written has no ages by dataset."""
+    gate.ask("ref_1")
+    gate.publish(as_of=gate.clock())
+    item = gate.tables.connections[CONNECTION]
+    assert item.connection.snapshot is not None
+    bare = replace(item.connection.snapshot, ages={})
+    gate.tables.connections[CONNECTION] = replace(
+        item, connection=replace(item.connection, snapshot=bare)
+    )
+    gate.clock.now += seconds
+    answer = gate.ask("ref_2", datasets=("accounts",), max_age_seconds=60)
+    assert answer.outcome is outcome
 
 
 def test_a_young_snapshot_wins_over_a_refresh_that_runs(gate: Gate) -> None:

@@ -17,10 +17,10 @@ from functions.core.bulk import (
 from functions.core.bulking import AT_ONCE, admitted, check, closed, keep, listed
 from functions.core.contract import PAYLOAD_BYTES, Outcome, Reason
 from functions.core.errors import BulkRunning, InvalidRequest, NotFound, Superseded
-from functions.core.model import Connection, SnapshotPointer
+from functions.core.model import Connection, SnapshotPointer, Status
 from tests.fake_bulks import BULK, Hub, a_bulk
 from tests.fakes import Clock
-from tests.scripted import TENANT, a_connection
+from tests.scripted import TENANT, a_connection, a_refresh
 
 NOW = Clock().now
 
@@ -202,13 +202,13 @@ def test_a_run_whose_connections_all_have_an_outcome_is_done() -> None:
         pytest.param("Aborted", BulkStatus.FAILED, "Aborted", id="the-run-was-stopped"),
     ],
 )
-def test_who_has_no_outcome_in_the_end_is_listed_as_unknown(
+def test_who_has_no_outcome_and_no_refresh_in_the_end_is_listed_as_unknown(
     error: str | None, status: BulkStatus, told: str
 ) -> None:
     hub = begun(BulkOptions(provider="banno"))
     finish(hub, "con_2")
     assert closed(hub.bulk, error=error, ports=hub.ports).status is status
-    unknown = [
+    left = [
         Result(
             connection_id=id_,
             outcome=BulkOutcome.UNKNOWN,
@@ -217,8 +217,49 @@ def test_who_has_no_outcome_in_the_end_is_listed_as_unknown(
         )
         for id_ in ("con_1", "con_3")
     ]
-    assert hub.bulks.failures(BULK, limit=9, after=None) == (unknown, None)
+    assert hub.bulks.failures(BULK, limit=9, after=None) == (left, None)
     assert sum(hub.bulks.counts(BULK).values()) == hub.bulk.total
+    assert hub.stopped == []
+
+
+@pytest.mark.parametrize("error", ["ABORTED", "Defect", None])
+def test_what_is_under_way_when_a_run_ends_is_cancelled_and_stopped(error: str | None) -> None:
+    hub = begun(BulkOptions(provider="banno"))
+    finish(hub, "con_2", "con_3")
+    mine = refresh_id(BULK, "con_1")
+    hub.refreshes.admit(a_refresh(mine, at=NOW), until=NOW + 900)
+    closed(hub.bulk, error=error, ports=hub.ports)
+    (result,) = hub.bulks.failures(BULK, limit=9, after=None)[0]
+    assert (result.outcome, result.refresh_id, result.error) == (BulkOutcome.CANCELLED, mine, "")
+    refresh = hub.refreshes.get(mine)
+    assert refresh is not None
+    assert refresh.status is Status.CANCELLED
+    assert hub.stopped == [mine]
+    connection = hub.connections.get("con_1")
+    assert connection is not None
+    assert connection.running is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome", "error"),
+    [
+        ({"status": Status.PUBLISHED}, BulkOutcome.PUBLISHED, ""),
+        ({"status": Status.PARTIAL}, BulkOutcome.PARTIAL, ""),
+        ({"status": Status.CANCELLED}, BulkOutcome.CANCELLED, ""),
+        ({"status": Status.FAILED, "error": "Busy"}, BulkOutcome.FAILED, "Busy"),
+    ],
+)
+def test_what_has_ended_and_was_not_recorded_is_told_as_it_ended(
+    changes: dict[str, object], outcome: BulkOutcome, error: str
+) -> None:
+    hub = begun(BulkOptions(connection_ids=("con_1",)))
+    mine = refresh_id(BULK, "con_1")
+    hub.tables.refreshes[mine] = a_refresh(mine, at=NOW, **changes)
+    closed(hub.bulk, error="ABORTED", ports=hub.ports)
+    assert hub.bulks.results[BULK]["con_1"] == Result(
+        connection_id="con_1", outcome=outcome, refresh_id=mine, error=error
+    )
+    assert hub.stopped == []
 
 
 def test_however_many_have_none_all_are_counted() -> None:

@@ -186,6 +186,15 @@ def test_a_cursor_goes_with_its_own_since_or_none() -> None:
     assert problem(asked(path(), cursor=cursor, since=NOW), 400)["detail"] == cursors.REFUSED
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_a_page_has_as_many_records_as_were_asked_for(limit: int) -> None:
+    told = page(path(), limit=str(limit))
+    assert len(told["records"]) == limit
+    following = page(path(), limit=str(limit), cursor=told["next_cursor"])
+    whole = ids(path(), limit="1000")
+    assert [one["id"] for one in (*told["records"], *following["records"])] == whole[: 2 * limit]
+
+
 LINE = len(b'{"id":"transactions-0-0"}\n')
 
 

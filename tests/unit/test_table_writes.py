@@ -25,7 +25,7 @@ from functions.aws.refreshes import RefreshTable
 from functions.aws.vault import DataKey, Vault
 from functions.core.bulk import BulkOutcome, Result
 from functions.core.errors import Superseded
-from functions.core.model import Credentials
+from functions.core.model import Credentials, SnapshotPointer
 from tests.fake_bulks import a_bulk
 from tests.fake_pushes import a_push
 from tests.fakes import Clock
@@ -105,6 +105,30 @@ def test_a_connection_whose_claim_is_refused_is_not_written_either(
         modeled_fields={"CancellationReasons": reasons},
     )
     assert not connections.create(a_connection(), None)
+
+
+def test_a_connection_that_is_being_erased_gives_its_slot_to_nobody(
+    client: DynamoDBClient, dynamodb: Stubber
+) -> None:
+    conditions: list[str] = []
+
+    def note(params: Any, **_: object) -> None:
+        conditions.extend(
+            write["Update"]["ConditionExpression"]
+            for write in params["TransactItems"]
+            if "Update" in write
+        )
+
+    client.meta.events.register("provide-client-params.dynamodb", note)
+    refreshes = RefreshTable(client, table="refreshes", connections="connections")
+    refresh = a_refresh(at=0)
+    for _ in range(2):
+        dynamodb.add_response("transact_write_items", {})
+    refreshes.admit(refresh, until=1)
+    pointer = SnapshotPointer(refresh_id="r", key="k", version_id="v", published_at=0, as_of=0)
+    refreshes.publish(refresh, seen=0, snapshot=pointer)
+    assert len(conditions) == 2
+    assert all("AND attribute_not_exists(erasing)" in condition for condition in conditions)
 
 
 # --- successors of tokens -----------------------------------------------------------------------

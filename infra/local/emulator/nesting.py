@@ -1,4 +1,4 @@
-"""Patches to Step Functions: executions that start executions, and maps in JSONata."""
+"""Patches to Step Functions: executions that start or stop executions, and maps in JSONata."""
 
 import json
 import time
@@ -24,6 +24,7 @@ NAMES = {
 """What a description has, as the optimized integration names it."""
 
 State = Mapping[str, Any]
+Answer = tuple[int, dict[str, str], bytes]
 
 
 def run_execution(
@@ -69,15 +70,36 @@ def evaluated_map(
     return work_out(state, found, context, result=result, default=result), following
 
 
-def selected(selector: Any, found: Any, item: Any, *contexts: Any) -> Any:  # noqa: ANN401 - JSON
-    """What a child of a distributed map is given.
+def stop_with_children(original: Callable[..., Answer], request: Mapping[str, Any]) -> Answer:
+    """Stops an execution and those of its maps' children that run, as the page of the map says."""
+    answer = original(request)
+    functions = vars(stepfunctions)
+    runs = functions["_map_runs"]
+    for child in list(functions["_executions"].values()):
+        run = runs.get(child.get("mapRunArn"))
+        if run and run["executionArn"] == request["executionArn"]:
+            original({"executionArn": child["executionArn"]})
+    return answer
+
+
+def selected(
+    selector: Any,  # noqa: ANN401 - any JSON
+    found: Any,  # noqa: ANN401 - any JSON
+    item: Any,  # noqa: ANN401 - any JSON
+    *contexts: Any,  # noqa: ANN401 - any JSON
+    of: Mapping[str, Any],
+) -> Any:  # noqa: ANN401 - any JSON
+    """What a child of a distributed map is given; none begins once the map's execution is stopped.
 
     Args:
         selector: the map's, if it has one.
         found: the map's input.
         item: what there is for this child.
         contexts: of this child, and the map's own.
+        of: the execution that the map is in.
     """
+    if of["status"] == "ABORTED":
+        raise SystemExit
     functions = vars(stepfunctions)
     if not selector:
         return item
@@ -96,6 +118,7 @@ def apply() -> None:
     """Patches the module."""
     functions = vars(stepfunctions)
     run_map = functions["_run_distributed_map"]
+    wrap(functions, "_stop_execution", stop_with_children, digest="44d2d84ccd5c")
     wrap(functions, "_run_distributed_map", evaluated_map, digest="2b77d3ec0e04")
     wrap(
         functions,
@@ -107,6 +130,6 @@ def apply() -> None:
         run_map,
         patch="selects in JSONata",
         old="_resolve_params_obj(item_selector, effective, item_ctx) if item_selector else item\n",
-        new="selected(item_selector, effective, item, item_ctx, ctx)\n",
+        new="selected(item_selector, effective, item, item_ctx, ctx, of=execution)\n",
         selected=selected,
     )
