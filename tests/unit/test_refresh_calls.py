@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 
+import msgspec
 import pytest
+from botocore.exceptions import ClientError
 
 from functions.core.history import Place
 from functions.core.model import Status
-from functions.rest import cursors
+from functions.rest import cursors, refreshes
 from functions.rest.history import filtered
+from tests.counter import Counter
+from tests.scripted import CONNECTION
 from tests.unit.test_api import call, problem
 
 LIST = "/v1/refreshes"
@@ -78,3 +82,65 @@ def test_a_list_of_what_could_be_no_connection_is_not_found() -> None:
 def test_a_cursor_that_was_not_given_for_this_list_is_refused(cursor: str) -> None:
     answer = call("GET", LIST, queryStringParameters={"cursor": cursor})
     assert problem(answer, 400)["detail"] == cursors.REFUSED
+
+
+# --- while AWS falters -------------------------------------------------------------------------
+
+
+class Desk:
+    """What the calls stand on, over fakes. Step Functions refuses the next ``refuses`` starts."""
+
+    def __init__(self, *, refuses: int = 0) -> None:
+        self.counter = Counter(refuses=refuses)
+        self.clock, self.sleep = self.counter.clock, self.counter.clock.sleep
+        self.connections, self.refreshes = self.counter.connections, self.counter.refreshes
+        self.keys = self.counter.keys
+
+
+@pytest.fixture
+def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
+    made = Desk(refuses=1)
+    monkeypatch.setattr(refreshes, "runtime", lambda: made)
+    monkeypatch.setattr(refreshes, "executions", lambda: made.counter)
+    return made
+
+
+@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "k"}])
+def test_a_refresh_whose_start_is_refused_is_admitted_and_starts_by_itself(
+    desk: Desk, key: dict[str, str]
+) -> None:
+    body = msgspec.json.encode({"connection_id": CONNECTION}).decode()
+    answer = call("POST", LIST, body=body, headers=key)
+    told = msgspec.json.decode(answer["body"])
+    assert (answer["statusCode"], told["outcome"], told["status"]) == (202, "started", "admitted")
+    assert desk.counter.started == set()
+    desk.counter.look_after()
+    desk.counter.look_after()
+    assert desk.counter.started == {told["refresh_id"]}
+
+
+def test_who_joins_a_refresh_that_has_not_begun_joins_one_that_will(desk: Desk) -> None:
+    body = msgspec.json.encode({"connection_id": CONNECTION}).decode()
+    first = msgspec.json.decode(call("POST", LIST, body=body)["body"])
+    joined = msgspec.json.decode(call("POST", LIST, body=body)["body"])
+    assert (joined["outcome"], joined["refresh_id"]) == ("joined", first["refresh_id"])
+    desk.counter.look_after()
+    assert desk.counter.started == {first["refresh_id"]}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", REFRESH), ("POST", f"{REFRESH}/cancel"), ("POST", LIST)]
+)
+def test_a_call_that_aws_does_not_let_through_says_when_to_come_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, method: str, path: str
+) -> None:
+    def throttled(*_: object) -> None:
+        code = "ProvisionedThroughputExceededException"
+        raise ClientError({"Error": {"Code": code, "Message": "canary"}}, "GetItem")
+
+    monkeypatch.setattr(desk.refreshes, "get", throttled)
+    monkeypatch.setattr(desk.connections, "get", throttled)
+    answer = call(method, path, body='{"connection_id": "con_1"}' if path == LIST else None)
+    assert problem(answer, 503)["type"] == "urn:freshet:problem:unavailable"
+    assert answer["headers"]["Retry-After"] == "5"
+    assert "canary" not in str(answer)
