@@ -43,10 +43,11 @@ def handler(event: object, _context: LambdaContext) -> dict[str, Any]:
     done = conclude(ticket, refreshes=runtime().refreshes, clock=runtime().clock)
     if done.ended and done.refresh is not None:
         count("Failed", provider=done.refresh.provider)
-    if done.acts is not None:
-        count(FAULTS, acts=done.acts)
     if done.unpublished:
         _discard(ticket, done.refresh)
+    # Last, as the call may come again for what could not be deleted.
+    if done.acts is not None:
+        count(FAULTS, acts=done.acts)
     if done.error is not None:
         raise done.error
     ended = {"status": done.refresh.status} if done.refresh else {}

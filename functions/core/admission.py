@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from functions.core.stores import Connections, Refreshes
 
 UNBEGUN_SECONDS: Final = 600
-"""How long a refresh may have been admitted and not begun until it is taken for lost. Whoever
-admits one starts it at once, and where there is no room for its first function the state machine
-goes on trying for six minutes."""
+"""How long a refresh may have been admitted and not begun until it is taken for lost. It is
+started at once, or within minutes by what looks after open things, see ``reconciling``; and where
+there is no room for its first function the state machine goes on trying for six minutes."""
 
 
 def admit(

@@ -166,15 +166,23 @@ def test_whatever_a_start_says_a_connection_that_is_there_keeps_its_schedule(
 @pytest.mark.parametrize(
     ("code", "told", "acts"),
     [
-        ("AccessDeniedException", "ConfigurationInvalid", ["operator"]),
+        ("AccessDeniedException", "ConfigurationInvalid", [{"acts": "operator"}]),
         ("ThrottlingException", "TryAgain", []),
-        ("SomethingElse", "Defect", ["defect"]),
+        ("SomethingElse", "Defect", [{"acts": "defect"}]),
     ],
 )
 def test_what_cannot_be_taken_away_is_counted_unless_it_is_tried_again(
-    room: Room, code: str, told: str, acts: list[str]
+    room: Room, code: str, told: str, acts: list[dict[str, str]]
 ) -> None:
     room.erase()
     room.scheduler.add_client_error("delete_schedule", code)
-    counted = room.call("NotFound", told=told)
-    assert counted == [{"acts": each} for each in ["caller", *acts]]
+    assert room.call("NotFound", told=told) == acts
+
+
+def test_a_failure_is_counted_once_however_often_its_sweeping_is_tried(room: Room) -> None:
+    room.erase()
+    for _ in range(3):
+        room.scheduler.add_client_error("delete_schedule", "ThrottlingException")
+        assert room.call("NotFound", told="TryAgain") == []
+    room.unscheduled()
+    assert room.call("NotFound") == [{"acts": "caller"}]
