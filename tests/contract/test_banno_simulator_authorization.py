@@ -5,8 +5,9 @@ from __future__ import annotations
 import html
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
+import jwt
 import pytest
 
 from tests.contract.banno_garden import (
@@ -58,25 +59,32 @@ def test_discovery_is_at_the_issuer_and_at_the_root(garden: Garden, below: str) 
     assert told["pushed_authorization_request_endpoint"] == f"{garden.issuer}/request"
     assert told["end_session_endpoint"] == f"{garden.issuer}/logout"
     assert told["code_challenge_methods_supported"] == ["S256"]
-    assert told["id_token_signing_alg_values_supported"] == ["ES256"]
+    assert told["id_token_signing_alg_values_supported"] == ["ES256", "PS256", "RS256"]
+    assert told["authorization_response_iss_parameter_supported"] is True
+    assert {"ES256", "PS256", "EdDSA"} <= set(told["dpop_signing_alg_values_supported"])
+    assert {"sub", "name", "email", "address", "phone_number"} <= set(told["claims_supported"])
 
 
 def test_the_key_set_holds_no_private_key(garden: Garden) -> None:
     keys = garden.http.get(f"{garden.issuer}/jwks", timeout=TIMEOUT).json()["keys"]
 
-    assert [(key["kty"], key["crv"], key["alg"]) for key in keys] == [("EC", "P-256", "ES256")]
-    assert "d" not in keys[0]
+    assert [(key["kty"], key.get("crv"), key.get("alg")) for key in keys] == [
+        ("EC", "P-256", "ES256"),
+        ("RSA", None, None),
+    ]
+    assert not [key for key in keys if {"d", "p", "q"} & key.keys()]
 
 
 def test_a_sound_request_is_approved_at_once_and_its_state_comes_back(garden: Garden) -> None:
     told = way_back(garden.authorize(state="s & s"))
 
-    assert set(told) == {"code", "state"}
+    assert set(told) == {"code", "state", "iss"}
     assert told["state"] == "s & s"
+    assert told["iss"] == garden.issuer
 
 
 def test_no_state_comes_back_where_none_was_sent(garden: Garden) -> None:
-    assert set(way_back(garden.authorize(state=None))) == {"code"}
+    assert set(way_back(garden.authorize(state=None))) == {"code", "iss"}
 
 
 @pytest.mark.parametrize("user", ["ada", "ben", "cleo", "dora", "max"])
@@ -95,7 +103,6 @@ def test_the_login_hint_chooses_the_user(garden: Garden, user: str) -> None:
         pytest.param({"response_mode": "form_post"}, "invalid_request", id="other-mode"),
         pytest.param({"scope": None}, "invalid_scope", id="no-scope"),
         pytest.param({"scope": "profile"}, "invalid_scope", id="no-openid"),
-        pytest.param({"scope": "openid accounts.readonly"}, "invalid_scope", id="no-prefix"),
         pytest.param({"code_challenge": None}, "invalid_request", id="no-pkce"),
         pytest.param({"code_challenge_method": None}, "invalid_request", id="no-method"),
         pytest.param({"code_challenge_method": "plain"}, "invalid_request", id="plain"),
@@ -114,7 +121,7 @@ def test_a_wrong_request_goes_back_with_its_error_and_state(
     told = way_back(garden.authorize(**changes))
 
     assert told["error"] == error
-    assert told["state"] == "a-state"
+    assert (told["state"], told["iss"]) == ("a-state", garden.issuer)
     assert told["error_description"]
 
 
@@ -172,7 +179,40 @@ def test_more_redirect_uris_can_be_registered(garden: Garden) -> None:
     garden.settings(redirect_uris=[uri])
 
     told = way_back(garden.authorize(redirect_uri=uri))
-    assert set(told) == {"from", "code", "state"}
+    assert set(told) == {"from", "code", "state", "iss"}
+
+
+def test_scopes_that_do_not_exist_are_passed_over_and_the_answer_says_so(garden: Garden) -> None:
+    tokens = garden.redeem(garden.code(scope="openid accounts.readonly unheard-of")).json()
+
+    assert tokens["scope"] == "openid"
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "PS256", "RS256"])
+def test_more_clients_can_be_registered(garden: Garden, algorithm: str) -> None:
+    mine = {"id": "mine", "secret": "s3", "redirect_uris": ["https://app.example.org/cb"]}
+    garden.settings(clients=[{**mine, "id_token_signed_response_alg": algorithm}])
+    uri = "https://app.example.org/cb"
+
+    code = garden.code(client_id="mine", redirect_uri=uri)
+    spoken = {"client_id": "mine", "client_secret": "s3", "redirect_uri": uri}
+    token = garden.redeem(code, **spoken).json()["id_token"]
+
+    keys = jwt.PyJWKSet.from_dict(garden.http.get(f"{garden.issuer}/jwks", timeout=TIMEOUT).json())
+    header = jwt.get_unverified_header(token)
+    key = keys[header["kid"]].key
+    assert header["alg"] == algorithm
+    assert jwt.decode(token, key, algorithms=[algorithm], audience="mine")["iss"] == garden.issuer
+    assert garden.authorize(redirect_uri=uri).status_code == 400
+    wrong = garden.redeem(
+        garden.code(client_id="mine", redirect_uri=uri), **spoken | {"client_secret": "other"}
+    )
+    assert wrong.status_code == 401
+
+
+def test_a_client_with_a_bad_address_cannot_be_registered(garden: Garden) -> None:
+    clients = [{"id": "mine", "redirect_uris": ["http://app.example.com/cb"]}]
+    assert garden.control("POST", "settings", {"clients": clients}).status_code == 400
 
 
 @pytest.mark.parametrize("uri", ["http://app.example.com/cb", "ftp://x/cb", "/cb", "https://a/#b"])
@@ -208,7 +248,9 @@ def test_a_prompt_shows_a_page_on_which_any_user_can_be_chosen(garden: Garden, p
 def test_the_user_may_refuse(garden: Garden) -> None:
     refusal = links(garden, garden.authorize(prompt="consent").text)["Don't allow this"]
 
-    assert refusal == f"{REDIRECT_URI}?error=access_denied&state=a-state"
+    told = dict(parse_qsl(urlsplit(refusal).query))
+    assert refusal.startswith(f"{REDIRECT_URI}?error=access_denied&")
+    assert told == {"error": "access_denied", "state": "a-state", "iss": garden.issuer}
 
 
 def test_a_request_can_be_pushed_ahead_and_used_once(garden: Garden) -> None:

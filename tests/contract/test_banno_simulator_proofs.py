@@ -6,12 +6,11 @@ import base64
 import hashlib
 import time
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
-from jwt.algorithms import ECAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from tests.contract.banno_garden import (
     REDIRECT_URI,
@@ -27,7 +26,13 @@ if TYPE_CHECKING:
 
     import requests
 
-KEY = ec.generate_private_key(ec.SECP256R1())
+KEYS: dict[str, Any] = {
+    "ES256": ec.generate_private_key(ec.SECP256R1()),
+    "ES512": ec.generate_private_key(ec.SECP521R1()),
+    "PS256": rsa.generate_private_key(public_exponent=65537, key_size=2048),
+    "EdDSA": ed25519.Ed25519PrivateKey.generate(),
+    "RS256": rsa.generate_private_key(public_exponent=65537, key_size=2048),
+}
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +47,12 @@ def garden(opened: Garden) -> Garden:
     return opened
 
 
-def proof(method: str, url: str, **changes: object) -> str:
+def proof(method: str, url: str, *, by: str = "ES256", **changes: object) -> str:
     claims = {"jti": str(uuid.uuid4()), "htm": method, "htu": url, "iat": int(time.time())}
-    jwk = ECAlgorithm.to_jwk(KEY.public_key(), as_dict=True)
+    key = KEYS[by]
+    jwk = jwt.get_algorithm_by_name(by).to_jwk(key.public_key(), as_dict=True)
     headers = {"typ": "dpop+jwt", "jwk": jwk}
-    return jwt.encode(claims | changes, KEY, algorithm="ES256", headers=headers)
+    return jwt.encode(claims | changes, key, algorithm=by, headers=headers)
 
 
 def of_token(token: str) -> str:
@@ -82,6 +88,22 @@ def test_a_proof_at_the_token_endpoint_binds_the_tokens(garden: Garden) -> None:
 
     assert tokens["token_type"] == "DPoP"
     assert len(claims["cnf"]["jkt"]) == 43
+
+
+@pytest.mark.parametrize("by", ["ES512", "PS256", "EdDSA"])
+def test_every_listed_algorithm_proves_a_key(garden: Garden, by: str) -> None:
+    answer = redeem(garden, proof("POST", f"{garden.issuer}/token", by=by))
+
+    assert answer.json()["token_type"] == "DPoP"
+
+
+@pytest.mark.parametrize("iat", ["abc", "1", float("nan"), float("inf"), 10**400, None, True, [1]])
+def test_a_proof_whose_time_is_no_number_is_refused(garden: Garden, iat: object) -> None:
+    sent = proof("POST", f"{garden.issuer}/token", iat=iat)
+    answer = redeem(garden, sent)
+
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "invalid_dpop_proof"
 
 
 def test_a_bound_token_is_good_once_per_proof_and_not_as_a_bearer_token(garden: Garden) -> None:
@@ -120,6 +142,7 @@ def test_a_proof_for_something_else_is_answered_401(garden: Garden, changes: Jso
     [
         pytest.param("nonsense", id="no-jwt"),
         pytest.param(proof("GET", "http://127.0.0.1/elsewhere"), id="another-request"),
+        pytest.param(proof("POST", "http://127.0.0.1", by="RS256"), id="unlisted-algorithm"),
     ],
 )
 def test_a_wrong_proof_at_the_token_endpoint_is_refused(garden: Garden, sent: str) -> None:

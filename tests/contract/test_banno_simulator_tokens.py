@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from typing import TYPE_CHECKING
@@ -249,6 +250,53 @@ def test_userinfo_tells_the_user_id_and_what_was_asked(garden: Garden, method: s
     assert told["given_name"] == "Ada"
     assert told["email"]
     assert told[INSTITUTION]
+
+
+PROFILE_CLAIMS = {"name": "Ada Quillfeather", "given_name": "Ada", "family_name": "Quillfeather"}
+STANDARD = ("name", "given_name", "family_name", "email", "address", "phone_number")
+
+
+@pytest.mark.parametrize(
+    ("scope", "names"),
+    [
+        pytest.param("profile", {"name", "given_name", "family_name"}, id="profile"),
+        pytest.param("email", {"email", "email_verified"}, id="email"),
+        pytest.param("address", {"address"}, id="address"),
+        pytest.param("phone", {"phone_number", "phone_number_verified"}, id="phone"),
+    ],
+)
+def test_a_scope_puts_its_claims_into_the_id_token_and_userinfo(
+    garden: Garden, scope: str, names: set[str]
+) -> None:
+    tokens = garden.redeem(garden.code(scope=f"openid {scope}")).json()
+
+    for told in (
+        verified(garden, tokens["id_token"], audience=garden.client_id),
+        me(garden, tokens),
+    ):
+        assert told.keys() - {"iss", "aud", "sub", "iat", "exp"} == names
+        assert {name: told[name] for name in names & PROFILE_CLAIMS.keys()} == {
+            name: PROFILE_CLAIMS[name] for name in names & PROFILE_CLAIMS.keys()
+        }
+
+
+@pytest.mark.parametrize("name", STANDARD)
+def test_any_claim_can_be_asked_for_by_its_name_on_either_side(garden: Garden, name: str) -> None:
+    for side, other in (("id_token", "userinfo"), ("userinfo", "id_token")):
+        claims = json.dumps({side: {name: {"essential": True}, "unheard_of": None}})
+        tokens = garden.redeem(garden.code(scope="openid", claims=claims)).json()
+        told = {
+            "id_token": verified(garden, tokens["id_token"], audience=garden.client_id),
+            "userinfo": me(garden, tokens),
+        }
+        assert told[side][name]
+        assert not {name, "unheard_of"} & told[other].keys()
+
+
+def me(garden: Garden, tokens: Json) -> Json:
+    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+    told: Json = garden.http.get(f"{garden.issuer}/me", headers=headers, timeout=5).json()
+    return told
 
 
 def test_userinfo_without_a_good_token_is_answered_401(garden: Garden) -> None:

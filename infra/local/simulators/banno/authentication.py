@@ -9,7 +9,7 @@ from urllib.parse import unquote_plus
 from flask import request
 
 from infra.local.simulators.banno.authorization import single_values
-from infra.local.simulators.banno.clients import CLIENTS
+from infra.local.simulators.banno.bank import the_bank
 from infra.local.simulators.banno.grants import OAuthError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def authenticated(fields: Mapping[str, str]) -> Client:
     secrets = {fields.get("client_secret"), header_secret} - {None}
     if len(ids) > 1 or len(secrets) > 1:
         raise OAuthError("invalid_request", "header and form name different clients or secrets")
-    client = CLIENTS.get(ids.pop() or "") if ids else None
+    client = the_bank().client(ids.pop() or "") if ids else None
     if client is None or not _proves(client, secrets.pop() if secrets else None):
         raise OAuthError("invalid_client", "client authentication failed", status=401)
     return client

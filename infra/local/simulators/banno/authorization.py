@@ -9,15 +9,16 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from infra.local.simulators.banno.clients import CLIENTS, Client
+from infra.local.simulators.banno.bank import the_bank
 from infra.local.simulators.banno.grants import OAuthError
 from infra.local.simulators.banno.institution import PEOPLE, Person, person
-from infra.local.simulators.banno.scopes import INSTITUTION_CLAIM, is_scope
+from infra.local.simulators.banno.issuer import issuer_of, origin
+from infra.local.simulators.banno.scopes import CLAIMS, is_scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from werkzeug.datastructures import MultiDict
+
+    from infra.local.simulators.banno.clients import Client
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _CHOOSING = frozenset({"login", "consent", "select_account"})
@@ -36,8 +37,15 @@ class WayBack:
     redirect_uri: str
     state: str | None
 
+    def answer(self, **answer: str) -> str:
+        """The redirect URI with the authorization's answer, the client's state and who answers.
+
+        The last keeps a client of several servers from mixing them up (RFC 9207).
+        """
+        return self.url(**answer, iss=issuer_of(origin()))
+
     def url(self, **answer: str) -> str:
-        """The redirect URI with the answer and the client's state."""
+        """The redirect URI with these parameters and the client's state."""
         state = {} if self.state is None else {"state": self.state}
         joint = "&" if urlsplit(self.redirect_uri).query else "?"
         return f"{self.redirect_uri}{joint}{urlencode({**answer, **state})}"
@@ -61,17 +69,18 @@ class Asked:
     userinfo_claims: frozenset[str]
 
 
-def way_back(asked: MultiDict[str, str], *, also: Iterable[str]) -> WayBack:
-    """Where to send the answer; `also` are redirect URIs registered in the settings.
+def way_back(asked: MultiDict[str, str]) -> WayBack:
+    """Where to send the answer.
 
     Raises:
         UntrustedError: nowhere; the text says why.
     """
-    client = CLIENTS.get(asked.get("client_id", ""))
+    bank = the_bank()
+    client = bank.client(asked.get("client_id", ""))
     if client is None:
         raise UntrustedError("client_id names no registered application")
     uris = asked.getlist("redirect_uri")
-    if len(uris) != 1 or not client.allows(uris[0], also=tuple(also)):
+    if len(uris) != 1 or not client.allows(uris[0], also=tuple(bank.settings.redirect_uris)):
         raise UntrustedError("redirect_uri is not one of those registered for the application")
     return WayBack(client, uris[0], asked.get("state"))
 
@@ -115,11 +124,10 @@ def _require(error: str, description: str, *, met: bool) -> None:
 
 
 def _scopes(values: dict[str, str]) -> tuple[str, ...]:
+    """The scopes that there are; others are passed over, and the token answer says so."""
     scopes = tuple(dict.fromkeys(values.get("scope", "").split()))
     _require("invalid_scope", "scope must contain openid", met="openid" in scopes)
-    unknown = [scope for scope in scopes if not is_scope(scope)]
-    _require("invalid_scope", f"no such scope: {' '.join(unknown)}", met=not unknown)
-    return scopes
+    return tuple(scope for scope in scopes if is_scope(scope))
 
 
 def _challenge(values: dict[str, str]) -> str:
@@ -147,7 +155,7 @@ def _claims(values: dict[str, str]) -> _Claims:
 
 
 def _known(claims: dict[str, object]) -> frozenset[str]:
-    return frozenset(claims) & {INSTITUTION_CLAIM}
+    return frozenset(claims) & frozenset(CLAIMS)
 
 
 def _user(values: dict[str, str]) -> Person:

@@ -8,6 +8,7 @@ from flask import current_app
 
 from infra.local.simulators.application import PROVIDER
 from infra.local.simulators.banno.accounts import Account
+from infra.local.simulators.banno.clients import CLIENTS, Client
 from infra.local.simulators.banno.dpop import Proofs
 from infra.local.simulators.banno.grants import Grants
 from infra.local.simulators.banno.institution import PEOPLE, SCALE_USER, Person, account_seeds
@@ -49,6 +50,10 @@ class Bank:
         self.tasks.clear()
         self.grants.clear()
         self._accounts = {each.id: self._opened(each) for each in PEOPLE}
+
+    def client(self, client_id: str) -> Client | None:
+        """The application registered under this id."""
+        return {each.id: each for each in (*self.settings.clients, *CLIENTS)}.get(client_id)
 
     def accounts(self, user: Person) -> list[Account]:
         """The accounts that a user has now."""

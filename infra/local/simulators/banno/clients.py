@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+import msgspec
+
+from infra.local.simulators.banno.signing import ALGORITHM, Algorithm
 
 _LOOPBACK_ADDRESSES = frozenset({"127.0.0.1", "::1"})
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
-    """A registered application; without a secret it is a public one."""
+class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A registered application; without a secret it is a public one.
+
+    `id_token_signed_response_alg` is how its id tokens are signed.
+    """
 
     id: str
-    secret: str | None
-    name: str
-    redirect_uris: tuple[str, ...]
+    secret: str | None = None
+    name: str = "An application"
+    redirect_uris: tuple[str, ...] = ()
+    id_token_signed_response_alg: Algorithm = ALGORITHM
 
     def allows(self, redirect_uri: str, *, also: tuple[str, ...] = ()) -> bool:
         """Whether the redirect URI is registered: exactly, or on another port of loopback."""
@@ -32,7 +38,7 @@ CONFIDENTIAL = Client(
 PUBLIC = Client(
     "3f0a9f5e-6f52-4d0c-9a57-000000000002", None, "Freshet demo (public)", _REDIRECT_URIS
 )
-CLIENTS = {client.id: client for client in (CONFIDENTIAL, PUBLIC)}
+CLIENTS = (CONFIDENTIAL, PUBLIC)
 
 
 def is_redirect_uri(text: str) -> bool:

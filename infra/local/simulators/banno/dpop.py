@@ -7,20 +7,27 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import jwt
 import msgspec
 from flask import request
 
-from infra.local.simulators.banno.signing import ALGORITHM
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _WINDOW_SECONDS = 300
-_MEMBERS = ("crv", "kty", "x", "y")
+PROOF_ALGORITHMS = ("PS256", "PS384", "ES256", "ES256K", "ES384", "ES512", "EdDSA")
+"""With which a proof may be signed, as a live tenant's discovery document lists them."""
+_MEMBERS = {
+    "EC": ("crv", "kty", "x", "y"),
+    "OKP": ("crv", "kty", "x"),
+    "RSA": ("e", "kty", "n"),
+}
+"""What of a key its thumbprint is of, in this order (RFC 7638 §3.2, RFC 8037)."""
 
 
 class ProofError(Exception):
@@ -62,28 +69,44 @@ def thumbprint(proofs: Proofs, *, token: str | None = None) -> str | None:
     if proof is None:
         return None
     try:
-        key = _key(proof)
+        key, algorithm = _key(proof)
         claims = jwt.decode(
             proof,
-            jwt.PyJWK(key, algorithm=ALGORITHM),
-            algorithms=[ALGORITHM],
-            options={"require": ["jti", "htm", "htu", "iat"], "verify_iat": False},
+            jwt.PyJWK(key, algorithm=algorithm),
+            algorithms=[algorithm],
+            options={
+                "require": ["jti", "htm", "htu", "iat"],
+                "verify_iat": False,
+                "verify_jti": False,
+            },
         )
-    except jwt.PyJWTError as problem:
+    except (jwt.PyJWTError, ValueError, TypeError) as problem:
         raise ProofError("not a proof") from problem
     expected = (request.method, request.base_url, token and _hash(token.encode()))
     if (claims["htm"], claims["htu"], claims.get("ath")) != expected:
         raise ProofError("for another request")
-    proofs.accept(str(claims["jti"]), float(claims["iat"]))
-    return _hash(msgspec.json.encode({name: key.get(name) for name in _MEMBERS}))
+    proofs.accept(str(claims["jti"]), _instant(claims["iat"]))
+    return _hash(msgspec.json.encode({name: key[name] for name in _MEMBERS[key["kty"]]}))
 
 
-def _key(proof: str) -> dict[str, str]:
+def _key(proof: str) -> tuple[dict[str, str], str]:
+    """The public key that a proof carries, and the algorithm with which it says it is signed."""
     header = jwt.get_unverified_header(proof)
-    key = header.get("jwk")
+    key, algorithm = header.get("jwk"), header.get("alg")
     if header.get("typ") != "dpop+jwt" or not isinstance(key, dict) or "d" in key:
         raise ProofError("without its key")
-    return key
+    if algorithm not in PROOF_ALGORITHMS or key.get("kty") not in _MEMBERS:
+        raise ProofError("by an algorithm that is not listed")
+    return key, algorithm
+
+
+def _instant(value: object) -> float:
+    """A NumericDate: a finite JSON number (RFC 7519 §2)."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        with suppress(OverflowError):
+            if math.isfinite(value):
+                return value
+    raise ProofError("iat is not a number")
 
 
 def _hash(text: bytes) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from flask import request
 
-from infra.local.simulators.banno.scopes import INSTITUTION_CLAIM, SUPPORTED
-from infra.local.simulators.banno.signing import ALGORITHM
+from infra.local.simulators.banno.dpop import PROOF_ALGORITHMS
+from infra.local.simulators.banno.scopes import CLAIMS, SECURITY_LEVELS, SUPPORTED
+from infra.local.simulators.banno.signing import ALGORITHMS
 
 API_PATH = "/a/consumer/api/v0"
 _CLIENT_AUTHENTICATION = ["client_secret_basic", "client_secret_post", "none"]
@@ -40,7 +41,7 @@ def discovery() -> dict[str, object]:
         "pushed_authorization_request_endpoint": f"{issuer}/request",
         "end_session_endpoint": f"{issuer}/logout",
         "scopes_supported": list(SUPPORTED),
-        "claims_supported": ["sub", INSTITUTION_CLAIM],
+        "claims_supported": ["sub", *CLAIMS],
         "claims_parameter_supported": True,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
@@ -48,10 +49,12 @@ def discovery() -> dict[str, object]:
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "refresh_token"],
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": [ALGORITHM],
+        "id_token_signing_alg_values_supported": list(ALGORITHMS),
+        "authorization_response_iss_parameter_supported": True,
+        "acr_values_supported": list(SECURITY_LEVELS),
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": _CLIENT_AUTHENTICATION,
         "introspection_endpoint_auth_methods_supported": _CLIENT_AUTHENTICATION,
         "revocation_endpoint_auth_methods_supported": _CLIENT_AUTHENTICATION,
-        "dpop_signing_alg_values_supported": [ALGORITHM],
+        "dpop_signing_alg_values_supported": list(PROOF_ALGORITHMS),
     }

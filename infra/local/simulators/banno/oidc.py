@@ -58,13 +58,13 @@ def authorize() -> Response:
     """Approves at once for the user in `login_hint`, or lets the person choose if asked to."""
     try:
         asked = _resolved(request.values)
-        back = way_back(asked, also=the_bank().settings.redirect_uris)
+        back = way_back(asked)
     except UntrustedError as problem:
         return _page(400, problem=str(problem))
     try:
         wanted = read(asked)
     except OAuthError as problem:
-        return redirect(back.url(error=problem.error, error_description=str(problem)))
+        return redirect(back.answer(error=problem.error, error_description=str(problem)))
     return _choice(asked, back, wanted=wanted) if wanted.choose else _approved(back, wanted)
 
 
@@ -76,7 +76,7 @@ def logout() -> Response:
         return _page(200, problem="You are signed out.")
     asked["redirect_uri"] = asked["post_logout_redirect_uri"]
     try:
-        back = way_back(asked, also=the_bank().settings.redirect_uris)
+        back = way_back(asked)
     except UntrustedError as problem:
         return _page(400, problem=str(problem))
     return redirect(back.url())
@@ -104,7 +104,7 @@ def _approved(back: WayBack, wanted: Asked) -> Response:
     )
     grants = the_bank().grants
     code = grants.code(grant, redirect_uri=back.redirect_uri, challenge=wanted.challenge)
-    return redirect(back.url(code=code))
+    return redirect(back.answer(code=code))
 
 
 def _choice(asked: MultiDict[str, str], back: WayBack, *, wanted: Asked) -> Response:
@@ -117,7 +117,7 @@ def _choice(asked: MultiDict[str, str], back: WayBack, *, wanted: Asked) -> Resp
             (f"{_BELOW}/auth?{urlencode({**kept, 'login_hint': user.name})}", user)
             for user in PEOPLE
         ],
-        denial=back.url(error="access_denied"),
+        denial=back.answer(error="access_denied"),
     )
 
 

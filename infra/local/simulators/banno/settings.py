@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from infra.local.simulators.banno.clients import is_redirect_uri
+from infra.local.simulators.banno.clients import Client, is_redirect_uri
 from infra.local.simulators.banno.institution import PEOPLE
 
 Seconds = Annotated[float, Meta(ge=0, le=86_400)]
@@ -50,7 +50,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         inactivated_accounts: ids of accounts that are no more.
         scale_accounts: how many accounts the user `max` has.
         scale_transactions: how many transactions each of them has.
-        redirect_uris: registered for both clients beside those built in.
+        redirect_uris: registered for all clients beside their own.
+        clients: applications registered beside those built in.
     """
 
     task_seconds: Seconds = 2.0
@@ -77,11 +78,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     scale_accounts: Annotated[int, Meta(ge=0, le=1000)] = 1
     scale_transactions: Count = 50_000
     redirect_uris: list[str] = msgspec.field(default_factory=list)
+    clients: list[Client] = msgspec.field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Refuses users that don't exist and redirect URIs that nobody could register."""
         strangers = (self.outcome.keys() | self.not_authenticated) - {each.name for each in PEOPLE}
         if strangers:
             raise ValueError(f"no such user: {', '.join(sorted(strangers))}")
-        if not all(map(is_redirect_uri, self.redirect_uris)):
+        registered = (uri for client in self.clients for uri in client.redirect_uris)
+        if not all(map(is_redirect_uri, (*self.redirect_uris, *registered))):
             raise ValueError("a redirect URI is https, or http on a loopback address")

@@ -16,9 +16,11 @@ from infra.local.simulators.banno.bank import the_bank
 from infra.local.simulators.banno.bearer import bearer
 from infra.local.simulators.banno.dpop import ProofError, thumbprint
 from infra.local.simulators.banno.grants import Access, Grant, OAuthError, Renewal
-from infra.local.simulators.banno.institution import INSTITUTION_ID, made_id, profile
+from infra.local.simulators.banno.institution import INSTITUTION_ID, Person, made_id
+from infra.local.simulators.banno.institution import claims as claims_of
 from infra.local.simulators.banno.issuer import API_PATH, api_base, issuer_of, origin
-from infra.local.simulators.banno.scopes import INSTITUTION_CLAIM
+from infra.local.simulators.banno.scopes import CLAIMS_OF, INSTITUTION_CLAIM
+from infra.local.simulators.banno.signing import ALGORITHM
 from infra.local.simulators.replies import reply
 
 if TYPE_CHECKING:
@@ -53,15 +55,11 @@ def token() -> Response:
 
 @tokens.route("/me", methods=["GET", "POST"])
 def userinfo() -> Response:
-    """Claims about the user: the id, what the scopes `profile` and `email` add, and the asked."""
+    """Claims about the user: the id, and what the scopes or the request asked for."""
     access = bearer()
-    user, shown = access.grant.user, profile(access.grant.user)
-    claims: dict[str, object] = {"sub": user.id}
-    if "profile" in access.scopes:
-        claims |= {"given_name": user.given, "family_name": user.family}
-    if "email" in access.scopes:
-        claims["email"] = shown["email"]
-    return _private(reply(claims | _asked_claims(access.grant.userinfo_claims)))
+    user = access.grant.user
+    asked = _claims(user, access.scopes, also=access.grant.userinfo_claims)
+    return _private(reply({"sub": user.id, **asked}))
 
 
 @tokens.post("/token/introspection")
@@ -98,7 +96,7 @@ def push() -> Response:
     if "request_uri" in asked:
         raise OAuthError("invalid_request", "request_uri can't be pushed")
     try:
-        way_back(asked, also=bank.settings.redirect_uris)
+        way_back(asked)
     except UntrustedError as problem:
         raise OAuthError("invalid_request", str(problem)) from problem
     read(asked)
@@ -136,14 +134,14 @@ def _issued(grant: Grant, scopes: tuple[str, ...], *, refresh_token: str | None)
     answer = {
         "access_token": access_token,
         "expires_in": lifetime,
-        "id_token": _id_token(grant, now=now),
+        "id_token": _id_token(grant, scopes, now=now),
         "scope": " ".join(scopes),
         "token_type": "DPoP" if grant.thumbprint else "Bearer",
     }
     return _private(reply(answer | ({"refresh_token": refresh_token} if refresh_token else {})))
 
 
-def _id_token(grant: Grant, *, now: int) -> str:
+def _id_token(grant: Grant, scopes: tuple[str, ...], *, now: int) -> str:
     bank = the_bank()
     claims: dict[str, object] = {
         "iss": issuer_of(origin()),
@@ -151,9 +149,12 @@ def _id_token(grant: Grant, *, now: int) -> str:
         "sub": grant.user.id,
         "iat": now,
         "exp": now + bank.settings.token_seconds,
-        **_asked_claims(grant.id_claims),
+        **_claims(grant.user, scopes, also=grant.id_claims),
     }
-    return bank.signer.sign(claims | ({"nonce": grant.nonce} if grant.nonce else {}))
+    client = bank.client(grant.client_id)
+    algorithm = client.id_token_signed_response_alg if client else ALGORITHM
+    nonce = {"nonce": grant.nonce} if grant.nonce else {}
+    return bank.signer.sign(claims | nonce, algorithm=algorithm)
 
 
 def _access_token(grant: Grant, scopes: tuple[str, ...], *, now: int) -> str:
@@ -173,8 +174,11 @@ def _access_token(grant: Grant, scopes: tuple[str, ...], *, now: int) -> str:
     return bank.signer.sign(claims | bound, type_="at+jwt")
 
 
-def _asked_claims(names: frozenset[str]) -> dict[str, object]:
-    return {INSTITUTION_CLAIM: INSTITUTION_ID} if INSTITUTION_CLAIM in names else {}
+def _claims(user: Person, scopes: tuple[str, ...], *, also: frozenset[str]) -> dict[str, object]:
+    """What scopes ask for about a user, and claims by their names."""
+    asked = also.union(*(CLAIMS_OF.get(scope, ()) for scope in scopes))
+    known = {**claims_of(user), INSTITUTION_CLAIM: INSTITUTION_ID}
+    return {name: value for name, value in known.items() if name in asked}
 
 
 def _field(fields: dict[str, str], name: str) -> str:
