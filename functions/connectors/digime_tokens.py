@@ -9,6 +9,7 @@ does no more than choose in it.
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import string
@@ -106,11 +107,12 @@ def application(secret: bytes) -> Application:
 
 def _application(secret: bytes) -> Application:
     try:
-        given = msgspec.json.decode(secret, type=_Secret)
+        # Not strict: a PEM may have been pasted into the JSON with its line breaks.
+        given = msgspec.convert(json.loads(secret, strict=False), _Secret)
         key = load_pem_private_key(
             pem_of(given.private_key), None, unsafe_skip_rsa_key_validation=True
         )
-    except (msgspec.DecodeError, ValueError, TypeError, UnsupportedAlgorithm):
+    except (msgspec.DecodeError, ValueError, TypeError, RecursionError, UnsupportedAlgorithm):
         raise ConfigurationInvalid from None
     if not isinstance(key, RSAPrivateKey) or key.key_size != KEY_BITS:
         raise ConfigurationInvalid

@@ -146,10 +146,18 @@ def test_a_key_is_read_as_people_paste_it(pasted: Callable[[str], str], pem: str
     key().public_key().verify(signature, said, pss, SHA512())
 
 
+@pytest.mark.parametrize("breaks", [b"\n", b"\r\n"])
+def test_a_key_is_read_that_was_pasted_into_the_json_with_its_line_breaks(breaks: bytes) -> None:
+    secret = b"\xef\xbb\xbf" + a_secret().replace(b"\\n", breaks)
+    assert application(secret).key.private_numbers() == key().private_numbers()
+
+
 @pytest.mark.parametrize(
     "secret",
     [
         pytest.param(lambda: b"", id="empty"),
+        pytest.param(lambda: b"[" * 100_000, id="deep"),
+        pytest.param(lambda: b"\xff", id="no-text"),
         pytest.param(lambda: b"[]", id="another-shape"),
         pytest.param(lambda: msgspec.json.encode(SECRET), id="no-key"),
         pytest.param(lambda: a_secret(base_url=""), id="no-address"),
