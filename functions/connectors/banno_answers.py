@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from hashlib import sha256
 from http import HTTPStatus
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, TypeVar
 import msgspec
 from msgspec import Meta
 
-from functions.connectors.http_answers import elements, members, read
+from functions.connectors.http_answers import elements, is_json, members, read
 from functions.connectors.oauth import Application
 from functions.core.errors import UnexpectedAnswer
 from functions.core.model import read_instant
@@ -155,7 +154,7 @@ def read_transactions(answer: Answer) -> Transactions:
 def identify(raw: msgspec.Raw) -> str | None:
     """A record's id; None where it has none that is readable, or is not JSON in UTF-8."""
     id_ = _value(_members(raw).get("id"), Id)
-    return id_ if id_ is not None and _is_json(raw) else None
+    return id_ if id_ is not None and is_json(raw) else None
 
 
 def field(raw: msgspec.Raw, name: str) -> object:
@@ -197,21 +196,6 @@ def _ids(raw: msgspec.Raw | None) -> tuple[list[str], int]:
         return [], 1
     known = [id_ for id_ in ids if id_ is not None]
     return known, len(ids) - len(known)
-
-
-def _is_json(raw: msgspec.Raw) -> bool:
-    """Whether a record is JSON: the stricter decoder refuses lone surrogates, which JSON allows."""
-    if _value(raw, msgspec.Raw) is not None:
-        return True
-    try:
-        json.loads(bytes(raw).decode(), parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)
 
 
 def _why(raw: msgspec.Raw) -> str:

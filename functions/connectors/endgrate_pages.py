@@ -10,16 +10,17 @@ that is the fetch's own error.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
-from functions.connectors.endgrate_answers import Item
+from functions.connectors.endgrate_answers import Item, RecordId, lenient
 from functions.connectors.endgrate_api import Refused, Way
 from functions.connectors.endgrate_parts import failed, is_locked_out, state
-from functions.connectors.http_answers import read
+from functions.connectors.http_answers import is_json, members, read
 from functions.core.error_names import named
 from functions.core.errors import (
     AnswerTooLarge,
@@ -318,7 +319,11 @@ def _behind(here: Place, entries: Entries, *, had: bool, odd: int) -> Place:
 
 def _item(raw: msgspec.Raw) -> Item | None:
     """What matters of a record; None: it is unreadable, and costs itself."""
-    try:
+    with suppress(UnexpectedAnswer):
         return read(raw, Item)
-    except UnexpectedAnswer:
-        return None
+    with suppress(KeyError, UnexpectedAnswer):
+        told = members(raw)
+        id_ = read(told["id"], RecordId)
+        if is_json(raw):
+            return Item(id_, lenient(told.get("deleted"), bool, otherwise=False))
+    return None

@@ -5,6 +5,7 @@ Nothing of an answer ever enters an error's text.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -158,6 +159,22 @@ def elements(raw: bytes | msgspec.Raw) -> list[msgspec.Raw]:
     with suppress(UnexpectedAnswer):
         return read(raw, list[msgspec.Raw])
     return [msgspec.Raw(piece) for piece in _pieces(bytes(raw), within=b"[]")]
+
+
+def is_json(raw: msgspec.Raw) -> bool:
+    """Whether a piece is JSON in UTF-8. JSON allows lone surrogates, which ``read`` refuses."""
+    with suppress(UnexpectedAnswer):
+        read(raw, msgspec.Raw)
+        return True
+    try:
+        json.loads(bytes(raw).decode(), parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
 
 
 def _pieces(text: bytes, *, within: bytes) -> list[bytes]:

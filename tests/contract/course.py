@@ -5,7 +5,7 @@ Nobody waits: where someone would, the clock that the provider shares with us is
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -85,8 +85,14 @@ class Course:
 
     def ids(self) -> dict[str, list[str]]:
         """The ids of each dataset's records as they were published."""
+        return {name: [id_ for _, id_ in marks] for name, marks in self.marks().items()}
+
+    def marks(self) -> dict[str, list[tuple[str, str]]]:
+        """Each dataset's records as they were published, by part and id."""
         return {
-            name: [line.id for line in self.one.objects.lines(dataset) if not line.deleted]
+            name: [
+                (line.part, line.id) for line in self.one.objects.lines(dataset) if not line.deleted
+            ]
             for name, dataset in self.manifest.datasets.items()
         }
 
@@ -105,15 +111,21 @@ class Course:
         late = int(self.waited)
         return self.refresh.status + (f" {late} s later" if late else "")
 
-    def _admit(self) -> None:
-        admit(
-            RefreshRequest(connection_id=CONNECTION, deadline_seconds=DEADLINE_SECONDS),
-            refresh_id=REFRESH,
+    def ask_again(self) -> Outcome:
+        """What becomes of a request, a second later, for data that is no older than now."""
+        self._later(1)
+        return self._admit(refresh_id=f"{REFRESH}+", max_age_seconds=0)
+
+    def _admit(self, *, refresh_id: str = REFRESH, **options: Any) -> Outcome:
+        asked = {"deadline_seconds": DEADLINE_SECONDS, **options}
+        return admit(
+            RefreshRequest(connection_id=CONNECTION, **asked),
+            refresh_id=refresh_id,
             at=self.clock(),
             connections=self.one.connections,
             refreshes=self._refreshes,
             datasets={self.connection.provider: self.one.datasets},
-        )
+        ).outcome
 
     def _step(self, ticket: Ticket) -> Ticket:
         match ticket.outcome:

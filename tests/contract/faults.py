@@ -18,6 +18,7 @@ NONE = "—"
 """The provider has nothing of the kind."""
 
 WISH_SECONDS = 30
+AHEAD_SECONDS = 5 * 60 * 60
 EVERY = ("trigger", "check", "page")
 JSON = ("trigger", "check", "fetch")
 
@@ -93,6 +94,31 @@ def lost(*, times: int | None) -> Strike:
     return strike
 
 
+def odd_tokens(one: Tried, _verb: str, /) -> None:
+    """Have the next new tokens come beside a lifetime that is none and a scope that is odd."""
+    one.simulated.expire(one.user)
+    one.strike("token", kind="amend", body={"expires_in": None, "scope": [7], "token_type": None})
+
+
+def hurried(*, left: float, **fault: Any) -> Strike:
+    """A fault of the calls that a verb makes, each of which has so many seconds."""
+
+    def strike(one: Tried, verb: str, /) -> None:
+        one.left = lambda: left
+        one.strike(verb, **fault)
+
+    return strike
+
+
+def switched(**settings: Any) -> Strike:
+    """Switches of the simulator."""
+
+    def strike(one: Tried, _verb: str, /) -> None:
+        one.simulated.settings(**settings)
+
+    return strike
+
+
 def endless(one: Tried, _verb: str, /) -> None:
     one.simulated.job_takes(86_400)
 
@@ -131,10 +157,28 @@ FAULTS = {
     "one JSON answer is empty": Fault(
         "published", answered(kind="empty"), ("check", "fetch"), of_json=True
     ),
-    "malformed JSON": Fault(UNEXPECTED, answered(kind="malformed"), JSON, of_json=True),
-    "HTML with status 200": Fault(UNEXPECTED, answered(kind="html", status=200), JSON),
-    "JSON of another shape": Fault(UNEXPECTED, answered(kind="status", status=200, body=[]), JSON),
+    "malformed JSON": Fault(UNEXPECTED, answered(kind="malformed", times=None), JSON, of_json=True),
+    "HTML with status 200": Fault(UNEXPECTED, answered(kind="html", status=200, times=None), JSON),
+    "JSON of another shape": Fault(
+        UNEXPECTED, answered(kind="status", status=200, body=[], times=None), JSON
+    ),
     "a state that no document knows": Fault(UNEXPECTED, None, ("check",)),
+    "the provider stops answering": Fault(
+        UNAVAILABLE, hurried(left=0.2, kind="slow", seconds=0.5, times=None), EVERY
+    ),
+    "one answer comes byte by byte": Fault(
+        "published 1 s later", hurried(left=1, kind="drip", seconds=0.05), EVERY
+    ),
+    "every answer comes so": Fault(
+        UNAVAILABLE, hurried(left=0.2, kind="drip", seconds=0.01, times=None), EVERY
+    ),
+    "the provider's clock is five hours ahead": Fault("published", None),
+    "pages are shorter than asked for": Fault("published", None),
+    "two parts have records of the same ids": Fault("published", None),
+    "one part is answered with 404": Fault("partial", None),
+    "one part is answered with 503": Fault("partial", None),
+    "one record cannot be read": Fault("partial", None),
+    "new tokens come with odd fields": Fault("published", odd_tokens, ("check", "page")),
     "fields that no document knows": Fault("published", everywhere(kind="drift")),
     "a page comes again": Fault("published", None, ("page",)),
     "an empty page comes between others": Fault("published", None, ("page",)),

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from functions.core.contract import Outcome
+from functions.core.model import Status
 from tests.contract.course import Course
 from tests.contract.faults import FAULTS, NONE, outcome, strike
 from tests.contract.providers import STANDS
@@ -44,6 +46,11 @@ def test_a_refresh_ends_as_the_table_says(
     course.run()
     assert simulated.struck()
     assert course.told == outcome(stand, name)
+    if course.refresh.status in {Status.PUBLISHED, Status.PARTIAL}:
+        told = course.manifest
+        assert all(part.as_of <= simulated.clock() for part in told.parts)
+        assert all(each.as_of <= simulated.clock() for each in told.datasets.values())
+        assert course.ask_again() is not Outcome.FRESH
     if course.told.startswith("published"):
-        assert {name: len(set(ids)) for name, ids in course.ids().items()} == whole.records
-        assert {name: len(ids) for name, ids in course.ids().items()} == whole.records
+        assert {name: len(set(marks)) for name, marks in course.marks().items()} == whole.records
+        assert {name: len(marks) for name, marks in course.marks().items()} == whole.records

@@ -140,6 +140,26 @@ def test_a_slow_fault_answers_properly_but_late(
     assert time.monotonic() - started >= 0.3
 
 
+def test_an_amended_answer_is_the_proper_one_but_for_some_members(
+    base_url: str, http: requests.Session, switch_on: SwitchOn
+) -> None:
+    proper = http.get(f"{base_url}/things/a", timeout=5).json()
+    switch_on("amend", body={"odd": None})
+
+    assert http.get(f"{base_url}/things/a", timeout=5).json() == {**proper, "odd": None}
+
+
+def test_a_dripping_answer_comes_byte_by_byte(
+    base_url: str, http: requests.Session, switch_on: SwitchOn
+) -> None:
+    switch_on("drip", seconds=0.001)
+    started = time.monotonic()
+    answer = http.get(f"{base_url}/things/a", timeout=5)
+
+    assert answer.content == PROPER
+    assert time.monotonic() - started >= 0.001 * (len(PROPER) + len("HTTP/1.1 200 OK"))
+
+
 def test_a_malformed_answer_is_whole_on_the_wire_but_no_json(
     base_url: str, http: requests.Session, switch_on: SwitchOn
 ) -> None:

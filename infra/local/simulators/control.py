@@ -129,6 +129,8 @@ def _struck(fault: Fault, response: Response, *, error_body: ErrorBody) -> Respo
     wire = request.environ[WIRE]
     if fault.kind is Kind.DISCONNECT:
         wire.cut = Cut.ALL
+    if fault.kind is Kind.DRIP:
+        wire.drip_seconds = fault.seconds
     if fault.kind is Kind.TRUNCATE:
         wire.cut = Cut.HALF
     if fault.processed and fault.kind in {Kind.STATUS, Kind.HTML}:

@@ -14,6 +14,8 @@ A fault says which requests it strikes (method, path), how often (`skip` request
 - `empty`: the proper status with a body of no bytes;
 - `drift`: the proper answer with a member that no document knows in each of its JSON objects,
   but for those that have only objects in them, as they may be maps;
+- `amend`: the proper answer with the members of `body` beside, or in the place of, its own;
+- `drip`: the proper answer, head and body, byte by byte, each after so many seconds;
 - `disconnect`: the connection closed without an answer.
 
 `status`, `html` and `disconnect` strike before the provider has done anything, unless `processed`
@@ -50,6 +52,8 @@ class Kind(StrEnum):
     MALFORMED = "malformed"
     EMPTY = "empty"
     DRIFT = "drift"
+    AMEND = "amend"
+    DRIP = "drip"
     DISCONNECT = "disconnect"
 
 
@@ -60,7 +64,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """One fault as it is switched on.
 
     `path` is a glob (`*` also spans slashes), or a regular expression if it begins with `^`; it is
-    matched with the whole path, without the query. `seconds` is how long `slow` waits.
+    matched with the whole path, without the query. `seconds` is how long `slow` and `drip` wait.
     `retry_after` is sent as it stands: seconds or an HTTP date. So is `text`, where it is given
     instead of a `body`; either is sent as `content_type`.
     """
@@ -173,6 +177,8 @@ def damaged(fault: Fault, response: Response) -> Response:
         response.set_data(body + b"\xff")
     if fault.kind is Kind.EMPTY:
         response.set_data(b"")
+    if fault.kind is Kind.AMEND and isinstance(fault.body, dict):
+        response.set_data(msgspec.json.encode(msgspec.json.decode(body) | fault.body))
     if fault.kind is Kind.DRIFT and response.is_json:
         response.set_data(msgspec.json.encode(_drifted(msgspec.json.decode(body))))
     return response

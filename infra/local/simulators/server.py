@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import socket
 import threading
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -50,6 +51,7 @@ class Wire:
     """What an application may do to the connection that its answer travels on."""
 
     cut: Cut = Cut.NOTHING
+    drip_seconds: float = 0.0
 
 
 class _Exchange(WSGIRequestHandler):
@@ -93,11 +95,23 @@ class _Exchange(WSGIRequestHandler):
                 half = head + body[: len(body) // 2] if body else head[: len(head) // 2]
                 self.wfile.write(half)
                 self.close_connection = True
+            case Cut.NOTHING if wire.drip_seconds:
+                self._drip(response, body, seconds=wire.drip_seconds)
             case Cut.NOTHING:
                 self._headers(response, body)
                 self.wfile.write(body)
             case _:
                 assert_never(wire.cut)
+
+    def _drip(self, response: Response, body: bytes, *, seconds: float) -> None:
+        """Sends head and body byte by byte, each after so many seconds."""
+        line, self.wfile = self.wfile, io.BytesIO()
+        self._headers(response, body)
+        told, self.wfile = self.wfile.getvalue() + body, line
+        for byte in told:
+            time.sleep(seconds)
+            line.write(bytes([byte]))
+            line.flush()
 
     def _headers(self, response: Response, body: bytes) -> None:
         if self.command != "HEAD" and response.status_code not in _BODILESS:

@@ -11,7 +11,7 @@ from functions.connectors.registry import REGISTRY, Provider
 from functions.core.errors import ConsentMissing, InteractionRequired
 from functions.core.model import Connection, Coverage, Credentials
 from tests.contract.banno_garden import OFFLINE, SCOPE, open_garden
-from tests.contract.faults import answered
+from tests.contract.faults import AHEAD_SECONDS, switched
 from tests.contract.simulated import Call, Simulated
 from tests.contract.stand import Meets, Stand, Whole
 from tests.scripted import CONNECTION, TENANT
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.contract.banno_garden import Connected, Garden
+    from tests.contract.faults import Strike
     from tests.contract.simulated import Truth
     from tests.contract.tried import Tried
 
@@ -116,6 +117,22 @@ def _endless(one: Tried, _verb: str) -> None:
     one.simulated.settings(task_seconds=86_400, hold_seconds=0)
 
 
+def _account_answered(status: int) -> Strike:
+    """The transactions of one account cannot be had."""
+
+    def strike(one: Tried, _verb: str, /) -> None:
+        first = min(one.simulated.truth(one.user)["accounts"])
+        path = f"*/accounts/{first}/transactions"
+        one.simulated.fault(path=path, kind="status", status=status, times=None)
+
+    return strike
+
+
+def _odd_record(one: Tried, _verb: str) -> None:
+    some = min(one.simulated.truth(one.user)["transactions"])
+    one.simulated.settings(overrides={some: {"id": None}})
+
+
 STAND = Stand(
     title="Banno",
     entry=REGISTRY[Provider.BANNO],
@@ -176,14 +193,21 @@ STAND = Stand(
     ),
     faults={
         "a state that no document knows": Meets(outcome="published", strike=_unknown_event),
-        "malformed JSON": Meets(strike=answered(kind="malformed", times=None)),
-        "HTML with status 200": Meets(strike=answered(kind="html", status=200, times=None)),
-        "JSON of another shape": Meets(
-            strike=answered(kind="status", status=200, body=[], times=None)
-        ),
         "a page comes again": Meets(strike=_page_again),
         "an empty page comes between others": Meets(strike=_empty_page),
         "some of the data cannot be had": Meets(strike=_failure),
+        "the provider's clock is five hours ahead": Meets(
+            strike=switched(clock_ahead_seconds=AHEAD_SECONDS)
+        ),
+        "pages are shorter than asked for": Meets(
+            strike=switched(page_cap=100, limit_echo="asked")
+        ),
+        "two parts have records of the same ids": Meets(strike=switched(same_ids=True)),
+        "one part is answered with 404": Meets(strike=_account_answered(404)),
+        "one part is answered with 503": Meets(
+            outcome="partial 62 s later", strike=_account_answered(503)
+        ),
+        "one record cannot be read": Meets(strike=_odd_record),
         "the job never ends": Meets(strike=_endless),
     },
 )

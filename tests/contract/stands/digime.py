@@ -18,6 +18,7 @@ from infra.local.simulators.digime.demo import facts
 from infra.local.simulators.digime.people import person
 from infra.local.simulators.server import serve
 from tests.contract.digime_application import REDIRECT_URI, Application, Clock
+from tests.contract.faults import AHEAD_SECONDS, NONE, switched
 from tests.contract.simulated import Call, Simulated, WallClock
 from tests.contract.stand import Meets, Stand, Whole
 from tests.scripted import CONNECTION, TENANT
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.contract.digime_application import Json
+    from tests.contract.faults import Strike
     from tests.contract.simulated import Truth
     from tests.contract.tried import Tried
 
@@ -149,6 +151,20 @@ def _cut_file(one: Tried, _verb: str) -> None:
     one.simulated.settings(corrupt={"18_1*": {"kind": "truncate", "at": -16}})
 
 
+def _file_answered(status: int) -> Strike:
+    """One file cannot be had."""
+
+    def strike(one: Tried, _verb: str, /) -> None:
+        one.simulated.fault(path="*/18_1*", kind="status", status=status, times=None)
+
+    return strike
+
+
+def _odd_tokens(one: Tried, _verb: str) -> None:
+    one.simulated.expire(one.user)
+    one.simulated.settings(odd_claims={"access_token.expires_on": None, "token_type": [7]})
+
+
 STAND = Stand(
     title="digi.me",
     entry=REGISTRY[Provider.DIGIME],
@@ -191,5 +207,20 @@ STAND = Stand(
             outcome="published 3 s later", strike=_empty_list
         ),
         "some of the data cannot be had": Meets(strike=_cut_file),
+        "the provider's clock is five hours ahead": Meets(
+            strike=switched(dates_ahead_seconds=AHEAD_SECONDS)
+        ),
+        "pages are shorter than asked for": Meets(outcome=NONE),
+        "two parts have records of the same ids": Meets(outcome=NONE),
+        "one part is answered with 404": Meets(
+            outcome="partial 14 s later", strike=_file_answered(404)
+        ),
+        "one part is answered with 503": Meets(
+            outcome="partial 136 s later", strike=_file_answered(503)
+        ),
+        "one record cannot be read": Meets(
+            strike=switched(odd_rows={"18_1*": {"updatedDate": "yesterday"}})
+        ),
+        "new tokens come with odd fields": Meets(strike=_odd_tokens),
     },
 )

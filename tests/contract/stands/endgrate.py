@@ -23,7 +23,7 @@ from tests.contract.endgrate_caller import (
     Caller,
     open_endgrate,
 )
-from tests.contract.faults import NONE
+from tests.contract.faults import NONE, switched
 from tests.contract.simulated import Call, Simulated
 from tests.contract.stand import Meets, Stand, Whole
 from tests.scripted import CONNECTION, TENANT
@@ -165,13 +165,19 @@ STAND = Stand(
     faulted=Whole(user="fern", records=FERN, coverage=ALL_FRESH),
     lost={"kind": "status", "status": 400},
     faults={
-        "malformed JSON": Meets(outcome="partial"),
-        "HTML with status 200": Meets(outcome="partial"),
-        "JSON of another shape": Meets(outcome="partial"),
         "a state that no document knows": Meets(outcome="partial", strike=_no_statistics),
         "a page comes again": Meets(strike=_overlap),
         "an empty page comes between others": Meets(strike=_gap),
         "some of the data cannot be had": Meets(strike=_failing),
+        "the provider's clock is five hours ahead": Meets(outcome=NONE),
+        "pages are shorter than asked for": Meets(strike=switched(most=100)),
+        "two parts have records of the same ids": Meets(outcome=NONE),
+        "one part is answered with 404": Meets(strike=switched(broken={CONTACT: {"data": 404}})),
+        "one part is answered with 503": Meets(
+            outcome="partial 15 s later", strike=switched(broken={CONTACT: {"data": 503}})
+        ),
+        "one record cannot be read": Meets(strike=switched(odd=1)),
+        "new tokens come with odd fields": Meets(outcome=NONE),
         "the access token ends meanwhile": Meets(outcome=NONE),
         "the credentials are refused": Meets(outcome="failed `ProviderRefusesApplication`"),
     },

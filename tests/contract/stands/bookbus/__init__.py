@@ -15,6 +15,7 @@ from functions.core.errors import ConsentMissing
 from functions.core.model import Connection, Coverage, Credentials
 from infra.local.simulators.registry import Simulator
 from infra.local.simulators.server import serve
+from tests.contract.faults import AHEAD_SECONDS, NONE, switched
 from tests.contract.simulated import Call, Simulated, WallClock
 from tests.contract.stand import Meets, Stand, Whole
 from tests.contract.stands.bookbus.simulator import (
@@ -131,5 +132,13 @@ STAND = Stand(
         "a page comes again": Meets(outcome="failed `UnexpectedAnswer`", strike=_page_again),
         "an empty page comes between others": Meets(strike=_empty_page),
         "some of the data cannot be had": Meets(strike=_missed),
+        "the provider's clock is five hours ahead": Meets(
+            outcome="partial", strike=switched(ahead_seconds=AHEAD_SECONDS)
+        ),
+        "pages are shorter than asked for": Meets(strike=switched(page=4)),
+        "two parts have records of the same ids": Meets(outcome=NONE),
+        "one part is answered with 404": Meets(outcome=NONE),
+        "one part is answered with 503": Meets(outcome=NONE),
+        "one record cannot be read": Meets(strike=switched(odd=1)),
     },
 )
