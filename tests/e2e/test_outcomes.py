@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from functions.core.model import instant
+
 if TYPE_CHECKING:
     from infra.local.caller import Caller
     from tests.e2e.conftest import Connect, Provider
@@ -56,6 +58,23 @@ def test_a_provider_at_fault_ends_the_refresh_and_leaves_the_snapshot(
         assert third.json()["type"] == "urn:freshet:problem:cooling-down"
     else:
         assert caller.ended(third.json()["refresh_id"])["status"] == "published"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [pytest.param("PUT", "*/fetch", id="trigger"), pytest.param("GET", "*/tasks/*", id="check")],
+)
+def test_a_provider_that_stands_still_holds_no_refresh_past_its_deadline(
+    caller: Caller, connect: Connect, banno: Provider, method: str, path: str
+) -> None:
+    banno.fault(method=method, path=path, times=None, kind="slow", seconds=20)
+    refresh = caller.ended(caller.refresh(connect("ben"), deadline_seconds=6)["refresh_id"])
+    banno.heal()
+
+    began, *_, ended = (instant(event["at"]) for event in refresh["events"])
+    assert refresh["status"] == "failed"
+    assert refresh["error"]["name"] in {"ProviderUnavailable", "DeadlineExceeded"}
+    assert 4 < ended - began < 6 + 7
 
 
 def test_an_expired_token_is_renewed_once_and_used(

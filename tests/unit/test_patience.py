@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from functions import check_status, fetch_data, providers, trigger
 from functions.core.contract import Outcome, Variable
 from functions.core.errors import Superseded
+from functions.rest import service
 from tests.fakes import Clock, Tables
 from tests.scripted import CONNECTION, REFRESH, a_refresh, a_ticket, stocked
 
@@ -48,6 +49,23 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     monkeypatch.setattr(providers, "SharedBudget", budget)
     monkeypatch.setattr(providers, "load", load)
     return found
+
+
+def test_the_api_waits_for_a_provider_no_longer_than_its_gateway_does(
+    waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = SimpleNamespace(
+        clock=Clock(),
+        sleep=None,
+        connections=None,
+        budget=lambda _name: None,
+        vault=SimpleNamespace(seal_text=None, open_text=None),
+    )
+    for module in (service, providers):
+        monkeypatch.setattr(module, "runtime", lambda: here)
+    with pytest.raises(Superseded):
+        service.opener("endgrate", owner=CONNECTION)
+    assert waits == [5, 20]
 
 
 @pytest.mark.parametrize(
