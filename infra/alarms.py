@@ -77,13 +77,13 @@ API_ERRORS: Final = (
 )
 FAILED_RUN: Final = (
     "A bulk run could not go through its list of connections. Open the failed execution of the "
-    "machine RefreshAll (output BulkMachineArn): its last event says why. Mend that, then redrive "
-    "the execution; what it has refreshed already is not refreshed again."
+    "machine RefreshAll (output BulkMachineArn): its last event says why. Mend that, then start "
+    "another run; with `older_than_seconds` it passes over what this one has refreshed."
 )
 STUCK: Final = (
     "An execution ran until its machine's time limit. Open the one that timed out in Step "
-    "Functions: its last state says what it waited for. What it held is freed by itself; whoever "
-    "wanted its result has to ask again."
+    "Functions: its last state says what it waited for. What it held is freed by itself; its "
+    "result has to be asked for again."
 )
 DROPPED: Final = (
     "Lambda gave up calling the function `{}`, which ends what an execution has left. Its log says "
