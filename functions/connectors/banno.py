@@ -113,7 +113,7 @@ class Banno:
             return Looked(job={k: v for k, v in job.items() if k != "version"})
         log = read_log(answer)
         version: Job = {} if log.version is None else {"version": log.version}
-        seen = job | version | _started(log, job)
+        seen = job | version | _read_start(log, job)
         news = log.version is not None and log.version != known
         at_once = news or (held and self._ports.clock() - asked >= HELD_SECONDS)
         wait = 0 if at_once and hold_seconds > 0 else None
@@ -141,7 +141,7 @@ class Banno:
         """
         user = self._user(connection)
         listed = read_accounts(user.call("GET", "/accounts", refusals=_FORBIDDEN))
-        states = _states(listed.accounts, job, now=self._ports.clock())
+        states = _judge(listed.accounts, job, now=self._ports.clock())
         ids = sorted(states)
         wanted = ids if "transactions" in datasets else []
         place = msgspec.convert(cursor, Place) if cursor else None
@@ -154,19 +154,19 @@ class Banno:
                 dataset="accounts",
                 records=[Record(account.id, account.data) for account in listed.accounts],
                 deletions=listed.gone,
-                parts=(*states.values(), *self._others(listed)),
+                parts=(*states.values(), *self._tell_others(listed)),
                 begins={banno_transactions.NAME: begun},
                 cursor=place.cursor() if place else None,
             )
         course = Course(ids=ids, states=states, base=base)
         while place is not None:
             since = banno_transactions.updated_since(base, place.account) if place.adds else None
-            ask = partial(_page, user, place.account, since=since)
+            ask = partial(_ask_page, user, place.account, since=since)
             reading = Reading(ask, course, place)
             yield from reading.pages()
             place = reading.following
 
-    def _others(self, listed: Accounts) -> Iterator[PartState]:
+    def _tell_others(self, listed: Accounts) -> Iterator[PartState]:
         """What is known beside the accounts that are there: who is gone, and who is nameless."""
         for id_ in listed.gone:
             yield PartState(part=id_, state=Part.GONE)
@@ -240,7 +240,7 @@ class _User:
         )
 
 
-def _page(user: _User, account: str, offset: int, *, since: str | None) -> Transactions:
+def _ask_page(user: _User, account: str, offset: int, *, since: str | None) -> Transactions:
     """An account's transactions from a place in their list on; only what was updated since."""
     params: dict[str, Scalar] = {"offset": offset, "limit": PAGE}
     if since is not None:
@@ -255,7 +255,7 @@ def _page(user: _User, account: str, offset: int, *, since: str | None) -> Trans
     return read_transactions(answer)
 
 
-def _started(log: Log, job: Job) -> Job:
+def _read_start(log: Log, job: Job) -> Job:
     """The provider's own time of the start, by the clock that also writes ``fetchedDate``.
 
     ``ahead`` is by how many seconds that clock is ahead of ours, where that is more than clocks
@@ -269,7 +269,7 @@ def _started(log: Log, job: Job) -> Job:
     return started | {"ahead": ahead} if ahead > AHEAD_SECONDS else started
 
 
-def _states(accounts: Sequence[Account], job: Job, *, now: float) -> dict[str, PartState]:
+def _judge(accounts: Sequence[Account], job: Job, *, now: float) -> dict[str, PartState]:
     """How fresh each account is, by its id."""
     since, ahead = float(job["since"] or 0), float(job.get("ahead") or 0)
     states: dict[str, PartState] = {}

@@ -110,10 +110,12 @@ def read_log(answer: Answer) -> Log:
     told = members(answer.body)
     if "events" not in told:
         raise UnexpectedAnswer
-    events = [(field(raw, "type"), field(raw, "date")) for raw in elements(told["events"])]
+    events = [
+        (read_field(raw, "type"), read_field(raw, "date")) for raw in elements(told["events"])
+    ]
     dates = [read_instant(date) for type_, date in events if type_ == "TaskStarted"]
     return Log(
-        version=_value(told.get("version"), Version),
+        version=_read_value(told.get("version"), Version),
         started=next(iter(dates), 0),
         ended=any(type_ == "TaskEnded" for type_, _ in events),
     )
@@ -126,11 +128,11 @@ def read_accounts(answer: Answer) -> Accounts:
         UnexpectedAnswer: it is no list of accounts.
     """
     told = members(answer.body)
-    rows = [(identify(raw), raw) for raw in _list(told.get("accounts"))]
-    gone, _ = _ids(told.get("inactivatedAccountIds"))
+    rows = [(identify(raw), raw) for raw in _read_list(told.get("accounts"))]
+    gone, _ = _read_ids(told.get("inactivatedAccountIds"))
     return Accounts(
         accounts=[
-            Account(id_, raw, read_instant(field(raw, "fetchedDate")), _why(raw))
+            Account(id_, raw, read_instant(read_field(raw, "fetchedDate")), _find_code(raw))
             for id_, raw in rows
             if id_ is not None
         ],
@@ -146,65 +148,65 @@ def read_transactions(answer: Answer) -> Transactions:
         UnexpectedAnswer: it is no such page.
     """
     told = members(answer.body) if answer.status != HTTPStatus.NO_CONTENT else {}
-    rows = [_row(raw) for raw in _list(told.get("transactions"))]
-    deletions, odd = _ids(told.get("inactivatedTransactionIds"))
+    rows = [_read_row(raw) for raw in _read_list(told.get("transactions"))]
+    deletions, odd = _read_ids(told.get("inactivatedTransactionIds"))
     return Transactions(rows, deletions, odd)
 
 
 def identify(raw: msgspec.Raw) -> str | None:
     """A record's id; None where it has none that is readable, or is not JSON in UTF-8."""
-    id_ = _value(_members(raw).get("id"), Id)
+    id_ = _read_value(_read_members(raw).get("id"), Id)
     return id_ if id_ is not None and is_json(raw) else None
 
 
-def field(raw: msgspec.Raw, name: str) -> object:
+def read_field(raw: msgspec.Raw, name: str) -> object:
     """The value of a record's field; None where there is none that is readable."""
-    return _value(_members(raw).get(name), object)
+    return _read_value(_read_members(raw).get(name), object)
 
 
-def _row(raw: msgspec.Raw) -> Row:
+def _read_row(raw: msgspec.Raw) -> Row:
     id_ = identify(raw)
     if id_ is None:
         return Row(sha256(raw).hexdigest(), None)
     return Row(id_, Record(id_, raw))
 
 
-def _members(raw: msgspec.Raw) -> dict[str, msgspec.Raw]:
+def _read_members(raw: msgspec.Raw) -> dict[str, msgspec.Raw]:
     try:
         return members(raw)
     except UnexpectedAnswer:
         return {}
 
 
-def _value(raw: msgspec.Raw | None, shape: type[T]) -> T | None:
+def _read_value(raw: msgspec.Raw | None, shape: type[T]) -> T | None:
     try:
         return None if raw is None else read(raw, shape)
     except UnexpectedAnswer:
         return None
 
 
-def _list(raw: msgspec.Raw | None) -> list[msgspec.Raw]:
+def _read_list(raw: msgspec.Raw | None) -> list[msgspec.Raw]:
     """A list's elements; none where it is null or missing."""
     return [] if raw is None or bytes(raw).strip() == b"null" else elements(raw)
 
 
-def _ids(raw: msgspec.Raw | None) -> tuple[list[str], int]:
+def _read_ids(raw: msgspec.Raw | None) -> tuple[list[str], int]:
     """The ids in a list, and how many are not readable."""
     try:
-        ids = [_value(each, Id) for each in _list(raw)]
+        ids = [_read_value(each, Id) for each in _read_list(raw)]
     except UnexpectedAnswer:
         return [], 1
     known = [id_ for id_ in ids if id_ is not None]
     return known, len(ids) - len(known)
 
 
-def _why(raw: msgspec.Raw) -> str:
+def _find_code(raw: msgspec.Raw) -> str:
     """The provider's code for why an account was not fetched; empty where it gives none.
 
     Its documents list neither the codes of `lastLoginFailure` nor those of `status`.
     """
     for name in ("lastLoginFailure", "status"):
-        code = field(raw, name)
+        code = read_field(raw, name)
         if isinstance(code, str) and CODE.fullmatch(code) and code.lower() not in FINE:
             return code
     return ""

@@ -56,8 +56,8 @@ SAME_PAGES: Final = 2
 """So many pages in a row that are the page before, though they began at other offsets, and the
 provider does not go by offsets: one may be chance, where a list grows as it is read."""
 
-_ITS_OWN: Final = (NotFound, Gone)
-_ONE_ACCOUNTS: Final = (*_ITS_OWN, ConsentMissing, UnexpectedAnswer, AnswerTooLarge)
+_GONE: Final = (NotFound, Gone)
+_ONE_ACCOUNTS: Final = (*_GONE, ConsentMissing, UnexpectedAnswer, AnswerTooLarge)
 """What may be wrong with one account's transactions and no other's; the first two always are."""
 
 
@@ -145,33 +145,33 @@ class Reading:
         ended = False
         while not ended:
             try:
-                page = self._next()
+                page = self._ask_next()
                 ended = self._advance(page)
             except RateLimited:
                 raise
             except ProviderUnavailable as fault:
-                fault.instead = self._instead(fault)
+                fault.instead = self._find_page_instead(fault)
                 raise
             except _ONE_ACCOUNTS as error:
-                self.following, given_up = self._given_up(error)
+                self.following, given_up = self._give_up(error)
                 if given_up is None:
                     raise
                 yield given_up
                 return
             self._had = True
-            self.following = self._behind(self._place) if ended else self._place
+            self.following = self._find_next(self._place) if ended else self._place
             lacks = ended and self._place.failures > 0
             yield Page(
                 dataset=NAME,
                 part=self._place.account,
                 records=[row.record for row in page.rows if row.record is not None],
                 deletions=page.deletions,
-                parts=(self._state(Part.INCOMPLETE, UnexpectedAnswer),) if lacks else (),
-                begins=self._again() if lacks else {},
+                parts=(self._tell_state(Part.INCOMPLETE, UnexpectedAnswer),) if lacks else (),
+                begins=self._keep_bookmark() if lacks else {},
                 cursor=self.following.cursor() if self.following else None,
             )
 
-    def _next(self) -> Transactions:
+    def _ask_next(self) -> Transactions:
         """The next page. Where it does not meet the one before, the list is read from its top."""
         while True:
             page, last = self._ask(self._place.offset), self._place.last
@@ -184,7 +184,7 @@ class Reading:
             self._rereads += 1
             if self._rereads > REREADS:
                 raise ProviderUnavailable
-            self._place = _top(self._place, rereads=rereads)
+            self._place = _begin_anew(self._place, rereads=rereads)
             self._seen = set()
 
     def _advance(self, page: Transactions) -> bool:
@@ -217,36 +217,36 @@ class Reading:
         )
         return not keys or stuck or (not new and len(keys) < place.rows)
 
-    def _instead(self, fault: ProviderUnavailable) -> Page | None:
+    def _find_page_instead(self, fault: ProviderUnavailable) -> Page | None:
         """What to go on with where an account's transactions cannot be had for too long.
 
         It is put off first, so that it is seen whether others' can.
         """
-        place, following = self._place, self._behind(self._place)
+        place, following = self._place, self._find_next(self._place)
         if following is not None and not (self._had or place.second):
             waiting = msgspec.json.decode(place.put_off, type=list[str])
             put_off = msgspec.json.encode([*waiting, place.account]).decode()
-            following = self._behind(replace(place, put_off=put_off))
+            following = self._find_next(replace(place, put_off=put_off))
             cursor = following.cursor() if following else None
             return Page(dataset=NAME, part=place.account, cursor=cursor)
-        return self._given_up(fault)[1]
+        return self._give_up(fault)[1]
 
-    def _given_up(self, error: FreshetError) -> tuple[Place | None, Page | None]:
+    def _give_up(self, error: FreshetError) -> tuple[Place | None, Page | None]:
         """The place and page to go on with without the account; no page: none could be had."""
-        came = self._place.came or self._had or isinstance(error, _ITS_OWN)
-        following = self._behind(replace(self._place, came=came))
+        came = self._place.came or self._had or isinstance(error, _GONE)
+        following = self._find_next(replace(self._place, came=came))
         if following is None and not came:
             return None, None
-        state = self._state(Part.INCOMPLETE if self._had else Part.FAILED, type(error))
+        state = self._tell_state(Part.INCOMPLETE if self._had else Part.FAILED, type(error))
         return following, Page(
             dataset=NAME,
             part=self._place.account,
             parts=(state,),
-            begins=self._again(),
+            begins=self._keep_bookmark(),
             cursor=following.cursor() if following else None,
         )
 
-    def _state(self, state: Part, error: type[FreshetError]) -> PartState:
+    def _tell_state(self, state: Part, error: type[FreshetError]) -> PartState:
         account = self._place.account
         known = self._course.states.get(account)
         return PartState(
@@ -258,24 +258,24 @@ class Reading:
             datasets=(NAME,),
         )
 
-    def _again(self) -> dict[str, Beginning]:
+    def _keep_bookmark(self) -> dict[str, Beginning]:
         """The next refresh asks for what this one should have: from when this one asked."""
         base, account = self._course.base, self._place.account
         known = base.bookmarks.get(NAME, {}).get(account) if base and self._place.adds else None
         return {NAME: Beginning(adds=self._place.adds, bookmark={account: known or 0})}
 
-    def _behind(self, place: Place) -> Place | None:
+    def _find_next(self, place: Place) -> Place | None:
         """Where to go on once an account is done: the next one, then those that were put off."""
         waiting = msgspec.json.decode(place.put_off, type=list[str])
         later = [] if place.second else [id_ for id_ in self._course.ids if id_ > place.account]
         if later:
-            return replace(_top(place), account=later[0])
+            return replace(_begin_anew(place), account=later[0])
         if not waiting:
             return None
         put_off = msgspec.json.encode(waiting[1:]).decode()
-        return replace(_top(place), account=waiting[0], put_off=put_off, second=True)
+        return replace(_begin_anew(place), account=waiting[0], put_off=put_off, second=True)
 
 
-def _top(place: Place, *, rereads: int = 0) -> Place:
+def _begin_anew(place: Place, *, rereads: int = 0) -> Place:
     """The place at the top of an account's list."""
     return replace(place, offset=0, last=None, rows=0, failures=0, rereads=rereads)

@@ -97,7 +97,7 @@ def fetch(
         try:
             return _write(pages, staging=staging, time=time)
         except (ProviderUnavailable, FetchWaits) as wish:
-            if page := _instead(wish, ticket=ticket, staging=staging, at=time.clock()):
+            if page := _give_up_part(wish, ticket=ticket, staging=staging, at=time.clock()):
                 _write(iter((page,)), staging=staging, time=time)
                 if page.cursor is None:
                     return None
@@ -141,7 +141,7 @@ def _begun(
     return staging.progress
 
 
-def _instead(
+def _give_up_part(
     wish: ProviderUnavailable | FetchWaits, *, ticket: Ticket, staging: Staging, at: float
 ) -> Page | None:
     """The page to go on with, where a fault is one part's only and has been waited out."""

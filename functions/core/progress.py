@@ -56,7 +56,7 @@ class Progress(msgspec.Struct, kw_only=True):
         told: dict[str, tuple[PartState, ...]] = {}
         for part in (*self.parts, *parts):
             names = part.datasets or self.datasets
-            before = (self._beside(each, names) for each in told.get(part.part, ()))
+            before = (self._narrow(each, names) for each in told.get(part.part, ()))
             told[part.part] = (*(each for each in before if each is not None), part)
         self.parts = tuple(each for parts in told.values() for each in parts)
 
@@ -69,7 +69,7 @@ class Progress(msgspec.Struct, kw_only=True):
                 None if begun.bookmark is None else {**(staged.bookmark or {}), **begun.bookmark}
             )
 
-    def _beside(self, part: PartState, names: Container[str]) -> PartState | None:
+    def _narrow(self, part: PartState, names: Container[str]) -> PartState | None:
         """What stands of a part beside one that tells of these datasets."""
         told = part.datasets or tuple(self.datasets)
         left = tuple(name for name in told if name not in names)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from functions.connectors.banno_transactions import updated_since
+import msgspec
+
+from functions.connectors.banno_transactions import Place, updated_since
 from functions.core.ports import Base
 
 BASE = Base(
@@ -19,3 +21,10 @@ def test_an_account_is_asked_for_from_an_hour_before_the_last_refresh() -> None:
 def test_an_account_that_the_last_refresh_had_not_read_is_asked_for_as_a_whole() -> None:
     assert updated_since(BASE, "b") is None
     assert updated_since(None, "a") is None
+
+
+def test_a_place_that_an_older_version_has_put_aside_is_gone_on_from() -> None:
+    cursor = {"account": "a", "offset": 450, "last": "t1", "adds": True}
+    place = msgspec.convert(cursor, Place)
+    assert (place.account, place.offset, place.last, place.adds) == ("a", 450, "t1", True)
+    assert place.cursor() == cursor

@@ -66,7 +66,7 @@ class Bank:
         ids = (account.seed.id for account in self._accounts[user.id])
         return [*user.closed_accounts, *(each for each in ids if each in gone)]
 
-    def overridden(self, record: dict[str, object]) -> dict[str, object]:
+    def override(self, record: dict[str, object]) -> dict[str, object]:
         """A record with the fields that the settings put in the place of its own."""
         return record | self.settings.overrides.get(str(record["id"]), {})
 

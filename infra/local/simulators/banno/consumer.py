@@ -92,7 +92,7 @@ def list_accounts(user: Person) -> Response:
         raise ApiError(400, "active is true or false.")
     bank = the_bank()
     accounts = [account.render() for account in bank.accounts(user)] if active == "true" else []
-    accounts = [bank.overridden(account) for account in accounts]
+    accounts = [bank.override(account) for account in accounts]
     return reply({"accounts": accounts, "inactivatedAccountIds": bank.closed_accounts(user)})
 
 
@@ -114,7 +114,7 @@ def list_transactions(user: Person, account_id: str) -> Response:
     answer = page(account, request.args, settings=bank.settings)
     rows = answer.get("transactions")
     if isinstance(rows, list):
-        answer["transactions"] = [bank.overridden(row) for row in rows]
+        answer["transactions"] = [bank.override(row) for row in rows]
     time.sleep(bank.settings.page_delay_seconds)
     if bank.settings.moving:
         account.register.back_date(bank.clock())
@@ -130,7 +130,7 @@ def read_transaction(user: Person, account_id: str, transaction_id: str) -> Resp
     transaction = _account(user, account_id).register.find(transaction_id)
     if transaction is None:
         raise ApiError(404, "There is no such transaction.")
-    return reply(the_bank().overridden(transaction))
+    return reply(the_bank().override(transaction))
 
 
 def _account(user: Person, account_id: str) -> Account:
