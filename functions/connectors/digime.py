@@ -151,6 +151,8 @@ def _session_key(api: Api, access_token: str, *, held: str | None) -> str:
     try:
         session = api.trigger(access_token, session_key=held)
     except SessionLost:
+        if held is None:
+            raise ReauthRequired from None
         session = _another_session(api, access_token)
     key = session.key if session else held
     if key is None:

@@ -121,6 +121,16 @@ def test_where_only_a_session_that_is_held_will_do_the_user_has_to_consent_again
     assert len(requests(application, "/trigger")) == 2
 
 
+def test_a_trigger_that_is_refused_for_no_session_of_ours_is_not_repeated(
+    application: Application,
+) -> None:
+    one = reader(application)
+    coded(application, 401, "SessionInvalid", path="*/trigger")
+    with pytest.raises(ReauthRequired):
+        one.trigger()
+    assert len(requests(application, "/trigger")) == 1
+
+
 def test_a_trigger_that_leads_to_no_session_is_outside_the_contract(
     application: Application,
 ) -> None:
