@@ -116,7 +116,7 @@ class Http:
         )
         response, body = asked(
             request,
-            read=partial(whole_json, accept=accept) if request.headers["Accept"] == JSON else whole,
+            read=partial(whole_json if request.headers["Accept"] == JSON else whole, accept=accept),
             read_seconds=read_seconds,
             turn=self._wait_for_turn,
             left=self._left,

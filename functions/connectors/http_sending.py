@@ -253,29 +253,30 @@ def asked(
         raise ProviderUnavailable from None
 
 
-def whole(response: requests.Response) -> bytes:
-    """The body.
+def whole(response: requests.Response, *, accept: frozenset[int]) -> bytes:
+    """The body at these statuses. At any other, none is read: the status and headers say it all.
 
     Raises:
         AnswerTooLarge: it is over ``MAX_ANSWER_BYTES``.
     """
     body = bytearray()
-    for chunk in _chunks(response, most=MAX_ANSWER_BYTES):
-        body += chunk
+    if response.status_code in accept:
+        for chunk in _chunks(response, most=MAX_ANSWER_BYTES):
+            body += chunk
     return bytes(body)
 
 
 def whole_json(response: requests.Response, *, accept: frozenset[int]) -> bytes:
-    """The body like ``whole``; at these statuses, one whose JSON ends early has broken off.
+    """The body like ``whole``; one whose JSON ends early has broken off.
 
     What does something may be answered with no body, as digi.me's trigger is.
 
     Raises:
         AnswerTooLarge: it is over ``MAX_ANSWER_BYTES``.
     """
-    body, status = whole(response), response.status_code
-    due = body or response.request.method == "GET"
-    if due and status in accept and ends_early(body, status=status):
+    body, status = whole(response, accept=accept), response.status_code
+    due = body or (response.request.method == "GET" and status in accept)
+    if due and ends_early(body, status=status):
         raise exceptions.ConnectionError
     return body
 

@@ -16,7 +16,7 @@ import pytest
 
 from functions.connectors.http import Http
 from functions.connectors.http_sending import leave_connections, session
-from functions.core.errors import ProviderUnavailable
+from functions.core.errors import ProviderUnavailable, RateLimited
 from tests.contract.http_listener import (
     HALF,
     LOOPBACK,
@@ -196,6 +196,19 @@ def test_an_answer_whose_head_breaks_off_is_none(head: bytes) -> None:
         assert not lost(http(listener.port)).unsent
     with listening(answers(head), answers_and_leaves) as listener:
         assert http(listener.port).call("GET", "/list", headers={}).body == b"{}"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_wish_to_be_left_alone_is_heard_though_its_body_breaks_off(method: str) -> None:
+    limited = b"HTTP/1.1 429 x\r\nRetry-After: 7\r\nContent-Length: 40\r\n\r\n{"
+
+    def turn(listener: Listener, line: socket.socket) -> None:
+        listener.hear(line)
+        line.sendall(limited)
+
+    with listening(turn) as listener, pytest.raises(RateLimited) as caught:
+        http(listener.port).call(method, "/list", headers={})
+    assert (caught.value.wait_seconds, len(listener.heard)) == (7, 1)
 
 
 def test_what_is_no_json_by_its_request_is_not_read_as_such() -> None:
