@@ -117,8 +117,9 @@ class Pusher:
             raise answer
         return answer
 
-    def pushed(self, _connection: Connection, job: str) -> Pushed:
+    def pushed(self, _connection: Connection, job: str, *, dataset: str) -> Pushed:
         assert job
+        assert dataset
         self.looked.append(self._clock())
         look = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         if isinstance(look, BaseException):

@@ -189,9 +189,10 @@ class Endgrate:
             token=token,
         )
 
-    def pushed(self, connection: Connection, job: str) -> Pushed:
-        """Look at a push, and at what could not be taken of it once it is completed."""
-        return endgrate_push.pushed(self._api(), connection, job)
+    def pushed(self, connection: Connection, job: str, *, dataset: str) -> Pushed:
+        """Look at a push, and at what has come of its records once it is completed."""
+        title = connection.title(dataset)
+        return endgrate_push.pushed(self._api(), connection, job, endgrate_type=title)
 
     def open(self, connection: Connection, *, token: str) -> Opened:
         """Open a session for the connection's datasets, which its user is to configure.

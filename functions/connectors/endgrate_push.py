@@ -7,19 +7,31 @@ triggered twice is two transfers.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from functions.connectors.endgrate_api import Refused, Way
+from functions.connectors.endgrate_answers import RecordId, lenient
+from functions.connectors.endgrate_api import PAGE, Refused, Way
+from functions.connectors.endgrate_pages import COSTS_ITSELF
 from functions.connectors.endgrate_parts import name_of
-from functions.core.errors import ProviderRefusesConnection
-from functions.core.push import Failure
+from functions.connectors.http_answers import members, read
+from functions.core.contract import MAX_PUSH_RECORDS
+from functions.core.errors import (
+    ProviderRefusesConnection,
+    ProviderUnavailable,
+    UnexpectedAnswer,
+)
+from functions.core.push import Failure, Result
 from functions.core.push_ports import Pushed
 
 if TYPE_CHECKING:
     from functions.connectors.endgrate_api import Api
     from functions.core.model import Connection
+
+MAX_PAGES: Final = 2 * MAX_PUSH_RECORDS // PAGE
+"""The results of a push are read up to here: twice as many as it can have."""
 
 
 def push(
@@ -42,8 +54,8 @@ def push(
     return api.pushed(wanted, synchronous=synchronous)
 
 
-def pushed(api: Api, connection: Connection, transfer_id: str) -> Pushed:
-    """Whether a push is completed, and what the error log has of it then.
+def pushed(api: Api, connection: Connection, transfer_id: str, *, endgrate_type: str) -> Pushed:
+    """Whether a push is completed; what the error log and ``push/data`` have of it then.
 
     Entries that are resolved, and warnings, are no failures. One with neither an index nor an
     internal id concerns the whole transfer.
@@ -62,4 +74,38 @@ def pushed(api: Api, connection: Connection, transfer_id: str) -> Pushed:
             Failure(error=name_of(each.error_type), index=each.index, internal_id=each.internal_id)
             for each in standing
         ),
+        results=_results(api, transfer_id, endgrate_type=endgrate_type),
     )
+
+
+def _results(api: Api, transfer_id: str, *, endgrate_type: str) -> tuple[Result, ...] | None:
+    """The records that a completed push has made; None: they cannot be read at the time.
+
+    Endgrate's guide on transfers names ``GET push/data`` and shows no answer. It is taken for pages
+    like those of a pull, whose rows may have our ``internal_id``. The push went as it went,
+    whatever it is.
+    """
+    results: dict[str, Result] = {}
+    following: int | None = 0
+    try:
+        for _ in range(MAX_PAGES):
+            if following is not None:
+                entries = api.items(
+                    Way.PUSH, endgrate_type=endgrate_type, transfer_id=transfer_id, offset=following
+                )
+                found = filter(None, map(_result, entries.entries))
+                results |= {each.id: each for each in found}
+                following = entries.following
+    except ProviderUnavailable:
+        return None
+    except (Refused, *COSTS_ITSELF):
+        return ()
+    return tuple(results.values())
+
+
+def _result(raw: msgspec.Raw) -> Result | None:
+    with suppress(KeyError, UnexpectedAnswer):
+        told = members(raw)
+        internal_id = lenient(told.get("internal_id"), str, otherwise=None)
+        return Result(id=read(told["id"], RecordId), internal_id=internal_id)
+    return None

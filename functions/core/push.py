@@ -15,7 +15,7 @@ that whoever finds it there does not ask again.
 from __future__ import annotations
 
 from enum import StrEnum
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -36,6 +36,9 @@ PUSH_PREFIX: Final = "psh_"
 MAX_NAMED_BYTES: Final = 192 * 1024
 """How large the failures may be as JSON with the records' own names in them. What is stored of
 a push must stay below DynamoDB's 400 KB; beyond this, ``index`` alone says which record it is."""
+
+MAX_RESULT_BYTES: Final = 128 * 1024
+"""The same for the results."""
 
 
 class PushStatus(StrEnum):
@@ -75,13 +78,25 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     internal_id: str | None = None
 
 
+class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the provider has made of a record: its ``id`` there.
+
+    ``index`` and ``internal_id`` say which record of the request it is, as far as that is known.
+    """
+
+    id: str
+    index: int | None = None
+    internal_id: str | None = None
+
+
 class Push(msgspec.Struct, frozen=True, kw_only=True):
     """One push of records over one connection. Its version is the number of its events.
 
     The records themselves are kept apart; ``content`` is which version of them was accepted,
     and ``records`` how many they are. ``digest`` is of everything that was asked for. ``hook``
     is the digest of the token that went with the latest attempt, and ``job`` the provider's
-    name for what it has taken. ``failed`` counts the records that it could not take.
+    name for what it has taken. ``failed`` counts the records that it could not take, and
+    ``results`` are of those that it took, as far as it says.
     """
 
     push_id: str
@@ -103,6 +118,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: float = 0
     failed: int = 0
     failures: tuple[Failure, ...] = ()
+    results: tuple[Result, ...] = ()
     error: str | None = None
     events: tuple[Event, ...] = ()
 
@@ -222,7 +238,9 @@ def reopened(push: Push, *, at: float) -> Push | None:
     return _happened(moved, "reopened", at)
 
 
-def finished(push: Push, failures: Iterable[Failure], *, at: float) -> Push:
+def finished(
+    push: Push, failures: Iterable[Failure], *, at: float, results: Iterable[Result] = ()
+) -> Push:
     """The provider is done with it.
 
     A failure that has neither an index nor an internal id concerns all records; one whose index
@@ -237,6 +255,7 @@ def finished(push: Push, failures: Iterable[Failure], *, at: float) -> Push:
         status=PushStatus.INCOMPLETE if kept else PushStatus.DONE,
         failed=push.records if whole else min(len(records), push.records),
         failures=_bounded(kept),
+        results=_within(tuple(results)),
         ended_at=at,
     )
     return _happened(ended, ended.status, at, failed=ended.failed)
@@ -274,6 +293,18 @@ def _bounded(failures: tuple[Failure, ...]) -> tuple[Failure, ...]:
 
 def _execution(push: Push, event: Event) -> str:
     return f"{push.push_id}-{_instant(event)}"
+
+
+def _within(results: tuple[Result, ...]) -> tuple[Result, ...]:
+    """The results as far as they may be kept: with the caller's own names, without, or the first.
+
+    Those names follow from ``index``. Of a thousand ids, all may be a hundred characters long.
+    """
+    if len(msgspec.json.encode(results)) <= MAX_RESULT_BYTES:
+        return results
+    short = [each if each.index is None else replace(each, internal_id=None) for each in results]
+    sizes = accumulate(len(msgspec.json.encode(each)) + 1 for each in short)
+    return tuple(each for each, size in zip(short, sizes, strict=True) if size < MAX_RESULT_BYTES)
 
 
 def _instant(event: Event) -> str:

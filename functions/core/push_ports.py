@@ -9,14 +9,18 @@ import msgspec
 
 from functions.core.model import Connection
 from functions.core.ports import Clock, Sleep
-from functions.core.push import Failure, Push
+from functions.core.push import Failure, Push, Result
 
 
 class Pushed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a look at a push found: whether the provider is done, and what it could not take."""
+    """What a look at a push found: whether the provider is done, and what came of its records.
+
+    ``results`` None: which records it has made of them cannot be read at the time.
+    """
 
     done: bool
     failures: tuple[Failure, ...] = ()
+    results: tuple[Result, ...] | None = ()
 
 
 class Pusher(Protocol):
@@ -49,8 +53,8 @@ class Pusher(Protocol):
         """
         ...
 
-    def pushed(self, connection: Connection, job: str) -> Pushed:
-        """Look once at what the provider has taken; its failures are told once it is done."""
+    def pushed(self, connection: Connection, job: str, *, dataset: str) -> Pushed:
+        """Look once at what the provider has taken; what came of it is told once it is done."""
         ...
 
 

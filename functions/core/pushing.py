@@ -40,8 +40,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from functions.core.hints import Hint
-    from functions.core.push import Failure, Push
+    from functions.core.push import Failure, Push, Result
     from functions.core.push_ports import Contents, Pushes, PushPorts
+
+
+RESULT_FAULTS: Final = 3
+"""So often in a row a provider that is done may fail to tell what it has made of the records; then
+the push ends without that."""
 
 
 HEARD: Final = frozenset(
@@ -209,14 +214,13 @@ def _looked(push: Push, ports: PushPorts, *, until: float) -> tuple[Push, int]:
     looks = plan({}, horizon=max(1, push.deadline - push.sent_at))
     faults = 0
     while True:
-        seen = _seen(push, ports)
-        if isinstance(seen, Pushed) and seen.done:
-            return _finished(push, seen.failures, ports=ports), 0
-        at = ports.clock()
+        seen, at = _seen(push, ports), ports.clock()
+        if isinstance(seen, Pushed) and seen.done and _is_enough(push, seen, faults, at=at):
+            return _finished(push, seen, ports=ports), 0
         if at >= push.deadline:
             cause = DeadlineExceeded if isinstance(seen, Pushed) else type(seen)
             return _written(step.unknown(push, cause, at=at), ports=ports), 0
-        faults = 0 if isinstance(seen, Pushed) else faults + 1
+        faults = 0 if isinstance(seen, Pushed) and not seen.done else faults + 1
         wish = _wish(seen, faults=faults)
         gap = next_wait(looks, elapsed=at - push.sent_at)
         here = wish or min(gap, pause(at - push.sent_at))
@@ -225,10 +229,15 @@ def _looked(push: Push, ports: PushPorts, *, until: float) -> tuple[Push, int]:
         ports.sleep(here)
 
 
+def _is_enough(push: Push, seen: Pushed, faults: int, *, at: float) -> bool:
+    """Whether it ends with this look: its results are there, or were asked for long enough."""
+    return seen.results is not None or faults >= RESULT_FAULTS or at >= push.deadline
+
+
 def _seen(push: Push, ports: PushPorts) -> Pushed | FreshetError:
     """A look, or what was wrong with it. What it is about was taken, so that may pass."""
     try:
-        return ports.pusher.pushed(ports.connection, push.job)
+        return ports.pusher.pushed(ports.connection, push.job, dataset=push.dataset)
     except FreshetError as error:
         return error
 
@@ -239,24 +248,56 @@ def _wish(seen: Pushed | FreshetError, *, faults: int) -> int:
     return max(asked, backoff(faults)) if faults else 0
 
 
-def _finished(push: Push, failures: Iterable[Failure], *, ports: PushPorts) -> Push:
-    told = _named(failures, push, ports=ports) if failures else ()
-    return _written(step.finished(push, told, at=ports.clock()), ports=ports)
+def _finished(push: Push, seen: Pushed, *, ports: PushPorts) -> Push:
+    """The push with its end; what is told of records has the names that the caller gave them.
 
-
-def _named(failures: Iterable[Failure], push: Push, *, ports: PushPorts) -> Iterable[Failure]:
-    """The failures with the names that the caller gave the records, while those are kept."""
+    Where these are no longer kept, it has what is certain without them.
+    """
+    failures, results = seen.failures, seen.results or ()
     try:
-        records = msgspec.json.decode(ports.contents.read(push), type=list[_Named])
+        if failures or results:
+            records = msgspec.json.decode(ports.contents.read(push), type=list[_Named])
+            first = _first(record.internal_id for record in records)
+            failures = tuple(_placed(each, records, first=first) for each in failures)
+            results = _found(results, records, failures=failures)
     except Gone:
-        return [
+        failures = tuple(
             each if each.index is None else replace(each, internal_id=None) for each in failures
-        ]
+        )
+    ended = step.finished(push, failures, results=results, at=ports.clock())
+    return _written(ended, ports=ports)
+
+
+def _first(names: Iterable[str | None]) -> Mapping[str | None, int]:
+    """Where each name stands first."""
     first: dict[str | None, int] = {}
-    for index, record in enumerate(records):
-        if record.internal_id is not None:
-            first.setdefault(record.internal_id, index)
-    return [_placed(each, records, first=first) for each in failures]
+    for index, name in enumerate(names):
+        if name is not None:
+            first.setdefault(name, index)
+    return first
+
+
+def _found(
+    results: Iterable[Result], records: Sequence[_Named], *, failures: Iterable[Failure]
+) -> tuple[Result, ...]:
+    """The results with their records' places: by internal id, or the id that was sent, or the last.
+
+    The order in which a provider gives its results is no evidence, but one result that is left is
+    of the one record that is left.
+    """
+    first = _first(record.internal_id for record in records)
+    known = _first(record.id for record in records)
+    places = {each.id: first.get(each.internal_id, known.get(each.id)) for each in results}
+    nameless = [id_ for id_, place in places.items() if place is None]
+    free = set(range(len(records))) - {*places.values(), *(each.index for each in failures)}
+    if len(nameless) == len(free) == 1:
+        places[nameless[0]] = free.pop()
+    return tuple(
+        each
+        if (place := places[each.id]) is None
+        else replace(each, index=place, internal_id=records[place].internal_id)
+        for each in results
+    )
 
 
 def _placed(

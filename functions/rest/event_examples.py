@@ -105,6 +105,7 @@ _ACCEPTED: Final = {
     "records": 2,
     "failed": 0,
     "failures": [],
+    "results": [],
     "requested_at": "2026-11-22T10:00:00.000Z",
     "deadline": "2026-11-22T10:15:00.000Z",
     "ended_at": None,
@@ -117,6 +118,7 @@ _INCOMPLETE: Final = (
         "status": "incomplete",
         "failed": 1,
         "failures": [{"error": "record-validation", "index": 1, "id": "551"}],
+        "results": [{"id": "8810", "index": 0, "internal_id": "order-1"}],
         "ended_at": "2026-11-22T10:00:03.000Z",
         "attempts": 1,
     }

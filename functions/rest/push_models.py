@@ -14,7 +14,7 @@ from functions.core.contract import (
     MIN_DEADLINE_SECONDS,
 )
 from functions.core.model import iso
-from functions.core.push import Failure, Push, PushStatus
+from functions.core.push import Failure, Push, PushStatus, Result
 from functions.rest.models import ErrorOut, EventOut, error_out, events_out, when
 from functions.rest.texts import Text
 
@@ -61,7 +61,11 @@ class PushIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class PushOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A push. ``records`` is how many were sent, ``failed`` how many the provider refused."""
+    """A push. ``records`` is how many were sent, ``failed`` how many the provider refused.
+
+    ``results`` are the records that it took, by their ids there, as far as it tells of them.
+    ``index`` and ``internal_id`` say which one of the request it is, where that is known.
+    """
 
     push_id: str
     connection_id: str
@@ -71,6 +75,7 @@ class PushOut(msgspec.Struct, frozen=True, kw_only=True):
     records: int
     failed: int
     failures: tuple[Failure, ...]
+    results: tuple[Result, ...]
     requested_at: str
     deadline: str
     ended_at: str | None
@@ -91,6 +96,7 @@ def push_out(push: Push) -> PushOut:
         records=push.records,
         failed=push.failed,
         failures=push.failures,
+        results=push.results,
         requested_at=iso(push.requested_at),
         deadline=iso(push.deadline),
         ended_at=when(push.ended_at),

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from functions.core.contract import Outcome
-from functions.core.push import Failure, PushStatus
+from functions.core.push import Failure, PushStatus, Result
 from tests.contract.endgrate_caller import TICKET
 from tests.contract.endgrate_pier import ROWAN, TRANSFER, Pier, contact
 from tests.contract.endgrate_trial import sessions_of
@@ -69,6 +69,63 @@ def test_records_that_fail_are_named_and_the_others_are_taken(sessions: Endgrate
         Failure(error="upstream", index=index, internal_id=f"t{index}") for index in range(3)
     )
     assert pier.triggered == 1
+
+
+DATA = "/api/push/data"
+
+
+def test_what_endgrate_has_made_of_the_records_is_told_by_their_names(
+    sessions: EndgrateSessions,
+) -> None:
+    (known,) = sessions.caller.pulled(sessions.session("fern"))[:1]
+    pier = Pier(sessions, ROWAN, {"id": known["id"], "data": {"age": 40}}, contact("alder"))
+    push = pier.run()
+    ids = {
+        each["data"]["first_name"]: each["id"]
+        for name in ("rowan", "alder")
+        for each in found(sessions, name)
+    }
+    assert set(push.results) == {
+        Result(id=ids["rowan"], index=0, internal_id="mine-1"),
+        Result(id=known["id"], index=1),
+        Result(id=ids["alder"], index=2),
+    }
+
+
+def test_of_records_that_fail_there_are_no_results(sessions: EndgrateSessions) -> None:
+    tickets = [{"internal_id": f"t{n}", "data": {"subject": f"Slugs {n}"}} for n in range(5)]
+    push = Pier(sessions, *tickets, dataset=TICKET).run()
+    assert [(each.index, each.internal_id) for each in push.results] == [(3, "t3"), (4, "t4")]
+
+
+def test_every_page_of_the_results_is_read(sessions: EndgrateSessions) -> None:
+    records = [contact(f"c{n}", internal_id=f"i{n}") for n in range(600)]
+    pier = Pier(sessions, *records)
+    assert {each.index for each in pier.run().results} == set(range(600))
+    assert pier.asked(DATA) == 3
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        pytest.param({"status": 503}, 1, id="503-once"),
+        pytest.param({"status": 503, "times": None}, 0, id="503"),
+        pytest.param({"status": 400, "times": None}, 0, id="400"),
+        pytest.param({"status": 403, "times": None}, 0, id="403"),
+        pytest.param({"status": 200, "body": [], "times": None}, 0, id="another-shape"),
+        pytest.param(
+            {"status": 200, "body": {"transfer_data": [7, {"id": None}], "meta": {}}},
+            0,
+            id="odd-rows",
+        ),
+    ],
+)
+def test_results_that_cannot_be_had_change_nothing_of_how_it_went(
+    sessions: EndgrateSessions, fault: dict[str, Any], told: int
+) -> None:
+    sessions.fault(method="GET", path=DATA, kind="status", **fault)
+    push = Pier(sessions).run()
+    assert (push.status, push.failed, len(push.results)) == (PushStatus.DONE, 0, told)
 
 
 def test_a_misfit_is_told_by_its_kind_and_not_in_prose(sessions: EndgrateSessions) -> None:

@@ -68,6 +68,14 @@ def test_records_are_pushed_and_read_back_by_a_pull(
     names = [each["data"]["data"]["first_name"] for each in caller.records(fern, "crm-contact")]
     assert len(names) == 432
     assert {"rowan", "alder"} < set(names)
+    ids = {
+        each["data"]["data"]["first_name"]: each["id"]
+        for each in caller.records(fern, "crm-contact")
+    }
+    assert sorted(push["results"], key=lambda each: each["index"]) == [
+        {"id": ids["rowan"], "index": 0, "internal_id": "mine-1"},
+        {"id": ids["alder"], "index": 1},
+    ]
     assert push["push_id"] not in kept(running, fern)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from functions.core import push as step
 from functions.core.contract import Outcome
 from functions.core.errors import (
     FreshetError,
@@ -13,10 +14,10 @@ from functions.core.errors import (
     RateLimited,
 )
 from functions.core.hints import Hint, about_push
-from functions.core.push import MAX_NAMED_BYTES, Failure, Push, PushStatus
+from functions.core.push import MAX_NAMED_BYTES, MAX_RESULT_BYTES, Failure, Push, PushStatus, Result
 from functions.core.push_ports import Pushed
-from functions.core.pushing import heard
-from tests.fake_pushes import RECORDS
+from functions.core.pushing import RESULT_FAULTS, heard
+from tests.fake_pushes import RECORDS, a_push
 from tests.scripted import CONNECTION, Crash
 from tests.unit.dock import Dock
 
@@ -121,6 +122,69 @@ def test_failures_are_told_without_names_where_the_records_are_no_longer_kept() 
     dock.contents.delete(dock.push)
     dock.run()
     assert dock.push.failures == (failure,)
+
+
+# --- what the provider has made of the records --------------------------------------------------
+
+
+def results_of(*results: Result, failures: tuple[Failure, ...] = ()) -> tuple[Result, ...]:
+    """What is told of three records: one with an id, one with an internal id, one with neither."""
+    dock = Dock(looks=(Pushed(done=True, failures=failures, results=results),))
+    dock.run()
+    return dock.push.results
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        (Result(id="x1", internal_id="mine"), Result(id="x1", index=1, internal_id="mine")),
+        (Result(id="7"), Result(id="7", index=0)),
+        (Result(id="x1", internal_id="whose"), Result(id="x1", internal_id="whose")),
+        (Result(id="x1"), Result(id="x1")),
+    ],
+    ids=["by-internal-id", "by-the-id-that-was-sent", "a-name-of-nobodys", "without-a-name"],
+)
+def test_a_result_says_which_record_it_is_of_where_that_is_known(
+    told: Result, kept: Result
+) -> None:
+    assert results_of(told) == (kept,)
+
+
+def test_one_result_that_is_left_is_of_the_one_record_that_is_left() -> None:
+    named = (Result(id="x2", internal_id="mine"), Result(id="7"))
+    assert results_of(Result(id="x3"), *named)[0] == Result(id="x3", index=2)
+    failure = Failure(error="mapping", index=0)
+    told = results_of(Result(id="x3"), named[0], failures=(failure,))
+    assert told[0] == Result(id="x3", index=2)
+    assert results_of(Result(id="x3"), Result(id="x4"), named[0])[0] == Result(id="x3")
+
+
+def test_results_that_cannot_be_read_are_asked_for_again() -> None:
+    unread, read = Pushed(done=True, results=None), Pushed(done=True, results=(Result(id="7"),))
+    dock = Dock(looks=(unread, unread, read))
+    dock.run()
+    assert (dock.push.status, len(dock.pusher.looked)) == (PushStatus.DONE, 3)
+    assert dock.push.results == (Result(id="7", index=0),)
+
+
+def test_a_push_ends_as_it_went_though_its_results_are_never_told() -> None:
+    failures = (Failure(error="mapping", index=0),)
+    dock = Dock(looks=(Pushed(done=True, failures=failures, results=None),))
+    dock.run()
+    assert (dock.push.status, dock.push.failed) == (PushStatus.INCOMPLETE, 1)
+    assert (dock.push.results, len(dock.pusher.looked)) == ((), RESULT_FAULTS + 1)
+
+
+@pytest.mark.parametrize(("length", "all_kept"), [(36, True), (100, True), (500, False)])
+def test_results_are_kept_as_far_as_an_item_may_hold(length: int, *, all_kept: bool) -> None:
+    results = tuple(
+        Result(id=f"{n:0{length}}", index=n, internal_id="i" * 100) for n in range(1000)
+    )
+    sent = step.sent(a_push(at=0, records=1000), job="t", at=1)
+    kept = step.finished(sent, (), results=results, at=2).results
+    assert (len(kept) == 1000) is all_kept
+    assert [each.id for each in kept] == [each.id for each in results[: len(kept)]]
+    assert len(msgspec.json.encode(kept)) <= MAX_RESULT_BYTES
 
 
 # --- webhooks -----------------------------------------------------------------------------------
