@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 OPEN: Final = "open_as"
 LOOK_AT: Final = "look_at"
 _ALL: Final = {"S": "open"}
-"""The one key of the index: what is open is little, and is read in the order of its time."""
+"""The one key of the index: what is open is little, and is read in the order of its time. It takes
+1,000 write units a second; a refresh has four, as it is admitted, begins and ends."""
 
 
 class Due(NamedTuple):

@@ -218,7 +218,7 @@ class RefreshTable:
                     "version": {"N": str(refresh.version)},
                     "document": {"S": msgspec.json.encode(refresh).decode()},
                     "expires_at": {"N": str(int(refresh.requested_at) + REFRESH_DAYS * _DAY)},
-                    **opened(refresh, at=refresh.changed_at),
+                    **opened(refresh, at=refresh.requested_at),
                 },
                 "ConditionExpression": condition,
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",

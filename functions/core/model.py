@@ -268,11 +268,6 @@ class Refresh(msgspec.Struct, frozen=True, kw_only=True):
         """How many events there are; a writer must have seen the last of them."""
         return len(self.events)
 
-    @property
-    def changed_at(self) -> float:
-        """When the last event was."""
-        return self.events[-1].at if self.events else self.requested_at
-
 
 # --- snapshots ---------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ UNBEGUN_SECONDS: Final = 30
 """How long after its admission something may be without an execution."""
 
 LOOK_SECONDS: Final = 5 * 60
-"""How long after its last event, or the last look, something open is looked at."""
+"""How long after its beginning, and after each look, something open is looked at."""
 
 CLOSING_SECONDS: Final = 20 * 60
 """The same for a bulk run: its door may take a quarter of an hour to close it."""
