@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 from msgspec.structs import replace
 
+from functions.aws.conflicts import insisting
 from functions.aws.pushes import PushContents
 from functions.aws.runtime import count, runtime, setting, step
 from functions.core.contract import FAULTS, Outcome, PushTicket, Variable
@@ -42,7 +43,8 @@ def _contents() -> PushContents:
 
 @cache
 def _pushes() -> PushTable:
-    return runtime().pushes()
+    """A push whose provider has answered is of unknown outcome where that cannot be written."""
+    return runtime().pushes(gaps=insisting)
 
 
 @step

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from itertools import islice
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from botocore.exceptions import ClientError
+
+from functions.aws.faults import UNREACHED, code_of, fault_of
+from functions.core.errors import PlatformFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,6 +28,7 @@ TRIES: Final = 8
 
 FIRST_GAP_SECONDS: Final = 0.05
 LONGEST_GAP_SECONDS: Final = 2
+INSISTS: Final = 15
 
 _UNIFORM: Final = SystemRandom().uniform
 
@@ -44,6 +49,16 @@ def lasting(draw: Callable[[float, float], float] = _UNIFORM) -> Iterator[float]
         bound = min(2 * bound, LONGEST_GAP_SECONDS)
 
 
+def insisting() -> Iterator[float]:
+    """Seconds between the tries of a write that alone tells what was done, for half a minute."""
+    return islice(lasting(), INSISTS)
+
+
+def insisted(write: Callable[[], T], *, gaps: Gaps) -> T:
+    """Make a write, again where AWS does not let it through."""
+    return _tried(write, met=lambda error: isinstance(fault_of(error), PlatformFault), gaps=gaps)
+
+
 def settled(
     write: Callable[[], T],
     *,
@@ -55,7 +70,7 @@ def settled(
     DynamoDB refuses a single write that meets a transaction, Scheduler one that meets another;
     the SDK's own retries do not know these refusals.
     """
-    return _tried(write, met=lambda error: error.response["Error"]["Code"] == refusal, gaps=gaps)
+    return _tried(write, met=lambda error: code_of(error) == refusal, gaps=gaps)
 
 
 def transacted(
@@ -76,18 +91,18 @@ def transacted(
     return None
 
 
-def _tried(write: Callable[[], T], *, met: Callable[[ClientError], bool], gaps: Gaps) -> T:
+def _tried(write: Callable[[], T], *, met: Callable[[Exception], bool], gaps: Gaps) -> T:
     for gap in gaps():
         try:
             return write()
-        except ClientError as error:
+        except (ClientError, *UNREACHED) as error:
             if not met(error):
                 raise
         time.sleep(gap)
     return write()
 
 
-def _met(error: ClientError) -> bool:
+def _met(error: Exception) -> bool:
     reasons = _reasons(error)
     return bool(reasons) and not _refused(reasons)
 
@@ -96,7 +111,7 @@ def _refused(reasons: list[Refusal]) -> bool:
     return any(reason["Code"] == "ConditionalCheckFailed" for reason in reasons)
 
 
-def _reasons(error: ClientError) -> list[Refusal]:
-    if error.response["Error"]["Code"] != "TransactionCanceledException":
+def _reasons(error: Exception) -> list[Refusal]:
+    if not isinstance(error, ClientError) or code_of(error) != "TransactionCanceledException":
         return []
     return [dict(reason) for reason in error.response.get("CancellationReasons", [])]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 from botocore.exceptions import ClientError
 
+from functions.aws.conflicts import insisted
 from functions.aws.open_items import opened
 from functions.aws.staging import read_version
 from functions.core.contract import REFRESH_DAYS, Index, Prefix
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_s3.client import S3Client
 
+    from functions.aws.conflicts import Gaps
+
     Item = Mapping[str, Any]
 
 _DAY: Final = 24 * 60 * 60
@@ -32,9 +35,9 @@ _DAY: Final = 24 * 60 * 60
 class PushTable:
     """Implements ``core.push_ports.Pushes``."""
 
-    def __init__(self, dynamodb: DynamoDBClient, *, table: str) -> None:
-        """Take the table's name."""
-        self._dynamodb, self._table = dynamodb, table
+    def __init__(self, dynamodb: DynamoDBClient, *, table: str, gaps: Gaps = tuple) -> None:
+        """Take the table's name, and the pauses between tries that AWS does not let through."""
+        self._dynamodb, self._table, self._gaps = dynamodb, table, gaps
 
     def get(self, push_id: str) -> Push | None:
         """Read one with a consistent read."""
@@ -85,7 +88,7 @@ class PushTable:
             **({"ExpressionAttributeValues": values} if values else {}),
         }
         try:
-            self._dynamodb.put_item(**cast("Any", write))
+            insisted(lambda: self._dynamodb.put_item(**cast("Any", write)), gaps=self._gaps)
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from mypy_boto3_scheduler.client import EventBridgeSchedulerClient
     from mypy_boto3_stepfunctions.client import SFNClient
 
+    from functions.aws.conflicts import Gaps
     from functions.core.model import Connection
 
     Handler = Callable[[Any, LambdaContext], Any]
@@ -135,9 +136,9 @@ class Runtime:
         """Whose subjects are."""
         return Claims(self._dynamodb, table=setting(Variable.CONNECTIONS_TABLE))
 
-    def pushes(self) -> PushTable:
-        """The pushes."""
-        return PushTable(self._dynamodb, table=setting(Variable.PUSHES_TABLE))
+    def pushes(self, *, gaps: Gaps = tuple) -> PushTable:
+        """The pushes; ``gaps`` are between the tries of a write."""
+        return PushTable(self._dynamodb, table=setting(Variable.PUSHES_TABLE), gaps=gaps)
 
     @cached_property
     def secrets(self) -> ProviderSecrets:

@@ -13,6 +13,7 @@ from botocore.stub import Stubber
 
 from functions.aws.bulks import BulkTable
 from functions.aws.claims import Claims
+from functions.aws.conflicts import insisting
 from functions.aws.connection_items import item_of
 from functions.aws.connections import (
     ASIDE_SECONDS,
@@ -318,6 +319,28 @@ def test_a_refresh_is_known_for_60_days(
     dynamodb.add_response("put_item", {})
     refreshes.save(refresh, seen=0)
     assert [ends(item) for item in written] == [60, 60]
+
+
+def test_what_a_provider_has_answered_about_a_push_is_written_as_soon_as_aws_lets_it(
+    client: DynamoDBClient, dynamodb: Stubber
+) -> None:
+    patient = PushTable(client, table="pushes", gaps=lambda: [0, 0])
+    for code in ("ProvisionedThroughputExceededException", "InternalServerError"):
+        dynamodb.add_client_error("put_item", code)
+    dynamodb.add_response("put_item", {})
+    patient.save(a_push(at=AT), seen=0)
+    for _ in range(3):
+        dynamodb.add_client_error("put_item", "ThrottlingException")
+    with pytest.raises(ClientError):
+        patient.save(a_push(at=AT), seen=0)
+    dynamodb.add_client_error("put_item", "ThrottlingException")
+    with pytest.raises(ClientError):
+        PushTable(client, table="pushes").save(a_push(at=AT), seen=0)
+
+
+def test_the_tries_of_such_a_write_end() -> None:
+    assert 10 < len(list(insisting())) < 30
+    assert sum(insisting()) < 30
 
 
 def test_a_push_is_known_for_60_days(
