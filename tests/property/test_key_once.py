@@ -31,11 +31,12 @@ AGE = pytest.mark.parametrize("age", AGES, ids=["as-fresh-as-can-be", "a-minute-
 
 @AGE
 @ENDING
+@pytest.mark.parametrize("refuses", [0, 9], ids=["starts", "starts-are-refused"])
 def test_a_repetition_within_a_request_whose_company_ends_gets_the_same_answer(
-    ending: Act, age: int | None
+    ending: Act, age: int | None, refuses: int
 ) -> None:
     for ends, comes in product(range(STEPS), repeat=2):
-        world = World(max_age=age)
+        world = World(max_age=age, refuses=refuses)
         end, come = at(ends, partial(world.do, ending)), at(comes, partial(world.do, "ask"))
         answered = world.do("ask", told=both(end, come))
         assert answered or not world.answers
