@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from functions.aws.connections import ConnectionTable
+from functions.aws.executions import Executions
+from functions.aws.refreshes import RefreshTable
 from functions.aws.snapshots import Snapshots
 from functions.aws.staging import Line, read_lines
 from functions.aws.vault import Vault
@@ -113,14 +115,26 @@ class Engine:
 
     # --- executions ------------------------------------------------------------------------
 
-    def start(self, request: object) -> str:
+    def start(self, request: object, *, name: str = "") -> str:
         """Start an execution as a person in the console does; its ARN."""
         started = self.client("stepfunctions").start_execution(
             stateMachineArn=self.outputs["RefreshMachineArn"],
-            name=f"by-hand-{uuid.uuid4()}",
+            name=name or f"by-hand-{uuid.uuid4()}",
             input=json.dumps(request),
         )
         return str(started["executionArn"])
+
+    def refreshes(self) -> RefreshTable:
+        """What is kept of the refreshes."""
+        return RefreshTable(
+            self.client("dynamodb"),
+            table=self.outputs["RefreshesTableName"],
+            connections=self.outputs["ConnectionsTableName"],
+        )
+
+    def executions(self) -> Executions:
+        """The executions of refreshes, as the doors have them."""
+        return Executions(self.client("stepfunctions"), machine=self.outputs["RefreshMachineArn"])
 
     def ended(self, execution: str) -> Ended:
         """The execution, once it does not run any more."""

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
+from functions.core.bulk import BulkOutcome, refresh_id
+from functions.core.bulking import closed, listed
 from functions.core.contract import HOLD_SECONDS
-from functions.core.model import Coverage
+from functions.core.errors import NotFound
+from functions.core.model import Coverage, Status
+from tests.fake_bulks import Hub, a_bulk
 from tests.integration.engine import OWN_NAME, Ended, Engine, until
 from tests.integration.engines import emulator_engine, moto_engine
 
@@ -176,6 +182,32 @@ def test_two_starts_at_once_are_one_refresh(engine: Engine) -> None:
         output={"refresh_id": execution.rpartition(":")[2], "outcome": "joined"},
     )
     assert engine.asked(ada, "/fetch", since=since) == 1
+
+
+def test_what_a_run_has_under_way_is_cancelled_and_stopped_when_it_is_closed(
+    engine: Engine,
+) -> None:
+    engine.set(task_seconds=5)
+    ada = engine.connect("ada")
+    hub = Hub(ada)
+    bulk = a_bulk(at=hub.clock(), bulk_id=f"blk_{uuid.uuid4().hex}", tenant=ada.tenant)
+    hub.bulks.create(bulk)
+    listed(bulk, hub.ports)
+    name = refresh_id(bulk.bulk_id, ada.connection_id)
+    execution = engine.start({"connection_id": ada.connection_id}, name=name)
+    refreshes = engine.refreshes()
+    until(lambda: refreshes.get(name), lambda it: it and it.status is Status.RUNNING)
+    ports = replace(hub.ports, refreshes=refreshes, stop=engine.executions().stop)
+    closed(hub.bulks.stored[bulk.bulk_id], error="ABORTED", ports=ports)
+
+    assert engine.ended(execution).status == "ABORTED"
+    assert hub.bulks.counts(bulk.bulk_id) == {BulkOutcome.CANCELLED: 1}
+    time.sleep(6)
+    found = refreshes.get(name)
+    assert found is not None
+    assert found.status is Status.CANCELLED
+    with pytest.raises(NotFound):
+        engine.published(ada.connection_id, "accounts")
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="finds the door's process in /proc")
