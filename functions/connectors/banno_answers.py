@@ -83,6 +83,10 @@ class Accounts(NamedTuple):
     gone: list[str]
 
 
+class _Record(msgspec.Struct, frozen=True):
+    id: Id
+
+
 class Row(NamedTuple):
     """A transaction in its list: what it is known by there, and its record.
 
@@ -155,6 +159,8 @@ def read_transactions(answer: Answer) -> Transactions:
 
 def identify(raw: msgspec.Raw) -> str | None:
     """A record's id; None where it has none that is readable, or is not JSON in UTF-8."""
+    if (record := _read_value(raw, _Record)) is not None:
+        return record.id
     id_ = _read_value(_read_members(raw).get("id"), Id)
     return id_ if id_ is not None and is_json(raw) else None
 
