@@ -100,6 +100,13 @@ def test_inside_the_call_a_look_is_late_by_a_tenth_of_what_was_waited_at_most() 
         assert after - before <= max(0.5, before / 10) + 1e-6
 
 
+def test_a_planned_look_is_made_however_long_the_refresh_has_taken() -> None:
+    watch = Watch((0, RUNNING))
+    watch.clock.now += 300
+    watch.call(looks=(300, 303, 900))
+    assert watch.looked == [300, 303]
+
+
 def test_a_look_that_waits_for_its_turn_makes_the_next_one_come_later() -> None:
     watch = Watch((1, RUNNING))
     watch.call(looks=(2, 4, 6, 8, 10, 12, 900))

@@ -88,10 +88,12 @@ def test_the_intent_is_written_before_and_the_job_after() -> None:
 
 def test_a_job_on_record_is_not_asked_for_again() -> None:
     desk = Desk()
-    first = desk.call()
-    desk.clock.now += 30
-    assert desk.call() == first
+    first, stored = desk.call(), desk.refresh
+    for seconds in (30, 900):
+        desk.clock.now += seconds
+        assert desk.call() == first
     assert desk.connector.triggered == 1
+    assert desk.refresh == stored
 
 
 @pytest.mark.parametrize(
