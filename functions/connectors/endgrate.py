@@ -20,8 +20,6 @@ from functions.connectors import endgrate_push
 from functions.connectors.endgrate_api import Api, Refused, Way
 from functions.connectors.endgrate_pages import (
     COSTS_ITSELF,
-    PATIENCE_SECONDS,
-    TRIES,
     Place,
     Reading,
     Transfer,
@@ -50,6 +48,13 @@ if TYPE_CHECKING:
 
 MAX_DATASETS: Final = 20
 """How many transfers a job may be, so that their ids fit into what passes between two states."""
+
+TRIES: Final = 5
+"""How often in a row a transfer that Endgrate fails to trigger, or to tell of, is asked for, where
+others came: with the pauses in between, for a quarter of a minute."""
+
+PATIENCE_SECONDS: Final = 60
+"""A transfer for which Endgrate wants a longer pause is looked at no more, where others came."""
 
 
 def connector(ports: ConnectorPorts) -> Endgrate:

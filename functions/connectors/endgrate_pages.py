@@ -3,16 +3,15 @@
 Endgrate documents no order of the records and no rate; it says to follow each page to the next.
 So there is one request at a time. Records that come twice are left out by whoever writes them.
 
-Each dataset costs itself: one that cannot be had is put off until the others have been read, is
-asked for again after a pause, a few times, and has failed then. Only where nothing came of any,
-that is the fetch's own error.
+Each dataset costs itself. One that Endgrate fails to give for long is put off once until all others
+have been read, and given up then. Only where nothing came of any, that is the fetch's own error.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -35,7 +34,6 @@ from functions.core.errors import (
     UnexpectedAnswer,
     UserError,
 )
-from functions.core.polling import backoff
 from functions.core.ports import Page, Record
 
 if TYPE_CHECKING:
@@ -48,13 +46,6 @@ if TYPE_CHECKING:
 
 AGAIN_SECONDS: Final = 5
 """How long to stay away from a transfer that is not completed any more."""
-
-TRIES: Final = 5
-"""How often in a row a dataset is asked for that Endgrate does not give, while others came: with
-the pauses in between, for a quarter of a minute."""
-
-PATIENCE_SECONDS: Final = 60
-"""A dataset for which Endgrate wants a longer pause is given up, where others came."""
 
 COSTS_ITSELF: Final = (
     UserError,
@@ -84,12 +75,11 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``had``, ``flagged`` and ``odd`` are of the pages read of that transfer: whether there was a
     record, whether they spoke of errors, and how many records were unreadable. ``last`` is the
-    digest of a page that did not tell of the next. ``tries`` counts the failures in a row, and
-    ``wish`` is the pause in seconds that Endgrate asked for with the last of them.
+    digest of a page that did not tell of the next. ``again`` says that it was put off before.
 
     The others are of the fetch: how many transfers were ``begun``; those put off until ``later``,
-    a JSON array of places; after how many tries it has ``paused``; whether anything ``came``, if
-    only word that there is nothing; and the ``error`` of the first dataset that failed for one.
+    a JSON array of places; whether anything ``came``, if only word that there is nothing; and the
+    ``error`` of the first dataset that failed for one.
     """
 
     transfer: int = 0
@@ -99,11 +89,9 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     flagged: bool = False
     odd: int = 0
     last: str = ""
-    tries: int = 0
-    wish: int = 0
+    again: bool = False
     begun: int = 1
     later: str = "[]"
-    paused: int = 0
     came: bool = msgspec.field(default=False, name="signed_in")
     error: str = ""
 
@@ -116,14 +104,6 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def queue(self) -> list[Place]:
         """The places put off."""
         return msgspec.json.decode(self.later, type=list[Place])
-
-
-class Step(NamedTuple):
-    """What a step of a fetch brought, where the next one is, and what to raise before it."""
-
-    page: Page | None
-    following: Place | None
-    pause: FreshetError | None = None
 
 
 class Reading:
@@ -140,26 +120,18 @@ class Reading:
         """What there is from this place on; each dataset's last page tells how fresh it is.
 
         Raises:
-            FetchWaits: a transfer is not completed, or a dataset is to be asked for again.
-            ProviderUnavailable: Endgrate gives nothing at present.
+            FetchWaits: a transfer is not completed.
+            ProviderUnavailable: Endgrate does not give a dataset at present; ``instead`` goes on
+                without it, where there is something to go on with.
             FreshetError: nothing came at all; the error is the first dataset's.
         """
         following: Place | None = replace(place, begun=max(place.begun, place.transfer + 1))
-        missed = 0
         while following is not None:
-            page, following, pause = self._step(following, missed=missed)
-            missed = 0 if page else missed + 1
-            if page:
-                yield page
-            if pause:
-                raise pause
+            page, following = self._step(following)
+            yield page
 
-    def _step(self, here: Place, *, missed: int) -> Step:
-        """Take what is at a place.
-
-        Args:
-            missed: how many steps before this one brought nothing.
-        """
+    def _step(self, here: Place) -> tuple[Page, Place | None]:
+        """The page at a place, and the place behind it."""
         transfer = self._transfers[here.transfer]
         if transfer.error:
             return self._given_up(here, named(transfer.error)())
@@ -168,14 +140,15 @@ class Reading:
                 return self._page(here, transfer)
             part = self._state(here, transfer)
         except ProviderUnavailable as fault:
-            return self._put_off(here, fault, missed=missed)
+            fault.instead = self._without(here, fault)
+            raise
         except COSTS_ITSELF as error:
             return self._given_up(here, error)
         return self._ended(here, part, error=ReauthRequired.name() if is_locked_out(part) else "")
 
     # --- what goes well ------------------------------------------------------------------------
 
-    def _page(self, here: Place, transfer: Transfer) -> Step:
+    def _page(self, here: Place, transfer: Transfer) -> tuple[Page, Place | None]:
         try:
             entries = self._api.items(
                 Way.PULL,
@@ -195,7 +168,7 @@ class Reading:
             deletions=[item.id for _, item in whole if item.deleted is True],
             cursor=after.cursor(),
         )
-        return Step(page, after)
+        return page, after
 
     def _state(self, here: Place, transfer: Transfer) -> PartState:
         try:
@@ -211,19 +184,19 @@ class Reading:
             since=self._since,
         )
 
-    def _ended(self, here: Place, part: PartState, *, error: str) -> Step:
+    def _ended(self, here: Place, part: PartState, *, error: str) -> tuple[Page, Place | None]:
         """Say how a dataset stands, and go on to the next one.
 
         Raises:
             FreshetError: there is none, and nothing came of any.
         """
         here = replace(here, came=here.came or not error, error=here.error or error)
-        following, pause = self._next(here)
+        following = self._next(here, queue=here.queue)
         if following is None and not here.came:
             raise named(here.error)
         cursor = following.cursor() if following else None
         page = Page(dataset=part.part, part=part.part, parts=(part,), cursor=cursor)
-        return Step(page, following, pause)
+        return page, following
 
     # --- what does not -------------------------------------------------------------------------
 
@@ -237,7 +210,7 @@ class Reading:
             return JobLost()
         return UnexpectedAnswer() if completed else FetchWaits(AGAIN_SECONDS)
 
-    def _given_up(self, here: Place, error: FreshetError) -> Step:
+    def _given_up(self, here: Place, error: FreshetError) -> tuple[Page, Place | None]:
         part = failed(
             self._transfers[here.transfer].dataset,
             error.name(),
@@ -247,55 +220,30 @@ class Reading:
         )
         return self._ended(here, part, error="" if here.had else error.name())
 
-    def _put_off(self, here: Place, fault: ProviderUnavailable, *, missed: int) -> Step:
-        """Come back to a dataset: after the others, or first, where Endgrate limits the rate.
+    def _without(self, here: Place, fault: ProviderUnavailable) -> Page | None:
+        """The page with which to go on without a dataset; None: there is nothing else.
 
-        Where nothing has come, the others are tried, and then it is the fetch's own fault.
+        A limited rate is no dataset's own: none is asked for instead, unless something came.
         """
-        limited = isinstance(fault, RateLimited)
-        others = len(self._transfers) - here.begun + len(here.queue)
-        if not here.came and (limited or missed >= others):
-            raise fault
-        put_off = replace(here, tries=here.tries + 1, wish=fault.wait_seconds)
-        if here.came and (put_off.tries >= TRIES or put_off.wish > PATIENCE_SECONDS):
-            return self._given_up(here, fault)
-        if limited:
-            return Step(self._nothing(put_off), put_off, fault)
-        following, pause = self._next(put_off, again=True)
-        page = self._nothing(following) if here.came and following else None
-        return Step(page, following, pause)
+        put_off = not here.again and not isinstance(fault, RateLimited)
+        following = self._next(here, queue=[*here.queue, replace(here, again=True)])
+        if put_off and following and following.transfer != here.transfer:
+            dataset = self._transfers[here.transfer].dataset
+            return Page(dataset=dataset, part=dataset, cursor=following.cursor())
+        return self._given_up(here, fault)[0] if here.came or here.had else None
 
-    def _nothing(self, following: Place) -> Page:
-        """A page that only remembers where to go on."""
-        dataset = self._transfers[following.transfer].dataset
-        return Page(dataset=dataset, part=dataset, cursor=following.cursor())
-
-    def _next(
-        self, here: Place, *, again: bool = False
-    ) -> tuple[Place | None, FreshetError | None]:
-        """The next dataset's place and the pause before it.
-
-        Nobody pauses while nothing has come: that is the fetch's own fault before long.
-
-        Args:
-            again: whether this place is put off, or done with.
-        """
-        queue = [*here.queue, here] if again else here.queue
-        begun, paused = here.begun, here.paused
+    def _next(self, here: Place, *, queue: list[Place]) -> Place | None:
+        """The next dataset's place: one that was not begun, or else the first of the queue."""
+        begun = here.begun
         if begun < len(self._transfers):
             following, begun = Place(transfer=begun), begun + 1
         elif queue:
             following = queue.pop(0)
         else:
-            return None, None
-        pause = None
-        if here.came and following.tries > paused:
-            paused = following.tries
-            pause = FetchWaits(max(backoff(paused), following.wish))
-        own = {"begun": 1, "later": "[]", "paused": 0, "came": False, "error": ""}
-        later = msgspec.json.encode([replace(each, **own) for each in queue]).decode()
-        shared = {"begun": begun, "later": later, "paused": paused}
-        return replace(following, came=here.came, error=here.error, **shared), pause
+            return None
+        own = [replace(each, begun=1, later="[]", came=False, error="") for each in queue]
+        later = msgspec.json.encode(own).decode()
+        return replace(following, begun=begun, later=later, came=here.came, error=here.error)
 
 
 def _behind(here: Place, entries: Entries, *, had: bool, odd: int) -> Place:
@@ -311,9 +259,6 @@ def _behind(here: Place, entries: Entries, *, had: bool, odd: int) -> Place:
         flagged=here.flagged or entries.flagged,
         odd=here.odd + (0 if again else odd),
         last=last,
-        tries=0,
-        wish=0,
-        paused=0 if here.tries else here.paused,
     )
 
 

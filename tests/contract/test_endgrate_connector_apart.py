@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from functions.core.errors import (
+    FetchWaits,
     JobLost,
     ProviderRefusesApplication,
     ProviderRefusesConnection,
@@ -84,7 +85,7 @@ def test_where_it_is_so_of_all_the_refresh_fails_for_it(
     sessions: EndgrateSessions, call: str, status: int, why: type[FreshetError]
 ) -> None:
     ended = course(sessions, {dataset: {call: status} for dataset in DATASETS})
-    if call == "errors" and why is not UNAVAILABLE:
+    if call == "errors":
         assert ended.manifest.coverage == Coverage(incomplete=2, failed=1)
     else:
         assert ended.told == f"failed `{why.name()}`"
@@ -96,7 +97,12 @@ def test_a_dataset_that_fails_keeps_what_was_published_of_it_before(
     one = Trial(sessions)
     first = one.refresh()
     sessions.settings(broken={CONTACT: {"data": 503}})
-    second = one.refresh(first)
+    job, before = one.check(one.trigger()), first.manifest
+    with pytest.raises(FetchWaits):
+        one.fetch(job, before=before)
+    with pytest.raises(FetchWaits):
+        one.fetch(job, before=before, resumed=True)
+    second = one.fetch(job, before=before, resumed=True)
     assert parts(second)[CONTACT].state is Part.FAILED
     assert second.manifest.datasets[CONTACT].files == first.manifest.datasets[CONTACT].files
 
@@ -107,7 +113,16 @@ def test_a_dataset_that_comes_back_in_time_is_whole(sessions: EndgrateSessions) 
 
     course = Course(STAND, sessions, user="fern", verb="page", strike=strike)
     course.run()
-    assert course.told == "published 3 s later"
+    assert course.told == "published 7 s later"
+
+
+def test_a_rate_that_stays_limited_for_one_dataset_costs_that_one(
+    sessions: EndgrateSessions,
+) -> None:
+    ended = course(sessions, {DEAL: {"data": 429}})
+    assert ended.told == "partial 31 s later"
+    part = next(each for each in ended.manifest.parts if each.part == DEAL)
+    assert (part.state, part.why) == (Part.FAILED, "RateLimited")
 
 
 def test_a_limited_rate_is_waited_out_where_it_is_met(sessions: EndgrateSessions) -> None:

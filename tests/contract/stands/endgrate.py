@@ -174,7 +174,7 @@ STAND = Stand(
         "two parts have records of the same ids": Meets(outcome=NONE),
         "one part is answered with 404": Meets(strike=switched(broken={CONTACT: {"data": 404}})),
         "one part is answered with 503": Meets(
-            outcome="partial 15 s later", strike=switched(broken={CONTACT: {"data": 503}})
+            outcome="partial 62 s later", strike=switched(broken={CONTACT: {"data": 503}})
         ),
         "one record cannot be read": Meets(strike=switched(odd=1)),
         "new tokens come with odd fields": Meets(outcome=NONE),
