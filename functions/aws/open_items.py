@@ -7,6 +7,7 @@ its time runs out.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 
 OPEN: Final = "open_as"
 LOOK_AT: Final = "look_at"
-_ALL: Final = {"S": "open"}
-"""The one key of the index: what is open is little, and is read in the order of its time. It takes
-1,000 write units a second; a refresh has four, as it is admitted, begins and ends."""
+SHARDS: Final = tuple(f"open#{digit}" for digit in range(10))
+"""The partitions of the index. Each takes 1,000 write units a second, and a refresh has four, as it
+is admitted, begins and ends: one partition for all would bound the whole stage."""
 
 
 class Due(NamedTuple):
@@ -44,14 +45,18 @@ class OpenItems:
 
     def due(self, *, at: float, most: int) -> list[Due]:
         """Those that are to be looked at by now, the longest overdue first."""
+        found = [due for shard in SHARDS for due in self._due_in(shard, at=at, most=most)]
+        return sorted(found, key=attrgetter("look_at"))[:most]
+
+    def _due_in(self, shard: str, *, at: float, most: int) -> list[Due]:
         answer = self._dynamodb.query(
             TableName=self._table,
             IndexName=Index.OPEN,
-            KeyConditionExpression=f"{OPEN} = :all AND {LOOK_AT} <= :now",
-            ExpressionAttributeValues={":all": _ALL, ":now": {"S": iso(at)}},
+            KeyConditionExpression=f"{OPEN} = :shard AND {LOOK_AT} <= :now",
+            ExpressionAttributeValues={":shard": {"S": shard}, ":now": {"S": iso(at)}},
             Limit=most,
         )
-        return [_due(item) for item in answer["Items"]]
+        return [_to_due(item) for item in answer["Items"]]
 
     def claim(self, due: Due, *, until: float) -> bool:
         """Put off the next look; not where another has, or where the item was written since."""
@@ -78,9 +83,12 @@ class OpenItems:
 def opened(thing: Open, *, at: float) -> dict[str, Any]:
     """What an item has in it while it is open."""
     look_at = next_look(thing, at=at)
-    return {} if look_at is None else {OPEN: _ALL, LOOK_AT: {"S": iso(look_at)}}
+    if look_at is None:
+        return {}
+    shard = SHARDS[int(look_at * 1000) % len(SHARDS)]
+    return {OPEN: {"S": shard}, LOOK_AT: {"S": iso(look_at)}}
 
 
-def _due(item: Any) -> Due:  # noqa: ANN401 - boto3's shape
+def _to_due(item: Any) -> Due:  # noqa: ANN401 - boto3's shape
     key = {name: value for name, value in item.items() if name not in {OPEN, LOOK_AT}}
     return Due(key=key, look_at=item[LOOK_AT]["S"])

@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 
 from functions import reconcile as door
 from functions.aws.executions import BulkExecutions, Endings, Executions, PushExecutions
-from functions.aws.open_items import Due, OpenItems, opened
+from functions.aws.open_items import SHARDS, Due, OpenItems, opened
 from functions.core.contract import PushTicket, Ticket
 from functions.core.errors import ConfigurationInvalid, PlatformFault
 from functions.core.model import Status
@@ -147,7 +147,7 @@ def test_a_call_that_is_at_its_end_leaves_the_rest_to_the_next(room: Room) -> No
     [a_refresh(at=NOW), a_push(at=NOW), a_bulk(at=NOW)],
 )
 def test_what_is_open_is_listed_with_when_to_look_at_it(thing: Any) -> None:
-    told = {"open_as": {"S": "open"}, "look_at": {"S": "2027-01-15T08:00:30.000Z"}}
+    told = {"open_as": {"S": "open#0"}, "look_at": {"S": "2027-01-15T08:00:30.000Z"}}
     assert opened(thing, at=NOW) == told
 
 
@@ -159,7 +159,8 @@ def test_the_longest_overdue_come_first_and_each_is_claimed_as_it_was_seen() -> 
     client = AWS.client("dynamodb")
     items = OpenItems(client, table="table")
     key = {"bulk_id": {"S": "b"}, "entry": {"S": "bulk"}}
-    item = {**key, "open_as": {"S": "open"}, "look_at": {"S": SEEN}}
+    later = {**key, "bulk_id": {"S": "c"}, "open_as": {"S": "open#0"}, "look_at": {"S": SEEN + "Z"}}
+    item = {**key, "open_as": {"S": "open#9"}, "look_at": {"S": SEEN}}
     claim = {
         "TableName": "table",
         "Key": key,
@@ -171,23 +172,24 @@ def test_the_longest_overdue_come_first_and_each_is_claimed_as_it_was_seen() -> 
         },
     }
     with Stubber(client) as dynamodb:
-        dynamodb.add_response(
-            "query",
-            {"Items": [item]},
-            {
-                "TableName": "table",
-                "IndexName": "open",
-                "KeyConditionExpression": "open_as = :all AND look_at <= :now",
-                "ExpressionAttributeValues": {
-                    ":all": {"S": "open"},
-                    ":now": {"S": "1970-01-01T00:00:08.000Z"},
+        for shard, listed in zip(SHARDS, [[later], *[[]] * 8, [item]], strict=True):
+            dynamodb.add_response(
+                "query",
+                {"Items": listed},
+                {
+                    "TableName": "table",
+                    "IndexName": "open",
+                    "KeyConditionExpression": "open_as = :shard AND look_at <= :now",
+                    "ExpressionAttributeValues": {
+                        ":shard": {"S": shard},
+                        ":now": {"S": "1970-01-01T00:00:08.000Z"},
+                    },
+                    "Limit": 1,
                 },
-                "Limit": 3,
-            },
-        )
+            )
         dynamodb.add_response("update_item", {}, claim)
         dynamodb.add_client_error("update_item", "ConditionalCheckFailedException")
-        (due,) = items.due(at=8, most=3)
+        (due,) = items.due(at=8, most=1)
         assert due == Due(key=key, look_at=SEEN)
         assert items.claim(due, until=99)
         assert not items.claim(due, until=99)
