@@ -83,13 +83,6 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     completed: bool
 
 
-class Configured(msgspec.Struct, frozen=True, kw_only=True):
-    """A session's configuration, or a word that there is none yet."""
-
-    message: str | None = None
-    schemas: dict[str, msgspec.Raw] | None = None
-
-
 class Next(msgspec.Struct, frozen=True):
     """Where the next page starts. Its link says the same and is not followed."""
 

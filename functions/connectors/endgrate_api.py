@@ -17,7 +17,6 @@ from urllib.parse import quote
 import msgspec
 
 from functions.connectors.endgrate_answers import (
-    Configured,
     Entries,
     Error,
     Initiated,
@@ -25,10 +24,11 @@ from functions.connectors.endgrate_answers import (
     Statistics,
     Triggered,
     failure,
+    lenient,
     page,
 )
 from functions.connectors.http import Http, origin
-from functions.connectors.http_answers import Answer, decoded
+from functions.connectors.http_answers import Answer, decoded, is_json, members
 from functions.connectors.http_sending import READ_SECONDS, leave_connections
 from functions.core.errors import (
     ConfigurationInvalid,
@@ -158,10 +158,11 @@ class Api:
             params={"session_id": session_id},
             accept=_CONFIGURATION,
         )
-        told = decoded(answer, Configured)
-        if answer.status == HTTPStatus.OK and told.schemas is not None:
+        told = members(answer.body)
+        schemas = lenient(told.get("schemas"), dict[str, object], otherwise=None)
+        if answer.status == HTTPStatus.OK and schemas is not None and is_json(answer.body):
             return msgspec.Raw(answer.body)
-        if told.message is None or told.schemas is not None:
+        if schemas is not None or lenient(told.get("message"), str, otherwise=None) is None:
             raise UnexpectedAnswer
         return None
 

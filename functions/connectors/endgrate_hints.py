@@ -7,12 +7,14 @@ among it, is passed over: what there is to know is read from the API.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from functions.core.errors import InvalidRequest
+from functions.connectors.http_answers import Answer, decoded
+from functions.core.errors import InvalidRequest, ProviderUnavailable, UnexpectedAnswer
 from functions.core.hints import Hint
 
 _Text = Annotated[str, Meta(max_length=200)]
@@ -27,7 +29,7 @@ class _Told(msgspec.Struct, frozen=True):
 
     metadata: _Metadata
     session_id: _Text
-    transfer_id: _Text = ""
+    transfer_id: _Text | None = None
 
 
 def hint(body: bytes) -> Hint:
@@ -37,7 +39,7 @@ def hint(body: bytes) -> Hint:
         InvalidRequest: it is no webhook that we asked for.
     """
     try:
-        told = msgspec.json.decode(body, type=_Told)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        told = decoded(Answer(status=HTTPStatus.OK, body=body), _Told)
+    except (ProviderUnavailable, UnexpectedAnswer):
         raise InvalidRequest from None
-    return Hint(token=told.metadata.token, job=told.transfer_id, subject=told.session_id)
+    return Hint(token=told.metadata.token, job=told.transfer_id or "", subject=told.session_id)

@@ -161,7 +161,7 @@ def elements(raw: bytes | msgspec.Raw) -> list[msgspec.Raw]:
     return [msgspec.Raw(piece) for piece in _pieces(bytes(raw), within=b"[]")]
 
 
-def is_json(raw: msgspec.Raw) -> bool:
+def is_json(raw: bytes | msgspec.Raw) -> bool:
     """Whether a piece is JSON in UTF-8. JSON allows lone surrogates, which ``read`` refuses."""
     with suppress(UnexpectedAnswer):
         read(raw, msgspec.Raw)

@@ -168,3 +168,14 @@ def test_a_configuration_with_an_excuse_is_none(sessions: EndgrateSessions) -> N
     one, body = Trial(sessions, "thyme"), {"schemas": {}, "message": "no"}
     sessions.fault(method="GET", path=CONFIGURATION, kind="status", status=400, body=body)
     assert type(one.refused(one.trigger)) is UnexpectedAnswer
+
+
+@pytest.mark.parametrize(
+    "adorned", ['"message": 7', '"message": null', '"success": null', '"note": "\\ud800"']
+)
+def test_what_adorns_a_configuration_makes_it_none_the_less(
+    sessions: EndgrateSessions, adorned: str
+) -> None:
+    text = f'{{"schemas": {{"crm-contact": {{}}}}, {adorned}}}'
+    sessions.fault(method="GET", path=CONFIGURATION, kind="status", status=200, text=text)
+    assert Trial(sessions).trigger()

@@ -35,6 +35,11 @@ def test_a_webhook_says_which_transfer_and_session_it_tells_of(
     assert read(payload) == Hint(token="ref_1.rest", job=job, subject="s")
 
 
+def test_what_nobody_reads_of_a_webhook_makes_it_no_other() -> None:
+    odd = b'{"session_id": "s", "transfer_id": null, "metadata": {"token": "t"}, "x": "\\ud800"}'
+    assert hint(odd) == Hint(token="t", job="", subject="s")
+
+
 CHANGES: list[dict[str, Any]] = [
     {"metadata": None},
     {"metadata": "ref_1.rest"},
