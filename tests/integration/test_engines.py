@@ -34,7 +34,7 @@ BEN = {"accounts": 3, "transactions": 0}
 ADA = {"accounts": 12, "transactions": 5000}
 PAGES = "/accounts/*/transactions"
 PAGES_ASKED = "/accounts/[^/]*/transactions"
-PAGES_OF_ADA = 20
+PAGES_OF_ADA = 29
 
 
 @pytest.fixture(scope="module")
