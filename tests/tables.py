@@ -10,12 +10,42 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from functions.connectors.registry import REGISTRY
+from functions.core.error_names import BY_NAME
+from functions.core.errors import (
+    Acts,
+    BulkRunning,
+    Gone,
+    KeyReused,
+    MethodNotAllowed,
+    RecordTooLarge,
+    Signal,
+    Throttled,
+    TooLarge,
+    Unauthorized,
+)
+from functions.rest.openapi import document
+from functions.rest.problems import CONTENT_TYPE, TYPE, problem
+from functions.rest.routes import ROUTES
 from tests.contract.faults import FAULTS, outcome
 from tests.contract.providers import STANDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+ONLY_ANSWERS = (
+    BulkRunning
+    | Gone
+    | KeyReused
+    | MethodNotAllowed
+    | RecordTooLarge
+    | Throttled
+    | TooLarge
+    | Unauthorized
+)
+"""Errors of the API's calls, which no refresh or push ends with."""
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -30,7 +60,42 @@ def faults() -> str:
     return _table(header, rows)
 
 
-TABLES = {"faults": faults}
+def calls() -> str:
+    """What the API serves."""
+    rows = (
+        (f"`{method} {address}`", f"{route.summary}{'; needs no token' if route.open else ''}")
+        for rule, routes in ROUTES.items()
+        for address in [rule.replace("<", "{").replace(">", "}")]
+        for method, route in routes.items()
+    )
+    return _table(("call", "does"), rows)
+
+
+def problems() -> str:
+    """What the API answers where it refuses a call, by status."""
+    responses = document()["components"]["responses"].values()
+    content = (each["content"][CONTENT_TYPE]["examples"].values() for each in responses)
+    told = [example["value"] for examples in content for example in examples]
+    told.append(msgspec.to_builtins(problem(MethodNotAllowed())))
+    rows = {
+        (str(each["status"]), f"`{each['type'].removeprefix(TYPE)}`", each["detail"])
+        for each in told
+    }
+    return _table(("status", "name", "says"), sorted(rows))
+
+
+def errors() -> str:
+    """What a refresh or a push can fail with, by who has to act."""
+    acts = list(Acts)
+    leaves = sorted(
+        (leaf for leaf in BY_NAME.values() if not issubclass(leaf, Signal | ONLY_ANSWERS)),
+        key=lambda leaf: (acts.index(leaf.acts), leaf.name()),
+    )
+    rows = ((f"`{leaf.name()}`", leaf.acts, leaf.text) for leaf in leaves)
+    return _table(("error", "acts", "says"), rows)
+
+
+TABLES = {"faults": faults, "calls": calls, "problems": problems, "errors": errors}
 
 
 def pages() -> list[Path]:

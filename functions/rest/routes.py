@@ -2,9 +2,9 @@
 
 To add a call: an entry in the table of its subject (``connection_routes``, ``refresh_routes``,
 ``dataset_routes``; a new subject is a new module beside them, named here, and a ``Tag``), an
-example of each new model and of an id that is new in ``examples``, and a row in the README's
-table of calls. Tests say what of this is missing, and try every call with ids of another tenant
-and with bodies that nobody thought of.
+example of each new model and of an id that is new in ``examples``. ``make tables`` writes it into
+the docs. Tests say what of this is missing, and try every call with ids of another tenant and with
+odd bodies.
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ def _tell(caller: Caller, label: str, *, refresh: dict[str, Any]) -> None:
 def _tell_addresses(running: System, connections: Mapping[str, str]) -> None:
     token = running.issuer.token(TENANT)
     print(f"\nIt stays up until Ctrl-C. A page to try it: {running.api}/v1/docs\n")
-    print("Or paste this into another shell, and then the README's examples:\n")
+    print("Or paste this into another shell, and then the examples of README.md and docs/:\n")
     for name, value in variables(running, token=token, connections=connections).items():
         print(f"  {name}={shlex.quote(value)}")
     print()

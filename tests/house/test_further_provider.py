@@ -22,7 +22,7 @@ PLACES = {"connector.py": "functions/connectors", "simulator.py": "infra/local/s
 
 
 def texts() -> list[Path]:
-    """Every file that people write, but for the README, which tells of the provider."""
+    """Every file that people write, but for the docs, which tell of the provider."""
     below = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*"))]
     there = [*below, *(path for path in sorted(ROOT.iterdir()) if path.name != "README.md")]
     return [path for path in there if path.is_file() and path.suffix in TEXTS]

@@ -1,4 +1,4 @@
-"""The README's examples, pasted one after the other by somebody who has `make run` beside them."""
+"""The examples of the README and docs/, pasted one after the other beside a running system."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,21 +14,23 @@ from infra.local.caller import Caller
 from infra.local.providers import DEMOS
 from infra.local.trying import variables
 from tests.e2e.belongings import BEGUN
+from tests.tables import pages
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from infra.local.system import System
     from tests.e2e.conftest import Provider
 
-ROOT = Path(__file__).parents[2]
 TENANT = "reader"
 CURLRC = "fail-with-body\nshow-error\nnoproxy = *\n"
 """A curl that ends with an error where the API does. It is all that differs from a reader's."""
 
 
 def examples() -> list[str]:
-    blocks = re.findall(
-        r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
-    )
+    """Those of the README first, which set the variables that the others use."""
+    texts = [page.read_text() for page in pages()]
+    blocks = re.findall(r"^```sh\n(.*?)^```", "".join(texts), re.MULTILINE | re.DOTALL)
     return [block for block in blocks if "curl " in block]
 
 

@@ -1,0 +1,102 @@
+"""What the README and the pages of docs/ say is so, and leads somewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from functions.rest.openapi import PREFIX, document
+from functions.rest.routes import ROUTES
+from tests.tables import TABLES, filled, names, pages
+
+ROOT = Path(__file__).parents[2]
+PAGES = [*pages(), *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"))]
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
+MOST_LINES = 150
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+def without_code(page: Path) -> str:
+    return re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def links(page: Path) -> list[tuple[Path, str]]:
+    """Where a page leads, below the repository: the file, and the heading if one is named."""
+    found = LINK.findall(without_code(page))
+    return [
+        ((page.parent / path).resolve() if path else page, anchor)
+        for path, anchor in found
+        if "://" not in path
+    ]
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors of a page's headings, as repositories show them."""
+    titles = re.findall(r"^#+ (.+)$", without_code(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@each_page
+def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    for target, anchor in links(page):
+        assert target.exists(), target
+        assert not anchor or anchor in headings(target), f"{target}#{anchor}"
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    found, left = set[Path](), [ROOT / "README.md"]
+    while left:
+        page = left.pop()
+        found.add(page)
+        left += [to for to, _ in links(page) if to.suffix == ".md" and to not in found]
+
+    assert set(PAGES) - found == set()
+
+
+def test_the_readme_can_be_read_in_one_go() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= MOST_LINES
+
+
+def test_every_call_that_is_served_is_described() -> None:
+    served = {
+        f"{method} {rule.replace('<', '{').replace('>', '}')}"
+        for rule, methods in ROUTES.items()
+        for method in methods
+    }
+    described = {
+        f"{method.upper()} {PREFIX}{path}"
+        for path, methods in document()["paths"].items()
+        for method in methods
+    }
+
+    assert served == described
+
+
+@each_page
+def test_every_command_of_make_is_real(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+    assert set(re.findall(r"(?:^|`)make ([a-z]+)", page.read_text(), re.MULTILINE)) <= targets
+
+
+@each_page
+def test_every_file_that_is_named_exists(page: Path) -> None:
+    named = re.findall(r"`((?:functions|infra|tests|benchmarks)/[\w./]*)`", page.read_text())
+
+    assert [name for name in named if "NAME" not in name and not (ROOT / name).exists()] == []
+
+
+def test_each_generated_table_stands_once_and_is_what_make_tables_writes() -> None:
+    texts = [page.read_text() for page in pages()]
+
+    assert sorted(name for text in texts for name in names(text)) == sorted(TABLES)
+    assert [filled(text) for text in texts] == texts
+
+
+def test_what_stands_around_a_generated_table_is_left_as_it_is() -> None:
+    before, after = "before\n<!-- generated: faults -->\n", "<!-- end -->\nafter"
+
+    assert filled(f"{before}old{after}") == f"{before}{TABLES['faults']()}{after}"
