@@ -91,6 +91,7 @@ def test_found_between_push_and_endpush_it_is_left_alone(
     assert given_up["outcome"] == "failed"
     second = found(dock)
 
+    assert not handed_on(second, PUSH)
     assert called(given_up)["error"] is None
     assert dock.push == second
     assert called(begun(second))["outcome"] == "done"

@@ -225,6 +225,13 @@ def test_a_provider_that_is_away_is_looked_at_again() -> None:
     assert len(dock.pusher.given) == 1
 
 
+def test_a_provider_that_says_how_long_it_is_away_is_looked_at_after_that() -> None:
+    dock = Dock(looks=(ProviderUnavailable(wait_seconds=7), DONE))
+    dock.run()
+    assert dock.push.status is PushStatus.DONE
+    assert dock.clock.slept == [7]
+
+
 NO_LOOKS = [
     ProviderRefusesConnection(),
     ProviderRefusesApplication(),
