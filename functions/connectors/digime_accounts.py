@@ -16,14 +16,13 @@ import msgspec
 
 from functions.connectors.digime_tokens import Text
 from functions.connectors.http_answers import (
-    MAX_RETRY_AFTER_SECONDS,
     elements,
     members,
     read,
     retry_after,
 )
 from functions.core.errors import UnexpectedAnswer
-from functions.core.model import Part, PartState, read_instant
+from functions.core.model import Part, PartState
 from functions.core.ports import Record
 
 if TYPE_CHECKING:
@@ -133,9 +132,7 @@ def _name(value: object) -> str:
 def _retry_at(wish: object, *, at: float) -> float:
     """When to ask again, a day from now at the most: 0, where it is not said or is past.
 
-    digi.me names no unit; its iOS SDK reads a date, so a date of RFC 3339 is read besides what
-    stands in a Retry-After.
+    digi.me names no unit; its iOS SDK reads a date. So it is read like a Retry-After.
     """
-    named = read_instant(wish)
-    wait = min(named - at, MAX_RETRY_AFTER_SECONDS) if named else retry_after(wish, at=at)
+    wait = retry_after(wish, at=at)
     return at + wait if wait > 0 else 0

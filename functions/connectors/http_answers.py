@@ -19,13 +19,14 @@ import msgspec
 from msgspec.structs import fields
 
 from functions.core.errors import ProviderUnavailable, UnexpectedAnswer
+from functions.core.model import read_instant
 
 T = TypeVar("T")
 
 MAX_RETRY_AFTER_SECONDS: Final = 24 * 60 * 60
 
 _YEAR_SECONDS: Final = 366 * 24 * 60 * 60
-_NUMBER: Final = re.compile(r"\d+(?:\.\d*)?", re.ASCII)
+_NUMBER: Final = re.compile(r"(\d+(?:\.\d*)?)\s*(?:s|secs?|seconds?)?", re.ASCII | re.IGNORECASE)
 _WISHES: Final = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,[^,]+|[^,]+")
 
 _SPACE: Final = b" \t\r\n"
@@ -197,21 +198,23 @@ def _pieces(text: bytes, *, within: bytes) -> list[bytes]:
 def retry_after(value: object, *, at: float) -> int:
     """Whole seconds, rounded up, that a provider asks for: 0 for none, nonsense or the past.
 
-    Both forms of RFC 9110 are read, and what providers write instead: fractions, and numbers that
-    are no seconds from now, see ``_meant``. Of a header that came twice the larger counts. A wish
-    beyond a day is cut to a day.
+    Both forms of RFC 9110 are read, and what providers write instead: fractions, a unit or quotes,
+    numbers that are no seconds from now, see ``_meant``, and instants of RFC 3339. Of a header
+    that came twice the larger counts. A wish beyond a day is cut to a day.
 
     Args:
         value: a header, or a field of a body: a text or a number.
         at: now.
     """
     wishes = _WISHES.findall(value) if isinstance(value, str) else [str(value)]
-    return max((_wait(wish.strip(), at=at) for wish in wishes), default=0)
+    return max((_wait(wish.strip(' "'), at=at) for wish in wishes), default=0)
 
 
 def _wait(wish: str, *, at: float) -> int:
-    if _NUMBER.fullmatch(wish):
-        seconds = _meant(float(wish), at=at)
+    if number := _NUMBER.fullmatch(wish):
+        seconds = _meant(float(number[1]), at=at)
+    elif named := read_instant(wish):
+        seconds = named - at
     else:
         try:
             moment = parsedate_to_datetime(wish)

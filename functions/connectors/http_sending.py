@@ -179,6 +179,13 @@ class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 
+class _Session(requests.Session):
+    """Follows no redirect, and reads none: an odd ``Location`` is as good as any other."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002 - as it is
+        return None
+
+
 @cache
 def session() -> requests.Session:
     """The one pooled session of this process; it reads no proxy or netrc settings.
@@ -187,7 +194,7 @@ def session() -> requests.Session:
     would log is addresses, and a provider may have secrets in those.
     """
     logging.getLogger("urllib3.connectionpool").disabled = True
-    pooled = requests.Session()
+    pooled = _Session()
     pooled.trust_env = False
     pooled.cookies = RequestsCookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
     pooled.headers["User-Agent"] = "freshet"

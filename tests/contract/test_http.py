@@ -66,6 +66,12 @@ def test_a_redirect_is_not_followed_and_takes_no_token_along() -> None:
     assert elsewhere.asked == []
 
 
+@pytest.mark.parametrize("location", ["http://[::1", "http://x:y/", "\xff\xfe", "", "//", "a b"])
+def test_a_redirect_to_no_address_is_as_any_other(location: str) -> None:
+    with serving(Server(status=302, Location=location)) as http, pytest.raises(UnexpectedAnswer):
+        http.call("GET", "/a", headers={})
+
+
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "packed"])
 def test_an_answer_over_the_bound_is_refused(*, packed: bool) -> None:
     body = bytes(MAX_ANSWER_BYTES + 1)

@@ -82,7 +82,12 @@ NOON = 1_445_428_800.0
         pytest.param("Wed, 21 Oct 2065 12:00:00 GMT", MAX_RETRY_AFTER_SECONDS, id="far-date"),
         pytest.param("Wed, 99 Oct 2015 12:00:00 GMT", 0, id="no-such-day"),
         pytest.param("Wed, 21 Oct 99999999999 12:00:00 GMT", 0, id="no-such-year"),
-        pytest.param("2015-10-21T12:02:00Z", 0, id="a-date-of-another-standard"),
+        pytest.param("2015-10-21T14:02:00+02:00", 120, id="date-of-rfc-3339"),
+        pytest.param("2015-10-21T12:02:00", 0, id="date-of-rfc-3339-without-an-offset"),
+        pytest.param("120s", 120, id="seconds-by-name"),
+        pytest.param("119.5 Seconds", 120, id="seconds-by-their-full-name"),
+        pytest.param('"120"', 120, id="quoted"),
+        pytest.param("2m", 0, id="another-unit"),
     ],
 )
 def test_retry_after_is_whole_seconds_up_to_a_day(value: object, seconds: int) -> None:
