@@ -17,8 +17,10 @@ import msgspec
 from functions.connectors.digime_tokens import Text
 from functions.connectors.http_answers import (
     elements,
+    is_json,
     members,
     read,
+    read_apart,
     retry_after,
 )
 from functions.core.errors import UnexpectedAnswer
@@ -65,7 +67,7 @@ def records(content: bytes) -> tuple[list[Record], bool]:
 
 def _record(raw: msgspec.Raw) -> Record | None:
     try:
-        return Record(read(raw, _Account).id, raw)
+        return Record(read_apart(raw, _Account).id, raw) if is_json(raw) else None
     except UnexpectedAnswer:
         return None
 
@@ -93,14 +95,14 @@ def _state(account: str, raw: msgspec.Raw, *, since: float, at: float) -> PartSt
     except UnexpectedAnswer as odd:
         return PartState(part=account, state=Part.FAILED, why=odd.name())
     told = _told(detail.error)
-    if detail.state == "completed" and not told:
+    if detail.state == "completed" and not detail.error:
         return PartState(part=account, state=Part.FRESH, as_of=since)
     named = filter(None, map(_name, (*told.get("code", ()), *told.get("status", ()))))
     wishes = (_retry_at(wish, at=at) for wish in told.get("retryafter", ()))
     return PartState(
         part=account,
         state=Part.FAILED,
-        why=next(named, "AccountFailed" if told else "GivenUp"),
+        why=next(named, "AccountFailed" if detail.error else "GivenUp"),
         reauth=_wants_user(told),
         retry_at=next(filter(None, wishes), 0),
     )

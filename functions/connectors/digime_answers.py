@@ -18,6 +18,7 @@ from functions.connectors.http_answers import (
     elements,
     members,
     read,
+    read_apart,
     retry_after,
 )
 from functions.connectors.oauth import seconds_in
@@ -127,7 +128,7 @@ def files_of(listing: Listing) -> Files:
     odd: dict[str, bool] = {}
     for place, row in enumerate(rows):
         try:
-            sound.append(read(row, File))
+            sound.append(read_apart(row, File))
         except UnexpectedAnswer:
             name = _name(row)
             odd[name or f"fileList[{place}]"] = bool(name)
@@ -208,9 +209,9 @@ def _instant(raw: msgspec.Raw) -> float:
 
 
 class KeySet(msgspec.Struct, frozen=True):
-    """The keys that digi.me signs with, each as it came."""
+    """The list of the keys that digi.me signs with, as it came."""
 
-    keys: list[msgspec.Raw]
+    keys: msgspec.Raw
 
 
 class _Problem(msgspec.Struct, frozen=True):
@@ -227,7 +228,7 @@ def code(answer: Answer) -> str:
     Empty, where neither has one.
     """
     try:
-        told = read(answer.body, _Refusal).error.code
+        told = read_apart(answer.body, _Refusal).error.code
     except UnexpectedAnswer:
         told = ""
     return told or answer.headers.get("X-Error-Code", "")

@@ -26,7 +26,7 @@ from functions.connectors.digime_answers import (
 )
 from functions.connectors.digime_tokens import keys, random_text
 from functions.connectors.http import Http
-from functions.connectors.http_answers import Answer, TokenRefused, decoded
+from functions.connectors.http_answers import Answer, TokenRefused, decoded, elements
 from functions.connectors.oauth import EXCHANGE_SECONDS, GrantRefused
 from functions.core.errors import ProviderRefusesApplication, RateLimited, UnexpectedAnswer
 
@@ -147,8 +147,11 @@ class Api:
             return answer
         with answer.body as body:
             refused = Answer(status=answer.status, headers=answer.headers, body=body.read())
-        if refused.status == HTTPStatus.NOT_FOUND and code(refused) not in MEANINGS:
-            return None
+        if MEANINGS.get(code(refused), TokenRefused) is TokenRefused:
+            if refused.status == HTTPStatus.NOT_FOUND:
+                return None
+            self.listing(session_key)  # where the session still lists, it is about the file
+            raise UnexpectedAnswer
         raise self._heeded(query_refusal(refused, at=self._clock()))
 
     def _heeded(self, problem: Exception) -> Exception:
@@ -179,9 +182,10 @@ class Api:
     def _published(self) -> list[msgspec.Raw]:
         accept = {"Accept": "application/json"}
         try:
-            return decoded(self._http.call("GET", "/jwks/oauth", headers=accept), KeySet).keys
+            answer = self._http.call("GET", "/jwks/oauth", headers=accept)
         except TokenRefused:  # no token was sent
             raise UnexpectedAnswer from None
+        return elements(decoded(answer, KeySet).keys)
 
     def _refused_grant(self, answer: Answer) -> Exception:
         """Whose fault it is: ``InvalidToken`` may mean the refresh token, or our own signature.

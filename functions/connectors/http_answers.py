@@ -13,7 +13,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from math import ceil
-from typing import IO, Final, TypeVar
+from typing import IO, Final, TypeVar, cast, get_args
 
 import msgspec
 from msgspec.structs import fields
@@ -64,29 +64,48 @@ class Download(msgspec.Struct, frozen=True, kw_only=True):
 def decoded(answer: Answer, shape: type[T]) -> T:
     """The answer's JSON in this shape; strict JSON in UTF-8.
 
-    A field that the shape does not have is ignored, whatever may be wrong inside it.
-
     Raises:
         ProviderUnavailable: it ends early.
         UnexpectedAnswer: it is not JSON (HTML, trailing bytes) or has another shape.
     """
     if ends_early(answer.body, status=answer.status):
         raise ProviderUnavailable
+    return read_apart(answer.body, shape)
+
+
+def read_apart(raw: bytes | msgspec.Raw, shape: type[T]) -> T:
+    """A piece of JSON in this shape, a struct, field by field, and so the structs within it.
+
+    A field that the shape does not have is ignored, whatever may be wrong inside it. A ``Raw``
+    one is not looked into.
+
+    Raises:
+        UnexpectedAnswer: it is something else.
+    """
     try:
-        return read(answer.body, shape)
+        return read(raw, shape)
     except UnexpectedAnswer:
-        if not issubclass(shape, msgspec.Struct):
+        inner = _struct_in(shape)
+        if inner is None:
             raise
-    told = members(answer.body)
+    told = members(raw)
     given = {
-        field.name: read(told[field.encode_name], field.type)
-        for field in fields(shape)
-        if field.encode_name in told
+        field.name: each if field.type is msgspec.Raw else read_apart(each, field.type)
+        for field in fields(inner)
+        if (each := told.get(field.encode_name)) is not None
     }
     try:
-        return shape(**given)
+        return cast("T", inner(**given))
     except (TypeError, ValueError):  # it lacks a field, or is refused as a whole
         raise UnexpectedAnswer from None
+
+
+def _struct_in(shape: object) -> type[msgspec.Struct] | None:
+    """The struct that a shape is, or allows."""
+    each = (shape, *get_args(shape))
+    return next(
+        (of for of in each if isinstance(of, type) and issubclass(of, msgspec.Struct)), None
+    )
 
 
 def read(raw: bytes | msgspec.Raw, shape: type[T]) -> T:

@@ -238,6 +238,21 @@ def test_one_file_that_is_refused_costs_itself_and_all_of_them_the_refresh(
     assert len(requests(application, "/trigger")) == 1
 
 
+@pytest.mark.parametrize("status", [401, 403, 410])
+@pytest.mark.parametrize("code", ["Whatever", "InvalidToken"])
+def test_a_file_that_is_denied_for_no_known_reason_costs_itself_while_its_session_lists(
+    simulator: Callable[[str], Simulated], status: int, code: str
+) -> None:
+    simulated = simulator("digime")
+    simulated.settings(scale_files=12, scale_bytes=500)
+    body = {"error": {"code": code, "message": "m", "reference": "r"}}
+    taken = course(simulated, "max", path="*_7.json", kind="status", status=status, body=body)
+    assert taken.refresh.status is Status.PARTIAL
+    assert {why for why, _ in failed(taken).values()} == {"UnexpectedAnswer"}
+    assert len(failed(taken)) == 1
+    assert simulated.calls(STAND.calls["trigger"]) == 1
+
+
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
 @pytest.mark.parametrize("code", ["Whatever", "InvalidToken", "TokenInvalid"])
 def test_a_list_that_is_denied_for_no_known_reason_is_a_lost_job(

@@ -34,6 +34,12 @@ def test_an_account_that_was_neither_completed_nor_has_an_error_was_given_up(sta
     assert state_of({"state": state}) == PartState(part="a", state=Part.FAILED, why="GivenUp")
 
 
+@pytest.mark.parametrize("error", ["ServiceError", ["x"], True, 5, {"code": None}])
+def test_an_account_with_an_error_in_any_shape_is_not_fresh(error: object) -> None:
+    told = state_of({"state": "completed", "error": error})
+    assert told == PartState(part="a", state=Part.FAILED, why="AccountFailed")
+
+
 @pytest.mark.parametrize("details", [None, {}, [], "none", 5])
 def test_a_list_may_say_nothing_of_accounts(details: object) -> None:
     status = Status(state="completed", details=msgspec.Raw(msgspec.json.encode(details)))
@@ -138,6 +144,13 @@ def test_accounts_are_records_byte_for_byte() -> None:
     first, second = b'{ "id": "1", "n": 1.10 }', b'{"id":"2"}'
     found, whole = records(b'{"accounts": [' + first + b"," + second + b'], "more": 1}')
     assert [(record.id, bytes(record.data)) for record in found] == [("1", first), ("2", second)]
+    assert whole
+
+
+def test_a_field_that_is_not_read_costs_no_account() -> None:
+    odd = b'{"id": "1", "note": "\\ud800"}'
+    found, whole = records(b'{"accounts": [' + odd + b"]}")
+    assert [(record.id, bytes(record.data)) for record in found] == [("1", odd)]
     assert whole
 
 

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from functions.connectors.digime_answers import SessionLost, code, query_refusal, refusal
-from functions.connectors.http_answers import Answer, TokenRefused
+from functions.connectors.digime_answers import (
+    KeySet,
+    Listing,
+    SessionLost,
+    code,
+    files_of,
+    query_refusal,
+    refusal,
+)
+from functions.connectors.http_answers import Answer, TokenRefused, decoded, elements
 from functions.core.errors import ConsentMissing, RateLimited, UnexpectedAnswer
 
 AT = 1_800_000_000.0
@@ -28,6 +36,22 @@ def test_a_code_that_the_body_lacks_is_read_in_the_header(body: bytes) -> None:
 def test_the_body_has_the_last_word() -> None:
     told = answer(403, b'{"error": {"code": "SessionUsed"}}', X_Error_Code="InsufficientScope")
     assert code(told) == "SessionUsed"
+
+
+HALF = b'"note": "\\ud800"'
+
+
+def test_half_a_character_in_what_is_not_read_costs_nothing() -> None:
+    listed = b'{"status": {"state": "partial", "details": {"a": {%s}}}, "fileList": %s}' % (
+        HALF,
+        b'[{"name": "a", "updatedDate": 1, %s}, {"name": "b", "updatedDate": 2}]' % HALF,
+    )
+    listing = decoded(answer(200, listed), Listing)
+    assert listing.status.ended
+    assert [file.name for file in files_of(listing).sound] == ["a", "b"]
+    keys = decoded(answer(200, b'{"keys": [{%s}, {"kid": "1"}]}' % HALF), KeySet).keys
+    assert len(elements(keys)) == 2
+    assert code(answer(403, b'{"error": {"code": "SessionUsed", %s}}' % HALF)) == "SessionUsed"
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 406, 409, 410, 422])
