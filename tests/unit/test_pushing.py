@@ -35,6 +35,7 @@ def test_a_push_is_sent_looked_at_and_done_in_one_call_where_the_provider_is_qui
     assert (ticket.outcome, ticket.push_id, ticket.error) == (Outcome.DONE, PUSH, None)
     assert dock.pusher.given == [("crm-contact", RECORDS, False)]
     assert dock.events == ["accepted", "sending", "sent", "done"]
+    assert [event.version for event in dock.push.events] == [1, 2, 3, 4]
     assert (dock.push.status, dock.push.job, dock.push.failed) == (PushStatus.DONE, "t1", 0)
     assert dock.push.ended_at == dock.clock()
     assert not dock.kept
