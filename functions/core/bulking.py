@@ -22,7 +22,6 @@ from functions.core.bulk import (
 from functions.core.concluding import cancel
 from functions.core.contract import PAYLOAD_VERSION, Outcome
 from functions.core.errors import BulkRunning, InvalidRequest, NotFound, PlatformFault
-from functions.core.model import Status
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -203,12 +202,11 @@ def _stopped(refresh: Refresh, connection_id: str, *, ports: BulkPorts) -> Resul
         ended, mine = cancel(refresh, refreshes=ports.refreshes, clock=ports.clock)
     if mine:
         ports.stop(refresh.refresh_id)
-    failed = ended.status is Status.FAILED
     return Result(
         connection_id=connection_id,
         outcome=BulkOutcome(ended.status) if ended.status.ended else BulkOutcome.CANCELLED,
         refresh_id=refresh.refresh_id,
-        error=(ended.error or "") if failed else "",
+        error=ended.error or "",
     )
 
 
