@@ -260,6 +260,8 @@ def test_a_push_ends_and_is_taken_once_at_most(field: Field, tried: dict[str, li
         known = {PushStatus.DONE: {1}, PushStatus.FAILED: {0}, PushStatus.UNKNOWN_OUTCOME: {0, 1}}
         assert taken[trial.connection] in known[trial.ended.status], trial
         assert trial.ended.status is not PushStatus.FAILED or trial.outlasted, trial
+        unknown = trial.ended.status is PushStatus.UNKNOWN_OUTCOME
+        assert not unknown or trial.outage.seconds == LONG, trial
 
 
 @pytest.mark.parametrize("seconds", [SHORT, *([LONG] if EVERY else [])])
