@@ -25,7 +25,7 @@ from functions.connectors.digime_answers import (
     refusal,
 )
 from functions.connectors.digime_tokens import keys, random_text
-from functions.connectors.http import Http
+from functions.connectors.http import DONE, Http
 from functions.connectors.http_answers import Answer, TokenRefused, decoded, elements
 from functions.connectors.oauth import EXCHANGE_SECONDS, GrantRefused
 from functions.core.errors import ProviderRefusesApplication, RateLimited, UnexpectedAnswer
@@ -44,9 +44,6 @@ if TYPE_CHECKING:
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 """How large a file may be as it is downloaded."""
-
-_DONE: Final = frozenset(range(HTTPStatus.OK, HTTPStatus.MULTIPLE_CHOICES))
-"""What was asked for is done; the Node SDK takes any status of these."""
 
 _REFUSED: Final = frozenset(range(400, 500)) - {
     HTTPStatus.REQUEST_TIMEOUT,
@@ -90,7 +87,7 @@ class Api:
         claims = {"access_token": access_token}
         claims |= {"session_key": session_key} if session_key else {}
         answer = self._post("/permission-access/trigger", claims)
-        if answer.status not in _DONE:
+        if answer.status not in DONE:
             raise self._heeded(refusal(answer, at=self._clock()))
         return decoded(answer, Triggered).session if answer.body.strip() else None
 
@@ -106,7 +103,7 @@ class Api:
         self._keys.warm(self._published, at=self._clock())
         claims = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         answer = self._post("/oauth/token", claims, least_seconds=EXCHANGE_SECONDS)
-        if answer.status not in _DONE:
+        if answer.status not in DONE:
             raise self._refused_grant(answer)
         told = self._keys.claims(
             decoded(answer, Signed).token, Tokens, fetch=self._published, at=self._clock()
@@ -175,7 +172,7 @@ class Api:
             path,
             headers=headers,
             json=json,
-            accept=_DONE | _REFUSED,
+            accept=DONE | _REFUSED,
             least_seconds=least_seconds,
         )
 
@@ -216,4 +213,4 @@ class Api:
             "state": random_text(32),
         }
         answer = self._post("/oauth/authorize", claims, json=AGENT)
-        return answer.status in _DONE or code(answer) not in NOT_OURS
+        return answer.status in DONE or code(answer) not in NOT_OURS

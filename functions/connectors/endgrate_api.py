@@ -27,7 +27,7 @@ from functions.connectors.endgrate_answers import (
     lenient,
     page,
 )
-from functions.connectors.http import Http, origin
+from functions.connectors.http import DONE, Http, origin
 from functions.connectors.http_answers import Answer, decoded, is_json, members
 from functions.connectors.http_sending import READ_SECONDS, leave_connections
 from functions.core.errors import (
@@ -66,7 +66,6 @@ _NOT_PUSHED: Final[dict[int, type[FreshetError]]] = {
     **_REFUSALS,
     **dict.fromkeys(_REFUSED, ProviderRefusesConnection),
 }
-_DONE: Final = frozenset({HTTPStatus.OK})
 
 # Nobody documents the status with which a session says that it is not configured.
 _CONFIGURATION: Final = (
@@ -143,7 +142,7 @@ class Api:
         Raises:
             Refused: it cannot be had like this.
         """
-        answer = self._call("POST", "/api/session/initiate", json=wanted)
+        answer = self._call("POST", "/api/session/initiate", json=wanted, accept=DONE)
         return decoded(answer, Initiated).session_id
 
     def configuration(self, session_id: str) -> msgspec.Raw | None:
@@ -189,6 +188,7 @@ class Api:
             "POST",
             "/api/pull/transfer",
             json={**wanted, "synchronous": True} if synchronous else wanted,
+            accept=DONE,
             read_seconds=SYNCHRONOUS_SECONDS if synchronous else READ_SECONDS,
         )
         return decoded(answer, Triggered).transfer_id
@@ -208,6 +208,7 @@ class Api:
             headers=self._headers,
             json={**wanted, "synchronous": True} if synchronous else wanted,
             refusals=_NOT_PUSHED,
+            accept=DONE,
             read_seconds=SYNCHRONOUS_SECONDS if synchronous else READ_SECONDS,
         )
         return decoded(answer, Triggered).transfer_id
@@ -265,7 +266,7 @@ class Api:
         *,
         params: Mapping[str, Scalar] | None = None,
         json: Mapping[str, object] | None = None,
-        accept: frozenset[int] = _DONE,
+        accept: frozenset[int] = frozenset({HTTPStatus.OK}),
         read_seconds: float = READ_SECONDS,
     ) -> Answer:
         answer = self._http.call(

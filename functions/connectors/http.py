@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 _ADDRESS: Final = re.compile(r"https?://[^\s?#@\\]+", re.IGNORECASE)
 _STEPS: Final = frozenset({".", ".."})
+DONE: Final = frozenset(range(HTTPStatus.OK, HTTPStatus.MULTIPLE_CHOICES))
+"""The statuses with which what was asked for is done."""
+
 JSON: Final = "application/json"
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 

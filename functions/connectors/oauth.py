@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from functions.connectors.http_answers import Answer, TokenRefused, decoded
+from functions.connectors.http import DONE
+from functions.connectors.http_answers import Answer, TokenRefused, decoded, ends_early
 from functions.core.errors import (
     ProviderRefusesApplication,
     ProviderUnavailable,
@@ -51,7 +52,6 @@ lost."""
 _SIBLING_SECONDS: Final = 8
 _SIBLING_GAP: Final = 0.5
 
-_GRANTED: Final = frozenset(range(HTTPStatus.OK, HTTPStatus.MULTIPLE_CHOICES))
 _REFUSALS: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED})
 
 
@@ -93,11 +93,13 @@ def refreshed(
         path,
         headers={},
         form=form,
-        accept=_GRANTED | _REFUSALS,
+        accept=DONE | _REFUSALS,
         least_seconds=EXCHANGE_SECONDS,
     )
     if answer.status in _REFUSALS:
         raise _refusal(answer)
+    if ends_early(answer.body, status=answer.status):
+        raise ProviderUnavailable
     told = _members(answer.body)
     access, successor = _text(told.get("access_token")), _text(told.get("refresh_token"))
     if not access.isascii():  # no header can have it

@@ -9,7 +9,7 @@ import pytest
 
 from functions.connectors.http import Http
 from functions.connectors.oauth import Application, refreshed, seconds_in
-from functions.core.errors import UnexpectedAnswer
+from functions.core.errors import ProviderUnavailable, UnexpectedAnswer
 from functions.core.model import Credentials
 from infra.local.simulators.server import serve
 from tests.fakes import Clock
@@ -103,7 +103,6 @@ def test_a_successor_is_taken_without_an_access_token(given: dict[str, object]) 
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
         b"{}",
         b"[]",
         b"<html>",
@@ -114,6 +113,12 @@ def test_a_successor_is_taken_without_an_access_token(given: dict[str, object]) 
 )
 def test_an_answer_without_any_token_is_outside_the_contract(body: bytes) -> None:
     with pytest.raises(UnexpectedAnswer):
+        answered(body)
+
+
+@pytest.mark.parametrize("body", [b"", b"\n", b'{"access_token": "access-2", "refr'])
+def test_an_answer_that_was_lost_on_its_way_may_be_had_again(body: bytes) -> None:
+    with pytest.raises(ProviderUnavailable):
         answered(body)
 
 
