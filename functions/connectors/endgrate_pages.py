@@ -75,7 +75,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``had``, ``flagged`` and ``odd`` are of the pages read of that transfer: whether there was a
     record, whether they spoke of errors, and how many records were unreadable. ``last`` is the
-    digest of a page that did not tell of the next. ``again`` says that it was put off before.
+    digest of the page before. ``again`` says that it was put off before.
 
     The others are of the fetch: how many transfers were ``begun``; those put off until ``later``,
     a JSON array of places; whether anything ``came``, if only word that there is nothing; and the
@@ -247,9 +247,15 @@ class Reading:
 
 
 def _behind(here: Place, entries: Entries, *, had: bool, odd: int) -> Place:
-    """The place behind a page; one that came before is the last, where none is named."""
-    last = sha256(b",".join(map(bytes, entries.entries))).hexdigest() if entries.guessed else ""
-    again = last != "" and last == here.last
+    """The place behind a page; one that came before is the last, where none is named.
+
+    Raises:
+        UnexpectedAnswer: it came before, and yet one is named: where the list ends is unknown.
+    """
+    last = sha256(b",".join(map(bytes, entries.entries))).hexdigest()
+    again = last == here.last
+    if again and entries.following is not None and not entries.guessed:
+        raise UnexpectedAnswer
     following = None if again else entries.following
     return replace(
         here,

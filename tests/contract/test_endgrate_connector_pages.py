@@ -112,6 +112,31 @@ def test_a_record_with_half_a_character_is_passed_on_byte_for_byte(
     assert bytes(records[1].data) == json.dumps(odd).encode()
 
 
+@pytest.mark.parametrize("records", [[], [{"id": "1"}], [{"id": "1"}, None]], ids=str)
+def test_a_list_that_names_a_next_page_for_ever_and_shows_the_same_is_not_whole(
+    sessions: EndgrateSessions, records: list[object]
+) -> None:
+    one = Trial(sessions)
+    job = one.check(one.trigger())
+    for page in range(1, 4):
+        shown(sessions, {"transfer_data": records, "meta": {"next": {"offset": page * 250}}})
+    read = one.fetch(job)
+    part = parts(read)[CONTACT]
+    state = Part.INCOMPLETE if records else Part.FAILED
+    assert (part.state, part.why) == (state, "UnexpectedAnswer")
+    assert part.failures == len(records) // 2
+    assert read.manifest.coverage.fresh == 2
+    assert one.offsets().count("250") == 1
+
+
+@pytest.mark.parametrize("status", [201, 202])
+def test_any_status_of_success_tells_of_a_transfer(sessions: EndgrateSessions, status: int) -> None:
+    one = Trial(sessions)
+    body = {"success": True, "transfer_id": "t7"}
+    one.strike("trigger", kind="status", status=status, body=body)
+    assert one.trigger()["transfer_0"] == "t7"
+
+
 @pytest.mark.parametrize(
     "adorned",
     [
