@@ -30,7 +30,7 @@ from functions.connectors.banno_answers import (
     read_transactions,
 )
 from functions.connectors.banno_transactions import Course, Place, Reading
-from functions.connectors.http import Http
+from functions.connectors.http import DONE, Http
 from functions.connectors.http_answers import Answer, decoded
 from functions.connectors.oauth import TokenKeeper, refreshed
 from functions.core.errors import (
@@ -40,11 +40,11 @@ from functions.core.errors import (
     Gone,
     InteractionRequired,
     NotFound,
+    ReauthRequired,
     UnexpectedAnswer,
 )
 from functions.core.model import (
     AHEAD_SECONDS,
-    EARLIEST,
     Credentials,
     Part,
     PartState,
@@ -67,7 +67,8 @@ HELD_SECONDS: Final = 2
 """A look that took so long was held open. Banno holds for up to seven seconds."""
 
 MOST_AHEAD_SECONDS: Final = 24 * 60 * 60
-"""The most that a clock's error explains, such as a local time that is called UTC."""
+"""The most that a clock's error explains, such as a local time that is called UTC, or that a task
+may have run already when it was asked for."""
 
 _FORBIDDEN: Final[dict[int, type[FreshetError]]] = {HTTPStatus.FORBIDDEN: ConsentMissing}
 
@@ -90,7 +91,7 @@ class Banno:
         asked = floor(self._ports.clock())
         user = self._user(connection)
         refusals = _FORBIDDEN | {HTTPStatus.BAD_REQUEST: InteractionRequired}
-        task = decoded(user.call("PUT", "/fetch", refusals=refusals), Task)
+        task = decoded(user.call("PUT", "/fetch", refusals=refusals, accept=DONE), Task)
         return Triggered(job={"task_id": task.task_id, "since": asked})
 
     def check(self, connection: Connection, job: Job, *, hold_seconds: float) -> Looked:
@@ -245,13 +246,17 @@ def _ask_page(user: _User, account: str, offset: int, *, since: str | None) -> T
     params: dict[str, Scalar] = {"offset": offset, "limit": PAGE}
     if since is not None:
         params["updatedSince"] = since
-    answer = user.call(
-        "GET",
-        f"/accounts/{_quoted(account)}/transactions",
-        params=params,
-        refusals=_FORBIDDEN | {HTTPStatus.NOT_FOUND: NotFound, HTTPStatus.GONE: Gone},
-        accept=frozenset({HTTPStatus.OK, HTTPStatus.NO_CONTENT}),
-    )
+    try:
+        answer = user.call(
+            "GET",
+            f"/accounts/{_quoted(account)}/transactions",
+            params=params,
+            refusals=_FORBIDDEN | {HTTPStatus.NOT_FOUND: NotFound, HTTPStatus.GONE: Gone},
+            accept=frozenset({HTTPStatus.OK, HTTPStatus.NO_CONTENT}),
+        )
+    except ReauthRequired:
+        user.call("GET", "/accounts")  # where these can be had, it is about the account
+        raise ConsentMissing from None
     return read_transactions(answer)
 
 
@@ -263,25 +268,29 @@ def _read_start(log: Log, job: Job) -> Job:
     """
     asked = float(job["since"] or 0) - float(job.get("ahead") or 0)
     ahead = log.started - asked
-    if log.started < EARLIEST or ahead > MOST_AHEAD_SECONDS:
+    if abs(ahead) > MOST_AHEAD_SECONDS:
         return {}
     started: Job = {"since": log.started}
     return started | {"ahead": ahead} if ahead > AHEAD_SECONDS else started
 
 
 def _judge(accounts: Sequence[Account], job: Job, *, now: float) -> dict[str, PartState]:
-    """How fresh each account is, by its id."""
+    """How fresh each account is, by its id; of one that is listed twice the first counts.
+
+    So does its first record with those who write them.
+    """
     since, ahead = float(job["since"] or 0), float(job.get("ahead") or 0)
     states: dict[str, PartState] = {}
     for account in accounts:
         as_of = reckon_as_of(account.fetched_at - ahead, now=now)
         fresh = as_of > 0 and account.fetched_at >= since
-        states[account.id] = PartState(
+        part = PartState(
             part=account.id,
             state=Part.FRESH if fresh else Part.STALE,
             as_of=as_of,
             why="" if fresh else account.why,
         )
+        states.setdefault(account.id, part)
     return states
 
 

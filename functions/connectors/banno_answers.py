@@ -31,6 +31,9 @@ Id = Annotated[str, Meta(min_length=1, max_length=200)]
 Version = Annotated[int, Meta(ge=0, le=2**53)]
 """A version of a task's log."""
 
+_OF_A_PAGE: Final = ("transactions", "inactivatedTransactionIds", "offset", "limit", "account")
+"""The members of a page of transactions. The vendor's example expects one without the first."""
+
 CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 FINE: Final = frozenset({"ok", "active", "success", "none"})
 """What a code looks like, and which tell of no failure."""
@@ -132,6 +135,8 @@ def read_accounts(answer: Answer) -> Accounts:
         UnexpectedAnswer: it is no list of accounts.
     """
     told = members(answer.body)
+    if "accounts" not in told:
+        raise UnexpectedAnswer
     rows = [(identify(raw), raw) for raw in _read_list(told.get("accounts"))]
     gone, _ = _read_ids(told.get("inactivatedAccountIds"))
     return Accounts(
@@ -146,12 +151,14 @@ def read_accounts(answer: Answer) -> Accounts:
 
 
 def read_transactions(answer: Answer) -> Transactions:
-    """A page of transactions; 204 says that there are none.
+    """A page of transactions; 204 says that there are none, and so does one without the list.
 
     Raises:
-        UnexpectedAnswer: it is no such page.
+        UnexpectedAnswer: it is no such page; one that has members has some of a page's.
     """
     told = members(answer.body) if answer.status != HTTPStatus.NO_CONTENT else {}
+    if told and told.keys().isdisjoint(_OF_A_PAGE):
+        raise UnexpectedAnswer
     rows = [_read_row(raw) for raw in _read_list(told.get("transactions"))]
     deletions, odd = _read_ids(told.get("inactivatedTransactionIds"))
     return Transactions(rows, deletions, odd)

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions.core.errors import ConsentMissing, FetchContinues, FetchWaits
+from functions.core.errors import (
+    ConsentMissing,
+    FetchContinues,
+    FetchWaits,
+    ReauthRequired,
+    UnexpectedAnswer,
+)
 from functions.core.fetching import PART_PATIENCE
 from functions.core.model import Coverage, Part, PartState, iso
 from functions.core.polling import backoff
@@ -117,6 +123,7 @@ def of(manifest: Manifest, account: str) -> list[PartState]:
 @pytest.mark.parametrize(
     ("fault", "why"),
     [
+        pytest.param({"kind": "status", "status": 401}, "ConsentMissing", id="401"),
         pytest.param({"kind": "status", "status": 403}, "ConsentMissing", id="403"),
         pytest.param({"kind": "status", "status": 404}, "NotFound", id="404"),
         pytest.param({"kind": "status", "status": 410}, "Gone", id="410"),
@@ -128,6 +135,11 @@ def of(manifest: Manifest, account: str) -> list[PartState]:
             {"kind": "status", "status": 200, "body": {"transactions": {}}},
             "UnexpectedAnswer",
             id="another-shape",
+        ),
+        pytest.param(
+            {"kind": "status", "status": 200, "body": {"message": "try later"}},
+            "UnexpectedAnswer",
+            id="no-page",
         ),
         pytest.param({"kind": "status", "status": 500}, "ProviderUnavailable", id="500"),
         pytest.param({"kind": "disconnect"}, "ProviderUnavailable", id="no-answer"),
@@ -225,6 +237,32 @@ def test_an_account_that_fails_keeps_what_it_had_and_is_caught_up_with(
     assert later.truth == accounts.simulated.truth("cleo")
 
 
+@pytest.mark.parametrize("body", [{}, {"message": "try later"}, {"inactivatedAccountIds": []}])
+def test_an_answer_without_a_list_of_accounts_says_nothing_of_them(
+    simulator: Simulator, body: dict[str, object]
+) -> None:
+    accounts = Accounts(simulator)
+    job = accounts.one.check(accounts.one.trigger())
+    accounts.simulated.fault(path="*/accounts", kind="status", status=200, body=body)
+    with pytest.raises(UnexpectedAnswer):
+        accounts.one.fetch(job)
+
+
+def test_a_token_that_all_accounts_refuse_is_the_users_to_replace(simulator: Simulator) -> None:
+    accounts = Accounts(simulator)
+    job = accounts.one.check(accounts.one.trigger())
+    accounts.simulated.fault(path="*/accounts*", kind="status", status=401, times=None)
+    with pytest.raises(ReauthRequired):
+        accounts.one.fetch(job)
+
+
+def test_any_status_of_success_tells_of_the_task(simulator: Simulator) -> None:
+    one = Accounts(simulator).one
+    body = {"taskId": "task-7"}
+    one.strike("trigger", kind="status", status=202, body=body)
+    assert one.trigger()["task_id"] == "task-7"
+
+
 # --- dates -------------------------------------------------------------------------------------
 
 
@@ -244,6 +282,34 @@ def test_a_clock_that_is_wrong_makes_nothing_fresh_that_is_stale(
     accounts.simulated.settings(outcome={"cleo": "failure"})
     read = accounts.refresh()
     assert read.manifest.coverage == Coverage(stale=5)
+
+
+@pytest.mark.parametrize("date", ["0001-01-01T00:00:00Z", "2019-05-01T00:00:00Z", iso(4e9), None])
+def test_a_start_that_no_clock_explains_makes_nothing_fresh(
+    simulator: Simulator, date: str | None
+) -> None:
+    accounts = Accounts(simulator)
+    accounts.simulated.settings(outcome={"cleo": "failure"})
+    job = accounts.one.trigger()
+    events = [{"type": "TaskStarted", "date": date}, {"type": "TaskEnded"}]
+    accounts.one.strike(
+        "check", kind="status", status=200, body={"version": 1, "events": events}, times=None
+    )
+    read = accounts.one.fetch(accounts.one.check(job))
+    assert read.manifest.coverage == Coverage(stale=5)
+
+
+def test_an_account_that_is_listed_twice_is_as_fresh_as_the_record_that_is_kept(
+    simulator: Simulator,
+) -> None:
+    accounts = Accounts(simulator)
+    job = accounts.one.check(accounts.one.trigger())
+    now = accounts.simulated.clock()
+    rows = [{"id": "a", "fetchedDate": iso(at)} for at in (now - 9000, now)]
+    body = {"accounts": rows}
+    accounts.simulated.fault(path="*/accounts", kind="status", status=200, body=body)
+    read = accounts.one.fetch(job)
+    assert of(read.manifest, "a")[0].state is Part.STALE
 
 
 @pytest.mark.parametrize(
