@@ -8,16 +8,17 @@ what is ended is ended by another door's call soon after.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from functions.aws.executions import BulkExecutions, Endings, Executions, PushExecutions
 from functions.aws.runtime import count, door, runtime, setting
 from functions.core.bulk import BulkTicket
 from functions.core.contract import PushTicket, Ticket, Variable
-from functions.core.reconciling import Open, next_look, reconcile
+from functions.core.errors import FreshetError, PlatformFault
+from functions.core.reconciling import LOOK_SECONDS, Open, next_look, reconcile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -43,16 +44,37 @@ class _Kind(NamedTuple):
 
 @door
 def handler(_event: object, context: LambdaContext) -> None:
-    """Start or end what is due and has no execution that runs; the longest overdue first."""
+    """Start or end what is due and has no execution that runs; the longest overdue first.
+
+    One that cannot be looked after (it cannot be read, AWS refuses an access) keeps no other from
+    its turn: it is put off, and the call fails for it at its end. Where AWS falters, it ends there.
+    """
+    broken: FreshetError | None = None
+    for kind, due in _all_due(context):
+        try:
+            _look_after({"kind": kind, "due": due, kind.key: due.key[kind.key]["S"]}, context)
+        except PlatformFault:
+            raise
+        except FreshetError as error:
+            broken = broken or error
+            kind.items.claim(due, until=runtime().clock() + LOOK_SECONDS)
+    if broken is not None:
+        raise broken
+
+
+def _all_due(context: LambdaContext) -> Iterator[tuple[_Kind, Due]]:
+    """What is due of every kind, until the call is at its end."""
     for kind in _kinds():
         for due in kind.items.due(at=runtime().clock(), most=MOST):
             if context.get_remaining_time_in_millis() < MARGIN_SECONDS * 1000:
                 return
-            _look_after(kind, due)
+            yield kind, due
 
 
-def _look_after(kind: _Kind, due: Due) -> None:
-    at, thing = runtime().clock(), kind.get(due.key[kind.key]["S"])
+@door
+def _look_after(one: dict[str, Any], _context: LambdaContext) -> None:
+    kind, due = one["kind"], one["due"]
+    at, thing = runtime().clock(), kind.get(one[kind.key])
     later = next_look(thing, at=at) if thing else None
     if thing is None or later is None or not kind.items.claim(due, until=later):
         return  # it has ended, or another call looks after it

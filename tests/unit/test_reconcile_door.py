@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from functions import reconcile as door
 from functions.aws.executions import BulkExecutions, Endings, Executions, PushExecutions
 from functions.aws.open_items import SHARDS, Due, OpenItems, opened
 from functions.core.contract import PushTicket, Ticket
-from functions.core.errors import ConfigurationInvalid, PlatformFault
+from functions.core.errors import ConfigurationInvalid, Defect, PlatformFault
 from functions.core.model import Status
-from functions.core.reconciling import Execution
+from functions.core.reconciling import LOOK_SECONDS, Execution
 from functions.core.refresh import failed
 from tests.fake_bulks import a_bulk
 from tests.fake_pushes import a_push
@@ -31,6 +32,10 @@ SEEN = "1970-01-01T00:00:07.500Z"
 NOW = 1_800_000_000.0
 MACHINE = "arn:aws:states:us-east-1:1:stateMachine:m"
 NAMED = f"arn:aws:states:us-east-1:1:execution:m:{REFRESH}"
+
+
+def refusal(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "canary"}}, "Operation")
 
 
 class Items:
@@ -136,6 +141,54 @@ def test_what_was_erased_since_it_was_listed_is_passed_over(room: Room) -> None:
 def test_a_call_that_is_at_its_end_leaves_the_rest_to_the_next(room: Room) -> None:
     room.milliseconds = 14_999
     room.call()
+    assert room.items.claimed == []
+
+
+OTHERS = ["ref_8", "ref_9"]
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        pytest.param(KeyError("canary"), "KeyError", id="unread"),
+        pytest.param(refusal("AccessDeniedException"), "AccessDeniedException", id="refused"),
+    ],
+)
+def test_one_that_cannot_be_looked_after_keeps_no_other_from_its_turn(
+    room: Room,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    name: str,
+) -> None:
+    room.items = Items(*OTHERS, REFRESH)
+    get = room.refreshes.get
+
+    def reading(id_: str) -> Any:
+        if id_ in OTHERS:
+            raise error
+        return get(id_)
+
+    monkeypatch.setattr(room.refreshes, "get", reading)
+    with pytest.raises((Defect, ConfigurationInvalid)):
+        room.call()
+    assert room.started == [REFRESH]
+    assert [vars(each)["error"] for each in caplog.records if each.levelname == "ERROR"] == [
+        name
+    ] * 2
+    put_off = [(id_, room.clock() + LOOK_SECONDS) for id_ in OTHERS]
+    assert room.items.claimed == [*put_off, (REFRESH, room.clock() + 30)]
+
+
+def test_where_aws_falters_the_call_ends_and_the_rest_stays_due(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reading(_id: str) -> Any:
+        raise refusal("ThrottlingException")
+
+    monkeypatch.setattr(room.refreshes, "get", reading)
+    with pytest.raises(PlatformFault):
+        room.call()
     assert room.items.claimed == []
 
 
