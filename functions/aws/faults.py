@@ -17,6 +17,7 @@ from botocore.exceptions import (
     IncompleteReadError,
 )
 from botocore.parsers import ResponseParserError
+from urllib3.exceptions import SSLError  # of a body: botocore passes it on as it is
 
 from functions.core.errors import ConfigurationInvalid, FreshetError, PlatformFault
 
@@ -29,6 +30,7 @@ UNREACHED: Final = (
     HTTPClientError,
     IncompleteReadError,
     ResponseParserError,
+    SSLError,
 )
 """No connection, none in time, one that broke off, or an answer that is cut off or mixed up."""
 
@@ -38,13 +40,17 @@ PASSES: Final = frozenset(
         "ConditionalRequestConflict",
         "ConflictException",
         "DependencyTimeoutException",
+        "EC2ThrottledException",
         "ExecutionLimitExceeded",
+        "ExpiredToken",
+        "ExpiredTokenException",
         "InternalError",
         "InternalFailure",
         "InternalServerError",
         "InternalServiceError",
         "KMSInternalException",
         "KeyUnavailableException",
+        "LimitExceededException",
         "OperationAborted",
         "PriorRequestNotComplete",
         "ProvisionedThroughputExceeded",
@@ -52,8 +58,10 @@ PASSES: Final = frozenset(
         "RequestLimitExceeded",
         "RequestThrottled",
         "RequestThrottledException",
+        "RequestTimeTooSkewed",
         "RequestTimeout",
         "RequestTimeoutException",
+        "ResourceConflictException",
         "ServiceUnavailable",
         "ServiceUnavailableException",
         "SlowDown",
@@ -68,7 +76,9 @@ PASSES: Final = frozenset(
     }
 )
 """The codes of DynamoDB, S3, KMS, Step Functions, Secrets Manager, Scheduler and Lambda for what
-passes; of a transaction's reasons, too. S3 puts ``KMS.`` before the codes of KMS."""
+passes; of a transaction's reasons, too. S3 puts ``KMS.`` before the codes of KMS. A token that has
+expired and a clock that is wrong are those of a function that was frozen: the next has others.
+``ResourceConflictException`` is Lambda's for a function that is being deployed."""
 
 REFUSES: Final = frozenset(
     {
@@ -76,10 +86,12 @@ REFUSES: Final = frozenset(
         "AccessDeniedException",
         "DisabledException",
         "KMSInvalidStateException",
+        "NotFoundException",
         "UnrecognizedClientException",
     }
 )
-"""The codes for a grant that this role lacks, and for a key that is disabled or to be deleted."""
+"""The codes for a grant that this role lacks, and for a key that is disabled, to be deleted or
+gone, which KMS alone calls ``NotFoundException``."""
 
 _REFUSED: Final = (
     "AWS refuses the access that this needs. The operator must mend the role's grants or the key."

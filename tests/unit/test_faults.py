@@ -14,8 +14,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 from botocore.response import StreamingBody
+from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 from botocore.stub import Stubber
-from urllib3.exceptions import ProtocolError
+from urllib3 import HTTPConnectionPool
+from urllib3.exceptions import ProtocolError, ReadTimeoutError, SSLError
 
 from functions.aws.conflicts import transacted
 from functions.aws.faults import fault_of
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 AWS = boto3.Session("test", "test", region_name="us-east-1")
 NOBODY = LambdaContext()
+_THROTTLED = set(ThrottledRetryableChecker._THROTTLED_ERROR_CODES)  # type: ignore[attr-defined]  # noqa: SLF001
+_TRANSIENT = set(TransientRetryableChecker._TRANSIENT_ERROR_CODES)  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def refusal(code: str, status: int = 400, **more: Any) -> ClientError:
@@ -56,6 +60,10 @@ PASSING = [
     refusal("RequestTimeout"),
     refusal("ExecutionLimitExceeded"),
     refusal("TransactionInProgressException"),
+    refusal("ResourceConflictException", 409),
+    refusal("ExpiredToken"),
+    refusal("ExpiredTokenException"),
+    refusal("RequestTimeTooSkewed", 403),
     refusal("TransactionConflictException"),
     cancelled("None", "ThrottlingError"),
     cancelled("TransactionConflict", "None"),
@@ -86,6 +94,7 @@ REFUSED = [
     refusal("AccessDeniedException"),
     refusal("KMS.DisabledException"),
     refusal("KMSInvalidStateException"),
+    refusal("KMS.NotFoundException"),
 ]
 
 
@@ -104,15 +113,30 @@ def test_anything_else_is_a_defect(error: Exception) -> None:
     assert fault_of(error) is None
 
 
-def test_a_body_that_breaks_off_is_a_platform_fault() -> None:
+@pytest.mark.parametrize("code", sorted(_THROTTLED | _TRANSIENT))
+def test_what_the_sdk_itself_tries_again_is_a_platform_fault(code: str) -> None:
+    assert isinstance(fault_of(refusal(code)), PlatformFault)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ProtocolError("reset"),
+        ReadTimeoutError(HTTPConnectionPool("x"), "/", "late"),
+        SSLError("bad record MAC"),
+        None,
+    ],
+)
+def test_a_body_that_breaks_off_is_a_platform_fault(error: Exception | None) -> None:
     class Broken(BytesIO):
         def read(self, _size: int | None = -1, /) -> bytes:
-            raise ProtocolError("reset")
+            if error is None:
+                return b""
+            raise error
 
-    for raw, length in ((Broken(), 3), (BytesIO(b"x"), 3)):
-        with pytest.raises(sdk.BotoCoreError) as raised:
-            StreamingBody(raw, length).read()
-        assert isinstance(fault_of(raised.value), PlatformFault)
+    with pytest.raises((sdk.BotoCoreError, SSLError)) as raised:
+        StreamingBody(Broken(), 3).read()
+    assert isinstance(fault_of(raised.value), PlatformFault)
 
 
 def test_a_transaction_that_meets_too_many_others_is_a_platform_fault() -> None:
