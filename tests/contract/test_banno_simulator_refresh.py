@@ -76,6 +76,15 @@ def test_with_the_grace_a_spent_token_works_until_its_successor_is_used(garden: 
     assert is_refused(garden.refresh(lost), "invalid_grant")
 
 
+def test_a_refresh_may_repeat_the_scopes_of_the_request_also_those_that_there_are_not(
+    garden: Garden,
+) -> None:
+    asked = f"openid {OFFLINE} spoons"
+    ada = garden.connect(scope=asked)
+    again = garden.refresh(ada.tokens["refresh_token"], scope=asked)
+    assert again.json()["scope"] == f"openid {OFFLINE}"
+
+
 def test_a_refresh_may_narrow_the_scope_but_not_widen_it(garden: Garden) -> None:
     ada = garden.connect(scope=f"openid {OFFLINE}")
     wider = garden.refresh(ada.tokens["refresh_token"], scope="openid profile")

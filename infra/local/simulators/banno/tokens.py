@@ -19,7 +19,7 @@ from infra.local.simulators.banno.grants import Access, Grant, OAuthError, Renew
 from infra.local.simulators.banno.institution import INSTITUTION_ID, Person, made_id
 from infra.local.simulators.banno.institution import claims as claims_of
 from infra.local.simulators.banno.issuer import API_PATH, api_base, issuer_of, origin
-from infra.local.simulators.banno.scopes import CLAIMS_OF, INSTITUTION_CLAIM
+from infra.local.simulators.banno.scopes import CLAIMS_OF, INSTITUTION_CLAIM, is_scope
 from infra.local.simulators.banno.signing import ALGORITHM
 from infra.local.simulators.replies import reply
 
@@ -120,7 +120,7 @@ def _for_code(fields: dict[str, str], client_id: str) -> Response:
 
 
 def _for_refresh(fields: dict[str, str], client_id: str) -> Response:
-    scopes = tuple(fields["scope"].split()) if "scope" in fields else None
+    scopes = tuple(filter(is_scope, fields["scope"].split())) if "scope" in fields else None
     asked = Renewal(_field(fields, "refresh_token"), client_id, scopes, _proved_key())
     grant, successor = the_bank().grants.renew(asked)
     return _issued(grant, scopes or grant.scopes, refresh_token=successor)
