@@ -60,6 +60,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     except FreshetError as error:
         answer = refusal(error)
         answer["headers"] |= _cors_headers(event)
+    if cors():  # or a cache would give one origin's answer to another
+        answer.setdefault("headers", {})["Vary"] = "Origin"
     return answer
 
 

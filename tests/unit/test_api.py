@@ -278,6 +278,18 @@ def test_a_page_of_another_origin_can_read_nothing(path: str) -> None:
         assert "Access-Control-Allow-Origin" not in headers(answer)
 
 
+@pytest.mark.usefixtures("_browsers")
+@pytest.mark.parametrize("changes", [{}, {"requestContext": {}}], ids=["answered", "refused"])
+def test_no_cache_gives_one_origin_s_answer_to_another(changes: dict[str, Any]) -> None:
+    for answer in (
+        call("GET", "/v1/openapi.json", **changes),
+        asked_from(ORIGIN, "GET", "/v1/docs", **changes),
+        asked_from("https://evil.example.com", "GET", "/v1/docs", **changes),
+        asked_from(ORIGIN, "GET", "/nowhere", **changes),
+    ):
+        assert headers(answer)["Vary"] == "Origin"
+
+
 def test_without_allowed_origins_no_page_can_read_anything() -> None:
     answer = asked_from(ORIGIN, "PATCH", CONNECTION)
     assert "Access-Control-Allow-Origin" not in headers(answer)
