@@ -21,8 +21,14 @@ if TYPE_CHECKING:
     from constructs import Construct, Node
 
 Architecture = Literal["arm64", "x86_64"]
-Origin = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s/*?#]+$")]
-"""Where a browser application is served from, without a path: ``https://app.example.com``."""
+Origin = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^(?!http:.*:80$|https:.*:443$)https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]+)?$"
+    ),
+]
+"""Where a browser application is served from, as browsers write it: ``https://app.example.com``.
+They write no path, no upper case and no port that is the scheme's own."""
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 Address = Annotated[str, msgspec.Meta(pattern=r"^https://\S+$")]

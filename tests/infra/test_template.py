@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from app import freshet
 from functions.connectors.registry import Provider
+from infra.config import Stage
 from tests.infra.template import flat, listed
 
 if TYPE_CHECKING:
@@ -109,6 +111,34 @@ def test_one_machine_is_told_its_issuer_at_deployment(local: Template) -> None:
         "FRESHET_JWKS_URL": {"Ref": "JwksUrl"},
         "FRESHET_TENANT_CLAIM": "tenant",
     }
+
+
+ORIGINS = [
+    "https://app.example.com",
+    "http://localhost:3000",
+    "http://[::1]:8443",
+    "http://a.b:800",
+]
+
+
+def test_origins_are_taken_as_browsers_write_them(stages: dict[str, Any]) -> None:
+    told = {"name": "dev", **stages["dev"], "allowed_origins": ORIGINS}
+    assert msgspec.convert(told, Stage).allowed_origins == tuple(ORIGINS)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("*", "null", "https://*.example.com", "app.example.com", "ftp://example.com"),
+        *("https://app.example.com/", "https://app.example.com/x", "https://App.example.com"),
+        *("https://app.example.com:443", "http://localhost:80", "http://localhost:"),
+        *("https://me@example.com", "https://a.example.com,https://b.example.com", "https://ä.de"),
+    ],
+)
+def test_an_origin_that_no_browser_sends_is_refused(stages: dict[str, Any], origin: str) -> None:
+    told = {"name": "dev", **stages["dev"], "allowed_origins": [origin]}
+    with pytest.raises(msgspec.ValidationError, match="allowed_origins"):
+        msgspec.convert(told, Stage)
 
 
 @pytest.mark.parametrize(
