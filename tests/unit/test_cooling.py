@@ -55,11 +55,16 @@ class Ward:
         )
 
     @property
-    def forbidden(self) -> float:
-        """For how many seconds the connection may not be refreshed."""
+    def next_allowed_at(self) -> float:
+        """As it is stored; 0 where nothing is."""
         connection = self.connections.get(CONNECTION)
         assert connection is not None
-        return max(0, connection.next_allowed_at - self.clock())
+        return connection.next_allowed_at
+
+    @property
+    def forbidden(self) -> float:
+        """For how many seconds the connection may not be refreshed."""
+        return max(0, self.next_allowed_at - self.clock())
 
 
 Step: TypeAlias = Callable[[Ward, FreshetError], Ticket]
@@ -103,4 +108,4 @@ def test_a_refresh_that_runs_out_of_time_by_itself_forbids_nothing() -> None:
     ward = Ward()
     ward.clock.now = ward.refresh.deadline
     cool(ProviderUnavailable(), ward.refresh, refreshes=ward.refreshes, at=ward.clock())
-    assert ward.forbidden == 0
+    assert ward.next_allowed_at == 0
