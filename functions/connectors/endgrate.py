@@ -205,17 +205,19 @@ class Endgrate:
         Without ``save_session`` it would end after 72 hours, and every later refresh with it.
 
         Raises:
-            ProviderRefusesConnection: no provider of Endgrate's has these types.
+            ProviderRefusesConnection: Endgrate refuses these types; those that it does not have
+                are named, where it tells which it has.
         """
         api = self._api()
-        schema = [{"endgrate_type": connection.title(name)} for name in connection.datasets]
+        titles = [connection.title(name) for name in connection.datasets]
+        schema = [{"endgrate_type": title} for title in titles]
         wanted: dict[str, object] = {"schema": schema, "save_session": True}
         if api.hooked:
             wanted["configuration_webhook"] = api.hook(token)
         try:
             session_id = api.initiated(wanted)
         except Refused:
-            raise ProviderRefusesConnection from None
+            raise ProviderRefusesConnection(_tell_unknown(api, titles)) from None
         return Opened(subject=session_id, url=api.user_url(session_id, configured=False))
 
     def configuration(self, connection: Connection) -> Configuration:
@@ -334,6 +336,16 @@ def _left_with_nothing(job: Job) -> Looked:
     if JobLost.name() in names:
         return Looked(job=job, lost=True)
     raise named(names[0])
+
+
+def _tell_unknown(api: Api, titles: Sequence[str]) -> str | None:
+    """A text that names the types that Endgrate does not have; None where it does not say."""
+    try:
+        known = api.types()
+    except (Refused, FreshetError):
+        return None
+    unknown = ", ".join(title for title in titles if title not in known)
+    return f"The provider has no such dataset: {unknown}. Check its name." if unknown else None
 
 
 def _insist_on_configured(api: Api, session_id: str) -> None:

@@ -83,6 +83,24 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     completed: bool
 
 
+class Integration(msgspec.Struct, frozen=True):
+    """What a provider of Endgrate's has records of."""
+
+    endgrate_type: str
+
+
+class Integrated(msgspec.Struct, frozen=True):
+    """A provider of Endgrate's."""
+
+    integrations: list[Integration] = []
+
+
+class Integrations(msgspec.Struct, frozen=True):
+    """All providers that Endgrate has."""
+
+    providers: list[Integrated]
+
+
 class Next(msgspec.Struct, frozen=True):
     """Where the next page starts. Its link says the same and is not followed."""
 

@@ -20,6 +20,7 @@ from functions.connectors.endgrate_answers import (
     Entries,
     Error,
     Initiated,
+    Integrations,
     Secret,
     Statistics,
     Triggered,
@@ -144,6 +145,11 @@ class Api:
         """
         answer = self._call("POST", "/api/session/initiate", json=wanted, accept=DONE)
         return decoded(answer, Initiated).session_id
+
+    def types(self) -> set[str]:
+        """The types that any provider of Endgrate's has."""
+        told = decoded(self._call("GET", "/api/integrations"), Integrations)
+        return {row.endgrate_type for each in told.providers for row in each.integrations}
 
     def configuration(self, session_id: str) -> msgspec.Raw | None:
         """What the end user chose, whole; None before that.

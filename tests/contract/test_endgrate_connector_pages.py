@@ -118,7 +118,7 @@ def test_a_list_that_names_a_next_page_for_ever_and_shows_the_same_is_not_whole(
 ) -> None:
     one = Trial(sessions)
     job = one.check(one.trigger())
-    for page in range(1, 4):
+    for page in (1, 2):
         shown(sessions, {"transfer_data": records, "meta": {"next": {"offset": page * 250}}})
     read = one.fetch(job)
     part = parts(read)[CONTACT]

@@ -95,9 +95,31 @@ def test_a_session_that_was_opened_here_does_not_end_by_itself(sessions: Endgrat
 
 
 def test_a_session_for_types_that_nobody_has_is_refused(sessions: EndgrateSessions) -> None:
-    one = Trial(sessions, subject="", datasets=("crm-nonsense",))
+    one = Trial(sessions, subject="", datasets=(CONTACT, "crm-nonsense"))
     refused = one.refused(lambda: one.endgrate.open(one.connection, token=TOKEN))
     assert type(refused) is ProviderRefusesConnection
+    assert str(refused) == "The provider has no such dataset: crm-nonsense. Check its name."
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "status", "status": 503},
+        {"kind": "status", "status": 404},
+        {"kind": "status", "status": 200, "body": {"providers": None}},
+    ],
+    ids=str,
+)
+def test_where_the_types_cannot_be_had_the_refusal_names_none(
+    sessions: EndgrateSessions, fault: dict[str, Any]
+) -> None:
+    one = Trial(sessions, subject="", datasets=("crm-nonsense",))
+    sessions.fault(path="*/integrations", times=None, **fault)
+    refused = one.refused(lambda: one.endgrate.open(one.connection, token=TOKEN))
+    assert (type(refused), str(refused)) == (
+        ProviderRefusesConnection,
+        ProviderRefusesConnection.text,
+    )
 
 
 def test_the_configuration_is_what_the_user_chose_and_where(sessions: EndgrateSessions) -> None:
