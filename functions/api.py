@@ -49,7 +49,9 @@ ANSWER_HEADERS: Final = (
 PREFLIGHT_SECONDS: Final = 2 * 60 * 60
 """How long a browser remembers a preflight; Chromium caps it at so much."""
 
-_VERSION: Final = re.compile(r"/v1(?=/|$)")
+_ROOTS: Final = "|".join({re.escape("/".join(rule.split("/")[:3])) for rule in ROUTES})
+_ROOT: Final = re.compile(rf"(?:{_ROOTS})(?=/|$)")
+"""Where the API's addresses begin: ``/v1/connections`` and its like."""
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -68,9 +70,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def strip_base_path(path: str) -> str:
     """The path from ``/v1`` on, without the base path of a custom domain.
 
-    API Gateway leaves that base path in the event. It must not hold a step ``v1`` itself.
+    API Gateway leaves that base path in the event. It may be ``v1`` itself.
     """
-    found = _VERSION.search(path)
+    found = _ROOT.search(path)
     return path[found.start() :] if found else path
 
 

@@ -213,7 +213,7 @@ def test_nothing_is_kept_by_anyone_in_between() -> None:
     assert headers(call("GET", "/nowhere"))["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("base", ["", "/freshet", "/apis/freshet"])
+@pytest.mark.parametrize("base", ["", "/freshet", "/apis/freshet", "/v1", "/apis/v1", "/v1/apis"])
 def test_the_base_path_of_a_custom_domain_changes_nothing(base: str) -> None:
     answer = call("GET", f"{base}/v1/docs/")
     assert (answer["statusCode"], headers(answer)["Location"]) == (308, "../docs")
