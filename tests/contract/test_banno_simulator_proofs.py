@@ -97,9 +97,15 @@ def test_every_listed_algorithm_proves_a_key(garden: Garden, by: str) -> None:
     assert answer.json()["token_type"] == "DPoP"
 
 
-@pytest.mark.parametrize("iat", ["abc", "1", float("nan"), float("inf"), 10**400, None, True, [1]])
-def test_a_proof_whose_time_is_no_number_is_refused(garden: Garden, iat: object) -> None:
-    sent = proof("POST", f"{garden.issuer}/token", iat=iat)
+TIMES: list[object] = ["abc", "1", float("nan"), float("inf"), 10**400, None, True, [1]]
+IDS: list[object] = ["", 1, None, ["x"], {}]
+
+
+@pytest.mark.parametrize(
+    "changes", [*({"iat": each} for each in TIMES), *({"jti": each} for each in IDS)], ids=str
+)
+def test_a_proof_whose_claims_are_of_another_kind_is_refused(garden: Garden, changes: Json) -> None:
+    sent = proof("POST", f"{garden.issuer}/token", **changes)
     answer = redeem(garden, sent)
 
     assert answer.status_code == 400

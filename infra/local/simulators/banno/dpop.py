@@ -74,18 +74,16 @@ def thumbprint(proofs: Proofs, *, token: str | None = None) -> str | None:
             proof,
             jwt.PyJWK(key, algorithm=algorithm),
             algorithms=[algorithm],
-            options={
-                "require": ["jti", "htm", "htu", "iat"],
-                "verify_iat": False,
-                "verify_jti": False,
-            },
+            options={"require": ["jti", "htm", "htu", "iat"], "verify_iat": False},
         )
     except (jwt.PyJWTError, ValueError, TypeError) as problem:
         raise ProofError("not a proof") from problem
     expected = (request.method, request.base_url, token and _hash(token.encode()))
     if (claims["htm"], claims["htu"], claims.get("ath")) != expected:
         raise ProofError("for another request")
-    proofs.accept(str(claims["jti"]), _instant(claims["iat"]))
+    if not claims["jti"]:
+        raise ProofError("without an id")
+    proofs.accept(claims["jti"], _instant(claims["iat"]))
     return _hash(msgspec.json.encode({name: key[name] for name in _MEMBERS[key["kty"]]}))
 
 
