@@ -118,7 +118,7 @@ def read_log(answer: Answer) -> Log:
     if "events" not in told:
         raise UnexpectedAnswer
     events = [
-        (read_field(raw, "type"), read_field(raw, "date")) for raw in elements(told["events"])
+        (read_field(raw, "type"), read_field(raw, "date")) for raw in _read_list(told["events"])
     ]
     dates = [read_instant(date) for type_, date in events if type_ == "TaskStarted"]
     return Log(

@@ -98,10 +98,10 @@ class Status(msgspec.Struct, frozen=True):
 
 
 class Listing(msgspec.Struct, frozen=True, rename="camel"):
-    """What a session lists; no files while it is pending."""
+    """What a session lists; no list of files while it is pending."""
 
     status: Status
-    file_list: msgspec.Raw = msgspec.Raw(b"[]")
+    file_list: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class Files(msgspec.Struct, frozen=True):
@@ -121,9 +121,9 @@ def files_of(listing: Listing) -> Files:
     """Read the rows of a file list; one that cannot be read costs itself.
 
     Raises:
-        UnexpectedAnswer: there is no list.
+        UnexpectedAnswer: there is no list, which does not say that there are no files.
     """
-    rows = [] if bytes(listing.file_list) == b"null" else elements(listing.file_list)
+    rows = elements(listing.file_list)
     sound: list[File] = []
     odd: dict[str, bool] = {}
     for place, row in enumerate(rows):

@@ -38,6 +38,14 @@ def test_the_body_has_the_last_word() -> None:
     assert code(told) == "SessionUsed"
 
 
+@pytest.mark.parametrize("more", [b"", b', "fileList": null', b', "fileList": {}'])
+def test_an_answer_without_a_list_of_files_says_nothing_of_them(more: bytes) -> None:
+    listing = decoded(answer(200, b'{"status": {"state": "completed"}%s}' % more), Listing)
+    assert listing.status.ended
+    with pytest.raises(UnexpectedAnswer):
+        files_of(listing)
+
+
 HALF = b'"note": "\\ud800"'
 
 
