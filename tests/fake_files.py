@@ -12,7 +12,7 @@ from functions.core.model import Blob, Dataset, File, Manifest
 from functions.core.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from functions.core.model import SnapshotPointer
     from functions.core.ports import Page, RecordKey
@@ -93,6 +93,19 @@ class Staging:
         self.progress.tell(page.parts)
         self.progress.cursor = page.cursor
         self.progress.faults = 0
+
+    def keep(self, name: str, dataset: Dataset, *, parts: Container[str]) -> None:
+        self._finish_files()
+        staged = self.progress.datasets[name]
+        kept = [line for line in self._objects.lines(dataset) if (line.part or line.id) in parts]
+        if kept:
+            body = msgspec.json.encode(kept)
+            file = self._file(f"{name}/{len(staged.files):05}", body, lines=len(kept))
+            staged.files = [file, *staged.files]
+            staged.deletions += sum(line.deleted for line in kept)
+            staged.records += sum(not line.deleted for line in kept)
+        blobs = (blob for blob in dataset.blobs if (blob.part or blob.id) in parts)
+        staged.blobs = [*blobs, *staged.blobs]
 
     def datasets(self, *, refresh_id: str, as_of: float) -> dict[str, Dataset]:
         self._finish_files()

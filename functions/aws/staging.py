@@ -9,6 +9,7 @@ call goes on from there.
 from __future__ import annotations
 
 import gzip
+from contextlib import suppress
 from hashlib import sha256
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Final
@@ -24,7 +25,7 @@ from functions.core.model import Blob, Dataset, File, Manifest
 from functions.core.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
@@ -106,6 +107,21 @@ class Staging:
         self.progress.tell(page.parts)
         self.progress.cursor = page.cursor
         self.progress.faults = 0
+
+    def keep(self, name: str, dataset: Dataset, *, parts: Container[str]) -> None:
+        """Put before what was written what a dataset had of these parts, line by line."""
+        self._finish_files()
+        staged = self.progress.datasets[name]
+        written = len(staged.files)
+        with suppress(Gone):
+            for file in dataset.files:
+                for line in read_lines(self._s3, bucket=self._bucket, file=file):
+                    if (line.part or line.id) in parts:
+                        self._append(name, line)
+        self._finish_files()
+        staged.files = [*staged.files[written:], *staged.files[:written]]
+        kept = (blob for blob in dataset.blobs if (blob.part or blob.id) in parts)
+        staged.blobs = [*kept, *staged.blobs]
 
     def datasets(self, *, refresh_id: str, as_of: float) -> dict[str, Dataset]:
         """What has been fetched, once there is no page to follow."""

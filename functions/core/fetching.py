@@ -195,6 +195,7 @@ def publish(
     at = clock()
     before = published(connection, snapshots)
     parts = staging.progress.parts
+    increment.keep_failed(staging, before=before)
     fetched = increment.put_together(
         staging.datasets(refresh_id=refresh.refresh_id, as_of=refresh.triggered_at),
         progress=staging.progress,

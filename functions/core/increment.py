@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from functions.core.errors import Gone, Superseded
-from functions.core.model import Link
+from functions.core.model import Link, Part
 from functions.core.ports import Base
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from functions.core.model import Dataset, Manifest, Refresh
     from functions.core.ports import RecordKey
     from functions.core.progress import Progress
-    from functions.core.stores import Snapshots
+    from functions.core.stores import Snapshots, Staging
 
 FULL_AFTER_REFRESHES: Final = 20
 FULL_AFTER_SECONDS: Final = 7 * 24 * 60 * 60
@@ -69,6 +69,24 @@ def _is_due(dataset: Dataset, *, at: float) -> bool:
     read = sum(file.lines for file in dataset.files[:first])
     added = sum(file.lines for file in dataset.files[first:])
     return at - dataset.whole_at > FULL_AFTER_SECONDS or added > FULL_ABOVE_SHARE * read
+
+
+def keep_failed(staging: Staging, *, before: Manifest | None) -> None:
+    """Keep what the snapshot before has of each part that failed in a dataset that is read in full.
+
+    What could not be had has not gone. Where a dataset only adds, or failed as a whole, it stands
+    as it was anyway.
+    """
+    progress = staging.progress
+    for name, dataset in (before.datasets if before else {}).items():
+        staged = progress.datasets.get(name)
+        failed = {
+            part.part
+            for part in progress.parts
+            if part.state is Part.FAILED and name in part.datasets and part.part != name
+        }
+        if failed and staged and not staged.adds:
+            staging.keep(name, dataset, parts=failed)
 
 
 def put_together(

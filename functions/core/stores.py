@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from functions.core.contract import Ticket
     from functions.core.keys import Key
@@ -36,6 +36,13 @@ class Staging(Protocol):
 
     def write(self, page: Page) -> None:
         """Add a page; a record that this part has had already is left out."""
+        ...
+
+    def keep(self, name: str, dataset: Dataset, *, parts: Container[str]) -> None:
+        """Put before what was written what a dataset had of these parts.
+
+        A record that is in no part is one by itself. What cannot be read any more is left out.
+        """
         ...
 
     def datasets(self, *, refresh_id: str, as_of: float) -> dict[str, Dataset]:

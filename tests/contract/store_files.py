@@ -85,6 +85,25 @@ class StagingBehaviour:
         found = [(blob.part, blob.id, stores.content(blob.file)) for blob in kept]
         assert found == [("p", "a", b"p"), ("q", "a", b"q")]
 
+    def test_what_is_kept_of_parts_comes_before_what_was_written(self, stores: Stores) -> None:
+        before = begun(stores)
+        before.write(a_page("a", "b", part="p", deletions=["a"]))
+        before.write(a_page("a", "c", part="q"))
+        for id_ in ("p", "r"):
+            record = Record(id_, msgspec.Raw(b"{}"), blob=io.BytesIO(id_.encode()))
+            before.write(Page(dataset="transactions", records=[record]))
+        had = before.datasets(refresh_id=REFRESH, as_of=1)["transactions"]
+        staging = stores.staging(CONNECTION, f"{REFRESH}+")
+        staging.progress.datasets["transactions"] = Staged()
+        staging.write(a_page("b", part="p"))
+        staging.keep("transactions", had, parts={"p"})
+        dataset = staging.datasets(refresh_id=f"{REFRESH}+", as_of=2)["transactions"]
+        lines = [(line.part, line.id, line.deleted) for line in stores.lines(dataset)]
+        kept = [("p", "a", False), ("p", "b", False), ("p", "a", True), ("", "p", False)]
+        assert lines == [*kept, ("p", "b", False)]
+        assert (dataset.records, dataset.deletions) == (4, 1)
+        assert [stores.content(blob.file) for blob in dataset.blobs] == [b"p"]
+
     def test_what_cannot_be_opened_is_kept_apart(self, stores: Stores) -> None:
         staging = begun(stores)
         for name in ("x", "y"):

@@ -101,13 +101,17 @@ class Accounts:
         rows = self.rows(read) | {self.troubled: 0}
         return rows == self.expected | {self.troubled: 0}
 
-    def refresh(self, after: Read | None = None, *, seconds_left: float = 1000) -> Read:
+    def refresh(
+        self, after: Read | None = None, *, full: bool = False, seconds_left: float = 1000
+    ) -> Read:
         """A refresh in as many calls as it takes."""
         one, resumed = self.one, False
         job, before = one.check(one.trigger()), after.manifest if after else None
         while True:
             try:
-                return one.fetch(job, resumed=resumed, before=before, seconds_left=seconds_left)
+                return one.fetch(
+                    job, resumed=resumed, before=before, full=full, seconds_left=seconds_left
+                )
             except FetchWaits as wait:
                 self.simulated.later(wait.wait_seconds)
             except FetchContinues:
@@ -226,9 +230,9 @@ def test_an_account_that_fails_keeps_what_it_had_and_is_caught_up_with(
     accounts.simulated.settings(**CHANGES)
     accounts.strike(kind="status", status=404)
     read = first
-    for _ in range(2):
-        read = accounts.refresh(read)
-        assert len(read.manifest.datasets["transactions"].chain) > 1
+    for full in (False, True, False, True):
+        read = accounts.refresh(read, full=full)
+        assert (len(read.manifest.datasets["transactions"].chain) == 1) is full
         assert [part.state for part in of(read.manifest, accounts.troubled)][-1] is Part.FAILED
         assert accounts.rows(read)[accounts.troubled] == accounts.rows(first)[accounts.troubled]
     accounts.simulated.heal()

@@ -253,6 +253,21 @@ def test_a_file_that_is_denied_for_no_known_reason_costs_itself_while_its_sessio
     assert simulated.calls(STAND.calls["trigger"]) == 1
 
 
+def test_a_file_that_fails_as_all_are_read_keeps_what_it_had(
+    simulator: Callable[[str], Simulated],
+) -> None:
+    simulated = simulator("digime")
+    simulated.settings(scale_files=12, scale_bytes=500)
+    one = Tried(STAND, simulated, user="max")
+    first = one.refresh()
+    simulated.fault(path="*_7.json", kind="status", status=418, times=None)
+    read = one.refresh(first, full=True)
+    assert read.manifest.coverage.failed == 1
+    assert len(read.truth["files"]) == 12
+    simulated.heal()
+    assert one.refresh(read).truth == simulated.truth("max")
+
+
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
 @pytest.mark.parametrize("code", ["Whatever", "InvalidToken", "TokenInvalid"])
 def test_a_list_that_is_denied_for_no_known_reason_is_a_lost_job(

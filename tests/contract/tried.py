@@ -15,7 +15,7 @@ from functions.core import snapshot
 from functions.core.contract import Outcome
 from functions.core.errors import FreshetError
 from functions.core.fetching import Time, fetch
-from functions.core.increment import base_of, put_together
+from functions.core.increment import base_of, keep_failed, put_together
 from functions.core.ports import Order
 from tests.fake_files import Objects, Snapshots, Staging
 from tests.fakes import Clock, Connections, Refreshes, Tables
@@ -144,6 +144,7 @@ class Tried:
             base=base_of(before, refresh=refresh, snapshots=snapshots),
         )
         parts = staging.progress.parts
+        keep_failed(staging, before=before)
         fetched = put_together(
             staging.datasets(refresh_id=refresh_id, as_of=at),
             progress=staging.progress,
