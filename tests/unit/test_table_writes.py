@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
+from functions.aws.budgets import BudgetItem
 from functions.aws.bulks import BulkTable
 from functions.aws.claims import Claims
 from functions.aws.conflicts import insisting
@@ -21,11 +22,14 @@ from functions.aws.connections import (
     ConnectionTable,
     Successors,
 )
+from functions.aws.keys import KeyTable
+from functions.aws.open_items import Due, OpenItems
 from functions.aws.pushes import PushTable
 from functions.aws.refreshes import RefreshTable
 from functions.aws.vault import DataKey, Vault
 from functions.core.bulk import BulkOutcome, Result
 from functions.core.errors import Superseded
+from functions.core.keys import Claim
 from functions.core.model import Credentials, SnapshotPointer
 from tests.fake_bulks import a_bulk
 from tests.fake_pushes import a_push
@@ -33,7 +37,7 @@ from tests.fakes import Clock
 from tests.scripted import CONNECTION, REFRESH, a_connection, a_refresh
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
@@ -130,6 +134,41 @@ def test_a_connection_that_is_being_erased_gives_its_slot_to_nobody(
     refreshes.publish(refresh, seen=0, snapshot=pointer)
     assert len(conditions) == 2
     assert all("AND attribute_not_exists(erasing)" in condition for condition in conditions)
+
+
+# --- what AWS refuses for another reason than a condition ---------------------------------------
+
+TABLES = {"table": "refreshes", "connections": "connections"}
+AT_BUDGET = {"gap": 1, "since": 0, "until": 1}
+
+CONDITIONAL = {
+    "a-refresh-is-saved": ("put_item", lambda it: RefreshTable(it, **TABLES).save(a_refresh(at=0), seen=1)),
+    "a-slot-is-left": ("update_item", lambda it: RefreshTable(it, **TABLES).release(a_refresh(at=0))),
+    "a-hint-is-noted": ("update_item", lambda it: RefreshTable(it, **TABLES).hint(REFRESH, by="x")),
+    "a-push-is-kept": ("put_item", lambda it: PushTable(it, table="pushes").create(a_push(at=0, content="v"))),
+    "a-key-is-claimed": ("put_item", lambda it: KeyTable(it, table="refreshes").claim("k", Claim(digest="d", refresh_id="r"), at=0)),
+    "a-budget-is-drawn-on": ("update_item", lambda it: BudgetItem(it, table="connections", name="b").draw(**AT_BUDGET)),
+    "a-subject-is-left": ("update_item", lambda it: Claims(it, table="connections").disclaim(a_connection())),
+    "an-open-item-is-claimed": ("update_item", lambda it: OpenItems(it, table="refreshes").claim(Due(key={"refresh_id": {"S": "r"}}, look_at="l"), until=1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "write"), CONDITIONAL.values(), ids=CONDITIONAL)
+def test_no_other_refusal_is_taken_for_that_of_a_condition(
+    client: DynamoDBClient,
+    dynamodb: Stubber,
+    method: str,
+    write: Callable[[DynamoDBClient], object],
+) -> None:
+    dynamodb.add_client_error(method, "AccessDeniedException")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        write(client)
+
+
+def test_nor_where_a_connection_is_written(connections: ConnectionTable, dynamodb: Stubber) -> None:
+    dynamodb.add_client_error("update_item", "AccessDeniedException")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        connections.schedule(CONNECTION, None)
 
 
 # --- successors of tokens -----------------------------------------------------------------------
