@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+import time
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import aws_cdk as cdk
@@ -11,6 +12,7 @@ import msgspec
 from aws_cdk import aws_logs as logs
 
 from functions.connectors.registry import Provider
+from functions.core import expressions
 from functions.core.budget import Limit
 from functions.core.bulk import BulkOptions
 from functions.core.bulking import check
@@ -73,6 +75,7 @@ class Nightly(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def __post_init__(self) -> None:
         """Refuse a run that could not be started, as the other ways in do."""
         try:
+            expressions.check(self.expression, at=time.time())
             check(self.options, providers=tuple(Provider))
         except InvalidRequest as error:
             raise ValueError(str(error)) from None

@@ -9,6 +9,7 @@ import pytest
 
 from functions.core.bulk import OPEN_SECONDS, BulkRequest
 from functions.core.contract import MAX_DEADLINE_SECONDS, SLOT_SECONDS, Prefix, Reason
+from infra.config import Nightly
 from infra.storage import LISTED_DAYS
 from tests.infra.template import flat, listed
 
@@ -256,3 +257,12 @@ def test_a_night_that_could_start_nothing_is_refused(
     nightly = {"expression": "rate(1 day)", "options": options}
     with pytest.raises(ValueError, match=r"No such provider|Expected|unknown field|leave out"):
         synthesised(stages={"local": stages["local"] | {"nightly": nightly}})
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["0 3 * * *", "rate(1 days)", "rate(1 minute)", "cron(0 3 * * * *)", "cron(0 3 30 2 ? *)"],
+)
+def test_a_night_that_aws_would_refuse_or_that_never_comes_is_refused(expression: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=r"like rate|takes|every 5|Exactly|never"):
+        msgspec.convert({"expression": expression}, Nightly)
