@@ -21,6 +21,7 @@ import msgspec
 
 from functions.connectors import banno_transactions
 from functions.connectors.banno_answers import (
+    NO_NEWS,
     PAGE,
     Institution,
     Secret,
@@ -70,6 +71,8 @@ MOST_AHEAD_SECONDS: Final = 24 * 60 * 60
 """The most that a clock's error explains, such as a local time that is called UTC, or that a task
 may have run already when it was asked for."""
 
+_NO_TASK: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+_NO_NEWS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _FORBIDDEN: Final[dict[int, type[FreshetError]]] = {HTTPStatus.FORBIDDEN: ConsentMissing}
 
 
@@ -105,14 +108,14 @@ class Banno:
             "GET",
             f"/tasks/{_quoted(job['task_id'])}",
             params={"sinceVersion": known} if held else None,
-            accept=frozenset({HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST}),
+            accept=frozenset({HTTPStatus.OK, HTTPStatus.BAD_REQUEST}) | _NO_TASK | _NO_NEWS,
         )
-        if answer.status == HTTPStatus.NOT_FOUND:
+        if answer.status in _NO_TASK:
             return Looked(job=job, lost=True)
         if answer.status == HTTPStatus.BAD_REQUEST and held:
             # Our version is above the log's: the log went back. Read it whole again.
             return Looked(job={k: v for k, v in job.items() if k != "version"})
-        log = read_log(answer)
+        log = NO_NEWS if answer.status in _NO_NEWS else read_log(answer)
         version: Job = {} if log.version is None else {"version": log.version}
         seen = job | version | _read_start(log, job)
         news = log.version is not None and log.version != known

@@ -69,6 +69,9 @@ class Log(NamedTuple):
     ended: bool
 
 
+NO_NEWS: Final = Log(version=None, started=0, ended=False)
+
+
 class Account(NamedTuple):
     """An account: its id, its record, when it was last fetched (0: unknown), and why no later."""
 

@@ -11,6 +11,7 @@ import logging
 import math
 import socket
 import threading
+from codecs import BOM_UTF8
 from contextlib import ExitStack
 from functools import cache
 from http.client import HTTPResponse, RemoteDisconnected
@@ -274,14 +275,15 @@ def whole(response: requests.Response, *, accept: frozenset[int]) -> bytes:
 
 
 def whole_json(response: requests.Response, *, accept: frozenset[int]) -> bytes:
-    """The body like ``whole``; one whose JSON ends early has broken off.
+    """The body like ``whole``, without a byte order mark; JSON that ends early has broken off.
 
     What does something may be answered with no body, as digi.me's trigger is.
 
     Raises:
         AnswerTooLarge: it is over ``MAX_ANSWER_BYTES``.
     """
-    body, status = whole(response, accept=accept), response.status_code
+    body = whole(response, accept=accept).removeprefix(BOM_UTF8)
+    status = response.status_code
     due = body or (response.request.method == "GET" and status in accept)
     if due and ends_early(body, status=status):
         raise exceptions.ConnectionError

@@ -67,6 +67,18 @@ def test_one_that_holds_no_look_open_is_looked_at_after_the_ordinary_pause(
 # --- accounts ----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("status", "lost"), [(204, False), (304, False), (404, True), (410, True)])
+def test_a_look_that_is_answered_without_a_log_tells_of_no_end(
+    simulator: Simulator, status: int, *, lost: bool
+) -> None:
+    one = Accounts(simulator).one
+    job = one.trigger()
+    one.strike("check", kind="status", status=status)
+    looked = one.connector.check(one.connection, {**job, "version": 0}, hold_seconds=0)
+    assert (looked.done, looked.lost, looked.wait_seconds) == (False, lost, None)
+    assert one.check(job)["version"]
+
+
 class Accounts:
     """Several accounts of a user, of which one is in trouble."""
 

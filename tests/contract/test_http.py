@@ -66,6 +66,11 @@ def test_a_redirect_is_not_followed_and_takes_no_token_along() -> None:
     assert elsewhere.asked == []
 
 
+def test_a_byte_order_mark_is_no_part_of_the_json() -> None:
+    with serving(Server(body=b"\xef\xbb\xbf[]")) as http:
+        assert http.call("GET", "/a", headers={}).body == b"[]"
+
+
 @pytest.mark.parametrize("location", ["http://[::1", "http://x:y/", "\xff\xfe", "", "//", "a b"])
 def test_a_redirect_to_no_address_is_as_any_other(location: str) -> None:
     with serving(Server(status=302, Location=location)) as http, pytest.raises(UnexpectedAnswer):
