@@ -8,7 +8,7 @@ provider gives is persisted before it is used; and a version decides who came fi
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http import HTTPStatus
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -102,7 +102,8 @@ def refreshed(
         raise ProviderUnavailable
     told = _members(answer.body)
     access, successor = _text(told.get("access_token")), _text(told.get("refresh_token"))
-    if not access.isascii():  # no header can have it
+    access = access.strip()
+    if not (access.isascii() and access.isprintable()):  # no header can have it
         access = ""
     if not access and successor in {"", refresh_token}:
         raise UnexpectedAnswer
@@ -137,8 +138,10 @@ def _members(body: bytes) -> dict[str, Any]:
 
 
 def _text(value: object) -> str:
-    """A text that can be kept and sent; for anything else an empty one."""
-    return value if isinstance(value, str) and value.isprintable() else ""
+    """A text that can be kept, and sent in a form; for anything else an empty one."""
+    with suppress(UnicodeEncodeError):  # half a character
+        return value if isinstance(value, str) and value.encode() else ""
+    return ""
 
 
 def _refusal(answer: Answer) -> Exception:

@@ -116,6 +116,15 @@ def test_an_answer_without_any_token_is_outside_the_contract(body: bytes) -> Non
         answered(body)
 
 
+@pytest.mark.parametrize(
+    "successor", ["refresh-2\n", "re fresh", "r\u00e9\u00a0", "\t2", "r" * 5000]
+)
+def test_a_successor_is_kept_as_it_was_given(successor: str) -> None:
+    given = {"access_token": " access-2\r\n", "refresh_token": successor}
+    told = answered(json.dumps(given).encode())
+    assert told == Credentials(access_token="access-2", refresh_token=successor)
+
+
 @pytest.mark.parametrize("body", [b"", b"\n", b'{"access_token": "access-2", "refr'])
 def test_an_answer_that_was_lost_on_its_way_may_be_had_again(body: bytes) -> None:
     with pytest.raises(ProviderUnavailable):
