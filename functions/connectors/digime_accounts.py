@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 NAME: Final = "accounts.json"
 
+UNNAMED: Final = "unnamed"
+"""The part that stands for an account that failed and is not named."""
+
 _REAUTH: Final = ("ServiceAuthorizationError", 511, "511")
 """Codes and statuses with which digi.me says that the user has to sign in to a service again."""
 
@@ -77,7 +80,8 @@ def states(status: Status, *, since: float, at: float) -> tuple[PartState, ...]:
 
     digi.me does not date the accounts. One that it has completed is as fresh as the trigger
     that it completed after: ``since``. One that is neither completed nor has an error when all
-    has ended was given up. What is said of one and cannot be read is a failure of that one.
+    has ended was given up. What is said of one and cannot be read is a failure of that one. Where
+    a library is partial and no account failed, one that is not named did.
 
     Args:
         at: now, from which a ``retryAfter`` in seconds counts.
@@ -86,7 +90,11 @@ def states(status: Status, *, since: float, at: float) -> tuple[PartState, ...]:
         details = members(status.details)
     except UnexpectedAnswer:
         details = {}
-    return tuple(_state(id_, raw, since=since, at=at) for id_, raw in details.items())
+    told = tuple(_state(id_, raw, since=since, at=at) for id_, raw in details.items())
+    if status.state == "partial" and all(part.state is Part.FRESH for part in told):
+        some = PartState(part=UNNAMED, state=Part.INCOMPLETE, as_of=since, why="AccountFailed")
+        return (*told, some)
+    return told
 
 
 def _state(account: str, raw: msgspec.Raw, *, since: float, at: float) -> PartState:

@@ -18,7 +18,7 @@ USER = "ServiceAuthorizationError"
 
 
 def state_of(detail: object) -> PartState:
-    status = Status(state="partial", details=msgspec.Raw(msgspec.json.encode({"a": detail})))
+    status = Status(state="completed", details=msgspec.Raw(msgspec.json.encode({"a": detail})))
     (state,) = states(status, since=SINCE, at=AT)
     return state
 
@@ -44,6 +44,14 @@ def test_an_account_with_an_error_in_any_shape_is_not_fresh(error: object) -> No
 def test_a_list_may_say_nothing_of_accounts(details: object) -> None:
     status = Status(state="completed", details=msgspec.Raw(msgspec.json.encode(details)))
     assert states(status, since=SINCE, at=AT) == ()
+
+
+@pytest.mark.parametrize("details", [None, {}, [], {"a": {"state": "completed"}}])
+def test_a_partial_library_in_which_no_account_failed_is_not_whole(details: object) -> None:
+    status = Status(state="partial", details=msgspec.Raw(msgspec.json.encode(details)))
+    *fresh, some = states(status, since=SINCE, at=AT)
+    assert {part.state for part in fresh} <= {Part.FRESH}
+    assert (some.part, some.state, some.why) == ("unnamed", Part.INCOMPLETE, "AccountFailed")
 
 
 @pytest.mark.parametrize(
