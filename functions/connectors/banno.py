@@ -115,7 +115,7 @@ class Banno:
         if answer.status == HTTPStatus.BAD_REQUEST and held:
             # Our version is above the log's: the log went back. Read it whole again.
             return Looked(job={k: v for k, v in job.items() if k != "version"})
-        log = NO_NEWS if answer.status in _NO_NEWS else read_log(answer)
+        log = NO_NEWS if held and answer.status in _NO_NEWS else read_log(answer)
         version: Job = {} if log.version is None else {"version": log.version}
         seen = job | version | _read_start(log, job)
         news = log.version is not None and log.version != known

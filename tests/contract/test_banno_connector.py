@@ -74,7 +74,7 @@ def test_a_look_that_is_answered_without_a_log_tells_of_no_end(
     one = Accounts(simulator).one
     job = one.trigger()
     one.strike("check", kind="status", status=status)
-    looked = one.connector.check(one.connection, {**job, "version": 0}, hold_seconds=0)
+    looked = one.connector.check(one.connection, {**job, "version": 0}, hold_seconds=1)
     assert (looked.done, looked.lost, looked.wait_seconds) == (False, lost, None)
     assert one.check(job)["version"]
 
