@@ -253,7 +253,7 @@ def _behind(here: Place, entries: Entries, *, had: bool, odd: int) -> Place:
         UnexpectedAnswer: it came before, and yet one is named: where the list ends is unknown.
     """
     last = sha256(b",".join(map(bytes, entries.entries))).hexdigest()
-    again = last == here.last
+    again = bool(entries.entries) and last == here.last  # places in the middle may be empty
     if again and entries.following is not None and not entries.guessed:
         raise UnexpectedAnswer
     following = None if again else entries.following
