@@ -226,10 +226,10 @@ def test_a_door_that_somebody_waits_at_says_that_it_is_the_platform() -> None:
 @pytest.mark.parametrize(
     "event",
     [
-        pytest.param(ticket("running", seconds=60), id="looking"),
-        pytest.param(ticket("ready", seconds=60), id="fetching"),
+        pytest.param(ticket("running", seconds=3600), id="looking"),
+        pytest.param(ticket("ready", seconds=3600), id="fetching"),
         pytest.param({"execution": "e", "input": {}}, id="triggering"),
-        pytest.param(ticket("failed", seconds=-60), id="concluding"),
+        pytest.param(ticket("failed", seconds=-3600), id="concluding"),
         pytest.param({"outcome": "running", "push_id": "p"}, id="pushing"),
         pytest.param({"outcome": "running", "push_id": "p", "deadline": 0}, id="deadline-unknown"),
         pytest.param("no ticket", id="no-ticket"),
