@@ -34,15 +34,15 @@ LONGEST = [
 """The files that take longest begin first, so that no worker is left alone with one at the end."""
 
 pytest.register_assert_rewrite(
-    "tests.fakes",
-    "tests.contract.stores",
-    "tests.contract.store_budgets",
-    "tests.contract.store_bulks",
-    "tests.contract.store_credentials",
-    "tests.contract.store_files",
-    "tests.contract.store_keys",
-    "tests.contract.store_refreshes",
-    "tests.contract.store_schedules",
+    "tests.support.fakes.stores",
+    "tests.support.stores.suite",
+    "tests.support.stores.budgets",
+    "tests.support.stores.bulks",
+    "tests.support.stores.credentials",
+    "tests.support.stores.files",
+    "tests.support.stores.keys",
+    "tests.support.stores.refreshes",
+    "tests.support.stores.schedules",
 )
 
 

@@ -29,8 +29,8 @@ from functions.core.errors import (
 from functions.rest.openapi import document
 from functions.rest.problems import CONTENT_TYPE, TYPE, problem
 from functions.rest.routes import ROUTES
-from tests.contract.faults import FAULTS, outcome
-from tests.contract.providers import STANDS
+from tests.support.providers.faults import FAULTS, outcome
+from tests.support.providers.registry import STANDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

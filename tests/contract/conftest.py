@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.contract.providers import STANDS
+from tests.support.providers.registry import STANDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.contract.simulated import Simulated
+    from tests.support.providers.simulated import Simulated
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from infra.local.caller import Caller
 from infra.local.providers import DEMOS
 from infra.local.system import System, system
 from tests.e2e.bulk_runs import by_hand, executed, failures, outcomes, run, signed_in, told
-from tests.property.budget_world import overdrawn
+from tests.support.models.budget import overdrawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

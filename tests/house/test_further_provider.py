@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.providers import STANDS
+from tests.support.providers.registry import STANDS
 
 ROOT = Path(__file__).parents[2]
 STANDS_FOLDER = ROOT / "tests" / "contract" / "stands"

@@ -18,7 +18,11 @@ from functions.core.bulk import BulkOutcome
 from functions.core.contract import Index
 from infra.local.aws import emulator, session
 from infra.local.programs import free_port
-from tests.contract.store_bulks import (
+from tests.integration.test_stores import make_bucket, make_table
+from tests.support.fakes.bulk_runs import BULK, a_bulk
+from tests.support.fakes.stores import Clock
+from tests.support.scripted_connector import TENANT, TOKENS, a_connection
+from tests.support.stores.bulks import (
     AT,
     BulkBehaviour,
     BulkStore,
@@ -26,10 +30,6 @@ from tests.contract.store_bulks import (
     PlaceBehaviour,
     published,
 )
-from tests.fake_bulks import BULK, a_bulk
-from tests.fakes import Clock
-from tests.integration.test_stores import make_bucket, make_table
-from tests.scripted import TENANT, TOKENS, a_connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,9 +17,9 @@ from functions.core.bulking import closed, listed
 from functions.core.contract import HOLD_SECONDS
 from functions.core.errors import NotFound
 from functions.core.model import Coverage, Status
-from tests.fake_bulks import Hub, a_bulk
 from tests.integration.engine import OWN_NAME, Ended, Engine, until
 from tests.integration.engines import emulator_engine, moto_engine
+from tests.support.fakes.bulk_runs import Hub, a_bulk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -12,9 +12,9 @@ from functions.aws.pushes import PushContents, PushTable
 from functions.core.contract import Index
 from infra.local.aws import emulator, session
 from infra.local.programs import free_port
-from tests.contract.store_pushes import AT, ContentBehaviour, PushBehaviour, PushStore
-from tests.fake_pushes import PUSH, a_push
 from tests.integration.test_stores import make_bucket, make_table
+from tests.support.fakes.pushes import PUSH, a_push
+from tests.support.stores.pushes import AT, ContentBehaviour, PushBehaviour, PushStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

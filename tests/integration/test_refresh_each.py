@@ -13,8 +13,8 @@ from functions.core.bulking import ticket
 from functions.core.contract import Reason, RefreshRequest
 from functions.core.model import instant
 from infra import refresh_each
-from tests.fake_bulks import BULK, a_bulk
 from tests.integration.second_engine.jsonata import Evaluator, evaluating
+from tests.support.fakes.bulk_runs import BULK, a_bulk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -27,17 +27,17 @@ from functions.core.ports import Quarantined
 from functions.core.progress import Staged
 from infra.local.aws import ACCOUNT, REGION, emulator, session
 from infra.local.programs import free_port
-from tests.contract.store_budgets import BudgetBehaviour
-from tests.contract.store_claims import ClaimBehaviour
-from tests.contract.store_credentials import CredentialBehaviour
-from tests.contract.store_files import StagingBehaviour, begun
-from tests.contract.store_keys import HistoryBehaviour, KeyBehaviour
-from tests.contract.store_refreshes import RefreshBehaviour
-from tests.contract.store_schedules import ScheduleBehaviour
-from tests.contract.stores import ConnectionBehaviour, Stores
-from tests.fake_files import Kept
-from tests.fakes import Clock
-from tests.scripted import CONNECTION, REFRESH, a_manifest, a_page
+from tests.support.fakes.files import Kept
+from tests.support.fakes.stores import Clock
+from tests.support.scripted_connector import CONNECTION, REFRESH, a_manifest, a_page
+from tests.support.stores.budgets import BudgetBehaviour
+from tests.support.stores.claims import ClaimBehaviour
+from tests.support.stores.credentials import CredentialBehaviour
+from tests.support.stores.files import StagingBehaviour, begun
+from tests.support.stores.keys import HistoryBehaviour, KeyBehaviour
+from tests.support.stores.refreshes import RefreshBehaviour
+from tests.support.stores.schedules import ScheduleBehaviour
+from tests.support.stores.suite import ConnectionBehaviour, Stores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

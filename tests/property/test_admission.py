@@ -28,9 +28,9 @@ from functions.core.model import Part, PartState, Status
 from functions.core.ports import Looked, Triggered
 from functions.core.reconciling import Execution, reconcile
 from functions.core.triggering import answered, trigger
-from tests.fake_files import Objects, Snapshots, Staging
-from tests.fakes import Clock, Connections, Refreshes, Tables
-from tests.scripted import (
+from tests.support.fakes.files import Objects, Snapshots, Staging
+from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
+from tests.support.scripted_connector import (
     CONNECTION,
     DATASETS,
     TENANT,

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from functions.core.contract import PAYLOAD_BYTES
 from functions.core.errors import FreshetError
 from infra.local.simulators.server import serve
-from tests.property.moving_bank import Answer, Bank, banno_at
-from tests.scripted import ORDER, a_connection, a_ticket
+from tests.support.models.bank import Answer, Bank, banno_at
+from tests.support.scripted_connector import ORDER, a_connection, a_ticket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -16,10 +16,17 @@ from functions.core.errors import FetchContinues, FetchWaits
 from functions.core.fetching import Time, fetch
 from functions.core.model import Part, PartState
 from infra.local.simulators.server import serve
-from tests.fake_files import Objects, Staging
-from tests.fakes import Clock, Tables
-from tests.property.moving_bank import Answer, Bank, Echo, Move, banno_at
-from tests.scripted import CONNECTION, REFRESH, a_connection, a_refresh, a_ticket, stocked
+from tests.support.fakes.files import Objects, Staging
+from tests.support.fakes.stores import Clock, Tables
+from tests.support.models.bank import Answer, Bank, Echo, Move, banno_at
+from tests.support.scripted_connector import (
+    CONNECTION,
+    REFRESH,
+    a_connection,
+    a_refresh,
+    a_ticket,
+    stocked,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.core.budget import BEGIN_SECONDS, GO_ON_SECONDS, Limit
-from tests.property.budget_world import START, Job, Taker, World, overdrawn, run
+from tests.support.models.budget import START, Job, Taker, World, overdrawn, run
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DataObject

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.property.key_world import World
-from tests.scripted import Crash
-from tests.steps import Worker, at, both, dying
+from tests.support.interleaving import Worker, at, both, dying
+from tests.support.models.idempotency import World
+from tests.support.scripted_connector import Crash
 
 if TYPE_CHECKING:
-    from tests.property.key_world import Act
+    from tests.support.models.idempotency import Act
 
 STEPS = 24
 """More than any request has."""

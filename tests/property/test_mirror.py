@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from functions.core.errors import FetchContinues, Gone
 from functions.core.increment import changes
 from functions.core.ports import Beginning, Page, Record
-from tests.fakes import Clock
-from tests.scripted import Scripted
-from tests.unit.hall import Hall
+from tests.support.fakes.stores import Clock
+from tests.support.fetch_harness import Hall
+from tests.support.scripted_connector import Scripted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from functions.core.contract import Cursor, Job
     from functions.core.model import Connection, Manifest
     from functions.core.ports import Base
-    from tests.fake_files import Objects
+    from tests.support.fakes.files import Objects
 
 NAME = "transactions"
 ACCOUNTS = st.sampled_from(["p", "q", "r"])

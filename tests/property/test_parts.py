@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from functions.core import snapshot
 from functions.core.model import Dataset, Manifest, Part, PartState
-from tests.scripted import a_refresh
+from tests.support.scripted_connector import a_refresh
 
 NAMES: Final = ("accounts", "transactions", "cards")
 DATASETS: Final = st.sets(st.sampled_from(NAMES), min_size=1).map(sorted).map(tuple)

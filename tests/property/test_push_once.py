@@ -18,8 +18,8 @@ from functions.core.errors import (
     UnexpectedAnswer,
 )
 from functions.core.push import PushStatus
-from tests.scripted import Crash
-from tests.unit.dock import DONE, RUNNING, Dock
+from tests.support.push_harness import DONE, RUNNING, Dock
+from tests.support.scripted_connector import Crash
 
 if TYPE_CHECKING:
     from functions.core.push import Push

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.property.schedule_world import DAILY, HOURLY, REFUSED, World
-from tests.scripted import Crash
-from tests.steps import Worker, at, both, dying
+from tests.support.interleaving import Worker, at, both, dying
+from tests.support.models.schedule import DAILY, HOURLY, REFUSED, World
+from tests.support.scripted_connector import Crash
 
 if TYPE_CHECKING:
     from functions.core.contract import Schedule
-    from tests.property.schedule_world import Act
+    from tests.support.models.schedule import Act
 
 STEPS = 30
 """More than any call has."""

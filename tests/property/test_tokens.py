@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.property.token_world import Rules, World, ends
+from tests.support.models.tokens import Rules, World, ends
 
 STRICT, GRACE = Rules(grace=False), Rules(grace=True)
 FAULTS = [

@@ -10,19 +10,19 @@ import msgspec
 from functions.connectors.registry import REGISTRY, Provider
 from functions.core.errors import ConsentMissing, InteractionRequired
 from functions.core.model import Connection, Coverage, Credentials
-from tests.contract.banno_garden import OFFLINE, SCOPE, open_garden
-from tests.contract.faults import AHEAD_SECONDS, switched
-from tests.contract.simulated import Call, Simulated
-from tests.contract.stand import Meets, Stand, Whole
-from tests.scripted import CONNECTION, TENANT
+from tests.support.clients.banno import OFFLINE, SCOPE, open_garden
+from tests.support.providers.case import Meets, Stand, Whole
+from tests.support.providers.faults import AHEAD_SECONDS, switched
+from tests.support.providers.simulated import Call, Simulated
+from tests.support.scripted_connector import CONNECTION, TENANT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.contract.banno_garden import Connected, Garden
-    from tests.contract.faults import Strike
-    from tests.contract.simulated import Truth
-    from tests.contract.tried import Tried
+    from tests.support.clients.banno import Connected, Garden
+    from tests.support.providers.faults import Strike
+    from tests.support.providers.simulated import Truth
+    from tests.support.providers.trial import Tried
 
 
 class BannoGarden(Simulated):

@@ -17,20 +17,20 @@ from infra.local.simulators.digime.contract import new_key
 from infra.local.simulators.digime.demo import facts
 from infra.local.simulators.digime.people import person
 from infra.local.simulators.server import serve
-from tests.contract.digime_application import REDIRECT_URI, Application, Clock
-from tests.contract.faults import AHEAD_SECONDS, NONE, switched
-from tests.contract.simulated import Call, Simulated, WallClock
-from tests.contract.stand import Meets, Stand, Whole
-from tests.scripted import CONNECTION, TENANT
-from tests.unit.digime_samples import pem_of
+from tests.support.clients.digime import REDIRECT_URI, Application, Clock
+from tests.support.digime_samples import pem_of
+from tests.support.providers.case import Meets, Stand, Whole
+from tests.support.providers.faults import AHEAD_SECONDS, NONE, switched
+from tests.support.providers.simulated import Call, Simulated, WallClock
+from tests.support.scripted_connector import CONNECTION, TENANT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.contract.digime_application import Json
-    from tests.contract.faults import Strike
-    from tests.contract.simulated import Truth
-    from tests.contract.tried import Tried
+    from tests.support.clients.digime import Json
+    from tests.support.providers.faults import Strike
+    from tests.support.providers.simulated import Truth
+    from tests.support.providers.trial import Tried
 
 QUERY = re.compile(r".*/permission-access/query/(\w+)")
 LISTS = r"^/v1\.6/permission-access/query/[^/]+$"

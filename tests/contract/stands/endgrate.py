@@ -14,7 +14,7 @@ from functions.core.errors import (
     UnexpectedAnswer,
 )
 from functions.core.model import Connection, Coverage
-from tests.contract.endgrate_caller import (
+from tests.support.clients.endgrate import (
     COMPANY,
     CONTACT,
     DEAL,
@@ -23,17 +23,17 @@ from tests.contract.endgrate_caller import (
     Caller,
     open_endgrate,
 )
-from tests.contract.faults import NONE, switched
-from tests.contract.simulated import Call, Simulated
-from tests.contract.stand import Meets, Stand, Whole
-from tests.scripted import CONNECTION, TENANT
+from tests.support.providers.case import Meets, Stand, Whole
+from tests.support.providers.faults import NONE, switched
+from tests.support.providers.simulated import Call, Simulated
+from tests.support.scripted_connector import CONNECTION, TENANT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from functions.core.model import Credentials
-    from tests.contract.simulated import Truth
-    from tests.contract.tried import Tried
+    from tests.support.providers.simulated import Truth
+    from tests.support.providers.trial import Tried
 
 DATASETS = {
     "fern": (CONTACT, COMPANY, DEAL),

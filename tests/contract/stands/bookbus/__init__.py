@@ -15,22 +15,22 @@ from functions.core.errors import ConsentMissing
 from functions.core.model import Connection, Coverage, Credentials
 from infra.local.simulators.registry import Simulator
 from infra.local.simulators.server import serve
-from tests.contract.faults import AHEAD_SECONDS, NONE, switched
-from tests.contract.simulated import Call, Simulated, WallClock
-from tests.contract.stand import Meets, Stand, Whole
 from tests.contract.stands.bookbus.simulator import (
     CLIENT,
     TOKEN_SECONDS,
     create_app,
     facts,
 )
-from tests.scripted import CONNECTION, TENANT
+from tests.support.providers.case import Meets, Stand, Whole
+from tests.support.providers.faults import AHEAD_SECONDS, NONE, switched
+from tests.support.providers.simulated import Call, Simulated, WallClock
+from tests.support.scripted_connector import CONNECTION, TENANT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.contract.simulated import Truth
-    from tests.contract.tried import Tried
+    from tests.support.providers.simulated import Truth
+    from tests.support.providers.trial import Tried
 
 
 SIMULATOR = Simulator(create_app, facts)

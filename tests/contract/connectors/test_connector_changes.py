@@ -1,0 +1,226 @@
+"""A refresh that reads only what has changed comes to the same as one that reads everything."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from functions.core.errors import EnvelopeInvalid, FetchContinues
+from functions.core.increment import changes
+from functions.core.model import Part
+from tests.support.providers.registry import STANDS
+from tests.support.providers.trial import Tried
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from functions.core.ports import RecordKey
+    from tests.support.fakes.files import Kept
+    from tests.support.providers.simulated import Simulated
+    from tests.support.providers.trial import Read
+
+    Simulator = Callable[[str], Simulated]
+
+CHANGES = {"added_per_fetch": 3, "updated_per_fetch": 2, "removed_per_fetch": 1}
+TRANSACTIONS = "*/transactions"
+DOWNLOADS = "*/permission-access/query/*/18_*"
+
+
+def tried(simulator: Simulator, provider: str, user: str) -> Tried:
+    return Tried(STANDS[provider], simulator(provider), user=user)
+
+
+def asked(one: Tried, path: str) -> list[dict[str, Any]]:
+    """The requests to such a path so far."""
+    return [row for row in one.simulated.ledger() if fnmatchcase(row["path"], path)]
+
+
+def chains(read: Read) -> dict[str, int]:
+    return {name: len(dataset.chain) for name, dataset in read.manifest.datasets.items()}
+
+
+@pytest.mark.parametrize("provider", STANDS)
+def test_refreshes_one_after_the_other_come_to_what_the_provider_has(
+    simulator: Simulator, provider: str
+) -> None:
+    one = tried(simulator, provider, STANDS[provider].user)
+    read = one.refresh()
+    for _ in range(3):
+        read = one.refresh(read)
+        assert read.truth == one.simulated.truth(one.user)
+
+
+def test_banno_is_asked_for_what_was_updated_and_gives_fewer_rows(simulator: Simulator) -> None:
+    one = tried(simulator, "banno", "cleo")
+    first = one.refresh()
+    assert not [row for row in asked(one, TRANSACTIONS) if "updatedSince" in str(row)]
+    before = len(asked(one, TRANSACTIONS))
+    one.simulated.settings(**CHANGES)
+    second = one.refresh(first)
+    rows = asked(one, TRANSACTIONS)[before:]
+    assert rows
+    assert all("updatedSince" in str(row) for row in rows)
+    assert second.truth == one.simulated.truth("cleo")
+    assert chains(second) == {"accounts": 1, "transactions": 2}
+    link = second.manifest.datasets["transactions"].chain[-1]
+    assert 0 < link.records < first.manifest.datasets["transactions"].records / 4
+
+
+def test_an_account_of_bannos_that_goes_has_everything_read_again(simulator: Simulator) -> None:
+    one = tried(simulator, "banno", "ben")
+    first = one.refresh()
+    gone = first.ids("accounts")[0]
+    one.simulated.settings(inactivated_accounts=[gone])
+    second = one.refresh(first)
+    assert chains(second)["transactions"] == 1
+    assert second.truth == one.simulated.truth("ben")
+    one.simulated.settings(inactivated_accounts=[])
+    third = one.refresh(second)
+    assert chains(third)["transactions"] == 1
+    assert third.truth == one.simulated.truth("ben")
+
+
+def test_transactions_of_two_accounts_under_one_id_are_two_records(simulator: Simulator) -> None:
+    one = tried(simulator, "banno", "cleo")
+    one.simulated.settings(same_ids=True)
+    read = one.refresh()
+    copy = applied({}, read.lines["transactions"])
+    assert len(copy) == read.manifest.datasets["transactions"].records == 435
+    assert len({id_ for _, id_ in copy}) < len(copy)
+    one.simulated.settings(**CHANGES)
+    for _ in range(2):
+        job = one.check(one.trigger())
+        place, read = read.manifest.refresh_id, one.fetch(job, before=read.manifest)
+        later = changes(read.manifest.datasets["transactions"], since=place)
+        copy = applied(copy, one.objects.lines(later))
+        assert copy == one.fetch(job).records["transactions"]
+
+
+def applied(copy: dict[RecordKey, Any], lines: list[Kept]) -> dict[RecordKey, Any]:
+    """A mirror's copy after the lines of a refresh, or of its changes."""
+    copy = dict(copy)
+    for line in lines:
+        copy.pop((line.part, line.id), None)
+        if not line.deleted:
+            copy[line.part, line.id] = msgspec.json.decode(line.data)
+    return copy
+
+
+def test_a_refresh_in_many_calls_adds_what_one_call_does(simulator: Simulator) -> None:
+    one = tried(simulator, "banno", "ada")
+    first = one.refresh()
+    one.simulated.settings(**CHANGES)
+    job, calls = one.check(one.trigger()), 0
+    while True:
+        try:
+            second = one.fetch(job, before=first.manifest, resumed=calls > 0, seconds_left=0)
+        except FetchContinues:
+            calls += 1
+        else:
+            break
+    assert calls > 5
+    assert chains(second)["transactions"] == 2
+    assert second.truth == one.simulated.truth("ada")
+
+
+def test_digime_is_asked_only_for_files_that_were_written_since(simulator: Simulator) -> None:
+    one = tried(simulator, "digime", "ada")
+    first = one.refresh()
+    before = asked(one, DOWNLOADS)
+    second = one.refresh(first)
+    again = asked(one, DOWNLOADS)[len(before) :]
+    had = first.manifest.datasets["files"].records
+    assert 0 < len({row["path"].rpartition("/")[2] for row in again}) < had
+    assert second.manifest.datasets["files"].chain[-1].records == len(again)
+    assert second.truth == one.simulated.truth("ada")
+    assert chains(second) == {"accounts": 1, "files": 2}
+
+
+def test_files_of_digimes_that_are_no_longer_listed_are_deleted(simulator: Simulator) -> None:
+    one = tried(simulator, "digime", "max")
+    one.simulated.settings(scale_files=12, scale_bytes=100)
+    first = one.refresh()
+    one.simulated.settings(scale_files=9)
+    second = one.refresh(first)
+    assert second.manifest.datasets["files"].deletions == 3
+    assert second.truth == one.simulated.truth("max")
+    assert len(second.truth["files"]) == 9
+
+
+def test_a_file_of_digimes_that_failed_is_read_again(simulator: Simulator) -> None:
+    one = tried(simulator, "digime", "max")
+    one.simulated.settings(scale_files=12, scale_bytes=100)
+    whole = one.refresh()
+    name = sorted(whole.ids("files"))[3]
+    one.simulated.settings(corrupt={name: {"kind": "hash"}})
+    first = one.refresh(whole, full=True)
+    assert [part.part for part in first.manifest.parts if part.state is Part.FAILED] == [name]
+    second = one.refresh(first)
+    assert [part.part for part in second.manifest.parts if part.state is Part.FAILED] == [name]
+    one.simulated.settings(corrupt={name: None})
+    third = one.refresh(second)
+    assert third.manifest.coverage.failed == 0
+    assert third.truth == one.simulated.truth("max")
+
+
+def test_a_file_of_digimes_that_failed_stays_known_while_only_the_accounts_are_read(
+    simulator: Simulator,
+) -> None:
+    one = tried(simulator, "digime", "max")
+    one.simulated.settings(scale_files=12, scale_bytes=100)
+    name = sorted(one.refresh().ids("files"))[3]
+    one.simulated.settings(corrupt={name: {"kind": "hash"}})
+    first = one.refresh()
+    one.datasets = ("accounts",)
+    second = one.refresh(first)
+    (failed,) = (part for part in second.manifest.parts if part.state is Part.FAILED)
+    assert (failed.part, failed.datasets) == (name, ("files",))
+
+
+def test_where_no_file_of_digimes_can_be_opened_those_that_were_stay(simulator: Simulator) -> None:
+    one = tried(simulator, "digime", "ada")
+    first = one.refresh()
+    one.simulated.settings(corrupt={"18_*": {"kind": "key"}})
+    second = one.refresh(first)
+    assert second.truth["files"] == first.truth["files"]
+    assert second.manifest.coverage.failed > 0
+    one.simulated.settings(corrupt={"accounts.json": {"kind": "key"}})
+    assert type(one.refused(lambda: one.refresh(first))) is EnvelopeInvalid
+    one.simulated.settings(corrupt={"18_*": None, "accounts.json": None})
+    third = one.refresh(second)
+    assert third.truth == one.simulated.truth("ada")
+
+
+def test_accounts_of_digimes_that_cannot_be_opened_do_not_stop_what_has_not_changed(
+    simulator: Simulator,
+) -> None:
+    one = tried(simulator, "digime", "max")
+    one.simulated.settings(scale_files=12, scale_bytes=100)
+    job = one.check(one.trigger())
+    first = one.fetch(job)
+    one.simulated.settings(corrupt={"accounts.json": {"kind": "key"}})
+    second = one.fetch(job, before=first.manifest)
+    assert second.truth == first.truth
+    assert [part.part for part in second.manifest.parts if part.state is Part.FAILED] == [
+        "accounts"
+    ]
+
+
+def test_accounts_of_digimes_alone_that_cannot_be_opened_are_refused(simulator: Simulator) -> None:
+    one = tried(simulator, "digime", "ada")
+    one.datasets = ("accounts",)
+    one.refresh()
+    one.simulated.settings(corrupt={"accounts.json": {"kind": "key"}})
+    assert type(one.refused(one.refresh)) is EnvelopeInvalid
+
+
+@pytest.mark.parametrize("provider", ["banno", "digime"])
+def test_everything_is_read_where_that_is_asked_for(simulator: Simulator, provider: str) -> None:
+    one = tried(simulator, provider, STANDS[provider].light)
+    read = one.refresh()
+    dataset = one.datasets[-1]
+    assert chains(one.refresh(read))[dataset] == 2
+    assert chains(one.refresh(read, full=True))[dataset] == 1

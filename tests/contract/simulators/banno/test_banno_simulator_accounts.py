@@ -1,0 +1,100 @@
+"""The Banno simulator's accounts, against Banno's reference pages."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.clients.banno import Garden, is_error, open_garden
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+MONEY = re.compile(r"-?\d+\.\d\d")
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[Garden]:
+    with open_garden() as garden:
+        yield garden
+
+
+@pytest.fixture
+def garden(opened: Garden) -> Garden:
+    opened.reset()
+    opened.settings(task_seconds=0)
+    return opened
+
+
+def test_accounts_carry_the_documented_fields_in_their_documented_types(garden: Garden) -> None:
+    for account in garden.connect().accounts():
+        assert str(uuid.UUID(account["id"])) == account["id"]
+        assert INSTANT.fullmatch(account["fetchedDate"])
+        assert MONEY.fullmatch(account["balance"])
+        assert isinstance(account["routingNumber"], str)
+        assert account["accountType"] in {
+            "Deposit",
+            "Line of Credit",
+            "Debt",
+            "Investment",
+            "Other",
+        }
+        assert account["accountStatus"] == "Active"
+        assert account["institution"]["id"]
+
+
+def test_account_ids_and_transactions_are_the_same_in_every_simulator(garden: Garden) -> None:
+    with open_garden() as other:
+        here, there = garden.connect("cleo"), other.connect("cleo")
+        path = here.largest()
+
+        assert here.accounts() == there.accounts()
+        assert here.get(path).json() == there.get(path).json()
+
+
+def test_accounts_that_are_no_more_move_to_the_inactivated_ids(garden: Garden) -> None:
+    ada = garden.connect()
+    before = ada.get("/accounts").json()
+    gone = before["accounts"][4]["id"]
+    garden.settings(inactivated_accounts=[gone])
+
+    after = ada.get("/accounts").json()
+
+    assert len(before["inactivatedAccountIds"]) == 1
+    assert after["inactivatedAccountIds"] == [*before["inactivatedAccountIds"], gone]
+    assert gone not in [account["id"] for account in after["accounts"]]
+    assert is_error(ada.get(f"/accounts/{gone}/transactions"), 404)
+
+
+@pytest.mark.parametrize(("active", "status"), [("true", 200), ("false", 200), ("maybe", 400)])
+def test_the_deprecated_query_active_is_a_boolean(garden: Garden, active: str, status: int) -> None:
+    assert garden.connect().get("/accounts", active=active).status_code == status
+
+
+def test_the_full_account_number_ends_as_the_masked_one_does(garden: Garden) -> None:
+    ada = garden.connect()
+    account = ada.accounts()[0]
+
+    number = ada.get(f"/accounts/{account['id']}/number").json()
+
+    assert list(number) == ["number"]
+    assert account["numbers"] == f"x{number['number'][-4:]}"
+
+
+def test_an_institution_may_opt_out_of_account_numbers(garden: Garden) -> None:
+    garden.settings(number_opt_out=True)
+    ada = garden.connect()
+
+    assert is_error(ada.get(f"/accounts/{ada.accounts()[0]['id']}/number"), 403)
+
+
+@pytest.mark.parametrize("rest", ["/number", "/transactions", "/transactions/x"])
+def test_unknown_accounts_and_those_of_others_are_answered_404(garden: Garden, rest: str) -> None:
+    ada, bens = garden.connect(), garden.connect("ben").accounts()[0]["id"]
+
+    assert is_error(ada.get(f"/accounts/{uuid.uuid4()}{rest}"), 404)
+    assert is_error(ada.get(f"/accounts/{bens}{rest}"), 404)

@@ -1,0 +1,303 @@
+"""The Banno simulator's tokens, against Banno's token pages and the RFCs they rest on."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+import jwt
+import pytest
+
+from tests.support.clients.banno import (
+    OFFLINE,
+    REDIRECT_URI,
+    TIMEOUT,
+    VERIFIER,
+    Connected,
+    Garden,
+    Json,
+    is_error,
+    is_refused,
+    open_garden,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+INSTITUTION = "https://api.banno.com/consumer/claim/institution_id"
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[Garden]:
+    with open_garden() as garden:
+        yield garden
+
+
+@pytest.fixture
+def garden(opened: Garden) -> Garden:
+    opened.reset()
+    return opened
+
+
+def verified(garden: Garden, token: str, *, audience: str) -> Json:
+    """The claims of a token, verified as a client does it with the published keys."""
+    keys = jwt.PyJWKSet.from_dict(garden.http.get(f"{garden.issuer}/jwks", timeout=5).json())
+    key = keys[str(jwt.get_unverified_header(token)["kid"])]
+    claims: Json = jwt.decode(
+        token, key, algorithms=["ES256"], audience=audience, issuer=garden.issuer
+    )
+    return claims
+
+
+def test_a_code_is_exchanged_for_tokens(garden: Garden) -> None:
+    answer = garden.redeem(garden.code())
+    tokens = answer.json()
+
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert tokens["token_type"] == "Bearer"
+    assert tokens["expires_in"] == 600
+    assert set(tokens["scope"].split()) >= {"openid", OFFLINE}
+    assert tokens["refresh_token"]
+    assert jwt.get_unverified_header(tokens["access_token"])["alg"] == "ES256"
+
+
+def test_the_id_token_verifies_and_carries_what_was_asked(garden: Garden) -> None:
+    claims = f'{{"id_token": {{"{INSTITUTION}": null}}}}'
+    tokens = garden.redeem(garden.code(nonce="n-1", claims=claims, login_hint="cleo")).json()
+
+    told = verified(garden, tokens["id_token"], audience=garden.client_id)
+
+    assert told["nonce"] == "n-1"
+    assert str(uuid.UUID(told["sub"])) == told["sub"]
+    assert str(uuid.UUID(told[INSTITUTION])) == told[INSTITUTION]
+    assert told["exp"] - told["iat"] == 600
+    assert abs(told["iat"] - time.time()) < 5
+
+
+def test_an_id_token_has_neither_nonce_nor_claims_that_nobody_asked_for(garden: Garden) -> None:
+    tokens = garden.redeem(garden.code()).json()
+
+    told = verified(garden, tokens["id_token"], audience=garden.client_id)
+
+    assert set(told) == {"iss", "aud", "sub", "iat", "exp"}
+
+
+def test_the_access_token_is_for_the_api_and_its_subject_is_not_the_user_id(
+    garden: Garden,
+) -> None:
+    ada = garden.connect()
+
+    told = verified(garden, ada.tokens["access_token"], audience=garden.api)
+
+    assert told["sub"] != ada.user_id
+
+
+def test_there_is_no_refresh_token_without_the_scope_for_it(garden: Garden) -> None:
+    assert "refresh_token" not in garden.redeem(garden.code(scope="openid")).json()
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        pytest.param({"code": "nonsense"}, "invalid_grant", id="unknown-code"),
+        pytest.param({"redirect_uri": "http://127.0.0.1:1/callback"}, "invalid_grant", id="port"),
+        pytest.param({"code_verifier": "x" * 43}, "invalid_grant", id="other-verifier"),
+        pytest.param({"code_verifier": "short"}, "invalid_request", id="short-verifier"),
+        pytest.param({"code_verifier": None}, "invalid_request", id="no-verifier"),
+        pytest.param({"code": None}, "invalid_request", id="no-code"),
+        pytest.param({"redirect_uri": None}, "invalid_request", id="no-redirect-uri"),
+        pytest.param({"grant_type": None}, "invalid_request", id="no-grant-type"),
+        pytest.param({"grant_type": "password"}, "unsupported_grant_type", id="other-grant"),
+    ],
+)
+def test_a_wrong_exchange_is_refused(
+    garden: Garden, changes: dict[str, str | None], error: str
+) -> None:
+    form: dict[str, str | None] = {
+        "grant_type": "authorization_code",
+        "code": garden.code(),
+        "redirect_uri": REDIRECT_URI,
+        "code_verifier": VERIFIER,
+    }
+
+    assert is_refused(garden.post("/token", **form | changes), error)
+
+
+def test_a_code_used_twice_is_refused_and_what_it_gave_is_revoked(garden: Garden) -> None:
+    code = garden.code()
+    ada = Connected(garden, garden.redeem(code).json())
+
+    assert is_refused(garden.redeem(code), "invalid_grant")
+    assert is_error(ada.get("/accounts"), 401)
+    assert is_refused(garden.refresh(ada.tokens["refresh_token"]), "invalid_grant")
+
+
+def test_a_code_is_good_for_sixty_seconds(garden: Garden) -> None:
+    first, second = garden.code(), garden.code()
+    garden.clock.ahead = 59
+    assert garden.redeem(first).status_code == 200
+
+    garden.clock.ahead = 61
+    assert is_refused(garden.redeem(second), "invalid_grant")
+
+
+def test_the_token_endpoint_takes_forms_only(garden: Garden) -> None:
+    answer = garden.http.post(f"{garden.issuer}/token", json={"a": "b"}, timeout=TIMEOUT)
+
+    assert is_refused(answer, "invalid_request")
+
+
+def test_a_field_given_twice_is_refused(garden: Garden) -> None:
+    fields = [("grant_type", "refresh_token"), ("grant_type", "refresh_token")]
+    answer = garden.http.post(f"{garden.issuer}/token", data=fields, timeout=TIMEOUT)
+
+    assert is_refused(answer, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        pytest.param({"client_secret": "wrong"}, id="wrong-secret"),
+        pytest.param({"client_secret": None}, id="no-secret"),
+        pytest.param({"client_id": "nobody"}, id="unknown-client"),
+        pytest.param({"client_id": None, "client_secret": None}, id="no-client"),
+    ],
+)
+def test_a_client_that_does_not_prove_itself_is_answered_401(
+    garden: Garden, form: dict[str, str | None]
+) -> None:
+    answer = garden.refresh("anything", **form)
+
+    assert is_refused(answer, "invalid_client", status=401)
+    assert answer.headers["WWW-Authenticate"].startswith("Basic")
+
+
+@pytest.mark.parametrize(
+    ("secret", "in_form", "status"),
+    [
+        pytest.param(None, [], 200, id="header-alone"),
+        pytest.param(None, ["client_id", "client_secret"], 200, id="both-agreeing"),
+        pytest.param("other", ["client_secret"], 400, id="both-differing"),
+        pytest.param("other", [], 401, id="wrong-header"),
+    ],
+)
+def test_basic_authentication_is_as_good_as_the_form(
+    garden: Garden, *, secret: str | None, in_form: list[str], status: int
+) -> None:
+    form = {
+        "grant_type": "refresh_token",
+        "refresh_token": garden.connect().tokens["refresh_token"],
+    }
+    own = {"client_id": garden.client_id, "client_secret": garden.secret}
+    answer = garden.http.post(
+        f"{garden.issuer}/token",
+        data=form | {name: own[name] for name in in_form},
+        auth=(garden.client_id, secret or garden.secret),
+        timeout=TIMEOUT,
+    )
+
+    assert answer.status_code == status
+
+
+def test_a_public_client_has_no_secret_and_must_not_send_one(garden: Garden) -> None:
+    public = {"client_id": garden.public_id, "client_secret": None}
+    sent = garden.redeem(garden.code(client_id=garden.public_id), **public)
+    with_secret = {"client_id": garden.public_id, "client_secret": "anything"}
+
+    assert sent.status_code == 200
+    assert is_refused(
+        garden.redeem(garden.code(client_id=garden.public_id), **with_secret),
+        "invalid_client",
+        status=401,
+    )
+    assert garden.refresh(sent.json()["refresh_token"], **public).status_code == 200
+
+
+def test_codes_and_refresh_tokens_are_good_for_their_own_client_only(garden: Garden) -> None:
+    public = {"client_id": garden.public_id, "client_secret": None}
+
+    assert is_refused(garden.redeem(garden.code(), **public), "invalid_grant")
+    refresh_token = garden.connect().tokens["refresh_token"]
+    assert is_refused(garden.refresh(refresh_token, **public), "invalid_grant")
+    assert garden.refresh(refresh_token).status_code == 200
+
+
+def test_introspection_tells_a_client_about_its_own_good_tokens_only(garden: Garden) -> None:
+    ada = garden.connect()
+    token = ada.tokens["access_token"]
+    public = {"client_id": garden.public_id, "client_secret": None}
+
+    assert garden.post("/token/introspection", token=token).json()["active"] is True
+    assert garden.post("/token/introspection", token="unknown").json() == {"active": False}
+    assert garden.post("/token/introspection", token=token, **public).json() == {"active": False}
+    assert (
+        garden.post("/token/introspection", token=ada.tokens["refresh_token"]).json()["active"]
+        is True
+    )
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_userinfo_tells_the_user_id_and_what_was_asked(garden: Garden, method: str) -> None:
+    claims = f'{{"userinfo": {{"{INSTITUTION}": null}}}}'
+    tokens = garden.redeem(garden.code(scope="openid profile email", claims=claims)).json()
+    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+
+    told = garden.http.request(method, f"{garden.issuer}/me", headers=headers, timeout=5).json()
+
+    assert told["sub"] == Connected(garden, tokens).user_id
+    assert told["given_name"] == "Ada"
+    assert told["email"]
+    assert told[INSTITUTION]
+
+
+PROFILE_CLAIMS = {"name": "Ada Quillfeather", "given_name": "Ada", "family_name": "Quillfeather"}
+STANDARD = ("name", "given_name", "family_name", "email", "address", "phone_number")
+
+
+@pytest.mark.parametrize(
+    ("scope", "names"),
+    [
+        pytest.param("profile", {"name", "given_name", "family_name"}, id="profile"),
+        pytest.param("email", {"email", "email_verified"}, id="email"),
+        pytest.param("address", {"address"}, id="address"),
+        pytest.param("phone", {"phone_number", "phone_number_verified"}, id="phone"),
+    ],
+)
+def test_a_scope_puts_its_claims_into_the_id_token_and_userinfo(
+    garden: Garden, scope: str, names: set[str]
+) -> None:
+    tokens = garden.redeem(garden.code(scope=f"openid {scope}")).json()
+
+    for told in (
+        verified(garden, tokens["id_token"], audience=garden.client_id),
+        me(garden, tokens),
+    ):
+        assert told.keys() - {"iss", "aud", "sub", "iat", "exp"} == names
+        assert {name: told[name] for name in names & PROFILE_CLAIMS.keys()} == {
+            name: PROFILE_CLAIMS[name] for name in names & PROFILE_CLAIMS.keys()
+        }
+
+
+@pytest.mark.parametrize("name", STANDARD)
+def test_any_claim_can_be_asked_for_by_its_name_on_either_side(garden: Garden, name: str) -> None:
+    for side, other in (("id_token", "userinfo"), ("userinfo", "id_token")):
+        claims = json.dumps({side: {name: {"essential": True}, "unheard_of": None}})
+        tokens = garden.redeem(garden.code(scope="openid", claims=claims)).json()
+        told = {
+            "id_token": verified(garden, tokens["id_token"], audience=garden.client_id),
+            "userinfo": me(garden, tokens),
+        }
+        assert told[side][name]
+        assert not {name, "unheard_of"} & told[other].keys()
+
+
+def me(garden: Garden, tokens: Json) -> Json:
+    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+    told: Json = garden.http.get(f"{garden.issuer}/me", headers=headers, timeout=5).json()
+    return told
+
+
+def test_userinfo_without_a_good_token_is_answered_401(garden: Garden) -> None:
+    assert garden.http.get(f"{garden.issuer}/me", timeout=5).status_code == 401

@@ -1,0 +1,108 @@
+"""The Endgrate simulator's pages for end users, against Endgrate's guides on sessions."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.clients.endgrate import COMPANY, CONTACT, UNKNOWN_ID, Caller, Json, is_error
+
+
+def page(caller: Caller, session_id: str, path: str = "") -> str:
+    """A page as the user's browser shows it: without the API key."""
+    url = f"{caller.base_url}/session{path}"
+    answer = caller.http.get(url, params={"session_id": session_id}, timeout=5)
+    assert answer.headers["Content-Type"].startswith("text/html"), answer.text
+    return answer.text
+
+
+def submit(
+    caller: Caller, session_id: str, form: dict[str, object], path: str = ""
+) -> tuple[int, str | None]:
+    """The user's click at the end of a page's form; the status, and where it leads."""
+    url = f"{caller.base_url}/session{path}?session_id={session_id}"
+    answer = caller.http.post(url, data=form, allow_redirects=False, timeout=5)
+    return answer.status_code, answer.headers.get("Location")
+
+
+def configuration(caller: Caller, session_id: str) -> Json:
+    answer = caller.get("/api/session/configuration", session_id=session_id)
+    assert answer.status_code == 200, answer.text
+    body: Json = answer.json()
+    return body
+
+
+def test_a_user_configures_a_session_in_the_browser_and_is_sent_back(caller: Caller) -> None:
+    session_id = caller.initiate(redirect_url="https://app.example/back?who=ada")
+    shown = page(caller, session_id)
+    assert "GreenSpot" in shown
+    assert "SaplingForce" in shown
+    assert "LeafMetrics" not in shown
+
+    assert submit(caller, session_id, {"provider": "leafmetrics"})[0] == 400
+    status, location = submit(caller, session_id, {"provider": "saplingforce"})
+
+    assert (status, location) == (302, "https://app.example/back?who=ada")
+    assert configuration(caller, session_id)["endgrate"]["provider"] == "saplingforce"
+
+
+def test_without_a_redirect_url_the_user_stays_on_a_last_page(caller: Caller) -> None:
+    assert submit(caller, caller.initiate(), {"provider": "greenspot"}) == (200, None)
+
+
+def test_a_preselected_provider_is_the_only_one_shown(caller: Caller) -> None:
+    shown = page(caller, caller.initiate(provider="saplingforce"))
+
+    assert "SaplingForce" in shown
+    assert "GreenSpot" not in shown
+
+
+def test_a_user_may_choose_schemas_fields_and_own_objects_where_allowed(caller: Caller) -> None:
+    session_id = caller.initiate(
+        CONTACT, COMPANY, schema_selection=True, field_selection=True, passthrough_schemas=True
+    )
+    form = {"provider": "greenspot", "schema": CONTACT, f"field:{CONTACT}": ["age"]}
+    submit(caller, session_id, {**form, "custom_object": "1"})
+
+    shown = configuration(caller, session_id)
+    assert shown["schemas"].keys() == {CONTACT}
+    assert shown["schemas"][CONTACT]["schema"]["properties"].keys() == {"emails", "age"}
+    assert shown["passthrough_schemas"].keys() == {"Greenhouse Visit"}
+    assert len(caller.pulled(session_id, "Greenhouse Visit")) == 12
+    assert caller.pulled(session_id)[0]["data"].keys() == {"emails", "age"}
+    refused = {"session_id": session_id, "endgrate_type": COMPANY}
+    assert is_error(caller.post("/api/pull/transfer", **refused), at="$.endgrate_type")
+
+
+def test_own_objects_may_pass_through_where_the_user_chooses_no_schemas(caller: Caller) -> None:
+    session_id = caller.initiate(CONTACT, passthrough_schemas=True)
+    submit(caller, session_id, {"provider": "greenspot", "custom_object": "1"})
+
+    shown = configuration(caller, session_id)
+
+    assert shown["schemas"].keys() == {CONTACT}
+    assert shown["passthrough_schemas"].keys() == {"Greenhouse Visit"}
+
+
+def test_a_user_may_edit_a_configured_session(caller: Caller) -> None:
+    session_id = caller.initiate(CONTACT, COMPANY, schema_selection=True)
+    assert submit(caller, session_id, {}, "/edit")[0] == 400
+    caller.configure(session_id)
+    assert COMPANY in page(caller, session_id, "/edit")
+
+    submit(caller, session_id, {"schema": [COMPANY]}, "/edit")
+
+    assert configuration(caller, session_id)["schemas"].keys() == {COMPANY}
+
+
+def test_titles_are_shown_as_text(caller: Caller) -> None:
+    title = "<script>alert(1)</script>"
+    schema = [{"title": title, "properties": {"a": {"type": "string"}}}]
+    session_id = caller.post("/api/session/initiate", schema=schema).json()["session_id"]
+
+    assert title not in page(caller, session_id)
+
+
+@pytest.mark.parametrize("path", ["", "/edit", "/reauthenticate"])
+def test_pages_of_unknown_sessions_are_error_objects(caller: Caller, path: str) -> None:
+    for session_id in (UNKNOWN_ID, "", "nonsense"):
+        assert is_error(caller.get(f"/session{path}", session_id=session_id))

@@ -1,0 +1,97 @@
+"""The fakes keep what the adapters keep."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.fakes.budget import Bucket
+from tests.support.fakes.files import Objects, Snapshots, Staging
+from tests.support.fakes.idempotency import History, Keys
+from tests.support.fakes.pushes import Contents, Pushes
+from tests.support.fakes.schedules import Schedules
+from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
+from tests.support.fakes.subjects import Claims
+from tests.support.stores.budgets import BudgetBehaviour
+from tests.support.stores.claims import ClaimBehaviour
+from tests.support.stores.credentials import CredentialBehaviour
+from tests.support.stores.files import StagingBehaviour
+from tests.support.stores.keys import HistoryBehaviour, KeyBehaviour
+from tests.support.stores.pushes import ContentBehaviour, PushBehaviour, PushStore
+from tests.support.stores.refreshes import RefreshBehaviour
+from tests.support.stores.schedules import ScheduleBehaviour
+from tests.support.stores.suite import ConnectionBehaviour, Stores
+
+
+@pytest.fixture(params=["fake"])
+def stores() -> Stores:
+    tables, objects, clock = Tables(), Objects(), Clock()
+    return Stores(
+        clock=clock,
+        connections=Connections(tables, clock=clock),
+        sibling=Connections(tables, clock=clock),
+        throttled=Connections(tables, clock=clock, throttled=True),
+        claims=Claims(tables),
+        refreshes=Refreshes(tables),
+        keys=Keys(tables),
+        history=History(tables),
+        schedules=Schedules(),
+        bucket=Bucket(),
+        snapshots=Snapshots(objects),
+        staging=lambda connection_id, refresh_id: Staging(
+            objects, connection_id=connection_id, refresh_id=refresh_id
+        ),
+        lines=objects.lines,
+        content=lambda file: objects.get(file.key, file.version_id),
+        quarantined=lambda connection_id, refresh_id: objects.below(
+            f"quarantine/{connection_id}/{refresh_id}/"
+        ),
+    )
+
+
+@pytest.fixture
+def store() -> PushStore:
+    return PushStore(pushes=Pushes(), contents=Contents())
+
+
+class TestConnections(ConnectionBehaviour):
+    """Over the fake."""
+
+
+class TestClaims(ClaimBehaviour):
+    """Over the fake."""
+
+
+class TestCredentials(CredentialBehaviour):
+    """Over the fake."""
+
+
+class TestRefreshes(RefreshBehaviour):
+    """Over the fake."""
+
+
+class TestKeys(KeyBehaviour):
+    """Over the fake."""
+
+
+class TestHistory(HistoryBehaviour):
+    """Over the fake."""
+
+
+class TestSchedules(ScheduleBehaviour):
+    """Over the fakes."""
+
+
+class TestBudgets(BudgetBehaviour):
+    """Over the fake."""
+
+
+class TestStaging(StagingBehaviour):
+    """Over the fake."""
+
+
+class TestPushes(PushBehaviour):
+    """Over the fake."""
+
+
+class TestPushContents(ContentBehaviour):
+    """Over the fake."""

@@ -1,0 +1,79 @@
+"""A session of the Endgrate simulator, through the connector's verbs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from functions.connectors import endgrate
+from functions.core.ports import Order
+from tests.contract.stands.endgrate import STAND, EndgrateSessions
+from tests.support.providers.trial import Tried
+from tests.support.scripted_connector import REFRESH
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from functions.core.contract import Job
+    from functions.core.model import PartState
+    from functions.core.ports import Looked
+    from tests.support.providers.simulated import Simulated
+    from tests.support.providers.trial import Read
+
+    Simulator = Callable[[str], Simulated]
+
+
+def sessions_of(simulator: Simulator) -> EndgrateSessions:
+    """The simulator at its beginning."""
+    sessions = simulator("endgrate")
+    assert isinstance(sessions, EndgrateSessions)
+    return sessions
+
+
+class Trial(Tried):
+    """A session's connection; what is changed of it is said when the trial begins."""
+
+    simulated: EndgrateSessions
+
+    def __init__(
+        self,
+        sessions: EndgrateSessions,
+        user: str = "fern",
+        *,
+        application: bytes | None = None,
+        **changes: Any,
+    ) -> None:
+        super().__init__(STAND, sessions, user=user, application=application)
+        self.connection = replace(self.connection, **changes)
+        self.datasets = self.connection.datasets
+        self.order = Order(datasets=self.datasets)
+
+    @property
+    def endgrate(self) -> endgrate.Endgrate:
+        """The same connector with all that it can do."""
+        connector = self.as_owner(REFRESH)
+        assert isinstance(connector, endgrate.Endgrate)
+        return connector
+
+    def look(self, job: Job) -> Looked:
+        return self.connector.check(self.connection, job, hold_seconds=0)
+
+    def happened(self, kind: str) -> list[dict[str, Any]]:
+        """What the simulator did by itself, of one kind."""
+        rows: list[dict[str, Any]] = self.simulated.control("GET", "ledger")
+        return [row for row in rows if row["kind"] == kind]
+
+    def offsets(self) -> list[str]:
+        """The offsets of the pages of data that were asked for."""
+        rows = self.simulated.ledger()
+        return [row["query"]["offset"] for row in rows if row["path"] == "/api/pull/data"]
+
+    def asked(self, path: str) -> int:
+        """How often an address was asked."""
+        return sum(row["path"] == path for row in self.simulated.ledger())
+
+
+def parts(read: Read) -> dict[str, PartState]:
+    """What a read says of each part."""
+    return {part.part: part for part in read.manifest.parts}

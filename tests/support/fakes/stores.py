@@ -1,0 +1,320 @@
+"""In-memory ports under the conditions of the adapters in ``functions.aws``.
+
+``contract/stores.py`` is one suite for both, so that what holds here holds there. What is kept
+as files has its fakes in ``support.fakes.files.py``; the connector's is in ``support.scripted_connector.py``.
+"""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
+
+from functions.core.errors import Superseded
+from functions.core.keys import KEY_SECONDS, Claim
+from functions.core.model import (
+    Connection,
+    Credentials,
+    Refresh,
+    Running,
+    SnapshotPointer,
+    StoredCredentials,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from functions.core.contract import Schedule, Ticket
+    from functions.core.keys import Key
+
+LEASE_SECONDS = 420
+
+
+class Clock:
+    """Time that moves when someone sleeps, and not otherwise."""
+
+    def __init__(self, now: float = 1_800_000_000.0) -> None:
+        self.now = now
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds >= 0, "nobody can sleep backwards"
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """A connection as it is kept. It is never changed, so that a copy of the tables is shallow."""
+
+    connection: Connection
+    credentials: Credentials | None
+    version: int = 1
+    dead: bool = False
+    lease: tuple[str, float] | None = None
+    aside: tuple[int, Credentials] | None = None
+    """What comes after which version, where the table itself did not take it."""
+    erasing: bool = False
+
+
+class Tables:
+    """What connections, refreshes and keys are kept in; a transaction touches them all."""
+
+    def __init__(self) -> None:
+        self.connections: dict[str, Item] = {}
+        self.refreshes: dict[str, Refresh] = {}
+        self.hinted: dict[str, bool] = {}
+        self.claims: dict[str, tuple[Claim, float]] = {}
+        self.subjects: dict[tuple[str, str], tuple[str, set[str]]] = {}
+        """Of a provider and a subject there: whose it is, and by which connections."""
+        self.lock = Lock()
+
+    def claim(self, name: str, *, at: float) -> Claim | None:
+        kept, until = self.claims.get(name, (None, 0.0))
+        return kept if until >= at else None
+
+    def keep(self, name: str, claim: Claim, *, at: float) -> None:
+        self.claims[name] = (claim, at + KEY_SECONDS)
+
+
+class Connections:
+    """Fake of ``ConnectionTable``: connections and their credentials.
+
+    Where it is ``throttled``, the table takes no successor.
+    """
+
+    def __init__(
+        self,
+        tables: Tables,
+        *,
+        clock: Clock,
+        lease_seconds: float = LEASE_SECONDS,
+        throttled: bool = False,
+    ) -> None:
+        self._throttled = throttled
+        self._items, self._lock, self._clock = tables.connections, tables.lock, clock
+        self._tables = tables
+        self._subjects = tables.subjects
+        self._lease_seconds = lease_seconds
+
+    def get(self, connection_id: str) -> Connection | None:
+        item = self._items.get(connection_id)
+        return None if item is None or item.erasing else _shown(item)
+
+    def create(
+        self, connection: Connection, credentials: Credentials | None, *, key: Key | None = None
+    ) -> bool:
+        new, at = Item(connection=connection, credentials=credentials), connection.created_at
+        with self._lock:
+            if key and self._tables.claim(key.name, at=at):
+                raise Superseded
+            if credentials is None:
+                subject, mine = (connection.provider, connection.subject), connection.tenant
+                tenant, claims = self._subjects.setdefault(subject, (mine, set()))
+                if tenant != mine:
+                    return False
+                claims.add(connection.connection_id)
+            if key:
+                claim = Claim(digest=key.digest, refresh_id=connection.connection_id)
+                self._tables.keep(key.name, claim, at=at)
+            self._items[connection.connection_id] = new
+            return True
+
+    def page(
+        self, tenant: str, *, limit: int, after: str | None
+    ) -> tuple[list[Connection], str | None]:
+        items = [item for _, item in sorted(self._items.items()) if not item.erasing]
+        mine = [_shown(item) for item in items if item.connection.tenant == tenant]
+        left = [one for one in mine if after is None or one.connection_id > after]
+        return left[:limit], left[limit - 1].connection_id if len(left) > limit else None
+
+    def begin_erasing(self, connection_id: str) -> str | None:
+        item = self._items.get(connection_id)
+        if item is None:
+            return None
+        absent = replace(item.connection, running=None)
+        self._items[connection_id] = replace(
+            item, connection=absent, credentials=None, erasing=True
+        )
+        return item.connection.running.refresh_id if item.connection.running else None
+
+    def erasing(self, connection_id: str) -> str | None:
+        item = self._items.get(connection_id)
+        return item.connection.tenant if item and item.erasing else None
+
+    def delete(self, connection_id: str) -> None:
+        self._items.pop(connection_id, None)
+
+    def schedule(
+        self,
+        connection_id: str,
+        schedule: Schedule | None,
+        *,
+        seen: Schedule | UnsetType | None = UNSET,
+    ) -> bool:
+        item = self._items.get(connection_id)
+        if item is None or item.erasing or seen not in {UNSET, item.connection.schedule}:
+            return False
+        changed = replace(item.connection, schedule=schedule)
+        self._items[connection_id] = replace(item, connection=changed)
+        return True
+
+    def allow(self, connection_id: str) -> None:
+        if item := self._items.get(connection_id):
+            changed = replace(item.connection, next_allowed_at=0)
+            self._items[connection_id] = replace(item, connection=changed)
+
+    def load(self, connection_id: str) -> StoredCredentials:
+        item = self._items.get(connection_id)
+        if item is None or item.credentials is None:
+            raise Superseded
+        if item.lease and item.aside and item.aside[0] == item.version:
+            item = self._items[connection_id] = _succeeded(item, item.aside[1])
+        assert item.credentials is not None
+        return StoredCredentials(credentials=item.credentials, version=item.version, dead=item.dead)
+
+    def lease(self, connection_id: str, *, version: int, owner: str) -> bool:
+        now = self._clock()
+        with self._lock:
+            item = self._items.get(connection_id)
+            if item is None or item.version != version:
+                return False
+            if item.lease is not None and item.lease[0] != owner and item.lease[1] >= now:
+                return False
+            self._items[connection_id] = replace(item, lease=(owner, now + self._lease_seconds))
+            return True
+
+    def unlease(self, connection_id: str, *, owner: str) -> None:
+        with self._lock:
+            item = self._items.get(connection_id)
+            if item is not None and item.lease is not None and item.lease[0] == owner:
+                self._items[connection_id] = replace(item, lease=None)
+
+    def rotate(self, connection_id: str, *, version: int, to: Credentials) -> None:
+        with self._lock:
+            item = self._items.get(connection_id)
+            if item is None or item.erasing or item.version != version:
+                raise Superseded
+            aside = replace(item, aside=(version, to))
+            self._items[connection_id] = aside if self._throttled else _succeeded(item, to)
+
+    def replace(self, connection: Connection, credentials: Credentials) -> None:
+        with self._lock:
+            item = self._items.get(connection.connection_id)
+            if item is None or item.erasing:
+                raise Superseded
+            self._items[connection.connection_id] = replace(
+                item, credentials=credentials, version=item.version + 1, lease=None, dead=False
+            )
+
+    def bury(self, connection_id: str, *, version: int) -> None:
+        with self._lock:
+            item = self._items.get(connection_id)
+            if item is not None and item.version == version:
+                self._items[connection_id] = replace(item, dead=True)
+
+
+def _succeeded(item: Item, to: Credentials) -> Item:
+    return replace(
+        item, credentials=to, version=item.version + 1, lease=None, aside=None, dead=False
+    )
+
+
+def _shown(item: Item) -> Connection:
+    return replace(item.connection, reauth_required=item.dead)
+
+
+class Refreshes:
+    """Fake of ``RefreshTable``."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._stored, self._connections = tables.refreshes, tables.connections
+        self._hinted, self._lock = tables.hinted, tables.lock
+        self._told: set[str] = set()
+
+    def get(self, refresh_id: str) -> Refresh | None:
+        return self._stored.get(refresh_id)
+
+    def several(self, ids: Collection[str]) -> list[Refresh]:
+        return [self._stored[id_] for id_ in ids if id_ in self._stored]
+
+    def ids(self, connection_id: str) -> list[str]:
+        own = [one for one in self._stored.values() if one.connection_id == connection_id]
+        return [one.refresh_id for one in sorted(own, key=lambda one: one.requested_at)]
+
+    def delete(self, refresh_id: str) -> None:
+        self._stored.pop(refresh_id, None)
+
+    def admit(self, refresh: Refresh, *, until: float, key: Key | None = None) -> str:
+        with self._lock:
+            item = self._connections.get(refresh.connection_id)
+            if item is None or item.erasing:
+                raise Superseded
+            running = item.connection.running
+            if running is not None and running.until >= refresh.requested_at:
+                return running.refresh_id
+            at, new = refresh.requested_at, refresh.refresh_id
+            if new in self._stored or (key and self._tables.claim(key.name, at=at)):
+                raise Superseded
+            if key:
+                claim = Claim(digest=key.digest, refresh_id=new)
+                self._tables.keep(key.name, claim, at=at)
+            self._stored[refresh.refresh_id] = refresh
+            self._put(item, running=Running(refresh_id=refresh.refresh_id, until=until))
+            return refresh.refresh_id
+
+    def save(self, refresh: Refresh, *, seen: int) -> None:
+        with self._lock:
+            stored = self._stored.get(refresh.refresh_id)
+            if stored is None or (stored.version != seen and stored != refresh):
+                raise Superseded
+            self._stored[refresh.refresh_id] = refresh
+
+    def publish(self, refresh: Refresh, *, seen: int, snapshot: SnapshotPointer) -> None:
+        with self._lock:
+            item = self._holding(refresh)
+            stored = self._stored.get(refresh.refresh_id)
+            if item is None or stored is None or stored.version != seen:
+                raise Superseded
+            self._stored[refresh.refresh_id] = refresh
+            before = item.connection.snapshot
+            self._put(item, running=None, snapshot=snapshot, previous=before, next_allowed_at=0)
+
+    def release(self, refresh: Refresh) -> None:
+        self._on_slot(refresh, running=None)
+
+    def hold(self, refresh: Refresh, *, until: float) -> None:
+        self._on_slot(refresh, running=Running(refresh_id=refresh.refresh_id, until=until))
+
+    def forbid(self, failed: Refresh | Ticket, *, until: float) -> None:
+        self._on_slot(failed, next_allowed_at=until)
+
+    def listen(self, refresh_id: str) -> None:
+        self._hinted.pop(refresh_id, None)
+
+    def hint(self, refresh_id: str, *, by: str) -> str | None:
+        if refresh_id in self._stored and by not in self._told:
+            self._told.add(by)
+            self._hinted[refresh_id] = True
+        return None
+
+    def _on_slot(self, refresh: Refresh | Ticket, **changes: Running | float | None) -> None:
+        with self._lock:
+            if item := self._holding(refresh):
+                self._put(item, **changes)
+
+    def _holding(self, refresh: Refresh | Ticket) -> Item | None:
+        item = self._connections.get(refresh.connection_id)
+        if item is None or item.erasing or item.connection.running is None:
+            return None
+        return item if item.connection.running.refresh_id == refresh.refresh_id else None
+
+    def _put(self, item: Item, **changes: Running | SnapshotPointer | float | None) -> None:
+        connection = replace(item.connection, **changes)
+        self._connections[connection.connection_id] = replace(item, connection=connection)

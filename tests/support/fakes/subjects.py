@@ -1,0 +1,24 @@
+"""In-memory stand-in for what says whose a subject is; ``support.fakes.stores.Connections`` takes the claims."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from functions.core.model import Connection
+    from tests.support.fakes.stores import Tables
+
+
+class Claims:
+    """Fake of ``functions.aws.claims.Claims``."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._subjects, self._lock = tables.subjects, tables.lock
+
+    def disclaim(self, connection: Connection) -> None:
+        subject = (connection.provider, connection.subject)
+        with self._lock:
+            _, claims = self._subjects.get(subject, ("", set()))
+            claims.discard(connection.connection_id)
+            if not claims:
+                self._subjects.pop(subject, None)

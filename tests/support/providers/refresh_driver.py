@@ -1,0 +1,198 @@
+"""A refresh from its admission to its end, as the state machine takes it through the doors.
+
+Nobody waits: where someone would, the clock that the provider shares with us is put ahead.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from functions.core.admission import admit
+from functions.core.checking import check
+from functions.core.concluding import conclude
+from functions.core.contract import PAYLOAD_VERSION, Outcome, RefreshRequest, Ticket
+from functions.core.errors import FetchWaits, FreshetError
+from functions.core.fetching import Time, fetch, publish, published
+from functions.core.increment import base_of
+from functions.core.model import Status
+from functions.core.triggering import trigger
+from tests.support.fakes.files import Snapshots, Staging
+from tests.support.fakes.stores import Refreshes
+from tests.support.providers.trial import Tried
+from tests.support.scripted_connector import CONNECTION, REFRESH
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from functions.core.model import Connection, Manifest, Refresh
+    from tests.support.providers.case import Stand
+    from tests.support.providers.simulated import Simulated
+
+DEADLINE_SECONDS = 120
+PLENTY = 1000.0
+
+
+class Course:
+    """One refresh. Right before a verb is called first, something strikes."""
+
+    def __init__(
+        self,
+        stand: Stand,
+        simulated: Simulated,
+        *,
+        user: str,
+        verb: str,
+        strike: Callable[[Tried, str], None],
+    ) -> None:
+        self.one = Tried(stand, simulated, user=user, sleep=self._later)
+        self.clock, self.waited = simulated.clock, 0.0
+        self._verb, self._strike = verb, strike
+        self._struck = False
+        self._refreshes = Refreshes(self.one.tables)
+
+    @property
+    def connection(self) -> Connection:
+        connection = self.one.connections.get(CONNECTION)
+        assert connection is not None
+        return connection
+
+    @property
+    def refresh(self) -> Refresh:
+        refresh = self._refreshes.get(REFRESH)
+        assert refresh is not None
+        return refresh
+
+    def run(self) -> None:
+        """Take it to its end."""
+        self._admit()
+        ticket = Ticket(
+            v=PAYLOAD_VERSION,
+            outcome=Outcome.LATER,
+            refresh_id=REFRESH,
+            connection_id=CONNECTION,
+        )
+        while not self.refresh.status.ended:
+            self._later(ticket.wait_seconds)
+            ticket = replace(ticket, wait_seconds=0)
+            try:
+                ticket = self._step(ticket)
+            except FetchWaits as signal:
+                ticket = replace(ticket, resumed=True, wait_seconds=int(str(signal)))
+            except FreshetError as error:
+                ticket = replace(ticket, outcome=Outcome.FAILED, error=error.name())
+
+    def ids(self) -> dict[str, list[str]]:
+        """The ids of each dataset's records as they were published."""
+        return {name: [id_ for _, id_ in marks] for name, marks in self.marks().items()}
+
+    def marks(self) -> dict[str, list[tuple[str, str]]]:
+        """Each dataset's records as they were published, by part and id."""
+        return {
+            name: [
+                (line.part, line.id) for line in self.one.objects.lines(dataset) if not line.deleted
+            ]
+            for name, dataset in self.manifest.datasets.items()
+        }
+
+    @property
+    def manifest(self) -> Manifest:
+        """What was published."""
+        pointer = self.connection.snapshot
+        assert pointer is not None
+        return Snapshots(self.one.objects).manifest(pointer)
+
+    @property
+    def told(self) -> str:
+        """What the user sees: how it ended, and by how many whole seconds that took longer."""
+        if self.refresh.status is Status.FAILED:
+            return f"failed `{self.refresh.error}`"
+        late = int(self.waited)
+        return self.refresh.status + (f" {late} s later" if late else "")
+
+    def ask_again(self) -> Outcome:
+        """What becomes of a request, a second later, for data that is no older than now."""
+        self._later(1)
+        return self._admit(refresh_id=f"{REFRESH}+", max_age_seconds=0)
+
+    def _admit(self, *, refresh_id: str = REFRESH, **options: Any) -> Outcome:
+        asked = {"deadline_seconds": DEADLINE_SECONDS, **options}
+        return admit(
+            RefreshRequest(connection_id=CONNECTION, **asked),
+            refresh_id=refresh_id,
+            at=self.clock(),
+            connections=self.one.connections,
+            refreshes=self._refreshes,
+            datasets={self.connection.provider: self.one.datasets},
+        ).outcome
+
+    def _step(self, ticket: Ticket) -> Ticket:
+        match ticket.outcome:
+            case Outcome.LATER:
+                return self._triggered()
+            case Outcome.RUNNING:
+                return self._checked(ticket)
+            case Outcome.READY:
+                return self._fetched(ticket)
+            case _:
+                conclude(ticket, refreshes=self._refreshes, clock=self.clock)
+                return ticket
+
+    def _triggered(self) -> Ticket:
+        self._happens("trigger")
+        return trigger(
+            self.refresh,
+            connection=self.connection,
+            connector=self.one.connector,
+            refreshes=self._refreshes,
+            seen={},
+            clock=self.clock,
+            seconds_left=lambda: PLENTY,
+        )
+
+    def _checked(self, ticket: Ticket) -> Ticket:
+        self._happens("check")
+        return check(
+            ticket,
+            connection=self.connection,
+            connector=self.one.connector,
+            refreshes=self._refreshes,
+            clock=self.clock,
+            sleep=self._later,
+        )
+
+    def _fetched(self, ticket: Ticket) -> Ticket:
+        self._happens("fetch")
+        staging = Staging(self.one.objects, connection_id=CONNECTION, refresh_id=REFRESH)
+        snapshots = Snapshots(self.one.objects)
+        before = published(self.connection, snapshots)
+        fetch(
+            ticket,
+            connection=self.connection,
+            connector=self.one.connector,
+            staging=staging,
+            refreshes=self._refreshes,
+            datasets=self.refresh.datasets,
+            time=Time(clock=self.clock, sleep=self._later, left=lambda: PLENTY),
+            base=base_of(before, refresh=self.refresh, snapshots=snapshots),
+        )
+        publish(
+            ticket,
+            refresh=self.refresh,
+            connection=self.connection,
+            staging=staging,
+            snapshots=snapshots,
+            refreshes=self._refreshes,
+            clock=self.clock,
+        )
+        return ticket
+
+    def _happens(self, verb: str) -> None:
+        if verb == ("fetch" if self._verb == "page" else self._verb) and not self._struck:
+            self._struck = True
+            self._strike(self.one, self._verb)
+
+    def _later(self, seconds: float) -> None:
+        self.waited += seconds
+        self.one.simulated.later(seconds)

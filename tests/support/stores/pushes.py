@@ -1,0 +1,125 @@
+"""What every store of pushes must do, the fakes and the adapters alike; see ``stores.py``.
+
+A room that runs these has a fixture ``store`` that gives a fresh ``PushStore``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+from msgspec.structs import replace
+
+from functions.core import push as step
+from functions.core.errors import Defect, Gone, Superseded
+from functions.core.push_ports import Contents, Pushes
+from tests.support.fakes.pushes import PUSH, RECORDS, a_push
+from tests.support.scripted_connector import CONNECTION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+AT = 1_800_000_000.25
+
+
+class PushKeeper(Pushes, Protocol):
+    """Everything that the adapter for pushes can do."""
+
+    def ids(self, connection_id: str) -> Iterable[str]: ...
+    def delete(self, push_id: str) -> None: ...
+
+
+class ContentKeeper(Contents, Protocol):
+    """Everything that the adapter for their records can do."""
+
+    def write(self, records: bytes, *, connection_id: str, push_id: str) -> str: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class PushStore:
+    """One set of stores, empty."""
+
+    pushes: PushKeeper
+    contents: ContentKeeper
+
+    def written(self, records: bytes = RECORDS) -> step.Push:
+        """A push whose records are kept, and itself not yet."""
+        version = self.contents.write(records, connection_id=CONNECTION, push_id=PUSH)
+        return a_push(at=AT, content=version)
+
+
+class PushBehaviour:
+    """Pushes: an id is given away once, and a writer must have seen the last version."""
+
+    def test_a_push_is_read_as_it_was_created(self, store: PushStore) -> None:
+        assert store.pushes.get(PUSH) is None
+        assert store.pushes.create(a_push(at=AT))
+        assert store.pushes.get(PUSH) == a_push(at=AT)
+
+    def test_an_id_that_is_taken_is_not_given_away_again(self, store: PushStore) -> None:
+        store.pushes.create(a_push(at=AT))
+        assert not store.pushes.create(a_push(at=AT, digest="another"))
+        assert store.pushes.get(PUSH) == a_push(at=AT)
+
+    def test_the_same_creation_again_is_the_same(self, store: PushStore) -> None:
+        store.pushes.create(a_push(at=AT))
+        assert store.pushes.create(a_push(at=AT))
+
+    def test_a_writer_who_has_seen_the_last_version_is_heard(self, store: PushStore) -> None:
+        push = a_push(at=AT)
+        store.pushes.create(push)
+        moved = step.sending(push, hook="h", at=AT + 1)
+        store.pushes.save(moved, seen=push.version)
+        assert store.pushes.get(PUSH) == moved
+
+    def test_a_writer_who_comes_too_late_is_refused(self, store: PushStore) -> None:
+        push = a_push(at=AT)
+        store.pushes.create(push)
+        store.pushes.save(step.sending(push, hook="one", at=AT + 1), seen=push.version)
+        with pytest.raises(Superseded):
+            store.pushes.save(step.sending(push, hook="other", at=AT + 1), seen=push.version)
+
+    def test_a_write_whose_answer_was_lost_may_be_repeated(self, store: PushStore) -> None:
+        push = a_push(at=AT)
+        store.pushes.create(push)
+        failures = [step.Failure(error="mapping", index=1, internal_id="mine")]
+        moved = step.finished(step.sent(push, job="t", at=AT + 1), failures, at=AT + 2)
+        store.pushes.save(moved, seen=push.version)
+        store.pushes.save(moved, seen=push.version)
+        assert store.pushes.get(PUSH) == moved
+
+    def test_what_is_not_kept_cannot_be_written(self, store: PushStore) -> None:
+        push = a_push(at=AT)
+        with pytest.raises(Superseded):
+            store.pushes.save(step.failed(push, Defect, at=AT), seen=push.version)
+        assert store.pushes.get(PUSH) is None
+
+    def test_a_connections_pushes_are_listed_oldest_first(self, store: PushStore) -> None:
+        for number, id_ in enumerate(("psh_b", "psh_a", "psh_c")):
+            store.pushes.create(a_push(id_, at=AT + number))
+        store.pushes.create(a_push("psh_x", at=AT, connection_id="con_other"))
+        assert list(store.pushes.ids(CONNECTION)) == ["psh_b", "psh_a", "psh_c"]
+        store.pushes.delete("psh_a")
+        store.pushes.delete("psh_a")
+        assert list(store.pushes.ids(CONNECTION)) == ["psh_b", "psh_c"]
+
+
+class ContentBehaviour:
+    """The records of pushes: whoever reads them gets those that were accepted."""
+
+    def test_records_are_read_as_they_were_written(self, store: PushStore) -> None:
+        assert store.contents.read(store.written()) == RECORDS
+
+    def test_each_reads_its_own_of_two_that_came_at_once(self, store: PushStore) -> None:
+        first, second = store.written(), store.written(b"[]")
+        assert store.contents.read(first) == RECORDS
+        assert store.contents.read(second) == b"[]"
+
+    def test_what_is_deleted_is_gone_for_good_and_the_others_stay(self, store: PushStore) -> None:
+        first, second = store.written(), store.written(b"[]")
+        store.contents.delete(second)
+        store.contents.delete(second)
+        assert store.contents.read(first) == RECORDS
+        with pytest.raises(Gone):
+            store.contents.read(replace(second, status=step.PushStatus.SENT))

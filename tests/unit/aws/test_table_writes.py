@@ -1,0 +1,402 @@
+"""Writes to the tables: what they meet, and what they are made of."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.response import StreamingBody
+from botocore.stub import Stubber
+
+from functions.aws.budgets import BudgetItem
+from functions.aws.bulks import BulkTable
+from functions.aws.claims import Claims
+from functions.aws.conflicts import insisting
+from functions.aws.connection_items import item_of
+from functions.aws.connections import (
+    ASIDE_SECONDS,
+    LEASE_SECONDS,
+    ConnectionTable,
+    Successors,
+)
+from functions.aws.keys import KeyTable
+from functions.aws.open_items import Due, OpenItems
+from functions.aws.pushes import PushTable
+from functions.aws.refreshes import RefreshTable
+from functions.aws.vault import DataKey, Vault
+from functions.core.bulk import BulkOutcome, Result
+from functions.core.errors import Superseded
+from functions.core.keys import Claim
+from functions.core.model import Credentials, SnapshotPointer
+from tests.support.fakes.bulk_runs import a_bulk
+from tests.support.fakes.pushes import a_push
+from tests.support.fakes.stores import Clock
+from tests.support.scripted_connector import CONNECTION, REFRESH, a_connection, a_refresh
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+AWS = boto3.Session("test", "test", region_name="us-east-1")
+
+
+@pytest.fixture
+def client() -> DynamoDBClient:
+    return AWS.client("dynamodb")
+
+
+@pytest.fixture
+def dynamodb(client: DynamoDBClient) -> Iterator[Stubber]:
+    with Stubber(client) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+@pytest.fixture
+def connections(client: DynamoDBClient) -> ConnectionTable:
+    vault = Vault(AWS.client("kms"), key="none")
+    return ConnectionTable(
+        client, table="connections", keys="refreshes", vault=vault, clock=Clock()
+    )
+
+
+def meets_a_transaction(dynamodb: Stubber) -> None:
+    """A deletion is refused once, for a publication that is just going through."""
+    dynamodb.add_client_error("delete_item", "TransactionConflictException")
+    dynamodb.add_response("delete_item", {})
+
+
+def test_a_refresh_is_erased_while_it_is_published(
+    client: DynamoDBClient, dynamodb: Stubber
+) -> None:
+    meets_a_transaction(dynamodb)
+    RefreshTable(client, table="refreshes", connections="connections").delete(REFRESH)
+
+
+def test_a_connection_is_erased_while_its_refresh_is_published(
+    connections: ConnectionTable, dynamodb: Stubber
+) -> None:
+    meets_a_transaction(dynamodb)
+    connections.delete(CONNECTION)
+
+
+def test_a_subject_is_left_while_another_connection_claims_it(
+    client: DynamoDBClient, dynamodb: Stubber
+) -> None:
+    left = {"Attributes": {"tenant_of": {"S": "acme"}}}
+    dynamodb.add_response("update_item", left)
+    meets_a_transaction(dynamodb)
+    Claims(client, table="connections").disclaim(a_connection())
+
+
+def test_a_connection_and_its_claim_are_one_write(
+    connections: ConnectionTable, dynamodb: Stubber
+) -> None:
+    dynamodb.add_response("transact_write_items", {})
+    assert connections.create(a_connection(), None)
+
+
+def test_a_connection_whose_claim_is_refused_is_not_written_either(
+    connections: ConnectionTable, dynamodb: Stubber
+) -> None:
+    reasons = [{"Code": "None"}, {"Code": "ConditionalCheckFailed"}]
+    dynamodb.add_client_error(
+        "transact_write_items",
+        "TransactionCanceledException",
+        modeled_fields={"CancellationReasons": reasons},
+    )
+    assert not connections.create(a_connection(), None)
+
+
+def test_a_connection_that_is_being_erased_gives_its_slot_to_nobody(
+    client: DynamoDBClient, dynamodb: Stubber
+) -> None:
+    conditions: list[str] = []
+
+    def note(params: Any, **_: object) -> None:
+        conditions.extend(
+            write["Update"]["ConditionExpression"]
+            for write in params["TransactItems"]
+            if "Update" in write
+        )
+
+    client.meta.events.register("provide-client-params.dynamodb", note)
+    refreshes = RefreshTable(client, table="refreshes", connections="connections")
+    refresh = a_refresh(at=0)
+    for _ in range(2):
+        dynamodb.add_response("transact_write_items", {})
+    refreshes.admit(refresh, until=1)
+    pointer = SnapshotPointer(refresh_id="r", key="k", version_id="v", published_at=0, as_of=0)
+    refreshes.publish(refresh, seen=0, snapshot=pointer)
+    assert len(conditions) == 2
+    assert all("AND attribute_not_exists(erasing)" in condition for condition in conditions)
+
+
+# --- what AWS refuses for another reason than a condition ---------------------------------------
+
+TABLES = {"table": "refreshes", "connections": "connections"}
+AT_BUDGET = {"gap": 1, "since": 0, "until": 1}
+
+CONDITIONAL = {
+    "a-refresh-is-saved": ("put_item", lambda it: RefreshTable(it, **TABLES).save(a_refresh(at=0), seen=1)),
+    "a-slot-is-left": ("update_item", lambda it: RefreshTable(it, **TABLES).release(a_refresh(at=0))),
+    "a-hint-is-noted": ("update_item", lambda it: RefreshTable(it, **TABLES).hint(REFRESH, by="x")),
+    "a-push-is-kept": ("put_item", lambda it: PushTable(it, table="pushes").create(a_push(at=0, content="v"))),
+    "a-key-is-claimed": ("put_item", lambda it: KeyTable(it, table="refreshes").claim("k", Claim(digest="d", refresh_id="r"), at=0)),
+    "a-budget-is-drawn-on": ("update_item", lambda it: BudgetItem(it, table="connections", name="b").draw(**AT_BUDGET)),
+    "a-subject-is-left": ("update_item", lambda it: Claims(it, table="connections").disclaim(a_connection())),
+    "an-open-item-is-claimed": ("update_item", lambda it: OpenItems(it, table="refreshes").claim(Due(key={"refresh_id": {"S": "r"}}, look_at="l"), until=1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "write"), CONDITIONAL.values(), ids=CONDITIONAL)
+def test_no_other_refusal_is_taken_for_that_of_a_condition(
+    client: DynamoDBClient,
+    dynamodb: Stubber,
+    method: str,
+    write: Callable[[DynamoDBClient], object],
+) -> None:
+    dynamodb.add_client_error(method, "AccessDeniedException")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        write(client)
+
+
+def test_nor_where_a_connection_is_written(connections: ConnectionTable, dynamodb: Stubber) -> None:
+    dynamodb.add_client_error("update_item", "AccessDeniedException")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        connections.schedule(CONNECTION, None)
+
+
+# --- successors of tokens -----------------------------------------------------------------------
+
+NEW = Credentials(access_token="access-2", refresh_token="refresh-2")
+LEASED = {"Attributes": item_of(a_connection(), sealed=b"sealed")}
+THROTTLED = "ProvisionedThroughputExceededException"
+
+
+class Rotation:
+    """A worker that has the right to rotate, and what AWS answers it."""
+
+    def __init__(self, client: DynamoDBClient, dynamodb: Stubber) -> None:
+        self.clock, self.dynamodb = Clock(), dynamodb
+        s3, kms = AWS.client("s3"), AWS.client("kms")
+        self.s3, self.kms = Stubber(s3), Stubber(kms)
+        self.connections = ConnectionTable(
+            client,
+            table="connections",
+            keys="refreshes",
+            vault=Vault(kms, key="none"),
+            clock=self.clock,
+            sleep=self.clock.sleep,
+            successors=Successors(lambda: s3, bucket="bucket"),
+        )
+        self.kms.add_response("generate_data_key", {"Plaintext": b"k" * 32, "CiphertextBlob": b"w"})
+        self.dynamodb.add_response("update_item", LEASED)
+        with self.kms:
+            assert self.connections.lease(CONNECTION, version=1, owner="a")
+
+    def rotate(self) -> None:
+        with self.s3:
+            self.connections.rotate(CONNECTION, version=1, to=NEW)
+
+
+@pytest.fixture
+def rotation(client: DynamoDBClient, dynamodb: Stubber) -> Rotation:
+    return Rotation(client, dynamodb)
+
+
+@pytest.mark.parametrize("times", [1, 3, 6])
+def test_a_successor_that_is_not_taken_is_put_aside_once_and_written_again(
+    rotation: Rotation, times: int
+) -> None:
+    for _ in range(times):
+        rotation.dynamodb.add_client_error("update_item", THROTTLED)
+    rotation.dynamodb.add_response("update_item", LEASED)
+    rotation.s3.add_response("put_object", {})
+    rotation.s3.add_response("delete_object", {})
+    rotation.rotate()
+    rotation.s3.assert_no_pending_responses()
+    assert len(rotation.clock.slept) == times
+
+
+def test_a_successor_that_only_the_bucket_takes_is_stored_after_some_seconds(
+    client: DynamoDBClient, rotation: Rotation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def throttle(**_: object) -> None:
+        raise ClientError({"Error": {"Code": THROTTLED, "Message": ""}}, "UpdateItem")
+
+    puts: list[int] = []
+    monkeypatch.setattr(
+        Successors, "put", lambda _self, _id, version, _sealed: puts.append(version)
+    )
+    monkeypatch.setattr(client, "update_item", throttle)
+    rotation.rotate()
+    assert puts == [1]
+    assert ASIDE_SECONDS <= sum(rotation.clock.slept) <= ASIDE_SECONDS + 2
+
+
+def test_a_successor_that_neither_takes_is_tried_for_as_long_as_the_lease(
+    client: DynamoDBClient, rotation: Rotation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(**_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="here")
+
+    monkeypatch.setattr(client, "update_item", break_off)
+    monkeypatch.setattr(Successors, "put", lambda *_: break_off())
+    with pytest.raises(EndpointConnectionError):
+        rotation.rotate()
+    assert LEASE_SECONDS <= sum(rotation.clock.slept) <= LEASE_SECONDS + 2
+
+
+def test_a_successor_whose_write_was_done_though_its_answer_was_lost_is_stored(
+    rotation: Rotation, client: DynamoDBClient
+) -> None:
+    sealed: list[bytes] = []
+
+    def note(params: Any, **_: object) -> None:
+        sealed.append(params["ExpressionAttributeValues"][":new"]["B"])
+        item = {"credentials": {"B": sealed[0]}}
+        rotation.dynamodb.add_response("get_item", {"Item": item})
+
+    client.meta.events.register("provide-client-params.dynamodb.UpdateItem", note)
+    rotation.dynamodb.add_client_error("update_item", "ConditionalCheckFailedException")
+    rotation.rotate()
+
+
+def test_a_rotation_that_broke_off_may_be_brought_to_its_end_by_two_at_once(
+    rotation: Rotation,
+) -> None:
+    key = DataKey(connection_id=CONNECTION, plain=b"k" * 32, wrapped=b"w")
+    ours = key.seal(b'{"access_token": "access-1"}')
+    before: dict[str, Any] = {
+        **item_of(a_connection(), sealed=ours),
+        "lease_owner": {"S": "a"},
+    }
+    after = before | {
+        "credentials": {"B": key.seal(b'{"access_token": "access-2"}')},
+        "credentials_version": {"N": "2"},
+    }
+    del after["lease_owner"]
+    place = {"Bucket": "bucket", "Key": f"successors/{CONNECTION}/1.sealed"}
+    rotation.dynamodb.add_response("get_item", {"Item": before})
+    listed = {"Versions": [{"VersionId": "v", "IsLatest": True}]}
+    rotation.s3.add_response(
+        "list_object_versions", listed, {"Bucket": "bucket", "Prefix": place["Key"]}
+    )
+    body = StreamingBody(io.BytesIO(ours), len(ours))
+    rotation.s3.add_response("get_object", {"Body": body}, {**place, "VersionId": "v"})
+    rotation.dynamodb.add_client_error("update_item", "ConditionalCheckFailedException")
+    rotation.dynamodb.add_response("get_item", {"Item": after})
+    rotation.s3.add_response("delete_object", {}, place)
+    rotation.dynamodb.add_response("get_item", {"Item": after})
+    rotation.kms.add_response("decrypt", {"Plaintext": b"k" * 32})
+    with rotation.s3, rotation.kms:
+        stored = rotation.connections.load(CONNECTION)
+    assert (stored.credentials.access_token, stored.version) == ("access-2", 2)
+
+
+def test_what_was_put_aside_for_a_connection_that_is_gone_is_deleted(rotation: Rotation) -> None:
+    rotation.dynamodb.add_client_error("update_item", THROTTLED)
+    rotation.dynamodb.add_client_error("update_item", "ConditionalCheckFailedException")
+    rotation.dynamodb.add_response("get_item", {})
+    rotation.s3.add_response("put_object", {})
+    rotation.s3.add_response("delete_object", {})
+    with pytest.raises(Superseded):
+        rotation.rotate()
+    rotation.s3.assert_no_pending_responses()
+
+
+def test_a_lease_without_a_key_to_seal_with_is_given_back(
+    client: DynamoDBClient, dynamodb: Stubber
+) -> None:
+    kms = AWS.client("kms")
+    connections = ConnectionTable(
+        client, table="c", keys="r", vault=Vault(kms, key="none"), clock=Clock()
+    )
+    for _ in ("leased", "given back"):
+        dynamodb.add_response("update_item", LEASED)
+    with Stubber(kms) as stubber:
+        stubber.add_client_error("generate_data_key", "ThrottlingException")
+        with pytest.raises(ClientError):
+            connections.lease(CONNECTION, version=1, owner="a")
+
+
+# --- for how long -------------------------------------------------------------------------------
+
+AT = 1_800_000_000
+
+
+@pytest.fixture
+def written(client: DynamoDBClient) -> list[Any]:
+    """The items that are put, one by one or in transactions."""
+    items: list[Any] = []
+
+    def note(params: Any, **_: object) -> None:
+        writes = params.get("TransactItems", [{"Put": params}])
+        items.extend(write["Put"]["Item"] for write in writes if "Put" in write)
+
+    client.meta.events.register("provide-client-params.dynamodb", note)
+    return items
+
+
+def ends(item: Any) -> int:
+    """How many days after ``AT`` it is forgotten."""
+    return (int(item["expires_at"]["N"]) - AT) // (24 * 60 * 60)
+
+
+def test_a_refresh_is_known_for_60_days(
+    client: DynamoDBClient, dynamodb: Stubber, written: list[Any]
+) -> None:
+    refreshes = RefreshTable(client, table="refreshes", connections="connections")
+    refresh = a_refresh(at=AT)
+    dynamodb.add_response("transact_write_items", {})
+    refreshes.admit(refresh, until=AT + 1)
+    dynamodb.add_response("put_item", {})
+    refreshes.save(refresh, seen=0)
+    assert [ends(item) for item in written] == [60, 60]
+
+
+def test_what_a_provider_has_answered_about_a_push_is_written_as_soon_as_aws_lets_it(
+    client: DynamoDBClient, dynamodb: Stubber
+) -> None:
+    patient = PushTable(client, table="pushes", gaps=lambda: [0, 0])
+    for code in ("ProvisionedThroughputExceededException", "InternalServerError"):
+        dynamodb.add_client_error("put_item", code)
+    dynamodb.add_response("put_item", {})
+    patient.save(a_push(at=AT), seen=0)
+    for _ in range(3):
+        dynamodb.add_client_error("put_item", "ThrottlingException")
+    with pytest.raises(ClientError):
+        patient.save(a_push(at=AT), seen=0)
+    dynamodb.add_client_error("put_item", "ThrottlingException")
+    with pytest.raises(ClientError):
+        PushTable(client, table="pushes").save(a_push(at=AT), seen=0)
+
+
+def test_the_tries_of_such_a_write_end() -> None:
+    assert 10 < len(list(insisting())) < 30
+    assert sum(insisting()) < 30
+
+
+def test_a_push_is_known_for_60_days(
+    client: DynamoDBClient, dynamodb: Stubber, written: list[Any]
+) -> None:
+    dynamodb.add_response("put_item", {})
+    PushTable(client, table="pushes").create(a_push(at=AT))
+    assert [ends(item) for item in written] == [60]
+
+
+def test_a_bulk_run_and_its_outcomes_are_known_for_30_days(
+    client: DynamoDBClient, dynamodb: Stubber, written: list[Any]
+) -> None:
+    bulks, bulk = BulkTable(client, table="bulks", keys="refreshes"), a_bulk(at=AT, tenant=None)
+    dynamodb.add_response("transact_write_items", {})
+    bulks.create(bulk)
+    dynamodb.add_response("transact_write_items", {})
+    outcome = Result(connection_id=CONNECTION, outcome=BulkOutcome.PUBLISHED)
+    bulks.record(bulk, [outcome])
+    assert [ends(item) for item in written] == [30, 30]

@@ -1,0 +1,323 @@
+"""Which token to use, and how to get the next: one worker, and siblings at chosen moments."""
+
+from __future__ import annotations
+
+from math import inf, nan
+from typing import TYPE_CHECKING
+
+import pytest
+from msgspec.structs import replace
+
+from functions.connectors.http_answers import TokenRefused
+from functions.connectors.oauth import EARLY_SECONDS, GrantRefused, TokenKeeper
+from functions.core.errors import (
+    ProviderUnavailable,
+    ReauthRequired,
+    Superseded,
+    UnexpectedAnswer,
+)
+from functions.core.model import Credentials
+from tests.support.fakes.stores import LEASE_SECONDS, Clock, Connections, Tables
+from tests.support.scripted_connector import CONNECTION, a_connection, connector_ports
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from functions.core.model import StoredCredentials
+
+NEW = Credentials(access_token="new", refresh_token="refresh-new")
+SIBLINGS = Credentials(access_token="sibling", refresh_token="refresh-sibling")
+
+
+class Desk:
+    """A connection whose token ends in so many seconds, and who is told what to do meanwhile."""
+
+    def __init__(self, *, ends_in: float | None = None, lasting: bool = True) -> None:
+        self.clock = Clock()
+        self.connections = Connections(Tables(), clock=self.clock)
+        old = Credentials(
+            access_token="old",
+            refresh_token="refresh-old" if lasting else None,
+            expires_at=0 if ends_in is None else self.clock() + ends_in,
+        )
+        self.connections.create(a_connection(), old)
+        self.good = {"new", "sibling"}
+        self.exchanged: list[str] = []
+        self.called: list[str] = []
+        self.meanwhile: Callable[[], object] = bool
+        self.answer: Credentials | Exception = NEW
+        self.left: Callable[[], float] = lambda: inf
+
+    def use(self, *, sleep: Callable[[float], None] | None = None) -> str:
+        return self.keeper(sleep=sleep).use(self.call)
+
+    def keeper(self, *, sleep: Callable[[float], None] | None = None) -> TokenKeeper:
+        ports = connector_ports(
+            self.connections,
+            application=b"",
+            clock=self.clock,
+            sleep=sleep or self.clock.sleep,
+            left=self.left,
+        )
+        return TokenKeeper(ports, connection_id=CONNECTION, exchange=self._exchange)
+
+    def rotate(self, to: Credentials) -> None:
+        """What a sibling, or a user who signs in again, does."""
+        self.connections.rotate(CONNECTION, version=self.stored.version, to=to)
+
+    def sign_in(self) -> None:
+        """The user's new sign-in is put in place of whatever is there."""
+        self.connections.replace(a_connection(), SIBLINGS)
+
+    @property
+    def stored(self) -> StoredCredentials:
+        return self.connections.load(CONNECTION)
+
+    def _exchange(self, token: str) -> Credentials:
+        self.exchanged.append(token)
+        self.meanwhile()
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def call(self, token: str) -> str:
+        self.called.append(token)
+        if token not in self.good:
+            raise TokenRefused
+        return token
+
+
+@pytest.mark.parametrize(
+    ("ends_in", "exchanges"),
+    [
+        pytest.param(None, 0, id="nobody-knows-when"),
+        pytest.param(EARLY_SECONDS + 1, 0, id="in-good-time"),
+        pytest.param(EARLY_SECONDS - 1, 1, id="soon"),
+        pytest.param(-1, 1, id="it-has-ended"),
+    ],
+)
+def test_a_token_that_ends_soon_is_exchanged_before_it_is_used(
+    ends_in: float | None, exchanges: int
+) -> None:
+    desk = Desk(ends_in=ends_in)
+    desk.good |= {"old"}
+    assert desk.use() == ("new" if exchanges else "old")
+    assert len(desk.exchanged) == exchanges
+
+
+def test_a_new_token_is_stored_before_it_is_used() -> None:
+    desk = Desk()
+    desk.good = set()
+    with pytest.raises(ReauthRequired):
+        desk.use()
+    assert desk.stored.credentials == NEW
+
+
+def test_a_refusal_after_a_sibling_came_first_is_no_death() -> None:
+    desk = Desk()
+    desk.meanwhile = lambda: desk.rotate(SIBLINGS)
+    desk.answer = GrantRefused()
+    assert desk.use() == "sibling"
+    assert not desk.stored.dead
+
+
+def test_a_refusal_after_which_nothing_has_moved_is_the_end() -> None:
+    desk = Desk()
+    desk.answer = GrantRefused()
+    with pytest.raises(ReauthRequired):
+        desk.use()
+    assert desk.stored.dead
+    with pytest.raises(ReauthRequired):
+        desk.use()
+    assert desk.exchanged == ["refresh-old"]
+
+
+def test_a_sibling_who_is_at_it_is_waited_for() -> None:
+    desk = Desk(ends_in=-1)
+    desk.connections.lease(CONNECTION, version=1, owner="sibling")
+
+    def sleep(seconds: float) -> None:
+        desk.clock.sleep(seconds)
+        if len(desk.clock.slept) == 3:
+            desk.rotate(SIBLINGS)
+
+    assert desk.use(sleep=sleep) == "sibling"
+    assert desk.exchanged == []
+
+
+def test_a_sibling_who_dies_while_at_it_is_not_waited_for_for_ever() -> None:
+    desk = Desk(ends_in=-1)
+    desk.connections.lease(CONNECTION, version=1, owner="sibling")
+    with pytest.raises(ProviderUnavailable):
+        desk.use()
+    assert 8 <= sum(desk.clock.slept) <= 9
+    assert desk.exchanged == []
+
+
+def test_a_sibling_is_waited_for_no_longer_than_there_is_time() -> None:
+    desk = Desk(ends_in=-1)
+    desk.connections.lease(CONNECTION, version=1, owner="sibling")
+    desk.left = lambda: 3
+    with pytest.raises(ProviderUnavailable):
+        desk.use()
+    assert 3 <= sum(desk.clock.slept) <= 3.5
+
+
+def test_a_lease_that_is_over_is_taken() -> None:
+    desk = Desk(ends_in=-1)
+    desk.connections.lease(CONNECTION, version=1, owner="sibling")
+    desk.clock.now += LEASE_SECONDS + 1
+    assert desk.use() == "new"
+
+
+def test_credentials_that_a_sibling_has_buried_are_dead_for_all() -> None:
+    desk = Desk(ends_in=-1)
+    desk.connections.lease(CONNECTION, version=1, owner="sibling")
+    with pytest.raises(ReauthRequired):
+        desk.use(sleep=lambda _: desk.connections.bury(CONNECTION, version=1))
+
+
+def test_credentials_that_the_user_replaced_meanwhile_are_used_and_not_overwritten() -> None:
+    desk = Desk(ends_in=-1)
+    desk.meanwhile = desk.sign_in
+    assert desk.use() == "sibling"
+    assert desk.stored.credentials == SIBLINGS
+
+
+def test_what_the_user_put_in_place_meanwhile_is_exchanged_where_it_is_refused() -> None:
+    desk = Desk()
+    desk.good = {"new"}
+
+    def sign_in_once() -> None:
+        if len(desk.exchanged) == 1:
+            desk.sign_in()
+
+    desk.meanwhile = sign_in_once
+    assert desk.use() == "new"
+    assert desk.exchanged == ["refresh-old", "refresh-sibling"]
+
+
+def test_dead_credentials_that_were_put_in_place_meanwhile_are_the_end() -> None:
+    desk = Desk()
+
+    def sign_in_in_vain() -> None:
+        desk.sign_in()
+        desk.connections.bury(CONNECTION, version=2)
+
+    desk.meanwhile = sign_in_in_vain
+    with pytest.raises(ReauthRequired):
+        desk.use()
+
+
+def test_a_connection_that_is_erased_while_its_token_is_exchanged_has_none() -> None:
+    desk = Desk()
+    desk.meanwhile = lambda: desk.connections.begin_erasing(CONNECTION)
+    with pytest.raises(Superseded):
+        desk.use()
+
+
+@pytest.mark.parametrize("answer", [ProviderUnavailable(), UnexpectedAnswer(), ValueError()])
+def test_a_failed_exchange_gives_the_right_to_rotate_back(answer: Exception) -> None:
+    desk = Desk()
+    desk.answer = answer
+    with pytest.raises(type(answer)):
+        desk.use()
+    assert desk.connections.lease(CONNECTION, version=1, owner="sibling")
+
+
+def test_a_successor_that_is_refused_though_nothing_has_moved_is_a_defect(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise Superseded
+
+    desk = Desk()
+    monkeypatch.setattr(desk.connections, "rotate", refuse)
+    with pytest.raises(Superseded):
+        desk.use()
+    assert desk.exchanged == ["refresh-old"]
+
+
+def test_credentials_are_loaded_once_for_many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk()
+    desk.good |= {"old"}
+    keeper = desk.keeper()
+    assert keeper.use(desk.call) == "old"
+    monkeypatch.delattr(Connections, "load")
+    assert keeper.use(desk.call) == "old"
+
+
+def test_a_dead_token_is_not_tried_even_where_it_is_still_good() -> None:
+    desk = Desk()
+    desk.good |= {"old"}
+    desk.connections.bury(CONNECTION, version=1)
+    with pytest.raises(ReauthRequired):
+        desk.use()
+
+
+@pytest.mark.parametrize("life", [1, 30, EARLY_SECONDS - 1, EARLY_SECONDS, EARLY_SECONDS + 1])
+def test_a_token_that_lives_shortly_is_used_more_than_once(life: int) -> None:
+    desk = Desk(ends_in=-1)
+    desk.answer = replace(NEW, expires_at=desk.clock() + life)
+    for _ in range(5):
+        assert desk.use() == "new"
+        desk.clock.now += life * 0.17
+    assert desk.exchanged == ["refresh-old"]
+    desk.clock.now += life * 0.1
+    desk.answer = SIBLINGS
+    assert desk.use() == "sibling"
+
+
+@pytest.mark.parametrize("ends", [nan, inf, -inf, -5, 1e300, 1.0, 1_800_000_000_000])
+def test_an_end_that_cannot_be_is_not_known(ends: float) -> None:
+    desk = Desk(ends_in=-1)
+    desk.answer = replace(NEW, expires_at=ends)
+    assert [desk.use(), desk.use()] == ["new", "new"]
+    assert desk.stored.credentials == NEW
+
+
+def test_a_successor_without_an_access_token_is_kept_and_exchanged_the_next_time() -> None:
+    desk = Desk(ends_in=-1)
+    desk.answer = replace(NEW, access_token="")
+    with pytest.raises(UnexpectedAnswer):
+        desk.use()
+    assert desk.stored.credentials.refresh_token == "refresh-new"
+    desk.answer = SIBLINGS
+    assert desk.use() == "sibling"
+    assert desk.exchanged == ["refresh-old", "refresh-new"]
+    assert desk.called == ["sibling"]
+
+
+def test_dead_credentials_come_alive_when_the_user_signs_in_again() -> None:
+    desk = Desk()
+    desk.connections.bury(CONNECTION, version=1)
+    with pytest.raises(ReauthRequired):
+        desk.use()
+    desk.rotate(NEW)
+    assert desk.use() == "new"
+
+
+def test_without_a_refresh_token_a_refused_token_is_the_end() -> None:
+    desk = Desk(lasting=False)
+    with pytest.raises(ReauthRequired):
+        desk.use()
+    assert desk.exchanged == []
+    assert desk.stored.dead
+
+
+def test_without_a_refresh_token_what_the_user_put_in_place_meanwhile_is_used() -> None:
+    desk = Desk(lasting=False)
+    keeper = desk.keeper()
+    desk.good |= {"old"}
+    assert keeper.use(desk.call) == "old"
+    desk.good -= {"old"}
+    desk.connections.replace(a_connection(), SIBLINGS)
+    assert keeper.use(desk.call) == "sibling"
+    assert not desk.stored.dead
+
+
+def test_a_connection_that_was_erased_has_no_token() -> None:
+    desk = Desk()
+    desk.connections.begin_erasing(CONNECTION)
+    with pytest.raises(Superseded):
+        desk.use()

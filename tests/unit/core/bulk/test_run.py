@@ -1,0 +1,293 @@
+"""Whom a bulk run is about, and how it ends."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from functions.core.bulk import (
+    BulkOptions,
+    BulkOutcome,
+    BulkRequest,
+    BulkStatus,
+    Result,
+    refresh_id,
+)
+from functions.core.bulking import AT_ONCE, admitted, check, closed, keep, listed
+from functions.core.contract import PAYLOAD_BYTES, Outcome, Reason
+from functions.core.errors import BulkRunning, InvalidRequest, NotFound, Superseded
+from functions.core.model import Connection, SnapshotPointer, Status
+from tests.support.fakes.bulk_runs import BULK, Hub, a_bulk
+from tests.support.fakes.stores import Clock
+from tests.support.scripted_connector import TENANT, a_connection, a_refresh
+
+NOW = Clock().now
+
+
+def aged(connection_id: str, *, seconds: float) -> Connection:
+    """A connection whose snapshot's oldest part is so old."""
+    snapshot = SnapshotPointer(
+        refresh_id="ref_0", key="k", version_id="v", published_at=NOW, as_of=NOW - seconds
+    )
+    return a_connection(connection_id, snapshot=snapshot)
+
+
+EVERYBODY = (
+    aged("con_1", seconds=10),
+    aged("con_2", seconds=3600),
+    a_connection("con_3"),
+    a_connection("con_4", provider="digime"),
+    a_connection("con_5", tenant="another"),
+)
+
+
+def begun(options: BulkOptions, *, tenant: str | None = TENANT) -> Hub:
+    """A run among everybody, whose connections have been listed."""
+    hub = Hub(*EVERYBODY)
+    bulk = a_bulk(at=NOW, options=options, tenant=tenant)
+    hub.bulks.create(bulk)
+    listed(bulk, hub.ports)
+    return hub
+
+
+def finish(hub: Hub, *ids: str) -> None:
+    """These connections' refreshes have been published."""
+    outcome = BulkOutcome.PUBLISHED
+    results = [Result(connection_id=id_, outcome=outcome, refresh_id="ref_1") for id_ in ids]
+    hub.bulks.record(hub.bulk, results)
+
+
+@pytest.mark.parametrize(
+    ("options", "ids"),
+    [
+        pytest.param(BulkOptions(), ["con_1", "con_2", "con_3", "con_4"], id="all-of-the-tenant"),
+        pytest.param(BulkOptions(provider="digime"), ["con_4"], id="of-a-provider"),
+        pytest.param(
+            BulkOptions(older_than_seconds=60),
+            ["con_2", "con_3", "con_4"],
+            id="older-than-a-minute-or-without-a-snapshot",
+        ),
+        pytest.param(
+            BulkOptions(provider="banno", older_than_seconds=3600), ["con_3"], id="both-filters"
+        ),
+        pytest.param(
+            BulkOptions(connection_ids=("con_3", "con_1")), ["con_3", "con_1"], id="named"
+        ),
+    ],
+)
+def test_a_run_is_about_whom_it_asks_for(options: BulkOptions, ids: list[str]) -> None:
+    hub = begun(options)
+    assert list(hub.lists.read(hub.bulk)) == ids
+    assert (hub.bulk.status, hub.bulk.listed, hub.bulk.total) == (
+        BulkStatus.RUNNING,
+        len(ids),
+        len(ids),
+    )
+
+
+def test_a_run_of_the_operator_s_is_about_every_tenant() -> None:
+    hub = begun(BulkOptions(provider="banno"), tenant=None)
+    assert list(hub.lists.read(hub.bulk)) == ["con_1", "con_2", "con_3", "con_5"]
+
+
+def test_what_is_not_there_and_what_is_another_s_are_the_same() -> None:
+    hub = begun(BulkOptions(connection_ids=("con_5", "con_1", "nobody")))
+    results = hub.bulks.results[BULK]
+    assert results["con_5"] == replace(results["nobody"], connection_id="con_5")
+    assert (results["nobody"].outcome, results["nobody"].error) == ("not_found", NotFound.name())
+    assert (hub.bulk.listed, hub.bulk.total) == (1, 3)
+
+
+def test_who_is_being_erased_is_not_there() -> None:
+    hub = Hub(*EVERYBODY)
+    hub.connections.begin_erasing("con_1")
+    bulk = a_bulk(at=NOW, options=BulkOptions(connection_ids=("con_1",)))
+    hub.bulks.create(bulk)
+    told = listed(bulk, hub.ports)
+    assert (told.outcome, hub.bulk.total) == (Outcome.DONE, 1)
+
+
+def test_a_run_about_nobody_goes_through_no_list() -> None:
+    hub = Hub()
+    hub.bulks.create(a_bulk(at=NOW))
+    assert listed(hub.bulk, hub.ports).outcome is Outcome.DONE
+
+
+def test_a_call_that_is_repeated_lists_nobody_anew() -> None:
+    hub = begun(BulkOptions())
+    before = len(hub.lists.versions)
+    hub.connections.create(a_connection("con_9"), None)
+    assert listed(hub.bulk, hub.ports).listed == 4
+    assert len(hub.lists.versions) == before
+
+
+def test_of_two_who_list_at_once_one_is_heard_and_its_list_is_the_run_s() -> None:
+    hub = Hub(*EVERYBODY)
+    fresh = a_bulk(at=NOW)
+    hub.bulks.create(fresh)
+    listed(fresh, hub.ports)
+    hub.connections.create(a_connection("con_9"), None)
+    with pytest.raises(Superseded):
+        listed(fresh, hub.ports)
+    assert "con_9" not in list(hub.lists.read(hub.bulk))
+
+
+def test_the_ticket_says_what_each_refresh_is_asked_for_and_when() -> None:
+    hub = begun(BulkOptions(max_age_seconds=60, deadline_seconds=90, spread_seconds=7200))
+    told = listed(hub.bulk, hub.ports)
+    assert told.asked == {"max_age_seconds": 60, "deadline_seconds": 90}
+    assert (told.spread_seconds, told.began_ms) == (7200, int(NOW * 1000))
+    assert told.version_id == hub.bulk.version_id
+
+
+def test_a_ticket_is_small_however_many_are_named() -> None:
+    hub = begun(BulkOptions(connection_ids=tuple(f"con_{n}" for n in range(1000))))
+    assert len(msgspec.json.encode(listed(hub.bulk, hub.ports))) < PAYLOAD_BYTES
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        pytest.param(BulkOptions(provider="nobody"), "There are: banno, digime.", id="nobody"),
+        pytest.param(BulkOptions(provider=""), "There are: banno, digime.", id="no-name"),
+        pytest.param(
+            BulkOptions(provider="banno", connection_ids=("con_1",)),
+            "leave out provider and older_than_seconds",
+            id="of-a-provider-and-named",
+        ),
+        pytest.param(
+            BulkRequest(older_than_seconds=0, connection_ids=("con_1",)),
+            "leave out provider and older_than_seconds",
+            id="old-and-named",
+        ),
+    ],
+)
+def test_what_would_be_passed_over_is_refused(options: BulkOptions, told: str) -> None:
+    with pytest.raises(InvalidRequest, match=told):
+        check(options, providers=("banno", "digime"))
+
+
+def test_a_second_run_of_a_tenant_s_is_told_of_the_first() -> None:
+    hub = Hub()
+    keep(a_bulk(at=NOW), bulks=hub.bulks)
+    with pytest.raises(BulkRunning, match=BULK):
+        keep(a_bulk(at=NOW, bulk_id="blk_2"), bulks=hub.bulks)
+    closed(hub.bulk, error="Aborted", ports=hub.ports)
+    keep(a_bulk(at=NOW, bulk_id="blk_2"), bulks=hub.bulks)
+    assert set(hub.bulks.stored) == {BULK, "blk_2"}
+
+
+def test_an_id_that_is_named_twice_is_meant_once() -> None:
+    request = BulkRequest(connection_ids=("con_1", "con_2", "con_1"), tenant=TENANT)
+    bulk = admitted(request, bulk_id=BULK, at=NOW)
+    assert bulk.options.connection_ids == ("con_1", "con_2")
+    assert (bulk.tenant, bulk.reason) == (TENANT, Reason.CONSOLE)
+
+
+def test_a_run_whose_connections_all_have_an_outcome_is_done() -> None:
+    hub = begun(BulkOptions(provider="banno"))
+    finish(hub, "con_1", "con_2", "con_3")
+    hub.clock.now += 7
+    ended = closed(hub.bulk, error=None, ports=hub.ports)
+    assert (ended.status, ended.ended_at, ended.error) == (BulkStatus.DONE, NOW + 7, None)
+    assert hub.bulk == ended
+    assert hub.bulks.counts(BULK) == {BulkOutcome.PUBLISHED: 3}
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "told"),
+    [
+        pytest.param(None, BulkStatus.DONE, "PlatformFault", id="its-child-recorded-nothing"),
+        pytest.param("Aborted", BulkStatus.FAILED, "Aborted", id="the-run-was-stopped"),
+    ],
+)
+def test_who_has_no_outcome_and_no_refresh_in_the_end_is_listed_as_unknown(
+    error: str | None, status: BulkStatus, told: str
+) -> None:
+    hub = begun(BulkOptions(provider="banno"))
+    finish(hub, "con_2")
+    assert closed(hub.bulk, error=error, ports=hub.ports).status is status
+    left = [
+        Result(
+            connection_id=id_,
+            outcome=BulkOutcome.UNKNOWN,
+            refresh_id=refresh_id(BULK, id_),
+            error=told,
+        )
+        for id_ in ("con_1", "con_3")
+    ]
+    assert hub.bulks.failures(BULK, limit=9, after=None) == (left, None)
+    assert sum(hub.bulks.counts(BULK).values()) == hub.bulk.total
+    assert hub.stopped == []
+
+
+@pytest.mark.parametrize("error", ["ABORTED", "Defect", None])
+def test_what_is_under_way_when_a_run_ends_is_cancelled_and_stopped(error: str | None) -> None:
+    hub = begun(BulkOptions(provider="banno"))
+    finish(hub, "con_2", "con_3")
+    mine = refresh_id(BULK, "con_1")
+    hub.refreshes.admit(a_refresh(mine, at=NOW), until=NOW + 900)
+    closed(hub.bulk, error=error, ports=hub.ports)
+    (result,) = hub.bulks.failures(BULK, limit=9, after=None)[0]
+    assert (result.outcome, result.refresh_id, result.error) == (BulkOutcome.CANCELLED, mine, "")
+    refresh = hub.refreshes.get(mine)
+    assert refresh is not None
+    assert refresh.status is Status.CANCELLED
+    assert hub.stopped == [mine]
+    connection = hub.connections.get("con_1")
+    assert connection is not None
+    assert connection.running is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome", "error"),
+    [
+        ({"status": Status.PUBLISHED}, BulkOutcome.PUBLISHED, ""),
+        ({"status": Status.PARTIAL}, BulkOutcome.PARTIAL, ""),
+        ({"status": Status.CANCELLED}, BulkOutcome.CANCELLED, ""),
+        ({"status": Status.FAILED, "error": "Busy"}, BulkOutcome.FAILED, "Busy"),
+    ],
+)
+def test_what_has_ended_and_was_not_recorded_is_told_as_it_ended(
+    changes: dict[str, object], outcome: BulkOutcome, error: str
+) -> None:
+    hub = begun(BulkOptions(connection_ids=("con_1",)))
+    mine = refresh_id(BULK, "con_1")
+    hub.tables.refreshes[mine] = a_refresh(mine, at=NOW, **changes)
+    closed(hub.bulk, error="ABORTED", ports=hub.ports)
+    assert hub.bulks.results[BULK]["con_1"] == Result(
+        connection_id="con_1", outcome=outcome, refresh_id=mine, error=error
+    )
+    assert hub.stopped == []
+
+
+def test_however_many_have_none_all_are_counted() -> None:
+    hub = Hub(*(a_connection(f"con_{n}") for n in range(2 * AT_ONCE + 1)))
+    hub.bulks.create(a_bulk(at=NOW))
+    listed(hub.bulk, hub.ports)
+    closed(hub.bulk, error="Aborted", ports=hub.ports)
+    assert hub.bulks.counts(BULK) == {BulkOutcome.UNKNOWN: 2 * AT_ONCE + 1}
+
+
+def test_what_comes_after_the_end_changes_nothing() -> None:
+    hub = begun(BulkOptions())
+    closed(hub.bulk, error="Aborted", ports=hub.ports)
+    before, counts = hub.bulk, hub.bulks.counts(BULK)
+    finish(hub, "con_1")
+    assert closed(hub.bulk, error=None, ports=hub.ports) == before
+    assert hub.bulks.counts(BULK) == counts
+
+
+def test_a_run_that_could_list_nobody_has_failed() -> None:
+    hub = Hub()
+    hub.bulks.create(a_bulk(at=NOW))
+    ended = closed(hub.bulk, error="Defect", ports=hub.ports)
+    assert (ended.status, ended.error, ended.total) == (BulkStatus.FAILED, "Defect", 0)
+
+
+def test_a_refresh_of_a_run_has_the_same_name_each_time_and_no_other_s() -> None:
+    names = {refresh_id(run, one) for run in ("blk_1", "blk_2") for one in ("con_1", "con_2")}
+    assert len(names) == 4
+    assert refresh_id("blk_1", "con_1") in names
+    assert all(len(name) == 36 for name in names)

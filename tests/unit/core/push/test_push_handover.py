@@ -1,0 +1,281 @@
+"""An execution that ends late: it leaves alone a push that a webhook has handed to another."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions import push as door
+from functions.core.contract import FAULTS, Outcome, PushTicket
+from functions.core.errors import (
+    Aborted,
+    FreshetError,
+    OutcomeUnknown,
+    ProviderRefusesApplication,
+    ProviderRefusesConnection,
+    ProviderUnavailable,
+    RateLimited,
+    Superseded,
+    UnexpectedAnswer,
+)
+from functions.core.push import PushStatus, handed_on, reopened
+from tests.support.fakes.pushes import PUSH
+from tests.support.push_harness import DONE, RUNNING, Dock
+from tests.support.scripted_connector import Crash, a_connection
+from tests.unit.core.push.test_push_ends import tell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from functions.core.push import Push
+
+
+@pytest.fixture
+def at_work(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Dock]:
+    """What makes docks whose push the door takes on."""
+
+    def made(*answers: str | FreshetError | Crash, **more: Any) -> Dock:
+        dock = Dock(answers=answers, **more)
+        connections = SimpleNamespace(get=lambda _id: a_connection(provider="endgrate"))
+        here = SimpleNamespace(clock=dock.clock, sleep=dock.clock.sleep, connections=connections)
+        monkeypatch.setattr(door, "runtime", lambda: here)
+        monkeypatch.setattr(door, "_pushes", lambda: dock.pushes)
+        monkeypatch.setattr(door, "_contents", lambda: dock.contents)
+        monkeypatch.setattr(door, "connector", lambda *_, **__: dock.pusher)
+        return dock
+
+    return made
+
+
+def called(ticket: dict[str, Any]) -> dict[str, Any]:
+    told: dict[str, Any] = door.handler(ticket, LambdaContext())
+    return told
+
+
+def begun(push: Push) -> dict[str, Any]:
+    """The input of an execution that goes on from the push's last event."""
+    told: dict[str, Any] = msgspec.to_builtins(PushTicket(push_id=push.execution))
+    return told
+
+
+def stopped(name: str) -> dict[str, Any]:
+    """What the rule calls the door with for an execution of this name."""
+    return {"push_id": name, "outcome": Outcome.ABORTED, "error": Aborted.name()}
+
+
+def found(dock: Dock) -> Push:
+    dock.clock.now += 2
+    told = tell(dock)
+    assert told is not None
+    return told
+
+
+LOST = ProviderUnavailable()
+SAID_OTHERWISE = [
+    pytest.param(LOST, id="lost"),
+    pytest.param(ProviderRefusesConnection(), id="refused"),
+]
+
+
+@pytest.mark.parametrize("answer", SAID_OTHERWISE)
+def test_found_between_push_and_endpush_it_is_left_alone(
+    at_work: Callable[..., Dock], answer: FreshetError
+) -> None:
+    dock = at_work(answer)
+    given_up = called(begun(dock.push))
+    assert given_up["outcome"] == "failed"
+    second = found(dock)
+
+    assert not handed_on(second, PUSH)
+    assert called(given_up)["error"] is None
+    assert dock.push == second
+    assert called(begun(second))["outcome"] == "done"
+    assert dock.push.status is PushStatus.DONE
+
+
+@pytest.mark.parametrize("answer", SAID_OTHERWISE)
+def test_found_before_the_end_is_told_of_it_is_left_alone(
+    at_work: Callable[..., Dock], answer: FreshetError
+) -> None:
+    dock = at_work(answer)
+    first = dock.push.execution
+    given_up = called(begun(dock.push))
+    with pytest.raises(type(answer) if dock.push.status is PushStatus.FAILED else OutcomeUnknown):
+        called(given_up)
+    second = found(dock)
+
+    for _ in range(2):
+        called(stopped(first))
+        assert dock.push == second
+    called(begun(second))
+    assert dock.push.status is PushStatus.DONE
+
+
+def test_an_end_that_is_told_of_while_the_second_is_looking_is_too_late(
+    at_work: Callable[..., Dock],
+) -> None:
+    dock = at_work(LOST, looks=(RUNNING,))
+    first = dock.push.execution
+    called(begun(dock.push))
+    ticket = called(begun(found(dock)))
+    assert ticket["outcome"] == "running"
+
+    called(stopped(first))
+    assert dock.push.status is PushStatus.SENT
+
+
+def test_an_execution_that_was_to_try_later_ends_nothing_of_the_second(
+    at_work: Callable[..., Dock],
+) -> None:
+    dock = at_work(RateLimited(wait_seconds=60), looks=(RUNNING,))
+    first = dock.push.execution
+    later = called(begun(dock.push))
+    assert later["push_id"] == first
+    called(begun(found(dock)))
+    later = called(later)
+
+    called({**later, "outcome": "failed", "error": Superseded.name()})
+    called(stopped(first))
+    assert dock.push.status is PushStatus.SENT
+
+
+def test_the_second_execution_s_own_end_ends_the_push(at_work: Callable[..., Dock]) -> None:
+    dock = at_work(LOST, looks=(RUNNING,))
+    called(begun(dock.push))
+    second = found(dock).execution
+    called(begun(dock.push))
+
+    called(stopped(second))
+    assert dock.push.status is PushStatus.UNKNOWN_OUTCOME
+    assert dock.push.events[-1].facts["cause"] == "Aborted"
+
+
+def test_the_first_s_late_end_after_the_second_has_broken_changes_nothing(
+    at_work: Callable[..., Dock],
+) -> None:
+    dock = at_work(LOST, looks=(RUNNING,))
+    first = dock.push.execution
+    called(begun(dock.push))
+    second = found(dock).execution
+    called(stopped(second))
+    ended = dock.push
+
+    called(stopped(first))
+    assert dock.push == ended
+
+
+def test_an_end_that_is_told_of_after_a_reader_had_it_looked_at_again_is_too_late(
+    at_work: Callable[..., Dock],
+) -> None:
+    dock = at_work("t1", looks=(RUNNING,))
+    first = dock.push.execution
+    dock.run()
+    ended = dock.push
+    dock.clock.now += 900
+    again = reopened(ended, at=dock.clock())
+    assert again is not None
+    dock.pushes.save(again, seen=ended.version)
+
+    called(stopped(first))
+    assert dock.push == again
+    called(stopped(again.execution))
+    assert dock.push.status is PushStatus.UNKNOWN_OUTCOME
+
+
+def test_what_was_found_while_the_provider_was_asked_ends_with_who_asked(
+    at_work: Callable[..., Dock],
+) -> None:
+    dock = at_work(Crash(), looks=(RUNNING,))
+    first = dock.push.execution
+    with pytest.raises(Crash):
+        dock.call()
+    assert tell(dock) is None
+    assert not handed_on(dock.push, first)
+
+    called(stopped(first))
+    assert dock.push.status is PushStatus.UNKNOWN_OUTCOME
+
+
+def test_an_execution_that_a_person_started_by_id_ends_no_push_twice(
+    at_work: Callable[..., Dock],
+) -> None:
+    dock = at_work(LOST)
+    given_up = called({"push_id": PUSH})
+    second = found(dock)
+
+    assert called(given_up)["error"] is None
+    assert dock.push == second
+
+
+def test_the_end_of_an_execution_without_a_name_ends_its_push(at_work: Callable[..., Dock]) -> None:
+    dock = at_work("t1", looks=(RUNNING, DONE))
+    called({"push_id": PUSH, "outcome": "aborted", "error": "Aborted"})
+    assert dock.push.status is PushStatus.FAILED
+
+
+# --- what is counted ---------------------------------------------------------------------------
+
+
+def counted(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Who has to act on the faults that the door has counted."""
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [each["acts"] for each in told if FAULTS in each]
+
+
+@pytest.mark.parametrize(
+    ("answer", "acts"),
+    [
+        pytest.param(ProviderRefusesConnection(), "caller", id="refused"),
+        pytest.param(ProviderRefusesApplication(), "operator", id="our-own-key-refused"),
+        pytest.param(LOST, "retry", id="unknown-as-it-was-lost"),
+        pytest.param(UnexpectedAnswer(), "defect", id="unknown-as-nobody-understands-it"),
+    ],
+)
+def test_a_push_that_failed_is_counted_once_by_who_acts_on_the_cause(
+    at_work: Callable[..., Dock],
+    capsys: pytest.CaptureFixture[str],
+    answer: FreshetError,
+    acts: str,
+) -> None:
+    dock = at_work(answer)
+    first = dock.push.execution
+    given_up = called(begun(dock.push))
+    assert counted(capsys) == []
+    with pytest.raises(FreshetError):
+        called(given_up)
+    assert counted(capsys) == [acts]
+    called(stopped(first))
+    assert counted(capsys) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "acts"),
+    [
+        pytest.param("ABORTED", "retry", id="stopped-by-hand"),
+        pytest.param("FAILED", "defect", id="broke-where-nothing-ended-it"),
+    ],
+)
+def test_a_push_that_is_ended_from_outside_is_counted_by_how_its_execution_ended(
+    at_work: Callable[..., Dock], capsys: pytest.CaptureFixture[str], status: str, acts: str
+) -> None:
+    dock = at_work()
+    called({**stopped(dock.push.execution), "error": status})
+    assert counted(capsys) == [acts]
+    called({**stopped(dock.push.execution), "error": status})
+    assert counted(capsys) == []
+
+
+def test_a_push_that_was_erased_while_it_was_going_on_is_no_fault(
+    at_work: Callable[..., Dock], capsys: pytest.CaptureFixture[str]
+) -> None:
+    dock = at_work()
+    ticket = begun(dock.push)
+    dock.pushes.delete(PUSH)
+    with pytest.raises(Superseded):
+        called({**ticket, "outcome": "failed", "error": Superseded.name()})
+    assert counted(capsys) == []

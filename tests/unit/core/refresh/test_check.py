@@ -1,0 +1,317 @@
+"""Looking, and waiting where that is cheaper than leaving."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import ceil
+from typing import TYPE_CHECKING
+
+import pytest
+from msgspec.structs import replace
+
+from functions.core import refresh as step
+from functions.core.checking import MIN_GAP, check
+from functions.core.contract import HOLD_SECONDS, Outcome, Ticket
+from functions.core.errors import (
+    ConsentMissing,
+    FreshetError,
+    ProviderRefusesApplication,
+    ProviderUnavailable,
+    RateLimited,
+    ReauthRequired,
+    Superseded,
+    UnexpectedAnswer,
+)
+from functions.core.ports import Looked, Triggered
+from tests.support.fakes.stores import Clock, Tables
+from tests.support.scripted_connector import (
+    REFRESH,
+    Scripted,
+    a_connection,
+    a_refresh,
+    a_ticket,
+    stocked,
+)
+
+if TYPE_CHECKING:
+    from functions.core.contract import Job
+    from functions.core.model import Refresh
+
+JOB: Job = {"id": "j1"}
+RUNNING, DONE, LOST = Looked(job=JOB), Looked(job=JOB, done=True), Looked(job=JOB, lost=True)
+HELD, AWAY = Looked(job=JOB, wait_seconds=0), ProviderUnavailable()
+
+
+class Watch:
+    """A triggered refresh, and a provider that says what the script does."""
+
+    def __init__(self, *looks: tuple[float, Looked | FreshetError], **ticket: object) -> None:
+        self.clock = Clock()
+        self.tables = Tables()
+        _, self.refreshes = stocked(self.tables, self.clock)
+        self.connector = Scripted(self.clock, looks=looks)
+        self.start = self.clock()
+        self.ticket = a_ticket(at=self.start, **ticket)
+        admitted = a_refresh(at=self.start)
+        self.refreshes.admit(admitted, until=self.start + 4500)
+        begun = step.triggering(admitted, at=self.start)
+        self.store(step.triggered(begun, Triggered(job=JOB), at=self.start), seen=admitted)
+
+    def store(self, refresh: Refresh, *, seen: Refresh) -> None:
+        self.refreshes.save(refresh, seen=seen.version)
+
+    @property
+    def refresh(self) -> Refresh:
+        refresh = self.refreshes.get(REFRESH)
+        assert refresh is not None
+        return refresh
+
+    def call(self, **changes: object) -> Ticket:
+        self.ticket = check(
+            replace(self.ticket, **changes),
+            connection=a_connection(),
+            connector=self.connector,
+            refreshes=self.refreshes,
+            clock=self.clock,
+            sleep=self.clock.sleep,
+        )
+        return self.ticket
+
+    @property
+    def looked(self) -> list[float]:
+        """When the looks were, in seconds after the trigger."""
+        return [at - self.start for at, _ in self.connector.looked]
+
+    @property
+    def holds(self) -> list[float]:
+        return [hold for _, hold in self.connector.looked]
+
+
+def test_what_is_done_at_the_first_look_is_ready_at_once() -> None:
+    watch = Watch((0, DONE))
+    ticket = watch.call()
+    assert (ticket.outcome, ticket.noticed_at) == (Outcome.READY, watch.start)
+    assert watch.clock.slept == []
+
+
+def test_near_looks_are_waited_for_inside_the_call() -> None:
+    watch = Watch((0, RUNNING), (0, RUNNING), (0, RUNNING), (0, DONE))
+    assert watch.call().outcome is Outcome.READY
+    assert watch.looked == [0, 0.5, 1, 1.5]
+
+
+def test_inside_the_call_a_look_is_late_by_a_tenth_of_what_was_waited_at_most() -> None:
+    watch = Watch((0, RUNNING))
+    watch.call()
+    for before, after in pairwise(watch.looked):
+        assert after - before <= max(0.5, before / 10) + 1e-6
+
+
+def test_a_planned_look_is_made_however_long_the_refresh_has_taken() -> None:
+    watch = Watch((0, RUNNING))
+    watch.clock.now += 300
+    watch.call(looks=(300, 303, 900))
+    assert watch.looked == [300, 303]
+
+
+def test_a_look_that_waits_for_its_turn_makes_the_next_one_come_later() -> None:
+    watch = Watch((1, RUNNING))
+    watch.call(looks=(2, 4, 6, 8, 10, 12, 900))
+    assert watch.looked == [0, 4, 8, 12, 16, 20]
+
+
+def test_when_the_hold_is_over_the_next_planned_look_is_left_to_the_machine() -> None:
+    watch = Watch((0, RUNNING))
+    ticket = watch.call()
+    assert HOLD_SECONDS - 2 < watch.looked[-1] <= HOLD_SECONDS
+    assert ticket.outcome is Outcome.RUNNING
+    assert ticket.wait_seconds == ceil(30 - watch.looked[-1])
+
+
+def test_a_first_look_that_is_far_is_not_waited_for_at_all() -> None:
+    watch = Watch((0, RUNNING), looks=(HOLD_SECONDS + 1, 900))
+    ticket = watch.call()
+    assert (ticket.wait_seconds, watch.holds) == (HOLD_SECONDS + 1, [0])
+    assert watch.clock.slept == []
+
+
+def test_a_long_poll_is_held_as_long_as_the_call_may_stay() -> None:
+    watch = Watch((7, HELD))
+    ticket = watch.call()
+    assert watch.looked == [0, 7, 14]
+    assert watch.holds == [20, 13, 6]
+    assert (ticket.outcome, ticket.wait_seconds) == (Outcome.RUNNING, 9)
+
+
+def test_a_long_poll_that_brings_the_end_is_noticed_then() -> None:
+    watch = Watch((7, HELD), (1.5, DONE))
+    assert watch.call().noticed_at == watch.start + 8.5
+
+
+def test_a_long_poll_that_answers_at_once_does_not_spin() -> None:
+    watch = Watch((0, HELD))
+    watch.call()
+    assert len(watch.looked) <= HOLD_SECONDS / MIN_GAP + 1
+    assert set(watch.clock.slept) == {MIN_GAP}
+
+
+def test_the_providers_own_wish_goes_before_the_plan() -> None:
+    watch = Watch((0, replace(RUNNING, wait_seconds=3)), (0, DONE))
+    watch.call()
+    assert watch.looked == [0, 3]
+
+
+def test_a_wish_that_is_far_is_left_to_the_machine_in_whole_seconds() -> None:
+    watch = Watch((0, replace(RUNNING, wait_seconds=44.2)))
+    assert watch.call().wait_seconds == 45
+
+
+def test_what_the_provider_says_of_its_job_goes_with_the_ticket() -> None:
+    watch = Watch((0, Looked(job={"id": "j1", "version": 3}, wait_seconds=100)))
+    assert watch.call().job == {"id": "j1", "version": 3}
+
+
+def test_every_look_is_counted() -> None:
+    watch = Watch((0, RUNNING), (0, AWAY), (0, RUNNING), (0, DONE))
+    assert watch.call().looked == 4
+
+
+def test_the_last_look_is_at_the_deadline_and_then_it_is_over() -> None:
+    watch = Watch((0, replace(RUNNING, wait_seconds=10_000)))
+    ticket = watch.call()
+    assert ticket.wait_seconds == 900
+    watch.clock.now += ticket.wait_seconds
+    ticket = watch.call()
+    assert (ticket.outcome, ticket.error) == (Outcome.FAILED, "DeadlineExceeded")
+
+
+def test_what_is_done_at_the_deadline_counts() -> None:
+    watch = Watch((0, DONE))
+    watch.clock.now += 901
+    assert watch.call().outcome is Outcome.READY
+
+
+def test_a_look_that_was_held_past_the_deadline_says_nothing_against_the_provider() -> None:
+    watch = Watch((0, HELD), (14, AWAY), deadline=Clock().now + 12)
+    assert watch.call().error == "DeadlineExceeded"
+    watch = Watch((0, HELD), (1, AWAY), (14, AWAY), deadline=Clock().now + 12)
+    assert watch.call().error == "ProviderUnavailable"
+
+
+def test_a_call_is_not_held_past_the_deadline() -> None:
+    watch = Watch((5, HELD), deadline=Clock().now + 12)
+    ticket = watch.call()
+    assert watch.holds == [12, 7, 2]
+    assert ticket.error == "DeadlineExceeded"
+
+
+@pytest.mark.parametrize(
+    "elapsed", [pytest.param(899.5, id="just-before"), pytest.param(899.99, id="a-hair-before")]
+)
+def test_a_wait_is_at_least_a_second(elapsed: float) -> None:
+    watch = Watch((0, replace(RUNNING, wait_seconds=10)))
+    watch.clock.now += elapsed
+    assert watch.call().wait_seconds == 1
+
+
+def test_faults_are_waited_out_with_growing_gaps() -> None:
+    watch = Watch((0, AWAY))
+    ticket = watch.call()
+    assert watch.looked == [0, 1, 3, 7, 15]
+    assert (ticket.outcome, ticket.wait_seconds, ticket.faults) == (Outcome.RUNNING, 16, 5)
+
+
+def test_the_count_of_faults_goes_on_in_the_next_call() -> None:
+    watch = Watch((0, AWAY))
+    watch.call(faults=6)
+    assert watch.ticket.wait_seconds == 60
+
+
+def test_an_answer_ends_a_row_of_faults() -> None:
+    watch = Watch((0, AWAY), (0, AWAY), (0, DONE))
+    assert watch.call().faults == 0
+
+
+def test_a_retry_after_is_left_to_the_machine() -> None:
+    watch = Watch((0, RateLimited(wait_seconds=77)))
+    ticket = watch.call()
+    assert (ticket.outcome, ticket.wait_seconds) == (Outcome.RUNNING, 77)
+    assert watch.clock.slept == []
+
+
+def test_a_short_retry_after_is_waited_for_in_whole() -> None:
+    watch = Watch((0, RateLimited(wait_seconds=9)), (0, DONE))
+    watch.call()
+    assert watch.looked == [0, 9]
+
+
+def test_a_fault_that_would_outlast_the_deadline_fails_under_its_own_name() -> None:
+    ticket = Watch((0, RateLimited(wait_seconds=900))).call()
+    assert (ticket.outcome, ticket.error) == (Outcome.FAILED, "RateLimited")
+
+
+@pytest.mark.parametrize(
+    "error", [ReauthRequired(), ConsentMissing(), ProviderRefusesApplication()]
+)
+def test_what_a_person_must_mend_fails_by_name(error: FreshetError) -> None:
+    ticket = Watch((0, RUNNING), (0, error)).call()
+    assert (ticket.outcome, ticket.error) == (Outcome.FAILED, error.name())
+
+
+@pytest.mark.parametrize("error", [UnexpectedAnswer(), Superseded()])
+def test_what_nobody_expected_is_raised(error: FreshetError) -> None:
+    with pytest.raises(type(error)):
+        Watch((0, error)).call()
+
+
+def test_a_lost_job_is_asked_for_again() -> None:
+    watch = Watch((0, LOST))
+    ticket = watch.call()
+    assert (ticket.outcome, ticket.job, ticket.wait_seconds) == (Outcome.LATER, {}, 1)
+    assert watch.refresh.job is None
+    assert watch.refresh.events[-1].type == "lost"
+
+
+def test_a_job_that_is_lost_twice_fails_the_refresh() -> None:
+    watch = Watch((0, LOST))
+    watch.call()
+    again = step.triggering(watch.refresh, at=watch.clock())
+    watch.store(step.triggered(again, Triggered(job=JOB), at=watch.clock()), seen=watch.refresh)
+    ticket = watch.call(outcome=Outcome.RUNNING, job=JOB)
+    assert (ticket.outcome, ticket.error) == (Outcome.FAILED, "JobLost")
+
+
+def test_triggers_that_the_provider_put_off_are_no_lost_jobs() -> None:
+    watch = Watch((0, LOST))
+    late = replace(watch.refresh, attempts=5)
+    told = step.postponed(late, ProviderUnavailable, wait_seconds=1, at=0)
+    watch.refreshes.save(told, seen=late.version)
+    assert watch.call().outcome is Outcome.LATER
+
+
+def test_a_loss_that_was_written_down_before_a_crash_counts_once() -> None:
+    watch = Watch((0, LOST))
+    before = watch.ticket
+    watch.call()
+    watch.ticket = before
+    assert watch.call().outcome is Outcome.LATER
+    assert [event.type for event in watch.refresh.events].count("lost") == 1
+
+
+@pytest.mark.parametrize("meanwhile", ["ended", "forgotten"])
+def test_a_lost_job_of_a_refresh_that_is_over_stays_lost(meanwhile: str) -> None:
+    watch = Watch((0, LOST))
+    if meanwhile == "ended":
+        watch.store(step.failed(watch.refresh, ReauthRequired, at=0), seen=watch.refresh)
+    else:
+        watch.refreshes.delete(REFRESH)
+    before = watch.refreshes.get(REFRESH)
+    assert watch.call().error == "JobLost"
+    assert watch.refreshes.get(REFRESH) == before
+
+
+def test_what_was_hinted_before_a_call_is_about_to_be_looked_at() -> None:
+    watch = Watch((0, DONE), hooked=True)
+    watch.refreshes.hint(REFRESH, by="digest")
+    watch.call()
+    assert not watch.tables.hinted

@@ -1,0 +1,309 @@
+"""What a refresh may add to, and how long."""
+
+from __future__ import annotations
+
+import io
+from itertools import count
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from functions.core.contract import RefreshRequest
+from functions.core.errors import FetchContinues, FetchWaits, Gone, Superseded
+from functions.core.fetching import MARGIN_SECONDS, published
+from functions.core.increment import (
+    FULL_AFTER_REFRESHES,
+    FULL_AFTER_SECONDS,
+    MOST_LINKS,
+    base_of,
+    carried,
+    changes,
+)
+from functions.core.model import Blob, Dataset, File, Link, Manifest, Part, PartState
+from functions.core.ports import Base, Beginning, Page, Record
+from functions.core.refresh import admitted
+from tests.support.fakes.files import Objects, Snapshots
+from tests.support.fetch_harness import AWAY, Hall
+from tests.support.scripted_connector import (
+    CONNECTION,
+    REFRESH,
+    Scripted,
+    a_connection,
+    a_page,
+    a_refresh,
+)
+
+if TYPE_CHECKING:
+    from functions.core.model import Refresh
+
+AT = 1_800_000_000.0
+NEW = {"transactions": Beginning(bookmark={"place": 1})}
+MORE = {"transactions": Beginning(adds=True, bookmark={"place": 2})}
+IDS = [f"t{number}" for number in range(10)]
+
+
+def a_file(lines: int, *, number: int = 0) -> File:
+    return File(key=f"k{number}", version_id="0", sha256="", bytes=1, lines=lines)
+
+
+def a_dataset(*links: int, lines: int = 10, added: int = 0) -> Dataset:
+    """A dataset to which refreshes have put so many files each."""
+    files = [a_file(lines if number < links[0] else added) for number in range(sum(links))]
+    return Dataset(
+        refresh_id=f"ref_{len(links)}",
+        as_of=AT,
+        records=0,
+        deletions=0,
+        files=tuple(files),
+        chain=tuple(Link(refresh_id=f"ref_{n}", files=put) for n, put in enumerate(links, 1)),
+        whole_at=AT,
+        bookmark={},
+    )
+
+
+def base(dataset: Dataset, *, at: float = AT, full: bool = False) -> Base | None:
+    manifest = Manifest(
+        v=1,
+        refresh_id="ref_9",
+        connection_id=CONNECTION,
+        provider="banno",
+        triggered_at=AT,
+        fetched_at=AT,
+        as_of=AT,
+        datasets={"transactions": dataset},
+    )
+    refresh = a_refresh(at=at, full=full)
+    return base_of(manifest, refresh=refresh, snapshots=Snapshots(Objects()))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "late", "adds"),
+    [
+        pytest.param(a_dataset(1), 0, True, id="just-read"),
+        pytest.param(replace(a_dataset(1), bookmark=None), 0, False, id="without-a-bookmark"),
+        pytest.param(replace(a_dataset(1), chain=()), 0, False, id="of-an-older-version"),
+        pytest.param(a_dataset(1), FULL_AFTER_SECONDS, True, id="for-a-week"),
+        pytest.param(a_dataset(1), FULL_AFTER_SECONDS + 1, False, id="no-longer"),
+        pytest.param(a_dataset(*[1] * FULL_AFTER_REFRESHES), 0, True, id="so-often"),
+        pytest.param(a_dataset(*[1] * (FULL_AFTER_REFRESHES + 1)), 0, False, id="no-more-often"),
+        pytest.param(a_dataset(1, 1, added=5), 0, True, id="half-as-much-added"),
+        pytest.param(a_dataset(1, 1, added=6), 0, False, id="more-than-half-added"),
+    ],
+)
+def test_a_dataset_is_added_to_for_a_time(dataset: Dataset, late: float, *, adds: bool) -> None:
+    found = base(dataset, at=AT + late)
+    assert found is not None
+    assert ("transactions" in found.bookmarks) is adds
+
+
+def test_who_asks_for_everything_gets_it() -> None:
+    assert base(a_dataset(1), full=True) is None
+
+
+def test_a_request_for_everything_is_kept_with_its_refresh() -> None:
+    for full in (True, False):
+        request = RefreshRequest(connection_id=CONNECTION, full=full)
+        assert admitted(a_connection(), request, refresh_id=REFRESH, at=0).full is full
+
+
+@pytest.mark.parametrize(
+    ("since", "files"),
+    [("ref_1", ["k2", "k3"]), ("ref_2", ["k2", "k3"]), ("ref_3", ["k3"]), ("ref_4", [])],
+)
+def test_changes_are_the_files_that_came_later(since: str, files: list[str]) -> None:
+    dataset = a_dataset(2, 0, 1, 1)
+    numbered = [a_file(1, number=number) for number in range(4)]
+    blobs = [Blob(id=each, file=a_file(0), refresh_id=each) for each in ("", "ref_3", "ref_4")]
+    dataset = replace(dataset, files=tuple(numbered), blobs=tuple(blobs))
+    later = changes(dataset, since=since)
+    assert [file.key for file in later.files] == files
+    assert [blob.id for blob in later.blobs] == [
+        each for each in ("ref_3", "ref_4") if each > since
+    ]
+
+
+def test_what_is_not_in_the_chain_is_gone() -> None:
+    for since in ("", "ref_0"):
+        with pytest.raises(Gone, match="Read the whole dataset"):
+            changes(a_dataset(1, 1), since=since)
+
+
+def test_a_chain_forgets_refreshes_that_put_nothing_and_never_files() -> None:
+    dataset = a_dataset(2, 0, 1)
+    for number in range(4, 3 * MOST_LINKS):
+        dataset = carried(dataset, refresh_id=f"ref_{number}")
+        assert sum(link.files for link in dataset.chain) == 3
+    assert len(dataset.chain) == MOST_LINKS
+    assert changes(dataset, since="ref_3").files == ()
+    assert len(changes(dataset, since="ref_1").files) == 1
+
+
+def test_a_dataset_of_an_older_version_is_carried_as_it_is() -> None:
+    old = replace(a_dataset(1), chain=())
+    assert carried(old, refresh_id="ref_2") == old
+
+
+def test_a_manifest_of_an_older_version_is_read() -> None:
+    text = b'{"refresh_id": "r", "as_of": 1, "records": 0, "deletions": 0, "files": []}'
+    dataset = msgspec.json.decode(text, type=Dataset)
+    assert (dataset.chain, dataset.bookmark) == ((), None)
+
+
+class Hours(Hall):
+    """One refresh after the other, each of its own pages."""
+
+    numbers = count(2)
+
+    def after(self, *pages: Page, datasets: tuple[str, ...] = ("transactions",)) -> Manifest:
+        self.begin(*pages, datasets=datasets)
+        self.fetch()
+        return self.publish()[1][0]
+
+    def begin(self, *pages: Page, datasets: tuple[str, ...] = ("transactions",)) -> None:
+        self.connector = Scripted(self.clock, pages=pages)
+        if self.refresh.status.ended:
+            self.clock.now += 60
+            self.admit(f"ref_{next(self.numbers)}", datasets=datasets)
+
+    def ids(self, manifest: Manifest) -> list[str]:
+        return [line.removeprefix("/") for line in self.read(manifest.datasets["transactions"])]
+
+    @property
+    def last(self) -> Refresh:
+        return self.refresh
+
+
+def test_what_a_refresh_adds_stands_behind_what_was_there() -> None:
+    hours = Hours()
+    first = hours.after(a_page(*IDS, begins=NEW))
+    second = hours.after(a_page("t1", "t10", deletions=["t2"], begins=MORE))
+    assert hours.ids(second) == [*IDS, "t1", "t10", "-/t2"]
+    dataset = second.datasets["transactions"]
+    assert (dataset.records, dataset.deletions, dataset.bookmark) == (12, 1, {"place": 2})
+    assert hours.last.records == {"transactions": 2}
+    assert dataset.whole_at == first.datasets["transactions"].whole_at
+    (given,) = hours.connector.bases
+    assert given is not None
+    assert given.bookmarks == {"transactions": {"place": 1}}
+    assert given.revisions("transactions").keys() == {("", id_) for id_ in IDS}
+
+
+def test_a_refresh_that_found_nothing_new_is_in_the_chain() -> None:
+    hours = Hours()
+    hours.after(a_page(*IDS, begins=NEW))
+    second = hours.after(a_page(begins=MORE))
+    assert [link.files for link in second.datasets["transactions"].chain] == [1, 0]
+    assert changes(second.datasets["transactions"], since=second.refresh_id).files == ()
+
+
+def test_a_refresh_that_says_nothing_of_it_stands_for_itself() -> None:
+    hours = Hours()
+    hours.after(a_page(*IDS, begins=NEW))
+    second = hours.after(a_page("t5"))
+    dataset = second.datasets["transactions"]
+    assert (hours.ids(second), len(dataset.chain), dataset.bookmark) == (["t5"], 1, None)
+
+
+def test_a_dataset_that_was_not_asked_for_keeps_its_chain_and_knows_the_snapshot() -> None:
+    hours = Hours()
+    hours.after(a_page(*IDS, begins=NEW))
+    second = hours.after(a_page("a", dataset="accounts"), datasets=("accounts",))
+    dataset = second.datasets["transactions"]
+    assert changes(dataset, since=second.refresh_id).files == ()
+    assert dataset.bookmark == {"place": 1}
+    third = hours.after(a_page("t10", begins=MORE))
+    assert len(changes(third.datasets["transactions"], since=second.refresh_id).files) == 1
+
+
+def test_a_dataset_that_failed_as_a_whole_is_added_to_the_next_time() -> None:
+    hours = Hours()
+    hours.after(a_page(*IDS, begins=NEW))
+    failed = (PartState(part="transactions", state=Part.FAILED),)
+    second = hours.after(a_page(begins=MORE, parts=failed))
+    assert second.datasets["transactions"].bookmark == {"place": 1}
+    assert hours.last.records == {"transactions": 0}
+    assert hours.ids(hours.after(a_page("t10", begins=MORE))) == [*IDS, "t10"]
+
+
+def test_whether_it_adds_outlives_every_interruption() -> None:
+    hours = Hours()
+    hours.after(a_page(*IDS, begins=NEW))
+    hours.begin(a_page("t10", begins=MORE), a_page("t11"), a_page("t12"))
+    with pytest.raises(FetchContinues):
+        hours.fetch(seconds_left=MARGIN_SECONDS - 1)
+    hours.clock.now += FULL_AFTER_SECONDS
+    hours.connector = Scripted(
+        hours.clock, pages=[a_page("t10"), a_page("t11"), a_page("t12")], faults=[(2, AWAY)]
+    )
+    with pytest.raises(FetchWaits):
+        hours.fetch(seconds_left=MARGIN_SECONDS, resumed=True)
+    hours.fetch()
+    manifest = hours.publish()[1][0]
+    assert hours.ids(manifest) == [*IDS, "t10", "t11", "t12"]
+    assert all(each and each.bookmarks for each in hours.connector.bases)
+
+
+def test_a_fetch_does_not_go_on_from_another_snapshot_than_it_began_from() -> None:
+    hours = Hours()
+    first = hours.after(a_page(*IDS, begins=NEW))
+    hours.begin(a_page("t10", begins=MORE), a_page("t11"))
+    with pytest.raises(FetchContinues):
+        hours.fetch(seconds_left=MARGIN_SECONDS - 1)
+    other = replace(first, refresh_id="ref_0")
+    hours.before = other
+    with pytest.raises(Superseded):
+        hours.fetch(resumed=True)
+
+
+def test_what_adds_is_never_published_without_what_it_adds_to() -> None:
+    hours = Hours()
+    hours.after(a_page(*IDS, begins=NEW))
+    hours.begin(a_page("t10", begins=MORE))
+    hours.fetch()
+    hours.staging.progress.base = "ref_0"
+    with pytest.raises(Superseded):
+        hours.publish()
+    assert published(hours.connection, hours.snapshots) is not None
+
+
+def test_content_that_a_later_line_replaces_is_left_out() -> None:
+    def with_blob(id_: str) -> Record:
+        return Record(id_, msgspec.Raw(b"{}"), blob=io.BytesIO(b"large"))
+
+    hours = Hours()
+    large = [with_blob(id_) for id_ in ("a", "b", "c", "d")]
+    few = a_page(*IDS, begins=NEW)
+    hours.after(replace(few, records=[*few.records, *large]))
+    plain, gone = a_page("a", begins=MORE), ["b"]
+    second = hours.after(replace(plain, records=[*plain.records, with_blob("c")], deletions=gone))
+    blobs = second.datasets["transactions"].blobs
+    assert [(blob.id, blob.refresh_id == second.refresh_id) for blob in blobs] == [
+        ("d", False),
+        ("c", True),
+    ]
+    first = second.datasets["transactions"].chain[0].refresh_id
+    later = changes(second.datasets["transactions"], since=first)
+    assert [blob.id for blob in later.blobs] == ["c"]
+
+
+def test_content_of_another_part_under_the_same_id_stays() -> None:
+    def page(part: str, **changes: object) -> Page:
+        record = Record("a", msgspec.Raw(b"{}"), blob=io.BytesIO(part.encode()))
+        return replace(Page(dataset="transactions", part=part, records=[record]), **changes)
+
+    hours = Hours()
+    hours.after(a_page(*IDS, begins=NEW, cursor={}), page("p", cursor={}), page("q"))
+    later = hours.after(a_page(part="p", deletions=["a"], begins=MORE))
+    assert [(blob.part, blob.id) for blob in later.datasets["transactions"].blobs] == [("q", "a")]
+
+
+def test_a_deletion_is_no_record_that_is_there() -> None:
+    hours = Hours()
+    hours.after(a_page(*IDS, begins=NEW))
+    hours.after(a_page(deletions=["t2"], begins=MORE))
+    hours.after(a_page(begins=MORE))
+    (given,) = hours.connector.bases
+    assert given is not None
+    assert given.revisions("transactions").keys() == {("", id_) for id_ in IDS if id_ != "t2"}

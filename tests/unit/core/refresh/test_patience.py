@@ -1,0 +1,113 @@
+"""How long each door lets a request to a provider wait for its turn, and take."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions import check_status, fetch_data, providers, trigger
+from functions.core.contract import Outcome, Variable
+from functions.core.errors import Superseded
+from functions.rest import service
+from tests.support.fakes.stores import Clock, Tables
+from tests.support.scripted_connector import CONNECTION, REFRESH, a_refresh, a_ticket, stocked
+
+if TYPE_CHECKING:
+    from functions.core.budget import SharedBudget
+    from functions.core.ports import Connector, ConnectorPorts
+
+BEGINS = {"execution": REFRESH, "input": {"connection_id": CONNECTION}}
+
+
+class Call(LambdaContext):
+    """A call of a function that may run for so many seconds more."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def get_remaining_time_in_millis(self) -> int:  # type: ignore[override]
+        return int(self._seconds * 1000)
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The patience and the time of every connector that is asked for; there is none to be had."""
+    found: list[float] = []
+
+    def budget(*_: object, patience_seconds: float, **_more: object) -> SharedBudget | None:
+        found.append(patience_seconds)
+        return None
+
+    def load(_entry: object, ports: ConnectorPorts) -> Connector:
+        found.append(ports.left())
+        raise Superseded
+
+    monkeypatch.setattr(providers, "SharedBudget", budget)
+    monkeypatch.setattr(providers, "load", load)
+    return found
+
+
+def test_the_api_waits_for_a_provider_no_longer_than_its_gateway_does(
+    waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = SimpleNamespace(
+        clock=Clock(),
+        sleep=None,
+        connections=None,
+        budget=lambda _name: None,
+        vault=SimpleNamespace(seal_text=None, open_text=None),
+    )
+    for module in (service, providers):
+        monkeypatch.setattr(module, "runtime", lambda: here)
+    with pytest.raises(Superseded):
+        service.opener("endgrate", owner=CONNECTION)
+    assert waits == [5, 20]
+
+
+@pytest.mark.parametrize(
+    ("door", "outcome", "runs", "expected"),
+    [
+        pytest.param(trigger, None, 2000, [5, 900], id="to-begin"),
+        pytest.param(trigger, None, 400, [5, 395], id="to-begin-while-the-call-lasts"),
+        pytest.param(check_status, Outcome.RUNNING, 2000, [15, 903], id="to-look"),
+        pytest.param(check_status, Outcome.RUNNING, 165, [15, 160], id="to-look-while-it-lasts"),
+        pytest.param(fetch_data, Outcome.READY, 2000, [15, 1995], id="to-fetch"),
+    ],
+)
+def test_a_door_that_goes_on_is_more_patient_and_none_waits_past_its_end_or_the_deadline(
+    door: Any,
+    outcome: Outcome | None,
+    runs: float,
+    expected: list[float],
+    waits: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock()
+    connections, refreshes = stocked(Tables(), clock)
+    here = SimpleNamespace(
+        clock=clock,
+        sleep=clock.sleep,
+        connections=connections,
+        connection=connections.get,
+        refreshes=refreshes,
+        budget=lambda _name: None,
+        vault=SimpleNamespace(seal_text=None, open_text=None),
+        durations=SimpleNamespace(seen=lambda _provider: ()),
+        s3=lambda: None,
+    )
+    monkeypatch.setenv(Variable.BUCKET, "bucket")
+    for module in (door, providers):
+        monkeypatch.setattr(module, "runtime", lambda: here)
+    event: Any = BEGINS
+    if outcome is not None:
+        refresh = a_refresh(at=clock())
+        refreshes.admit(refresh, until=refresh.deadline)
+        event = msgspec.to_builtins(a_ticket(at=clock(), outcome=outcome))
+
+    with pytest.raises(Superseded):
+        door.handler(event, Call(runs))
+    assert waits == expected

@@ -1,0 +1,147 @@
+"""What passes between the states."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from functions.connectors.endgrate import MAX_DATASETS
+from functions.core.contract import (
+    MAX_DEADLINE_SECONDS,
+    MAX_LOOKS,
+    PAYLOAD_BYTES,
+    PAYLOAD_VERSION,
+    REFRESH_DAYS,
+    Door,
+    Job,
+    Outcome,
+    RefreshRequest,
+    Ticket,
+)
+from functions.core.error_names import BY_NAME
+from functions.core.refresh import admitted
+from tests.support.scripted_connector import a_connection
+
+EXECUTION_NAME = 80
+"""The longest name that Step Functions allows."""
+
+FIRST_VERSION = {
+    "v": 1,
+    "outcome": "running",
+    "refresh_id": "ref_1",
+    "connection_id": "con_1",
+    "provider": "banno",
+    "job": {"task_id": "t", "since": 1800000000, "version": 3},
+    "triggered_at": 1800000000.25,
+    "deadline": 1800000900.25,
+    "looks": [7, 18, 900],
+}
+"""A ticket as version 1 writes it. Never change it: executions are under way with it."""
+
+AT = 1_800_000_000.123_456
+TRANSFERS: Job = {f"transfer_{place}": "f" * 24 for place in range(MAX_DATASETS)}
+jobs = pytest.mark.parametrize(
+    "job",
+    [
+        pytest.param({"task_id": "\U0001f331" * 200, "since": AT, "version": 2**53}, id="banno"),
+        pytest.param({"since": int(AT), **TRANSFERS, "done": MAX_DATASETS}, id="endgrate"),
+    ],
+)
+
+
+def worst_ticket(job: Job) -> Ticket:
+    """Everything as long as its bounds allow."""
+    at = AT
+    longest = max(BY_NAME, key=len)
+    return Ticket(
+        v=PAYLOAD_VERSION,
+        outcome=max(Outcome, key=len),
+        refresh_id="r" * EXECUTION_NAME,
+        connection_id="\U0001f331" * 64,
+        provider="p" * 20,
+        job=job,
+        triggered_at=at,
+        deadline=at + MAX_DEADLINE_SECONDS,
+        looks=tuple(MAX_DEADLINE_SECONDS - number for number in range(MAX_LOOKS)),
+        wait_seconds=MAX_DEADLINE_SECONDS,
+        noticed_at=at,
+        looked=MAX_DEADLINE_SECONDS,
+        faults=MAX_DEADLINE_SECONDS,
+        hooked=True,
+        resumed=True,
+        error=longest,
+    )
+
+
+@jobs
+def test_the_longest_ticket_fits_between_two_states(job: Job) -> None:
+    assert len(msgspec.json.encode(worst_ticket(job))) <= PAYLOAD_BYTES
+
+
+@jobs
+def test_the_longest_ticket_fits_even_where_it_is_escaped(job: Job) -> None:
+    text = msgspec.json.encode(worst_ticket(job)).decode()
+    longer = sum(12 - len(char.encode()) for char in text if ord(char) > 0xFFFF)
+    assert len(text.encode()) + longer <= PAYLOAD_BYTES
+
+
+def test_a_ticket_of_the_first_version_is_still_read() -> None:
+    ticket = msgspec.convert(FIRST_VERSION, Ticket)
+    assert (ticket.outcome, ticket.looks) == (Outcome.RUNNING, (7, 18, 900))
+    assert (ticket.wait_seconds, ticket.faults, ticket.looked, ticket.resumed) == (0, 0, 0, False)
+
+
+def test_a_later_versions_fields_do_not_stop_this_one() -> None:
+    assert msgspec.convert({**FIRST_VERSION, "v": 2, "new": [1]}, Ticket).v == 2
+
+
+def test_a_ticket_from_a_fault_needs_no_more_than_names() -> None:
+    bare = {"v": 1, "outcome": "failed", "refresh_id": "r", "connection_id": "", "error": "Defect"}
+    assert msgspec.convert(bare, Ticket).job == {}
+
+
+def test_a_person_can_type_the_machines_input() -> None:
+    request = msgspec.json.decode(b'{"connection_id": "con_1"}', type=RefreshRequest)
+    assert (request.datasets, request.max_age_seconds, request.reason) == (None, None, "console")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param('{"connection_id": ""}', id="empty-id"),
+        pytest.param(f'{{"connection_id": "{"x" * 65}"}}', id="long-id"),
+        pytest.param('{"connection_id": "c", "datasets": []}', id="no-dataset"),
+        pytest.param('{"connection_id": "c", "max_age_seconds": -1}', id="negative-age"),
+        pytest.param('{"connection_id": "c", "max_age_seconds": 1.5}', id="fraction"),
+        pytest.param('{"connection_id": "c", "max_age_seconds": true}', id="bool-for-int"),
+        pytest.param('{"connection_id": "c", "max_age_seconds": 5184001}', id="age-over-60-days"),
+        pytest.param('{"connection_id": "c", "deadline_seconds": 4}', id="short-deadline"),
+        pytest.param('{"connection_id": "c", "deadline_seconds": 21601}', id="long-deadline"),
+        pytest.param('{"connection_id": "c", "reason": "because"}', id="unknown-reason"),
+        pytest.param('{"connection_id": "c", "conection_id": "d"}', id="unknown-field"),
+    ],
+)
+def test_what_is_out_of_bounds_is_no_request(text: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(text, type=RefreshRequest)
+
+
+def test_the_same_refresh_gives_the_same_input_byte_for_byte() -> None:
+    request = RefreshRequest(connection_id="con_1", refresh_id="ref_1")
+    again = msgspec.json.decode(msgspec.json.encode(request), type=RefreshRequest)
+    assert msgspec.json.encode(again) == msgspec.json.encode(request)
+
+
+def test_a_refresh_is_forgotten_before_its_executions_name_is() -> None:
+    assert REFRESH_DAYS < 90
+
+
+def test_a_refresh_survives_its_own_document() -> None:
+    refresh = admitted(
+        a_connection(), RefreshRequest(connection_id="con_1"), refresh_id="ref_1", at=1.25
+    )
+    assert msgspec.json.decode(msgspec.json.encode(refresh), type=type(refresh)) == refresh
+
+
+def test_every_door_is_a_module_name() -> None:
+    assert all(door.isidentifier() for door in Door)

@@ -1,0 +1,257 @@
+"""However often a request comes under one key, it is answered once."""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import TYPE_CHECKING
+
+import pytest
+
+from functions.core.contract import Outcome, RefreshOptions
+from functions.core.errors import Busy, InvalidRequest, KeyReused, NotFound
+from functions.core.keys import KEY_SECONDS, digest, name
+from functions.rest.connection_models import CredentialsIn
+from functions.rest.models import body
+from functions.rest.push_models import PushIn
+from tests.support.interleaving import at, dying
+from tests.support.request_counter import Counter
+from tests.support.scripted_connector import Crash
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from functions.core.keys import Answered
+
+CROWD = 50
+
+
+@pytest.fixture
+def counter() -> Counter:
+    return Counter()
+
+
+def answer(answered: Answered) -> tuple[Outcome, str]:
+    return answered.admission.outcome, answered.admission.refresh_id
+
+
+def at_once(ask: Callable[[int], Answered]) -> list[Answered]:
+    """The answers of a crowd that asks at the same moment."""
+    barrier = Barrier(CROWD)
+
+    def one(number: int) -> Answered:
+        barrier.wait()
+        return ask(number)
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(CROWD) as pool:
+            return list(pool.map(one, range(CROWD)))
+    finally:
+        sys.setswitchinterval(usual)
+
+
+def test_a_repetition_gets_the_same_answer_and_is_told_so(counter: Counter) -> None:
+    first, second = counter.ask(), counter.ask()
+    assert answer(second) == answer(first) == (Outcome.RUNNING, "ref_1")
+    assert (first.replayed, second.replayed) == (False, True)
+    assert counter.started == {"ref_1"}
+
+
+def test_a_repetition_long_after_the_end_starts_nothing(counter: Counter) -> None:
+    first = counter.ask()
+    counter.end("ref_1")
+    counter.clock.now += KEY_SECONDS
+    assert answer(counter.ask()) == answer(first)
+    assert counter.started == {"ref_1"}
+
+
+def test_a_key_that_is_forgotten_may_come_again_with_anything(counter: Counter) -> None:
+    counter.ask()
+    counter.end("ref_1")
+    counter.clock.now += KEY_SECONDS + 1
+    again = counter.ask(datasets=("accounts",))
+    assert (again.admission.refresh_id, again.replayed) == ("ref_2", False)
+
+
+def test_another_body_under_the_same_key_is_refused_and_starts_nothing(counter: Counter) -> None:
+    counter.ask()
+    with pytest.raises(KeyReused):
+        counter.ask(max_age_seconds=60)
+    assert counter.started == {"ref_1"}
+
+
+def test_another_tenant_s_key_is_another_key(counter: Counter) -> None:
+    counter.ask()
+    with pytest.raises(NotFound):
+        counter.ask(tenant="mallory")
+    assert name("ab", "c") != name("a", "bc")
+
+
+@pytest.mark.parametrize("outcome", [Outcome.JOINED, Outcome.RUNNING])
+def test_which_refresh_answered_is_remembered(counter: Counter, outcome: Outcome) -> None:
+    if outcome is Outcome.JOINED:
+        counter.ask("of-another")
+    first = counter.ask("k")
+    counter.end("ref_1")
+    later = counter.ask("k")
+    assert answer(later) == answer(first) == (outcome, "ref_1")
+    assert len(counter.started) == 1
+
+
+@pytest.mark.parametrize("ended", [pytest.param(True, id="ended"), pytest.param(False, id="runs")])
+def test_what_a_crash_left_half_done_is_mended_by_the_repetition(
+    counter: Counter, *, ended: bool
+) -> None:
+    with pytest.raises(Crash):
+        counter.ask(found=dying)
+    assert counter.started == set()
+    if ended:
+        counter.end("ref_1")
+    mended = counter.ask()
+    assert (answer(mended), mended.replayed) == ((Outcome.RUNNING, "ref_1"), True)
+    assert counter.started == (set() if ended else {"ref_1"})
+
+
+def test_a_request_that_was_refused_may_be_repeated(counter: Counter) -> None:
+    counter.ask("of-another", datasets=("accounts",))
+    with pytest.raises(Busy):
+        counter.ask("k")
+    counter.end("ref_1")
+    again = counter.ask("k")
+    assert (again.admission.outcome, again.replayed) == (Outcome.RUNNING, False)
+
+
+def test_a_refusal_leaves_the_key_to_a_corrected_body(counter: Counter) -> None:
+    counter.ask("of-another", datasets=("accounts",))
+    with pytest.raises(Busy):
+        counter.ask("k")
+    assert counter.ask("k", datasets=("accounts",)).admission.outcome is Outcome.JOINED
+    with pytest.raises(KeyReused):
+        counter.ask("k")
+
+
+def test_who_is_refused_when_the_key_is_answered_by_then_gets_that_answer(
+    counter: Counter,
+) -> None:
+    """Another is let in, and fails, after this request was not found under its key."""
+
+    def meanwhile() -> None:
+        counter.ask(new="first")
+        refresh = counter.refreshes.get("first")
+        assert refresh is not None
+        counter.refreshes.forbid(refresh, until=counter.clock() + 90)
+        counter.end("first")
+
+    late = counter.ask(new="late", told=at(1, meanwhile))
+    assert (answer(late), late.replayed) == ((Outcome.RUNNING, "first"), True)
+    assert set(counter.tables.refreshes) == {"first"}
+
+
+def test_of_two_answers_found_at_once_the_one_that_is_noted_first_is_everyone_s(
+    counter: Counter,
+) -> None:
+    def meanwhile() -> None:
+        counter.end("of-another")
+        counter.ask("k", new="mine")
+
+    counter.ask("x", new="of-another")
+    late = counter.ask("k", new="never", found=meanwhile)
+    assert answer(late) == answer(counter.ask("k")) == (Outcome.RUNNING, "mine")
+    assert counter.started == {"of-another", "mine"}
+
+
+@pytest.mark.parametrize("joins", [pytest.param(True, id="joins"), pytest.param(False, id="own")])
+def test_of_two_bodies_under_a_key_at_once_the_second_is_refused(
+    counter: Counter, *, joins: bool
+) -> None:
+    def meanwhile() -> None:
+        counter.ask(new="first")
+        if not joins:
+            counter.end("first")
+
+    with pytest.raises(KeyReused):
+        counter.ask(new="second", max_age_seconds=60, told=at(1, meanwhile))
+    assert set(counter.tables.refreshes) == counter.started == {"first"}
+
+
+def test_fifty_equal_requests_at_once_get_one_refresh_and_equal_answers(counter: Counter) -> None:
+    answers = at_once(lambda number: counter.ask(new=f"ref_{number}"))
+    (same,) = {answer(each) for each in answers}
+    assert same == (Outcome.RUNNING, *counter.tables.refreshes)
+    assert counter.started == {same[1]}
+    assert [each.replayed for each in answers].count(False) == 1
+
+
+def test_fifty_requests_under_different_keys_join_one(counter: Counter) -> None:
+    answers = at_once(lambda number: counter.ask(f"key-{number}", new=f"ref_{number}"))
+    assert {each.admission.refresh_id for each in answers} == set(counter.tables.refreshes)
+    assert len(counter.tables.refreshes) == len(counter.started) == 1
+    outcomes = [each.admission.outcome for each in answers]
+    assert (outcomes.count(Outcome.RUNNING), outcomes.count(Outcome.JOINED)) == (1, CROWD - 1)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        pytest.param('{"connection_id":"c"}', ' {\n"connection_id" :"c"} ', True, id="blanks"),
+        pytest.param(
+            '{"connection_id":"c","max_age_seconds":1}',
+            '{"max_age_seconds":1,"connection_id":"\\u0063"}',
+            True,
+            id="order-and-escapes",
+        ),
+        pytest.param('{"connection_id":"c"}', '{"connection_id":"c","datasets":null}', True, id="null"),
+        pytest.param('{"connection_id":"c"}', '{"connection_id":"d"}', False, id="another-value"),
+        pytest.param('{"connection_id":"c"}', '{"connection_id":"c","synchronous":true}', False, id="more"),
+    ],
+)  # fmt: skip
+def test_bodies_are_compared_by_their_values(one: str, other: str, *, same: bool) -> None:
+    digests = {digest(body(text.encode(), RefreshOptions)) for text in (one, other)}
+    assert (len(digests) == 1) is same
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        pytest.param("1", "1.0", True, id="whole-and-fraction"),
+        pytest.param("1.10", "11e-1", True, id="exponent"),
+        pytest.param("1E2", "100", True, id="capital-exponent"),
+        pytest.param("0", "-0.0", True, id="zeros"),
+        pytest.param("10", "1", False, id="ten-is-not-one"),
+        pytest.param("1", "-1", False, id="sign"),
+        pytest.param("1", '"1"', False, id="number-and-text"),
+        pytest.param("1", "true", False, id="number-and-truth"),
+        pytest.param('"1.0"', '"1"', False, id="texts-stay-texts"),
+        pytest.param("123456789012345678901", "123456789012345678902", False, id="beyond-doubles"),
+        pytest.param("0.1", "0.10000000000000000001", False, id="no-rounding"),
+        pytest.param("1e99999999999999999999", "1e99999999999999999998", False, id="huge-exponents"),
+        pytest.param("[1, 2]", "[2, 1]", False, id="order-of-a-list"),
+        pytest.param('{"b": 1, "c": 2.50}', '{"c": 2.5, "b": 1.0}', True, id="nested"),
+    ],
+)  # fmt: skip
+def test_numbers_are_compared_by_their_values(one: str, other: str, *, same: bool) -> None:
+    asked = '{{"connection_id": "c", "dataset": "d", "records": [{{"data": {{"a": {}}}}}]}}'
+    digests = {body(asked.format(text).encode(), PushIn).digest for text in (one, other)}
+    assert (len(digests) == 1) is same
+
+
+def test_an_instant_in_two_zones_is_one_value() -> None:
+    asked = '{{"access_token": "a", "expires_at": "{}"}}'
+    instants = (
+        "2026-01-01T00:00:00Z",
+        "2026-01-01T01:00:00.000+01:00",
+        "2025-12-31T19:00:00-05:00",
+    )
+    assert len({digest(body(asked.format(each).encode(), CredentialsIn)) for each in instants}) == 1
+    with pytest.raises(InvalidRequest, match="year 1 to 9999"):
+        body(asked.format("0001-01-01T00:00:00+14:00").encode(), CredentialsIn)
+
+
+def test_a_body_that_is_nested_too_deeply_is_refused() -> None:
+    deep = "[" * 5000 + "]" * 5000
+    asked = '{{"connection_id": "c", "dataset": "d", "records": [{{"data": {{"a": {}}}}}]}}'
+    with pytest.raises(InvalidRequest, match="nested too deeply"):
+        _ = body(asked.format(deep).encode(), PushIn).digest

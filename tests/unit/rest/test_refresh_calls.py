@@ -1,0 +1,146 @@
+"""What the calls about refreshes refuse by themselves; the rest is tried end to end, in e2e."""
+
+from __future__ import annotations
+
+import base64
+
+import msgspec
+import pytest
+from botocore.exceptions import ClientError
+
+from functions.core.history import Place
+from functions.core.model import Status
+from functions.rest import cursors, refreshes
+from functions.rest.history import filtered
+from tests.support.request_counter import Counter
+from tests.support.scripted_connector import CONNECTION
+from tests.unit.handlers.test_api import call, problem
+
+LIST = "/v1/refreshes"
+REFRESH = f"{LIST}/ref_1"
+PLACE = Place("2026-11-22T09:30:00.000Z", "ref_1")
+
+
+def packed(text: bytes) -> str:
+    return base64.urlsafe_b64encode(text).decode()
+
+
+@pytest.mark.parametrize("wait", ["-1", "26", "1.5", "", "soon", "1e1", "\u0663", "9" * 5000])
+def test_a_wait_outside_its_bounds_is_refused(wait: str) -> None:
+    answer = call("GET", REFRESH, queryStringParameters={"wait": wait})
+    assert problem(answer, 400)["detail"] == "wait must be a whole number from 0 to 25."
+
+
+@pytest.mark.parametrize("version", ["-1", "1000001", "", "latest", "9" * 5000])
+def test_a_version_that_is_none_is_refused(version: str) -> None:
+    answer = call("GET", REFRESH, queryStringParameters={"since_version": version})
+    told = problem(answer, 400)["detail"]
+    assert told == "since_version must be a whole number from 0 to 1000000."
+
+
+@pytest.mark.parametrize("key", ["", " ", "x" * 256, "a b", "\u2615"])
+def test_what_is_no_idempotency_key_is_refused(key: str) -> None:
+    answer = call("POST", LIST, headers={"Idempotency-Key": key}, body='{"connection_id": "c"}')
+    assert problem(answer, 400)["detail"].startswith("Idempotency-Key must be")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        pytest.param("status", "ended", f"status must be one of: {', '.join(Status)}.", id="status"),
+        pytest.param("status", "", f"status must be one of: {', '.join(Status)}.", id="none"),
+        pytest.param("provider", "acme", "provider must be one of: banno, ", id="provider"),
+        pytest.param("limit", "101", "limit must be a whole number from 1 to 100.", id="limit"),
+        pytest.param("before", "x", "Unknown query parameter: before.", id="unknown"),
+    ],
+)  # fmt: skip
+def test_a_filter_that_is_none_is_refused(name: str, value: str, told: str) -> None:
+    answer = call("GET", LIST, queryStringParameters={name: value})
+    assert problem(answer, 400)["detail"].startswith(told)
+
+
+def test_a_list_of_what_could_be_no_connection_is_not_found() -> None:
+    problem(call("GET", LIST, queryStringParameters={"connection_id": "\u00e9"}), 404)
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("!", id="no-base64"),
+        pytest.param("A", id="half-a-byte"),
+        pytest.param(packed(b"{}"), id="an-object"),
+        pytest.param(packed(b"[" * 50_000), id="nested"),
+        pytest.param(packed(b'["f", "ref_1"]'), id="no-place"),
+        pytest.param(
+            cursors.written(PLACE, of=filtered({"status": Status.FAILED})),
+            id="of-another-list",
+        ),
+        pytest.param("\ud800", id="a-surrogate"),
+    ],
+)
+def test_a_cursor_that_was_not_given_for_this_list_is_refused(cursor: str) -> None:
+    answer = call("GET", LIST, queryStringParameters={"cursor": cursor})
+    assert problem(answer, 400)["detail"] == cursors.REFUSED
+
+
+# --- while AWS falters -------------------------------------------------------------------------
+
+
+class Desk:
+    """What the calls stand on, over fakes. Step Functions refuses the next ``refuses`` starts."""
+
+    def __init__(self, *, refuses: int = 0) -> None:
+        self.counter = Counter(refuses=refuses)
+        self.clock, self.sleep = self.counter.clock, self.counter.clock.sleep
+        self.connections, self.refreshes = self.counter.connections, self.counter.refreshes
+        self.keys = self.counter.keys
+
+
+@pytest.fixture
+def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
+    made = Desk(refuses=1)
+    monkeypatch.setattr(refreshes, "runtime", lambda: made)
+    monkeypatch.setattr(refreshes, "executions", lambda: made.counter)
+    return made
+
+
+@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "k"}])
+def test_a_refresh_whose_start_is_refused_is_admitted_and_starts_by_itself(
+    desk: Desk, key: dict[str, str]
+) -> None:
+    body = msgspec.json.encode({"connection_id": CONNECTION}).decode()
+    answer = call("POST", LIST, body=body, headers=key)
+    told = msgspec.json.decode(answer["body"])
+    assert (answer["statusCode"], told["outcome"], told["status"]) == (202, "started", "admitted")
+    assert desk.counter.started == set()
+    desk.counter.look_after()
+    desk.counter.look_after()
+    assert desk.counter.started == {told["refresh_id"]}
+
+
+def test_who_joins_a_refresh_that_has_not_begun_joins_one_that_will(desk: Desk) -> None:
+    body = msgspec.json.encode({"connection_id": CONNECTION}).decode()
+    first = msgspec.json.decode(call("POST", LIST, body=body)["body"])
+    joined = msgspec.json.decode(call("POST", LIST, body=body)["body"])
+    assert (joined["outcome"], joined["refresh_id"]) == ("joined", first["refresh_id"])
+    desk.counter.look_after()
+    assert desk.counter.started == {first["refresh_id"]}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", REFRESH), ("POST", f"{REFRESH}/cancel"), ("POST", LIST)]
+)
+def test_a_call_that_aws_does_not_let_through_says_when_to_come_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, method: str, path: str
+) -> None:
+    def throttled(*_: object) -> None:
+        code = "ProvisionedThroughputExceededException"
+        raise ClientError({"Error": {"Code": code, "Message": "canary"}}, "GetItem")
+
+    monkeypatch.setattr(desk.refreshes, "get", throttled)
+    monkeypatch.setattr(desk.connections, "get", throttled)
+    answer = call(method, path, body='{"connection_id": "con_1"}' if path == LIST else None)
+    assert problem(answer, 503)["type"] == "urn:freshet:problem:unavailable"
+    assert answer["headers"]["Retry-After"] == "5"
+    assert "canary" not in str(answer)
