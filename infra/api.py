@@ -13,13 +13,39 @@ from typing import TYPE_CHECKING, Final
 import aws_cdk as cdk
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_logs as logs
+from aws_cdk.aws_apigateway import ResponseType
 from constructs import Construct
 
-from infra.problems import answer_with_problems
+from functions.core.gateway import GATEWAY_PROBLEMS
 
 if TYPE_CHECKING:
+    from aws_cdk.aws_apigateway import RestApi
+
     from infra.config import Stage
     from infra.function import DoorFunction
+
+HEADERS: Final = {"Content-Type": "application/problem+json", "Cache-Control": "no-store"}
+
+
+READABLE: Final = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "*"}
+"""The gateway's answers hold nothing of a tenant's, so that a page of any origin may read them."""
+
+
+def answer_with_problems(api: RestApi, *, shared: bool) -> None:
+    """Replace every answer of the gateway's own; ``shared`` lets browser applications read it."""
+    common = HEADERS | (READABLE if shared else {})
+    for each in GATEWAY_PROBLEMS:
+        api.add_gateway_response(
+            each.response.title().replace("_", ""),
+            type=ResponseType.of(each.response),
+            status_code=str(int(each.status)) if each.status else None,
+            response_headers={
+                name: f"'{value}'" for name, value in {**common, **each.headers}.items()
+            },
+            # The gateway looks for this key; what the body is, the header says.
+            templates={"application/json": json.dumps(each.body, separators=(",", ":"))},
+        )
+
 
 HOOKS: Final = "v1/hooks/{provider}/{token}"
 PAGES: Final = ("v1/openapi.json", "v1/docs", "v1/docs/{file}")

@@ -92,7 +92,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ``bulk_concurrency`` is how many refreshes a bulk run has under way at a time.
     ``api_concurrency`` is how many calls the API answers at a time, of the functions that the
     account may run at once; they are set aside for it, and without it none are. Without
-    ``nightly`` there is no run by the clock.
+    ``events`` there is no run by the clock.
 
     ``issuer``, ``audience`` and ``jwks_url`` say whose tokens the API takes; without one of them
     it takes none. Where this machine is the runtime, they can be given at deployment instead.

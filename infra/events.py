@@ -5,20 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import aws_cdk as cdk
+import msgspec
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from functions.core.contract import PAYLOAD_VERSION, Outcome
+from functions.core.bulk import BulkRequest
+from functions.core.contract import PAYLOAD_VERSION, Outcome, Reason, Variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aws_cdk import aws_stepfunctions as sfn
 
+    from infra.config import Nightly
     from infra.function import DoorFunction
-
 
 EXECUTION_NAME: Final = events.EventField.from_path("$.detail.name")
 EXECUTION_STATUS: Final = events.EventField.from_path("$.detail.status")
@@ -102,3 +106,85 @@ def _broke(machine: sfn.IStateMachine) -> events.EventPattern:
 def _ended(ticket: Mapping[str, str]) -> events.RuleTargetInput:
     told = {"v": PAYLOAD_VERSION, "outcome": Outcome.ABORTED, "error": EXECUTION_STATUS}
     return events.RuleTargetInput.from_object({**told, **ticket})
+
+
+START_WITHIN: Final = cdk.Duration.hours(2)
+"""After that a missed start is not made up for: the next night comes."""
+
+
+class NightlyRun(Construct):
+    """A rule that starts ``RefreshAll``, over all tenants."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        machine: sfn.IStateMachine,
+        undelivered: sqs.IQueue,
+        nightly: Nightly,
+    ) -> None:
+        super().__init__(scope, id_)
+        request = BulkRequest(**msgspec.structs.asdict(nightly.options), reason=Reason.SCHEDULE)
+        events.Rule(
+            self,
+            "Rule",
+            description="Refreshes the connections of every tenant",
+            schedule=events.Schedule.expression(nightly.expression),
+            targets=[
+                targets.SfnStateMachine(
+                    machine,
+                    input=events.RuleTargetInput.from_object(msgspec.to_builtins(request)),
+                    dead_letter_queue=undelivered,
+                    max_event_age=START_WITHIN,
+                    retry_attempts=10,
+                )
+            ],
+        )
+
+
+SERVICE: Final = "scheduler.amazonaws.com"
+
+
+class Schedules(Construct):
+    """``group`` holds one schedule a connection, which the API makes; they start refreshes.
+
+    ``role`` is as whom. ``arns`` names the schedules, present and to come.
+    """
+
+    def __init__(
+        self, scope: Construct, id_: str, *, machine: sfn.IStateMachine, undelivered: sqs.IQueue
+    ) -> None:
+        super().__init__(scope, id_)
+        self.group = scheduler.CfnScheduleGroup(self, "Group")
+        self.role = iam.Role(
+            self,
+            "Role",
+            description="Starts refreshes for the schedules of connections",
+            assumed_by=iam.ServicePrincipal(SERVICE, conditions=self._only_for_the_group()),
+        )
+        machine.grant_start_execution(self.role)
+        self.role.add_to_policy(
+            iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[undelivered.queue_arn])
+        )
+        self.arns = cdk.Stack.of(self).format_arn(
+            service="scheduler", resource="schedule", resource_name=f"{self.group.ref}/*"
+        )
+        self._undelivered = undelivered
+
+    def environment(self) -> Mapping[Variable, str]:
+        """What whoever makes schedules must know."""
+        return {
+            Variable.SCHEDULE_GROUP: self.group.ref,
+            Variable.SCHEDULE_ROLE: self.role.role_arn,
+            Variable.UNDELIVERED: self._undelivered.queue_arn,
+        }
+
+    def _only_for_the_group(self) -> dict[str, dict[str, str]]:
+        """Scheduler's guide names the group as what asks for a role, not the schedule."""
+        return {
+            "StringEquals": {
+                "aws:SourceAccount": cdk.Aws.ACCOUNT_ID,
+                "aws:SourceArn": self.group.attr_arn,
+            }
+        }

@@ -8,16 +8,16 @@ from aws_cdk import aws_iam as iam
 
 from functions.connectors.registry import REGISTRY, Provider
 from functions.core.contract import Door, Index, Prefix
-from infra import states
-from infra.schedules import SERVICE
+from infra.events import SERVICE
+from infra.machines import states
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from aws_cdk import aws_stepfunctions as sfn
 
+    from infra.events import Schedules
     from infra.function import DoorFunction
-    from infra.schedules import Schedules
     from infra.secrets import ProviderSecrets
     from infra.storage import Storage
 

@@ -9,7 +9,7 @@ import cdk_nag
 
 from functions.core.contract import Door, Prefix
 from infra.grants import OBJECTS, SCHEDULES
-from infra.refresh_all import LABEL
+from infra.machines.refresh_all import LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,15 +12,13 @@ from infra import grants, packaging
 from infra.alarms import Alarms
 from infra.api import Api
 from infra.config import caller_tokens
-from infra.events import EXECUTION_NAME, Ending, Reconciling, Undelivered
+from infra.events import EXECUTION_NAME, Ending, NightlyRun, Reconciling, Schedules, Undelivered
 from infra.function import DoorFunction, Size, noun
-from infra.nightly import NightlyRun
-from infra.push_workflow import PushMachine
-from infra.refresh_all import RefreshAllMachine
-from infra.schedules import Schedules
+from infra.machines.push import PushMachine
+from infra.machines.refresh import RefreshMachine
+from infra.machines.refresh_all import RefreshAllMachine
 from infra.secrets import ProviderSecrets
 from infra.storage import Storage
-from infra.workflow import RefreshMachine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -46,5 +46,5 @@ class BulkLists:
 
 
 def _key(bulk_id: str) -> str:
-    """As the state machine names it, too, see ``infra.refresh_all``."""
+    """As the state machine names it, too, see ``infra.machines.refresh_all``."""
     return f"{Prefix.BULKS}{bulk_id}/connections.csv"

@@ -197,7 +197,7 @@ def _key(bulk_id: str, entry: str) -> dict[str, Any]:
 
 
 def _item(bulk: Bulk, result: Result) -> dict[str, Any]:
-    """An outcome as the state machine writes it, too, see ``infra.refresh_all``."""
+    """An outcome as the state machine writes it, too, see ``infra.machines.refresh_all``."""
     failed = {} if result.outcome in GOOD else {"failed_in": {"S": bulk.bulk_id}}
     return {
         **_key(bulk.bulk_id, OUTCOME + result.connection_id),

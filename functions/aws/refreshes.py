@@ -162,10 +162,10 @@ class RefreshTable:
 
         ``by`` is the digest of the hint's own token: one that comes again is not heard.
 
-        The state machine writes its token only where no hint is noted, see ``infra.workflow``;
-        so a hint is found by the one who comes second, whichever that is. Writing the refresh
-        anew forgets both: there was a look before that, or one will follow at once. Only what is
-        hinted at while a trigger finds the user still missing waits for its next time.
+        The state machine writes its token only where no hint is noted, see
+        ``infra.machines.refresh``; so a hint is found by the one who comes second. Writing the
+        refresh anew forgets both: there was a look before that, or one will follow at once. Only
+        what is hinted at while a trigger finds the user still missing waits for its next time.
         """
         attributes = self._told(
             refresh_id,

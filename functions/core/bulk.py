@@ -188,6 +188,6 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 def refresh_id(bulk_id: str, connection_id: str) -> str:
     """The refresh of a connection in a run: always the same, so that it is begun once.
 
-    The state machine reckons it, too, see ``infra.refresh_all``.
+    The state machine reckons it, too, see ``infra.machines.refresh_all``.
     """
     return REFRESH_PREFIX + sha256(f"{bulk_id} {connection_id}".encode()).hexdigest()[:32]

@@ -56,7 +56,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """A call.
 
     ``call`` gets a ``Call`` and the ids of the address, by name. ``name`` is the operation's id,
-    for generated clients. ``problems`` are those that this call's own: what any may answer
+    for generated clients. ``api`` are those that this call's own: what any may answer
     (400, 404 where the address has an id, 413 where there is a body, 500, and the gateway's)
     is added to all. Whoever has no token may call what is ``open``, and it is told no tenant.
     ``most`` is how many bytes the body may have.

@@ -12,7 +12,7 @@ import requests
 from functions.core.model import instant
 from functions.core.polling import bucket
 from infra.local.caller import Caller
-from infra.local.simulators.endgrate.demo import API_KEY
+from infra.local.simulators.endgrate.provider import API_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,7 +12,7 @@ from functions.core.bulk import GOOD, BulkOptions, BulkOutcome, BulkStatus, refr
 from functions.core.bulking import ticket
 from functions.core.contract import Reason, RefreshRequest
 from functions.core.model import instant
-from infra import refresh_each
+from infra.machines import refresh_all
 from tests.integration.second_engine.jsonata import Evaluator, evaluating
 from tests.support.fakes.bulk_runs import BULK, a_bulk
 
@@ -59,7 +59,7 @@ def child(evaluator: Evaluator, *, index: int, of: int, **options: Any) -> dict[
     context = {"Map": {"Item": item}}
     return {
         name: reckoned(evaluator, expression, input=given, context=context)
-        for name, expression in refresh_each.ITEM_INPUT.items()
+        for name, expression in refresh_all.ITEM_INPUT.items()
     }
 
 
@@ -86,7 +86,7 @@ def test_a_refresh_is_asked_for_as_trigger_reads_it(
     evaluator: Evaluator, asked: dict[str, int]
 ) -> None:
     given = child(evaluator, index=0, of=1, **asked)
-    request = reckoned(evaluator, refresh_each.REQUEST, input=given)
+    request = reckoned(evaluator, refresh_all.REQUEST, input=given)
     whole = {"connection_id": "con_0", "reason": Reason.BULK, **asked}
     assert msgspec.convert(request, RefreshRequest) == msgspec.convert(whole, RefreshRequest)
 
@@ -109,9 +109,9 @@ def test_what_a_refresh_answered_is_the_outcome(
 ) -> None:
     if looked_at:
         result = {"Status": "SUCCEEDED", "Output": json.dumps(output)}
-        told = reckoned(evaluator, refresh_each.LOOKED, input=CHILD, result=result)
+        told = reckoned(evaluator, refresh_all.LOOKED, input=CHILD, result=result)
     else:
-        told = reckoned(evaluator, refresh_each.SUCCEEDED, input=CHILD, result={"Output": output})
+        told = reckoned(evaluator, refresh_all.SUCCEEDED, input=CHILD, result={"Output": output})
     assert told == {**CHILD, "outcome": outcome, "refresh_id": by, "error": ""}
 
 
@@ -130,10 +130,10 @@ def test_the_error_of_a_refresh_is_in_its_execution(
 ) -> None:
     found = {"ExecutionArn": ARN, "Status": "FAILED", "Error": error, "Cause": "{}"}
     if looked_at:
-        told = reckoned(evaluator, refresh_each.LOOKED, input=CHILD, result=found)
+        told = reckoned(evaluator, refresh_all.LOOKED, input=CHILD, result=found)
     else:
         broken = {"Error": "States.TaskFailed", "Cause": json.dumps(found)}
-        told = reckoned(evaluator, refresh_each.BROKEN, input=CHILD, errorOutput=broken)
+        told = reckoned(evaluator, refresh_all.BROKEN, input=CHILD, errorOutput=broken)
     assert told == {**CHILD, "outcome": outcome, "error": written}
 
 
@@ -151,18 +151,18 @@ def test_the_error_of_a_refresh_is_in_its_execution(
 def test_without_an_execution_the_error_is_the_platform_s(
     evaluator: Evaluator, broken: dict[str, str], error: str
 ) -> None:
-    told = reckoned(evaluator, refresh_each.BROKEN, input=CHILD, errorOutput=broken)
+    told = reckoned(evaluator, refresh_all.BROKEN, input=CHILD, errorOutput=broken)
     assert told == {**CHILD, "outcome": "failed", "error": error}
 
 
 @pytest.mark.parametrize("status", ["ABORTED", "TIMED_OUT"])
 def test_so_it_is_where_an_earlier_try_has_started_it(evaluator: Evaluator, status: str) -> None:
-    told = reckoned(evaluator, refresh_each.LOOKED, input=CHILD, result={"Status": status})
+    told = reckoned(evaluator, refresh_all.LOOKED, input=CHILD, result={"Status": status})
     assert told == {**CHILD, "outcome": "failed", "error": "Aborted"}
 
 
 def test_a_refresh_that_runs_on_for_another_is_joined(evaluator: Evaluator) -> None:
-    told = reckoned(evaluator, refresh_each.LOOKED, input=CHILD, result={"Status": "RUNNING"})
+    told = reckoned(evaluator, refresh_all.LOOKED, input=CHILD, result={"Status": "RUNNING"})
     assert told == {**CHILD, "outcome": "joined", "error": ""}
 
 
@@ -171,7 +171,7 @@ def test_only_what_is_not_good_is_in_the_index_of_failures(
     evaluator: Evaluator, outcome: BulkOutcome
 ) -> None:
     given = {**CHILD, "outcome": outcome, "error": "x"}
-    item = reckoned(evaluator, refresh_each.OUTCOME_ITEM, input=given)
+    item = reckoned(evaluator, refresh_all.OUTCOME_ITEM, input=given)
     assert item["entry"] == {"S": "of#con_1"}
     assert item["expires_at"] == {"N": "1802592000"}
     assert ("failed_in" in item) is (outcome not in GOOD)

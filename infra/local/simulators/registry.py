@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from infra.local.simulators import banno, digime, endgrate
 from infra.local.simulators.banno import demo as banno_demo
 from infra.local.simulators.digime import demo as digime_demo
-from infra.local.simulators.endgrate import demo as endgrate_demo
+from infra.local.simulators.endgrate import provider as endgrate_demo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -14,7 +14,7 @@ from flask import Flask, request
 from werkzeug.wrappers import Response
 
 from infra.local.simulators.endgrate import create_app
-from infra.local.simulators.endgrate.demo import facts
+from infra.local.simulators.endgrate.provider import facts
 from infra.local.simulators.server import serve
 from tests.support.providers.simulated import WallClock
 

@@ -11,12 +11,10 @@ import time
 from typing import TYPE_CHECKING
 
 from infra.local.simulators.application import application
-from infra.local.simulators.endgrate.api import api
-from infra.local.simulators.endgrate.hub import Hub
+from infra.local.simulators.endgrate.api import api, open_api
 from infra.local.simulators.endgrate.pages import pages
+from infra.local.simulators.endgrate.provider import Hub, switches
 from infra.local.simulators.endgrate.replies import ApiError, error_body, refuse
-from infra.local.simulators.endgrate.reports import open_api
-from infra.local.simulators.endgrate.switches import switches
 from infra.local.simulators.ledger import Ledger
 
 if TYPE_CHECKING:

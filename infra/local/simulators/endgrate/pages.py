@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, redirect, render_template_string, request
 
-from infra.local.simulators.endgrate.hub import the_hub
 from infra.local.simulators.endgrate.kinds import CUSTOM_OBJECT
-from infra.local.simulators.endgrate.paging import single
+from infra.local.simulators.endgrate.provider import the_hub
 from infra.local.simulators.endgrate.providers import PROVIDERS, Provider
-from infra.local.simulators.endgrate.replies import ApiError
-from infra.local.simulators.endgrate.session import Choice
+from infra.local.simulators.endgrate.replies import ApiError, single
+from infra.local.simulators.endgrate.sessions import Choice
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response
 
-    from infra.local.simulators.endgrate.session import Session
+    from infra.local.simulators.endgrate.sessions import Session
 
 pages = Blueprint("pages", __name__, url_prefix="/session")
 _FRAME = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{{ title }}</title>

@@ -6,30 +6,262 @@ before the end user has configured the session is executed afterwards.
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import threading
 import time
+from collections import deque
+from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from infra.local.simulators.endgrate import letters
-from infra.local.simulators.endgrate.agenda import Agenda
+import msgspec
+import requests
+
 from infra.local.simulators.endgrate.bodies import Pull
-from infra.local.simulators.endgrate.courier import Courier
-from infra.local.simulators.endgrate.failures import Failures
-from infra.local.simulators.endgrate.marks import new_id
-from infra.local.simulators.endgrate.outcome import Outcome, failed_whole
-from infra.local.simulators.endgrate.pulling import check_pull, pull
-from infra.local.simulators.endgrate.pushing import check_push, push
-from infra.local.simulators.endgrate.replies import ApiError
-from infra.local.simulators.endgrate.transfer import Transfer
+from infra.local.simulators.endgrate.records import BATCH, Failures, Outcome, failed_whole
+from infra.local.simulators.endgrate.replies import ApiError, new_id
+from infra.local.simulators.endgrate.transfer import Transfer, check_pull, check_push, pull, push
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from infra.local.simulators.endgrate.bodies import Webhook
+    from infra.local.simulators.endgrate.providers import Settings
+    from infra.local.simulators.endgrate.records import Failure, Outcome
+    from infra.local.simulators.endgrate.sessions import Session
+    from infra.local.simulators.ledger import Ledger
+
+    Payload = Callable[[], dict[str, object]]
     from collections.abc import Callable
 
     from infra.local.simulators.endgrate.bodies import Push
-    from infra.local.simulators.endgrate.session import Session
-    from infra.local.simulators.endgrate.settings import Settings
-    from infra.local.simulators.ledger import Ledger
+
+_LONGEST_NAP = 60.0
+
+
+class Agenda:
+    """Does things when their instant has come.
+
+    Everything happens under one lock, `news`, which others share and wait on.
+    """
+
+    def __init__(self, news: threading.Condition, *, clock: Callable[[], float]) -> None:
+        """Starts with nothing due; `clock` tells the seconds since 1970."""
+        self._news = news
+        self._clock = clock
+        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._watched = False
+
+    def at(self, instant: float, action: Callable[[], None]) -> None:
+        """Has an action done at an instant, in seconds since 1970."""
+        with self._news:
+            heapq.heappush(self._due, (instant, next(self._order), action))
+            self._news.notify_all()
+            if not self._watched:
+                self._watched = True
+                threading.Thread(target=self._watch, daemon=True).start()
+
+    def settle(self) -> None:
+        """Does everything now whose instant has come."""
+        with self._news:
+            while self._due and self._due[0][0] <= self._clock():
+                heapq.heappop(self._due)[2]()
+                self._news.notify_all()
+
+    def clear(self) -> None:
+        """Forgets everything that is due."""
+        with self._news:
+            self._due.clear()
+            self._news.notify_all()
+
+    def _watch(self) -> None:
+        with self._news:
+            while self._due:
+                self.settle()
+                if self._due:
+                    left = self._due[0][0] - self._clock()
+                    self._news.wait(min(max(left, 0.001), _LONGEST_NAP))
+            self._watched = False
+
+
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """One webhook to deliver; its payload is made when its turn has come."""
+
+    event: str
+    address: str
+    session_id: str
+    transfer_id: str | None
+    payload: Callable[[], dict[str, object]]
+
+
+@dataclass(slots=True)
+class _Lane:
+    """Letters that wait for each other, and how many may be on their way at once."""
+
+    width: int
+    waiting: deque[Letter] = field(default_factory=deque)
+    workers: int = 0
+    closed: bool = False
+
+
+class Courier:
+    """Carries the letters of each session in their order."""
+
+    def __init__(
+        self, settings: Callable[[], Settings], *, clock: Callable[[], float], ledger: Ledger
+    ) -> None:
+        """Starts idle; every try is noted in the ledger."""
+        self._settings = settings
+        self._clock = clock
+        self._ledger = ledger
+        self._lock = threading.Lock()
+        self._lanes: dict[tuple[str, int], _Lane] = {}
+
+    def send(self, letter: Letter, *, concurrently: bool) -> None:
+        """Has a letter delivered, after those of its session that were sent before."""
+        width = _AT_ONCE if concurrently else 1
+        with self._lock:
+            lane = self._lanes.setdefault((letter.session_id, width), _Lane(width))
+            lane.waiting.append(letter)
+            if lane.workers < lane.width:
+                lane.workers += 1
+                threading.Thread(target=self._work, args=(lane,), daemon=True).start()
+
+    def forget(self, session_id: str | None = None) -> None:
+        """Drops what has not been delivered, of one session or of all."""
+        with self._lock:
+            for key in [key for key in self._lanes if session_id in {key[0], None}]:
+                lane = self._lanes.pop(key)
+                lane.closed = True
+                lane.waiting.clear()
+
+    def _work(self, lane: _Lane) -> None:
+        with requests.Session() as http:
+            http.trust_env = False
+            while letter := self._next(lane):
+                self._deliver(letter, http, lane=lane)
+
+    def _next(self, lane: _Lane) -> Letter | None:
+        with self._lock:
+            if lane.waiting:
+                return lane.waiting.popleft()
+            lane.workers -= 1
+            return None
+
+    def _deliver(self, letter: Letter, http: requests.Session, *, lane: _Lane) -> None:
+        body, settings = msgspec.json.encode(letter.payload()), self._settings()
+        for number in range(1, settings.webhook_tries + 1):
+            if number > 1:
+                time.sleep(settings.webhook_gap_seconds)
+            if lane.closed:
+                return
+            at = self._clock()
+            status = _post(http, letter, body=body, timeout=settings.webhook_timeout_seconds)
+            if not lane.closed:
+                self._note(letter, at=at, number=number, status=status)
+            if status == HTTPStatus.OK:
+                return
+
+    def _note(self, letter: Letter, *, at: float, number: int, status: int | None) -> None:
+        self._ledger.happened(
+            "webhook",
+            at=at,
+            event=letter.event,
+            session_id=letter.session_id,
+            transfer_id=letter.transfer_id,
+            attempt=number,
+            status=status,
+            acknowledged=status == HTTPStatus.OK,
+        )
+
+
+def _post(http: requests.Session, letter: Letter, *, body: bytes, timeout: float) -> int | None:
+    headers = {"Content-Type": "application/json"}
+    try:
+        answer = http.post(
+            letter.address, data=body, headers=headers, timeout=timeout, allow_redirects=False
+        )
+    except requests.RequestException:
+        return None
+    return answer.status_code
+
+
+def configured(session: Session) -> Iterator[Letter]:
+    """The configuration webhook."""
+    hook = session.asked.configuration_webhook
+    if hook:
+        told = session.configuration()
+        yield _letter("configuration", hook, session, payload=lambda: told)
+
+
+def completed(
+    transfer: Transfer, outcome: Outcome, *, failures: Iterable[Failure]
+) -> Iterator[Letter]:
+    """The webhooks of a transfer that has completed: errors, then data, then that it has."""
+    asked, session = transfer.asked, transfer.session
+    letter = partial(_letter, session=session, transfer_id=transfer.id)
+    if hook := asked.error_webhook or session.asked.error_webhook:
+        for failure in failures:
+            yield letter("error", hook, payload=partial(_failure, failure))
+    if hook := asked.data_webhook or session.asked.data_webhook:
+        for start in range(0, max(len(outcome.records), 1), BATCH):
+            yield letter("data", hook, payload=partial(_batch, transfer, outcome, start=start))
+    if hook := asked.completed_webhook or session.asked.completed_webhook:
+        yield letter("completed", hook, payload=partial(_transfer, transfer, completed=True))
+
+
+def concurrently(transfer: Transfer) -> bool:
+    """Whether a transfer's webhooks need not wait for each other's answers."""
+    return bool(transfer.asked.webhook_concurrency or transfer.session.asked.webhook_concurrency)
+
+
+def _letter(
+    event: str,
+    hook: Webhook,
+    session: Session,
+    *,
+    payload: Payload,
+    transfer_id: str | None = None,
+) -> Letter:
+    metadata = {} if hook.metadata is None else {"metadata": hook.metadata}
+    return Letter(
+        event=event,
+        address=hook.address,
+        session_id=session.id,
+        transfer_id=transfer_id,
+        payload=lambda: payload() | metadata,
+    )
+
+
+def _transfer(transfer: Transfer, *, completed: bool) -> dict[str, object]:
+    return {
+        "success": True,
+        "transfer_id": transfer.id,
+        "session_id": transfer.session.id,
+        "endgrate": {"endgrate_type": transfer.asked.endgrate_type},
+        "completed": completed,
+    }
+
+
+def _batch(transfer: Transfer, outcome: Outcome, *, start: int) -> dict[str, object]:
+    last = start + BATCH >= len(outcome.records)
+    return {
+        **_transfer(transfer, completed=last),
+        "transfer_data": outcome.records.cut(start, start + BATCH),
+        "transfer_errors": bool(outcome.troubles),
+    }
+
+
+def _failure(failure: Failure) -> dict[str, object]:
+    return {"success": True, **failure.row(), "transfer_errors": True}
+
 
 _REAUTHENTICATE = "The user's credentials are no longer valid: the session must be reauthenticated."
 _NOT_CHOSEN = "The end user has not chosen this schema."
@@ -132,9 +364,9 @@ class Transfers:
             for trouble in outcome.troubles
         ]
         self._note("completed", transfer, at=at)
-        concurrently = letters.concurrently(transfer)
-        for letter in letters.completed(transfer, outcome, failures=logged):
-            self.courier.send(letter, concurrently=concurrently)
+        at_once = concurrently(transfer)
+        for letter in completed(transfer, outcome, failures=logged):
+            self.courier.send(letter, concurrently=at_once)
 
     def _note(self, what: str, transfer: Transfer, *, at: float) -> None:
         kind = "pull" if isinstance(transfer.asked, Pull) else "push"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.local.simulators.endgrate.demo import facts
+from infra.local.simulators.endgrate.provider import facts
 from infra.local.simulators.registry import SIMULATORS
 from tests.support.clients.endgrate import (
     COMPANY,

@@ -9,7 +9,7 @@ from constructs import Construct
 
 from functions.core.contract import Outcome
 from functions.core.errors import Defect
-from infra import states
+from infra.machines import states
 
 if TYPE_CHECKING:
     from infra.config import Stage

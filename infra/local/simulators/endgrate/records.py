@@ -8,10 +8,154 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from infra.local.simulators.endgrate.replies import new_id, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+BATCH = 200
+"""How many records Endgrate moves at a time, after its example of statistics."""
+
+ErrorType = Literal["internal", "upstream", "authentication", "mapping", "transfer_data"]
+
+
+class Records(Protocol):
+    """Records that are there to be read, or can be made when they are."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def cut(self, start: int, stop: int) -> list[dict[str, object]]:
+        """Those from one place to before another, as pages show them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """Records that are at hand."""
+
+    rows: Sequence[dict[str, object]] = ()
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.rows)
+
+    def cut(self, start: int, stop: int) -> list[dict[str, object]]:
+        """Those from one place to before another."""
+        return list(self.rows[start:stop])
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What went wrong with one record, or with a whole transfer.
+
+    Attributes:
+        place: which record of the transfer it is about; 0 where it is about all.
+        index: the same for a pushed one, where the caller is told.
+    """
+
+    type: ErrorType
+    text: str
+    place: int = 0
+    index: int | None = None
+    internal_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Everything that comes of a transfer; `attempted` counts the records that failed, too."""
+
+    records: Records
+    troubles: Sequence[Trouble]
+    attempted: int
+
+    @property
+    def batches(self) -> int:
+        """In how many batches the records were moved."""
+        return -(-self.attempted // BATCH)
+
+    @property
+    def failed_batches(self) -> int:
+        """In how many of them a record failed."""
+        return len({trouble.place // BATCH for trouble in self.troubles} & set(range(self.batches)))
+
+
+def failed_whole(type_: ErrorType, text: str) -> Outcome:
+    """The outcome of a transfer that brought nothing at all."""
+    return Outcome(Returned(), [Trouble(type_, text)], attempted=0)
+
+
+@dataclass(slots=True)
+class Failure:
+    """An entry of the log."""
+
+    pk: str
+    session_id: str
+    transfer_id: str
+    at: float
+    trouble: Trouble
+    endgrate: Mapping[str, object]
+    resolved: bool = False
+
+    def row(self) -> dict[str, object]:
+        """The entry as the API and the webhook show it."""
+        named = {"index": self.trouble.index, "internal_id": self.trouble.internal_id}
+        return {
+            "pk": self.pk,
+            "transfer_id": self.transfer_id,
+            "session_id": self.session_id,
+            "timestamp": stamp(self.at),
+            "error_resolve_text": self.trouble.text,
+            "error_type": self.trouble.type,
+            "resolved": self.resolved,
+            "endgrate": self.endgrate,
+            "warn": [],
+            **{name: value for name, value in named.items() if value is not None},
+        }
+
+
+class Failures:
+    """All entries, oldest first."""
+
+    def __init__(self) -> None:
+        """Starts with none."""
+        self._all: list[Failure] = []
+
+    def add(
+        self,
+        trouble: Trouble,
+        *,
+        session_id: str,
+        transfer_id: str,
+        at: float,
+        endgrate: Mapping[str, object],
+    ) -> Failure:
+        """Logs what went wrong in a transfer."""
+        failure = Failure(new_id(at), session_id, transfer_id, at, trouble, endgrate)
+        self._all.append(failure)
+        return failure
+
+    def of(self, *, session_id: str | None, transfer_id: str | None) -> list[Failure]:
+        """The entries of a session or of a transfer, or all."""
+        return [
+            each
+            for each in self._all
+            if session_id in {None, each.session_id} and transfer_id in {None, each.transfer_id}
+        ]
+
+    def resolve(self, session_id: str) -> None:
+        """Marks what a new sign-in of the user has put right."""
+        for each in self.of(session_id=session_id, transfer_id=None):
+            each.resolved = each.resolved or each.trouble.type == "authentication"
+
+    def forget(self, session_id: str) -> None:
+        """Deletes a session's entries."""
+        self._all = [each for each in self._all if each.session_id != session_id]
+
+    def clear(self) -> None:
+        """Deletes all entries."""
+        self._all.clear()
 
 
 class UnknownRecordError(Exception):

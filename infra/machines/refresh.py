@@ -11,7 +11,16 @@ from constructs import Construct
 
 from functions.core.contract import PAYLOAD_VERSION, Outcome
 from functions.core.errors import FetchContinues, FetchWaits
-from infra.states import FAILED_TICKET, SECONDS, TICKET, caught, machine, outcome_is, pause, task
+from infra.machines.states import (
+    FAILED_TICKET,
+    SECONDS,
+    TICKET,
+    caught,
+    machine,
+    outcome_is,
+    pause,
+    task,
+)
 
 if TYPE_CHECKING:
     from infra.config import Stage
