@@ -134,7 +134,7 @@ def _tell_addresses(running: System, connections: Mapping[str, str]) -> None:
         print(f"  {name}={shlex.quote(value)}")
     print()
     for name, facts in running.providers.items():
-        print(f"  the {name} simulator: {facts['base_url']} (switches under /_simulator/)")
+        print(f"  the {name} simulator: {facts['base_url']} (its switches: /_simulator/)")
     print(f"  the local AWS: {running.endpoint}")
     print(f"  logs: {FOLDER / 'logs'} (those of the Lambda functions: emulator.log)", flush=True)
 

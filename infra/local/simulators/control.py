@@ -1,6 +1,7 @@
 """The control endpoints that every simulator has, below `/_simulator/`.
 
-`GET|POST|DELETE faults`, `GET|DELETE ledger` and `POST reset`. They are no part of any provider's
+`GET|POST|DELETE faults`, `GET|DELETE ledger`, `POST reset`, and `GET` of the prefix itself, which
+lists them all with the provider's own. They are no part of any provider's
 contract, need no credentials, and are neither struck by faults nor noted in the ledger.
 """
 
@@ -10,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 import msgspec
-from flask import Blueprint, g, request
+from flask import Blueprint, current_app, g, request
 
 from infra.local.simulators.faults import Fault, Faults, Kind, damaged, stand_in
 from infra.local.simulators.replies import reply
@@ -56,6 +57,7 @@ def attach(
     control.register_error_handler(msgspec.DecodeError, refuse_body)
     _attach_faults(control, faults)
     _attach_ledger(control, ledger)
+    _attach_list(control)
 
     @control.post("/reset")
     def back_to_the_beginning() -> Response:
@@ -65,6 +67,20 @@ def attach(
         return reply({"reset": True})
 
     app.register_blueprint(control)
+
+
+def _attach_list(control: Blueprint) -> None:
+    @control.get("/")
+    def list_endpoints() -> Response:
+        endpoints = [
+            f"{method} {rule.rule}"
+            for rule in current_app.url_map.iter_rules()
+            if rule.rule.startswith(f"{PREFIX}/")
+            for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        ]
+        example = msgspec.to_builtins(Fault(kind=Kind.STATUS, path="*/transactions", times=None))
+        kinds = [str(kind) for kind in Kind]
+        return reply({"endpoints": sorted(endpoints), "fault_kinds": kinds, "a_fault": example})
 
 
 def _attach_faults(control: Blueprint, faults: Faults) -> None:

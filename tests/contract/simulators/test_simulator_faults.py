@@ -357,3 +357,12 @@ def test_the_ledger_can_be_emptied(base_url: str, http: requests.Session) -> Non
     http.delete(f"{base_url}/_simulator/ledger", timeout=5)
 
     assert http.get(f"{base_url}/_simulator/ledger", timeout=5).json() == []
+
+
+def test_what_can_be_switched_is_listed(base_url: str, http: requests.Session) -> None:
+    told = http.get(f"{base_url}/_simulator/", timeout=5).json()
+
+    assert "POST /_simulator/faults" in told["endpoints"]
+    assert "drip" in told["fault_kinds"]
+    added = http.post(f"{base_url}/_simulator/faults", json=told["a_fault"], timeout=5)
+    assert added.status_code == 201
