@@ -47,6 +47,10 @@ if TYPE_CHECKING:
 AGAIN_SECONDS: Final = 5
 """How long to stay away from a transfer that is not completed any more."""
 
+MOST_EMPTY: Final = 100
+"""How many empty pages in a row are read. Some may stand between others, but a list that goes on
+with nothing for longer than this has no end that could be waited for."""
+
 COSTS_ITSELF: Final = (
     UserError,
     CallerError,
@@ -75,7 +79,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``had``, ``flagged`` and ``odd`` are of the pages read of that transfer: whether there was a
     record, whether they spoke of errors, and how many records were unreadable. ``last`` is the
-    digest of the page before. ``again`` says that it was put off before.
+    digest of the page before, ``empty`` how many empty ones came in a row. ``again`` says that it
+    was put off before.
 
     The others are of the fetch: how many transfers were ``begun``; those put off until ``later``,
     a JSON array of places; whether anything ``came``, if only word that there is nothing; and the
@@ -89,6 +94,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     flagged: bool = False
     odd: int = 0
     last: str = ""
+    empty: int = 0
     again: bool = False
     begun: int = 1
     later: str = "[]"
@@ -250,11 +256,14 @@ def _behind(here: Place, entries: Entries, *, had: bool, odd: int) -> Place:
     """The place behind a page; one that came before is the last, where none is named.
 
     Raises:
-        UnexpectedAnswer: it came before, and yet one is named: where the list ends is unknown.
+        UnexpectedAnswer: it came before, or is one too many without a record, and yet another is
+            named: where the list ends is unknown.
     """
     last = sha256(b",".join(map(bytes, entries.entries))).hexdigest()
     again = bool(entries.entries) and last == here.last  # places in the middle may be empty
-    if again and entries.following is not None and not entries.guessed:
+    empty = 0 if entries.entries else here.empty + 1
+    endless = again or empty > MOST_EMPTY
+    if endless and entries.following is not None and not entries.guessed:
         raise UnexpectedAnswer
     following = None if again else entries.following
     return replace(
@@ -265,6 +274,7 @@ def _behind(here: Place, entries: Entries, *, had: bool, odd: int) -> Place:
         flagged=here.flagged or entries.flagged,
         odd=here.odd + (0 if again else odd),
         last=last,
+        empty=empty,
     )
 
 

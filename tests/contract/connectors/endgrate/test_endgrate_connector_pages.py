@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from functions.connectors.endgrate_pages import MOST_EMPTY
 from functions.core.errors import FetchWaits, ProviderRefusesApplication, UnexpectedAnswer
 from functions.core.model import Coverage, Part, PartState
 from tests.support.clients.endgrate import COMPANY, CONTACT, TICKET
@@ -126,6 +127,19 @@ def test_a_list_that_names_a_next_page_for_ever_and_shows_the_same_is_not_whole(
     assert part.failures == len(records) - 1
     assert read.manifest.coverage.fresh == 2
     assert one.offsets().count("250") == 1
+
+
+def test_a_list_that_names_a_next_page_for_ever_and_shows_nothing_ends(
+    sessions: EndgrateSessions,
+) -> None:
+    one = Trial(sessions)
+    job = one.check(one.trigger())
+    pages = range(1, MOST_EMPTY + 10)
+    shown(sessions, *({"meta": {"next": {"offset": page * 250}}} for page in pages))
+    read = one.fetch(job)
+    part = parts(read)[CONTACT]
+    assert (part.state, part.why) == (Part.FAILED, "UnexpectedAnswer")
+    assert one.offsets().count(str(MOST_EMPTY * 250)) == 1
 
 
 @pytest.mark.parametrize("status", [201, 202])
