@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from infra.local.simulators import banno, digime, endgrate
-from infra.local.simulators.banno import demo as banno_demo
-from infra.local.simulators.digime import demo as digime_demo
+from infra.local.simulators.banno import bank as banno_demo
+from infra.local.simulators.digime import sharing as digime_demo
 from infra.local.simulators.endgrate import provider as endgrate_demo
 
 if TYPE_CHECKING:

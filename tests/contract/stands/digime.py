@@ -14,8 +14,8 @@ from functions.core.errors import ConsentMissing
 from functions.core.model import Connection, Coverage, Credentials
 from infra.local.simulators.digime import create_app
 from infra.local.simulators.digime.contract import new_key
-from infra.local.simulators.digime.demo import facts
 from infra.local.simulators.digime.people import person
+from infra.local.simulators.digime.sharing import facts
 from infra.local.simulators.server import serve
 from tests.support.clients.digime import REDIRECT_URI, Application, Clock
 from tests.support.digime_samples import pem_of

@@ -13,7 +13,7 @@ import jwt
 import requests
 
 from infra.local.simulators.banno import create_app
-from infra.local.simulators.banno.demo import facts
+from infra.local.simulators.banno.bank import facts
 from infra.local.simulators.server import serve
 from tests.support.providers.simulated import WallClock
 

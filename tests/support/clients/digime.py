@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from infra.local.simulators.digime import create_app
-from infra.local.simulators.digime.demo import facts
+from infra.local.simulators.digime.sharing import facts
 from infra.local.simulators.server import serve
 
 if TYPE_CHECKING:

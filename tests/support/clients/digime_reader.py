@@ -13,7 +13,7 @@ from functions.connectors.registry import Provider
 from functions.core.errors import FetchWaits, ProviderUnavailable
 from functions.core.model import Connection, Credentials
 from functions.core.ports import ConnectorPorts
-from infra.local.simulators.digime.demo import facts
+from infra.local.simulators.digime.sharing import facts
 from infra.local.simulators.server import serve
 from tests.support.clients.digime import REDIRECT_URI, Application, Json, Tokens
 from tests.support.fakes.stores import Clock, Connections, Tables

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 from werkzeug.exceptions import HTTPException
 
 from infra.local.simulators.application import application
-from infra.local.simulators.banno.bank import Bank
+from infra.local.simulators.banno.authorization import oidc
+from infra.local.simulators.banno.bank import Bank, switches
 from infra.local.simulators.banno.consumer import consumer
-from infra.local.simulators.banno.oidc import oidc
 from infra.local.simulators.banno.replies import ApiError, error_body, refuse, refuse_http
-from infra.local.simulators.banno.switches import switches
 from infra.local.simulators.banno.tokens import tokens
 from infra.local.simulators.ledger import Ledger
 

@@ -1,24 +1,28 @@
-"""Reading an authorization request: what is asked, and how to answer if it is wrong."""
+"""Authorization requests: how they are read, who sends them, and the pages that answer them."""
 
 from __future__ import annotations
 
+import hmac
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote_plus, urlencode, urlsplit
 
 import msgspec
+from flask import Blueprint, redirect, render_template_string, request
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response
 
 from infra.local.simulators.banno.bank import the_bank
-from infra.local.simulators.banno.grants import OAuthError
-from infra.local.simulators.banno.institution import PEOPLE, Person, person
-from infra.local.simulators.banno.issuer import issuer_of, origin
-from infra.local.simulators.banno.scopes import CLAIMS, is_scope
+from infra.local.simulators.banno.grants import Grant, OAuthError
+from infra.local.simulators.banno.institution import NAME, PEOPLE, Person, person
+from infra.local.simulators.banno.issuer import CLAIMS, discovery, is_scope, issuer_of, origin
+from infra.local.simulators.replies import reply
 
 if TYPE_CHECKING:
-    from werkzeug.datastructures import MultiDict
+    from collections.abc import Mapping
 
-    from infra.local.simulators.banno.clients import Client
+    from infra.local.simulators.banno.settings import Client
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _CHOOSING = frozenset({"login", "consent", "select_account"})
@@ -163,3 +167,150 @@ def _user(values: dict[str, str]) -> Person:
     if user is None:
         raise OAuthError("invalid_request", "login_hint names no user of the institution")
     return user
+
+
+_FORM = "application/x-www-form-urlencoded"
+
+
+def form() -> dict[str, str]:
+    """The request's form fields.
+
+    Raises:
+        OAuthError: `invalid_request`, the body is no form, or repeats a field.
+    """
+    if request.mimetype != _FORM:
+        raise OAuthError("invalid_request", f"the body must be {_FORM}")
+    return single_values(request.form)
+
+
+def authenticated(fields: Mapping[str, str]) -> Client:
+    """The application that sends these fields, by HTTP Basic or by `client_secret` in the form.
+
+    Both at once pass if they agree, for there are clients that do so and are served. A public
+    application sends its `client_id` and no secret.
+
+    Raises:
+        OAuthError: `invalid_client` (401), or `invalid_request` if header and form disagree.
+    """
+    header_id, header_secret = _header()
+    ids = {fields.get("client_id"), header_id} - {None}
+    secrets = {fields.get("client_secret"), header_secret} - {None}
+    if len(ids) > 1 or len(secrets) > 1:
+        raise OAuthError("invalid_request", "header and form name different clients or secrets")
+    client = the_bank().client(ids.pop() or "") if ids else None
+    if client is None or not _proves(client, secrets.pop() if secrets else None):
+        raise OAuthError("invalid_client", "client authentication failed", status=401)
+    return client
+
+
+def _header() -> tuple[str | None, str | None]:
+    if "Authorization" not in request.headers:
+        return None, None
+    basic = request.authorization
+    if basic is None or basic.type != "basic":
+        raise OAuthError("invalid_client", "the Authorization header is not Basic", status=401)
+    return unquote_plus(basic.username or ""), unquote_plus(basic.password or "")
+
+
+def _proves(client: Client, secret: str | None) -> bool:
+    if client.secret is None or secret is None:
+        return client.secret is secret
+    return hmac.compare_digest(client.secret.encode(), secret.encode())
+
+
+oidc = Blueprint("oidc", __name__)
+_BELOW = "/a/consumer/api/v0/oidc"
+
+_PAGE = """<!doctype html><meta charset="utf-8"><title>{{ name }}</title>
+<h1>{{ name }}</h1>
+{% if problem %}<p>{{ problem }}</p>{% else %}
+<p>{{ client }} asks for: {{ scopes|join(", ") }}</p>
+<p>Go on as</p><ul>
+{% for url, user in choices %}<li><a href="{{ url }}">{{ user.name }}</a>: {{ user.special }}</li>
+{% endfor %}</ul><p><a href="{{ denial }}">Don't allow this</a></p>{% endif %}"""
+
+
+@oidc.get(f"{_BELOW}/.well-known/openid-configuration")
+@oidc.get("/.well-known/openid-configuration")
+def configuration() -> Response:
+    """The discovery document, at the issuer and at the root of the host."""
+    return reply(discovery())
+
+
+@oidc.get(f"{_BELOW}/jwks")
+def jwks() -> Response:
+    """The keys that sign tokens."""
+    return reply(the_bank().signer.jwks())
+
+
+@oidc.route(f"{_BELOW}/auth", methods=["GET", "POST"])
+def authorize() -> Response:
+    """Approves at once for the user in `login_hint`, or lets the person choose if asked to."""
+    try:
+        asked = _resolved(request.values)
+        back = way_back(asked)
+    except UntrustedError as problem:
+        return _page(400, problem=str(problem))
+    try:
+        wanted = read(asked)
+    except OAuthError as problem:
+        return redirect(back.answer(error=problem.error, error_description=str(problem)))
+    return _choice(asked, back, wanted=wanted) if wanted.choose else _approved(back, wanted)
+
+
+@oidc.route(f"{_BELOW}/logout", methods=["GET", "POST"])
+def logout() -> Response:
+    """Ends the session that never was; returns to a registered address if one is named."""
+    asked = MultiDict(request.values)
+    if "post_logout_redirect_uri" not in asked:
+        return _page(200, problem="You are signed out.")
+    asked["redirect_uri"] = asked["post_logout_redirect_uri"]
+    try:
+        back = way_back(asked)
+    except UntrustedError as problem:
+        return _page(400, problem=str(problem))
+    return redirect(back.url())
+
+
+def _resolved(asked: MultiDict[str, str]) -> MultiDict[str, str]:
+    """The parameters themselves, or those pushed before under a `request_uri` (RFC 9126)."""
+    uri = asked.get("request_uri")
+    if uri is None:
+        return asked
+    pushed = the_bank().grants.pushed(uri, client_id=asked.get("client_id", ""))
+    if pushed is None:
+        raise UntrustedError("request_uri is not known for this client, used, or expired")
+    return MultiDict(pushed)
+
+
+def _approved(back: WayBack, wanted: Asked) -> Response:
+    grant = Grant(
+        client_id=back.client.id,
+        user=wanted.user,
+        scopes=wanted.scopes,
+        nonce=wanted.nonce,
+        id_claims=wanted.id_claims,
+        userinfo_claims=wanted.userinfo_claims,
+    )
+    grants = the_bank().grants
+    code = grants.code(grant, redirect_uri=back.redirect_uri, challenge=wanted.challenge)
+    return redirect(back.answer(code=code))
+
+
+def _choice(asked: MultiDict[str, str], back: WayBack, *, wanted: Asked) -> Response:
+    kept = {name: value for name, value in single_values(asked).items() if name != "prompt"}
+    return _page(
+        200,
+        client=back.client.name,
+        scopes=wanted.scopes,
+        choices=[
+            (f"{_BELOW}/auth?{urlencode({**kept, 'login_hint': user.name})}", user)
+            for user in PEOPLE
+        ],
+        denial=back.answer(error="access_denied"),
+    )
+
+
+def _page(status: int, **content: object) -> Response:
+    page = render_template_string(_PAGE, name=NAME, **content)
+    return Response(page, status=status, content_type="text/html; charset=utf-8")

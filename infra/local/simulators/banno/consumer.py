@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
 from flask import Blueprint, request
 
+from infra.local.simulators.banno.accounts import page, whole_number
 from infra.local.simulators.banno.bank import the_bank
-from infra.local.simulators.banno.bearer import admitted
 from infra.local.simulators.banno.institution import profile
-from infra.local.simulators.banno.paging import page, whole_number
+from infra.local.simulators.banno.issuer import ACCOUNTS, OPENID, PROFILE, TRANSACTIONS
 from infra.local.simulators.banno.replies import ApiError
-from infra.local.simulators.banno.scopes import ACCOUNTS, OPENID, PROFILE, TRANSACTIONS
 from infra.local.simulators.banno.tasks import UnknownTaskError, VersionAheadError
+from infra.local.simulators.banno.tokens import admitted
 from infra.local.simulators.replies import reply
 
 if TYPE_CHECKING:

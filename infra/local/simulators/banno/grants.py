@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from infra.local.simulators.banno.scopes import OFFLINE
+from infra.local.simulators.banno.issuer import OFFLINE
 from infra.local.simulators.pkce import challenge_of
 
 if TYPE_CHECKING:

@@ -1,12 +1,188 @@
-"""The authorization server's names for itself: its issuer and its discovery document."""
+"""The authorization server's names for itself: keys, scopes, proofs (DPoP), discovery document."""
 
 from __future__ import annotations
 
-from flask import request
+import base64
+import hashlib
+import math
+import threading
+import uuid
+from contextlib import suppress
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from infra.local.simulators.banno.dpop import PROOF_ALGORITHMS
-from infra.local.simulators.banno.scopes import CLAIMS, SECURITY_LEVELS, SUPPORTED
-from infra.local.simulators.banno.signing import ALGORITHMS
+import jwt
+import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from flask import request
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Algorithm: TypeAlias = Literal["ES256", "PS256", "RS256"]
+ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
+"""With which an id token may be signed, in the order of a live tenant's discovery document."""
+ALGORITHM: Algorithm = "ES256"
+
+
+class Signer:
+    """Signs tokens with a P-256 key or an RSA key, both published as a JWKS."""
+
+    def __init__(self) -> None:
+        """Makes the P-256 key; the other is made when it is asked for, as that takes a while."""
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._kid, self._rsa_kid = str(uuid.uuid4()), str(uuid.uuid4())
+
+    @cached_property
+    def _rsa(self) -> rsa.RSAPrivateKey:
+        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+    def sign(
+        self, claims: dict[str, object], *, type_: str = "JWT", algorithm: Algorithm = ALGORITHM
+    ) -> str:
+        """The claims as a compact JWT that names its key."""
+        elliptic = algorithm == ALGORITHM
+        headers = {"kid": self._kid if elliptic else self._rsa_kid, "typ": type_}
+        key = self._key if elliptic else self._rsa
+        return jwt.encode(claims, key, algorithm=algorithm, headers=headers)
+
+    def jwks(self) -> dict[str, object]:
+        """The public keys as a JSON Web Key Set; the RSA key is for both of its algorithms."""
+        key = ECAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
+        other = RSAAlgorithm.to_jwk(self._rsa.public_key(), as_dict=True)
+        del other["key_ops"]
+        return {
+            "keys": [
+                {**key, "kid": self._kid, "alg": ALGORITHM, "use": "sig"},
+                {**other, "kid": self._rsa_kid, "use": "sig"},
+            ]
+        }
+
+
+_WINDOW_SECONDS = 300
+PROOF_ALGORITHMS = ("PS256", "PS384", "ES256", "ES256K", "ES384", "ES512", "EdDSA")
+"""With which a proof may be signed, as a live tenant's discovery document lists them."""
+_MEMBERS = {
+    "EC": ("crv", "kty", "x", "y"),
+    "OKP": ("crv", "kty", "x"),
+    "RSA": ("e", "kty", "n"),
+}
+"""What of a key its thumbprint is of, in this order (RFC 7638 §3.2, RFC 8037)."""
+
+
+class ProofError(Exception):
+    """The request's DPoP proof is not good."""
+
+
+class Proofs:
+    """The proofs seen so far: each is good once, and for five minutes around its time."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """Starts with none; `clock` tells the seconds since 1970."""
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._seen: set[str] = set()
+
+    def accept(self, jti: str, issued: float) -> None:
+        """Takes a proof for the first time.
+
+        Raises:
+            ProofError: it is stale, or has been seen.
+        """
+        with self._lock:
+            if abs(self._clock() - issued) > _WINDOW_SECONDS or jti in self._seen:
+                raise ProofError("stale or used")
+            self._seen.add(jti)
+
+
+def thumbprint(proofs: Proofs, *, token: str | None = None) -> str | None:
+    """The thumbprint of the key that the current request proves; None without a proof.
+
+    Args:
+        proofs: those seen before.
+        token: the access token that the proof must name, on calls that carry one.
+
+    Raises:
+        ProofError: there is a proof, and it is not good for this request.
+    """
+    proof = request.headers.get("DPoP")
+    if proof is None:
+        return None
+    try:
+        key, algorithm = _key(proof)
+        claims = jwt.decode(
+            proof,
+            jwt.PyJWK(key, algorithm=algorithm),
+            algorithms=[algorithm],
+            options={"require": ["jti", "htm", "htu", "iat"], "verify_iat": False},
+        )
+    except (jwt.PyJWTError, ValueError, TypeError) as problem:
+        raise ProofError("not a proof") from problem
+    expected = (request.method, request.base_url, token and _hash(token.encode()))
+    if (claims["htm"], claims["htu"], claims.get("ath")) != expected:
+        raise ProofError("for another request")
+    if not claims["jti"]:
+        raise ProofError("without an id")
+    proofs.accept(claims["jti"], _instant(claims["iat"]))
+    return _hash(msgspec.json.encode({name: key[name] for name in _MEMBERS[key["kty"]]}))
+
+
+def _key(proof: str) -> tuple[dict[str, str], str]:
+    """The public key that a proof carries, and the algorithm with which it says it is signed."""
+    header = jwt.get_unverified_header(proof)
+    key, algorithm = header.get("jwk"), header.get("alg")
+    if header.get("typ") != "dpop+jwt" or not isinstance(key, dict) or "d" in key:
+        raise ProofError("without its key")
+    if algorithm not in PROOF_ALGORITHMS or key.get("kty") not in _MEMBERS:
+        raise ProofError("by an algorithm that is not listed")
+    return key, algorithm
+
+
+def _instant(value: object) -> float:
+    """A NumericDate: a finite JSON number (RFC 7519 §2)."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        with suppress(OverflowError):
+            if math.isfinite(value):
+                return value
+    raise ProofError("iat is not a number")
+
+
+def _hash(text: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(text).digest()).rstrip(b"=").decode()
+
+
+_PREFIX = "https://api.banno.com/consumer/auth/"
+OPENID = ("openid",)
+ACCOUNTS = (f"{_PREFIX}accounts.readonly", f"{_PREFIX}accounts.readwrite")
+TRANSACTIONS = (f"{_PREFIX}transactions.detail.readonly",)
+PROFILE = (f"{_PREFIX}user.profile.readonly",)
+OFFLINE = f"{_PREFIX}offline_access"
+_STANDARD = ("openid", "profile", "email", "address", "phone")
+SUPPORTED = (*_STANDARD, OFFLINE, *ACCOUNTS, *TRANSACTIONS, *PROFILE)
+INSTITUTION_CLAIM = "https://api.banno.com/consumer/claim/institution_id"
+CLAIMS_OF = {
+    "profile": ("name", "given_name", "family_name"),
+    "email": ("email", "email_verified"),
+    "address": ("address",),
+    "phone": ("phone_number", "phone_number_verified"),
+}
+"""The claims that a scope asks for (OpenID Connect Core 1.0 §5.4)."""
+CLAIMS = (*(claim for claims in CLAIMS_OF.values() for claim in claims), INSTITUTION_CLAIM)
+
+SECURITY_LEVELS = tuple(
+    f"https://api.banno.com/consumer/security-level/{level}"
+    for level in ("standard", "enhanced", "high", "restricted")
+)
+
+
+def is_scope(scope: str) -> bool:
+    """Whether Banno could grant this: a standard scope, or any below its own prefix.
+
+    The list of Banno's scopes grows, and a client may ask for more than the simulator serves.
+    """
+    return scope in _STANDARD or (scope.startswith(_PREFIX) and scope != _PREFIX)
+
 
 API_PATH = "/a/consumer/api/v0"
 _CLIENT_AUTHENTICATION = ["client_secret_basic", "client_secret_post", "none"]

@@ -8,6 +8,7 @@ is not published; 40 with 403 has been seen, the others are invented.
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,24 @@ from infra.local.simulators import replies
 if TYPE_CHECKING:
     from werkzeug.exceptions import HTTPException
     from werkzeug.wrappers import Response
+
+
+def stamp(instant: float) -> str:
+    """Writes seconds since 1970 as `2026-01-31T23:59:59.123Z`; fractions of a ms are cut off."""
+    return f"{datetime.fromtimestamp(instant, UTC).isoformat(timespec='milliseconds')[:-6]}Z"
+
+
+def read_instant(text: str) -> float:
+    """Reads an ISO 8601 instant as seconds since 1970.
+
+    Raises:
+        ValueError: not a date with a time, or without an offset from UTC.
+    """
+    instant = datetime.fromisoformat(text)
+    if "T" not in text or instant.tzinfo is None:
+        raise ValueError("an instant has a date, a time and an offset")
+    return instant.timestamp()
+
 
 _CODES = {400: 10, 401: 30, 403: 40, 404: 20, 405: 21}
 _OTHER_CODE = 50

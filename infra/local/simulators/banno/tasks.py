@@ -15,7 +15,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from infra.local.simulators.banno.instants import stamp
+from infra.local.simulators.banno.replies import stamp
 from infra.local.simulators.banno.settings import Outcome
 
 if TYPE_CHECKING:

@@ -14,11 +14,9 @@ from werkzeug.exceptions import HTTPException
 
 from infra.local.simulators.application import application
 from infra.local.simulators.digime.access import access
-from infra.local.simulators.digime.oauth import oauth
+from infra.local.simulators.digime.oauth import oauth, web_client
 from infra.local.simulators.digime.replies import ApiError, error_body, refuse, refuse_http
-from infra.local.simulators.digime.sharing import Sharing
-from infra.local.simulators.digime.switches import switches
-from infra.local.simulators.digime.web_client import web_client
+from infra.local.simulators.digime.sharing import Sharing, switches
 from infra.local.simulators.ledger import Ledger
 
 if TYPE_CHECKING:

@@ -6,26 +6,26 @@ takes no credentials but the session key, which is why it expires.
 
 from __future__ import annotations
 
+import base64
 import fnmatch
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import msgspec
 from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
+from infra.local.simulators.digime import library
 from infra.local.simulators.digime.claims import SessionOptions, TriggerClaims, WriteClaims
-from infra.local.simulators.digime.content import accounts_file
-from infra.local.simulators.digime.contract import the_write_contract
-from infra.local.simulators.digime.details import account_details
-from infra.local.simulators.digime.library import CYCLE, LibraryFile
-from infra.local.simulators.digime.oddities import altered
-from infra.local.simulators.digime.replies import ApiError
-from infra.local.simulators.digime.request_tokens import body, check_headers, verified
-from infra.local.simulators.digime.sealing import metadata_header, sealed, sealed_file
+from infra.local.simulators.digime.contract import new_key, the_contract, the_write_contract
+from infra.local.simulators.digime.envelope import Compression, Damage, DamageKind, compressed, seal
+from infra.local.simulators.digime.library import CYCLE, LibraryFile, accounts_file
+from infra.local.simulators.digime.oauth import body, check_headers, verified
+from infra.local.simulators.digime.replies import ApiError, altered
+from infra.local.simulators.digime.sessions import State, account_details
 from infra.local.simulators.digime.settings import SessionKeys
 from infra.local.simulators.digime.sharing import API_PATH, the_sharing
-from infra.local.simulators.digime.sync import State
 from infra.local.simulators.replies import reply
 
 if TYPE_CHECKING:
@@ -34,9 +34,51 @@ if TYPE_CHECKING:
     from infra.local.simulators.digime.claims import Claims
     from infra.local.simulators.digime.contract import Contract
     from infra.local.simulators.digime.envelope import Damage
-    from infra.local.simulators.digime.people import Person
-    from infra.local.simulators.digime.sessions import Session
-    from infra.local.simulators.digime.sync import Listed, Sync
+    from infra.local.simulators.digime.library import PushedFile
+    from infra.local.simulators.digime.people import Account, Person
+    from infra.local.simulators.digime.sessions import Listed, Session, Sync
+
+
+def sealed_file(
+    file: LibraryFile | PushedFile, compression: Compression, *, version: int, damage: Damage | None
+) -> bytes:
+    """A file of the library in its envelope; those alike in size are sealed once for all."""
+    if isinstance(file, LibraryFile) and file.size is not None and damage is None:
+        return _sealed_size(file.account, file.size, compression)
+    return sealed(file.content(version=version), compression, damage=damage)
+
+
+def sealed(plain: bytes, compression: Compression, *, damage: Damage | None) -> bytes:
+    """Any content in its envelope, sound or damaged."""
+    kind = damage.kind if damage else None
+    if damage and kind is DamageKind.BOMB:
+        plain = b" " * damage.at
+    if kind is DamageKind.NOT_JSON:
+        plain = b'[{"entityid": '
+    if kind is not DamageKind.NOT_COMPRESSED:
+        plain = compressed(plain, compression)
+    key = new_key() if kind is DamageKind.KEY else the_contract().key
+    return seal(plain, key.public_key(), damage=damage)
+
+
+def metadata_header(
+    metadata: dict[str, object], compression: Compression, *, damage: Damage | None
+) -> str | None:
+    """The header `x-metadata`: base64url of JSON; None where damage has taken it away."""
+    kind = damage.kind if damage else None
+    if kind is DamageKind.NO_METADATA:
+        return None
+    told: dict[str, object] = {"metadata": metadata}
+    if compression is not Compression.NONE:
+        told["compression"] = compression
+    text = b"{" if kind is DamageKind.BAD_METADATA else msgspec.json.encode(told)
+    return base64.urlsafe_b64encode(text).decode().rstrip("=")
+
+
+@lru_cache(maxsize=8)
+def _sealed_size(account: Account, size: int, compression: Compression) -> bytes:
+    return sealed(library.sized(account, size=size), compression, damage=None)
+
 
 T = TypeVar("T")
 

@@ -7,16 +7,43 @@ of the payload's SHA-512, followed by the payload. The hash finds accidents, not
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 from enum import StrEnum
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, assert_never
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.hashes import SHA1
 from msgspec import Meta
+
+_BROTLI = import_module("brotli")  # brotli has no type stubs
+
+
+class Compression(StrEnum):
+    """The compressions that `x-metadata` can name; `none` is not named there at all."""
+
+    BROTLI = "brotli"
+    GZIP = "gzip"
+    NONE = "none"
+
+
+def compressed(content: bytes, compression: Compression) -> bytes:
+    """The content after compression: always the same bytes for the same content."""
+    match compression:
+        case Compression.BROTLI:
+            packed: bytes = _BROTLI.compress(content, quality=5)
+            return packed
+        case Compression.GZIP:
+            return gzip.compress(content, compresslevel=6, mtime=0)
+        case Compression.NONE:
+            return content
+        case _:
+            assert_never(compression)
+
 
 _BLOCK = 16
 _KEY_BYTES = 32

@@ -1,4 +1,4 @@
-"""Authorization and tokens: `oauth/*` and `jwks/oauth`, the services to choose from, and the end.
+"""Authorization and tokens (`oauth/*`, `jwks/oauth`), and the web client in which users consent.
 
 After digi.me's guides Authorization and Token. The statuses are those that the strictest of the
 clients known, one in Ruby, insists on: 201 for an authorization, 200 for tokens.
@@ -6,10 +6,16 @@ clients known, one in Ruby, insists on: 201 for an authorization, 200 for tokens
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlencode, urlsplit
 
+import jwt
 import msgspec
 from flask import Blueprint, request
+from jwt.utils import base64url_decode
+from werkzeug.utils import redirect
 from werkzeug.wrappers import Response
 
 from infra.local.simulators.digime.claims import (
@@ -20,15 +26,120 @@ from infra.local.simulators.digime.claims import (
     SessionOptions,
     UserClaims,
 )
-from infra.local.simulators.digime.oddities import altered
-from infra.local.simulators.digime.people import GROUPS, SERVICES
-from infra.local.simulators.digime.replies import ApiError
-from infra.local.simulators.digime.request_tokens import body, check_headers, verified
-from infra.local.simulators.digime.sharing import API_PATH, the_sharing
+from infra.local.simulators.digime.contract import ALGORITHM, is_web_address, the_write_contract
+from infra.local.simulators.digime.people import GROUPS, SERVICES, person
+from infra.local.simulators.digime.replies import ApiError, altered
+from infra.local.simulators.digime.settings import ConsentError
+from infra.local.simulators.digime.sharing import API_PATH, WEB_CLIENT_PATH, the_sharing
 from infra.local.simulators.replies import reply
 
 if TYPE_CHECKING:
-    from infra.local.simulators.digime.people import Service
+    from infra.local.simulators.digime.claims import Claims
+    from infra.local.simulators.digime.contract import Contract
+    from infra.local.simulators.digime.grants import Request
+    from infra.local.simulators.digime.people import Person, Service
+
+ClaimsT = TypeVar("ClaimsT", bound="Claims")
+BodyT = TypeVar("BodyT")
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_HEADER = {"alg": ALGORITHM, "typ": "JWT"}
+
+
+class _Client(msgspec.Struct, frozen=True):
+    client_id: Any = None
+
+
+_BEARER = re.compile(r"Bearer ([\w-]+\.[\w-]+\.[\w-]+)", re.ASCII)
+
+
+def verified(claims: msgspec.json.Decoder[ClaimsT]) -> ClaimsT:
+    """The claims of the request's JWT, whose nonce is spent with that.
+
+    Raises:
+        ApiError: 406 where the JWT is not as documented; 401 where it is not the contract's, or
+            not of now; 400 for its redirect URI and for a nonce that was there before.
+    """
+    token, sharing = _token(), the_sharing()
+    contract, settings = _contract(token), sharing.settings
+    said = _read(_signed(token, contract), claims)
+    if said.client_id != contract.client_id:
+        raise ApiError(401, "InvalidClient", message="client_id names no contract")
+    if abs(said.timestamp / 1000 - sharing.clock()) > settings.skew_seconds:
+        raise ApiError(401, "InvalidToken", message="timestamp (ms) is too far from now")
+    if not contract.allows(said.redirect_uri, also=settings.redirect_uris):
+        raise ApiError(400, "InvalidRedirectUri", message="redirect_uri is not registered")
+    if not sharing.nonces.spend(said.nonce):
+        raise ApiError(400, "InvalidRequest", message="The nonce has already been used")
+    return said
+
+
+def check_headers(content_type: str, *, sent: str = "application/json") -> None:
+    """Refuses a request that does not want what it will get, or whose body is not of that type.
+
+    Raises:
+        ApiError: 406.
+    """
+    accepted = request.accept_mimetypes
+    if accepted.provided and not accepted.best_match([content_type]):
+        raise _not_as_documented(f"Accept must allow {content_type}")
+    if request.get_data() and request.mimetype != sent:
+        raise _not_as_documented(f"Content-Type must be {sent}")
+
+
+def body(type_: type[BodyT]) -> BodyT:
+    """The request's JSON body; where there is none, all that is optional is absent.
+
+    Raises:
+        ApiError: 400, it is not of that type.
+    """
+    try:
+        return msgspec.json.decode(request.get_data() or b"{}", type=type_)
+    except _UNREADABLE as problem:
+        raise ApiError(400, "ValidationErrors", message=f"body: {problem}") from None
+
+
+def _token() -> str:
+    match = _BEARER.fullmatch(request.headers.get("Authorization", ""))
+    if match is None:
+        raise _not_as_documented("Authorization must be Bearer and a JWT")
+    return match[1]
+
+
+def _contract(token: str) -> Contract:
+    """The contract that a JWT says it is of: that to push, or else that to read."""
+    try:
+        payload = base64url_decode(token.split(".")[1])
+        said = msgspec.json.decode(payload, type=_Client).client_id
+    except (ValueError, *_UNREADABLE):
+        said = None
+    writing = the_write_contract()
+    return writing if said == writing.client_id else the_sharing().contract
+
+
+def _signed(token: str, contract: Contract) -> bytes:
+    try:
+        if jwt.get_unverified_header(token) != _HEADER:
+            raise _not_as_documented("the JWT's header is alg PS512 and typ JWT, and no more")
+        key = contract.key.public_key()
+        payload: bytes = jwt.PyJWS().decode_complete(token, key, [ALGORITHM])["payload"]
+    except jwt.InvalidSignatureError:
+        message = "the JWT is not signed with the contract's key"
+        raise ApiError(HTTPStatus.UNAUTHORIZED, "InvalidToken", message=message) from None
+    except (jwt.InvalidTokenError, RecursionError):
+        raise _not_as_documented("the JWT can't be read") from None
+    return payload
+
+
+def _read(payload: bytes, claims: msgspec.json.Decoder[ClaimsT]) -> ClaimsT:
+    try:
+        return claims.decode(payload)
+    except _UNREADABLE as problem:
+        raise _not_as_documented(f"claims: {problem}") from None
+
+
+def _not_as_documented(message: str) -> ApiError:
+    return ApiError(406, "ValidationErrors", message=f"Parameter validation errors: {message}")
+
 
 oauth = Blueprint("oauth", __name__, url_prefix=API_PATH)
 _AUTHORIZE = msgspec.json.Decoder(AuthorizeClaims)
@@ -127,3 +238,72 @@ def _shown(service: Service) -> dict[str, object]:
         "resources": [],
         "platform": dict.fromkeys(platforms, available),
     }
+
+
+web_client = Blueprint("web_client", __name__, url_prefix=WEB_CLIENT_PATH)
+_SERVICE_IDS = frozenset(str(service.id) for service in SERVICES)
+
+
+@web_client.get("/authorize")
+def consent() -> Response:
+    """Consents to what an application asked for, and sends the user back with a code."""
+    asked_for = the_sharing().grants.visit(request.args.get("code", ""))
+    if asked_for is None or asked_for.asked is None:
+        return _back(_callback(None), **_error(ConsentError.INVALID_CODE))
+    callback, asked_state = _callback(asked_for), asked_for.asked.state
+    state = {} if asked_state is None else {"state": asked_state}
+    user, problem = asked_for.person or _user(), _problem()
+    if problem:
+        return _back(callback, **_error(problem), **state)
+    code = the_sharing().grants.consent(asked_for.asked, person=user)
+    if asked_for.asked.client_id == the_write_contract().client_id:
+        box = the_sharing().postboxes.of(user)
+        postbox = {"postboxId": box.id, "publicKey": box.public_key}
+        return _back(callback, success="true", **state, code=code, **postbox)
+    the_sharing().sessions.begin(asked_for.session, user)
+    return _back(callback, success="true", **state, code=code)
+
+
+@web_client.get("/onboard")
+def onboard() -> Response:
+    """Adds a service for a user who has consented before, and sends the user back."""
+    asked_for = the_sharing().grants.visit(request.args.get("code", ""))
+    if asked_for is None or asked_for.person is None or asked_for.asked is not None:
+        return _back(_callback(None), **_error(ConsentError.INVALID_CODE))
+    problem = _problem()
+    if problem:
+        return _back(_callback(asked_for), **_error(problem))
+    the_sharing().sessions.begin(asked_for.session, asked_for.person)
+    return _back(_callback(asked_for), success="true")
+
+
+def _callback(asked_for: Request | None) -> str:
+    asked = asked_for.asked if asked_for else None
+    callback = request.args.get("callback") or (asked.redirect_uri if asked else "")
+    if not is_web_address(callback):
+        message = "callback is no address to send a browser to"
+        raise ApiError(400, "InvalidRedirectUri", message=message)
+    return callback
+
+
+def _user() -> Person:
+    user = person(request.args.get("user", the_sharing().settings.user))
+    if user is None:
+        raise ApiError(400, "InvalidRequest", message="user names nobody")
+    return user
+
+
+def _problem() -> ConsentError | None:
+    service = request.args.get("service")
+    if service and service not in _SERVICE_IDS:
+        return ConsentError.ONBOARD_ERROR
+    return the_sharing().settings.consent_error
+
+
+def _error(problem: ConsentError) -> dict[str, str]:
+    return {"success": "false", "errorCode": problem.value}
+
+
+def _back(callback: str, **answer: str) -> Response:
+    joint = "&" if urlsplit(callback).query else "?"
+    return redirect(f"{callback}{joint}{urlencode(answer)}")

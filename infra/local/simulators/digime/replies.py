@@ -16,7 +16,27 @@ from werkzeug.wrappers import Response
 from infra.local.simulators.replies import reply
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from werkzeug.exceptions import HTTPException
+
+ABSENT = "(absent)"
+"""What a setting says of a field that is left out."""
+
+
+def altered(fields: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
+    """The fields with other values by name; `a.b` names the field `b` of the object `a`."""
+    after = dict(fields)
+    for path, value in changes.items():
+        name, _, rest = path.partition(".")
+        inner = after.get(name)
+        if rest and isinstance(inner, dict):
+            after[name] = altered(inner, {rest: value})
+        elif value == ABSENT:
+            after.pop(name, None)
+        else:
+            after[name] = value
+    return after
 
 
 # What went wrong, in digi.me's words; the last three are ours, where it has published none.

@@ -1,28 +1,241 @@
-"""Sessions: what a trigger gives, and the key with which anyone can read until it expires."""
+"""Sessions: what a trigger gives, the sync behind it, what is in scope, and when it expires."""
 
 from __future__ import annotations
 
 import secrets
 import string
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, assert_never
 
-from infra.local.simulators.digime.compression import Compression
+from infra.local.simulators.digime.envelope import Compression
 from infra.local.simulators.digime.library import files_of
+from infra.local.simulators.digime.people import GROUPS, Failure
 from infra.local.simulators.digime.replies import ApiError
-from infra.local.simulators.digime.scope import check_scope, in_scope, is_scoped
-from infra.local.simulators.digime.settings import SessionKeys
-from infra.local.simulators.digime.sync import Sync
+from infra.local.simulators.digime.settings import ErrorShape, Outcome, SessionKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from infra.local.simulators.digime.claims import SessionOptions
-    from infra.local.simulators.digime.people import Person
-    from infra.local.simulators.digime.postboxes import PushedFile
+    from infra.local.simulators.digime.library import LibraryFile, PushedFile
+    from infra.local.simulators.digime.people import Account, Person
     from infra.local.simulators.digime.settings import Settings
     from infra.local.simulators.ledger import Ledger
+
+_OLD_LISTED = 0.1
+_FIRST_WRITTEN, _LAST_WRITTEN = 0.2, 0.8
+_FIRST_ACCOUNT_DONE = 0.5
+
+
+class State(StrEnum):
+    """Of a session, and but for `pending` of an account."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    PARTIAL = "partial"
+    COMPLETED = "completed"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A file as it is listed; `updated` in seconds since 1970, as is `since`, its first listing."""
+
+    file: LibraryFile | PushedFile
+    version: int
+    updated: float
+    since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sync:
+    """A synchronisation as it was begun.
+
+    Attributes:
+        number: how many of the user's this is, from 1.
+        begins: when it goes from `pending` to `running`, in seconds since 1970.
+        seconds: how long it runs.
+        files: what the library can have, as far as it was asked for; `places` finds one by name.
+        pushed: what lay in the user's postbox when it was triggered, and is imported.
+        kept: by file name what the synchronisation before this one has left there.
+    """
+
+    person: Person
+    number: int
+    begins: float
+    seconds: float
+    outcome: Outcome | None
+    accounts: tuple[Account, ...]
+    files: tuple[LibraryFile, ...]
+    places: Mapping[str, int]
+    pushed: tuple[PushedFile, ...]
+    kept: Mapping[str, Listed]
+
+    @property
+    def ends(self) -> float:
+        """When it is `completed` or `partial`."""
+        return self.begins + self.seconds
+
+    def state(self, now: float) -> State:
+        """The state of the whole."""
+        if now < self.begins:
+            return State.PENDING
+        if now < self.ends:
+            return State.RUNNING
+        return State.PARTIAL if any(map(self.failure, self.accounts)) else State.COMPLETED
+
+    def account_state(self, account: Account, now: float) -> State:
+        """The state of one account; they are done one after the other."""
+        place = (self.accounts.index(account) + 1) / len(self.accounts)
+        done = _FIRST_ACCOUNT_DONE + (1 - _FIRST_ACCOUNT_DONE) * place
+        if now < self._at(done):
+            return State.RUNNING
+        return State.PARTIAL if self.failure(account) else State.COMPLETED
+
+    def failure(self, account: Account) -> Failure | None:
+        """What goes wrong with an account this time."""
+        if self.outcome is Outcome.COMPLETED:
+            return None
+        if self.outcome is Outcome.FAILED:
+            return account.failure or Failure.UNAVAILABLE
+        seeded = any(each.failure for each in self.accounts)
+        if self.outcome is Outcome.PARTIAL and not seeded and account is self.accounts[-1]:
+            return Failure.REAUTHORISE
+        return account.failure
+
+    def listed(self, now: float) -> list[Listed]:
+        """The files listed at an instant."""
+        shown = (self._listed(place, now) for place in range(len(self.files)))
+        return [*filter(None, shown), *self._imported(now)]
+
+    def left(self, now: float) -> dict[str, Listed]:
+        """By name the files that the next synchronisation finds in the library."""
+        return {**self.kept, **{each.file.name: each for each in self.listed(now)}}
+
+    def find(self, name: str, now: float) -> Listed | None:
+        """The file of that name, if it is listed at an instant."""
+        place = self.places.get(name)
+        if place is None:
+            return next((each for each in self._imported(now) if each.file.name == name), None)
+        return self._listed(place, now)
+
+    def _imported(self, now: float) -> list[Listed]:
+        """What has been pushed to the user, as far as it is imported at an instant."""
+        since = self._at(_FIRST_WRITTEN)
+        new = (Listed(file, 0, since, since) for file in self.pushed)
+        return [self.kept.get(each.file.name, each) for each in new] if now >= since else []
+
+    def _listed(self, place: int, now: float) -> Listed | None:
+        file, since = self.files[place], self._at(_OLD_LISTED)
+        kept = self.kept.get(file.name)
+        written = self._written(place, now)
+        if written:
+            version, updated, first = written
+            return Listed(file, version, updated, since if kept else first)
+        if now < since:
+            return None
+        if not file.newest:
+            return Listed(file, 0, file.stored, since)
+        return replace(kept, since=since) if kept else None
+
+    def _written(self, place: int, now: float) -> tuple[int, float, float] | None:
+        """The version, the instant of the last writing and of the first."""
+        file, times = self.files[place], self.person.rewrites
+        if not file.newest or self.failure(file.account):
+            return None
+        spread = _LAST_WRITTEN - _FIRST_WRITTEN
+        first = _FIRST_WRITTEN + spread / 2 * place / len(self.files)
+        gap = (_LAST_WRITTEN - first) / max(times - 1, 1)
+        instants = [self._at(first + gap * turn) for turn in range(times)]
+        done = [instant for instant in instants if instant <= now]
+        if not done:
+            return None
+        return (self.number - 1) * times + len(done), done[-1], done[0]
+
+    def _at(self, fraction: float) -> float:
+        return self.begins + self.seconds * fraction
+
+
+_TEXTS = {
+    Failure.REAUTHORISE: ("ServiceAuthorizationError", 511, "Service authorization required"),
+    Failure.RATE_LIMITED: ("RateLimitExceeded", 429, "The service allows no more for now"),
+    Failure.UNAVAILABLE: ("ServiceUnavailable", 503, "The service can't be reached"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Error:
+    failure: Failure
+    retry_after: int
+
+    def shown(self, shape: ErrorShape) -> dict[str, object]:
+        code, status, message = _TEXTS[self.failure]
+        match shape:
+            case ErrorShape.FLAT:
+                flat = {"code": code, "statusCode": status, "message": message}
+                return flat | self._hint()
+            case ErrorShape.WIKI:
+                return {"status": code, "statusCode": status, "message": message}
+            case ErrorShape.NESTED:
+                wants_user = {"reauth": True} if self.failure is Failure.REAUTHORISE else {}
+                nested = {"message": message, **wants_user, "retryafter": self.retry_after}
+                return {"code": code, "statuscode": status, "error": nested}
+            case _:
+                assert_never(shape)
+
+    def _hint(self) -> dict[str, object]:
+        match self.failure:
+            case Failure.REAUTHORISE:
+                return {"reauth": True}
+            case Failure.RATE_LIMITED:
+                return {"retryAfter": self.retry_after}
+            case Failure.UNAVAILABLE:
+                return {}
+            case _:
+                assert_never(self.failure)
+
+
+def account_details(sync: Sync, now: float, *, settings: Settings) -> dict[str, object]:
+    """`status.details`: by account id how far it is, and why it is `partial`."""
+    retry_after = int((sync.ends + settings.retry_after_seconds) * 1000)
+    details: dict[str, object] = {}
+    for account in sync.accounts:
+        state, failure = sync.account_state(account, now), sync.failure(account)
+        detail: dict[str, object] = {"state": state}
+        if state is State.PARTIAL and failure is not None:
+            error = _Error(failure, retry_after)
+            detail["error"] = error.shown(settings.error_shape)
+        details[account.id] = detail
+    return details
+
+
+def check_scope(options: SessionOptions) -> None:
+    """Refuses options that ask for service groups which the contract does not cover.
+
+    Raises:
+        ApiError: 400.
+    """
+    if _groups(options) - {group.id for group in GROUPS}:
+        message = "scope: the contract has no such service group"
+        raise ApiError(400, "ScopeOutOfBounds", message=message)
+
+
+def is_scoped(options: SessionOptions) -> bool:
+    """Whether only some service groups are asked for; what was pushed is in none."""
+    return bool(_groups(options))
+
+
+def in_scope(accounts: tuple[Account, ...], options: SessionOptions) -> tuple[Account, ...]:
+    """The accounts of the service groups asked for; all of them where none is named."""
+    groups = _groups(options)
+    return tuple(each for each in accounts if not groups or each.service.group.id in groups)
+
+
+def _groups(options: SessionOptions) -> set[int]:
+    asked = options.scope.service_groups if options.scope else None
+    return {group.id for group in asked or ()}
+
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
 _KEY_CHARACTERS = 32

@@ -8,10 +8,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from infra.local.simulators.digime.contract import is_web_address
+from infra.local.simulators.digime.contract import Flaw, is_web_address
 from infra.local.simulators.digime.envelope import Damage
 from infra.local.simulators.digime.people import PEOPLE
-from infra.local.simulators.digime.signing import Flaw
 
 Seconds = Annotated[float, Meta(ge=0, le=31_536_000)]
 _LARGEST_FILE = 64 * 1024 * 1024

@@ -1,4 +1,4 @@
-"""Endgrate's API below `/api` that is for sessions and transfers, with its API key as bearer."""
+"""The calls of Endgrate's API, those that report among them."""
 
 from __future__ import annotations
 

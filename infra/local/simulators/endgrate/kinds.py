@@ -1,4 +1,4 @@
-"""The types of record that the simulated integrations have.
+"""The types of record that the simulated integrations have, and how their fields are made up.
 
 The names of the types are Endgrate's, as its API description lists them, and so are most fields, as
 in its guide on CRM types; people, companies and pages are invented.

@@ -1,4 +1,4 @@
-"""The Endgrate simulator's own control endpoints: what end users do."""
+"""The simulated Endgrate as a whole, what it has for a demo, and the endpoints of its switches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The integration providers that end users can choose: invented ones, each with its types."""
+"""The providers that Endgrate integrates, what they have of each schema, and the settings."""
 
 from __future__ import annotations
 

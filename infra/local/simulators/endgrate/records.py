@@ -1,4 +1,4 @@
-"""The records of one type at one end user's provider, and what became of them.
+"""Records that a provider has, what a transfer does to them, and the log of its failures.
 
 Records that nobody touched are numbers until they are shown, so that a hundred thousand cost
 nothing. Every change has its place in an order, by which a session that syncs knows what is new.

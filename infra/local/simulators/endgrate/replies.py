@@ -1,4 +1,4 @@
-"""Endgrate's Error object: a required `message`, and `errors` where they help.
+"""Endgrate's error object, ids and instants, and pages of a list.
 
 Endgrate's API description types one error only, the 400 of a transfer that has not completed. Its
 examples show two more messages; the others here are invented.

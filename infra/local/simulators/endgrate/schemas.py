@@ -1,4 +1,4 @@
-"""The part of JSON Schema that Endgrate's schemas use, and how values are held against it.
+"""The part of JSON Schema that Endgrate's schemas use, and how params choose among records.
 
 Its guide on custom schemas asks for the `properties` of every object and the `items` of every
 array; its guide on pull parameters allows ranges of numbers, dates, times and instants.

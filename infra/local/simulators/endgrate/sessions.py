@@ -1,4 +1,4 @@
-"""The sessions that there are."""
+"""Sessions: what a user configures in one, and how one is found."""
 
 from __future__ import annotations
 

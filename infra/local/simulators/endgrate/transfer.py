@@ -1,4 +1,4 @@
-"""A transfer: triggered, waiting for its session's configuration, running, completed."""
+"""One transfer: its state, and how a pull or a push of it is carried out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All transfers: triggered by calls, started by configurations, completed by the clock.
+"""All transfers, when they are carried out, and the webhooks that tell of them.
 
 Endgrate's overview of transfers: triggering puts a transfer into a queue; one that is triggered
 before the end user has configured the session is executed afterwards.
