@@ -86,7 +86,9 @@ def keep_failed(staging: Staging, *, before: Manifest | None) -> None:
             if part.state is Part.FAILED and name in part.datasets and part.part != name
         }
         if failed and staged and not staged.adds:
+            read = staged.records
             staging.keep(name, dataset, parts=failed)
+            staged.kept = staged.records - read
 
 
 def put_together(
@@ -105,7 +107,8 @@ def put_together(
     whole: dict[str, Dataset] = {}
     for name, dataset in fetched.items():
         if not progress.datasets[name].adds:
-            whole[name] = replace(dataset, chain=(_link(dataset),), whole_at=at)
+            link = _link(dataset, kept=progress.datasets[name].kept)
+            whole[name] = replace(dataset, chain=(link,), whole_at=at)
         elif before is None or before.refresh_id != progress.base:
             raise Superseded
         else:
@@ -153,8 +156,10 @@ def changes(dataset: Dataset, *, since: str) -> Dataset:
     raise Gone("What has changed since is no longer known. Read the whole dataset.")
 
 
-def _link(dataset: Dataset) -> Link:
-    return Link(refresh_id=dataset.refresh_id, files=len(dataset.files), records=dataset.records)
+def _link(dataset: Dataset, *, kept: int = 0) -> Link:
+    """What a refresh put to a dataset. Records ``kept`` of the snapshot before it did not bring."""
+    records = dataset.records - kept
+    return Link(refresh_id=dataset.refresh_id, files=len(dataset.files), records=records)
 
 
 def _linked(dataset: Dataset, link: Link) -> tuple[Link, ...]:

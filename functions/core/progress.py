@@ -21,13 +21,15 @@ class Staged(msgspec.Struct, kw_only=True):
 
     Of several ``blobs`` of a record, the last counts.
     ``adds`` says that it will be added to what the snapshot before has; else it stands for
-    itself. ``bookmark`` is for the next refresh.
+    itself. ``bookmark`` is for the next refresh. ``kept`` of the ``records`` are the snapshot's
+    before, of parts that failed.
     """
 
     files: list[File] = []
     blobs: list[Blob] = []
     blobs_written: int = 0
     records: int = 0
+    kept: int = 0
     deletions: int = 0
     part: str = ""
     part_from: int = 0

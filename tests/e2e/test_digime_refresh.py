@@ -52,7 +52,7 @@ def test_accounts_that_failed_make_the_refresh_partial(caller: Caller, connect: 
     assert (again["outcome"], again["refresh_id"]) == ("fresh", refresh["refresh_id"])
 
 
-def test_a_corrupted_file_is_named_and_kept_apart_and_the_others_are_published(
+def test_a_corrupted_file_is_named_and_kept_apart_and_what_was_had_of_it_stays(
     running: System, caller: Caller, connect: Connect, digime: Provider
 ) -> None:
     connection = connect("ada", provider="digime")
@@ -67,6 +67,7 @@ def test_a_corrupted_file_is_named_and_kept_apart_and_the_others_are_published(
 
     assert refresh["status"] == "partial"
     assert refresh["records"]["files"] == 11
+    assert name in {file["id"] for file in caller.records(connection, "files")}
     assert [part["part"] for part in parts if part["state"] == "failed"] == [name]
     assert apart["KeyCount"] == 1
 
