@@ -172,6 +172,7 @@ class Endgrate:
                 for place, name in enumerate(datasets)
             ],
             since=float(job["since"] or 0),
+            late=bool(job.get("late")),
         )
         return reading.pages(msgspec.convert(cursor or {}, Place))
 
@@ -301,10 +302,15 @@ def _completed(api: Api, session_id: str, *, transfer_id: str) -> bool | Freshet
 
 
 def _unfinished(job: Job, faults: Sequence[ProviderUnavailable], *, place: int) -> Looked:
-    """What a look comes to up to the first transfer that is not completed, at this place."""
+    """What a look comes to up to the first transfer that is not completed, at this place.
+
+    At the deadline the others are fetched, and those that are not completed have failed for it.
+    """
+    known = [transfer_id for transfer_id in _transfers(job) if transfer_id is not None]
+    late: Job | None = {**job, "late": True} if len(known) > 1 else None
     if faults:
-        return Looked(job=job, wait_seconds=_wait(1, faults))
-    return Looked(job={**job, "done": place})
+        return Looked(job=job, wait_seconds=_wait(1, faults), at_deadline=late)
+    return Looked(job={**job, "done": place}, at_deadline=late)
 
 
 def _wait(missed: int, faults: Sequence[ProviderUnavailable]) -> int:

@@ -24,6 +24,7 @@ from functions.core.error_names import named
 from functions.core.errors import (
     AnswerTooLarge,
     CallerError,
+    DeadlineExceeded,
     FetchWaits,
     FreshetError,
     JobLost,
@@ -52,6 +53,7 @@ MOST_EMPTY: Final = 100
 with nothing for longer than this has no end that could be waited for."""
 
 COSTS_ITSELF: Final = (
+    DeadlineExceeded,
     UserError,
     CallerError,
     OperatorError,
@@ -116,17 +118,17 @@ class Reading:
     """One fetch of the transfers of one session."""
 
     def __init__(
-        self, api: Api, *, session_id: str, transfers: Sequence[Transfer], since: float
+        self, api: Api, *, session_id: str, transfers: Sequence[Transfer], since: float, late: bool
     ) -> None:
-        """Take the transfers, and when the first was triggered."""
+        """Take the transfers, when the first was triggered, and whether the deadline is over."""
         self._api, self._session_id = api, session_id
-        self._transfers, self._since = transfers, since
+        self._transfers, self._since, self._late = transfers, since, late
 
     def pages(self, place: Place) -> Iterator[Page]:
         """What there is from this place on; each dataset's last page tells how fresh it is.
 
         Raises:
-            FetchWaits: a transfer is not completed.
+            FetchWaits: a transfer is not completed, and there is time left for it.
             ProviderUnavailable: Endgrate does not give a dataset at present; ``instead`` goes on
                 without it, where there is something to go on with.
             FreshetError: nothing came at all; the error is the first dataset's.
@@ -214,7 +216,9 @@ class Reading:
             )
         except Refused:
             return JobLost()
-        return UnexpectedAnswer() if completed else FetchWaits(AGAIN_SECONDS)
+        if completed:
+            return UnexpectedAnswer()
+        return DeadlineExceeded() if self._late else FetchWaits(AGAIN_SECONDS)
 
     def _given_up(self, here: Place, error: FreshetError) -> tuple[Page, Place | None]:
         part = failed(

@@ -29,7 +29,7 @@ from functions.core.polling import backoff, next_wait, pause
 
 if TYPE_CHECKING:
     from functions.core.model import Connection
-    from functions.core.ports import Clock, Connector, Sleep
+    from functions.core.ports import Clock, Connector, Looked, Sleep
     from functions.core.stores import Refreshes
 
 MIN_GAP: Final = 0.25
@@ -108,9 +108,16 @@ def _look(
         return replace(ticket, outcome=Outcome.READY, noticed_at=clock()), 0
     if looked.lost:
         return replace(ticket, outcome=Outcome.LATER), 0
-    if clock() >= ticket.deadline:
-        return _failed(ticket, DeadlineExceeded()), 0
-    return ticket, looked.wait_seconds
+    if clock() < ticket.deadline:
+        return ticket, looked.wait_seconds
+    return _end_at_deadline(ticket, looked, at=clock()), 0
+
+
+def _end_at_deadline(ticket: Ticket, looked: Looked, *, at: float) -> Ticket:
+    """Go on with what is ready by itself, or fail."""
+    if looked.at_deadline is None:
+        return _failed(ticket, DeadlineExceeded())
+    return replace(ticket, job=looked.at_deadline, outcome=Outcome.READY, noticed_at=at)
 
 
 def _away(

@@ -60,13 +60,15 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
 
     ``done`` says that the provider is ready to be fetched from, ``lost`` that it does not know
     the job. ``job`` replaces the ticket's. ``wait_seconds`` is when the provider wants to be
-    asked again: 0 at once (it waits by itself), None when it does not say.
+    asked again: 0 at once (it waits by itself), None when it does not say. ``at_deadline`` is the
+    job with which to fetch what is ready, should this be the last look; None: nothing is by itself.
     """
 
     job: Job
     done: bool = False
     lost: bool = False
     wait_seconds: float | None = None
+    at_deadline: Job | None = None
 
 
 class Record(msgspec.Struct, frozen=True):

@@ -226,6 +226,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     Attributes:
         transfer_seconds: from a transfer's start to its completion.
+        seconds_by_type: the same for a type of which it is another.
         page_delay_seconds: what each page of data takes longer.
         sync_ceiling_seconds: how long a synchronous trigger is held at most.
         session_seconds: how long a session lasts that is not saved.
@@ -252,6 +253,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     transfer_seconds: Seconds = 2.0
+    seconds_by_type: dict[str, Seconds] = {}
     page_delay_seconds: Seconds = 0.0
     sync_ceiling_seconds: Seconds = 300.0
     session_seconds: Seconds = 72 * 3600.0

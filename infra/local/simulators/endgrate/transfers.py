@@ -343,7 +343,8 @@ class Transfers:
     def _start(self, transfer: Transfer) -> None:
         settings, now = self._settings(), self._clock()
         transfer.outcome = outcome = _executed(transfer, settings)
-        transfer.started, transfer.ends = now, now + settings.transfer_seconds
+        own = settings.seconds_by_type.get(transfer.asked.endgrate_type, settings.transfer_seconds)
+        transfer.started, transfer.ends = now, now + own
         self._note("started", transfer, at=now)
         self.agenda.at(transfer.ends, partial(self._complete, transfer, outcome))
         self.agenda.settle()

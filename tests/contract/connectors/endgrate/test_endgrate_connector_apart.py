@@ -21,6 +21,8 @@ from tests.support.clients.endgrate_session import Trial, parts, sessions_of
 from tests.support.providers.refresh_driver import Course
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from functions.core.errors import FreshetError
     from tests.contract.stands.endgrate import EndgrateSessions
     from tests.support.clients.endgrate_session import Simulator
@@ -105,6 +107,37 @@ def test_a_dataset_that_fails_keeps_what_was_published_of_it_before(
     second = one.fetch(job, before=before, resumed=True)
     assert parts(second)[CONTACT].state is Part.FAILED
     assert second.manifest.datasets[CONTACT].files == first.manifest.datasets[CONTACT].files
+
+
+def never_completed(*datasets: str) -> Callable[[Tried, str], None]:
+    def strike(one: Tried, _verb: str) -> None:
+        one.simulated.settings(seconds_by_type=dict.fromkeys(datasets, 86_400))
+
+    return strike
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_a_dataset_that_is_not_completed_by_the_deadline_costs_itself(
+    sessions: EndgrateSessions, dataset: str
+) -> None:
+    truth = {name: set(records) for name, records in sessions.truth("fern").items()}
+    strike = never_completed(dataset)
+    ended = Course(STAND, sessions, user="fern", verb="trigger", strike=strike)
+    ended.run()
+    part = next(each for each in ended.manifest.parts if each.part == dataset)
+    assert {name: set(ids) for name, ids in ended.ids().items()} == {**truth, dataset: set()}
+    assert (part.state, part.why) == (Part.FAILED, "DeadlineExceeded")
+    assert ended.refresh.status is Status.PARTIAL
+    assert ended.clock() - ended.refresh.deadline < 10
+
+
+def test_where_none_is_completed_by_the_deadline_the_refresh_fails_for_it(
+    sessions: EndgrateSessions,
+) -> None:
+    strike = never_completed(*DATASETS)
+    ended = Course(STAND, sessions, user="fern", verb="trigger", strike=strike)
+    ended.run()
+    assert ended.told == "failed `DeadlineExceeded`"
 
 
 def test_a_dataset_that_comes_back_in_time_is_whole(sessions: EndgrateSessions) -> None:

@@ -185,6 +185,15 @@ def test_the_last_look_is_at_the_deadline_and_then_it_is_over() -> None:
     assert (ticket.outcome, ticket.error) == (Outcome.FAILED, "DeadlineExceeded")
 
 
+def test_at_the_deadline_what_is_ready_by_itself_is_fetched() -> None:
+    job = {"id": "j1", "late": True}
+    watch = Watch((0, replace(RUNNING, at_deadline=job)))
+    assert watch.call().outcome is Outcome.RUNNING
+    watch.clock.now += 900
+    ticket = watch.call()
+    assert (ticket.outcome, ticket.job) == (Outcome.READY, job)
+
+
 def test_what_is_done_at_the_deadline_counts() -> None:
     watch = Watch((0, DONE))
     watch.clock.now += 901
