@@ -91,7 +91,7 @@ def time_left(context: LambdaContext, *, until: float = inf) -> Callable[[], flo
 
     Args:
         context: the function's call, which is cut off.
-        until: an instant after which nobody waits for the provider any more.
+        until: an instant after which the provider is not waited for any more.
     """
     return lambda: min(
         context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS, until - runtime().clock()

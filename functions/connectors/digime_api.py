@@ -152,7 +152,7 @@ class Api:
         raise self._heeded(query_refusal(refused, at=self._clock()))
 
     def _heeded(self, problem: Exception) -> Exception:
-        """The same problem; where digi.me has had too much, nobody asks it for a while."""
+        """The same problem; a 429 or its like pauses the provider's budget."""
         if isinstance(problem, RateLimited) and self._budget is not None:
             self._budget.pause(problem.wait_seconds)
         return problem

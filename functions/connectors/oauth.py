@@ -46,7 +46,7 @@ MAX_LIFE_SECONDS: Final = 10 * 365 * 24 * 60 * 60
 """A longer life is taken for a mistake (milliseconds, an instant): the end is not known then."""
 
 EXCHANGE_SECONDS: Final = 5
-"""What an exchange that has begun may take at least: where nobody hears its answer, a token is
+"""What an exchange that has begun may take at least: where its answer is not heard, a token is
 lost."""
 
 _SIBLING_SECONDS: Final = 8

@@ -112,7 +112,7 @@ def listed(bulk: Bulk, ports: BulkPorts) -> BulkTicket:
 
 
 def closed(bulk: Bulk, *, error: str | None, ports: BulkPorts) -> Bulk:
-    """End the run; whoever was listed and has no outcome gets one, see ``_settle``.
+    """End the run; a connection that was listed and has no outcome gets one, see ``_settle``.
 
     Args:
         error: why it could not go on; None where it has gone through its list.

@@ -48,7 +48,7 @@ def require_free(port: int) -> None:
 
 
 def is_free(port: int) -> bool:
-    """Whether a program can listen on the port. Another may hold it and answer nobody."""
+    """Whether a program can listen on the port. Another may hold it and answer nothing."""
     try:
         socket.create_server((HOST, port)).close()
     except OSError:

@@ -61,7 +61,7 @@ def system(
         folder: takes the logs.
         assembly: the synthesised stack.
         iam: whether the local AWS enforces the roles' policies.
-        usual_ports: take the ports that the README names, where they are free.
+        usual_ports: take the ports that the docs name, where they are free.
     """
     with ExitStack() as stack:
         issuer = stack.enter_context(issuing())

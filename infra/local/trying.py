@@ -1,4 +1,4 @@
-"""What a person needs to try a running system by hand: the variables of the README's examples."""
+"""What a person needs to try a running system by hand: the variables of the docs' examples."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Meets:
     """A fault at this provider, where ``faults.py`` cannot say it for all."""
 
     outcome: str = ""
-    """What comes of it, in the words of the README; empty: what comes of it everywhere."""
+    """What comes of it, in the words of the docs; empty: what comes of it everywhere."""
     strike: Callable[[Tried, str], None] | None = None
     """How it comes about, before which verb; None: as everywhere."""
 
