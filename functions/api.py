@@ -14,13 +14,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConf
 
 from functions.aws.runtime import door, setting
 from functions.core.contract import Variable
-from functions.core.errors import (
-    FreshetError,
-    InvalidRequest,
-    MethodNotAllowed,
-    NotFound,
-    TooLarge,
-)
+from functions.core.errors import FreshetError, InvalidRequest, MethodNotAllowed, NotFound, TooLarge
 from functions.rest.problems import CONTENT_TYPE, problem, refusal, retry_after
 from functions.rest.routes import ROUTES
 from functions.rest.service import MAX_ID, Call, Reply

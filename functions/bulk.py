@@ -13,21 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from functions.aws.bulk_lists import BulkLists
 from functions.aws.executions import Executions
+from functions.aws.objects.bulk_lists import BulkLists
 from functions.aws.runtime import runtime, setting, step
 from functions.connectors.registry import REGISTRY
-from functions.core.bulk import BulkRequest, BulkTicket
-from functions.core.bulk_ports import BulkPorts
-from functions.core.bulking import admitted, check, closed, keep, listed
+from functions.core.bulk.model import BulkRequest, BulkTicket
+from functions.core.bulk.ports import BulkPorts
+from functions.core.bulk.run import admitted, check, closed, keep, listed
 from functions.core.contract import EXECUTION_NAME, Outcome, Variable
-from functions.core.error_names import named
-from functions.core.errors import InvalidRequest, Superseded
+from functions.core.errors import InvalidRequest, Superseded, named
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from functions.core.bulk import Bulk
+    from functions.core.bulk.model import Bulk
 
 
 class _Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,8 +12,8 @@ import msgspec
 
 from functions.aws.runtime import runtime, step
 from functions.core.budget import GO_ON_SECONDS
-from functions.core.checking import LAST_LOOK_SECONDS, check
 from functions.core.contract import Outcome, Ticket
+from functions.core.refresh.check import LAST_LOOK_SECONDS, check
 from functions.providers import connector, time_left
 
 if TYPE_CHECKING:

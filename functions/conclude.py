@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from functions.aws.objects.snapshots import Snapshots
 from functions.aws.runtime import count, runtime, setting, step
 from functions.aws.schedules import unschedule
-from functions.aws.snapshots import Snapshots
-from functions.core import scheduling
-from functions.core.concluding import conclude
+from functions.core import schedules
 from functions.core.contract import FAULTS, Ticket, Variable
+from functions.core.refresh.conclude import conclude
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -67,7 +67,7 @@ def _discard(ticket: Ticket, refresh: Refresh | None) -> None:
 
 def _forgotten(connection_id: str) -> bool:
     """Whether a connection is gone; nothing starts a refresh of it by itself any more then."""
-    return scheduling.forget(
+    return schedules.forget(
         connection_id,
         connections=runtime().connections,
         unschedule=partial(unschedule, _scheduler(), group=setting(Variable.SCHEDULE_GROUP)),

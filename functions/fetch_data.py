@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from functions.aws.objects.snapshots import Snapshots
+from functions.aws.objects.staging import Staging
 from functions.aws.runtime import count, runtime, setting, step
-from functions.aws.snapshots import Snapshots
-from functions.aws.staging import Staging
 from functions.core.budget import GO_ON_SECONDS
 from functions.core.contract import SLOT_SECONDS, Ticket, Variable
-from functions.core.cooling import cool
 from functions.core.errors import FreshetError, ProviderUnavailable, Superseded
-from functions.core.fetching import Time, fetch, publish, published
-from functions.core.increment import base_of
+from functions.core.refresh.admission import cool
+from functions.core.refresh.fetch import Time, fetch, publish, published
+from functions.core.refresh.increment import base_of
 from functions.providers import connector, time_left
 
 if TYPE_CHECKING:

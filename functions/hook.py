@@ -1,6 +1,6 @@
 """Door: webhooks from providers, at ``POST /v1/hooks/{provider}/{token}``. Nobody is signed in.
 
-A webhook is a hint that there is something to look at, see ``core.hints``: the refresh that it
+A webhook is a hint that there is something to look at, see ``core.webhooks``: the refresh that it
 is about looks now instead of when its time comes. A push whose outcome nobody knew is taken on
 again. One that does not carry the token that its job was given is answered like an address that
 does not exist, and changes nothing.
@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, Any, Final
 from functions.aws.executions import PushExecutions, wake
 from functions.aws.runtime import door, runtime, setting
 from functions.connectors.registry import REGISTRY, read_hint
-from functions.core import hints
+from functions.core import webhooks as hints
 from functions.core.contract import Variable
 from functions.core.errors import CallerError, FreshetError, NotFound
 from functions.core.model import CONNECTION_PREFIX
-from functions.core.push import PUSH_PREFIX
-from functions.core.pushing import heard
+from functions.core.push.advance import heard
+from functions.core.push.model import PUSH_PREFIX
 from functions.rest.problems import refusal
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from functions.core.hints import Hint
+    from functions.core.webhooks import Hint
 
 TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,80}\.[A-Za-z0-9_-]{43}")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from functions.aws.runtime import runtime
 
 # Every refresh needs it: loaded when the function starts, where time is cheapest.
-from functions.connectors import http as _http  # noqa: F401
+from functions.connectors.http import client as _http  # noqa: F401
 from functions.connectors.registry import REGISTRY, load
 from functions.core.budget import BEGIN_SECONDS, SharedBudget, limit_of
 from functions.core.errors import ConfigurationInvalid, ProviderRefusesApplication

@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 from msgspec.structs import replace
 
-from functions.aws.conflicts import insisting
-from functions.aws.pushes import PushContents
 from functions.aws.runtime import count, runtime, setting, step
+from functions.aws.tables.dynamodb import insisting
+from functions.aws.tables.pushes import PushContents
 from functions.core.contract import FAULTS, Outcome, PushTicket, Variable
-from functions.core.error_names import named
-from functions.core.errors import InvalidRequest, NotFound, Superseded
-from functions.core.push import id_of
-from functions.core.push_ports import PushPorts
-from functions.core.pushing import advance, end, overtaken, ticket
+from functions.core.errors import InvalidRequest, NotFound, Superseded, named
+from functions.core.push.advance import advance, end, overtaken, ticket
+from functions.core.push.model import id_of
+from functions.core.push.ports import PushPorts
 from functions.providers import connector, time_left
 
 if TYPE_CHECKING:
@@ -31,9 +30,9 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from functions.aws.pushes import PushTable
-    from functions.core.push import Push
-    from functions.core.push_ports import Pusher
+    from functions.aws.tables.pushes import PushTable
+    from functions.core.push.model import Push
+    from functions.core.push.ports import Pusher
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Door: looks after what nothing else brings to its end, see ``core.reconciling``.
+"""Door: looks after what nothing else brings to its end, see ``core.reconcile``.
 
 Called by the clock once a minute, with any event. A test calls it the same way: the stack's output
 ``ReconcileName`` is the function's name, and what is due is looked after when the call returns;
@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from functions.aws.executions import BulkExecutions, Endings, Executions, PushExecutions
 from functions.aws.runtime import count, door, runtime, setting
-from functions.core.bulk import BulkTicket
+from functions.core.bulk.model import BulkTicket
 from functions.core.contract import PushTicket, Ticket, Variable
 from functions.core.errors import FreshetError, PlatformFault
-from functions.core.reconciling import LOOK_SECONDS, Open, next_look, reconcile
+from functions.core.reconcile import LOOK_SECONDS, Open, next_look, reconcile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from functions.aws.open_items import Due, OpenItems
+    from functions.aws.tables.open_items import Due, OpenItems
 
 MOST: Final = 100
 """How many things of a kind one call looks at; what is left comes first the next time. Step

@@ -12,10 +12,10 @@ import msgspec
 
 from functions.aws.runtime import runtime, step
 from functions.connectors.registry import DATASETS
-from functions.core.admission import admit
 from functions.core.contract import EXECUTION_NAME, Reason, RefreshRequest, Ticket
 from functions.core.errors import Busy, InvalidRequest
-from functions.core.triggering import answered, queued, trigger
+from functions.core.refresh.admission import admit
+from functions.core.refresh.trigger import answered, queued, trigger
 from functions.providers import connector, time_left
 
 if TYPE_CHECKING:

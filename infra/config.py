@@ -12,10 +12,10 @@ import msgspec
 from aws_cdk import aws_logs as logs
 
 from functions.connectors.registry import Provider
-from functions.core import expressions
+from functions.core import schedules
 from functions.core.budget import Limit
-from functions.core.bulk import BulkOptions
-from functions.core.bulking import check
+from functions.core.bulk.model import BulkOptions
+from functions.core.bulk.run import check
 from functions.core.contract import METRICS_NAMESPACE, Variable
 from functions.core.errors import InvalidRequest
 
@@ -75,7 +75,7 @@ class Nightly(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def __post_init__(self) -> None:
         """Refuse a run that could not be started, as the other ways in do."""
         try:
-            expressions.check(self.expression, at=time.time())
+            schedules.check(self.expression, at=time.time())
             check(self.options, providers=tuple(Provider))
         except InvalidRequest as error:
             raise ValueError(str(error)) from None

@@ -13,7 +13,7 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from functions.core.bulk import BulkRequest
+from functions.core.bulk.model import BulkRequest
 from functions.core.contract import PAYLOAD_VERSION, Outcome, Reason, Variable
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from functions.connectors.registry import REGISTRY
-from functions.core.error_names import BY_NAME
 from functions.core.errors import (
+    BY_NAME,
     Acts,
     BulkRunning,
     Gone,

@@ -9,12 +9,12 @@ from botocore.exceptions import ClientError
 
 from functions.aws.faults import UNREACHED, code_of, fault_of
 from functions.aws.runtime import logger
-from functions.core.bulk import Bulk, BulkRequest, BulkTicket
+from functions.core.bulk.model import Bulk, BulkRequest, BulkTicket
 from functions.core.contract import PushTicket, RefreshRequest, Ticket
 from functions.core.errors import PlatformFault
 from functions.core.model import Refresh
-from functions.core.push import Push
-from functions.core.reconciling import Execution
+from functions.core.push.model import Push
+from functions.core.reconcile import Execution
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ T = TypeVar("T", Refresh, Push, Bulk)
 
 
 class _Executions(Generic[T]):
-    """Implements ``core.reconciling.Executions`` for the executions of one machine."""
+    """Implements ``core.reconcile.Executions`` for the executions of one machine."""
 
     def __init__(self, client: SFNClient, *, machine: str) -> None:
         """Take the machine's ARN."""
@@ -59,7 +59,7 @@ class _Executions(Generic[T]):
 
         Returns:
             Whether there is an execution now. Where Step Functions cannot be asked, it is started
-            later by what looks after open things, see ``core.reconciling``.
+            later by what looks after open things, see ``core.reconcile``.
         """
         name, request = self._of(thing)
         try:

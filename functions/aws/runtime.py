@@ -13,29 +13,20 @@ from aws_lambda_powertools import Logger, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 from botocore.config import Config
 
-from functions.aws.budgets import BudgetItem
-from functions.aws.bulks import BulkTable
-from functions.aws.claims import Claims
-from functions.aws.connections import ConnectionTable, Successors
-from functions.aws.durations import DurationTable
 from functions.aws.faults import code_of, fault_of
-from functions.aws.history import RefreshHistory
-from functions.aws.keys import KeyTable
-from functions.aws.open_items import OpenItems
-from functions.aws.pushes import PushTable
-from functions.aws.refreshes import RefreshTable
-from functions.aws.roster import ConnectionRoster
 from functions.aws.secrets import ProviderSecrets
+from functions.aws.tables.budgets import BudgetItem, DurationTable
+from functions.aws.tables.bulk_runs import BulkTable
+from functions.aws.tables.connection_index import ConnectionRoster
+from functions.aws.tables.connections import ConnectionTable, Successors
+from functions.aws.tables.idempotency import KeyTable
+from functions.aws.tables.open_items import OpenItems
+from functions.aws.tables.pushes import PushTable
+from functions.aws.tables.refreshes import RefreshHistory, RefreshTable
+from functions.aws.tables.subjects import Claims
 from functions.aws.vault import Vault
 from functions.core.contract import FAULTS, SERVICE, Outcome, Variable
-from functions.core.errors import (
-    Defect,
-    FreshetError,
-    PlatformFault,
-    Signal,
-    Superseded,
-    TryAgain,
-)
+from functions.core.errors import Defect, FreshetError, PlatformFault, Signal, Superseded, TryAgain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +37,7 @@ if TYPE_CHECKING:
     from mypy_boto3_scheduler.client import EventBridgeSchedulerClient
     from mypy_boto3_stepfunctions.client import SFNClient
 
-    from functions.aws.conflicts import Gaps
+    from functions.aws.tables.dynamodb import Gaps
     from functions.core.model import Connection
 
     Handler = Callable[[Any, LambdaContext], Any]

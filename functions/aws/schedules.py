@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from functions.aws.conflicts import settled
+from functions.aws.tables.dynamodb import settled
 from functions.core.contract import Reason, RefreshRequest, Schedule
 from functions.core.errors import InvalidRequest
 
@@ -29,7 +29,7 @@ CONFLICT: Final = "ConflictException"
 
 
 class Schedules:
-    """Implements ``core.scheduling.Schedules``: a schedule is named by its connection."""
+    """Implements ``core.schedules.Schedules``: a schedule is named by its connection."""
 
     def __init__(
         self,

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from functions.connectors.http import DONE
-from functions.connectors.http_answers import Answer, TokenRefused, decoded, ends_early
+from functions.connectors.http.answers import Answer, TokenRefused, decoded, ends_early
+from functions.connectors.http.client import DONE
 from functions.core.errors import (
     ProviderRefusesApplication,
     ProviderUnavailable,
@@ -31,7 +31,7 @@ from functions.core.model import Credentials, StoredCredentials
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from functions.connectors.http import Http
+    from functions.connectors.http.client import Http
     from functions.core.ports import ConnectorPorts
 
 T = TypeVar("T")

@@ -11,8 +11,8 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from functions.core.hints import Hint
     from functions.core.ports import Connector, ConnectorPorts
+    from functions.core.webhooks import Hint
 
 
 class Provider(StrEnum):
@@ -31,8 +31,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     without any, each connection names its own. ``credentials`` says whether a connection has
     credentials of its own, or the application's do for all. ``opens`` says whether a connection
     can be begun here (``core.ports.Opener``), ``pushes`` whether records can be sent
-    (``core.ports.Pusher``). ``hints`` is a module with a function ``hint(body)`` that reads the
-    provider's webhooks, see ``core.hints``. ``checks`` is a module with a function
+    (``core.push.ports.Pusher``). ``hints`` is a module with a function ``hint(body)`` for the
+    provider's webhooks, see ``core.webhooks``. ``checks`` is a module with a function
     ``check(settings, application)`` that holds settings against the application's secret.
     """
 
@@ -48,21 +48,21 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 REGISTRY: Final[dict[str, Entry]] = {
     Provider.BANNO: Entry(
-        module="functions.connectors.banno",
+        module="functions.connectors.banno.connector",
         settings=frozenset({"institution"}),
         datasets=("accounts", "transactions"),
-        checks="functions.connectors.banno_settings",
+        checks="functions.connectors.banno.settings",
     ),
     Provider.DIGIME: Entry(
-        module="functions.connectors.digime",
+        module="functions.connectors.digime.connector",
         datasets=("accounts", "files"),
     ),
     Provider.ENDGRATE: Entry(
-        module="functions.connectors.endgrate",
+        module="functions.connectors.endgrate.connector",
         credentials=False,
         opens=True,
         pushes=True,
-        hints="functions.connectors.endgrate_hints",
+        hints="functions.connectors.endgrate.webhooks",
     ),
 }
 

@@ -241,7 +241,7 @@ class RefreshRequest(
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """When a connection is refreshed by itself, and what each firing asks for.
 
-    ``expression`` is EventBridge Scheduler's, see ``core.expressions``; ``time_zone`` is the
+    ``expression`` is EventBridge Scheduler's, see ``core.schedules``; ``time_zone`` is the
     IANA name by whose clocks a cron expression is read. A firing comes up to
     ``jitter_minutes`` late, so that many do not come at once. The bounds are Scheduler's own.
     """

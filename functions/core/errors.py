@@ -17,20 +17,68 @@ raiser made from names it owns. Bodies, tokens, people and account numbers never
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from functions.core.acts import (
-    Acts,
-    CallerError,
-    DefectError,
-    FreshetError,
-    OperatorError,
-    RetryError,
-    UserError,
-)
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar, Final
 
 if TYPE_CHECKING:
     from functions.core.ports import Page
+
+
+class Acts(StrEnum):
+    """Who has to do something before a repetition can succeed."""
+
+    RETRY = "retry"
+    USER = "user"
+    CALLER = "caller"
+    OPERATOR = "operator"
+    DEFECT = "defect"
+
+
+class FreshetError(Exception):
+    """The root. ``text`` is the class's fixed, safe sentence."""
+
+    acts: ClassVar[Acts] = Acts.DEFECT
+    text: ClassVar[str] = "Something went wrong."
+
+    def __init__(self, text: str | None = None) -> None:
+        """Take a safe text that says more than the class's own, or none."""
+        super().__init__(text or self.text)
+
+    @classmethod
+    def name(cls) -> str:
+        """The name that Step Functions, the API and the logs use."""
+        return cls.__name__
+
+
+class RetryError(FreshetError):
+    """Trying again later may help."""
+
+    acts = Acts.RETRY
+
+
+class UserError(FreshetError):
+    """The end user must act at the provider."""
+
+    acts = Acts.USER
+
+
+class CallerError(FreshetError):
+    """The calling application must change its request."""
+
+    acts = Acts.CALLER
+
+
+class OperatorError(FreshetError):
+    """Whoever runs Freshet must act."""
+
+    acts = Acts.OPERATOR
+
+
+class DefectError(FreshetError):
+    """A contract was broken, by Freshet or by the provider."""
+
+    acts = Acts.DEFECT
+
 
 __all__ = ["Acts", "CallerError", "DefectError", "FreshetError", "OperatorError", "UserError"]
 
@@ -312,3 +360,38 @@ class FetchWaits(Signal):
         """Say how long to stay away, in whole seconds."""
         super().__init__(str(wait_seconds))
         self.wait_seconds = wait_seconds
+
+
+def _leaves(root: type[FreshetError]) -> list[type[FreshetError]]:
+    below = root.__subclasses__()
+    own = [] if root.__name__.endswith("Error") or root is Signal else [root]
+    return own + [leaf for child in below for leaf in _leaves(child)]
+
+
+_PLATFORM: Final = (
+    "Lambda.",
+    "Sandbox.",
+    "Runtime.",
+    "States.Timeout",
+    "States.Heartbeat",
+    "StepFunctions.",
+)
+
+_STOPPED: Final = ("ABORTED", "TIMED_OUT")
+"""How an execution has ended that did not break."""
+
+BY_NAME: Final = {leaf.name(): leaf for leaf in _leaves(FreshetError)}
+
+
+def named(name: str | None) -> type[FreshetError]:
+    """The leaf of this name: a platform's name is ``PlatformFault``, any other ``Defect``.
+
+    So is a signal's: no state heard it any more. The status of an execution that ended too early
+    is a name, too.
+    """
+    if name in _STOPPED:
+        return Aborted
+    found = BY_NAME.get(name or "", Defect)
+    if (name or "").startswith(_PLATFORM) or issubclass(found, Signal):
+        return PlatformFault
+    return found

@@ -238,7 +238,8 @@ class Refresh(msgspec.Struct, frozen=True, kw_only=True):
 
     ``full`` asks for everything to be read again, not only what has changed. ``whole`` is false
     while the provider has taken only a part of the ``job``. ``hooks`` are the webhooks that it
-    was given, see ``core.hints``. ``records``, ``coverage`` and ``as_of`` are of its ``datasets``.
+    was given, see ``core.webhooks``. ``records``, ``coverage`` and ``as_of`` are of its
+    ``datasets``.
     """
 
     refresh_id: str

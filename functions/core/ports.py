@@ -47,7 +47,7 @@ class Triggered(msgspec.Struct, frozen=True, kw_only=True):
 
     ``more`` says that it has taken a part only, and is to be asked again with that. ``hooks``
     are webhooks that it was given: digests of their tokens, each with the name by which the
-    provider will speak of this part of the job, see ``core.hints``.
+    provider will speak of this part of the job, see ``core.webhooks``.
     """
 
     job: Job

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from functions.core.bulk import Bulk, BulkOutcome, BulkStatus, Result
+from functions.core.bulk.model import Bulk, BulkOutcome, BulkStatus, Result
 from functions.core.contract import Reason
 from functions.core.errors import Busy, CoolingDown, InvalidRequest, NotFound
 from functions.core.model import iso

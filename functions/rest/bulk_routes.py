@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Final
 
-from functions.core.bulk import BulkOptions
+from functions.core.bulk.model import BulkOptions
 from functions.core.errors import BulkRunning, KeyReused
 from functions.rest import bulks, cursors
 from functions.rest.bulk_examples import BULK_ID

@@ -11,20 +11,20 @@ from msgspec import Meta
 
 from functions.aws.runtime import runtime
 from functions.connectors.registry import REGISTRY
-from functions.core import keys
-from functions.core.bulk import BULK_PREFIX, BulkOptions, BulkRequest, BulkStatus
-from functions.core.bulking import admitted, check, keep
+from functions.core import idempotency as keys
+from functions.core.bulk.model import BULK_PREFIX, BulkOptions, BulkRequest, BulkStatus
+from functions.core.bulk.run import admitted, check, keep
 from functions.core.contract import Outcome, Reason
 from functions.core.errors import NotFound, PlatformFault
-from functions.core.keys import Key
-from functions.core.refresh import Admission
+from functions.core.idempotency import Key
+from functions.core.refresh.steps import Admission
 from functions.rest import cursors, headers
 from functions.rest.bulk_models import FailuresOut, bulk_out, failure_out
 from functions.rest.models import body
 from functions.rest.service import Call, Reply, bulk_executions, limit_of, only, plausible
 
 if TYPE_CHECKING:
-    from functions.core.bulk import Bulk
+    from functions.core.bulk.model import Bulk
 
 Place = Annotated[str, Meta(min_length=1, max_length=64)]
 """Where a reader of failures is: behind this connection."""

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
-from functions.aws.snapshots import Position
+from functions.aws.objects.snapshots import Position
 from functions.core.contract import EXECUTION_NAME
 from functions.core.errors import Gone, RecordTooLarge
 from functions.core.model import CONNECTION_PREFIX, REFRESH_PREFIX

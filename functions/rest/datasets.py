@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from functions.aws.snapshots import URL_SECONDS, Position
+from functions.aws.objects.snapshots import URL_SECONDS, Position
 from functions.core.contract import EXECUTION_NAME
 from functions.core.errors import InvalidRequest, NotFound
-from functions.core.increment import changes
 from functions.core.model import Blob, File
+from functions.core.refresh.increment import changes
 from functions.rest import cursors
 from functions.rest.dataset_models import BlobOut, FileOut, FilesOut, RecordsOut, datasets_out
 from functions.rest.models import when

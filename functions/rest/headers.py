@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from functions.core.errors import InvalidRequest
-from functions.core.waiting import MAX_WAIT_SECONDS
+from functions.core.refresh.wait import MAX_WAIT_SECONDS
 
 if TYPE_CHECKING:
     from functions.rest.service import Call

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from functions.aws.runtime import runtime
 from functions.connectors.registry import Provider
-from functions.core import history
 from functions.core.errors import InvalidRequest
-from functions.core.history import Place
 from functions.core.model import Status, instant, iso
+from functions.core.refresh import history
+from functions.core.refresh.history import Place
 from functions.rest import cursors
 from functions.rest.models import RefreshesOut, refresh_out
 from functions.rest.service import MAX_ID, Call, Reply, connection_of, limit_of, only
@@ -18,8 +18,8 @@ from functions.rest.service import MAX_ID, Call, Reply, connection_of, limit_of,
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from functions.core.history import Line
     from functions.core.model import Refresh
+    from functions.core.refresh.history import Line
 
 FILTERS: Final = ("connection_id", "provider", "status")
 LIMIT: Final = 50

@@ -8,8 +8,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from functions.core.contract import Outcome, Reason, Scalar
-from functions.core.error_names import named
-from functions.core.errors import InvalidRequest
+from functions.core.errors import InvalidRequest, named
 from functions.core.model import Coverage, Event, Refresh, Status, iso
 from functions.rest.texts import ALLOWED
 

@@ -7,14 +7,14 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from functions.core import keys
+from functions.core import idempotency as keys
 from functions.core.contract import (
     MAX_DEADLINE_SECONDS,
     MAX_PUSH_RECORDS,
     MIN_DEADLINE_SECONDS,
 )
 from functions.core.model import iso
-from functions.core.push import Failure, Push, PushStatus, Result
+from functions.core.push.model import Failure, Push, PushStatus, Result
 from functions.rest.models import ErrorOut, EventOut, error_out, events_out, when
 from functions.rest.texts import Text
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from functions.aws.runtime import runtime
 from functions.connectors.registry import DATASETS, REGISTRY
-from functions.core import keys
+from functions.core import idempotency as keys
 from functions.core.contract import DEADLINE_SECONDS
 from functions.core.errors import InvalidRequest, KeyReused, NotFound, Superseded
-from functions.core.push import PUSH_PREFIX, Push, PushStatus, accepted, reopened
+from functions.core.push.model import PUSH_PREFIX, Push, PushStatus, accepted, reopened
 from functions.rest import headers
 from functions.rest.models import body
 from functions.rest.push_models import PushIn, push_out

@@ -10,9 +10,9 @@ from msgspec import UNSET, Meta
 from functions.connectors.registry import Provider
 from functions.core.contract import RefreshOptions
 from functions.core.errors import Busy, CoolingDown, KeyReused, Superseded
-from functions.core.history import Place
 from functions.core.model import CONNECTION_PREFIX, REFRESH_PREFIX, Status
-from functions.core.waiting import MAX_WAIT_SECONDS
+from functions.core.refresh.history import Place
+from functions.core.refresh.wait import MAX_WAIT_SECONDS
 from functions.rest import cursors, history, refreshes
 from functions.rest.models import RefreshesOut, RefreshOut
 from functions.rest.route import (

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Final
 
 from functions.aws.runtime import count, runtime
 from functions.connectors.registry import DATASETS
-from functions.core import concluding, keys
-from functions.core.admission import admit
+from functions.core import idempotency as keys
 from functions.core.contract import Outcome, Reason, RefreshOptions, RefreshRequest
 from functions.core.errors import NotFound
-from functions.core.keys import Answered, Key
+from functions.core.idempotency import Answered, Key
 from functions.core.model import REFRESH_PREFIX, Refresh, Status
-from functions.core.waiting import ANSWER_SECONDS, MAX_WAIT_SECONDS, waited
+from functions.core.refresh import conclude
+from functions.core.refresh.admission import admit
+from functions.core.refresh.wait import ANSWER_SECONDS, MAX_WAIT_SECONDS, waited
 from functions.rest import headers
 from functions.rest.models import body, refresh_out
 from functions.rest.service import Call, Reply, executions, only, plausible, snapshots, whole
 
 if TYPE_CHECKING:
-    from functions.core.refresh import Admission
+    from functions.core.refresh.steps import Admission
 
 MAX_VERSION: Final = 10**6
 
@@ -70,7 +71,7 @@ def cancel(call: Call, refresh_id: str) -> Reply:
     One that has ended is answered as it is. Repeated after a fault, it goes on.
     """
     only(call)
-    refresh, ended = concluding.cancel(
+    refresh, ended = conclude.cancel(
         _found(call, plausible(refresh_id)), refreshes=runtime().refreshes, clock=runtime().clock
     )
     if ended:

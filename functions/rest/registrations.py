@@ -18,7 +18,8 @@ from msgspec.structs import replace
 
 from functions.aws.runtime import runtime
 from functions.connectors.registry import REGISTRY, Entry, check_settings
-from functions.core import hints, keys
+from functions.core import idempotency as keys
+from functions.core import webhooks as hints
 from functions.core.contract import Outcome
 from functions.core.errors import (
     ConfigurationInvalid,
@@ -26,9 +27,9 @@ from functions.core.errors import (
     InvalidRequest,
     ProviderRefusesConnection,
 )
-from functions.core.keys import Key
+from functions.core.idempotency import Key
 from functions.core.model import CONNECTION_PREFIX, Connection, name_dataset
-from functions.core.refresh import Admission
+from functions.core.refresh.steps import Admission
 from functions.rest import headers
 from functions.rest.connection_models import ConnectionIn, connection_out, credentials_of
 from functions.rest.models import body

@@ -11,10 +11,11 @@ from msgspec.structs import asdict
 
 from functions.aws.runtime import runtime
 from functions.connectors.registry import DATASETS
-from functions.core import expressions, scheduling
-from functions.core.admission import require_known
+from functions.core import schedules as expressions
+from functions.core import schedules as scheduling
 from functions.core.contract import Schedule
 from functions.core.errors import InvalidRequest
+from functions.core.refresh.admission import require_known
 from functions.rest.models import body
 from functions.rest.service import Call, Reply, connection_of, only, schedules
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from functions.aws.staging import Line
+from functions.aws.objects.staging import Line
 from functions.connectors.registry import REGISTRY, Entry
 from functions.rest.connection_models import ConfigurationOut, ConnectionIn
 from functions.rest.dataset_models import RecordsOut

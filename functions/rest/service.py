@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from functions.aws.executions import BulkExecutions, Executions, PushExecutions
-from functions.aws.pushes import PushContents
+from functions.aws.objects.snapshots import Snapshots
 from functions.aws.runtime import runtime, setting
 from functions.aws.schedules import Schedules
-from functions.aws.snapshots import Snapshots
+from functions.aws.tables.pushes import PushContents
 from functions.core.contract import Variable
 from functions.core.errors import InvalidRequest, NotFound
 

@@ -8,8 +8,7 @@ from typing import Final
 import msgspec
 
 from functions.aws.runtime import runtime, setting
-from functions.core.allowance import Allowance
-from functions.core.budget import Limit, SharedBudget
+from functions.core.budget import Allowance, Limit, SharedBudget
 from functions.core.contract import Variable
 from functions.core.errors import RateLimited, Throttled
 

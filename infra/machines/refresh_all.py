@@ -13,7 +13,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from functions.core.bulk import GOOD, RUN_SECONDS, BulkOutcome
+from functions.core.bulk.model import GOOD, RUN_SECONDS, BulkOutcome
 from functions.core.contract import (
     MAX_DEADLINE_SECONDS,
     PAYLOAD_VERSION,
@@ -46,7 +46,7 @@ ITEM_INPUT: Final = {
     "expires_at": "{% $states.input.expires_at %}",
 }
 """What each child is given. A ticket leaves out what is zero or empty. ``refresh_id`` is
-``core.bulk.refresh_id``: a child that runs twice joins itself."""
+``core.bulk.model.refresh_id``: a child that runs twice joins itself."""
 
 REQUEST: Final = (
     "{% $merge([{'connection_id': $states.input.connection_id,"
@@ -120,7 +120,7 @@ OUTCOME_ITEM: Final = (
     f" $states.input.outcome in [{GOOD_ONES}] ? {{}} : "
     "{'failed_in': {'S': $states.input.bulk_id}}]) %}"
 )
-"""See ``functions.aws.bulks``, which writes and reads the same."""
+"""See ``functions.aws.tables.bulk_runs``, which writes and reads the same."""
 
 
 def states_of(refresh: sfn.StateMachine, *, bulks: dynamodb.Table) -> dict[str, Any]:

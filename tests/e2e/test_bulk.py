@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from functions.core.budget import Limit
-from functions.core.bulk import refresh_id
+from functions.core.bulk.model import refresh_id
 from infra.local.caller import Caller
 from infra.local.providers import DEMOS
 from infra.local.system import System, system

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions.core.bulk import refresh_id
+from functions.core.bulk.model import refresh_id
 from infra.local.caller import Caller
 from tests.e2e.bulk_runs import (
     by_hand,

@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from functions.aws.pushes import PushTable
-from functions.aws.refreshes import RefreshTable
+from functions.aws.tables.pushes import PushTable
+from functions.aws.tables.refreshes import RefreshTable
 from functions.core.errors import PlatformFault
-from functions.core.push import PushStatus
+from functions.core.push.model import PushStatus
 from infra.local.caller import Caller
 from infra.local.providers import DEMOS
 from tests.e2e.bulk_runs import ended as bulk_ended

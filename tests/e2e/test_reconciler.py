@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from functions.aws.refreshes import RefreshTable
-from functions.core import refresh as step
+from functions.aws.tables.refreshes import RefreshTable
 from functions.core.contract import Reason, RefreshRequest
 from functions.core.model import Connection, Refresh
+from functions.core.refresh import steps as step
 
 if TYPE_CHECKING:
     from infra.local.caller import Caller

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions.aws.connections import LEASE_SECONDS
+from functions.aws.tables.connections import LEASE_SECONDS
 from functions.core.contract import HOLD_SECONDS, Door, Prefix, Variable
 from tests.infra.template import flat, listed
 

@@ -8,7 +8,7 @@ import pytest
 
 from functions.core.contract import HOLD_SECONDS, MAX_DEADLINE_SECONDS, SLOT_SECONDS, Outcome
 from functions.core.errors import FetchContinues, FetchWaits
-from functions.core.fetching import MARGIN_SECONDS
+from functions.core.refresh.fetch import MARGIN_SECONDS
 
 if TYPE_CHECKING:
     from tests.infra.template import Template

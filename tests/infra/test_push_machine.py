@@ -8,7 +8,7 @@ import pytest
 
 from functions.core.contract import MAX_DEADLINE_SECONDS, MAX_LOOKS, SLOT_SECONDS, Outcome
 from functions.core.polling import pause, plan
-from functions.core.triggering import SYNCHRONOUS_SECONDS
+from functions.core.refresh.trigger import SYNCHRONOUS_SECONDS
 from tests.infra.test_machine import HISTORY
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from functions.core.bulk import OPEN_SECONDS, BulkRequest
+from functions.core.bulk.model import OPEN_SECONDS, BulkRequest
 from functions.core.contract import MAX_DEADLINE_SECONDS, SLOT_SECONDS, Prefix, Reason
 from infra.config import Nightly
 from infra.storage import LISTED_DAYS

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from functions.aws.connections import ConnectionTable
 from functions.aws.executions import Executions
-from functions.aws.refreshes import RefreshTable
-from functions.aws.snapshots import Snapshots
-from functions.aws.staging import Line, read_lines
+from functions.aws.objects.snapshots import Snapshots
+from functions.aws.objects.staging import Line, read_lines
+from functions.aws.tables.connections import ConnectionTable
+from functions.aws.tables.refreshes import RefreshTable
 from functions.aws.vault import Vault
 from functions.core.model import CONNECTION_PREFIX, Connection, Credentials, instant
 from functions.core.polling import bucket

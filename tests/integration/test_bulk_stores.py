@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from functions.aws.bulk_lists import BulkLists
-from functions.aws.bulks import BulkTable
-from functions.aws.connections import ConnectionTable
-from functions.aws.keys import KeyTable
-from functions.aws.roster import ConnectionRoster
+from functions.aws.objects.bulk_lists import BulkLists
+from functions.aws.tables.bulk_runs import BulkTable
+from functions.aws.tables.connection_index import ConnectionRoster
+from functions.aws.tables.connections import ConnectionTable
+from functions.aws.tables.idempotency import KeyTable
 from functions.aws.vault import Vault
-from functions.core.bulk import BulkOutcome
+from functions.core.bulk.model import BulkOutcome
 from functions.core.contract import Index
 from infra.local.aws import emulator, session
 from infra.local.programs import free_port

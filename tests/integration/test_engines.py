@@ -12,8 +12,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from functions.core.bulk import BulkOutcome, refresh_id
-from functions.core.bulking import closed, listed
+from functions.core.bulk.model import BulkOutcome, refresh_id
+from functions.core.bulk.run import closed, listed
 from functions.core.contract import HOLD_SECONDS
 from functions.core.errors import NotFound
 from functions.core.model import Coverage, Status

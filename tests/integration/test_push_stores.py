@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from functions.aws.pushes import PushContents, PushTable
+from functions.aws.tables.pushes import PushContents, PushTable
 from functions.core.contract import Index
 from infra.local.aws import emulator, session
 from infra.local.programs import free_port

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from functions.core.bulk import GOOD, BulkOptions, BulkOutcome, BulkStatus, refresh_id
-from functions.core.bulking import ticket
+from functions.core.bulk.model import GOOD, BulkOptions, BulkOutcome, BulkStatus, refresh_id
+from functions.core.bulk.run import ticket
 from functions.core.contract import Reason, RefreshRequest
 from functions.core.model import instant
 from infra.machines import refresh_all

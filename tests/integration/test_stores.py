@@ -11,20 +11,19 @@ import pytest
 from botocore.exceptions import ClientError
 from msgspec.structs import replace
 
-from functions.aws.budgets import BudgetItem
-from functions.aws.claims import Claims
-from functions.aws.connections import ConnectionTable, Successors
-from functions.aws.history import RefreshHistory
-from functions.aws.keys import KeyTable
-from functions.aws.refreshes import RefreshTable
+from functions.aws.objects.snapshots import Snapshots
+from functions.aws.objects.staging import Line, Staging, read_lines
 from functions.aws.schedules import Schedules
-from functions.aws.snapshots import Snapshots
-from functions.aws.staging import Line, Staging, read_lines
+from functions.aws.tables.budgets import BudgetItem
+from functions.aws.tables.connections import ConnectionTable, Successors
+from functions.aws.tables.idempotency import KeyTable
+from functions.aws.tables.refreshes import RefreshHistory, RefreshTable
+from functions.aws.tables.subjects import Claims
 from functions.aws.vault import Vault
 from functions.core.contract import Index
 from functions.core.model import Link
 from functions.core.ports import Quarantined
-from functions.core.progress import Staged
+from functions.core.refresh.progress import Staged
 from infra.local.aws import ACCOUNT, REGION, emulator, session
 from infra.local.programs import free_port
 from tests.support.fakes.files import Kept

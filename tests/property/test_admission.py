@@ -10,9 +10,6 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from msgspec.structs import replace
 
-from functions.core.admission import admit
-from functions.core.checking import check
-from functions.core.concluding import cancel, conclude
 from functions.core.contract import PAYLOAD_VERSION, Outcome, RefreshRequest, Ticket
 from functions.core.errors import (
     FetchContinues,
@@ -23,11 +20,14 @@ from functions.core.errors import (
     Superseded,
     UnexpectedAnswer,
 )
-from functions.core.fetching import Time, fetch, publish
 from functions.core.model import Part, PartState, Status
 from functions.core.ports import Looked, Triggered
-from functions.core.reconciling import Execution, reconcile
-from functions.core.triggering import answered, trigger
+from functions.core.reconcile import Execution, reconcile
+from functions.core.refresh.admission import admit
+from functions.core.refresh.check import check
+from functions.core.refresh.conclude import cancel, conclude
+from functions.core.refresh.fetch import Time, fetch, publish
+from functions.core.refresh.trigger import answered, trigger
 from tests.support.fakes.files import Objects, Snapshots, Staging
 from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
 from tests.support.scripted_connector import (
@@ -44,7 +44,7 @@ from tests.support.scripted_connector import (
 
 if TYPE_CHECKING:
     from functions.core.model import Connection, Refresh
-    from functions.core.refresh import Admission
+    from functions.core.refresh.steps import Admission
 
 ENDINGS = {"published", "partial", "failed", "cancelled"}
 LUCK = st.sampled_from(["well", "running", "lost", "away", "user", "defect", "crash", "dies"])

@@ -10,11 +10,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from functions.connectors.banno_transactions import OVERLAP
+from functions.connectors.banno.transactions import OVERLAP
 from functions.core.contract import Outcome
 from functions.core.errors import FetchContinues, FetchWaits
-from functions.core.fetching import Time, fetch
 from functions.core.model import Part, PartState
+from functions.core.refresh.fetch import Time, fetch
 from infra.local.simulators.server import serve
 from tests.support.fakes.files import Objects, Staging
 from tests.support.fakes.stores import Clock, Tables

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.core.errors import InvalidRequest
-from functions.core.expressions import FIELDS, FLOOR_MINUTES, Field, check
+from functions.core.schedules import FIELDS, FLOOR_MINUTES, Field, check
 
 MINUTES, HOURS, DAY, MONTH, WEEKDAY, YEAR = FIELDS
 HOUR, DAY_MINUTES = 60, 24 * 60

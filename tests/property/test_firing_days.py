@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.core.errors import InvalidRequest
-from functions.core.expressions import check
+from functions.core.schedules import check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,8 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from msgspec.structs import replace
 
 from functions.core.errors import FetchContinues, Gone
-from functions.core.increment import changes
 from functions.core.ports import Beginning, Page, Record
+from functions.core.refresh.increment import changes
 from tests.support.fakes.stores import Clock
 from tests.support.fetch_harness import Hall
 from tests.support.scripted_connector import Scripted

@@ -8,7 +8,7 @@ from email.utils import format_datetime
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from functions.connectors.http_answers import MAX_RETRY_AFTER_SECONDS, retry_after
+from functions.connectors.http.answers import MAX_RETRY_AFTER_SECONDS, retry_after
 from functions.core.contract import RefreshOptions
 from functions.core.errors import InvalidRequest
 from functions.core.model import instant, iso

@@ -9,8 +9,8 @@ import hypothesis.strategies as st
 from hypothesis import given
 from msgspec.structs import replace
 
-from functions.core import snapshot
 from functions.core.model import Dataset, Manifest, Part, PartState
+from functions.core.refresh import snapshot
 from tests.support.scripted_connector import a_refresh
 
 NAMES: Final = ("accounts", "transactions", "cards")

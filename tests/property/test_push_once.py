@@ -17,13 +17,13 @@ from functions.core.errors import (
     RateLimited,
     UnexpectedAnswer,
 )
-from functions.core.push import PushStatus
+from functions.core.push.model import PushStatus
 from tests.support.push_harness import DONE, RUNNING, Dock
 from tests.support.scripted_connector import Crash
 
 if TYPE_CHECKING:
-    from functions.core.push import Push
-    from functions.core.push_ports import Pushed
+    from functions.core.push.model import Push
+    from functions.core.push.ports import Pushed
 
 Answer = str | FreshetError | Crash
 

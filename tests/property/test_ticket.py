@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.core.contract import MAX_DEADLINE_SECONDS, MAX_LOOKS, Outcome, Ticket
-from functions.core.error_names import BY_NAME
+from functions.core.errors import BY_NAME
 
 INSTANT = st.floats(min_value=0, max_value=4e9)
 COUNT = st.integers(min_value=0, max_value=MAX_DEADLINE_SECONDS)

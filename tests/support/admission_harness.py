@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from functions.core.admission import admit
 from functions.core.contract import RefreshRequest
-from functions.core.refresh import Admission, published
-from functions.core.snapshot import pointer
+from functions.core.refresh.admission import admit
+from functions.core.refresh.snapshot import pointer
+from functions.core.refresh.steps import Admission, published
 from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
 from tests.support.scripted_connector import (
     CONNECTION,

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from functions.core.contract import Outcome
 from functions.core.errors import ProviderUnavailable
-from functions.core.fetching import Time, fetch, publish, published
-from functions.core.increment import base_of
 from functions.core.model import Part, PartState
+from functions.core.refresh.fetch import Time, fetch, publish, published
+from functions.core.refresh.increment import base_of
 from tests.support.fakes.files import Objects, Snapshots, Staging
 from tests.support.fakes.stores import Clock, Tables
 from tests.support.scripted_connector import (

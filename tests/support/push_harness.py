@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from functions.core.contract import Outcome, PushTicket
-from functions.core.push_ports import Pushed, PushPorts
-from functions.core.pushing import advance
+from functions.core.push.advance import advance
+from functions.core.push.ports import Pushed, PushPorts
 from tests.support.fakes.pushes import PUSH, RECORDS, Contents, Pusher, Pushes, a_push
 from tests.support.fakes.stores import Clock
 from tests.support.scripted_connector import CONNECTION, Crash, a_connection
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functions.core.errors import FreshetError
-    from functions.core.push import Push
+    from functions.core.push.model import Push
 
 RUNNING = Pushed(done=False)
 DONE = Pushed(done=True)

@@ -9,14 +9,14 @@ import msgspec
 from msgspec.structs import replace
 
 from functions.core.contract import Outcome
-from functions.core.push_ports import PushPorts
-from functions.core.pushing import advance
+from functions.core.push.advance import advance
+from functions.core.push.ports import PushPorts
 from tests.support.clients.endgrate_session import Trial
 from tests.support.fakes.pushes import PUSH, Contents, Pushes, a_push
 from tests.support.scripted_connector import CONNECTION
 
 if TYPE_CHECKING:
-    from functions.core.push import Push
+    from functions.core.push.model import Push
     from tests.contract.stands.endgrate import EndgrateSessions
 
 TRANSFER = "/api/push/transfer"

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from functions.core.admission import admit
 from functions.core.contract import Outcome, RefreshOptions, RefreshRequest
 from functions.core.errors import Busy
-from functions.core.keys import Answered, Key, digest, name, once
+from functions.core.idempotency import Answered, Key, digest, name, once
 from functions.core.model import Status
-from functions.core.reconciling import Execution, reconcile
-from functions.core.refresh import Admission, failed
+from functions.core.reconcile import Execution, reconcile
+from functions.core.refresh.admission import admit
+from functions.core.refresh.steps import Admission, failed
 from tests.support.fakes.idempotency import Keys
 from tests.support.fakes.stores import Clock, Tables
 from tests.support.interleaving import Watched

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from functions.core.budget import Budget
     from functions.core.contract import Cursor, Job
     from functions.core.errors import FreshetError
-    from functions.core.keys import Key
+    from functions.core.idempotency import Key
     from functions.core.model import SnapshotPointer
     from functions.core.ports import Base, Looked
     from tests.support.fakes.stores import Clock

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from functions.core.errors import EnvelopeInvalid, FetchContinues
-from functions.core.increment import changes
 from functions.core.model import Part
+from functions.core.refresh.increment import changes
 from tests.support.providers.registry import STANDS
 from tests.support.providers.trial import Tried
 

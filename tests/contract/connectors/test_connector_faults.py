@@ -11,12 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from functions.core.errors import (
-    FreshetError,
-    ProviderUnavailable,
-    RateLimited,
-    UnexpectedAnswer,
-)
+from functions.core.errors import FreshetError, ProviderUnavailable, RateLimited, UnexpectedAnswer
 from tests.support.providers.registry import STANDS
 from tests.support.providers.trial import Tried
 

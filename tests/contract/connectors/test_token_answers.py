@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from functions.connectors.http import Http
+from functions.connectors.http.client import Http
 from functions.connectors.oauth import Application, refreshed, seconds_in
 from functions.core.errors import ProviderUnavailable, UnexpectedAnswer
 from functions.core.model import Credentials

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from functions.connectors.digime import connector
+from functions.connectors.digime.connector import connector
 from functions.connectors.registry import Provider
 from functions.core.errors import FetchWaits, ProviderUnavailable
 from functions.core.model import Connection, Credentials
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-    from functions.connectors.digime import DigiMe
+    from functions.connectors.digime.connector import DigiMe
     from functions.core.contract import Cursor, Job
     from functions.core.model import PartState, StoredCredentials
     from functions.core.ports import Looked, Page, Quarantined

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from functions.connectors import endgrate
+from functions.connectors.endgrate import connector as endgrate
 from functions.core.ports import Order
 from tests.contract.stands.endgrate import STAND, EndgrateSessions
 from tests.support.providers.trial import Tried

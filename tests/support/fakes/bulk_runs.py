@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from functions.core.bulk import GOOD, Bulk, BulkOptions, BulkOutcome, BulkStatus, Result
-from functions.core.bulk_ports import BulkPorts, Listed
+from functions.core.bulk.model import GOOD, Bulk, BulkOptions, BulkOutcome, BulkStatus, Result
+from functions.core.bulk.ports import BulkPorts, Listed
 from functions.core.contract import Reason
 from functions.core.errors import Superseded
-from functions.core.keys import Claim
+from functions.core.idempotency import Claim
 from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
 from tests.support.scripted_connector import TENANT, TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from functions.core.keys import Key
+    from functions.core.idempotency import Key
     from functions.core.model import Connection
 
 BULK = "blk_1"

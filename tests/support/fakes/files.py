@@ -9,14 +9,14 @@ import msgspec
 
 from functions.core.errors import Gone
 from functions.core.model import Blob, Dataset, File, Manifest
-from functions.core.progress import Progress
+from functions.core.refresh.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
 
     from functions.core.model import SnapshotPointer
     from functions.core.ports import Page, RecordKey
-    from functions.core.progress import Staged
+    from functions.core.refresh.progress import Staged
 
 
 class Kept(NamedTuple):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from functions.core.history import Place
 from functions.core.model import iso
+from functions.core.refresh.history import Place
 
 if TYPE_CHECKING:
-    from functions.core.history import Line
-    from functions.core.keys import Claim
+    from functions.core.idempotency import Claim
     from functions.core.model import Refresh
+    from functions.core.refresh.history import Line
     from tests.support.fakes.stores import Tables
 
 

@@ -1,4 +1,4 @@
-"""In-memory ports of pushes, under the conditions of the adapters in ``functions.aws.pushes``.
+"""In-memory ports of pushes, under the conditions of the adapters in ``functions.aws.tables.pushes``.
 
 ``contract/store_pushes.py`` is one suite for both. ``Pusher`` is a provider that answers as a
 script says and remembers what it was given.
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from functions.core.errors import Gone, Superseded
-from functions.core.push import Push, PushStatus, accepted
-from functions.core.push_ports import Pushed
+from functions.core.push.model import Push, PushStatus, accepted
+from functions.core.push.ports import Pushed
 from tests.support.scripted_connector import CONNECTION, TENANT, Crash
 
 if TYPE_CHECKING:

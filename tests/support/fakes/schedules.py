@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functions.core import expressions
+from functions.core import schedules
 
 if TYPE_CHECKING:
     from functions.core.contract import Schedule
@@ -20,7 +20,7 @@ class Schedules:
         return self.firing.get(connection_id)
 
     def put(self, connection_id: str, schedule: Schedule) -> None:
-        expressions.check(schedule.expression, at=0)
+        schedules.check(schedule.expression, at=0)
         self.firing[connection_id] = schedule
 
     def remove(self, connection_id: str) -> None:

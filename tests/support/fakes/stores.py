@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from functions.core.errors import Superseded
-from functions.core.keys import KEY_SECONDS, Claim
+from functions.core.idempotency import KEY_SECONDS, Claim
 from functions.core.model import (
     Connection,
     Credentials,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from functions.core.contract import Schedule, Ticket
-    from functions.core.keys import Key
+    from functions.core.idempotency import Key
 
 LEASE_SECONDS = 420
 

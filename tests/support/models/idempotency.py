@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from functions.core.contract import Outcome
 from functions.core.errors import Busy, FreshetError
 from functions.core.model import Status
-from functions.core.refresh import failed
-from functions.core.snapshot import pointer
+from functions.core.refresh.snapshot import pointer
+from functions.core.refresh.steps import failed
 from tests.support.interleaving import Watched
 from tests.support.request_counter import Counter, nothing
 from tests.support.scripted_connector import CONNECTION, a_manifest

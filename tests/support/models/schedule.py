@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from functions.core import scheduling
+from functions.core import schedules as scheduling
 from functions.core.contract import Schedule
 from functions.core.errors import InvalidRequest, Superseded
 from tests.support.fakes.schedules import Schedules

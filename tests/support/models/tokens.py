@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from functions.connectors.http_answers import TokenRefused
+from functions.connectors.http.answers import TokenRefused
 from functions.connectors.oauth import GrantRefused, TokenKeeper
 from functions.core.errors import FreshetError, PlatformFault, ProviderUnavailable
 from functions.core.model import Credentials

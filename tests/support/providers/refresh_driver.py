@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from functions.core.admission import admit
-from functions.core.checking import check
-from functions.core.concluding import conclude
 from functions.core.contract import PAYLOAD_VERSION, Outcome, RefreshRequest, Ticket
 from functions.core.errors import FetchWaits, FreshetError
-from functions.core.fetching import Time, fetch, publish, published
-from functions.core.increment import base_of
 from functions.core.model import Status
-from functions.core.triggering import trigger
+from functions.core.refresh.admission import admit
+from functions.core.refresh.check import check
+from functions.core.refresh.conclude import conclude
+from functions.core.refresh.fetch import Time, fetch, publish, published
+from functions.core.refresh.increment import base_of
+from functions.core.refresh.trigger import trigger
 from tests.support.fakes.files import Snapshots, Staging
 from tests.support.fakes.stores import Refreshes
 from tests.support.providers.trial import Tried

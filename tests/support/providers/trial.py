@@ -11,12 +11,12 @@ import msgspec
 from msgspec.structs import replace
 
 from functions.connectors.registry import load
-from functions.core import snapshot
 from functions.core.contract import Outcome
 from functions.core.errors import FreshetError
-from functions.core.fetching import Time, fetch
-from functions.core.increment import base_of, keep_failed, put_together
 from functions.core.ports import Order
+from functions.core.refresh import snapshot
+from functions.core.refresh.fetch import Time, fetch
+from functions.core.refresh.increment import base_of, keep_failed, put_together
 from tests.support.fakes.files import Objects, Snapshots, Staging
 from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
 from tests.support.scripted_connector import (

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from functions.core.bulk import OPEN_SECONDS, BulkOptions, BulkOutcome, BulkStatus, Result
+from functions.core.bulk.model import OPEN_SECONDS, BulkOptions, BulkOutcome, BulkStatus, Result
 from functions.core.contract import Reason
 from functions.core.errors import Superseded
-from functions.core.keys import Claim, Key
+from functions.core.idempotency import Claim, Key
 from tests.support.fakes.bulk_runs import BULK, a_bulk
 from tests.support.scripted_connector import TENANT
 
 if TYPE_CHECKING:
-    from functions.core.bulk_ports import Bulks, Lists
-    from functions.core.keys import Keys
+    from functions.core.bulk.ports import Bulks, Lists
+    from functions.core.idempotency import Keys
 
 AT = 1_800_000_000.25
 KEY = Key(name="f" * 64, digest="d1")

@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from functions.core.model import Part, PartState
 from functions.core.ports import Beginning, Page, Quarantined, Record
-from functions.core.progress import Staged
+from functions.core.refresh.progress import Staged
 from tests.support.scripted_connector import CONNECTION, REFRESH, a_manifest, a_page
 from tests.support.stores.suite import pointer
 
 if TYPE_CHECKING:
-    from functions.core.stores import Staging
+    from functions.core.refresh.stores import Staging
     from tests.support.stores.suite import Stores
 
 

@@ -9,15 +9,15 @@ from msgspec.structs import replace
 
 from functions.core.contract import Outcome
 from functions.core.errors import Superseded
-from functions.core.history import Place
-from functions.core.keys import KEY_SECONDS, Claim, Key
+from functions.core.idempotency import KEY_SECONDS, Claim, Key
 from functions.core.model import iso
-from functions.core.refresh import Admission
+from functions.core.refresh.history import Place
+from functions.core.refresh.steps import Admission
 from tests.support.scripted_connector import CONNECTION, REFRESH, TENANT, TOKENS, a_connection
 
 if TYPE_CHECKING:
-    from functions.core.history import Line
     from functions.core.model import Credentials
+    from functions.core.refresh.history import Line
     from tests.support.stores.suite import Stores
 
 NAME = "f" * 64

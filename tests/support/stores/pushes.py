@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 from msgspec.structs import replace
 
-from functions.core import push as step
 from functions.core.errors import Defect, Gone, Superseded
-from functions.core.push_ports import Contents, Pushes
+from functions.core.push import model as step
+from functions.core.push.ports import Contents, Pushes
 from tests.support.fakes.pushes import PUSH, RECORDS, a_push
 from tests.support.scripted_connector import CONNECTION
 

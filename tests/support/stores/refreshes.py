@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from functions.core import refresh as step
 from functions.core.contract import SLOT_SECONDS
 from functions.core.errors import Defect, Superseded
 from functions.core.model import Running, Status
 from functions.core.ports import Triggered
+from functions.core.refresh import steps as step
 from tests.support.scripted_connector import CONNECTION, REFRESH, TENANT, TOKENS, a_connection
 from tests.support.stores.suite import pointer
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from functions.core import refresh as step
 from functions.core.errors import Superseded
 from functions.core.model import Running, SnapshotPointer
 from functions.core.ports import CredentialStore
-from functions.core.scheduling import Scheduled, Schedules
-from functions.core.stores import Connections, Refreshes, Snapshots, Staging
+from functions.core.refresh import steps as step
+from functions.core.refresh.stores import Connections, Refreshes, Snapshots, Staging
+from functions.core.schedules import Scheduled, Schedules
 from tests.support.scripted_connector import (
     CONNECTION,
     REFRESH,
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from functions.core.budget import Bucket
-    from functions.core.history import Line
-    from functions.core.keys import Key, Keys
+    from functions.core.idempotency import Key, Keys
     from functions.core.model import Connection, Credentials, Dataset, File, Refresh
+    from functions.core.refresh.history import Line
     from tests.support.fakes.files import Kept
     from tests.support.fakes.stores import Clock
 

@@ -12,12 +12,11 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from functions.aws import conflicts
-from functions.aws.batch import read_batch
-from functions.aws.bulks import BulkTable
-from functions.aws.conflicts import TRIES
 from functions.aws.faults import fault_of
-from functions.aws.history import RefreshHistory
+from functions.aws.tables import dynamodb as conflicts
+from functions.aws.tables.bulk_runs import BulkTable
+from functions.aws.tables.dynamodb import TRIES, read_batch
+from functions.aws.tables.refreshes import RefreshHistory
 from functions.core.errors import PlatformFault
 from tests.support.scripted_connector import TENANT, a_refresh
 

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from functions.aws.conflicts import FIRST_GAP_SECONDS, TRIES, jittered, settled, transacted
+from functions.aws.tables.dynamodb import FIRST_GAP_SECONDS, TRIES, jittered, settled, transacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

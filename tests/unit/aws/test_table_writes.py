@@ -11,25 +11,25 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from functions.aws.budgets import BudgetItem
-from functions.aws.bulks import BulkTable
-from functions.aws.claims import Claims
-from functions.aws.conflicts import insisting
-from functions.aws.connection_items import item_of
-from functions.aws.connections import (
+from functions.aws.tables.budgets import BudgetItem
+from functions.aws.tables.bulk_runs import BulkTable
+from functions.aws.tables.connection_items import item_of
+from functions.aws.tables.connections import (
     ASIDE_SECONDS,
     LEASE_SECONDS,
     ConnectionTable,
     Successors,
 )
-from functions.aws.keys import KeyTable
-from functions.aws.open_items import Due, OpenItems
-from functions.aws.pushes import PushTable
-from functions.aws.refreshes import RefreshTable
+from functions.aws.tables.dynamodb import insisting
+from functions.aws.tables.idempotency import KeyTable
+from functions.aws.tables.open_items import Due, OpenItems
+from functions.aws.tables.pushes import PushTable
+from functions.aws.tables.refreshes import RefreshTable
+from functions.aws.tables.subjects import Claims
 from functions.aws.vault import DataKey, Vault
-from functions.core.bulk import BulkOutcome, Result
+from functions.core.bulk.model import BulkOutcome, Result
 from functions.core.errors import Superseded
-from functions.core.keys import Claim
+from functions.core.idempotency import Claim
 from functions.core.model import Credentials, SnapshotPointer
 from tests.support.fakes.bulk_runs import a_bulk
 from tests.support.fakes.pushes import a_push

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from functions.connectors.banno_transactions import Place, updated_since
+from functions.connectors.banno.transactions import Place, updated_since
 from functions.core.ports import Base
 
 BASE = Base(

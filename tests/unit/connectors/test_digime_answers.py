@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from functions.connectors.digime_answers import (
+from functions.connectors.digime.answers import (
     KeySet,
     Listing,
     SessionLost,
@@ -13,7 +13,7 @@ from functions.connectors.digime_answers import (
     query_refusal,
     refusal,
 )
-from functions.connectors.http_answers import Answer, TokenRefused, decoded, elements
+from functions.connectors.http.answers import Answer, TokenRefused, decoded, elements
 from functions.core.errors import ConsentMissing, RateLimited, UnexpectedAnswer
 
 AT = 1_800_000_000.0

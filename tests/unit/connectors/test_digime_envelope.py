@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, cast
 import brotli  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
-from functions.connectors.digime_envelope import MAX_PAYLOAD_BYTES, open_envelope
+from functions.connectors.digime.envelope import MAX_PAYLOAD_BYTES, open_envelope
 from functions.core.errors import EnvelopeInvalid
 from tests.support.digime_samples import another, key, sealed
 

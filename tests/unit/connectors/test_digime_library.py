@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 import pytest
 
-from functions.connectors.digime_answers import File, Listing, Status
-from functions.connectors.digime_downloads import IN_FLIGHT
-from functions.connectors.digime_library import PAGE_FILES, Library, Place
-from functions.connectors.http_answers import Download
+from functions.connectors.digime.answers import File, Listing, Status
+from functions.connectors.digime.downloads import IN_FLIGHT
+from functions.connectors.digime.library import PAGE_FILES, Library, Place
+from functions.connectors.http.answers import Download
 from functions.core.errors import (
     AnswerTooLarge,
     ConsentMissing,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-    from functions.connectors.digime_api import Api
+    from functions.connectors.digime.api import Api
     from functions.core.errors import FreshetError
     from functions.core.ports import Page
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from functions.connectors.digime_tokens import (
+from functions.connectors.digime.tokens import (
     COOL_DOWN_SECONDS,
     KEYS_SECONDS,
     Keys,

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from functions.connectors.endgrate_hints import hint
+from functions.connectors.endgrate.webhooks import hint
 from functions.core.errors import InvalidRequest
-from functions.core.hints import Hint
+from functions.core.webhooks import Hint
 
 TOKEN = {"metadata": {"token": "ref_1.rest"}}
 COMPLETED = {"success": True, "transfer_id": "t", "session_id": "s", "completed": True, **TOKEN}

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from functions.connectors.http import origin
-from functions.connectors.http_answers import (
+from functions.connectors.http.answers import (
     MAX_RETRY_AFTER_SECONDS,
     Answer,
     decoded,
@@ -20,7 +19,8 @@ from functions.connectors.http_answers import (
     read,
     retry_after,
 )
-from functions.connectors.http_sending import session
+from functions.connectors.http.client import origin
+from functions.connectors.http.sending import session
 from functions.core.errors import ConfigurationInvalid, ProviderUnavailable, UnexpectedAnswer
 
 if TYPE_CHECKING:

@@ -8,14 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from functions.connectors.http_answers import TokenRefused
+from functions.connectors.http.answers import TokenRefused
 from functions.connectors.oauth import EARLY_SECONDS, GrantRefused, TokenKeeper
-from functions.core.errors import (
-    ProviderUnavailable,
-    ReauthRequired,
-    Superseded,
-    UnexpectedAnswer,
-)
+from functions.core.errors import ProviderUnavailable, ReauthRequired, Superseded, UnexpectedAnswer
 from functions.core.model import Credentials
 from tests.support.fakes.stores import LEASE_SECONDS, Clock, Connections, Tables
 from tests.support.scripted_connector import CONNECTION, a_connection, connector_ports

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from functions.connectors.endgrate import MAX_DATASETS
+from functions.connectors.endgrate.connector import MAX_DATASETS
 from functions.core.contract import (
     MAX_DEADLINE_SECONDS,
     MAX_LOOKS,
@@ -18,8 +18,8 @@ from functions.core.contract import (
     RefreshRequest,
     Ticket,
 )
-from functions.core.error_names import BY_NAME
-from functions.core.refresh import admitted
+from functions.core.errors import BY_NAME
+from functions.core.refresh.steps import admitted
 from tests.support.scripted_connector import a_connection
 
 EXECUTION_NAME = 80

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from functions.core import errors
-from functions.core.acts import RetryError
-from functions.core.error_names import BY_NAME, named
 from functions.core.errors import (
+    BY_NAME,
     Aborted,
     Acts,
     CallerError,
@@ -18,8 +17,10 @@ from functions.core.errors import (
     OperatorError,
     PlatformFault,
     ProviderUnavailable,
+    RetryError,
     Signal,
     UserError,
+    named,
 )
 from functions.rest.problems import STATUS
 

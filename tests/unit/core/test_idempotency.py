@@ -11,7 +11,7 @@ import pytest
 
 from functions.core.contract import Outcome, RefreshOptions
 from functions.core.errors import Busy, InvalidRequest, KeyReused, NotFound
-from functions.core.keys import KEY_SECONDS, digest, name
+from functions.core.idempotency import KEY_SECONDS, digest, name
 from functions.rest.connection_models import CredentialsIn
 from functions.rest.models import body
 from functions.rest.push_models import PushIn
@@ -22,7 +22,7 @@ from tests.support.scripted_connector import Crash
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from functions.core.keys import Answered
+    from functions.core.idempotency import Answered
 
 CROWD = 50
 

@@ -8,7 +8,6 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from functions.core import snapshot
 from functions.core.contract import RefreshRequest
 from functions.core.model import (
     Coverage,
@@ -19,7 +18,8 @@ from functions.core.model import (
     Status,
     instant,
 )
-from functions.core.refresh import already_answered
+from functions.core.refresh import snapshot
+from functions.core.refresh.steps import already_answered
 from tests.support.fetch_harness import PARTS, Hall
 from tests.support.scripted_connector import (
     CONNECTION,

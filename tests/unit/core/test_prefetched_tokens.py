@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.core.allowance import KEPT_SECONDS, Allowance
-from functions.core.budget import Level, Limit, SharedBudget
+from functions.core.budget import KEPT_SECONDS, Allowance, Level, Limit, SharedBudget
 from functions.core.errors import RateLimited
 from tests.support.fakes.budget import Bucket
 from tests.support.fakes.stores import Clock

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from functions.core import push as push_step
-from functions.core.bulk import BulkStatus, BulkTicket
+from functions.core.bulk.model import BulkStatus, BulkTicket
 from functions.core.contract import Outcome, PushTicket, Ticket
-from functions.core.error_names import named
-from functions.core.errors import Aborted, Defect, FreshetError, PlatformFault
+from functions.core.errors import Aborted, Defect, FreshetError, PlatformFault, named
 from functions.core.model import Status
-from functions.core.push import Push, executions_of
-from functions.core.reconciling import (
+from functions.core.push import model as push_step
+from functions.core.push.model import Push, executions_of
+from functions.core.reconcile import (
     CLOSING_SECONDS,
     LOOK_SECONDS,
     UNBEGUN_SECONDS,
@@ -23,13 +22,13 @@ from functions.core.reconciling import (
     next_look,
     reconcile,
 )
-from functions.core.refresh import triggering
+from functions.core.refresh.steps import triggering
 from tests.support.fakes.bulk_runs import a_bulk
 from tests.support.fakes.pushes import a_push
 from tests.support.scripted_connector import a_refresh
 
 if TYPE_CHECKING:
-    from functions.core.reconciling import Open
+    from functions.core.reconcile import Open
 
 NOW = 1_800_000_000.0
 RUNNING = Execution("RUNNING")

@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from functions.core.bulk import Bulk, BulkRequest, BulkTicket
+from functions.core.bulk.model import Bulk, BulkRequest, BulkTicket
 from functions.core.contract import PAYLOAD_VERSION, PushTicket, RefreshRequest, Ticket
 from functions.core.model import Connection, Refresh, SnapshotPointer
-from functions.core.push import Push
+from functions.core.push.model import Push
 
 RECORDED: dict[str, dict[str, Any]] = json.loads(
     (Path(__file__).parents[2] / "recorded" / "0.1.0.json").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from functions.core.errors import InvalidRequest
-from functions.core.expressions import check
+from functions.core.schedules import check
 
 NOW = datetime.fromisoformat("2026-11-22T06:00:00Z").timestamp()
 

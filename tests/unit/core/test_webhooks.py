@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from functions.core import hints
-from functions.core.hints import Hint
+from functions.core import webhooks as hints
+from functions.core.webhooks import Hint
 from tests.support.scripted_connector import REFRESH, a_connection, a_refresh
 
 REST = "r" * 43

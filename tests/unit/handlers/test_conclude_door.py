@@ -14,8 +14,7 @@ from botocore.stub import Stubber
 
 from functions import conclude as door
 from functions.core.contract import FAULTS, Outcome, Variable
-from functions.core.error_names import named
-from functions.core.errors import FreshetError
+from functions.core.errors import FreshetError, named
 from functions.core.model import Status
 from tests.support.fakes.stores import Clock, Tables
 from tests.support.scripted_connector import CONNECTION, REFRESH, a_refresh, a_ticket, stocked

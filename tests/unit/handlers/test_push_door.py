@@ -8,8 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions import push
 from functions.core.contract import PAYLOAD_BYTES, Outcome, PushTicket
-from functions.core.error_names import BY_NAME
-from functions.core.errors import InvalidRequest
+from functions.core.errors import BY_NAME, InvalidRequest
 
 
 @pytest.mark.parametrize(

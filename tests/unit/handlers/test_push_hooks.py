@@ -11,10 +11,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from msgspec.structs import replace
 
 from functions import hook
-from functions.core import hints
+from functions.core import webhooks as hints
 from functions.core.contract import Variable
 from functions.core.errors import ProviderUnavailable
-from functions.core.push import PushStatus
+from functions.core.push.model import PushStatus
 from tests.support.fakes.pushes import PUSH
 from tests.support.push_harness import Dock
 from tests.support.scripted_connector import a_connection

@@ -13,12 +13,12 @@ from botocore.stub import Stubber
 
 from functions import reconcile as door
 from functions.aws.executions import BulkExecutions, Endings, Executions, PushExecutions
-from functions.aws.open_items import SHARDS, Due, OpenItems, opened
+from functions.aws.tables.open_items import SHARDS, Due, OpenItems, opened
 from functions.core.contract import PushTicket, Ticket
 from functions.core.errors import ConfigurationInvalid, Defect, PlatformFault
 from functions.core.model import Status
-from functions.core.reconciling import LOOK_SECONDS, Execution
-from functions.core.refresh import failed
+from functions.core.reconcile import LOOK_SECONDS, Execution
+from functions.core.refresh.steps import failed
 from tests.support.fakes.bulk_runs import a_bulk
 from tests.support.fakes.pushes import a_push
 from tests.support.fakes.stores import Clock, Tables

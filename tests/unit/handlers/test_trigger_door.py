@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from functions import trigger as door
 from functions.core.contract import Reason
 from functions.core.errors import Busy
-from functions.core.triggering import QUEUE_SECONDS
+from functions.core.refresh.trigger import QUEUE_SECONDS
 from tests.support.fakes.stores import Clock, Tables
 from tests.support.scripted_connector import CONNECTION, REFRESH, a_refresh, stocked
 

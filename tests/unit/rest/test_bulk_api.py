@@ -7,7 +7,7 @@ import json
 import msgspec
 import pytest
 
-from functions.core.bulk import MAX_NAMED, BulkOptions, BulkOutcome, BulkStatus, Result
+from functions.core.bulk.model import MAX_NAMED, BulkOptions, BulkOutcome, BulkStatus, Result
 from functions.rest.bulk_models import bulk_out, failure_out
 from functions.rest.openapi import document
 from tests.support.fakes.bulk_runs import a_bulk

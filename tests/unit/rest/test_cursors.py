@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from functions.aws.snapshots import Position
+from functions.aws.objects.snapshots import Position
 from functions.core.errors import InvalidRequest
 from functions.rest import cursors
 

@@ -8,7 +8,7 @@ import pytest
 from functions.core.contract import Outcome, Reason, RefreshOptions
 from functions.core.errors import InvalidRequest, ReauthRequired
 from functions.core.model import Running, SnapshotPointer, Status
-from functions.core.refresh import failed, published
+from functions.core.refresh.steps import failed, published
 from functions.rest.connection_models import ConnectionIn, connection_out
 from functions.rest.dataset_models import datasets_out
 from functions.rest.models import body, refresh_out, when

@@ -7,8 +7,8 @@ from http import HTTPStatus
 import msgspec
 import pytest
 
-from functions.core.error_names import BY_NAME
 from functions.core.errors import (
+    BY_NAME,
     CoolingDown,
     FreshetError,
     Gone,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from functions.core import push as step
 from functions.core.contract import MAX_BODY_BYTES, MAX_PUSH_BYTES, MAX_PUSH_RECORDS
 from functions.core.errors import InvalidRequest, ProviderUnavailable
+from functions.core.push import model as step
 from functions.rest.models import body
 from functions.rest.push_models import PushIn, push_out
 from functions.rest.pushes import NO_KEY

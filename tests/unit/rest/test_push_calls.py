@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from functions.core import push as step
 from functions.core.contract import Outcome
 from functions.core.errors import Aborted, Superseded
-from functions.core.push import PushStatus, id_of
-from functions.core.pushing import end
+from functions.core.push import model as step
+from functions.core.push.advance import end
+from functions.core.push.model import PushStatus, id_of
 from tests.support.fakes.pushes import PUSH
 from tests.support.push_harness import RUNNING, Dock
 

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from functions.aws import snapshots
-from functions.aws.snapshots import Position, Snapshots
+from functions.aws.objects import snapshots
+from functions.aws.objects.snapshots import Position, Snapshots
 from functions.core.errors import Gone
 from functions.core.model import Blob, Connection, File, Link, SnapshotPointer
 from functions.rest import cursors, datasets

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from botocore.exceptions import ClientError
 
-from functions.core.history import Place
 from functions.core.model import Status
+from functions.core.refresh.history import Place
 from functions.rest import cursors, refreshes
 from functions.rest.history import filtered
 from tests.support.request_counter import Counter

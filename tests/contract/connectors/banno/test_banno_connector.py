@@ -13,9 +13,9 @@ from functions.core.errors import (
     ReauthRequired,
     UnexpectedAnswer,
 )
-from functions.core.fetching import PART_PATIENCE
 from functions.core.model import Coverage, Part, PartState, iso
 from functions.core.polling import backoff
+from functions.core.refresh.fetch import PART_PATIENCE
 from tests.support.providers.registry import STANDS
 from tests.support.providers.trial import Tried
 

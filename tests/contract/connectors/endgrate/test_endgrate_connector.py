@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from functions.core.errors import InvalidRequest, ProviderRefusesConnection
 from functions.core.model import Part, name_dataset
-from functions.core.triggering import trigger
+from functions.core.refresh.trigger import trigger
 from tests.support.clients.endgrate import COMPANY, CONTACT, DEAL
 from tests.support.clients.endgrate_session import Trial, parts, sessions_of
 from tests.support.fakes.stores import Refreshes, Tables

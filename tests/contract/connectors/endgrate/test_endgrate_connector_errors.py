@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from functions.connectors.endgrate_api import MAX_FAILURE_PAGES, PAGE
+from functions.connectors.endgrate.api import MAX_FAILURE_PAGES, PAGE
 from functions.core.errors import FetchWaits, ReauthRequired
-from functions.core.fetching import MARGIN_SECONDS
 from functions.core.model import Coverage, Part, PartState
+from functions.core.refresh.fetch import MARGIN_SECONDS
 from tests.support.clients.endgrate import COMPANY, CONTACT, DEAL, TICKET
 from tests.support.clients.endgrate_session import Trial, parts, sessions_of
 

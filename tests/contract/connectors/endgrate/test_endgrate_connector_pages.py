@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions.connectors.endgrate_pages import MOST_EMPTY
+from functions.connectors.endgrate.pages import MOST_EMPTY
 from functions.core.errors import FetchWaits, ProviderRefusesApplication, UnexpectedAnswer
 from functions.core.model import Coverage, Part, PartState
 from tests.support.clients.endgrate import COMPANY, CONTACT, TICKET

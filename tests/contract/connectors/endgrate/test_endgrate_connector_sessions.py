@@ -12,7 +12,7 @@ from flask import Flask, request
 from msgspec.structs import replace
 
 from functions.connectors.registry import REGISTRY, read_hint
-from functions.core import hints
+from functions.core import webhooks as hints
 from functions.core.errors import InteractionRequired, ProviderRefusesConnection
 from infra.local.simulators.server import serve
 from tests.support.clients.endgrate import COMPANY, CONTACT, DEAL, TICKET, receiving
@@ -22,7 +22,7 @@ from tests.support.scripted_connector import REFRESH, a_refresh
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from functions.core.hints import Hint
+    from functions.core.webhooks import Hint
     from tests.contract.stands.endgrate import EndgrateSessions
     from tests.support.clients.endgrate_session import Simulator
 

@@ -17,7 +17,7 @@ from functions.core.errors import (
     UnexpectedAnswer,
 )
 from functions.core.model import SnapshotPointer
-from functions.core.triggering import trigger
+from functions.core.refresh.trigger import trigger
 from tests.support.clients.endgrate import UNKNOWN_ID
 from tests.support.clients.endgrate_session import Trial, sessions_of
 from tests.support.fakes.stores import Refreshes

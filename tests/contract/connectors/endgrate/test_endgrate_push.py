@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from functions.core.contract import Outcome
-from functions.core.push import Failure, PushStatus, Result
+from functions.core.push.model import Failure, PushStatus, Result
 from tests.support.clients.endgrate import TICKET
 from tests.support.clients.endgrate_session import sessions_of
 from tests.support.fakes.pushes import PUSH

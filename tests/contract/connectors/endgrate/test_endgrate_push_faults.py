@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from functions.connectors.endgrate_hints import hint
-from functions.core.push import PushStatus
-from functions.core.pushing import heard
+from functions.connectors.endgrate.webhooks import hint
+from functions.core.push.advance import heard
+from functions.core.push.model import PushStatus
 from tests.contract.connectors.endgrate.test_endgrate_connector_sessions import hooked
 from tests.support.clients.endgrate import PAGE_VIEWS
 from tests.support.clients.endgrate_session import sessions_of

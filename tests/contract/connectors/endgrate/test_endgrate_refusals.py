@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions.connectors.endgrate_api import Api, Refused, Way
+from functions.connectors.endgrate.api import Api, Refused, Way
 from functions.core.errors import JobLost, ProviderRefusesConnection, UnexpectedAnswer
 from tests.support.clients.endgrate import CONTACT
 from tests.support.clients.endgrate_session import Trial, sessions_of

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from functions.connectors.http import Http
-from functions.connectors.http_answers import TokenRefused
-from functions.connectors.http_sending import SPOOL_BYTES
+from functions.connectors.http.answers import TokenRefused
+from functions.connectors.http.client import Http
+from functions.connectors.http.sending import SPOOL_BYTES
 from functions.core.errors import (
     AnswerTooLarge,
     FreshetError,

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions.connectors import http_sending
-from functions.connectors.http import Http
-from functions.connectors.http_sending import READ_SECONDS, session
+from functions.connectors.http import sending as http_sending
+from functions.connectors.http.client import Http
+from functions.connectors.http.sending import READ_SECONDS, session
 from functions.core.errors import ProviderUnavailable
 from tests.support.fakes.stores import Clock
 from tests.support.http_listener import LOOPBACK, WHOLE, Listener, certified, full, listening

@@ -17,8 +17,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from functions.connectors.http import Http
-from functions.connectors.http_answers import Answer, decoded, elements, members, read
+from functions.connectors.http.answers import Answer, decoded, elements, members, read
+from functions.connectors.http.client import Http
 from functions.connectors.oauth import Application, TokenKeeper, refreshed
 from functions.core.errors import (
     ConfigurationInvalid,

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from functions.core.bulk import (
+from functions.core.bulk.model import (
     BulkOptions,
     BulkOutcome,
     BulkRequest,
@@ -14,7 +14,7 @@ from functions.core.bulk import (
     Result,
     refresh_id,
 )
-from functions.core.bulking import AT_ONCE, admitted, check, closed, keep, listed
+from functions.core.bulk.run import AT_ONCE, admitted, check, closed, keep, listed
 from functions.core.contract import PAYLOAD_BYTES, Outcome, Reason
 from functions.core.errors import BulkRunning, InvalidRequest, NotFound, Superseded
 from functions.core.model import Connection, SnapshotPointer, Status

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from functions.core import hints
+from functions.core import webhooks as hints
 from functions.core.contract import HOLD_SECONDS, Outcome
 from functions.core.errors import (
     AnswerTooLarge,
@@ -19,8 +19,8 @@ from functions.core.errors import (
     ReauthRequired,
     UnexpectedAnswer,
 )
-from functions.core.push import PushStatus
-from functions.core.triggering import PART_SECONDS, SYNCHRONOUS_SECONDS
+from functions.core.push.model import PushStatus
+from functions.core.refresh.trigger import PART_SECONDS, SYNCHRONOUS_SECONDS
 from tests.support.fakes.pushes import PUSH, RECORDS
 from tests.support.push_harness import DONE, RUNNING, Dock
 from tests.support.scripted_connector import Crash

@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from functions.core import push as step
 from functions.core.contract import Outcome
 from functions.core.errors import (
     FreshetError,
@@ -13,10 +12,18 @@ from functions.core.errors import (
     ProviderUnavailable,
     RateLimited,
 )
-from functions.core.hints import Hint, about_push
-from functions.core.push import MAX_NAMED_BYTES, MAX_RESULT_BYTES, Failure, Push, PushStatus, Result
-from functions.core.push_ports import Pushed
-from functions.core.pushing import RESULT_FAULTS, heard
+from functions.core.push import model as step
+from functions.core.push.advance import RESULT_FAULTS, heard
+from functions.core.push.model import (
+    MAX_NAMED_BYTES,
+    MAX_RESULT_BYTES,
+    Failure,
+    Push,
+    PushStatus,
+    Result,
+)
+from functions.core.push.ports import Pushed
+from functions.core.webhooks import Hint, about_push
 from tests.support.fakes.pushes import RECORDS, a_push
 from tests.support.push_harness import Dock
 from tests.support.scripted_connector import CONNECTION, Crash

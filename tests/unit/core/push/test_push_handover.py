@@ -23,7 +23,7 @@ from functions.core.errors import (
     Superseded,
     UnexpectedAnswer,
 )
-from functions.core.push import PushStatus, handed_on, reopened
+from functions.core.push.model import PushStatus, handed_on, reopened
 from tests.support.fakes.pushes import PUSH
 from tests.support.push_harness import DONE, RUNNING, Dock
 from tests.support.scripted_connector import Crash, a_connection
@@ -32,7 +32,7 @@ from tests.unit.core.push.test_push_ends import tell
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from functions.core.push import Push
+    from functions.core.push.model import Push
 
 
 @pytest.fixture

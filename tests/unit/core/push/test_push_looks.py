@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from functions.core import push as step
 from functions.core.errors import (
     DeadlineExceeded,
     FreshetError,
     ProviderRefusesConnection,
     ProviderUnavailable,
 )
-from functions.core.push import PushStatus, reopened
+from functions.core.push import model as step
+from functions.core.push.model import PushStatus, reopened
 from functions.rest import pushes
 from functions.rest.service import Call
 from tests.support.fakes.pushes import PUSH, Pushes, a_push
@@ -23,7 +23,7 @@ from tests.support.push_harness import DONE, RUNNING, Dock
 from tests.support.scripted_connector import TENANT
 
 if TYPE_CHECKING:
-    from functions.core.push import Push
+    from functions.core.push.model import Push
 
 LOST = ProviderUnavailable()
 

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from functions.core import refresh as step
-from functions.core.checking import MIN_GAP, check
 from functions.core.contract import HOLD_SECONDS, Outcome, Ticket
 from functions.core.errors import (
     ConsentMissing,
@@ -23,6 +21,8 @@ from functions.core.errors import (
     UnexpectedAnswer,
 )
 from functions.core.ports import Looked, Triggered
+from functions.core.refresh import steps as step
+from functions.core.refresh.check import MIN_GAP, check
 from tests.support.fakes.stores import Clock, Tables
 from tests.support.scripted_connector import (
     REFRESH,

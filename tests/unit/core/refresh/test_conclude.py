@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from functions.core import refresh as step
-from functions.core.concluding import Concluded, cancel, conclude
 from functions.core.contract import Outcome
 from functions.core.errors import Aborted, CoolingDown, Defect, NotFound, ReauthRequired
 from functions.core.model import Refresh, Running, Status
 from functions.core.ports import Triggered
+from functions.core.refresh import steps as step
+from functions.core.refresh.conclude import Concluded, cancel, conclude
 from tests.support.fakes.stores import Clock, Tables
 from tests.support.scripted_connector import (
     CONNECTION,

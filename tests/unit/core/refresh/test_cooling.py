@@ -8,11 +8,11 @@ from typing import TypeAlias
 import pytest
 from msgspec.structs import replace
 
-from functions.core.checking import check
 from functions.core.contract import Outcome, Ticket
-from functions.core.cooling import COOLING_SECONDS, cool
 from functions.core.errors import FreshetError, ProviderUnavailable, RateLimited, ReauthRequired
-from functions.core.triggering import trigger
+from functions.core.refresh.admission import COOLING_SECONDS, cool
+from functions.core.refresh.check import check
+from functions.core.refresh.trigger import trigger
 from tests.support.fakes.stores import Clock, Tables
 from tests.support.scripted_connector import (
     CONNECTION,

@@ -20,7 +20,10 @@ from functions.core.errors import (
     Superseded,
     UnexpectedAnswer,
 )
-from functions.core.fetching import (
+from functions.core.model import Part, PartState
+from functions.core.polling import backoff
+from functions.core.ports import Beginning, Page
+from functions.core.refresh.fetch import (
     AGAIN_SECONDS,
     MARGIN_SECONDS,
     PART_PATIENCE,
@@ -28,11 +31,8 @@ from functions.core.fetching import (
     PATIENCE_SECONDS,
     ahead,
 )
-from functions.core.model import Part, PartState
-from functions.core.polling import backoff
-from functions.core.ports import Beginning, Page
-from functions.core.progress import Progress, Staged
-from functions.core.refresh import cancelled
+from functions.core.refresh.progress import Progress, Staged
+from functions.core.refresh.steps import cancelled
 from tests.support.fetch_harness import AWAY, PAGES, PARTS, TRANSACTIONS, Hall
 from tests.support.scripted_connector import REFRESH, Scripted, a_manifest, a_page
 

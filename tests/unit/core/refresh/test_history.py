@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from functions.core.history import READ_AT_MOST, READ_AT_ONCE, listed
 from functions.core.model import Status
+from functions.core.refresh.history import READ_AT_MOST, READ_AT_ONCE, listed
 from tests.support.fakes.idempotency import History
 from tests.support.fakes.stores import Tables
 from tests.support.scripted_connector import TENANT, a_refresh
 
 if TYPE_CHECKING:
-    from functions.core.history import Place
     from functions.core.model import Refresh
+    from functions.core.refresh.history import Place
 
 
 def shelf(count: int) -> History:

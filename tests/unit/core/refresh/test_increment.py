@@ -12,8 +12,10 @@ from msgspec.structs import replace
 
 from functions.core.contract import RefreshRequest
 from functions.core.errors import FetchContinues, FetchWaits, Gone, Superseded
-from functions.core.fetching import MARGIN_SECONDS, published
-from functions.core.increment import (
+from functions.core.model import Blob, Dataset, File, Link, Manifest, Part, PartState
+from functions.core.ports import Base, Beginning, Page, Record
+from functions.core.refresh.fetch import MARGIN_SECONDS, published
+from functions.core.refresh.increment import (
     FULL_AFTER_REFRESHES,
     FULL_AFTER_SECONDS,
     MOST_LINKS,
@@ -21,9 +23,7 @@ from functions.core.increment import (
     carried,
     changes,
 )
-from functions.core.model import Blob, Dataset, File, Link, Manifest, Part, PartState
-from functions.core.ports import Base, Beginning, Page, Record
-from functions.core.refresh import admitted
+from functions.core.refresh.steps import admitted
 from tests.support.fakes.files import Objects, Snapshots
 from tests.support.fetch_harness import AWAY, Hall
 from tests.support.scripted_connector import (

@@ -8,9 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from functions.core.errors import Defect, Gone, Superseded
-from functions.core.fetching import publish
 from functions.core.model import Coverage, Part, PartState, Status
-from functions.core.refresh import failed
+from functions.core.refresh.fetch import publish
+from functions.core.refresh.steps import failed
 from tests.support.fetch_harness import PAGES, PARTS, TRANSACTIONS, Hall
 from tests.support.scripted_connector import REFRESH, Scripted, a_page
 

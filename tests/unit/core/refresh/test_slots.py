@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from functions.core.admission import UNBEGUN_SECONDS
 from functions.core.contract import SLOT_SECONDS, Outcome
 from functions.core.errors import CoolingDown, Superseded
 from functions.core.model import Connection, Status
-from functions.core.refresh import cancelled, triggering
+from functions.core.refresh.admission import UNBEGUN_SECONDS
+from functions.core.refresh.steps import cancelled, triggering
 from tests.support.admission_harness import Gate
 from tests.support.fakes.stores import Connections
 from tests.support.scripted_connector import CONNECTION

@@ -18,8 +18,8 @@ from functions.core.errors import (
 )
 from functions.core.model import Connection, Event, Refresh, Status
 from functions.core.ports import Triggered
-from functions.core.refresh import Admission, lost
-from functions.core.triggering import PART_SECONDS, SYNCHRONOUS_SECONDS, answered, trigger
+from functions.core.refresh.steps import Admission, lost
+from functions.core.refresh.trigger import PART_SECONDS, SYNCHRONOUS_SECONDS, answered, trigger
 from tests.support.fakes.stores import Clock, Refreshes, Tables
 from tests.support.scripted_connector import (
     REFRESH,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from functions.core import refresh as step
 from functions.core.errors import Defect
-from functions.core.waiting import FIRST_PAUSE, LAST_PAUSE, waited
+from functions.core.refresh import steps as step
+from functions.core.refresh.wait import FIRST_PAUSE, LAST_PAUSE, waited
 from functions.rest import refreshes
 from functions.rest.service import Call
 from tests.support.fakes.stores import Clock

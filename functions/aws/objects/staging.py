@@ -1,0 +1,317 @@
+"""Writes a refresh's records to S3 page by page, so that memory does not grow with the data.
+
+Files are gzip of JSON Lines, each of a bounded size, under keys that follow from the refresh
+and their number: what is written twice is overwritten. Nobody reads them before a manifest
+names them, by version. Where the time of one call runs out, progress is put aside and the next
+call goes on from there.
+"""
+
+from __future__ import annotations
+
+import gzip
+from contextlib import suppress
+from hashlib import sha256
+from tempfile import SpooledTemporaryFile
+from typing import IO, TYPE_CHECKING, Final
+
+import msgspec
+from botocore.exceptions import ClientError
+from isal import isal_zlib
+from msgspec.structs import replace
+
+from functions.core.contract import Prefix
+from functions.core.errors import Gone
+from functions.core.model import Blob, Dataset, File, Manifest
+from functions.core.refresh.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator
+
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
+
+    from functions.core.ports import Page, Quarantined
+
+FILE_LINES: Final = 10_000
+FILE_BYTES: Final = 16 * 1024 * 1024
+"""A file ends at so many lines or bytes before compression, whichever comes first: a reader
+who wants a page never has to unpack more than one of them."""
+
+_IN_MEMORY: Final = 1024 * 1024
+_LEVEL: Final = 1
+_GZIP: Final = 31
+_CHUNK: Final = 256 * 1024
+_DATA: Final = b',"data":'
+"""Where a line's data begin, its last field: before it are strings, in which a quote is escaped."""
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of a file: a record as the provider gave it, or a record's deletion.
+
+    ``part`` is what the record belongs to at the provider (an account), ``revision`` the
+    provider's own mark of its state. Where an id stands twice in a part, the later line counts.
+    """
+
+    id: str
+    part: str = ""
+    revision: str = ""
+    deleted: bool = False
+    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+def staged_under(connection_id: str, refresh_id: str) -> tuple[str, str, str]:
+    """The folder of a refresh's files, the key of its progress, the folder of its quarantine."""
+    return (
+        f"{Prefix.SNAPSHOTS}{connection_id}/{refresh_id}/",
+        f"{Prefix.STAGING}{connection_id}/{refresh_id}.json",
+        f"{Prefix.QUARANTINE}{connection_id}/{refresh_id}/",
+    )
+
+
+class Staging:
+    """One refresh's fetch in the making."""
+
+    def __init__(self, s3: S3Client, *, bucket: str, connection_id: str, refresh_id: str) -> None:
+        """Begin; nothing is read or written yet."""
+        self._s3, self._bucket = s3, bucket
+        self._folder, self._aside, self._apart = staged_under(connection_id, refresh_id)
+        self._open: dict[str, _OpenFile] = {}
+        self._seen: dict[str, set[str]] = {}
+        self.progress = Progress()
+
+    def resume(self) -> None:
+        """Go on from what an earlier call has put aside."""
+        body = self._s3.get_object(Bucket=self._bucket, Key=self._aside)["Body"].read()
+        self.progress = msgspec.json.decode(body, type=Progress)
+
+    def put_aside(self) -> None:
+        """Finish the open files and note how far the fetch has come."""
+        self._finish_files()
+        self._put(self._aside, msgspec.json.encode(self.progress))
+
+    def write(self, page: Page) -> None:
+        """Add a page. What this part has had already under the same id is left out."""
+        if page.dataset in self.progress.datasets:
+            seen = self._seen_in(page)
+            for mark, line, blob in _lines(page):
+                if mark not in seen:
+                    seen.add(mark)
+                    self._append(page.dataset, line)
+                    if blob is not None:
+                        self._add_blob(page.dataset, line, blob=blob)
+                elif blob is not None:
+                    blob.close()
+        for found in page.quarantined:
+            self._quarantine(found)
+        self.progress.begin(page.begins)
+        self.progress.tell(page.parts)
+        self.progress.cursor = page.cursor
+        self.progress.faults = 0
+
+    def keep(self, name: str, dataset: Dataset, *, parts: Container[str]) -> None:
+        """Put before what was written what a dataset had of these parts, line by line."""
+        self._finish_files()
+        staged = self.progress.datasets[name]
+        written = len(staged.files)
+        with suppress(Gone):
+            for file in dataset.files:
+                for line in read_lines(self._s3, bucket=self._bucket, file=file):
+                    if (line.part or line.id) in parts:
+                        self._append(name, line)
+        self._finish_files()
+        staged.files = [*staged.files[written:], *staged.files[:written]]
+        kept = (blob for blob in dataset.blobs if (blob.part or blob.id) in parts)
+        staged.blobs = [*kept, *staged.blobs]
+
+    def datasets(self, *, refresh_id: str, as_of: float) -> dict[str, Dataset]:
+        """What has been fetched, once there is no page to follow."""
+        self._finish_files()
+        return {
+            name: Dataset(
+                refresh_id=refresh_id,
+                as_of=as_of,
+                records=staged.records,
+                deletions=staged.deletions,
+                files=tuple(staged.files),
+                blobs=tuple({(blob.part, blob.id): blob for blob in staged.blobs}.values()),
+                bookmark=staged.bookmark,
+            )
+            for name, staged in self.progress.datasets.items()
+        }
+
+    def seal(self, manifest: Manifest) -> tuple[str, str]:
+        """Write the manifest; its key and version are the answer."""
+        key = self._folder + "manifest.json"
+        return key, self._put(key, msgspec.json.encode(manifest))
+
+    # --- inside ----------------------------------------------------------------------------
+
+    def _seen_in(self, page: Page) -> set[str]:
+        """The marks of the part in hand; after a resumption, read back from its files."""
+        staged = self.progress.datasets[page.dataset]
+        if page.part != staged.part or page.dataset not in self._seen:
+            resumed = page.part == staged.part
+            staged.part_from = staged.part_from if resumed else len(staged.files)
+            staged.part = page.part
+            self._seen[page.dataset] = {
+                _mark(line.id, deleted=line.deleted, revision=line.revision)
+                for file in staged.files[staged.part_from :]
+                for line in read_lines(self._s3, bucket=self._bucket, file=file)
+                if line.part == page.part
+            }
+        return self._seen[page.dataset]
+
+    def _append(self, dataset: str, line: Line) -> None:
+        staged = self.progress.datasets[dataset]
+        staged.records += not line.deleted
+        staged.deletions += line.deleted
+        if dataset not in self._open:
+            self._open[dataset] = _OpenFile()
+        file = self._open[dataset]
+        file.append(line)
+        if file.full:
+            self._finish_file(dataset)
+
+    def _finish_files(self) -> None:
+        for dataset in list(self._open):
+            self._finish_file(dataset)
+
+    def _finish_file(self, dataset: str) -> None:
+        staged, file = self.progress.datasets[dataset], self._open.pop(dataset)
+        key = f"{self._folder}{dataset}/{len(staged.files):05}.jsonl.gz"
+        staged.files.append(self._store(key, file.packed, lines=file.lines))
+
+    def _add_blob(self, dataset: str, line: Line, *, blob: IO[bytes]) -> None:
+        """Pack a record's content into a file of its own."""
+        staged, packed = self.progress.datasets[dataset], _Packed()
+        staged.blobs_written += 1
+        key = f"{self._folder}{dataset}/blobs/{staged.blobs_written:05}.gz"
+        with blob:
+            while chunk := blob.read(_CHUNK):
+                packed.write(chunk)
+        file = self._store(key, packed, lines=0)
+        staged.blobs.append(Blob(id=line.id, part=line.part, file=file))
+
+    def _store(self, key: str, packed: _Packed, *, lines: int) -> File:
+        with packed.ended() as body:
+            return File(
+                key=key,
+                version_id=self._put(key, body),
+                sha256=packed.digest.hexdigest(),
+                bytes=packed.size,
+                lines=lines,
+            )
+
+    def _quarantine(self, found: Quarantined) -> None:
+        number, name = len(self.progress.quarantined), found.name
+        self._put(f"{self._apart}{number:05}", found.content)
+        self.progress.quarantined.append(name)
+
+    def _put(self, key: str, body: bytes | IO[bytes]) -> str:
+        return self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)["VersionId"]
+
+
+class _Packed:
+    """A gzip in the making. What is more than a megabyte goes to the disk."""
+
+    def __init__(self) -> None:
+        self.digest, self.size = sha256(), 0
+        self._pack = isal_zlib.compressobj(level=_LEVEL, wbits=_GZIP)
+        self._file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - whoever stores it closes it
+
+    def write(self, content: bytes) -> None:
+        self._keep(self._pack.compress(content))
+
+    def ended(self) -> IO[bytes]:
+        """The whole, an open file at its beginning."""
+        self._keep(self._pack.flush())
+        self._file.seek(0)
+        return self._file
+
+    def _keep(self, piece: bytes) -> None:
+        self.digest.update(piece)
+        self.size += self._file.write(piece)
+
+
+class _OpenFile:
+    """A file of lines in the making."""
+
+    def __init__(self) -> None:
+        self.lines, self.packed = 0, _Packed()
+        self._bytes = 0
+
+    @property
+    def full(self) -> bool:
+        return self.lines >= FILE_LINES or self._bytes >= FILE_BYTES
+
+    def append(self, line: Line) -> None:
+        # A line break can only be white space in JSON; here it would end the line.
+        text = msgspec.json.encode(line).replace(b"\n", b" ").replace(b"\r", b" ")
+        self.packed.write(text + b"\n")
+        self.lines += 1
+        self._bytes += len(text) + 1
+
+
+def read_version(s3: S3Client, *, bucket: str, key: str, version_id: str) -> GetObjectOutputTypeDef:
+    """The answer to a read of one version of an object.
+
+    S3 refuses the access to what is not there, where it may not be listed from the bucket's root,
+    and to what is there, where a grant is missing. Only the list of versions tells the two apart.
+
+    Raises:
+        Gone: it has been deleted.
+    """
+    try:
+        return s3.get_object(Bucket=bucket, Key=key, VersionId=version_id)
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        refused = code == "AccessDenied" and _is_listed(
+            s3, bucket=bucket, key=key, version_id=version_id
+        )
+        if refused or code not in {"NoSuchKey", "NoSuchVersion", "AccessDenied"}:
+            raise
+        raise Gone from None
+
+
+def _is_listed(s3: S3Client, *, bucket: str, key: str, version_id: str) -> bool:
+    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key)
+    return any(
+        (found["Key"], found["VersionId"]) == (key, version_id)
+        for page in pages
+        for found in page.get("Versions", [])
+    )
+
+
+def read_lines(s3: S3Client, *, bucket: str, file: File) -> Iterator[Line]:
+    """A stored file's lines, unpacked as they are read.
+
+    The data are the provider's, and may be JSON that the decoder refuses (a lone surrogate).
+    """
+    for text in read_texts(s3, bucket=bucket, file=file):
+        head, has_data, data = text.partition(_DATA)
+        line = msgspec.json.decode(head + b"}" if has_data else head, type=Line)
+        yield replace(line, data=msgspec.Raw(data.rstrip()[:-1])) if has_data else line
+
+
+def read_texts(s3: S3Client, *, bucket: str, file: File) -> Iterator[bytes]:
+    """A stored file's lines as they stand, with their line ends.
+
+    Raises:
+        Gone: the file has been deleted.
+    """
+    answer = read_version(s3, bucket=bucket, key=file.key, version_id=file.version_id)
+    with gzip.open(answer["Body"], "rb") as unpacked:
+        yield from unpacked
+
+
+def _lines(page: Page) -> Iterator[tuple[str, Line, IO[bytes] | None]]:
+    """What a page adds: the mark by which a repetition is known, the line, its blob."""
+    for record in page.records:
+        line = Line(id=record.id, part=page.part, revision=record.revision, data=record.data)
+        yield _mark(record.id, revision=record.revision), line, record.blob
+    for id_ in page.deletions:
+        yield _mark(id_, deleted=True), Line(id=id_, part=page.part, deleted=True), None
+
+
+def _mark(id_: str, *, deleted: bool = False, revision: str = "") -> str:
+    return f"{'-' if deleted else '+'}{revision}\0{id_}"

@@ -1,0 +1,1 @@
+"""The DynamoDB tables: one module for each kind of item."""

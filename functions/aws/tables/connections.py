@@ -1,0 +1,425 @@
+"""Connections in DynamoDB, with their credentials sealed beside them."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
+from msgspec import UNSET, UnsetType
+
+from functions.aws.tables.connection_items import connection_of, item_of
+from functions.aws.tables.dynamodb import lasting, settled, transacted
+from functions.aws.tables.idempotency import answering
+from functions.aws.tables.subjects import claiming
+from functions.core.contract import Index, Prefix
+from functions.core.errors import Superseded
+from functions.core.model import Credentials, StoredCredentials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_s3.client import S3Client
+
+    from functions.aws.vault import DataKey, Vault
+    from functions.core.contract import Schedule
+    from functions.core.idempotency import Key
+    from functions.core.model import Connection
+    from functions.core.ports import Clock, Sleep
+
+    Item = Mapping[str, Any]
+
+LEASE_SECONDS: Final = 420
+"""How long the right to rotate a token lasts: longer than any door may run."""
+
+ASIDE_SECONDS: Final = 10
+"""How long the table is tried with a successor that lies in the bucket meanwhile."""
+
+_FAULTS: Final = (BotoCoreError, ClientError)
+
+
+class Successors:
+    """Sealed successors of tokens that the table does not take, in the bucket until it does.
+
+    One is looked for only while a rotation is under way, or has broken off. That of another
+    version than the table's is of no meaning.
+    """
+
+    def __init__(self, s3: Callable[[], S3Client], *, bucket: str) -> None:
+        """Take what makes the client, which is hardly ever needed."""
+        self._s3, self._bucket = cache(s3), bucket
+
+    def put(self, connection_id: str, version: int, sealed: bytes) -> None:
+        """Keep what comes after this version."""
+        key = _place(connection_id, version)
+        self._s3().put_object(Bucket=self._bucket, Key=key, Body=sealed)
+
+    def find(self, connection_id: str, version: int) -> bytes | None:
+        """What comes after this version, if it is here."""
+        s3, key = self._s3(), _place(connection_id, version)
+        versions = s3.list_object_versions(Bucket=self._bucket, Prefix=key).get("Versions", [])
+        ids = [each["VersionId"] for each in versions if each["IsLatest"]]
+        if not ids:
+            return None
+        return s3.get_object(Bucket=self._bucket, Key=key, VersionId=ids[0])["Body"].read()
+
+    def drop(self, connection_id: str, version: int) -> None:
+        """Delete it, where that goes; else the bucket forgets it some time."""
+        with suppress(*_FAULTS):
+            self._s3().delete_object(Bucket=self._bucket, Key=_place(connection_id, version))
+
+
+def _place(connection_id: str, version: int) -> str:
+    return f"{Prefix.SUCCESSORS}{connection_id}/{version}.sealed"
+
+
+class ConnectionTable:
+    """Implements ``core.refresh.stores.Connections`` and ``core.ports.CredentialStore``."""
+
+    def __init__(
+        self,
+        dynamodb: DynamoDBClient,
+        *,
+        table: str,
+        keys: str,
+        vault: Vault,
+        clock: Clock,
+        sleep: Sleep = time.sleep,
+        successors: Successors | None = None,
+    ) -> None:
+        """Take the names of the table and of the one that the idempotency keys are in.
+
+        The vault is for credentials, the time for leases. Without a place for successors, the
+        table is all there is to try.
+        """
+        self._dynamodb, self._table, self._noted = dynamodb, table, keys
+        self._vault, self._clock, self._sleep = vault, clock, sleep
+        self._successors = successors
+        self._keys: dict[str, DataKey] = {}
+
+    def get(self, connection_id: str) -> Connection | None:
+        """Read one; None when it is absent or being erased."""
+        item = self._item(connection_id)
+        known = item is not None and "document" in item and "erasing" not in item
+        return connection_of(item) if item and known else None
+
+    def create(
+        self, connection: Connection, credentials: Credentials | None, *, key: Key | None = None
+    ) -> bool:
+        """Store a new connection; its id must be new.
+
+        With credentials they are stored beside it; without, it claims its subject at once.
+
+        Args:
+            key: is noted as answered by this connection, in the same write.
+
+        Returns:
+            Whether it is stored: it is not where its subject is another tenant's.
+
+        Raises:
+            Superseded: the key is noted already.
+        """
+        id_, at = connection.connection_id, connection.created_at
+        sealed = self._key(connection).seal(_encoded(credentials)) if credentials else None
+        put: Any = {"TableName": self._table, "Item": item_of(connection, sealed=sealed)}
+        claims = [] if credentials else [claiming(connection, table=self._table)]
+        noted = [answering(key, id_, table=self._noted, at=at)] if key else []
+        if not claims and not noted:
+            self._dynamodb.put_item(**put)
+            return True
+        refused = transacted(self._dynamodb, [*noted, {"Put": put}, *claims])
+        if refused is not None and noted and refused[0]["Code"] == "ConditionalCheckFailed":
+            raise Superseded
+        return refused is None
+
+    def page(
+        self, tenant: str, *, limit: int, after: str | None
+    ) -> tuple[list[Connection], str | None]:
+        """A tenant's connections in the order of their ids, and the id to go on after."""
+        answer = self._dynamodb.query(
+            TableName=self._table,
+            IndexName=Index.BY_TENANT,
+            KeyConditionExpression="tenant = :tenant AND connection_id > :after",
+            FilterExpression="attribute_not_exists(erasing)",
+            ExpressionAttributeValues={":tenant": {"S": tenant}, ":after": {"S": after or " "}},
+            Limit=limit,
+        )
+        last = answer.get("LastEvaluatedKey")
+        items = [connection_of(item) for item in answer["Items"]]
+        return items, last["connection_id"]["S"] if last else None
+
+    def begin_erasing(self, connection_id: str) -> str | None:
+        """Make it absent for everyone, and its credentials gone, before its data is deleted.
+
+        Returns:
+            The id of the refresh that had the slot: so young that no index may list it yet.
+        """
+        item = self._updated(
+            connection_id,
+            "SET erasing = :yes REMOVE credentials, running, running_until",
+            condition="attribute_exists(connection_id)",
+            values={":yes": {"BOOL": True}},
+            gives="ALL_OLD",
+        )
+        running: str | None = (item or {}).get("running", {}).get("S")
+        return running
+
+    def erasing(self, connection_id: str) -> str | None:
+        """The tenant of a connection whose erasure has begun and not ended."""
+        item = self._item(connection_id)
+        return item["tenant"]["S"] if item and "erasing" in item else None
+
+    def delete(self, connection_id: str) -> None:
+        """Remove what is left of it."""
+        key = {"connection_id": {"S": connection_id}}
+        settled(lambda: self._dynamodb.delete_item(TableName=self._table, Key=key))
+
+    def schedule(
+        self,
+        connection_id: str,
+        schedule: Schedule | None,
+        *,
+        seen: Schedule | UnsetType | None = UNSET,
+    ) -> bool:
+        """Write its schedule down; see ``core.schedules.Scheduled``."""
+        condition = "attribute_exists(connection_id) AND attribute_not_exists(erasing)"
+        values = {":new": _text(schedule)}
+        if seen is not UNSET:
+            never = "attribute_not_exists(schedule) OR " if seen is None else ""
+            condition += f" AND ({never}schedule = :seen)"
+            values[":seen"] = _text(seen)
+        done = self._updated(
+            connection_id, "SET schedule = :new", condition=condition, values=values
+        )
+        return done is not None
+
+    def allow(self, connection_id: str) -> None:
+        """Forget until when its provider wants no refresh."""
+        self._updated(
+            connection_id,
+            "REMOVE next_allowed_at",
+            condition="next_allowed_at > :never",
+            values={":never": {"N": "0"}},
+        )
+
+    # --- credentials -----------------------------------------------------------------------
+
+    def load(self, connection_id: str) -> StoredCredentials:
+        """Open the credentials, after a rotation that broke off has been brought to its end.
+
+        Raises:
+            Superseded: the connection has been erased.
+        """
+        item = self._item(connection_id)
+        if not item or "credentials" not in item:
+            raise Superseded
+        version = int(item["credentials_version"]["N"])
+        if "lease_owner" in item and self._successors:
+            successor = self._successors.find(connection_id, version)
+            if successor is not None:
+                with suppress(Superseded):  # whatever came first is loaded below
+                    self._put_in_place(connection_id, version=version, sealed=successor)
+                self._successors.drop(connection_id, version)
+                return self.load(connection_id)
+        plain = self._vault.open(
+            item["credentials"]["B"], tenant=item["tenant"]["S"], connection_id=connection_id
+        )
+        return StoredCredentials(
+            credentials=msgspec.json.decode(plain, type=Credentials),
+            version=version,
+            dead="credentials_dead" in item,
+        )
+
+    def lease(self, connection_id: str, *, version: int, owner: str) -> bool:
+        """Take or keep the right to rotate this version.
+
+        The key that will seal the successor is made here, so that nothing but one write stands
+        between the provider's answer and its being kept.
+        """
+        now = self._clock()
+        item = self._updated(
+            connection_id,
+            "SET lease_owner = :owner, lease_until = :until",
+            condition="credentials_version = :version AND (attribute_not_exists(lease_owner)"
+            " OR lease_owner = :owner OR lease_until < :now)",
+            values={
+                ":version": {"N": str(version)},
+                ":owner": {"S": owner},
+                ":until": {"N": str(now + LEASE_SECONDS)},
+                ":now": {"N": str(now)},
+            },
+        )
+        if item is None:
+            return False
+        try:
+            self._keys[connection_id] = self._key(connection_of(item))
+        except _FAULTS:
+            self.unlease(connection_id, owner=owner)
+            raise
+        return True
+
+    def unlease(self, connection_id: str, *, owner: str) -> None:
+        """Give the right to rotate back."""
+        self._updated(
+            connection_id,
+            "REMOVE lease_owner, lease_until",
+            condition="lease_owner = :owner",
+            values={":owner": {"S": owner}},
+        )
+
+    def rotate(self, connection_id: str, *, version: int, to: Credentials) -> None:
+        """Store the successor, as it is the only one, even if the lease looks lost.
+
+        Raises:
+            Superseded: the version has moved on, the connection is gone, or it was not leased.
+        """
+        key = self._keys.pop(connection_id, None)
+        if key is None:
+            raise Superseded
+        sealed = key.seal(_encoded(to))
+        try:
+            self._put_in_place(connection_id, version=version, sealed=sealed)
+        except _FAULTS:
+            self._put_somewhere(connection_id, version=version, sealed=sealed)
+
+    def replace(self, connection: Connection, credentials: Credentials) -> None:
+        """Put new credentials in the place of whatever is there: the user has signed in again.
+
+        Raises:
+            Superseded: the connection has been erased.
+        """
+        done = self._updated(
+            connection.connection_id,
+            "SET credentials = :new ADD credentials_version :one"
+            " REMOVE lease_owner, lease_until, credentials_dead",
+            condition="attribute_exists(connection_id) AND attribute_not_exists(erasing)",
+            values={
+                ":new": {"B": self._key(connection).seal(_encoded(credentials))},
+                ":one": {"N": "1"},
+            },
+        )
+        if done is None:
+            raise Superseded
+
+    def bury(self, connection_id: str, *, version: int) -> None:
+        """Mark this version dead; one that has moved on is left alone."""
+        self._updated(
+            connection_id,
+            "SET credentials_dead = :yes",
+            condition="credentials_version = :version",
+            values={":version": {"N": str(version)}, ":yes": {"BOOL": True}},
+        )
+
+    # --- inside ----------------------------------------------------------------------------
+
+    def _put_in_place(self, connection_id: str, *, version: int, sealed: bytes) -> None:
+        """Write the successor of this version; once more changes nothing.
+
+        Raises:
+            Superseded: another has come first, or the connection is gone.
+        """
+        done = self._updated(
+            connection_id,
+            "SET credentials = :new, credentials_version = :next"
+            " REMOVE lease_owner, lease_until, credentials_dead",
+            condition="attribute_not_exists(erasing) AND credentials_version = :version",
+            values={
+                ":version": {"N": str(version)},
+                ":next": {"N": str(version + 1)},
+                ":new": {"B": sealed},
+            },
+        )
+        if done is None:
+            item = self._item(connection_id) or {}
+            if item.get("credentials", {}).get("B") != sealed:
+                raise Superseded
+
+    def _put_somewhere(self, connection_id: str, *, version: int, sealed: bytes) -> None:
+        """Try the bucket and the table until one has the successor.
+
+        The next ``load`` finds it in the bucket. The table is tried for some seconds after that;
+        while neither has it, for as long as the lease, which is longer than any door may run.
+        """
+        until, aside = self._clock() + LEASE_SECONDS, False
+        for gap in lasting():
+            if not aside and self._put_aside(connection_id, version=version, sealed=sealed):
+                until, aside = self._clock() + ASIDE_SECONDS, True
+            self._sleep(gap)
+            try:
+                self._put_in_place(connection_id, version=version, sealed=sealed)
+            except _FAULTS:
+                if self._clock() < until:
+                    continue
+                if not aside:
+                    raise
+                return
+            except Superseded:
+                self._drop(connection_id, version)
+                raise
+            self._drop(connection_id, version)
+            return
+
+    def _put_aside(self, connection_id: str, *, version: int, sealed: bytes) -> bool:
+        if self._successors is None:
+            return False
+        try:
+            self._successors.put(connection_id, version, sealed)
+        except _FAULTS:
+            return False
+        return True
+
+    def _drop(self, connection_id: str, version: int) -> None:
+        if self._successors is not None:
+            self._successors.drop(connection_id, version)
+
+    def _key(self, connection: Connection) -> DataKey:
+        return self._vault.data_key(
+            tenant=connection.tenant, connection_id=connection.connection_id
+        )
+
+    def _item(self, connection_id: str) -> Item | None:
+        answer = self._dynamodb.get_item(
+            TableName=self._table,
+            Key={"connection_id": {"S": connection_id}},
+            ConsistentRead=True,
+        )
+        return answer.get("Item")
+
+    def _updated(
+        self,
+        connection_id: str,
+        update: str,
+        *,
+        condition: str,
+        values: Item,
+        gives: Literal["ALL_NEW", "ALL_OLD"] = "ALL_NEW",
+    ) -> Item | None:
+        """The item after the update, or before it; None where the condition was not met."""
+        try:
+            answer = settled(
+                lambda: self._dynamodb.update_item(
+                    TableName=self._table,
+                    Key={"connection_id": {"S": connection_id}},
+                    UpdateExpression=update,
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues=values,
+                    ReturnValues=gives,
+                )
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            return None
+        return answer["Attributes"]
+
+
+def _text(schedule: Schedule | UnsetType | None) -> dict[str, str]:
+    return {"S": msgspec.json.encode(schedule).decode()}
+
+
+def _encoded(credentials: Credentials) -> bytes:
+    return msgspec.json.encode(credentials)

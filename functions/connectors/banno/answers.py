@@ -1,0 +1,228 @@
+"""The shapes of what Banno answers, and of the secret that names its institutions."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from functions.connectors.http.answers import elements, is_json, members, read
+from functions.connectors.oauth import Application
+from functions.core.errors import UnexpectedAnswer
+from functions.core.model import read_instant
+from functions.core.ports import Record
+
+if TYPE_CHECKING:
+    from functions.connectors.http.answers import Answer
+
+T = TypeVar("T")
+
+PAGE: Final = 500
+"""The most transactions that one page may hold, says the transactions reference."""
+
+Id = Annotated[str, Meta(min_length=1, max_length=200)]
+"""An id that Banno gave; its documents set no bound, so this one is ours."""
+
+
+Version = Annotated[int, Meta(ge=0, le=2**53)]
+"""A version of a task's log."""
+
+_OF_A_PAGE: Final = ("transactions", "inactivatedTransactionIds", "offset", "limit", "account")
+"""The members of a page of transactions. The vendor's example expects one without the first."""
+
+CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+FINE: Final = frozenset({"ok", "active", "success", "none"})
+"""What a code looks like, and which tell of no failure."""
+
+
+class Institution(Application, frozen=True, kw_only=True):
+    """One institution of the application's secret: where it is, and the application there."""
+
+    base_url: str
+
+
+class Secret(msgspec.Struct, frozen=True):
+    """The application's secret: every institution by the name that connections use."""
+
+    institutions: dict[str, Institution]
+
+
+class Task(msgspec.Struct, frozen=True, rename="camel"):
+    """The answer to a fetch: the task that does it."""
+
+    task_id: Id
+
+
+class Log(NamedTuple):
+    """A task's log, or what of it is new.
+
+    ``version`` is None where it is not readable. ``started`` is when the provider began by its
+    own clock, 0 where the log does not say.
+    """
+
+    version: int | None
+    started: float
+    ended: bool
+
+
+NO_NEWS: Final = Log(version=None, started=0, ended=False)
+
+
+class Account(NamedTuple):
+    """An account: its id, its record, when it was last fetched (0: unknown), and why no later."""
+
+    id: str
+    data: msgspec.Raw
+    fetched_at: float
+    why: str
+
+
+class Accounts(NamedTuple):
+    """All accounts that can be told apart, how many cannot, and the ids of those that are gone."""
+
+    accounts: list[Account]
+    unreadable: int
+    gone: list[str]
+
+
+class _Record(msgspec.Struct, frozen=True):
+    id: Id
+
+
+class Row(NamedTuple):
+    """A transaction in its list: what it is known by there, and its record.
+
+    That is its id; or a digest, where there is no readable id, and so no record.
+    """
+
+    key: str
+    record: Record | None
+
+
+class Transactions(NamedTuple):
+    """A page of transactions; ``odd_deletions`` is how many ids of deletions are not readable."""
+
+    rows: list[Row]
+    deletions: list[str]
+    odd_deletions: int
+
+
+def read_log(answer: Answer) -> Log:
+    """A task's log; an event or a version that is not readable is passed over.
+
+    Raises:
+        UnexpectedAnswer: it is no log.
+    """
+    told = members(answer.body)
+    if "events" not in told:
+        raise UnexpectedAnswer
+    events = [
+        (read_field(raw, "type"), read_field(raw, "date")) for raw in _read_list(told["events"])
+    ]
+    dates = [read_instant(date) for type_, date in events if type_ == "TaskStarted"]
+    return Log(
+        version=_read_value(told.get("version"), Version),
+        started=next(iter(dates), 0),
+        ended=any(type_ == "TaskEnded" for type_, _ in events),
+    )
+
+
+def read_accounts(answer: Answer) -> Accounts:
+    """The accounts. What cannot be read of one costs no other.
+
+    Raises:
+        UnexpectedAnswer: it is no list of accounts.
+    """
+    told = members(answer.body)
+    if "accounts" not in told:
+        raise UnexpectedAnswer
+    rows = [(identify(raw), raw) for raw in _read_list(told.get("accounts"))]
+    gone, _ = _read_ids(told.get("inactivatedAccountIds"))
+    return Accounts(
+        accounts=[
+            Account(id_, raw, read_instant(read_field(raw, "fetchedDate")), _find_code(raw))
+            for id_, raw in rows
+            if id_ is not None
+        ],
+        unreadable=sum(id_ is None for id_, _ in rows),
+        gone=gone,
+    )
+
+
+def read_transactions(answer: Answer) -> Transactions:
+    """A page of transactions; 204 says that there are none, and so does one without the list.
+
+    Raises:
+        UnexpectedAnswer: it is no such page; one that has members has some of a page's.
+    """
+    told = members(answer.body) if answer.status != HTTPStatus.NO_CONTENT else {}
+    if told and told.keys().isdisjoint(_OF_A_PAGE):
+        raise UnexpectedAnswer
+    rows = [_read_row(raw) for raw in _read_list(told.get("transactions"))]
+    deletions, odd = _read_ids(told.get("inactivatedTransactionIds"))
+    return Transactions(rows, deletions, odd)
+
+
+def identify(raw: msgspec.Raw) -> str | None:
+    """A record's id; None where it has none that is readable, or is not JSON in UTF-8."""
+    if (record := _read_value(raw, _Record)) is not None:
+        return record.id
+    id_ = _read_value(_read_members(raw).get("id"), Id)
+    return id_ if id_ is not None and is_json(raw) else None
+
+
+def read_field(raw: msgspec.Raw, name: str) -> object:
+    """The value of a record's field; None where there is none that is readable."""
+    return _read_value(_read_members(raw).get(name), object)
+
+
+def _read_row(raw: msgspec.Raw) -> Row:
+    id_ = identify(raw)
+    if id_ is None:
+        return Row(sha256(raw).hexdigest(), None)
+    return Row(id_, Record(id_, raw))
+
+
+def _read_members(raw: msgspec.Raw) -> dict[str, msgspec.Raw]:
+    try:
+        return members(raw)
+    except UnexpectedAnswer:
+        return {}
+
+
+def _read_value(raw: msgspec.Raw | None, shape: type[T]) -> T | None:
+    try:
+        return None if raw is None else read(raw, shape)
+    except UnexpectedAnswer:
+        return None
+
+
+def _read_list(raw: msgspec.Raw | None) -> list[msgspec.Raw]:
+    """A list's elements; none where it is null or missing."""
+    return [] if raw is None or bytes(raw).strip() == b"null" else elements(raw)
+
+
+def _read_ids(raw: msgspec.Raw | None) -> tuple[list[str], int]:
+    """The ids in a list, and how many are not readable."""
+    try:
+        ids = [_read_value(each, Id) for each in _read_list(raw)]
+    except UnexpectedAnswer:
+        return [], 1
+    known = [id_ for id_ in ids if id_ is not None]
+    return known, len(ids) - len(known)
+
+
+def _find_code(raw: msgspec.Raw) -> str:
+    """The provider's code for why an account was not fetched; empty where it gives none.
+
+    Its documents list neither the codes of `lastLoginFailure` nor those of `status`.
+    """
+    for name in ("lastLoginFailure", "status"):
+        code = read_field(raw, name)
+        if isinstance(code, str) and CODE.fullmatch(code) and code.lower() not in FINE:
+            return code
+    return ""

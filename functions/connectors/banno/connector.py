@@ -1,0 +1,302 @@
+"""Banno (Jack Henry Digital Toolkit, Consumer API v0).
+
+A refresh is ``PUT users/{id}/fetch``, which starts a task; the task's event log is read, held
+open by the provider for up to seven seconds when ``sinceVersion`` is given; then accounts and
+their transactions are read from their ordinary endpoints.
+
+Banno's task documentation says that ``TaskEnded`` comes at success, failure and time-out alike,
+so the end of a task proves nothing. ``fetchedDate``, an account's last successful fetch, does:
+an account is fresh when it is not older than the task's start, and stale otherwise.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from http import HTTPStatus
+from math import floor
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+import msgspec
+
+from functions.connectors.banno import transactions as banno_transactions
+from functions.connectors.banno.answers import (
+    NO_NEWS,
+    PAGE,
+    Institution,
+    Secret,
+    Task,
+    read_accounts,
+    read_log,
+    read_transactions,
+)
+from functions.connectors.banno.transactions import Course, Place, Reading
+from functions.connectors.http.answers import Answer, decoded
+from functions.connectors.http.client import DONE, Http
+from functions.connectors.oauth import TokenKeeper, refreshed
+from functions.core.errors import (
+    ConfigurationInvalid,
+    ConsentMissing,
+    FreshetError,
+    Gone,
+    InteractionRequired,
+    NotFound,
+    ReauthRequired,
+    UnexpectedAnswer,
+)
+from functions.core.model import (
+    AHEAD_SECONDS,
+    Credentials,
+    Part,
+    PartState,
+    reckon_as_of,
+)
+from functions.core.ports import Looked, Page, Record, Triggered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from functions.connectors.banno.answers import Account, Accounts, Log, Transactions
+    from functions.core.contract import Cursor, Job, Scalar
+    from functions.core.model import Connection
+    from functions.core.ports import Base, ConnectorPorts, Order
+
+API: Final = "/a/consumer/api/v0"
+TOKEN: Final = f"{API}/oidc/token"
+
+HELD_SECONDS: Final = 2
+"""A look that took so long was held open. Banno holds for up to seven seconds."""
+
+MOST_AHEAD_SECONDS: Final = 24 * 60 * 60
+"""The most that a clock's error explains, such as a local time that is called UTC, or that a task
+may have run already when it was asked for."""
+
+_NO_TASK: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+_NO_NEWS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+_FORBIDDEN: Final[dict[int, type[FreshetError]]] = {HTTPStatus.FORBIDDEN: ConsentMissing}
+
+
+def connector(ports: ConnectorPorts) -> Banno:
+    """The connector, given what it needs."""
+    return Banno(ports)
+
+
+class Banno:
+    """The three verbs, for any institution that the application's secret names."""
+
+    def __init__(self, ports: ConnectorPorts) -> None:
+        """Take the way to the application's secret, the credentials and the time."""
+        self._ports = ports
+        self._users: dict[str, _User] = {}
+
+    def trigger(self, connection: Connection, _order: Order, /) -> Triggered:
+        """Start a fetch task. While one runs, Banno may answer with that one's id."""
+        asked = floor(self._ports.clock())
+        user = self._user(connection)
+        refusals = _FORBIDDEN | {HTTPStatus.BAD_REQUEST: InteractionRequired}
+        task = decoded(user.call("PUT", "/fetch", refusals=refusals, accept=DONE), Task)
+        return Triggered(job={"task_id": task.task_id, "since": asked})
+
+    def check(self, connection: Connection, job: Job, *, hold_seconds: float) -> Looked:
+        """Read the task's log: the whole of it first, then only what is new, held open.
+
+        A provider that does not hold it open is looked at again after the ordinary pause.
+        """
+        known, asked = job.get("version"), self._ports.clock()
+        held = hold_seconds > 0 and known is not None
+        answer = self._user(connection).call(
+            "GET",
+            f"/tasks/{_quoted(job['task_id'])}",
+            params={"sinceVersion": known} if held else None,
+            accept=frozenset({HTTPStatus.OK, HTTPStatus.BAD_REQUEST}) | _NO_TASK | _NO_NEWS,
+        )
+        if answer.status in _NO_TASK:
+            return Looked(job=job, lost=True)
+        if answer.status == HTTPStatus.BAD_REQUEST and held:
+            # Our version is above the log's: the log went back. Read it whole again.
+            return Looked(job={k: v for k, v in job.items() if k != "version"})
+        log = NO_NEWS if held and answer.status in _NO_NEWS else read_log(answer)
+        version: Job = {} if log.version is None else {"version": log.version}
+        seen = job | version | _read_start(log, job)
+        news = log.version is not None and log.version != known
+        at_once = news or (held and self._ports.clock() - asked >= HELD_SECONDS)
+        wait = 0 if at_once and hold_seconds > 0 else None
+        return Looked(job=seen, done=log.ended, wait_seconds=wait)
+
+    def fetch(
+        self,
+        connection: Connection,
+        job: Job,
+        *,
+        datasets: tuple[str, ...],
+        cursor: Cursor | None,
+        base: Base | None = None,
+    ) -> Iterator[Page]:
+        """Yield the accounts, then each account's transactions in the order of their ids.
+
+        Accounts are always read in full, transactions as ``banno_transactions`` has it. An account
+        whose transactions cannot be had is a failed part, or an incomplete one where some came.
+        One that the provider fails to answer about is put off once until all others were read.
+
+        Raises:
+            ConsentMissing, ProviderUnavailable, UnexpectedAnswer, AnswerTooLarge: the accounts
+                cannot be had, or no account's transactions. ``ProviderUnavailable.instead`` is
+                there where others' can.
+        """
+        user = self._user(connection)
+        listed = read_accounts(user.call("GET", "/accounts", refusals=_FORBIDDEN))
+        states = _judge(listed.accounts, job, now=self._ports.clock())
+        ids = sorted(states)
+        wanted = ids if "transactions" in datasets else []
+        place = msgspec.convert(cursor, Place) if cursor else None
+        if place is None:
+            begun = banno_transactions.beginning(
+                base, ids=ids, parts=states.values(), since=float(job["since"] or 0)
+            )
+            place = Place(account=wanted[0], adds=begun.adds) if wanted else None
+            yield Page(
+                dataset="accounts",
+                records=[Record(account.id, account.data) for account in listed.accounts],
+                deletions=listed.gone,
+                parts=(*states.values(), *self._tell_others(listed)),
+                begins={banno_transactions.NAME: begun},
+                cursor=place.cursor() if place else None,
+            )
+        course = Course(ids=ids, states=states, base=base)
+        while place is not None:
+            since = banno_transactions.updated_since(base, place.account) if place.adds else None
+            ask = partial(_ask_page, user, place.account, since=since)
+            reading = Reading(ask, course, place)
+            yield from reading.pages()
+            place = reading.following
+
+    def _tell_others(self, listed: Accounts) -> Iterator[PartState]:
+        """What is known beside the accounts that are there: who is gone, and who is nameless."""
+        for id_ in listed.gone:
+            yield PartState(part=id_, state=Part.GONE)
+        if listed.unreadable:
+            yield PartState(
+                part="accounts",
+                state=Part.INCOMPLETE,
+                as_of=self._ports.clock(),
+                why=UnexpectedAnswer.name(),
+                failures=listed.unreadable,
+            )
+
+    def _user(self, connection: Connection) -> _User:
+        if connection.connection_id not in self._users:
+            self._users[connection.connection_id] = self._made(connection)
+        return self._users[connection.connection_id]
+
+    def _made(self, connection: Connection) -> _User:
+        institution = self._institution(connection.settings["institution"])
+        http = Http(
+            institution.base_url,
+            clock=self._ports.clock,
+            budget=self._ports.budget,
+            left=self._ports.left,
+        )
+
+        def exchange(refresh_token: str) -> Credentials:
+            return refreshed(
+                http,
+                TOKEN,
+                application=institution,
+                refresh_token=refresh_token,
+                at=self._ports.clock(),
+            )
+
+        keeper = TokenKeeper(self._ports, connection_id=connection.connection_id, exchange=exchange)
+        return _User(http, keeper, path=f"{API}/users/{_quoted(connection.subject)}")
+
+    def _institution(self, name: str) -> Institution:
+        try:
+            secret = msgspec.json.decode(self._ports.application(), type=Secret)
+            return secret.institutions[name]
+        except (msgspec.DecodeError, KeyError):
+            raise ConfigurationInvalid from None
+
+
+class _User:
+    """Calls below one user's path, with that user's token."""
+
+    def __init__(self, http: Http, keeper: TokenKeeper, *, path: str) -> None:
+        self._http, self._keeper, self._path = http, keeper, path
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Scalar] | None = None,
+        refusals: Mapping[int, type[FreshetError]] | None = None,
+        accept: frozenset[int] = frozenset({HTTPStatus.OK}),
+    ) -> Answer:
+        return self._keeper.use(
+            lambda token: self._http.call(
+                method,
+                self._path + path,
+                headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
+                params=params,
+                refusals=refusals,
+                accept=accept,
+            )
+        )
+
+
+def _ask_page(user: _User, account: str, offset: int, *, since: str | None) -> Transactions:
+    """An account's transactions from a place in their list on; only what was updated since."""
+    params: dict[str, Scalar] = {"offset": offset, "limit": PAGE}
+    if since is not None:
+        params["updatedSince"] = since
+    try:
+        answer = user.call(
+            "GET",
+            f"/accounts/{_quoted(account)}/transactions",
+            params=params,
+            refusals=_FORBIDDEN | {HTTPStatus.NOT_FOUND: NotFound, HTTPStatus.GONE: Gone},
+            accept=frozenset({HTTPStatus.OK, HTTPStatus.NO_CONTENT}),
+        )
+    except ReauthRequired:
+        user.call("GET", "/accounts")  # where these can be had, it is about the account
+        raise ConsentMissing from None
+    return read_transactions(answer)
+
+
+def _read_start(log: Log, job: Job) -> Job:
+    """The provider's own time of the start, by the clock that also writes ``fetchedDate``.
+
+    ``ahead`` is by how many seconds that clock is ahead of ours, where that is more than clocks
+    that are kept right differ by. A start that no clock's error explains is passed over.
+    """
+    asked = float(job["since"] or 0) - float(job.get("ahead") or 0)
+    ahead = log.started - asked
+    if abs(ahead) > MOST_AHEAD_SECONDS:
+        return {}
+    started: Job = {"since": log.started}
+    return started | {"ahead": ahead} if ahead > AHEAD_SECONDS else started
+
+
+def _judge(accounts: Sequence[Account], job: Job, *, now: float) -> dict[str, PartState]:
+    """How fresh each account is, by its id; of one that is listed twice the first counts.
+
+    So does its first record with those who write them.
+    """
+    since, ahead = float(job["since"] or 0), float(job.get("ahead") or 0)
+    states: dict[str, PartState] = {}
+    for account in accounts:
+        as_of = reckon_as_of(account.fetched_at - ahead, now=now)
+        fresh = as_of > 0 and account.fetched_at >= since
+        part = PartState(
+            part=account.id,
+            state=Part.FRESH if fresh else Part.STALE,
+            as_of=as_of,
+            why="" if fresh else account.why,
+        )
+        states.setdefault(account.id, part)
+    return states
+
+
+def _quoted(value: Scalar) -> str:
+    """A part of a path."""
+    return quote(str(value), safe="")

@@ -1,0 +1,1 @@
+"""The connector of digi.me v1.6."""

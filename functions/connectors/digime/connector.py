@@ -1,0 +1,171 @@
+"""digi.me (Private Sharing API v1.6).
+
+A refresh is ``POST permission-access/trigger`` with a signed JWT; it gives the key of a session,
+with which the library is listed until its state is ``completed`` or ``partial``, and its files
+are downloaded. Each file is sealed for the contract's key.
+
+A session expires. Where that happens while digi.me is still at work, the refresh is triggered
+anew by the state machine; where it happens while files are read, here, and reading goes on
+where it was, as the files are the user's and not the session's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from functions.connectors.digime.answers import SessionLost
+from functions.connectors.digime.api import Api
+from functions.connectors.digime.library import Library, Place
+from functions.connectors.digime.tokens import Application, application
+from functions.connectors.oauth import TokenKeeper
+from functions.core.errors import JobLost, ReauthRequired, UnexpectedAnswer
+from functions.core.ports import Looked, Page, Triggered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from functions.connectors.digime.answers import Session
+    from functions.core.contract import Cursor, Job
+    from functions.core.model import Connection, Credentials
+    from functions.core.ports import Base, ConnectorPorts, Order
+
+MAX_LOSSES: Final = 2
+"""How many sessions may expire while files are read until the refresh fails."""
+
+
+def connector(ports: ConnectorPorts) -> DigiMe:
+    """The connector, given what it needs."""
+    return DigiMe(ports)
+
+
+class DigiMe:
+    """The three verbs, for the one contract that the application's secret holds."""
+
+    def __init__(self, ports: ConnectorPorts) -> None:
+        """Take the way to the application's secret, the credentials and the time."""
+        self._ports = ports
+
+    def trigger(self, connection: Connection, _order: Order, /) -> Triggered:
+        """Start a refresh. The session's key travels in the job, sealed.
+
+        Where the answer has no session, as the guide Sync has it, the one that was given along
+        with the consent is read; it is among the connection's credentials then.
+        """
+        return Triggered(job=self._triggered(connection))
+
+    def _triggered(self, connection: Connection) -> Job:
+        at, api = self._ports.clock(), self._api()
+        held = self._ports.credentials.load(connection.connection_id).credentials.session_key
+
+        def exchange(refresh_token: str) -> Credentials:
+            return replace(api.exchanged(refresh_token), session_key=held)
+
+        keeper = TokenKeeper(self._ports, connection_id=connection.connection_id, exchange=exchange)
+        key = keeper.use(lambda token: _session_key(api, token, held=held))
+        return {"session": self._ports.sealed(connection, key), "since": at}
+
+    def check(self, connection: Connection, job: Job, *, hold_seconds: float) -> Looked:  # noqa: ARG002 - digi.me cannot hold a look open
+        """List once; an expired session is a lost job."""
+        try:
+            listing = self._api().listing(self._ports.unsealed(connection, str(job["session"])))
+        except SessionLost:
+            return Looked(job=job, lost=True)
+        return Looked(job=job, done=listing.status.ended)
+
+    def fetch(
+        self,
+        connection: Connection,
+        job: Job,
+        *,
+        datasets: tuple[str, ...],
+        cursor: Cursor | None,
+        base: Base | None = None,
+    ) -> Iterator[Page]:
+        """Yield the accounts, then the files, then those that were written again meanwhile.
+
+        With a base, only the files that it does not have as they are listed.
+
+        Raises:
+            JobLost: another session expired.
+        """
+        place = msgspec.convert(cursor or {}, Place)
+        adds = base is not None and "files" in datasets and "files" in base.bookmarks
+        library = Library(
+            self._api(),
+            key=self._application().key,
+            place=place,
+            sleep=self._ports.sleep,
+            held=_held(base) if base and adds else None,
+        )
+        while True:
+            sealed = library.place.session or str(job["session"])
+            try:
+                yield from library.pages(
+                    self._ports.unsealed(connection, sealed),
+                    datasets=datasets,
+                    since=float(job["since"] or 0),
+                    at=self._ports.clock(),
+                )
+            except SessionLost:
+                library.place = self._renewed(connection, library.place)
+            else:
+                return
+            yield Page(dataset=datasets[-1], cursor=library.place.cursor())
+
+    def _renewed(self, connection: Connection, place: Place) -> Place:
+        """The same place with a session of its own, which the next page's cursor keeps."""
+        if place.losses == MAX_LOSSES:
+            raise JobLost
+        session = str(self._triggered(connection)["session"])
+        return replace(place, session=session, losses=place.losses + 1)
+
+    def _api(self) -> Api:
+        return Api(
+            self._application(),
+            clock=self._ports.clock,
+            budget=self._ports.budget,
+            left=self._ports.left,
+        )
+
+    def _application(self) -> Application:
+        return application(self._ports.application())
+
+
+def _held(base: Base) -> dict[str, str]:
+    """The files that are there already, with their revisions; all are in one part."""
+    return {name: revision for (_, name), revision in base.revisions("files").items()}
+
+
+def _session_key(api: Api, access_token: str, *, held: str | None) -> str:
+    """The key of the session that a trigger gives, or else of the one that is held.
+
+    A held session expires, and the SDKs name none: where digi.me does not take it, it is asked
+    once more without.
+
+    Raises:
+        ReauthRequired: it takes neither.
+    """
+    try:
+        session = api.trigger(access_token, session_key=held)
+    except SessionLost:
+        if held is None:
+            raise ReauthRequired from None
+        session = _another_session(api, access_token)
+    key = session.key if session else held
+    if key is None:
+        raise UnexpectedAnswer
+    return key
+
+
+def _another_session(api: Api, access_token: str) -> Session:
+    """The session that a trigger gives without the one that is held."""
+    try:
+        session = api.trigger(access_token, session_key=None)
+    except (SessionLost, UnexpectedAnswer):
+        session = None
+    if session is None:
+        raise ReauthRequired
+    return session

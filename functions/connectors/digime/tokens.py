@@ -1,0 +1,208 @@
+"""The two kinds of JWT that digi.me v1.6 knows: ours, which sign requests, and its own.
+
+Requests are signed with PS512 as digi.me's guides and SDKs have it: no ``iat`` or ``exp``, but
+a nonce that is new for every attempt and a timestamp in milliseconds. Its own tokens name the
+address of their key (``jku``). Following that would let whoever wrote the token choose the key,
+so the set of keys below the configured address is the only one that is ever read, and ``kid``
+does no more than choose in it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import string
+from functools import cache
+from hashlib import sha256
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias, TypeVar
+
+import jwt
+import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.serialization import (
+    load_pem_private_key,
+    load_pem_public_key,
+)
+from msgspec import Meta
+
+from functions.connectors.http.answers import Answer, decoded
+from functions.core.errors import ConfigurationInvalid, ProviderUnavailable, UnexpectedAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    Fetch: TypeAlias = Callable[[], Iterable[msgspec.Raw]]
+
+T = TypeVar("T")
+
+ALGORITHM: Final = "PS512"
+KEY_BITS: Final = 2048
+MIN_KEY_BITS: Final = KEY_BITS
+
+KEYS_SECONDS: Final = 15 * 60
+"""How long digi.me's keys are believed without asking again, as its iOS SDK has it."""
+
+COOL_DOWN_SECONDS: Final = 30
+"""The shortest time between two requests for the keys, whatever a token's ``kid`` says."""
+
+_ALPHANUMERIC: Final = string.ascii_letters + string.digits
+_NONCE: Final = 32
+_JWS: Final = jwt.PyJWS([ALGORITHM])
+_PEM: Final = re.compile(r"(-----BEGIN ([A-Z ]+)-----)(.*?)(-----END \2-----)", re.DOTALL)
+_BREAKS: Final = re.compile(r"(?:\\+[nrt]?|\s)+")
+
+Text = Annotated[str, Meta(min_length=1)]
+
+
+class _Secret(msgspec.Struct, frozen=True):
+    base_url: Text
+    application_id: Text
+    contract_id: Text
+    private_key: Text
+    redirect_uri: Text
+
+
+class Application:
+    """The application and its contract, as digi.me knows them, and the key that opens files."""
+
+    def __init__(self, secret: _Secret, *, key: RSAPrivateKey) -> None:
+        """Take the secret's parts; the text of the key is not kept."""
+        self.base_url, self.key = secret.base_url, key
+        self._client_id = f"{secret.application_id}_{secret.contract_id}"
+        self._redirect_uri = secret.redirect_uri
+
+    def signed(self, claims: dict[str, str], *, at: float) -> str:
+        """The JWT of one attempt at one request."""
+        claims = {"client_id": self._client_id, "redirect_uri": self._redirect_uri, **claims}
+        stamped = {**claims, "nonce": random_text(_NONCE), "timestamp": int(at * 1000)}
+        return jwt.encode(stamped, self.key, ALGORITHM)
+
+
+def random_text(length: int) -> str:
+    """So many letters and digits that nobody can guess."""
+    return "".join(secrets.choice(_ALPHANUMERIC) for _ in range(length))
+
+
+_parsed: dict[bytes, Application] = {}
+
+
+def application(secret: bytes) -> Application:
+    """The application of a secret; its key is parsed once in a process.
+
+    The key is not proven to be one, which would take longer than all the rest of a start: with
+    another's or a damaged one digi.me refuses what it signs.
+
+    Raises:
+        ConfigurationInvalid: the secret is malformed, or its key is not RSA of 2048 bits, which
+            the layout of a sealed file takes for granted.
+    """
+    digest = sha256(secret).digest()
+    if digest not in _parsed:
+        _parsed[digest] = _application(secret)
+    return _parsed[digest]
+
+
+def _application(secret: bytes) -> Application:
+    try:
+        # Not strict: a PEM may have been pasted into the JSON with its line breaks.
+        given = msgspec.convert(json.loads(secret, strict=False), _Secret)
+        key = load_pem_private_key(
+            pem_of(given.private_key), None, unsafe_skip_rsa_key_validation=True
+        )
+    except (msgspec.DecodeError, ValueError, TypeError, RecursionError, UnsupportedAlgorithm):
+        raise ConfigurationInvalid from None
+    if not isinstance(key, RSAPrivateKey) or key.key_size != KEY_BITS:
+        raise ConfigurationInvalid
+    return Application(given, key=key)
+
+
+def pem_of(text: str) -> bytes:
+    r"""Read a PEM as people paste it: the first block, its body on one line.
+
+    Secrets and environments turn its line breaks into ``\n`` of two characters, CRLF or blanks,
+    and put quotes or blanks around it.
+
+    Raises:
+        ValueError: there is no block.
+    """
+    if (block := _PEM.search(text)) is None:
+        raise ValueError("no PEM")
+    return "\n".join((block[1], _BREAKS.sub("", block[3]), block[4], "")).encode()
+
+
+class _Key(msgspec.Struct, frozen=True):
+    """A key as digi.me publishes it; its SDKs verify with the PEM. Null is as good as absent."""
+
+    kid: str
+    pem: str
+    kty: str | None = None
+    use: str | None = None
+    alg: str | None = None
+
+
+class Keys:
+    """The keys that digi.me publishes at one address, kept for as long as the process lives."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._keys: dict[str, RSAPublicKey] = {}
+        self._asked_at = self._read_at = float("-inf")
+
+    def warm(self, fetch: Fetch, *, at: float) -> None:
+        """Have keys that are not too old; old ones do where new ones cannot be had.
+
+        Raises:
+            ProviderUnavailable, UnexpectedAnswer: there are none, and none can be had now.
+        """
+        if at - self._read_at >= KEYS_SECONDS:
+            try:
+                self._read(fetch, at=at)
+            except (ProviderUnavailable, UnexpectedAnswer):
+                if not self._keys:
+                    raise
+
+    def claims(self, token: str, shape: type[T], *, fetch: Fetch, at: float) -> T:
+        """What a token of digi.me says.
+
+        Raises:
+            UnexpectedAnswer: it is not signed by digi.me with PS512, or says something else.
+            ProviderUnavailable: its key is not known and cannot be had now.
+        """
+        try:
+            kid = str(_JWS.get_unverified_header(token).get("kid"))
+            if kid not in self._keys and at - self._asked_at >= COOL_DOWN_SECONDS:
+                self._read(fetch, at=at)
+            payload = _JWS.decode(token, self._keys[kid], [ALGORITHM])
+        except (jwt.PyJWTError, KeyError, RecursionError):
+            raise UnexpectedAnswer from None
+        return decoded(Answer(status=HTTPStatus.OK, body=payload), shape)
+
+    def _read(self, fetch: Fetch, *, at: float) -> None:
+        """Put the keys that can be used in the place of those there were."""
+        self._asked_at = at
+        found = dict(key for raw in fetch() if (key := _usable(raw)) is not None)
+        if not found:
+            raise UnexpectedAnswer
+        self._keys, self._read_at = found, at
+
+
+@cache
+def keys(_base_url: str) -> Keys:
+    """The keys of the digi.me at this address, the same ones for the whole process."""
+    return Keys()
+
+
+def _usable(raw: msgspec.Raw) -> tuple[str, RSAPublicKey] | None:
+    """A published key by its id, if it is one with which PS512 is verified."""
+    try:
+        key = msgspec.json.decode(raw, type=_Key)
+        public = load_pem_public_key(pem_of(key.pem))
+    except (msgspec.DecodeError, RecursionError, ValueError, UnsupportedAlgorithm):
+        return None
+    said = (key.kty or "RSA", key.use or "sig", key.alg or ALGORITHM)
+    if said != ("RSA", "sig", ALGORITHM) or not isinstance(public, RSAPublicKey):
+        return None
+    return (key.kid, public) if public.key_size >= MIN_KEY_BITS else None

@@ -1,0 +1,1 @@
+"""HTTP for the connectors: sending, bounds, reading answers."""

@@ -1,0 +1,1 @@
+"""A bulk run: refreshes of many connections at a bounded pace."""

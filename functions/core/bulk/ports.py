@@ -1,0 +1,117 @@
+"""What the decisions about bulk runs need from outside, as protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from functions.core.ports import Clock
+from functions.core.refresh.stores import Connections, Refreshes
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from functions.core.bulk.model import Bulk, BulkOutcome, BulkStatus, Result
+    from functions.core.idempotency import Key
+    from functions.core.model import Connection, Refresh
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """A list as it was written: how many ids it has, and its version."""
+
+    count: int
+    version_id: str
+
+
+class Bulks(Protocol):
+    """Where runs and their outcomes are kept. Every write survives the loss of its own answer."""
+
+    def get(self, bulk_id: str) -> Bulk | None:
+        """Read one with a consistent read; None when there is none."""
+        ...
+
+    def create(self, bulk: Bulk, *, key: Key | None = None) -> str:
+        """Keep a new one and give it its tenant's place, or answer whose that is.
+
+        Args:
+            key: is noted as answered by this run, where it is kept.
+
+        Returns:
+            The id of the run that has the place, until it is saved as ended or its time is over:
+            this one's, or another's. A run that takes no place is kept whoever has it.
+
+        Raises:
+            Superseded: the id is another run's, or the key is noted already.
+        """
+        ...
+
+    def save(self, bulk: Bulk, *, seen: BulkStatus) -> None:
+        """Write the run where its stored status is still ``seen``.
+
+        One that has ended gives its tenant's place back in the same write.
+
+        Raises:
+            Superseded: another writer was faster.
+        """
+        ...
+
+    def counts(self, bulk_id: str) -> Mapping[BulkOutcome, int]:
+        """How many connections have each outcome so far; none where there are none."""
+        ...
+
+    def recorded(self, bulk_id: str, ids: Sequence[str]) -> set[str]:
+        """Which of these connections have an outcome already."""
+        ...
+
+    def record(self, bulk: Bulk, results: Iterable[Result]) -> None:
+        """Write the outcomes of connections that have none, and count them."""
+        ...
+
+    def failures(
+        self, bulk_id: str, *, limit: int, after: str | None
+    ) -> tuple[list[Result], str | None]:
+        """Outcomes that are not good, by connection, and the connection to go on after."""
+        ...
+
+
+class Lists(Protocol):
+    """Where the lists are kept that the state machine goes through."""
+
+    def write(self, bulk_id: str, ids: Iterable[str]) -> Listed:
+        """Write a list, however long, in bounded memory."""
+        ...
+
+    def read(self, bulk: Bulk) -> Iterator[str]:
+        """The list that a run goes through, one by one."""
+        ...
+
+
+class Roster(Protocol):
+    """Everybody there is."""
+
+    def of(self, tenant: str | None) -> Iterator[Connection]:
+        """A tenant's connections, or all, one by one."""
+        ...
+
+
+class ManyRefreshes(Refreshes, Protocol):
+    """Refreshes, which can be read in bulk, too."""
+
+    def several(self, ids: Collection[str]) -> list[Refresh]:
+        """Those of these ids, 100 at most, that are there, with a consistent read."""
+        ...
+
+
+class BulkPorts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run needs from outside."""
+
+    bulks: Bulks
+    lists: Lists
+    roster: Roster
+    connections: Connections
+    refreshes: ManyRefreshes
+    stop: Callable[[str], None]
+    """Stops the execution of a refresh; one that has ended, or never began, is left."""
+    clock: Clock

@@ -1,0 +1,216 @@
+"""The decisions of the door ``bulk``: which connections a run is about, and how it ends."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from functions.core.bulk.model import (
+    Bulk,
+    BulkOptions,
+    BulkOutcome,
+    BulkRequest,
+    BulkStatus,
+    BulkTicket,
+    Result,
+    refresh_id,
+)
+from functions.core.contract import PAYLOAD_VERSION, Outcome
+from functions.core.errors import BulkRunning, InvalidRequest, NotFound, PlatformFault
+from functions.core.refresh.conclude import cancel
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from functions.core.bulk.ports import BulkPorts, Bulks
+    from functions.core.idempotency import Key
+    from functions.core.model import Connection, Refresh
+
+AT_ONCE: Final = 90
+"""How many connections are looked up, or given an outcome, in one go."""
+
+
+def admitted(request: BulkRequest, *, bulk_id: str, at: float) -> Bulk:
+    """A new run. An id that is named twice is meant once."""
+    asked = msgspec.convert(
+        {name: getattr(request, name) for name in BulkOptions.__struct_fields__}, BulkOptions
+    )
+    ids = asked.connection_ids
+    return Bulk(
+        bulk_id=bulk_id,
+        tenant=request.tenant,
+        reason=request.reason,
+        options=replace(asked, connection_ids=tuple(dict.fromkeys(ids)) if ids else None),
+        requested_at=at,
+    )
+
+
+def check(options: BulkOptions, *, providers: Collection[str]) -> None:
+    """Refuse options that would be passed over, whichever way in they came.
+
+    Args:
+        providers: the names of those there are.
+
+    Raises:
+        InvalidRequest: no such provider, or a filter beside connections that are named.
+    """
+    if options.provider is not None and options.provider not in providers:
+        raise InvalidRequest(f"No such provider. There are: {', '.join(providers)}.")
+    filtered = options.provider is not None or options.older_than_seconds is not None
+    if options.connection_ids is not None and filtered:
+        raise InvalidRequest(
+            "connection_ids already say who is meant: leave out provider and older_than_seconds."
+        )
+
+
+def keep(bulk: Bulk, *, bulks: Bulks, key: Key | None = None) -> None:
+    """Keep a new run, if its tenant has no other under way.
+
+    Args:
+        key: the request's, if it has one; it is noted with the run.
+
+    Raises:
+        BulkRunning: there is another; the text names it.
+        Superseded: the id is taken, or the key was noted meanwhile.
+    """
+    holder = bulks.create(bulk, key=key)
+    if holder != bulk.bulk_id:
+        raise BulkRunning(f"Your bulk run {holder} is under way. Wait until it has ended.")
+
+
+def listed(bulk: Bulk, ports: BulkPorts) -> BulkTicket:
+    """Write down whom the run is about; asked again, it is what was written down before.
+
+    Raises:
+        Superseded: another call has listed them at the same moment.
+    """
+    if bulk.status is not BulkStatus.LISTING:
+        return ticket(bulk)
+    absent: list[str] = []
+    found = ports.lists.write(bulk.bulk_id, _wanted(bulk, ports, absent=absent))
+    ports.bulks.record(
+        bulk,
+        (
+            Result(connection_id=id_, outcome=BulkOutcome.NOT_FOUND, error=NotFound.name())
+            for id_ in absent
+        ),
+    )
+    running = replace(
+        bulk,
+        status=BulkStatus.RUNNING,
+        began_at=ports.clock(),
+        total=found.count + len(absent),
+        listed=found.count,
+        version_id=found.version_id,
+    )
+    ports.bulks.save(running, seen=BulkStatus.LISTING)
+    return ticket(running)
+
+
+def closed(bulk: Bulk, *, error: str | None, ports: BulkPorts) -> Bulk:
+    """End the run; a connection that was listed and has no outcome gets one, see ``_settle``.
+
+    Args:
+        error: why it could not go on; None where it has gone through its list.
+    """
+    if bulk.status.ended:
+        return bulk
+    if sum(ports.bulks.counts(bulk.bulk_id).values()) < bulk.total:
+        _settle(bulk, error=error or PlatformFault.name(), ports=ports)
+    ended = replace(
+        bulk,
+        status=BulkStatus.FAILED if error else BulkStatus.DONE,
+        ended_at=ports.clock(),
+        error=error,
+    )
+    ports.bulks.save(ended, seen=bulk.status)
+    return ended
+
+
+def ticket(bulk: Bulk) -> BulkTicket:
+    """The ticket with which a run goes on."""
+    asked = {
+        "max_age_seconds": bulk.options.max_age_seconds,
+        "deadline_seconds": bulk.options.deadline_seconds,
+    }
+    return BulkTicket(
+        v=PAYLOAD_VERSION,
+        outcome=Outcome.READY if bulk.listed else Outcome.DONE,
+        bulk_id=bulk.bulk_id,
+        listed=bulk.listed,
+        version_id=bulk.version_id,
+        began_ms=int(bulk.began_at * 1000),
+        spread_seconds=bulk.options.spread_seconds,
+        expires_at=bulk.expires_at,
+        asked={name: value for name, value in asked.items() if value is not None},
+    )
+
+
+def _wanted(bulk: Bulk, ports: BulkPorts, *, absent: list[str]) -> Iterator[str]:
+    """The ids of those who are to be refreshed; those who are named and not there, aside."""
+    named = bulk.options.connection_ids
+    if named is None:
+        at = ports.clock()
+        everyone = ports.roster.of(bulk.tenant)
+        yield from (one.connection_id for one in everyone if _due(one, bulk.options, at=at))
+        return
+    for id_ in named:
+        connection = ports.connections.get(id_)
+        if connection is None or bulk.tenant not in {None, connection.tenant}:
+            absent.append(id_)
+        else:
+            yield id_
+
+
+def _due(connection: Connection, options: BulkOptions, *, at: float) -> bool:
+    if options.provider not in {None, connection.provider}:
+        return False
+    as_of = connection.snapshot.as_of if connection.snapshot else 0
+    return options.older_than_seconds is None or at - as_of > options.older_than_seconds
+
+
+def _settle(bulk: Bulk, *, error: str, ports: BulkPorts) -> None:
+    """Give an outcome to each of the list that has none, and stop what is under way of them."""
+    for ids in _chunks(ports.lists.read(bulk)):
+        there = ports.bulks.recorded(bulk.bulk_id, ids)
+        left = {refresh_id(bulk.bulk_id, id_): id_ for id_ in ids if id_ not in there}
+        begun = {each.refresh_id: each for each in ports.refreshes.several(left)}
+        ports.bulks.record(
+            bulk,
+            (
+                _stopped(begun[name], id_, ports=ports)
+                if name in begun
+                else Result(
+                    connection_id=id_,
+                    outcome=BulkOutcome.UNKNOWN,
+                    refresh_id=name,
+                    error=error,
+                )
+                for name, id_ in left.items()
+            ),
+        )
+
+
+def _stopped(refresh: Refresh, connection_id: str, *, ports: BulkPorts) -> Result:
+    """How a refresh of the run has ended; one that is under way is cancelled."""
+    ended, mine = refresh, False
+    with suppress(NotFound):  # its connection was erased at this moment
+        ended, mine = cancel(refresh, refreshes=ports.refreshes, clock=ports.clock)
+    if mine:
+        ports.stop(refresh.refresh_id)
+    return Result(
+        connection_id=connection_id,
+        outcome=BulkOutcome(ended.status) if ended.status.ended else BulkOutcome.CANCELLED,
+        refresh_id=refresh.refresh_id,
+        error=ended.error or "",
+    )
+
+
+def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(ids)
+    while chunk := list(islice(rest, AT_ONCE)):
+        yield chunk

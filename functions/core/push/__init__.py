@@ -1,0 +1,1 @@
+"""A push: records sent to a provider, once."""

@@ -1,0 +1,321 @@
+"""The decisions about a push: records reach the provider once at most.
+
+What is about to be done is written down first, with the digest of a token that no other attempt
+has, so that of two calls only one goes on. A call that finds an attempt whose outcome nobody
+has written down does not make another: the caller is told that the outcome is unknown. So is
+what comes of an answer that broke off. Only where the provider has certainly not taken the
+records, they are sent again.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from functions.core import webhooks as hints
+from functions.core.contract import HOLD_SECONDS, Outcome, PushTicket
+from functions.core.errors import (
+    CallerError,
+    DeadlineExceeded,
+    FreshetError,
+    Gone,
+    OperatorError,
+    OutcomeUnknown,
+    PlatformFault,
+    ProviderUnavailable,
+    RateLimited,
+    Superseded,
+    UserError,
+)
+from functions.core.polling import backoff, next_wait, pause, plan
+from functions.core.push import model as step
+from functions.core.push.model import PushStatus
+from functions.core.push.ports import Pushed
+from functions.core.refresh.trigger import PART_SECONDS, SYNCHRONOUS_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from functions.core.push.model import Failure, Push, Result
+    from functions.core.push.ports import Contents, Pushes, PushPorts
+    from functions.core.webhooks import Hint
+
+
+RESULT_FAULTS: Final = 3
+"""So often in a row a provider that is done may fail to tell what it has made of the records; then
+the push ends without that."""
+
+
+HEARD: Final = frozenset(
+    {
+        PushStatus.ACCEPTED,
+        PushStatus.SENDING,
+        PushStatus.FAILED,
+        PushStatus.UNKNOWN_OUTCOME,
+    }
+)
+"""Where a webhook tells what is not known yet, or puts right what an answer has said."""
+
+
+class _Named(msgspec.Struct):
+    """A record, as far as its names go."""
+
+    id: str | None = None
+    internal_id: str | None = None
+
+
+def advance(push: Push, ports: PushPorts) -> PushTicket:
+    """Go on with a push until it has ended or waiting here no longer pays; the ticket says which.
+
+    Where someone else has written the push meanwhile, another call or a webhook, that stands.
+
+    Raises:
+        Superseded: the push is no longer kept.
+    """
+    try:
+        push, wait = _advanced(push, ports)
+    except Superseded:
+        stored = ports.pushes.get(push.push_id)
+        if stored is None:
+            raise
+        push, wait = stored, 1
+    if push.status.known:
+        ports.contents.delete(push)
+    return ticket(push, wait_seconds=wait)
+
+
+def _advanced(push: Push, ports: PushPorts) -> tuple[Push, int]:
+    """The push as it was written last, and after how many seconds to come back to it."""
+    until, wait = ports.clock() + HOLD_SECONDS, 0
+    if push.status is PushStatus.ACCEPTED:
+        push, wait = _sent(push, ports)
+    elif push.status is PushStatus.SENDING:
+        push, wait = _left_behind(push, ports)
+    if push.status is PushStatus.SENT and ports.clock() < until:
+        return _looked(push, ports, until=min(until, push.deadline))
+    return push, wait
+
+
+def ticket(push: Push, *, wait_seconds: int = 0) -> PushTicket:
+    """How its execution goes on."""
+    going_on = Outcome.FAILED if push.error else Outcome.DONE
+    return PushTicket(
+        outcome=going_on if push.status.ended else Outcome.RUNNING,
+        push_id=push.push_id,
+        deadline=push.deadline,
+        wait_seconds=wait_seconds,
+        error=push.error,
+    )
+
+
+def end(
+    push: Push, cause: type[FreshetError], *, pushes: Pushes, contents: Contents, at: float
+) -> Push:
+    """End a push whose execution cannot go on; one that has ended stays as it is."""
+    if not push.status.ended:
+        fate = step.failed if push.status is PushStatus.ACCEPTED else step.unknown
+        push, seen = fate(push, cause, at=at), push.version
+        pushes.save(push, seen=seen)
+    if push.status.known:
+        contents.delete(push)
+    return push
+
+
+def overtaken(push: Push, last: PushTicket) -> bool:
+    """Whether an execution that cannot go on is to leave its push as it is.
+
+    It is told of late, once more, or after a webhook has had another execution take the push
+    on. ``last`` is its ticket. One with an outcome that nobody knows is of a push that ended.
+    """
+    return last.error == OutcomeUnknown.name() or step.handed_on(push, last.push_id)
+
+
+def heard(push: Push, hint: Hint, *, pushes: Pushes, at: float) -> Push | None:
+    """Take from a webhook about the push's latest attempt that the provider has taken it.
+
+    That stands against an answer that said otherwise: a proxy's 429, a refusal after a long
+    silence. The push would be sent again after the one, and has failed after the other.
+
+    Returns:
+        The push whose execution is to be started, but where one is asking the provider now.
+
+    Raises:
+        Superseded: another writer was faster; a repetition sees what is left to do.
+    """
+    if push.events[-1].type == "found":
+        return push
+    if push.status not in HEARD:
+        return None
+    told = step.found(push, job=hint.job, at=at)
+    pushes.save(told, seen=push.version)
+    return None if push.status is PushStatus.SENDING else told
+
+
+# --- accepted: ask the provider -----------------------------------------------------------------
+
+
+def _sent(push: Push, ports: PushPorts) -> tuple[Push, int]:
+    """Ask the provider, once: the push that follows, and when to come back."""
+    if ports.clock() >= push.deadline:
+        late = DeadlineExceeded if push.attempts else PlatformFault
+        return _written(step.failed(push, late, at=ports.clock()), ports=ports), 0
+    records = ports.contents.read(push)
+    token = hints.token(push.push_id, rest=ports.token())
+    begun = step.sending(push, hook=hints.digest(token), at=ports.clock())
+    ports.pushes.save(begun, seen=push.version)
+    try:
+        job = ports.pusher.push(
+            ports.connection,
+            dataset=push.dataset,
+            records=records,
+            synchronous=push.synchronous,
+            token=token,
+        )
+    except FreshetError as error:
+        return _unsent(begun, error, ports=ports)
+    return _written(step.sent(begun, job=job, at=ports.clock()), ports=ports), 0
+
+
+def _unsent(push: Push, error: FreshetError, *, ports: PushPorts) -> tuple[Push, int]:
+    """What follows from an attempt that gave no job: only what is certain is tried again."""
+    at = ports.clock()
+    match error:
+        case RateLimited() | ProviderUnavailable(unsent=True):
+            waited = pause(at - push.requested_at)
+            wait = ceil(max(error.wait_seconds, backoff(push.attempts), waited))
+            if at + wait < push.deadline:
+                later = step.postponed(push, type(error), wait_seconds=wait, at=at)
+                return _written(later, ports=ports), wait
+            told = step.failed(push, type(error), at=at)
+        case UserError() | CallerError() | OperatorError():
+            told = step.failed(push, type(error), at=at)
+        case _:
+            told = step.unknown(push, type(error), at=at)
+    return _written(told, ports=ports), 0
+
+
+def _left_behind(push: Push, ports: PushPorts) -> tuple[Push, int]:
+    """Another call's attempt. Once that call cannot be alive any more, nobody knows of it."""
+    longest = SYNCHRONOUS_SECONDS if push.synchronous else PART_SECONDS
+    left = push.changed_at + longest - ports.clock()
+    if left > 0:
+        return push, ceil(left)
+    return _written(step.unknown(push, PlatformFault, at=ports.clock()), ports=ports), 0
+
+
+# --- sent: look until it is done ----------------------------------------------------------------
+
+
+def _looked(push: Push, ports: PushPorts, *, until: float) -> tuple[Push, int]:
+    """Look until the provider is done or the next look is too far away to wait for it here."""
+    looks = plan({}, horizon=max(1, push.deadline - push.sent_at))
+    faults = 0
+    while True:
+        seen, at = _seen(push, ports), ports.clock()
+        if isinstance(seen, Pushed) and seen.done and _is_enough(push, seen, faults, at=at):
+            return _finished(push, seen, ports=ports), 0
+        if at >= push.deadline:
+            cause = DeadlineExceeded if isinstance(seen, Pushed) else type(seen)
+            return _written(step.unknown(push, cause, at=at), ports=ports), 0
+        faults = 0 if isinstance(seen, Pushed) and not seen.done else faults + 1
+        wish = _wish(seen, faults=faults)
+        gap = next_wait(looks, elapsed=at - push.sent_at)
+        here = wish or min(gap, pause(at - push.sent_at))
+        if gap > HOLD_SECONDS or at + here > until:
+            return push, ceil(min(max(gap, wish), push.deadline - at))
+        ports.sleep(here)
+
+
+def _is_enough(push: Push, seen: Pushed, faults: int, *, at: float) -> bool:
+    """Whether it ends with this look: its results are there, or were asked for long enough."""
+    return seen.results is not None or faults >= RESULT_FAULTS or at >= push.deadline
+
+
+def _seen(push: Push, ports: PushPorts) -> Pushed | FreshetError:
+    """A look, or what was wrong with it. What it is about was taken, so that may pass."""
+    try:
+        return ports.pusher.pushed(ports.connection, push.job, dataset=push.dataset)
+    except FreshetError as error:
+        return error
+
+
+def _wish(seen: Pushed | FreshetError, *, faults: int) -> int:
+    """Seconds to stay away after so many faults in a row; 0 after none."""
+    asked = seen.wait_seconds if isinstance(seen, ProviderUnavailable) else 0
+    return max(asked, backoff(faults)) if faults else 0
+
+
+def _finished(push: Push, seen: Pushed, *, ports: PushPorts) -> Push:
+    """The push with its end; what is told of records has the names that the caller gave them.
+
+    Where these are no longer kept, it has what is certain without them.
+    """
+    failures, results = seen.failures, seen.results or ()
+    try:
+        if failures or results:
+            records = msgspec.json.decode(ports.contents.read(push), type=list[_Named])
+            first = _first(record.internal_id for record in records)
+            failures = tuple(_placed(each, records, first=first) for each in failures)
+            results = _found(results, records, failures=failures)
+    except Gone:
+        failures = tuple(
+            each if each.index is None else replace(each, internal_id=None) for each in failures
+        )
+    ended = step.finished(push, failures, results=results, at=ports.clock())
+    return _written(ended, ports=ports)
+
+
+def _first(names: Iterable[str | None]) -> Mapping[str | None, int]:
+    """Where each name stands first."""
+    first: dict[str | None, int] = {}
+    for index, name in enumerate(names):
+        if name is not None:
+            first.setdefault(name, index)
+    return first
+
+
+def _found(
+    results: Iterable[Result], records: Sequence[_Named], *, failures: Iterable[Failure]
+) -> tuple[Result, ...]:
+    """The results with their records' places: by internal id, or the id that was sent, or the last.
+
+    The order in which a provider gives its results is no evidence, but one result that is left is
+    of the one record that is left.
+    """
+    first = _first(record.internal_id for record in records)
+    known = _first(record.id for record in records)
+    places = {each.id: first.get(each.internal_id, known.get(each.id)) for each in results}
+    nameless = [id_ for id_, place in places.items() if place is None]
+    free = set(range(len(records))) - {*places.values(), *(each.index for each in failures)}
+    if len(nameless) == len(free) == 1:
+        places[nameless[0]] = free.pop()
+    return tuple(
+        each
+        if (place := places[each.id]) is None
+        else replace(each, index=place, internal_id=records[place].internal_id)
+        for each in results
+    )
+
+
+def _placed(
+    failure: Failure, records: Sequence[_Named], *, first: Mapping[str | None, int]
+) -> Failure:
+    """The failure with its record's place and names; as it is where it has no record here.
+
+    The record is the one of its internal id, and where that is shared, or none, of its index.
+    """
+    index = failure.index if failure.index in range(len(records)) else None
+    if index is None or records[index].internal_id != failure.internal_id:
+        index = first.get(failure.internal_id, index)
+    if index is None:
+        return failure
+    record = records[index]
+    return replace(failure, index=index, id=record.id, internal_id=record.internal_id)
+
+
+def _written(push: Push, *, ports: PushPorts) -> Push:
+    ports.pushes.save(push, seen=push.version - 1)
+    return push

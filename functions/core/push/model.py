@@ -1,0 +1,315 @@
+"""A push: records on their way to a provider, once at most. What may happen to it, in which order.
+
+accepted ─► sending ─► sent ─► done | incomplete
+   ▲  └────────┴─► failed: the provider has certainly not taken it
+   └── later ──┤
+               └─► unknown_outcome: it may have, and nobody knows (from sent, too)
+
+From wherever its end is not known to be good, the provider's own webhook leads to ``sent``. So
+does a reader, from ``unknown_outcome``, where the provider had said that it has taken it.
+
+Each step gives the push that follows. ``sending`` is written before the provider is asked, so
+that whoever finds it there does not ask again.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from functions.core.errors import OutcomeUnknown, named
+from functions.core.model import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from functions.core.contract import Scalar
+    from functions.core.errors import Acts, FreshetError
+
+PUSH_PREFIX: Final = "psh_"
+
+MAX_NAMED_BYTES: Final = 192 * 1024
+"""How large the failures may be as JSON with the records' own names in them. What is stored of
+a push must stay below DynamoDB's 400 KB; beyond this, ``index`` alone says which record it is."""
+
+MAX_RESULT_BYTES: Final = 128 * 1024
+"""The same for the results."""
+
+
+class PushStatus(StrEnum):
+    """Where a push is."""
+
+    ACCEPTED = "accepted"
+    SENDING = "sending"
+    SENT = "sent"
+    DONE = "done"
+    INCOMPLETE = "incomplete"
+    FAILED = "failed"
+    UNKNOWN_OUTCOME = "unknown_outcome"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to the push by itself."""
+        return self.known or self is PushStatus.UNKNOWN_OUTCOME
+
+    @property
+    def known(self) -> bool:
+        """Whether it has ended and everything is known of how."""
+        return self in {PushStatus.DONE, PushStatus.INCOMPLETE, PushStatus.FAILED}
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A record that was sent and that the provider could not take.
+
+    ``index`` is its place in the request, from 0 on. Without one, the provider does not say
+    which record it is, or means them all; the push's ``failed`` tells the two apart.
+    ``error`` is the provider's name for what is wrong, never its prose. ``id`` and
+    ``internal_id`` are the caller's own names for the record.
+    """
+
+    error: str
+    index: int | None = None
+    id: str | None = None
+    internal_id: str | None = None
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the provider has made of a record: its ``id`` there.
+
+    ``index`` and ``internal_id`` say which record of the request it is, as far as that is known.
+    """
+
+    id: str
+    index: int | None = None
+    internal_id: str | None = None
+
+
+class Push(msgspec.Struct, frozen=True, kw_only=True):
+    """One push of records over one connection. Its version is the number of its events.
+
+    The records themselves are kept apart; ``content`` is which version of them was accepted,
+    and ``records`` how many they are. ``digest`` is of everything that was asked for. ``hook``
+    is the digest of the token that went with the latest attempt, and ``job`` the provider's
+    name for what it has taken. ``failed`` counts the records that it could not take, and
+    ``results`` are of those that it took, as far as it says.
+    """
+
+    push_id: str
+    connection_id: str
+    tenant: str
+    provider: str
+    dataset: str
+    status: PushStatus
+    requested_at: float
+    deadline: float
+    records: int
+    digest: str
+    content: str
+    synchronous: bool = False
+    attempts: int = 0
+    hook: str = ""
+    job: str = ""
+    sent_at: float = 0
+    ended_at: float = 0
+    failed: int = 0
+    failures: tuple[Failure, ...] = ()
+    results: tuple[Result, ...] = ()
+    error: str | None = None
+    events: tuple[Event, ...] = ()
+
+    @property
+    def version(self) -> int:
+        """How many events there are; a writer must have seen the last of them."""
+        return len(self.events)
+
+    @property
+    def changed_at(self) -> float:
+        """When the last event was."""
+        return self.events[-1].at
+
+    @property
+    def acts(self) -> Acts | None:
+        """Who has to do something if it failed; where its outcome is unknown, about the cause."""
+        if self.error is None:
+            return None
+        return named(str(self.events[-1].facts.get("cause", self.error))).acts
+
+    @property
+    def execution(self) -> str:
+        """The name of the execution that takes it on from its last event.
+
+        Step Functions remembers names for longer than an idempotency key is remembered: the
+        instant keeps a later push under the same key apart.
+        """
+        return _execution(self, self.events[-1])
+
+
+def id_of(execution: str) -> str:
+    """The id of the push that an execution of this name takes on."""
+    return execution.partition("-")[0]
+
+
+def executions_of(push: Push) -> list[str]:
+    """The names of the executions that may be at work on it, the latest first.
+
+    They are named by its last event, where it was started late, and by that with which it was
+    accepted or given to another execution.
+    """
+    begun = [push.events[0], *_handed_over(push)][-1]
+    return list(dict.fromkeys(_execution(push, event) for event in (push.events[-1], begun)))
+
+
+def handed_on(push: Push, execution: str) -> bool:
+    """Whether a webhook or a reader has given the push to a later execution than of this name.
+
+    A bare id instead of a name does not say where its execution began: nothing is later then.
+    """
+    instant = execution.partition("-")[2]
+    began = [event.version for event in push.events if _instant(event) == instant]
+    later = _handed_over(push)
+    return bool(began and later) and later[-1].version > began[0]
+
+
+def _handed_over(push: Push) -> list[Event]:
+    """The events by which it was given to another execution.
+
+    What was found while the provider was being asked stays with the execution that asked.
+    """
+    return [
+        event
+        for before, event in pairwise(push.events)
+        if event.type in {"found", "reopened"} and before.type != "sending"
+    ]
+
+
+def accepted(push: Push) -> Push:
+    """It has been asked for."""
+    return _happened(push, "accepted", push.requested_at)
+
+
+def sending(push: Push, *, hook: str, at: float) -> Push:
+    """The provider is about to be asked. The token's digest tells this attempt from any other."""
+    attempts = push.attempts + 1
+    moved = replace(push, status=PushStatus.SENDING, attempts=attempts, hook=hook)
+    return _happened(moved, "sending", at, attempt=attempts)
+
+
+def postponed(push: Push, error: type[FreshetError], *, wait_seconds: int, at: float) -> Push:
+    """The provider has certainly not taken it, and may be asked again."""
+    moved = replace(push, status=PushStatus.ACCEPTED)
+    return _happened(moved, "postponed", at, error=error.name(), wait_seconds=wait_seconds)
+
+
+def sent(push: Push, *, job: str, at: float) -> Push:
+    """The provider says that it has taken it."""
+    return _happened(replace(push, status=PushStatus.SENT, job=job, sent_at=at), "sent", at)
+
+
+def found(push: Push, *, job: str, at: float) -> Push:
+    """The provider has told by itself that it has taken it, whatever was known before."""
+    moved = replace(
+        push,
+        status=PushStatus.SENT,
+        job=job,
+        sent_at=push.sent_at or at,
+        ended_at=0,
+        error=None,
+    )
+    return _happened(moved, "found", at)
+
+
+def reopened(push: Push, *, at: float) -> Push | None:
+    """A push of unknown outcome, to be looked at again; None where that is too early or no use.
+
+    It is of use where the provider has named what it has taken: nobody has seen the end of that.
+    The push is left alone each time for as long as it has lasted in all, so that whoever keeps
+    asking for it has few looks made and few events kept.
+    """
+    lasted = push.ended_at - push.requested_at
+    closed = push.status is PushStatus.UNKNOWN_OUTCOME and push.job != ""
+    if not closed or at < push.ended_at + lasted:
+        return None
+    moved = replace(push, status=PushStatus.SENT, ended_at=0, error=None)
+    return _happened(moved, "reopened", at)
+
+
+def finished(
+    push: Push, failures: Iterable[Failure], *, at: float, results: Iterable[Result] = ()
+) -> Push:
+    """The provider is done with it.
+
+    A failure that has neither an index nor an internal id concerns all records; one whose index
+    is none of theirs, or whose internal id nobody knows, concerns one that cannot be told.
+    """
+    told = tuple(failures)
+    whole = any(each.index is None and each.internal_id is None for each in told)
+    records = {each.internal_id if each.index is None else each.index for each in told}
+    kept = _kept(told, records=push.records)
+    ended = replace(
+        push,
+        status=PushStatus.INCOMPLETE if kept else PushStatus.DONE,
+        failed=push.records if whole else min(len(records), push.records),
+        failures=_bounded(kept),
+        results=_within(tuple(results)),
+        ended_at=at,
+    )
+    return _happened(ended, ended.status, at, failed=ended.failed)
+
+
+def failed(push: Push, error: type[FreshetError], *, at: float) -> Push:
+    """It ended, and the provider has certainly not taken it."""
+    ended = replace(push, status=PushStatus.FAILED, error=error.name(), ended_at=at)
+    return _happened(ended, ended.status, at, error=error.name(), acts=error.acts)
+
+
+def unknown(push: Push, cause: type[FreshetError], *, at: float) -> Push:
+    """It ended, and whether or how far the provider has taken it is not known."""
+    error = OutcomeUnknown.name()
+    ended = replace(push, status=PushStatus.UNKNOWN_OUTCOME, error=error, ended_at=at)
+    return _happened(ended, ended.status, at, error=error, cause=cause.name())
+
+
+def _kept(failures: Iterable[Failure], *, records: int) -> tuple[Failure, ...]:
+    """The first failure of each record, and before them each error of no record in particular."""
+    first: dict[int | str, Failure] = {}
+    for each in failures:
+        if each.index is not None and each.index in range(records):
+            first.setdefault(each.index, each)
+        else:
+            first.setdefault(each.error, Failure(error=each.error))
+    return tuple(sorted(first.values(), key=lambda each: (each.index is not None, each.index or 0)))
+
+
+def _bounded(failures: tuple[Failure, ...]) -> tuple[Failure, ...]:
+    if len(msgspec.json.encode(failures)) <= MAX_NAMED_BYTES:
+        return failures
+    return tuple(replace(each, id=None, internal_id=None) for each in failures)
+
+
+def _execution(push: Push, event: Event) -> str:
+    return f"{push.push_id}-{_instant(event)}"
+
+
+def _within(results: tuple[Result, ...]) -> tuple[Result, ...]:
+    """The results as far as they may be kept: with the caller's own names, without, or the first.
+
+    Those names follow from ``index``. Of a thousand ids, all may be a hundred characters long.
+    """
+    if len(msgspec.json.encode(results)) <= MAX_RESULT_BYTES:
+        return results
+    short = [each if each.index is None else replace(each, internal_id=None) for each in results]
+    sizes = accumulate(len(msgspec.json.encode(each)) + 1 for each in short)
+    return tuple(each for each, size in zip(short, sizes, strict=True) if size < MAX_RESULT_BYTES)
+
+
+def _instant(event: Event) -> str:
+    return str(int(event.at * 1000))
+
+
+def _happened(push: Push, what: str, at: float, **facts: Scalar) -> Push:
+    event = Event(version=push.version + 1, type=str(what), at=at, facts=facts)
+    return replace(push, events=(*push.events, event))

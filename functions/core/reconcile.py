@@ -1,0 +1,150 @@
+"""Looks after what nothing else brings to its end: starts what never began, ends what is over.
+
+A refresh, a push or a bulk run is open until it has ended. Its execution brings it there, and
+where that broke, the rule that watches executions. Either may be lost where AWS falters: a start
+that was refused, an end that could not be written. So each open thing is looked at now and then:
+
+- Its execution is running: it is left alone.
+- It has none: it is started, under the name that it would have had, so that it cannot run twice;
+  past its time it is ended.
+- Its execution is over: it is ended, by the door and with the ticket of that rule. The door reads
+  again what is stored, so that what has ended by then stays as it is.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias
+
+from functions.core.bulk.model import Bulk, BulkStatus, BulkTicket
+from functions.core.contract import PAYLOAD_VERSION, Outcome, PushTicket, Ticket
+from functions.core.errors import PlatformFault
+from functions.core.model import Refresh, Status
+from functions.core.push.model import Push, executions_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+UNBEGUN_SECONDS: Final = 30
+"""How long after its admission something may be without an execution."""
+
+LOOK_SECONDS: Final = 5 * 60
+"""How long after its beginning, and after each look, something open is looked at."""
+
+CLOSING_SECONDS: Final = 20 * 60
+"""The same for a bulk run: its door may take a quarter of an hour to close it."""
+
+Open: TypeAlias = Refresh | Push | Bulk
+End: TypeAlias = "Callable[[Ticket | PushTicket | BulkTicket], None]"
+"""Has the door end what a ticket names, and does not wait for it."""
+
+
+class Execution(NamedTuple):
+    """How an execution is, in Step Functions' words; ``error`` is what it failed under."""
+
+    status: str
+    error: str | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether it goes on by itself, or is about to."""
+        return self.status in {"RUNNING", "PENDING_REDRIVE"}
+
+    @property
+    def cause(self) -> str:
+        """The name of what ended it, for ``error_names.named``."""
+        return self.error if self.error and self.status == "FAILED" else self.status
+
+
+class Done(StrEnum):
+    """What was done about something open."""
+
+    STARTED = "started"
+    ENDED = "ended"
+
+
+class Executions(Protocol):
+    """The executions of things of one kind."""
+
+    def look(self, name: str) -> Execution | None:
+        """The execution of this name; None when there is none."""
+        ...
+
+    def start(self, thing: Any) -> bool:  # noqa: ANN401 - of that kind
+        """Start the execution that brings a thing to its end; whether there is one then."""
+        ...
+
+
+def next_look(thing: Open, *, at: float) -> float | None:
+    """When to look at what is written, or looked at, at this instant; None once it has ended."""
+    if thing.status.ended:
+        return None
+    if _unbegun(thing):
+        return at + UNBEGUN_SECONDS
+    return at + (CLOSING_SECONDS if isinstance(thing, Bulk) else LOOK_SECONDS)
+
+
+def reconcile(thing: Open, *, executions: Executions, end: End, at: float) -> Done | None:
+    """Start something open, or have it ended, if its execution does not bring it to its end.
+
+    A push has been handed from one execution to another where a webhook or a reader has taken it
+    on; the latest that there is counts.
+    """
+    names = _names(thing)
+    for name in names:
+        found = executions.look(name)
+        if found is not None:
+            return None if found.runs else _ended(thing, name, cause=found.cause, end=end)
+    if _in_time(thing, at=at):
+        return Done.STARTED if executions.start(thing) else None
+    return _ended(thing, names[0], cause=PlatformFault.name(), end=end)
+
+
+def _ended(thing: Open, name: str, *, cause: str, end: End) -> Done:
+    end(_ticket(thing, name, cause=cause))
+    return Done.ENDED
+
+
+def _names(thing: Open) -> list[str]:
+    """Of the executions that may be at work on it, the latest first."""
+    match thing:
+        case Refresh():
+            return [thing.refresh_id]
+        case Push():
+            return executions_of(thing)
+        case Bulk():
+            return [thing.bulk_id]
+
+
+def _unbegun(thing: Open) -> bool:
+    """Whether nothing has been done about it yet, as far as is written down."""
+    match thing:
+        case Refresh():
+            return thing.status is Status.ADMITTED
+        case Push():
+            return len(executions_of(thing)) == 1
+        case Bulk():
+            return thing.status is BulkStatus.LISTING
+
+
+def _in_time(thing: Open, *, at: float) -> bool:
+    """Whether it may still begin. A push that comes too late is ended by its own execution."""
+    match thing:
+        case Refresh():
+            return _unbegun(thing) and at < thing.deadline
+        case Push():
+            return True
+        case Bulk():
+            return _unbegun(thing) and at < thing.open_until
+
+
+def _ticket(thing: Open, name: str, *, cause: str) -> Ticket | PushTicket | BulkTicket:
+    """What the rule that watches executions would have told, see ``infra.events``."""
+    v, outcome = PAYLOAD_VERSION, Outcome.ABORTED
+    match thing:
+        case Refresh():
+            return Ticket(v=v, outcome=outcome, refresh_id=name, connection_id="", error=cause)
+        case Push():
+            return PushTicket(v=v, outcome=outcome, push_id=name, error=cause)
+        case Bulk():
+            return BulkTicket(v=v, outcome=outcome, bulk_id=name, error=cause)

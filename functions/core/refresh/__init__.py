@@ -1,0 +1,1 @@
+"""A refresh: its steps, from admission to publication."""

@@ -1,0 +1,186 @@
+"""Lets a refresh in: one at a time for a connection, whichever way it came."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from functions.core.contract import SLOT_SECONDS, Outcome, RefreshRequest
+from functions.core.errors import (
+    Busy,
+    CoolingDown,
+    InvalidRequest,
+    NotFound,
+    PlatformFault,
+    Superseded,
+)
+from functions.core.model import Status
+from functions.core.refresh import steps as step
+from functions.core.refresh.steps import Admission
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from functions.core.contract import Ticket
+    from functions.core.errors import ProviderUnavailable
+    from functions.core.idempotency import Key
+    from functions.core.model import Connection, Refresh, Running
+    from functions.core.refresh.stores import Connections, Refreshes
+
+COOLING_SECONDS: Final = 60 * 60
+"""Longer than this no connection is kept from its provider, whatever that says: it may be mistaken,
+and says so again where it is not."""
+
+
+def cool(
+    fault: ProviderUnavailable, failed: Refresh | Ticket, *, refreshes: Refreshes, at: float
+) -> None:
+    """Remember at the connection until when its provider has forbidden to ask again.
+
+    For whoever is about to fail a refresh of this fault. Where the provider has not said how
+    long to wait, or no longer than the deadline is away, there is nothing to remember; nor
+    where it was not the provider who said it, but our own budget for it.
+    """
+    wait = 0 if fault.unsent else fault.wait_seconds
+    if wait and at + wait >= failed.deadline:
+        refreshes.forbid(failed, until=at + min(wait, COOLING_SECONDS))
+
+
+UNBEGUN_SECONDS: Final = 600
+"""How long a refresh may have been admitted and not begun until it is taken for lost. It is
+started at once, or within minutes by what looks after open things, see ``reconciling``; and where
+there is no room for its first function the state machine goes on trying for six minutes."""
+
+
+def admit(
+    request: RefreshRequest,
+    *,
+    refresh_id: str,
+    at: float,
+    connections: Connections,
+    refreshes: Refreshes,
+    datasets: Mapping[str, Sequence[str]],
+    tenant: str | None = None,
+    key: Key | None = None,
+) -> Admission:
+    """Take the connection's slot for a new refresh, join the one that has it, or find it idle.
+
+    Asked again under the same id, it gives the same refresh: a lost answer costs nothing.
+
+    Args:
+        datasets: what each provider yields, if a connection has none of its own; a request
+            that names none asks for all.
+        tenant: whose connection it must be; None for a start from inside (console, schedule).
+        key: the request's, if it has one. A new refresh notes it as it takes the slot.
+
+    Raises:
+        InvalidRequest: it asks for a dataset that the provider does not have.
+        Busy: the refresh that is running does not fetch all that was asked for.
+        CoolingDown: the provider wants no refresh yet, and none is there to be joined.
+        NotFound: there is no such connection, or it is another tenant's.
+        Superseded: the connection was erased meanwhile, or the key noted; or a refresh of this
+            id has ended or lost its slot; it does not become another's companion, for then
+            nobody would end it.
+    """
+    connection = _connection(request.connection_id, connections=connections, tenant=tenant)
+    request = _named(request, known=connection.datasets or datasets[connection.provider])
+    running = connection.running
+    mine = running is not None and running.refresh_id == refresh_id
+    own = refreshes.get(refresh_id) if mine else None
+    if own is not None:
+        if own.status.ended:
+            raise Superseded  # whoever ended it died before it freed the slot
+        return Admission(outcome=Outcome.RUNNING, refresh_id=refresh_id, refresh=own)
+    answer = step.already_answered(connection, request, at=at)
+    while answer is not None and _over(answer, refreshes=refreshes, at=at):
+        # Its end has left a snapshot, or the provider's word that it wants no other for now.
+        connection = _connection(request.connection_id, connections=connections, tenant=tenant)
+        answer = step.already_answered(connection, request, at=at)
+    if answer is None:
+        if at < connection.next_allowed_at and refreshes.get(refresh_id) is None:
+            raise _cooling_down(connection.next_allowed_at, at=at)
+        new = step.admitted(connection, request, refresh_id=refresh_id, at=at)
+        answer = _admitted(new, before=connection.running, refreshes=refreshes, key=key)
+    if answer.refresh_id != refresh_id and refreshes.get(refresh_id) is not None:
+        raise Superseded
+    if answer.outcome is Outcome.JOINED:
+        _require_coverage(refreshes.get(answer.refresh_id), request)
+    return answer
+
+
+def _connection(connection_id: str, *, connections: Connections, tenant: str | None) -> Connection:
+    connection = connections.get(connection_id)
+    if connection is None or tenant not in {None, connection.tenant}:
+        raise NotFound
+    return connection
+
+
+def _over(answer: Admission, *, refreshes: Refreshes, at: float) -> bool:
+    """Whether the refresh to be joined has ended by now; it does not keep its slot then.
+
+    It ended since the connection was read, or whoever ended it died before it freed the slot;
+    or whoever admitted it died before starting it.
+    """
+    joined = refreshes.get(answer.refresh_id) if answer.outcome is Outcome.JOINED else None
+    if joined is None:
+        return False
+    unbegun = joined.status is Status.ADMITTED and at - joined.requested_at >= UNBEGUN_SECONDS
+    if not (joined.status.ended or (unbegun and _given_up(joined, refreshes, at=at))):
+        return False
+    refreshes.release(joined)
+    return True
+
+
+def _given_up(refresh: Refresh, refreshes: Refreshes, *, at: float) -> bool:
+    """End a refresh that nobody else will end; whether it was still as it had been read."""
+    try:
+        refreshes.save(step.failed(refresh, PlatformFault, at=at), seen=refresh.version)
+    except Superseded:
+        return False
+    return True
+
+
+def _cooling_down(until: float, *, at: float) -> CoolingDown:
+    return CoolingDown(next_allowed_at=until, wait_seconds=ceil(until - at))
+
+
+def _require_coverage(joined: Refresh | None, request: RefreshRequest) -> None:
+    """Refuse to join a refresh that does not fetch all that was asked for."""
+    if joined is None:
+        return
+    if not set(request.datasets or ()) <= set(joined.datasets) or request.full > joined.full:
+        raise Busy
+
+
+def _admitted(
+    refresh: Refresh, *, before: Running | None, refreshes: Refreshes, key: Key | None
+) -> Admission:
+    """The admission of a new refresh. One whose slot has run out before it is ended with it."""
+    holder = refreshes.admit(refresh, until=refresh.deadline + SLOT_SECONDS, key=key)
+    if holder != refresh.refresh_id:
+        return Admission(outcome=Outcome.JOINED, refresh_id=holder)
+    lost = refreshes.get(before.refresh_id) if before else None
+    if lost is not None and not lost.status.ended:
+        _given_up(lost, refreshes, at=refresh.requested_at)
+    return Admission(outcome=Outcome.RUNNING, refresh_id=holder, refresh=refresh)
+
+
+def _named(request: RefreshRequest, *, known: Sequence[str]) -> RefreshRequest:
+    """The request with its datasets spelled out, in the order in which they are fetched."""
+    wanted = request.datasets or known
+    require_known(wanted, known=known)
+    return replace(request, datasets=tuple(name for name in known if name in wanted))
+
+
+def require_known(wanted: Sequence[str], *, known: Sequence[str]) -> None:
+    """Refuse datasets that a connection does not have.
+
+    Raises:
+        InvalidRequest: there is one.
+    """
+    if unknown := set(wanted) - set(known):
+        raise InvalidRequest(
+            f"No such dataset: {', '.join(sorted(unknown))}. There are: {', '.join(known)}."
+        )

@@ -1,0 +1,163 @@
+"""Door 2's decisions: look, wait inside the call while that is cheaper than leaving it.
+
+A turn of the loop in the state machine costs three transitions, as much as this function
+waiting for ``HOLD_SECONDS``. So while the next look that pays is nearer than that, the call
+stays: on the provider's own long poll where there is one, else asleep. Farther ones go to the
+machine's Wait state.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from functions.core.contract import HOLD_SECONDS, Outcome, Ticket
+from functions.core.errors import (
+    CallerError,
+    DeadlineExceeded,
+    FreshetError,
+    JobLost,
+    OperatorError,
+    ProviderUnavailable,
+    UserError,
+)
+from functions.core.polling import backoff, next_wait, pause
+from functions.core.refresh import steps as step
+from functions.core.refresh.admission import cool
+
+if TYPE_CHECKING:
+    from functions.core.model import Connection
+    from functions.core.ports import Clock, Connector, Looked, Sleep
+    from functions.core.refresh.stores import Refreshes
+
+MIN_GAP: Final = 0.25
+"""Seconds between two looks at least, should a provider answer its long poll at once."""
+
+LOOK_SHARE: Final = 4
+"""Looking takes at most one part in so many of the time. While the provider's budget is short, a
+look waits for its turn, and the next one is the farther away: looks leave it to what has more to
+do with it."""
+
+LAST_LOOK_SECONDS: Final = 3
+"""How long past the deadline looks may go on; the last one begins at it."""
+
+MAX_LOSSES: Final = 2
+"""How often the provider may lose the job until the refresh fails."""
+
+
+def check(
+    ticket: Ticket,
+    *,
+    connection: Connection,
+    connector: Connector,
+    refreshes: Refreshes,
+    clock: Clock,
+    sleep: Sleep,
+) -> Ticket:
+    """Look until there is an answer or waiting here no longer pays; the ticket says which."""
+    if ticket.hooked:
+        refreshes.listen(ticket.refresh_id)
+    until = clock()
+    if _gap(ticket, at=until) <= HOLD_SECONDS:
+        until = min(until + HOLD_SECONDS, ticket.deadline)
+    while True:
+        asked = clock()
+        ticket, wish = _look(
+            ticket,
+            connection=connection,
+            connector=connector,
+            refreshes=refreshes,
+            hold_seconds=max(0.0, until - asked),
+            clock=clock,
+        )
+        if ticket.outcome is Outcome.LATER:
+            return _lost(ticket, refreshes=refreshes, at=clock())
+        if ticket.outcome is not Outcome.RUNNING:
+            return ticket
+        now = clock()
+        gap = _gap(ticket, at=now)
+        rest = (LOOK_SHARE - 1) * (now - asked)
+        here = max(rest, min(gap, pause(now - ticket.triggered_at))) if wish is None else wish
+        if now >= until or now + here > until:
+            return _waiting(ticket, wish or gap, at=now)
+        sleep(max(here, MIN_GAP - (now - asked)))
+
+
+def _look(
+    ticket: Ticket,
+    *,
+    connection: Connection,
+    connector: Connector,
+    refreshes: Refreshes,
+    hold_seconds: float,
+    clock: Clock,
+) -> tuple[Ticket, float | None]:
+    """One look: what it says of the job, and when it wants the next one, if it has a wish."""
+    ticket = replace(ticket, looked=ticket.looked + 1)
+    try:
+        looked = connector.check(connection, ticket.job, hold_seconds=hold_seconds)
+    except ProviderUnavailable as fault:
+        held = hold_seconds > 0 and not ticket.faults
+        return _away(ticket, fault, held=held, refreshes=refreshes, at=clock())
+    except (UserError, CallerError, OperatorError) as error:
+        return _failed(ticket, error), 0
+    ticket = replace(ticket, job=looked.job, faults=0)
+    if looked.done:
+        return replace(ticket, outcome=Outcome.READY, noticed_at=clock()), 0
+    if looked.lost:
+        return replace(ticket, outcome=Outcome.LATER), 0
+    if clock() < ticket.deadline:
+        return ticket, looked.wait_seconds
+    return _end_at_deadline(ticket, looked, at=clock()), 0
+
+
+def _end_at_deadline(ticket: Ticket, looked: Looked, *, at: float) -> Ticket:
+    """Go on with what is ready by itself, or fail."""
+    if looked.at_deadline is None:
+        return _failed(ticket, DeadlineExceeded())
+    return replace(ticket, job=looked.at_deadline, outcome=Outcome.READY, noticed_at=at)
+
+
+def _away(
+    ticket: Ticket, fault: ProviderUnavailable, *, held: bool, refreshes: Refreshes, at: float
+) -> tuple[Ticket, float]:
+    """The provider cannot be looked at: when to try again, if the deadline leaves time for it.
+
+    One that was to hold the look, and has answered so far, may just have held it too long.
+    """
+    ticket = replace(ticket, faults=ticket.faults + 1)
+    wait = max(fault.wait_seconds, backoff(ticket.faults))
+    if at + wait < ticket.deadline:
+        return ticket, wait
+    cool(fault, ticket, refreshes=refreshes, at=at)
+    overdue = held and at >= ticket.deadline
+    return _failed(ticket, DeadlineExceeded() if overdue else fault), wait
+
+
+def _gap(ticket: Ticket, *, at: float) -> float:
+    return next_wait(ticket.looks, elapsed=at - ticket.triggered_at)
+
+
+def _waiting(ticket: Ticket, wait: float, *, at: float) -> Ticket:
+    """Leave the call; the last look is at the deadline, not past it."""
+    seconds = max(1, ceil(min(wait, ticket.deadline - at)))
+    return replace(ticket, outcome=Outcome.RUNNING, wait_seconds=seconds)
+
+
+def _lost(ticket: Ticket, *, refreshes: Refreshes, at: float) -> Ticket:
+    refresh = refreshes.get(ticket.refresh_id)
+    if refresh is None or refresh.status.ended:
+        return _failed(ticket, JobLost())
+    # Without a job, an earlier call has written the loss down and its answer was lost.
+    told = step.lost(refresh, at=at) if refresh.job is not None else refresh
+    if step.losses(told) >= MAX_LOSSES:
+        return _failed(ticket, JobLost())
+    if told is not refresh:
+        refreshes.save(told, seen=refresh.version)
+    return replace(ticket, job={}, hooked=False, wait_seconds=1)
+
+
+def _failed(ticket: Ticket, error: FreshetError) -> Ticket:
+    return replace(ticket, outcome=Outcome.FAILED, error=error.name())

@@ -1,0 +1,107 @@
+"""Door 4's decisions: end what is not published."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from functions.core.contract import Outcome, Ticket
+from functions.core.errors import (
+    Aborted,
+    Acts,
+    CoolingDown,
+    FreshetError,
+    NotFound,
+    Superseded,
+    named,
+)
+from functions.core.model import Refresh, Status
+from functions.core.refresh import steps as step
+
+if TYPE_CHECKING:
+    from functions.core.ports import Clock
+    from functions.core.refresh.stores import Refreshes
+
+
+class Concluded(msgspec.Struct, frozen=True, kw_only=True):
+    """What is left to do: count the refresh if this call ended it, and fail the execution.
+
+    ``unpublished`` says that whatever the refresh had staged can go; ``refresh`` is the one
+    that is stored, if there is one. ``acts`` says who has to do something about the failure
+    that this call ends with, or has ended in the execution's place.
+    """
+
+    refresh: Refresh | None = None
+    ended: bool = False
+    unpublished: bool = False
+    error: FreshetError | None = None
+    acts: Acts | None = None
+
+
+MOOT: Final = (Aborted, CoolingDown, Superseded)
+"""Nobody has to do anything about these: somebody stopped the execution, the provider wants no
+refresh yet, or the connection was erased in between. One that took too long has its own alarm."""
+
+
+def conclude(ticket: Ticket, *, refreshes: Refreshes, clock: Clock) -> Concluded:
+    """End the refresh and free its slot.
+
+    There is no error where the request joined another refresh, found the snapshot fresh
+    enough, or turns out to have been published or cancelled before something broke; nor where
+    the execution has ended already (``aborted``) and only its refresh is left to end.
+    """
+    if ticket.outcome in {Outcome.JOINED, Outcome.FRESH}:
+        return Concluded()
+    error = named(ticket.error)
+    refresh = refreshes.get(ticket.refresh_id)
+    aborted = ticket.outcome is Outcome.ABORTED
+    if refresh is None:
+        if aborted:
+            return Concluded(unpublished=True)
+        return Concluded(unpublished=True, error=error(), acts=_acts(error))
+    ended = not refresh.status.ended
+    if ended:
+        seen, refresh = refresh.version, step.failed(refresh, error, at=clock())
+        refreshes.save(refresh, seen=seen)
+    refreshes.release(refresh)
+    failed = named(refresh.error) if refresh.status is Status.FAILED else None
+    return Concluded(
+        refresh=refresh,
+        ended=ended,
+        unpublished=refresh.status.unpublished,
+        error=failed() if failed and not aborted else None,
+        acts=_acts(failed) if failed and (ended or not aborted) else None,
+    )
+
+
+def _acts(error: type[FreshetError]) -> Acts | None:
+    return None if error in MOOT else error.acts
+
+
+def cancel(refresh: Refresh, *, refreshes: Refreshes, clock: Clock) -> tuple[Refresh, bool]:
+    """End the refresh because a caller wants no more of it, and free its slot.
+
+    One that has ended stays as it is. Whoever is writing it gets in first: each turn means that
+    another has written, and a refresh is written a few times in its life.
+
+    Returns:
+        The refresh as it has ended, and whether this call has ended it.
+
+    Raises:
+        NotFound: it was erased meanwhile.
+    """
+    ended = False
+    while not (ended or refresh.status.ended):
+        told = step.cancelled(refresh, at=clock())
+        try:
+            refreshes.save(told, seen=refresh.version)
+        except Superseded:
+            stored = refreshes.get(refresh.refresh_id)
+            if stored is None:
+                raise NotFound from None
+            refresh = stored
+        else:
+            ended, refresh = True, told
+    refreshes.release(refresh)
+    return refresh, ended

@@ -1,0 +1,173 @@
+"""Refreshes that read only what has changed: what they begin from, and what becomes of it.
+
+A dataset is files in order, of which a later line of a part and id replaces an earlier one. So
+what a refresh adds is more files behind those that were there, and a reader who has these needs
+no others. Now and then everything is read again: that is the remedy for whatever a provider does
+not tell in its changes, and what keeps the files few.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from functions.core.errors import Gone, Superseded
+from functions.core.model import Link, Part
+from functions.core.ports import Base
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Mapping
+
+    from functions.core.model import Dataset, Manifest, Refresh
+    from functions.core.ports import RecordKey
+    from functions.core.refresh.progress import Progress
+    from functions.core.refresh.stores import Snapshots, Staging
+
+FULL_AFTER_REFRESHES: Final = 20
+FULL_AFTER_SECONDS: Final = 7 * 24 * 60 * 60
+"""So many refreshes, or so long, after a full read comes another. Banno documents only partly
+what `updatedSince` leaves out; what it has left out is missed for a week at the most."""
+
+FULL_ABOVE_SHARE: Final = 0.5
+"""More lines added than this share of those read in full, and everything is read again: a
+reader of the whole would have to pass over too many that no longer count."""
+
+MOST_LINKS: Final = 50
+"""How many refreshes a chain remembers. A dataset that is hardly ever asked for would otherwise
+remember all those that were about others."""
+
+
+def base_of(before: Manifest | None, *, refresh: Refresh, snapshots: Snapshots) -> Base | None:
+    """What a refresh may add to; None where it has to read everything.
+
+    The same for each call of the refresh, whenever it comes.
+    """
+    if before is None or refresh.full:
+        return None
+    datasets = {
+        name: dataset
+        for name, dataset in before.datasets.items()
+        if not _is_due(dataset, at=refresh.requested_at)
+    }
+
+    def revisions(name: str) -> Mapping[RecordKey, str]:
+        marks = snapshots.marks(datasets[name].files)
+        return {key: revision for key, revision in marks.items() if revision is not None}
+
+    bookmarks = {
+        name: each.bookmark for name, each in datasets.items() if each.bookmark is not None
+    }
+    return Base(refresh_id=before.refresh_id, bookmarks=bookmarks, revisions=revisions)
+
+
+def _is_due(dataset: Dataset, *, at: float) -> bool:
+    """Whether a dataset has to be read in full again."""
+    if not dataset.chain or len(dataset.chain) > FULL_AFTER_REFRESHES:
+        return True
+    first = dataset.chain[0].files
+    read = sum(file.lines for file in dataset.files[:first])
+    added = sum(file.lines for file in dataset.files[first:])
+    return at - dataset.whole_at > FULL_AFTER_SECONDS or added > FULL_ABOVE_SHARE * read
+
+
+def keep_failed(staging: Staging, *, before: Manifest | None) -> None:
+    """Keep what the snapshot before has of each part that failed in a dataset that is read in full.
+
+    What could not be had has not gone. Where a dataset only adds, or failed as a whole, it stands
+    as it was anyway.
+    """
+    progress = staging.progress
+    for name, dataset in (before.datasets if before else {}).items():
+        staged = progress.datasets.get(name)
+        failed = {
+            part.part
+            for part in progress.parts
+            if part.state is Part.FAILED and name in part.datasets and part.part != name
+        }
+        if failed and staged and not staged.adds:
+            read = staged.records
+            staging.keep(name, dataset, parts=failed)
+            staged.kept = staged.records - read
+
+
+def put_together(
+    fetched: Mapping[str, Dataset],
+    *,
+    progress: Progress,
+    before: Manifest | None,
+    snapshots: Snapshots,
+    at: float,
+) -> dict[str, Dataset]:
+    """The datasets that a refresh has fetched, with what those that add are added to.
+
+    Raises:
+        Superseded: the snapshot before is not the one that the fetch began from.
+    """
+    whole: dict[str, Dataset] = {}
+    for name, dataset in fetched.items():
+        if not progress.datasets[name].adds:
+            link = _link(dataset, kept=progress.datasets[name].kept)
+            whole[name] = replace(dataset, chain=(link,), whole_at=at)
+        elif before is None or before.refresh_id != progress.base:
+            raise Superseded
+        else:
+            base = before.datasets[name]
+            touched = snapshots.marks(dataset.files) if base.blobs else ()
+            whole[name] = _added(dataset, base=base, touched=touched)
+    return whole
+
+
+def _added(dataset: Dataset, *, base: Dataset, touched: Container[RecordKey]) -> Dataset:
+    """A dataset with more files; content that a line of them replaces is left out."""
+    kept = (blob for blob in base.blobs if (blob.part, blob.id) not in touched)
+    new = (replace(blob, refresh_id=dataset.refresh_id) for blob in dataset.blobs)
+    return replace(
+        dataset,
+        records=base.records + dataset.records,
+        deletions=base.deletions + dataset.deletions,
+        files=(*base.files, *dataset.files),
+        blobs=(*kept, *new),
+        chain=_linked(base, _link(dataset)),
+        whole_at=base.whole_at,
+    )
+
+
+def carried(dataset: Dataset, *, refresh_id: str) -> Dataset:
+    """A dataset as it stands in a snapshot whose refresh put nothing to it.
+
+    Its readers may know that snapshot, so the chain tells of the refresh, too.
+    """
+    return replace(dataset, chain=_linked(dataset, Link(refresh_id=refresh_id)))
+
+
+def changes(dataset: Dataset, *, since: str) -> Dataset:
+    """The dataset with only the files and contents that came after a refresh's snapshot.
+
+    Raises:
+        Gone: it was read in full since, or has never been in that snapshot.
+    """
+    for place, link in enumerate(dataset.chain):
+        if link.refresh_id == since:
+            first = sum(each.files for each in dataset.chain[: place + 1])
+            later = {each.refresh_id for each in dataset.chain[place + 1 :]}
+            blobs = tuple(blob for blob in dataset.blobs if blob.refresh_id in later)
+            return replace(dataset, files=dataset.files[first:], blobs=blobs)
+    raise Gone("What has changed since is no longer known. Read the whole dataset.")
+
+
+def _link(dataset: Dataset, *, kept: int = 0) -> Link:
+    """What a refresh put to a dataset. Records ``kept`` of the snapshot before it did not bring."""
+    records = dataset.records - kept
+    return Link(refresh_id=dataset.refresh_id, files=len(dataset.files), records=records)
+
+
+def _linked(dataset: Dataset, link: Link) -> tuple[Link, ...]:
+    """The chain with one link more; where it is too long, without the oldest that put nothing."""
+    if not dataset.chain:
+        return ()
+    first, *links = (*dataset.chain, link)
+    if len(links) >= MOST_LINKS:
+        empty = next((place for place, each in enumerate(links) if not each.files), None)
+        links = [each for place, each in enumerate(links) if place != empty]
+    return (first, *links)

@@ -1,0 +1,173 @@
+"""What may happen to a refresh, and in which order: each step gives the refresh that follows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
+
+from functions.core.contract import (
+    DEADLINE_SECONDS,
+    Outcome,
+    RefreshRequest,
+    Scalar,
+    Ticket,
+)
+from functions.core.model import (
+    Connection,
+    Coverage,
+    Dataset,
+    Event,
+    Manifest,
+    Refresh,
+    SnapshotPointer,
+    Status,
+)
+from functions.core.refresh.snapshot import about
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from functions.core.errors import FreshetError
+    from functions.core.ports import Triggered
+
+
+class Admission(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a request: ``running`` with its refresh, or ``joined`` or ``fresh``.
+
+    ``refresh_id`` is the refresh that answers the request, whoever started it.
+    """
+
+    outcome: Outcome
+    refresh_id: str
+    refresh: Refresh | None = None
+
+
+def already_answered(
+    connection: Connection, request: RefreshRequest, *, at: float
+) -> Admission | None:
+    """The answer that needs no new refresh, if there is one.
+
+    A snapshot that has the datasets asked for, all young enough by their ``as_of``, wins over a
+    refresh that is still running; but not where everything is to be read again.
+    """
+    snapshot, running = connection.snapshot, connection.running
+    if (
+        request.max_age_seconds is not None
+        and not request.full
+        and snapshot is not None
+        and set(request.datasets or ()) <= set(snapshot.datasets)
+        and at - _as_of(snapshot, request.datasets or ()) <= request.max_age_seconds
+    ):
+        return Admission(outcome=Outcome.FRESH, refresh_id=snapshot.refresh_id)
+    if running is not None and at < running.until:
+        return Admission(outcome=Outcome.JOINED, refresh_id=running.refresh_id)
+    return None
+
+
+def _as_of(snapshot: SnapshotPointer, datasets: Iterable[str]) -> float:
+    """How old these are in a snapshot, by the oldest of them."""
+    ages = (snapshot.ages.get(name, snapshot.as_of) for name in datasets)
+    return min(ages, default=snapshot.as_of)
+
+
+def admitted(
+    connection: Connection, request: RefreshRequest, *, refresh_id: str, at: float
+) -> Refresh:
+    """A new refresh for this connection."""
+    refresh = Refresh(
+        refresh_id=refresh_id,
+        connection_id=connection.connection_id,
+        tenant=connection.tenant,
+        provider=connection.provider,
+        status=Status.ADMITTED,
+        reason=request.reason,
+        requested_at=at,
+        deadline=at + (request.deadline_seconds or DEADLINE_SECONDS),
+        datasets=request.datasets or (),
+        synchronous=request.synchronous,
+        full=request.full,
+    )
+    return _happened(refresh, "admitted", at, reason=request.reason)
+
+
+def triggering(refresh: Refresh, *, at: float) -> Refresh:
+    """The provider is about to be asked: written down first, so that a crash can be counted."""
+    attempts = refresh.attempts + 1
+    moved = replace(refresh, status=Status.RUNNING, attempts=attempts)
+    return _happened(moved, "triggering", at, attempt=attempts)
+
+
+def triggered(refresh: Refresh, taken: Triggered, *, at: float) -> Refresh:
+    """The provider has taken the job, or a part of it."""
+    moved = replace(
+        refresh,
+        job=taken.job,
+        whole=not taken.more,
+        hooks={**refresh.hooks, **taken.hooks},
+        triggered_at=refresh.triggered_at or at,
+    )
+    return _happened(moved, "triggered", at)
+
+
+def postponed(
+    refresh: Refresh, error: type[FreshetError], *, wait_seconds: int, at: float
+) -> Refresh:
+    """The job cannot be begun now; the trigger will be tried again."""
+    why = {"error": error.name(), "acts": error.acts}
+    return _happened(refresh, "postponed", at, **why, wait_seconds=wait_seconds)
+
+
+def lost(refresh: Refresh, *, at: float) -> Refresh:
+    """The provider does not know the job any more; it will be asked anew."""
+    return _happened(replace(refresh, job=None, hooks={}, triggered_at=0), "lost", at)
+
+
+def losses(refresh: Refresh) -> int:
+    """How often the provider has lost its job."""
+    return [event.type for event in refresh.events].count("lost")
+
+
+def published(refresh: Refresh, manifest: Manifest, *, ticket: Ticket, at: float) -> Refresh:
+    """The snapshot stands; of it, the refresh tells what it was asked for.
+
+    Stale, incomplete or failed parts of that make it ``partial``.
+    """
+    own = about(manifest, refresh.datasets)
+    coverage = own.coverage
+    ended = replace(
+        refresh,
+        status=Status.PARTIAL if _lacks(coverage) else Status.PUBLISHED,
+        records={name: _fetched(refresh, dataset) for name, dataset in own.datasets.items()},
+        coverage=coverage,
+        as_of=own.as_of,
+    )
+    noticed = _happened(ended, "ready", ticket.noticed_at, looks=ticket.looked)
+    return _happened(noticed, ended.status, at, **msgspec.structs.asdict(coverage))
+
+
+def failed(refresh: Refresh, error: type[FreshetError], *, at: float) -> Refresh:
+    """It ended without a publication; the snapshot before it stays."""
+    ended = replace(refresh, status=Status.FAILED, error=error.name())
+    return _happened(ended, Status.FAILED, at, error=error.name(), acts=error.acts)
+
+
+def cancelled(refresh: Refresh, *, at: float) -> Refresh:
+    """A caller has stopped it; the snapshot before it stays."""
+    return _happened(replace(refresh, status=Status.CANCELLED), Status.CANCELLED, at)
+
+
+def _fetched(refresh: Refresh, dataset: Dataset) -> int:
+    """How many records this refresh brought; a dataset that failed is an earlier one's."""
+    links = (link for link in dataset.chain if link.refresh_id == refresh.refresh_id)
+    return sum(link.records for link in links)
+
+
+def _lacks(coverage: Coverage) -> bool:
+    return bool(coverage.stale or coverage.incomplete or coverage.failed)
+
+
+def _happened(refresh: Refresh, what: str, at: float, **facts: Scalar) -> Refresh:
+    event = Event(version=refresh.version + 1, type=str(what), at=at, facts=facts)
+    return replace(refresh, events=(*refresh.events, event))

@@ -1,0 +1,139 @@
+"""Where refreshes and what belongs to them are kept, as protocols for the decisions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
+
+    from functions.core.contract import Ticket
+    from functions.core.idempotency import Key
+    from functions.core.model import (
+        Connection,
+        Dataset,
+        File,
+        Manifest,
+        Refresh,
+        SnapshotPointer,
+    )
+    from functions.core.ports import Page, RecordKey
+    from functions.core.refresh.progress import Progress
+
+
+class Staging(Protocol):
+    """Where a refresh's records are written before they are published."""
+
+    progress: Progress
+
+    def resume(self) -> None:
+        """Go on from what an earlier call has put aside."""
+        ...
+
+    def put_aside(self) -> None:
+        """Keep the progress for a later call."""
+        ...
+
+    def write(self, page: Page) -> None:
+        """Add a page; a record that this part has had already is left out."""
+        ...
+
+    def keep(self, name: str, dataset: Dataset, *, parts: Container[str]) -> None:
+        """Put before what was written what a dataset had of these parts.
+
+        A record that is in no part is one by itself. What cannot be read any more is left out.
+        """
+        ...
+
+    def datasets(self, *, refresh_id: str, as_of: float) -> dict[str, Dataset]:
+        """What has been written, once there is no page to follow."""
+        ...
+
+    def seal(self, manifest: Manifest) -> tuple[str, str]:
+        """Write the manifest; its key and version are the answer."""
+        ...
+
+
+class Connections(Protocol):
+    """Where connections are kept."""
+
+    def get(self, connection_id: str) -> Connection | None:
+        """Read one with a consistent read; None when there is none."""
+        ...
+
+
+class Refreshes(Protocol):
+    """Where refreshes are kept. Every write survives the loss of its own answer."""
+
+    def get(self, refresh_id: str) -> Refresh | None:
+        """Read one with a consistent read; None when there is none."""
+        ...
+
+    def admit(self, refresh: Refresh, *, until: float, key: Key | None = None) -> str:
+        """Give the connection's slot to this refresh, or answer whose it is.
+
+        Args:
+            key: is noted as answered by this refresh, where it is given the slot.
+
+        Returns:
+            The id of the refresh that holds the slot: this one's, or another's.
+
+        Raises:
+            Superseded: the connection is gone, this id was admitted before, or the key is
+                noted already.
+        """
+        ...
+
+    def save(self, refresh: Refresh, *, seen: int) -> None:
+        """Write the refresh where the stored version is still ``seen``.
+
+        Raises:
+            Superseded: another writer was faster.
+        """
+        ...
+
+    def publish(self, refresh: Refresh, *, seen: int, snapshot: SnapshotPointer) -> None:
+        """Point the connection to the snapshot, end the refresh and free the slot, at once.
+
+        Raises:
+            Superseded: the refresh was ended, or lost its slot, by someone else.
+        """
+        ...
+
+    def release(self, refresh: Refresh) -> None:
+        """Free the slot if this refresh still has it."""
+        ...
+
+    def hold(self, refresh: Refresh, *, until: float) -> None:
+        """Keep the slot longer, if this refresh still has it."""
+        ...
+
+    def forbid(self, failed: Refresh | Ticket, *, until: float) -> None:
+        """Note until when the provider wants no refresh, if this one still has the slot.
+
+        The next publication ends that.
+        """
+        ...
+
+    def listen(self, refresh_id: str) -> None:
+        """Forget the hints so far: what they told is about to be looked at."""
+        ...
+
+
+class Snapshots(Protocol):
+    """Where published snapshots are kept."""
+
+    def manifest(self, pointer: SnapshotPointer) -> Manifest:
+        """The manifest that a connection points to.
+
+        Raises:
+            Gone: it is no longer there.
+        """
+        ...
+
+    def marks(self, files: Iterable[File]) -> dict[RecordKey, str | None]:
+        """The revision of each part and id in these files, as the last line of it has it.
+
+        None for a deletion.
+        """
+        ...

@@ -1,0 +1,199 @@
+"""Door 1's decisions: start the job at the provider, once as far as the provider lets us know.
+
+Before each attempt the intent is written down. A call that finds a job recorded does not ask
+the provider again; one that finds an intent without a job cannot know whether the provider
+heard it, asks again, and the refresh counts the attempts. A job that the provider takes in
+parts is written down part by part. Where the end user has to act before it can be begun, the
+refresh comes back until they have, or until its deadline.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from functions.core.contract import PAYLOAD_VERSION, Outcome, Ticket
+from functions.core.errors import (
+    CallerError,
+    DeadlineExceeded,
+    FreshetError,
+    InteractionRequired,
+    OperatorError,
+    PlatformFault,
+    ProviderUnavailable,
+    UserError,
+    named,
+)
+from functions.core.model import Event
+from functions.core.polling import backoff, plan
+from functions.core.ports import Order
+from functions.core.refresh import steps as step
+from functions.core.refresh.admission import cool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from functions.core.model import Connection, Refresh
+    from functions.core.ports import Clock, Connector
+    from functions.core.refresh.stores import Refreshes
+
+
+PART_SECONDS: Final = 75
+"""How long the provider may take to say that it has taken a part of a job, at the worst."""
+
+SYNCHRONOUS_SECONDS: Final = 335
+"""The same where it answers only when it is done: five minutes at Endgrate, and some more."""
+
+QUEUE_SECONDS: Final = 60
+"""How long a request that nobody waits for stays away from a connection that is busy."""
+
+USER_FACTOR: Final = 2
+"""How many times longer one waits for a person than for a provider that is away: 2, 4, 8 … 120
+seconds. The longest deadline then has room for fewer than two hundred tries."""
+
+
+def trigger(
+    refresh: Refresh,
+    *,
+    connection: Connection,
+    connector: Connector,
+    refreshes: Refreshes,
+    seen: Mapping[int, float],
+    clock: Clock,
+    seconds_left: Callable[[], float],
+) -> Ticket:
+    """The ticket with which the refresh goes on.
+
+    Args:
+        seen: the provider's durations so far, for ``polling.plan``.
+        seconds_left: how long this call may still run.
+    """
+    if _taken(refresh):
+        return _running(refresh, seen=seen)
+    if clock() >= refresh.deadline:
+        return _failed(refresh, _overdue(refresh))
+    begun = step.triggering(refresh, at=clock())
+    refreshes.save(begun, seen=refresh.version)
+    longest = SYNCHRONOUS_SECONDS if refresh.synchronous else PART_SECONDS
+    while not _taken(begun):
+        if begun.job is not None and seconds_left() < longest:
+            return replace(_ticket(begun, Outcome.LATER), wait_seconds=1)
+        try:
+            taken = connector.trigger(connection, _order(begun))
+        except (ProviderUnavailable, UserError, CallerError, OperatorError) as error:
+            hooked = bool(connection.hook)
+            return _not_taken(begun, error, hooked=hooked, refreshes=refreshes, at=clock())
+        seen_version, begun = begun.version, step.triggered(begun, taken, at=clock())
+        refreshes.save(begun, seen=seen_version)
+    return _running(begun, seen=seen)
+
+
+def answered(admission: step.Admission, connection_id: str) -> Ticket:
+    """The ticket of a request that needs no refresh of its own."""
+    return Ticket(
+        v=PAYLOAD_VERSION,
+        outcome=admission.outcome,
+        refresh_id=admission.refresh_id,
+        connection_id=connection_id,
+    )
+
+
+def queued(refresh_id: str, connection_id: str) -> Ticket:
+    """The ticket of a request that waits for another refresh's end, to be let in after it."""
+    return Ticket(
+        v=PAYLOAD_VERSION,
+        outcome=Outcome.LATER,
+        refresh_id=refresh_id,
+        connection_id=connection_id,
+        wait_seconds=QUEUE_SECONDS,
+    )
+
+
+def _taken(refresh: Refresh) -> bool:
+    """Whether the provider has taken the job, the whole of it."""
+    return refresh.job is not None and refresh.whole
+
+
+def _order(refresh: Refresh) -> Order:
+    return Order(
+        datasets=refresh.datasets,
+        synchronous=refresh.synchronous,
+        losses=step.losses(refresh),
+        job=refresh.job,
+    )
+
+
+def _running(refresh: Refresh, *, seen: Mapping[int, float]) -> Ticket:
+    return replace(
+        _ticket(refresh, Outcome.RUNNING),
+        job=refresh.job or {},
+        triggered_at=refresh.triggered_at,
+        deadline=refresh.deadline,
+        hooked=bool(refresh.hooks),
+        looks=plan(seen, horizon=max(1, refresh.deadline - refresh.triggered_at)),
+    )
+
+
+def _not_taken(
+    refresh: Refresh, error: FreshetError, *, hooked: bool, refreshes: Refreshes, at: float
+) -> Ticket:
+    """What follows from an attempt that brought no job.
+
+    Args:
+        hooked: whether the provider may tell us that the user has acted.
+    """
+    match error:
+        case ProviderUnavailable():
+            return _later(refresh, error, refreshes=refreshes, at=at)
+        case InteractionRequired(awaited=True):
+            left = max(1, ceil(refresh.deadline - at))
+            wait = min(USER_FACTOR * backoff(refresh.attempts), left)
+            ticket = _postponed(refresh, error, wait=wait, refreshes=refreshes, at=at)
+            return replace(ticket, hooked=hooked)
+        case _:
+            return _failed(refresh, error)
+
+
+def _later(
+    refresh: Refresh, fault: ProviderUnavailable, *, refreshes: Refreshes, at: float
+) -> Ticket:
+    wait = max(fault.wait_seconds, backoff(refresh.attempts))
+    if at + wait >= refresh.deadline:
+        cool(fault, refresh, refreshes=refreshes, at=at)
+        return _failed(refresh, fault)
+    return _postponed(refresh, fault, wait=wait, refreshes=refreshes, at=at)
+
+
+def _postponed(
+    refresh: Refresh, error: FreshetError, *, wait: int, refreshes: Refreshes, at: float
+) -> Ticket:
+    later = step.postponed(refresh, type(error), wait_seconds=wait, at=at)
+    refreshes.save(later, seen=refresh.version)
+    return replace(_ticket(refresh, Outcome.LATER), wait_seconds=wait)
+
+
+def _overdue(refresh: Refresh) -> FreshetError:
+    """Why there is no job at the deadline: what it was put off for, or what came between."""
+    match refresh.events:
+        case (*_, Event(type="postponed", facts={"error": str(name)})):
+            return named(name)()
+        case (*_, Event(type="admitted" | "triggering")):
+            return PlatformFault()
+        case _:
+            return DeadlineExceeded()
+
+
+def _failed(refresh: Refresh, error: FreshetError) -> Ticket:
+    return replace(_ticket(refresh, Outcome.FAILED), error=error.name())
+
+
+def _ticket(refresh: Refresh, outcome: Outcome) -> Ticket:
+    return Ticket(
+        v=PAYLOAD_VERSION,
+        outcome=outcome,
+        refresh_id=refresh.refresh_id,
+        connection_id=refresh.connection_id,
+        provider=refresh.provider,
+    )
