@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from functions.connectors.http.answers import Answer, TokenRefused, decoded, ends_early
+from functions.connectors.http.answers import Answer, TokenRefused, decode, ends_early
 from functions.connectors.http.client import DONE
 from functions.core.errors import (
     ProviderRefusesApplication,
@@ -70,7 +70,7 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     client_secret: str | None = None
 
 
-def refreshed(
+def exchange_refresh_token(
     http: Http, path: str, *, application: Application, refresh_token: str, at: float
 ) -> Credentials:
     """Exchange a refresh token at the token endpoint (RFC 6749 section 6).
@@ -145,7 +145,7 @@ def _text(value: object) -> str:
 
 
 def _refusal(answer: Answer) -> Exception:
-    match decoded(answer, _Refusal).error:
+    match decode(answer, _Refusal).error:
         case "invalid_grant":
             return GrantRefused()
         case "invalid_client" | "unauthorized_client":
@@ -208,13 +208,13 @@ class TokenKeeper:
         if stored.dead:
             raise ReauthRequired
         if token is None:
-            return self._moved_or_dead(stored), False
-        moved = self._leased_or_moved(stored)
+            return self._find_newer(stored), False
+        moved = self._lease(stored)
         if moved is not None:
             return moved, False
         successor = self._successor(token)
         if successor is None:
-            return self._moved_or_dead(stored), False
+            return self._find_newer(stored), False
         return self._store(successor, of=stored)
 
     def _successor(self, token: str) -> Credentials | None:
@@ -224,13 +224,13 @@ class TokenKeeper:
         """
         at = self._ports.clock()
         with ExitStack() as exchange:
-            exchange.push(self._unlease_after)
+            exchange.push(self._release_lease)
             try:
-                return _dated(self._exchanged(token), at=at)
+                return _date(self._exchange_twice(token), at=at)
             except GrantRefused:
                 return None
 
-    def _unlease_after(self, error: type[BaseException] | None, *_: object) -> None:
+    def _release_lease(self, error: type[BaseException] | None, *_: object) -> None:
         if error is not None and issubclass(error, Exception):
             self._ports.credentials.unlease(self._connection_id, owner=self._ports.owner)
 
@@ -244,25 +244,25 @@ class TokenKeeper:
             current = self._ports.credentials.load(self._connection_id)
             if current.version == of.version:
                 raise
-            return _alive(current), False
+            return _require_alive(current), False
         if not successor.access_token:
             raise UnexpectedAnswer
         return StoredCredentials(credentials=successor, version=of.version + 1), True
 
-    def _leased_or_moved(self, stored: StoredCredentials) -> StoredCredentials | None:
+    def _lease(self, stored: StoredCredentials) -> StoredCredentials | None:
         """None once the right to rotate is ours; else what a sibling has put in place."""
         patience = min(_SIBLING_SECONDS, self._ports.left())
         store, until = self._ports.credentials, self._ports.clock() + patience
         while not store.lease(self._connection_id, version=stored.version, owner=self._ports.owner):
             current = store.load(self._connection_id)
             if current.version != stored.version or current.dead:
-                return _alive(current)
+                return _require_alive(current)
             if self._ports.clock() > until:
                 raise ProviderUnavailable
             self._ports.sleep(_SIBLING_GAP)
         return None
 
-    def _exchanged(self, token: str) -> Credentials:
+    def _exchange_twice(self, token: str) -> Credentials:
         """One more try where the answer was lost: a provider with a grace period repeats it."""
         try:
             return self._exchange(token)
@@ -271,22 +271,22 @@ class TokenKeeper:
         except ProviderUnavailable:
             return self._exchange(token)
 
-    def _moved_or_dead(self, stored: StoredCredentials) -> StoredCredentials:
+    def _find_newer(self, stored: StoredCredentials) -> StoredCredentials:
         current = self._ports.credentials.load(self._connection_id)
         if current.version == stored.version:
             self._ports.credentials.bury(self._connection_id, version=stored.version)
             raise ReauthRequired
-        return _alive(current)
+        return _require_alive(current)
 
 
-def _dated(given: Credentials, *, at: float) -> Credentials:
+def _date(given: Credentials, *, at: float) -> Credentials:
     """What was asked for at this time; an end that cannot be is not known."""
     life = given.expires_at - at
     ends = given.expires_at if 0 < life <= MAX_LIFE_SECONDS else 0
     return replace(given, expires_at=ends, obtained_at=at if ends else 0)
 
 
-def _alive(stored: StoredCredentials) -> StoredCredentials:
+def _require_alive(stored: StoredCredentials) -> StoredCredentials:
     if stored.dead:
         raise ReauthRequired
     return stored

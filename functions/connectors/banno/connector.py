@@ -31,9 +31,9 @@ from functions.connectors.banno.answers import (
     read_transactions,
 )
 from functions.connectors.banno.transactions import Course, Place, Reading
-from functions.connectors.http.answers import Answer, decoded
+from functions.connectors.http.answers import Answer, decode
 from functions.connectors.http.client import DONE, Http
-from functions.connectors.oauth import TokenKeeper, refreshed
+from functions.connectors.oauth import TokenKeeper, exchange_refresh_token
 from functions.core.errors import (
     ConfigurationInvalid,
     ConsentMissing,
@@ -94,7 +94,7 @@ class Banno:
         asked = floor(self._ports.clock())
         user = self._user(connection)
         refusals = _FORBIDDEN | {HTTPStatus.BAD_REQUEST: InteractionRequired}
-        task = decoded(user.call("PUT", "/fetch", refusals=refusals, accept=DONE), Task)
+        task = decode(user.call("PUT", "/fetch", refusals=refusals, accept=DONE), Task)
         return Triggered(job={"task_id": task.task_id, "since": asked})
 
     def check(self, connection: Connection, job: Job, *, hold_seconds: float) -> Looked:
@@ -106,7 +106,7 @@ class Banno:
         held = hold_seconds > 0 and known is not None
         answer = self._user(connection).call(
             "GET",
-            f"/tasks/{_quoted(job['task_id'])}",
+            f"/tasks/{_quote(job['task_id'])}",
             params={"sinceVersion": known} if held else None,
             accept=frozenset({HTTPStatus.OK, HTTPStatus.BAD_REQUEST}) | _NO_TASK | _NO_NEWS,
         )
@@ -164,7 +164,7 @@ class Banno:
             )
         course = Course(ids=ids, states=states, base=base)
         while place is not None:
-            since = banno_transactions.updated_since(base, place.account) if place.adds else None
+            since = banno_transactions.find_since(base, place.account) if place.adds else None
             ask = partial(_ask_page, user, place.account, since=since)
             reading = Reading(ask, course, place)
             yield from reading.pages()
@@ -185,10 +185,10 @@ class Banno:
 
     def _user(self, connection: Connection) -> _User:
         if connection.connection_id not in self._users:
-            self._users[connection.connection_id] = self._made(connection)
+            self._users[connection.connection_id] = self._open_user(connection)
         return self._users[connection.connection_id]
 
-    def _made(self, connection: Connection) -> _User:
+    def _open_user(self, connection: Connection) -> _User:
         institution = self._institution(connection.settings["institution"])
         http = Http(
             institution.base_url,
@@ -198,7 +198,7 @@ class Banno:
         )
 
         def exchange(refresh_token: str) -> Credentials:
-            return refreshed(
+            return exchange_refresh_token(
                 http,
                 TOKEN,
                 application=institution,
@@ -207,7 +207,7 @@ class Banno:
             )
 
         keeper = TokenKeeper(self._ports, connection_id=connection.connection_id, exchange=exchange)
-        return _User(http, keeper, path=f"{API}/users/{_quoted(connection.subject)}")
+        return _User(http, keeper, path=f"{API}/users/{_quote(connection.subject)}")
 
     def _institution(self, name: str) -> Institution:
         try:
@@ -252,7 +252,7 @@ def _ask_page(user: _User, account: str, offset: int, *, since: str | None) -> T
     try:
         answer = user.call(
             "GET",
-            f"/accounts/{_quoted(account)}/transactions",
+            f"/accounts/{_quote(account)}/transactions",
             params=params,
             refusals=_FORBIDDEN | {HTTPStatus.NOT_FOUND: NotFound, HTTPStatus.GONE: Gone},
             accept=frozenset({HTTPStatus.OK, HTTPStatus.NO_CONTENT}),
@@ -297,6 +297,6 @@ def _judge(accounts: Sequence[Account], job: Job, *, now: float) -> dict[str, Pa
     return states
 
 
-def _quoted(value: Scalar) -> str:
+def _quote(value: Scalar) -> str:
     """A part of a path."""
     return quote(str(value), safe="")

@@ -81,7 +81,7 @@ def beginning(
     return Beginning(adds=known is not None and known.keys() == set(ids), bookmark=bookmark)
 
 
-def updated_since(base: Base | None, account: str) -> str | None:
+def find_since(base: Base | None, account: str) -> str | None:
     """From when on an account's changes are asked for; None: all of its transactions are."""
     known = base.bookmarks.get(NAME, {}).get(account) if base else None
     return iso(max(0, float(known) - OVERLAP_SECONDS)) if known else None

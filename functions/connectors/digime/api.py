@@ -25,7 +25,7 @@ from functions.connectors.digime.answers import (
     refusal,
 )
 from functions.connectors.digime.tokens import keys, random_text
-from functions.connectors.http.answers import Answer, TokenRefused, decoded, elements
+from functions.connectors.http.answers import Answer, TokenRefused, decode, elements
 from functions.connectors.http.client import DONE, Http
 from functions.connectors.oauth import EXCHANGE_SECONDS, GrantRefused
 from functions.core.errors import ProviderRefusesApplication, RateLimited, UnexpectedAnswer
@@ -89,7 +89,7 @@ class Api:
         answer = self._post("/permission-access/trigger", claims)
         if answer.status not in DONE:
             raise self._heeded(refusal(answer, at=self._clock()))
-        return decoded(answer, Triggered).session if answer.body.strip() else None
+        return decode(answer, Triggered).session if answer.body.strip() else None
 
     def exchanged(self, refresh_token: str) -> Credentials:
         """The successors of a refresh token, as digi.me signed them.
@@ -106,7 +106,7 @@ class Api:
         if answer.status not in DONE:
             raise self._refused_grant(answer)
         told = self._keys.claims(
-            decoded(answer, Signed).token, Tokens, fetch=self._published, at=self._clock()
+            decode(answer, Signed).token, Tokens, fetch=self._published, at=self._clock()
         )
         return told.credentials(spent=refresh_token)
 
@@ -125,7 +125,7 @@ class Api:
         )
         if answer.status != HTTPStatus.OK:
             raise self._heeded(query_refusal(answer, at=self._clock()))
-        return decoded(answer, Listing)
+        return decode(answer, Listing)
 
     def download(self, session_key: str, name: str) -> Download | None:
         """A file as it is sealed, for the caller to close; None where it is not ready.
@@ -182,7 +182,7 @@ class Api:
             answer = self._http.call("GET", "/jwks/oauth", headers=accept)
         except TokenRefused:  # no token was sent
             raise UnexpectedAnswer from None
-        return elements(decoded(answer, KeySet).keys)
+        return elements(decode(answer, KeySet).keys)
 
     def _refused_grant(self, answer: Answer) -> Exception:
         """Whose fault it is: ``InvalidToken`` may mean the refresh token, or our own signature.

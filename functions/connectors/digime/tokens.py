@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from msgspec import Meta
 
-from functions.connectors.http.answers import Answer, decoded
+from functions.connectors.http.answers import Answer, decode
 from functions.core.errors import ConfigurationInvalid, ProviderUnavailable, UnexpectedAnswer
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class Keys:
             payload = _JWS.decode(token, self._keys[kid], [ALGORITHM])
         except (jwt.PyJWTError, KeyError, RecursionError):
             raise UnexpectedAnswer from None
-        return decoded(Answer(status=HTTPStatus.OK, body=payload), shape)
+        return decode(Answer(status=HTTPStatus.OK, body=payload), shape)
 
     def _read(self, fetch: Fetch, *, at: float) -> None:
         """Put the keys that can be used in the place of those there were."""

@@ -28,7 +28,7 @@ from functions.connectors.endgrate.answers import (
     lenient,
     page,
 )
-from functions.connectors.http.answers import Answer, decoded, is_json, members
+from functions.connectors.http.answers import Answer, decode, is_json, members
 from functions.connectors.http.client import DONE, Http, origin
 from functions.connectors.http.sending import READ_SECONDS, leave_connections
 from functions.core.errors import (
@@ -144,11 +144,11 @@ class Api:
             Refused: it cannot be had like this.
         """
         answer = self._call("POST", "/api/session/initiate", json=wanted, accept=DONE)
-        return decoded(answer, Initiated).session_id
+        return decode(answer, Initiated).session_id
 
     def types(self) -> set[str]:
         """The types that any provider of Endgrate's has."""
-        told = decoded(self._call("GET", "/api/integrations"), Integrations)
+        told = decode(self._call("GET", "/api/integrations"), Integrations)
         return {row.endgrate_type for each in told.providers for row in each.integrations}
 
     def configuration(self, session_id: str) -> msgspec.Raw | None:
@@ -197,7 +197,7 @@ class Api:
             accept=DONE,
             read_seconds=SYNCHRONOUS_SECONDS if synchronous else READ_SECONDS,
         )
-        return decoded(answer, Triggered).transfer_id
+        return decode(answer, Triggered).transfer_id
 
     def pushed(self, wanted: Mapping[str, object], *, synchronous: bool) -> str:
         """Trigger a push; its id. Asking twice pushes twice.
@@ -217,7 +217,7 @@ class Api:
             accept=DONE,
             read_seconds=SYNCHRONOUS_SECONDS if synchronous else READ_SECONDS,
         )
-        return decoded(answer, Triggered).transfer_id
+        return decode(answer, Triggered).transfer_id
 
     def completed(self, way: Way, *, session_id: str, transfer_id: str) -> bool:
         """Whether a transfer has ended, well or not.
@@ -227,7 +227,7 @@ class Api:
         """
         params = {"method": way.method, "session_id": session_id, "transfer_id": transfer_id}
         answer = self._call("GET", "/api/statistics", params=params)
-        return decoded(answer, Statistics).completed
+        return decode(answer, Statistics).completed
 
     def items(self, way: Way, *, endgrate_type: str, transfer_id: str, offset: int) -> Entries:
         """A page of a transfer's records.
@@ -287,7 +287,7 @@ class Api:
         )
         if answer.status in accept:
             return answer
-        decoded(answer, Error)
+        decode(answer, Error)
         raise Refused
 
 

@@ -13,7 +13,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from functions.connectors.http.answers import Answer, decoded
+from functions.connectors.http.answers import Answer, decode
 from functions.core.errors import InvalidRequest, ProviderUnavailable, UnexpectedAnswer
 from functions.core.webhooks import Hint
 
@@ -39,7 +39,7 @@ def hint(body: bytes) -> Hint:
         InvalidRequest: it is no webhook that we asked for.
     """
     try:
-        told = decoded(Answer(status=HTTPStatus.OK, body=body), _Told)
+        told = decode(Answer(status=HTTPStatus.OK, body=body), _Told)
     except (ProviderUnavailable, UnexpectedAnswer):
         raise InvalidRequest from None
     return Hint(token=told.metadata.token, job=told.transfer_id or "", subject=told.session_id)

@@ -61,7 +61,7 @@ class Download(msgspec.Struct, frozen=True, kw_only=True):
     body: IO[bytes]
 
 
-def decoded(answer: Answer, shape: type[T]) -> T:
+def decode(answer: Answer, shape: type[T]) -> T:
     """The answer's JSON in this shape; strict JSON in UTF-8.
 
     Raises:
@@ -218,7 +218,7 @@ def retry_after(value: object, *, at: float) -> int:
     """Whole seconds, rounded up, that a provider asks for: 0 for none, nonsense or the past.
 
     Both forms of RFC 9110 are read, and what providers write instead: fractions, a unit or quotes,
-    numbers that are no seconds from now, see ``_meant``, and instants of RFC 3339. Of a header
+    numbers that are no seconds from now, see ``_to_seconds``, and instants of RFC 3339. Of a header
     that came twice the larger counts. A wish beyond a day is cut to a day.
 
     Args:
@@ -231,7 +231,7 @@ def retry_after(value: object, *, at: float) -> int:
 
 def _wait(wish: str, *, at: float) -> int:
     if number := _NUMBER.fullmatch(wish):
-        seconds = _meant(float(number[1]), at=at)
+        seconds = _to_seconds(float(number[1]), at=at)
     elif named := read_instant(wish):
         seconds = named - at
     else:
@@ -245,7 +245,7 @@ def _wait(wish: str, *, at: float) -> int:
     return max(0, ceil(min(seconds, MAX_RETRY_AFTER_SECONDS)))
 
 
-def _meant(number: float, *, at: float) -> float:
+def _to_seconds(number: float, *, at: float) -> float:
     """The seconds that a number means: as they are, up to a day.
 
     A larger one is an instant, in seconds, milli- or microseconds, if that is within a year, or

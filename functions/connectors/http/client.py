@@ -16,7 +16,7 @@ import msgspec
 import requests
 
 from functions.connectors.http.answers import Answer, Download, TokenRefused, retry_after
-from functions.connectors.http.sending import READ_SECONDS, asked, spooled, whole, whole_json
+from functions.connectors.http.sending import READ_SECONDS, read_body, read_json, send, spool
 from functions.core.errors import (
     ConfigurationInvalid,
     FreshetError,
@@ -117,9 +117,10 @@ class Http:
         request = requests.Request(
             method, self._address(path), headers={**typed, **headers}, params=params, data=data
         )
-        response, body = asked(
+        read = read_json if request.headers["Accept"] == JSON else read_body
+        response, body = send(
             request,
-            read=partial(whole_json if request.headers["Accept"] == JSON else whole, accept=accept),
+            read=partial(read, accept=accept),
             read_seconds=read_seconds,
             turn=self._wait_for_turn,
             left=self._left,
@@ -146,8 +147,8 @@ class Http:
             AnswerTooLarge: the body is over ``most``.
         """
         request = requests.Request("GET", self._address(path), headers=headers)
-        response, body = asked(
-            request, read=partial(spooled, most=most), turn=self._wait_for_turn, left=self._left
+        response, body = send(
+            request, read=partial(spool, most=most), turn=self._wait_for_turn, left=self._left
         )
         if response.status_code in accept:
             return Download(status=response.status_code, headers=response.headers, body=body)

@@ -74,7 +74,7 @@ class _Sending(threading.local):
 _sending: Final = _Sending()
 
 
-def _left(most: float = math.inf) -> float:
+def _seconds_left(most: float = math.inf) -> float:
     """Seconds that the next step of this thread's sending may take, ``most`` of them at most.
 
     Raises:
@@ -100,7 +100,7 @@ class _Incoming(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - any buffer
-        self._line.settimeout(_left(self._most))
+        self._line.settimeout(_seconds_left(self._most))
         received = self._raw.readinto(buffer)
         self.ended = received == 0
         return received
@@ -151,12 +151,12 @@ class _Connection(HTTPConnection):
         for *_, address in socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM):
             place = (str(address[0]), self.port)
             try:
-                line = socket.create_connection(place, _left(until - monotonic()))
+                line = socket.create_connection(place, _seconds_left(until - monotonic()))
             except OSError as problem:
                 fault = problem
             else:
                 line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                line.settimeout(_left(until - monotonic()))
+                line.settimeout(_seconds_left(until - monotonic()))
                 return line
         raise fault
 
@@ -164,7 +164,7 @@ class _Connection(HTTPConnection):
         if self.sock is None:
             self.connect()
         for start in range(0, len(data), _PIECE):
-            self.sock.settimeout(_left())
+            self.sock.settimeout(_seconds_left())
             super().send(data[start : start + _PIECE])
 
 
@@ -216,7 +216,7 @@ def leave_connections() -> None:
     session().close()
 
 
-def asked(
+def send(
     request: requests.Request,
     *,
     read: Callable[[requests.Response], T],
@@ -249,19 +249,19 @@ def asked(
         raise ProviderUnavailable(unsent=True)
     try:
         given = max(left(), least_seconds)
-        return _sent(prepared, read=read, read_seconds=read_seconds, left=given)
+        return _send_once(prepared, read=read, read_seconds=read_seconds, left=given)
     except exceptions.RequestException as fault:
         if request.method != "GET" or not _broke_off(fault):
-            raise ProviderUnavailable(unsent=_never_sent(fault)) from None
+            raise ProviderUnavailable(unsent=_is_unsent(fault)) from None
     turn()
     leave_connections()
     try:
-        return _sent(prepared, read=read, read_seconds=read_seconds, left=left())
+        return _send_once(prepared, read=read, read_seconds=read_seconds, left=left())
     except exceptions.RequestException:
         raise ProviderUnavailable from None
 
 
-def whole(response: requests.Response, *, accept: frozenset[int]) -> bytes:
+def read_body(response: requests.Response, *, accept: frozenset[int]) -> bytes:
     """The body at these statuses. At any other, none is read: the status and headers say it all.
 
     Raises:
@@ -274,15 +274,15 @@ def whole(response: requests.Response, *, accept: frozenset[int]) -> bytes:
     return bytes(body)
 
 
-def whole_json(response: requests.Response, *, accept: frozenset[int]) -> bytes:
-    """The body like ``whole``, without a byte order mark; JSON that ends early has broken off.
+def read_json(response: requests.Response, *, accept: frozenset[int]) -> bytes:
+    """The body like ``read_body``, without a byte order mark; JSON that ends early has broken off.
 
     What does something may be answered with no body, as digi.me's trigger is.
 
     Raises:
         AnswerTooLarge: it is over ``MAX_ANSWER_BYTES``.
     """
-    body = whole(response, accept=accept).removeprefix(BOM_UTF8)
+    body = read_body(response, accept=accept).removeprefix(BOM_UTF8)
     status = response.status_code
     due = body or (response.request.method == "GET" and status in accept)
     if due and ends_early(body, status=status):
@@ -290,7 +290,7 @@ def whole_json(response: requests.Response, *, accept: frozenset[int]) -> bytes:
     return body
 
 
-def spooled(response: requests.Response, *, most: int) -> IO[bytes]:
+def spool(response: requests.Response, *, most: int) -> IO[bytes]:
     """The body as an open file; for each ``SLOWEST`` bytes there is a second more.
 
     Raises:
@@ -307,7 +307,7 @@ def spooled(response: requests.Response, *, most: int) -> IO[bytes]:
     return body
 
 
-def _sent(
+def _send_once(
     prepared: requests.PreparedRequest,
     *,
     read: Callable[[requests.Response], T],
@@ -326,7 +326,7 @@ def _broke_off(fault: exceptions.RequestException) -> bool:
     return broken and not isinstance(fault, exceptions.Timeout)
 
 
-def _never_sent(fault: exceptions.RequestException) -> bool:
+def _is_unsent(fault: exceptions.RequestException) -> bool:
     """Whether there was no connection to send anything on.
 
     Only connecting fails with these two. A connection out of the pool is there already: what

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from functions.connectors.http.client import Http
-from functions.connectors.oauth import Application, refreshed, seconds_in
+from functions.connectors.oauth import Application, exchange_refresh_token, seconds_in
 from functions.core.errors import ProviderUnavailable, UnexpectedAnswer
 from functions.core.model import Credentials
 from infra.local.simulators.server import serve
@@ -29,7 +29,7 @@ def answered(body: bytes, *, status: int = 200) -> Credentials:
         return [body]
 
     with serve(app) as base_url:
-        return refreshed(
+        return exchange_refresh_token(
             Http(base_url, clock=Clock()),
             "/token",
             application=Application(client_id="app"),

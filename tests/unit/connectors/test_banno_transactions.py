@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from functions.connectors.banno.transactions import Place, updated_since
+from functions.connectors.banno.transactions import Place, find_since
 from functions.core.ports import Base
 
 BASE = Base(
@@ -15,12 +15,12 @@ BASE = Base(
 
 
 def test_an_account_is_asked_for_from_an_hour_before_the_last_refresh() -> None:
-    assert updated_since(BASE, "a") == "2027-01-15T07:00:00.000Z"
+    assert find_since(BASE, "a") == "2027-01-15T07:00:00.000Z"
 
 
 def test_an_account_that_the_last_refresh_had_not_read_is_asked_for_as_a_whole() -> None:
-    assert updated_since(BASE, "b") is None
-    assert updated_since(None, "a") is None
+    assert find_since(BASE, "b") is None
+    assert find_since(None, "a") is None
 
 
 def test_a_place_that_an_older_version_has_put_aside_is_gone_on_from() -> None:

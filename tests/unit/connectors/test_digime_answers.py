@@ -13,7 +13,7 @@ from functions.connectors.digime.answers import (
     query_refusal,
     refusal,
 )
-from functions.connectors.http.answers import Answer, TokenRefused, decoded, elements
+from functions.connectors.http.answers import Answer, TokenRefused, decode, elements
 from functions.core.errors import ConsentMissing, RateLimited, UnexpectedAnswer
 
 AT = 1_800_000_000.0
@@ -40,7 +40,7 @@ def test_the_body_has_the_last_word() -> None:
 
 @pytest.mark.parametrize("more", [b"", b', "fileList": null', b', "fileList": {}'])
 def test_an_answer_without_a_list_of_files_says_nothing_of_them(more: bytes) -> None:
-    listing = decoded(answer(200, b'{"status": {"state": "completed"}%s}' % more), Listing)
+    listing = decode(answer(200, b'{"status": {"state": "completed"}%s}' % more), Listing)
     assert listing.status.ended
     with pytest.raises(UnexpectedAnswer):
         files_of(listing)
@@ -54,10 +54,10 @@ def test_half_a_character_in_what_is_not_read_costs_nothing() -> None:
         HALF,
         b'[{"name": "a", "updatedDate": 1, %s}, {"name": "b", "updatedDate": 2}]' % HALF,
     )
-    listing = decoded(answer(200, listed), Listing)
+    listing = decode(answer(200, listed), Listing)
     assert listing.status.ended
     assert [file.name for file in files_of(listing).sound] == ["a", "b"]
-    keys = decoded(answer(200, b'{"keys": [{%s}, {"kid": "1"}]}' % HALF), KeySet).keys
+    keys = decode(answer(200, b'{"keys": [{%s}, {"kid": "1"}]}' % HALF), KeySet).keys
     assert len(elements(keys)) == 2
     assert code(answer(403, b'{"error": {"code": "SessionUsed", %s}}' % HALF)) == "SessionUsed"
 

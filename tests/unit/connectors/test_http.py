@@ -12,7 +12,7 @@ import pytest
 from functions.connectors.http.answers import (
     MAX_RETRY_AFTER_SECONDS,
     Answer,
-    decoded,
+    decode,
     elements,
     ends_early,
     members,
@@ -189,7 +189,7 @@ class Shape(msgspec.Struct):
 )
 def test_an_answer_that_is_not_what_was_documented_is_unexpected(body: bytes) -> None:
     with pytest.raises(UnexpectedAnswer) as caught:
-        decoded(Answer(status=200, body=body), Shape)
+        decode(Answer(status=200, body=body), Shape)
     assert str(caught.value) == UnexpectedAnswer.text
 
 
@@ -200,7 +200,7 @@ class Outer(msgspec.Struct):
 @pytest.mark.parametrize("rest", [b'{"a": "\\ud800"}', b'["\xff"]', b"[NaN]"])
 def test_a_raw_part_is_not_looked_into_however_deep_it_lies(rest: bytes) -> None:
     whole = b'{"inner": {"id": "a", "rest": ' + rest + b', "other": "\\ud800"}, "other": [NaN]}'
-    inner = decoded(Answer(status=200, body=whole), Outer).inner
+    inner = decode(Answer(status=200, body=whole), Outer).inner
     assert inner is not None
     assert (inner.id, bytes(inner.rest)) == ("a", rest)
 
@@ -211,7 +211,7 @@ WHOLE = '{"id": "\\"[é", "rest": [{"a": -1.5e7, "b": [true, null]}, "\\\\"]}'.e
 @pytest.mark.parametrize("body", [WHOLE[:end] for end in range(len(WHOLE))])
 def test_an_answer_that_ends_early_is_none_yet_wherever_it_ends(body: bytes) -> None:
     with pytest.raises(ProviderUnavailable) as caught:
-        decoded(Answer(status=200, body=body), Shape)
+        decode(Answer(status=200, body=body), Shape)
     assert type(caught.value) is ProviderUnavailable
 
 
@@ -227,7 +227,7 @@ def test_to_find_the_end_of_strings_takes_no_longer_than_they_are() -> None:
 
 def test_fields_that_nobody_asked_for_are_ignored_and_raw_parts_kept_byte_for_byte() -> None:
     body = b'{"id": "a", "rest": { "amount" : 1.10 }, "new": [1e400]}'
-    assert bytes(decoded(Answer(status=200, body=body), Shape).rest) == b'{ "amount" : 1.10 }'
+    assert bytes(decode(Answer(status=200, body=body), Shape).rest) == b'{ "amount" : 1.10 }'
 
 
 ODD = [
@@ -242,7 +242,7 @@ ODD = [
 @pytest.mark.parametrize("odd", ODD)
 def test_a_field_that_nobody_reads_makes_no_answer_unreadable(odd: bytes) -> None:
     body = b' {"other" : ' + odd + b', "rest": { "amount" : 1.10 }, "id": "a"} '
-    answer = decoded(Answer(status=200, body=body), Shape)
+    answer = decode(Answer(status=200, body=body), Shape)
     assert (answer.id, bytes(answer.rest)) == ("a", b'{ "amount" : 1.10 }')
 
 

@@ -17,9 +17,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from functions.connectors.http.answers import Answer, decoded, elements, members, read
+from functions.connectors.http.answers import Answer, decode, elements, members, read
 from functions.connectors.http.client import Http
-from functions.connectors.oauth import Application, TokenKeeper, refreshed
+from functions.connectors.oauth import Application, TokenKeeper, exchange_refresh_token
 from functions.core.errors import (
     ConfigurationInvalid,
     ConsentMissing,
@@ -105,7 +105,7 @@ class Bookbus:
         answer = Desk(self._ports, connection).call("GET", path, accept=HTTPStatus.NOT_FOUND)
         if answer.status == HTTPStatus.NOT_FOUND:
             return Looked(job=job, lost=True)
-        return Looked(job=job, done=decoded(answer, CountState).state != "counting")
+        return Looked(job=job, done=decode(answer, CountState).state != "counting")
 
     def fetch(
         self,
@@ -163,7 +163,9 @@ class Desk:
         http = Http(secret.base_url, clock=clock, budget=ports.budget, left=ports.left)
 
         def exchange(token: str) -> Credentials:
-            return refreshed(http, "/token", application=secret, refresh_token=token, at=clock())
+            return exchange_refresh_token(
+                http, "/token", application=secret, refresh_token=token, at=clock()
+            )
 
         self._http, self._reader = http, f"/readers/{quote(connection.subject, safe='')}"
         self._keeper = TokenKeeper(ports, connection_id=connection.connection_id, exchange=exchange)
@@ -189,7 +191,7 @@ def _loans(answer: Answer) -> Loans:
         raise UnexpectedAnswer
     with suppress(KeyError, UnexpectedAnswer):
         counted_at = read_instant(read(told["countedAt"], str))
-    following = decoded(answer, Following).next
+    following = decode(answer, Following).next
     return Loans(loans=elements(told["loans"]), next=following, counted_at=counted_at)
 
 
