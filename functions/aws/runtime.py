@@ -23,7 +23,7 @@ from functions.aws.tables.idempotency import KeyTable
 from functions.aws.tables.open_items import OpenItems
 from functions.aws.tables.pushes import PushTable
 from functions.aws.tables.refreshes import RefreshHistory, RefreshTable
-from functions.aws.tables.subjects import Claims
+from functions.aws.tables.subjects import SubjectOwners
 from functions.aws.vault import Vault
 from functions.core.contract import FAULTS, SERVICE, Outcome, Variable
 from functions.core.errors import Defect, FreshetError, PlatformFault, Signal, Superseded, TryAgain
@@ -123,9 +123,9 @@ class Runtime:
         """Everybody there is."""
         return ConnectionRoster(self._dynamodb, table=setting(Variable.CONNECTIONS_TABLE))
 
-    def claims(self) -> Claims:
+    def claims(self) -> SubjectOwners:
         """Whose subjects are."""
-        return Claims(self._dynamodb, table=setting(Variable.CONNECTIONS_TABLE))
+        return SubjectOwners(self._dynamodb, table=setting(Variable.CONNECTIONS_TABLE))
 
     def pushes(self, *, gaps: Gaps = tuple) -> PushTable:
         """The pushes; ``gaps`` are between the tries of a write."""

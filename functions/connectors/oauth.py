@@ -232,7 +232,7 @@ class TokenKeeper:
 
     def _release_lease(self, error: type[BaseException] | None, *_: object) -> None:
         if error is not None and issubclass(error, Exception):
-            self._ports.credentials.unlease(self._connection_id, owner=self._ports.owner)
+            self._ports.credentials.release_lease(self._connection_id, owner=self._ports.owner)
 
     def _store(
         self, successor: Credentials, *, of: StoredCredentials
@@ -274,7 +274,7 @@ class TokenKeeper:
     def _find_newer(self, stored: StoredCredentials) -> StoredCredentials:
         current = self._ports.credentials.load(self._connection_id)
         if current.version == stored.version:
-            self._ports.credentials.bury(self._connection_id, version=stored.version)
+            self._ports.credentials.mark_dead(self._connection_id, version=stored.version)
             raise ReauthRequired
         return _require_alive(current)
 

@@ -213,7 +213,7 @@ class CredentialStore(Protocol):
         """Take the right to rotate this version, if nobody alive has it and it still stands."""
         ...
 
-    def unlease(self, connection_id: str, *, owner: str) -> None:
+    def release_lease(self, connection_id: str, *, owner: str) -> None:
         """Give the right back: nothing came of it."""
         ...
 
@@ -221,7 +221,7 @@ class CredentialStore(Protocol):
         """Put the successor of this version in its place; a repetition changes nothing."""
         ...
 
-    def bury(self, connection_id: str, *, version: int) -> None:
+    def mark_dead(self, connection_id: str, *, version: int) -> None:
         """Mark this version dead: the user must sign in again."""
         ...
 

@@ -81,7 +81,7 @@ def erase(call: Call, connection_id: str) -> Reply:
         connection = connection_of(call, connection_id)
         schedules().remove(connection_id)  # first, for what follows may break off
         if not REGISTRY[connection.provider].credentials:
-            stores.claims().disclaim(connection)
+            stores.claims().release(connection)
         running = stores.connections.begin_erasing(connection_id)
         if running is not None:
             stores.refreshes.delete(running)

@@ -18,7 +18,7 @@ from functions.aws.tables.budgets import BudgetItem
 from functions.aws.tables.connections import ConnectionTable, Successors
 from functions.aws.tables.idempotency import KeyTable
 from functions.aws.tables.refreshes import RefreshHistory, RefreshTable
-from functions.aws.tables.subjects import Claims
+from functions.aws.tables.subjects import SubjectOwners
 from functions.aws.vault import Vault
 from functions.core.contract import Index
 from functions.core.model import Link
@@ -30,12 +30,12 @@ from tests.support.fakes.files import Kept
 from tests.support.fakes.stores import Clock
 from tests.support.scripted_connector import CONNECTION, REFRESH, a_manifest, a_page
 from tests.support.stores.budgets import BudgetBehaviour
-from tests.support.stores.claims import ClaimBehaviour
 from tests.support.stores.credentials import CredentialBehaviour
 from tests.support.stores.files import StagingBehaviour, begun
 from tests.support.stores.keys import HistoryBehaviour, KeyBehaviour
 from tests.support.stores.refreshes import RefreshBehaviour
 from tests.support.stores.schedules import ScheduleBehaviour
+from tests.support.stores.subjects import SubjectBehaviour
 from tests.support.stores.suite import ConnectionBehaviour, Stores
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def stores(endpoint: str) -> Stores:
         connections=connections(),
         sibling=connections(),
         throttled=connections(cast("DynamoDBClient", TakesNoSuccessor(dynamodb))),
-        claims=Claims(dynamodb, table=names["connections"]),
+        subjects=SubjectOwners(dynamodb, table=names["connections"]),
         refreshes=RefreshTable(
             dynamodb, table=names["refreshes"], connections=names["connections"]
         ),
@@ -187,7 +187,7 @@ class TestConnections(ConnectionBehaviour):
     """Over DynamoDB and KMS."""
 
 
-class TestClaims(ClaimBehaviour):
+class TestClaims(SubjectBehaviour):
     """Over DynamoDB."""
 
 

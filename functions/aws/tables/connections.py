@@ -258,11 +258,11 @@ class ConnectionTable:
         try:
             self._keys[connection_id] = self._key(connection_of(item))
         except _FAULTS:
-            self.unlease(connection_id, owner=owner)
+            self.release_lease(connection_id, owner=owner)
             raise
         return True
 
-    def unlease(self, connection_id: str, *, owner: str) -> None:
+    def release_lease(self, connection_id: str, *, owner: str) -> None:
         """Give the right to rotate back."""
         self._updated(
             connection_id,
@@ -305,7 +305,7 @@ class ConnectionTable:
         if done is None:
             raise Superseded
 
-    def bury(self, connection_id: str, *, version: int) -> None:
+    def mark_dead(self, connection_id: str, *, version: int) -> None:
         """Mark this version dead; one that has moved on is left alone."""
         self._updated(
             connection_id,

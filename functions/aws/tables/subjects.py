@@ -40,14 +40,14 @@ def claiming(connection: Connection, *, table: str) -> TransactWriteItemTypeDef:
     }
 
 
-class Claims:
+class SubjectOwners:
     """Items of the connections' table, under keys of their own."""
 
     def __init__(self, dynamodb: DynamoDBClient, *, table: str) -> None:
         """Take the connections' table."""
         self._dynamodb, self._table = dynamodb, table
 
-    def disclaim(self, connection: Connection) -> None:
+    def release(self, connection: Connection) -> None:
         """Leave the subject to whoever comes, once no other connection claims it."""
         item = self._without(connection)
         if item is not None and "claims" not in item:

@@ -189,7 +189,7 @@ class Connections:
             self._items[connection_id] = replace(item, lease=(owner, now + self._lease_seconds))
             return True
 
-    def unlease(self, connection_id: str, *, owner: str) -> None:
+    def release_lease(self, connection_id: str, *, owner: str) -> None:
         with self._lock:
             item = self._items.get(connection_id)
             if item is not None and item.lease is not None and item.lease[0] == owner:
@@ -212,7 +212,7 @@ class Connections:
                 item, credentials=credentials, version=item.version + 1, lease=None, dead=False
             )
 
-    def bury(self, connection_id: str, *, version: int) -> None:
+    def mark_dead(self, connection_id: str, *, version: int) -> None:
         with self._lock:
             item = self._items.get(connection_id)
             if item is not None and item.version == version:

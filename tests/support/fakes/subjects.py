@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from tests.support.fakes.stores import Tables
 
 
-class Claims:
-    """Fake of ``functions.aws.claims.Claims``."""
+class SubjectOwners:
+    """Fake of ``functions.aws.tables.subjects.SubjectOwners``."""
 
     def __init__(self, tables: Tables) -> None:
         self._subjects, self._lock = tables.subjects, tables.lock
 
-    def disclaim(self, connection: Connection) -> None:
+    def release(self, connection: Connection) -> None:
         subject = (connection.provider, connection.subject)
         with self._lock:
             _, claims = self._subjects.get(subject, ("", set()))

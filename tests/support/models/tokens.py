@@ -249,14 +249,14 @@ class Replay:
     def lease(self, *arguments: Any, **named: Any) -> bool:
         return bool(self.ask("lease", arguments, named))
 
-    def unlease(self, *arguments: Any, **named: Any) -> None:
-        self.ask("unlease", arguments, named)
+    def release_lease(self, *arguments: Any, **named: Any) -> None:
+        self.ask("release_lease", arguments, named)
 
     def rotate(self, *arguments: Any, **named: Any) -> None:
         self.ask("rotate", arguments, named)
 
-    def bury(self, *arguments: Any, **named: Any) -> None:
-        self.ask("bury", arguments, named)
+    def mark_dead(self, *arguments: Any, **named: Any) -> None:
+        self.ask("mark_dead", arguments, named)
 
     def exchange(self, token: str) -> Credentials:
         self.ask("send", token)

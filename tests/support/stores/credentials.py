@@ -50,9 +50,9 @@ class CredentialBehaviour:
     def test_a_lease_is_given_back_by_its_owner_only(self, stores: Stores) -> None:
         stores.connections.create(a_connection(), TOKENS)
         stores.connections.lease(CONNECTION, version=1, owner="a")
-        stores.sibling.unlease(CONNECTION, owner="b")
+        stores.sibling.release_lease(CONNECTION, owner="b")
         assert not stores.sibling.lease(CONNECTION, version=1, owner="b")
-        stores.connections.unlease(CONNECTION, owner="a")
+        stores.connections.release_lease(CONNECTION, owner="a")
         assert stores.sibling.lease(CONNECTION, version=1, owner="b")
 
     def test_nobody_leases_a_version_that_has_moved_on(self, stores: Stores) -> None:
@@ -101,7 +101,7 @@ class CredentialBehaviour:
         self, stores: Stores
     ) -> None:
         put_aside(stores)
-        stores.sibling.bury(CONNECTION, version=1)
+        stores.sibling.mark_dead(CONNECTION, version=1)
         stored = stores.sibling.load(CONNECTION)
         assert (stored.credentials, stored.dead) == (NEW, False)
 
@@ -123,7 +123,7 @@ class CredentialBehaviour:
 
     def test_a_dead_version_stays_dead_until_it_has_a_successor(self, stores: Stores) -> None:
         stores.connections.create(a_connection(), TOKENS)
-        stores.connections.bury(CONNECTION, version=1)
+        stores.connections.mark_dead(CONNECTION, version=1)
         assert stores.connections.load(CONNECTION).dead
         stores.connections.lease(CONNECTION, version=1, owner="a")
         stores.connections.rotate(CONNECTION, version=1, to=NEW)
@@ -136,7 +136,7 @@ class CredentialBehaviour:
         stores.connections.create(a_connection(), TOKENS)
         assert shown_dead(stores) == [False, False]
         stores.connections.lease(CONNECTION, version=1, owner="a")
-        stores.connections.bury(CONNECTION, version=1)
+        stores.connections.mark_dead(CONNECTION, version=1)
         assert shown_dead(stores) == [True, True]
         if how == "rotated":
             stores.connections.rotate(CONNECTION, version=1, to=NEW)
@@ -146,7 +146,7 @@ class CredentialBehaviour:
 
     def test_a_version_that_has_moved_on_is_not_buried(self, stores: Stores) -> None:
         rotated(stores)
-        stores.connections.bury(CONNECTION, version=1)
+        stores.connections.mark_dead(CONNECTION, version=1)
         assert not stores.connections.load(CONNECTION).dead
 
     def test_nothing_is_rotated_into_a_connection_being_erased(self, stores: Stores) -> None:
@@ -160,7 +160,7 @@ class CredentialBehaviour:
         self, stores: Stores
     ) -> None:
         stores.connections.create(a_connection(), TOKENS)
-        stores.connections.bury(CONNECTION, version=1)
+        stores.connections.mark_dead(CONNECTION, version=1)
         stores.connections.replace(a_connection(), NEW)
         stored = stores.connections.load(CONNECTION)
         assert (stored.credentials, stored.version, stored.dead) == (NEW, 2, False)

@@ -53,10 +53,10 @@ class ConnectionStore(Connections, CredentialStore, Scheduled, Protocol):
     def replace(self, connection: Connection, credentials: Credentials) -> None: ...
 
 
-class Claims(Protocol):
+class SubjectOwners(Protocol):
     """Everything that the adapter for claims can do."""
 
-    def disclaim(self, connection: Connection) -> None: ...
+    def release(self, connection: Connection) -> None: ...
 
 
 class RefreshStore(Refreshes, Protocol):
@@ -84,7 +84,7 @@ class Stores:
     """The same connections, in the hands of another worker."""
     throttled: ConnectionStore
     """The same once more, in the hands of a worker whose table takes no successor."""
-    claims: Claims
+    subjects: SubjectOwners
     refreshes: RefreshStore
     keys: Keys
     history: History

@@ -12,7 +12,7 @@ from functions.rest import connections as routes
 from tests.support.fakes.pushes import Pushes
 from tests.support.fakes.schedules import Schedules
 from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
-from tests.support.fakes.subjects import Claims
+from tests.support.fakes.subjects import SubjectOwners
 from tests.support.scripted_connector import CONNECTION, TOKENS, a_connection, a_refresh
 from tests.unit.handlers.test_api import call
 
@@ -48,7 +48,7 @@ class House:
         self.tables, self.schedules = tables, Schedules()
         self.erased: list[str] = []
         self.connections = Raced(tables, clock=clock, schedules=self.schedules)
-        self.refreshes, self.pushes, self.claims = Young(tables), Pushes(), Claims(tables)
+        self.refreshes, self.pushes, self.claims = Young(tables), Pushes(), SubjectOwners(tables)
         self.connections.create(a_connection(tenant=TENANT), TOKENS)
         self.schedules.put(CONNECTION, DAILY)
         for name in (OLDER, RUNNING):

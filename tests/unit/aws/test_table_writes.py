@@ -25,7 +25,7 @@ from functions.aws.tables.idempotency import KeyTable
 from functions.aws.tables.open_items import Due, OpenItems
 from functions.aws.tables.pushes import PushTable
 from functions.aws.tables.refreshes import RefreshTable
-from functions.aws.tables.subjects import Claims
+from functions.aws.tables.subjects import SubjectOwners
 from functions.aws.vault import DataKey, Vault
 from functions.core.bulk.model import BulkOutcome, Result
 from functions.core.errors import Superseded
@@ -90,7 +90,7 @@ def test_a_subject_is_left_while_another_connection_claims_it(
     left = {"Attributes": {"tenant_of": {"S": "acme"}}}
     dynamodb.add_response("update_item", left)
     meets_a_transaction(dynamodb)
-    Claims(client, table="connections").disclaim(a_connection())
+    SubjectOwners(client, table="connections").release(a_connection())
 
 
 def test_a_connection_and_its_claim_are_one_write(
@@ -148,7 +148,7 @@ CONDITIONAL = {
     "a-push-is-kept": ("put_item", lambda it: PushTable(it, table="pushes").create(a_push(at=0, content="v"))),
     "a-key-is-claimed": ("put_item", lambda it: KeyTable(it, table="refreshes").claim("k", Claim(digest="d", refresh_id="r"), at=0)),
     "a-budget-is-drawn-on": ("update_item", lambda it: BudgetItem(it, table="connections", name="b").draw(**AT_BUDGET)),
-    "a-subject-is-left": ("update_item", lambda it: Claims(it, table="connections").disclaim(a_connection())),
+    "a-subject-is-left": ("update_item", lambda it: SubjectOwners(it, table="connections").release(a_connection())),
     "an-open-item-is-claimed": ("update_item", lambda it: OpenItems(it, table="refreshes").claim(Due(key={"refresh_id": {"S": "r"}}, look_at="l"), until=1)),
 }  # fmt: skip
 

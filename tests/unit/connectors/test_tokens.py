@@ -169,7 +169,7 @@ def test_credentials_that_a_sibling_has_buried_are_dead_for_all() -> None:
     desk = Desk(ends_in=-1)
     desk.connections.lease(CONNECTION, version=1, owner="sibling")
     with pytest.raises(ReauthRequired):
-        desk.use(sleep=lambda _: desk.connections.bury(CONNECTION, version=1))
+        desk.use(sleep=lambda _: desk.connections.mark_dead(CONNECTION, version=1))
 
 
 def test_credentials_that_the_user_replaced_meanwhile_are_used_and_not_overwritten() -> None:
@@ -197,7 +197,7 @@ def test_dead_credentials_that_were_put_in_place_meanwhile_are_the_end() -> None
 
     def sign_in_in_vain() -> None:
         desk.sign_in()
-        desk.connections.bury(CONNECTION, version=2)
+        desk.connections.mark_dead(CONNECTION, version=2)
 
     desk.meanwhile = sign_in_in_vain
     with pytest.raises(ReauthRequired):
@@ -245,7 +245,7 @@ def test_credentials_are_loaded_once_for_many_calls(monkeypatch: pytest.MonkeyPa
 def test_a_dead_token_is_not_tried_even_where_it_is_still_good() -> None:
     desk = Desk()
     desk.good |= {"old"}
-    desk.connections.bury(CONNECTION, version=1)
+    desk.connections.mark_dead(CONNECTION, version=1)
     with pytest.raises(ReauthRequired):
         desk.use()
 
@@ -285,7 +285,7 @@ def test_a_successor_without_an_access_token_is_kept_and_exchanged_the_next_time
 
 def test_dead_credentials_come_alive_when_the_user_signs_in_again() -> None:
     desk = Desk()
-    desk.connections.bury(CONNECTION, version=1)
+    desk.connections.mark_dead(CONNECTION, version=1)
     with pytest.raises(ReauthRequired):
         desk.use()
     desk.rotate(NEW)

@@ -14,8 +14,8 @@ MINE_TOO = a_connection("con_2")
 THEIRS = a_connection("con_x", tenant="other")
 
 
-class ClaimBehaviour:
-    """Claims: a subject is its first tenant's until that has erased its last connection."""
+class SubjectBehaviour:
+    """A subject is its first tenant's until that has erased its last connection."""
 
     def test_a_connection_without_credentials_is_read_as_it_was_created(
         self, stores: Stores
@@ -29,7 +29,7 @@ class ClaimBehaviour:
         stores.connections.create(MINE, None)
         assert not stores.connections.create(THEIRS, None)
         assert stores.connections.get("con_x") is None
-        stores.claims.disclaim(MINE)
+        stores.subjects.release(MINE)
         assert stores.connections.create(THEIRS, None)
 
     def test_a_tenant_s_own_subject_takes_any_number_of_its_connections(
@@ -43,17 +43,17 @@ class ClaimBehaviour:
     ) -> None:
         for one in (MINE, MINE_TOO):
             stores.connections.create(one, None)
-        stores.claims.disclaim(MINE)
+        stores.subjects.release(MINE)
         assert not stores.connections.create(THEIRS, None)
-        stores.claims.disclaim(MINE_TOO)
+        stores.subjects.release(MINE_TOO)
         assert stores.connections.create(THEIRS, None)
 
     def test_a_claim_that_is_given_up_twice_takes_nobody_s_away(self, stores: Stores) -> None:
         stores.connections.create(MINE, None)
-        stores.claims.disclaim(MINE)
-        stores.claims.disclaim(MINE)
+        stores.subjects.release(MINE)
+        stores.subjects.release(MINE)
         assert stores.connections.create(THEIRS, None)
-        stores.claims.disclaim(MINE)
+        stores.subjects.release(MINE)
         assert not stores.connections.create(MINE_TOO, None)
 
     def test_who_has_credentials_claims_nothing(self, stores: Stores) -> None:
