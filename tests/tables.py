@@ -30,7 +30,7 @@ from functions.rest.openapi import document
 from functions.rest.problems import CONTENT_TYPE, TYPE, problem
 from functions.rest.routes import ROUTES
 from tests.support.providers.faults import FAULTS, outcome
-from tests.support.providers.registry import STANDS
+from tests.support.providers.registry import CASES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,10 +53,10 @@ BLOCK = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 def faults() -> str:
     """What the contract suite tries of each provider's faults."""
-    by_entry = {stand.entry: stand for stand in STANDS.values()}
-    stands = [by_entry[entry] for entry in REGISTRY.values()]
-    header = ("the provider's fault", *(stand.title for stand in stands))
-    rows = ((name, *(outcome(stand, name) for stand in stands)) for name in FAULTS)
+    by_entry = {case.entry: case for case in CASES.values()}
+    cases = [by_entry[entry] for entry in REGISTRY.values()]
+    header = ("the provider's fault", *(case.title for case in cases))
+    rows = ((name, *(outcome(case, name) for case in cases)) for name in FAULTS)
     return _table(header, rows)
 
 

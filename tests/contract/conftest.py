@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.providers.registry import STANDS
+from tests.support.providers.registry import CASES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ def simulator() -> Iterator[Callable[[str], Simulated]]:
 
         @cache
         def started(provider: str) -> Simulated:
-            return stack.enter_context(STANDS[provider].open())
+            return stack.enter_context(CASES[provider].open())
 
         def fresh(provider: str) -> Simulated:
             started(provider).reset()

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.providers.registry import STANDS
+from tests.support.providers.registry import CASES
 
 ROOT = Path(__file__).parents[2]
-STANDS_FOLDER = ROOT / "tests" / "contract" / "stands"
+CASES_FOLDER = ROOT / "tests" / "contract" / "provider_cases"
 FOLDERS = ("functions", "infra", "tests", "benchmarks", "requirements")
 TEXTS = {".py", ".toml", ".json", ".in", ".txt", ".md", ".sh", ".yaml", ".yml", ""}
 
 
-OWN = [name for name, stand in STANDS.items() if stand.entry.module.startswith("tests.")]
+OWN = [name for name, case in CASES.items() if case.entry.module.startswith("tests.")]
 PLACES = {"connector.py": "functions/connectors", "simulator.py": "infra/local/simulators"}
 """Where what is copied of such a provider belongs; it must be good enough for there."""
 
@@ -32,7 +32,7 @@ def test_nothing_outside_its_folder_names_a_provider_of_the_tests() -> None:
     assert OWN
 
     for name in OWN:
-        folder = STANDS_FOLDER / name
+        folder = CASES_FOLDER / name
         outside = [path for path in texts() if not path.is_relative_to(folder)]
         naming = [path for path in outside if name in path.read_text(errors="ignore").lower()]
         assert (folder / "connector.py").is_file()
@@ -44,7 +44,7 @@ def test_nothing_outside_its_folder_names_a_provider_of_the_tests() -> None:
 def test_a_copy_of_the_example_is_checked_where_it_belongs_and_is_good(
     file: str, name: str
 ) -> None:
-    source = (STANDS_FOLDER / name / file).read_text()
+    source = (CASES_FOLDER / name / file).read_text()
     place = f"{PLACES[file]}/{name}.py"
     for check in (["check", "--quiet"], ["format", "--check", "--quiet"]):
         command = [f"{sys.prefix}/bin/ruff", *check, "--stdin-filename", place, "-"]

@@ -17,7 +17,7 @@ from tests.support.scripted_connector import CONNECTION
 
 if TYPE_CHECKING:
     from functions.core.push.model import Push
-    from tests.contract.stands.endgrate import EndgrateSessions
+    from tests.contract.provider_cases.endgrate import EndgrateSessions
 
 TRANSFER = "/api/push/transfer"
 PATIENCE_SECONDS = 10.0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from functions.core.errors import RateLimited
-from tests.support.providers.registry import STANDS, WITH_TOKENS
+from tests.support.providers.registry import CASES, WITH_TOKENS
 from tests.support.providers.trial import Tried
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Simulator = Callable[[str], Simulated]
 
-every_provider = pytest.mark.parametrize("provider", STANDS)
+every_provider = pytest.mark.parametrize("provider", CASES)
 
 
 class Counted:
@@ -40,9 +40,9 @@ class Asked:
     """A light user's connection with a budget, and how many requests its provider has had."""
 
     def __init__(self, simulator: Simulator, provider: str) -> None:
-        stand, simulated = STANDS[provider], simulator(provider)
+        case, simulated = CASES[provider], simulator(provider)
         self.budget = Counted()
-        self.one = Tried(stand, simulated, user=stand.light, budget=self.budget)
+        self.one = Tried(case, simulated, user=case.light, budget=self.budget)
         self._before = len(simulated.ledger())
 
     @property

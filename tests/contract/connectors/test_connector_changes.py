@@ -11,7 +11,7 @@ import pytest
 from functions.core.errors import EnvelopeInvalid, FetchContinues
 from functions.core.model import Part
 from functions.core.refresh.increment import changes
-from tests.support.providers.registry import STANDS
+from tests.support.providers.registry import CASES
 from tests.support.providers.trial import Tried
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ DOWNLOADS = "*/permission-access/query/*/18_*"
 
 
 def tried(simulator: Simulator, provider: str, user: str) -> Tried:
-    return Tried(STANDS[provider], simulator(provider), user=user)
+    return Tried(CASES[provider], simulator(provider), user=user)
 
 
 def asked(one: Tried, path: str) -> list[dict[str, Any]]:
@@ -42,11 +42,11 @@ def chains(read: Read) -> dict[str, int]:
     return {name: len(dataset.chain) for name, dataset in read.manifest.datasets.items()}
 
 
-@pytest.mark.parametrize("provider", STANDS)
+@pytest.mark.parametrize("provider", CASES)
 def test_refreshes_one_after_the_other_come_to_what_the_provider_has(
     simulator: Simulator, provider: str
 ) -> None:
-    one = tried(simulator, provider, STANDS[provider].user)
+    one = tried(simulator, provider, CASES[provider].user)
     read = one.refresh()
     for _ in range(3):
         read = one.refresh(read)
@@ -219,7 +219,7 @@ def test_accounts_of_digimes_alone_that_cannot_be_opened_are_refused(simulator: 
 
 @pytest.mark.parametrize("provider", ["banno", "digime"])
 def test_everything_is_read_where_that_is_asked_for(simulator: Simulator, provider: str) -> None:
-    one = tried(simulator, provider, STANDS[provider].light)
+    one = tried(simulator, provider, CASES[provider].light)
     read = one.refresh()
     dataset = one.datasets[-1]
     assert chains(one.refresh(read))[dataset] == 2

@@ -14,7 +14,7 @@ from functions.connectors.registry import REGISTRY
 from functions.core.contract import PAYLOAD_BYTES
 from functions.core.errors import ConfigurationInvalid, FreshetError, ProviderUnavailable
 from functions.core.model import Part
-from tests.support.providers.registry import STANDS
+from tests.support.providers.registry import CASES
 from tests.support.providers.trial import Tried
 from tests.support.scripted_connector import a_ticket
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     Simulator = Callable[[str], Simulated]
 
 MONEY = re.compile(r"-?\d+\.\d\d")
-every_provider = pytest.mark.parametrize("provider", STANDS)
+every_provider = pytest.mark.parametrize("provider", CASES)
 every_whole = pytest.mark.parametrize(
     ("provider", "whole"),
     [
         pytest.param(provider, whole, id=f"{provider}-{whole.user}")
-        for provider, stand in STANDS.items()
-        for whole in stand.wholes
+        for provider, case in CASES.items()
+        for whole in case.wholes
     ],
 )
 
@@ -45,15 +45,15 @@ def tried(
     simulator: Simulator, provider: str, *, user: str | None = None, **settings: Any
 ) -> Tried:
     """A user's connection to a provider with these switches; by default the entry's own user."""
-    stand, simulated = STANDS[provider], simulator(provider)
+    case, simulated = CASES[provider], simulator(provider)
     if settings:
         simulated.settings(**settings)
-    return Tried(stand, simulated, user=user or stand.user)
+    return Tried(case, simulated, user=user or case.user)
 
 
 def test_every_provider_of_the_registry_has_its_stand() -> None:
-    stands = [stand.entry for stand in STANDS.values()]
-    assert [name for name, entry in REGISTRY.items() if entry not in stands] == []
+    cases = [case.entry for case in CASES.values()]
+    assert [name for name, entry in REGISTRY.items() if entry not in cases] == []
 
 
 @every_whole
@@ -112,7 +112,7 @@ def _told(read: Read, dataset: str) -> dict[str, PartState]:
 
 
 @pytest.mark.parametrize(
-    ("provider", "field"), [(name, stand.money) for name, stand in STANDS.items() if stand.money]
+    ("provider", "field"), [(name, case.money) for name, case in CASES.items() if case.money]
 )
 def test_money_stays_the_decimal_text_that_it_was(
     simulator: Simulator, provider: str, field: str
@@ -127,8 +127,8 @@ def test_money_stays_the_decimal_text_that_it_was(
     ("provider", "settings"),
     [
         pytest.param(provider, settings, id=f"{provider}-{number}")
-        for provider, stand in STANDS.items()
-        for number, settings in enumerate(stand.failing)
+        for provider, case in CASES.items()
+        for number, settings in enumerate(case.failing)
     ],
 )
 def test_the_end_of_a_job_is_no_proof_of_fresh_data(
@@ -143,8 +143,8 @@ def test_the_end_of_a_job_is_no_proof_of_fresh_data(
     ("provider", "user", "error"),
     [
         pytest.param(provider, user, error, id=f"{provider}-{user}")
-        for provider, stand in STANDS.items()
-        for user, error in stand.refused_users
+        for provider, case in CASES.items()
+        for user, error in case.refused_users
     ],
 )
 def test_a_user_who_must_act_is_told_so(
@@ -156,14 +156,14 @@ def test_a_user_who_must_act_is_told_so(
 
 @every_provider
 def test_a_dataset_that_nobody_asked_for_is_not_read(simulator: Simulator, provider: str) -> None:
-    one = tried(simulator, provider, user=STANDS[provider].light)
+    one = tried(simulator, provider, user=CASES[provider].light)
     first, *others = one.datasets
     job = one.check(one.trigger())
     pages = list(one.connector.fetch(one.connection, job, datasets=(first,), cursor=None))
     assert {page.dataset for page in pages} == {first}
-    asked = one.simulated.calls(one.stand.calls["page"])
+    asked = one.simulated.calls(one.case.calls["page"])
     one.fetch(job)
-    assert not others or asked < one.simulated.calls(one.stand.calls["page"]) / 2
+    assert not others or asked < one.simulated.calls(one.case.calls["page"]) / 2
 
 
 @every_provider
@@ -193,8 +193,8 @@ def _ids(pages: list[Page]) -> list[tuple[str, str, list[str]]]:
     ("provider", "settings"),
     [
         pytest.param(name, settings, id=f"{name}-{'-'.join(settings)}")
-        for name, stand in STANDS.items()
-        for settings in (stand.moving, stand.vanishing)
+        for name, case in CASES.items()
+        for settings in (case.moving, case.vanishing)
         if settings
     ],
 )
@@ -243,7 +243,7 @@ def test_a_job_that_is_not_done_is_looked_at_again_and_a_look_is_held(
     one = tried(simulator, provider)
     one.simulated.job_takes(1.0)
     one.check(one.trigger())
-    assert one.simulated.calls(one.stand.calls["check"]) < 30
+    assert one.simulated.calls(one.case.calls["check"]) < 30
 
 
 @every_provider
@@ -251,7 +251,7 @@ def test_a_job_that_the_provider_does_not_know_is_lost(simulator: Simulator, pro
     one = tried(simulator, provider)
     job = one.trigger()
     one.simulated.reset()
-    again = Tried(one.stand, one.simulated, user=one.user)
+    again = Tried(one.case, one.simulated, user=one.user)
     assert again.connector.check(again.connection, job, hold_seconds=0).lost
 
 
@@ -259,16 +259,16 @@ def test_a_job_that_the_provider_does_not_know_is_lost(simulator: Simulator, pro
     ("provider", "application"),
     [
         pytest.param(provider, application, id=f"{provider}-{number}")
-        for provider, stand in STANDS.items()
-        for number, application in enumerate((b" ", b"not json", b"{}", b"[]", *stand.lacking))
+        for provider, case in CASES.items()
+        for number, application in enumerate((b" ", b"not json", b"{}", b"[]", *case.lacking))
     ],
 )
 def test_a_secret_that_lacks_something_is_the_operators_to_mend(
     simulator: Simulator, provider: str, application: bytes
 ) -> None:
     simulated = simulator(provider)
-    stand = STANDS[provider]
-    one = Tried(stand, simulated, user=stand.user, application=application)
+    case = CASES[provider]
+    one = Tried(case, simulated, user=case.user, application=application)
     with pytest.raises(ConfigurationInvalid):
         one.trigger()
 
@@ -277,7 +277,7 @@ def test_a_secret_that_lacks_something_is_the_operators_to_mend(
 def test_a_provider_that_is_not_there_is_unavailable(simulator: Simulator, provider: str) -> None:
     simulated = simulator(provider)
     application = simulated.application(base_url="http://127.0.0.1:9")
-    one = Tried(STANDS[provider], simulated, user=STANDS[provider].user, application=application)
+    one = Tried(CASES[provider], simulated, user=CASES[provider].user, application=application)
     assert type(one.refused(one.trigger)) is ProviderUnavailable
 
 
@@ -287,5 +287,5 @@ def test_nothing_is_said_in_the_clear_beyond_this_machine(
 ) -> None:
     simulated = simulator(provider)
     application = simulated.application(base_url="http://bank.example")
-    one = Tried(STANDS[provider], simulated, user=STANDS[provider].user, application=application)
+    one = Tried(CASES[provider], simulated, user=CASES[provider].user, application=application)
     assert type(one.refused(one.trigger)) is ConfigurationInvalid

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from functions.core.errors import FreshetError, ProviderUnavailable, RateLimited, UnexpectedAnswer
-from tests.support.providers.registry import STANDS
+from tests.support.providers.registry import CASES
 from tests.support.providers.trial import Tried
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ BROKEN_OFF = [
     pytest.param({"kind": "disconnect"}, id="no-answer"),
 ]
 OF_JSON = {"cut_short", "malformed"}
-every_provider = pytest.mark.parametrize("provider", STANDS)
+every_provider = pytest.mark.parametrize("provider", CASES)
 every_verb = pytest.mark.parametrize("verb", VERBS)
 
 
@@ -80,8 +80,8 @@ class Trial:
     """A job that is done, and any verb of its connector on it."""
 
     def __init__(self, provider: str, simulated: Simulated) -> None:
-        self.stand, self.simulated = STANDS[provider], simulated
-        self.one = Tried(self.stand, simulated, user=self.stand.light)
+        self.case, self.simulated = CASES[provider], simulated
+        self.one = Tried(self.case, simulated, user=self.case.light)
         self.job: Job = self.one.check(self.one.trigger())
 
     def call(self, verb: str) -> object:
@@ -97,7 +97,7 @@ class Trial:
         self.one.strike(verb, **{"times": None, **fault})
 
     def calls(self, verb: str) -> int:
-        return self.simulated.calls(self.stand.calls[verb])
+        return self.simulated.calls(self.case.calls[verb])
 
     def refused(self, verb: str) -> FreshetError:
         """The error of a verb; a fetch puts off what may pass, and is asked what it met."""
@@ -121,10 +121,10 @@ def at_each_call(faults: list[ParameterSet], kind: Callable[[Any], str]) -> list
     """Each fault at each provider's verb, but for those of JSON where there is none."""
     return [
         pytest.param(provider, verb, *fault.values, id=f"{provider}-{verb}-{fault.id}")
-        for provider, stand in STANDS.items()
+        for provider, case in CASES.items()
         for verb in VERBS
         for fault in faults
-        if stand.calls[verb].json or kind(fault.values[0]) not in OF_JSON
+        if case.calls[verb].json or kind(fault.values[0]) not in OF_JSON
     ]
 
 
@@ -136,7 +136,7 @@ def test_a_fault_is_an_error_by_name_and_once_it_has_passed_nothing_is_left_of_i
 ) -> None:
     before = trial.calls(verb)
     trial.strike(verb, **row.fault)
-    if verb == "fetch" and row.fault.get("status") == trial.stand.nothing:
+    if verb == "fetch" and row.fault.get("status") == trial.case.nothing:
         assert trial.one.fetch(trial.job).ids(trial.one.datasets[-1]) == []
         return
     error = trial.refused(verb)
@@ -144,8 +144,8 @@ def test_a_fault_is_an_error_by_name_and_once_it_has_passed_nothing_is_left_of_i
     assert str(error) == row.error.text
     assert getattr(error, "wait_seconds", 0) == row.wait
     broken_off = row.fault["kind"] in {"truncate", "cut_short", "disconnect"}
-    again = broken_off and trial.stand.calls[verb].repeated
-    parts = trial.stand.parts if verb == "fetch" and row.error is UnexpectedAnswer else 1
+    again = broken_off and trial.case.calls[verb].repeated
+    parts = trial.case.parts if verb == "fetch" and row.error is UnexpectedAnswer else 1
     assert trial.calls(verb) - before == (2 if again else parts)
     trial.simulated.heal()
     assert trial.call(verb)
@@ -158,7 +158,7 @@ def test_a_read_that_broke_off_once_is_read_again_and_nothing_else_is(
     trial: Trial, verb: str, fault: dict[str, Any]
 ) -> None:
     trial.strike(verb, **fault, times=1)
-    if trial.stand.calls[verb].repeated:
+    if trial.case.calls[verb].repeated:
         assert trial.call(verb)
     else:
         assert type(trial.refused(verb)) is ProviderUnavailable
@@ -187,8 +187,8 @@ def test_without_any_time_left_the_provider_is_not_asked(trial: Trial, verb: str
     ("provider", "verb", "number", "error"),
     [
         pytest.param(provider, *refusal, id="-".join(map(str, (provider, *refusal[:2]))))
-        for provider, stand in STANDS.items()
-        for refusal in stand.refusals
+        for provider, case in CASES.items()
+        for refusal in case.refusals
     ],
 )
 def test_a_providers_own_refusal_is_what_its_documents_say(

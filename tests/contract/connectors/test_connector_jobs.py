@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.providers.registry import STANDS
+from tests.support.providers.registry import CASES
 from tests.support.providers.trial import Tried
 
 if TYPE_CHECKING:
@@ -38,11 +38,11 @@ def as_before(job: Job, *, step: str) -> Job:
 def test_a_job_that_was_triggered_by_the_version_before_is_looked_at_and_fetched(
     simulator: Callable[[str], Simulated], provider: str
 ) -> None:
-    stand = STANDS[provider]
-    one = Tried(stand, simulator(provider), user=stand.user)
+    case = CASES[provider]
+    one = Tried(case, simulator(provider), user=case.user)
 
     triggered = as_before(one.trigger(), step=f"{provider}, triggered")
     done = as_before(one.check(triggered), step=f"{provider}, done")
     read = one.fetch(done)
 
-    assert read.truth == one.simulated.truth(stand.user)
+    assert read.truth == one.simulated.truth(case.user)

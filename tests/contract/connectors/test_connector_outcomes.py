@@ -10,7 +10,7 @@ from functions.core.contract import Outcome
 from functions.core.model import Status
 from tests.support.providers.faults import FAULTS, NONE, outcome, strike
 from tests.support.providers.refresh_driver import Course
-from tests.support.providers.registry import STANDS
+from tests.support.providers.registry import CASES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def test_what_a_provider_says_of_faults_is_about_rows_of_the_table() -> None:
-    told = {name for stand in STANDS.values() for name in stand.faults}
+    told = {name for case in CASES.values() for name in case.faults}
     assert told <= FAULTS.keys()
 
 
@@ -29,23 +29,23 @@ def test_what_a_provider_says_of_faults_is_about_rows_of_the_table() -> None:
     ("provider", "name", "verb"),
     [
         pytest.param(provider, name, verb, id=f"{provider}-{name}-{verb}")
-        for provider, stand in STANDS.items()
+        for provider, case in CASES.items()
         for name, fault in FAULTS.items()
         for verb in fault.verbs
-        if outcome(stand, name) != NONE and (stand.calls[verb].json or not fault.of_json)
+        if outcome(case, name) != NONE and (case.calls[verb].json or not fault.of_json)
     ],
 )
 def test_a_refresh_ends_as_the_table_says(
     simulator: Simulator, provider: str, name: str, verb: str
 ) -> None:
-    stand, simulated = STANDS[provider], simulator(provider)
-    strikes, whole = strike(stand, name), stand.faulted
-    assert strikes is not None, "the provider's stand must say how this comes about"
+    case, simulated = CASES[provider], simulator(provider)
+    strikes, whole = strike(case, name), case.faulted
+    assert strikes is not None, "the provider's case must say how this comes about"
     simulated.settings(**whole.settings)
-    course = Course(stand, simulated, user=whole.user, verb=verb, strike=strikes)
+    course = Course(case, simulated, user=whole.user, verb=verb, strike=strikes)
     course.run()
     assert simulated.struck()
-    assert course.told == outcome(stand, name)
+    assert course.told == outcome(case, name)
     if course.refresh.status in {Status.PUBLISHED, Status.PARTIAL}:
         told = course.manifest
         assert all(part.as_of <= simulated.clock() for part in told.parts)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from functions.core.errors import FreshetError
 from tests.support.http_listener import LOOPBACK, Listener, listening
-from tests.support.providers.registry import STANDS
+from tests.support.providers.registry import CASES
 from tests.support.providers.trial import Tried
 
 if TYPE_CHECKING:
@@ -58,12 +58,12 @@ def with_job(one: Tried, job: Job, value: str) -> None:
 
 def targets(simulated: Simulated, provider: str, *, act: Act, value: str) -> list[str]:
     """What stands in the request lines, byte for byte, as a listener on a socket gets them."""
-    job = Tried(STANDS[provider], simulated, user=STANDS[provider].user).trigger()
+    job = Tried(CASES[provider], simulated, user=CASES[provider].user).trigger()
     with listening(*[not_found] * MOST_REQUESTS) as listener:
         address = f"http://{LOOPBACK}:{listener.port}"
-        stand = STANDS[provider]
+        case = CASES[provider]
         application = simulated.application(base_url=address)
-        one = Tried(stand, simulated, user=stand.user, application=application)
+        one = Tried(case, simulated, user=case.user, application=application)
         with suppress(FreshetError):
             act(one, job, value)
     return [heard.split(b"\r\n")[0].split(b" ")[1].decode("ascii") for heard in listener.heard]
@@ -71,7 +71,7 @@ def targets(simulated: Simulated, provider: str, *, act: Act, value: str) -> lis
 
 @pytest.mark.parametrize("value", HOSTILE)
 @pytest.mark.parametrize("act", [with_subject, with_job], ids=["subject", "job"])
-@pytest.mark.parametrize("provider", STANDS)
+@pytest.mark.parametrize("provider", CASES)
 def test_what_stands_in_an_address_stays_in_its_place(
     simulator: Simulator, provider: str, act: Act, value: str
 ) -> None:

@@ -17,7 +17,7 @@ from functions.core.errors import (
 )
 from functions.core.ports import Page
 from functions.providers import Renewing
-from tests.support.providers.registry import STANDS
+from tests.support.providers.registry import CASES
 from tests.support.providers.trial import Tried
 from tests.support.scripted_connector import a_connection, connector_ports
 
@@ -51,7 +51,7 @@ def renewing(one: Tried, kept: Kept) -> Connector:
         one.connections, application=b"", clock=one.simulated.clock, sleep=one.simulated.later
     )
     ports = replace(ports, application=lambda: kept.secret)
-    made = Renewing(lambda: load(one.stand.entry, ports), forget=kept.forget)
+    made = Renewing(lambda: load(one.case.entry, ports), forget=kept.forget)
     return cast("Connector", made)
 
 
@@ -60,16 +60,16 @@ def broken(simulated: Simulated, provider: str, how: str) -> bytes:
 
 
 WAYS = [
-    *((provider, "malformed") for provider in sorted(STANDS)),
+    *((provider, "malformed") for provider in sorted(CASES)),
     *((provider, "refused") for provider in sorted(WRONG)),
 ]
 
 
 @pytest.mark.parametrize(("provider", "how"), WAYS)
 def test_a_mended_secret_is_used_at_once(simulator: Simulator, provider: str, how: str) -> None:
-    stand, simulated = STANDS[provider], simulator(provider)
-    one = Tried(stand, simulated, user=stand.light)
-    if stand.entry.credentials:
+    case, simulated = CASES[provider], simulator(provider)
+    one = Tried(case, simulated, user=case.light)
+    if case.entry.credentials:
         simulated.expire(one.user)
     kept = Kept(broken(simulated, provider, how), simulated.application())
     connector = renewing(one, kept)
@@ -86,9 +86,9 @@ def test_a_mended_secret_is_used_at_once(simulator: Simulator, provider: str, ho
 def test_a_secret_that_nobody_has_mended_is_read_anew_once(
     simulator: Simulator, provider: str, how: str
 ) -> None:
-    stand, simulated = STANDS[provider], simulator(provider)
-    one = Tried(stand, simulated, user=stand.light)
-    if stand.entry.credentials:
+    case, simulated = CASES[provider], simulator(provider)
+    one = Tried(case, simulated, user=case.light)
+    if case.entry.credentials:
         simulated.expire(one.user)
     wrong = broken(simulated, provider, how)
     kept = Kept(wrong, wrong)

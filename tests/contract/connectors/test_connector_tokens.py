@@ -18,7 +18,7 @@ from functions.core.errors import (
     ReauthRequired,
     UnexpectedAnswer,
 )
-from tests.support.providers.registry import STANDS, WITH_TOKENS
+from tests.support.providers.registry import CASES, WITH_TOKENS
 from tests.support.providers.trial import Tried
 
 if TYPE_CHECKING:
@@ -44,14 +44,14 @@ def simulated(simulator: Simulator, provider: str) -> Simulated:
 def one(simulated: Simulated, provider: str, caplog: pytest.LogCaptureFixture) -> Iterator[Tried]:
     """A connection after which no token stands in any log, however much is logged."""
     caplog.set_level(logging.DEBUG)
-    one = Tried(STANDS[provider], simulated, user=STANDS[provider].light)
+    one = Tried(CASES[provider], simulated, user=CASES[provider].light)
     yield one
     assert not [secret for secret in one.known_secrets() if secret in caplog.text]
 
 
 def exchanges(one: Tried) -> int:
     """How often a refresh token has been sent; a sign-in is one call of the same address."""
-    return one.simulated.calls(one.stand.calls["token"])
+    return one.simulated.calls(one.case.calls["token"])
 
 
 def strike(one: Tried, **fault: Any) -> None:
@@ -67,14 +67,14 @@ def test_a_good_token_is_used_and_not_exchanged(one: Tried) -> None:
 
 def test_a_token_known_to_have_expired_is_exchanged_once_before_it_is_used(one: Tried) -> None:
     before = exchanges(one)
-    one.simulated.later(one.stand.token_seconds)
+    one.simulated.later(one.case.token_seconds)
     one.refresh()
     assert exchanges(one) == before + 1
     assert one.stored.version == 2
 
 
 def test_a_token_that_ends_soon_is_exchanged_ahead_of_time(one: Tried) -> None:
-    one.simulated.later(one.stand.token_seconds - 30)
+    one.simulated.later(one.case.token_seconds - 30)
     one.trigger()
     assert one.stored.version == 2
 
@@ -92,11 +92,11 @@ def test_what_is_stored_is_good_for_the_next_time(one: Tried) -> None:
         one.trigger()
         assert one.stored.version == version
     left = one.stored.credentials.expires_at - one.simulated.clock()
-    assert one.stand.token_seconds - 60 < left <= one.stand.token_seconds
+    assert one.case.token_seconds - 60 < left <= one.case.token_seconds
 
 
 @pytest.mark.parametrize(
-    "provider", [name for name in WITH_TOKENS if STANDS[name].fetched_with_token]
+    "provider", [name for name in WITH_TOKENS if CASES[name].fetched_with_token]
 )
 def test_a_token_that_expires_in_the_middle_of_a_fetch_stops_nothing(one: Tried) -> None:
     job = one.check(one.trigger())
@@ -112,14 +112,14 @@ def test_a_token_that_expires_in_the_middle_of_a_fetch_stops_nothing(one: Tried)
 def test_without_a_refresh_token_the_user_must_sign_in_again(
     simulated: Simulated, provider: str, how: str
 ) -> None:
-    user = STANDS[provider].light
+    user = CASES[provider].light
     given = simulated.sign_in(user, lasting=False)
     assert given is not None
     assert given.refresh_token is None
-    one = Tried(STANDS[provider], simulated, user=user, credentials=given)
+    one = Tried(CASES[provider], simulated, user=user, credentials=given)
     assert one.trigger()
     if how == "by-time":
-        simulated.later(one.stand.token_seconds + 1)
+        simulated.later(one.case.token_seconds + 1)
     else:
         simulated.expire(user)
     assert type(one.refused(one.trigger)) is ReauthRequired
@@ -198,9 +198,9 @@ def test_an_exchange_whose_answer_was_lost_ends_where_the_user_sees_it(
     assert one.stored.dead
 
 
-@pytest.mark.parametrize("provider", [name for name in WITH_TOKENS if STANDS[name].grace])
+@pytest.mark.parametrize("provider", [name for name in WITH_TOKENS if CASES[name].grace])
 def test_with_a_grace_period_an_answer_that_was_lost_is_got_again(one: Tried) -> None:
-    one.simulated.settings(**one.stand.grace)
+    one.simulated.settings(**one.case.grace)
     one.simulated.expire(one.user)
     strike(one, kind="disconnect", processed=True, times=1)
     assert one.trigger()
@@ -211,7 +211,7 @@ def test_our_own_application_refused_is_the_operators_to_mend(
     simulated: Simulated, provider: str
 ) -> None:
     application = simulated.application(client_secret="wrong-canary-4711")
-    one = Tried(STANDS[provider], simulated, user=STANDS[provider].light, application=application)
+    one = Tried(CASES[provider], simulated, user=CASES[provider].light, application=application)
     simulated.expire(one.user)
     assert type(one.refused(one.trigger)) is ProviderRefusesApplication
     assert not one.stored.dead
@@ -250,10 +250,10 @@ def test_a_worker_who_reads_an_old_token_uses_the_one_that_a_sibling_has_put_in_
 def test_credentials_of_unknown_end_are_used_until_they_are_refused(
     simulated: Simulated, provider: str
 ) -> None:
-    user = STANDS[provider].light
+    user = CASES[provider].light
     given = simulated.sign_in(user)
     assert given is not None
     unknown = replace(given, expires_at=0)
-    one = Tried(STANDS[provider], simulated, user=user, credentials=unknown)
+    one = Tried(CASES[provider], simulated, user=user, credentials=unknown)
     one.trigger()
     assert one.stored.version == 1

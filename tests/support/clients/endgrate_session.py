@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from functions.connectors.endgrate import connector as endgrate
 from functions.core.ports import Order
-from tests.contract.stands.endgrate import STAND, EndgrateSessions
+from tests.contract.provider_cases.endgrate import CASE, EndgrateSessions
 from tests.support.providers.trial import Tried
 from tests.support.scripted_connector import REFRESH
 
@@ -44,7 +44,7 @@ class Trial(Tried):
         application: bytes | None = None,
         **changes: Any,
     ) -> None:
-        super().__init__(STAND, sessions, user=user, application=application)
+        super().__init__(CASE, sessions, user=user, application=application)
         self.connection = replace(self.connection, **changes)
         self.datasets = self.connection.datasets
         self.order = Order(datasets=self.datasets)

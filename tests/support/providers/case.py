@@ -1,6 +1,6 @@
-"""What the connectors' suite must know of a provider; ``providers.py`` finds them all.
+"""What the connectors' suite must know of a provider; ``registry.py`` finds them all.
 
-A stand says how the provider's simulator is opened, how a person signs in there, what each demo
+A provider case says how the provider's simulator is opened, how a person signs in there, what each demo
 user has, and which of the provider's own answers mean what. The rest is the same for all.
 """
 
@@ -43,7 +43,7 @@ class Meets:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stand:
+class ProviderCase:
     """One provider: its connector, its simulator, and what is to be found there."""
 
     title: str

@@ -1,7 +1,7 @@
 """What a provider can do to a refresh, and what the user sees of it: the docs' table.
 
 Each row is tried at each provider, once for each verb that it is about, from the admission to
-the end. What a fault is or comes to at one provider only is in that provider's stand.
+the end. What a fault is or comes to at one provider only is in that provider's case.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from math import ceil, floor
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from tests.support.providers.case import Stand
+    from tests.support.providers.case import ProviderCase
     from tests.support.providers.trial import Tried
 
 NONE = "—"
@@ -80,7 +80,7 @@ def expired(one: Tried, _verb: str, /) -> None:
 
 
 def refused(one: Tried, verb: str, /) -> None:
-    if not one.stand.entry.credentials:
+    if not one.case.entry.credentials:
         one.strike(verb, kind="status", status=401, times=None)
         return
     one.simulated.expire(one.user)
@@ -89,7 +89,7 @@ def refused(one: Tried, verb: str, /) -> None:
 
 def lost(*, times: int | None) -> Strike:
     def strike(one: Tried, verb: str, /) -> None:
-        one.strike(verb, times=times, **one.stand.lost)
+        one.strike(verb, times=times, **one.case.lost)
 
     return strike
 
@@ -191,12 +191,12 @@ FAULTS = {
 }
 
 
-def outcome(stand: Stand, name: str) -> str:
+def outcome(case: ProviderCase, name: str) -> str:
     """A cell of the table."""
-    own = stand.faults.get(name)
+    own = case.faults.get(name)
     return own.outcome if own and own.outcome else FAULTS[name].outcome
 
 
-def strike(stand: Stand, name: str) -> Strike | None:
-    own = stand.faults.get(name)
+def strike(case: ProviderCase, name: str) -> Strike | None:
+    own = case.faults.get(name)
     return own.strike if own and own.strike else FAULTS[name].strike

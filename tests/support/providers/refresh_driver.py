@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from functions.core.model import Connection, Manifest, Refresh
-    from tests.support.providers.case import Stand
+    from tests.support.providers.case import ProviderCase
     from tests.support.providers.simulated import Simulated
 
 DEADLINE_SECONDS = 120
@@ -39,14 +39,14 @@ class Course:
 
     def __init__(
         self,
-        stand: Stand,
+        case: ProviderCase,
         simulated: Simulated,
         *,
         user: str,
         verb: str,
         strike: Callable[[Tried, str], None],
     ) -> None:
-        self.one = Tried(stand, simulated, user=user, sleep=self._later)
+        self.one = Tried(case, simulated, user=user, sleep=self._later)
         self.clock, self.waited = simulated.clock, 0.0
         self._verb, self._strike = verb, strike
         self._struck = False

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from functions.core.model import Connection, Credentials, Manifest, StoredCredentials
     from functions.core.ports import Connector, RecordKey
     from tests.support.fakes.files import Kept
-    from tests.support.providers.case import Stand
+    from tests.support.providers.case import ProviderCase
     from tests.support.providers.simulated import Simulated, Truth
 
 PATIENCE_SECONDS = 10.0
@@ -47,7 +47,7 @@ class Tried:
 
     def __init__(
         self,
-        stand: Stand,
+        case: ProviderCase,
         simulated: Simulated,
         *,
         user: str,
@@ -57,9 +57,9 @@ class Tried:
         budget: Budget | None = None,
     ) -> None:
         """Begin the connection. There is time without end, until ``left`` says otherwise."""
-        self.stand, self.simulated, self.user = stand, simulated, user
+        self.case, self.simulated, self.user = case, simulated, user
         self.connection: Connection = simulated.connection(user)
-        self.datasets = self.connection.datasets or stand.entry.datasets
+        self.datasets = self.connection.datasets or case.entry.datasets
         self.order = Order(datasets=self.datasets)
         self.tables, self.objects = Tables(), Objects()
         self._application = application or simulated.application()
@@ -85,7 +85,7 @@ class Tried:
 
     def strike(self, verb: str, **fault: Any) -> None:
         """Switch on a fault of the calls that a verb makes."""
-        call = self.stand.calls[verb]
+        call = self.case.calls[verb]
         self.simulated.fault(method=call.method, path=call.path, **fault)
 
     def as_owner(self, owner: str) -> Connector:
@@ -99,7 +99,7 @@ class Tried:
             budget=self._budget,
             left=self.left,
         )
-        return load(self.stand.entry, ports)
+        return load(self.case.entry, ports)
 
     def trigger(self) -> Job:
         """Ask until the provider has taken the whole job."""
@@ -179,7 +179,7 @@ class Tried:
 
     def known_secrets(self) -> set[str]:
         """Every token that there has been, and whatever is secret in the application's own."""
-        if self.stand.entry.credentials:
+        if self.case.entry.credentials:
             self._secrets |= _tokens(self.stored.credentials)
         _collect(msgspec.json.decode(self._application), into=self._secrets)
         return self._secrets

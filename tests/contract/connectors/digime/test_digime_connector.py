@@ -16,7 +16,7 @@ from functions.core.errors import (
     UnexpectedAnswer,
 )
 from functions.core.model import Part, Status
-from tests.contract.stands.digime import STAND
+from tests.contract.provider_cases.digime import CASE
 from tests.support.clients.digime import VERIFIER, Application, Tokens, open_application
 from tests.support.clients.digime_reader import (
     DOWNLOADS,
@@ -250,7 +250,7 @@ def test_a_file_that_is_denied_for_no_known_reason_costs_itself_while_its_sessio
     assert taken.refresh.status is Status.PARTIAL
     assert {why for why, _ in failed(taken).values()} == {"UnexpectedAnswer"}
     assert len(failed(taken)) == 1
-    assert simulated.calls(STAND.calls["trigger"]) == 1
+    assert simulated.calls(CASE.calls["trigger"]) == 1
 
 
 def test_a_file_that_fails_as_all_are_read_keeps_what_it_had(
@@ -258,7 +258,7 @@ def test_a_file_that_fails_as_all_are_read_keeps_what_it_had(
 ) -> None:
     simulated = simulator("digime")
     simulated.settings(scale_files=12, scale_bytes=500)
-    one = Tried(STAND, simulated, user="max")
+    one = Tried(CASE, simulated, user="max")
     first = one.refresh()
     simulated.fault(path="*_7.json", kind="status", status=418, times=None)
     read = one.refresh(first, full=True)
@@ -315,7 +315,7 @@ def test_a_fetch_that_loses_its_session_waits_for_the_next_one_and_goes_on(
 ) -> None:
     simulated = simulator("digime")
     simulated.settings(scale_files=80, scale_bytes=500)
-    one = Tried(STAND, simulated, user="max")
+    one = Tried(CASE, simulated, user="max")
     job = one.check(one.trigger())
     simulated.job_takes(0.5)
     body = {"error": {"code": "SessionInvalid", "message": "m", "reference": "r"}}
@@ -325,7 +325,7 @@ def test_a_fetch_that_loses_its_session_waits_for_the_next_one_and_goes_on(
     assert read.truth == simulated.truth("max")
     assert len(read.truth["files"]) == 80
     assert read.manifest.coverage.failed == 0
-    assert simulated.calls(STAND.calls["trigger"]) == 2
+    assert simulated.calls(CASE.calls["trigger"]) == 2
 
 
 def course(simulated: Simulated, user: str, **fault_: object) -> Course:
@@ -334,7 +334,7 @@ def course(simulated: Simulated, user: str, **fault_: object) -> Course:
     def strike(one: Tried, _verb: str) -> None:
         one.simulated.fault(**{"times": None, **fault_})
 
-    taken = Course(STAND, simulated, user=user, verb="page", strike=strike)
+    taken = Course(CASE, simulated, user=user, verb="page", strike=strike)
     taken.run()
     simulated.heal()
     return taken

@@ -19,7 +19,7 @@ from tests.support.scripted_connector import Crash, CrashingRefreshes, a_refresh
 
 if TYPE_CHECKING:
     from functions.core.contract import Ticket
-    from tests.contract.stands.endgrate import EndgrateSessions
+    from tests.contract.provider_cases.endgrate import EndgrateSessions
     from tests.support.clients.endgrate_session import Simulator
 
 

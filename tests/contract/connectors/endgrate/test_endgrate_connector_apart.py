@@ -15,7 +15,7 @@ from functions.core.errors import (
     UnexpectedAnswer,
 )
 from functions.core.model import Coverage, Part, Status
-from tests.contract.stands.endgrate import STAND
+from tests.contract.provider_cases.endgrate import CASE
 from tests.support.clients.endgrate import COMPANY, CONTACT, DEAL
 from tests.support.clients.endgrate_session import Trial, parts, sessions_of
 from tests.support.providers.refresh_driver import Course
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from functions.core.errors import FreshetError
-    from tests.contract.stands.endgrate import EndgrateSessions
+    from tests.contract.provider_cases.endgrate import EndgrateSessions
     from tests.support.clients.endgrate_session import Simulator
     from tests.support.providers.trial import Tried
 
@@ -56,7 +56,7 @@ def course(sessions: EndgrateSessions, broken: dict[str, dict[str, int]]) -> Cou
     def strike(one: Tried, _verb: str) -> None:
         one.simulated.settings(broken=broken)
 
-    course = Course(STAND, sessions, user="fern", verb="trigger", strike=strike)
+    course = Course(CASE, sessions, user="fern", verb="trigger", strike=strike)
     course.run()
     return course
 
@@ -122,7 +122,7 @@ def test_a_dataset_that_is_not_completed_by_the_deadline_costs_itself(
 ) -> None:
     truth = {name: set(records) for name, records in sessions.truth("fern").items()}
     strike = never_completed(dataset)
-    ended = Course(STAND, sessions, user="fern", verb="trigger", strike=strike)
+    ended = Course(CASE, sessions, user="fern", verb="trigger", strike=strike)
     ended.run()
     part = next(each for each in ended.manifest.parts if each.part == dataset)
     assert {name: set(ids) for name, ids in ended.ids().items()} == {**truth, dataset: set()}
@@ -135,7 +135,7 @@ def test_where_none_is_completed_by_the_deadline_the_refresh_fails_for_it(
     sessions: EndgrateSessions,
 ) -> None:
     strike = never_completed(*DATASETS)
-    ended = Course(STAND, sessions, user="fern", verb="trigger", strike=strike)
+    ended = Course(CASE, sessions, user="fern", verb="trigger", strike=strike)
     ended.run()
     assert ended.told == "failed `DeadlineExceeded`"
 
@@ -144,7 +144,7 @@ def test_a_dataset_that_comes_back_in_time_is_whole(sessions: EndgrateSessions) 
     def strike(one: Tried, verb: str) -> None:
         one.strike(verb, kind="status", status=503, skip=2, times=3)
 
-    course = Course(STAND, sessions, user="fern", verb="page", strike=strike)
+    course = Course(CASE, sessions, user="fern", verb="page", strike=strike)
     course.run()
     assert course.told == "published 7 s later"
 
@@ -162,6 +162,6 @@ def test_a_limited_rate_is_waited_out_where_it_is_met(sessions: EndgrateSessions
     def strike(one: Tried, verb: str) -> None:
         one.strike(verb, kind="status", status=429, retry_after="7", skip=3, times=2)
 
-    course = Course(STAND, sessions, user="fern", verb="page", strike=strike)
+    course = Course(CASE, sessions, user="fern", verb="page", strike=strike)
     course.run()
     assert course.told == "published 14 s later"

@@ -18,7 +18,7 @@ from tests.support.clients.endgrate_session import Trial, parts, sessions_of
 
 if TYPE_CHECKING:
     from functions.core.contract import Job
-    from tests.contract.stands.endgrate import EndgrateSessions
+    from tests.contract.provider_cases.endgrate import EndgrateSessions
     from tests.support.clients.endgrate_session import Simulator
 
 ERRORS = "/api/errors"

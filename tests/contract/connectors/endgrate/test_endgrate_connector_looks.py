@@ -12,7 +12,7 @@ from tests.support.clients.endgrate import CONTACT
 from tests.support.clients.endgrate_session import Trial, sessions_of
 
 if TYPE_CHECKING:
-    from tests.contract.stands.endgrate import EndgrateSessions
+    from tests.contract.provider_cases.endgrate import EndgrateSessions
     from tests.support.clients.endgrate_session import Simulator
 
 

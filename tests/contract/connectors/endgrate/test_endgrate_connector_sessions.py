@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from functions.core.webhooks import Hint
-    from tests.contract.stands.endgrate import EndgrateSessions
+    from tests.contract.provider_cases.endgrate import EndgrateSessions
     from tests.support.clients.endgrate_session import Simulator
 
 DAY = 24 * 3600

@@ -24,7 +24,7 @@ from tests.support.fakes.stores import Refreshes
 from tests.support.scripted_connector import CONNECTION, Crash, CrashingRefreshes, a_refresh
 
 if TYPE_CHECKING:
-    from tests.contract.stands.endgrate import EndgrateSessions
+    from tests.contract.provider_cases.endgrate import EndgrateSessions
     from tests.support.clients.endgrate_session import Simulator
 
 CONFIGURATION, ERRORS = "/api/session/configuration", "/api/errors"

@@ -19,7 +19,7 @@ from tests.support.scripted_connector import CONNECTION
 if TYPE_CHECKING:
     import socket
 
-    from tests.contract.stands.endgrate import EndgrateSessions
+    from tests.contract.provider_cases.endgrate import EndgrateSessions
     from tests.support.clients.endgrate_session import Simulator
     from tests.support.http_listener import Listener
 

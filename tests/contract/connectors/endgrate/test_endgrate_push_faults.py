@@ -16,7 +16,7 @@ from tests.support.clients.endgrate_session import sessions_of
 from tests.support.push_simulator import TRANSFER, Pier
 
 if TYPE_CHECKING:
-    from tests.contract.stands.endgrate import EndgrateSessions
+    from tests.contract.provider_cases.endgrate import EndgrateSessions
     from tests.support.clients.endgrate_session import Simulator
 
 STATISTICS = "/api/statistics"

@@ -15,7 +15,7 @@ from tests.support.push_simulator import Pier
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.contract.stands.endgrate import EndgrateSessions
+    from tests.contract.provider_cases.endgrate import EndgrateSessions
     from tests.support.clients.endgrate_session import Simulator
 
 MESSAGE = {"message": "It is not there."}

@@ -23,7 +23,7 @@ from tests.support.clients.endgrate import (
     Caller,
     open_endgrate,
 )
-from tests.support.providers.case import Meets, Stand, Whole
+from tests.support.providers.case import Meets, ProviderCase, Whole
 from tests.support.providers.faults import NONE, switched
 from tests.support.providers.simulated import Call, Simulated
 from tests.support.scripted_connector import CONNECTION, TENANT
@@ -112,7 +112,7 @@ def _failing(one: Tried, _verb: str) -> None:
     one.simulated.settings(failing={CONTACT: 3})
 
 
-STAND = Stand(
+CASE = ProviderCase(
     title="Endgrate",
     entry=REGISTRY[Provider.ENDGRATE],
     open=open_sessions,

@@ -19,7 +19,7 @@ from infra.local.simulators.digime.sharing import facts
 from infra.local.simulators.server import serve
 from tests.support.clients.digime import REDIRECT_URI, Application, Clock
 from tests.support.digime_samples import pem_of
-from tests.support.providers.case import Meets, Stand, Whole
+from tests.support.providers.case import Meets, ProviderCase, Whole
 from tests.support.providers.faults import AHEAD_SECONDS, NONE, switched
 from tests.support.providers.simulated import Call, Simulated, WallClock
 from tests.support.scripted_connector import CONNECTION, TENANT
@@ -165,7 +165,7 @@ def _odd_tokens(one: Tried, _verb: str) -> None:
     one.simulated.settings(odd_claims={"access_token.expires_on": None, "token_type": [7]})
 
 
-STAND = Stand(
+CASE = ProviderCase(
     title="digi.me",
     entry=REGISTRY[Provider.DIGIME],
     open=_digime,

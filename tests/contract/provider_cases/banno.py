@@ -11,7 +11,7 @@ from functions.connectors.registry import REGISTRY, Provider
 from functions.core.errors import ConsentMissing, InteractionRequired
 from functions.core.model import Connection, Coverage, Credentials
 from tests.support.clients.banno import OFFLINE, SCOPE, open_garden
-from tests.support.providers.case import Meets, Stand, Whole
+from tests.support.providers.case import Meets, ProviderCase, Whole
 from tests.support.providers.faults import AHEAD_SECONDS, switched
 from tests.support.providers.simulated import Call, Simulated
 from tests.support.scripted_connector import CONNECTION, TENANT
@@ -133,7 +133,7 @@ def _odd_record(one: Tried, _verb: str) -> None:
     one.simulated.settings(overrides={some: {"id": None}})
 
 
-STAND = Stand(
+CASE = ProviderCase(
     title="Banno",
     entry=REGISTRY[Provider.BANNO],
     open=_banno,

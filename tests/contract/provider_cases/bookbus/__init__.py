@@ -15,13 +15,13 @@ from functions.core.errors import ConsentMissing
 from functions.core.model import Connection, Coverage, Credentials
 from infra.local.simulators.registry import Simulator
 from infra.local.simulators.server import serve
-from tests.contract.stands.bookbus.simulator import (
+from tests.contract.provider_cases.bookbus.simulator import (
     CLIENT,
     TOKEN_SECONDS,
     create_app,
     facts,
 )
-from tests.support.providers.case import Meets, Stand, Whole
+from tests.support.providers.case import Meets, ProviderCase, Whole
 from tests.support.providers.faults import AHEAD_SECONDS, NONE, switched
 from tests.support.providers.simulated import Call, Simulated, WallClock
 from tests.support.scripted_connector import CONNECTION, TENANT
@@ -102,9 +102,9 @@ def _missed(one: Tried, _verb: str) -> None:
     one.simulated.settings(missed=True)
 
 
-STAND = Stand(
+CASE = ProviderCase(
     title="Bookbus",
-    entry=Entry(module="tests.contract.stands.bookbus.connector", datasets=("loans",)),
+    entry=Entry(module="tests.contract.provider_cases.bookbus.connector", datasets=("loans",)),
     open=_open,
     user="ida",
     light="kim",
