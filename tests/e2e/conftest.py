@@ -13,7 +13,7 @@ import requests
 from infra.local.caller import Caller
 from infra.local.providers import DEMOS
 from infra.local.system import System, system
-from tests.e2e.relay import Relay, relaying
+from tests.support.system.webhook_relay import Relay, relaying
 
 if TYPE_CHECKING:
     from pathlib import Path

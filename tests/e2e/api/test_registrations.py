@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.local.caller import Caller
-from tests.e2e.belongings import BEGUN
+from tests.support.system.tenant_resources import BEGUN
 
 if TYPE_CHECKING:
     import requests

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from functions.rest.examples import EXAMPLES, IDS
 from infra.local.providers import DEMOS
-from tests.e2e.bulk_runs import run
+from tests.support.system.bulk_runs import run
 
 if TYPE_CHECKING:
     from infra.local.caller import Caller

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.e2e.firing import fire_once, fired, put_again, schedule_of
-from tests.e2e.test_refusals import problem
-from tests.e2e.test_ways_in import executed
+from tests.e2e.api.test_refusals import problem
+from tests.e2e.refreshes.test_ways_in import executed
+from tests.support.system.schedules import fire_once, fired, put_again, schedule_of
 
 if TYPE_CHECKING:
     from infra.local.caller import Caller

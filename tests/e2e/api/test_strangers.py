@@ -12,7 +12,7 @@ from functions.rest.examples import EXAMPLES, IDS
 from functions.rest.openapi import ids_in
 from functions.rest.routes import ROUTES
 from infra.local.caller import Caller
-from tests.e2e.belongings import ABSENT, KINDS, belongings
+from tests.support.system.tenant_resources import ABSENT, KINDS, belongings
 
 if TYPE_CHECKING:
     from functions.rest.route import Route

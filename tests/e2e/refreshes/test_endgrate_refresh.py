@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from infra.local.system import System
     from tests.e2e.conftest import Connect, Provider
-    from tests.e2e.relay import Relay
+    from tests.support.system.webhook_relay import Relay
 
 FERN = {"provider": "endgrate", "subject": "65a1f0000000000000000001"}
 OPENED = {"provider": "endgrate", "datasets": ["crm-contact", "crm-company"]}

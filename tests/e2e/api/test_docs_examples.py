@@ -13,7 +13,7 @@ import pytest
 from infra.local.caller import Caller
 from infra.local.providers import DEMOS
 from infra.local.trying import variables
-from tests.e2e.belongings import BEGUN
+from tests.support.system.tenant_resources import BEGUN
 from tests.tables import pages
 
 if TYPE_CHECKING:

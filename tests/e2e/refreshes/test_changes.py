@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from tests.e2e.test_banno_refresh import at_the_provider
+from tests.e2e.refreshes.test_banno_refresh import at_the_provider
 
 if TYPE_CHECKING:
     from infra.local.caller import Caller

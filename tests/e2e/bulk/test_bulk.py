@@ -14,15 +14,23 @@ from functions.core.bulk.model import refresh_id
 from infra.local.caller import Caller
 from infra.local.providers import DEMOS
 from infra.local.system import System, system
-from tests.e2e.bulk_runs import by_hand, executed, failures, outcomes, run, signed_in, told
 from tests.support.models.budget import overdrawn
+from tests.support.system.bulk_runs import (
+    by_hand,
+    executed,
+    failures,
+    outcomes,
+    run,
+    signed_in,
+    told,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.e2e.bulk_runs import Bodies
     from tests.e2e.conftest import Provider
+    from tests.support.system.bulk_runs import Bodies
 
 LIMIT = Limit(requests_per_second=20, burst=20)
 SLACK = 6

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.local.caller import Caller
-from tests.e2e.pushes import (
+from tests.support.system.pushes import (
     FERN,
     TRANSFER,
     contact,

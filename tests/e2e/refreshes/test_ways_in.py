@@ -8,7 +8,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from tests.e2e.firing import fire_once, fired, schedule_of
+from tests.support.system.schedules import fire_once, fired, schedule_of
 
 if TYPE_CHECKING:
     from infra.local.caller import Caller

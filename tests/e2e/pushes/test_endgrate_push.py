@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.local.caller import Caller
-from tests.e2e.pushes import (
+from tests.support.system.pushes import (
     FERN,
     TRANSFER,
     contact,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from infra.local.system import System
     from tests.e2e.conftest import Provider
-    from tests.e2e.relay import Relay
+    from tests.support.system.webhook_relay import Relay
 
 AT_ONCE = 8
 """As many calls of one door as this machine can run without keeping each other waiting."""

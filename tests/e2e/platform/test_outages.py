@@ -3,7 +3,7 @@
 Of all moments in which a service may refuse, the suite tries some. All of them are tried and
 counted, within half an hour, by::
 
-    EVERY_MOMENT=1 .venv/bin/pytest -s tests/e2e/test_outages.py
+    EVERY_MOMENT=1 .venv/bin/pytest -s tests/e2e/platform/test_outages.py
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from functions.core.errors import PlatformFault
 from functions.core.push.model import PushStatus
 from infra.local.caller import Caller
 from infra.local.providers import DEMOS
-from tests.e2e.bulk_runs import ended as bulk_ended
-from tests.e2e.bulk_runs import told
 from tests.e2e.conftest import Provider
-from tests.e2e.outages import SERVICES, Fault, Outage, Outages, outages
-from tests.e2e.pushes import FERN, contact
+from tests.support.system.bulk_runs import ended as bulk_ended
+from tests.support.system.bulk_runs import told
+from tests.support.system.outages import SERVICES, Fault, Outage, Outages, outages
+from tests.support.system.pushes import FERN, contact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

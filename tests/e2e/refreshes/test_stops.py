@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from functions.core.model import instant
-from tests.e2e.test_repairs import executed as execution
-from tests.e2e.test_ways_in import executed
+from tests.e2e.platform.test_repairs import executed as execution
+from tests.e2e.refreshes.test_ways_in import executed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

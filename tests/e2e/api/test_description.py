@@ -19,14 +19,14 @@ import pytest
 from functions.rest.problems import STATUS
 from functions.rest.routes import ROUTES
 from infra.local.caller import Caller
-from tests.e2e.belongings import BEGUN, belongings
+from tests.support.system.tenant_resources import BEGUN, belongings
 
 if TYPE_CHECKING:
     from functions.rest.route import Route
     from infra.local.system import System
     from tests.e2e.conftest import Provider
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 EXAMPLES = 15
 DATASETS = ["accounts", "transactions"]
 SECONDS = 240
@@ -36,7 +36,7 @@ ERASE = "erase_connection"
 """Tried by itself, so that the other calls find something."""
 
 CONFIG = """
-hooks = "tests.e2e.described"
+hooks = "tests.support.system.openapi_check"
 continue-on-failure = true
 request-timeout = 35
 workers = 1  # in two, Python 3.11 loses count of how deep ast.parse is, and raises SystemError

@@ -11,7 +11,7 @@ import pytest
 
 from functions.core.bulk.model import refresh_id
 from infra.local.caller import Caller
-from tests.e2e.bulk_runs import (
+from tests.support.system.bulk_runs import (
     by_hand,
     ended,
     executed,
@@ -25,8 +25,8 @@ from tests.e2e.bulk_runs import (
 
 if TYPE_CHECKING:
     from infra.local.system import System
-    from tests.e2e.bulk_runs import Bodies
     from tests.e2e.conftest import Provider
+    from tests.support.system.bulk_runs import Bodies
 
 
 @pytest.fixture
