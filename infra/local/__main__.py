@@ -20,9 +20,9 @@ from infra.local.deploy import DeployError
 from infra.local.programs import PortInUseError, ProgramError
 from infra.local.progress import Row, shown
 from infra.local.providers import DEMOS
-from infra.local.sign_in import SignInError
+from infra.local.shell_variables import variables
+from infra.local.sign_in.oauth import SignInError
 from infra.local.system import SynthesisError, System, synthesise, system
-from infra.local.trying import variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 HOST = "127.0.0.1"
-LEASH = Path(__file__).with_name("leash.py")
+SUPERVISOR = Path(__file__).with_name("supervisor.py")
 GRACE_SECONDS = 5
 LOOK_SECONDS = 0.05
 LOG_LINES = 15
@@ -84,10 +84,10 @@ def running(
         ProgramError: it ended, or was not ready in time.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    leashed = [sys.executable, "-S", "-E", LEASH, str(GRACE_SECONDS), *command]
+    supervised = [sys.executable, "-S", "-E", SUPERVISOR, str(GRACE_SECONDS), *command]
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - fixed commands
-            leashed,
+            supervised,
             env={"PATH": os.environ.get("PATH", os.defpath), **(settings or {})},
             stdin=subprocess.PIPE,
             stdout=output,
@@ -102,7 +102,7 @@ def running(
 
 
 def stop(process: "subprocess.Popen[bytes]") -> None:
-    """Closes the input of a leashed program, by which it ends, and waits for that."""
+    """Closes the input of a supervised program, by which it ends, and waits for that."""
     try:
         process.communicate(timeout=2 * GRACE_SECONDS)
     except subprocess.TimeoutExpired:

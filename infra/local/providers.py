@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from infra.local.digime_sign_in import Contract, connect
-from infra.local.sign_in import REDIRECT_URI, Application, sign_in
+from infra.local.sign_in.digime import Contract, connect
+from infra.local.sign_in.oauth import REDIRECT_URI, Application, sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

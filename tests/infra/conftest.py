@@ -8,7 +8,7 @@ import aws_cdk as cdk
 import pytest
 
 from app import CONTEXT, freshet
-from tests.infra.template import Template
+from tests.support.cloudformation.template import Template
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from functions.core.errors import NotFound
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.infra.template import Template
+    from tests.support.cloudformation.template import Template
 
 EVERY_METHOD = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app import freshet
-from tests.infra.cloud import ACCOUNT, REGION, Cloud, machine, serving
+from tests.support.cloudformation.server import ACCOUNT, REGION, Cloud, machine, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     import aws_cdk as cdk
 
-    from tests.infra.cloud import Stack
+    from tests.support.cloudformation.server import Stack
 
     Values = Mapping[str, object]
 

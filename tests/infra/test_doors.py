@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from functions.aws.tables.connections import LEASE_SECONDS
+from functions.connectors.registry import Provider
 from functions.core.contract import HOLD_SECONDS, Door, Prefix, Variable
-from tests.infra.template import flat, listed
+from tests.support.cloudformation.template import flat, listed
 
 if TYPE_CHECKING:
-    from tests.infra.template import Template
+    from collections.abc import Callable
+
+    from tests.support.cloudformation.template import Template
 
 DOORS = pytest.mark.parametrize("door", list(Door))
 
@@ -320,3 +323,56 @@ def test_no_action_is_a_wildcard_but_the_account_s_own_on_its_key(local: Templat
     for policy in local.all("IAM::Policy").values():
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
             assert not [action for action in listed(statement["Action"]) if "*" in action]
+
+
+KEY = "ReservedConcurrentExecutions"
+
+
+def test_a_stage_may_set_a_number_of_functions_aside_for_the_api_and_for_nothing_else(
+    synthesised: Callable[..., Template], stages: dict[str, Any]
+) -> None:
+    reserving = synthesised(stages={"local": stages["local"] | {"api_concurrency": 40}})
+    functions = reserving.all("Lambda::Function").values()
+    reserved = {
+        each["Properties"]["Handler"]: each["Properties"][KEY]
+        for each in functions
+        if KEY in each["Properties"]
+    }
+
+    assert reserved == {"functions.api.handler": 40}
+
+
+@pytest.mark.parametrize("most", [0, -1, 1.5, "40"])
+def test_a_number_of_functions_that_answers_nobody_is_refused(
+    synthesised: Callable[..., Template], stages: dict[str, Any], most: object
+) -> None:
+    with pytest.raises(ValueError, match="api_concurrency"):
+        synthesised(stages={"local": stages["local"] | {"api_concurrency": most}})
+
+
+def _readable_secrets(template: Template, door: Door) -> list[Any]:
+    (statement,) = [
+        each
+        for each in template.statements(f"{door.title().replace('_', '')}DoorRole")
+        if each["Action"] == "secretsmanager:GetSecretValue"
+    ]
+    return listed(statement["Resource"])
+
+
+def test_a_door_that_speaks_to_a_provider_may_read_every_provider_s_secret(local: Template) -> None:
+    assert len(_readable_secrets(local, Door.TRIGGER)) == len(Provider)
+
+
+@pytest.mark.parametrize(
+    ("door", "providers"),
+    [
+        pytest.param(Door.API, ["Banno", "Endgrate"], id="who-checks-settings-and-begins-connections"),
+        pytest.param(Door.PUSH, ["Endgrate"], id="who-pushes"),
+    ],
+)  # fmt: skip
+def test_another_door_may_read_the_secrets_that_it_needs(
+    local: Template, door: Door, providers: list[str]
+) -> None:
+    secrets = [flat(each) for each in _readable_secrets(local, door)]
+    assert len(secrets) == len(providers)
+    assert all(name in secret for name, secret in zip(providers, secrets, strict=True))

@@ -12,12 +12,12 @@ import pytest
 from functions.aws.runtime import count
 from functions.core.contract import FAULTS, PushTicket, Ticket
 from functions.core.errors import Acts
-from tests.infra.template import flat
+from tests.support.cloudformation.template import flat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.infra.template import Template
+    from tests.support.cloudformation.template import Template
 
 
 @pytest.mark.parametrize(

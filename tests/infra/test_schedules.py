@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.infra.template import flat
+from tests.support.cloudformation.template import flat
 
 if TYPE_CHECKING:
-    from tests.infra.template import Template
+    from tests.support.cloudformation.template import Template
 
 
 def test_schedules_have_a_group_of_the_stack_s_own(local: Template) -> None:

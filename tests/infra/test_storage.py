@@ -10,7 +10,7 @@ import pytest
 from app import freshet
 from functions.connectors.registry import Provider
 from functions.core.contract import Prefix
-from tests.infra.template import Template, flat
+from tests.support.cloudformation.template import Template, flat
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,14 +15,14 @@ import pytest
 from app import freshet
 from functions.connectors.registry import Provider
 from infra.config import Stage
-from tests.infra.template import flat, listed
+from tests.support.cloudformation.template import flat, listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import aws_cdk as cdk
 
-    from tests.infra.template import Template
+    from tests.support.cloudformation.template import Template
 
 WRITTEN_BY_CDK = "W3005"
 """A dependency that another reference implies already."""

@@ -1,8 +1,9 @@
-"""Patches to Step Functions: starting twice, stopping, retrying, task tokens, no needless wait."""
+"""Patches to Step Functions: starts, stops, retries, task tokens, nested executions and maps."""
 
 import json
 import random
 import re
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,11 +14,25 @@ from infra.local.emulator.patching import rewrite, wrap
 
 NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}")
 INPUT_BYTES = 262_144
+LOOK_SECONDS = 0.05
+NAMES = {
+    "executionArn": "ExecutionArn",
+    "input": "Input",
+    "name": "Name",
+    "startDate": "StartDate",
+    "stateMachineArn": "StateMachineArn",
+    "status": "Status",
+    "stopDate": "StopDate",
+    "error": "Error",
+    "cause": "Cause",
+}
+"""What a description has, as the optimized integration names it."""
 
 MACHINES: dict[str, str] = {}
 """Whose task each token is."""
 
 Retrier = Mapping[str, Any]
+State = Mapping[str, Any]
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -80,6 +95,93 @@ def awaited(
     return {**state, "TimeoutSeconds": work_out(state, "TimeoutSeconds", "number", given, context)}
 
 
+def run_execution(
+    _original: Callable[..., object], resource: str, wanted: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Starts an execution and waits for its end, as the page of the integration says.
+
+    MiniStack runs it as if it were started synchronously: nobody is told of its end, a name
+    that is taken has another error, and one that failed has the error of its own.
+    """
+    functions = vars(stepfunctions)
+    failure = functions["_ExecutionError"]
+    request = functions["_nested_start_execution_request"](wanted)
+    status, _, body = functions["_start_execution"](request)
+    answer = json.loads(body)
+    if status >= 400:  # noqa: PLR2004 - an error of the API's
+        raise failure(f"StepFunctions.{answer['__type']}Exception", answer.get("message", ""))
+    execution = functions["_executions"][answer["executionArn"]]
+    while execution["status"] == "RUNNING":
+        time.sleep(LOOK_SECONDS)
+    told = {NAMES[name]: execution[name] for name in NAMES if execution.get(name) is not None}
+    if execution["status"] != "SUCCEEDED":
+        raise failure("States.TaskFailed", json.dumps(told))
+    output = json.loads(execution["output"]) if resource.endswith(":2") else execution["output"]
+    return {**told, "Output": output}
+
+
+def evaluated_map(
+    original: Callable[..., Any],
+    state: State,
+    *more: Any,  # noqa: ANN401 - any JSON
+) -> Any:  # noqa: ANN401 - any JSON
+    """A distributed map, with what stands in it as JSONata worked out before and after it."""
+    functions = vars(stepfunctions)
+    found, context = more[0], more[-1]
+    if not is_jsonata(state, context):
+        return original(state, *more)
+    reader = state["ItemReader"]
+    arguments = functions["_apply_jsonata_template"](reader["Arguments"], found, context)
+    read = {**state, "ItemReader": {**reader, "Arguments": arguments}}
+    result, following = original(read, *more)
+    work_out = functions["_apply_jsonata_output"]
+    return work_out(state, found, context, result=result, default=result), following
+
+
+def stop_with_children(original: Callable[..., Answer], request: Mapping[str, Any]) -> Answer:
+    """Stops an execution and those of its maps' children that run, as the page of the map says."""
+    answer = original(request)
+    functions = vars(stepfunctions)
+    runs = functions["_map_runs"]
+    for child in list(functions["_executions"].values()):
+        run = runs.get(child.get("mapRunArn"))
+        if run and run["executionArn"] == request["executionArn"]:
+            original({"executionArn": child["executionArn"]})
+    return answer
+
+
+def selected(
+    selector: Any,  # noqa: ANN401 - any JSON
+    found: Any,  # noqa: ANN401 - any JSON
+    item: Any,  # noqa: ANN401 - any JSON
+    *contexts: Any,  # noqa: ANN401 - any JSON
+    of: Mapping[str, Any],
+) -> Any:  # noqa: ANN401 - any JSON
+    """What a child of a distributed map is given; none begins once the map's execution is stopped.
+
+    Args:
+        selector: the map's, if it has one.
+        found: the map's input.
+        item: what there is for this child.
+        contexts: of this child, and the map's own.
+        of: the execution that the map is in.
+    """
+    if of["status"] == "ABORTED":
+        raise SystemExit
+    functions = vars(stepfunctions)
+    if not selector:
+        return item
+    if is_jsonata({}, contexts[-1]):
+        return functions["_apply_jsonata_template"](selector, found, contexts[0])
+    return functions["_resolve_params_obj"](selector, found, contexts[0])
+
+
+def is_jsonata(state: State, context: State) -> bool:
+    """In which language a state of a machine is written."""
+    language: str = vars(stepfunctions)["_state_query_language"](state, context)
+    return language == "JSONata"
+
+
 def apply() -> None:
     """Patches the module.
 
@@ -119,4 +221,20 @@ def apply() -> None:
         new='    if execution["status"] == "ABORTED" and event_type != "ExecutionAborted":\n'
         "        raise SystemExit\n"
         "    event = {\n",
+    )
+    run_map = functions["_run_distributed_map"]
+    wrap(functions, "_stop_execution", stop_with_children, digest="44d2d84ccd5c")
+    wrap(functions, "_run_distributed_map", evaluated_map, digest="2b77d3ec0e04")
+    wrap(
+        functions,
+        "_invoke_nested_start_execution_sync",
+        run_execution,
+        digest="d9f13c4aabed",
+    )
+    rewrite(
+        run_map,
+        patch="selects in JSONata",
+        old="_resolve_params_obj(item_selector, effective, item_ctx) if item_selector else item\n",
+        new="selected(item_selector, effective, item, item_ctx, ctx, of=execution)\n",
+        selected=selected,
     )

@@ -1,5 +1,6 @@
 """Patches to Lambda: Python functions run in environments of our own, and errors keep names."""
 
+import os
 import shutil
 import sys
 import tempfile
@@ -7,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import Popen
+from threading import BoundedSemaphore
 from typing import Any
 
 from ministack.core import lambda_runtime
@@ -14,8 +16,8 @@ from ministack.services import lambda_svc
 
 from infra.local.emulator.child import Answer, Child
 from infra.local.emulator.patching import expect, rewrite, wrap
-from infra.local.emulator.starts import leased
 
+LOOK_SECONDS = 0.005
 INIT_SECONDS = 10.0  # Lambda's own bound on loading the handler
 RELIED_ON = {
     "Worker": "a0bd1819a704",
@@ -25,6 +27,15 @@ RELIED_ON = {
     "invalidate_worker": "1be5d7f769f5",
 }
 """What an environment takes the place of, and what leases and ends it: digests of sources."""
+
+_places = BoundedSemaphore(max(2, os.cpu_count() or 1))
+"""As many environments start at a time as there are cores.
+
+MiniStack starts one for every call that finds none free: of fifty that start at the same moment
+on two cores none is ready before its time is over. Here the first are soon free for the rest.
+"""
+
+Lease = tuple[Any, str]
 
 
 class Environment:
@@ -102,6 +113,28 @@ def worker_class(original: Callable[[dict[str, Any]], type], config: dict[str, A
     if config["Runtime"].startswith("python") and not config.get("Layers"):
         return Environment
     return original(config)
+
+
+def leased(original: Callable[..., Lease], *about: object, **named: object) -> Lease:
+    """Leases an environment that is free, or a new one as soon as it may start.
+
+    A new one gives its place back when it is ready.
+    """
+    while not _places.acquire(blocking=False):
+        # One that is free, or the first of its function, which needs no place.
+        environment, how = original(*about, **named, max_concurrency=1)
+        if environment is not None:
+            return environment, how
+        time.sleep(LOOK_SECONDS)
+    give_back: Callable[[], object] | None = _places.release
+    try:
+        environment, how = original(*about, **named)
+        if how == "spawn" and hasattr(environment, "when_ready"):
+            environment.when_ready, give_back = give_back, None
+        return environment, how
+    finally:
+        if give_back:
+            give_back()
 
 
 def apply() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from infra.local.caller import Caller
 from infra.local.providers import DEMOS
-from infra.local.trying import variables
+from infra.local.shell_variables import variables
 from tests.support.system.tenant_resources import BEGUN
 from tests.tables import pages
 

@@ -11,10 +11,10 @@ from functions.core.bulk.model import OPEN_SECONDS, BulkRequest
 from functions.core.contract import MAX_DEADLINE_SECONDS, SLOT_SECONDS, Prefix, Reason
 from infra.config import Nightly
 from infra.storage import LISTED_DAYS
-from tests.infra.template import flat, listed
+from tests.support.cloudformation.template import flat, listed
 
 if TYPE_CHECKING:
-    from tests.infra.template import Template
+    from tests.support.cloudformation.template import Template
 
 CHILD_TASKS = ("Refresh", "Look", "Record")
 

@@ -9,10 +9,10 @@ import pytest
 from functions.core.contract import MAX_DEADLINE_SECONDS, MAX_LOOKS, SLOT_SECONDS, Outcome
 from functions.core.polling import pause, plan
 from functions.core.refresh.trigger import SYNCHRONOUS_SECONDS
-from tests.infra.test_machine import HISTORY
+from tests.infra.machines.test_refresh import HISTORY
 
 if TYPE_CHECKING:
-    from tests.infra.template import Template
+    from tests.support.cloudformation.template import Template
 
 
 @pytest.fixture(scope="session")

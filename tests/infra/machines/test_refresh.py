@@ -11,7 +11,7 @@ from functions.core.errors import FetchContinues, FetchWaits
 from functions.core.refresh.fetch import MARGIN_SECONDS
 
 if TYPE_CHECKING:
-    from tests.infra.template import Template
+    from tests.support.cloudformation.template import Template
 
 TASKS = ("Trigger", "CheckStatus", "FetchData", "Conclude")
 WAITS = ("Wait", "WaitToTrigger")

@@ -10,7 +10,7 @@ from typing import Any
 
 STACK = "Emulated"
 BUCKET = "assets-${AWS::AccountId}-${AWS::Region}"
-DOOR = Path(__file__).with_name("emulated_door.py")
+FUNCTION = Path(__file__).with_name("function.py")
 STAGE = "local"
 PROBLEM = (
     '{"type":"$context.error.responseType","detail":$context.error.messageString,'
@@ -173,7 +173,7 @@ def assembly(folder: Path, resources: Resource, *, stack: str = STACK) -> Path:
     """Writes what CDK would for the template."""
     package = folder / "code" / "package"
     package.mkdir(parents=True)
-    shutil.copy(DOOR, package / "door.py")
+    shutil.copy(FUNCTION, package / "door.py")
     body = json.dumps(resources)
     key = f"{zlib.crc32(body.encode())}.json"
     (folder / "template.json").write_text(body)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.infra.template import flat
+from tests.support.cloudformation.template import flat
 
 if TYPE_CHECKING:
-    from tests.infra.template import Template
+    from tests.support.cloudformation.template import Template
 
-VALIDATOR = Path(__file__).parents[2] / "node_modules" / ".bin" / "asl-validator"
+VALIDATOR = Path(__file__).parents[3] / "node_modules" / ".bin" / "asl-validator"
 MACHINES = ("Refresh", "Push", "RefreshAll")
 
 

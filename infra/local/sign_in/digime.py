@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import jwt
 import requests
 
-from infra.local.sign_in import REDIRECT_URI, TIMEOUT_SECONDS, SignedIn, SignInError
+from infra.local.sign_in.oauth import REDIRECT_URI, TIMEOUT_SECONDS, SignedIn, SignInError
 
 ALGORITHM: Final = "PS512"
 

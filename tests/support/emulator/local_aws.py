@@ -14,7 +14,7 @@ import requests
 from infra.local.aws import ACCOUNT, api_url, emulator, session
 from infra.local.deploy import deploy
 from infra.local.programs import free_port
-from tests.integration.emulated_stack import STACK, STAGE, assembly, template
+from tests.support.emulator.stack import STACK, STAGE, assembly, template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

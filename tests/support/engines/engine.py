@@ -1,4 +1,8 @@
-"""One engine: a local AWS with the stack on it, and short words for what is done there."""
+"""Two engines for one cloud assembly: the emulator's, and moto's with functions and JSONata.
+
+They share the assembly, the simulator's program and the program in which a function runs. Their
+interpreters, JSONata, CloudFormation and stores are independent of each other.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,12 @@ import json
 import os
 import re
 import signal
+import sys
 import time
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +29,17 @@ from functions.aws.tables.refreshes import RefreshTable
 from functions.aws.vault import Vault
 from functions.core.model import CONNECTION_PREFIX, Connection, Credentials, instant
 from functions.core.polling import bucket
-from infra.local.aws import session
+from infra.local.aws import ACCOUNT, ROOT, session
+from infra.local.programs import HOST, answers, free_port, running
 from infra.local.providers import DEMOS
+from infra.local.system import STACK, simulator, system
+from tests.support.engines.moto_engine.deploy import deploy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 PROVIDER = "banno"
+SECRET = f"freshet/local/providers/{PROVIDER}"
 PATIENCE_SECONDS = 60
 LOOK_SECONDS = 0.05
 OWN_NAME = "(this execution)"
@@ -210,3 +220,38 @@ def variables(environ: Path) -> set[str]:
         return set(environ.read_text(errors="replace").split("\0"))
     except OSError:
         return set()
+
+
+@contextmanager
+def emulator_engine(folder: Path, *, assembly: Path) -> Iterator[Engine]:
+    """The system as ``make run`` runs it."""
+    with system(folder, assembly=assembly) as found:
+        yield Engine(
+            endpoint=found.endpoint, outputs=found.outputs, provider=found.providers[PROVIDER]
+        )
+
+
+@contextmanager
+def moto_engine(folder: Path, *, assembly: Path) -> Iterator[Engine]:
+    """The same stack on moto."""
+    port, folder = free_port(), folder / "moto"
+    command = [sys.executable, "-m", "tests.support.engines.moto_engine", "--port", str(port)]
+    with (
+        running(
+            [*command, "--assembly", str(assembly)],
+            log=folder / "moto.log",
+            ready=partial(answers, port),
+            settings={
+                "PYTHONPATH": str(ROOT),
+                "MOTO_ACCOUNT_ID": ACCOUNT,
+                "VALIDATE_LAMBDA_S3": "false",  # code comes from the assembly, not from S3
+            },
+        ),
+        simulator(PROVIDER, log=folder / f"{PROVIDER}.log", port=free_port()) as facts,
+    ):
+        endpoint = f"http://{HOST}:{port}"
+        outputs = deploy(assembly, endpoint=endpoint, stack=STACK)
+        engine = Engine(endpoint=endpoint, outputs=outputs, provider=facts)
+        secret = json.dumps(DEMOS[PROVIDER].secret(facts))
+        engine.client("secretsmanager").put_secret_value(SecretId=SECRET, SecretString=secret)
+        yield engine

@@ -1,6 +1,6 @@
 """Runs a command in a session of its own, and ends all of it when its owner is gone.
 
-``python leash.py SECONDS COMMAND...``. The owner holds the other end of standard input:
+``python supervisor.py SECONDS COMMAND...``. The owner holds the other end of standard input:
 when that closes, even because the owner was killed, the session is told to end, and what is
 left of it after the seconds is killed. So is what the command leaves behind when it ends by
 itself. Needs the standard library only.

@@ -17,8 +17,14 @@ from functions.core.bulk.run import closed, listed
 from functions.core.contract import HOLD_SECONDS
 from functions.core.errors import NotFound
 from functions.core.model import Coverage, Status
-from tests.integration.engine import OWN_NAME, Ended, Engine, until
-from tests.integration.engines import emulator_engine, moto_engine
+from tests.support.engines.engine import (
+    OWN_NAME,
+    Ended,
+    Engine,
+    emulator_engine,
+    moto_engine,
+    until,
+)
 from tests.support.fakes.bulk_runs import Hub, a_bulk
 
 if TYPE_CHECKING:

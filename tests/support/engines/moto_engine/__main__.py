@@ -1,6 +1,6 @@
 """The second engine: moto's AWS and its Step Functions interpreter, in a process of its own.
 
-``python -m tests.integration.second_engine --port 4567 --assembly cdk.out``, until a signal ends
+``python -m tests.support.engines.moto_engine --port 4567 --assembly cdk.out``, until a signal ends
 it. The interpreter comes without JSONata and without functions that run: it is given both here.
 """
 
@@ -24,8 +24,8 @@ from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from infra.local.aws import ACCOUNT, REGION
 from infra.local.programs import HOST
-from tests.integration.second_engine.doors import Doors
-from tests.integration.second_engine.jsonata import Evaluator, evaluating
+from tests.support.engines.moto_engine.functions import Doors
+from tests.support.engines.moto_engine.jsonata import Evaluator, evaluating
 
 
 def assets(assembly: Path) -> dict[str, Path]:
@@ -57,7 +57,7 @@ def patch(evaluator: Evaluator, doors: Doors) -> None:
 
 def main() -> None:
     """Reads the command line and serves."""
-    parser = argparse.ArgumentParser(prog="tests.integration.second_engine", description=__doc__)
+    parser = argparse.ArgumentParser(prog="tests.support.engines.moto_engine", description=__doc__)
     parser.add_argument("--port", type=int, required=True, help=f"of {HOST}")
     parser.add_argument("--assembly", type=Path, required=True, help="what cdk synth wrote")
     asked = parser.parse_args()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.second_engine.jsonata import EvaluationError, Evaluator, evaluating
+from tests.support.engines.moto_engine.jsonata import EvaluationError, Evaluator, evaluating
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from functions.core.bulk.run import ticket
 from functions.core.contract import Reason, RefreshRequest
 from functions.core.model import instant
 from infra.machines import refresh_all
-from tests.integration.second_engine.jsonata import Evaluator, evaluating
+from tests.support.engines.moto_engine.jsonata import Evaluator, evaluating
 from tests.support.fakes.bulk_runs import BULK, a_bulk
 
 if TYPE_CHECKING:

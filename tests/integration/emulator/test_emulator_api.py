@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.integration.emulated import TENANT, Local, emulated
+from tests.support.emulator.local_aws import TENANT, Local, emulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from functions.aws.tables.pushes import PushContents, PushTable
 from functions.core.contract import Index
 from infra.local.aws import emulator, session
 from infra.local.programs import free_port
-from tests.integration.test_stores import make_bucket, make_table
+from tests.integration.stores.test_stores import make_bucket, make_table
 from tests.support.fakes.pushes import PUSH, a_push
 from tests.support.stores.pushes import AT, ContentBehaviour, PushBehaviour, PushStore
 

@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 
 from infra.local.aws import session
 from infra.local.deploy import DeployError, deploy
-from tests.integration.emulated import Local, emulated
-from tests.integration.emulated_stack import STACK, assembly, resource
+from tests.support.emulator.local_aws import Local, emulated
+from tests.support.emulator.stack import STACK, assembly, resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
