@@ -1,10 +1,10 @@
-"""The user's accounts: what digi.me says of each, in the shapes that are in circulation.
+"""The user's accounts: digi.me's word on each, in the shapes that are in circulation.
 
 The guide Querying Data has an account's error as ``{status, statusCode, message}``, the iOS SDK
 for v1.6 as ``{code, statuscode, error: {message, retryafter}}``, the guide Reauthorizing Account
 as ``{code, statusCode, error: {message, reauth}}``, later SDKs as ``{code, statusCode, message,
 reauth, retryAfter}``. So each field is looked for in the error and in the error within it, in
-any spelling of its letters; what none of them has is let be.
+any case.
 """
 
 from __future__ import annotations
@@ -28,9 +28,7 @@ from functions.core.model import Part, PartState
 from functions.core.ports import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from functions.connectors.digime.answers import Status
+    from functions.connectors.digime.api import Status
 
 NAME: Final = "accounts.json"
 
@@ -53,9 +51,7 @@ class _Account(msgspec.Struct, frozen=True):
 
 
 def records(content: bytes) -> tuple[list[Record], bool]:
-    """Read ``accounts.json``: one record per account, and whether that is all of them.
-
-    An account that has no id costs itself.
+    """Read ``accounts.json``: a record per account with an id, and whether all have one.
 
     Raises:
         UnexpectedAnswer: it is not the list of accounts that digi.me describes, or none of them
@@ -76,12 +72,11 @@ def _record(raw: msgspec.Raw) -> Record | None:
 
 
 def states(status: Status, *, since: float, at: float) -> tuple[PartState, ...]:
-    """Each account as it ended.
+    """The state of each account when all has ended.
 
-    digi.me does not date the accounts. One that it has completed is as fresh as the trigger
-    that it completed after: ``since``. One that is neither completed nor has an error when all
-    has ended was given up. What is said of one and cannot be read is a failure of that one. Where
-    a library is partial and no account failed, one that is not named did.
+    digi.me does not date the accounts: a completed one is as fresh as the trigger, ``since``. One
+    that is neither completed nor has an error was given up; one that cannot be read has failed.
+    Where a library is partial and no named account failed, an unnamed one did.
 
     Args:
         at: now, from which a ``retryAfter`` in seconds counts.
@@ -90,11 +85,11 @@ def states(status: Status, *, since: float, at: float) -> tuple[PartState, ...]:
         details = members(status.details)
     except UnexpectedAnswer:
         details = {}
-    told = tuple(_state(id_, raw, since=since, at=at) for id_, raw in details.items())
-    if status.state == "partial" and all(part.state is Part.FRESH for part in told):
+    parts = tuple(_state(id_, raw, since=since, at=at) for id_, raw in details.items())
+    if status.state == "partial" and all(part.state is Part.FRESH for part in parts):
         some = PartState(part=UNNAMED, state=Part.INCOMPLETE, as_of=since, why="AccountFailed")
-        return (*told, some)
-    return told
+        return (*parts, some)
+    return parts
 
 
 def _state(account: str, raw: msgspec.Raw, *, since: float, at: float) -> PartState:
@@ -102,47 +97,32 @@ def _state(account: str, raw: msgspec.Raw, *, since: float, at: float) -> PartSt
         detail = read(raw, _Detail)
     except UnexpectedAnswer as odd:
         return PartState(part=account, state=Part.FAILED, why=odd.name())
-    told = _told(detail.error)
     if detail.state == "completed" and not detail.error:
         return PartState(part=account, state=Part.FRESH, as_of=since)
-    named = filter(None, map(_name, (*told.get("code", ()), *told.get("status", ()))))
-    wishes = (_retry_at(wish, at=at) for wish in told.get("retryafter", ()))
+    codes = [*_values(detail.error, "code"), *_values(detail.error, "status")]
+    says = [*codes, *_values(detail.error, "statuscode")]
+    # digi.me names no unit of retryAfter; its iOS SDK reads a date: so read it like Retry-After.
+    waits = (retry_after(wish, at=at) for wish in _values(detail.error, "retryafter"))
+    wait = next((wait for wait in waits if wait > 0), 0)
     return PartState(
         part=account,
         state=Part.FAILED,
-        why=next(named, "AccountFailed" if detail.error else "GivenUp"),
-        reauth=_wants_user(told),
-        retry_at=next(filter(None, wishes), 0),
+        why=next(filter(_is_name, codes), "AccountFailed" if detail.error else "GivenUp"),
+        reauth=any(value is True for value in _values(detail.error, "reauth"))
+        or any(value in _REAUTH for value in says),
+        retry_at=at + wait if wait else 0,
     )
 
 
-def _told(error: object) -> dict[str, list[object]]:
-    """What an error says, by field in small letters: itself, and the error within it."""
-    told: dict[str, list[object]] = {}
+def _values(error: object, name: str) -> list[Any]:
+    """An error's values of a field, in any case: its own, then those of the error within it."""
+    found: list[Any] = []
     while isinstance(error, dict):
-        for name, value in error.items():
-            told.setdefault(name.lower(), []).append(value)
+        found += [value for field, value in error.items() if field.lower() == name]
         error = error.get("error")
-    return told
+    return found
 
 
-def _wants_user(told: Mapping[str, list[object]]) -> bool:
-    """Whether the user has to sign in to the account's service again."""
-    says = [*told.get("code", ()), *told.get("statuscode", ()), *told.get("status", ())]
-    return any(value is True for value in told.get("reauth", ())) or any(
-        value in _REAUTH for value in says
-    )
-
-
-def _name(value: object) -> str:
-    """An error's name, where it is a name and not a sentence."""
-    return value if isinstance(value, str) and _CODE.fullmatch(value) else ""
-
-
-def _retry_at(wish: object, *, at: float) -> float:
-    """When to ask again, a day from now at the most: 0, where it is not said or is past.
-
-    digi.me names no unit; its iOS SDK reads a date. So it is read like a Retry-After.
-    """
-    wait = retry_after(wish, at=at)
-    return at + wait if wait > 0 else 0
+def _is_name(value: object) -> bool:
+    """Whether an error's code is a name and not a sentence."""
+    return isinstance(value, str) and _CODE.fullmatch(value) is not None

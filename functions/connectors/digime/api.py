@@ -1,7 +1,8 @@
-"""The calls of digi.me's Private Sharing API v1.6 that a refresh makes.
+"""The calls of digi.me's Private Sharing API v1.6 that a refresh makes, and their answers.
 
-Reading a library takes no credentials but the session's key, which stands in the address, says
-the guide Querying Data: that key is a secret.
+After digi.me's guides Token, Sync and Querying Data and the SDKs that it publishes for v1.6; the
+guides name few of the error codes, the SDKs all of these. A library is read with no credentials
+but the session's key, which stands in the address: that key is a secret.
 """
 
 from __future__ import annotations
@@ -10,54 +11,229 @@ import base64
 from hashlib import sha256
 from http import HTTPStatus
 from math import inf
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 from urllib.parse import quote
 
-from functions.connectors.digime.answers import (
-    MEANINGS,
-    KeySet,
-    Listing,
-    Signed,
-    Tokens,
-    Triggered,
-    code,
-    query_refusal,
-    refusal,
+import msgspec
+from msgspec import Meta
+
+from functions.connectors.digime.tokens import Text, keys, random_text
+from functions.connectors.http.answers import (
+    Answer,
+    TokenRefused,
+    decode,
+    elements,
+    read,
+    read_apart,
+    retry_after,
 )
-from functions.connectors.digime.tokens import keys, random_text
-from functions.connectors.http.answers import Answer, TokenRefused, decode, elements
 from functions.connectors.http.client import DONE, Http
-from functions.connectors.oauth import EXCHANGE_SECONDS, GrantRefused
-from functions.core.errors import ProviderRefusesApplication, RateLimited, UnexpectedAnswer
+from functions.connectors.oauth import EXCHANGE_SECONDS, GrantRefused, seconds_in
+from functions.core.errors import (
+    ConsentMissing,
+    InteractionRequired,
+    ProviderRefusesApplication,
+    RateLimited,
+    UnexpectedAnswer,
+)
+from functions.core.model import Credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import msgspec
-
-    from functions.connectors.digime.answers import Session
     from functions.connectors.digime.tokens import Application
     from functions.connectors.http.answers import Download
     from functions.core.budget import Budget
-    from functions.core.model import Credentials
     from functions.core.ports import Clock
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 """How large a file may be as it is downloaded."""
 
+AGENT: Final = {"agent": {"sdk": {"name": "freshet", "version": "1", "meta": {}}}}
+"""The body of an authorization request."""
+
+# A name of dots alone would lead to another address.
+Name = Annotated[str, Meta(min_length=1, max_length=300, pattern=r"[^.]")]
+
+
+class SessionLost(Exception):  # noqa: N818 - an answer, which the connector handles
+    """digi.me does not know the session, or does no more."""
+
+
+MEANINGS: Final[dict[str, type[Exception]]] = {
+    "InvalidToken": TokenRefused,
+    "TokenInvalid": TokenRefused,
+    "InsufficientScope": ConsentMissing,
+    "InvalidPCloud": InteractionRequired,
+    "TooManyRequests": RateLimited,
+    "InvalidClient": ProviderRefusesApplication,
+    "InvalidRedirectUri": ProviderRefusesApplication,
+    "SDKInvalid": ProviderRefusesApplication,
+    "SDKVersion": ProviderRefusesApplication,
+    "SDKVersionInvalid": ProviderRefusesApplication,
+    "ScopeOutOfBounds": ProviderRefusesApplication,
+    "InvalidContractDataRequest": ProviderRefusesApplication,
+    "SessionInvalid": SessionLost,
+    "SessionUsed": SessionLost,
+    "SessionUpdateFailed": SessionLost,
+}
+
+_NOT_OURS: Final = frozenset(
+    {"InvalidToken", "TokenInvalid", "InvalidClient", "InvalidRedirectUri"}
+)
+"""Codes that refuse a request's signature or application."""
+
+_LOST: Final = frozenset(
+    {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
+)
+# These refusals are read, as an error's code says more than the status.
 _REFUSED: Final = frozenset(range(400, 500)) - {
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.TOO_MANY_REQUESTS,
 }
-"""Refusals that are read, as an error's code says more than the status."""
-
 _ANSWERED: Final = frozenset({HTTPStatus.OK, *_REFUSED})
 
-AGENT: Final = {"agent": {"sdk": {"name": "freshet", "version": "1", "meta": {}}}}
-"""Who asks, as the body of an authorization request says it."""
 
-NOT_OURS: Final = frozenset({"InvalidToken", "TokenInvalid", "InvalidClient", "InvalidRedirectUri"})
-"""Codes that say that a request's signature or application is not good."""
+# --- answers -----------------------------------------------------------------------------------
+
+
+class Session(msgspec.Struct, frozen=True):
+    """The key with which a library is read. It expires without notice."""
+
+    key: Name
+
+    def __repr__(self) -> str:
+        """Show nothing: the key alone opens the library."""
+        return "Session(…)"
+
+
+class Status(msgspec.Struct, frozen=True):
+    """How far the refresh is, and each account by its id."""
+
+    state: Literal["pending", "running", "partial", "completed"]
+    details: msgspec.Raw = msgspec.Raw(b"{}")
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more will come."""
+        return self.state in {"partial", "completed"}
+
+
+class Listing(msgspec.Struct, frozen=True, rename="camel"):
+    """A session's library; it has no list of files while it is pending."""
+
+    status: Status
+    file_list: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class Triggered(msgspec.Struct, frozen=True):
+    """The body of a trigger's answer."""
+
+    session: Session | None = None
+
+
+class Signed(msgspec.Struct, frozen=True):
+    """An answer that digi.me has signed."""
+
+    token: Text
+
+
+class KeySet(msgspec.Struct, frozen=True):
+    """The list of the keys that digi.me signs with."""
+
+    keys: msgspec.Raw
+
+
+class _Token(msgspec.Struct, frozen=True):
+    value: Text
+    expires_on: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class Tokens(msgspec.Struct, frozen=True):
+    """A user's tokens in a signed answer; each is read by itself."""
+
+    access_token: msgspec.Raw = msgspec.Raw(b"null")
+    refresh_token: msgspec.Raw = msgspec.Raw(b"null")
+
+    def credentials(self, *, spent: str) -> Credentials:
+        """The tokens; ``access_token`` is "" where only a refresh token can be read.
+
+        ``expires_on`` is in seconds since the epoch; an odd one counts as unknown.
+
+        Args:
+            spent: the refresh token that was exchanged. It stays where no other came.
+
+        Raises:
+            UnexpectedAnswer: there is neither token.
+        """
+        access, successor = _read_token(self.access_token), _read_token(self.refresh_token)
+        if not access and not successor:
+            raise UnexpectedAnswer
+        return Credentials(
+            access_token=access.value if access else "",
+            refresh_token=successor.value if successor else spent,
+            expires_at=_instant(access.expires_on) if access else 0,
+        )
+
+
+def _read_token(raw: msgspec.Raw) -> _Token | None:
+    try:
+        return read(raw, _Token)
+    except UnexpectedAnswer:
+        return None
+
+
+def _instant(raw: msgspec.Raw) -> float:
+    try:
+        return seconds_in(msgspec.json.decode(raw))
+    except (msgspec.DecodeError, RecursionError):
+        return 0
+
+
+class _Problem(msgspec.Struct, frozen=True):
+    code: str = ""
+
+
+class _Refusal(msgspec.Struct, frozen=True):
+    error: _Problem = _Problem()
+
+
+def code(answer: Answer) -> str:
+    """The error's code: in the body (Node SDK), else in a header (Android SDK), else empty."""
+    try:
+        in_body = read_apart(answer.body, _Refusal).error.code
+    except UnexpectedAnswer:
+        in_body = ""
+    return in_body or answer.headers.get("X-Error-Code", "")
+
+
+def refusal(answer: Answer, *, at: float) -> Exception:
+    """The error for a refused signed request: by its code, whatever the status.
+
+    A 401 without a known code is about the token. ``at`` is now.
+    """
+    unnamed = TokenRefused if answer.status == HTTPStatus.UNAUTHORIZED else UnexpectedAnswer
+    return _make_error(MEANINGS.get(code(answer), unnamed), answer, at=at)
+
+
+def query_refusal(answer: Answer, *, at: float) -> Exception:
+    """The error for a refused query, which the session's key alone allows.
+
+    A code about a token, or none with a status that denies or does not find, is about the session.
+    """
+    meaning = MEANINGS.get(code(answer), TokenRefused)
+    if meaning is TokenRefused:
+        meaning = SessionLost if answer.status in _LOST else UnexpectedAnswer
+    return _make_error(meaning, answer, at=at)
+
+
+def _make_error(meaning: type[Exception], answer: Answer, *, at: float) -> Exception:
+    if meaning is RateLimited:
+        return RateLimited(wait_seconds=retry_after(answer.headers.get("Retry-After"), at=at))
+    return meaning()
+
+
+# --- calls -------------------------------------------------------------------------------------
 
 
 class Api:
@@ -71,7 +247,7 @@ class Api:
         budget: Budget | None = None,
         left: Callable[[], float] = lambda: inf,
     ) -> None:
-        """Take the application, the time for what it signs, and the budget and time for calls."""
+        """Take the application, the clock for signatures, and the budget and time for calls."""
         self._application, self._clock, self._budget = application, clock, budget
         self._http = Http(application.base_url, clock=clock, budget=budget, left=left)
         self._keys = keys(application.base_url)
@@ -88,30 +264,28 @@ class Api:
         claims |= {"session_key": session_key} if session_key else {}
         answer = self._post("/permission-access/trigger", claims)
         if answer.status not in DONE:
-            raise self._heeded(refusal(answer, at=self._clock()))
+            raise self._pause_if_limited(refusal(answer, at=self._clock()))
         return decode(answer, Triggered).session if answer.body.strip() else None
 
-    def exchanged(self, refresh_token: str) -> Credentials:
-        """The successors of a refresh token, as digi.me signed them.
-
-        The keys to verify that with are there before the token is spent.
+    def exchange(self, refresh_token: str) -> Credentials:
+        """Exchange a refresh token. The keys that verify the answer are fetched before it is spent.
 
         Raises:
             GrantRefused: the token is not good.
-            ProviderRefusesApplication: we are not.
+            ProviderRefusesApplication: digi.me does not take the application.
         """
-        self._keys.warm(self._published, at=self._clock())
+        self._keys.warm(self._fetch_keys, at=self._clock())
         claims = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         answer = self._post("/oauth/token", claims, least_seconds=EXCHANGE_SECONDS)
         if answer.status not in DONE:
-            raise self._refused_grant(answer)
-        told = self._keys.claims(
-            decode(answer, Signed).token, Tokens, fetch=self._published, at=self._clock()
+            raise self._grant_refusal(answer)
+        tokens = self._keys.claims(
+            decode(answer, Signed).token, Tokens, fetch=self._fetch_keys, at=self._clock()
         )
-        return told.credentials(spent=refresh_token)
+        return tokens.credentials(spent=refresh_token)
 
     def listing(self, session_key: str) -> Listing:
-        """How far the refresh is, and the files there are so far.
+        """List the library: how far the refresh is, and the files there are so far.
 
         Raises:
             SessionLost: the session has expired, or there never was one.
@@ -124,11 +298,11 @@ class Api:
             accept=_ANSWERED,
         )
         if answer.status != HTTPStatus.OK:
-            raise self._heeded(query_refusal(answer, at=self._clock()))
+            raise self._pause_if_limited(query_refusal(answer, at=self._clock()))
         return decode(answer, Listing)
 
     def download(self, session_key: str, name: str) -> Download | None:
-        """A file as it is sealed, for the caller to close; None where it is not ready.
+        """Download a sealed file, for the caller to close; None while it is not ready.
 
         Raises:
             SessionLost, ConsentMissing, ProviderRefusesApplication: as for ``listing``.
@@ -149,10 +323,10 @@ class Api:
                 return None
             self.listing(session_key)  # where the session still lists, it is about the file
             raise UnexpectedAnswer
-        raise self._heeded(query_refusal(refused, at=self._clock()))
+        raise self._pause_if_limited(query_refusal(refused, at=self._clock()))
 
-    def _heeded(self, problem: Exception) -> Exception:
-        """The same problem; a 429 or its like pauses the provider's budget."""
+    def _pause_if_limited(self, problem: Exception) -> Exception:
+        """Pause the provider's budget where the problem is a rate limit; return the problem."""
         if isinstance(problem, RateLimited) and self._budget is not None:
             self._budget.pause(problem.wait_seconds)
         return problem
@@ -165,44 +339,42 @@ class Api:
         json: Mapping[str, object] | None = None,
         least_seconds: float = 0,
     ) -> Answer:
-        token = self._application.signed(claims, at=self._clock())
-        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        token = self._application.sign(claims, at=self._clock())
         return self._http.call(
             "POST",
             path,
-            headers=headers,
+            headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
             json=json,
             accept=DONE | _REFUSED,
             least_seconds=least_seconds,
         )
 
-    def _published(self) -> list[msgspec.Raw]:
-        accept = {"Accept": "application/json"}
+    def _fetch_keys(self) -> list[msgspec.Raw]:
         try:
-            answer = self._http.call("GET", "/jwks/oauth", headers=accept)
+            answer = self._http.call("GET", "/jwks/oauth", headers={"Accept": "application/json"})
         except TokenRefused:  # no token was sent
             raise UnexpectedAnswer from None
         return elements(decode(answer, KeySet).keys)
 
-    def _refused_grant(self, answer: Answer) -> Exception:
-        """Whose fault it is: ``InvalidToken`` may mean the refresh token, or our own signature.
+    def _grant_refusal(self, answer: Answer) -> Exception:
+        """The error for a refused exchange.
 
-        A wrong key in the secret must not cost every user a new consent.
+        ``InvalidToken`` may mean the refresh token, or our own signature: a wrong key in the
+        secret must not cost every user a new consent.
         """
         match code(answer):
             case "InvalidRefreshToken":
                 return GrantRefused()
             case "InvalidToken" | "TokenInvalid":
                 return GrantRefused() if self._is_known() else ProviderRefusesApplication()
-        problem = self._heeded(refusal(answer, at=self._clock()))
+        problem = self._pause_if_limited(refusal(answer, at=self._clock()))
         ours = isinstance(problem, ProviderRefusesApplication | RateLimited)
         return problem if ours else UnexpectedAnswer()
 
     def _is_known(self) -> bool:
-        """Whether digi.me takes what we sign, asked by asking for an authorization.
+        """Whether digi.me accepts our signature: ask for an authorization that nothing uses.
 
-        Nobody takes that authorization up. A refusal that is about something else than the
-        signature or the application says nothing against them.
+        A refusal for another reason says nothing against the signature or the application.
         """
         challenge = base64.urlsafe_b64encode(sha256(random_text(32).encode()).digest())
         claims = {
@@ -213,4 +385,4 @@ class Api:
             "state": random_text(32),
         }
         answer = self._post("/oauth/authorize", claims, json=AGENT)
-        return answer.status in DONE or code(answer) not in NOT_OURS
+        return answer.status in DONE or code(answer) not in _NOT_OURS

@@ -4,8 +4,8 @@ A refresh is ``POST permission-access/trigger`` with a signed JWT; it gives the 
 with which the library is listed until its state is ``completed`` or ``partial``, and its files
 are downloaded. Each file is sealed for the contract's key.
 
-A session expires. Where that happens while digi.me is still at work, the refresh is triggered
-anew by the state machine; where it happens while files are read, here, and reading goes on
+A session expires. Where that happens while digi.me is still at work, the state machine triggers
+the refresh anew; where it happens while files are read, this module does, and reading goes on
 where it was, as the files are the user's and not the session's.
 """
 
@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec.structs import replace
 
-from functions.connectors.digime.answers import SessionLost
-from functions.connectors.digime.api import Api
+from functions.connectors.digime.api import Api, SessionLost
 from functions.connectors.digime.library import Library, Place
 from functions.connectors.digime.tokens import Application, application
 from functions.connectors.oauth import TokenKeeper
@@ -27,7 +26,7 @@ from functions.core.ports import Looked, Page, Triggered
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from functions.connectors.digime.answers import Session
+    from functions.connectors.digime.api import Session
     from functions.core.contract import Cursor, Job
     from functions.core.model import Connection, Credentials
     from functions.core.ports import Base, ConnectorPorts, Order
@@ -51,17 +50,17 @@ class DigiMe:
     def trigger(self, connection: Connection, _order: Order, /) -> Triggered:
         """Start a refresh. The session's key travels in the job, sealed.
 
-        Where the answer has no session, as the guide Sync has it, the one that was given along
-        with the consent is read; it is among the connection's credentials then.
+        Where the answer has no session, as the guide Sync has it, the connection's own is read:
+        the one that came with the consent.
         """
-        return Triggered(job=self._triggered(connection))
+        return Triggered(job=self._trigger(connection))
 
-    def _triggered(self, connection: Connection) -> Job:
+    def _trigger(self, connection: Connection) -> Job:
         at, api = self._ports.clock(), self._api()
         held = self._ports.credentials.load(connection.connection_id).credentials.session_key
 
         def exchange(refresh_token: str) -> Credentials:
-            return replace(api.exchanged(refresh_token), session_key=held)
+            return replace(api.exchange(refresh_token), session_key=held)
 
         keeper = TokenKeeper(self._ports, connection_id=connection.connection_id, exchange=exchange)
         key = keeper.use(lambda token: _session_key(api, token, held=held))
@@ -73,7 +72,7 @@ class DigiMe:
             listing = self._api().listing(self._ports.unsealed(connection, str(job["session"])))
         except SessionLost:
             return Looked(job=job, lost=True)
-        return Looked(job=job, done=listing.status.ended)
+        return Looked(job=job, done=listing.status.is_final)
 
     def fetch(
         self,
@@ -98,7 +97,7 @@ class DigiMe:
             key=self._application().key,
             place=place,
             sleep=self._ports.sleep,
-            held=_held(base) if base and adds else None,
+            held=_revisions(base) if base and adds else None,
         )
         while True:
             sealed = library.place.session or str(job["session"])
@@ -110,16 +109,16 @@ class DigiMe:
                     at=self._ports.clock(),
                 )
             except SessionLost:
-                library.place = self._renewed(connection, library.place)
+                library.place = self._renew_session(connection, library.place)
             else:
                 return
             yield Page(dataset=datasets[-1], cursor=library.place.cursor())
 
-    def _renewed(self, connection: Connection, place: Place) -> Place:
+    def _renew_session(self, connection: Connection, place: Place) -> Place:
         """The same place with a session of its own, which the next page's cursor keeps."""
         if place.losses == MAX_LOSSES:
             raise JobLost
-        session = str(self._triggered(connection)["session"])
+        session = str(self._trigger(connection)["session"])
         return replace(place, session=session, losses=place.losses + 1)
 
     def _api(self) -> Api:
@@ -134,38 +133,34 @@ class DigiMe:
         return application(self._ports.application())
 
 
-def _held(base: Base) -> dict[str, str]:
-    """The files that are there already, with their revisions; all are in one part."""
+def _revisions(base: Base) -> dict[str, str]:
+    """The revision of each file of the base; all files are in one part."""
     return {name: revision for (_, name), revision in base.revisions("files").items()}
 
 
 def _session_key(api: Api, access_token: str, *, held: str | None) -> str:
-    """The key of the session that a trigger gives, or else of the one that is held.
+    """Trigger; the key of the session that the answer gives, or else of the one that is held.
 
-    A held session expires, and the SDKs name none: where digi.me does not take it, it is asked
-    once more without.
+    A held session expires, and the SDKs name none: where digi.me does not take it, the trigger
+    is sent once more without.
 
     Raises:
-        ReauthRequired: it takes neither.
+        ReauthRequired: digi.me takes neither.
     """
     try:
         session = api.trigger(access_token, session_key=held)
     except SessionLost:
-        if held is None:
+        session = None if held is None else _trigger_without(api, access_token)
+        if session is None:
             raise ReauthRequired from None
-        session = _another_session(api, access_token)
     key = session.key if session else held
     if key is None:
         raise UnexpectedAnswer
     return key
 
 
-def _another_session(api: Api, access_token: str) -> Session:
-    """The session that a trigger gives without the one that is held."""
+def _trigger_without(api: Api, access_token: str) -> Session | None:
     try:
-        session = api.trigger(access_token, session_key=None)
+        return api.trigger(access_token, session_key=None)
     except (SessionLost, UnexpectedAnswer):
-        session = None
-    if session is None:
-        raise ReauthRequired
-    return session
+        return None

@@ -2,8 +2,7 @@
 
 As digi.me's SDKs for that version have it: 256 bytes hold an AES key under RSA-OAEP (SHA-1),
 16 the initialisation vector; the rest is AES-256-CBC with PKCS#7 of the payload's SHA-512 and
-the payload, which may itself be compressed. The hash has no key: it finds damage, not forgery,
-so what comes out is still to be read with care.
+the payload, which may be compressed. The hash has no key: it finds damage, not forgery.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ _BROKEN: Final = (BadGzipFile, EOFError, zlib.error, brotli.error)
 
 
 def may_be_envelope(size: int) -> bool:
-    """Whether an envelope can have so many bytes; one that is cut off hardly ever does."""
+    """Whether an envelope can have this size; one that is cut off hardly ever does."""
     whole_blocks = size - _WRAPPED - _BLOCK
     return whole_blocks > _HASH and whole_blocks % _BLOCK == 0
 
@@ -61,10 +60,10 @@ def open_envelope(
     compression: str | None = None,
     most: int = MAX_PAYLOAD_BYTES,
 ) -> IO[bytes]:
-    """The payload, verified and expanded: an open file at its beginning, for the caller to close.
+    """Verify and expand a payload: an open file at its beginning, for the caller to close.
 
-    Nothing is given out before the whole has been verified. A payload of more than two
-    megabytes is on the disk, so that memory does not grow with it.
+    Nothing is returned before the whole has been verified. A payload of more than two megabytes
+    is on the disk.
 
     Args:
         sealed: the envelope, or a stream that is read to its end.
@@ -72,18 +71,18 @@ def open_envelope(
         most: how many bytes the payload may have.
 
     Raises:
-        EnvelopeInvalid: whatever is wrong with it: the size, the key, the padding, the hash,
-            the compression, the bound. They are not told apart.
+        EnvelopeInvalid: the size, key, padding, hash, compression or bound is wrong. These are
+            not told apart.
     """
     stream = BytesIO(sealed) if isinstance(sealed, bytes) else sealed
-    payload = _spooled(_verified(_decrypted(stream, key)), most=most)
+    payload = _spool(_verify(_decrypt(stream, key)), most=most)
     if compression is None:
         return payload
     with payload:
-        return _spooled(_expanded(payload, compression), most=most)
+        return _spool(_expand(payload, compression), most=most)
 
 
-def _spooled(pieces: Iterator[bytes | memoryview], *, most: int) -> IO[bytes]:
+def _spool(pieces: Iterator[bytes | memoryview], *, most: int) -> IO[bytes]:
     with ExitStack() as unless_whole:
         spool = unless_whole.enter_context(SpooledTemporaryFile(_IN_MEMORY))
         for piece in pieces:
@@ -95,8 +94,8 @@ def _spooled(pieces: Iterator[bytes | memoryview], *, most: int) -> IO[bytes]:
     return spool
 
 
-def _verified(plain: Iterator[bytes | memoryview]) -> Iterator[bytes | memoryview]:
-    """The payload; whether it is what was sealed shows only at its end."""
+def _verify(plain: Iterator[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+    """Yield the payload; raise at its end if its hash is wrong."""
     claimed, digest = bytearray(), sha512()
     for piece in plain:
         lacking = _HASH - len(claimed)
@@ -107,8 +106,8 @@ def _verified(plain: Iterator[bytes | memoryview]) -> Iterator[bytes | memoryvie
         raise EnvelopeInvalid
 
 
-def _decrypted(stream: IO[bytes], key: RSAPrivateKey) -> Iterator[bytes | memoryview]:
-    """The plain text without its padding, in pieces that are good until the next is asked for.
+def _decrypt(stream: IO[bytes], key: RSAPrivateKey) -> Iterator[bytes | memoryview]:
+    """Yield the plain text without its padding, in pieces that are good until the next is taken.
 
     The last block is kept back until it is known to be the last.
     """
@@ -142,7 +141,7 @@ def _decryptor(stream: IO[bytes], key: RSAPrivateKey) -> CipherContext:
 
 
 def _exactly(size: int, stream: IO[bytes]) -> bytes:
-    """So many bytes, from a stream that may give fewer at a time."""
+    """Read exactly so many bytes from a stream that may return fewer at a time."""
     taken = b""
     while len(taken) < size:
         if not (more := stream.read(size - len(taken))):
@@ -151,20 +150,20 @@ def _exactly(size: int, stream: IO[bytes]) -> bytes:
     return taken
 
 
-def _expanded(packed: IO[bytes], compression: str) -> Iterator[bytes]:
+def _expand(packed: IO[bytes], compression: str) -> Iterator[bytes]:
     try:
         match compression:
             case "gzip":
-                yield from _unzipped(packed)
+                yield from _unzip(packed)
             case "brotli":
-                yield from _unbrotlied(packed)
+                yield from _unbrotli(packed)
             case _:
                 raise EnvelopeInvalid
     except _BROKEN:
         raise EnvelopeInvalid from None
 
 
-def _unzipped(packed: IO[bytes]) -> Iterator[bytes]:
+def _unzip(packed: IO[bytes]) -> Iterator[bytes]:
     if not packed.read(1):
         raise EnvelopeInvalid  # no member at all; the module would call it empty
     packed.seek(0)
@@ -173,7 +172,7 @@ def _unzipped(packed: IO[bytes]) -> Iterator[bytes]:
             yield piece
 
 
-def _unbrotlied(packed: IO[bytes]) -> Iterator[bytes]:
+def _unbrotli(packed: IO[bytes]) -> Iterator[bytes]:
     decoder = brotli.Decompressor()
     while chunk := packed.read(_CHUNK):
         yield decoder.process(chunk, output_buffer_limit=_CHUNK)

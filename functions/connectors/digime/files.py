@@ -1,22 +1,23 @@
-"""One file of a user's library: downloaded, opened, and made a record.
+"""The files of a user's library: how they are listed, and how one becomes a record.
 
-A record's data tell what digi.me lists and describes of the file. Content that is JSON and not
-large stands in the record as it is, byte for byte; any other is the record's blob.
+A record's data hold what digi.me lists and describes of the file. JSON content up to
+``MAX_CONTENT_BYTES`` stands in the record byte for byte; any other content is the record's blob.
 """
 
 from __future__ import annotations
 
 import base64
 from io import SEEK_END
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Annotated, Final
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
-from functions.connectors.digime.answers import File
+from functions.connectors.digime.api import Name
 from functions.connectors.digime.envelope import MAX_PAYLOAD_BYTES, open_envelope
-from functions.core.errors import EnvelopeInvalid
+from functions.connectors.http.answers import elements, members, read, read_apart
+from functions.core.errors import EnvelopeInvalid, UnexpectedAnswer
 from functions.core.model import Part, PartState
 from functions.core.ports import Quarantined, Record
 
@@ -25,14 +26,71 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+    from functions.connectors.digime.api import Listing
     from functions.connectors.http.answers import Download
 
 MAX_CONTENT_BYTES: Final = 1024 * 1024
-"""Up to how many bytes JSON content stands in its record."""
 
 
-class _Told(msgspec.Struct, frozen=True):
-    """What the header ``x-metadata`` tells, in base64url."""
+class File(msgspec.Struct, frozen=True, rename="camel"):
+    """A listed file; ``updated_date``, in milliseconds, rises when it is written again."""
+
+    name: Name
+    updated_date: Annotated[int, Meta(ge=0, le=2**53)]
+    object_version: msgspec.Raw | UnsetType = UNSET
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """The key that sorts files, the oldest first."""
+        return self.updated_date, self.name
+
+    @property
+    def revision(self) -> str:
+        """The mark of the file's state."""
+        return str(self.updated_date)
+
+
+class Files(msgspec.Struct, frozen=True):
+    """A file list, read row by row.
+
+    ``sound`` are the files, the oldest first, each once, as it was written last. ``odd`` names the
+    rows that cannot be read; ``nameless``: some of these have no name but their place in the list.
+    """
+
+    sound: list[File]
+    odd: tuple[str, ...] = ()
+    nameless: bool = False
+
+
+def files_of(listing: Listing) -> Files:
+    """Read a file list. A row that cannot be read costs only itself.
+
+    Raises:
+        UnexpectedAnswer: there is no list, which does not say that there are no files.
+    """
+    sound: list[File] = []
+    odd: dict[str, bool] = {}
+    for place, row in enumerate(elements(listing.file_list)):
+        try:
+            sound.append(read_apart(row, File))
+        except UnexpectedAnswer:
+            name = _name(row)
+            odd[name or f"fileList[{place}]"] = bool(name)
+    latest = {file.name: file for file in sorted(sound, key=lambda file: file.order)}
+    names = tuple(name for name in odd if name not in latest)
+    in_order = sorted(latest.values(), key=lambda file: file.order)
+    return Files(in_order, names, nameless=not all(odd.values()))
+
+
+def _name(row: msgspec.Raw) -> str:
+    try:
+        return read(members(row)["name"], Name)
+    except (UnexpectedAnswer, KeyError):
+        return ""
+
+
+class _Header(msgspec.Struct, frozen=True):
+    """The header ``x-metadata``, JSON in base64url."""
 
     metadata: msgspec.Raw = msgspec.Raw(b"{}")
     compression: str | None = None
@@ -42,7 +100,7 @@ class _Mime(msgspec.Struct, frozen=True):
     mimetype: str | None = None
 
 
-class _Described(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class _Data(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """A record's data."""
 
     updated_date: int
@@ -53,8 +111,8 @@ class _Described(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     mimetype: str | None = None
 
 
-class Fetched(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a file. ``size`` is what it weighs here, in bytes."""
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome of one file. ``size`` is the bytes of its content."""
 
     file: File
     size: int = 0
@@ -63,72 +121,72 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True):
     quarantined: tuple[Quarantined, ...] = ()
 
 
-def fetched(
+def open_or_keep(
     file: File,
     answer: Download | str,
     *,
-    opened: Callable[[File, Download], Fetched],
+    opening: Callable[[File, Download], Result],
     again: Callable[[int], Download | str | None] = lambda _size: None,
-) -> Fetched:
-    """A download opened, or the reason why there is none.
-
-    What cannot be opened is kept apart as it came.
+) -> Result:
+    """Open a download (or the name of why there is none); quarantine one that cannot be opened.
 
     Args:
-        again: downloads it once more, given how many bytes came that cannot be opened; None
-            where that would not help.
+        again: downloads the file once more, given how many bytes came that cannot be opened;
+            None where that would not help.
     """
     if isinstance(answer, str):
-        return Fetched(file=file, parts=(failed(file, answer),))
+        return Result(file=file, parts=(failure(file, answer),))
     with answer.body as sealed:
         try:
-            return opened(file, answer)
+            return opening(file, answer)
         except EnvelopeInvalid:
             sealed.seek(0)
             content = sealed.read()
     if (second := again(len(content))) is not None:
-        return fetched(file, second, opened=opened)
-    return Fetched(
+        return open_or_keep(file, second, opening=opening)
+    return Result(
         file=file,
         size=len(content),
-        parts=(failed(file, EnvelopeInvalid.name()),),
+        parts=(failure(file, EnvelopeInvalid.name()),),
         quarantined=(Quarantined(name=file.name, content=content),),
     )
 
 
-def payload_of(answer: Download, *, key: RSAPrivateKey, most: int = MAX_PAYLOAD_BYTES) -> IO[bytes]:
-    """What a download holds, for the caller to close.
+def open_payload(
+    answer: Download, *, key: RSAPrivateKey, most: int = MAX_PAYLOAD_BYTES
+) -> IO[bytes]:
+    """Open a download's payload, for the caller to close.
 
     Raises:
         EnvelopeInvalid: it cannot be opened, or nothing says how.
     """
-    return open_envelope(answer.body, key, compression=_told(answer).compression, most=most)
+    return open_envelope(answer.body, key, compression=_header(answer).compression, most=most)
 
 
 def opens(answer: Download | str, *, key: RSAPrivateKey) -> bool:
-    """Whether a key opens a download. One that cannot be had says nothing against the key."""
+    """Whether a key opens a download. A download that failed says nothing against the key."""
     if isinstance(answer, str):
         return True
     with answer.body:
         try:
-            payload_of(answer, key=key).close()
+            open_payload(answer, key=key).close()
         except EnvelopeInvalid:
             return False
     return True
 
 
-def opened_file(file: File, answer: Download, *, key: RSAPrivateKey) -> Fetched:
-    """A file of the library as a record.
+def open_file(file: File, answer: Download, *, key: RSAPrivateKey) -> Result:
+    """Make a record of a library's file.
 
     Raises:
-        EnvelopeInvalid: as for ``payload_of``.
+        EnvelopeInvalid: as for ``open_payload``.
     """
-    payload, metadata = payload_of(answer, key=key), _told(answer).metadata
+    payload, metadata = open_payload(answer, key=key), _header(answer).metadata
     size = payload.seek(0, SEEK_END)
     payload.seek(0)
     content = payload.read() if size <= MAX_CONTENT_BYTES else b""
     payload.seek(0)
-    described = _Described(
+    described = _Data(
         updated_date=file.updated_date, object_version=file.object_version, metadata=metadata
     )
     blob: IO[bytes] | None = payload
@@ -138,26 +196,21 @@ def opened_file(file: File, answer: Download, *, key: RSAPrivateKey) -> Fetched:
     else:
         described = replace(described, size=size, mimetype=_mimetype(metadata))
     data = msgspec.Raw(msgspec.json.encode(described))
-    record = Record(file.name, data, revision=revision(file), blob=blob)
-    return Fetched(file=file, size=size, records=(record,))
+    record = Record(file.name, data, revision=file.revision, blob=blob)
+    return Result(file=file, size=size, records=(record,))
 
 
-def revision(file: File) -> str:
-    """The mark of a file's state."""
-    return str(file.updated_date)
-
-
-def failed(file: File, why: str) -> PartState:
+def failure(file: File, why: str) -> PartState:
     """The state of a file of which nothing came."""
     return PartState(part=file.name, state=Part.FAILED, why=why)
 
 
-def _told(answer: Download) -> _Told:
+def _header(answer: Download) -> _Header:
     try:
         text = answer.headers["x-metadata"]
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         raw.decode()  # a Raw part is not looked into, and would keep any bytes
-        return msgspec.json.decode(raw, type=_Told)
+        return msgspec.json.decode(raw, type=_Header)
     except (KeyError, ValueError, msgspec.DecodeError, RecursionError):
         raise EnvelopeInvalid from None
 

@@ -1,4 +1,4 @@
-"""Reads a user's library page by page, several files at a time, and again what has been rewritten.
+"""Reads a user's library page by page, and again the files that were rewritten meanwhile.
 
 Files are read in the order in which they were last written. One that is written again goes to
 the end of that order, so that a place in it is enough to go on from.
@@ -7,6 +7,7 @@ the end of that order, so that a place in it is enough to go on from.
 from __future__ import annotations
 
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -15,19 +16,21 @@ import msgspec
 from msgspec.structs import replace
 
 from functions.connectors.digime import accounts
-from functions.connectors.digime.answers import File, Files, SessionLost, files_of, order
-from functions.connectors.digime.downloads import Downloads
+from functions.connectors.digime.api import SessionLost
 from functions.connectors.digime.envelope import may_be_envelope
 from functions.connectors.digime.files import (
-    Fetched,
-    failed,
-    fetched,
-    opened_file,
+    File,
+    Files,
+    Result,
+    failure,
+    files_of,
+    open_file,
+    open_or_keep,
+    open_payload,
     opens,
-    payload_of,
-    revision,
 )
 from functions.core.errors import (
+    AnswerTooLarge,
     ConsentMissing,
     EnvelopeInvalid,
     FetchWaits,
@@ -42,11 +45,11 @@ from functions.core.ports import Beginning, Page
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-    from functions.connectors.digime.answers import Listing
-    from functions.connectors.digime.api import Api
+    from functions.connectors.digime.api import Api, Listing
     from functions.connectors.http.answers import Download
     from functions.core.contract import Cursor
     from functions.core.ports import Sleep
@@ -54,11 +57,18 @@ if TYPE_CHECKING:
 PAGE_FILES: Final = 32
 PAGE_BYTES: Final = 8 * 1024 * 1024
 PAGE_SECONDS: Final = 15
-"""A page ends at so many files, bytes of what they hold, or seconds, whichever comes first: a
-call that runs out of time loses no more than one page."""
+"""A page ends at so many files, bytes of content, or seconds, whichever comes first: a call that
+runs out of time loses no more than one page."""
+
+IN_FLIGHT: Final = 5
+"""How many files are downloaded at a time: as many as digi.me's own SDKs for phones do."""
+
+NOT_READY_PAUSES: Final = (0.75, 1.125, 1.7)
+"""Seconds after which a file that is listed and not found is asked for again. The iOS SDK
+begins like this; files of a library that is complete should not need it."""
 
 MOST_PUT_OFF: Final = 5
-"""So many files in a row that cannot be had, and it is not they but digi.me that is away."""
+"""After so many files in a row that cannot be had, digi.me itself counts as away."""
 
 MAX_ACCOUNTS_BYTES: Final = 8 * 1024 * 1024
 
@@ -68,19 +78,21 @@ REREADS: Final = 3
 SETTLE_SECONDS: Final = 3
 """How long to stay away while the library is being written; digi.me's Node SDK waits as long."""
 
+_REFUSALS: Final = (AnswerTooLarge, ConsentMissing, UnexpectedAnswer)
+"""Refusals of one file that say nothing of the others."""
 
 _REFUSED: Final = frozenset({ConsentMissing.name(), UnexpectedAnswer.name()})
-"""Why a file may be refused that say something of all where no other is to be had."""
+"""Reasons for which a file is refused that fail the fetch where no file at all is to be had."""
 
 
 class Place(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where a fetch is. ``session``, sealed, takes the place of the job's; it is the ``losses``-th.
+    """How far a fetch is. ``session``, sealed, replaces the job's; it is the ``losses``-th.
 
-    ``updated`` and ``name`` are of the last file read, ``rereads`` how often all were. ``sealed``
-    says that something could not be opened, ``keyed`` that something has shown the key to be good,
-    ``refused`` names why something could not be had, ``came`` says that a file was read.
-    ``put_off`` is a JSON array of files to be tried again after all others, ``barren`` how many
-    were put off since the last one that was read.
+    ``updated`` and ``name`` are of the last file read, ``rereads`` counts the passes over all.
+    ``sealed``: something could not be opened. ``keyed``: something has shown the key to be good.
+    ``refused`` names why something could not be had. ``came``: a file was read. ``put_off`` is a
+    JSON array of files to try again after all others, ``barren`` how many were put off since the
+    last one that was read.
     """
 
     session: str = ""
@@ -105,6 +117,11 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
         """The same place with these files put off."""
         return replace(self, put_off=msgspec.json.encode(list(waiting)).decode())
 
+    def behind(self, *files: File) -> Place:
+        """The place with these files passed."""
+        updated, name = max((self.updated, self.name), *(file.order for file in files))
+        return replace(self, updated=updated, name=name)
+
     def cursor(self) -> Cursor:
         """The same as a page carries it."""
         cursor: Cursor = msgspec.to_builtins(self)
@@ -125,10 +142,9 @@ class Library:
     ) -> None:
         """Take the way to digi.me, the key that opens files, and where to go on.
 
-        ``held`` are the files that are there already, with their revisions; None: everything is
-        read.
+        ``held`` are the revisions of the files that were read before; None: read everything.
         """
-        self._api, self._key, self._downloads = api, key, Downloads(api, sleep=sleep)
+        self._api, self._key, self._sleep = api, key, sleep
         self.place, self._held = place, held
         self._had: dict[str, int] | None = None
         self._since = self._at = 0.0
@@ -136,7 +152,7 @@ class Library:
     def pages(
         self, session_key: str, *, datasets: Sequence[str], since: float, at: float
     ) -> Iterator[Page]:
-        """What there is from this place on; the last page tells how each account ended.
+        """Yield the pages from this place on; the last one has the state of each account.
 
         Raises:
             SessionLost: go on with another session.
@@ -145,7 +161,7 @@ class Library:
             ProviderUnavailable: ``instead`` goes on without a file that alone cannot be had.
         """
         self._since, self._at = since, at
-        listing = self._settled(session_key)
+        listing = self._list(session_key)
         if "accounts" in datasets and not self.place.accounts:
             try:
                 yield self._accounts(session_key)
@@ -159,31 +175,40 @@ class Library:
             while (due := self._due(files)) and self.place.rereads <= REREADS:
                 yield from self._files(session_key, due)
                 self.place = replace(self.place, rereads=self.place.rereads + 1)
-                listing = self._settled(session_key)
+                listing = self._list(session_key)
                 files = files_of(listing)
         self._require_something(session_key, files)
-        told = accounts.states(listing.status, since=since, at=at)
         yield Page(
             dataset=datasets[-1],
-            deletions=self._gone(files) if "files" in datasets else (),
-            parts=(*told, *map(self._stale, due), *map(_odd, files.odd)),
+            deletions=self._deletions(files) if "files" in datasets else (),
+            parts=(
+                *accounts.states(listing.status, since=since, at=at),
+                *map(self._stale, due),
+                *map(_unreadable, files.odd),
+            ),
             begins=self._begins(),
         )
 
+    def _list(self, session_key: str) -> Listing:
+        listing = self._api.listing(session_key)
+        if not listing.status.is_final:
+            raise FetchWaits(SETTLE_SECONDS)
+        return listing
+
     def _begins(self) -> dict[str, Beginning]:
-        """The files' revisions stand in their records: there is nothing else to keep in mind."""
+        """Say that files may be added next time. The revisions in the records are the bookmark."""
         return {"files": Beginning(adds=self._held is not None, bookmark={})}
 
-    def _gone(self, files: Files) -> list[str]:
-        """The files that are there already and no longer listed.
+    def _deletions(self, files: Files) -> list[str]:
+        """The files that were read before and are not listed any more.
 
-        One whose row has no name to be known by may be any of them.
+        None, where a row has no name: it may be any of them.
         """
         listed = {*files.odd, *(file.name for file in files.sound)}
         return [] if files.nameless else sorted((self._held or {}).keys() - listed)
 
     def _require_something(self, session_key: str, files: Files) -> None:
-        """Fail where everything has failed: nothing is there to be read.
+        """Fail where everything has failed. The file list alone is nothing to publish.
 
         Raises:
             EnvelopeInvalid: nothing could be opened: the key is not the contract's.
@@ -192,91 +217,70 @@ class Library:
         if self.place.keyed:
             return
         held = self._held or {}
-        known = next((file for file in files.sound if held.get(file.name) == revision(file)), None)
+        known = next((file for file in files.sound if held.get(file.name) == file.revision), None)
         if self.place.sealed:
-            self._require_the_key(session_key, known)
-        elif known is None and (why := self.place.refused or self._unreadable(files)):
-            raise named(why)
+            # Files that are new may just be damaged. So one that was opened before is tried, too.
+            download = self._download(session_key, known.name) if known else None
+            if download is None or not opens(download, key=self._key):
+                raise EnvelopeInvalid
+        elif known is None:
+            unreadable = UnexpectedAnswer.name() if files.odd and not files.sound else ""
+            if why := self.place.refused or unreadable:
+                raise named(why)
 
-    def _unreadable(self, files: Files) -> str:
-        """Why there is nothing, where there are rows and none that can be read."""
-        return UnexpectedAnswer.name() if files.odd and not files.sound else ""
-
-    def _require_the_key(self, session_key: str, known: File | None) -> None:
-        """Publish nothing where the key is not the contract's: nothing could be opened with it.
-
-        Where only what is new was tried, it may just be damaged, and would be each time. So one
-        that was opened before is tried as well.
-        """
-        download = self._downloads.one(session_key, known.name) if known else None
-        if download is None or not opens(download, key=self._key):
-            raise EnvelopeInvalid
-
-    def _settled(self, session_key: str) -> Listing:
-        listing = self._api.listing(session_key)
-        if not listing.status.ended:
-            raise FetchWaits(SETTLE_SECONDS)
-        return listing
+    # --- accounts ------------------------------------------------------------------------------
 
     def _accounts(self, session_key: str) -> Page:
         """The accounts, which are one file. Where it fails, the dataset does."""
         file = File(name=accounts.NAME, updated_date=0)
-        answer = self._downloads.one(session_key, file.name)
+        answer = self._download(session_key, file.name)
         again = partial(self._download_again, session_key, file)
-        found = fetched(file, answer, opened=self._opened_accounts, again=again)
+        found = open_or_keep(file, answer, opening=self._open_accounts, again=again)
         self.place = replace(self.place, accounts=True)
         self._note([found])
         parts = tuple(replace(part, part="accounts") for part in found.parts)
         return self._page("accounts", [replace(found, parts=parts)])
 
     def _without_accounts(self, fault: ProviderUnavailable) -> Page:
-        """The page to go on with where only the accounts cannot be had."""
         self.place = replace(self.place, accounts=True, refused=fault.name())
         state = PartState(part="accounts", state=Part.FAILED, why=fault.name())
         return self._page("accounts", [], parts=(state,))
 
-    def _opened_accounts(self, file: File, answer: Download) -> Fetched:
-        with payload_of(answer, key=self._key, most=MAX_ACCOUNTS_BYTES) as payload:
+    def _open_accounts(self, file: File, answer: Download) -> Result:
+        with open_payload(answer, key=self._key, most=MAX_ACCOUNTS_BYTES) as payload:
             try:
-                records, all_of_them = accounts.records(payload.read())
+                records, are_all = accounts.records(payload.read())
             except UnexpectedAnswer as odd:
-                return Fetched(file=file, parts=(failed(file, odd.name()),))
-        lacking = PartState(
-            part=file.name,
-            state=Part.INCOMPLETE,
-            as_of=self._since,
-            why=UnexpectedAnswer.name(),
-        )
-        return Fetched(file=file, records=tuple(records), parts=() if all_of_them else (lacking,))
+                return Result(file=file, parts=(failure(file, odd.name()),))
+        why = UnexpectedAnswer.name()
+        lacking = PartState(part=file.name, state=Part.INCOMPLETE, as_of=self._since, why=why)
+        return Result(file=file, records=tuple(records), parts=() if are_all else (lacking,))
 
-    def _download_again(self, session_key: str, file: File, size: int) -> Download | str | None:
-        """A file once more that came damaged or cut off; None where the key may be at fault."""
-        damaged = self.place.keyed or not may_be_envelope(size)
-        return self._downloads.one(session_key, file.name) if damaged else None
+    # --- files ---------------------------------------------------------------------------------
 
     def _due(self, files: Files) -> list[File]:
-        """The files that are new, or newer than when they were read, oldest first."""
+        """The files that are new, or newer than when they were read, the oldest first."""
+        last = self.place.waiting
         if self._had is None:
             place, held = (self.place.updated, self.place.name), self._held or {}
             self._had = {
                 file.name: file.updated_date
                 for file in files.sound
-                if (order(file) <= place and file.name not in self.place.waiting)
-                or held.get(file.name) == revision(file)
+                if (file.order <= place and file.name not in last)
+                or held.get(file.name) == file.revision
             }
-        had, last = self._had, self.place.waiting
-        due = [file for file in files.sound if had.get(file.name, -1) < file.updated_date]
+        due = [file for file in files.sound if self._had.get(file.name, -1) < file.updated_date]
         return sorted(due, key=lambda file: file.name in last)
 
     def _files(self, session_key: str, due: Sequence[File]) -> Iterator[Page]:
-        """Pages of the files that are due. What came before a fault is not lost with it."""
-        batch: list[Fetched] = []
+        """Read the files that are due. What came before a fault is not lost with it."""
+        batch: list[Result] = []
         left = deque(due)
-        opened, began = partial(opened_file, key=self._key), monotonic()
+        opening, began = partial(open_file, key=self._key), monotonic()
         try:
-            for file, answer in self._downloads.all(session_key, due):
+            for file, answer in self._download_all(session_key, due):
                 again = partial(self._download_again, session_key, file)
-                batch.append(fetched(file, answer, opened=opened, again=again))
+                batch.append(open_or_keep(file, answer, opening=opening, again=again))
                 left.popleft()
                 if _is_full(batch) or monotonic() - began > PAGE_SECONDS:
                     yield self._read(batch)
@@ -301,35 +305,29 @@ class Library:
             if not (self.place.came or self._held):
                 return None
             self.place = self.place.put(name for name in waiting if name != file.name)
-            return self._page("files", [], parts=(failed(file, fault.name()),))
+            return self._page("files", [], parts=(failure(file, fault.name()),))
         if self.place.barren == MOST_PUT_OFF:
             return None
-        updated, name = max((self.place.updated, self.place.name), order(file))
-        behind = replace(self.place, updated=updated, name=name, barren=self.place.barren + 1)
+        behind = replace(self.place.behind(file), barren=self.place.barren + 1)
         self.place = behind.put([*waiting, file.name])
         return self._page("files", [])
 
-    def _read(self, batch: Sequence[Fetched]) -> Page:
-        """The page of these files, and the place behind them."""
-        self._had = (self._had or {}) | {each.file.name: each.file.updated_date for each in batch}
-        updated, name = max(
-            (self.place.updated, self.place.name), *(order(each.file) for each in batch)
-        )
+    def _read(self, batch: Sequence[Result]) -> Page:
+        """Move the place behind these files and return their page."""
+        read = {each.file.name: each.file.updated_date for each in batch}
+        self._had = (self._had or {}) | read
         came = any(each.records for each in batch)
         place = replace(
-            self.place,
-            updated=updated,
-            name=name,
+            self.place.behind(*(each.file for each in batch)),
             came=self.place.came or came,
             barren=0 if came else self.place.barren,
         )
-        read = {each.file.name for each in batch}
         self.place = place.put(name for name in place.waiting if name not in read)
         self._note(batch)
         return self._page("files", batch)
 
-    def _note(self, batch: Sequence[Fetched]) -> None:
-        """Keep in mind what these say of the whole, see ``_require_something``."""
+    def _note(self, batch: Sequence[Result]) -> None:
+        """Note in the place what ``_require_something`` asks for."""
         whys = (part.why for each in batch for part in each.parts if part.why in _REFUSED)
         self.place = replace(
             self.place,
@@ -339,7 +337,7 @@ class Library:
         )
 
     def _page(
-        self, dataset: str, batch: Sequence[Fetched], *, parts: Iterable[PartState] = ()
+        self, dataset: str, batch: Sequence[Result], *, parts: Iterable[PartState] = ()
     ) -> Page:
         again = self.place.rereads > 0
         mended = [
@@ -347,11 +345,11 @@ class Library:
             for each in batch
             if again and each.records
         ]
-        told = (*mended, *parts, *(part for each in batch for part in each.parts))
+        states = (*mended, *parts, *(part for each in batch for part in each.parts))
         return Page(
             dataset=dataset,
             records=[record for each in batch for record in each.records],
-            parts=tuple(replace(part, datasets=(dataset,)) for part in told),
+            parts=tuple(replace(part, datasets=(dataset,)) for part in states),
             quarantined=[found for each in batch for found in each.quarantined],
             begins=self._begins(),
             cursor=self.place.cursor(),
@@ -368,11 +366,67 @@ class Library:
             datasets=("files",),
         )
 
+    # --- downloads -----------------------------------------------------------------------------
 
-def _is_full(batch: Sequence[Fetched]) -> bool:
+    def _download(self, session_key: str, name: str) -> Download | str:
+        """Download a sealed file, or tell by an error's name why it cannot be had.
+
+        Raises:
+            SessionLost: go on with another session.
+        """
+        for pause in (*NOT_READY_PAUSES, 0):
+            try:
+                answer = self._api.download(session_key, name)
+            except _REFUSALS as error:
+                return error.name()
+            if answer is not None:
+                return answer
+            if pause:
+                self._sleep(pause)
+        return "NotReady"
+
+    def _download_again(self, session_key: str, file: File, size: int) -> Download | str | None:
+        """Download a damaged file once more; None where the key may be at fault."""
+        damaged = self.place.keyed or not may_be_envelope(size)
+        return self._download(session_key, file.name) if damaged else None
+
+    def _download_all(
+        self, session_key: str, due: Iterable[File]
+    ) -> Iterator[tuple[File, Download | str]]:
+        """Download files, ``IN_FLIGHT`` at a time, and yield them in their order."""
+        waiting: deque[tuple[File, Future[Download | str]]] = deque()
+        pool = ThreadPoolExecutor(IN_FLIGHT)
+        try:
+            for file in due:
+                waiting.append((file, pool.submit(self._download, session_key, file.name)))
+                if len(waiting) == IN_FLIGHT:
+                    yield _first(waiting)
+            while waiting:
+                yield _first(waiting)
+        finally:
+            pool.shutdown(cancel_futures=True)
+            for _, unwanted in waiting:
+                _close(unwanted)
+
+
+def _first(
+    waiting: deque[tuple[File, Future[Download | str]]],
+) -> tuple[File, Download | str]:
+    file, coming = waiting.popleft()
+    return file, coming.result()
+
+
+def _close(unwanted: Future[Download | str]) -> None:
+    if not unwanted.cancelled() and unwanted.exception() is None:
+        answer = unwanted.result()
+        if not isinstance(answer, str):
+            answer.body.close()
+
+
+def _is_full(batch: Sequence[Result]) -> bool:
     return len(batch) == PAGE_FILES or sum(each.size for each in batch) >= PAGE_BYTES
 
 
-def _odd(name: str) -> PartState:
+def _unreadable(name: str) -> PartState:
     """The state of a file whose row in the list cannot be read."""
     return PartState(part=name, state=Part.FAILED, why=UnexpectedAnswer.name(), datasets=("files",))

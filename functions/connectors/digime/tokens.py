@@ -1,10 +1,9 @@
-"""The two kinds of JWT that digi.me v1.6 knows: ours, which sign requests, and its own.
+"""The two kinds of JWT in digi.me v1.6: ours, which sign requests, and its own.
 
 Requests are signed with PS512 as digi.me's guides and SDKs have it: no ``iat`` or ``exp``, but
 a nonce that is new for every attempt and a timestamp in milliseconds. Its own tokens name the
-address of their key (``jku``). Following that would let whoever wrote the token choose the key,
-so the set of keys below the configured address is the only one that is ever read, and ``kid``
-does no more than choose in it.
+address of their key (``jku``), which is not followed, as a forger would choose it: only the keys
+below the configured address are read, and ``kid`` chooses among them.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ KEY_BITS: Final = 2048
 MIN_KEY_BITS: Final = KEY_BITS
 
 KEYS_SECONDS: Final = 15 * 60
-"""How long digi.me's keys are believed without asking again, as its iOS SDK has it."""
+"""How long digi.me's keys are kept until they are fetched again, as its iOS SDK has it."""
 
 COOL_DOWN_SECONDS: Final = 30
 """The shortest time between two requests for the keys, whatever a token's ``kid`` says."""
@@ -66,23 +65,23 @@ class _Secret(msgspec.Struct, frozen=True):
 
 
 class Application:
-    """The application and its contract, as digi.me knows them, and the key that opens files."""
+    """The application, its contract, and the key that opens files and signs requests."""
 
     def __init__(self, secret: _Secret, *, key: RSAPrivateKey) -> None:
-        """Take the secret's parts; the text of the key is not kept."""
+        """Take the secret; the text of its key is not kept."""
         self.base_url, self.key = secret.base_url, key
         self._client_id = f"{secret.application_id}_{secret.contract_id}"
         self._redirect_uri = secret.redirect_uri
 
-    def signed(self, claims: dict[str, str], *, at: float) -> str:
-        """The JWT of one attempt at one request."""
+    def sign(self, claims: dict[str, str], *, at: float) -> str:
+        """Make the JWT of one attempt at one request."""
         claims = {"client_id": self._client_id, "redirect_uri": self._redirect_uri, **claims}
         stamped = {**claims, "nonce": random_text(_NONCE), "timestamp": int(at * 1000)}
         return jwt.encode(stamped, self.key, ALGORITHM)
 
 
 def random_text(length: int) -> str:
-    """So many letters and digits that nobody can guess."""
+    """Letters and digits from a secure random source."""
     return "".join(secrets.choice(_ALPHANUMERIC) for _ in range(length))
 
 
@@ -90,14 +89,14 @@ _parsed: dict[bytes, Application] = {}
 
 
 def application(secret: bytes) -> Application:
-    """The application of a secret; its key is parsed once in a process.
+    """Read the application's secret (JSON); its key is parsed once in a process.
 
-    The key is not proven to be one, which would take longer than all the rest of a start: with
-    another's or a damaged one digi.me refuses what it signs.
+    The key is not validated, which would take longer than all the rest of a start: digi.me
+    refuses what a wrong one signs.
 
     Raises:
-        ConfigurationInvalid: the secret is malformed, or its key is not RSA of 2048 bits, which
-            the layout of a sealed file takes for granted.
+        ConfigurationInvalid: the secret is malformed, or its key is not RSA of 2048 bits, as the
+            layout of a sealed file requires.
     """
     digest = sha256(secret).digest()
     if digest not in _parsed:
@@ -122,8 +121,7 @@ def _application(secret: bytes) -> Application:
 def pem_of(text: str) -> bytes:
     r"""Read a PEM as people paste it: the first block, its body on one line.
 
-    Secrets and environments turn its line breaks into ``\n`` of two characters, CRLF or blanks,
-    and put quotes or blanks around it.
+    Its line breaks may be ``\n`` of two characters, CRLF or blanks; quotes may stand around it.
 
     Raises:
         ValueError: there is no block.
@@ -152,7 +150,7 @@ class Keys:
         self._asked_at = self._read_at = float("-inf")
 
     def warm(self, fetch: Fetch, *, at: float) -> None:
-        """Have keys that are not too old; old ones do where new ones cannot be had.
+        """Fetch the keys where they are too old; old ones do where that fails.
 
         Raises:
             ProviderUnavailable, UnexpectedAnswer: there are none, and none can be had now.
@@ -165,7 +163,7 @@ class Keys:
                     raise
 
     def claims(self, token: str, shape: type[T], *, fetch: Fetch, at: float) -> T:
-        """What a token of digi.me says.
+        """Verify a token of digi.me's and read its claims.
 
         Raises:
             UnexpectedAnswer: it is not signed by digi.me with PS512, or says something else.
@@ -181,9 +179,8 @@ class Keys:
         return decode(Answer(status=HTTPStatus.OK, body=payload), shape)
 
     def _read(self, fetch: Fetch, *, at: float) -> None:
-        """Put the keys that can be used in the place of those there were."""
         self._asked_at = at
-        found = dict(key for raw in fetch() if (key := _usable(raw)) is not None)
+        found = dict(key for raw in fetch() if (key := _read_key(raw)) is not None)
         if not found:
             raise UnexpectedAnswer
         self._keys, self._read_at = found, at
@@ -195,8 +192,8 @@ def keys(_base_url: str) -> Keys:
     return Keys()
 
 
-def _usable(raw: msgspec.Raw) -> tuple[str, RSAPublicKey] | None:
-    """A published key by its id, if it is one with which PS512 is verified."""
+def _read_key(raw: msgspec.Raw) -> tuple[str, RSAPublicKey] | None:
+    """A published key by its id; None unless it verifies PS512."""
     try:
         key = msgspec.json.decode(raw, type=_Key)
         public = load_pem_public_key(pem_of(key.pem))

@@ -65,7 +65,7 @@ def packed(value: object) -> str:
 
 
 def test_a_request_says_exactly_what_is_documented() -> None:
-    header, claims, _, _ = parts(application(a_secret()).signed({"access_token": "t"}, at=AT))
+    header, claims, _, _ = parts(application(a_secret()).sign({"access_token": "t"}, at=AT))
     assert header == {"alg": "PS512", "typ": "JWT"}
     nonce = claims.pop("nonce")
     assert re.fullmatch(r"[a-zA-Z0-9]{32}", nonce)
@@ -78,7 +78,7 @@ def test_a_request_says_exactly_what_is_documented() -> None:
 
 
 def test_a_request_is_signed_with_pss_and_a_salt_of_64_bytes() -> None:
-    _, _, said, signature = parts(application(a_secret()).signed({}, at=AT))
+    _, _, said, signature = parts(application(a_secret()).sign({}, at=AT))
     public = key().public_key()
     public.verify(signature, said, padding.PSS(padding.MGF1(SHA512()), 64), SHA512())
     with pytest.raises(InvalidSignature):
@@ -86,7 +86,7 @@ def test_a_request_is_signed_with_pss_and_a_salt_of_64_bytes() -> None:
 
 
 def test_no_claim_can_take_the_place_of_the_nonce_or_the_time() -> None:
-    signed = application(a_secret()).signed({"nonce": "mine", "timestamp": "0"}, at=AT)
+    signed = application(a_secret()).sign({"nonce": "mine", "timestamp": "0"}, at=AT)
     claims = parts(signed)[1]
     assert claims["nonce"] != "mine"
     assert claims["timestamp"] == 1_800_000_000_123
@@ -94,7 +94,7 @@ def test_no_claim_can_take_the_place_of_the_nonce_or_the_time() -> None:
 
 def test_every_attempt_has_a_nonce_of_its_own() -> None:
     ours = application(a_secret())
-    signed = [parts(ours.signed({}, at=AT))[1]["nonce"] for _ in range(50)]
+    signed = [parts(ours.sign({}, at=AT))[1]["nonce"] for _ in range(50)]
     assert len(set(signed)) == 50
     assert len({random_text(32) for _ in range(20_000)}) == 20_000
 
@@ -140,7 +140,7 @@ def pkcs8() -> str:
     ],
 )
 def test_a_key_is_read_as_people_paste_it(pasted: Callable[[str], str], pem: str) -> None:
-    signed = application(a_secret(private_key=pasted(pem))).signed({}, at=AT)
+    signed = application(a_secret(private_key=pasted(pem))).sign({}, at=AT)
     _, _, said, signature = parts(signed)
     pss = padding.PSS(padding.MGF1(SHA512()), 64)
     key().public_key().verify(signature, said, pss, SHA512())

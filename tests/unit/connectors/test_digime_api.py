@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from functions.connectors.digime.answers import (
+from functions.connectors.digime.api import (
     KeySet,
     Listing,
     SessionLost,
     code,
-    files_of,
     query_refusal,
     refusal,
 )
+from functions.connectors.digime.files import files_of
 from functions.connectors.http.answers import Answer, TokenRefused, decode, elements
 from functions.core.errors import ConsentMissing, RateLimited, UnexpectedAnswer
 
@@ -41,7 +41,7 @@ def test_the_body_has_the_last_word() -> None:
 @pytest.mark.parametrize("more", [b"", b', "fileList": null', b', "fileList": {}'])
 def test_an_answer_without_a_list_of_files_says_nothing_of_them(more: bytes) -> None:
     listing = decode(answer(200, b'{"status": {"state": "completed"}%s}' % more), Listing)
-    assert listing.status.ended
+    assert listing.status.is_final
     with pytest.raises(UnexpectedAnswer):
         files_of(listing)
 
@@ -55,7 +55,7 @@ def test_half_a_character_in_what_is_not_read_costs_nothing() -> None:
         b'[{"name": "a", "updatedDate": 1, %s}, {"name": "b", "updatedDate": 2}]' % HALF,
     )
     listing = decode(answer(200, listed), Listing)
-    assert listing.status.ended
+    assert listing.status.is_final
     assert [file.name for file in files_of(listing).sound] == ["a", "b"]
     keys = decode(answer(200, b'{"keys": [{%s}, {"kid": "1"}]}' % HALF), KeySet).keys
     assert len(elements(keys)) == 2
