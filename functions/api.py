@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 
-from functions.aws.runtime import door, setting
+from functions.aws.boundary import door, setting
 from functions.core.contract import Variable
 from functions.core.errors import FreshetError, InvalidRequest, MethodNotAllowed, NotFound, TooLarge
 from functions.rest.problems import CONTENT_TYPE, problem, refusal, retry_after
 from functions.rest.routes import ROUTES
 from functions.rest.service import MAX_ID, Call, Reply
 from functions.rest.throttle import throttle
+from functions.wiring import prepare, wiring
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +47,9 @@ PREFLIGHT_SECONDS: Final = 2 * 60 * 60
 _ROOTS: Final = "|".join({re.escape("/".join(rule.split("/")[:3])) for rule in ROUTES})
 _ROOT: Final = re.compile(rf"(?:{_ROOTS})(?=/|$)")
 """Where the API's addresses begin: ``/v1/connections`` and its like."""
+
+
+prepare(lambda here: (here.connections, here.refreshes, here.snapshots, here.executions))
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -120,7 +124,7 @@ def _action(
         route = routes[method]
         call = _call(app.current_event, route)
         if not route.open:
-            throttle(call.tenant)
+            throttle(call.here, call.tenant)
         reply = route.call(call, **ids)
         return _rendered(reply, path=app.current_event.path)
 
@@ -130,6 +134,7 @@ def _action(
 def _call(event: APIGatewayProxyEvent, route: Route) -> Call:
     context = event.raw_event["requestContext"]
     return Call(
+        here=wiring(),
         tenant="" if route.open else context["authorizer"]["tenant"],
         path=event.path,
         body=_body(event, most=route.most),

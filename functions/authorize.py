@@ -19,7 +19,8 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import jwt
 
-from functions.aws.runtime import door, logger, setting
+from functions.aws.boundary import door, setting
+from functions.aws.telemetry import logger
 from functions.core.contract import Variable
 from functions.core.errors import ProviderUnavailable, Unauthorized
 

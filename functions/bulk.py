@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from functions.aws.executions import Executions
-from functions.aws.objects.bulk_lists import BulkLists
-from functions.aws.runtime import runtime, setting, step
+from functions.aws.boundary import step
 from functions.connectors.registry import REGISTRY
 from functions.core.bulk.model import BulkRequest, BulkTicket
 from functions.core.bulk.ports import BulkPorts
 from functions.core.bulk.run import admitted, check, closed, keep, listed
-from functions.core.contract import EXECUTION_NAME, Outcome, Variable
+from functions.core.contract import EXECUTION_NAME, Outcome
 from functions.core.errors import InvalidRequest, Superseded, named
+from functions.wiring import wiring
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -36,14 +35,14 @@ class _Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @cache
 def _ports() -> BulkPorts:
-    here = runtime()
+    here = wiring()
     return BulkPorts(
-        bulks=here.bulks(),
-        lists=BulkLists(here.s3(), bucket=setting(Variable.BUCKET)),
-        roster=here.roster(),
+        bulks=here.bulk_runs,
+        lists=here.bulk_lists,
+        roster=here.connection_index,
         connections=here.connections,
         refreshes=here.refreshes,
-        stop=Executions(here.states(), machine=setting(Variable.MACHINE)).stop,
+        stop=here.executions.stop,
         clock=here.clock,
     )
 

@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from functions.aws.runtime import runtime, step
+from functions.aws.boundary import step
 from functions.core.budget import GO_ON_SECONDS
 from functions.core.contract import Outcome, Ticket
 from functions.core.refresh.check import LAST_LOOK_SECONDS, check
 from functions.providers import connector, time_left
+from functions.wiring import prepare, wiring
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+prepare(lambda here: (here.connections, here.refreshes, here.secrets))
 
 
 @step
@@ -26,15 +30,16 @@ def handler(event: object, context: LambdaContext) -> Any:  # noqa: ANN401 - JSO
     ticket = msgspec.convert(event, Ticket)
     if ticket.outcome is not Outcome.RUNNING:
         return event
-    here = runtime()
+    here = wiring()
     latest = max(ticket.deadline, here.clock()) + LAST_LOOK_SECONDS
     looked = check(
         ticket,
         connection=here.connection(ticket.connection_id),
         connector=connector(
+            here,
             ticket.provider,
             owner=ticket.refresh_id,
-            left=time_left(context, until=latest),
+            left=time_left(here, context, until=latest),
             patience_seconds=GO_ON_SECONDS,
         ),
         refreshes=here.refreshes,

@@ -7,40 +7,31 @@ under that name.
 
 from __future__ import annotations
 
-from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from functions.aws.objects.snapshots import Snapshots
-from functions.aws.runtime import count, runtime, setting, step
-from functions.aws.schedules import unschedule
+from functions.aws.boundary import step
+from functions.aws.telemetry import count
 from functions.core import schedules
-from functions.core.contract import FAULTS, Ticket, Variable
+from functions.core.contract import FAULTS, Ticket
 from functions.core.refresh.conclude import conclude
+from functions.wiring import prepare, wiring
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-    from mypy_boto3_scheduler.client import EventBridgeSchedulerClient
 
     from functions.core.model import Refresh
 
 
-@cache
-def _snapshots() -> Snapshots:
-    return Snapshots(runtime().s3(), bucket=setting(Variable.BUCKET))
-
-
-@cache
-def _scheduler() -> EventBridgeSchedulerClient:
-    return runtime().scheduler()
+prepare(lambda here: (here.connections, here.refreshes, here.snapshots))
 
 
 @step
 def handler(event: object, _context: LambdaContext) -> dict[str, Any]:
     """End the refresh, free its connection and delete what it had staged."""
     ticket = msgspec.convert(event, Ticket)
-    done = conclude(ticket, refreshes=runtime().refreshes, clock=runtime().clock)
+    done = conclude(ticket, refreshes=wiring().refreshes, clock=wiring().clock)
     if done.ended and done.refresh is not None:
         count("Failed", provider=done.refresh.provider)
     if done.unpublished:
@@ -62,13 +53,12 @@ def _discard(ticket: Ticket, refresh: Refresh | None) -> None:
     connection_id = refresh.connection_id if refresh else ticket.connection_id
     if refresh is None and not (connection_id and _forgotten(connection_id)):
         return
-    _snapshots().discard(connection_id, refresh_id=ticket.refresh_id)
+    wiring().snapshots.discard(connection_id, refresh_id=ticket.refresh_id)
 
 
 def _forgotten(connection_id: str) -> bool:
     """Whether a connection is gone; nothing starts a refresh of it by itself any more then."""
+    here = wiring()
     return schedules.forget(
-        connection_id,
-        connections=runtime().connections,
-        unschedule=partial(unschedule, _scheduler(), group=setting(Variable.SCHEDULE_GROUP)),
+        connection_id, connections=here.connections, unschedule=here.unscheduling.remove
     )

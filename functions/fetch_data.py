@@ -5,45 +5,43 @@ Event: a Ticket. Answer: what was published, in counts.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from functions.aws.objects.snapshots import Snapshots
-from functions.aws.objects.staging import Staging
-from functions.aws.runtime import count, runtime, setting, step
+from functions.aws.boundary import step
+from functions.aws.telemetry import count
 from functions.core.budget import GO_ON_SECONDS
-from functions.core.contract import SLOT_SECONDS, Ticket, Variable
+from functions.core.contract import SLOT_SECONDS, Ticket
 from functions.core.errors import FreshetError, ProviderUnavailable, Superseded
 from functions.core.refresh.admission import cool
 from functions.core.refresh.fetch import Time, fetch, publish, published
 from functions.core.refresh.increment import base_of
 from functions.providers import connector, time_left
+from functions.wiring import prepare, wiring
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
-    from mypy_boto3_s3.client import S3Client
 
+    from functions.aws.objects.staging import Staging
     from functions.core.model import Connection, Refresh
     from functions.core.ports import Base
 
 
-@cache
-def _s3() -> S3Client:
-    return runtime().s3()
+prepare(lambda here: (here.connections, here.snapshots, here.durations, here.secrets))
 
 
 @step
 def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Fetch what is left to fetch and publish; a refresh that has ended is only reported."""
     ticket = msgspec.convert(event, Ticket)
-    refresh = runtime().refreshes.get(ticket.refresh_id)
+    here = wiring()
+    refresh = here.refreshes.get(ticket.refresh_id)
     if refresh is None:
         raise Superseded
     if not refresh.status.ended:
         refresh = _published(ticket, refresh, context=context)
-        runtime().durations.add(refresh.provider, ticket.noticed_at - ticket.triggered_at)
+        here.durations.add(refresh.provider, ticket.noticed_at - ticket.triggered_at)
         count(refresh.status.capitalize(), provider=refresh.provider)
     return {
         "refresh_id": refresh.refresh_id,
@@ -54,15 +52,10 @@ def handler(event: object, context: LambdaContext) -> dict[str, Any]:
 
 
 def _published(ticket: Ticket, refresh: Refresh, *, context: LambdaContext) -> Refresh:
-    here, bucket = runtime(), setting(Variable.BUCKET)
+    here = wiring()
+    snapshots = here.snapshots
     connection = here.connection(refresh.connection_id)
-    snapshots = Snapshots(_s3(), bucket=bucket)
-    staging = Staging(
-        _s3(),
-        bucket=bucket,
-        connection_id=refresh.connection_id,
-        refresh_id=refresh.refresh_id,
-    )
+    staging = here.staging(connection_id=refresh.connection_id, refresh_id=refresh.refresh_id)
     if ticket.resumed:
         here.refreshes.hold(refresh, until=here.clock() + SLOT_SECONDS)
     try:
@@ -85,7 +78,7 @@ def _published(ticket: Ticket, refresh: Refresh, *, context: LambdaContext) -> R
             clock=here.clock,
         )
     except FreshetError:
-        _discard_unpublished(refresh, snapshots=snapshots)
+        _discard_unpublished(refresh)
         raise
     snapshots.prune(folders, keep=keep)
     return ended
@@ -100,15 +93,16 @@ def _fetch(
     base: Base | None,
     context: LambdaContext,
 ) -> None:
-    here = runtime()
+    here = wiring()
     try:
         fetch(
             ticket,
             connection=connection,
             connector=connector(
+                here,
                 refresh.provider,
                 owner=refresh.refresh_id,
-                left=time_left(context),
+                left=time_left(here, context),
                 patience_seconds=GO_ON_SECONDS,
             ),
             staging=staging,
@@ -126,8 +120,9 @@ def _fetch(
         raise
 
 
-def _discard_unpublished(refresh: Refresh, *, snapshots: Snapshots) -> None:
+def _discard_unpublished(refresh: Refresh) -> None:
     """Delete what was written for nobody, if the refresh has ended or was erased meanwhile."""
-    stored = runtime().refreshes.get(refresh.refresh_id)
+    here = wiring()
+    stored = here.refreshes.get(refresh.refresh_id)
     if stored is None or stored.status.unpublished:
-        snapshots.discard(refresh.connection_id, refresh_id=refresh.refresh_id)
+        here.snapshots.discard(refresh.connection_id, refresh_id=refresh.refresh_id)

@@ -14,16 +14,15 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from functions.aws.executions import PushExecutions, wake
-from functions.aws.runtime import door, runtime, setting
+from functions.aws.boundary import door
 from functions.connectors.registry import REGISTRY, read_hint
 from functions.core import webhooks as hints
-from functions.core.contract import Variable
 from functions.core.errors import CallerError, FreshetError, NotFound
 from functions.core.model import CONNECTION_PREFIX
 from functions.core.push.advance import heard
 from functions.core.push.model import PUSH_PREFIX
 from functions.rest.problems import refusal
+from functions.wiring import prepare, wiring
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -31,6 +30,9 @@ if TYPE_CHECKING:
     from functions.core.webhooks import Hint
 
 TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,80}\.[A-Za-z0-9_-]{43}")
+
+
+prepare(lambda here: (here.connections, here.refreshes))
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -63,9 +65,9 @@ def _take(event: dict[str, Any], _context: LambdaContext) -> None:
         return
     refresh_id = _waiting(hint, provider=provider)
     by = hints.digest(token)
-    task = runtime().refreshes.hint(refresh_id, by=by) if refresh_id else None
+    task = wiring().refreshes.hint(refresh_id, by=by) if refresh_id else None
     if task:
-        wake(runtime().states(), task)
+        wiring().wake(task)
 
 
 def _take_on(hint: Hint, *, provider: str) -> None:
@@ -74,16 +76,16 @@ def _take_on(hint: Hint, *, provider: str) -> None:
     Raises:
         NotFound: the hint is not what its token was made for.
     """
-    here = runtime()
-    push = here.pushes().get(hints.owner(hint.token))
+    here = wiring()
+    push = here.pushes.get(hints.owner(hint.token))
     if push is None or push.provider != provider or not hints.about_push(push, hint):
         raise NotFound
     connection = here.connections.get(push.connection_id)
     if connection is None or connection.subject != hint.subject:
         raise NotFound
-    found = heard(push, hint, pushes=here.pushes(), at=here.clock())
+    found = heard(push, hint, pushes=here.pushes, at=here.clock())
     if found:
-        PushExecutions(here.states(), machine=setting(Variable.PUSH_MACHINE)).start(found)
+        here.push_executions.start(found)
 
 
 def _waiting(hint: Hint, *, provider: str) -> str | None:
@@ -94,13 +96,13 @@ def _waiting(hint: Hint, *, provider: str) -> str | None:
     """
     owner = hints.owner(hint.token)
     if owner.startswith(CONNECTION_PREFIX):
-        connection = runtime().connections.get(owner)
+        connection = wiring().connections.get(owner)
         if connection is None or connection.provider != provider:
             raise NotFound
         if not hints.about_connection(connection, hint):
             raise NotFound
         return connection.running.refresh_id if connection.running else None
-    refresh = runtime().refreshes.get(owner)
+    refresh = wiring().refreshes.get(owner)
     if refresh is None or refresh.provider != provider or not hints.about_refresh(refresh, hint):
         raise NotFound
     return None if refresh.status.ended else refresh.refresh_id

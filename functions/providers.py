@@ -6,8 +6,6 @@ import secrets
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from functions.aws.runtime import runtime
-
 # Every refresh needs it: loaded when the function starts, where time is cheapest.
 from functions.connectors.http import client as _http  # noqa: F401
 from functions.connectors.registry import REGISTRY, load
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from functions.core.contract import Cursor, Job
     from functions.core.model import Connection
     from functions.core.ports import Base, Connector, Page
+    from functions.wiring import Wiring
 
 RESERVE_SECONDS: Final = 5
 """What a function keeps of its time, to write down what came of a call to a provider."""
@@ -86,7 +85,7 @@ class Renewing:
         self._connector = self._make()
 
 
-def time_left(context: LambdaContext, *, until: float = inf) -> Callable[[], float]:
+def time_left(here: Wiring, context: LambdaContext, *, until: float = inf) -> Callable[[], float]:
     """Tell how many seconds a call to a provider may take now.
 
     Args:
@@ -94,11 +93,12 @@ def time_left(context: LambdaContext, *, until: float = inf) -> Callable[[], flo
         until: an instant after which the provider is not waited for any more.
     """
     return lambda: min(
-        context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS, until - runtime().clock()
+        context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS, until - here.clock()
     )
 
 
 def connector(
+    here: Wiring,
     provider: str,
     *,
     owner: str,
@@ -111,7 +111,6 @@ def connector(
         left: how many seconds a call may take now, its turn and its tokens included.
         patience_seconds: how long each request may wait for its turn, see ``core.budget``.
     """
-    here = runtime()
     budget = SharedBudget(
         here.budget(provider),
         limit=lambda: limit_of(here.secrets.read(provider)),

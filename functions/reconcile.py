@@ -10,18 +10,19 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from functions.aws.executions import BulkExecutions, Endings, Executions, PushExecutions
-from functions.aws.runtime import count, door, runtime, setting
-from functions.core.bulk.model import BulkTicket
-from functions.core.contract import PushTicket, Ticket, Variable
+from functions.aws.boundary import door
+from functions.aws.telemetry import count
+from functions.core.contract import Variable
 from functions.core.errors import FreshetError, PlatformFault
 from functions.core.reconcile import LOOK_SECONDS, Open, next_look, reconcile
+from functions.wiring import wiring
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from functions.aws.executions import BulkExecutions, Executions, PushExecutions
     from functions.aws.tables.open_items import Due, OpenItems
 
 MOST: Final = 100
@@ -57,7 +58,7 @@ def handler(_event: object, context: LambdaContext) -> None:
             raise
         except FreshetError as error:
             broken = broken or error
-            kind.items.claim(due, until=runtime().clock() + LOOK_SECONDS)
+            kind.items.claim(due, until=wiring().clock() + LOOK_SECONDS)
     if broken is not None:
         raise broken
 
@@ -65,7 +66,7 @@ def handler(_event: object, context: LambdaContext) -> None:
 def _all_due(context: LambdaContext) -> Iterator[tuple[_Kind, Due]]:
     """What is due of every kind, until the call is at its end."""
     for kind in _kinds():
-        for due in kind.items.due(at=runtime().clock(), most=MOST):
+        for due in kind.items.due(at=wiring().clock(), most=MOST):
             if context.get_remaining_time_in_millis() < MARGIN_SECONDS * 1000:
                 return
             yield kind, due
@@ -74,50 +75,38 @@ def _all_due(context: LambdaContext) -> Iterator[tuple[_Kind, Due]]:
 @door
 def _look_after(one: dict[str, Any], _context: LambdaContext) -> None:
     kind, due = one["kind"], one["due"]
-    at, thing = runtime().clock(), kind.get(one[kind.key])
+    at, thing = wiring().clock(), kind.get(one[kind.key])
     later = next_look(thing, at=at) if thing else None
     if thing is None or later is None or not kind.items.claim(due, until=later):
         return  # it has ended, or another call looks after it
-    done = reconcile(thing, executions=kind.executions, end=_endings().end, at=at)
+    done = reconcile(thing, executions=kind.executions, end=wiring().endings.end, at=at)
     if done is not None:
         count("Reconciled", kind=kind.name, done=done)
 
 
 @cache
 def _kinds() -> tuple[_Kind, ...]:
-    here, states = runtime(), runtime().states()
+    here = wiring()
     return (
         _Kind(
             name="refresh",
             items=here.open_items(Variable.REFRESHES_TABLE),
             get=here.refreshes.get,
             key="refresh_id",
-            executions=Executions(states, machine=setting(Variable.MACHINE)),
+            executions=here.executions,
         ),
         _Kind(
             name="push",
             items=here.open_items(Variable.PUSHES_TABLE),
-            get=here.pushes().get,
+            get=here.pushes.get,
             key="push_id",
-            executions=PushExecutions(states, machine=setting(Variable.PUSH_MACHINE)),
+            executions=here.push_executions,
         ),
         _Kind(
             name="bulk",
             items=here.open_items(Variable.BULKS_TABLE),
-            get=here.bulks().get,
+            get=here.bulk_runs.get,
             key="bulk_id",
-            executions=BulkExecutions(states, machine=setting(Variable.BULK_MACHINE)),
+            executions=here.bulk_executions,
         ),
-    )
-
-
-@cache
-def _endings() -> Endings:
-    return Endings(
-        runtime().functions(),
-        functions={
-            Ticket: setting(Variable.CONCLUDE_DOOR),
-            PushTicket: setting(Variable.PUSH_DOOR),
-            BulkTicket: setting(Variable.BULK_DOOR),
-        },
     )

@@ -10,18 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from functions.aws.runtime import runtime, step
+from functions.aws.boundary import step
 from functions.connectors.registry import DATASETS
 from functions.core.contract import EXECUTION_NAME, Reason, RefreshRequest, Ticket
 from functions.core.errors import Busy, InvalidRequest
 from functions.core.refresh.admission import admit
 from functions.core.refresh.trigger import answered, queued, trigger
 from functions.providers import connector, time_left
+from functions.wiring import prepare, wiring
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from functions.core.model import Refresh
+
+
+prepare(lambda here: (here.connections, here.refreshes, here.durations, here.secrets))
 
 
 class _Start(msgspec.Struct, frozen=True):
@@ -48,7 +52,7 @@ def _read(event: object) -> _Start:
 
 
 def _ticket(start: _Start, *, context: LambdaContext) -> Ticket:
-    here = runtime()
+    here = wiring()
     try:
         admission = admit(
             start.input,
@@ -69,14 +73,15 @@ def _ticket(start: _Start, *, context: LambdaContext) -> Ticket:
 
 
 def _triggered(refresh: Refresh, *, context: LambdaContext) -> Ticket:
-    here = runtime()
+    here = wiring()
     return trigger(
         refresh,
         connection=here.connection(refresh.connection_id),
         connector=connector(
+            here,
             refresh.provider,
             owner=refresh.refresh_id,
-            left=time_left(context, until=refresh.deadline),
+            left=time_left(here, context, until=refresh.deadline),
         ),
         refreshes=here.refreshes,
         seen=here.durations.seen(refresh.provider),

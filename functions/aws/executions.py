@@ -8,7 +8,7 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from functions.aws.faults import UNREACHED, code_of, fault_of
-from functions.aws.runtime import logger
+from functions.aws.telemetry import logger
 from functions.core.bulk.model import Bulk, BulkRequest, BulkTicket
 from functions.core.contract import PushTicket, RefreshRequest, Ticket
 from functions.core.errors import PlatformFault

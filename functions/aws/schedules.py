@@ -28,7 +28,26 @@ REFUSED: Final = (
 CONFLICT: Final = "ConflictException"
 
 
-class Schedules:
+class Unscheduling:
+    """Deletes schedules."""
+
+    def __init__(self, client: EventBridgeSchedulerClient, *, group: str) -> None:
+        """Take the group's name."""
+        self._client, self._group = client, group
+
+    def remove(self, connection_id: str) -> None:
+        """Delete the schedule; what can be no schedule's name has none."""
+        unknown = self._client.exceptions
+        try:
+            settled(
+                lambda: self._client.delete_schedule(GroupName=self._group, Name=connection_id),
+                refusal=CONFLICT,
+            )
+        except (unknown.ResourceNotFoundException, unknown.ValidationException):
+            return
+
+
+class Schedules(Unscheduling):
     """Implements ``core.schedules.Schedules``: a schedule is named by its connection."""
 
     def __init__(
@@ -44,7 +63,7 @@ class Schedules:
 
         The queue gets what could not be started in time.
         """
-        self._client, self._group = client, group
+        super().__init__(client, group=group)
         self._target: TargetTypeDef = {
             "Arn": machine,
             "RoleArn": role,
@@ -81,10 +100,6 @@ class Schedules:
                 raise
             raise InvalidRequest(REFUSED) from None
 
-    def remove(self, connection_id: str) -> None:
-        """Let it fire no more."""
-        unschedule(self._client, connection_id, group=self._group)
-
     def _write(self, connection_id: str, schedule: Schedule) -> None:
         """Change it, or make it; who makes it a moment earlier is a conflict."""
         try:
@@ -107,19 +122,6 @@ class Schedules:
             "FlexibleTimeWindow": _window(schedule.jitter_minutes),
             "Target": {**self._target, "Input": msgspec.json.encode(request).decode()},
         }
-
-
-def unschedule(client: EventBridgeSchedulerClient, connection_id: str, *, group: str) -> None:
-    """Let what fires for a connection fire no more; what can be no schedule's name has none."""
-    try:
-        settled(
-            lambda: client.delete_schedule(GroupName=group, Name=connection_id), refusal=CONFLICT
-        )
-    except (
-        client.exceptions.ResourceNotFoundException,
-        client.exceptions.ValidationException,
-    ):
-        return
 
 
 def _window(minutes: int) -> FlexibleTimeWindowTypeDef:

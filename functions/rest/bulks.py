@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from functions.aws.runtime import runtime
 from functions.connectors.registry import REGISTRY
 from functions.core import idempotency as keys
 from functions.core.bulk.model import BULK_PREFIX, BulkOptions, BulkRequest, BulkStatus
@@ -21,7 +20,7 @@ from functions.core.refresh.steps import Admission
 from functions.rest import cursors, headers
 from functions.rest.bulk_models import FailuresOut, bulk_out, failure_out
 from functions.rest.models import body
-from functions.rest.service import Call, Reply, bulk_executions, limit_of, only, plausible
+from functions.rest.service import Call, Reply, limit_of, only, plausible
 
 if TYPE_CHECKING:
     from functions.core.bulk.model import Bulk
@@ -40,10 +39,10 @@ def start(call: Call) -> Reply:
     check(asked, providers=REGISTRY)
     bulk, replayed = _kept(call, asked)
     if bulk.status is BulkStatus.LISTING:
-        bulk_executions().start(bulk)
+        call.here.bulk_executions.start(bulk)
     return Reply(
         status=HTTPStatus.ACCEPTED,
-        model=bulk_out(bulk, runtime().bulks().counts(bulk.bulk_id)),
+        model=bulk_out(bulk, call.here.bulk_runs.counts(bulk.bulk_id)),
         headers={"Location": f"/v1/bulk-refreshes/{bulk.bulk_id}"}
         | headers.replayed(known=replayed),
     )
@@ -53,7 +52,7 @@ def read(call: Call, bulk_id: str) -> Reply:
     """One run with its counts."""
     only(call)
     bulk = _found(call, plausible(bulk_id))
-    counts = runtime().bulks().counts(bulk_id)
+    counts = call.here.bulk_runs.counts(bulk_id)
     return Reply(status=HTTPStatus.OK, model=bulk_out(bulk, counts))
 
 
@@ -62,11 +61,11 @@ def cancel(call: Call, bulk_id: str) -> Reply:
     only(call)
     bulk = _found(call, plausible(bulk_id))
     # Only what was begun can be stopped, and only what was stopped is closed.
-    if bulk.status is BulkStatus.LISTING and not bulk_executions().start(bulk):
+    if bulk.status is BulkStatus.LISTING and not call.here.bulk_executions.start(bulk):
         raise PlatformFault
     if not bulk.status.ended:
-        bulk_executions().stop(bulk_id)
-    counts = runtime().bulks().counts(bulk_id)
+        call.here.bulk_executions.stop(bulk_id)
+    counts = call.here.bulk_runs.counts(bulk_id)
     return Reply(status=HTTPStatus.ACCEPTED, model=bulk_out(bulk, counts))
 
 
@@ -77,7 +76,7 @@ def failures(call: Call, bulk_id: str) -> Reply:
     here = listing(bulk_id)
     after = cursors.read(call.query["cursor"], Place, of=here) if "cursor" in call.query else None
     bulk = _found(call, plausible(bulk_id))
-    found, following = runtime().bulks().failures(bulk.bulk_id, limit=limit, after=after)
+    found, following = call.here.bulk_runs.failures(bulk.bulk_id, limit=limit, after=after)
     model = FailuresOut(
         failures=[failure_out(one) for one in found],
         next_cursor=cursors.written(following, of=here) if following else None,
@@ -106,7 +105,7 @@ def _kept(call: Call, asked: BulkOptions) -> tuple[Bulk, bool]:
         _begun(call, asked, bulk_id=new, key=named)
         return Admission(outcome=Outcome.RUNNING, refresh_id=new)
 
-    answered = keys.once(named, new, keys=runtime().keys, at=runtime().clock(), admitted=begun)
+    answered = keys.once(named, new, keys=call.here.keys, at=call.here.clock(), admitted=begun)
     return _found(call, answered.admission.refresh_id), answered.replayed
 
 
@@ -114,13 +113,13 @@ def _begun(call: Call, asked: BulkOptions, *, bulk_id: str, key: Key | None = No
     request = BulkRequest(
         **msgspec.structs.asdict(asked), bulk_id=bulk_id, tenant=call.tenant, reason=Reason.API
     )
-    new = admitted(request, bulk_id=bulk_id, at=runtime().clock())
-    keep(new, bulks=runtime().bulks(), key=key)
+    new = admitted(request, bulk_id=bulk_id, at=call.here.clock())
+    keep(new, bulks=call.here.bulk_runs, key=key)
     return new
 
 
 def _found(call: Call, bulk_id: str) -> Bulk:
-    bulk = runtime().bulks().get(bulk_id)
+    bulk = call.here.bulk_runs.get(bulk_id)
     if bulk is None or bulk.tenant != call.tenant:
         raise NotFound
     return bulk

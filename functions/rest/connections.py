@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Final
 
-from functions.aws.runtime import logger, runtime
+from functions.aws.telemetry import logger
 from functions.connectors.registry import REGISTRY
 from functions.core.errors import InvalidRequest, NotFound
 from functions.core.model import CONNECTION_PREFIX
@@ -29,8 +29,6 @@ from functions.rest.service import (
     only,
     opener,
     plausible,
-    schedules,
-    snapshots,
 )
 
 LIMIT: Final = 50
@@ -46,7 +44,7 @@ def configuration(call: Call, connection_id: str) -> Reply:
     connection = connection_of(call, connection_id)
     if not REGISTRY[connection.provider].opens:
         raise NotFound
-    found = opener(connection.provider, owner=connection_id).configuration(connection)
+    found = opener(call, connection.provider, owner=connection_id).configuration(connection)
     model = ConfigurationOut(
         configured=found.chosen is not None,
         sign_in_url=found.url,
@@ -58,7 +56,7 @@ def configuration(call: Call, connection_id: str) -> Reply:
 def listed(call: Call) -> Reply:
     """The tenant's connections, page by page."""
     only(call, "limit", "cursor")
-    found, cursor = runtime().connections.page(
+    found, cursor = call.here.connections.page(
         call.tenant,
         limit=limit_of(call, default=LIMIT, most=MAX_LIMIT),
         after=_cursor(call),
@@ -76,24 +74,24 @@ def read(call: Call, connection_id: str) -> Reply:
 def erase(call: Call, connection_id: str) -> Reply:
     """Erase a connection and everything of it. Repeated after a fault, it goes on."""
     only(call)
-    stores = runtime()
-    if stores.connections.erasing(plausible(connection_id)) != call.tenant:
+    here = call.here
+    if here.connections.erasing(plausible(connection_id)) != call.tenant:
         connection = connection_of(call, connection_id)
-        schedules().remove(connection_id)  # first, for what follows may break off
+        here.schedules.remove(connection_id)  # first, for what follows may break off
         if not REGISTRY[connection.provider].credentials:
-            stores.claims().release(connection)
-        running = stores.connections.begin_erasing(connection_id)
+            here.subjects.release(connection)
+        running = here.connections.begin_erasing(connection_id)
         if running is not None:
-            stores.refreshes.delete(running)
-    schedules().remove(connection_id)  # it may have been put meanwhile
-    snapshots().erase(connection_id)
+            here.refreshes.delete(running)
+    here.schedules.remove(connection_id)  # it may have been put meanwhile
+    here.snapshots.erase(connection_id)
     with ThreadPoolExecutor(DELETES) as workers:
         deleted = [
-            *workers.map(stores.refreshes.delete, stores.refreshes.ids(connection_id)),
-            *workers.map(stores.pushes().delete, stores.pushes().ids(connection_id)),
+            *workers.map(here.refreshes.delete, here.refreshes.ids(connection_id)),
+            *workers.map(here.pushes.delete, here.pushes.ids(connection_id)),
         ]
     logger().info("erased", items=len(deleted))
-    stores.connections.delete(connection_id)
+    here.connections.delete(connection_id)
     return Reply(status=HTTPStatus.NO_CONTENT)
 
 
@@ -104,7 +102,7 @@ def replace_credentials(call: Call, connection_id: str) -> Reply:
     if not REGISTRY[connection.provider].credentials:
         raise InvalidRequest(NO_CREDENTIALS)
     given = body(call.body, CredentialsIn)
-    runtime().connections.replace(connection, credentials_of(given))
+    call.here.connections.replace(connection, credentials_of(given))
     return Reply(status=HTTPStatus.NO_CONTENT)
 
 
@@ -112,7 +110,7 @@ def allow(call: Call, connection_id: str) -> Reply:
     """Let a connection be refreshed again, though its provider wanted a pause."""
     only(call)
     connection_of(call, connection_id)
-    runtime().connections.allow(connection_id)
+    call.here.connections.allow(connection_id)
     return Reply(status=HTTPStatus.NO_CONTENT)
 
 

@@ -17,7 +17,7 @@ from functions.core.refresh.increment import changes
 from functions.rest import cursors
 from functions.rest.dataset_models import BlobOut, FileOut, FilesOut, RecordsOut, datasets_out
 from functions.rest.models import when
-from functions.rest.service import Call, Reply, connection_of, limit_of, only, snapshots
+from functions.rest.service import Call, Reply, connection_of, limit_of, only
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ def listed(call: Call, connection_id: str) -> Reply:
     """The published snapshot: its datasets, its age, and what of it is fresh."""
     only(call)
     connection = connection_of(call, connection_id)
-    manifest = snapshots().of(connection)
+    manifest = call.here.snapshots.of(connection)
     return Reply(status=HTTPStatus.OK, model=datasets_out(manifest, connection=connection))
 
 
@@ -53,7 +53,7 @@ def records(call: Call, connection_id: str, name: str) -> Reply:
     limit, here = _limit(call), Listing("records", connection_id, name)
     manifest, dataset, start = _opened(call, here)
     _require_inside([file.lines for file in dataset.files], start)
-    lines, following = snapshots().records(dataset.files, start=start, limit=limit)
+    lines, following = call.here.snapshots.records(dataset.files, start=start, limit=limit)
     model = RecordsOut(
         refresh_id=manifest.refresh_id,
         dataset=name,
@@ -75,8 +75,8 @@ def files(call: Call, connection_id: str, name: str) -> Reply:
     model = FilesOut(
         refresh_id=manifest.refresh_id,
         dataset=name,
-        files=[_file_out(each) for each in stored[page] if isinstance(each, File)],
-        blobs=[_blob_out(each) for each in stored[page] if isinstance(each, Blob)],
+        files=[_file_out(call, each) for each in stored[page] if isinstance(each, File)],
+        blobs=[_blob_out(call, each) for each in stored[page] if isinstance(each, Blob)],
         expires_in_seconds=URL_SECONDS,
         next_cursor=cursors.written(following, of=here) if following else None,
     )
@@ -92,18 +92,18 @@ def _opened(call: Call, here: Listing) -> tuple[Manifest, Dataset, Position]:
     """The snapshot in which the reader is, what interests of the dataset, and where to go on."""
     since, start = _since(call), _start(call, here)
     connection = connection_of(call, here.connection_id)
-    manifest = snapshots().of(connection, refresh_id=start.refresh_id if start else None)
+    manifest = call.here.snapshots.of(connection, refresh_id=start.refresh_id if start else None)
     start = start or Position(manifest.refresh_id, since=since)
     return manifest, _dataset(manifest, here.name, since=start.since), start
 
 
-def _file_out(file: File) -> FileOut:
-    url = snapshots().url(file)
+def _file_out(call: Call, file: File) -> FileOut:
+    url = call.here.snapshots.url(file)
     return FileOut(url=url, sha256=file.sha256, bytes=file.bytes, lines=file.lines)
 
 
-def _blob_out(blob: Blob) -> BlobOut:
-    url, file = snapshots().url(blob.file), blob.file
+def _blob_out(call: Call, blob: Blob) -> BlobOut:
+    url, file = call.here.snapshots.url(blob.file), blob.file
     return BlobOut(id=blob.id, part=blob.part, url=url, sha256=file.sha256, bytes=file.bytes)
 
 

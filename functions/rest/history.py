@@ -5,7 +5,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from functions.aws.runtime import runtime
 from functions.connectors.registry import Provider
 from functions.core.errors import InvalidRequest
 from functions.core.model import Status, instant, iso
@@ -49,9 +48,9 @@ def filtered(query: Mapping[str, str]) -> tuple[str | None, ...]:
 
 def _line(call: Call) -> Line:
     if "connection_id" not in call.query:
-        return runtime().history.of_tenant(call.tenant)
+        return call.here.history.of_tenant(call.tenant)
     connection = connection_of(call, call.query["connection_id"])
-    return runtime().history.of_connection(connection.connection_id)
+    return call.here.history.of_connection(connection.connection_id)
 
 
 def _wanted(call: Call) -> Callable[[Refresh], bool] | None:

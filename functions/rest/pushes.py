@@ -5,7 +5,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from functions.aws.runtime import runtime
 from functions.connectors.registry import DATASETS, REGISTRY
 from functions.core import idempotency as keys
 from functions.core.contract import DEADLINE_SECONDS
@@ -20,8 +19,6 @@ from functions.rest.service import (
     connection_of,
     only,
     plausible,
-    push_contents,
-    push_executions,
 )
 
 if TYPE_CHECKING:
@@ -41,13 +38,13 @@ def start(call: Call) -> Reply:
         raise InvalidRequest(NO_KEY)
     given = body(call.body, PushIn)
     push_id = PUSH_PREFIX + keys.name(call.tenant, key)[:32]
-    known = runtime().pushes().get(push_id)
+    known = call.here.pushes.get(push_id)
     new = None if known else _accepted(call, given, push_id=push_id)
     push = new or _known(call, push_id)
     if push.digest != given.digest:
         raise KeyReused
     if new:
-        push_executions().start(new)
+        call.here.push_executions.start(new)
     return Reply(
         status=HTTPStatus.OK if push.status.ended else HTTPStatus.ACCEPTED,
         model=push_out(push),
@@ -64,7 +61,7 @@ def read(call: Call, push_id: str) -> Reply:
 def _accepted(call: Call, given: PushIn, *, push_id: str) -> Push | None:
     """The push, once its records and then itself are kept; None where another came first."""
     connection = _connection(call, given)
-    at, content = runtime().clock(), given.content
+    at, content = call.here.clock(), given.content
     push = accepted(
         Push(
             push_id=push_id,
@@ -77,15 +74,15 @@ def _accepted(call: Call, given: PushIn, *, push_id: str) -> Push | None:
             deadline=at + (given.deadline_seconds or DEADLINE_SECONDS),
             records=len(given.records),
             digest=given.digest,
-            content=push_contents().write(
+            content=call.here.push_contents.write(
                 content, connection_id=connection.connection_id, push_id=push_id
             ),
             synchronous=given.synchronous,
         )
     )
-    if runtime().pushes().create(push):
+    if call.here.pushes.create(push):
         return push
-    push_contents().delete(push)
+    call.here.push_contents.delete(push)
     return None
 
 
@@ -100,20 +97,20 @@ def _connection(call: Call, given: PushIn) -> Connection:
 
 
 def _known(call: Call, push_id: str) -> Push:
-    push = runtime().pushes().get(push_id)
+    push = call.here.pushes.get(push_id)
     if push is None or push.tenant != call.tenant:
         raise NotFound
-    return _looked_at_again(push)
+    return _looked_at_again(call, push)
 
 
-def _looked_at_again(push: Push) -> Push:
+def _looked_at_again(call: Call, push: Push) -> Push:
     """The push, given to another execution if it is worth another look."""
-    again = reopened(push, at=runtime().clock())
+    again = reopened(push, at=call.here.clock())
     if again is None:
         return push
     try:
-        runtime().pushes().save(again, seen=push.version)
+        call.here.pushes.save(again, seen=push.version)
     except Superseded:
         return push  # by another reader, or a webhook
-    push_executions().start(again)
+    call.here.push_executions.start(again)
     return again

@@ -6,7 +6,7 @@ import secrets
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from functions.aws.runtime import count, runtime
+from functions.aws.telemetry import count
 from functions.connectors.registry import DATASETS
 from functions.core import idempotency as keys
 from functions.core.contract import Outcome, Reason, RefreshOptions, RefreshRequest
@@ -18,7 +18,7 @@ from functions.core.refresh.admission import admit
 from functions.core.refresh.wait import ANSWER_SECONDS, MAX_WAIT_SECONDS, waited
 from functions.rest import headers
 from functions.rest.models import body, refresh_out
-from functions.rest.service import Call, Reply, executions, only, plausible, snapshots, whole
+from functions.rest.service import Call, Reply, only, plausible, whole
 
 if TYPE_CHECKING:
     from functions.core.refresh.steps import Admission
@@ -34,7 +34,7 @@ def start(call: Call) -> Reply:
     only(call)
     asked = body(call.body, RefreshOptions)
     key, preferred = headers.idempotency_key(call), headers.preferred_wait(call)
-    began = runtime().clock()
+    began = call.here.clock()
     answered = _answered(call, asked, key=key, at=began)
     admission = answered.admission
     refresh = _begun(call, admission)
@@ -61,7 +61,7 @@ def read(call: Call, refresh_id: str) -> Reply:
         else None
     )
     refresh = _found(call, plausible(refresh_id))
-    refresh = _held(call, refresh, until=runtime().clock() + wait, since=since)
+    refresh = _held(call, refresh, until=call.here.clock() + wait, since=since)
     return Reply(status=HTTPStatus.OK, model=refresh_out(refresh))
 
 
@@ -72,13 +72,13 @@ def cancel(call: Call, refresh_id: str) -> Reply:
     """
     only(call)
     refresh, ended = conclude.cancel(
-        _found(call, plausible(refresh_id)), refreshes=runtime().refreshes, clock=runtime().clock
+        _found(call, plausible(refresh_id)), refreshes=call.here.refreshes, clock=call.here.clock
     )
     if ended:
         count("Cancelled", provider=refresh.provider)
     if refresh.status is Status.CANCELLED:
-        executions().stop(refresh.refresh_id)
-        snapshots().discard(refresh.connection_id, refresh_id=refresh.refresh_id)
+        call.here.executions.stop(refresh.refresh_id)
+        call.here.snapshots.discard(refresh.connection_id, refresh_id=refresh.refresh_id)
     return Reply(status=HTTPStatus.OK, model=refresh_out(refresh))
 
 
@@ -90,7 +90,7 @@ def _answered(call: Call, asked: RefreshOptions, *, key: str | None, at: float) 
     return keys.once(
         named,
         new,
-        keys=runtime().keys,
+        keys=call.here.keys,
         at=at,
         admitted=lambda: _admitted(call, asked, refresh_id=new, key=named),
     )
@@ -110,9 +110,9 @@ def _admitted(
             reason=Reason.API,
         ),
         refresh_id=refresh_id,
-        at=runtime().clock(),
-        connections=runtime().connections,
-        refreshes=runtime().refreshes,
+        at=call.here.clock(),
+        connections=call.here.connections,
+        refreshes=call.here.refreshes,
         datasets=DATASETS,
         tenant=call.tenant,
         key=key,
@@ -125,7 +125,7 @@ def _begun(call: Call, admission: Admission) -> Refresh:
         return _found(call, admission.refresh_id)
     refresh = admission.refresh or _found(call, admission.refresh_id)
     if refresh.status is Status.ADMITTED:
-        executions().start(refresh)
+        call.here.executions.start(refresh)
     return refresh
 
 
@@ -135,13 +135,13 @@ def _held(call: Call, refresh: Refresh, *, until: float, since: int | None = Non
         lambda: _found(call, refresh.refresh_id),
         until=min(until, call.asked_at + ANSWER_SECONDS),
         since=since,
-        clock=runtime().clock,
-        sleep=runtime().sleep,
+        clock=call.here.clock,
+        sleep=call.here.sleep,
     )
 
 
 def _found(call: Call, refresh_id: str) -> Refresh:
-    refresh = runtime().refreshes.get(refresh_id)
+    refresh = call.here.refreshes.get(refresh_id)
     if refresh is None or refresh.tenant != call.tenant:
         raise NotFound
     return refresh

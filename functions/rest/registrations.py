@@ -16,7 +16,6 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from functions.aws.runtime import runtime
 from functions.connectors.registry import REGISTRY, Entry, check_settings
 from functions.core import idempotency as keys
 from functions.core import webhooks as hints
@@ -79,14 +78,14 @@ def _registered(call: Call, given: ConnectionIn) -> Registered:
         own.append(_new(call, given, connection_id=new, key=key))
         return Admission(outcome=Outcome.RUNNING, refresh_id=new)
 
-    answered = keys.once(key, new, keys=runtime().keys, at=runtime().clock(), admitted=admitted)
-    return own[0] if own else _again(given, connection_id=answered.admission.refresh_id)
+    answered = keys.once(key, new, keys=call.here.keys, at=call.here.clock(), admitted=admitted)
+    return own[0] if own else _again(call, given, connection_id=answered.admission.refresh_id)
 
 
 def _new(
     call: Call, given: ConnectionIn, *, connection_id: str, key: Key | None = None
 ) -> Registered:
-    _check(given)
+    _check(call, given)
     names = {title: name_dataset(title) for title in given.datasets or ()}
     connection = Connection(
         connection_id=connection_id,
@@ -97,37 +96,37 @@ def _new(
         datasets=tuple(names.values()),
         titles={name: title for title, name in names.items() if name != title},
         params={names[title]: params for title, params in given.params.items()},
-        created_at=runtime().clock(),
+        created_at=call.here.clock(),
     )
     url: str | UnsetType = UNSET
     if given.subject is None:
-        connection, url = _begun(connection)
+        connection, url = _begun(call, connection)
     credentials = credentials_of(given.credentials) if given.credentials else None
-    if not runtime().connections.create(connection, credentials, key=key):
+    if not call.here.connections.create(connection, credentials, key=key):
         raise ProviderRefusesConnection
     return Registered(connection=connection, url=url)
 
 
-def _again(given: ConnectionIn, *, connection_id: str) -> Registered:
+def _again(call: Call, given: ConnectionIn, *, connection_id: str) -> Registered:
     """The connection that an earlier request registered, as it is now."""
-    connection = runtime().connections.get(connection_id)
+    connection = call.here.connections.get(connection_id)
     if connection is None:
         raise Gone(ERASED)
     url: str | UnsetType = UNSET
     if given.subject is None:
-        url = opener(connection.provider, owner=connection_id).configuration(connection).url
+        url = opener(call, connection.provider, owner=connection_id).configuration(connection).url
     return Registered(connection=connection, url=url, replayed=True)
 
 
-def _begun(connection: Connection) -> tuple[Connection, str]:
+def _begun(call: Call, connection: Connection) -> tuple[Connection, str]:
     """The connection with the subject that its provider gave it, and where its user goes on."""
     id_ = connection.connection_id
     token = hints.token(id_, rest=secrets.token_urlsafe(32))
-    opened = opener(connection.provider, owner=id_).open(connection, token=token)
+    opened = opener(call, connection.provider, owner=id_).open(connection, token=token)
     return replace(connection, subject=opened.subject, hook=hints.digest(token)), opened.url
 
 
-def _check(given: ConnectionIn) -> None:
+def _check(call: Call, given: ConnectionIn) -> None:
     """Refuse what does not fit the provider."""
     entry = REGISTRY.get(given.provider)
     if entry is None:
@@ -145,12 +144,12 @@ def _check(given: ConnectionIn) -> None:
     if entry.checks:
         # Without a secret nobody can say. What its user has just consented to is kept then.
         with suppress(ConfigurationInvalid):
-            _check_settings(given, entry)
+            _check_settings(call, given, entry)
 
 
-def _check_settings(given: ConnectionIn, entry: Entry) -> None:
+def _check_settings(call: Call, given: ConnectionIn, entry: Entry) -> None:
     """Hold settings against the secret, which is read anew before any are refused."""
-    kept, provider = runtime().secrets, given.provider
+    kept, provider = call.here.secrets, given.provider
     try:
         check_settings(entry, given.settings, application=kept.read(provider))
     except (ConfigurationInvalid, InvalidRequest):

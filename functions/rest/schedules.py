@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import asdict
 
-from functions.aws.runtime import runtime
 from functions.connectors.registry import DATASETS
 from functions.core import schedules as expressions
 from functions.core import schedules as scheduling
@@ -17,7 +16,7 @@ from functions.core.contract import Schedule
 from functions.core.errors import InvalidRequest
 from functions.core.refresh.admission import require_known
 from functions.rest.models import body
-from functions.rest.service import Call, Reply, connection_of, only, schedules
+from functions.rest.service import Call, Reply, connection_of, only
 
 if TYPE_CHECKING:
     from functions.core.model import Connection
@@ -32,9 +31,9 @@ def put(call: Call, connection_id: str) -> Reply:
     only(call)
     connection = connection_of(call, connection_id)
     schedule = Schedule(**asdict(body(call.body, ScheduleIn)))
-    _check(schedule, connection)
+    _check(call, schedule, connection)
     scheduling.put(
-        connection_id, schedule, connections=runtime().connections, schedules=schedules()
+        connection_id, schedule, connections=call.here.connections, schedules=call.here.schedules
     )
     status = HTTPStatus.OK if connection.schedule else HTTPStatus.CREATED
     return Reply(status=status, model=schedule)
@@ -44,12 +43,14 @@ def remove(call: Call, connection_id: str) -> Reply:
     """Refresh a connection only when it is asked for; no matter if it was so before."""
     only(call)
     connection_of(call, connection_id)
-    scheduling.remove(connection_id, connections=runtime().connections, schedules=schedules())
+    scheduling.remove(
+        connection_id, connections=call.here.connections, schedules=call.here.schedules
+    )
     return Reply(status=HTTPStatus.NO_CONTENT)
 
 
-def _check(schedule: Schedule, connection: Connection) -> None:
-    expressions.check(schedule.expression, at=runtime().clock())
+def _check(call: Call, schedule: Schedule, connection: Connection) -> None:
+    expressions.check(schedule.expression, at=call.here.clock())
     if schedule.time_zone not in _time_zones():
         raise InvalidRequest("time_zone must be an IANA name, such as UTC or Europe/Berlin.")
     known = connection.datasets or DATASETS[connection.provider]

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from math import inf
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from functions.aws.executions import BulkExecutions, Executions, PushExecutions
-from functions.aws.objects.snapshots import Snapshots
-from functions.aws.runtime import runtime, setting
-from functions.aws.schedules import Schedules
-from functions.aws.tables.pushes import PushContents
-from functions.core.contract import Variable
 from functions.core.errors import InvalidRequest, NotFound
+from functions.wiring import Wiring
 
 if TYPE_CHECKING:
     from functions.core.model import Connection
@@ -33,8 +27,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     It is empty only for a route that is ``open``, see ``rest.route``. ``path`` is as it was
     asked for. The names of the headers are in lower case. ``asked_at`` is when the gateway took
     the request, in seconds since the epoch: it counts from there, also while a function starts.
+    ``here`` has the stage's services.
     """
 
+    here: Wiring
     tenant: str
     path: str
     body: bytes
@@ -53,57 +49,17 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
 
 
-@cache
-def snapshots() -> Snapshots:
-    """The published snapshots."""
-    return Snapshots(runtime().s3(), bucket=setting(Variable.BUCKET))
-
-
-@cache
-def executions() -> Executions:
-    """The state machine's executions."""
-    return Executions(runtime().states(), machine=setting(Variable.MACHINE))
-
-
-@cache
-def push_executions() -> PushExecutions:
-    """The executions that carry out pushes."""
-    return PushExecutions(runtime().states(), machine=setting(Variable.PUSH_MACHINE))
-
-
-@cache
-def bulk_executions() -> BulkExecutions:
-    """The executions that go through bulk runs."""
-    return BulkExecutions(runtime().states(), machine=setting(Variable.BULK_MACHINE))
-
-
-@cache
-def push_contents() -> PushContents:
-    """The records of pushes."""
-    return PushContents(runtime().s3(), bucket=setting(Variable.BUCKET))
-
-
-@cache
-def schedules() -> Schedules:
-    """What refreshes connections by itself."""
-    return Schedules(
-        runtime().scheduler(),
-        group=setting(Variable.SCHEDULE_GROUP),
-        machine=setting(Variable.MACHINE),
-        role=setting(Variable.SCHEDULE_ROLE),
-        undelivered=setting(Variable.UNDELIVERED),
-    )
-
-
-def opener(provider: str, *, owner: str) -> Opener:
+def opener(call: Call, provider: str, *, owner: str) -> Opener:
     """A connector that can begin connections.
 
     What speaks to a provider is loaded here and not with the door: hardly a call needs it.
     """
     from functions.providers import connector  # noqa: PLC0415 - see above
 
-    until = runtime().clock() + OPEN_SECONDS
-    return cast("Opener", connector(provider, owner=owner, left=lambda: until - runtime().clock()))
+    clock = call.here.clock
+    until = clock() + OPEN_SECONDS
+    made = connector(call.here, provider, owner=owner, left=lambda: until - clock())
+    return cast("Opener", made)
 
 
 def connection_of(call: Call, connection_id: str) -> Connection:
@@ -112,7 +68,7 @@ def connection_of(call: Call, connection_id: str) -> Connection:
     Raises:
         NotFound: there is none, or it is another tenant's.
     """
-    connection = runtime().connections.get(connection_id) if _plausible(connection_id) else None
+    connection = call.here.connections.get(connection_id) if _plausible(connection_id) else None
     if connection is None or connection.tenant != call.tenant:
         raise NotFound
     return connection

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from functools import cache, lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from functions.aws.runtime import runtime, setting
+from functions.aws.boundary import setting
 from functions.core.budget import Allowance, Limit, SharedBudget
 from functions.core.contract import Variable
 from functions.core.errors import RateLimited, Throttled
+
+if TYPE_CHECKING:
+    from functions.wiring import Wiring
 
 MOST_SHARE: Final = 10
 """No process takes more than this part of a tenant's burst in advance."""
@@ -19,7 +22,7 @@ TENANTS: Final = 1000
 """Of how many a process knows what it has taken for them."""
 
 
-def throttle(tenant: str) -> None:
+def throttle(here: Wiring, tenant: str) -> None:
     """Let a call of this tenant's pass; nobody is kept waiting.
 
     Raises:
@@ -29,14 +32,13 @@ def throttle(tenant: str) -> None:
     if limit is None:
         return
     try:
-        _allowance(tenant, limit).take()
+        _allowance(here, tenant, limit).take()
     except RateLimited as fault:
         raise Throttled(wait_seconds=fault.wait_seconds) from None
 
 
 @lru_cache(maxsize=TENANTS)
-def _allowance(tenant: str, limit: Limit) -> Allowance:
-    here = runtime()
+def _allowance(here: Wiring, tenant: str, limit: Limit) -> Allowance:
     budget = SharedBudget(
         here.budget(f"tenant#{tenant}"),
         limit=lambda: limit,

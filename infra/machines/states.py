@@ -41,7 +41,7 @@ AGAIN_SECONDS: Final = 30
 """How often, and at how long intervals at the most, a step is tried again that AWS did not let
 through. With full jitter a try comes every 15 seconds: for eight hours, which is longer than a
 machine runs for one refresh. A door ends that itself once its deadline is over, see
-``aws.runtime.step``."""
+``aws.boundary.step``."""
 
 NOT_IN_ALL: Final = "States.DataLimitExceeded"
 """A catcher of States.ALL does not catch this, and one that names it does. States.Runtime is

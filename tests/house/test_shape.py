@@ -37,7 +37,7 @@ def test_there_is_one_place_that_catches_everything() -> None:
         if path.parts[len(ROOT.parts)] in {"functions", "infra"} and broad.search(path.read_text())
     ]
 
-    assert found == ["functions/aws/runtime.py"]
+    assert found == ["functions/aws/boundary.py"]
 
 
 def test_a_lock_names_versions_and_hashes_and_no_addresses() -> None:

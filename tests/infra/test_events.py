@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from functions.aws.runtime import count
+from functions.aws.telemetry import count
 from functions.core.contract import FAULTS, PushTicket, Ticket
 from functions.core.errors import Acts
 from tests.support.cloudformation.template import flat

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace
 
+from functions import api
 from functions.core.contract import Schedule
-from functions.rest import connections as routes
 from tests.support.fakes.pushes import Pushes
 from tests.support.fakes.schedules import Schedules
 from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
@@ -70,14 +70,12 @@ def house(monkeypatch: pytest.MonkeyPatch) -> House:
     here = SimpleNamespace(
         connections=made.connections,
         refreshes=made.refreshes,
-        pushes=lambda: made.pushes,
-        claims=lambda: made.claims,
+        pushes=made.pushes,
+        subjects=made.claims,
+        schedules=made.schedules,
+        snapshots=SimpleNamespace(erase=made.erased.append),
     )
-    monkeypatch.setattr(routes, "runtime", lambda: here)
-    monkeypatch.setattr("functions.rest.service.runtime", lambda: here)
-    monkeypatch.setattr(routes, "schedules", lambda: made.schedules)
-    bucket = SimpleNamespace(erase=made.erased.append)
-    monkeypatch.setattr(routes, "snapshots", lambda: bucket)
+    monkeypatch.setattr(api, "wiring", lambda: here)
     return made
 
 

@@ -19,10 +19,10 @@ from botocore.stub import Stubber
 from urllib3 import HTTPConnectionPool
 from urllib3.exceptions import ProtocolError, ReadTimeoutError, SSLError
 
+from functions.aws.boundary import door, step
 from functions.aws.faults import fault_of
 from functions.aws.objects.snapshots import Snapshots
 from functions.aws.objects.staging import read_version
-from functions.aws.runtime import door, step
 from functions.aws.tables.dynamodb import transacted
 from functions.core.errors import ConfigurationInvalid, FreshetError, Gone, PlatformFault, TryAgain
 

@@ -13,7 +13,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.stub import Stubber
 
 from functions import conclude as door
-from functions.core.contract import FAULTS, Outcome, Variable
+from functions.aws.schedules import Unscheduling
+from functions.core.contract import FAULTS, Outcome
 from functions.core.errors import FreshetError, named
 from functions.core.model import Status
 from tests.support.fakes.stores import Clock, Tables
@@ -33,8 +34,10 @@ class Room:
         self.connections, self.refreshes = stocked(Tables(), self.clock)
         refresh = a_refresh(at=self.clock())
         self.refreshes.admit(refresh, until=refresh.deadline)
-        self.client = boto3.client("scheduler", region_name="us-east-1")
-        self.scheduler = Stubber(self.client)
+        client = boto3.client("scheduler", region_name="us-east-1")
+        self.scheduler = Stubber(client)
+        self.unscheduling = Unscheduling(client, group=GROUP)
+        self.snapshots = SimpleNamespace(discard=self.discard)
         self.discarded: list[str] = []
 
     def discard(self, connection_id: str, *, refresh_id: str) -> None:
@@ -75,10 +78,7 @@ def _by(metric: dict[str, Any]) -> dict[str, str]:
 @pytest.fixture
 def room(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Room]:
     made = Room(capsys)
-    monkeypatch.setattr(door, "runtime", lambda: made)
-    monkeypatch.setattr(door, "_scheduler", lambda: made.client)
-    monkeypatch.setattr(door, "_snapshots", lambda: SimpleNamespace(discard=made.discard))
-    monkeypatch.setenv(Variable.SCHEDULE_GROUP, GROUP)
+    monkeypatch.setattr(door, "wiring", lambda: made)
     with made.scheduler:
         yield made
         made.scheduler.assert_no_pending_responses()

@@ -8,7 +8,8 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions import authorize, check_status, trigger
-from functions.aws.runtime import door, logger
+from functions.aws.boundary import door
+from functions.aws.telemetry import logger
 from functions.core.contract import Variable
 from functions.core.errors import (
     Defect,

@@ -11,8 +11,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from msgspec.structs import replace
 
 from functions import hook
+from functions.aws.executions import PushExecutions
 from functions.core import webhooks as hints
-from functions.core.contract import Variable
 from functions.core.errors import ProviderUnavailable
 from functions.core.push.model import PushStatus
 from tests.support.fakes.pushes import PUSH
@@ -48,11 +48,10 @@ class Hooks:
         here = SimpleNamespace(
             clock=self.dock.clock,
             connections=SimpleNamespace(get=lambda _id: connection),
-            pushes=lambda: self.dock.pushes,
-            states=lambda: self.states,
+            pushes=self.dock.pushes,
+            push_executions=PushExecutions(self.states, machine="arn:machine"),  # type: ignore[arg-type]
         )
-        monkeypatch.setenv(Variable.PUSH_MACHINE, "arn:machine")
-        monkeypatch.setattr(hook, "runtime", lambda: here)
+        monkeypatch.setattr(hook, "wiring", lambda: here)
 
     def post(self, **more: str) -> int:
         told = {"metadata": {"token": TOKEN}, "session_id": "fern", "transfer_id": "t7", **more}

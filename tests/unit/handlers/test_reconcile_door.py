@@ -68,6 +68,7 @@ class Room:
         self.found: Execution | None = None
         self.started: list[str] = []
         self.ended: list[Any] = []
+        self.endings = SimpleNamespace(end=self.ended.append)
         self.milliseconds = 60_000
 
     def kind(self) -> Any:
@@ -95,9 +96,8 @@ class Room:
 @pytest.fixture
 def room(monkeypatch: pytest.MonkeyPatch) -> Room:
     made = Room()
-    monkeypatch.setattr(door, "runtime", lambda: made)
+    monkeypatch.setattr(door, "wiring", lambda: made)
     monkeypatch.setattr(door, "_kinds", lambda: (made.kind(),))
-    monkeypatch.setattr(door, "_endings", lambda: SimpleNamespace(end=made.ended.append))
     return made
 
 

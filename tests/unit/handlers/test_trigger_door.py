@@ -27,7 +27,7 @@ def _busy(monkeypatch: pytest.MonkeyPatch) -> None:
     running = replace(a_refresh(at=clock()), datasets=("accounts",))
     refreshes.admit(running, until=running.deadline)
     here = SimpleNamespace(clock=clock, connections=connections, refreshes=refreshes)
-    monkeypatch.setattr(door, "runtime", lambda: here)
+    monkeypatch.setattr(door, "wiring", lambda: here)
 
 
 def started(**asked: Any) -> Any:

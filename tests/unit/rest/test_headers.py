@@ -11,6 +11,7 @@ from functions.rest.service import Call
 
 def call(**headers: str) -> Call:
     return Call(
+        here=None,  # type: ignore[arg-type]
         tenant="acme",
         path="/v1/refreshes",
         body=b"",

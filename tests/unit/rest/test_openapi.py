@@ -9,6 +9,7 @@ import jsonschema_rs
 import msgspec
 import pytest
 
+from functions import api
 from functions.connectors.registry import REGISTRY
 from functions.core.errors import NotFound
 from functions.core.gateway import GATEWAY_PROBLEMS
@@ -168,11 +169,11 @@ def test_an_example_of_a_parameter_is_what_its_schema_says(
 def test_an_example_of_a_cursor_is_one_that_its_address_could_have_given(
     rule: str, cursor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def nobody() -> None:
-        raise NotFound
+    class Nothing:
+        def __getattr__(self, _service: str) -> None:
+            raise NotFound
 
-    for module in ("bulks", "connections", "history", "service"):
-        monkeypatch.setattr(f"functions.rest.{module}.runtime", nobody)
+    monkeypatch.setattr(api, "wiring", Nothing)
     path = rule
     for name, id_ in IDS.items():
         path = path.replace(f"<{name}>", id_.example)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import io
 from hashlib import sha256
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 
+from functions import api
 from functions.aws.objects import snapshots
 from functions.aws.objects.snapshots import Position, Snapshots
 from functions.core.errors import Gone
@@ -21,7 +23,6 @@ from tests.unit.handlers.test_api import call, problem
 
 if TYPE_CHECKING:
     from functions.core.model import Dataset
-    from functions.rest.service import Call
 
 AT = 1_800_000_000.0
 NOW, BEFORE = "ref_2", "by-hand-1"
@@ -73,12 +74,14 @@ def _published(monkeypatch: pytest.MonkeyPatch) -> None:
     key = bucket.put("manifest", msgspec.json.encode(manifest)).key
     pointer = SnapshotPointer(refresh_id=NOW, key=key, version_id="1", published_at=AT, as_of=AT)
 
-    def connection_of(_call: Call, connection_id: str) -> Connection:
+    def get(connection_id: str) -> Connection:
         return a_connection(connection_id, snapshot=pointer)
 
-    store = Snapshots(cast("Any", bucket), bucket="b")
-    monkeypatch.setattr(datasets, "snapshots", lambda: store)
-    monkeypatch.setattr(datasets, "connection_of", connection_of)
+    here = SimpleNamespace(
+        connections=SimpleNamespace(get=get),
+        snapshots=Snapshots(cast("Any", bucket), bucket="b"),
+    )
+    monkeypatch.setattr(api, "wiring", lambda: here)
 
 
 def path(name: str = "transactions", *, connection: str = "con_1", files: bool = False) -> str:

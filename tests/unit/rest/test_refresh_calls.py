@@ -8,9 +8,10 @@ import msgspec
 import pytest
 from botocore.exceptions import ClientError
 
+from functions import api
 from functions.core.model import Status
 from functions.core.refresh.history import Place
-from functions.rest import cursors, refreshes
+from functions.rest import cursors
 from functions.rest.history import filtered
 from tests.support.request_counter import Counter
 from tests.support.scripted_connector import CONNECTION
@@ -94,14 +95,13 @@ class Desk:
         self.counter = Counter(refuses=refuses)
         self.clock, self.sleep = self.counter.clock, self.counter.clock.sleep
         self.connections, self.refreshes = self.counter.connections, self.counter.refreshes
-        self.keys = self.counter.keys
+        self.keys, self.executions = self.counter.keys, self.counter
 
 
 @pytest.fixture
 def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
     made = Desk(refuses=1)
-    monkeypatch.setattr(refreshes, "runtime", lambda: made)
-    monkeypatch.setattr(refreshes, "executions", lambda: made.counter)
+    monkeypatch.setattr(api, "wiring", lambda: made)
     return made
 
 

@@ -42,10 +42,14 @@ def at_work(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Dock]:
     def made(*answers: str | FreshetError | Crash, **more: Any) -> Dock:
         dock = Dock(answers=answers, **more)
         connections = SimpleNamespace(get=lambda _id: a_connection(provider="endgrate"))
-        here = SimpleNamespace(clock=dock.clock, sleep=dock.clock.sleep, connections=connections)
-        monkeypatch.setattr(door, "runtime", lambda: here)
-        monkeypatch.setattr(door, "_pushes", lambda: dock.pushes)
-        monkeypatch.setattr(door, "_contents", lambda: dock.contents)
+        here = SimpleNamespace(
+            clock=dock.clock,
+            sleep=dock.clock.sleep,
+            connections=connections,
+            insisting_pushes=dock.pushes,
+            push_contents=dock.contents,
+        )
+        monkeypatch.setattr(door, "wiring", lambda: here)
         monkeypatch.setattr(door, "connector", lambda *_, **__: dock.pusher)
         return dock
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -79,25 +79,26 @@ def test_no_other_is_looked_at_again(answer: str | FreshetError) -> None:
     assert not again(dock)
 
 
-def read(monkeypatch: pytest.MonkeyPatch, *, seen: Push, stored: Push) -> list[Push]:
+def read(*, seen: Push, stored: Push) -> list[Push]:
     """The executions that reading a push starts where it has been written meanwhile."""
     kept, started = Pushes({PUSH: stored}), list[step.Push]()
     read_once = SimpleNamespace(get=lambda _id: seen, save=kept.save)
-    here = SimpleNamespace(clock=Clock(seen.ended_at + 900), pushes=lambda: read_once)
-    monkeypatch.setattr(pushes, "runtime", lambda: here)
-    executions = SimpleNamespace(start=started.append)
-    monkeypatch.setattr(pushes, "push_executions", lambda: executions)
-    call = Call(tenant=TENANT, path=f"/v1/pushes/{PUSH}", body=b"", query={}, headers={})
+    here: Any = SimpleNamespace(
+        clock=Clock(seen.ended_at + 900),
+        pushes=read_once,
+        push_executions=SimpleNamespace(start=started.append),
+    )
+    call = Call(here=here, tenant=TENANT, path=f"/v1/pushes/{PUSH}", body=b"", query={}, headers={})
     assert pushes.read(call, PUSH).status == 200
     assert started == [each for each in kept.stored.values() if each.events[-1].type == "reopened"]
     return started
 
 
-def test_of_two_readers_one_has_it_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_two_readers_one_has_it_looked_at_again() -> None:
     at = a_push(at=0).deadline
     sent = step.sent(step.sending(a_push(at=0), hook="h", at=0), job="t1", at=0)
     given_up = step.unknown(sent, DeadlineExceeded, at=at)
     overtaken = step.found(given_up, job="t1", at=at + 1)
-    (started,) = read(monkeypatch, seen=given_up, stored=given_up)
+    (started,) = read(seen=given_up, stored=given_up)
     assert started.status is PushStatus.SENT
-    assert read(monkeypatch, seen=given_up, stored=overtaken) == []
+    assert read(seen=given_up, stored=overtaken) == []

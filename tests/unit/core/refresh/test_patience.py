@@ -10,7 +10,7 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions import check_status, fetch_data, providers, trigger
-from functions.core.contract import Outcome, Variable
+from functions.core.contract import Outcome
 from functions.core.errors import Superseded
 from functions.rest import service
 from tests.support.fakes.stores import Clock, Tables
@@ -52,7 +52,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_the_api_waits_for_a_provider_no_longer_than_its_gateway_does(
-    waits: list[float], monkeypatch: pytest.MonkeyPatch
+    waits: list[float],
 ) -> None:
     here = SimpleNamespace(
         clock=Clock(),
@@ -61,10 +61,16 @@ def test_the_api_waits_for_a_provider_no_longer_than_its_gateway_does(
         budget=lambda _name: None,
         vault=SimpleNamespace(seal_text=None, open_text=None),
     )
-    for module in (service, providers):
-        monkeypatch.setattr(module, "runtime", lambda: here)
+    call = service.Call(
+        here=here,  # type: ignore[arg-type]
+        tenant="",
+        path="",
+        body=b"",
+        query={},
+        headers={},
+    )
     with pytest.raises(Superseded):
-        service.opener("endgrate", owner=CONNECTION)
+        service.opener(call, "endgrate", owner=CONNECTION)
     assert waits == [5, 20]
 
 
@@ -97,11 +103,10 @@ def test_a_door_that_goes_on_is_more_patient_and_none_waits_past_its_end_or_the_
         budget=lambda _name: None,
         vault=SimpleNamespace(seal_text=None, open_text=None),
         durations=SimpleNamespace(seen=lambda _provider: ()),
-        s3=lambda: None,
+        snapshots=None,
+        staging=lambda **_: None,
     )
-    monkeypatch.setenv(Variable.BUCKET, "bucket")
-    for module in (door, providers):
-        monkeypatch.setattr(module, "runtime", lambda: here)
+    monkeypatch.setattr(door, "wiring", lambda: here)
     event: Any = BEGINS
     if outcome is not None:
         refresh = a_refresh(at=clock())

@@ -122,7 +122,7 @@ def test_a_version_that_is_past_already_is_answered_at_once() -> None:
     ],
 )
 def test_the_wait_ends_before_the_gateway_gives_up_however_late_the_function_began(
-    monkeypatch: pytest.MonkeyPatch, starting: float, waits: float
+    starting: float, waits: float
 ) -> None:
     bench = Bench()
     asked_at, refresh = bench.clock(), bench.refresh()
@@ -131,11 +131,11 @@ def test_the_wait_ends_before_the_gateway_gives_up_however_late_the_function_beg
         sleep=bench.clock.sleep,
         refreshes=SimpleNamespace(get=lambda _: refresh),
     )
-    monkeypatch.setattr(refreshes, "runtime", lambda: here)
     bench.clock.sleep(starting)
 
     path = f"/v1/refreshes/{refresh.refresh_id}"
     call = Call(
+        here=here,  # type: ignore[arg-type]
         tenant=refresh.tenant,
         path=path,
         body=b"",

@@ -1,0 +1,102 @@
+"""What stands around each Lambda handler: its settings and the one error boundary."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from functions.aws.telemetry import count, logger
+from functions.core.contract import FAULTS, Outcome, Variable
+from functions.core.errors import Defect, FreshetError, PlatformFault, Signal, TryAgain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    Handler = Callable[[Any, LambdaContext], Any]
+
+
+def setting(variable: Variable) -> str:
+    """What the stack has put into this function's environment."""
+    return os.environ[variable]
+
+
+def door(handler: Handler) -> Handler:
+    """Wrap a handler: logs with the refresh's or the request's id, and errors made safe.
+
+    Our own errors keep their class, which Step Functions compares, and their safe text. One of
+    the SDK becomes what ``faults`` says of it. Any other becomes a ``Defect``: its text could hold
+    anything, so only its class and the places in our code that it passed are logged. What an
+    operator has to mend, or we, is counted here, as whatever calls the door may go on.
+    """
+    return _guard(handler, passing=lambda _event: PlatformFault())
+
+
+def step(handler: Handler) -> Handler:
+    """Wrap the handler of a door that a state machine calls, which may call it again.
+
+    As ``door``, but a fault of AWS that passes is the signal ``TryAgain``, which the machine
+    answers with the same call some time later: until the deadline of what is under way, and after
+    it ``PlatformFault`` says that it is over. What begins or ends something is tried without end.
+    """
+    return _guard(handler, passing=_again)
+
+
+def _again(event: Any) -> FreshetError:  # noqa: ANN401 - any event
+    under_way = isinstance(event, dict) and event.get("outcome") in (Outcome.RUNNING, Outcome.READY)
+    if under_way and 0 < event.get("deadline", 0) <= time.time():
+        return PlatformFault()
+    return TryAgain()
+
+
+def _guard(handler: Handler, *, passing: Callable[[Any], FreshetError]) -> Handler:
+    @wraps(handler)
+    def guarded(event: Any, context: LambdaContext) -> Any:  # noqa: ANN401 - any event
+        logger().set_correlation_id(_id_of(event))
+        try:
+            return handler(event, context)
+        except Signal:
+            raise
+        except FreshetError as error:
+            logger().warning("refused", error=error.name(), acts=error.acts)
+            raise
+        except Exception as error:  # noqa: BLE001 - the error boundary, the only one
+            raise _classify(error, passing=lambda: passing(event)) from None
+
+    return guarded
+
+
+def _classify(error: Exception, *, passing: Callable[[], FreshetError]) -> FreshetError:
+    """Log an error that is not ours, and count it unless it passes. Return the error to raise."""
+    # Here and not above: it loads botocore, of which the authorizer has no need.
+    from functions.aws.faults import code_of, fault_of  # noqa: PLC0415
+
+    found = fault_of(error) or Defect()
+    if isinstance(found, PlatformFault):
+        found = passing()
+        logger().warning("platform", error=code_of(error), then=found.name())
+        return found
+    logger().error("unexpected", error=code_of(error), acts=found.acts, places=_places(error))
+    count(FAULTS, acts=found.acts)
+    return found
+
+
+def _id_of(event: Any) -> str:  # noqa: ANN401 - any event
+    found = event if isinstance(event, dict) else {}
+    request = found.get("requestContext", {}).get("requestId")
+    known = (found.get(name) for name in ("refresh_id", "push_id", "bulk_id", "execution"))
+    return str(next(filter(None, known), None) or request or "")
+
+
+def _places(error: BaseException) -> list[str]:
+    places: list[str] = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{Path(code.co_filename).name}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return places

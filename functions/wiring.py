@@ -1,0 +1,266 @@
+"""The one place where the services of a stage are put together."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+from botocore.config import Config
+
+from functions.aws.boundary import setting
+from functions.aws.executions import BulkExecutions, Endings, Executions, PushExecutions, wake
+from functions.aws.objects.bulk_lists import BulkLists
+from functions.aws.objects.snapshots import Snapshots
+from functions.aws.objects.staging import Staging
+from functions.aws.schedules import Schedules, Unscheduling
+from functions.aws.secrets import ProviderSecrets
+from functions.aws.tables.budgets import BudgetItem, DurationTable
+from functions.aws.tables.bulk_runs import BulkTable
+from functions.aws.tables.connection_index import ConnectionRoster
+from functions.aws.tables.connections import ConnectionTable, Successors
+from functions.aws.tables.dynamodb import insisting
+from functions.aws.tables.idempotency import KeyTable
+from functions.aws.tables.open_items import OpenItems
+from functions.aws.tables.pushes import PushContents, PushTable
+from functions.aws.tables.refreshes import RefreshHistory, RefreshTable
+from functions.aws.tables.subjects import SubjectOwners
+from functions.aws.vault import Vault
+from functions.core.bulk.model import BulkTicket
+from functions.core.contract import PushTicket, Ticket, Variable
+from functions.core.errors import Superseded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_scheduler.client import EventBridgeSchedulerClient
+    from mypy_boto3_stepfunctions.client import SFNClient
+
+    from functions.core.model import Connection
+
+_CONFIG: Final = Config(
+    connect_timeout=2,
+    read_timeout=10,
+    retries={"mode": "standard", "total_max_attempts": 3},
+)
+# Presigned addresses of objects under KMS need version 4 of the signature.
+# Their host must be the bucket's own region's: another answers with a redirect.
+_S3_CONFIG: Final = _CONFIG.merge(
+    Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
+)
+
+
+class Wiring:
+    """The services of one function. Each is built on first use, and once.
+
+    The environment names tables, machines and the bucket. A function can use only what its role
+    allows, see ``infra.grants``.
+    """
+
+    def __init__(self) -> None:
+        """Open a session."""
+        self._session = boto3.Session()
+        self.clock = time.time
+        self.sleep = time.sleep
+
+    @cached_property
+    def connections(self) -> ConnectionTable:
+        """Connections and their credentials."""
+        return ConnectionTable(
+            self._dynamodb,
+            table=setting(Variable.CONNECTIONS_TABLE),
+            keys=setting(Variable.REFRESHES_TABLE),
+            vault=self.vault,
+            clock=self.clock,
+            sleep=self.sleep,
+            successors=Successors(lambda: self._s3, bucket=setting(Variable.BUCKET)),
+        )
+
+    def connection(self, connection_id: str) -> Connection:
+        """The connection of a refresh that has been admitted.
+
+        Raises:
+            Superseded: it has been erased meanwhile.
+        """
+        connection = self.connections.get(connection_id)
+        if connection is None:
+            raise Superseded
+        return connection
+
+    @cached_property
+    def connection_index(self) -> ConnectionRoster:
+        """The connections by tenant."""
+        return ConnectionRoster(self._dynamodb, table=setting(Variable.CONNECTIONS_TABLE))
+
+    @cached_property
+    def subjects(self) -> SubjectOwners:
+        """Which tenant owns each provider's subject."""
+        return SubjectOwners(self._dynamodb, table=setting(Variable.CONNECTIONS_TABLE))
+
+    @cached_property
+    def refreshes(self) -> RefreshTable:
+        """Refreshes with their events."""
+        return RefreshTable(
+            self._dynamodb,
+            table=setting(Variable.REFRESHES_TABLE),
+            connections=setting(Variable.CONNECTIONS_TABLE),
+        )
+
+    @cached_property
+    def history(self) -> RefreshHistory:
+        """Refreshes by connection and by tenant."""
+        return RefreshHistory(self._dynamodb, table=setting(Variable.REFRESHES_TABLE))
+
+    @cached_property
+    def keys(self) -> KeyTable:
+        """Idempotency keys."""
+        return KeyTable(self._dynamodb, table=setting(Variable.REFRESHES_TABLE))
+
+    @cached_property
+    def durations(self) -> DurationTable:
+        """How long each provider's jobs have taken."""
+        return DurationTable(self._dynamodb, table=setting(Variable.CONNECTIONS_TABLE))
+
+    def budget(self, name: str) -> BudgetItem:
+        """The tokens that are left to a provider, or to a tenant."""
+        return BudgetItem(self._dynamodb, table=setting(Variable.CONNECTIONS_TABLE), name=name)
+
+    @cached_property
+    def pushes(self) -> PushTable:
+        """Pushes."""
+        return PushTable(self._dynamodb, table=setting(Variable.PUSHES_TABLE))
+
+    @cached_property
+    def insisting_pushes(self) -> PushTable:
+        """Pushes, where a write is tried for long: without it, what came of one is unknown."""
+        return PushTable(self._dynamodb, table=setting(Variable.PUSHES_TABLE), gaps=insisting)
+
+    @cached_property
+    def bulk_runs(self) -> BulkTable:
+        """Bulk runs and their counts."""
+        return BulkTable(
+            self._dynamodb,
+            table=setting(Variable.BULKS_TABLE),
+            keys=setting(Variable.REFRESHES_TABLE),
+        )
+
+    def open_items(self, table: Variable) -> OpenItems:
+        """What of a table has not ended, for the reconciler."""
+        return OpenItems(self._dynamodb, table=setting(table))
+
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        """Published snapshots."""
+        return Snapshots(self._s3, bucket=setting(Variable.BUCKET))
+
+    def staging(self, *, connection_id: str, refresh_id: str) -> Staging:
+        """Pages of a refresh that is not published yet."""
+        return Staging(
+            self._s3,
+            bucket=setting(Variable.BUCKET),
+            connection_id=connection_id,
+            refresh_id=refresh_id,
+        )
+
+    @cached_property
+    def push_contents(self) -> PushContents:
+        """Records of pushes."""
+        return PushContents(self._s3, bucket=setting(Variable.BUCKET))
+
+    @cached_property
+    def bulk_lists(self) -> BulkLists:
+        """Lists of connections that bulk runs go through."""
+        return BulkLists(self._s3, bucket=setting(Variable.BUCKET))
+
+    @cached_property
+    def executions(self) -> Executions:
+        """Executions of the machine ``Refresh``."""
+        return Executions(self._states, machine=setting(Variable.MACHINE))
+
+    def wake(self, task: str) -> None:
+        """End the wait of a refresh that has left this task token."""
+        wake(self._states, task)
+
+    @cached_property
+    def push_executions(self) -> PushExecutions:
+        """Executions of the machine ``Push``."""
+        return PushExecutions(self._states, machine=setting(Variable.PUSH_MACHINE))
+
+    @cached_property
+    def bulk_executions(self) -> BulkExecutions:
+        """Executions of the machine ``RefreshAll``."""
+        return BulkExecutions(self._states, machine=setting(Variable.BULK_MACHINE))
+
+    @cached_property
+    def endings(self) -> Endings:
+        """Calls of the functions that end what an execution has left."""
+        return Endings(
+            self._session.client("lambda", config=_CONFIG),
+            functions={
+                Ticket: setting(Variable.CONCLUDE_DOOR),
+                PushTicket: setting(Variable.PUSH_DOOR),
+                BulkTicket: setting(Variable.BULK_DOOR),
+            },
+        )
+
+    @cached_property
+    def schedules(self) -> Schedules:
+        """Schedules of connections."""
+        return Schedules(
+            self._scheduler,
+            group=setting(Variable.SCHEDULE_GROUP),
+            machine=setting(Variable.MACHINE),
+            role=setting(Variable.SCHEDULE_ROLE),
+            undelivered=setting(Variable.UNDELIVERED),
+        )
+
+    @cached_property
+    def unscheduling(self) -> Unscheduling:
+        """Deletes schedules; it needs no right to write them."""
+        return Unscheduling(self._scheduler, group=setting(Variable.SCHEDULE_GROUP))
+
+    @cached_property
+    def secrets(self) -> ProviderSecrets:
+        """The application's secrets, one for each provider."""
+        client = self._session.client("secretsmanager", config=_CONFIG)
+        return ProviderSecrets(client, prefix=setting(Variable.SECRET_PREFIX), clock=self.clock)
+
+    @cached_property
+    def vault(self) -> Vault:
+        """Seals credentials with the stage's key."""
+        return Vault(self._session.client("kms", config=_CONFIG), key=setting(Variable.KEY))
+
+    @cached_property
+    def _dynamodb(self) -> DynamoDBClient:
+        return self._session.client("dynamodb", config=_CONFIG)
+
+    @cached_property
+    def _s3(self) -> S3Client:
+        return self._session.client("s3", config=_S3_CONFIG)
+
+    @cached_property
+    def _states(self) -> SFNClient:
+        return self._session.client("stepfunctions", config=_CONFIG)
+
+    @cached_property
+    def _scheduler(self) -> EventBridgeSchedulerClient:
+        return self._session.client("scheduler", config=_CONFIG)
+
+
+@cache
+def wiring() -> Wiring:
+    """This process's services."""
+    return Wiring()
+
+
+def prepare(build: Callable[[Wiring], Any]) -> None:
+    """Build services while Lambda starts a function: it has a whole processor then.
+
+    Elsewhere nothing is built, as there is no stage.
+    """
+    if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
+        build(wiring())
