@@ -11,7 +11,7 @@ from functions.core.bulk.model import MAX_NAMED, BulkOptions, BulkOutcome, BulkS
 from functions.rest.bulk_models import bulk_out, failure_out
 from functions.rest.openapi import document
 from tests.support.fakes.bulk_runs import a_bulk
-from tests.unit.handlers.test_api import call, problem
+from tests.unit.test_api import call, problem
 
 AT = 1_800_000_000.0
 

@@ -20,7 +20,7 @@ from functions.rest.openapi import address, document, ids_in
 from functions.rest.problems import CONTENT_TYPE, STATUS, TYPE, problem
 from functions.rest.routes import ROUTES
 from functions.rest.texts import ALLOWED
-from tests.unit.handlers.test_api import call
+from tests.unit.test_api import call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

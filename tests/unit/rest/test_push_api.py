@@ -12,7 +12,7 @@ from functions.rest.models import body
 from functions.rest.push_models import PushIn, push_out
 from functions.rest.pushes import NO_KEY
 from tests.support.fakes.pushes import a_push
-from tests.unit.handlers.test_api import call, problem
+from tests.unit.test_api import call, problem
 
 AT = 1_800_000_000.0
 KEY = {"Idempotency-Key": "order-4711"}

@@ -19,7 +19,7 @@ from functions.core.errors import Gone
 from functions.core.model import Blob, Connection, File, Link, SnapshotPointer
 from functions.rest import cursors, datasets
 from tests.support.scripted_connector import a_connection, a_manifest
-from tests.unit.handlers.test_api import call, problem
+from tests.unit.test_api import call, problem
 
 if TYPE_CHECKING:
     from functions.core.model import Dataset

@@ -15,7 +15,7 @@ from functions.rest import cursors
 from functions.rest.history import filtered
 from tests.support.request_counter import Counter
 from tests.support.scripted_connector import CONNECTION
-from tests.unit.handlers.test_api import call, problem
+from tests.unit.test_api import call, problem
 
 LIST = "/v1/refreshes"
 REFRESH = f"{LIST}/ref_1"

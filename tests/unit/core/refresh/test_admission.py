@@ -1,15 +1,41 @@
-"""Who is let in."""
+"""Which refreshes are admitted, what ends a slot, and how long a provider is left alone."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
 
 import pytest
 from msgspec.structs import replace
 
-from functions.core.contract import SLOT_SECONDS, Outcome
-from functions.core.errors import Busy, CoolingDown, InvalidRequest, NotFound, Superseded
-from functions.core.model import Running, Status
+from functions.core.contract import SLOT_SECONDS, Outcome, Ticket
+from functions.core.errors import (
+    Busy,
+    CoolingDown,
+    FreshetError,
+    InvalidRequest,
+    NotFound,
+    ProviderUnavailable,
+    RateLimited,
+    ReauthRequired,
+    Superseded,
+)
+from functions.core.model import Connection, Running, Status
+from functions.core.refresh.admission import COOLING_SECONDS, UNBEGUN_SECONDS, cool
+from functions.core.refresh.check import check
+from functions.core.refresh.steps import cancelled, triggering
+from functions.core.refresh.trigger import trigger
 from tests.support.admission_harness import Gate
-from tests.support.scripted_connector import CONNECTION, TENANT
+from tests.support.fakes.stores import Clock, Connections, Tables
+from tests.support.scripted_connector import (
+    CONNECTION,
+    TENANT,
+    Scripted,
+    a_connection,
+    a_refresh,
+    a_ticket,
+    stocked,
+)
 
 
 @pytest.fixture
@@ -217,3 +243,198 @@ def test_a_connection_being_erased_is_not_there(gate: Gate) -> None:
     gate.connections.begin_erasing(CONNECTION)
     with pytest.raises(NotFound):
         gate.ask()
+
+
+def test_a_slot_that_nobody_freed_is_given_away_after_its_end(gate: Gate) -> None:
+    gate.ask("ref_1", deadline_seconds=60)
+    gate.clock.now += 60 + SLOT_SECONDS
+    assert gate.ask("ref_2").outcome is Outcome.JOINED
+    gate.clock.now += 1
+    assert gate.ask("ref_2").outcome is Outcome.RUNNING
+
+
+def test_a_refresh_that_nobody_ended_is_ended_by_the_one_that_gets_its_slot(gate: Gate) -> None:
+    first = gate.ask("ref_1").refresh
+    assert first is not None
+    gate.refreshes.save(triggering(first, at=gate.clock()), seen=first.version)
+    gate.clock.now = first.deadline + SLOT_SECONDS + 1
+    gate.ask("ref_2")
+    lost = gate.refreshes.get("ref_1")
+    assert lost is not None
+    assert (lost.status, lost.error) == (Status.FAILED, "PlatformFault")
+
+
+class Late(Connections):
+    """Answers the first read with a connection as it was before its refresh ended."""
+
+    stale: Connection | None = None
+
+    def get(self, connection_id: str) -> Connection | None:
+        stale, self.stale = self.stale, None
+        return stale or super().get(connection_id)
+
+
+@pytest.fixture
+def late(gate: Gate) -> Gate:
+    """A gate at which ``ref_1`` is running, for whoever reads its connection next."""
+    gate.ask("ref_1")
+    gate.connections = Late(gate.tables, clock=gate.clock)
+    gate.connections.stale = Connections(gate.tables, clock=gate.clock).get(CONNECTION)
+    return gate
+
+
+def test_a_snapshot_that_came_meanwhile_answers_who_came_to_join_its_refresh(late: Gate) -> None:
+    late.publish(as_of=late.clock())
+    answer = late.ask("ref_2", max_age_seconds=3600)
+    assert (answer.outcome, answer.refresh_id) == (Outcome.FRESH, "ref_1")
+    assert late.refreshes.get("ref_2") is None
+
+
+def test_a_ban_that_came_meanwhile_holds_for_who_came_to_join_its_refresh(late: Gate) -> None:
+    running = late.refreshes.get("ref_1")
+    assert running is not None
+    late.refreshes.forbid(running, until=late.clock() + 90)
+    late.refreshes.save(cancelled(running, at=late.clock()), seen=running.version)
+    late.refreshes.release(running)
+    with pytest.raises(CoolingDown):
+        late.ask("ref_2")
+    assert late.refreshes.get("ref_2") is None
+
+
+def test_an_id_whose_refresh_has_left_its_slot_does_not_run_again(gate: Gate) -> None:
+    refresh = gate.ask("ref_1").refresh
+    assert refresh is not None
+    gate.refreshes.release(refresh)
+    with pytest.raises(Superseded):
+        gate.ask("ref_1")
+
+
+def test_an_id_whose_refresh_has_ended_in_its_slot_does_not_run_again(gate: Gate) -> None:
+    refresh = gate.ask("ref_1").refresh
+    assert refresh is not None
+    gate.refreshes.save(cancelled(refresh, at=gate.clock()), seen=refresh.version)
+    assert gate.running is not None
+    with pytest.raises(Superseded):
+        gate.ask("ref_1")
+
+
+def test_a_slot_that_an_ended_refresh_still_has_is_given_away(gate: Gate) -> None:
+    refresh = gate.ask("ref_1").refresh
+    assert refresh is not None
+    gate.refreshes.save(cancelled(refresh, at=gate.clock()), seen=refresh.version)
+    assert gate.ask("ref_2").outcome is Outcome.RUNNING
+    assert gate.ask("ref_3").refresh_id == "ref_2"
+
+
+def test_a_refresh_that_was_admitted_and_never_begun_is_not_joined_for_long(gate: Gate) -> None:
+    gate.ask("ref_1")
+    gate.clock.now += UNBEGUN_SECONDS - 1
+    assert gate.ask("ref_2").outcome is Outcome.JOINED
+    gate.clock.now += 1
+    assert gate.ask("ref_3").refresh_id == "ref_3"
+    lost = gate.refreshes.get("ref_1")
+    assert lost is not None
+    assert (lost.status, lost.error) == (Status.FAILED, "PlatformFault")
+
+
+def test_a_refresh_that_has_begun_is_joined_however_old_it_is(gate: Gate) -> None:
+    admitted = gate.ask("ref_1").refresh
+    assert admitted is not None
+    gate.refreshes.save(triggering(admitted, at=gate.clock()), seen=admitted.version)
+    gate.clock.now += UNBEGUN_SECONDS + 1
+    assert gate.ask("ref_2").outcome is Outcome.JOINED
+
+
+def test_a_refresh_that_has_lost_its_slot_does_not_join_the_one_that_has_it(gate: Gate) -> None:
+    gate.ask("ref_1", deadline_seconds=60)
+    gate.clock.now += 61 + SLOT_SECONDS
+    gate.ask("ref_2")
+    with pytest.raises(Superseded):
+        gate.ask("ref_1")
+
+
+class Ward:
+    """An admitted refresh whose provider is at fault, with a deadline of fifteen minutes."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.connections, self.refreshes = stocked(Tables(), self.clock)
+        self.refresh = a_refresh(at=self.clock())
+        self.refreshes.admit(self.refresh, until=self.refresh.deadline + 3600)
+
+    def trigger(self, fault: FreshetError) -> Ticket:
+        return trigger(
+            self.refresh,
+            connection=a_connection(),
+            connector=Scripted(self.clock, triggers=[fault]),
+            refreshes=self.refreshes,
+            seen={},
+            clock=self.clock,
+            seconds_left=lambda: 1000,
+        )
+
+    def check(self, fault: FreshetError) -> Ticket:
+        return check(
+            a_ticket(at=self.clock()),
+            connection=a_connection(),
+            connector=Scripted(self.clock, looks=[(0, fault)]),
+            refreshes=self.refreshes,
+            clock=self.clock,
+            sleep=self.clock.sleep,
+        )
+
+    @property
+    def next_allowed_at(self) -> float:
+        """As it is stored; 0 where nothing is."""
+        connection = self.connections.get(CONNECTION)
+        assert connection is not None
+        return connection.next_allowed_at
+
+    @property
+    def forbidden(self) -> float:
+        """For how many seconds the connection may not be refreshed."""
+        return max(0, self.next_allowed_at - self.clock())
+
+
+Step: TypeAlias = Callable[[Ward, FreshetError], Ticket]
+
+
+@pytest.mark.parametrize("step", [Ward.trigger, Ward.check])
+@pytest.mark.parametrize(
+    ("fault", "seconds"),
+    [
+        pytest.param(RateLimited(wait_seconds=3600), 3600, id="limited-past-the-deadline"),
+        pytest.param(ProviderUnavailable(wait_seconds=900), 900, id="away-until-the-deadline"),
+        pytest.param(RateLimited(wait_seconds=86_400), COOLING_SECONDS, id="for-a-day"),
+        pytest.param(RateLimited(wait_seconds=3600, unsent=True), 0, id="our-own-budget-is-spent"),
+        pytest.param(ReauthRequired(), 0, id="another-fault"),
+    ],
+)
+def test_a_ban_that_reaches_past_the_deadline_is_remembered(
+    step: Step, fault: FreshetError, seconds: float
+) -> None:
+    ward = Ward()
+    ticket = step(ward, fault)
+    assert (ticket.outcome, ticket.error) == (Outcome.FAILED, fault.name())
+    assert ward.forbidden == seconds
+
+
+def test_a_ban_past_a_far_deadline_is_remembered_for_an_hour() -> None:
+    ward = Ward()
+    far = replace(ward.refresh, deadline=ward.clock() + 6 * 3600)
+    cool(RateLimited(wait_seconds=8 * 3600), far, refreshes=ward.refreshes, at=ward.clock())
+    assert ward.forbidden == COOLING_SECONDS == 3600
+
+
+@pytest.mark.parametrize("step", [Ward.trigger, Ward.check])
+def test_a_pause_for_which_there_is_time_is_no_ban(step: Step) -> None:
+    ward = Ward()
+    assert step(ward, RateLimited(wait_seconds=899)).outcome is not Outcome.FAILED
+    assert ward.forbidden == 0
+
+
+def test_a_refresh_that_runs_out_of_time_by_itself_forbids_nothing() -> None:
+    ward = Ward()
+    ward.clock.now = ward.refresh.deadline
+    cool(ProviderUnavailable(), ward.refresh, refreshes=ward.refreshes, at=ward.clock())
+    assert ward.next_allowed_at == 0

@@ -1,18 +1,33 @@
-"""Writes that meet another: when they come again, and when they give up."""
+"""Batches that are read in parts, and transactions that are tried again after a conflict."""
 
 from __future__ import annotations
 
+import time
 from heapq import heapify, heappop, heappush
 from itertools import repeat
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
+import msgspec
 import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from functions.aws.tables.dynamodb import FIRST_GAP_SECONDS, TRIES, jittered, settled, transacted
+from functions.aws.faults import fault_of
+from functions.aws.tables import dynamodb as conflicts
+from functions.aws.tables.bulk_runs import BulkTable
+from functions.aws.tables.dynamodb import (
+    FIRST_GAP_SECONDS,
+    TRIES,
+    jittered,
+    read_batch,
+    settled,
+    transacted,
+)
+from functions.aws.tables.refreshes import RefreshHistory
+from functions.core.errors import PlatformFault
+from tests.support.scripted_connector import TENANT, a_refresh
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -20,15 +35,124 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
+TABLE = "table"
+KEYS = [{"id": {"S": each}} for each in "abc"]
+
+
+def at_once() -> Iterable[float]:
+    return repeat(0, TRIES - 1)
+
+
+@pytest.fixture
+def client() -> DynamoDBClient:
+    return boto3.client(
+        "dynamodb",
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
+@pytest.fixture
+def dynamodb(client: DynamoDBClient) -> Iterator[Stubber]:
+    with Stubber(client) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that were made, in place of making them."""
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    return pauses
+
+
+def answers(
+    dynamodb: Stubber, asked: list[Any], *, items: list[Any], consistent: bool = False
+) -> None:
+    """Give these items of what is asked for, and leave the rest."""
+    keys = [{name: item[name] for name in asked[0]} for item in items]
+    left = [key for key in asked if key not in keys]
+    dynamodb.add_response(
+        "batch_get_item",
+        {
+            "Responses": {TABLE: items},
+            "UnprocessedKeys": {TABLE: {"Keys": left}} if left else {},
+        },
+        {"RequestItems": {TABLE: {"Keys": asked, "ConsistentRead": consistent}}},
+    )
+
+
+def test_what_is_left_is_asked_for_again_until_all_is_there(
+    client: DynamoDBClient, dynamodb: Stubber
+) -> None:
+    answers(dynamodb, KEYS, items=KEYS[1:2])
+    answers(dynamodb, [KEYS[0], KEYS[2]], items=[])
+    answers(dynamodb, [KEYS[0], KEYS[2]], items=[KEYS[0], KEYS[2]])
+    found = read_batch(client, table=TABLE, keys=KEYS, gaps=at_once)
+    assert sorted(each["id"]["S"] for each in found) == ["a", "b", "c"]
+
+
+@pytest.mark.usefixtures("dynamodb")
+def test_of_nothing_nothing_is_read(client: DynamoDBClient) -> None:
+    assert read_batch(client, table=TABLE, keys=[]) == []
+
+
+def test_a_table_that_gives_nothing_each_time_is_told(
+    client: DynamoDBClient, dynamodb: Stubber
+) -> None:
+    for _ in range(TRIES):
+        answers(dynamodb, KEYS, items=[])
+    with pytest.raises(ClientError, match="in part") as raised:
+        read_batch(client, table=TABLE, keys=KEYS, gaps=at_once)
+    assert isinstance(fault_of(raised.value), PlatformFault)
+
+
+def test_pauses_are_those_of_writes_that_meet(
+    client: DynamoDBClient, dynamodb: Stubber, slept: list[float]
+) -> None:
+    for _ in range(TRIES):
+        answers(dynamodb, KEYS, items=[])
+    with pytest.raises(ClientError):
+        read_batch(client, table=TABLE, keys=KEYS)
+    longest = conflicts.jittered(lambda _, most: most)
+    assert all(0 <= gap <= most for gap, most in zip(slept, [0, *longest], strict=True))
+
+
+def test_refreshes_are_listed_however_the_table_gives_them(
+    client: DynamoDBClient, dynamodb: Stubber, slept: list[float]
+) -> None:
+    shelf = [a_refresh(f"ref_{n}", at=n) for n in range(3)]
+    keys = [{"refresh_id": {"S": each.refresh_id}} for each in shelf]
+    items = [
+        key | {"document": {"S": msgspec.json.encode(each).decode()}}
+        for key, each in zip(keys, shelf, strict=True)
+    ]
+    dynamodb.add_response("query", {"Items": keys})
+    answers(dynamodb, keys, items=items[2:])
+    answers(dynamodb, keys[:2], items=items[:2])
+    listed = RefreshHistory(client, table=TABLE).of_tenant(TENANT)
+    assert listed(limit=3, after=None) == (shelf, None)
+    assert len(slept) == 2
+
+
+def test_who_has_an_outcome_is_found_however_the_table_gives_it(
+    client: DynamoDBClient, dynamodb: Stubber, slept: list[float]
+) -> None:
+    keys = [{"bulk_id": {"S": "blk_1"}, "entry": {"S": f"of#con_{n}"}} for n in range(3)]
+    answers(dynamodb, keys, items=keys[:1], consistent=True)
+    answers(dynamodb, keys[1:], items=keys[1:], consistent=True)
+    bulks = BulkTable(client, table=TABLE, keys="keys")
+    assert bulks.recorded("blk_1", ["con_0", "con_1", "con_2"]) == {"con_0", "con_1", "con_2"}
+    assert len(slept) == 2
+
+
 CROWD = 50
 TRANSACTION_SECONDS = 0.01
 """How long a transaction stands in the way of others, about."""
 
 SEEDS = pytest.mark.parametrize("seed", range(20))
-
-
-def at_once() -> Iterable[float]:
-    return repeat(0, TRIES - 1)
 
 
 def lost(gaps: Callable[[], Iterator[float]]) -> int:
@@ -104,23 +228,6 @@ def test_a_refusal_that_stays_is_told(write: Write, calls: int) -> None:
 # --- a transaction -----------------------------------------------------------------------------
 
 ITEMS: list[TransactWriteItemTypeDef] = [{"Delete": {"TableName": "table", "Key": {}}}]
-
-
-@pytest.fixture
-def client() -> DynamoDBClient:
-    return boto3.client(
-        "dynamodb",
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-
-
-@pytest.fixture
-def dynamodb(client: DynamoDBClient) -> Iterator[Stubber]:
-    with Stubber(client) as stubber:
-        yield stubber
-        stubber.assert_no_pending_responses()
 
 
 def cancelled(dynamodb: Stubber, *codes: str) -> None:

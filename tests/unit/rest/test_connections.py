@@ -14,7 +14,7 @@ from tests.support.fakes.schedules import Schedules
 from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
 from tests.support.fakes.subjects import SubjectOwners
 from tests.support.scripted_connector import CONNECTION, TOKENS, a_connection, a_refresh
-from tests.unit.handlers.test_api import call
+from tests.unit.test_api import call
 
 TENANT = "acme"
 DAILY = Schedule(expression="rate(1 day)")

@@ -27,7 +27,7 @@ from functions.core.push.model import PushStatus, handed_on, reopened
 from tests.support.fakes.pushes import PUSH
 from tests.support.push_harness import DONE, RUNNING, Dock
 from tests.support.scripted_connector import Crash, a_connection
-from tests.unit.core.push.test_push_ends import tell
+from tests.unit.core.push.test_advance_ends import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
