@@ -48,7 +48,6 @@ _ROOTS: Final = "|".join({re.escape("/".join(rule.split("/")[:3])) for rule in R
 _ROOT: Final = re.compile(rf"(?:{_ROOTS})(?=/|$)")
 """Where the API's addresses begin: ``/v1/connections`` and its like."""
 
-
 prepare(lambda here: (here.connections, here.refreshes, here.snapshots, here.executions))
 
 

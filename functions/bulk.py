@@ -1,4 +1,4 @@
-"""Door: whom a bulk run refreshes, and how it ends.
+"""Door: lists the connections that a bulk run refreshes, and closes the run.
 
 Event at its beginning: ``{"execution": the execution's name, "input": a BulkRequest}``, at its
 end a BulkTicket. Answer: a BulkTicket. Where the run could not go through its list, the door
@@ -7,30 +7,24 @@ raises why, so that the execution fails under that name.
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from functions.aws.boundary import step
+from functions.aws.boundary import Start, read, require_name, step
 from functions.connectors.registry import REGISTRY
 from functions.core.bulk.model import BulkRequest, BulkTicket
 from functions.core.bulk.ports import BulkPorts
 from functions.core.bulk.run import admitted, check, closed, keep, listed
-from functions.core.contract import EXECUTION_NAME, Outcome
-from functions.core.errors import InvalidRequest, Superseded, named
+from functions.core.contract import Outcome
+from functions.core.errors import Superseded, named
 from functions.wiring import wiring
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from functions.core.bulk.model import Bulk
-
-
-class _Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    execution: str
-    input: BulkRequest
 
 
 @cache
@@ -49,29 +43,19 @@ def _ports() -> BulkPorts:
 
 @step
 def handler(event: object, _context: LambdaContext) -> Any:  # noqa: ANN401 - JSON
-    """List whom the run is about, or close it."""
+    """List the connections of the run, or close it."""
     if isinstance(event, dict) and "execution" in event:
-        return msgspec.to_builtins(listed(_begun(_read(event)), _ports()))
+        start = read(event, Start[BulkRequest])
+        require_name(start.execution, field="bulk_id", given=start.input.bulk_id)
+        check(start.input, providers=REGISTRY)
+        return msgspec.to_builtins(listed(_find_run(start), _ports()))
     ticket = msgspec.convert(event, BulkTicket)
     _close(ticket)
     return msgspec.to_builtins(ticket)
 
 
-def _read(event: object) -> _Start:
-    try:
-        start = msgspec.convert(event, _Start)
-    except msgspec.ValidationError as error:
-        raise InvalidRequest(str(error)) from None
-    if not re.fullmatch(EXECUTION_NAME, start.execution):
-        raise InvalidRequest("Name the execution with letters, digits, - and _ only.")
-    if start.input.bulk_id not in {None, start.execution}:
-        raise InvalidRequest("A bulk_id must be the execution's own name; leave it out.")
-    check(start.input, providers=REGISTRY)
-    return start
-
-
-def _begun(start: _Start) -> Bulk:
-    """The run that the API has kept under the execution's name, or that is asked for here.
+def _find_run(start: Start[BulkRequest]) -> Bulk:
+    """The run that the API has stored under the execution's name, or a new one.
 
     Raises:
         Superseded: the API has kept none, or it is not kept any more.

@@ -1,4 +1,4 @@
-"""Door 2: waits and checks. Event and answer: a Ticket.
+"""Door: waits and checks. Event and answer: a Ticket.
 
 A ticket that needs no look (``later``, ``joined``, ``fresh``, ``failed``) passes unchanged, so
 that the state machine needs a single Choice.
@@ -20,13 +20,12 @@ from functions.wiring import prepare, wiring
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-
 prepare(lambda here: (here.connections, here.refreshes, here.secrets))
 
 
 @step
 def handler(event: object, context: LambdaContext) -> Any:  # noqa: ANN401 - JSON
-    """Look at the provider until there is an answer or waiting here no longer pays."""
+    """Look at the provider until there is an answer, or until a longer wait costs less outside."""
     ticket = msgspec.convert(event, Ticket)
     if ticket.outcome is not Outcome.RUNNING:
         return event

@@ -1,4 +1,4 @@
-"""Door 4: ends what is not published: failed, joined, fresh.
+"""Door: ends a refresh that is not published: failed, joined, fresh.
 
 Event: a Ticket; after a fault before there was one, what the state machine could make of it.
 Where the refresh failed, the door raises the refresh's own error, so that the execution fails
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from functions.core.model import Refresh
-
 
 prepare(lambda here: (here.connections, here.refreshes, here.snapshots))
 

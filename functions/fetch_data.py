@@ -1,4 +1,4 @@
-"""Door 3: pages of records into S3, then the snapshot published, once.
+"""Door: fetches pages of records into S3 and publishes the snapshot, once.
 
 Event: a Ticket. Answer: what was published, in counts.
 """
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from functions.core.model import Connection, Refresh
     from functions.core.ports import Base
 
-
 prepare(lambda here: (here.connections, here.snapshots, here.durations, here.secrets))
 
 
@@ -40,7 +39,7 @@ def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     if refresh is None:
         raise Superseded
     if not refresh.status.ended:
-        refresh = _published(ticket, refresh, context=context)
+        refresh = _fetch_and_publish(ticket, refresh, context=context)
         here.durations.add(refresh.provider, ticket.noticed_at - ticket.triggered_at)
         count(refresh.status.capitalize(), provider=refresh.provider)
     return {
@@ -51,7 +50,7 @@ def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     }
 
 
-def _published(ticket: Ticket, refresh: Refresh, *, context: LambdaContext) -> Refresh:
+def _fetch_and_publish(ticket: Ticket, refresh: Refresh, *, context: LambdaContext) -> Refresh:
     here = wiring()
     snapshots = here.snapshots
     connection = here.connection(refresh.connection_id)
@@ -121,7 +120,7 @@ def _fetch(
 
 
 def _discard_unpublished(refresh: Refresh) -> None:
-    """Delete what was written for nobody, if the refresh has ended or was erased meanwhile."""
+    """Delete what was staged, if the refresh has ended or was erased meanwhile."""
     here = wiring()
     stored = here.refreshes.get(refresh.refresh_id)
     if stored is None or stored.status.unpublished:

@@ -1,4 +1,4 @@
-"""Gives the doors that speak to a provider the connector that they need."""
+"""Builds the connector of a provider for the functions that call it."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from functions.wiring import Wiring
 
 RESERVE_SECONDS: Final = 5
-"""What a function keeps of its time, to write down what came of a call to a provider."""
+"""Time that a function keeps back, to store what came of a call to a provider."""
 
 _OF_THE_SECRET: Final = (ConfigurationInvalid, ProviderRefusesApplication)
 
 
 class Renewing:
-    """A connector that uses a mended secret at once, though the one before it is still kept.
+    """A connector that reads a changed application secret at once, before the cache expires.
 
-    A call that fails for the application's secret is made once more, by a new connector that reads
-    the secret anew. Nothing was asked of the provider then, or it has refused.
+    A call that fails for the secret is repeated once, by a new connector with the secret read
+    anew. The failed call has changed nothing: the provider was not asked, or has refused.
     """
 
     def __init__(self, make: Callable[[], Connector], *, forget: Callable[[], None]) -> None:

@@ -1,9 +1,9 @@
-"""Door: takes a push on, for one call. Event and answer: a PushTicket.
+"""Door: carries a push on by one call. Event and answer: a PushTicket.
 
-Every step of a push is in what is stored of it, so that whoever calls this door, and however
-often, can only have it do what is left to do. A ticket with an ``error`` is of an execution that
-cannot go on: its push is ended, unless it has gone on without it. Where the push has failed, the
-door raises the push's own error, so that the execution fails under that name.
+The stored push holds every step, so a repeated call does only what is left to do. A ticket with
+an ``error`` comes from an execution that cannot go on: the door ends its push, unless another
+execution has gone on with it. Where the push has failed, the door raises the push's own error,
+so that the execution fails under that name.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 from msgspec.structs import replace
 
-from functions.aws.boundary import step
+from functions.aws.boundary import read, step
 from functions.aws.telemetry import count
 from functions.core.contract import FAULTS, Outcome, PushTicket
-from functions.core.errors import InvalidRequest, NotFound, Superseded, named
+from functions.core.errors import NotFound, Superseded, named
 from functions.core.push.advance import advance, end, overtaken, ticket
 from functions.core.push.model import id_of
 from functions.core.push.ports import PushPorts
@@ -32,33 +32,25 @@ if TYPE_CHECKING:
     from functions.core.push.model import Push
     from functions.core.push.ports import Pusher
 
-
 prepare(lambda here: (here.connections, here.insisting_pushes, here.push_contents, here.secrets))
 
 
 @step
 def handler(event: object, context: LambdaContext) -> Any:  # noqa: ANN401 - JSON
     """Go on with the push, or end it."""
-    asked = _read(event)
+    asked = read(event, PushTicket)
     push = wiring().insisting_pushes.get(id_of(asked.push_id))
     if asked.error is not None:
-        return msgspec.to_builtins(_ended(asked, push))
+        return msgspec.to_builtins(_end(asked, push))
     if push is None:
         raise NotFound
-    # Whatever becomes of the execution, its ticket keeps saying which one it is.
+    # The ticket keeps the execution's own name, also where another goes on with the push.
     return msgspec.to_builtins(
-        replace(_advanced(push, left=time_left(wiring(), context)), push_id=asked.push_id)
+        replace(_advance(push, left=time_left(wiring(), context)), push_id=asked.push_id)
     )
 
 
-def _read(event: object) -> PushTicket:
-    try:
-        return msgspec.convert(event, PushTicket)
-    except msgspec.ValidationError as error:
-        raise InvalidRequest(str(error)) from None
-
-
-def _advanced(push: Push, *, left: Callable[[], float]) -> PushTicket:
+def _advance(push: Push, *, left: Callable[[], float]) -> PushTicket:
     here = wiring()
     connection = here.connections.get(push.connection_id)
     if connection is None:
@@ -76,8 +68,8 @@ def _advanced(push: Push, *, left: Callable[[], float]) -> PushTicket:
     return advance(push, ports)
 
 
-def _ended(asked: PushTicket, push: Push | None) -> PushTicket:
-    """End the push of an execution that cannot go on, unless it has gone on without it.
+def _end(asked: PushTicket, push: Push | None) -> PushTicket:
+    """End the push of an execution that cannot go on, unless another has gone on with it.
 
     Nothing is raised for an execution that has ended already (``aborted``).
     """

@@ -1,4 +1,4 @@
-"""Door: looks after what nothing else brings to its end, see ``core.reconcile``.
+"""Door: starts or ends what no running execution brings to its end, see ``core.reconcile``.
 
 Called by the clock once a minute, with any event. A test calls it the same way: the stack's output
 ``ReconcileName`` is the function's name, and what is due is looked after when the call returns;

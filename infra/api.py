@@ -86,7 +86,7 @@ class Api(Construct):
         id_: str,
         *,
         door: DoorFunction,
-        hook: DoorFunction,
+        webhook: DoorFunction,
         authorize: DoorFunction,
         stage: Stage,
     ) -> None:
@@ -112,15 +112,15 @@ class Api(Construct):
         authorizer = self._authorizer(authorize)
         version.add_method("ANY", authorizer=authorizer)
         version.resource_for_path("{proxy+}").add_method("ANY", authorizer=authorizer)
-        self.hooks = self._hooks(version, hook)
+        self.hooks = self._webhooks(version, webhook)
         self.pages = self._pages(version)
         self.preflights = [self._preflight(version)] if stage.allowed_origins else []
         answer_with_problems(self.rest_api, shared=bool(stage.allowed_origins))
 
-    def _hooks(self, version: apigateway.Resource, hook: DoorFunction) -> apigateway.Method:
+    def _webhooks(self, version: apigateway.Resource, webhook: DoorFunction) -> apigateway.Method:
         address = version.resource_for_path(HOOKS.removeprefix("v1/"))
         return address.add_method(
-            "POST", apigateway.LambdaIntegration(hook.function, allow_test_invoke=False)
+            "POST", apigateway.LambdaIntegration(webhook.function, allow_test_invoke=False)
         )
 
     def _pages(self, version: apigateway.Resource) -> list[apigateway.Method]:

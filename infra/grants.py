@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CONNECTIONS: Final = {
     Door.API: ("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
-    Door.HOOK: ("GetItem",),
+    Door.WEBHOOK: ("GetItem",),
     Door.TRIGGER: ("GetItem", "UpdateItem"),
     Door.CHECK_STATUS: ("GetItem", "UpdateItem"),
     Door.FETCH_DATA: ("GetItem", "UpdateItem"),
@@ -33,7 +33,7 @@ CONNECTIONS: Final = {
 }
 REFRESHES: Final = {
     Door.API: ("GetItem", "BatchGetItem", "PutItem", "DeleteItem"),
-    Door.HOOK: ("GetItem", "UpdateItem"),
+    Door.WEBHOOK: ("GetItem", "UpdateItem"),
     Door.TRIGGER: ("GetItem", "PutItem"),
     Door.CHECK_STATUS: ("GetItem", "PutItem", "UpdateItem"),
     Door.FETCH_DATA: ("GetItem", "PutItem"),
@@ -43,7 +43,7 @@ REFRESHES: Final = {
 }
 PUSHES: Final = {
     Door.API: ("GetItem", "PutItem", "DeleteItem"),
-    Door.HOOK: ("GetItem", "PutItem"),
+    Door.WEBHOOK: ("GetItem", "PutItem"),
     Door.PUSH: ("GetItem", "PutItem", "DeleteItem"),
     Door.RECONCILE: ("GetItem", "UpdateItem"),
 }
@@ -90,7 +90,7 @@ what is not there is told from what may not be read by them."""
 
 KEY: Final = {
     Door.API: ("Decrypt", "GenerateDataKey"),
-    Door.HOOK: ("Decrypt",),
+    Door.WEBHOOK: ("Decrypt",),
     Door.TRIGGER: ("Decrypt", "GenerateDataKey"),
     Door.CHECK_STATUS: ("Decrypt", "GenerateDataKey"),
     Door.FETCH_DATA: ("Decrypt", "GenerateDataKey"),
@@ -187,8 +187,10 @@ def grant_schedules(doors: Mapping[Door, DoorFunction], *, schedules: Schedules)
     )
 
 
-def grant_hook(door: DoorFunction, *, machine: sfn.IStateMachine, push: sfn.IStateMachine) -> None:
-    """Grant what only the hook does: end a wait, and take on a push that was given up."""
+def grant_webhook(
+    door: DoorFunction, *, machine: sfn.IStateMachine, push: sfn.IStateMachine
+) -> None:
+    """Grant what only `webhook` does: end a wait, and take on a push that was given up."""
     _allow(door.role, "states", ("SendTaskSuccess",), machine.state_machine_arn)
     _allow(door.role, "states", ("StartExecution",), push.state_machine_arn)
 

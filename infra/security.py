@@ -50,7 +50,7 @@ APIG6: Final = (
     "traces say what running it needs."
 )
 APIG4: Final = (
-    "Providers post webhooks here and sign nothing. `hook` believes those only that carry the "
+    "Providers post webhooks here and sign nothing. `webhook` believes those only that carry the "
     "token of their own job, and only so far as to look earlier."
 )
 PAGES: Final = (

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 SIZES: Final = {
     Door.API: Size(512, 29),  # after which the gateway has given up
-    Door.HOOK: Size(256, 10),
+    Door.WEBHOOK: Size(256, 10),
     Door.AUTHORIZE: Size(256, 10),
     # A token renewed, tried twice, and a call, each at its slowest, take 90 s; a provider that
     # answers only when it is done takes five minutes, after a call that asks whether it would.
@@ -70,7 +70,7 @@ class FreshetStack(cdk.Stack):
             self,
             "Api",
             door=self.doors[Door.API],
-            hook=self.doors[Door.HOOK],
+            webhook=self.doors[Door.WEBHOOK],
             authorize=self.doors[Door.AUTHORIZE],
             stage=stage,
         )
@@ -118,7 +118,7 @@ class FreshetStack(cdk.Stack):
         }
         return {
             Door.API: {**at_provider, **pushes, **bulks, **of_stage},
-            Door.HOOK: {**kept, **pushes},
+            Door.WEBHOOK: {**kept, **pushes},
             Door.AUTHORIZE: caller_tokens(self, self._stage),
             Door.TRIGGER: at_provider,
             Door.CHECK_STATUS: at_provider,
@@ -146,7 +146,7 @@ class FreshetStack(cdk.Stack):
 
     def _push_machine(self) -> sfn.StateMachine:
         machine = PushMachine(self, "Push", push=self.doors[Door.PUSH], stage=self._stage).machine
-        for door in (Door.API, Door.HOOK, Door.RECONCILE):
+        for door in (Door.API, Door.WEBHOOK, Door.RECONCILE):
             self.doors[door].function.add_environment(
                 Variable.PUSH_MACHINE, machine.state_machine_arn
             )
@@ -225,7 +225,7 @@ class FreshetStack(cdk.Stack):
         )
         grants.grant_bulk(self.doors[Door.BULK], storage=self.storage, refreshes=self.machine)
         grants.grant_schedules(self.doors, schedules=self.schedules)
-        grants.grant_hook(self.doors[Door.HOOK], machine=self.machine, push=self.push_machine)
+        grants.grant_webhook(self.doors[Door.WEBHOOK], machine=self.machine, push=self.push_machine)
 
     def _watch(self) -> None:
         Alarms(

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import msgspec
 
 from functions.aws.telemetry import count, logger
-from functions.core.contract import FAULTS, Outcome, Variable
-from functions.core.errors import Defect, FreshetError, PlatformFault, Signal, TryAgain
+from functions.core.contract import EXECUTION_NAME, FAULTS, Outcome, Variable
+from functions.core.errors import (
+    Defect,
+    FreshetError,
+    InvalidRequest,
+    PlatformFault,
+    Signal,
+    TryAgain,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,10 +29,46 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Any, LambdaContext], Any]
 
+S = TypeVar("S")
+T = TypeVar("T")
+
 
 def setting(variable: Variable) -> str:
     """What the stack has put into this function's environment."""
     return os.environ[variable]
+
+
+class Start(msgspec.Struct, Generic[T], frozen=True, forbid_unknown_fields=True):
+    """What a state machine gives its first function: its execution's name and input."""
+
+    execution: str
+    input: T
+
+
+def read(event: object, shape: type[S]) -> S:
+    """An event as a model.
+
+    Raises:
+        InvalidRequest: it does not fit; a person can have typed it in the console.
+    """
+    try:
+        return msgspec.convert(event, shape)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(str(error)) from None
+
+
+def require_name(execution: str, *, field: str, given: str | None) -> None:
+    """Refuse an execution's name that cannot be the id of a refresh or a bulk run.
+
+    Args:
+        execution: the execution's name, which becomes the id.
+        field: the name of the input's field for the id.
+        given: the id in the input; the API sets it.
+    """
+    if not re.fullmatch(EXECUTION_NAME, execution):
+        raise InvalidRequest("Name the execution with letters, digits, - and _ only.")
+    if given not in {None, execution}:
+        raise InvalidRequest(f"A {field} must be the execution's own name; leave it out.")
 
 
 def door(handler: Handler) -> Handler:

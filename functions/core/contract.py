@@ -60,7 +60,7 @@ class Door(StrEnum):
     """The Lambda functions; each value is a module of ``functions`` with a ``handler``."""
 
     API = "api"
-    HOOK = "hook"
+    WEBHOOK = "webhook"
     AUTHORIZE = "authorize"
     TRIGGER = "trigger"
     CHECK_STATUS = "check_status"

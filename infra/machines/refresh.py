@@ -119,7 +119,7 @@ class RefreshMachine(Construct):
     def _wait_for_hint(self, id_: str, *, then: sfn.State, otherwise: sfn.Wait) -> sfn.CustomState:
         """Wait as long as ``otherwise``, unless the provider's webhook ends it before.
 
-        The state leaves its task token at the refresh, from where ``hook`` takes it. It does so
+        The state leaves its task token at the refresh, from where ``webhook`` takes it. It does so
         only where no hint is noted: one that came between the last look and now is not missed.
         """
         wait = sfn.CustomState(

@@ -20,7 +20,7 @@ HTTP = frozenset({"requests"})
 
 ALLOWED: dict[Door, frozenset[str]] = {
     Door.API: BASE,
-    Door.HOOK: BASE,
+    Door.WEBHOOK: BASE,
     Door.AUTHORIZE: BASE | {"jwt"},
     Door.TRIGGER: BASE | HTTP,
     Door.CHECK_STATUS: BASE | HTTP,

@@ -80,9 +80,10 @@ def test_webhooks_have_a_door_of_their_own(local: Template) -> None:
     (hook,) = _methods(local, "POST")
 
     assert hook["AuthorizationType"] == "NONE"
-    assert "HookDoor" in json.dumps(hook["Integration"]["Uri"])
+    assert "WebhookDoor" in json.dumps(hook["Integration"]["Uri"])
     assert all(
-        "HookDoor" not in json.dumps(each["Integration"]["Uri"]) for each in _methods(local, "ANY")
+        "WebhookDoor" not in json.dumps(each["Integration"]["Uri"])
+        for each in _methods(local, "ANY")
     )
 
 

@@ -28,7 +28,7 @@ TOLD = {
     | {Variable.SCHEDULE_GROUP, Variable.SCHEDULE_ROLE, Variable.UNDELIVERED}
     | PUSHES
     | BULKS,
-    Door.HOOK: PLACES | PUSHES,
+    Door.WEBHOOK: PLACES | PUSHES,
     Door.AUTHORIZE: {
         Variable.ISSUER,
         Variable.AUDIENCE,
@@ -163,7 +163,7 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "schedules' role": {"iam:PassRole"},
         "secrets": SECRET,
     },
-    Door.HOOK: {
+    Door.WEBHOOK: {
         "connections": _dynamodb("GetItem"),
         "refreshes": _dynamodb("GetItem", "UpdateItem"),
         "key": _kms("Decrypt"),

@@ -10,7 +10,7 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from msgspec.structs import replace
 
-from functions import hook
+from functions import webhook
 from functions.aws.executions import PushExecutions
 from functions.core import webhooks as hints
 from functions.core.errors import ProviderUnavailable
@@ -51,7 +51,7 @@ class Hooks:
             pushes=self.dock.pushes,
             push_executions=PushExecutions(self.states, machine="arn:machine"),  # type: ignore[arg-type]
         )
-        monkeypatch.setattr(hook, "wiring", lambda: here)
+        monkeypatch.setattr(webhook, "wiring", lambda: here)
 
     def post(self, **more: str) -> int:
         told = {"metadata": {"token": TOKEN}, "session_id": "fern", "transfer_id": "t7", **more}
@@ -59,7 +59,7 @@ class Hooks:
             "pathParameters": {"provider": "endgrate", "token": TOKEN},
             "body": json.dumps(told),
         }
-        return int(hook.handler(event, LambdaContext())["statusCode"])
+        return int(webhook.handler(event, LambdaContext())["statusCode"])
 
 
 def test_a_push_that_was_given_up_is_taken_on_under_its_new_name(

@@ -1,9 +1,7 @@
-"""Door: webhooks from providers, at ``POST /v1/hooks/{provider}/{token}``. Nobody is signed in.
+"""Door: webhooks from providers, at ``POST /v1/hooks/{provider}/{token}``, without sign-in.
 
-A webhook is a hint that there is something to look at, see ``core.webhooks``: the refresh that it
-is about looks now instead of when its time comes. A push whose outcome nobody knew is taken on
-again. One that does not carry the token that its job was given is answered like an address that
-does not exist, and changes nothing.
+A webhook makes its refresh look at the provider now, see ``core.webhooks``. It resumes a push
+whose outcome is unknown. A webhook without the token of its job gets 404 and changes nothing.
 """
 
 from __future__ import annotations
@@ -31,12 +29,11 @@ if TYPE_CHECKING:
 
 TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,80}\.[A-Za-z0-9_-]{43}")
 
-
 prepare(lambda here: (here.connections, here.refreshes))
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Acknowledge a webhook that is ours; whatever is wrong with another, it is not found."""
+    """Acknowledge a webhook that carries a known token; answer 404 to any other."""
     try:
         _take(event, context)
     except CallerError:
@@ -61,17 +58,17 @@ def _take(event: dict[str, Any], _context: LambdaContext) -> None:
     if hint.token != token:
         raise NotFound
     if hints.owner(token).startswith(PUSH_PREFIX):
-        _take_on(hint, provider=provider)
+        _resume_push(hint, provider=provider)
         return
-    refresh_id = _waiting(hint, provider=provider)
+    refresh_id = _find_refresh(hint, provider=provider)
     by = hints.digest(token)
     task = wiring().refreshes.hint(refresh_id, by=by) if refresh_id else None
     if task:
         wiring().wake(task)
 
 
-def _take_on(hint: Hint, *, provider: str) -> None:
-    """Go on with a push that was given up, now that the provider is known to have taken it.
+def _resume_push(hint: Hint, *, provider: str) -> None:
+    """Resume a push of unknown outcome, now that the provider is known to have taken it.
 
     Raises:
         NotFound: the hint is not what its token was made for.
@@ -88,8 +85,8 @@ def _take_on(hint: Hint, *, provider: str) -> None:
         here.push_executions.start(found)
 
 
-def _waiting(hint: Hint, *, provider: str) -> str | None:
-    """The refresh that should look now; None where all is done already.
+def _find_refresh(hint: Hint, *, provider: str) -> str | None:
+    """The refresh that should look now; None where it has ended.
 
     Raises:
         NotFound: the hint is not what its token was made for.
