@@ -1,34 +1,27 @@
-"""The calls of Endgrate's API, in the name of the one application that its secret names.
+"""The calls of Endgrate's API in the name of one application, and their answers.
 
-Endgrate answers 400 for whatever it does not do: an unknown session, a wrong type, a transfer
-that is not completed. Only the prose in it differs, so what a 400 means is for the caller to
-find out: here it is ``Refused``. Its documents type no other refusal; a 404 or 422 that has the
-same body is taken for the same.
+After Endgrate's guides and the API description that its Python client was generated from. Both
+type two answers only: a 200, and the 400 of a transfer that is not completed. Endgrate answers
+400 to whatever it refuses: an unknown session, a wrong type, a transfer that is not completed.
+Only the prose in it differs, so the caller has to find out what ``Refused`` means. A 404 or 422
+with the same body counts as the same.
+
+The fields that an answer is for are read strictly; the others leniently, one by one.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import StrEnum
 from http import HTTPStatus
 from math import inf
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
+from msgspec import Meta
 
-from functions.connectors.endgrate.answers import (
-    Entries,
-    Error,
-    Initiated,
-    Integrations,
-    Secret,
-    Statistics,
-    Triggered,
-    failure,
-    lenient,
-    page,
-)
-from functions.connectors.http.answers import Answer, decode, is_json, members
+from functions.connectors.http.answers import Answer, decode, elements, is_json, members, read
 from functions.connectors.http.client import DONE, Http, origin
 from functions.connectors.http.sending import READ_SECONDS, leave_connections
 from functions.core.errors import (
@@ -42,19 +35,29 @@ from functions.core.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from functions.connectors.endgrate.answers import Failure
     from functions.core.budget import Budget
     from functions.core.contract import Scalar
     from functions.core.ports import Clock
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 PAGE: Final = 250
 """The most entries that one page may hold, says Endgrate's API description."""
 
 MAX_FAILURE_PAGES: Final = 20
-"""The error log of a transfer is read up to here: 5,000 entries tell what is wrong with it."""
+"""How many pages of a transfer's error log are read: 5,000 entries."""
 
 SYNCHRONOUS_SECONDS: Final = 310
 """How long a synchronous trigger may be silent: Endgrate holds it five minutes at most."""
+
+Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]*$(?!\n)")]
+"""The id of a session or a transfer: 24 hexadecimal characters in the documents."""
+
+RecordId = Annotated[str, Meta(min_length=1, max_length=1000)]
+"""The id of a record, which is its provider's own; no document sets a bound, so this is ours."""
+
+Offset = Annotated[int, Meta(ge=0, le=2**53)]
 
 _REFUSALS: Final[dict[int, type[FreshetError]]] = {
     HTTPStatus.UNAUTHORIZED: ProviderRefusesApplication,
@@ -68,7 +71,7 @@ _NOT_PUSHED: Final[dict[int, type[FreshetError]]] = {
     **dict.fromkeys(_REFUSED, ProviderRefusesConnection),
 }
 
-# Nobody documents the status with which a session says that it is not configured.
+# No document has the status with which a session says that it is not configured.
 _CONFIGURATION: Final = (
     frozenset({*range(200, 300), *range(400, 500)})
     - _REFUSALS.keys()
@@ -80,15 +83,172 @@ class Refused(Exception):  # noqa: N818 - an answer, which the connector handles
     """Endgrate refuses a call: not there, not ready or not valid; only its prose says which."""
 
 
+# --- answers -----------------------------------------------------------------------------------
+
+
+class Secret(msgspec.Struct, frozen=True, kw_only=True):
+    """The application's secret. ``hooks_url`` is our own public address for webhooks."""
+
+    base_url: str
+    api_key: Annotated[str, Meta(pattern=r"^[!-~]+$(?!\n)")]
+    hooks_url: str | None = None
+
+    def __repr__(self) -> str:
+        """Show nothing: the key stands for the whole application."""
+        return "Secret(…)"
+
+
+class _Error(msgspec.Struct, frozen=True):
+    """A refusal, in prose; that the field is there tells Endgrate from a proxy."""
+
+    message: str
+
+
+class _Success(msgspec.Struct, frozen=True, kw_only=True):
+    success: Any = True
+
+    def __post_init__(self) -> None:
+        """Refuse an answer that says that it is no success."""
+        if self.success is False:
+            raise ValueError("not a success")
+
+
+class _Initiated(_Success, frozen=True, kw_only=True):
+    session_id: Id
+
+
+class _Triggered(_Success, frozen=True, kw_only=True):
+    transfer_id: Id
+
+
+class _Statistics(msgspec.Struct, frozen=True, kw_only=True):
+    completed: bool
+
+
+class _Integration(msgspec.Struct, frozen=True):
+    endgrate_type: str
+
+
+class _Integrated(msgspec.Struct, frozen=True):
+    integrations: list[_Integration] = []
+
+
+class _Integrations(msgspec.Struct, frozen=True):
+    providers: list[_Integrated]
+
+
+class _Next(msgspec.Struct, frozen=True):
+    """The next page. Its link says the same and is not followed."""
+
+    offset: Offset
+
+
+class Item(msgspec.Struct, frozen=True):
+    """The fields read of a record; ``deleted``, if it is true, is for sessions that sync."""
+
+    id: RecordId
+    deleted: Any = False
+
+
+class Entries(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of records or of the error log; each entry as it stands in the answer.
+
+    ``following`` is the offset of the next page; None: this was the last. ``guessed``: ``meta``
+    did not tell, so it is the offset behind these entries, and an empty page, or one that comes
+    again, is the end. ``flagged``: newer guides' word that the error log has entries.
+    """
+
+    entries: list[msgspec.Raw]
+    following: int | None = None
+    guessed: bool = False
+    flagged: bool = False
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry of the error log: a record, or a whole transfer, that did not go well.
+
+    ``error_type`` is internal, upstream, authentication, integration, mapping or transfer_data,
+    depending on the document's age. ``index``, from 0 on, and ``internal_id`` name a pushed
+    record. Only true resolves an entry or makes a warning of it.
+    """
+
+    error_type: str = ""
+    resolved: bool = False
+    warn: bool = False
+    index: int | None = None
+    internal_id: str | None = None
+
+
+def page(answer: Answer, name: str, *, offset: int) -> Entries:
+    """Read the page at this offset; ``name`` is the field with its entries.
+
+    Raises:
+        UnexpectedAnswer: it has no entries, is no success, or names a page not beyond itself.
+    """
+    told = members(answer.body)
+    if name not in told or not lenient(told.get("success"), bool, otherwise=True):
+        raise UnexpectedAnswer
+    found = elements(told[name])
+    try:
+        following, guessed = _following(told["meta"]), False
+    except (KeyError, UnexpectedAnswer):
+        following, guessed = offset + len(found) if found else None, True
+    if following is not None and following <= offset:
+        raise UnexpectedAnswer
+    return Entries(
+        entries=found,
+        following=following,
+        guessed=guessed,
+        flagged=bool(lenient(told.get("transfer_errors"), object, otherwise=None)),
+    )
+
+
+def _following(meta: msgspec.Raw) -> int | None:
+    following = lenient(members(meta).get("next"), object, otherwise=None)
+    if following is None:
+        return None
+    try:
+        return msgspec.convert(following, _Next, strict=False).offset  # a number may be a text
+    except msgspec.ValidationError:
+        raise UnexpectedAnswer from None
+
+
+def failure(raw: msgspec.Raw) -> Failure:
+    """Read an entry of the error log; an unreadable field counts as absent."""
+    with suppress(UnexpectedAnswer):
+        told = members(raw)
+        return Failure(
+            error_type=lenient(told.get("error_type"), str, otherwise=""),
+            resolved=lenient(told.get("resolved"), bool, otherwise=False),
+            warn=lenient(told.get("warn"), bool, otherwise=False),
+            index=lenient(told.get("index"), Offset, otherwise=None),
+            internal_id=lenient(told.get("internal_id"), str, otherwise=None),
+        )
+    return Failure()
+
+
+def lenient(raw: msgspec.Raw | None, shape: type[T], *, otherwise: U) -> T | U:
+    """Read an optional member in this shape; ``otherwise`` where it is absent or unreadable."""
+    if raw is None:
+        return otherwise
+    try:
+        return read(raw, shape)
+    except UnexpectedAnswer:
+        return otherwise
+
+
+# --- calls -------------------------------------------------------------------------------------
+
+
 class Way(StrEnum):
-    """Which way a transfer goes; the value stands in addresses."""
+    """The direction of a transfer; the value stands in addresses."""
 
     PULL = "pull"
     PUSH = "push"
 
     @property
     def method(self) -> str:
-        """The same as the statistics call it."""
+        """The name in the statistics."""
         return "IMPORT" if self is Way.PULL else "EXPORT"
 
 
@@ -110,12 +270,15 @@ class Api:
         """Take the application's secret (JSON), a clock for Retry-After, the budget and the time.
 
         Raises:
-            ConfigurationInvalid: it is malformed, lacks something, or has an address that is
-                not HTTPS and not on this machine.
+            ConfigurationInvalid: the secret is malformed, lacks something, or has an address
+                that is not HTTPS and not on this machine.
         """
-        secret = _read(application)
+        try:
+            secret = msgspec.json.decode(application, type=Secret)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            raise ConfigurationInvalid from None
         self._base_url = origin(secret.base_url)
-        self._hooks_url = None if secret.hooks_url is None else origin(secret.hooks_url)
+        self._webhooks_url = None if secret.hooks_url is None else origin(secret.hooks_url)
         self._http = Http(self._base_url, clock=clock, budget=budget, left=left)
         self._headers = {
             "Authorization": f"Bearer {secret.api_key}",
@@ -123,13 +286,13 @@ class Api:
         }
 
     @property
-    def hooked(self) -> bool:
-        """Whether Endgrate can be given webhooks: it is known where we can be reached."""
-        return self._hooks_url is not None
+    def has_webhooks(self) -> bool:
+        """Whether the secret has our own address, so that Endgrate can be given webhooks."""
+        return self._webhooks_url is not None
 
-    def hook(self, token: str) -> dict[str, object]:
-        """A webhook that echoes this token, as Endgrate is given it."""
-        endpoint = f"{self._hooks_url}/endgrate/{quote(token, safe='')}"
+    def webhook(self, token: str) -> dict[str, object]:
+        """The webhook, as Endgrate takes it, that echoes this token."""
+        endpoint = f"{self._webhooks_url}/endgrate/{quote(token, safe='')}"
         return {"endpoint": endpoint, "metadata": {"token": token}}
 
     def user_url(self, session_id: str, *, configured: bool) -> str:
@@ -137,22 +300,22 @@ class Api:
         path = "/session/edit" if configured else "/session"
         return f"{self._base_url}{path}?session_id={quote(session_id, safe='')}"
 
-    def initiated(self, wanted: Mapping[str, object]) -> str:
-        """Open a session; its id. Asking twice opens two, which costs nothing.
+    def initiate(self, wanted: Mapping[str, object]) -> str:
+        """Open a session; its id. A repetition opens another, which costs nothing.
 
         Raises:
-            Refused: it cannot be had like this.
+            Refused: Endgrate opens none like this.
         """
         answer = self._call("POST", "/api/session/initiate", json=wanted, accept=DONE)
-        return decode(answer, Initiated).session_id
+        return decode(answer, _Initiated).session_id
 
     def types(self) -> set[str]:
         """The types that any provider of Endgrate's has."""
-        told = decode(self._call("GET", "/api/integrations"), Integrations)
+        told = decode(self._call("GET", "/api/integrations"), _Integrations)
         return {row.endgrate_type for each in told.providers for row in each.integrations}
 
     def configuration(self, session_id: str) -> msgspec.Raw | None:
-        """What the end user chose, whole; None before that.
+        """The end user's choices, as JSON; None before they are made.
 
         A session that Endgrate does not know looks the same as one that is not configured, but
         for the prose; ``knows`` tells them apart.
@@ -179,30 +342,26 @@ class Api:
             return False
         return True
 
-    def pulled(self, wanted: Mapping[str, object], *, synchronous: bool = False) -> str:
-        """Trigger a pull; its id. Asking twice triggers two.
+    def pull(self, wanted: Mapping[str, object], *, synchronous: bool = False) -> str:
+        """Trigger a pull; its id. A repetition triggers another.
 
         Args:
             wanted: the body as Endgrate takes it.
-            synchronous: whether Endgrate is to answer when the transfer is completed, or after
-                five minutes, instead of at once.
+            synchronous: have Endgrate answer when the transfer is completed, or after five
+                minutes, instead of at once.
 
         Raises:
             Refused: the session, the type or what is wanted is not good.
         """
         answer = self._call(
-            "POST",
-            "/api/pull/transfer",
-            json={**wanted, "synchronous": True} if synchronous else wanted,
-            accept=DONE,
-            read_seconds=SYNCHRONOUS_SECONDS if synchronous else READ_SECONDS,
+            "POST", "/api/pull/transfer", accept=DONE, **_transfer(wanted, synchronous=synchronous)
         )
-        return decode(answer, Triggered).transfer_id
+        return decode(answer, _Triggered).transfer_id
 
-    def pushed(self, wanted: Mapping[str, object], *, synchronous: bool) -> str:
-        """Trigger a push; its id. Asking twice pushes twice.
+    def push(self, wanted: Mapping[str, object], *, synchronous: bool) -> str:
+        """Trigger a push; its id. A repetition pushes twice.
 
-        Whatever a refusal's body may be, Endgrate's or a proxy's, nothing has been pushed then.
+        A refusal, by Endgrate or a proxy, means that nothing has been pushed.
 
         Raises:
             ProviderRefusesConnection: the session, the type or what is wanted is not good.
@@ -212,14 +371,13 @@ class Api:
             "POST",
             "/api/push/transfer",
             headers=self._headers,
-            json={**wanted, "synchronous": True} if synchronous else wanted,
             refusals=_NOT_PUSHED,
             accept=DONE,
-            read_seconds=SYNCHRONOUS_SECONDS if synchronous else READ_SECONDS,
+            **_transfer(wanted, synchronous=synchronous),
         )
-        return decode(answer, Triggered).transfer_id
+        return decode(answer, _Triggered).transfer_id
 
-    def completed(self, way: Way, *, session_id: str, transfer_id: str) -> bool:
+    def is_completed(self, way: Way, *, session_id: str, transfer_id: str) -> bool:
         """Whether a transfer has ended, well or not.
 
         Raises:
@@ -227,10 +385,10 @@ class Api:
         """
         params = {"method": way.method, "session_id": session_id, "transfer_id": transfer_id}
         answer = self._call("GET", "/api/statistics", params=params)
-        return decode(answer, Statistics).completed
+        return decode(answer, _Statistics).completed
 
     def items(self, way: Way, *, endgrate_type: str, transfer_id: str, offset: int) -> Entries:
-        """A page of a transfer's records.
+        """Read a page of a transfer's records.
 
         Raises:
             Refused: the transfer is not completed, or something in the query is not good.
@@ -242,7 +400,7 @@ class Api:
         return page(answer, "transfer_data", offset=offset)
 
     def failures(self, *, session_id: str, transfer_id: str) -> Sequence[Failure]:
-        """What the error log has of a transfer, up to ``MAX_FAILURE_PAGES``.
+        """Read the error log of a transfer, up to ``MAX_FAILURE_PAGES``.
 
         Raises:
             Refused: Endgrate does not know the transfer, or its session.
@@ -287,12 +445,12 @@ class Api:
         )
         if answer.status in accept:
             return answer
-        decode(answer, Error)
+        decode(answer, _Error)
         raise Refused
 
 
-def _read(application: bytes) -> Secret:
-    try:
-        return msgspec.json.decode(application, type=Secret)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise ConfigurationInvalid from None
+def _transfer(wanted: Mapping[str, object], *, synchronous: bool) -> dict[str, Any]:
+    """How a call differs that triggers a transfer."""
+    if synchronous:
+        return {"json": {**wanted, "synchronous": True}, "read_seconds": SYNCHRONOUS_SECONDS}
+    return {"json": wanted}

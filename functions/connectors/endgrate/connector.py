@@ -1,25 +1,29 @@
-"""Endgrate (pulls).
+"""Endgrate: pulls, pushes and sessions.
 
 A connection is a session of Endgrate's, which the end user has configured, or will. A refresh is
 ``POST pull/transfer`` for each dataset; the statistics tell when a transfer is completed, its
-records are read page by page, and the error log tells which of them could not be had.
+records are read page by page, and the error log tells which of them could not be had. By the
+guide on transfers, those that are triggered before the session is configured wait for that,
+however many there are. So none is, here: the refresh waits for the user instead.
 
-Its guide on transfers has those that are triggered before the session is configured wait for
-that, however many there are. So none is, here: the refresh waits for the user instead.
+A push is ``POST push/transfer``, once: there is no idempotency key. The guide on pushing data
+takes records with ``id``, ``internal_id``, ``data`` and ``associations``, as they are kept here.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import count, takewhile
 from math import floor
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from functions.connectors.endgrate import push as endgrate_push
-from functions.connectors.endgrate.api import Api, Refused, Way
-from functions.connectors.endgrate.pages import COSTS_ITSELF, Place, Reading, Transfer
-from functions.core import webhooks as hints
+from functions.connectors.endgrate.api import PAGE, Api, RecordId, Refused, Way, lenient
+from functions.connectors.endgrate.pages import COSTS_ITSELF, Place, Reading, Transfer, name_of
+from functions.connectors.http.answers import members, read
+from functions.core import webhooks
+from functions.core.contract import MAX_PUSH_RECORDS
 from functions.core.errors import (
     FreshetError,
     InteractionRequired,
@@ -28,10 +32,13 @@ from functions.core.errors import (
     ProviderRefusesConnection,
     ProviderUnavailable,
     RateLimited,
+    UnexpectedAnswer,
     named,
 )
 from functions.core.polling import backoff
 from functions.core.ports import Configuration, Looked, Opened, Triggered
+from functions.core.push.model import Failure, Result
+from functions.core.push.ports import Pushed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,7 +46,6 @@ if TYPE_CHECKING:
     from functions.core.contract import Cursor, Job
     from functions.core.model import Connection
     from functions.core.ports import Base, ConnectorPorts, Order, Page
-    from functions.core.push.ports import Pushed
 
 MAX_DATASETS: Final = 20
 """How many transfers a job may be, so that their ids fit into what passes between two states."""
@@ -51,6 +57,9 @@ others came: with the pauses in between, for a quarter of a minute."""
 PATIENCE_SECONDS: Final = 60
 """A transfer for which Endgrate wants a longer pause is looked at no more, where others came."""
 
+MAX_RESULT_PAGES: Final = 2 * MAX_PUSH_RECORDS // PAGE
+"""How many pages of a push's results are read: twice as many as it can have."""
+
 
 def connector(ports: ConnectorPorts) -> Endgrate:
     """The connector, given what it needs."""
@@ -58,7 +67,7 @@ def connector(ports: ConnectorPorts) -> Endgrate:
 
 
 class Endgrate:
-    """The three verbs, and what a session needs before them."""
+    """The three verbs, pushes, and the sessions that connections are."""
 
     def __init__(self, ports: ConnectorPorts) -> None:
         """Take the way to the application's secret, the time, and what makes tokens."""
@@ -77,51 +86,54 @@ class Endgrate:
             RateLimited: Endgrate limits how often it may be asked.
             FreshetError: no dataset has a transfer, because of this.
         """
-        job, wanted = order.job or _begun(order, at=self._ports.clock()), len(order.datasets)
-        place = _untaken(job, of=wanted)
+        job, wanted = order.job or _begin(order, at=self._ports.clock()), len(order.datasets)
+        place = _place_to_trigger(job, of=wanted)
         if place is None or wanted > MAX_DATASETS:
             raise InvalidRequest(f"Endgrate refreshes 1 to {MAX_DATASETS} datasets at a time.")
         if order.job is None and connection.snapshot is None:  # else it was configured before
-            _insist_on_configured(self._api(), connection.subject)
+            _require_configured(self._api(), connection.subject)
         if tries := int(job.get(f"tries_{place}") or 0):
             self._ports.sleep(backoff(tries))
         hooks: dict[str, str] = {}
         try:
-            taken, hooks = self._transfer(connection, order.datasets[place], order=order)
-            job = {**_cleared(job, place), _name(place): taken}
+            transfer_id, hooks = self._transfer(connection, order.datasets[place], order=order)
+            failed = {f"failed_{place}", f"tries_{place}"}
+            job = {name: job[name] for name in job if name not in failed}
+            job[_name(place)] = transfer_id
         except RateLimited:
             raise
         except (ProviderUnavailable, *COSTS_ITSELF) as error:
             job = {**_without(job, place, error), f"tries_{place}": tries + 1}
             if _is_vain(job, error, of=wanted):
                 raise
-        return Triggered(job=job, more=_untaken(job, of=wanted) is not None, hooks=hooks)
+        more = _place_to_trigger(job, of=wanted) is not None
+        return Triggered(job=job, more=more, hooks=hooks)
 
     def _transfer(
         self, connection: Connection, dataset: str, *, order: Order
     ) -> tuple[str, dict[str, str]]:
-        """The id of a new transfer, and the webhook that it was given, if any."""
-        api, token = self._api(), self._token()
+        """Trigger a transfer; its id, and the webhook that it was given, if any."""
+        api = self._api()
+        token = webhooks.token(self._ports.owner, rest=self._ports.token())
         wanted: dict[str, object] = {
             "session_id": connection.subject,
             "endgrate_type": connection.title(dataset),
         }
         if params := connection.params.get(dataset):
             wanted["params"] = params
-        if api.hooked:
-            wanted["completed_webhook"] = api.hook(token)
+        if api.has_webhooks:
+            wanted["completed_webhook"] = api.webhook(token)
         try:
-            transfer_id = api.pulled(wanted, synchronous=order.synchronous)
+            transfer_id = api.pull(wanted, synchronous=order.synchronous)
         except Refused:
             raise ProviderRefusesConnection from None
-        return transfer_id, {hints.digest(token): transfer_id} if api.hooked else {}
+        return transfer_id, {webhooks.digest(token): transfer_id} if api.has_webhooks else {}
 
     def check(self, connection: Connection, job: Job, *, hold_seconds: float) -> Looked:  # noqa: ARG002 - Endgrate cannot hold a look open
         """Look at the transfers in their order, up to the first that is not completed.
 
         With a transfer that Endgrate does not know the job is lost; the next time, its dataset
-        alone. Where that is because the session is gone, triggering it anew is refused, which
-        says so.
+        alone. Where that is because the session is gone, triggering it anew is refused.
 
         Raises:
             RateLimited: Endgrate limits how often it may be asked.
@@ -131,7 +143,7 @@ class Endgrate:
         for place, transfer_id in enumerate(_transfers(job)):
             if transfer_id is None or place < done:
                 continue
-            match _completed(api, connection.subject, transfer_id=transfer_id):
+            match _look(api, connection.subject, transfer_id=transfer_id):
                 case RateLimited() as limit:
                     raise limit
                 case ProviderUnavailable() as fault:
@@ -141,8 +153,8 @@ class Endgrate:
                 case FreshetError() as error:
                     job = _without(job, place, error)
                 case False:
-                    return _unfinished(job, faults, place=place)
-        return _looked(job, faults)
+                    return _look_again(job, faults, place=place)
+        return _conclude(job, faults)
 
     def fetch(
         self,
@@ -181,19 +193,36 @@ class Endgrate:
         token: str,
     ) -> str:
         """Trigger a push, once; see ``core.push.ports.Pusher``."""
-        return endgrate_push.push(
-            self._api(),
-            connection,
-            dataset=connection.title(dataset),
-            records=records,
-            synchronous=synchronous,
-            token=token,
-        )
+        api = self._api()
+        wanted: dict[str, object] = {
+            "session_id": connection.subject,
+            "endgrate_type": connection.title(dataset),
+            "transfer_data": msgspec.Raw(records),
+        }
+        if api.has_webhooks:
+            wanted["completed_webhook"] = api.webhook(token)
+        return api.push(wanted, synchronous=synchronous)
 
-    def pushed(self, connection: Connection, job: str, *, dataset: str) -> Pushed:
-        """Look at a push, and at what has come of its records once it is completed."""
-        title = connection.title(dataset)
-        return endgrate_push.pushed(self._api(), connection, job, endgrate_type=title)
+    def check_push(self, connection: Connection, job: str, *, dataset: str) -> Pushed:
+        """Look at a push; once it is completed, read the error log and ``push/data``.
+
+        Entries that are resolved, and warnings, are no failures. One with neither an index nor an
+        internal id concerns the whole transfer.
+        """
+        api, session_id = self._api(), connection.subject
+        try:
+            if not api.is_completed(Way.PUSH, session_id=session_id, transfer_id=job):
+                return Pushed(done=False)
+            log = api.failures(session_id=session_id, transfer_id=job)
+        except Refused:
+            raise ProviderRefusesConnection from None
+        failures = tuple(
+            Failure(error=name_of(each.error_type), index=each.index, internal_id=each.internal_id)
+            for each in log
+            if not each.resolved and not each.warn
+        )
+        results = _results(api, job, endgrate_type=connection.title(dataset))
+        return Pushed(done=True, failures=failures, results=results)
 
     def open(self, connection: Connection, *, token: str) -> Opened:
         """Open a session for the connection's datasets, which its user is to configure.
@@ -208,16 +237,16 @@ class Endgrate:
         titles = [connection.title(name) for name in connection.datasets]
         schema = [{"endgrate_type": title} for title in titles]
         wanted: dict[str, object] = {"schema": schema, "save_session": True}
-        if api.hooked:
-            wanted["configuration_webhook"] = api.hook(token)
+        if api.has_webhooks:
+            wanted["configuration_webhook"] = api.webhook(token)
         try:
-            session_id = api.initiated(wanted)
+            session_id = api.initiate(wanted)
         except Refused:
-            raise ProviderRefusesConnection(_tell_unknown(api, titles)) from None
+            raise ProviderRefusesConnection(_explain_refusal(api, titles)) from None
         return Opened(subject=session_id, url=api.user_url(session_id, configured=False))
 
     def configuration(self, connection: Connection) -> Configuration:
-        """What the end user chose, as Endgrate has it, and where they choose it."""
+        """The end user's choices, as Endgrate has them, and where to make them."""
         api = self._api()
         chosen = api.configuration(connection.subject)
         url = api.user_url(connection.subject, configured=chosen is not None)
@@ -231,12 +260,11 @@ class Endgrate:
             left=self._ports.left,
         )
 
-    def _token(self) -> str:
-        return hints.token(self._ports.owner, rest=self._ports.token())
+
+# --- jobs --------------------------------------------------------------------------------------
 
 
-def _begun(order: Order, *, at: float) -> Job:
-    """A job of which nothing has been triggered."""
+def _begin(order: Order, *, at: float) -> Job:
     job: Job = {"since": floor(at)}
     return {**job, "losses": order.losses} if order.losses else job
 
@@ -256,12 +284,7 @@ def _without(job: Job, place: int, error: FreshetError) -> Job:
     return {**job, _name(place): None, f"failed_{place}": error.name()}
 
 
-def _cleared(job: Job, place: int) -> Job:
-    """The job without a word of what a dataset failed for."""
-    return {name: job[name] for name in job if name not in {f"failed_{place}", f"tries_{place}"}}
-
-
-def _untaken(job: Job, *, of: int) -> int | None:
+def _place_to_trigger(job: Job, *, of: int) -> int | None:
     """The place of the dataset to trigger next; None: there is none.
 
     It is one that was not asked for, or else the one of those to ask for again that was asked for
@@ -283,21 +306,21 @@ def _is_vain(job: Job, error: FreshetError, *, of: int) -> bool:
     transfers = _transfers(job)
     if any(transfers) or len(transfers) < of:
         return False
-    return isinstance(error, ProviderUnavailable) or _untaken(job, of=of) is None
+    return isinstance(error, ProviderUnavailable) or _place_to_trigger(job, of=of) is None
 
 
-def _completed(api: Api, session_id: str, *, transfer_id: str) -> bool | FreshetError:
+def _look(api: Api, session_id: str, *, transfer_id: str) -> bool | FreshetError:
     """Whether a transfer is completed, or why that cannot be said."""
     try:
-        return api.completed(Way.PULL, session_id=session_id, transfer_id=transfer_id)
+        return api.is_completed(Way.PULL, session_id=session_id, transfer_id=transfer_id)
     except Refused:
         return JobLost()
     except (ProviderUnavailable, *COSTS_ITSELF) as error:
         return error
 
 
-def _unfinished(job: Job, faults: Sequence[ProviderUnavailable], *, place: int) -> Looked:
-    """What a look comes to up to the first transfer that is not completed, at this place.
+def _look_again(job: Job, faults: Sequence[ProviderUnavailable], *, place: int) -> Looked:
+    """The look's outcome where the transfer at this place is not completed.
 
     At the deadline the others are fetched, and those that are not completed have failed for it.
     """
@@ -309,18 +332,22 @@ def _unfinished(job: Job, faults: Sequence[ProviderUnavailable], *, place: int) 
 
 
 def _wait(missed: int, faults: Sequence[ProviderUnavailable]) -> int:
-    """Seconds to stay away: what Endgrate asks for, and the longer the oftener it missed."""
+    """Seconds to stay away: as Endgrate asks, and longer the more often a look failed."""
     return max(backoff(missed), *(fault.wait_seconds for fault in faults))
 
 
-def _looked(job: Job, faults: Sequence[ProviderUnavailable]) -> Looked:
-    """What a look at all transfers comes to, that are completed but for these faults.
+def _conclude(job: Job, faults: Sequence[ProviderUnavailable]) -> Looked:
+    """The look's outcome where all transfers are completed but those with faults.
 
     A transfer that cannot be looked at is looked at a few times more, and then left to the fetch.
     """
-    known = [transfer_id for transfer_id in _transfers(job) if transfer_id is not None]
-    if not known:
-        return _left_with_nothing(job)
+    transfers = _transfers(job)
+    known = [transfer_id for transfer_id in transfers if transfer_id is not None]
+    if not known:  # the job is lost, or there is an error that says why
+        names = [str(job[f"failed_{place}"]) for place, _ in enumerate(transfers)]
+        if JobLost.name() in names:
+            return Looked(job=job, lost=True)
+        raise named(names[0])
     if not faults:
         return Looked(job=job, done=True)
     if len(faults) == len(known):
@@ -331,15 +358,10 @@ def _looked(job: Job, faults: Sequence[ProviderUnavailable]) -> Looked:
     return Looked(job={**job, "missed": missed}, done=given_up, wait_seconds=wait)
 
 
-def _left_with_nothing(job: Job) -> Looked:
-    """No transfer is left to look at: the job is lost, or there is an error that says why."""
-    names = [str(job[f"failed_{place}"]) for place, _ in enumerate(_transfers(job))]
-    if JobLost.name() in names:
-        return Looked(job=job, lost=True)
-    raise named(names[0])
+# --- sessions and pushes -----------------------------------------------------------------------
 
 
-def _tell_unknown(api: Api, titles: Sequence[str]) -> str | None:
+def _explain_refusal(api: Api, titles: Sequence[str]) -> str | None:
     """A text that names the types that Endgrate does not have; None where it does not say."""
     try:
         known = api.types()
@@ -349,9 +371,41 @@ def _tell_unknown(api: Api, titles: Sequence[str]) -> str | None:
     return f"The provider has no such dataset: {unknown}. Check its name." if unknown else None
 
 
-def _insist_on_configured(api: Api, session_id: str) -> None:
+def _require_configured(api: Api, session_id: str) -> None:
     if api.configuration(session_id) is not None:
         return
     if not api.knows(session_id):
         raise ProviderRefusesConnection
     raise InteractionRequired(awaited=True)
+
+
+def _results(api: Api, transfer_id: str, *, endgrate_type: str) -> tuple[Result, ...] | None:
+    """The records that a completed push has made; None: they cannot be read at the time.
+
+    Endgrate's guide on transfers names ``GET push/data`` and shows no answer. It is taken for pages
+    like those of a pull, whose rows may have our ``internal_id``. Whatever it is, the push stands.
+    """
+    results: dict[str, Result] = {}
+    following: int | None = 0
+    try:
+        for _ in range(MAX_RESULT_PAGES):
+            if following is not None:
+                entries = api.items(
+                    Way.PUSH, endgrate_type=endgrate_type, transfer_id=transfer_id, offset=following
+                )
+                found = filter(None, map(_result, entries.entries))
+                results |= {each.id: each for each in found}
+                following = entries.following
+    except ProviderUnavailable:
+        return None
+    except (Refused, *COSTS_ITSELF):
+        return ()
+    return tuple(results.values())
+
+
+def _result(raw: msgspec.Raw) -> Result | None:
+    with suppress(KeyError, UnexpectedAnswer):
+        told = members(raw)
+        internal_id = lenient(told.get("internal_id"), str, otherwise=None)
+        return Result(id=read(told["id"], RecordId), internal_id=internal_id)
+    return None

@@ -1,14 +1,21 @@
 """Reads what transfers brought, one after the other, page by page.
 
 Endgrate documents no order of the records and no rate; it says to follow each page to the next.
-So there is one request at a time. Records that come twice are left out by whoever writes them.
+So there is one request at a time. Staging leaves out the records that come twice.
 
-Each dataset costs itself. One that Endgrate fails to give for long is put off once until all others
-have been read, and given up then. Only where nothing came of any, that is the fetch's own error.
+A dataset that fails costs only itself. One that Endgrate fails to give for long is put off once
+until all others have been read, and given up then. The fetch fails only where nothing came of any.
+
+A transfer completes whether it went well or not. A dataset is fresh when no error stands against
+it: no entry of the error log that is neither resolved nor a warning, and no word on its pages of
+errors. Where the two disagree, or where nothing came and the log has only errors resolved since,
+it is unknown what is missing, and the dataset is not fresh.
 """
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
@@ -16,9 +23,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec.structs import replace
 
-from functions.connectors.endgrate.answers import Item, RecordId, lenient
-from functions.connectors.endgrate.api import Refused, Way
-from functions.connectors.endgrate.parts import failed, is_locked_out, state
+from functions.connectors.endgrate.api import Item, RecordId, Refused, Way, lenient
 from functions.connectors.http.answers import is_json, members, read
 from functions.core.errors import (
     AnswerTooLarge,
@@ -35,22 +40,20 @@ from functions.core.errors import (
     UserError,
     named,
 )
+from functions.core.model import Part, PartState
 from functions.core.ports import Page, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from functions.connectors.endgrate.answers import Entries
-    from functions.connectors.endgrate.api import Api
+    from functions.connectors.endgrate.api import Api, Entries, Failure
     from functions.core.contract import Cursor
-    from functions.core.model import PartState
 
 AGAIN_SECONDS: Final = 5
 """How long to stay away from a transfer that is not completed any more."""
 
 MOST_EMPTY: Final = 100
-"""How many empty pages in a row are read. Some may stand between others, but a list that goes on
-with nothing for longer than this has no end that could be waited for."""
+"""How many empty pages in a row are read. Some may stand between others; more have no end."""
 
 COSTS_ITSELF: Final = (
     DeadlineExceeded,
@@ -63,12 +66,15 @@ COSTS_ITSELF: Final = (
 )
 """Errors that asking again does not mend; of one dataset, they say nothing of the others."""
 
+UNNAMED: Final = "unnamed"
+"""The reason where Endgrate says that there were errors and has no name for them."""
+
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+_AUTHENTICATION: Final = "authentication"
+
 
 class Transfer(msgspec.Struct, frozen=True, kw_only=True):
-    """What is read of a dataset: a transfer's records, or the name of the error it failed for.
-
-    ``type`` is what Endgrate calls the dataset.
-    """
+    """The transfer of a dataset that Endgrate calls ``type``, or the ``error`` it failed for."""
 
     dataset: str
     type: str
@@ -77,16 +83,15 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a fetch is: in which transfer, at which record of it, or ``past`` the last.
+    """How far a fetch is: in which transfer, at which record of it, or ``past`` the last.
 
-    ``had``, ``flagged`` and ``odd`` are of the pages read of that transfer: whether there was a
-    record, whether they spoke of errors, and how many records were unreadable. ``last`` is the
-    digest of the page before, ``empty`` how many empty ones came in a row. ``again`` says that it
-    was put off before.
+    Of the pages read of that transfer: ``had`` a record, ``flagged`` errors, ``odd`` counts
+    unreadable records, ``last`` is the digest of the page before, ``empty`` counts empty pages in
+    a row. ``again``: it was put off before.
 
-    The others are of the fetch: how many transfers were ``begun``; those put off until ``later``,
-    a JSON array of places; whether anything ``came``, if only word that there is nothing; and the
-    ``error`` of the first dataset that failed for one.
+    Of the fetch: how many transfers were ``begun``; those put off until ``later``, a JSON array of
+    places; whether anything ``came``, if only word that there is nothing; and the ``error`` of the
+    first dataset that failed for one.
     """
 
     transfer: int = 0
@@ -125,7 +130,7 @@ class Reading:
         self._transfers, self._since, self._late = transfers, since, late
 
     def pages(self, place: Place) -> Iterator[Page]:
-        """What there is from this place on; each dataset's last page tells how fresh it is.
+        """Yield the pages from this place on; each dataset's last one tells how fresh it is.
 
         Raises:
             FetchWaits: a transfer is not completed, and there is time left for it.
@@ -142,7 +147,7 @@ class Reading:
         """The page at a place, and the place behind it."""
         transfer = self._transfers[here.transfer]
         if transfer.error:
-            return self._given_up(here, named(transfer.error)())
+            return self._give_up(here, named(transfer.error)())
         try:
             if not here.past:
                 return self._page(here, transfer)
@@ -151,10 +156,9 @@ class Reading:
             fault.instead = self._without(here, fault)
             raise
         except COSTS_ITSELF as error:
-            return self._given_up(here, error)
-        return self._ended(here, part, error=ReauthRequired.name() if is_locked_out(part) else "")
-
-    # --- what goes well ------------------------------------------------------------------------
+            return self._give_up(here, error)
+        is_locked_out = part.state is Part.FAILED and part.reauth
+        return self._end(here, part, error=ReauthRequired.name() if is_locked_out else "")
 
     def _page(self, here: Place, transfer: Transfer) -> tuple[Page, Place | None]:
         try:
@@ -167,13 +171,13 @@ class Reading:
         except Refused:
             raise self._refusal(transfer) from None
         items = [(raw, _item(raw)) for raw in entries.entries]
-        whole = [(raw, item) for raw, item in items if item is not None]
-        after = _behind(here, entries, had=bool(whole), odd=len(items) - len(whole))
+        sound = [(raw, item) for raw, item in items if item is not None]
+        after = _behind(here, entries, had=bool(sound), odd=len(items) - len(sound))
         page = Page(
             dataset=transfer.dataset,
             part=transfer.dataset,
-            records=[Record(item.id, raw) for raw, item in whole if item.deleted is not True],
-            deletions=[item.id for _, item in whole if item.deleted is True],
+            records=[Record(item.id, raw) for raw, item in sound if item.deleted is not True],
+            deletions=[item.id for _, item in sound if item.deleted is True],
             cursor=after.cursor(),
         )
         return page, after
@@ -192,7 +196,7 @@ class Reading:
             since=self._since,
         )
 
-    def _ended(self, here: Place, part: PartState, *, error: str) -> tuple[Page, Place | None]:
+    def _end(self, here: Place, part: PartState, *, error: str) -> tuple[Page, Place | None]:
         """Say how a dataset stands, and go on to the next one.
 
         Raises:
@@ -206,12 +210,10 @@ class Reading:
         page = Page(dataset=part.part, part=part.part, parts=(part,), cursor=cursor)
         return page, following
 
-    # --- what does not -------------------------------------------------------------------------
-
     def _refusal(self, transfer: Transfer) -> FreshetError:
-        """What it means that Endgrate does not give what it was asked for."""
+        """The error for a transfer whose records or errors Endgrate refuses."""
         try:
-            completed = self._api.completed(
+            completed = self._api.is_completed(
                 Way.PULL, session_id=self._session_id, transfer_id=transfer.id
             )
         except Refused:
@@ -220,27 +222,22 @@ class Reading:
             return UnexpectedAnswer()
         return DeadlineExceeded() if self._late else FetchWaits(AGAIN_SECONDS)
 
-    def _given_up(self, here: Place, error: FreshetError) -> tuple[Page, Place | None]:
-        part = failed(
-            self._transfers[here.transfer].dataset,
-            error.name(),
-            had=here.had,
-            odd=here.odd,
-            since=self._since,
-        )
-        return self._ended(here, part, error="" if here.had else error.name())
+    def _give_up(self, here: Place, error: FreshetError) -> tuple[Page, Place | None]:
+        dataset, why = self._transfers[here.transfer].dataset, error.name()
+        part = failure_of(dataset, why, had=here.had, odd=here.odd, since=self._since)
+        return self._end(here, part, error="" if here.had else why)
 
     def _without(self, here: Place, fault: ProviderUnavailable) -> Page | None:
         """The page with which to go on without a dataset; None: there is nothing else.
 
-        A limited rate is no dataset's own: none is asked for instead, unless something came.
+        A limited rate concerns all datasets: no other is asked for then, unless something came.
         """
         put_off = not here.again and not isinstance(fault, RateLimited)
         following = self._next(here, queue=[*here.queue, replace(here, again=True)])
         if put_off and following and following.transfer != here.transfer:
             dataset = self._transfers[here.transfer].dataset
             return Page(dataset=dataset, part=dataset, cursor=following.cursor())
-        return self._given_up(here, fault)[0] if here.came or here.had else None
+        return self._give_up(here, fault)[0] if here.came or here.had else None
 
     def _next(self, here: Place, *, queue: list[Place]) -> Place | None:
         """The next dataset's place: one that was not begun, or else the first of the queue."""
@@ -283,7 +280,7 @@ def _behind(here: Place, entries: Entries, *, had: bool, odd: int) -> Place:
 
 
 def _item(raw: msgspec.Raw) -> Item | None:
-    """What matters of a record; None: it is unreadable, and costs itself."""
+    """Read a record; None: it is unreadable, and costs only itself."""
     with suppress(UnexpectedAnswer):
         return read(raw, Item)
     with suppress(KeyError, UnexpectedAnswer):
@@ -292,3 +289,49 @@ def _item(raw: msgspec.Raw) -> Item | None:
         if is_json(raw):
             return Item(id_, lenient(told.get("deleted"), bool, otherwise=False))
     return None
+
+
+def state(
+    dataset: str,
+    failures: Sequence[Failure],
+    *,
+    had: bool,
+    flagged: bool,
+    since: float,
+    odd: int = 0,
+) -> PartState:
+    """The dataset's freshness: fresh or incomplete as of ``since``, or failed.
+
+    Args:
+        failures: the transfer's error log.
+        had: whether the transfer brought any record that could be read.
+        flagged: whether its pages say that there were errors.
+        since: when it was triggered.
+        odd: how many of its records could not be read.
+    """
+    errors = [each for each in failures if not each.warn]
+    standing = [each for each in errors if not each.resolved]
+    if not standing and not (flagged or odd or (errors and not had)):
+        return PartState(part=dataset, state=Part.FRESH, as_of=since, datasets=(dataset,))
+    names = Counter(name_of(each.error_type) for each in standing or errors)
+    unread = UnexpectedAnswer.name() if odd else UNNAMED
+    why = names.most_common(1)[0][0] if names else unread
+    part = failure_of(dataset, why, had=had, since=since, odd=len(standing) + odd)
+    return replace(part, reauth=any(each.error_type == _AUTHENTICATION for each in standing))
+
+
+def failure_of(dataset: str, why: str, *, had: bool, since: float, odd: int = 0) -> PartState:
+    """The state of a dataset that failed, or came only in part; arguments as for ``state``."""
+    return PartState(
+        part=dataset,
+        state=Part.INCOMPLETE if had else Part.FAILED,
+        as_of=since if had else 0,
+        why=why,
+        failures=odd,
+        datasets=(dataset,),
+    )
+
+
+def name_of(error_type: str) -> str:
+    """An error's type, where it is a name and not prose."""
+    return error_type if _NAME.fullmatch(error_type) else UNNAMED

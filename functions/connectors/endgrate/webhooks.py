@@ -1,8 +1,8 @@
 """Reads Endgrate's webhooks: completed, data, error and configuration.
 
-Endgrate signs nothing. What it echoes is the ``metadata`` that it was given with the webhook,
-and in that our token, see ``core.webhooks``. All else in a payload, the records of a data webhook
-among it, is passed over: what there is to know is read from the API.
+Endgrate signs nothing. It echoes the ``metadata`` that it was given with the webhook, and in that
+our token, see ``core.webhooks``. The rest of a payload, records among it, is ignored: everything is
+read from the API.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class _Metadata(msgspec.Struct, frozen=True):
     token: Annotated[str, Meta(min_length=1, max_length=200)]
 
 
-class _Told(msgspec.Struct, frozen=True):
-    """What all payloads have; that of a configuration is about no transfer."""
+class _Payload(msgspec.Struct, frozen=True):
+    """The fields of every payload; a configuration's has no transfer."""
 
     metadata: _Metadata
     session_id: _Text
@@ -33,13 +33,13 @@ class _Told(msgspec.Struct, frozen=True):
 
 
 def hint(body: bytes) -> Hint:
-    """Which of our tokens a webhook echoes, and which transfer and session it tells of.
+    """Read the token that a webhook echoes, and its transfer and session.
 
     Raises:
         InvalidRequest: it is no webhook that we asked for.
     """
     try:
-        told = decode(Answer(status=HTTPStatus.OK, body=body), _Told)
+        told = decode(Answer(status=HTTPStatus.OK, body=body), _Payload)
     except (ProviderUnavailable, UnexpectedAnswer):
         raise InvalidRequest from None
     return Hint(token=told.metadata.token, job=told.transfer_id or "", subject=told.session_id)

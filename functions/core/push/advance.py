@@ -237,7 +237,7 @@ def _is_enough(push: Push, seen: Pushed, faults: int, *, at: float) -> bool:
 def _seen(push: Push, ports: PushPorts) -> Pushed | FreshetError:
     """A look, or what was wrong with it. What it is about was taken, so that may pass."""
     try:
-        return ports.pusher.pushed(ports.connection, push.job, dataset=push.dataset)
+        return ports.pusher.check_push(ports.connection, push.job, dataset=push.dataset)
     except FreshetError as error:
         return error
 

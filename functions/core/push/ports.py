@@ -53,7 +53,7 @@ class Pusher(Protocol):
         """
         ...
 
-    def pushed(self, connection: Connection, job: str, *, dataset: str) -> Pushed:
+    def check_push(self, connection: Connection, job: str, *, dataset: str) -> Pushed:
         """Look once at what the provider has taken; what came of it is told once it is done."""
         ...
 

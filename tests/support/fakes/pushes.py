@@ -117,7 +117,7 @@ class Pusher:
             raise answer
         return answer
 
-    def pushed(self, _connection: Connection, job: str, *, dataset: str) -> Pushed:
+    def check_push(self, _connection: Connection, job: str, *, dataset: str) -> Pushed:
         assert job
         assert dataset
         self.looked.append(self._clock())

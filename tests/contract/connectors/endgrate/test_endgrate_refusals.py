@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 MESSAGE = {"message": "It is not there."}
 CALLS: dict[str, Callable[[Api], object]] = {
-    "/api/session/initiate": lambda api: api.initiated({}),
-    "/api/pull/transfer": lambda api: api.pulled({}),
-    "/api/statistics": lambda api: api.completed(Way.PULL, session_id="s", transfer_id="t"),
+    "/api/session/initiate": lambda api: api.initiate({}),
+    "/api/pull/transfer": lambda api: api.pull({}),
+    "/api/statistics": lambda api: api.is_completed(Way.PULL, session_id="s", transfer_id="t"),
     "/api/pull/data": lambda api: api.items(
         Way.PULL, endgrate_type=CONTACT, transfer_id="t", offset=0
     ),

@@ -7,8 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from functions.connectors.endgrate.answers import Secret
-from functions.connectors.endgrate.api import SYNCHRONOUS_SECONDS, Api, Way
+from functions.connectors.endgrate.api import SYNCHRONOUS_SECONDS, Api, Secret, Way
 from functions.connectors.http.sending import SLACK_SECONDS
 from functions.core.errors import ConfigurationInvalid
 from functions.core.refresh import trigger
@@ -71,8 +70,8 @@ def test_the_ways_are_called_what_endgrate_calls_them() -> None:
 )
 def test_a_webhook_has_the_token_in_its_address_and_its_metadata(hooks_url: str) -> None:
     with_hooks = api(hooks_url=hooks_url)
-    assert with_hooks.hooked
-    assert with_hooks.hook("ref_1.x/y") == {
+    assert with_hooks.has_webhooks
+    assert with_hooks.webhook("ref_1.x/y") == {
         "endpoint": "https://us.example/v1/hooks/endgrate/ref_1.x%2Fy",
         "metadata": {"token": "ref_1.x/y"},
     }
@@ -80,7 +79,7 @@ def test_a_webhook_has_the_token_in_its_address_and_its_metadata(hooks_url: str)
 
 @pytest.mark.parametrize("changes", [{}, {"hooks_url": None}], ids=str)
 def test_there_are_no_webhooks_without_an_address_of_ours(changes: dict[str, Any]) -> None:
-    assert not api(**changes).hooked
+    assert not api(**changes).has_webhooks
 
 
 @pytest.mark.parametrize(("configured", "path"), [(False, "/session"), (True, "/session/edit")])

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from functions.connectors.endgrate.answers import Failure, failure
-from functions.connectors.endgrate.parts import state
+from functions.connectors.endgrate.api import Failure, failure
+from functions.connectors.endgrate.pages import state
 from functions.core.model import Part, PartState
 
 SINCE = 1_800_000_000.0
