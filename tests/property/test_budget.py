@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.core.budget import BEGIN_SECONDS, GO_ON_SECONDS, Limit
-from tests.support.models.budget import START, Job, Taker, World, overdrawn, run
+from tests.support.models.budget import START, BudgetModel, Job, Taker, overdrawn, run
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DataObject
@@ -36,13 +36,13 @@ MANY = 300
 def test_no_window_ever_sees_more_than_the_burst_and_the_rate_allow(
     *, limit: Limit, count: int, at_once: int, works: float, idle: float
 ) -> None:
-    world = World(limit)
+    model = BudgetModel(limit)
     for _ in range(2):
         jobs = [Job(requests=3, patience=PATIENCE, works=works) for _ in range(count)]
-        run(world, jobs, at_once=at_once)
-        world.now += idle
-    assert overdrawn(world.sent, limit) < ROUNDING
-    assert len(world.sent) == 2 * 3 * count
+        run(model, jobs, at_once=at_once)
+        model.now += idle
+    assert overdrawn(model.sent, limit) < ROUNDING
+    assert len(model.sent) == 2 * 3 * count
 
 
 @given(rate=st.integers(2, 50), burst=st.integers(1, 50), works=st.floats(0, 0.5))
@@ -51,20 +51,20 @@ def test_hundreds_who_want_more_than_there_is_use_all_of_it_and_all_come_to_an_e
     *, rate: int, burst: int, works: float
 ) -> None:
     limit = Limit(requests_per_second=rate, burst=burst)
-    world, requests = World(limit), 4
+    model, requests = BudgetModel(limit), 4
     jobs = [Job(requests=requests, patience=PATIENCE, works=works) for _ in range(MANY)]
-    run(world, jobs, at_once=MANY)
+    run(model, jobs, at_once=MANY)
     needed = (MANY * requests - burst) / rate
     alone = requests * works
-    assert world.now - START <= needed * 1.05 + alone + 2
-    assert overdrawn(world.sent, limit) < ROUNDING
+    assert model.now - START <= needed * 1.05 + alone + 2
+    assert overdrawn(model.sent, limit) < ROUNDING
 
 
 def test_as_many_as_have_their_turn_within_patience_are_never_refused() -> None:
     limit = Limit(requests_per_second=20, burst=20)
-    world = World(limit)
+    model = BudgetModel(limit)
     jobs = [Job(requests=7, patience=PATIENCE, works=0.2) for _ in range(MANY)]
-    run(world, jobs, at_once=BEGIN_SECONDS * 20)
+    run(model, jobs, at_once=BEGIN_SECONDS * 20)
     assert not any(job.refusals for job in jobs)
 
 
@@ -75,20 +75,20 @@ def test_whatever_comes_between_two_steps_nobody_is_let_through_too_early(
 ) -> None:
     """Steps are instantaneous; what a slow one may add is the rate times its delay."""
     limit = Limit(requests_per_second=10, burst=burst)
-    world = World(limit)
+    model = BudgetModel(limit)
     if idle:
-        world.bucket.renew(full_at=int((START - 1) * 1e6), before=1 << 62)
-    takers = [Taker(world, patience=1000) for _ in range(workers)]
+        model.bucket.renew(full_at=int((START - 1) * 1e6), before=1 << 62)
+    takers = [Taker(model, patience=1000) for _ in range(workers)]
     while takers:
-        awake = [taker for taker in takers if taker.wakes_at <= world.now]
+        awake = [taker for taker in takers if taker.wakes_at <= model.now]
         if not awake:
-            world.now = min(taker.wakes_at for taker in takers)
+            model.now = min(taker.wakes_at for taker in takers)
             continue
         taker = order.draw(st.sampled_from(awake))
         if taker.step():
             takers.remove(taker)
-    assert len(world.sent) == workers
-    assert overdrawn(world.sent, limit) < ROUNDING
+    assert len(model.sent) == workers
+    assert overdrawn(model.sent, limit) < ROUNDING
 
 
 @given(
@@ -101,15 +101,15 @@ def test_whatever_comes_between_two_steps_nobody_is_let_through_too_early(
 def test_after_a_429_nobody_asks_until_the_pause_is_over_and_then_one_by_one(
     *, limit: Limit, before: int, seconds: int, waiting: int
 ) -> None:
-    world = World(limit)
+    model = BudgetModel(limit)
     jobs = [Job(requests=1, patience=PATIENCE, works=0) for _ in range(before + waiting)]
-    run(world, jobs[:before], at_once=MANY)
-    asleep = [job for job in jobs[before:] if job.go_on(world)]
-    world.sent.clear()
-    at = world.now
-    world.pause(seconds)
-    run(world, asleep, at_once=MANY)
+    run(model, jobs[:before], at_once=MANY)
+    asleep = [job for job in jobs[before:] if job.go_on(model)]
+    model.sent.clear()
+    at = model.now
+    model.pause(seconds)
+    run(model, asleep, at_once=MANY)
     paused = min(max(seconds, 1), 60)
-    assert all(sent >= at + paused for sent in world.sent)
-    for place, sent in enumerate(sorted(world.sent)):
+    assert all(sent >= at + paused for sent in model.sent)
+    for place, sent in enumerate(sorted(model.sent)):
         assert sent + ROUNDING >= at + paused + place / limit.requests_per_second

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.interleaving import Worker, at, both, dying
-from tests.support.models.idempotency import World
+from tests.support.models.idempotency import IdempotencyModel
 from tests.support.scripted_connector import Crash
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ def test_a_repetition_within_a_request_whose_company_ends_gets_the_same_answer(
     ending: Act, age: int | None, refuses: int
 ) -> None:
     for ends, comes in product(range(STEPS), repeat=2):
-        world = World(max_age=age, refuses=refuses)
-        end, come = at(ends, partial(world.do, ending)), at(comes, partial(world.do, "ask"))
-        answered = world.do("ask", told=both(end, come))
-        assert answered or not world.answers
-        world.do("ask")
-        assert world.agrees()
+        model = IdempotencyModel(max_age=age, refuses=refuses)
+        end, come = at(ends, partial(model.do, ending)), at(comes, partial(model.do, "ask"))
+        answered = model.do("ask", told=both(end, come))
+        assert answered or not model.answers
+        model.do("ask")
+        assert model.agrees()
 
 
 @AGE
@@ -50,14 +50,14 @@ def test_what_a_request_that_died_has_left_is_the_answer_of_its_repetitions(
     ending: Act, age: int | None
 ) -> None:
     for ends, dies in product(range(STEPS), repeat=2):
-        world = World(max_age=age)
-        end, die = at(ends, partial(world.do, ending)), at(dies, dying)
+        model = IdempotencyModel(max_age=age)
+        end, die = at(ends, partial(model.do, ending)), at(dies, dying)
         with suppress(Crash):
-            world.do("ask", told=both(end, die))
-        world.do(ending)
-        world.do("ask")
-        world.do("ask")
-        assert world.agrees()
+            model.do("ask", told=both(end, die))
+        model.do(ending)
+        model.do("ask")
+        model.do("ask")
+        assert model.agrees()
 
 
 @settings(max_examples=300)
@@ -73,8 +73,8 @@ def test_what_a_request_that_died_has_left_is_the_answer_of_its_repetitions(
 def test_requests_at_the_same_moment_get_one_answer_between_them(
     age: int | None, refuses: int, acts: list[Act], turns: list[tuple[int, int, bool]]
 ) -> None:
-    world = World(max_age=age, refuses=refuses)
-    workers = [Worker(partial(world.do, act)) for act in ("ask", "ask", *acts)]
+    model = IdempotencyModel(max_age=age, refuses=refuses)
+    workers = [Worker(partial(model.do, act)) for act in ("ask", "ask", *acts)]
     for number, steps, dies in turns:
         worker = workers[number % len(workers)]
         worker.go_on(steps)
@@ -82,5 +82,5 @@ def test_requests_at_the_same_moment_get_one_answer_between_them(
             worker.die()
     for worker in workers:
         worker.go_on(2 * STEPS)
-    world.do("ask")
-    assert world.agrees()
+    model.do("ask")
+    assert model.agrees()

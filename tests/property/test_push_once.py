@@ -18,7 +18,7 @@ from functions.core.errors import (
     UnexpectedAnswer,
 )
 from functions.core.push.model import PushStatus
-from tests.support.push_harness import DONE, RUNNING, Dock
+from tests.support.push_harness import DONE, RUNNING, PushHarness
 from tests.support.scripted_connector import Crash
 
 if TYPE_CHECKING:
@@ -47,22 +47,22 @@ def not_taken(answer: Answer) -> bool:
     return unsent or isinstance(answer, RateLimited)
 
 
-def run(dock: Dock) -> None:
+def run(harness: PushHarness) -> None:
     """Call after call until the push has ended, whatever dies meanwhile."""
     for _ in range(300):
         with suppress(Crash):
-            ticket = dock.call()
+            ticket = harness.call()
             if ticket.outcome is not Outcome.RUNNING:
                 return
-            dock.clock.now += ticket.wait_seconds
-        dock.clock.now += 1
+            harness.clock.now += ticket.wait_seconds
+        harness.clock.now += 1
     raise AssertionError("the push never ends")
 
 
-def call_too_late(dock: Dock, seen: Push) -> None:
+def call_too_late(harness: PushHarness, seen: Push) -> None:
     """A call that read the push long ago."""
     with suppress(Crash, Gone):
-        dock.call(seen)
+        harness.call(seen)
 
 
 @given(
@@ -80,23 +80,23 @@ def test_the_provider_is_never_asked_again_once_it_may_have_heard(
     seconds: float,
     late: bool,
 ) -> None:
-    dock = Dock(answers=answers, looks=(*looks, DONE), seconds=seconds)
-    seen = dock.push
+    harness = PushHarness(answers=answers, looks=(*looks, DONE), seconds=seconds)
+    seen = harness.push
     for writes in deaths:
         with suppress(Crash):
-            dock.call(writes=writes)
+            harness.call(writes=writes)
         if late:
-            call_too_late(dock, seen)
-        dock.clock.now += 50
-    run(dock)
-    asked = [answers[min(number, len(answers) - 1)] for number in range(len(dock.pusher.given))]
+            call_too_late(harness, seen)
+        harness.clock.now += 50
+    run(harness)
+    asked = [answers[min(number, len(answers) - 1)] for number in range(len(harness.pusher.given))]
 
     assert all(not_taken(answer) for answer in asked[:-1])
-    match dock.push.status:
+    match harness.push.status:
         case PushStatus.DONE:
             assert asked[-1] == TAKEN
         case PushStatus.FAILED:
             assert not asked or asked[-1] != TAKEN
         case status:
             assert status is PushStatus.UNKNOWN_OUTCOME
-            assert dock.kept
+            assert harness.kept

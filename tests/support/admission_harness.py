@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from functions.core.model import Running
 
 
-class Gate:
+class AdmissionHarness:
     """Admission over fakes, at an instant that moves by hand."""
 
     def __init__(self) -> None:

@@ -44,7 +44,7 @@ PAGES = (
 AWAY = ProviderUnavailable()
 
 
-class Hall:
+class FetchHarness:
     """A refresh whose job is done, and the stores around it."""
 
     def __init__(self, *faults: tuple[int, FreshetError], pages: tuple[Page, ...] = PAGES) -> None:

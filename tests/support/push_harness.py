@@ -24,7 +24,7 @@ RUNNING = Pushed(done=False)
 DONE = Pushed(done=True)
 
 
-class Dock:
+class PushHarness:
     """``changes`` are the push's. ``pusher`` counts what the provider was asked."""
 
     def __init__(

@@ -16,7 +16,7 @@ from functions.core import webhooks as hints
 from functions.core.errors import ProviderUnavailable
 from functions.core.push.model import PushStatus
 from tests.support.fakes.pushes import PUSH
-from tests.support.push_harness import Dock
+from tests.support.push_harness import PushHarness
 from tests.support.scripted_connector import a_connection
 
 if TYPE_CHECKING:
@@ -42,13 +42,13 @@ class Hooks:
     """The door of webhooks around a push whose answer was lost."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, connection: Connection | None) -> None:
-        self.dock, self.states = Dock(answers=(ProviderUnavailable(),)), States()
-        self.dock.run()
-        self.dock.change(hook=hints.digest(TOKEN))
+        self.harness, self.states = PushHarness(answers=(ProviderUnavailable(),)), States()
+        self.harness.run()
+        self.harness.change(hook=hints.digest(TOKEN))
         here = SimpleNamespace(
-            clock=self.dock.clock,
+            clock=self.harness.clock,
             connections=SimpleNamespace(get=lambda _id: connection),
-            pushes=self.dock.pushes,
+            pushes=self.harness.pushes,
             push_executions=PushExecutions(self.states, machine="arn:machine"),  # type: ignore[arg-type]
         )
         monkeypatch.setattr(webhook, "wiring", lambda: here)
@@ -67,7 +67,7 @@ def test_a_push_that_was_given_up_is_taken_on_under_its_new_name(
 ) -> None:
     hooks = Hooks(monkeypatch, FERN)
     assert hooks.post() == 200
-    push = hooks.dock.push
+    push = hooks.harness.push
     assert (push.status, push.job) == (PushStatus.SENT, "t7")
     (started,) = hooks.states.started
     assert started["name"] == push.execution
@@ -88,7 +88,7 @@ def test_what_is_not_of_the_push_is_not_found_and_changes_nothing(
     monkeypatch: pytest.MonkeyPatch, connection: Connection | None, told: dict[str, str]
 ) -> None:
     hooks = Hooks(monkeypatch, connection)
-    before = hooks.dock.push
+    before = hooks.harness.push
     assert hooks.post(**told) == 404
-    assert hooks.dock.push == before
+    assert hooks.harness.push == before
     assert hooks.states.started == []

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from functions.core.errors import RateLimited
+from tests.support.providers.connector_harness import ConnectorHarness
 from tests.support.providers.registry import CASES, WITH_TOKENS
-from tests.support.providers.trial import Tried
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,7 @@ class Asked:
     def __init__(self, simulator: Simulator, provider: str) -> None:
         case, simulated = CASES[provider], simulator(provider)
         self.budget = Counted()
-        self.one = Tried(case, simulated, user=case.light, budget=self.budget)
+        self.one = ConnectorHarness(case, simulated, user=case.light, budget=self.budget)
         self._before = len(simulated.ledger())
 
     @property

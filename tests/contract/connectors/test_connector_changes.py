@@ -11,16 +11,16 @@ import pytest
 from functions.core.errors import EnvelopeInvalid, FetchContinues
 from functions.core.model import Part
 from functions.core.refresh.increment import changes
+from tests.support.providers.connector_harness import ConnectorHarness
 from tests.support.providers.registry import CASES
-from tests.support.providers.trial import Tried
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from functions.core.ports import RecordKey
     from tests.support.fakes.files import Kept
+    from tests.support.providers.connector_harness import Read
     from tests.support.providers.simulated import Simulated
-    from tests.support.providers.trial import Read
 
     Simulator = Callable[[str], Simulated]
 
@@ -29,11 +29,11 @@ TRANSACTIONS = "*/transactions"
 DOWNLOADS = "*/permission-access/query/*/18_*"
 
 
-def tried(simulator: Simulator, provider: str, user: str) -> Tried:
-    return Tried(CASES[provider], simulator(provider), user=user)
+def tried(simulator: Simulator, provider: str, user: str) -> ConnectorHarness:
+    return ConnectorHarness(CASES[provider], simulator(provider), user=user)
 
 
-def asked(one: Tried, path: str) -> list[dict[str, Any]]:
+def asked(one: ConnectorHarness, path: str) -> list[dict[str, Any]]:
     """The requests to such a path so far."""
     return [row for row in one.simulated.ledger() if fnmatchcase(row["path"], path)]
 

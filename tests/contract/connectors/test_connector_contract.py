@@ -14,8 +14,8 @@ from functions.connectors.registry import REGISTRY
 from functions.core.contract import PAYLOAD_BYTES
 from functions.core.errors import ConfigurationInvalid, FreshetError, ProviderUnavailable
 from functions.core.model import Part
+from tests.support.providers.connector_harness import ConnectorHarness
 from tests.support.providers.registry import CASES
-from tests.support.providers.trial import Tried
 from tests.support.scripted_connector import a_ticket
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from functions.core.model import PartState
     from functions.core.ports import Page
     from tests.support.providers.case import Whole
+    from tests.support.providers.connector_harness import Read
     from tests.support.providers.simulated import Simulated
-    from tests.support.providers.trial import Read
 
     Simulator = Callable[[str], Simulated]
 
@@ -43,12 +43,12 @@ every_whole = pytest.mark.parametrize(
 
 def tried(
     simulator: Simulator, provider: str, *, user: str | None = None, **settings: Any
-) -> Tried:
+) -> ConnectorHarness:
     """A user's connection to a provider with these switches; by default the entry's own user."""
     case, simulated = CASES[provider], simulator(provider)
     if settings:
         simulated.settings(**settings)
-    return Tried(case, simulated, user=user or case.user)
+    return ConnectorHarness(case, simulated, user=user or case.user)
 
 
 def test_every_provider_of_the_registry_has_its_stand() -> None:
@@ -251,7 +251,7 @@ def test_a_job_that_the_provider_does_not_know_is_lost(simulator: Simulator, pro
     one = tried(simulator, provider)
     job = one.trigger()
     one.simulated.reset()
-    again = Tried(one.case, one.simulated, user=one.user)
+    again = ConnectorHarness(one.case, one.simulated, user=one.user)
     assert again.connector.check(again.connection, job, hold_seconds=0).lost
 
 
@@ -268,7 +268,7 @@ def test_a_secret_that_lacks_something_is_the_operators_to_mend(
 ) -> None:
     simulated = simulator(provider)
     case = CASES[provider]
-    one = Tried(case, simulated, user=case.user, application=application)
+    one = ConnectorHarness(case, simulated, user=case.user, application=application)
     with pytest.raises(ConfigurationInvalid):
         one.trigger()
 
@@ -277,7 +277,9 @@ def test_a_secret_that_lacks_something_is_the_operators_to_mend(
 def test_a_provider_that_is_not_there_is_unavailable(simulator: Simulator, provider: str) -> None:
     simulated = simulator(provider)
     application = simulated.application(base_url="http://127.0.0.1:9")
-    one = Tried(CASES[provider], simulated, user=CASES[provider].user, application=application)
+    one = ConnectorHarness(
+        CASES[provider], simulated, user=CASES[provider].user, application=application
+    )
     assert type(one.refused(one.trigger)) is ProviderUnavailable
 
 
@@ -287,5 +289,7 @@ def test_nothing_is_said_in_the_clear_beyond_this_machine(
 ) -> None:
     simulated = simulator(provider)
     application = simulated.application(base_url="http://bank.example")
-    one = Tried(CASES[provider], simulated, user=CASES[provider].user, application=application)
+    one = ConnectorHarness(
+        CASES[provider], simulated, user=CASES[provider].user, application=application
+    )
     assert type(one.refused(one.trigger)) is ConfigurationInvalid

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from functions.core.errors import FreshetError, ProviderUnavailable, RateLimited, UnexpectedAnswer
+from tests.support.providers.connector_harness import ConnectorHarness
 from tests.support.providers.registry import CASES
-from tests.support.providers.trial import Tried
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,7 +81,7 @@ class Trial:
 
     def __init__(self, provider: str, simulated: Simulated) -> None:
         self.case, self.simulated = CASES[provider], simulated
-        self.one = Tried(self.case, simulated, user=self.case.light)
+        self.one = ConnectorHarness(self.case, simulated, user=self.case.light)
         self.job: Job = self.one.check(self.one.trigger())
 
     def call(self, verb: str) -> object:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.providers.connector_harness import ConnectorHarness
 from tests.support.providers.registry import CASES
-from tests.support.providers.trial import Tried
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ def test_a_job_that_was_triggered_by_the_version_before_is_looked_at_and_fetched
     simulator: Callable[[str], Simulated], provider: str
 ) -> None:
     case = CASES[provider]
-    one = Tried(case, simulator(provider), user=case.user)
+    one = ConnectorHarness(case, simulator(provider), user=case.user)
 
     triggered = as_before(one.trigger(), step=f"{provider}, triggered")
     done = as_before(one.check(triggered), step=f"{provider}, done")

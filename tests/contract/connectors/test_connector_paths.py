@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from functions.core.errors import FreshetError
 from tests.support.http_listener import LOOPBACK, Listener, listening
+from tests.support.providers.connector_harness import ConnectorHarness
 from tests.support.providers.registry import CASES
-from tests.support.providers.trial import Tried
 
 if TYPE_CHECKING:
     import socket
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.support.providers.simulated import Simulated
 
     Simulator = Callable[[str], Simulated]
-    Act = Callable[[Tried, Job, str], object]
+    Act = Callable[[ConnectorHarness, Job, str], object]
 
 PLAIN = "plain-4711"
 NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
@@ -45,12 +45,12 @@ def not_found(listener: Listener, line: socket.socket) -> None:
     line.sendall(NOT_FOUND)
 
 
-def with_subject(one: Tried, _job: Job, value: str) -> None:
+def with_subject(one: ConnectorHarness, _job: Job, value: str) -> None:
     one.connection = replace(one.connection, subject=value)
     one.trigger()
 
 
-def with_job(one: Tried, job: Job, value: str) -> None:
+def with_job(one: ConnectorHarness, job: Job, value: str) -> None:
     """Look with a job in which each text that the provider gave is this one."""
     hostile = {name: value if isinstance(each, str) else each for name, each in job.items()}
     one.connector.check(one.connection, hostile, hold_seconds=0)
@@ -58,12 +58,12 @@ def with_job(one: Tried, job: Job, value: str) -> None:
 
 def targets(simulated: Simulated, provider: str, *, act: Act, value: str) -> list[str]:
     """What stands in the request lines, byte for byte, as a listener on a socket gets them."""
-    job = Tried(CASES[provider], simulated, user=CASES[provider].user).trigger()
+    job = ConnectorHarness(CASES[provider], simulated, user=CASES[provider].user).trigger()
     with listening(*[not_found] * MOST_REQUESTS) as listener:
         address = f"http://{LOOPBACK}:{listener.port}"
         case = CASES[provider]
         application = simulated.application(base_url=address)
-        one = Tried(case, simulated, user=case.user, application=application)
+        one = ConnectorHarness(case, simulated, user=case.user, application=application)
         with suppress(FreshetError):
             act(one, job, value)
     return [heard.split(b"\r\n")[0].split(b" ")[1].decode("ascii") for heard in listener.heard]

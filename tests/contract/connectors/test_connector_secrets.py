@@ -17,8 +17,8 @@ from functions.core.errors import (
 )
 from functions.core.ports import Page
 from functions.providers import Renewing
+from tests.support.providers.connector_harness import ConnectorHarness
 from tests.support.providers.registry import CASES
-from tests.support.providers.trial import Tried
 from tests.support.scripted_connector import a_connection, connector_ports
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Kept:
         self.secret, self.forgotten = self._new, self.forgotten + 1
 
 
-def renewing(one: Tried, kept: Kept) -> Connector:
+def renewing(one: ConnectorHarness, kept: Kept) -> Connector:
     ports = connector_ports(
         one.connections, application=b"", clock=one.simulated.clock, sleep=one.simulated.later
     )
@@ -68,7 +68,7 @@ WAYS = [
 @pytest.mark.parametrize(("provider", "how"), WAYS)
 def test_a_mended_secret_is_used_at_once(simulator: Simulator, provider: str, how: str) -> None:
     case, simulated = CASES[provider], simulator(provider)
-    one = Tried(case, simulated, user=case.light)
+    one = ConnectorHarness(case, simulated, user=case.light)
     if case.entry.credentials:
         simulated.expire(one.user)
     kept = Kept(broken(simulated, provider, how), simulated.application())
@@ -87,7 +87,7 @@ def test_a_secret_that_nobody_has_mended_is_read_anew_once(
     simulator: Simulator, provider: str, how: str
 ) -> None:
     case, simulated = CASES[provider], simulator(provider)
-    one = Tried(case, simulated, user=case.light)
+    one = ConnectorHarness(case, simulated, user=case.light)
     if case.entry.credentials:
         simulated.expire(one.user)
     wrong = broken(simulated, provider, how)

@@ -18,8 +18,8 @@ from functions.core.errors import (
     ReauthRequired,
     UnexpectedAnswer,
 )
+from tests.support.providers.connector_harness import ConnectorHarness
 from tests.support.providers.registry import CASES, WITH_TOKENS
-from tests.support.providers.trial import Tried
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,31 +41,35 @@ def simulated(simulator: Simulator, provider: str) -> Simulated:
 
 
 @pytest.fixture
-def one(simulated: Simulated, provider: str, caplog: pytest.LogCaptureFixture) -> Iterator[Tried]:
+def one(
+    simulated: Simulated, provider: str, caplog: pytest.LogCaptureFixture
+) -> Iterator[ConnectorHarness]:
     """A connection after which no token stands in any log, however much is logged."""
     caplog.set_level(logging.DEBUG)
-    one = Tried(CASES[provider], simulated, user=CASES[provider].light)
+    one = ConnectorHarness(CASES[provider], simulated, user=CASES[provider].light)
     yield one
     assert not [secret for secret in one.known_secrets() if secret in caplog.text]
 
 
-def exchanges(one: Tried) -> int:
+def exchanges(one: ConnectorHarness) -> int:
     """How often a refresh token has been sent; a sign-in is one call of the same address."""
     return one.simulated.calls(one.case.calls["token"])
 
 
-def strike(one: Tried, **fault: Any) -> None:
+def strike(one: ConnectorHarness, **fault: Any) -> None:
     one.strike("token", **{"times": None, **fault})
 
 
-def test_a_good_token_is_used_and_not_exchanged(one: Tried) -> None:
+def test_a_good_token_is_used_and_not_exchanged(one: ConnectorHarness) -> None:
     before = exchanges(one)
     one.refresh()
     assert exchanges(one) == before
     assert one.stored.version == 1
 
 
-def test_a_token_known_to_have_expired_is_exchanged_once_before_it_is_used(one: Tried) -> None:
+def test_a_token_known_to_have_expired_is_exchanged_once_before_it_is_used(
+    one: ConnectorHarness,
+) -> None:
     before = exchanges(one)
     one.simulated.later(one.case.token_seconds)
     one.refresh()
@@ -73,20 +77,22 @@ def test_a_token_known_to_have_expired_is_exchanged_once_before_it_is_used(one: 
     assert one.stored.version == 2
 
 
-def test_a_token_that_ends_soon_is_exchanged_ahead_of_time(one: Tried) -> None:
+def test_a_token_that_ends_soon_is_exchanged_ahead_of_time(one: ConnectorHarness) -> None:
     one.simulated.later(one.case.token_seconds - 30)
     one.trigger()
     assert one.stored.version == 2
 
 
-def test_a_token_that_is_refused_is_exchanged_once_and_the_call_repeated(one: Tried) -> None:
+def test_a_token_that_is_refused_is_exchanged_once_and_the_call_repeated(
+    one: ConnectorHarness,
+) -> None:
     before = exchanges(one)
     one.simulated.expire(one.user)
     assert one.trigger()
     assert exchanges(one) == before + 1
 
 
-def test_what_is_stored_is_good_for_the_next_time(one: Tried) -> None:
+def test_what_is_stored_is_good_for_the_next_time(one: ConnectorHarness) -> None:
     for version in range(2, 6):
         one.simulated.expire(one.user)
         one.trigger()
@@ -98,7 +104,7 @@ def test_what_is_stored_is_good_for_the_next_time(one: Tried) -> None:
 @pytest.mark.parametrize(
     "provider", [name for name in WITH_TOKENS if CASES[name].fetched_with_token]
 )
-def test_a_token_that_expires_in_the_middle_of_a_fetch_stops_nothing(one: Tried) -> None:
+def test_a_token_that_expires_in_the_middle_of_a_fetch_stops_nothing(one: ConnectorHarness) -> None:
     job = one.check(one.trigger())
     pages = one.connector.fetch(one.connection, job, datasets=one.datasets, cursor=None)
     seen = 0
@@ -116,7 +122,7 @@ def test_without_a_refresh_token_the_user_must_sign_in_again(
     given = simulated.sign_in(user, lasting=False)
     assert given is not None
     assert given.refresh_token is None
-    one = Tried(CASES[provider], simulated, user=user, credentials=given)
+    one = ConnectorHarness(CASES[provider], simulated, user=user, credentials=given)
     assert one.trigger()
     if how == "by-time":
         simulated.later(one.case.token_seconds + 1)
@@ -125,7 +131,9 @@ def test_without_a_refresh_token_the_user_must_sign_in_again(
     assert type(one.refused(one.trigger)) is ReauthRequired
 
 
-def test_a_consent_that_was_withdrawn_is_dead_and_is_not_asked_about_again(one: Tried) -> None:
+def test_a_consent_that_was_withdrawn_is_dead_and_is_not_asked_about_again(
+    one: ConnectorHarness,
+) -> None:
     one.simulated.expire(one.user)
     one.simulated.revoke(one.user)
     assert type(one.refused(one.trigger)) is ReauthRequired
@@ -135,7 +143,9 @@ def test_a_consent_that_was_withdrawn_is_dead_and_is_not_asked_about_again(one: 
     assert exchanges(one) == before
 
 
-def test_an_exchange_that_has_begun_is_heard_to_its_end_though_time_is_short(one: Tried) -> None:
+def test_an_exchange_that_has_begun_is_heard_to_its_end_though_time_is_short(
+    one: ConnectorHarness,
+) -> None:
     one.simulated.expire(one.user)
     spent, before = one.stored.credentials.refresh_token, exchanges(one)
     strike(one, kind="slow", seconds=2)
@@ -162,7 +172,7 @@ def test_an_exchange_that_has_begun_is_heard_to_its_end_though_time_is_short(one
     ],
 )
 def test_a_token_endpoint_in_trouble_is_an_error_by_name(
-    one: Tried, fault: dict[str, Any], error: type[FreshetError], sent: int
+    one: ConnectorHarness, fault: dict[str, Any], error: type[FreshetError], sent: int
 ) -> None:
     one.simulated.expire(one.user)
     before = exchanges(one)
@@ -179,7 +189,7 @@ def test_a_token_endpoint_in_trouble_is_an_error_by_name(
     ],
 )
 def test_an_exchange_that_was_not_heard_is_made_once_more(
-    one: Tried, fault: dict[str, Any]
+    one: ConnectorHarness, fault: dict[str, Any]
 ) -> None:
     one.simulated.expire(one.user)
     strike(one, **fault, times=1)
@@ -189,7 +199,7 @@ def test_an_exchange_that_was_not_heard_is_made_once_more(
 
 @pytest.mark.parametrize("kind", ["disconnect", "truncate"])
 def test_an_exchange_whose_answer_was_lost_ends_where_the_user_sees_it(
-    one: Tried, kind: str
+    one: ConnectorHarness, kind: str
 ) -> None:
     processed = {"processed": True} if kind == "disconnect" else {}
     one.simulated.expire(one.user)
@@ -199,7 +209,7 @@ def test_an_exchange_whose_answer_was_lost_ends_where_the_user_sees_it(
 
 
 @pytest.mark.parametrize("provider", [name for name in WITH_TOKENS if CASES[name].grace])
-def test_with_a_grace_period_an_answer_that_was_lost_is_got_again(one: Tried) -> None:
+def test_with_a_grace_period_an_answer_that_was_lost_is_got_again(one: ConnectorHarness) -> None:
     one.simulated.settings(**one.case.grace)
     one.simulated.expire(one.user)
     strike(one, kind="disconnect", processed=True, times=1)
@@ -211,20 +221,22 @@ def test_our_own_application_refused_is_the_operators_to_mend(
     simulated: Simulated, provider: str
 ) -> None:
     application = simulated.application(client_secret="wrong-canary-4711")
-    one = Tried(CASES[provider], simulated, user=CASES[provider].light, application=application)
+    one = ConnectorHarness(
+        CASES[provider], simulated, user=CASES[provider].light, application=application
+    )
     simulated.expire(one.user)
     assert type(one.refused(one.trigger)) is ProviderRefusesApplication
     assert not one.stored.dead
 
 
-def test_a_token_that_stays_refused_is_not_exchanged_for_ever(one: Tried) -> None:
+def test_a_token_that_stays_refused_is_not_exchanged_for_ever(one: ConnectorHarness) -> None:
     one.strike("trigger", kind="status", status=401, times=None)
     before = exchanges(one)
     assert type(one.refused(one.trigger)) is ReauthRequired
     assert exchanges(one) == before + 1
 
 
-def test_many_workers_that_find_a_token_refused_exchange_it_once(one: Tried) -> None:
+def test_many_workers_that_find_a_token_refused_exchange_it_once(one: ConnectorHarness) -> None:
     one.simulated.expire(one.user)
     before = exchanges(one)
     with ThreadPoolExecutor(8) as workers:
@@ -238,7 +250,7 @@ def test_many_workers_that_find_a_token_refused_exchange_it_once(one: Tried) -> 
 
 
 def test_a_worker_who_reads_an_old_token_uses_the_one_that_a_sibling_has_put_in_place(
-    one: Tried,
+    one: ConnectorHarness,
 ) -> None:
     one.simulated.expire(one.user)
     connector = one.connector
@@ -254,6 +266,6 @@ def test_credentials_of_unknown_end_are_used_until_they_are_refused(
     given = simulated.sign_in(user)
     assert given is not None
     unknown = replace(given, expires_at=0)
-    one = Tried(CASES[provider], simulated, user=user, credentials=unknown)
+    one = ConnectorHarness(CASES[provider], simulated, user=user, credentials=unknown)
     one.trigger()
     assert one.stored.version == 1

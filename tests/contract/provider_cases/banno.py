@@ -10,7 +10,7 @@ import msgspec
 from functions.connectors.registry import REGISTRY, Provider
 from functions.core.errors import ConsentMissing, InteractionRequired
 from functions.core.model import Connection, Coverage, Credentials
-from tests.support.clients.banno import OFFLINE, SCOPE, open_garden
+from tests.support.clients.banno import OFFLINE, SCOPE, open_banno
 from tests.support.providers.case import Meets, ProviderCase, Whole
 from tests.support.providers.faults import AHEAD_SECONDS, switched
 from tests.support.providers.simulated import Call, Simulated
@@ -19,10 +19,10 @@ from tests.support.scripted_connector import CONNECTION, TENANT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.clients.banno import Connected, Garden
+    from tests.support.clients.banno import BannoClient, Connected
+    from tests.support.providers.connector_harness import ConnectorHarness
     from tests.support.providers.faults import Strike
     from tests.support.providers.simulated import Truth
-    from tests.support.providers.trial import Tried
 
 
 class BannoGarden(Simulated):
@@ -30,25 +30,25 @@ class BannoGarden(Simulated):
 
     job_seconds = "task_seconds"
 
-    def __init__(self, garden: Garden) -> None:
-        super().__init__(garden.base_url, garden.clock)
-        self._garden = garden
+    def __init__(self, banno: BannoClient) -> None:
+        super().__init__(banno.base_url, banno.clock)
+        self._banno = banno
         self._people: dict[str, Connected] = {}
 
     def reset(self) -> None:
         super().reset()
-        self._garden.http.cookies.clear()
+        self._banno.http.cookies.clear()
         self._people.clear()
 
     def application(self, **changes: str) -> bytes:
-        garden = self._garden
-        known = {"base_url": garden.base_url, "client_id": garden.client_id}
-        institution = {**known, "client_secret": garden.secret, **changes}
+        banno = self._banno
+        known = {"base_url": banno.base_url, "client_id": banno.client_id}
+        institution = {**known, "client_secret": banno.secret, **changes}
         return msgspec.json.encode({"institutions": {"garden": institution}})
 
     def sign_in(self, user: str, *, lasting: bool = True) -> Credentials:
         scope = SCOPE if lasting else SCOPE.replace(OFFLINE, "")
-        tokens = self._garden.connect(user, scope).tokens
+        tokens = self._banno.connect(user, scope).tokens
         return Credentials(
             access_token=tokens["access_token"],
             refresh_token=tokens.get("refresh_token"),
@@ -84,43 +84,43 @@ class BannoGarden(Simulated):
 
     def _person(self, user: str) -> Connected:
         if user not in self._people:
-            self._people[user] = self._garden.connect(user)
+            self._people[user] = self._banno.connect(user)
         return self._people[user]
 
 
 @contextmanager
 def _banno() -> Iterator[Simulated]:
-    with open_garden() as garden:
-        yield BannoGarden(garden)
+    with open_banno() as banno:
+        yield BannoGarden(banno)
 
 
-def _unknown_event(one: Tried, verb: str) -> None:
+def _unknown_event(one: ConnectorHarness, verb: str) -> None:
     log = {"version": 1, "events": [{"type": "TaskTeleported", "date": "2026-11-22T12:00:00Z"}]}
     one.strike(verb, kind="status", status=200, body=log)
 
 
-def _page_again(one: Tried, verb: str) -> None:
+def _page_again(one: ConnectorHarness, verb: str) -> None:
     assert isinstance(one.simulated, BannoGarden)
     first, *_ = one.simulated.pages(one.user)
     one.strike(verb, kind="status", status=200, body=first, skip=1)
 
 
-def _empty_page(one: Tried, verb: str) -> None:
+def _empty_page(one: ConnectorHarness, verb: str) -> None:
     one.strike(verb, kind="status", status=200, body={"transactions": []}, skip=1)
 
 
-def _failure(one: Tried, _verb: str) -> None:
+def _failure(one: ConnectorHarness, _verb: str) -> None:
     one.simulated.settings(outcome={one.user: "failure"})
 
 
-def _endless(one: Tried, _verb: str) -> None:
+def _endless(one: ConnectorHarness, _verb: str) -> None:
     one.simulated.settings(task_seconds=86_400, hold_seconds=0)
 
 
 def _account_answered(status: int) -> Strike:
     """The transactions of one account cannot be had."""
 
-    def strike(one: Tried, _verb: str, /) -> None:
+    def strike(one: ConnectorHarness, _verb: str, /) -> None:
         first = min(one.simulated.truth(one.user)["accounts"])
         path = f"*/accounts/{first}/transactions"
         one.simulated.fault(path=path, kind="status", status=status, times=None)
@@ -128,7 +128,7 @@ def _account_answered(status: int) -> Strike:
     return strike
 
 
-def _odd_record(one: Tried, _verb: str) -> None:
+def _odd_record(one: ConnectorHarness, _verb: str) -> None:
     some = min(one.simulated.truth(one.user)["transactions"])
     one.simulated.settings(overrides={some: {"id": None}})
 

@@ -17,7 +17,7 @@ from infra.local.simulators.digime.contract import new_key
 from infra.local.simulators.digime.people import person
 from infra.local.simulators.digime.sharing import facts
 from infra.local.simulators.server import serve
-from tests.support.clients.digime import REDIRECT_URI, Application, Clock
+from tests.support.clients.digime import REDIRECT_URI, Clock, DigimeClient
 from tests.support.digime_samples import pem_of
 from tests.support.providers.case import Meets, ProviderCase, Whole
 from tests.support.providers.faults import AHEAD_SECONDS, NONE, switched
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.support.clients.digime import Json
+    from tests.support.providers.connector_harness import ConnectorHarness
     from tests.support.providers.faults import Strike
     from tests.support.providers.simulated import Truth
-    from tests.support.providers.trial import Tried
 
 QUERY = re.compile(r".*/permission-access/query/(\w+)")
 LISTS = r"^/v1\.6/permission-access/query/[^/]+$"
@@ -46,7 +46,7 @@ class DigimeLibraries(Simulated):
 
     job_seconds = "sync_seconds"
 
-    def __init__(self, application: Application, clock: WallClock) -> None:
+    def __init__(self, application: DigimeClient, clock: WallClock) -> None:
         super().__init__(application.base_url, clock)
         self._application = application
 
@@ -122,7 +122,7 @@ class DigimeLibraries(Simulated):
 def _digime() -> Iterator[Simulated]:
     clock = MovingClock()
     with serve(create_app(clock=clock)) as base_url:
-        application = Application(base_url, clock)
+        application = DigimeClient(base_url, clock)
         with application.http:
             yield DigimeLibraries(application, clock)
 
@@ -132,35 +132,35 @@ def _listed(state: str) -> dict[str, object]:
     return {"kind": "status", "status": 200, "body": body}
 
 
-def _unknown_state(one: Tried, verb: str) -> None:
+def _unknown_state(one: ConnectorHarness, verb: str) -> None:
     one.strike(verb, **_listed("dreaming"))
 
 
-def _rows_again(one: Tried, _verb: str) -> None:
+def _rows_again(one: ConnectorHarness, _verb: str) -> None:
     assert isinstance(one.simulated, DigimeLibraries)
     listing = one.simulated.listing()
     listing["fileList"] *= 2
     one.strike("fetch", kind="status", status=200, body=listing)
 
 
-def _empty_list(one: Tried, _verb: str) -> None:
+def _empty_list(one: ConnectorHarness, _verb: str) -> None:
     one.strike("fetch", **_listed("running"))
 
 
-def _cut_file(one: Tried, _verb: str) -> None:
+def _cut_file(one: ConnectorHarness, _verb: str) -> None:
     one.simulated.settings(corrupt={"18_1*": {"kind": "truncate", "at": -16}})
 
 
 def _file_answered(status: int) -> Strike:
     """One file cannot be had."""
 
-    def strike(one: Tried, _verb: str, /) -> None:
+    def strike(one: ConnectorHarness, _verb: str, /) -> None:
         one.simulated.fault(path="*/18_1*", kind="status", status=status, times=None)
 
     return strike
 
 
-def _odd_tokens(one: Tried, _verb: str) -> None:
+def _odd_tokens(one: ConnectorHarness, _verb: str) -> None:
     one.simulated.expire(one.user)
     one.simulated.settings(odd_claims={"access_token.expires_on": None, "token_type": [7]})
 

@@ -20,7 +20,7 @@ from tests.support.clients.endgrate import (
     DEAL,
     PAGE_VIEWS,
     TICKET,
-    Caller,
+    EndgrateClient,
     open_endgrate,
 )
 from tests.support.providers.case import Meets, ProviderCase, Whole
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from functions.core.model import Credentials
+    from tests.support.providers.connector_harness import ConnectorHarness
     from tests.support.providers.simulated import Truth
-    from tests.support.providers.trial import Tried
 
 DATASETS = {
     "fern": (CONTACT, COMPANY, DEAL),
@@ -53,7 +53,7 @@ class EndgrateSessions(Simulated):
 
     job_seconds = "transfer_seconds"
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: EndgrateClient) -> None:
         super().__init__(caller.base_url, caller.clock)
         self.caller = caller
 
@@ -96,19 +96,19 @@ def open_sessions() -> Iterator[EndgrateSessions]:
         yield EndgrateSessions(caller)
 
 
-def _no_statistics(one: Tried, verb: str) -> None:
+def _no_statistics(one: ConnectorHarness, verb: str) -> None:
     one.strike(verb, kind="status", status=200, body={"completed": "nearly"})
 
 
-def _overlap(one: Tried, _verb: str) -> None:
+def _overlap(one: ConnectorHarness, _verb: str) -> None:
     one.simulated.settings(overlap=250)
 
 
-def _gap(one: Tried, _verb: str) -> None:
+def _gap(one: ConnectorHarness, _verb: str) -> None:
     one.simulated.settings(gap=900)
 
 
-def _failing(one: Tried, _verb: str) -> None:
+def _failing(one: ConnectorHarness, _verb: str) -> None:
     one.simulated.settings(failing={CONTACT: 3})
 
 

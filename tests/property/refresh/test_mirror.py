@@ -14,7 +14,7 @@ from functions.core.errors import FetchContinues, Gone
 from functions.core.ports import Beginning, Page, Record
 from functions.core.refresh.increment import changes
 from tests.support.fakes.stores import Clock
-from tests.support.fetch_harness import Hall
+from tests.support.fetch_harness import FetchHarness
 from tests.support.scripted_connector import Scripted
 
 if TYPE_CHECKING:
@@ -110,8 +110,8 @@ class Mirrors(RuleBasedStateMachine):
 
     @initialize()
     def begins(self) -> None:
-        self.hall, self.bank, self.numbers = Hall(), Bank(), count(2)
-        self.hall.connector = self.bank
+        self.harness, self.bank, self.numbers = FetchHarness(), Bank(), count(2)
+        self.harness.connector = self.bank
         for number in range(12):
             self.bank.put(("p", f"t{number}"))
         self.copy: dict[Key, bytes] = {}
@@ -139,21 +139,21 @@ class Mirrors(RuleBasedStateMachine):
 
     @rule(full=st.booleans(), hurried=st.booleans())
     def refresh(self, *, full: bool, hurried: bool) -> None:
-        hall = self.hall
-        if hall.refresh.status.ended:
-            hall.clock.now += 60
-            hall.admit(f"ref_{next(self.numbers)}", datasets=(NAME,))
-        refresh = replace(hall.refresh, full=full)
-        hall.refreshes.save(refresh, seen=refresh.version)
+        harness = self.harness
+        if harness.refresh.status.ended:
+            harness.clock.now += 60
+            harness.admit(f"ref_{next(self.numbers)}", datasets=(NAME,))
+        refresh = replace(harness.refresh, full=full)
+        harness.refreshes.save(refresh, seen=refresh.version)
         self.fetched(hurried=hurried)
-        self.manifest = hall.publish()[1][0]
+        self.manifest = harness.publish()[1][0]
         self.published = {key: b"%d" % row[0] for key, row in self.bank.rows.items()}
 
     def fetched(self, *, hurried: bool) -> None:
         resumed = False
         while True:
             try:
-                self.hall.fetch(seconds_left=0 if hurried else 1000, resumed=resumed)
+                self.harness.fetch(seconds_left=0 if hurried else 1000, resumed=resumed)
             except FetchContinues:
                 resumed = True
             else:
@@ -161,19 +161,19 @@ class Mirrors(RuleBasedStateMachine):
 
     @rule()
     def is_asked_for_something_else(self) -> None:
-        hall = self.hall
-        hall.clock.now += 60
-        hall.admit(f"ref_{next(self.numbers)}", datasets=("accounts",))
-        hall.staging = hall.staged()
-        self.manifest = hall.publish()[1][0]
+        harness = self.harness
+        harness.clock.now += 60
+        harness.admit(f"ref_{next(self.numbers)}", datasets=("accounts",))
+        harness.staging = harness.staged()
+        self.manifest = harness.publish()[1][0]
 
     @rule()
     def looks(self) -> None:
         try:
-            applied(self.copy, self.hall.objects, self.manifest, since=self.known)
+            applied(self.copy, self.harness.objects, self.manifest, since=self.known)
         except Gone:
             self.copy = {}
-            for line in self.hall.objects.lines(self.manifest.datasets[NAME]):
+            for line in self.harness.objects.lines(self.manifest.datasets[NAME]):
                 self.copy.pop((line.part, line.id), None)
                 if not line.deleted:
                     self.copy[line.part, line.id] = line.data

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.interleaving import Worker, at, both, dying
-from tests.support.models.schedule import DAILY, HOURLY, REFUSED, World
+from tests.support.models.schedule import DAILY, HOURLY, REFUSED, ScheduleModel
 from tests.support.scripted_connector import Crash
 
 if TYPE_CHECKING:
@@ -37,15 +37,15 @@ OTHER = pytest.mark.parametrize("other", ALL, ids=NAMES)
 def test_nothing_fires_that_does_not_show_and_the_same_call_puts_it_right(
     act: Act, before: Schedule | None
 ) -> None:
-    unhurt = World(before)
+    unhurt = ScheduleModel(before)
     unhurt.do(act)
     for step in range(STEPS):
-        world = World(before)
+        model = ScheduleModel(before)
         with suppress(Crash):
-            world.do(act, told=at(step, dying))
-        assert world.firing is None or world.written is not None
-        world.do(act)
-        assert world.written == world.firing == unhurt.firing
+            model.do(act, told=at(step, dying))
+        assert model.firing is None or model.written is not None
+        model.do(act)
+        assert model.written == model.firing == unhurt.firing
 
 
 @BEFORE
@@ -55,9 +55,9 @@ def test_a_call_within_another_leaves_both_places_alike(
     act: Act, other: Act, before: Schedule | None
 ) -> None:
     for step in range(STEPS):
-        world = World(before)
-        world.do(act, told=at(step, partial(world.do, other)))
-        assert world.written == world.firing
+        model = ScheduleModel(before)
+        model.do(act, told=at(step, partial(model.do, other)))
+        assert model.written == model.firing
 
 
 @settings(max_examples=200)
@@ -69,28 +69,28 @@ def test_a_call_within_another_leaves_both_places_alike(
 def test_calls_at_the_same_moment_leave_both_places_alike(
     before: Schedule | None, acts: list[Act], turns: list[tuple[int, int]]
 ) -> None:
-    world = World(before)
-    workers = [Worker(partial(world.do, act)) for act in acts]
+    model = ScheduleModel(before)
+    workers = [Worker(partial(model.do, act)) for act in acts]
     for number, steps in turns:
         workers[number % len(workers)].go_on(steps)
     for worker in workers:
         worker.go_on(STEPS)
-    assert world.written == world.firing
+    assert model.written == model.firing
 
 
 def test_what_a_death_left_firing_for_an_erased_connection_goes_with_its_next_firing() -> None:
     left = 0
     for steps in range(STEPS):
         for later in range(STEPS):
-            world = World()
-            worker = Worker(partial(world.do, HOURLY))
+            model = ScheduleModel()
+            worker = Worker(partial(model.do, HOURLY))
             worker.go_on(steps)
-            world.do("erase")
+            model.do("erase")
             worker.go_on(later)
             worker.die()
-            left += world.firing is not None
-            world.fire()
-            assert world.firing is None
+            left += model.firing is not None
+            model.fire()
+            assert model.firing is None
     assert left
 
 
@@ -98,26 +98,26 @@ def test_what_a_death_left_firing_for_an_erased_connection_goes_with_its_next_fi
 def test_a_firing_leaves_alone_what_fires_for_a_connection_that_is_there(
     before: Schedule | None,
 ) -> None:
-    world = World(before)
-    world.fire()
-    assert world.written == world.firing == before
+    model = ScheduleModel(before)
+    model.fire()
+    assert model.written == model.firing == before
 
 
 def test_what_is_put_while_a_refused_one_is_taken_back_stays() -> None:
     for later in range(STEPS):
-        world = World(HOURLY)
-        refused, other = Worker(partial(world.do, REFUSED)), Worker(partial(world.do, DAILY))
+        model = ScheduleModel(HOURLY)
+        refused, other = Worker(partial(model.do, REFUSED)), Worker(partial(model.do, DAILY))
         refused.go_on(WRITTEN + later)
         other.go_on(WRITTEN)
-        assert world.written == DAILY
+        assert model.written == DAILY
         refused.go_on(STEPS)
         other.go_on(STEPS)
-        assert world.written == world.firing == DAILY
+        assert model.written == model.firing == DAILY
 
 
 def test_scheduler_is_told_again_until_what_stands_has_not_changed_meanwhile() -> None:
     for first, second in combinations(range(STEPS), 2):
-        world = World()
-        twice = both(at(first, partial(world.do, DAILY)), at(second, partial(world.do, HOURLY)))
-        world.do(HOURLY, told=twice)
-        assert world.written == world.firing
+        model = ScheduleModel()
+        twice = both(at(first, partial(model.do, DAILY)), at(second, partial(model.do, HOURLY)))
+        model.do(HOURLY, told=twice)
+        assert model.written == model.firing

@@ -40,7 +40,7 @@ Json = dict[str, Any]
 class Connected:
     """A user's tokens, and calls on that user's part of the Consumer API."""
 
-    garden: Garden
+    banno: BannoClient
     tokens: Json
 
     @property
@@ -49,9 +49,9 @@ class Connected:
         return str(claims["sub"])
 
     def call(self, method: str, path: str, **query: object) -> requests.Response:
-        return self.garden.http.request(
+        return self.banno.http.request(
             method,
-            f"{self.garden.api}/users/{self.user_id}{path}",
+            f"{self.banno.api}/users/{self.user_id}{path}",
             params={name: str(value) for name, value in query.items()},
             headers={"Authorization": f"Bearer {self.tokens['access_token']}"},
             timeout=TIMEOUT,
@@ -82,7 +82,7 @@ class Connected:
         return log
 
 
-class Garden:
+class BannoClient:
     """The institution at its base address, seen from outside."""
 
     def __init__(self, base_url: str, clock: WallClock) -> None:
@@ -167,13 +167,13 @@ class Garden:
 
 
 @contextmanager
-def open_garden() -> Iterator[Garden]:
+def open_banno() -> Iterator[BannoClient]:
     """A simulator of its own, with a clock that can be put ahead."""
     clock = WallClock()
     with serve(create_app(clock=clock)) as base_url:
-        garden = Garden(base_url, clock)
-        with garden.http:
-            yield garden
+        banno = BannoClient(base_url, clock)
+        with banno.http:
+            yield banno
 
 
 def way_back(response: requests.Response) -> dict[str, str]:

@@ -87,7 +87,7 @@ class Tokens:
         return str(self.claims["refresh_token"]["value"])
 
 
-class Application:
+class DigimeClient:
     """An application with its contract, seen from outside of digi.me."""
 
     def __init__(self, base_url: str, clock: Clock) -> None:
@@ -108,7 +108,7 @@ class Application:
         url = f"{self.base_url}/_simulator/{path}"
         return self.http.request(method, url, json=body, timeout=TIMEOUT)
 
-    def to_push(self) -> Application:
+    def to_push(self) -> DigimeClient:
         """The same application under its contract to push."""
         told = facts(self.base_url)
         other = copy(self)
@@ -308,10 +308,10 @@ def is_error(answer: requests.Response, status: int, code: str) -> bool:
 
 
 @contextmanager
-def open_application() -> Iterator[Application]:
+def open_digime() -> Iterator[DigimeClient]:
     """A simulator of its own, with a clock that stands still until it is put on."""
     clock = Clock()
     with serve(create_app(clock=clock)) as base_url:
-        application = Application(base_url, clock)
+        application = DigimeClient(base_url, clock)
         with application.http:
             yield application

@@ -15,7 +15,7 @@ from functions.core.model import Connection, Credentials
 from functions.core.ports import ConnectorPorts
 from infra.local.simulators.digime.sharing import facts
 from infra.local.simulators.server import serve
-from tests.support.clients.digime import REDIRECT_URI, Application, Json, Tokens
+from tests.support.clients.digime import REDIRECT_URI, DigimeClient, Json, Tokens
 from tests.support.fakes.stores import Clock, Connections, Tables
 from tests.support.scripted_connector import CONNECTION, ORDER, TENANT
 
@@ -38,7 +38,7 @@ class Reader:
     """One user's connection; time stands still but where our connector sleeps."""
 
     def __init__(
-        self, application: Application, tokens: Tokens, *, held: str | None = None
+        self, application: DigimeClient, tokens: Tokens, *, held: str | None = None
     ) -> None:
         self.application = application
         self.connection = Connection(
@@ -155,22 +155,22 @@ class Read:
         return [found for page in self.pages for found in page.quarantined]
 
 
-def reader(application: Application, user: str = "ada") -> Reader:
+def reader(application: DigimeClient, user: str = "ada") -> Reader:
     """The connection of a user who has just consented."""
     return Reader(application, application.connect(user))
 
 
-def fault(application: Application, **fault: object) -> None:
+def fault(application: DigimeClient, **fault: object) -> None:
     """Switch a fault on."""
     application.control("POST", "faults", fault).raise_for_status()
 
 
-def requests(application: Application, ending: str) -> list[Json]:
+def requests(application: DigimeClient, ending: str) -> list[Json]:
     """What has been asked for at addresses with this ending."""
     return [row for row in application.ledger() if row["path"].endswith(ending)]
 
 
-def listing(application: Application, key: str) -> Json:
+def listing(application: DigimeClient, key: str) -> Json:
     """What digi.me lists to whoever has this key."""
     listed: Json = application.list(key).json()
     return listed
@@ -179,7 +179,7 @@ def listing(application: Application, key: str) -> Json:
 class _Now(Clock):
     """The provider's clock, put on by whoever sleeps."""
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: DigimeClient) -> None:
         super().__init__()
         self._clock = application.clock
 

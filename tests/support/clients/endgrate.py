@@ -31,7 +31,7 @@ TRANSFER_SECONDS = 0.02
 Json = dict[str, Any]
 
 
-class Caller:
+class EndgrateClient:
     """A customer of Endgrate's, with the simulator's API key."""
 
     def __init__(self, base_url: str, clock: WallClock) -> None:
@@ -193,11 +193,11 @@ class Receiver:
 
 
 @contextmanager
-def open_endgrate() -> Iterator[Caller]:
+def open_endgrate() -> Iterator[EndgrateClient]:
     """A simulator of its own, with a clock that can be put ahead."""
     clock = WallClock()
     with serve(create_app(clock=clock)) as base_url:
-        caller = Caller(base_url, clock)
+        caller = EndgrateClient(base_url, clock)
         with caller.http:
             yield caller
 

@@ -24,7 +24,7 @@ class Pause(BaseException):
     """The worker has made its step, and has come to the next one."""
 
 
-class World:
+class BudgetModel:
     """The time, the one bucket, and when requests were sent."""
 
     def __init__(self, limit: Limit) -> None:
@@ -46,10 +46,10 @@ class World:
 class Taker:
     """One worker who takes one turn. ``wakes_at`` is when it can go on."""
 
-    def __init__(self, world: World, *, patience: float) -> None:
-        self._world, self._patience = world, patience
+    def __init__(self, model: BudgetModel, *, patience: float) -> None:
+        self._world, self._patience = model, patience
         self._story: list[Any] = []
-        self.wakes_at = world.now
+        self.wakes_at = model.now
         self.refused: RateLimited | None = None
 
     def step(self) -> bool:
@@ -82,7 +82,7 @@ class Taker:
         return self._story
 
     @property
-    def world(self) -> World:
+    def model(self) -> BudgetModel:
         return self._world
 
 
@@ -105,16 +105,16 @@ class _Replay:
         return story[self._place - 1]
 
     def draw(self, **bounds: int) -> Any:
-        return self.ask(lambda: self._taker.world.bucket.draw(**bounds))
+        return self.ask(lambda: self._taker.model.bucket.draw(**bounds))
 
     def renew(self, **instants: int) -> Any:
-        return self.ask(lambda: self._taker.world.bucket.renew(**instants))
+        return self.ask(lambda: self._taker.model.bucket.renew(**instants))
 
     def close(self, **instants: int) -> Any:
-        return self.ask(lambda: self._taker.world.bucket.close(**instants))
+        return self.ask(lambda: self._taker.model.bucket.close(**instants))
 
     def closed_until(self) -> Any:
-        return self.ask(self._taker.world.bucket.closed_until)
+        return self.ask(self._taker.model.bucket.closed_until)
 
 
 class Job:
@@ -127,37 +127,37 @@ class Job:
         self.refusals = 0
         self._taker: Taker | None = None
 
-    def go_on(self, world: World) -> float | None:
+    def go_on(self, model: BudgetModel) -> float | None:
         """All that it does until it has to wait; until when that is. None: it has ended."""
-        taker = self._taker or Taker(world, patience=self._patience[self._begun])
+        taker = self._taker or Taker(model, patience=self._patience[self._begun])
         self._taker = taker
-        if taker.wakes_at > world.now:
+        if taker.wakes_at > model.now:
             return taker.wakes_at
         while not taker.step():
-            if taker.wakes_at > world.now:
+            if taker.wakes_at > model.now:
                 return taker.wakes_at
         self._taker = None
         if taker.refused:
             self.refusals += 1
-            return world.now + taker.refused.wait_seconds
+            return model.now + taker.refused.wait_seconds
         self._begun, self.left = True, self.left - 1
-        return world.now + self._works if self.left else None
+        return model.now + self._works if self.left else None
 
 
-def run(world: World, jobs: Sequence[Job], *, at_once: int) -> None:
+def run(model: BudgetModel, jobs: Sequence[Job], *, at_once: int) -> None:
     """Let so many jobs run at a time, until all have ended."""
     waiting = list(reversed(jobs))
     queue: list[tuple[float, int, Job]] = []
     for place in range(min(at_once, len(jobs))):
-        heapq.heappush(queue, (world.now, place, waiting.pop()))
+        heapq.heappush(queue, (model.now, place, waiting.pop()))
     while queue:
         at, place, job = heapq.heappop(queue)
-        world.now = max(world.now, at)
-        until = job.go_on(world)
+        model.now = max(model.now, at)
+        until = job.go_on(model)
         if until is not None:
             heapq.heappush(queue, (until, place, job))
         elif waiting:
-            heapq.heappush(queue, (world.now, place, waiting.pop()))
+            heapq.heappush(queue, (model.now, place, waiting.pop()))
 
 
 def overdrawn(sent: Sequence[float], limit: Limit) -> float:

@@ -28,7 +28,7 @@ OWN = "own"
 """How the ids begin that requests under the key bring with them."""
 
 
-class World:
+class IdempotencyModel:
     """A refresh is running. ``answers`` are to the requests under the key, in their order.
 
     A request takes a snapshot of an age up to ``max_age``. ``refuses`` is how many of the starts

@@ -23,7 +23,7 @@ Act = str | Schedule | None
 """A schedule is put, ``None`` takes it away, ``"erase"`` erases the connection."""
 
 
-class World:
+class ScheduleModel:
     """One connection."""
 
     def __init__(self, before: Schedule | None = None) -> None:

@@ -1,9 +1,9 @@
 """Two workers and one refresh token, one step at a time, in every order.
 
 A worker is the real ``TokenKeeper``. Each call of it to a port is one step, and the worker is
-replayed from what it has been told so far, so that the whole world is a value: it can be copied,
+replayed from what it has been told so far, so that the whole model is a value: it can be copied,
 compared and gone on from in different ways. Whatever differs only in the way there is the same
-world, and is looked at once.
+model, and is looked at once.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Provider:
 
 @dataclass(frozen=True)
 class Rules:
-    """How the world is set up, and how much may go wrong in it.
+    """How the model is set up, and how much may go wrong in it.
 
     So many successors are not taken by their table: they are put aside. So many are taken nowhere.
     So often the user signs in again.
@@ -97,7 +97,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class World:
+class TokenModel:
     """Everything there is at one moment. ``stories`` are what each worker has been told."""
 
     rules: Rules
@@ -122,8 +122,8 @@ class World:
         faults = (self.crashes, self.losses, self.asides, self.drops, self.sign_ins)
         return (*kept, self.provider, self.now, self.stories, self.over, faults, self.sent)
 
-    def following(self) -> Iterator[World]:
-        """Every world that one step of somebody's can lead to."""
+    def following(self) -> Iterator[TokenModel]:
+        """Every model that one step of somebody's can lead to."""
         for who, ended in enumerate(self.over):
             if ended is None:
                 yield from self._steps(who)
@@ -133,14 +133,14 @@ class World:
         if self.sign_ins < self.rules.sign_ins and None in self.over:
             yield self._signed_in()
 
-    def _signed_in(self) -> World:
+    def _signed_in(self) -> TokenModel:
         """The user has signed in again: a family of its own, whose access token is not known."""
         provider = self.provider.signed_in()
         new = Credentials(access_token="A0", refresh_token=f"R{len(provider.successors)}")
-        world = replace(self, provider=provider, sign_ins=self.sign_ins + 1)
-        return world.kept_by(lambda store: store.replace(a_connection(), new))[0]
+        model = replace(self, provider=provider, sign_ins=self.sign_ins + 1)
+        return model.kept_by(lambda store: store.replace(a_connection(), new))[0]
 
-    def _steps(self, who: int) -> Iterator[World]:
+    def _steps(self, who: int) -> Iterator[TokenModel]:
         try:
             result = replayed(self.stories[who], owner=self.rules.owners[who])
         except Pause as pause:
@@ -153,7 +153,7 @@ class World:
         else:
             yield self._ended(who, result)
 
-    def _after(self, who: int, pause: Pause) -> World:
+    def _after(self, who: int, pause: Pause) -> TokenModel:
         match pause.step:
             case "clock":
                 return self.heard(who, Told(self.now))
@@ -171,7 +171,7 @@ class World:
             case _:
                 return self.stored(who, pause)
 
-    def _not_taken(self, who: int, pause: Pause) -> Iterator[World]:
+    def _not_taken(self, who: int, pause: Pause) -> Iterator[TokenModel]:
         """A successor that its table does not take, and one that nothing takes."""
         if self.asides < self.rules.asides:
             yield replace(self, asides=self.asides + 1).stored(who, pause, throttled=True)
@@ -179,17 +179,17 @@ class World:
             dropped = self.heard(who, Told(error=PlatformFault))
             yield replace(dropped, drops=self.drops + 1)
 
-    def stored(self, who: int, pause: Pause, *, throttled: bool = False) -> World:
+    def stored(self, who: int, pause: Pause, *, throttled: bool = False) -> TokenModel:
         """A call to the store of credentials, which is the fake that the suites share."""
         arguments, named = pause.arguments
-        world, told = self.kept_by(
+        model, told = self.kept_by(
             lambda store: getattr(store, pause.step)(*arguments, **named), throttled=throttled
         )
-        return world.heard(who, told)
+        return model.heard(who, told)
 
     def kept_by(
         self, call: Callable[[Connections], Any], *, throttled: bool = False
-    ) -> tuple[World, Told]:
+    ) -> tuple[TokenModel, Told]:
         tables, clock = Tables(), Clock(self.now)
         tables.connections[CONNECTION] = self.item
         lease = self.rules.lease_seconds
@@ -205,24 +205,24 @@ class World:
         assert isinstance(answer, Told)
         return answer
 
-    def heard(self, who: int, told: Told) -> World:
+    def heard(self, who: int, told: Told) -> TokenModel:
         stories = list(self.stories)
         stories[who] = (*stories[who], told)
         return replace(self, stories=tuple(stories))
 
-    def _ended(self, who: int, how: str) -> World:
+    def _ended(self, who: int, how: str) -> TokenModel:
         over, stories = list(self.over), list(self.stories)
         over[who], stories[who] = how, ()
         return replace(self, over=tuple(over), stories=tuple(stories))
 
-    def afterwards(self) -> World:
+    def afterwards(self) -> TokenModel:
         """The same when all leases are over and a third worker has had its turn, undisturbed."""
-        world = replace(self, now=self.now + 1000, stories=((),), over=(None,))
+        model = replace(self, now=self.now + 1000, stories=((),), over=(None,))
         calm = Rules(grace=self.rules.grace, lease_seconds=self.rules.lease_seconds)
-        world = replace(world, rules=replace(calm, owners=("c", "c")))
-        while world.over[0] is None:
-            (world,) = world.following()
-        return world
+        model = replace(model, rules=replace(calm, owners=("c", "c")))
+        while model.over[0] is None:
+            (model,) = model.following()
+        return model
 
 
 @dataclass
@@ -288,22 +288,22 @@ def replayed(story: tuple[Told, ...], *, owner: str) -> str:
         return error.name()
 
 
-def beginning(rules: Rules) -> World:
+def beginning(rules: Rules) -> TokenModel:
     """Both workers are about to need a token, and the one that is stored has expired."""
     expired = Credentials(access_token="A0", refresh_token="R0", expires_at=START - 1)
     item = Item(connection=a_connection(), credentials=expired)
-    return World(rules=rules, item=item, provider=Provider(grace=rules.grace))
+    return TokenModel(rules=rules, item=item, provider=Provider(grace=rules.grace))
 
 
-def ends(rules: Rules) -> list[World]:
-    """Every world in which both workers are done."""
+def ends(rules: Rules) -> list[TokenModel]:
+    """Every model in which both workers are done."""
     start = beginning(rules)
     known, waiting, ended = {start.key}, [start], []
     while waiting:
-        world = waiting.pop()
-        following = {one.key: one for one in world.following()}
+        model = waiting.pop()
+        following = {one.key: one for one in model.following()}
         waiting += [one for key, one in following.items() if key not in known]
         known |= following.keys()
         if not following:
-            ended.append(world)
+            ended.append(model)
     return ended

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from functions.connectors.registry import Entry
     from functions.core.errors import FreshetError
     from functions.core.model import Coverage
+    from tests.support.providers.connector_harness import ConnectorHarness
     from tests.support.providers.simulated import Call, Simulated
-    from tests.support.providers.trial import Tried
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class Meets:
 
     outcome: str = ""
     """What comes of it, in the words of the docs; empty: what comes of it everywhere."""
-    strike: Callable[[Tried, str], None] | None = None
+    strike: Callable[[ConnectorHarness, str], None] | None = None
     """How it comes about, before which verb; None: as everywhere."""
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from tests.support.providers.case import ProviderCase
-    from tests.support.providers.trial import Tried
+    from tests.support.providers.connector_harness import ConnectorHarness
 
 NONE = "—"
 """The provider has nothing of the kind."""
@@ -24,7 +24,7 @@ JSON = ("trigger", "check", "fetch")
 
 
 class Strike(Protocol):
-    def __call__(self, one: Tried, verb: str, /) -> None:
+    def __call__(self, one: ConnectorHarness, verb: str, /) -> None:
         """Bring the fault about, right before the verb is called first."""
 
 
@@ -43,7 +43,7 @@ class Fault(NamedTuple):
 def answered(**fault: Any) -> Strike:
     """A fault of the calls that a verb makes."""
 
-    def strike(one: Tried, verb: str, /) -> None:
+    def strike(one: ConnectorHarness, verb: str, /) -> None:
         one.strike(verb, **fault)
 
     return strike
@@ -52,18 +52,18 @@ def answered(**fault: Any) -> Strike:
 def everywhere(**fault: Any) -> Strike:
     """A fault of all calls."""
 
-    def strike(one: Tried, _verb: str, /) -> None:
+    def strike(one: ConnectorHarness, _verb: str, /) -> None:
         one.simulated.fault(times=None, **fault)
 
     return strike
 
 
-def amid(one: Tried, verb: str, /) -> None:
+def amid(one: ConnectorHarness, verb: str, /) -> None:
     """Fail once; where there are pages, at the third."""
     one.strike(verb, kind="status", status=503, skip=2 if verb == "page" else 0)
 
 
-def dated(one: Tried, verb: str, /) -> None:
+def dated(one: ConnectorHarness, verb: str, /) -> None:
     """Limit the rate until an instant.
 
     Dates are of whole seconds, and so is the pause: the clock is put where it may go on for
@@ -75,11 +75,11 @@ def dated(one: Tried, verb: str, /) -> None:
     one.strike(verb, kind="status", status=429, retry_after=date)
 
 
-def expired(one: Tried, _verb: str, /) -> None:
+def expired(one: ConnectorHarness, _verb: str, /) -> None:
     one.simulated.expire(one.user)
 
 
-def refused(one: Tried, verb: str, /) -> None:
+def refused(one: ConnectorHarness, verb: str, /) -> None:
     if not one.case.entry.credentials:
         one.strike(verb, kind="status", status=401, times=None)
         return
@@ -88,13 +88,13 @@ def refused(one: Tried, verb: str, /) -> None:
 
 
 def lost(*, times: int | None) -> Strike:
-    def strike(one: Tried, verb: str, /) -> None:
+    def strike(one: ConnectorHarness, verb: str, /) -> None:
         one.strike(verb, times=times, **one.case.lost)
 
     return strike
 
 
-def odd_tokens(one: Tried, _verb: str, /) -> None:
+def odd_tokens(one: ConnectorHarness, _verb: str, /) -> None:
     """Have the next new tokens come beside a lifetime that is none and a scope that is odd."""
     one.simulated.expire(one.user)
     one.strike("token", kind="amend", body={"expires_in": None, "scope": [7], "token_type": None})
@@ -103,7 +103,7 @@ def odd_tokens(one: Tried, _verb: str, /) -> None:
 def hurried(*, left: float, **fault: Any) -> Strike:
     """A fault of the calls that a verb makes, each of which has so many seconds."""
 
-    def strike(one: Tried, verb: str, /) -> None:
+    def strike(one: ConnectorHarness, verb: str, /) -> None:
         one.left = lambda: left
         one.strike(verb, **fault)
 
@@ -113,13 +113,13 @@ def hurried(*, left: float, **fault: Any) -> Strike:
 def switched(**settings: Any) -> Strike:
     """Switches of the simulator."""
 
-    def strike(one: Tried, _verb: str, /) -> None:
+    def strike(one: ConnectorHarness, _verb: str, /) -> None:
         one.simulated.settings(**settings)
 
     return strike
 
 
-def endless(one: Tried, _verb: str, /) -> None:
+def endless(one: ConnectorHarness, _verb: str, /) -> None:
     one.simulated.job_takes(86_400)
 
 

@@ -20,7 +20,7 @@ from functions.core.refresh.increment import base_of
 from functions.core.refresh.trigger import trigger
 from tests.support.fakes.files import Snapshots, Staging
 from tests.support.fakes.stores import Refreshes
-from tests.support.providers.trial import Tried
+from tests.support.providers.connector_harness import ConnectorHarness
 from tests.support.scripted_connector import CONNECTION, REFRESH
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ class Course:
         *,
         user: str,
         verb: str,
-        strike: Callable[[Tried, str], None],
+        strike: Callable[[ConnectorHarness, str], None],
     ) -> None:
-        self.one = Tried(case, simulated, user=user, sleep=self._later)
+        self.one = ConnectorHarness(case, simulated, user=user, sleep=self._later)
         self.clock, self.waited = simulated.clock, 0.0
         self._verb, self._strike = verb, strike
         self._struck = False

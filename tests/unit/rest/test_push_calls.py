@@ -10,36 +10,36 @@ from functions.core.push import model as step
 from functions.core.push.advance import end
 from functions.core.push.model import PushStatus, id_of
 from tests.support.fakes.pushes import PUSH
-from tests.support.push_harness import RUNNING, Dock
+from tests.support.push_harness import RUNNING, PushHarness
 
 
 def test_of_two_calls_that_begin_at_once_one_sends() -> None:
-    dock = Dock(looks=(RUNNING,))
-    seen = dock.push
-    dock.call(seen)
-    assert dock.call(seen).outcome is Outcome.RUNNING
-    assert dock.push.status is PushStatus.SENT
-    assert len(dock.pusher.given) == 1
+    harness = PushHarness(looks=(RUNNING,))
+    seen = harness.push
+    harness.call(seen)
+    assert harness.call(seen).outcome is Outcome.RUNNING
+    assert harness.push.status is PushStatus.SENT
+    assert len(harness.pusher.given) == 1
 
 
 def test_a_call_that_comes_too_late_to_send_waits_for_the_one_that_does() -> None:
-    dock = Dock()
-    seen = dock.push
-    begun = step.sending(seen, hook="another's", at=dock.clock())
-    dock.pushes.save(begun, seen=seen.version)
-    ticket = dock.call(seen)
+    harness = PushHarness()
+    seen = harness.push
+    begun = step.sending(seen, hook="another's", at=harness.clock())
+    harness.pushes.save(begun, seen=seen.version)
+    ticket = harness.call(seen)
     assert (ticket.outcome, ticket.wait_seconds) == (Outcome.RUNNING, 1)
-    assert dock.pusher.given == []
-    assert dock.push == begun
+    assert harness.pusher.given == []
+    assert harness.push == begun
 
 
 def test_a_push_that_was_erased_is_not_sent() -> None:
-    dock = Dock()
-    seen = dock.push
-    dock.pushes.delete(PUSH)
+    harness = PushHarness()
+    seen = harness.push
+    harness.pushes.delete(PUSH)
     with pytest.raises(Superseded):
-        dock.call(seen)
-    assert dock.pusher.given == []
+        harness.call(seen)
+    assert harness.pusher.given == []
 
 
 @pytest.mark.parametrize(
@@ -51,29 +51,29 @@ def test_a_push_that_was_erased_is_not_sent() -> None:
     ],
 )
 def test_an_execution_that_breaks_off_ends_its_push(status: PushStatus, then: PushStatus) -> None:
-    dock = Dock()
-    dock.change(status=status)
-    end(dock.push, Aborted, pushes=dock.pushes, contents=dock.contents, at=dock.clock())
-    assert dock.push.status is then
-    assert dock.kept is (then is PushStatus.UNKNOWN_OUTCOME)
+    harness = PushHarness()
+    harness.change(status=status)
+    end(harness.push, Aborted, pushes=harness.pushes, contents=harness.contents, at=harness.clock())
+    assert harness.push.status is then
+    assert harness.kept is (then is PushStatus.UNKNOWN_OUTCOME)
 
 
 @pytest.mark.parametrize("status", [each for each in PushStatus if each.ended])
 def test_a_push_that_has_ended_stays_as_it_is(status: PushStatus) -> None:
-    dock = Dock()
-    dock.change(status=status)
-    before = dock.push
-    end(dock.push, Aborted, pushes=dock.pushes, contents=dock.contents, at=dock.clock())
-    dock.call()
-    assert dock.push == before
-    assert dock.pusher.given == []
+    harness = PushHarness()
+    harness.change(status=status)
+    before = harness.push
+    end(harness.push, Aborted, pushes=harness.pushes, contents=harness.contents, at=harness.clock())
+    harness.call()
+    assert harness.push == before
+    assert harness.pusher.given == []
 
 
 def test_an_execution_is_named_by_its_push_and_where_it_goes_on() -> None:
-    dock = Dock()
-    first = dock.push.execution
+    harness = PushHarness()
+    first = harness.push.execution
     assert id_of(first) == PUSH
     assert len(first) <= 80
-    dock.clock.now += 0.5
-    dock.call()
-    assert dock.push.execution != first
+    harness.clock.now += 0.5
+    harness.call()
+    assert harness.push.execution != first

@@ -16,15 +16,15 @@ from functions.core.errors import (
 from functions.core.model import Coverage, Part, PartState, iso
 from functions.core.polling import backoff
 from functions.core.refresh.fetch import PART_PATIENCE
+from tests.support.providers.connector_harness import ConnectorHarness
 from tests.support.providers.registry import CASES
-from tests.support.providers.trial import Tried
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from functions.core.model import Manifest
+    from tests.support.providers.connector_harness import Read
     from tests.support.providers.simulated import Simulated
-    from tests.support.providers.trial import Read
 
     Simulator = Callable[[str], Simulated]
 
@@ -43,7 +43,7 @@ EVENTS = 5
 def test_a_look_that_may_be_held_asks_for_what_is_new_and_ends_when_there_is_some(
     simulator: Simulator,
 ) -> None:
-    one = Tried(CASES["banno"], simulator("banno"), user="max")
+    one = ConnectorHarness(CASES["banno"], simulator("banno"), user="max")
     one.simulated.job_takes(2.0)
     one.check(one.trigger())
     looks = [row for row in one.simulated.ledger() if one.case.calls["check"].meant(row)]
@@ -55,7 +55,7 @@ def test_a_look_that_may_be_held_asks_for_what_is_new_and_ends_when_there_is_som
 def test_one_that_holds_no_look_open_is_looked_at_after_the_ordinary_pause(
     simulator: Simulator,
 ) -> None:
-    one = Tried(CASES["banno"], simulator("banno"), user="max")
+    one = ConnectorHarness(CASES["banno"], simulator("banno"), user="max")
     one.simulated.settings(hold_seconds=0, task_seconds=60)
     looked = one.connector.check(one.connection, one.trigger(), hold_seconds=20)
     assert looked.wait_seconds == 0
@@ -87,7 +87,7 @@ class Accounts:
     ) -> None:
         self.simulated = simulator("banno")
         self.simulated.settings(**settings)
-        self.one = Tried(CASES["banno"], self.simulated, user=user)
+        self.one = ConnectorHarness(CASES["banno"], self.simulated, user=user)
         truth = self.simulated.truth(user)
         self.ids = sorted(truth["accounts"])
         self.troubled = self.ids[rank]
@@ -440,6 +440,6 @@ def test_an_account_without_a_readable_id_costs_itself(simulator: Simulator) -> 
 def test_pages_that_are_shorter_than_asked_for_lose_nothing(
     simulator: Simulator, cap: int, echo: str
 ) -> None:
-    one = Tried(CASES["banno"], simulator("banno"), user="cleo")
+    one = ConnectorHarness(CASES["banno"], simulator("banno"), user="cleo")
     one.simulated.settings(page_cap=cap, limit_echo=echo)
     assert one.refresh().truth == one.simulated.truth("cleo")

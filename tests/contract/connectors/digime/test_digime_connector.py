@@ -17,7 +17,7 @@ from functions.core.errors import (
 )
 from functions.core.model import Part, Status
 from tests.contract.provider_cases.digime import CASE
-from tests.support.clients.digime import VERIFIER, Application, Tokens, open_application
+from tests.support.clients.digime import VERIFIER, DigimeClient, Tokens, open_digime
 from tests.support.clients.digime_reader import (
     DOWNLOADS,
     LISTS,
@@ -28,8 +28,8 @@ from tests.support.clients.digime_reader import (
     requests,
 )
 from tests.support.fakes.files import Snapshots
+from tests.support.providers.connector_harness import ConnectorHarness
 from tests.support.providers.refresh_driver import Course
-from tests.support.providers.trial import Tried
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[Application]:
-    with open_application() as application:
+def opened() -> Iterator[DigimeClient]:
+    with open_digime() as application:
         yield application
 
 
 @pytest.fixture
-def application(opened: Application) -> Application:
+def application(opened: DigimeClient) -> DigimeClient:
     opened.control("POST", "reset").raise_for_status()
     opened.settings(sync_seconds=10)
     return opened
@@ -53,7 +53,7 @@ def application(opened: Application) -> Application:
 
 @pytest.mark.parametrize("status", [200, 202])
 def test_a_trigger_that_tells_its_session_is_read_with_it(
-    application: Application, status: int
+    application: DigimeClient, status: int
 ) -> None:
     application.settings(trigger_status=status)
     one = reader(application)
@@ -67,7 +67,7 @@ def test_a_trigger_that_tells_its_session_is_read_with_it(
 @pytest.mark.parametrize("required", [True, False])
 @pytest.mark.parametrize("status", [200, 202])
 def test_a_trigger_without_a_body_is_read_with_the_session_of_the_consent(
-    application: Application, status: int, *, required: bool
+    application: DigimeClient, status: int, *, required: bool
 ) -> None:
     application.settings(trigger_status=status, trigger_body=False, require_session_key=required)
     asked = application.authorize()
@@ -86,7 +86,7 @@ def test_a_trigger_without_a_body_is_read_with_the_session_of_the_consent(
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
 @pytest.mark.parametrize("code", ["SessionInvalid", "SessionUsed"])
 def test_where_a_held_session_is_refused_the_trigger_comes_once_more_without_it(
-    application: Application, status: int, code: str
+    application: DigimeClient, status: int, code: str
 ) -> None:
     application.settings(session_keys="refused", session_error_status=status)
     one = Reader(application, application.connect(), held="a-session-that-has-expired")
@@ -98,7 +98,7 @@ def test_where_a_held_session_is_refused_the_trigger_comes_once_more_without_it(
 
 
 def test_a_held_session_that_is_refused_and_an_old_token_cost_a_rotation_only(
-    application: Application,
+    application: DigimeClient,
 ) -> None:
     application.settings(session_keys="refused")
     one = Reader(application, application.connect(), held="a-session-that-has-expired")
@@ -112,7 +112,7 @@ def test_a_held_session_that_is_refused_and_an_old_token_cost_a_rotation_only(
     "switches", [{"trigger_body": False}, {"require_session_key": True}], ids=str
 )
 def test_where_only_a_session_that_is_held_will_do_the_user_has_to_consent_again(
-    application: Application, switches: dict[str, bool]
+    application: DigimeClient, switches: dict[str, bool]
 ) -> None:
     application.settings(session_keys="refused", **switches)
     one = Reader(application, application.connect(), held="a-session-that-has-expired")
@@ -122,7 +122,7 @@ def test_where_only_a_session_that_is_held_will_do_the_user_has_to_consent_again
 
 
 def test_a_trigger_that_is_refused_for_no_session_of_ours_is_not_repeated(
-    application: Application,
+    application: DigimeClient,
 ) -> None:
     one = reader(application)
     coded(application, 401, "SessionInvalid", path="*/trigger")
@@ -132,7 +132,7 @@ def test_a_trigger_that_is_refused_for_no_session_of_ours_is_not_repeated(
 
 
 def test_a_trigger_that_leads_to_no_session_is_outside_the_contract(
-    application: Application,
+    application: DigimeClient,
 ) -> None:
     application.settings(trigger_body=False)
     with pytest.raises(UnexpectedAnswer):
@@ -141,7 +141,7 @@ def test_a_trigger_that_leads_to_no_session_is_outside_the_contract(
 
 @pytest.mark.parametrize("user", ["ada", "dora"])
 def test_a_library_that_is_pending_or_running_is_not_done(
-    application: Application, user: str
+    application: DigimeClient, user: str
 ) -> None:
     one = reader(application, user)
     job = one.trigger()
@@ -152,7 +152,7 @@ def test_a_library_that_is_pending_or_running_is_not_done(
 
 
 def test_a_state_that_nobody_has_documented_is_not_taken_for_running(
-    application: Application,
+    application: DigimeClient,
 ) -> None:
     one = reader(application)
     job = one.trigger()
@@ -162,7 +162,7 @@ def test_a_state_that_nobody_has_documented_is_not_taken_for_running(
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
-def test_an_expired_session_is_a_lost_job(application: Application, status: int) -> None:
+def test_an_expired_session_is_a_lost_job(application: DigimeClient, status: int) -> None:
     application.settings(session_error_status=status)
     one = reader(application)
     job = one.trigger()
@@ -182,7 +182,7 @@ MEANINGS = [
 ]
 
 
-def coded(application: Application, status: int, code: str, **fault_: object) -> None:
+def coded(application: DigimeClient, status: int, code: str, **fault_: object) -> None:
     body = {"error": {"code": code, "message": "m", "reference": "r"}}
     fault(application, kind="status", status=status, body=body, **fault_)
 
@@ -191,7 +191,7 @@ def coded(application: Application, status: int, code: str, **fault_: object) ->
     ("status", "code", "error"), [*MEANINGS, (403, "InsufficientScope", ConsentMissing)]
 )
 def test_a_list_that_is_refused_for_a_reason_says_nothing_of_the_session(
-    application: Application, status: int, code: str, error: type[FreshetError]
+    application: DigimeClient, status: int, code: str, error: type[FreshetError]
 ) -> None:
     one = reader(application)
     job = one.trigger()
@@ -203,7 +203,7 @@ def test_a_list_that_is_refused_for_a_reason_says_nothing_of_the_session(
 
 @pytest.mark.parametrize(("status", "code", "error"), MEANINGS)
 def test_a_file_that_is_refused_for_a_reason_says_nothing_of_the_session(
-    application: Application, status: int, code: str, error: type[FreshetError]
+    application: DigimeClient, status: int, code: str, error: type[FreshetError]
 ) -> None:
     one = reader(application)
     job = one.done()
@@ -223,7 +223,7 @@ def test_a_file_that_is_refused_for_a_reason_says_nothing_of_the_session(
     ],
 )
 def test_one_file_that_is_refused_costs_itself_and_all_of_them_the_refresh(
-    application: Application, status: int, code: str, error: type[FreshetError]
+    application: DigimeClient, status: int, code: str, error: type[FreshetError]
 ) -> None:
     one = reader(application)
     job = one.done()
@@ -258,7 +258,7 @@ def test_a_file_that_fails_as_all_are_read_keeps_what_it_had(
 ) -> None:
     simulated = simulator("digime")
     simulated.settings(scale_files=12, scale_bytes=500)
-    one = Tried(CASE, simulated, user="max")
+    one = ConnectorHarness(CASE, simulated, user="max")
     first = one.refresh()
     simulated.fault(path="*_7.json", kind="status", status=418, times=None)
     read = one.refresh(first, full=True)
@@ -271,7 +271,7 @@ def test_a_file_that_fails_as_all_are_read_keeps_what_it_had(
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
 @pytest.mark.parametrize("code", ["Whatever", "InvalidToken", "TokenInvalid"])
 def test_a_list_that_is_denied_for_no_known_reason_is_a_lost_job(
-    application: Application, status: int, code: str
+    application: DigimeClient, status: int, code: str
 ) -> None:
     one = reader(application)
     job = one.trigger()
@@ -280,7 +280,7 @@ def test_a_list_that_is_denied_for_no_known_reason_is_a_lost_job(
 
 
 def test_a_bad_request_that_is_not_about_the_session_is_outside_the_contract(
-    application: Application,
+    application: DigimeClient,
 ) -> None:
     one = reader(application)
     job = one.trigger()
@@ -292,7 +292,7 @@ def test_a_bad_request_that_is_not_about_the_session_is_outside_the_contract(
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
 @pytest.mark.parametrize("after", [0, 1, 2])
 def test_a_session_that_expires_while_files_are_read_is_replaced_and_nothing_is_lost_or_doubled(
-    application: Application, status: int, after: int
+    application: DigimeClient, status: int, after: int
 ) -> None:
     application.settings(session_error_status=status, scale_files=40, scale_bytes=1000)
     one = reader(application, "max")
@@ -315,7 +315,7 @@ def test_a_fetch_that_loses_its_session_waits_for_the_next_one_and_goes_on(
 ) -> None:
     simulated = simulator("digime")
     simulated.settings(scale_files=80, scale_bytes=500)
-    one = Tried(CASE, simulated, user="max")
+    one = ConnectorHarness(CASE, simulated, user="max")
     job = one.check(one.trigger())
     simulated.job_takes(0.5)
     body = {"error": {"code": "SessionInvalid", "message": "m", "reference": "r"}}
@@ -331,7 +331,7 @@ def test_a_fetch_that_loses_its_session_waits_for_the_next_one_and_goes_on(
 def course(simulated: Simulated, user: str, **fault_: object) -> Course:
     """A refresh whose fetch meets a fault that stays, taken to its end."""
 
-    def strike(one: Tried, _verb: str) -> None:
+    def strike(one: ConnectorHarness, _verb: str) -> None:
         one.simulated.fault(**{"times": None, **fault_})
 
     taken = Course(CASE, simulated, user=user, verb="page", strike=strike)
@@ -395,7 +395,7 @@ def test_where_nothing_can_be_had_for_long_the_refresh_fails(
     assert taken.told == "failed `ProviderUnavailable`"
 
 
-def test_sessions_that_expire_again_and_again_end_the_refresh(application: Application) -> None:
+def test_sessions_that_expire_again_and_again_end_the_refresh(application: DigimeClient) -> None:
     application.settings(session_seconds=12)
     one = reader(application)
     job = one.done()
@@ -410,7 +410,7 @@ def test_sessions_that_expire_again_and_again_end_the_refresh(application: Appli
     assert len(requests(application, "/trigger")) == 3
 
 
-def test_a_cursor_carries_no_session_in_the_clear(application: Application) -> None:
+def test_a_cursor_carries_no_session_in_the_clear(application: DigimeClient) -> None:
     one = reader(application)
     job = one.done()
     application.control("POST", "expire_sessions", {"user": "ada"}).raise_for_status()

@@ -9,7 +9,7 @@ import pytest
 
 from functions.core.errors import FetchWaits
 from functions.core.model import Part
-from tests.support.clients.digime import Application, open_application
+from tests.support.clients.digime import DigimeClient, open_digime
 from tests.support.clients.digime_reader import (
     DOWNLOADS,
     LISTS,
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[Application]:
-    with open_application() as application:
+def opened() -> Iterator[DigimeClient]:
+    with open_digime() as application:
         yield application
 
 
 @pytest.fixture
-def application(opened: Application) -> Application:
+def application(opened: DigimeClient) -> DigimeClient:
     opened.control("POST", "reset").raise_for_status()
     opened.settings(sync_seconds=10)
     return opened
@@ -58,7 +58,7 @@ DAMAGE = [
 
 @pytest.mark.parametrize("damage", DAMAGE, ids=lambda one: "-".join(map(str, one.values())))
 def test_a_file_that_cannot_be_opened_is_kept_apart_and_named_and_the_others_are_read(
-    application: Application, damage: dict[str, Any]
+    application: DigimeClient, damage: dict[str, Any]
 ) -> None:
     application.settings(compression="gzip")
     one = reader(application, "cleo")
@@ -86,7 +86,7 @@ def test_a_file_that_cannot_be_opened_is_kept_apart_and_named_and_the_others_are
     ],
 )
 def test_a_download_that_is_no_envelope_is_kept_apart_too(
-    application: Application, garbled: dict[str, Any]
+    application: DigimeClient, garbled: dict[str, Any]
 ) -> None:
     one = reader(application, "cleo")
     job = one.done()
@@ -109,7 +109,7 @@ def test_a_download_that_is_no_envelope_is_kept_apart_too(
     ],
 )
 def test_a_download_that_is_cut_off_once_costs_nothing(
-    application: Application, garbled: dict[str, Any], path: str
+    application: DigimeClient, garbled: dict[str, Any], path: str
 ) -> None:
     one = reader(application, "cleo")
     job = one.done()
@@ -120,7 +120,7 @@ def test_a_download_that_is_cut_off_once_costs_nothing(
 
 
 def test_a_list_of_accounts_that_cannot_be_opened_stops_nothing_else(
-    application: Application,
+    application: DigimeClient,
 ) -> None:
     application.settings(corrupt={"accounts.json": {"kind": "hash"}})
     read = reader(application, "cleo").read()
@@ -130,21 +130,21 @@ def test_a_list_of_accounts_that_cannot_be_opened_stops_nothing_else(
     assert len(read.ids) == 6
 
 
-def test_a_list_of_accounts_that_is_none_stops_nothing_else(application: Application) -> None:
+def test_a_list_of_accounts_that_is_none_stops_nothing_else(application: DigimeClient) -> None:
     application.settings(corrupt={"accounts.json": {"kind": "not_json"}})
     read = reader(application, "cleo").read()
     assert read.parts["accounts"].why == "UnexpectedAnswer"
     assert len(read.ids) == 6
 
 
-def test_a_sound_file_whose_content_is_no_json_is_a_blob(application: Application) -> None:
+def test_a_sound_file_whose_content_is_no_json_is_a_blob(application: DigimeClient) -> None:
     application.settings(corrupt={"18_*": {"kind": "not_json"}})
     read = reader(application, "cleo").read()
     assert set(read.blobs.values()) == {b'[{"entityid": '}
     assert len(read.blobs) == 6
 
 
-def test_a_file_that_is_not_ready_is_asked_for_again(application: Application) -> None:
+def test_a_file_that_is_not_ready_is_asked_for_again(application: DigimeClient) -> None:
     one = reader(application, "cleo")
     job = one.done()
     fault(application, kind="status", status=404, path=DOWNLOADS, times=3)
@@ -152,7 +152,7 @@ def test_a_file_that_is_not_ready_is_asked_for_again(application: Application) -
 
 
 def test_a_file_that_never_is_ready_is_named_and_the_others_are_read(
-    application: Application,
+    application: DigimeClient,
 ) -> None:
     one = reader(application, "cleo")
     job = one.done()
@@ -165,7 +165,7 @@ def test_a_file_that_never_is_ready_is_named_and_the_others_are_read(
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_what_came_before_a_fault_is_not_read_again(application: Application, status: int) -> None:
+def test_what_came_before_a_fault_is_not_read_again(application: DigimeClient, status: int) -> None:
     application.settings(scale_files=30, scale_bytes=200)
     one = reader(application, "max")
     job = one.done()
@@ -186,7 +186,7 @@ def moved(listed: dict[str, Any], seconds: int, *names: str) -> dict[str, Any]:
 
 
 def test_a_file_that_was_written_while_files_were_read_is_read_again_and_only_it(
-    application: Application,
+    application: DigimeClient,
 ) -> None:
     one = reader(application, "cleo")
     job = one.done()
@@ -203,7 +203,7 @@ def test_a_file_that_was_written_while_files_were_read_is_read_again_and_only_it
     assert read.parts[name].state is Part.FRESH
 
 
-def test_a_file_that_is_written_faster_than_it_is_read_is_stale(application: Application) -> None:
+def test_a_file_that_is_written_faster_than_it_is_read_is_stale(application: DigimeClient) -> None:
     one = reader(application, "cleo")
     job = one.done()
     listed = listing(application, max(one.keys))
@@ -219,7 +219,7 @@ def test_a_file_that_is_written_faster_than_it_is_read_is_stale(application: App
     assert state.as_of == (row["updatedDate"] + 3) / 1000
 
 
-def test_a_file_that_failed_and_was_written_again_is_fresh(application: Application) -> None:
+def test_a_file_that_failed_and_was_written_again_is_fresh(application: DigimeClient) -> None:
     one = reader(application, "cleo")
     job = one.done()
     listed = listing(application, max(one.keys))
@@ -232,7 +232,7 @@ def test_a_file_that_failed_and_was_written_again_is_fresh(application: Applicat
 
 
 def test_files_written_again_in_another_call_are_read_again_and_only_those(
-    application: Application,
+    application: DigimeClient,
 ) -> None:
     application.settings(scale_files=40, scale_bytes=200)
     one = reader(application, "max")
@@ -248,7 +248,7 @@ def test_files_written_again_in_another_call_are_read_again_and_only_those(
     assert len(rest.ids) == 40 - 32 + 3
 
 
-def test_a_library_that_is_written_again_is_left_alone_meanwhile(application: Application) -> None:
+def test_a_library_that_is_written_again_is_left_alone_meanwhile(application: DigimeClient) -> None:
     one = reader(application, "cleo")
     job = one.trigger()
     application.clock.now += 5
@@ -256,7 +256,7 @@ def test_a_library_that_is_written_again_is_left_alone_meanwhile(application: Ap
         list(one.pages(job))
 
 
-def test_a_listed_name_that_leads_elsewhere_costs_that_file(application: Application) -> None:
+def test_a_listed_name_that_leads_elsewhere_costs_that_file(application: DigimeClient) -> None:
     one = reader(application, "cleo")
     job: Job = one.done()
     listed = listing(application, max(one.keys))
@@ -269,7 +269,7 @@ def test_a_listed_name_that_leads_elsewhere_costs_that_file(application: Applica
         assert read.parts["fileList[0]"].why == "UnexpectedAnswer"
 
 
-def test_a_listed_name_is_only_a_name(application: Application) -> None:
+def test_a_listed_name_is_only_a_name(application: DigimeClient) -> None:
     one = reader(application, "cleo")
     job = one.done()
     listed = listing(application, max(one.keys))

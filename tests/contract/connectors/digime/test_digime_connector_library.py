@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from functions.core.model import Part
-from tests.support.clients.digime import Application, open_application
+from tests.support.clients.digime import DigimeClient, open_digime
 from tests.support.clients.digime_reader import LISTS, Read, fault, listing, reader, requests
 
 if TYPE_CHECKING:
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[Application]:
-    with open_application() as application:
+def opened() -> Iterator[DigimeClient]:
+    with open_digime() as application:
         yield application
 
 
 @pytest.fixture
-def application(opened: Application) -> Application:
+def application(opened: DigimeClient) -> DigimeClient:
     opened.control("POST", "reset").raise_for_status()
     opened.settings(sync_seconds=10)
     return opened
 
 
-def test_everything_is_read_once_as_it_is(application: Application) -> None:
+def test_everything_is_read_once_as_it_is(application: DigimeClient) -> None:
     one = reader(application)
     read = one.read()
     key = max(one.keys)
@@ -48,7 +48,7 @@ def test_everything_is_read_once_as_it_is(application: Application) -> None:
             assert record["content"] == file.objects
 
 
-def test_the_json_of_a_file_stands_in_its_record_byte_for_byte(application: Application) -> None:
+def test_the_json_of_a_file_stands_in_its_record_byte_for_byte(application: DigimeClient) -> None:
     one = reader(application)
     pages = list(one.pages(one.done(), datasets=("files",)))
     records = {record.id: record for page in pages for record in page.records}
@@ -62,7 +62,7 @@ def test_the_json_of_a_file_stands_in_its_record_byte_for_byte(application: Appl
 
 @pytest.mark.parametrize("datasets", [("accounts",), ("files",)])
 def test_a_dataset_that_nobody_asked_for_is_not_read(
-    application: Application, datasets: tuple[str, ...]
+    application: DigimeClient, datasets: tuple[str, ...]
 ) -> None:
     one = reader(application, "cleo")
     read = Read(list(one.pages(one.done(), datasets=datasets)))
@@ -72,7 +72,7 @@ def test_a_dataset_that_nobody_asked_for_is_not_read(
     assert len(read.parts) == 4
 
 
-def test_large_content_is_a_blob(application: Application) -> None:
+def test_large_content_is_a_blob(application: DigimeClient) -> None:
     application.settings(scale_files=1, scale_bytes=1000, big_file_bytes=3_000_000)
     read = reader(application, "max").read()
     (name,) = read.blobs
@@ -80,19 +80,19 @@ def test_large_content_is_a_blob(application: Application) -> None:
     assert "content" not in read.records[name]
 
 
-def test_pages_hold_no_more_than_so_many_files(application: Application) -> None:
+def test_pages_hold_no_more_than_so_many_files(application: DigimeClient) -> None:
     application.settings(scale_files=100, scale_bytes=200)
     read = reader(application, "max").read()
     assert [len(page.records) for page in read.pages] == [1, 32, 32, 32, 4, 0]
 
 
-def test_pages_hold_no_more_than_so_many_bytes(application: Application) -> None:
+def test_pages_hold_no_more_than_so_many_bytes(application: DigimeClient) -> None:
     application.settings(scale_files=20, scale_bytes=1_000_000)
     read = reader(application, "max").read()
     assert [len(page.records) for page in read.pages] == [1, 9, 9, 2, 0]
 
 
-def test_a_fetch_goes_on_from_any_page(application: Application) -> None:
+def test_a_fetch_goes_on_from_any_page(application: DigimeClient) -> None:
     application.settings(scale_files=100, scale_bytes=200)
     one = reader(application, "max")
     job = one.done()
@@ -102,14 +102,14 @@ def test_a_fetch_goes_on_from_any_page(application: Application) -> None:
         assert rest.ids == Read(whole[place + 1 :]).ids
 
 
-def test_the_last_page_is_the_only_one_without_a_cursor(application: Application) -> None:
+def test_the_last_page_is_the_only_one_without_a_cursor(application: DigimeClient) -> None:
     read = reader(application).read()
     assert [page.cursor is None for page in read.pages] == [False, False, True]
 
 
 @pytest.mark.parametrize("shape", ["flat", "wiki", "nested"])
 def test_a_partial_library_says_of_each_account_how_it_ended(
-    application: Application, shape: str
+    application: DigimeClient, shape: str
 ) -> None:
     application.settings(error_shape=shape)
     one = reader(application, "cleo")
@@ -136,7 +136,7 @@ def test_a_partial_library_says_of_each_account_how_it_ended(
     )
 
 
-def test_an_account_without_an_id_makes_the_accounts_incomplete(application: Application) -> None:
+def test_an_account_without_an_id_makes_the_accounts_incomplete(application: DigimeClient) -> None:
     application.settings(odd_accounts=[{"id": None}, 5])
     read = reader(application, "cleo").read()
     assert len(read.ids) == 4 + 6
@@ -149,7 +149,7 @@ def test_an_account_without_an_id_makes_the_accounts_incomplete(application: App
     "odd", [{"updatedDate": "yesterday"}, {"updatedDate": None}, {"updatedDate": "(absent)"}]
 )
 def test_a_file_whose_row_is_odd_fails_and_the_others_are_read(
-    application: Application, odd: dict[str, object]
+    application: DigimeClient, odd: dict[str, object]
 ) -> None:
     one = reader(application)
     job = one.done()
@@ -162,7 +162,7 @@ def test_a_file_whose_row_is_odd_fails_and_the_others_are_read(
 
 
 def test_dates_ahead_of_the_clock_make_nothing_younger_than_the_trigger(
-    application: Application,
+    application: DigimeClient,
 ) -> None:
     application.settings(dates_ahead_seconds=5 * 3600)
     one = reader(application, "cleo")
@@ -180,7 +180,7 @@ def test_dates_ahead_of_the_clock_make_nothing_younger_than_the_trigger(
 
 
 def test_a_library_of_which_nothing_could_be_refreshed_still_gives_what_it_has(
-    application: Application,
+    application: DigimeClient,
 ) -> None:
     application.settings(outcome={"ada": "failed"})
     read = reader(application).read()

@@ -18,7 +18,7 @@ from functions.core.errors import (
     UnexpectedAnswer,
 )
 from infra.local.simulators.digime.contract import new_key
-from tests.support.clients.digime import Application, open_application
+from tests.support.clients.digime import DigimeClient, open_digime
 from tests.support.clients.digime_reader import (
     DOWNLOADS,
     LISTS,
@@ -38,31 +38,31 @@ NO_SECONDS: list[object] = ["soon", None, [], {}, True, -1, 1e300, "(absent)"]
 
 
 @pytest.fixture
-def application() -> Iterator[Application]:
+def application() -> Iterator[DigimeClient]:
     """A digi.me of its own, as its keys are remembered by its address."""
-    with open_application() as application:
+    with open_digime() as application:
         application.settings(sync_seconds=10)
         yield application
 
 
-def expired(application: Application) -> Reader:
+def expired(application: DigimeClient) -> Reader:
     """A connection whose access token is good no more."""
     one = reader(application)
     application.control("POST", "expire", {"user": "ada"}).raise_for_status()
     return one
 
 
-def refused(application: Application, path: str, status: int, code: str) -> None:
+def refused(application: DigimeClient, path: str, status: int, code: str) -> None:
     body = {"error": {"code": code, "message": "canary-4711", "reference": "r"}}
     fault(application, kind="status", status=status, path=path, body=body, times=None)
 
 
-def jwks_read(application: Application) -> int:
+def jwks_read(application: DigimeClient) -> int:
     return len(requests(application, "/jwks/oauth"))
 
 
 def test_a_refused_token_is_exchanged_once_and_what_is_kept_is_digi_me_s_word(
-    application: Application,
+    application: DigimeClient,
 ) -> None:
     one = expired(application)
     one.trigger()
@@ -72,7 +72,7 @@ def test_a_refused_token_is_exchanged_once_and_what_is_kept_is_digi_me_s_word(
     assert [row["status"] for row in requests(application, "/trigger")] == [401, 202]
 
 
-def test_the_session_of_the_consent_outlives_a_rotation(application: Application) -> None:
+def test_the_session_of_the_consent_outlives_a_rotation(application: DigimeClient) -> None:
     one = Reader(application, application.connect(), held="canary-session-4711")
     application.control("POST", "expire", {"user": "ada"}).raise_for_status()
     one.trigger()
@@ -91,7 +91,7 @@ def test_the_session_of_the_consent_outlives_a_rotation(application: Application
     ids=str,
 )
 def test_what_is_odd_in_a_token_answer_costs_neither_of_its_tokens(
-    application: Application, odd: dict[str, Any], status: int
+    application: DigimeClient, odd: dict[str, Any], status: int
 ) -> None:
     one = expired(application)
     application.settings(token_status=status, odd_claims=odd)
@@ -107,7 +107,7 @@ def test_what_is_odd_in_a_token_answer_costs_neither_of_its_tokens(
     assert one.stored.version == 3
 
 
-def test_a_lifetime_that_is_the_text_of_a_number_is_read(application: Application) -> None:
+def test_a_lifetime_that_is_the_text_of_a_number_is_read(application: DigimeClient) -> None:
     one, ends = expired(application), int(application.clock()) + 3600
     application.settings(odd_claims={"access_token.expires_on": str(ends)})
     one.trigger()
@@ -116,7 +116,7 @@ def test_a_lifetime_that_is_the_text_of_a_number_is_read(application: Applicatio
 
 @pytest.mark.parametrize("odd", [None, "(absent)", {}, {"value": 5}, {"value": ""}, "text", [1]])
 def test_an_answer_without_a_readable_refresh_token_keeps_the_one_there_was(
-    application: Application, odd: object
+    application: DigimeClient, odd: object
 ) -> None:
     application.settings(rotate_refresh=False)
     one = expired(application)
@@ -128,7 +128,7 @@ def test_an_answer_without_a_readable_refresh_token_keeps_the_one_there_was(
     assert after.refresh_token == before.refresh_token
 
 
-def test_where_a_token_says_its_key_is_nobody_ever_asks(application: Application) -> None:
+def test_where_a_token_says_its_key_is_nobody_ever_asks(application: DigimeClient) -> None:
     with trap() as (trapped, address):
         application.settings(evil_jku=f"{address}/jwks/oauth")
         one = expired(application)
@@ -139,7 +139,7 @@ def test_where_a_token_says_its_key_is_nobody_ever_asks(application: Application
 
 @pytest.mark.parametrize("flaw", ["unsigned", "hs256", "rs512", "ps256", "forged", "unknown_kid"])
 def test_a_token_that_digi_me_has_not_signed_is_not_believed(
-    application: Application, flaw: str
+    application: DigimeClient, flaw: str
 ) -> None:
     one = expired(application)
     application.settings(token_flaw=flaw)
@@ -152,7 +152,7 @@ def test_a_token_that_digi_me_has_not_signed_is_not_believed(
 
 @pytest.mark.parametrize("odd", [{"kid": "k", "use": None}, {"pem": None}, None, "k", 5, []])
 def test_an_entry_of_the_key_set_that_is_none_costs_no_user_anything(
-    application: Application, odd: object
+    application: DigimeClient, odd: object
 ) -> None:
     one = expired(application)
     application.settings(odd_keys=[odd])
@@ -160,7 +160,7 @@ def test_an_entry_of_the_key_set_that_is_none_costs_no_user_anything(
     assert one.stored.version == 2
 
 
-def test_where_no_key_is_published_no_refresh_token_is_spent(application: Application) -> None:
+def test_where_no_key_is_published_no_refresh_token_is_spent(application: DigimeClient) -> None:
     one = expired(application)
     fault(application, kind="status", status=200, path="*/jwks/oauth", body={"keys": [{}]})
     with pytest.raises(UnexpectedAnswer):
@@ -171,7 +171,7 @@ def test_where_no_key_is_published_no_refresh_token_is_spent(application: Applic
 
 @pytest.mark.parametrize("code", ["InvalidToken", "InvalidRefreshToken"])
 def test_a_refresh_token_that_has_expired_is_the_users_to_replace(
-    application: Application, code: str
+    application: DigimeClient, code: str
 ) -> None:
     application.settings(refresh_error_code=code)
     one = expired(application)
@@ -181,13 +181,13 @@ def test_a_refresh_token_that_has_expired_is_the_users_to_replace(
     assert one.stored.dead
 
 
-def test_a_key_whose_line_breaks_are_two_characters_each_is_read(application: Application) -> None:
+def test_a_key_whose_line_breaks_are_two_characters_each_is_read(application: DigimeClient) -> None:
     one = reader(application, "cleo")
     one.secret["private_key"] = one.secret["private_key"].replace("\n", "\\n")
     assert len(one.read().ids) == 4 + 6
 
 
-def test_the_keys_are_read_once_in_a_quarter_of_an_hour(application: Application) -> None:
+def test_the_keys_are_read_once_in_a_quarter_of_an_hour(application: DigimeClient) -> None:
     one = reader(application)
     before = jwks_read(application)
     for seconds in (0, 400, 400, 200):
@@ -197,7 +197,7 @@ def test_the_keys_are_read_once_in_a_quarter_of_an_hour(application: Application
     assert jwks_read(application) - before == 2
 
 
-def test_a_new_key_is_asked_for_once(application: Application) -> None:
+def test_a_new_key_is_asked_for_once(application: DigimeClient) -> None:
     expired(application).trigger()
     application.clock.now += 60
     application.control("POST", "rotate_keys").raise_for_status()
@@ -209,7 +209,7 @@ def test_a_new_key_is_asked_for_once(application: Application) -> None:
     assert jwks_read(application) - before == 1
 
 
-def test_without_the_keys_no_refresh_token_is_spent(application: Application) -> None:
+def test_without_the_keys_no_refresh_token_is_spent(application: DigimeClient) -> None:
     one = expired(application)
     fault(application, kind="status", status=503, path="*/jwks/oauth", times=None)
     with pytest.raises(FreshetError) as caught:
@@ -220,7 +220,7 @@ def test_without_the_keys_no_refresh_token_is_spent(application: Application) ->
 
 
 def test_another_s_key_in_the_secret_is_the_operators_to_mend_and_costs_no_consent(
-    application: Application,
+    application: DigimeClient,
 ) -> None:
     one = expired(application)
     one.secret["private_key"] = pem_of(new_key())
@@ -230,7 +230,7 @@ def test_another_s_key_in_the_secret_is_the_operators_to_mend_and_costs_no_conse
 
 
 def test_an_invalid_token_at_the_exchange_is_the_users_where_we_are_known(
-    application: Application,
+    application: DigimeClient,
 ) -> None:
     one = expired(application)
     refused(application, TOKENS, 401, "InvalidToken")
@@ -261,7 +261,7 @@ def test_an_invalid_token_at_the_exchange_is_the_users_where_we_are_known(
     ],
 )
 def test_an_error_code_means_what_its_name_says(
-    application: Application, status: int, code: str, error: type[FreshetError]
+    application: DigimeClient, status: int, code: str, error: type[FreshetError]
 ) -> None:
     one = reader(application)
     refused(application, TRIGGERS, status, code)
@@ -285,7 +285,7 @@ def test_an_error_code_means_what_its_name_says(
     ids="-".join,
 )
 def test_a_secret_that_is_not_whole_is_the_operators_to_mend(
-    application: Application, change: dict[str, Any]
+    application: DigimeClient, change: dict[str, Any]
 ) -> None:
     one = reader(application)
     one.secret |= change
@@ -304,7 +304,7 @@ def told(verb: Callable[[], object]) -> str:
 
 
 def test_no_secret_is_in_any_log_error_or_job(
-    application: Application, caplog: pytest.LogCaptureFixture
+    application: DigimeClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     one = expired(application)

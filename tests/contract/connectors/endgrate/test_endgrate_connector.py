@@ -13,14 +13,14 @@ from functions.core.errors import InvalidRequest, ProviderRefusesConnection
 from functions.core.model import Part, name_dataset
 from functions.core.refresh.trigger import trigger
 from tests.support.clients.endgrate import COMPANY, CONTACT, DEAL
-from tests.support.clients.endgrate_session import Trial, parts, sessions_of
 from tests.support.fakes.stores import Refreshes, Tables
+from tests.support.providers.endgrate_harness import EndgrateHarness, parts, sessions_of
 from tests.support.scripted_connector import Crash, CrashingRefreshes, a_refresh
 
 if TYPE_CHECKING:
     from functions.core.contract import Ticket
     from tests.contract.provider_cases.endgrate import EndgrateSessions
-    from tests.support.clients.endgrate_session import Simulator
+    from tests.support.providers.endgrate_harness import Simulator
 
 
 UNKNOWN = "0123456789abcdef01234567"
@@ -34,7 +34,7 @@ def sessions(simulator: Simulator) -> EndgrateSessions:
 def test_each_call_triggers_one_transfer_and_says_whether_more_are_to_come(
     sessions: EndgrateSessions,
 ) -> None:
-    one = Trial(sessions)
+    one = EndgrateHarness(sessions)
     first = one.connector.trigger(one.connection, one.order)
     second = one.connector.trigger(one.connection, replace(one.order, job=first.job))
     third = one.connector.trigger(one.connection, replace(one.order, job=second.job))
@@ -49,7 +49,7 @@ def test_each_call_triggers_one_transfer_and_says_whether_more_are_to_come(
 def test_a_worker_who_dies_between_two_transfers_costs_at_most_one_in_vain(
     sessions: EndgrateSessions, writes: int
 ) -> None:
-    one, tables = Trial(sessions), Tables()
+    one, tables = EndgrateHarness(sessions), Tables()
     tables.refreshes["ref_1"] = a_refresh(at=sessions.clock(), datasets=one.datasets)
 
     def triggered(refreshes: Refreshes) -> Ticket:
@@ -73,7 +73,7 @@ def test_a_worker_who_dies_between_two_transfers_costs_at_most_one_in_vain(
 def test_an_answer_that_was_lost_costs_one_transfer_and_no_other(
     sessions: EndgrateSessions,
 ) -> None:
-    one = Trial(sessions)
+    one = EndgrateHarness(sessions)
     path = "/api/pull/transfer"
     sessions.fault(method="POST", path=path, kind="disconnect", processed=True, skip=1)
     job = one.trigger()
@@ -85,13 +85,13 @@ def test_an_answer_that_was_lost_costs_one_transfer_and_no_other(
 
 @pytest.mark.parametrize("count", [0, 21])
 def test_a_job_has_from_one_to_twenty_transfers(sessions: EndgrateSessions, count: int) -> None:
-    one = Trial(sessions, datasets=tuple(f"crm-{number}" for number in range(count)))
+    one = EndgrateHarness(sessions, datasets=tuple(f"crm-{number}" for number in range(count)))
     assert type(one.refused(one.trigger)) is InvalidRequest
     assert one.asked("/api/pull/transfer") == 0
 
 
 def test_a_job_of_twenty_transfers_is_no_longer_than_it_may_be(sessions: EndgrateSessions) -> None:
-    one = Trial(sessions, datasets=(COMPANY,) * 20)
+    one = EndgrateHarness(sessions, datasets=(COMPANY,) * 20)
     job = one.check(one.trigger())
     assert len(msgspec.json.encode(job)) < 1024
 
@@ -108,7 +108,7 @@ def test_a_job_of_twenty_transfers_is_no_longer_than_it_may_be(sessions: Endgrat
 def test_what_endgrate_does_not_take_is_the_connections_fault(
     sessions: EndgrateSessions, changes: dict[str, Any]
 ) -> None:
-    one = Trial(sessions, **{"datasets": (CONTACT,), **changes})
+    one = EndgrateHarness(sessions, **{"datasets": (CONTACT,), **changes})
     assert type(one.refused(one.trigger)) is ProviderRefusesConnection
 
 
@@ -116,16 +116,16 @@ def test_a_dataset_is_asked_for_by_its_title(sessions: EndgrateSessions) -> None
     title, schema = "Our Leads, 2026!", {"endgrate_type": CONTACT}
     subject = sessions.caller.configured(schema=[{**schema, "title": title}])
     name = name_dataset(title)
-    one = Trial(sessions, subject=subject, datasets=(name,), titles={name: title})
+    one = EndgrateHarness(sessions, subject=subject, datasets=(name,), titles={name: title})
     read = one.refresh()
     assert len(read.ids(name)) == 430
     assert parts(read)[name].state is Part.FRESH
 
 
 def test_params_narrow_down_what_is_pulled(sessions: EndgrateSessions) -> None:
-    before = Trial(sessions).refresh().truth
+    before = EndgrateHarness(sessions).refresh().truth
     wanted = {"age__range": [[20, 30], [60, 70.5]], "lifecycle_stage": ["lead", "customer"]}
-    narrowed = Trial(sessions, params={CONTACT: wanted}).refresh().truth
+    narrowed = EndgrateHarness(sessions, params={CONTACT: wanted}).refresh().truth
     assert narrowed[COMPANY] == before[COMPANY]
     assert 0 < len(narrowed[CONTACT]) < len(before[CONTACT])
     assert narrowed[CONTACT] == {
@@ -140,7 +140,7 @@ def test_a_synchronous_trigger_is_answered_when_the_transfer_is_completed(
     sessions: EndgrateSessions,
 ) -> None:
     sessions.job_takes(0.4)
-    one = Trial(sessions, datasets=(CONTACT,))
+    one = EndgrateHarness(sessions, datasets=(CONTACT,))
     began = time.monotonic()
     taken = one.connector.trigger(one.connection, replace(one.order, synchronous=True))
     assert time.monotonic() - began >= 0.4
@@ -151,7 +151,7 @@ def test_a_synchronous_trigger_that_endgrate_gives_up_to_hold_is_looked_at(
     sessions: EndgrateSessions,
 ) -> None:
     sessions.settings(transfer_seconds=0.6, sync_ceiling_seconds=0.1)
-    one = Trial(sessions, datasets=(CONTACT,))
+    one = EndgrateHarness(sessions, datasets=(CONTACT,))
     taken = one.connector.trigger(one.connection, replace(one.order, synchronous=True))
     assert not one.look(taken.job).done
     assert one.fetch(one.check(taken.job)).manifest.coverage.fresh == 1
@@ -159,7 +159,7 @@ def test_a_synchronous_trigger_that_endgrate_gives_up_to_hold_is_looked_at(
 
 def test_nothing_is_held_that_nobody_asked_to_be(sessions: EndgrateSessions) -> None:
     sessions.job_takes(5)
-    one = Trial(sessions)
+    one = EndgrateHarness(sessions)
     began = time.monotonic()
     assert not one.look(one.trigger()).done
     assert time.monotonic() - began < 3

@@ -17,7 +17,7 @@ from functions.core.errors import (
 from functions.core.model import Coverage, Part, Status
 from tests.contract.provider_cases.endgrate import CASE
 from tests.support.clients.endgrate import COMPANY, CONTACT, DEAL
-from tests.support.clients.endgrate_session import Trial, parts, sessions_of
+from tests.support.providers.endgrate_harness import EndgrateHarness, parts, sessions_of
 from tests.support.providers.refresh_driver import Course
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from functions.core.errors import FreshetError
     from tests.contract.provider_cases.endgrate import EndgrateSessions
-    from tests.support.clients.endgrate_session import Simulator
-    from tests.support.providers.trial import Tried
+    from tests.support.providers.connector_harness import ConnectorHarness
+    from tests.support.providers.endgrate_harness import Simulator
 
 UNAVAILABLE, APPLICATION = ProviderUnavailable, ProviderRefusesApplication
 DATASETS = (CONTACT, COMPANY, DEAL)
@@ -53,7 +53,7 @@ def sessions(simulator: Simulator) -> EndgrateSessions:
 def course(sessions: EndgrateSessions, broken: dict[str, dict[str, int]]) -> Course:
     """A refresh from its admission to its end, where some calls never go well."""
 
-    def strike(one: Tried, _verb: str) -> None:
+    def strike(one: ConnectorHarness, _verb: str) -> None:
         one.simulated.settings(broken=broken)
 
     course = Course(CASE, sessions, user="fern", verb="trigger", strike=strike)
@@ -96,7 +96,7 @@ def test_where_it_is_so_of_all_the_refresh_fails_for_it(
 def test_a_dataset_that_fails_keeps_what_was_published_of_it_before(
     sessions: EndgrateSessions,
 ) -> None:
-    one = Trial(sessions)
+    one = EndgrateHarness(sessions)
     first = one.refresh()
     sessions.settings(broken={CONTACT: {"data": 503}})
     job, before = one.check(one.trigger()), first.manifest
@@ -109,8 +109,8 @@ def test_a_dataset_that_fails_keeps_what_was_published_of_it_before(
     assert second.manifest.datasets[CONTACT].files == first.manifest.datasets[CONTACT].files
 
 
-def never_completed(*datasets: str) -> Callable[[Tried, str], None]:
-    def strike(one: Tried, _verb: str) -> None:
+def never_completed(*datasets: str) -> Callable[[ConnectorHarness, str], None]:
+    def strike(one: ConnectorHarness, _verb: str) -> None:
         one.simulated.settings(seconds_by_type=dict.fromkeys(datasets, 86_400))
 
     return strike
@@ -141,7 +141,7 @@ def test_where_none_is_completed_by_the_deadline_the_refresh_fails_for_it(
 
 
 def test_a_dataset_that_comes_back_in_time_is_whole(sessions: EndgrateSessions) -> None:
-    def strike(one: Tried, verb: str) -> None:
+    def strike(one: ConnectorHarness, verb: str) -> None:
         one.strike(verb, kind="status", status=503, skip=2, times=3)
 
     course = Course(CASE, sessions, user="fern", verb="page", strike=strike)
@@ -159,7 +159,7 @@ def test_a_rate_that_stays_limited_for_one_dataset_costs_that_one(
 
 
 def test_a_limited_rate_is_waited_out_where_it_is_met(sessions: EndgrateSessions) -> None:
-    def strike(one: Tried, verb: str) -> None:
+    def strike(one: ConnectorHarness, verb: str) -> None:
         one.strike(verb, kind="status", status=429, retry_after="7", skip=3, times=2)
 
     course = Course(CASE, sessions, user="fern", verb="page", strike=strike)

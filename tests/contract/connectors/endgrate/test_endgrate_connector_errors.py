@@ -14,12 +14,12 @@ from functions.core.errors import FetchWaits, ReauthRequired
 from functions.core.model import Coverage, Part, PartState
 from functions.core.refresh.fetch import MARGIN_SECONDS
 from tests.support.clients.endgrate import COMPANY, CONTACT, DEAL, TICKET
-from tests.support.clients.endgrate_session import Trial, parts, sessions_of
+from tests.support.providers.endgrate_harness import EndgrateHarness, parts, sessions_of
 
 if TYPE_CHECKING:
     from functions.core.contract import Job
     from tests.contract.provider_cases.endgrate import EndgrateSessions
-    from tests.support.clients.endgrate_session import Simulator
+    from tests.support.providers.endgrate_harness import Simulator
 
 ERRORS = "/api/errors"
 
@@ -40,7 +40,7 @@ def entry(error_type: object = "upstream", **more: Any) -> dict[str, Any]:
 
 
 def test_a_dataset_of_which_some_records_failed_is_incomplete(sessions: EndgrateSessions) -> None:
-    one = Trial(sessions, datasets=(COMPANY, TICKET))
+    one = EndgrateHarness(sessions, datasets=(COMPANY, TICKET))
     job = one.check(one.trigger())
     read = one.fetch(job)
     assert read.manifest.coverage == Coverage(fresh=1, incomplete=1)
@@ -57,7 +57,7 @@ def test_a_dataset_of_which_some_records_failed_is_incomplete(sessions: Endgrate
 
 def test_a_dataset_of_which_all_records_failed_has_failed(sessions: EndgrateSessions) -> None:
     sessions.settings(failing={TICKET: 60})
-    read = Trial(sessions, datasets=(COMPANY, TICKET)).refresh()
+    read = EndgrateHarness(sessions, datasets=(COMPANY, TICKET)).refresh()
     assert read.manifest.coverage == Coverage(fresh=1, failed=1)
     assert parts(read)[TICKET] == PartState(
         part=TICKET, state=Part.FAILED, why="upstream", failures=60, datasets=(TICKET,)
@@ -67,7 +67,7 @@ def test_a_dataset_of_which_all_records_failed_has_failed(sessions: EndgrateSess
 
 def test_every_page_of_the_error_log_is_counted(sessions: EndgrateSessions) -> None:
     sessions.settings(records={CONTACT: 900}, failing={CONTACT: 601})
-    one = Trial(sessions, datasets=(CONTACT,))
+    one = EndgrateHarness(sessions, datasets=(CONTACT,))
     read = one.refresh()
     assert parts(read)[CONTACT].failures == 601
     assert len(read.ids(CONTACT)) == 299
@@ -76,14 +76,14 @@ def test_every_page_of_the_error_log_is_counted(sessions: EndgrateSessions) -> N
 
 def test_an_error_log_without_an_end_is_read_so_far(sessions: EndgrateSessions) -> None:
     sessions.settings(records={CONTACT: 5300}, failing={CONTACT: 5300})
-    one = Trial(sessions, datasets=(CONTACT,))
+    one = EndgrateHarness(sessions, datasets=(CONTACT,))
     read = one.refresh()
     assert parts(read)[CONTACT].failures == PAGE * MAX_FAILURE_PAGES
     assert one.asked(ERRORS) == MAX_FAILURE_PAGES
 
 
 def test_the_most_frequent_error_says_why(sessions: EndgrateSessions) -> None:
-    one = Trial(sessions, datasets=(CONTACT,))
+    one = EndgrateHarness(sessions, datasets=(CONTACT,))
     job = one.check(one.trigger())
     told(sessions, errors=[entry("internal"), entry("mapping"), entry("mapping")])
     part = parts(one.fetch(job))[CONTACT]
@@ -91,21 +91,21 @@ def test_the_most_frequent_error_says_why(sessions: EndgrateSessions) -> None:
 
 
 def test_what_is_resolved_or_a_warning_is_no_failure(sessions: EndgrateSessions) -> None:
-    one = Trial(sessions, datasets=(CONTACT,))
+    one = EndgrateHarness(sessions, datasets=(CONTACT,))
     job = one.check(one.trigger())
     told(sessions, errors=[entry(resolved=True), entry(warn=True), entry(resolved=True, warn=[])])
     assert parts(one.fetch(job))[CONTACT].state is Part.FRESH
 
 
 def test_what_has_no_word_of_being_resolved_is_not(sessions: EndgrateSessions) -> None:
-    one = Trial(sessions, datasets=(CONTACT,))
+    one = EndgrateHarness(sessions, datasets=(CONTACT,))
     job = one.check(one.trigger())
     told(sessions, errors=[entry(resolved="no"), entry(resolved=None), entry(index="x")])
     assert parts(one.fetch(job))[CONTACT].failures == 3
 
 
 def test_an_error_that_only_the_pages_tell_of_is_one(sessions: EndgrateSessions) -> None:
-    one = Trial(sessions, datasets=(TICKET,))
+    one = EndgrateHarness(sessions, datasets=(TICKET,))
     job = one.check(one.trigger())
     told(sessions)
     part = parts(one.fetch(job))[TICKET]
@@ -113,7 +113,7 @@ def test_an_error_that_only_the_pages_tell_of_is_one(sessions: EndgrateSessions)
 
 
 def test_no_prose_of_the_providers_is_kept(sessions: EndgrateSessions) -> None:
-    one = Trial(sessions, datasets=(CONTACT,))
+    one = EndgrateHarness(sessions, datasets=(CONTACT,))
     job = one.check(one.trigger())
     told(sessions, errors=[entry("a sentence. With-canary")])
     read = one.fetch(job)
@@ -134,7 +134,7 @@ def test_no_prose_of_the_providers_is_kept(sessions: EndgrateSessions) -> None:
 def test_an_error_log_that_cannot_be_read_makes_its_dataset_incomplete(
     sessions: EndgrateSessions, answer: dict[str, Any]
 ) -> None:
-    one = Trial(sessions)
+    one = EndgrateHarness(sessions)
     job = one.check(one.trigger())
     told(sessions, **answer)
     read = one.fetch(job)
@@ -159,7 +159,7 @@ def test_an_error_log_that_cannot_be_read_makes_its_dataset_incomplete(
 def test_an_entry_of_the_error_log_that_cannot_be_read_is_one_all_the_same(
     sessions: EndgrateSessions, errors: list[Any]
 ) -> None:
-    one = Trial(sessions)
+    one = EndgrateHarness(sessions)
     job = one.check(one.trigger())
     body = json.dumps({"success": True, "meta": {}, "errors": errors})
     sessions.fault(method="GET", path=ERRORS, kind="status", status=200, text=body)
@@ -174,7 +174,7 @@ def test_an_entry_of_the_error_log_that_cannot_be_read_is_one_all_the_same(
 def test_what_only_adorns_the_error_log_makes_nothing_of_it_unreadable(
     sessions: EndgrateSessions, answer: dict[str, Any]
 ) -> None:
-    one = Trial(sessions)
+    one = EndgrateHarness(sessions)
     job = one.check(one.trigger())
     told(sessions, **answer)
     assert one.fetch(job).manifest.coverage == Coverage(fresh=3)
@@ -183,7 +183,7 @@ def test_what_only_adorns_the_error_log_makes_nothing_of_it_unreadable(
 def test_an_error_log_that_repeats_a_page_and_names_none_is_read_once(
     sessions: EndgrateSessions,
 ) -> None:
-    one = Trial(sessions, datasets=(CONTACT,))
+    one = EndgrateHarness(sessions, datasets=(CONTACT,))
     job = one.check(one.trigger())
     body = {"success": True, "errors": [entry("upstream")] * 3}
     sessions.fault(method="GET", path=ERRORS, kind="status", status=200, body=body, times=None)
@@ -192,7 +192,7 @@ def test_an_error_log_that_repeats_a_page_and_names_none_is_read_once(
 
 
 def test_without_the_error_log_nothing_is_called_fresh(sessions: EndgrateSessions) -> None:
-    one = Trial(sessions)
+    one = EndgrateHarness(sessions)
     job = one.check(one.trigger())
     sessions.fault(method="GET", path=ERRORS, kind="status", status=503, retry_after="7", skip=1)
     read = one.fetch(job)
@@ -201,7 +201,7 @@ def test_without_the_error_log_nothing_is_called_fresh(sessions: EndgrateSession
 
 
 def test_a_refused_error_log_is_outside_the_contract(sessions: EndgrateSessions) -> None:
-    one = Trial(sessions)
+    one = EndgrateHarness(sessions)
     job = one.check(one.trigger())
     sessions.fault(method="GET", path=ERRORS, kind="status", status=400)
     read = one.fetch(job)
@@ -212,7 +212,7 @@ def test_a_refused_error_log_is_outside_the_contract(sessions: EndgrateSessions)
 # --- credentials that are no longer good at the user's provider ----------------------------------
 
 
-def triggered_around_a_revocation(one: Trial) -> Job:
+def triggered_around_a_revocation(one: EndgrateHarness) -> Job:
     """A job whose first transfer was still good."""
     first = one.connector.trigger(one.connection, one.order)
     one.simulated.revoke(one.user)
@@ -223,7 +223,7 @@ def triggered_around_a_revocation(one: Trial) -> Job:
 
 
 def test_a_dataset_that_needs_a_new_sign_in_says_so(sessions: EndgrateSessions) -> None:
-    one = Trial(sessions, datasets=(CONTACT, COMPANY, DEAL))
+    one = EndgrateHarness(sessions, datasets=(CONTACT, COMPANY, DEAL))
     read = one.fetch(triggered_around_a_revocation(one))
     found = {name: (part.state, part.why, part.reauth) for name, part in parts(read).items()}
     locked_out = (Part.FAILED, "authentication", True)
@@ -239,13 +239,13 @@ def test_where_nothing_came_for_lack_of_a_sign_in_nothing_is_published(
     sessions: EndgrateSessions, datasets: tuple[str, ...]
 ) -> None:
     sessions.revoke("fern")
-    one = Trial(sessions, datasets=datasets)
+    one = EndgrateHarness(sessions, datasets=datasets)
     assert type(one.refused(one.refresh)) is ReauthRequired
 
 
 def test_a_fetch_that_goes_on_remembers_that_nothing_has_come(sessions: EndgrateSessions) -> None:
     sessions.revoke("fern")
-    one = Trial(sessions)
+    one = EndgrateHarness(sessions)
     job = one.check(one.trigger())
     sessions.fault(method="GET", path="/api/pull/data", kind="status", status=503, skip=2)
     with pytest.raises(FetchWaits):
@@ -256,7 +256,7 @@ def test_a_fetch_that_goes_on_remembers_that_nothing_has_come(sessions: Endgrate
 def test_a_sign_in_after_the_transfer_makes_nothing_fresh_that_it_did_not_bring(
     sessions: EndgrateSessions,
 ) -> None:
-    one = Trial(sessions)
+    one = EndgrateHarness(sessions)
     job = triggered_around_a_revocation(one)
     page = f"{sessions.base_url}/session/reauthenticate"
     query = {"session_id": one.connection.subject}

@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from functions.core.errors import JobLost, ProviderRefusesConnection, UnexpectedAnswer
 from tests.support.clients.endgrate import CONTACT
-from tests.support.clients.endgrate_session import Trial, sessions_of
+from tests.support.providers.endgrate_harness import EndgrateHarness, sessions_of
 
 if TYPE_CHECKING:
     from tests.contract.provider_cases.endgrate import EndgrateSessions
-    from tests.support.clients.endgrate_session import Simulator
+    from tests.support.providers.endgrate_harness import Simulator
 
 
 STATISTICS = "/api/statistics"
@@ -27,7 +27,7 @@ def sessions(simulator: Simulator) -> EndgrateSessions:
 def test_a_look_asks_no_further_than_to_the_first_transfer_that_is_not_completed(
     sessions: EndgrateSessions,
 ) -> None:
-    one = Trial(sessions)
+    one = EndgrateHarness(sessions)
     sessions.job_takes(100)
     job = one.trigger()
     looked = one.look(one.look(job).job)
@@ -38,7 +38,7 @@ def test_a_look_asks_no_further_than_to_the_first_transfer_that_is_not_completed
 
 
 def test_what_has_been_seen_completed_is_not_asked_again(sessions: EndgrateSessions) -> None:
-    one = Trial(sessions)
+    one = EndgrateHarness(sessions)
     sessions.job_takes(0)
     first = one.connector.trigger(one.connection, one.order)
     sessions.job_takes(100)
@@ -62,13 +62,13 @@ def test_what_has_been_seen_completed_is_not_asked_again(sessions: EndgrateSessi
     ids=str,
 )
 def test_only_a_true_completion_is_one(sessions: EndgrateSessions, body: dict[str, Any]) -> None:
-    one = Trial(sessions, datasets=(CONTACT,))
+    one = EndgrateHarness(sessions, datasets=(CONTACT,))
     job = one.trigger()
     sessions.fault(method="GET", path=STATISTICS, kind="status", status=200, body=body)
     assert type(one.refused(lambda: one.look(job))) is UnexpectedAnswer
 
 
-def ended(one: Trial, how: str) -> None:
+def ended(one: EndgrateHarness, how: str) -> None:
     if how == "deleted":
         one.simulated.caller.post("/api/session/delete", session_id=one.connection.subject)
     else:
@@ -80,7 +80,7 @@ def test_a_session_that_ends_is_found_out_when_its_transfers_are_triggered_anew(
     sessions: EndgrateSessions, how: str
 ) -> None:
     subject = sessions.caller.configured(CONTACT)
-    one = Trial(sessions, subject=subject, datasets=(CONTACT,))
+    one = EndgrateHarness(sessions, subject=subject, datasets=(CONTACT,))
     job = one.trigger()
     ended(one, how)
     assert one.look(job).lost
@@ -92,7 +92,7 @@ def test_a_session_that_ends_before_its_records_are_read_has_lost_the_job(
     sessions: EndgrateSessions, how: str
 ) -> None:
     subject = sessions.caller.configured(CONTACT)
-    one = Trial(sessions, subject=subject, datasets=(CONTACT,))
+    one = EndgrateHarness(sessions, subject=subject, datasets=(CONTACT,))
     job = one.check(one.trigger())
     ended(one, how)
     assert type(one.refused(lambda: one.fetch(job))) is JobLost

@@ -11,11 +11,11 @@ from functions.connectors.endgrate.pages import MOST_EMPTY
 from functions.core.errors import FetchWaits, ProviderRefusesApplication, UnexpectedAnswer
 from functions.core.model import Coverage, Part, PartState
 from tests.support.clients.endgrate import COMPANY, CONTACT, TICKET
-from tests.support.clients.endgrate_session import Trial, parts, sessions_of
+from tests.support.providers.endgrate_harness import EndgrateHarness, parts, sessions_of
 
 if TYPE_CHECKING:
     from tests.contract.provider_cases.endgrate import EndgrateSessions
-    from tests.support.clients.endgrate_session import Simulator
+    from tests.support.providers.endgrate_harness import Simulator
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def sessions(simulator: Simulator) -> EndgrateSessions:
 def test_records_of_a_transfer_that_is_not_completed_are_waited_for(
     sessions: EndgrateSessions,
 ) -> None:
-    one = Trial(sessions)
+    one = EndgrateHarness(sessions)
     sessions.job_takes(100)
     job = one.trigger()
     with pytest.raises(FetchWaits, match=r"^5$"):
@@ -38,7 +38,7 @@ def test_records_of_a_transfer_that_is_not_completed_are_waited_for(
 def test_a_bad_request_is_never_taken_for_a_transfer_that_is_not_completed(
     sessions: EndgrateSessions,
 ) -> None:
-    one = Trial(sessions)
+    one = EndgrateHarness(sessions)
     job = one.check(one.trigger())
     pages = one.connector.fetch(one.connection, job, datasets=(TICKET,), cursor=None)
     assert type(one.refused(lambda: list(pages))) is UnexpectedAnswer
@@ -66,7 +66,7 @@ def shown(sessions: EndgrateSessions, *pages: dict[str, Any]) -> None:
 def test_a_dataset_of_another_shape_has_failed_and_the_others_stand(
     sessions: EndgrateSessions, page: dict[str, Any]
 ) -> None:
-    one = Trial(sessions)
+    one = EndgrateHarness(sessions)
     job = one.check(one.trigger())
     shown(sessions, page)
     read = one.fetch(job)
@@ -89,7 +89,7 @@ def test_a_dataset_of_another_shape_has_failed_and_the_others_stand(
     ],
 )
 def test_a_record_that_cannot_be_read_costs_itself(sessions: EndgrateSessions, odd: object) -> None:
-    one = Trial(sessions)
+    one = EndgrateHarness(sessions)
     job = one.check(one.trigger())
     good = {"id": "1", "data": {"amount": "1.10"}}
     shown(sessions, {"transfer_data": [good, odd, {**good, "id": "2"}]})
@@ -103,7 +103,7 @@ def test_a_record_that_cannot_be_read_costs_itself(sessions: EndgrateSessions, o
 def test_a_record_with_half_a_character_is_passed_on_byte_for_byte(
     sessions: EndgrateSessions,
 ) -> None:
-    one = Trial(sessions)
+    one = EndgrateHarness(sessions)
     job = one.check(one.trigger())
     odd = {"id": "3", "data": {"note": "\ud800"}}
     shown(sessions, {"transfer_data": [{"id": "1"}, odd]})
@@ -117,7 +117,7 @@ def test_a_record_with_half_a_character_is_passed_on_byte_for_byte(
 def test_a_list_that_names_a_next_page_for_ever_and_shows_the_same_is_not_whole(
     sessions: EndgrateSessions, records: list[object]
 ) -> None:
-    one = Trial(sessions)
+    one = EndgrateHarness(sessions)
     job = one.check(one.trigger())
     for page in (1, 2):
         shown(sessions, {"transfer_data": records, "meta": {"next": {"offset": page * 250}}})
@@ -132,7 +132,7 @@ def test_a_list_that_names_a_next_page_for_ever_and_shows_the_same_is_not_whole(
 def test_a_list_that_names_a_next_page_for_ever_and_shows_nothing_ends(
     sessions: EndgrateSessions,
 ) -> None:
-    one = Trial(sessions)
+    one = EndgrateHarness(sessions)
     job = one.check(one.trigger())
     pages = range(1, MOST_EMPTY + 10)
     shown(sessions, *({"meta": {"next": {"offset": page * 250}}} for page in pages))
@@ -144,7 +144,7 @@ def test_a_list_that_names_a_next_page_for_ever_and_shows_nothing_ends(
 
 @pytest.mark.parametrize("status", [201, 202])
 def test_any_status_of_success_tells_of_a_transfer(sessions: EndgrateSessions, status: int) -> None:
-    one = Trial(sessions)
+    one = EndgrateHarness(sessions)
     body = {"success": True, "transfer_id": "t7"}
     one.strike("trigger", kind="status", status=status, body=body)
     assert one.trigger()["transfer_0"] == "t7"
@@ -166,7 +166,7 @@ def test_any_status_of_success_tells_of_a_transfer(sessions: EndgrateSessions, s
 def test_a_field_that_only_adorns_costs_nothing(
     sessions: EndgrateSessions, adorned: dict[str, Any]
 ) -> None:
-    one = Trial(sessions)
+    one = EndgrateHarness(sessions)
     job = one.check(one.trigger())
     shown(sessions, {"transfer_data": [{"id": "1", "data": {}}], **adorned})
     read = one.fetch(job)
@@ -189,7 +189,7 @@ def test_a_field_that_only_adorns_costs_nothing(
 def test_where_a_page_does_not_tell_of_the_next_an_empty_one_is_the_end(
     sessions: EndgrateSessions, meta: object
 ) -> None:
-    one = Trial(sessions, datasets=(CONTACT,))
+    one = EndgrateHarness(sessions, datasets=(CONTACT,))
     job = one.check(one.trigger())
     records = [{"id": str(number), "data": {}} for number in range(5)]
     shown(
@@ -205,7 +205,7 @@ def test_where_a_page_does_not_tell_of_the_next_an_empty_one_is_the_end(
 
 
 def test_an_offset_may_be_a_text(sessions: EndgrateSessions) -> None:
-    one = Trial(sessions, datasets=(CONTACT,))
+    one = EndgrateHarness(sessions, datasets=(CONTACT,))
     job = one.check(one.trigger())
     shown(sessions, {"meta": {"next": {"offset": "9"}}}, {})
     assert one.fetch(job).manifest.coverage == Coverage(fresh=1)
@@ -213,7 +213,7 @@ def test_an_offset_may_be_a_text(sessions: EndgrateSessions) -> None:
 
 
 def test_a_page_that_comes_again_and_tells_of_none_is_the_end(sessions: EndgrateSessions) -> None:
-    one = Trial(sessions, datasets=(CONTACT,))
+    one = EndgrateHarness(sessions, datasets=(CONTACT,))
     job = one.check(one.trigger())
     same = {"meta": None, "transfer_data": [{"id": "1"}, {"id": 2}]}
     shown(sessions, *[same] * 9)
@@ -225,10 +225,10 @@ def test_a_page_that_comes_again_and_tells_of_none_is_the_end(sessions: Endgrate
 
 def test_a_record_that_is_gone_is_a_deletion(sessions: EndgrateSessions) -> None:
     subject = sessions.caller.configured(CONTACT, sync=True)
-    one = Trial(sessions, subject=subject, datasets=(CONTACT,))
+    one = EndgrateHarness(sessions, subject=subject, datasets=(CONTACT,))
     whole = one.refresh()
     sessions.settings(removed_per_pull=2, added_per_pull=1)
-    read = Trial(sessions, subject=subject, datasets=(CONTACT,)).refresh()
+    read = EndgrateHarness(sessions, subject=subject, datasets=(CONTACT,)).refresh()
     gone = [line.id for line in read.lines[CONTACT] if line.deleted]
     assert gone == whole.ids(CONTACT)[-2:]
     assert len(read.ids(CONTACT)) == 1
@@ -238,7 +238,7 @@ def test_a_record_that_is_gone_is_a_deletion(sessions: EndgrateSessions) -> None
 def test_the_key_of_another_application_is_the_operators_to_mend(
     sessions: EndgrateSessions,
 ) -> None:
-    job = Trial(sessions).trigger()
-    one = Trial(sessions, application=sessions.application(api_key="wrong-canary-4711"))
+    job = EndgrateHarness(sessions).trigger()
+    one = EndgrateHarness(sessions, application=sessions.application(api_key="wrong-canary-4711"))
     for verb in (one.trigger, lambda: one.fetch(job)):
         assert type(one.refused(verb)) is ProviderRefusesApplication

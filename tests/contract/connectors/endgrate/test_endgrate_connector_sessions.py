@@ -16,7 +16,7 @@ from functions.core import webhooks as hints
 from functions.core.errors import InteractionRequired, ProviderRefusesConnection
 from infra.local.simulators.server import serve
 from tests.support.clients.endgrate import COMPANY, CONTACT, DEAL, TICKET, receiving
-from tests.support.clients.endgrate_session import Trial, sessions_of
+from tests.support.providers.endgrate_harness import EndgrateHarness, sessions_of
 from tests.support.scripted_connector import REFRESH, a_refresh
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from functions.core.webhooks import Hint
     from tests.contract.provider_cases.endgrate import EndgrateSessions
-    from tests.support.clients.endgrate_session import Simulator
+    from tests.support.providers.endgrate_harness import Simulator
 
 DAY = 24 * 3600
 TOKEN = "con_1.unguessable"
@@ -74,7 +74,7 @@ def hooked() -> Iterator[Hooks]:
 def test_a_session_is_opened_here_configured_by_its_user_and_read(
     sessions: EndgrateSessions,
 ) -> None:
-    one = Trial(sessions, subject="", datasets=(CONTACT, DEAL))
+    one = EndgrateHarness(sessions, subject="", datasets=(CONTACT, DEAL))
     opened = one.endgrate.open(one.connection, token=TOKEN)
     assert sessions.http.get(opened.url, timeout=10).status_code == 200
     one.connection = replace(one.connection, subject=opened.subject)
@@ -86,7 +86,7 @@ def test_a_session_is_opened_here_configured_by_its_user_and_read(
 
 
 def test_a_session_that_was_opened_here_does_not_end_by_itself(sessions: EndgrateSessions) -> None:
-    one = Trial(sessions, subject="", datasets=(CONTACT,))
+    one = EndgrateHarness(sessions, subject="", datasets=(CONTACT,))
     subject = one.endgrate.open(one.connection, token=TOKEN).subject
     sessions.later(30 * DAY)
     sessions.control("POST", "configure", {"session_id": subject})
@@ -95,7 +95,7 @@ def test_a_session_that_was_opened_here_does_not_end_by_itself(sessions: Endgrat
 
 
 def test_a_session_for_types_that_nobody_has_is_refused(sessions: EndgrateSessions) -> None:
-    one = Trial(sessions, subject="", datasets=(CONTACT, "crm-nonsense"))
+    one = EndgrateHarness(sessions, subject="", datasets=(CONTACT, "crm-nonsense"))
     refused = one.refused(lambda: one.endgrate.open(one.connection, token=TOKEN))
     assert type(refused) is ProviderRefusesConnection
     assert str(refused) == "The provider has no such dataset: crm-nonsense. Check its name."
@@ -113,7 +113,7 @@ def test_a_session_for_types_that_nobody_has_is_refused(sessions: EndgrateSessio
 def test_where_the_types_cannot_be_had_the_refusal_names_none(
     sessions: EndgrateSessions, fault: dict[str, Any]
 ) -> None:
-    one = Trial(sessions, subject="", datasets=("crm-nonsense",))
+    one = EndgrateHarness(sessions, subject="", datasets=("crm-nonsense",))
     sessions.fault(path="*/integrations", times=None, **fault)
     refused = one.refused(lambda: one.endgrate.open(one.connection, token=TOKEN))
     assert (type(refused), str(refused)) == (
@@ -123,7 +123,7 @@ def test_where_the_types_cannot_be_had_the_refusal_names_none(
 
 
 def test_the_configuration_is_what_the_user_chose_and_where(sessions: EndgrateSessions) -> None:
-    one = Trial(sessions, "thyme")
+    one = EndgrateHarness(sessions, "thyme")
     before = one.endgrate.configuration(one.connection)
     assert before.chosen is None
     assert sessions.http.post(before.url, data={"provider": "greenspot"}, timeout=10).ok
@@ -145,7 +145,7 @@ def test_each_transfer_tells_of_its_completion_under_a_token_of_its_own(
     sessions: EndgrateSessions,
 ) -> None:
     with hooked() as hooks:
-        one = Trial(sessions, application=sessions.application(hooks_url=f"{hooks.url}/"))
+        one = EndgrateHarness(sessions, application=sessions.application(hooks_url=f"{hooks.url}/"))
         found: dict[str, str] = {}
         taken = one.connector.trigger(one.connection, one.order)
         found |= taken.hooks
@@ -165,7 +165,7 @@ def test_each_transfer_tells_of_its_completion_under_a_token_of_its_own(
 
 def test_a_hint_of_another_transfer_or_token_is_none(sessions: EndgrateSessions) -> None:
     with hooked() as hooks:
-        one = Trial(sessions, application=sessions.application(hooks_url=hooks.url))
+        one = EndgrateHarness(sessions, application=sessions.application(hooks_url=hooks.url))
         taken = one.connector.trigger(one.connection, one.order)
         told = hint(hooks.wait(1)[0][1])
     refresh = a_refresh(at=sessions.clock(), hooks=dict(taken.hooks))
@@ -180,7 +180,7 @@ def test_a_session_tells_of_its_configuration_under_its_connections_token(
 ) -> None:
     with hooked() as hooks:
         application = sessions.application(hooks_url=hooks.url)
-        one = Trial(sessions, application=application, subject="", datasets=(CONTACT,))
+        one = EndgrateHarness(sessions, application=application, subject="", datasets=(CONTACT,))
         opened = one.endgrate.open(one.connection, token=TOKEN)
         sessions.control("POST", "configure", {"session_id": opened.subject})
         ((path, body),) = hooks.wait(1)
@@ -212,7 +212,7 @@ def test_all_four_webhooks_are_read(sessions: EndgrateSessions) -> None:
 
 
 def test_without_an_address_of_ours_no_webhook_is_asked_for(sessions: EndgrateSessions) -> None:
-    one = Trial(sessions)
+    one = EndgrateHarness(sessions)
     assert one.connector.trigger(one.connection, one.order).hooks == {}
     one.refresh()
     assert one.happened("webhook") == []

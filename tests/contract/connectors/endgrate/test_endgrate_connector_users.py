@@ -19,13 +19,13 @@ from functions.core.errors import (
 from functions.core.model import SnapshotPointer
 from functions.core.refresh.trigger import trigger
 from tests.support.clients.endgrate import UNKNOWN_ID
-from tests.support.clients.endgrate_session import Trial, sessions_of
 from tests.support.fakes.stores import Refreshes
+from tests.support.providers.endgrate_harness import EndgrateHarness, sessions_of
 from tests.support.scripted_connector import CONNECTION, Crash, CrashingRefreshes, a_refresh
 
 if TYPE_CHECKING:
     from tests.contract.provider_cases.endgrate import EndgrateSessions
-    from tests.support.clients.endgrate_session import Simulator
+    from tests.support.providers.endgrate_harness import Simulator
 
 CONFIGURATION, ERRORS = "/api/session/configuration", "/api/errors"
 TRANSFER = "/api/pull/transfer"
@@ -42,7 +42,7 @@ def sessions(simulator: Simulator) -> EndgrateSessions:
 class Visit:
     """A refresh of a session at the door that triggers, one call after the other."""
 
-    def __init__(self, one: Trial, refresh_id: str = "ref_1") -> None:
+    def __init__(self, one: EndgrateHarness, refresh_id: str = "ref_1") -> None:
         self.one, self.refresh_id = one, refresh_id
         refresh = a_refresh(refresh_id, at=one.simulated.clock(), datasets=one.datasets)
         one.tables.refreshes[refresh_id] = refresh
@@ -72,7 +72,7 @@ class Visit:
 
 
 def test_nothing_is_triggered_however_many_refreshes_come(sessions: EndgrateSessions) -> None:
-    one = Trial(sessions, "thyme")
+    one = EndgrateHarness(sessions, "thyme")
     for number in range(4):
         ticket = Visit(one, f"ref_{number}").run()
         assert (ticket.outcome, ticket.error) == (Outcome.FAILED, InteractionRequired.name())
@@ -87,7 +87,7 @@ def test_nothing_is_triggered_however_many_refreshes_come(sessions: EndgrateSess
 @pytest.mark.parametrize("status", [200, 400, 404, 409, 422, 499])
 def test_a_refresh_waits_for_the_user_and_goes_on(sessions: EndgrateSessions, status: int) -> None:
     sessions.settings(unconfigured_status=status)
-    one = Trial(sessions, "thyme")
+    one = EndgrateHarness(sessions, "thyme")
     visit = Visit(one)
     for _ in range(3):
         assert visit.call().outcome is Outcome.LATER
@@ -103,7 +103,7 @@ def test_a_refresh_waits_for_the_user_and_goes_on(sessions: EndgrateSessions, st
 def test_a_worker_who_dies_before_the_user_has_come_has_triggered_nothing(
     sessions: EndgrateSessions, writes: int
 ) -> None:
-    one = Trial(sessions, "thyme")
+    one = EndgrateHarness(sessions, "thyme")
     visit = Visit(one)
     with pytest.raises(Crash):
         visit.call(CrashingRefreshes(one.tables, writes=writes))
@@ -112,14 +112,14 @@ def test_a_worker_who_dies_before_the_user_has_come_has_triggered_nothing(
 
 
 def test_the_configuration_is_read_once_for_all_transfers(sessions: EndgrateSessions) -> None:
-    one = Trial(sessions)
+    one = EndgrateHarness(sessions)
     one.trigger()
     assert (one.asked(CONFIGURATION), one.asked(ERRORS)) == (1, 0)
     assert one.asked(TRANSFER) == len(one.datasets) > 1
 
 
 def test_a_session_that_has_brought_something_is_not_asked(sessions: EndgrateSessions) -> None:
-    one = Trial(sessions, snapshot=SNAPSHOT)
+    one = EndgrateHarness(sessions, snapshot=SNAPSHOT)
     assert one.refresh().manifest.coverage.fresh == len(one.datasets)
     assert one.asked(CONFIGURATION) == 0
 
@@ -132,7 +132,7 @@ def test_a_session_that_there_is_not_has_no_user_to_wait_for(
     sessions.settings(unconfigured_status=status)
     deleted = sessions.caller.initiate()
     sessions.caller.post("/api/session/delete", session_id=deleted)
-    one = Trial(sessions, "thyme", subject=deleted if how == "deleted" else UNKNOWN_ID)
+    one = EndgrateHarness(sessions, "thyme", subject=deleted if how == "deleted" else UNKNOWN_ID)
     assert type(one.refused(one.trigger)) is ProviderRefusesConnection
     assert one.asked(TRANSFER) == 0
 
@@ -158,14 +158,14 @@ def test_a_session_that_there_is_not_has_no_user_to_wait_for(
 def test_an_answer_that_says_nothing_of_the_user_is_not_taken_for_one(
     sessions: EndgrateSessions, fault: dict[str, Any], error: type[FreshetError], path: str
 ) -> None:
-    one = Trial(sessions, "thyme")
+    one = EndgrateHarness(sessions, "thyme")
     sessions.fault(method="GET", path=path, **{"kind": "status", **fault})
     assert type(one.refused(one.trigger)) is error
     assert one.asked(TRANSFER) == 0
 
 
 def test_a_configuration_with_an_excuse_is_none(sessions: EndgrateSessions) -> None:
-    one, body = Trial(sessions, "thyme"), {"schemas": {}, "message": "no"}
+    one, body = EndgrateHarness(sessions, "thyme"), {"schemas": {}, "message": "no"}
     sessions.fault(method="GET", path=CONFIGURATION, kind="status", status=400, body=body)
     assert type(one.refused(one.trigger)) is UnexpectedAnswer
 
@@ -178,4 +178,4 @@ def test_what_adorns_a_configuration_makes_it_none_the_less(
 ) -> None:
     text = f'{{"schemas": {{"crm-contact": {{}}}}, {adorned}}}'
     sessions.fault(method="GET", path=CONFIGURATION, kind="status", status=200, text=text)
-    assert Trial(sessions).trigger()
+    assert EndgrateHarness(sessions).trigger()

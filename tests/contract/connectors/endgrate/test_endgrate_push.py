@@ -10,18 +10,23 @@ import pytest
 from functions.core.contract import Outcome
 from functions.core.push.model import Failure, PushStatus, Result
 from tests.support.clients.endgrate import TICKET
-from tests.support.clients.endgrate_session import sessions_of
 from tests.support.fakes.pushes import PUSH
 from tests.support.http_listener import WHOLE, listening
-from tests.support.push_simulator import ROWAN, TRANSFER, Pier, contact
+from tests.support.providers.endgrate_harness import sessions_of
+from tests.support.providers.endgrate_push_harness import (
+    ROWAN,
+    TRANSFER,
+    EndgratePushHarness,
+    contact,
+)
 from tests.support.scripted_connector import CONNECTION
 
 if TYPE_CHECKING:
     import socket
 
     from tests.contract.provider_cases.endgrate import EndgrateSessions
-    from tests.support.clients.endgrate_session import Simulator
     from tests.support.http_listener import Listener
+    from tests.support.providers.endgrate_harness import Simulator
 
 
 @pytest.fixture
@@ -35,13 +40,13 @@ def found(sessions: EndgrateSessions, name: str) -> list[Any]:
 
 
 def test_records_are_pushed_as_they_are_and_found_there(sessions: EndgrateSessions) -> None:
-    pier = Pier(sessions, ROWAN, contact("alder", associations={}))
-    push = pier.run()
+    harness = EndgratePushHarness(sessions, ROWAN, contact("alder", associations={}))
+    push = harness.run()
     assert (push.status, push.failed, push.failures) == (PushStatus.DONE, 0, ())
     assert [each["data"] for each in found(sessions, "rowan")] == [ROWAN["data"]]
     assert len(found(sessions, "alder")) == 1
-    assert push.job == pier.happened("push_triggered")[0]["transfer_id"]
-    assert (pier.triggered, pier.asked(TRANSFER)) == (1, 1)
+    assert push.job == harness.happened("push_triggered")[0]["transfer_id"]
+    assert (harness.triggered, harness.asked(TRANSFER)) == (1, 1)
 
 
 def test_records_reach_the_provider_byte_for_byte(sessions: EndgrateSessions) -> None:
@@ -53,22 +58,24 @@ def test_records_reach_the_provider_byte_for_byte(sessions: EndgrateSessions) ->
         line.sendall(WHOLE)
 
     with listening(hears_all) as listener:
-        pier = Pier(sessions, secret={"base_url": f"http://127.0.0.1:{listener.port}"})
-        pier.contents.kept[CONNECTION, PUSH] = [kept]
-        pier.run()
+        harness = EndgratePushHarness(
+            sessions, secret={"base_url": f"http://127.0.0.1:{listener.port}"}
+        )
+        harness.contents.kept[CONNECTION, PUSH] = [kept]
+        harness.run()
     assert kept in b"".join(listener.heard)
     assert b"Content-Type: application/json" in listener.heard[0]
 
 
 def test_records_that_fail_are_named_and_the_others_are_taken(sessions: EndgrateSessions) -> None:
     tickets = [{"internal_id": f"t{n}", "data": {"subject": f"Slugs {n}"}} for n in range(5)]
-    pier = Pier(sessions, *tickets, dataset=TICKET)
-    push = pier.run()
+    harness = EndgratePushHarness(sessions, *tickets, dataset=TICKET)
+    push = harness.run()
     assert (push.status, push.failed, push.error) == (PushStatus.INCOMPLETE, 3, None)
     assert push.failures == tuple(
         Failure(error="upstream", index=index, internal_id=f"t{index}") for index in range(3)
     )
-    assert pier.triggered == 1
+    assert harness.triggered == 1
 
 
 DATA = "/api/push/data"
@@ -78,8 +85,10 @@ def test_what_endgrate_has_made_of_the_records_is_told_by_their_names(
     sessions: EndgrateSessions,
 ) -> None:
     (known,) = sessions.caller.pulled(sessions.session("fern"))[:1]
-    pier = Pier(sessions, ROWAN, {"id": known["id"], "data": {"age": 40}}, contact("alder"))
-    push = pier.run()
+    harness = EndgratePushHarness(
+        sessions, ROWAN, {"id": known["id"], "data": {"age": 40}}, contact("alder")
+    )
+    push = harness.run()
     ids = {
         each["data"]["first_name"]: each["id"]
         for name in ("rowan", "alder")
@@ -94,15 +103,15 @@ def test_what_endgrate_has_made_of_the_records_is_told_by_their_names(
 
 def test_of_records_that_fail_there_are_no_results(sessions: EndgrateSessions) -> None:
     tickets = [{"internal_id": f"t{n}", "data": {"subject": f"Slugs {n}"}} for n in range(5)]
-    push = Pier(sessions, *tickets, dataset=TICKET).run()
+    push = EndgratePushHarness(sessions, *tickets, dataset=TICKET).run()
     assert [(each.index, each.internal_id) for each in push.results] == [(3, "t3"), (4, "t4")]
 
 
 def test_every_page_of_the_results_is_read(sessions: EndgrateSessions) -> None:
     records = [contact(f"c{n}", internal_id=f"i{n}") for n in range(600)]
-    pier = Pier(sessions, *records)
-    assert {each.index for each in pier.run().results} == set(range(600))
-    assert pier.asked(DATA) == 3
+    harness = EndgratePushHarness(sessions, *records)
+    assert {each.index for each in harness.run().results} == set(range(600))
+    assert harness.asked(DATA) == 3
 
 
 @pytest.mark.parametrize(
@@ -124,22 +133,22 @@ def test_results_that_cannot_be_had_change_nothing_of_how_it_went(
     sessions: EndgrateSessions, fault: dict[str, Any], told: int
 ) -> None:
     sessions.fault(method="GET", path=DATA, kind="status", **fault)
-    push = Pier(sessions).run()
+    push = EndgratePushHarness(sessions).run()
     assert (push.status, push.failed, len(push.results)) == (PushStatus.DONE, 0, told)
 
 
 def test_a_misfit_is_told_by_its_kind_and_not_in_prose(sessions: EndgrateSessions) -> None:
-    push = Pier(sessions, ROWAN, {"id": "7", "data": {"age": "canary-4711"}}).run()
+    push = EndgratePushHarness(sessions, ROWAN, {"id": "7", "data": {"age": "canary-4711"}}).run()
     assert push.failures == (Failure(error="mapping", index=1, id="7"),)
     assert b"canary" not in msgspec.json.encode(push)
 
 
 def test_every_page_of_the_error_log_is_read(sessions: EndgrateSessions) -> None:
     sessions.settings(failing={TICKET: 700})
-    pier = Pier(sessions, *[{"data": {"subject": "s"}}] * 800, dataset=TICKET)
-    push = pier.run()
+    harness = EndgratePushHarness(sessions, *[{"data": {"subject": "s"}}] * 800, dataset=TICKET)
+    push = harness.run()
     assert (push.failed, len(push.failures)) == (700, 700)
-    assert pier.asked("/api/errors") == 3
+    assert harness.asked("/api/errors") == 3
 
 
 @pytest.mark.parametrize(
@@ -159,7 +168,7 @@ def test_only_what_stands_and_is_no_warning_is_a_failure(
     entry = {"error_type": "Prose, not a name.", "index": 0, **more}
     body = {"success": True, "meta": {"count": 1}, "errors": [entry]}
     sessions.fault(method="GET", path="/api/errors", kind="status", status=200, body=body)
-    push = Pier(sessions).run()
+    push = EndgratePushHarness(sessions).run()
     assert push.failed == failed
     assert {failure.error for failure in push.failures} <= {"unnamed"}
 
@@ -196,7 +205,7 @@ def test_a_failed_record_is_found_by_its_names(
     entry = {"error_type": "mapping", **names}
     body = {"success": True, "meta": {"count": 1}, "errors": [entry]}
     sessions.fault(method="GET", path="/api/errors", kind="status", status=200, body=body)
-    push = Pier(sessions, *(contact(name, internal_id=name) for name in "ab")).run()
+    push = EndgratePushHarness(sessions, *(contact(name, internal_id=name) for name in "ab")).run()
     assert (push.failed, push.failures) == (1, (failure,))
 
 
@@ -207,7 +216,7 @@ def test_an_entry_that_names_no_record_condemns_them_all(
     entry = {"error_type": "mapping", "index": index}
     body = {"success": True, "meta": {"count": 1}, "errors": [entry]}
     sessions.fault(method="GET", path="/api/errors", kind="status", status=200, body=body)
-    push = Pier(sessions, ROWAN, contact("alder")).run()
+    push = EndgratePushHarness(sessions, ROWAN, contact("alder")).run()
     assert (push.failed, push.failures) == (2, (Failure(error="mapping"),))
 
 
@@ -215,7 +224,7 @@ def test_a_session_whose_user_must_sign_in_again_takes_none_of_them(
     sessions: EndgrateSessions,
 ) -> None:
     sessions.revoke("fern")
-    push = Pier(sessions, ROWAN, contact("alder")).run()
+    push = EndgratePushHarness(sessions, ROWAN, contact("alder")).run()
     assert (push.status, push.failed) == (PushStatus.INCOMPLETE, 2)
     assert push.failures == (Failure(error="authentication"),)
 
@@ -223,18 +232,18 @@ def test_a_session_whose_user_must_sign_in_again_takes_none_of_them(
 def test_a_push_before_the_session_is_configured_waits_for_its_user(
     sessions: EndgrateSessions,
 ) -> None:
-    pier = Pier(sessions, user="thyme")
+    harness = EndgratePushHarness(sessions, user="thyme")
     for _ in range(3):
-        pier.simulated.later(20)
-        assert pier.call() is Outcome.RUNNING
-    assert pier.push.status is PushStatus.SENT
+        harness.simulated.later(20)
+        assert harness.call() is Outcome.RUNNING
+    assert harness.push.status is PushStatus.SENT
     sessions.caller.configure(sessions.session("thyme"))
-    assert pier.run().status is PushStatus.DONE
-    assert pier.triggered == 1
+    assert harness.run().status is PushStatus.DONE
+    assert harness.triggered == 1
 
 
 def test_a_synchronous_push_is_done_when_it_is_answered(sessions: EndgrateSessions) -> None:
     sessions.job_takes(0.5)
-    pier = Pier(sessions, synchronous=True)
-    assert pier.call() is Outcome.DONE
-    assert pier.asked("/api/statistics") == 1
+    harness = EndgratePushHarness(sessions, synchronous=True)
+    assert harness.call() is Outcome.DONE
+    assert harness.asked("/api/statistics") == 1

@@ -12,12 +12,12 @@ from functions.core.push.advance import heard
 from functions.core.push.model import PushStatus
 from tests.contract.connectors.endgrate.test_endgrate_connector_sessions import hooked
 from tests.support.clients.endgrate import PAGE_VIEWS
-from tests.support.clients.endgrate_session import sessions_of
-from tests.support.push_simulator import TRANSFER, Pier
+from tests.support.providers.endgrate_harness import sessions_of
+from tests.support.providers.endgrate_push_harness import TRANSFER, EndgratePushHarness
 
 if TYPE_CHECKING:
     from tests.contract.provider_cases.endgrate import EndgrateSessions
-    from tests.support.clients.endgrate_session import Simulator
+    from tests.support.providers.endgrate_harness import Simulator
 
 STATISTICS = "/api/statistics"
 
@@ -46,13 +46,13 @@ def sessions(simulator: Simulator) -> EndgrateSessions:
 def test_where_the_answer_is_lost_the_outcome_is_unknown_and_nothing_is_sent_twice(
     sessions: EndgrateSessions, fault: dict[str, Any], taken: int
 ) -> None:
-    pier = Pier(sessions)
-    pier.strike_push(**fault)
-    push = pier.run()
+    harness = EndgratePushHarness(sessions)
+    harness.strike_push(**fault)
+    push = harness.run()
     assert (push.status, push.error) == (PushStatus.UNKNOWN_OUTCOME, "OutcomeUnknown")
-    assert (pier.triggered, pier.asked(TRANSFER)) == (taken, 1)
-    assert pier.run() == push
-    assert pier.asked(TRANSFER) == 1
+    assert (harness.triggered, harness.asked(TRANSFER)) == (taken, 1)
+    assert harness.run() == push
+    assert harness.asked(TRANSFER) == 1
 
 
 @pytest.mark.parametrize(
@@ -69,39 +69,39 @@ def test_where_the_answer_is_lost_the_outcome_is_unknown_and_nothing_is_sent_twi
 def test_what_is_refused_has_failed(
     sessions: EndgrateSessions, fault: dict[str, Any], error: str
 ) -> None:
-    pier = Pier(sessions)
-    pier.strike_push(**fault)
-    push = pier.run()
+    harness = EndgratePushHarness(sessions)
+    harness.strike_push(**fault)
+    push = harness.run()
     assert (push.status, push.error) == (PushStatus.FAILED, error)
-    assert (pier.triggered, pier.asked(TRANSFER)) == (0, 1)
+    assert (harness.triggered, harness.asked(TRANSFER)) == (0, 1)
 
 
 def test_what_the_provider_itself_refuses_has_failed(sessions: EndgrateSessions) -> None:
-    push = Pier(sessions, dataset=PAGE_VIEWS).run()
+    push = EndgratePushHarness(sessions, dataset=PAGE_VIEWS).run()
     assert (push.status, push.error) == (PushStatus.FAILED, "ProviderRefusesConnection")
 
 
 def test_a_session_that_is_not_there_is_refused(sessions: EndgrateSessions) -> None:
-    pier = Pier(sessions)
-    pier.connection = replace(pier.connection, subject="f" * 24)
-    assert pier.run().error == "ProviderRefusesConnection"
+    harness = EndgratePushHarness(sessions)
+    harness.connection = replace(harness.connection, subject="f" * 24)
+    assert harness.run().error == "ProviderRefusesConnection"
 
 
 def test_a_provider_that_limits_is_asked_again(sessions: EndgrateSessions) -> None:
-    pier = Pier(sessions)
-    pier.strike_push(kind="status", status=429, retry_after="3", times=2)
-    push = pier.run()
-    assert (push.status, push.attempts, pier.triggered) == (PushStatus.DONE, 3, 1)
+    harness = EndgratePushHarness(sessions)
+    harness.strike_push(kind="status", status=429, retry_after="3", times=2)
+    push = harness.run()
+    assert (push.status, push.attempts, harness.triggered) == (PushStatus.DONE, 3, 1)
     waits = [event.facts["wait_seconds"] for event in push.events if event.type == "postponed"]
     assert waits == [3, 3]
 
 
 def test_looks_survive_a_provider_that_is_away(sessions: EndgrateSessions) -> None:
-    pier = Pier(sessions)
+    harness = EndgratePushHarness(sessions)
     sessions.fault(method="GET", path="/api/statistics", kind="status", status=503, times=2)
     sessions.fault(method="GET", path="/api/errors", kind="status", status=503)
-    assert pier.run().status is PushStatus.DONE
-    assert pier.triggered == 1
+    assert harness.run().status is PushStatus.DONE
+    assert harness.triggered == 1
 
 
 @pytest.mark.parametrize(
@@ -117,19 +117,19 @@ def test_looks_survive_a_provider_that_is_away(sessions: EndgrateSessions) -> No
 def test_one_bad_look_is_not_the_last(
     sessions: EndgrateSessions, path: str, fault: dict[str, Any]
 ) -> None:
-    pier = Pier(sessions)
+    harness = EndgratePushHarness(sessions)
     sessions.fault(method="GET", path=path, **fault)
-    assert pier.run().status is PushStatus.DONE
-    assert pier.triggered == 1
+    assert harness.run().status is PushStatus.DONE
+    assert harness.triggered == 1
 
 
 def test_a_transfer_that_the_provider_has_forgotten_is_of_unknown_outcome_at_the_deadline(
     sessions: EndgrateSessions,
 ) -> None:
-    pier = Pier(sessions, deadline=sessions.clock() + 10)
+    harness = EndgratePushHarness(sessions, deadline=sessions.clock() + 10)
     forgotten = {"status": 400, "body": {"message": "m"}, "times": None}
     sessions.fault(method="GET", path=STATISTICS, kind="status", **forgotten)
-    push = pier.run()
+    push = harness.run()
     assert push.status is PushStatus.UNKNOWN_OUTCOME
     assert push.events[-1].facts["cause"] == "ProviderRefusesConnection"
     assert push.ended_at >= push.deadline
@@ -140,13 +140,13 @@ def test_a_transfer_that_the_provider_has_forgotten_is_of_unknown_outcome_at_the
 
 def test_a_push_whose_answer_was_lost_is_found_by_its_webhook(sessions: EndgrateSessions) -> None:
     with hooked() as hooks:
-        pier = Pier(sessions, secret={"hooks_url": hooks.url})
-        pier.strike_push(kind="disconnect", processed=True)
-        assert pier.run().status is PushStatus.UNKNOWN_OUTCOME
+        harness = EndgratePushHarness(sessions, secret={"hooks_url": hooks.url})
+        harness.strike_push(kind="disconnect", processed=True)
+        assert harness.run().status is PushStatus.UNKNOWN_OUTCOME
         ((path, body),) = hooks.wait(1)
     told = hint(body)
     assert path == f"endgrate/{told.token}"
-    assert heard(pier.push, told, pushes=pier.pushes, at=sessions.clock()) == pier.push
-    assert pier.run().status is PushStatus.DONE
-    assert (pier.triggered, pier.asked(TRANSFER)) == (1, 1)
-    assert pier.push.job == pier.happened("push_triggered")[0]["transfer_id"]
+    assert heard(harness.push, told, pushes=harness.pushes, at=sessions.clock()) == harness.push
+    assert harness.run().status is PushStatus.DONE
+    assert (harness.triggered, harness.asked(TRANSFER)) == (1, 1)
+    assert harness.push.job == harness.happened("push_triggered")[0]["transfer_id"]

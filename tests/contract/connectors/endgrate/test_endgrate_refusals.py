@@ -9,14 +9,14 @@ import pytest
 from functions.connectors.endgrate.api import Api, Refused, Way
 from functions.core.errors import JobLost, ProviderRefusesConnection, UnexpectedAnswer
 from tests.support.clients.endgrate import CONTACT
-from tests.support.clients.endgrate_session import Trial, sessions_of
-from tests.support.push_simulator import Pier
+from tests.support.providers.endgrate_harness import EndgrateHarness, sessions_of
+from tests.support.providers.endgrate_push_harness import EndgratePushHarness
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.contract.provider_cases.endgrate import EndgrateSessions
-    from tests.support.clients.endgrate_session import Simulator
+    from tests.support.providers.endgrate_harness import Simulator
 
 MESSAGE = {"message": "It is not there."}
 CALLS: dict[str, Callable[[Api], object]] = {
@@ -71,7 +71,7 @@ def test_any_other_is_outside_the_contract(
 @pytest.mark.parametrize("status", [404, 422])
 def test_a_refresh_ends_as_after_a_400(sessions: EndgrateSessions, status: int) -> None:
     refusal = {"kind": "status", "status": status, "body": MESSAGE}
-    one = Trial(sessions, datasets=(CONTACT,))
+    one = EndgrateHarness(sessions, datasets=(CONTACT,))
     sessions.fault(path="/api/pull/transfer", **refusal)
     assert type(one.refused(one.trigger)) is ProviderRefusesConnection
     job = one.trigger()
@@ -89,7 +89,7 @@ def test_a_refresh_ends_as_after_a_400(sessions: EndgrateSessions, status: int) 
 def test_a_push_that_is_refused_like_this_has_failed(
     sessions: EndgrateSessions, status: int
 ) -> None:
-    pier = Pier(sessions)
-    pier.strike_push(kind="status", status=status, body=MESSAGE)
-    assert pier.run().error == "ProviderRefusesConnection"
-    assert pier.triggered == 0
+    harness = EndgratePushHarness(sessions)
+    harness.strike_push(kind="status", status=status, body=MESSAGE)
+    assert harness.run().error == "ProviderRefusesConnection"
+    assert harness.triggered == 0

@@ -29,8 +29,8 @@ from tests.support.scripted_connector import CONNECTION, TENANT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.support.providers.connector_harness import ConnectorHarness
     from tests.support.providers.simulated import Truth
-    from tests.support.providers.trial import Tried
 
 
 SIMULATOR = Simulator(create_app, facts)
@@ -82,23 +82,23 @@ def _open() -> Iterator[Simulated]:
         yield Buses(base_url, clock)
 
 
-def _unknown_state(one: Tried, verb: str) -> None:
+def _unknown_state(one: ConnectorHarness, verb: str) -> None:
     one.strike(verb, kind="status", status=200, body={"state": "on strike"})
 
 
-def _page_again(one: Tried, verb: str) -> None:
+def _page_again(one: ConnectorHarness, verb: str) -> None:
     assert isinstance(one.simulated, Buses)
     one.strike(verb, kind="status", status=200, body=one.simulated.page(one.user), skip=1)
 
 
-def _empty_page(one: Tried, verb: str) -> None:
+def _empty_page(one: ConnectorHarness, verb: str) -> None:
     assert isinstance(one.simulated, Buses)
     first = one.simulated.page(one.user)
     empty = {**first, "loans": [], "next": first["next"] + "-"}
     one.strike(verb, kind="status", status=200, body=empty, skip=1)
 
 
-def _missed(one: Tried, _verb: str) -> None:
+def _missed(one: ConnectorHarness, _verb: str) -> None:
     one.simulated.settings(missed=True)
 
 

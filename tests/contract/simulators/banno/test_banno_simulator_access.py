@@ -12,9 +12,9 @@ from tests.support.clients.banno import (
     OFFLINE,
     PROFILE,
     TRANSACTIONS,
-    Garden,
+    BannoClient,
     is_error,
-    open_garden,
+    open_banno,
 )
 
 if TYPE_CHECKING:
@@ -33,13 +33,13 @@ every_call = pytest.mark.parametrize("call", SCOPES)
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[Garden]:
-    with open_garden() as garden:
-        yield garden
+def opened() -> Iterator[BannoClient]:
+    with open_banno() as banno:
+        yield banno
 
 
 @pytest.fixture
-def garden(opened: Garden) -> Garden:
+def banno(opened: BannoClient) -> BannoClient:
     opened.reset()
     return opened
 
@@ -55,21 +55,21 @@ def garden(opened: Garden) -> Garden:
     ],
 )
 def test_every_call_without_a_good_token_is_answered_401(
-    garden: Garden, call: str, authorization: str | None
+    banno: BannoClient, call: str, authorization: str | None
 ) -> None:
     method, path = call.split(" ")
     headers = {} if authorization is None else {"Authorization": authorization}
-    url = f"{garden.api}/users/{uuid.uuid4()}{path}"
-    answer = garden.http.request(method, url, headers=headers, timeout=5)
+    url = f"{banno.api}/users/{uuid.uuid4()}{path}"
+    answer = banno.http.request(method, url, headers=headers, timeout=5)
 
     assert is_error(answer, 401)
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 @every_call
-def test_every_call_with_an_expired_token_is_answered_401(garden: Garden, call: str) -> None:
-    ada = garden.connect()
-    garden.clock.ahead = 600
+def test_every_call_with_an_expired_token_is_answered_401(banno: BannoClient, call: str) -> None:
+    ada = banno.connect()
+    banno.clock.ahead = 600
 
     answer = ada.call(*call.split(" "))
 
@@ -78,22 +78,22 @@ def test_every_call_with_an_expired_token_is_answered_401(garden: Garden, call: 
 
 
 @pytest.mark.parametrize("call", [call for call, scope in SCOPES.items() if scope != "openid"])
-def test_a_call_whose_scope_was_not_granted_is_answered_403(garden: Garden, call: str) -> None:
+def test_a_call_whose_scope_was_not_granted_is_answered_403(banno: BannoClient, call: str) -> None:
     others = {ACCOUNTS, TRANSACTIONS, PROFILE} - {SCOPES[call]}
-    answer = garden.connect(scope=" ".join(["openid", *others])).call(*call.split(" "))
+    answer = banno.connect(scope=" ".join(["openid", *others])).call(*call.split(" "))
 
     assert is_error(answer, 403)
     assert answer.json()["errorCode"] == 40
 
 
 @every_call
-def test_another_users_id_is_answered_403(garden: Garden, call: str) -> None:
+def test_another_users_id_is_answered_403(banno: BannoClient, call: str) -> None:
     method, path = call.split(" ")
-    ada, ben = garden.connect("ada"), garden.connect("ben")
+    ada, ben = banno.connect("ada"), banno.connect("ben")
     headers = {"Authorization": f"Bearer {ada.tokens['access_token']}"}
-    url = f"{garden.api}/users/{ben.user_id}{path}"
+    url = f"{banno.api}/users/{ben.user_id}{path}"
 
-    assert is_error(garden.http.request(method, url, headers=headers, timeout=5), 403)
+    assert is_error(banno.http.request(method, url, headers=headers, timeout=5), 403)
 
 
 @pytest.mark.parametrize(
@@ -108,12 +108,12 @@ def test_another_users_id_is_answered_403(garden: Garden, call: str) -> None:
     ],
 )
 def test_wrong_methods_and_paths_are_answered_with_the_error_object(
-    garden: Garden, *, method: str, path: str, status: int
+    banno: BannoClient, *, method: str, path: str, status: int
 ) -> None:
-    assert is_error(garden.connect().call(method, path), status)
+    assert is_error(banno.connect().call(method, path), status)
 
 
-def test_the_profile_names_the_user(garden: Garden) -> None:
-    ada = garden.connect(scope=f"openid {PROFILE} {OFFLINE}")
+def test_the_profile_names_the_user(banno: BannoClient) -> None:
+    ada = banno.connect(scope=f"openid {PROFILE} {OFFLINE}")
 
     assert ada.get("").json()["userId"] == ada.user_id

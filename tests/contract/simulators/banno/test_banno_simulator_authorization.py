@@ -13,9 +13,9 @@ import pytest
 from tests.support.clients.banno import (
     REDIRECT_URI,
     TIMEOUT,
+    BannoClient,
     Connected,
-    Garden,
-    open_garden,
+    open_banno,
     way_back,
 )
 
@@ -24,40 +24,40 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[Garden]:
-    with open_garden() as garden:
-        yield garden
+def opened() -> Iterator[BannoClient]:
+    with open_banno() as banno:
+        yield banno
 
 
 @pytest.fixture
-def garden(opened: Garden) -> Garden:
+def banno(opened: BannoClient) -> BannoClient:
     opened.reset()
     return opened
 
 
-def links(garden: Garden, page: str) -> dict[str, str]:
+def links(banno: BannoClient, page: str) -> dict[str, str]:
     found = re.findall(r'<a href="([^"]+)">([^<]+)</a>', page)
-    return {text: urljoin(garden.base_url, html.unescape(url)) for url, text in found}
+    return {text: urljoin(banno.base_url, html.unescape(url)) for url, text in found}
 
 
-def visit(garden: Garden, url: str) -> dict[str, str]:
-    return way_back(garden.http.get(url, allow_redirects=False, timeout=TIMEOUT))
+def visit(banno: BannoClient, url: str) -> dict[str, str]:
+    return way_back(banno.http.get(url, allow_redirects=False, timeout=TIMEOUT))
 
 
 @pytest.mark.parametrize("below", ["", "/a/consumer/api/v0/oidc"])
-def test_discovery_is_at_the_issuer_and_at_the_root(garden: Garden, below: str) -> None:
-    url = f"{garden.base_url}{below}/.well-known/openid-configuration"
-    told = garden.http.get(url, timeout=TIMEOUT).json()
+def test_discovery_is_at_the_issuer_and_at_the_root(banno: BannoClient, below: str) -> None:
+    url = f"{banno.base_url}{below}/.well-known/openid-configuration"
+    told = banno.http.get(url, timeout=TIMEOUT).json()
 
-    assert told["issuer"] == garden.issuer
-    assert told["authorization_endpoint"] == f"{garden.issuer}/auth"
-    assert told["token_endpoint"] == f"{garden.issuer}/token"
-    assert told["userinfo_endpoint"] == f"{garden.issuer}/me"
-    assert told["jwks_uri"] == f"{garden.issuer}/jwks"
-    assert told["introspection_endpoint"] == f"{garden.issuer}/token/introspection"
-    assert told["revocation_endpoint"] == f"{garden.issuer}/token/revocation"
-    assert told["pushed_authorization_request_endpoint"] == f"{garden.issuer}/request"
-    assert told["end_session_endpoint"] == f"{garden.issuer}/logout"
+    assert told["issuer"] == banno.issuer
+    assert told["authorization_endpoint"] == f"{banno.issuer}/auth"
+    assert told["token_endpoint"] == f"{banno.issuer}/token"
+    assert told["userinfo_endpoint"] == f"{banno.issuer}/me"
+    assert told["jwks_uri"] == f"{banno.issuer}/jwks"
+    assert told["introspection_endpoint"] == f"{banno.issuer}/token/introspection"
+    assert told["revocation_endpoint"] == f"{banno.issuer}/token/revocation"
+    assert told["pushed_authorization_request_endpoint"] == f"{banno.issuer}/request"
+    assert told["end_session_endpoint"] == f"{banno.issuer}/logout"
     assert told["code_challenge_methods_supported"] == ["S256"]
     assert told["id_token_signing_alg_values_supported"] == ["ES256", "PS256", "RS256"]
     assert told["authorization_response_iss_parameter_supported"] is True
@@ -65,8 +65,8 @@ def test_discovery_is_at_the_issuer_and_at_the_root(garden: Garden, below: str) 
     assert {"sub", "name", "email", "address", "phone_number"} <= set(told["claims_supported"])
 
 
-def test_the_key_set_holds_no_private_key(garden: Garden) -> None:
-    keys = garden.http.get(f"{garden.issuer}/jwks", timeout=TIMEOUT).json()["keys"]
+def test_the_key_set_holds_no_private_key(banno: BannoClient) -> None:
+    keys = banno.http.get(f"{banno.issuer}/jwks", timeout=TIMEOUT).json()["keys"]
 
     assert [(key["kty"], key.get("crv"), key.get("alg")) for key in keys] == [
         ("EC", "P-256", "ES256"),
@@ -75,22 +75,22 @@ def test_the_key_set_holds_no_private_key(garden: Garden) -> None:
     assert not [key for key in keys if {"d", "p", "q"} & key.keys()]
 
 
-def test_a_sound_request_is_approved_at_once_and_its_state_comes_back(garden: Garden) -> None:
-    told = way_back(garden.authorize(state="s & s"))
+def test_a_sound_request_is_approved_at_once_and_its_state_comes_back(banno: BannoClient) -> None:
+    told = way_back(banno.authorize(state="s & s"))
 
     assert set(told) == {"code", "state", "iss"}
     assert told["state"] == "s & s"
-    assert told["iss"] == garden.issuer
+    assert told["iss"] == banno.issuer
 
 
-def test_no_state_comes_back_where_none_was_sent(garden: Garden) -> None:
-    assert set(way_back(garden.authorize(state=None))) == {"code", "iss"}
+def test_no_state_comes_back_where_none_was_sent(banno: BannoClient) -> None:
+    assert set(way_back(banno.authorize(state=None))) == {"code", "iss"}
 
 
 @pytest.mark.parametrize("user", ["ada", "ben", "cleo", "dora", "max"])
-def test_the_login_hint_chooses_the_user(garden: Garden, user: str) -> None:
-    by_name = garden.connect(user)
-    by_id = Connected(garden, garden.redeem(garden.code(login_hint=by_name.user_id)).json())
+def test_the_login_hint_chooses_the_user(banno: BannoClient, user: str) -> None:
+    by_name = banno.connect(user)
+    by_id = Connected(banno, banno.redeem(banno.code(login_hint=by_name.user_id)).json())
 
     assert by_id.user_id == by_name.user_id
 
@@ -116,12 +116,12 @@ def test_the_login_hint_chooses_the_user(garden: Garden, user: str) -> None:
     ],
 )
 def test_a_wrong_request_goes_back_with_its_error_and_state(
-    garden: Garden, changes: dict[str, str | None], error: str
+    banno: BannoClient, changes: dict[str, str | None], error: str
 ) -> None:
-    told = way_back(garden.authorize(**changes))
+    told = way_back(banno.authorize(**changes))
 
     assert told["error"] == error
-    assert (told["state"], told["iss"]) == ("a-state", garden.issuer)
+    assert (told["state"], told["iss"]) == ("a-state", banno.issuer)
     assert told["error_description"]
 
 
@@ -144,9 +144,9 @@ def test_a_wrong_request_goes_back_with_its_error_and_state(
     ],
 )
 def test_a_request_from_nobody_known_is_shown_and_never_redirected(
-    garden: Garden, changes: dict[str, str | None]
+    banno: BannoClient, changes: dict[str, str | None]
 ) -> None:
-    answer = garden.authorize(**changes)
+    answer = banno.authorize(**changes)
 
     assert answer.status_code == 400
     assert answer.headers["Content-Type"].startswith("text/html")
@@ -163,103 +163,107 @@ def test_a_request_from_nobody_known_is_shown_and_never_redirected(
     ],
 )
 def test_registered_redirect_uris_are_good_and_loopback_on_any_port(
-    garden: Garden, redirect_uri: str
+    banno: BannoClient, redirect_uri: str
 ) -> None:
-    answer = garden.authorize(redirect_uri=redirect_uri)
+    answer = banno.authorize(redirect_uri=redirect_uri)
 
     assert answer.headers["Location"].startswith(f"{redirect_uri}?code=")
     code = way_back(answer)["code"]
-    assert garden.redeem(code, redirect_uri=redirect_uri).status_code == 200
+    assert banno.redeem(code, redirect_uri=redirect_uri).status_code == 200
 
 
-def test_more_redirect_uris_can_be_registered(garden: Garden) -> None:
+def test_more_redirect_uris_can_be_registered(banno: BannoClient) -> None:
     uri = "https://localhost:8080/auth/cb?from=garden"
-    assert garden.authorize(redirect_uri=uri).status_code == 400
+    assert banno.authorize(redirect_uri=uri).status_code == 400
 
-    garden.settings(redirect_uris=[uri])
+    banno.settings(redirect_uris=[uri])
 
-    told = way_back(garden.authorize(redirect_uri=uri))
+    told = way_back(banno.authorize(redirect_uri=uri))
     assert set(told) == {"from", "code", "state", "iss"}
 
 
-def test_scopes_that_do_not_exist_are_passed_over_and_the_answer_says_so(garden: Garden) -> None:
-    tokens = garden.redeem(garden.code(scope="openid accounts.readonly unheard-of")).json()
+def test_scopes_that_do_not_exist_are_passed_over_and_the_answer_says_so(
+    banno: BannoClient,
+) -> None:
+    tokens = banno.redeem(banno.code(scope="openid accounts.readonly unheard-of")).json()
 
     assert tokens["scope"] == "openid"
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "PS256", "RS256"])
-def test_more_clients_can_be_registered(garden: Garden, algorithm: str) -> None:
+def test_more_clients_can_be_registered(banno: BannoClient, algorithm: str) -> None:
     mine = {"id": "mine", "secret": "s3", "redirect_uris": ["https://app.example.org/cb"]}
-    garden.settings(clients=[{**mine, "id_token_signed_response_alg": algorithm}])
+    banno.settings(clients=[{**mine, "id_token_signed_response_alg": algorithm}])
     uri = "https://app.example.org/cb"
 
-    code = garden.code(client_id="mine", redirect_uri=uri)
+    code = banno.code(client_id="mine", redirect_uri=uri)
     spoken = {"client_id": "mine", "client_secret": "s3", "redirect_uri": uri}
-    token = garden.redeem(code, **spoken).json()["id_token"]
+    token = banno.redeem(code, **spoken).json()["id_token"]
 
-    keys = jwt.PyJWKSet.from_dict(garden.http.get(f"{garden.issuer}/jwks", timeout=TIMEOUT).json())
+    keys = jwt.PyJWKSet.from_dict(banno.http.get(f"{banno.issuer}/jwks", timeout=TIMEOUT).json())
     header = jwt.get_unverified_header(token)
     key = keys[header["kid"]].key
     assert header["alg"] == algorithm
-    assert jwt.decode(token, key, algorithms=[algorithm], audience="mine")["iss"] == garden.issuer
-    assert garden.authorize(redirect_uri=uri).status_code == 400
-    wrong = garden.redeem(
-        garden.code(client_id="mine", redirect_uri=uri), **spoken | {"client_secret": "other"}
+    assert jwt.decode(token, key, algorithms=[algorithm], audience="mine")["iss"] == banno.issuer
+    assert banno.authorize(redirect_uri=uri).status_code == 400
+    wrong = banno.redeem(
+        banno.code(client_id="mine", redirect_uri=uri), **spoken | {"client_secret": "other"}
     )
     assert wrong.status_code == 401
 
 
-def test_a_client_with_a_bad_address_cannot_be_registered(garden: Garden) -> None:
+def test_a_client_with_a_bad_address_cannot_be_registered(banno: BannoClient) -> None:
     clients = [{"id": "mine", "redirect_uris": ["http://app.example.com/cb"]}]
-    assert garden.control("POST", "settings", {"clients": clients}).status_code == 400
+    assert banno.control("POST", "settings", {"clients": clients}).status_code == 400
 
 
 @pytest.mark.parametrize("uri", ["http://app.example.com/cb", "ftp://x/cb", "/cb", "https://a/#b"])
-def test_only_https_and_loopback_can_be_registered(garden: Garden, uri: str) -> None:
-    answer = garden.control("POST", "settings", {"redirect_uris": [uri]})
+def test_only_https_and_loopback_can_be_registered(banno: BannoClient, uri: str) -> None:
+    answer = banno.control("POST", "settings", {"redirect_uris": [uri]})
 
     assert answer.status_code == 400
     assert "redirect URI" in answer.json()["message"]
 
 
-def test_a_parameter_given_twice_is_refused(garden: Garden) -> None:
-    twice = [*garden.asked().items(), ("scope", "openid")]
-    answer = garden.http.get(
-        f"{garden.issuer}/auth", params=twice, allow_redirects=False, timeout=TIMEOUT
+def test_a_parameter_given_twice_is_refused(banno: BannoClient) -> None:
+    twice = [*banno.asked().items(), ("scope", "openid")]
+    answer = banno.http.get(
+        f"{banno.issuer}/auth", params=twice, allow_redirects=False, timeout=TIMEOUT
     )
 
     assert way_back(answer)["error"] == "invalid_request"
 
 
 @pytest.mark.parametrize("prompt", ["login", "consent", "select_account", "login consent"])
-def test_a_prompt_shows_a_page_on_which_any_user_can_be_chosen(garden: Garden, prompt: str) -> None:
-    page = garden.authorize(prompt=prompt, state='<s>&"')
-    choices = links(garden, page.text)
+def test_a_prompt_shows_a_page_on_which_any_user_can_be_chosen(
+    banno: BannoClient, prompt: str
+) -> None:
+    page = banno.authorize(prompt=prompt, state='<s>&"')
+    choices = links(banno, page.text)
 
-    told = visit(garden, choices["cleo"])
+    told = visit(banno, choices["cleo"])
 
     assert page.headers["Content-Type"].startswith("text/html")
     assert told["state"] == '<s>&"'
-    chosen = Connected(garden, garden.redeem(told["code"]).json())
-    assert chosen.user_id == garden.connect("cleo").user_id
+    chosen = Connected(banno, banno.redeem(told["code"]).json())
+    assert chosen.user_id == banno.connect("cleo").user_id
 
 
-def test_the_user_may_refuse(garden: Garden) -> None:
-    refusal = links(garden, garden.authorize(prompt="consent").text)["Don't allow this"]
+def test_the_user_may_refuse(banno: BannoClient) -> None:
+    refusal = links(banno, banno.authorize(prompt="consent").text)["Don't allow this"]
 
     told = dict(parse_qsl(urlsplit(refusal).query))
     assert refusal.startswith(f"{REDIRECT_URI}?error=access_denied&")
-    assert told == {"error": "access_denied", "state": "a-state", "iss": garden.issuer}
+    assert told == {"error": "access_denied", "state": "a-state", "iss": banno.issuer}
 
 
-def test_a_request_can_be_pushed_ahead_and_used_once(garden: Garden) -> None:
-    pushed = garden.post("/request", **garden.asked(nonce="n", login_hint="ben"))
-    short = {"client_id": garden.client_id, "request_uri": pushed.json()["request_uri"]}
+def test_a_request_can_be_pushed_ahead_and_used_once(banno: BannoClient) -> None:
+    pushed = banno.post("/request", **banno.asked(nonce="n", login_hint="ben"))
+    short = {"client_id": banno.client_id, "request_uri": pushed.json()["request_uri"]}
 
     def authorize() -> int:
-        url = f"{garden.issuer}/auth"
-        answer = garden.http.get(url, params=short, allow_redirects=False, timeout=TIMEOUT)
+        url = f"{banno.issuer}/auth"
+        answer = banno.http.get(url, params=short, allow_redirects=False, timeout=TIMEOUT)
         return answer.status_code
 
     assert pushed.status_code == 201
@@ -276,18 +280,18 @@ def test_a_request_can_be_pushed_ahead_and_used_once(garden: Garden) -> None:
     ],
 )
 def test_a_wrong_request_cannot_be_pushed(
-    garden: Garden, changes: dict[str, str], status: int
+    banno: BannoClient, changes: dict[str, str], status: int
 ) -> None:
-    assert garden.post("/request", **garden.asked() | changes).status_code == status
+    assert banno.post("/request", **banno.asked() | changes).status_code == status
 
 
-def test_logout_returns_to_a_registered_address_only(garden: Garden) -> None:
+def test_logout_returns_to_a_registered_address_only(banno: BannoClient) -> None:
     def leave(**asked: str) -> int:
-        url = f"{garden.issuer}/logout"
-        answer = garden.http.get(url, params=asked, allow_redirects=False, timeout=TIMEOUT)
+        url = f"{banno.issuer}/logout"
+        answer = banno.http.get(url, params=asked, allow_redirects=False, timeout=TIMEOUT)
         return answer.status_code
 
     home = "https://app.example.com/callback"
     assert leave() == 200
-    assert leave(client_id=garden.client_id, post_logout_redirect_uri=home) == 302
-    assert leave(client_id=garden.client_id, post_logout_redirect_uri="https://evil/") == 400
+    assert leave(client_id=banno.client_id, post_logout_redirect_uri=home) == 302
+    assert leave(client_id=banno.client_id, post_logout_redirect_uri="https://evil/") == 400

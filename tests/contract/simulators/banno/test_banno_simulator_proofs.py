@@ -12,7 +12,14 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from tests.support.clients.banno import REDIRECT_URI, TIMEOUT, VERIFIER, Garden, Json, open_garden
+from tests.support.clients.banno import (
+    REDIRECT_URI,
+    TIMEOUT,
+    VERIFIER,
+    BannoClient,
+    Json,
+    open_banno,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,13 +36,13 @@ KEYS: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[Garden]:
-    with open_garden() as garden:
-        yield garden
+def opened() -> Iterator[BannoClient]:
+    with open_banno() as banno:
+        yield banno
 
 
 @pytest.fixture
-def garden(opened: Garden) -> Garden:
+def banno(opened: BannoClient) -> BannoClient:
     opened.reset()
     return opened
 
@@ -53,30 +60,30 @@ def of_token(token: str) -> str:
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-def redeem(garden: Garden, proof_sent: str) -> requests.Response:
+def redeem(banno: BannoClient, proof_sent: str) -> requests.Response:
     form = {
         "grant_type": "authorization_code",
-        "code": garden.code(),
+        "code": banno.code(),
         "redirect_uri": REDIRECT_URI,
         "code_verifier": VERIFIER,
-        "client_id": garden.client_id,
-        "client_secret": garden.secret,
+        "client_id": banno.client_id,
+        "client_secret": banno.secret,
     }
-    url = f"{garden.issuer}/token"
-    return garden.http.post(url, data=form, headers={"DPoP": proof_sent}, timeout=TIMEOUT)
+    url = f"{banno.issuer}/token"
+    return banno.http.post(url, data=form, headers={"DPoP": proof_sent}, timeout=TIMEOUT)
 
 
-def userinfo(garden: Garden, **headers: str) -> int:
-    return garden.http.get(f"{garden.issuer}/me", headers=headers, timeout=TIMEOUT).status_code
+def userinfo(banno: BannoClient, **headers: str) -> int:
+    return banno.http.get(f"{banno.issuer}/me", headers=headers, timeout=TIMEOUT).status_code
 
 
-def bound_tokens(garden: Garden) -> Json:
-    tokens: Json = redeem(garden, proof("POST", f"{garden.issuer}/token")).json()
+def bound_tokens(banno: BannoClient) -> Json:
+    tokens: Json = redeem(banno, proof("POST", f"{banno.issuer}/token")).json()
     return tokens
 
 
-def test_a_proof_at_the_token_endpoint_binds_the_tokens(garden: Garden) -> None:
-    tokens = bound_tokens(garden)
+def test_a_proof_at_the_token_endpoint_binds_the_tokens(banno: BannoClient) -> None:
+    tokens = bound_tokens(banno)
     claims = jwt.decode(tokens["access_token"], options={"verify_signature": False})
 
     assert tokens["token_type"] == "DPoP"
@@ -84,8 +91,8 @@ def test_a_proof_at_the_token_endpoint_binds_the_tokens(garden: Garden) -> None:
 
 
 @pytest.mark.parametrize("by", ["ES512", "PS256", "EdDSA"])
-def test_every_listed_algorithm_proves_a_key(garden: Garden, by: str) -> None:
-    answer = redeem(garden, proof("POST", f"{garden.issuer}/token", by=by))
+def test_every_listed_algorithm_proves_a_key(banno: BannoClient, by: str) -> None:
+    answer = redeem(banno, proof("POST", f"{banno.issuer}/token", by=by))
 
     assert answer.json()["token_type"] == "DPoP"
 
@@ -97,27 +104,29 @@ IDS: list[object] = ["", 1, None, ["x"], {}]
 @pytest.mark.parametrize(
     "changes", [*({"iat": each} for each in TIMES), *({"jti": each} for each in IDS)], ids=str
 )
-def test_a_proof_whose_claims_are_of_another_kind_is_refused(garden: Garden, changes: Json) -> None:
-    sent = proof("POST", f"{garden.issuer}/token", **changes)
-    answer = redeem(garden, sent)
+def test_a_proof_whose_claims_are_of_another_kind_is_refused(
+    banno: BannoClient, changes: Json
+) -> None:
+    sent = proof("POST", f"{banno.issuer}/token", **changes)
+    answer = redeem(banno, sent)
 
     assert answer.status_code == 400
     assert answer.json()["error"] == "invalid_dpop_proof"
 
 
-def test_a_bound_token_is_good_once_per_proof_and_not_as_a_bearer_token(garden: Garden) -> None:
-    token = bound_tokens(garden)["access_token"]
-    sent = proof("GET", f"{garden.issuer}/me", ath=of_token(token))
+def test_a_bound_token_is_good_once_per_proof_and_not_as_a_bearer_token(banno: BannoClient) -> None:
+    token = bound_tokens(banno)["access_token"]
+    sent = proof("GET", f"{banno.issuer}/me", ath=of_token(token))
 
-    assert userinfo(garden, Authorization=f"DPoP {token}", DPoP=sent) == 200
-    assert userinfo(garden, Authorization=f"DPoP {token}", DPoP=sent) == 401
-    assert userinfo(garden, Authorization=f"Bearer {token}") == 401
+    assert userinfo(banno, Authorization=f"DPoP {token}", DPoP=sent) == 200
+    assert userinfo(banno, Authorization=f"DPoP {token}", DPoP=sent) == 401
+    assert userinfo(banno, Authorization=f"Bearer {token}") == 401
 
 
-def test_a_bound_refresh_token_wants_a_proof_by_the_same_key(garden: Garden) -> None:
-    refresh_token = bound_tokens(garden)["refresh_token"]
+def test_a_bound_refresh_token_wants_a_proof_by_the_same_key(banno: BannoClient) -> None:
+    refresh_token = bound_tokens(banno)["refresh_token"]
 
-    assert garden.refresh(refresh_token).json()["error"] == "invalid_grant"
+    assert banno.refresh(refresh_token).json()["error"] == "invalid_grant"
 
 
 @pytest.mark.parametrize(
@@ -129,11 +138,11 @@ def test_a_bound_refresh_token_wants_a_proof_by_the_same_key(garden: Garden) -> 
         pytest.param({"iat": 1}, id="long-ago"),
     ],
 )
-def test_a_proof_for_something_else_is_answered_401(garden: Garden, changes: Json) -> None:
-    token = bound_tokens(garden)["access_token"]
-    sent = proof("GET", f"{garden.issuer}/me", **{"ath": of_token(token), **changes})
+def test_a_proof_for_something_else_is_answered_401(banno: BannoClient, changes: Json) -> None:
+    token = bound_tokens(banno)["access_token"]
+    sent = proof("GET", f"{banno.issuer}/me", **{"ath": of_token(token), **changes})
 
-    assert userinfo(garden, Authorization=f"DPoP {token}", DPoP=sent) == 401
+    assert userinfo(banno, Authorization=f"DPoP {token}", DPoP=sent) == 401
 
 
 @pytest.mark.parametrize(
@@ -144,8 +153,8 @@ def test_a_proof_for_something_else_is_answered_401(garden: Garden, changes: Jso
         pytest.param(proof("POST", "http://127.0.0.1", by="RS256"), id="unlisted-algorithm"),
     ],
 )
-def test_a_wrong_proof_at_the_token_endpoint_is_refused(garden: Garden, sent: str) -> None:
-    answer = redeem(garden, sent)
+def test_a_wrong_proof_at_the_token_endpoint_is_refused(banno: BannoClient, sent: str) -> None:
+    answer = redeem(banno, sent)
 
     assert answer.status_code == 400
     assert answer.json()["error"] == "invalid_dpop_proof"

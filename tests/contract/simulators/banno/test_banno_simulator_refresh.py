@@ -9,11 +9,11 @@ import pytest
 
 from tests.support.clients.banno import (
     OFFLINE,
+    BannoClient,
     Connected,
-    Garden,
     is_error,
     is_refused,
-    open_garden,
+    open_banno,
 )
 
 if TYPE_CHECKING:
@@ -21,108 +21,110 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[Garden]:
-    with open_garden() as garden:
-        yield garden
+def opened() -> Iterator[BannoClient]:
+    with open_banno() as banno:
+        yield banno
 
 
 @pytest.fixture
-def garden(opened: Garden) -> Garden:
+def banno(opened: BannoClient) -> BannoClient:
     opened.reset()
     return opened
 
 
-def test_each_refresh_gives_new_tokens_and_the_old_access_token_lives_on(garden: Garden) -> None:
-    ada = garden.connect()
+def test_each_refresh_gives_new_tokens_and_the_old_access_token_lives_on(
+    banno: BannoClient,
+) -> None:
+    ada = banno.connect()
 
-    second = garden.refresh(ada.tokens["refresh_token"]).json()
-    third = garden.refresh(second["refresh_token"]).json()
+    second = banno.refresh(ada.tokens["refresh_token"]).json()
+    third = banno.refresh(second["refresh_token"]).json()
 
     assert len({ada.tokens["refresh_token"], second["refresh_token"], third["refresh_token"]}) == 3
-    assert Connected(garden, third).user_id == ada.user_id
+    assert Connected(banno, third).user_id == ada.user_id
     assert ada.get("/accounts").status_code == 200
-    assert Connected(garden, third).get("/accounts").status_code == 200
+    assert Connected(banno, third).get("/accounts").status_code == 200
 
 
-def test_a_spent_refresh_token_is_refused_and_ends_the_whole_family(garden: Garden) -> None:
-    ada = garden.connect()
-    second = garden.refresh(ada.tokens["refresh_token"]).json()
+def test_a_spent_refresh_token_is_refused_and_ends_the_whole_family(banno: BannoClient) -> None:
+    ada = banno.connect()
+    second = banno.refresh(ada.tokens["refresh_token"]).json()
 
-    assert is_refused(garden.refresh(ada.tokens["refresh_token"]), "invalid_grant")
-    assert is_refused(garden.refresh(second["refresh_token"]), "invalid_grant")
-    assert is_error(Connected(garden, second).get("/accounts"), 401)
-    assert len(garden.ledger("grant_revoked")) == 1
+    assert is_refused(banno.refresh(ada.tokens["refresh_token"]), "invalid_grant")
+    assert is_refused(banno.refresh(second["refresh_token"]), "invalid_grant")
+    assert is_error(Connected(banno, second).get("/accounts"), 401)
+    assert len(banno.ledger("grant_revoked")) == 1
 
 
-def test_of_many_uses_of_one_refresh_token_at_once_one_succeeds(garden: Garden) -> None:
-    first = garden.connect().tokens["refresh_token"]
+def test_of_many_uses_of_one_refresh_token_at_once_one_succeeds(banno: BannoClient) -> None:
+    first = banno.connect().tokens["refresh_token"]
 
     with ThreadPoolExecutor(8) as workers:
-        answers = list(workers.map(garden.refresh, [first] * 16))
+        answers = list(workers.map(banno.refresh, [first] * 16))
 
     assert sorted(answer.status_code for answer in answers) == [200] + [400] * 15
 
 
-def test_with_the_grace_a_spent_token_works_until_its_successor_is_used(garden: Garden) -> None:
-    garden.settings(refresh_grace=True)
-    first = garden.connect().tokens["refresh_token"]
-    lost = garden.refresh(first).json()["refresh_token"]
+def test_with_the_grace_a_spent_token_works_until_its_successor_is_used(banno: BannoClient) -> None:
+    banno.settings(refresh_grace=True)
+    first = banno.connect().tokens["refresh_token"]
+    lost = banno.refresh(first).json()["refresh_token"]
 
-    again = garden.refresh(first)
+    again = banno.refresh(first)
 
     assert again.status_code == 200
-    assert garden.refresh(again.json()["refresh_token"]).status_code == 200
-    assert is_refused(garden.refresh(first), "invalid_grant")
-    assert is_refused(garden.refresh(lost), "invalid_grant")
+    assert banno.refresh(again.json()["refresh_token"]).status_code == 200
+    assert is_refused(banno.refresh(first), "invalid_grant")
+    assert is_refused(banno.refresh(lost), "invalid_grant")
 
 
 def test_a_refresh_may_repeat_the_scopes_of_the_request_also_those_that_there_are_not(
-    garden: Garden,
+    banno: BannoClient,
 ) -> None:
     asked = f"openid {OFFLINE} spoons"
-    ada = garden.connect(scope=asked)
-    again = garden.refresh(ada.tokens["refresh_token"], scope=asked)
+    ada = banno.connect(scope=asked)
+    again = banno.refresh(ada.tokens["refresh_token"], scope=asked)
     assert again.json()["scope"] == f"openid {OFFLINE}"
 
 
-def test_a_refresh_may_narrow_the_scope_but_not_widen_it(garden: Garden) -> None:
-    ada = garden.connect(scope=f"openid {OFFLINE}")
-    wider = garden.refresh(ada.tokens["refresh_token"], scope="openid profile")
-    narrower = garden.refresh(ada.tokens["refresh_token"], scope="openid")
+def test_a_refresh_may_narrow_the_scope_but_not_widen_it(banno: BannoClient) -> None:
+    ada = banno.connect(scope=f"openid {OFFLINE}")
+    wider = banno.refresh(ada.tokens["refresh_token"], scope="openid profile")
+    narrower = banno.refresh(ada.tokens["refresh_token"], scope="openid")
 
     assert is_refused(wider, "invalid_scope")
     assert narrower.json()["scope"] == "openid"
 
 
-def test_the_lifetime_of_access_tokens_can_be_set(garden: Garden) -> None:
-    garden.settings(token_seconds=5)
-    ada = garden.connect()
+def test_the_lifetime_of_access_tokens_can_be_set(banno: BannoClient) -> None:
+    banno.settings(token_seconds=5)
+    ada = banno.connect()
     assert ada.tokens["expires_in"] == 5
     assert ada.get("/accounts").status_code == 200
 
-    garden.clock.ahead = 5
+    banno.clock.ahead = 5
 
     assert is_error(ada.get("/accounts"), 401)
 
 
 def test_revoking_a_user_kills_refresh_tokens_and_expiring_kills_access_tokens(
-    garden: Garden,
+    banno: BannoClient,
 ) -> None:
-    ada, ben = garden.connect("ada"), garden.connect("ben")
+    ada, ben = banno.connect("ada"), banno.connect("ben")
 
-    assert garden.control("POST", "revoke", {"user": "ada"}).json()["refresh_tokens"] == 1
+    assert banno.control("POST", "revoke", {"user": "ada"}).json()["refresh_tokens"] == 1
     assert ada.get("/accounts").status_code == 200
-    assert is_refused(garden.refresh(ada.tokens["refresh_token"]), "invalid_grant")
+    assert is_refused(banno.refresh(ada.tokens["refresh_token"]), "invalid_grant")
 
-    garden.control("POST", "expire", {"user": ada.user_id})
+    banno.control("POST", "expire", {"user": ada.user_id})
     assert is_error(ada.get("/accounts"), 401)
     assert ben.get("/accounts").status_code == 200
-    assert garden.refresh(ben.tokens["refresh_token"]).status_code == 200
+    assert banno.refresh(ben.tokens["refresh_token"]).status_code == 200
 
 
-def test_a_client_can_revoke_a_refresh_token_with_its_family(garden: Garden) -> None:
-    ada = garden.connect()
+def test_a_client_can_revoke_a_refresh_token_with_its_family(banno: BannoClient) -> None:
+    ada = banno.connect()
 
-    assert garden.post("/token/revocation", token=ada.tokens["refresh_token"]).status_code == 200
+    assert banno.post("/token/revocation", token=ada.tokens["refresh_token"]).status_code == 200
     assert is_error(ada.get("/accounts"), 401)
-    assert garden.post("/token/revocation", token="unknown").status_code == 200
+    assert banno.post("/token/revocation", token="unknown").status_code == 200

@@ -15,12 +15,12 @@ from tests.support.clients.banno import (
     REDIRECT_URI,
     TIMEOUT,
     VERIFIER,
+    BannoClient,
     Connected,
-    Garden,
     Json,
     is_error,
     is_refused,
-    open_garden,
+    open_banno,
 )
 
 if TYPE_CHECKING:
@@ -30,29 +30,29 @@ INSTITUTION = "https://api.banno.com/consumer/claim/institution_id"
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[Garden]:
-    with open_garden() as garden:
-        yield garden
+def opened() -> Iterator[BannoClient]:
+    with open_banno() as banno:
+        yield banno
 
 
 @pytest.fixture
-def garden(opened: Garden) -> Garden:
+def banno(opened: BannoClient) -> BannoClient:
     opened.reset()
     return opened
 
 
-def verified(garden: Garden, token: str, *, audience: str) -> Json:
+def verified(banno: BannoClient, token: str, *, audience: str) -> Json:
     """The claims of a token, verified as a client does it with the published keys."""
-    keys = jwt.PyJWKSet.from_dict(garden.http.get(f"{garden.issuer}/jwks", timeout=5).json())
+    keys = jwt.PyJWKSet.from_dict(banno.http.get(f"{banno.issuer}/jwks", timeout=5).json())
     key = keys[str(jwt.get_unverified_header(token)["kid"])]
     claims: Json = jwt.decode(
-        token, key, algorithms=["ES256"], audience=audience, issuer=garden.issuer
+        token, key, algorithms=["ES256"], audience=audience, issuer=banno.issuer
     )
     return claims
 
 
-def test_a_code_is_exchanged_for_tokens(garden: Garden) -> None:
-    answer = garden.redeem(garden.code())
+def test_a_code_is_exchanged_for_tokens(banno: BannoClient) -> None:
+    answer = banno.redeem(banno.code())
     tokens = answer.json()
 
     assert answer.headers["Cache-Control"] == "no-store"
@@ -63,11 +63,11 @@ def test_a_code_is_exchanged_for_tokens(garden: Garden) -> None:
     assert jwt.get_unverified_header(tokens["access_token"])["alg"] == "ES256"
 
 
-def test_the_id_token_verifies_and_carries_what_was_asked(garden: Garden) -> None:
+def test_the_id_token_verifies_and_carries_what_was_asked(banno: BannoClient) -> None:
     claims = f'{{"id_token": {{"{INSTITUTION}": null}}}}'
-    tokens = garden.redeem(garden.code(nonce="n-1", claims=claims, login_hint="cleo")).json()
+    tokens = banno.redeem(banno.code(nonce="n-1", claims=claims, login_hint="cleo")).json()
 
-    told = verified(garden, tokens["id_token"], audience=garden.client_id)
+    told = verified(banno, tokens["id_token"], audience=banno.client_id)
 
     assert told["nonce"] == "n-1"
     assert str(uuid.UUID(told["sub"])) == told["sub"]
@@ -76,26 +76,26 @@ def test_the_id_token_verifies_and_carries_what_was_asked(garden: Garden) -> Non
     assert abs(told["iat"] - time.time()) < 5
 
 
-def test_an_id_token_has_neither_nonce_nor_claims_that_nobody_asked_for(garden: Garden) -> None:
-    tokens = garden.redeem(garden.code()).json()
+def test_an_id_token_has_neither_nonce_nor_claims_that_nobody_asked_for(banno: BannoClient) -> None:
+    tokens = banno.redeem(banno.code()).json()
 
-    told = verified(garden, tokens["id_token"], audience=garden.client_id)
+    told = verified(banno, tokens["id_token"], audience=banno.client_id)
 
     assert set(told) == {"iss", "aud", "sub", "iat", "exp"}
 
 
 def test_the_access_token_is_for_the_api_and_its_subject_is_not_the_user_id(
-    garden: Garden,
+    banno: BannoClient,
 ) -> None:
-    ada = garden.connect()
+    ada = banno.connect()
 
-    told = verified(garden, ada.tokens["access_token"], audience=garden.api)
+    told = verified(banno, ada.tokens["access_token"], audience=banno.api)
 
     assert told["sub"] != ada.user_id
 
 
-def test_there_is_no_refresh_token_without_the_scope_for_it(garden: Garden) -> None:
-    assert "refresh_token" not in garden.redeem(garden.code(scope="openid")).json()
+def test_there_is_no_refresh_token_without_the_scope_for_it(banno: BannoClient) -> None:
+    assert "refresh_token" not in banno.redeem(banno.code(scope="openid")).json()
 
 
 @pytest.mark.parametrize(
@@ -113,45 +113,45 @@ def test_there_is_no_refresh_token_without_the_scope_for_it(garden: Garden) -> N
     ],
 )
 def test_a_wrong_exchange_is_refused(
-    garden: Garden, changes: dict[str, str | None], error: str
+    banno: BannoClient, changes: dict[str, str | None], error: str
 ) -> None:
     form: dict[str, str | None] = {
         "grant_type": "authorization_code",
-        "code": garden.code(),
+        "code": banno.code(),
         "redirect_uri": REDIRECT_URI,
         "code_verifier": VERIFIER,
     }
 
-    assert is_refused(garden.post("/token", **form | changes), error)
+    assert is_refused(banno.post("/token", **form | changes), error)
 
 
-def test_a_code_used_twice_is_refused_and_what_it_gave_is_revoked(garden: Garden) -> None:
-    code = garden.code()
-    ada = Connected(garden, garden.redeem(code).json())
+def test_a_code_used_twice_is_refused_and_what_it_gave_is_revoked(banno: BannoClient) -> None:
+    code = banno.code()
+    ada = Connected(banno, banno.redeem(code).json())
 
-    assert is_refused(garden.redeem(code), "invalid_grant")
+    assert is_refused(banno.redeem(code), "invalid_grant")
     assert is_error(ada.get("/accounts"), 401)
-    assert is_refused(garden.refresh(ada.tokens["refresh_token"]), "invalid_grant")
+    assert is_refused(banno.refresh(ada.tokens["refresh_token"]), "invalid_grant")
 
 
-def test_a_code_is_good_for_sixty_seconds(garden: Garden) -> None:
-    first, second = garden.code(), garden.code()
-    garden.clock.ahead = 59
-    assert garden.redeem(first).status_code == 200
+def test_a_code_is_good_for_sixty_seconds(banno: BannoClient) -> None:
+    first, second = banno.code(), banno.code()
+    banno.clock.ahead = 59
+    assert banno.redeem(first).status_code == 200
 
-    garden.clock.ahead = 61
-    assert is_refused(garden.redeem(second), "invalid_grant")
+    banno.clock.ahead = 61
+    assert is_refused(banno.redeem(second), "invalid_grant")
 
 
-def test_the_token_endpoint_takes_forms_only(garden: Garden) -> None:
-    answer = garden.http.post(f"{garden.issuer}/token", json={"a": "b"}, timeout=TIMEOUT)
+def test_the_token_endpoint_takes_forms_only(banno: BannoClient) -> None:
+    answer = banno.http.post(f"{banno.issuer}/token", json={"a": "b"}, timeout=TIMEOUT)
 
     assert is_refused(answer, "invalid_request")
 
 
-def test_a_field_given_twice_is_refused(garden: Garden) -> None:
+def test_a_field_given_twice_is_refused(banno: BannoClient) -> None:
     fields = [("grant_type", "refresh_token"), ("grant_type", "refresh_token")]
-    answer = garden.http.post(f"{garden.issuer}/token", data=fields, timeout=TIMEOUT)
+    answer = banno.http.post(f"{banno.issuer}/token", data=fields, timeout=TIMEOUT)
 
     assert is_refused(answer, "invalid_request")
 
@@ -166,9 +166,9 @@ def test_a_field_given_twice_is_refused(garden: Garden) -> None:
     ],
 )
 def test_a_client_that_does_not_prove_itself_is_answered_401(
-    garden: Garden, form: dict[str, str | None]
+    banno: BannoClient, form: dict[str, str | None]
 ) -> None:
-    answer = garden.refresh("anything", **form)
+    answer = banno.refresh("anything", **form)
 
     assert is_refused(answer, "invalid_client", status=401)
     assert answer.headers["WWW-Authenticate"].startswith("Basic")
@@ -184,69 +184,69 @@ def test_a_client_that_does_not_prove_itself_is_answered_401(
     ],
 )
 def test_basic_authentication_is_as_good_as_the_form(
-    garden: Garden, *, secret: str | None, in_form: list[str], status: int
+    banno: BannoClient, *, secret: str | None, in_form: list[str], status: int
 ) -> None:
     form = {
         "grant_type": "refresh_token",
-        "refresh_token": garden.connect().tokens["refresh_token"],
+        "refresh_token": banno.connect().tokens["refresh_token"],
     }
-    own = {"client_id": garden.client_id, "client_secret": garden.secret}
-    answer = garden.http.post(
-        f"{garden.issuer}/token",
+    own = {"client_id": banno.client_id, "client_secret": banno.secret}
+    answer = banno.http.post(
+        f"{banno.issuer}/token",
         data=form | {name: own[name] for name in in_form},
-        auth=(garden.client_id, secret or garden.secret),
+        auth=(banno.client_id, secret or banno.secret),
         timeout=TIMEOUT,
     )
 
     assert answer.status_code == status
 
 
-def test_a_public_client_has_no_secret_and_must_not_send_one(garden: Garden) -> None:
-    public = {"client_id": garden.public_id, "client_secret": None}
-    sent = garden.redeem(garden.code(client_id=garden.public_id), **public)
-    with_secret = {"client_id": garden.public_id, "client_secret": "anything"}
+def test_a_public_client_has_no_secret_and_must_not_send_one(banno: BannoClient) -> None:
+    public = {"client_id": banno.public_id, "client_secret": None}
+    sent = banno.redeem(banno.code(client_id=banno.public_id), **public)
+    with_secret = {"client_id": banno.public_id, "client_secret": "anything"}
 
     assert sent.status_code == 200
     assert is_refused(
-        garden.redeem(garden.code(client_id=garden.public_id), **with_secret),
+        banno.redeem(banno.code(client_id=banno.public_id), **with_secret),
         "invalid_client",
         status=401,
     )
-    assert garden.refresh(sent.json()["refresh_token"], **public).status_code == 200
+    assert banno.refresh(sent.json()["refresh_token"], **public).status_code == 200
 
 
-def test_codes_and_refresh_tokens_are_good_for_their_own_client_only(garden: Garden) -> None:
-    public = {"client_id": garden.public_id, "client_secret": None}
+def test_codes_and_refresh_tokens_are_good_for_their_own_client_only(banno: BannoClient) -> None:
+    public = {"client_id": banno.public_id, "client_secret": None}
 
-    assert is_refused(garden.redeem(garden.code(), **public), "invalid_grant")
-    refresh_token = garden.connect().tokens["refresh_token"]
-    assert is_refused(garden.refresh(refresh_token, **public), "invalid_grant")
-    assert garden.refresh(refresh_token).status_code == 200
+    assert is_refused(banno.redeem(banno.code(), **public), "invalid_grant")
+    refresh_token = banno.connect().tokens["refresh_token"]
+    assert is_refused(banno.refresh(refresh_token, **public), "invalid_grant")
+    assert banno.refresh(refresh_token).status_code == 200
 
 
-def test_introspection_tells_a_client_about_its_own_good_tokens_only(garden: Garden) -> None:
-    ada = garden.connect()
+def test_introspection_tells_a_client_about_its_own_good_tokens_only(banno: BannoClient) -> None:
+    ada = banno.connect()
     token = ada.tokens["access_token"]
-    public = {"client_id": garden.public_id, "client_secret": None}
+    public = {"client_id": banno.public_id, "client_secret": None}
 
-    assert garden.post("/token/introspection", token=token).json()["active"] is True
-    assert garden.post("/token/introspection", token="unknown").json() == {"active": False}
-    assert garden.post("/token/introspection", token=token, **public).json() == {"active": False}
+    assert banno.post("/token/introspection", token=token).json()["active"] is True
+    assert banno.post("/token/introspection", token="unknown").json() == {"active": False}
+    assert banno.post("/token/introspection", token=token, **public).json() == {"active": False}
     assert (
-        garden.post("/token/introspection", token=ada.tokens["refresh_token"]).json()["active"]
+        banno.post("/token/introspection", token=ada.tokens["refresh_token"]).json()["active"]
         is True
     )
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_userinfo_tells_the_user_id_and_what_was_asked(garden: Garden, method: str) -> None:
+def test_userinfo_tells_the_user_id_and_what_was_asked(banno: BannoClient, method: str) -> None:
     claims = f'{{"userinfo": {{"{INSTITUTION}": null}}}}'
-    tokens = garden.redeem(garden.code(scope="openid profile email", claims=claims)).json()
+    tokens = banno.redeem(banno.code(scope="openid profile email", claims=claims)).json()
     headers = {"Authorization": f"Bearer {tokens['access_token']}"}
 
-    told = garden.http.request(method, f"{garden.issuer}/me", headers=headers, timeout=5).json()
+    told = banno.http.request(method, f"{banno.issuer}/me", headers=headers, timeout=5).json()
 
-    assert told["sub"] == Connected(garden, tokens).user_id
+    assert told["sub"] == Connected(banno, tokens).user_id
     assert told["given_name"] == "Ada"
     assert told["email"]
     assert told[INSTITUTION]
@@ -266,13 +266,13 @@ STANDARD = ("name", "given_name", "family_name", "email", "address", "phone_numb
     ],
 )
 def test_a_scope_puts_its_claims_into_the_id_token_and_userinfo(
-    garden: Garden, scope: str, names: set[str]
+    banno: BannoClient, scope: str, names: set[str]
 ) -> None:
-    tokens = garden.redeem(garden.code(scope=f"openid {scope}")).json()
+    tokens = banno.redeem(banno.code(scope=f"openid {scope}")).json()
 
     for told in (
-        verified(garden, tokens["id_token"], audience=garden.client_id),
-        me(garden, tokens),
+        verified(banno, tokens["id_token"], audience=banno.client_id),
+        me(banno, tokens),
     ):
         assert told.keys() - {"iss", "aud", "sub", "iat", "exp"} == names
         assert {name: told[name] for name in names & PROFILE_CLAIMS.keys()} == {
@@ -281,23 +281,25 @@ def test_a_scope_puts_its_claims_into_the_id_token_and_userinfo(
 
 
 @pytest.mark.parametrize("name", STANDARD)
-def test_any_claim_can_be_asked_for_by_its_name_on_either_side(garden: Garden, name: str) -> None:
+def test_any_claim_can_be_asked_for_by_its_name_on_either_side(
+    banno: BannoClient, name: str
+) -> None:
     for side, other in (("id_token", "userinfo"), ("userinfo", "id_token")):
         claims = json.dumps({side: {name: {"essential": True}, "unheard_of": None}})
-        tokens = garden.redeem(garden.code(scope="openid", claims=claims)).json()
+        tokens = banno.redeem(banno.code(scope="openid", claims=claims)).json()
         told = {
-            "id_token": verified(garden, tokens["id_token"], audience=garden.client_id),
-            "userinfo": me(garden, tokens),
+            "id_token": verified(banno, tokens["id_token"], audience=banno.client_id),
+            "userinfo": me(banno, tokens),
         }
         assert told[side][name]
         assert not {name, "unheard_of"} & told[other].keys()
 
 
-def me(garden: Garden, tokens: Json) -> Json:
+def me(banno: BannoClient, tokens: Json) -> Json:
     headers = {"Authorization": f"Bearer {tokens['access_token']}"}
-    told: Json = garden.http.get(f"{garden.issuer}/me", headers=headers, timeout=5).json()
+    told: Json = banno.http.get(f"{banno.issuer}/me", headers=headers, timeout=5).json()
     return told
 
 
-def test_userinfo_without_a_good_token_is_answered_401(garden: Garden) -> None:
-    assert garden.http.get(f"{garden.issuer}/me", timeout=5).status_code == 401
+def test_userinfo_without_a_good_token_is_answered_401(banno: BannoClient) -> None:
+    assert banno.http.get(f"{banno.issuer}/me", timeout=5).status_code == 401

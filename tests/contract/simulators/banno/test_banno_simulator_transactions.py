@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.clients.banno import Connected, Garden, Json, is_error, open_garden
+from tests.support.clients.banno import BannoClient, Connected, Json, is_error, open_banno
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,13 +17,13 @@ MONEY = re.compile(r"-?\d+\.\d\d")
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[Garden]:
-    with open_garden() as garden:
-        yield garden
+def opened() -> Iterator[BannoClient]:
+    with open_banno() as banno:
+        yield banno
 
 
 @pytest.fixture
-def garden(opened: Garden) -> Garden:
+def banno(opened: BannoClient) -> BannoClient:
     opened.reset()
     opened.settings(task_seconds=0)
     return opened
@@ -42,8 +42,10 @@ def order(transaction: Json) -> tuple[str, int]:
     return transaction["datePosted"], transaction["sequence"]
 
 
-def test_ada_has_twelve_accounts_and_five_thousand_different_transactions(garden: Garden) -> None:
-    ada = garden.connect()
+def test_ada_has_twelve_accounts_and_five_thousand_different_transactions(
+    banno: BannoClient,
+) -> None:
+    ada = banno.connect()
     all_ids = [
         transaction["id"]
         for account in ada.accounts()
@@ -57,8 +59,10 @@ def test_ada_has_twelve_accounts_and_five_thousand_different_transactions(garden
     assert len(all_ids) == len(set(all_ids)) == 5000
 
 
-def test_transactions_have_string_amounts_and_texts_that_are_hard_to_carry(garden: Garden) -> None:
-    ada = garden.connect()
+def test_transactions_have_string_amounts_and_texts_that_are_hard_to_carry(
+    banno: BannoClient,
+) -> None:
+    ada = banno.connect()
     transactions = rows(ada, ada.largest())
     amounts = {transaction["amount"] for transaction in transactions}
     memos = "".join(transaction["memo"] for transaction in transactions)
@@ -69,8 +73,8 @@ def test_transactions_have_string_amounts_and_texts_that_are_hard_to_carry(garde
     assert {row["pendingStatus"] for row in transactions} == {"Pending", "Reconciled"}
 
 
-def test_ben_without_transactions_shows_it_in_each_of_three_ways(garden: Garden) -> None:
-    ben = garden.connect("ben")
+def test_ben_without_transactions_shows_it_in_each_of_three_ways(banno: BannoClient) -> None:
+    ben = banno.connect("ben")
     pages = [
         ben.get(f"/accounts/{account['id']}/transactions").json() for account in ben.accounts()
     ]
@@ -79,16 +83,16 @@ def test_ben_without_transactions_shows_it_in_each_of_three_ways(garden: Garden)
     assert all(page["inactivatedTransactionIds"] == [] for page in pages)
 
 
-def test_transactions_come_by_posted_date_then_sequence(garden: Garden) -> None:
-    ada = garden.connect()
+def test_transactions_come_by_posted_date_then_sequence(banno: BannoClient) -> None:
+    ada = banno.connect()
     transactions = rows(ada, ada.largest(), limit=500)
 
     assert [order(row) for row in transactions] == sorted(order(row) for row in transactions)
     assert any(row["sequence"] > 1 for row in transactions)
 
 
-def test_pages_put_together_are_the_whole(garden: Garden) -> None:
-    ada = garden.connect()
+def test_pages_put_together_are_the_whole(banno: BannoClient) -> None:
+    ada = banno.connect()
     path = ada.largest()
     offsets = range(0, 3000, 500)
 
@@ -98,8 +102,8 @@ def test_pages_put_together_are_the_whole(garden: Garden) -> None:
     assert [row for page in pages for row in page] == rows(ada, path)
 
 
-def test_a_page_repeats_offset_limit_and_the_accounts_types(garden: Garden) -> None:
-    ada = garden.connect()
+def test_a_page_repeats_offset_limit_and_the_accounts_types(banno: BannoClient) -> None:
+    ada = banno.connect()
     path = ada.largest()
     page, whole = ada.get(path, offset=10, limit=5).json(), ada.get(path).json()
 
@@ -121,9 +125,9 @@ def test_a_page_repeats_offset_limit_and_the_accounts_types(garden: Garden) -> N
     ],
 )
 def test_paging_is_active_when_offset_or_limit_is_given(
-    garden: Garden, query: dict[str, int], length: int
+    banno: BannoClient, query: dict[str, int], length: int
 ) -> None:
-    ada = garden.connect()
+    ada = banno.connect()
 
     assert len(rows(ada, ada.largest(), **query)) == length
 
@@ -152,23 +156,23 @@ def test_paging_is_active_when_offset_or_limit_is_given(
         ),
     ],
 )
-def test_queries_that_make_no_sense_are_answered_400(garden: Garden, query: str) -> None:
-    ada = garden.connect()
+def test_queries_that_make_no_sense_are_answered_400(banno: BannoClient, query: str) -> None:
+    ada = banno.connect()
 
     assert is_error(ada.get(f"{ada.largest()}?{query}"), 400)
 
 
-def test_a_limit_above_500_can_be_clamped_instead(garden: Garden) -> None:
-    garden.settings(limit_above_500="clamp")
-    ada = garden.connect()
+def test_a_limit_above_500_can_be_clamped_instead(banno: BannoClient) -> None:
+    banno.settings(limit_above_500="clamp")
+    ada = banno.connect()
 
     page = ada.get(ada.largest(), limit=1000).json()
 
     assert page["limit"] == len(page["transactions"]) == 500
 
 
-def test_since_and_until_include_their_instants_on_the_posted_date(garden: Garden) -> None:
-    ada = garden.connect()
+def test_since_and_until_include_their_instants_on_the_posted_date(banno: BannoClient) -> None:
+    ada = banno.connect()
     path = ada.largest()
     whole = rows(ada, path)
     since, until = whole[100]["datePosted"], whole[200]["datePosted"]
@@ -181,8 +185,8 @@ def test_since_and_until_include_their_instants_on_the_posted_date(garden: Garde
     assert rows(ada, path, since=since, until=until, offset=1, limit=2) == window[1:3]
 
 
-def test_updated_since_includes_its_instant(garden: Garden) -> None:
-    ada = garden.connect()
+def test_updated_since_includes_its_instant(banno: BannoClient) -> None:
+    ada = banno.connect()
     path = ada.largest()
     whole = rows(ada, path)
     updated = whole[2000]["lastUpdated"]
@@ -193,9 +197,9 @@ def test_updated_since_includes_its_instant(garden: Garden) -> None:
     assert changed == [row for row in whole if row["lastUpdated"] >= updated]
 
 
-def test_changes_made_by_a_fetch_are_found_with_updated_since(garden: Garden) -> None:
-    garden.settings(added_per_fetch=2, updated_per_fetch=3, removed_per_fetch=1)
-    ada = garden.connect()
+def test_changes_made_by_a_fetch_are_found_with_updated_since(banno: BannoClient) -> None:
+    banno.settings(added_per_fetch=2, updated_per_fetch=3, removed_per_fetch=1)
+    ada = banno.connect()
     path = ada.largest()
     before = rows(ada, path)
     started = ada.fetch_to_the_end()[0]["date"]
@@ -209,9 +213,9 @@ def test_changes_made_by_a_fetch_are_found_with_updated_since(garden: Garden) ->
     assert ids(rows(ada, path)) == [*ids(before)[1:], *ids(changed)[3:]]
 
 
-def test_a_transaction_that_appears_while_paging_repeats_the_last_row(garden: Garden) -> None:
-    garden.settings(moving=True)
-    ada = garden.connect()
+def test_a_transaction_that_appears_while_paging_repeats_the_last_row(banno: BannoClient) -> None:
+    banno.settings(moving=True)
+    ada = banno.connect()
     path = ada.largest()
 
     pages = [ids(rows(ada, path, offset=offset, limit=500)) for offset in (0, 500, 1000)]
@@ -223,12 +227,12 @@ def test_a_transaction_that_appears_while_paging_repeats_the_last_row(garden: Ga
 
 
 def test_a_transaction_that_vanishes_while_paging_makes_the_next_page_skip_one(
-    garden: Garden,
+    banno: BannoClient,
 ) -> None:
-    ada = garden.connect()
+    ada = banno.connect()
     path = ada.largest()
     whole = ids(rows(ada, path))
-    garden.settings(vanishing=True)
+    banno.settings(vanishing=True)
 
     first, second = (ada.get(path, offset=offset, limit=500).json() for offset in (0, 500))
 
@@ -238,8 +242,8 @@ def test_a_transaction_that_vanishes_while_paging_makes_the_next_page_skip_one(
     assert is_error(ada.get(f"{path}/{whole[0]}"), 404)
 
 
-def test_a_single_transaction_is_the_one_of_the_page(garden: Garden) -> None:
-    ada = garden.connect()
+def test_a_single_transaction_is_the_one_of_the_page(banno: BannoClient) -> None:
+    ada = banno.connect()
     path = ada.largest()
     row = rows(ada, path, offset=77, limit=1)[0]
 
@@ -247,17 +251,17 @@ def test_a_single_transaction_is_the_one_of_the_page(garden: Garden) -> None:
 
 
 @pytest.mark.parametrize("transaction_id", ["x", "0c6f1f0e-3b1d-4d3c-a111-2f6f3a5b7c9d", "%20"])
-def test_unknown_transactions_are_answered_404(garden: Garden, transaction_id: str) -> None:
-    ada = garden.connect()
+def test_unknown_transactions_are_answered_404(banno: BannoClient, transaction_id: str) -> None:
+    ada = banno.connect()
     others = rows(ada, f"/accounts/{ada.accounts()[1]['id']}/transactions", limit=1)[0]["id"]
 
     assert is_error(ada.get(f"{ada.largest()}/{transaction_id}"), 404)
     assert is_error(ada.get(f"{ada.largest()}/{others}"), 404)
 
 
-def test_the_scale_user_has_as_many_transactions_as_are_set(garden: Garden) -> None:
-    garden.settings(scale_accounts=3, scale_transactions=1_000_000)
-    scale = garden.connect("max")
+def test_the_scale_user_has_as_many_transactions_as_are_set(banno: BannoClient) -> None:
+    banno.settings(scale_accounts=3, scale_transactions=1_000_000)
+    scale = banno.connect("max")
     page = rows(scale, scale.largest(), offset=999_990, limit=500)
 
     assert len(scale.accounts()) == 3

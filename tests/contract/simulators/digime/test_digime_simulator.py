@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.clients.digime import Application, Json, is_error, open_application
+from tests.support.clients.digime import DigimeClient, Json, is_error, open_digime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[Application]:
-    with open_application() as application:
+def opened() -> Iterator[DigimeClient]:
+    with open_digime() as application:
         yield application
 
 
 @pytest.fixture
-def application(opened: Application) -> Application:
+def application(opened: DigimeClient) -> DigimeClient:
     opened.control("POST", "reset").raise_for_status()
     opened.settings(sync_seconds=10, compression="gzip")
     return opened
@@ -33,7 +33,7 @@ def updated(listed: Json) -> dict[str, int]:
     return {file["name"]: file["updatedDate"] for file in listed["fileList"]}
 
 
-def to_the_end(application: Application, user: str) -> tuple[str, Json]:
+def to_the_end(application: DigimeClient, user: str) -> tuple[str, Json]:
     """A session after its end, and what it lists then."""
     session = application.session(application.connect(user).access)
     application.clock.now += 11
@@ -41,7 +41,7 @@ def to_the_end(application: Application, user: str) -> tuple[str, Json]:
     return session, listed
 
 
-def test_a_trigger_answers_202_and_a_session(application: Application) -> None:
+def test_a_trigger_answers_202_and_a_session(application: DigimeClient) -> None:
     answer = application.trigger(application.connect().access)
 
     assert answer.status_code == 202
@@ -54,7 +54,7 @@ def test_a_trigger_answers_202_and_a_session(application: Application) -> None:
 @pytest.mark.parametrize("status", [200, 202])
 @pytest.mark.parametrize("with_body", [True, False])
 def test_a_trigger_s_status_and_body_can_be_chosen(
-    application: Application, status: int, *, with_body: bool
+    application: DigimeClient, status: int, *, with_body: bool
 ) -> None:
     application.settings(trigger_status=status, trigger_body=with_body)
     answer = application.trigger(application.connect().access)
@@ -63,7 +63,7 @@ def test_a_trigger_s_status_and_body_can_be_chosen(
     assert bool(answer.content) is with_body
 
 
-def test_a_trigger_takes_all_documented_options(application: Application) -> None:
+def test_a_trigger_takes_all_documented_options(application: DigimeClient) -> None:
     options = {
         "limits": {"duration": {"sourceFetch": 0}},
         "scope": {
@@ -82,7 +82,7 @@ def test_a_trigger_takes_all_documented_options(application: Application) -> Non
     assert len(listed["fileList"]) == 4
 
 
-def test_a_scope_beyond_the_contract_is_refused(application: Application) -> None:
+def test_a_scope_beyond_the_contract_is_refused(application: DigimeClient) -> None:
     options = {"scope": {"serviceGroups": [{"id": 77}]}}
 
     answer = application.trigger(application.connect().access, options)
@@ -92,14 +92,14 @@ def test_a_scope_beyond_the_contract_is_refused(application: Application) -> Non
 
 @pytest.mark.parametrize("access_token", ["unknown", "", None])
 def test_a_trigger_needs_an_access_token(
-    application: Application, access_token: str | None
+    application: DigimeClient, access_token: str | None
 ) -> None:
     answer = application.post("permission-access/trigger", access_token=access_token)
 
     assert answer.status_code == (401 if access_token else 406)
 
 
-def test_a_pending_session_lists_no_files(application: Application) -> None:
+def test_a_pending_session_lists_no_files(application: DigimeClient) -> None:
     session = application.session(application.connect("dora").access)
     application.clock.now += 119
     assert application.list(session).json() == {"status": {"state": "pending"}}
@@ -112,7 +112,7 @@ def test_a_pending_session_lists_no_files(application: Application) -> None:
     assert application.list(session).json()["status"]["state"] == "completed"
 
 
-def test_a_session_runs_until_all_accounts_are_completed(application: Application) -> None:
+def test_a_session_runs_until_all_accounts_are_completed(application: DigimeClient) -> None:
     session = application.session(application.connect().access)
     seen, listed = [], []
     for _ in range(11):
@@ -133,7 +133,7 @@ def test_a_session_runs_until_all_accounts_are_completed(application: Applicatio
 
 
 def test_rows_of_the_file_list_have_a_name_a_date_in_milliseconds_and_a_version(
-    application: Application,
+    application: DigimeClient,
 ) -> None:
     _, listed = to_the_end(application, "ada")
     mapped = [file for file in listed["fileList"] if file["name"].endswith(".json")]
@@ -144,7 +144,7 @@ def test_rows_of_the_file_list_have_a_name_a_date_in_milliseconds_and_a_version(
     assert application.clock() - 11 < latest / 1000 <= application.clock()
 
 
-def test_a_user_without_files_completes_with_an_empty_list(application: Application) -> None:
+def test_a_user_without_files_completes_with_an_empty_list(application: DigimeClient) -> None:
     _, listed = to_the_end(application, "ben")
 
     assert listed["status"]["state"] == "completed"
@@ -152,7 +152,7 @@ def test_a_user_without_files_completes_with_an_empty_list(application: Applicat
 
 
 def test_cleo_ends_partial_with_an_error_for_each_account_that_failed(
-    application: Application,
+    application: DigimeClient,
 ) -> None:
     _, listed = to_the_end(application, "cleo")
     details = list(listed["status"]["details"].values())
@@ -175,7 +175,7 @@ def test_cleo_ends_partial_with_an_error_for_each_account_that_failed(
     ],
 )
 def test_account_errors_come_in_the_other_shapes_too(
-    application: Application, shape: str, fields: set[str]
+    application: DigimeClient, shape: str, fields: set[str]
 ) -> None:
     application.settings(error_shape=shape)
     _, listed = to_the_end(application, "cleo")
@@ -193,7 +193,7 @@ def test_account_errors_come_in_the_other_shapes_too(
     ("outcome", "state", "failed"), [("completed", "completed", 0), ("failed", "partial", 3)]
 )
 def test_outcomes_can_be_chosen_by_user(
-    application: Application, outcome: str, state: str, failed: int
+    application: DigimeClient, outcome: str, state: str, failed: int
 ) -> None:
     application.settings(outcome={"ada": outcome, "cleo": "completed"})
     _, listed = to_the_end(application, "ada")
@@ -204,7 +204,7 @@ def test_outcomes_can_be_chosen_by_user(
     assert to_the_end(application, "cleo")[1]["status"]["state"] == "completed"
 
 
-def test_a_failed_account_keeps_what_the_library_had_of_it(application: Application) -> None:
+def test_a_failed_account_keeps_what_the_library_had_of_it(application: DigimeClient) -> None:
     _, before = to_the_end(application, "ada")
     application.settings(outcome={"ada": "partial"})
     _, after = to_the_end(application, "ada")
@@ -215,7 +215,7 @@ def test_a_failed_account_keeps_what_the_library_had_of_it(application: Applicat
     assert risen == [names(after)[0], names(after)[4]]
 
 
-def test_eli_s_files_are_written_three_times_while_running(application: Application) -> None:
+def test_eli_s_files_are_written_three_times_while_running(application: DigimeClient) -> None:
     session = application.session(application.connect("eli").access)
     seen: dict[str, list[tuple[int, int]]] = {}
     for _ in range(102):
@@ -233,7 +233,7 @@ def test_eli_s_files_are_written_three_times_while_running(application: Applicat
         assert len({count for _, count in versions}) == len(versions)
 
 
-def test_only_the_newest_files_are_newer_after_a_further_refresh(application: Application) -> None:
+def test_only_the_newest_files_are_newer_after_a_further_refresh(application: DigimeClient) -> None:
     session, before = to_the_end(application, "ada")
     _, after = to_the_end(application, "ada")
 
@@ -243,7 +243,7 @@ def test_only_the_newest_files_are_newer_after_a_further_refresh(application: Ap
     assert updated(application.list(session).json()) == updated(before)
 
 
-def test_a_row_of_the_file_list_can_be_odd_and_all_dates_ahead(application: Application) -> None:
+def test_a_row_of_the_file_list_can_be_odd_and_all_dates_ahead(application: DigimeClient) -> None:
     session, listed = to_the_end(application, "cleo")
     first, second = names(listed)[:2]
     application.settings(
@@ -257,7 +257,7 @@ def test_a_row_of_the_file_list_can_be_odd_and_all_dates_ahead(application: Appl
     assert ahead == {name: updated(listed)[name] + 3_600_000 for name in names(listed)[1:]}
 
 
-def test_the_ledger_tells_when_refreshes_began_and_ended(application: Application) -> None:
+def test_the_ledger_tells_when_refreshes_began_and_ended(application: DigimeClient) -> None:
     session, _ = to_the_end(application, "cleo")
     begun, ended = application.ledger("sync_triggered"), application.ledger("sync_ended")
 

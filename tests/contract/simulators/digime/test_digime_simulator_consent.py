@@ -8,10 +8,10 @@ import pytest
 
 from tests.support.clients.digime import (
     REDIRECT_URI,
-    Application,
+    DigimeClient,
     Tokens,
     is_error,
-    open_application,
+    open_digime,
 )
 
 if TYPE_CHECKING:
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[Application]:
-    with open_application() as application:
+def opened() -> Iterator[DigimeClient]:
+    with open_digime() as application:
         yield application
 
 
 @pytest.fixture
-def application(opened: Application) -> Application:
+def application(opened: DigimeClient) -> DigimeClient:
     opened.control("POST", "reset").raise_for_status()
     return opened
 
 
-def test_an_authorization_answers_a_code_in_a_jwt_and_a_session(application: Application) -> None:
+def test_an_authorization_answers_a_code_in_a_jwt_and_a_session(application: DigimeClient) -> None:
     body = {"agent": {"sdk": {"name": "tests", "version": "1"}}, "actions": {"pull": {}}}
     answer = application.authorize(body)
 
@@ -56,13 +56,13 @@ def test_an_authorization_answers_a_code_in_a_jwt_and_a_session(application: App
     ids=str,
 )
 def test_an_authorization_that_says_otherwise_is_refused(
-    application: Application, change: dict[str, object]
+    application: DigimeClient, change: dict[str, object]
 ) -> None:
     assert is_error(application.authorize(**change), 406, "ValidationErrors")
 
 
 def test_the_web_client_sends_the_user_back_with_success_state_and_code(
-    application: Application,
+    application: DigimeClient,
 ) -> None:
     code = application.opened(application.authorize())["preauthorization_code"]
     back = application.visit("authorize", code=code, callback=REDIRECT_URI, service="901")
@@ -73,7 +73,7 @@ def test_the_web_client_sends_the_user_back_with_success_state_and_code(
 
 @pytest.mark.parametrize("error", [None, "USER_CANCEL"])
 def test_an_authorization_without_a_state_sends_the_user_back_without_one(
-    application: Application, error: str | None
+    application: DigimeClient, error: str | None
 ) -> None:
     application.settings(consent_error=error)
     code = application.opened(application.authorize(state=None))["preauthorization_code"]
@@ -83,7 +83,7 @@ def test_an_authorization_without_a_state_sends_the_user_back_without_one(
 
 
 def test_the_session_of_an_authorization_is_pending_until_the_user_consents(
-    application: Application,
+    application: DigimeClient,
 ) -> None:
     answer = application.authorize()
     session = answer.json()["session"]["key"]
@@ -96,7 +96,7 @@ def test_the_session_of_an_authorization_is_pending_until_the_user_consents(
 
 
 def test_a_preauthorisation_code_is_good_for_one_visit_of_ten_minutes(
-    application: Application,
+    application: DigimeClient,
 ) -> None:
     spent, late = (
         application.opened(application.authorize())["preauthorization_code"] for _ in range(2)
@@ -109,7 +109,7 @@ def test_a_preauthorisation_code_is_good_for_one_visit_of_ten_minutes(
         assert back == {"success": "false", "errorCode": "INVALID_CODE"}
 
 
-def test_a_user_may_cancel(application: Application) -> None:
+def test_a_user_may_cancel(application: DigimeClient) -> None:
     application.settings(consent_error="USER_CANCEL")
     code = application.opened(application.authorize())["preauthorization_code"]
     back = application.visit("authorize", code=code, callback=REDIRECT_URI)
@@ -117,14 +117,14 @@ def test_a_user_may_cancel(application: Application) -> None:
     assert back == {"success": "false", "errorCode": "USER_CANCEL", "state": "a-state"}
 
 
-def test_an_unknown_service_can_t_be_added(application: Application) -> None:
+def test_an_unknown_service_can_t_be_added(application: DigimeClient) -> None:
     code = application.opened(application.authorize())["preauthorization_code"]
     back = application.visit("authorize", code=code, callback=REDIRECT_URI, service="5")
 
     assert back["errorCode"] == "ONBOARD_ERROR"
 
 
-def test_a_callback_is_a_place_for_browsers(application: Application) -> None:
+def test_a_callback_is_a_place_for_browsers(application: DigimeClient) -> None:
     code = application.opened(application.authorize())["preauthorization_code"]
     query = {"code": code, "callback": "javascript:alert(1)"}
     answer = application.http.get(f"{application.web}authorize", params=query, timeout=5)
@@ -133,7 +133,7 @@ def test_a_callback_is_a_place_for_browsers(application: Application) -> None:
 
 
 def test_an_access_token_names_the_user_of_a_further_authorization(
-    application: Application,
+    application: DigimeClient,
 ) -> None:
     tokens = application.connect("cleo")
     answer = application.authorize(access_token=tokens.access)
@@ -145,7 +145,7 @@ def test_an_access_token_names_the_user_of_a_further_authorization(
     assert is_error(application.authorize(access_token="unknown"), 401, "InvalidToken")
 
 
-def test_a_reference_lets_a_known_user_add_a_service(application: Application) -> None:
+def test_a_reference_lets_a_known_user_add_a_service(application: DigimeClient) -> None:
     tokens = application.connect()
     answer = application.post("oauth/token/reference", access_token=tokens.access)
     claims, session = application.opened(answer), answer.json()["session"]["key"]
@@ -160,7 +160,7 @@ def test_a_reference_lets_a_known_user_add_a_service(application: Application) -
     assert application.visit("onboard", **query)["errorCode"] == "INVALID_CODE"
 
 
-def test_services_are_discovered_without_a_jwt(application: Application) -> None:
+def test_services_are_discovered_without_a_jwt(application: DigimeClient) -> None:
     url = f"{application.api}discovery/services"
     for headers in ({}, {"contractId": application.contract_id}):
         found = application.http.get(url, headers=headers, timeout=5).json()["data"]

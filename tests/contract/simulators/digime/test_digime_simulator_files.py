@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.clients.digime import (
-    Application,
+    DigimeClient,
     OpenError,
     is_error,
     metadata_of,
-    open_application,
+    open_digime,
     opened_envelope,
 )
 
@@ -21,31 +21,31 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[Application]:
-    with open_application() as application:
+def opened() -> Iterator[DigimeClient]:
+    with open_digime() as application:
         yield application
 
 
 @pytest.fixture
-def application(opened: Application) -> Application:
+def application(opened: DigimeClient) -> DigimeClient:
     opened.control("POST", "reset").raise_for_status()
     opened.settings(compression="gzip")
     return opened
 
 
-def finished(application: Application, user: str, options: object = None) -> str:
+def finished(application: DigimeClient, user: str, options: object = None) -> str:
     """A session whose refresh has ended."""
     session = application.session(application.connect(user).access, options)
     application.clock.now += 3
     return session
 
 
-def names(application: Application, session: str) -> list[str]:
+def names(application: DigimeClient, session: str) -> list[str]:
     return [file["name"] for file in application.list(session).json()["fileList"]]
 
 
 def test_each_mapped_file_holds_as_many_objects_as_its_metadata_says(
-    application: Application,
+    application: DigimeClient,
 ) -> None:
     session = finished(application, "cleo")
     for name in names(application, session):
@@ -55,7 +55,7 @@ def test_each_mapped_file_holds_as_many_objects_as_its_metadata_says(
         assert all(each["accountentityid"] for each in file.objects)
 
 
-def test_a_raw_file_is_told_by_its_metadata(application: Application) -> None:
+def test_a_raw_file_is_told_by_its_metadata(application: DigimeClient) -> None:
     session = finished(application, "ada")
     name = next(each for each in names(application, session) if each.endswith(".csv"))
     file = application.read(session, name)
@@ -65,7 +65,7 @@ def test_a_raw_file_is_told_by_its_metadata(application: Application) -> None:
     assert file.content.startswith(b"month,number,text\r\n")
 
 
-def test_accounts_json_lists_the_user_s_accounts(application: Application) -> None:
+def test_accounts_json_lists_the_user_s_accounts(application: DigimeClient) -> None:
     session = finished(application, "ada")
     listed = application.list(session).json()
     accounts = application.read(session, "accounts.json").objects["accounts"]
@@ -78,7 +78,7 @@ def test_accounts_json_lists_the_user_s_accounts(application: Application) -> No
     assert "accounts.json" not in names(application, session)
 
 
-def test_ada_s_files_are_compressed_in_all_three_ways(application: Application) -> None:
+def test_ada_s_files_are_compressed_in_all_three_ways(application: DigimeClient) -> None:
     application.settings(compression="mixed")
     session = finished(application, "ada")
     files = [application.read(session, name) for name in names(application, session)]
@@ -88,7 +88,7 @@ def test_ada_s_files_are_compressed_in_all_three_ways(application: Application) 
     assert all(file.content for file in files)
 
 
-def test_accounts_json_is_compressed_in_one_way_or_another(application: Application) -> None:
+def test_accounts_json_is_compressed_in_one_way_or_another(application: DigimeClient) -> None:
     application.settings(compression="mixed")
     ways = {
         application.read(finished(application, user), "accounts.json").told.get("compression")
@@ -98,7 +98,7 @@ def test_accounts_json_is_compressed_in_one_way_or_another(application: Applicat
 
 
 @pytest.mark.parametrize("way", ["gzip", "none", "brotli"])
-def test_a_client_gets_the_compression_that_it_accepts(application: Application, way: str) -> None:
+def test_a_client_gets_the_compression_that_it_accepts(application: DigimeClient, way: str) -> None:
     session = finished(application, "cleo", {"accept": {"compression": way}})
     file = application.read(session, names(application, session)[0])
 
@@ -106,7 +106,7 @@ def test_a_client_gets_the_compression_that_it_accepts(application: Application,
     assert file.objects
 
 
-def test_each_download_is_sealed_anew(application: Application) -> None:
+def test_each_download_is_sealed_anew(application: DigimeClient) -> None:
     session = finished(application, "cleo")
     name = names(application, session)[0]
     first, second = (application.download(session, name) for _ in range(2))
@@ -117,7 +117,7 @@ def test_each_download_is_sealed_anew(application: Application) -> None:
     assert opened[0] == opened[1]
 
 
-def test_a_file_is_for_clients_that_take_bytes(application: Application) -> None:
+def test_a_file_is_for_clients_that_take_bytes(application: DigimeClient) -> None:
     session = finished(application, "cleo")
     url = f"{application.api}permission-access/query/{session}/accounts.json"
     answer = application.http.get(url, headers={"Accept": "application/json"}, timeout=5)
@@ -126,7 +126,7 @@ def test_a_file_is_for_clients_that_take_bytes(application: Application) -> None
     assert application.http.get(url, timeout=5).status_code == 200
 
 
-def test_unknown_and_unlisted_files_are_not_found(application: Application) -> None:
+def test_unknown_and_unlisted_files_are_not_found(application: DigimeClient) -> None:
     finished_session = finished(application, "cleo")
     name = names(application, finished_session)[0]
     begun = application.session(application.connect("cleo").access)
@@ -135,7 +135,7 @@ def test_unknown_and_unlisted_files_are_not_found(application: Application) -> N
     assert is_error(application.download(begun, name), 404, "NotFound")
 
 
-def test_a_listed_file_can_be_not_ready_yet(application: Application) -> None:
+def test_a_listed_file_can_be_not_ready_yet(application: DigimeClient) -> None:
     application.settings(file_ready_seconds=60)
     session = finished(application, "cleo")
     name = names(application, session)[0]
@@ -145,7 +145,7 @@ def test_a_listed_file_can_be_not_ready_yet(application: Application) -> None:
     assert application.download(session, name).status_code == 200
 
 
-def test_a_download_can_take_longer(application: Application) -> None:
+def test_a_download_can_take_longer(application: DigimeClient) -> None:
     application.settings(file_delay_seconds=0.3)
     session = finished(application, "cleo")
     started = time.monotonic()
@@ -171,7 +171,7 @@ def test_a_download_can_take_longer(application: Application) -> None:
     ],
     ids=str,
 )
-def test_an_envelope_can_be_corrupted(application: Application, damage: dict[str, object]) -> None:
+def test_an_envelope_can_be_corrupted(application: DigimeClient, damage: dict[str, object]) -> None:
     session = finished(application, "cleo")
     name, other = names(application, session)[:2]
     application.settings(corrupt={name: damage})
@@ -184,7 +184,7 @@ def test_an_envelope_can_be_corrupted(application: Application, damage: dict[str
     assert application.read(session, name).objects
 
 
-def test_a_sound_envelope_can_hold_what_is_not_announced(application: Application) -> None:
+def test_a_sound_envelope_can_hold_what_is_not_announced(application: DigimeClient) -> None:
     session = finished(application, "cleo")
     application.settings(corrupt={"*": {"kind": "not_compressed"}})
     answer = application.download(session, "accounts.json")
@@ -197,7 +197,7 @@ def test_a_sound_envelope_can_hold_what_is_not_announced(application: Applicatio
         assert file.objects
 
 
-def test_a_bomb_expands_to_as_much_as_is_set(application: Application) -> None:
+def test_a_bomb_expands_to_as_much_as_is_set(application: DigimeClient) -> None:
     session = finished(application, "cleo")
     application.settings(corrupt={"accounts.json": {"kind": "bomb", "at": 20_000_000}})
     answer = application.download(session, "accounts.json")
@@ -206,7 +206,7 @@ def test_a_bomb_expands_to_as_much_as_is_set(application: Application) -> None:
     assert len(application.read(session, "accounts.json").content) == 20_000_000
 
 
-def test_metadata_can_be_absent_or_garbled(application: Application) -> None:
+def test_metadata_can_be_absent_or_garbled(application: DigimeClient) -> None:
     session = finished(application, "cleo")
     application.settings(corrupt={"*": {"kind": "no_metadata"}})
     assert "x-metadata" not in application.download(session, "accounts.json").headers
@@ -216,7 +216,7 @@ def test_metadata_can_be_absent_or_garbled(application: Application) -> None:
         metadata_of(application.download(session, "accounts.json"))
 
 
-def test_max_has_as_many_files_of_as_many_bytes_as_are_set(application: Application) -> None:
+def test_max_has_as_many_files_of_as_many_bytes_as_are_set(application: DigimeClient) -> None:
     application.settings(scale_files=40, scale_bytes=100_000)
     session = finished(application, "max")
     listed = application.list(session).json()["fileList"]
@@ -229,7 +229,7 @@ def test_max_has_as_many_files_of_as_many_bytes_as_are_set(application: Applicat
 
 
 @pytest.mark.parametrize("size", [2, 3, 229, 230, 231, 5_000_000])
-def test_one_big_file_can_be_added(application: Application, size: int) -> None:
+def test_one_big_file_can_be_added(application: DigimeClient, size: int) -> None:
     application.settings(scale_files=0, big_file_bytes=size, compression="none")
     session = finished(application, "max")
     (name,) = names(application, session)
@@ -239,7 +239,7 @@ def test_one_big_file_can_be_added(application: Application, size: int) -> None:
     assert len(file.objects) == file.metadata["objectCount"]
 
 
-def test_nonsense_settings_are_refused(application: Application) -> None:
+def test_nonsense_settings_are_refused(application: DigimeClient) -> None:
     for nonsense in (
         {"corrupt": {"*": {"kind": "melt"}}},
         {"user": "nobody"},

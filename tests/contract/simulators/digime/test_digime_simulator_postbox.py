@@ -8,11 +8,11 @@ import pytest
 
 from tests.support.clients.digime import (
     REDIRECT_URI,
-    Application,
+    DigimeClient,
     Json,
     Tokens,
     is_error,
-    open_application,
+    open_digime,
 )
 from tests.support.clients.digime_reader import reader
 
@@ -31,32 +31,32 @@ CONTENT = b'{"total": "12.30"}'
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[Application]:
-    with open_application() as application:
+def opened() -> Iterator[DigimeClient]:
+    with open_digime() as application:
         yield application
 
 
 @pytest.fixture
-def application(opened: Application) -> Application:
+def application(opened: DigimeClient) -> DigimeClient:
     opened.control("POST", "reset").raise_for_status()
     opened.settings(sync_seconds=10)
     return opened
 
 
-def postbox(application: Application, user: str = "ben") -> dict[str, str]:
+def postbox(application: DigimeClient, user: str = "ben") -> dict[str, str]:
     """What the consent to be pushed to gives; the application is under its contract to push."""
     code = application.opened(application.authorize())["preauthorization_code"]
     return application.visit("authorize", code=code, callback=REDIRECT_URI, user=user)
 
 
-def pushed(application: Application, user: str = "ben") -> requests.Response:
+def pushed(application: DigimeClient, user: str = "ben") -> requests.Response:
     pushing = application.to_push()
     given = postbox(pushing, user)
     tokens = Tokens(pushing.opened(pushing.redeem(given["code"])))
     return pushing.push(given, CONTENT, DESCRIBED, access_token=tokens.access)
 
 
-def test_the_consent_to_be_pushed_to_gives_a_postbox_and_its_key(application: Application) -> None:
+def test_the_consent_to_be_pushed_to_gives_a_postbox_and_its_key(application: DigimeClient) -> None:
     first, second = (postbox(application.to_push()) for _ in range(2))
 
     assert set(first) == {"success", "state", "code", "postboxId", "publicKey"}
@@ -65,7 +65,7 @@ def test_the_consent_to_be_pushed_to_gives_a_postbox_and_its_key(application: Ap
     assert postbox(application.to_push(), "ada")["postboxId"] != first["postboxId"]
 
 
-def test_a_file_that_is_pushed_appears_at_the_next_trigger(application: Application) -> None:
+def test_a_file_that_is_pushed_appears_at_the_next_trigger(application: DigimeClient) -> None:
     access = application.connect("ben").access
     before = application.session(access)
     answer = pushed(application)
@@ -97,7 +97,7 @@ def test_a_file_that_is_pushed_appears_at_the_next_trigger(application: Applicat
     }
 
 
-def test_a_file_that_was_imported_stays_as_it_was(application: Application) -> None:
+def test_a_file_that_was_imported_stays_as_it_was(application: DigimeClient) -> None:
     access = application.connect("ben").access
     pushed(application)
     rows = []
@@ -111,7 +111,7 @@ def test_a_file_that_was_imported_stays_as_it_was(application: Application) -> N
     assert len(rows[1]) == 2
 
 
-def test_what_is_pushed_is_of_no_service(application: Application) -> None:
+def test_what_is_pushed_is_of_no_service(application: DigimeClient) -> None:
     pushed(application)
     access = application.connect("ben").access
     session = application.session(access, {"scope": {"serviceGroups": [{"id": 1}]}})
@@ -119,7 +119,7 @@ def test_what_is_pushed_is_of_no_service(application: Application) -> None:
     assert application.list(session).json()["fileList"] == []
 
 
-def test_without_a_token_that_is_good_a_push_is_pending(application: Application) -> None:
+def test_without_a_token_that_is_good_a_push_is_pending(application: DigimeClient) -> None:
     pushing = application.to_push()
     given = postbox(pushing)
     others = application.connect("ada").access
@@ -141,14 +141,14 @@ def test_without_a_token_that_is_good_a_push_is_pending(application: Application
     ids=str,
 )
 def test_a_push_that_cannot_be_decrypted_is_refused(
-    application: Application, change: dict[str, object], status: int, code: str
+    application: DigimeClient, change: dict[str, object], status: int, code: str
 ) -> None:
     pushing = application.to_push()
     answer = pushing.push(postbox(pushing), CONTENT, DESCRIBED, claims=change)
     assert is_error(answer, status, code)
 
 
-def test_each_contract_is_for_one_thing(application: Application) -> None:
+def test_each_contract_is_for_one_thing(application: DigimeClient) -> None:
     pushing = application.to_push()
     given = postbox(pushing)
     access = application.connect("ben").access
@@ -159,7 +159,7 @@ def test_each_contract_is_for_one_thing(application: Application) -> None:
     assert is_error(pushing.push(unknown, CONTENT, DESCRIBED), 404, "NotFound")
 
 
-def test_a_push_is_a_form_with_a_file(application: Application) -> None:
+def test_a_push_is_a_form_with_a_file(application: DigimeClient) -> None:
     pushing = application.to_push()
     given = postbox(pushing)
     token = pushing.sign(pushing.claims(iv="0" * 32, metadata="AAAA", symmetrical_key="AAAA"))
@@ -171,7 +171,7 @@ def test_a_push_is_a_form_with_a_file(application: Application) -> None:
 
 
 @pytest.mark.parametrize("by", ["application", "switch"])
-def test_a_file_that_is_pushed_is_read_by_our_connector(application: Application, by: str) -> None:
+def test_a_file_that_is_pushed_is_read_by_our_connector(application: DigimeClient, by: str) -> None:
     one = reader(application, "ben")
     assert len(one.read().ids) == 1
     if by == "switch":

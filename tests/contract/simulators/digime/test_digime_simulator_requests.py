@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA512
 from jwt.utils import base64url_encode
 
-from tests.support.clients.digime import Application, is_error, open_application
+from tests.support.clients.digime import DigimeClient, is_error, open_digime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,23 +20,23 @@ TRIGGER = "permission-access/trigger"
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[Application]:
-    with open_application() as application:
+def opened() -> Iterator[DigimeClient]:
+    with open_digime() as application:
         yield application
 
 
 @pytest.fixture
-def application(opened: Application) -> Application:
+def application(opened: DigimeClient) -> DigimeClient:
     opened.control("POST", "reset").raise_for_status()
     return opened
 
 
 @pytest.fixture
-def access_token(application: Application) -> str:
+def access_token(application: DigimeClient) -> str:
     return application.connect().access
 
 
-def test_a_request_as_documented_is_taken(application: Application, access_token: str) -> None:
+def test_a_request_as_documented_is_taken(application: DigimeClient, access_token: str) -> None:
     token = application.sign(application.claims(access_token=access_token))
 
     assert jwt.get_unverified_header(token) == {"alg": "PS512", "typ": "JWT"}
@@ -47,7 +47,7 @@ def test_a_request_as_documented_is_taken(application: Application, access_token
     "authorization", ["", "Bearer", "Bearer a.b", "Basic YTpi", "Bearer a.b.c"]
 )
 def test_a_missing_or_malformed_jwt_is_a_validation_error(
-    application: Application, authorization: str
+    application: DigimeClient, authorization: str
 ) -> None:
     headers = {"Authorization": authorization, "Accept": "application/json"}
     answer = application.http.post(f"{application.api}{TRIGGER}", headers=headers, timeout=5)
@@ -56,14 +56,14 @@ def test_a_missing_or_malformed_jwt_is_a_validation_error(
 
 
 @pytest.mark.parametrize("algorithm", ["PS256", "PS384", "RS256", "RS512"])
-def test_only_ps512_is_taken(application: Application, access_token: str, algorithm: str) -> None:
+def test_only_ps512_is_taken(application: DigimeClient, access_token: str, algorithm: str) -> None:
     claims = application.claims(access_token=access_token)
     token = jwt.encode(claims, application.key, algorithm)
 
     assert is_error(application.send("POST", TRIGGER, token), 406, "ValidationErrors")
 
 
-def test_an_unsigned_jwt_is_refused(application: Application, access_token: str) -> None:
+def test_an_unsigned_jwt_is_refused(application: DigimeClient, access_token: str) -> None:
     token = jwt.encode(application.claims(access_token=access_token), "", "none")
 
     assert application.send("POST", TRIGGER, token).status_code == 406
@@ -71,7 +71,7 @@ def test_an_unsigned_jwt_is_refused(application: Application, access_token: str)
 
 @pytest.mark.parametrize("more", [{"kid": "k"}, {"jku": "https://a.example/"}, {"typ": "at+jwt"}])
 def test_the_header_says_no_more_and_no_less_than_alg_and_typ(
-    application: Application, access_token: str, more: dict[str, str]
+    application: DigimeClient, access_token: str, more: dict[str, str]
 ) -> None:
     claims = application.claims(access_token=access_token)
     token = jwt.encode(claims, application.key, "PS512", headers=more)
@@ -80,7 +80,7 @@ def test_the_header_says_no_more_and_no_less_than_alg_and_typ(
 
 
 def test_another_key_s_signature_is_an_invalid_token(
-    application: Application, access_token: str
+    application: DigimeClient, access_token: str
 ) -> None:
     stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     token = jwt.encode(application.claims(access_token=access_token), stranger, "PS512")
@@ -88,7 +88,7 @@ def test_another_key_s_signature_is_an_invalid_token(
     assert is_error(application.send("POST", TRIGGER, token), 401, "InvalidToken")
 
 
-def test_the_salt_of_a_signature_has_64_bytes(application: Application, access_token: str) -> None:
+def test_the_salt_of_a_signature_has_64_bytes(application: DigimeClient, access_token: str) -> None:
     sound = application.sign(application.claims(access_token=access_token))
     signed = sound.rpartition(".")[0]
     pss = padding.PSS(padding.MGF1(SHA512()), 32)
@@ -99,7 +99,7 @@ def test_the_salt_of_a_signature_has_64_bytes(application: Application, access_t
     assert is_error(answer, 401, "InvalidToken")
 
 
-def test_a_changed_claim_breaks_the_signature(application: Application, access_token: str) -> None:
+def test_a_changed_claim_breaks_the_signature(application: DigimeClient, access_token: str) -> None:
     header, _, signature = application.sign(application.claims(access_token=access_token)).split(
         "."
     )
@@ -117,7 +117,7 @@ def test_a_changed_claim_breaks_the_signature(application: Application, access_t
     [b"", b"null", b"[]", b"[" * 6_000, b'{"nonce": "\xff"}', b'{"nonce": "\\ud800"}', b"{]"],
 )
 def test_signed_claims_that_are_no_json_object_are_a_validation_error(
-    application: Application, payload: bytes
+    application: DigimeClient, payload: bytes
 ) -> None:
     token = jwt.PyJWS().encode(payload, application.key, "PS512")
 
@@ -126,7 +126,7 @@ def test_signed_claims_that_are_no_json_object_are_a_validation_error(
 
 @pytest.mark.parametrize("missing", ["client_id", "nonce", "redirect_uri", "timestamp"])
 def test_no_claim_of_all_requests_may_be_missing(
-    application: Application, access_token: str, missing: str
+    application: DigimeClient, access_token: str, missing: str
 ) -> None:
     answer = application.trigger(access_token, None, **{missing: None})
 
@@ -138,21 +138,21 @@ def test_no_claim_of_all_requests_may_be_missing(
     ["", "a" * 31, "a" * 33, "a" * 31 + "-", "a" * 31 + "é", "a" * 32 + "\n", 32 * 10**31],
 )
 def test_a_nonce_has_32_letters_and_digits(
-    application: Application, access_token: str, nonce: object
+    application: DigimeClient, access_token: str, nonce: object
 ) -> None:
     answer = application.trigger(access_token, nonce=nonce)
 
     assert is_error(answer, 406, "ValidationErrors")
 
 
-def test_a_nonce_is_taken_once(application: Application, access_token: str) -> None:
+def test_a_nonce_is_taken_once(application: DigimeClient, access_token: str) -> None:
     nonce = secrets.token_hex(16)
 
     assert application.trigger(access_token, nonce=nonce).status_code == 202
     assert is_error(application.trigger(access_token, nonce=nonce), 400, "InvalidRequest")
 
 
-def test_a_forger_does_not_spend_a_nonce(application: Application, access_token: str) -> None:
+def test_a_forger_does_not_spend_a_nonce(application: DigimeClient, access_token: str) -> None:
     claims = application.claims(access_token=access_token)
     stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     application.send("POST", TRIGGER, jwt.encode(claims, stranger, "PS512"))
@@ -162,7 +162,7 @@ def test_a_forger_does_not_spend_a_nonce(application: Application, access_token:
 
 @pytest.mark.parametrize("days", [-0.9, 0.9])
 def test_a_timestamp_in_milliseconds_may_be_far_off(
-    application: Application, access_token: str, days: float
+    application: DigimeClient, access_token: str, days: float
 ) -> None:
     timestamp = int((application.clock() + days * 86_400) * 1000)
 
@@ -170,7 +170,7 @@ def test_a_timestamp_in_milliseconds_may_be_far_off(
 
 
 def test_a_timestamp_in_seconds_or_of_another_day_is_refused(
-    application: Application, access_token: str
+    application: DigimeClient, access_token: str
 ) -> None:
     seconds = int(application.clock())
 
@@ -181,14 +181,14 @@ def test_a_timestamp_in_seconds_or_of_another_day_is_refused(
 
 @pytest.mark.parametrize("timestamp", ["1604916942252", 1604916942252.5, True, [1], -1, 10**400])
 def test_a_timestamp_is_a_whole_number(
-    application: Application, access_token: str, timestamp: object
+    application: DigimeClient, access_token: str, timestamp: object
 ) -> None:
     answer = application.trigger(access_token, timestamp=timestamp)
 
     assert is_error(answer, 406, "ValidationErrors")
 
 
-def test_another_client_id_is_refused(application: Application, access_token: str) -> None:
+def test_another_client_id_is_refused(application: DigimeClient, access_token: str) -> None:
     answer = application.trigger(access_token, client_id="another_one")
 
     assert is_error(answer, 401, "InvalidClient")
@@ -207,14 +207,14 @@ def test_another_client_id_is_refused(application: Application, access_token: st
     ],
 )
 def test_a_redirect_uri_is_registered(
-    application: Application, access_token: str, uri: str
+    application: DigimeClient, access_token: str, uri: str
 ) -> None:
     answer = application.trigger(access_token, redirect_uri=uri)
 
     assert is_error(answer, 400, "InvalidRedirectUri")
 
 
-def test_more_redirect_uris_can_be_registered(application: Application, access_token: str) -> None:
+def test_more_redirect_uris_can_be_registered(application: DigimeClient, access_token: str) -> None:
     uri = "https://my.example/back"
     application.settings(redirect_uris=[uri])
 
@@ -223,7 +223,7 @@ def test_more_redirect_uris_can_be_registered(application: Application, access_t
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml, text/*"])
 def test_a_client_that_takes_no_json_is_refused(
-    application: Application, access_token: str, accept: str
+    application: DigimeClient, access_token: str, accept: str
 ) -> None:
     token = application.sign(application.claims(access_token=access_token))
     answer = application.send("POST", TRIGGER, token, Accept=accept)
@@ -231,7 +231,7 @@ def test_a_client_that_takes_no_json_is_refused(
     assert is_error(answer, 406, "ValidationErrors")
 
 
-def test_a_body_is_sent_as_json_or_not_at_all(application: Application, access_token: str) -> None:
+def test_a_body_is_sent_as_json_or_not_at_all(application: DigimeClient, access_token: str) -> None:
     token = application.sign(application.claims(access_token=access_token))
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "text/plain"}
     url = f"{application.api}{TRIGGER}"
@@ -255,19 +255,19 @@ def test_a_body_is_sent_as_json_or_not_at_all(application: Application, access_t
     ],
 )
 def test_session_options_of_wrong_types_are_refused(
-    application: Application, access_token: str, body: object
+    application: DigimeClient, access_token: str, body: object
 ) -> None:
     assert is_error(application.trigger(access_token, body), 400, "ValidationErrors")
 
 
-def test_unknown_paths_and_methods_answer_error_objects(application: Application) -> None:
+def test_unknown_paths_and_methods_answer_error_objects(application: DigimeClient) -> None:
     get = application.http.get
 
     assert is_error(get(f"{application.api}nowhere", timeout=5), 404, "NotFound")
     assert is_error(get(f"{application.api}{TRIGGER}", timeout=5), 405, "MethodNotAllowed")
 
 
-def test_a_fault_speaks_as_digime_does(application: Application, access_token: str) -> None:
+def test_a_fault_speaks_as_digime_does(application: DigimeClient, access_token: str) -> None:
     fault = {"kind": "status", "status": 429, "retry_after": "3"}
     application.control("POST", "faults", fault).raise_for_status()
     answer = application.trigger(access_token)

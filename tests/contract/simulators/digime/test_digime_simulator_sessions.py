@@ -6,26 +6,26 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.clients.digime import Application, Json, is_error, open_application
+from tests.support.clients.digime import DigimeClient, Json, is_error, open_digime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[Application]:
-    with open_application() as application:
+def opened() -> Iterator[DigimeClient]:
+    with open_digime() as application:
         yield application
 
 
 @pytest.fixture
-def application(opened: Application) -> Application:
+def application(opened: DigimeClient) -> DigimeClient:
     opened.control("POST", "reset").raise_for_status()
     opened.settings(sync_seconds=10, compression="gzip")
     return opened
 
 
-def to_the_end(application: Application, user: str) -> tuple[str, Json]:
+def to_the_end(application: DigimeClient, user: str) -> tuple[str, Json]:
     """A session after its end, and what it lists then."""
     session = application.session(application.connect(user).access)
     application.clock.now += 11
@@ -33,7 +33,7 @@ def to_the_end(application: Application, user: str) -> tuple[str, Json]:
     return session, listed
 
 
-def test_a_session_key_is_accepted_and_names_the_session_to_read(application: Application) -> None:
+def test_a_session_key_is_accepted_and_names_the_session_to_read(application: DigimeClient) -> None:
     access = application.connect().access
     first = application.session(access)
     application.clock.now += 890
@@ -44,7 +44,7 @@ def test_a_session_key_is_accepted_and_names_the_session_to_read(application: Ap
     assert application.list(first).json()["status"]["state"] == "completed"
 
 
-def test_a_session_key_of_nobody_is_ignored_unless_it_matters(application: Application) -> None:
+def test_a_session_key_of_nobody_is_ignored_unless_it_matters(application: DigimeClient) -> None:
     access, others = application.connect().access, application.connect("cleo").access
     strange = application.session(others)
     for key in ("unknown", strange):
@@ -57,7 +57,7 @@ def test_a_session_key_of_nobody_is_ignored_unless_it_matters(application: Appli
 
 
 def test_a_session_key_can_be_required_and_an_expired_one_is_renewed(
-    application: Application,
+    application: DigimeClient,
 ) -> None:
     access = application.connect().access
     session = application.session(access)
@@ -75,7 +75,7 @@ def test_a_session_key_can_be_required_and_an_expired_one_is_renewed(
     "switches", [{"trigger_body": False}, {"session_keys": "refused"}], ids=str
 )
 def test_a_session_key_that_has_expired_is_not_good_any_more(
-    application: Application, switches: dict[str, object]
+    application: DigimeClient, switches: dict[str, object]
 ) -> None:
     access = application.connect().access
     session = application.session(access)
@@ -89,7 +89,7 @@ def test_a_session_key_that_has_expired_is_not_good_any_more(
     assert is_error(application.list(session), 401, "SessionInvalid")
 
 
-def test_a_session_expires(application: Application) -> None:
+def test_a_session_expires(application: DigimeClient) -> None:
     application.settings(session_seconds=60)
     session, _ = to_the_end(application, "ada")
     application.clock.now += 50
@@ -100,14 +100,14 @@ def test_a_session_expires(application: Application) -> None:
 
 @pytest.mark.parametrize("status", [400, 403, 404, 410])
 def test_the_status_of_an_invalid_session_can_be_chosen(
-    application: Application, status: int
+    application: DigimeClient, status: int
 ) -> None:
     application.settings(session_error_status=status)
 
     assert is_error(application.list("unknown"), status, "SessionInvalid")
 
 
-def test_sessions_can_be_made_to_expire(application: Application) -> None:
+def test_sessions_can_be_made_to_expire(application: DigimeClient) -> None:
     session, _ = to_the_end(application, "ada")
     application.control("POST", "expire_sessions", {"user": "ada"}).raise_for_status()
 

@@ -9,11 +9,11 @@ import pytest
 
 from tests.support.clients.digime import (
     REDIRECT_URI,
-    Application,
+    DigimeClient,
     Tokens,
     challenge_of,
     is_error,
-    open_application,
+    open_digime,
 )
 
 if TYPE_CHECKING:
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[Application]:
-    with open_application() as application:
+def opened() -> Iterator[DigimeClient]:
+    with open_digime() as application:
         yield application
 
 
 @pytest.fixture
-def application(opened: Application) -> Application:
+def application(opened: DigimeClient) -> DigimeClient:
     opened.control("POST", "reset").raise_for_status()
     return opened
 
 
-def test_a_code_and_its_verifier_are_exchanged_for_tokens(application: Application) -> None:
+def test_a_code_and_its_verifier_are_exchanged_for_tokens(application: DigimeClient) -> None:
     answer = application.redeem(application.code())
     claims = application.opened(answer)
 
@@ -68,12 +68,12 @@ def test_a_code_and_its_verifier_are_exchanged_for_tokens(application: Applicati
     ids=str,
 )
 def test_a_code_is_not_exchanged_for_anything_else(
-    application: Application, change: dict[str, object], status: int, code: str
+    application: DigimeClient, change: dict[str, object], status: int, code: str
 ) -> None:
     assert is_error(application.redeem(application.code(), **change), status, code)
 
 
-def test_a_code_is_good_for_one_attempt_within_ten_minutes(application: Application) -> None:
+def test_a_code_is_good_for_one_attempt_within_ten_minutes(application: DigimeClient) -> None:
     spent, tried, late = application.code(), application.code(), application.code()
     application.redeem(spent).raise_for_status()
     application.redeem(tried, code_verifier="v" * 43)
@@ -84,7 +84,7 @@ def test_a_code_is_good_for_one_attempt_within_ten_minutes(application: Applicat
 
 
 def test_a_refresh_gives_new_tokens_and_spends_the_old_refresh_token(
-    application: Application,
+    application: DigimeClient,
 ) -> None:
     first = application.connect()
     second = Tokens(application.opened(application.refresh(first.refresh)))
@@ -95,7 +95,7 @@ def test_a_refresh_gives_new_tokens_and_spends_the_old_refresh_token(
     assert is_error(application.refresh(first.refresh), 401, "InvalidToken")
 
 
-def test_refresh_tokens_can_be_left_as_they_are(application: Application) -> None:
+def test_refresh_tokens_can_be_left_as_they_are(application: DigimeClient) -> None:
     application.settings(rotate_refresh=False)
     first = application.connect()
     application.clock.now += 60
@@ -105,7 +105,7 @@ def test_refresh_tokens_can_be_left_as_they_are(application: Application) -> Non
     assert second.access != first.access
 
 
-def test_tokens_end_when_they_say(application: Application) -> None:
+def test_tokens_end_when_they_say(application: DigimeClient) -> None:
     application.settings(access_seconds=60, refresh_seconds=120)
     tokens = application.connect()
     application.clock.now += 61
@@ -120,7 +120,7 @@ def test_tokens_end_when_they_say(application: Application) -> None:
     assert is_error(application.refresh(tokens.refresh), 401, "InvalidRefreshToken")
 
 
-def test_tokens_can_be_made_to_end(application: Application) -> None:
+def test_tokens_can_be_made_to_end(application: DigimeClient) -> None:
     tokens = application.connect()
     assert application.control("POST", "expire", {"user": "ada"}).json()["access_tokens"] == 1
     assert application.control("POST", "revoke", {"user": "ada"}).json()["refresh_tokens"] == 1
@@ -130,7 +130,7 @@ def test_tokens_can_be_made_to_end(application: Application) -> None:
     assert application.control("POST", "expire", {"user": "nobody"}).status_code == 400
 
 
-def test_response_tokens_name_their_key_and_where_it_is(application: Application) -> None:
+def test_response_tokens_name_their_key_and_where_it_is(application: DigimeClient) -> None:
     token = application.authorize().json()["token"]
     header = jwt.get_unverified_header(token)
     keys = application.http.get(header["jku"], timeout=5).json()["keys"]
@@ -143,7 +143,7 @@ def test_response_tokens_name_their_key_and_where_it_is(application: Application
     assert all(jwt.PyJWK({**key, "alg": "PS512"}).key_id == key["kid"] for key in keys)
 
 
-def test_keys_rotate_and_the_last_one_stays_published(application: Application) -> None:
+def test_keys_rotate_and_the_last_one_stays_published(application: DigimeClient) -> None:
     before = application.authorize().json()["token"]
     keys = application.control("POST", "rotate_keys").json()["keys"]
     after = application.authorize().json()["token"]
@@ -152,7 +152,7 @@ def test_keys_rotate_and_the_last_one_stays_published(application: Application) 
     assert kids == [key["kid"] for key in keys]
 
 
-def test_an_evil_jku_can_be_sent_to_see_that_nobody_follows_it(application: Application) -> None:
+def test_an_evil_jku_can_be_sent_to_see_that_nobody_follows_it(application: DigimeClient) -> None:
     evil = "http://127.0.0.1:9/jwks"
     application.settings(evil_jku=evil)
     answer = application.authorize()
@@ -162,7 +162,7 @@ def test_an_evil_jku_can_be_sent_to_see_that_nobody_follows_it(application: Appl
 
 
 @pytest.mark.parametrize("flaw", ["unsigned", "hs256", "rs512", "ps256", "forged", "unknown_kid"])
-def test_response_tokens_can_be_flawed(application: Application, flaw: str) -> None:
+def test_response_tokens_can_be_flawed(application: DigimeClient, flaw: str) -> None:
     application.settings(token_flaw=flaw)
     answer = application.authorize()
 
@@ -170,7 +170,7 @@ def test_response_tokens_can_be_flawed(application: Application, flaw: str) -> N
         application.opened(answer)
 
 
-def test_a_token_answer_can_have_another_status_and_odd_claims(application: Application) -> None:
+def test_a_token_answer_can_have_another_status_and_odd_claims(application: DigimeClient) -> None:
     odd = {"access_token.expires_on": "600", "token_type": None, "consentid": "(absent)"}
     application.settings(token_status=201, odd_claims=odd)
     answer = application.redeem(application.code())
@@ -181,7 +181,7 @@ def test_a_token_answer_can_have_another_status_and_odd_claims(application: Appl
     assert "consentid" not in claims
 
 
-def test_the_key_set_can_list_what_is_no_key(application: Application) -> None:
+def test_the_key_set_can_list_what_is_no_key(application: DigimeClient) -> None:
     application.settings(odd_keys=[None, {"kid": "k", "pem": None}])
     keys = application.http.get(f"{application.api}jwks/oauth", timeout=5).json()["keys"]
 
@@ -189,7 +189,7 @@ def test_the_key_set_can_list_what_is_no_key(application: Application) -> None:
     assert len(keys) == 4
 
 
-def test_deleting_the_user_voids_tokens_and_sessions(application: Application) -> None:
+def test_deleting_the_user_voids_tokens_and_sessions(application: DigimeClient) -> None:
     tokens = application.connect()
     session = application.session(tokens.access)
     token = application.sign(application.claims(access_token=tokens.access))
@@ -201,7 +201,7 @@ def test_deleting_the_user_voids_tokens_and_sessions(application: Application) -
     assert is_error(application.list(session), 401, "SessionInvalid")
 
 
-def test_the_challenge_is_the_one_of_rfc_7636(application: Application) -> None:
+def test_the_challenge_is_the_one_of_rfc_7636(application: DigimeClient) -> None:
     verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
     challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
     assert challenge_of(verifier) == challenge

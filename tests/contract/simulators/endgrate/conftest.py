@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.clients.endgrate import Caller, open_endgrate
+from tests.support.clients.endgrate import EndgrateClient, open_endgrate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[Caller]:
+def opened() -> Iterator[EndgrateClient]:
     with open_endgrate() as caller:
         yield caller
 
 
 @pytest.fixture
-def caller(opened: Caller) -> Caller:
+def caller(opened: EndgrateClient) -> EndgrateClient:
     opened.reset()
     return opened
 
 
 @pytest.fixture
-def fern(caller: Caller) -> str:
+def fern(caller: EndgrateClient) -> str:
     return caller.demo["fern"]

@@ -6,10 +6,17 @@ import re
 
 import pytest
 
-from tests.support.clients.endgrate import COMPANY, CONTACT, PAGE_VIEWS, Caller, Json, is_error
+from tests.support.clients.endgrate import (
+    COMPANY,
+    CONTACT,
+    PAGE_VIEWS,
+    EndgrateClient,
+    Json,
+    is_error,
+)
 
 
-def configuration(caller: Caller, session_id: str) -> Json:
+def configuration(caller: EndgrateClient, session_id: str) -> Json:
     answer = caller.get("/api/session/configuration", session_id=session_id)
     assert answer.status_code == 200, answer.text
     body: Json = answer.json()
@@ -18,7 +25,7 @@ def configuration(caller: Caller, session_id: str) -> Json:
 
 @pytest.mark.parametrize("path", ["session", "pull", "push"])
 def test_every_initiation_answers_a_session_id_of_24_hexadecimal_characters(
-    caller: Caller, path: str
+    caller: EndgrateClient, path: str
 ) -> None:
     answer = caller.post(f"/api/{path}/initiate", schema=[{"endgrate_type": CONTACT}])
 
@@ -28,7 +35,7 @@ def test_every_initiation_answers_a_session_id_of_24_hexadecimal_characters(
     assert re.fullmatch("[0-9a-f]{24}", answer.json()["session_id"])
 
 
-def test_every_documented_option_may_be_given_null_or_left_out(caller: Caller) -> None:
+def test_every_documented_option_may_be_given_null_or_left_out(caller: EndgrateClient) -> None:
     chosen_by_users = ["schema", "resource", "field"]
     flags = [
         *(f"{what}_selection" for what in chosen_by_users),
@@ -74,7 +81,7 @@ def test_every_documented_option_may_be_given_null_or_left_out(caller: Caller) -
     ids=str,
 )
 def test_an_option_of_the_wrong_kind_is_answered_400_naming_its_place(
-    caller: Caller, body: Json, at: str
+    caller: EndgrateClient, body: Json, at: str
 ) -> None:
     assert is_error(caller.post("/api/session/initiate", **body), at=at)
 
@@ -93,7 +100,7 @@ def test_an_option_of_the_wrong_kind_is_answered_400_naming_its_place(
         "/hook",
     ],
 )
-def test_a_webhook_that_is_not_on_loopback_is_refused(caller: Caller, address: str) -> None:
+def test_a_webhook_that_is_not_on_loopback_is_refused(caller: EndgrateClient, address: str) -> None:
     asked = {"completed_webhook": {"endpoint": address}}
     fern = caller.demo["fern"]
 
@@ -107,7 +114,7 @@ def test_a_webhook_that_is_not_on_loopback_is_refused(caller: Caller, address: s
     [b"", b"{", b"[]", b"null", b'{"sync": NaN}', b'{"prepopulate": ' + b"[" * 100_000],
     ids=lambda body: body[:20],
 )
-def test_a_body_that_is_no_json_object_is_answered_400(caller: Caller, body: bytes) -> None:
+def test_a_body_that_is_no_json_object_is_answered_400(caller: EndgrateClient, body: bytes) -> None:
     json = {"Content-Type": "application/json", "Authorization": f"Bearer {caller.key}"}
     form = {**json, "Content-Type": "application/x-www-form-urlencoded"}
     url = f"{caller.base_url}/api/session/initiate"
@@ -132,7 +139,7 @@ def test_a_body_that_is_no_json_object_is_answered_400(caller: Caller, body: byt
         ("GET", "/api/errors"),
     ],
 )
-def test_calls_need_the_api_key_as_bearer(caller: Caller, method: str, path: str) -> None:
+def test_calls_need_the_api_key_as_bearer(caller: EndgrateClient, method: str, path: str) -> None:
     basic = {"Authorization": f"Basic {caller.key}"}
     url = f"{caller.base_url}{path}"
 
@@ -141,13 +148,13 @@ def test_calls_need_the_api_key_as_bearer(caller: Caller, method: str, path: str
     assert is_error(caller.http.request(method, url, headers=basic, timeout=5), 401)
 
 
-def test_unknown_paths_and_methods_are_error_objects(caller: Caller) -> None:
+def test_unknown_paths_and_methods_are_error_objects(caller: EndgrateClient) -> None:
     assert is_error(caller.get("/api/nothing"), 404)
     assert is_error(caller.get("/api/pull/transfer"), 405)
 
 
 @pytest.mark.parametrize("status", [400, 404, 200])
-def test_a_session_that_is_not_configured_says_so(caller: Caller, status: int) -> None:
+def test_a_session_that_is_not_configured_says_so(caller: EndgrateClient, status: int) -> None:
     caller.settings(unconfigured_status=status)
     answer = caller.get("/api/session/configuration", session_id=caller.demo["thyme"])
 
@@ -155,7 +162,7 @@ def test_a_session_that_is_not_configured_says_so(caller: Caller, status: int) -
     assert answer.json() == {"message": "Session not yet configured."}
 
 
-def test_the_configuration_shows_the_provider_and_the_schemas(caller: Caller) -> None:
+def test_the_configuration_shows_the_provider_and_the_schemas(caller: EndgrateClient) -> None:
     shown = configuration(caller, caller.configured(CONTACT, COMPANY, passthrough_fields=True))
 
     assert shown.keys() == {
@@ -172,13 +179,15 @@ def test_the_configuration_shows_the_provider_and_the_schemas(caller: Caller) ->
     assert contact["passthrough_fields"]["properties"].keys() == {"favourite_tea"}
 
 
-def test_bypassing_the_pages_configures_at_once(caller: Caller) -> None:
+def test_bypassing_the_pages_configures_at_once(caller: EndgrateClient) -> None:
     session_id = caller.initiate(PAGE_VIEWS, bypass_ui=True)
 
     assert configuration(caller, session_id)["endgrate"]["provider"] == "leafmetrics"
 
 
-def test_schemas_can_be_set_afterwards_until_the_user_has_configured(caller: Caller) -> None:
+def test_schemas_can_be_set_afterwards_until_the_user_has_configured(
+    caller: EndgrateClient,
+) -> None:
     session_id = caller.post("/api/session/initiate").json()["session_id"]
     asked = {"session_id": session_id, "data": [{"endgrate_type": COMPANY, "associations": True}]}
 
@@ -190,7 +199,7 @@ def test_schemas_can_be_set_afterwards_until_the_user_has_configured(caller: Cal
     assert is_error(caller.post("/api/schemas", **asked))
 
 
-def test_schemas_that_no_provider_has_together_are_refused(caller: Caller) -> None:
+def test_schemas_that_no_provider_has_together_are_refused(caller: EndgrateClient) -> None:
     session_id = caller.initiate()
     asked = [{"endgrate_type": CONTACT}, {"endgrate_type": PAGE_VIEWS}]
 
@@ -200,7 +209,7 @@ def test_schemas_that_no_provider_has_together_are_refused(caller: Caller) -> No
     assert configuration(caller, session_id)["schemas"].keys() == {CONTACT}
 
 
-def test_a_deleted_session_is_gone_with_its_transfers(caller: Caller) -> None:
+def test_a_deleted_session_is_gone_with_its_transfers(caller: EndgrateClient) -> None:
     session_id = caller.configured()
     transfer = caller.pull(session_id, synchronous=True)
 
@@ -213,7 +222,7 @@ def test_a_deleted_session_is_gone_with_its_transfers(caller: Caller) -> None:
     assert is_error(caller.get("/api/statistics", transfer_id=transfer))
 
 
-def test_a_session_lasts_72_hours_unless_it_is_saved(caller: Caller) -> None:
+def test_a_session_lasts_72_hours_unless_it_is_saved(caller: EndgrateClient) -> None:
     fleeting, saved = caller.configured(), caller.configured(save_session=True)
     transfer = caller.pull(fleeting, synchronous=True)
 

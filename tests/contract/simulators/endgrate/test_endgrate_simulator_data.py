@@ -17,7 +17,7 @@ from tests.support.clients.endgrate import (
     PAGE_VIEWS,
     TICKET,
     UNKNOWN_ID,
-    Caller,
+    EndgrateClient,
     Json,
     is_error,
 )
@@ -30,14 +30,14 @@ def ids(records: list[Json]) -> list[str]:
     return [record["id"] for record in records]
 
 
-def test_the_demo_has_the_records_that_it_tells_of(caller: Caller, fern: str) -> None:
+def test_the_demo_has_the_records_that_it_tells_of(caller: EndgrateClient, fern: str) -> None:
     assert len(set(ids(caller.pulled(fern, CONTACT)))) == 430
     assert len(caller.pulled(fern, COMPANY)) == 120
     assert caller.pulled(fern, DEAL) == []
     assert len(caller.pulled(fern, TICKET)) == 57
 
 
-def test_pages_name_the_pages_beside_them(caller: Caller, fern: str) -> None:
+def test_pages_name_the_pages_beside_them(caller: EndgrateClient, fern: str) -> None:
     transfer = caller.pull(fern, synchronous=True)
     first, last = caller.page(transfer).json(), caller.page(transfer, offset=250).json()
 
@@ -53,7 +53,7 @@ def test_pages_name_the_pages_beside_them(caller: Caller, fern: str) -> None:
     assert (middle["previous"]["offset"], middle["next"]["offset"]) == (0, 200)
 
 
-def test_a_page_is_followed_by_calling_its_link(caller: Caller, fern: str) -> None:
+def test_a_page_is_followed_by_calling_its_link(caller: EndgrateClient, fern: str) -> None:
     transfer = caller.pull(fern, synchronous=True)
     link = caller.page(transfer, limit=200).json()["meta"]["next"]["link"]
 
@@ -68,7 +68,7 @@ def test_a_page_is_followed_by_calling_its_link(caller: Caller, fern: str) -> No
     assert caller.page(transfer).json()["meta"]["next"].keys() == {"offset"}
 
 
-def test_a_page_past_the_end_is_empty(caller: Caller, fern: str) -> None:
+def test_a_page_past_the_end_is_empty(caller: EndgrateClient, fern: str) -> None:
     transfer = caller.pull(fern, synchronous=True)
     past = caller.page(transfer, offset=5000).json()
 
@@ -91,7 +91,7 @@ def test_a_page_past_the_end_is_empty(caller: Caller, fern: str) -> None:
     ids=str,
 )
 def test_a_page_out_of_bounds_or_of_no_transfer_is_answered_400(
-    caller: Caller, fern: str, query: Json
+    caller: EndgrateClient, fern: str, query: Json
 ) -> None:
     answer = caller.page(caller.pull(fern, synchronous=True), **query)
 
@@ -99,7 +99,7 @@ def test_a_page_out_of_bounds_or_of_no_transfer_is_answered_400(
     assert answer.json()["message"] != NOT_COMPLETED
 
 
-def test_data_hold_strings_floats_lists_and_dates(caller: Caller, fern: str) -> None:
+def test_data_hold_strings_floats_lists_and_dates(caller: EndgrateClient, fern: str) -> None:
     record = caller.pulled(fern)[0]
     data = record["data"]
 
@@ -142,7 +142,7 @@ def test_data_hold_strings_floats_lists_and_dates(caller: Caller, fern: str) -> 
     ids=lambda value: None if callable(value) else str(value),
 )
 def test_params_choose_records(
-    caller: Caller, fern: str, params: Json, wanted: Callable[[Json], bool]
+    caller: EndgrateClient, fern: str, params: Json, wanted: Callable[[Json], bool]
 ) -> None:
     everything = caller.pulled(fern)
     chosen = caller.pulled(fern, params=params)
@@ -151,7 +151,7 @@ def test_params_choose_records(
     assert 0 < len(chosen) < len(everything)
 
 
-def test_params_reach_into_nested_objects(caller: Caller, fern: str) -> None:
+def test_params_reach_into_nested_objects(caller: EndgrateClient, fern: str) -> None:
     params = {"addresses": {"address_type": "BILLING"}}
     chosen = caller.pulled(fern, COMPANY, params=params)
 
@@ -159,7 +159,9 @@ def test_params_reach_into_nested_objects(caller: Caller, fern: str) -> None:
     assert all(len(each["data"]["addresses"]) > 1 for each in chosen)
 
 
-def test_a_hundred_thousand_records_cost_nothing_until_they_are_read(caller: Caller) -> None:
+def test_a_hundred_thousand_records_cost_nothing_until_they_are_read(
+    caller: EndgrateClient,
+) -> None:
     reed = caller.demo["reed"]
     began = time.monotonic()
     transfer = caller.pull(reed, PAGE_VIEWS, synchronous=True)

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.clients.endgrate import COMPANY, CONTACT, UNKNOWN_ID, Caller, Json, is_error
+from tests.support.clients.endgrate import (
+    COMPANY,
+    CONTACT,
+    UNKNOWN_ID,
+    EndgrateClient,
+    Json,
+    is_error,
+)
 
 
-def page(caller: Caller, session_id: str, path: str = "") -> str:
+def page(caller: EndgrateClient, session_id: str, path: str = "") -> str:
     """A page as the user's browser shows it: without the API key."""
     url = f"{caller.base_url}/session{path}"
     answer = caller.http.get(url, params={"session_id": session_id}, timeout=5)
@@ -16,7 +23,7 @@ def page(caller: Caller, session_id: str, path: str = "") -> str:
 
 
 def submit(
-    caller: Caller, session_id: str, form: dict[str, object], path: str = ""
+    caller: EndgrateClient, session_id: str, form: dict[str, object], path: str = ""
 ) -> tuple[int, str | None]:
     """The user's click at the end of a page's form; the status, and where it leads."""
     url = f"{caller.base_url}/session{path}?session_id={session_id}"
@@ -24,14 +31,16 @@ def submit(
     return answer.status_code, answer.headers.get("Location")
 
 
-def configuration(caller: Caller, session_id: str) -> Json:
+def configuration(caller: EndgrateClient, session_id: str) -> Json:
     answer = caller.get("/api/session/configuration", session_id=session_id)
     assert answer.status_code == 200, answer.text
     body: Json = answer.json()
     return body
 
 
-def test_a_user_configures_a_session_in_the_browser_and_is_sent_back(caller: Caller) -> None:
+def test_a_user_configures_a_session_in_the_browser_and_is_sent_back(
+    caller: EndgrateClient,
+) -> None:
     session_id = caller.initiate(redirect_url="https://app.example/back?who=ada")
     shown = page(caller, session_id)
     assert "GreenSpot" in shown
@@ -45,18 +54,20 @@ def test_a_user_configures_a_session_in_the_browser_and_is_sent_back(caller: Cal
     assert configuration(caller, session_id)["endgrate"]["provider"] == "saplingforce"
 
 
-def test_without_a_redirect_url_the_user_stays_on_a_last_page(caller: Caller) -> None:
+def test_without_a_redirect_url_the_user_stays_on_a_last_page(caller: EndgrateClient) -> None:
     assert submit(caller, caller.initiate(), {"provider": "greenspot"}) == (200, None)
 
 
-def test_a_preselected_provider_is_the_only_one_shown(caller: Caller) -> None:
+def test_a_preselected_provider_is_the_only_one_shown(caller: EndgrateClient) -> None:
     shown = page(caller, caller.initiate(provider="saplingforce"))
 
     assert "SaplingForce" in shown
     assert "GreenSpot" not in shown
 
 
-def test_a_user_may_choose_schemas_fields_and_own_objects_where_allowed(caller: Caller) -> None:
+def test_a_user_may_choose_schemas_fields_and_own_objects_where_allowed(
+    caller: EndgrateClient,
+) -> None:
     session_id = caller.initiate(
         CONTACT, COMPANY, schema_selection=True, field_selection=True, passthrough_schemas=True
     )
@@ -73,7 +84,9 @@ def test_a_user_may_choose_schemas_fields_and_own_objects_where_allowed(caller: 
     assert is_error(caller.post("/api/pull/transfer", **refused), at="$.endgrate_type")
 
 
-def test_own_objects_may_pass_through_where_the_user_chooses_no_schemas(caller: Caller) -> None:
+def test_own_objects_may_pass_through_where_the_user_chooses_no_schemas(
+    caller: EndgrateClient,
+) -> None:
     session_id = caller.initiate(CONTACT, passthrough_schemas=True)
     submit(caller, session_id, {"provider": "greenspot", "custom_object": "1"})
 
@@ -83,7 +96,7 @@ def test_own_objects_may_pass_through_where_the_user_chooses_no_schemas(caller: 
     assert shown["passthrough_schemas"].keys() == {"Greenhouse Visit"}
 
 
-def test_a_user_may_edit_a_configured_session(caller: Caller) -> None:
+def test_a_user_may_edit_a_configured_session(caller: EndgrateClient) -> None:
     session_id = caller.initiate(CONTACT, COMPANY, schema_selection=True)
     assert submit(caller, session_id, {}, "/edit")[0] == 400
     caller.configure(session_id)
@@ -94,7 +107,7 @@ def test_a_user_may_edit_a_configured_session(caller: Caller) -> None:
     assert configuration(caller, session_id)["schemas"].keys() == {COMPANY}
 
 
-def test_titles_are_shown_as_text(caller: Caller) -> None:
+def test_titles_are_shown_as_text(caller: EndgrateClient) -> None:
     title = "<script>alert(1)</script>"
     schema = [{"title": title, "properties": {"a": {"type": "string"}}}]
     session_id = caller.post("/api/session/initiate", schema=schema).json()["session_id"]
@@ -103,6 +116,6 @@ def test_titles_are_shown_as_text(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/edit", "/reauthenticate"])
-def test_pages_of_unknown_sessions_are_error_objects(caller: Caller, path: str) -> None:
+def test_pages_of_unknown_sessions_are_error_objects(caller: EndgrateClient, path: str) -> None:
     for session_id in (UNKNOWN_ID, "", "nonsense"):
         assert is_error(caller.get(f"/session{path}", session_id=session_id))

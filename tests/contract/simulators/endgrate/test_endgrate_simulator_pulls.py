@@ -14,7 +14,7 @@ from tests.support.clients.endgrate import (
     NOT_COMPLETED,
     PAGE_VIEWS,
     UNKNOWN_ID,
-    Caller,
+    EndgrateClient,
     Json,
     is_error,
 )
@@ -24,7 +24,9 @@ def ids(records: list[Json]) -> list[str]:
     return [record["id"] for record in records]
 
 
-def test_a_trigger_answers_a_transfer_id_at_once_by_default(caller: Caller, fern: str) -> None:
+def test_a_trigger_answers_a_transfer_id_at_once_by_default(
+    caller: EndgrateClient, fern: str
+) -> None:
     caller.settings(transfer_seconds=30)
     body = {"session_id": fern, "endgrate_type": CONTACT}
 
@@ -37,7 +39,9 @@ def test_a_trigger_answers_a_transfer_id_at_once_by_default(caller: Caller, fern
     assert isinstance(answer.json()["statistics"], str)
 
 
-def test_data_are_answered_400_until_the_transfer_is_completed(caller: Caller, fern: str) -> None:
+def test_data_are_answered_400_until_the_transfer_is_completed(
+    caller: EndgrateClient, fern: str
+) -> None:
     caller.settings(transfer_seconds=2)
     transfer = caller.pull(fern)
 
@@ -50,7 +54,9 @@ def test_data_are_answered_400_until_the_transfer_is_completed(caller: Caller, f
     assert caller.statistics(transfer)["completed"] is True
 
 
-def test_a_synchronous_trigger_is_held_until_the_data_are_there(caller: Caller, fern: str) -> None:
+def test_a_synchronous_trigger_is_held_until_the_data_are_there(
+    caller: EndgrateClient, fern: str
+) -> None:
     caller.settings(transfer_seconds=0.3)
     began = time.monotonic()
     transfer = caller.pull(fern, synchronous=True)
@@ -60,7 +66,7 @@ def test_a_synchronous_trigger_is_held_until_the_data_are_there(caller: Caller, 
 
 
 def test_a_synchronous_trigger_is_held_no_longer_than_the_ceiling(
-    caller: Caller, fern: str
+    caller: EndgrateClient, fern: str
 ) -> None:
     caller.settings(transfer_seconds=30, sync_ceiling_seconds=0.2)
     began = time.monotonic()
@@ -70,7 +76,7 @@ def test_a_synchronous_trigger_is_held_no_longer_than_the_ceiling(
     assert caller.page(transfer).json() == {"message": NOT_COMPLETED}
 
 
-def test_a_transfer_before_the_configuration_waits_for_it(caller: Caller) -> None:
+def test_a_transfer_before_the_configuration_waits_for_it(caller: EndgrateClient) -> None:
     thyme = caller.demo["thyme"]
     transfer = caller.pull(thyme)
     caller.clock.ahead = 3600
@@ -83,7 +89,7 @@ def test_a_transfer_before_the_configuration_waits_for_it(caller: Caller) -> Non
     assert len(caller.records(transfer)) == 430
 
 
-def test_a_synchronous_trigger_waits_for_the_configuration_too(caller: Caller) -> None:
+def test_a_synchronous_trigger_waits_for_the_configuration_too(caller: EndgrateClient) -> None:
     thyme = caller.demo["thyme"]
     configuring = threading.Timer(0.2, caller.configure, [thyme])
     configuring.start()
@@ -94,7 +100,7 @@ def test_a_synchronous_trigger_waits_for_the_configuration_too(caller: Caller) -
     assert caller.page(transfer).status_code == 200
 
 
-def test_repeating_a_trigger_makes_a_second_transfer(caller: Caller, fern: str) -> None:
+def test_repeating_a_trigger_makes_a_second_transfer(caller: EndgrateClient, fern: str) -> None:
     assert caller.pull(fern) != caller.pull(fern)
     assert len(caller.ledger("pull_triggered")) == 2
 
@@ -126,7 +132,7 @@ def test_repeating_a_trigger_makes_a_second_transfer(caller: Caller, fern: str) 
     ids=str,
 )
 def test_a_trigger_that_is_not_valid_is_answered_400(
-    caller: Caller, fern: str, changes: Json, at: str | None
+    caller: EndgrateClient, fern: str, changes: Json, at: str | None
 ) -> None:
     body = {"session_id": fern, "endgrate_type": CONTACT, **changes}
 
@@ -134,7 +140,7 @@ def test_a_trigger_that_is_not_valid_is_answered_400(
     assert not caller.ledger("pull_triggered")
 
 
-def test_a_session_for_pushing_does_not_pull(caller: Caller) -> None:
+def test_a_session_for_pushing_does_not_pull(caller: EndgrateClient) -> None:
     schema = [{"endgrate_type": CONTACT}]
     session_id = caller.post("/api/push/initiate", schema=schema).json()["session_id"]
 
@@ -142,7 +148,7 @@ def test_a_session_for_pushing_does_not_pull(caller: Caller) -> None:
     assert is_error(caller.post("/api/pull/transfer", **body))
 
 
-def test_associated_ids_come_with_records_when_asked_for(caller: Caller, fern: str) -> None:
+def test_associated_ids_come_with_records_when_asked_for(caller: EndgrateClient, fern: str) -> None:
     companies = set(ids(caller.pulled(fern, COMPANY)))
     contacts = caller.pulled(fern, associations={COMPANY: True})
 
@@ -150,7 +156,7 @@ def test_associated_ids_come_with_records_when_asked_for(caller: Caller, fern: s
     assert {each["associations"][COMPANY][0] for each in contacts} == companies
 
 
-def test_a_customers_own_schema_goes_by_its_title(caller: Caller) -> None:
+def test_a_customers_own_schema_goes_by_its_title(caller: EndgrateClient) -> None:
     properties = {"age": {"type": "number"}, "shoe_size": {"type": "integer"}}
     schema = [
         {"endgrate_type": CONTACT, "title": "Walker", "type": "object", "properties": properties},
@@ -165,7 +171,7 @@ def test_a_customers_own_schema_goes_by_its_title(caller: Caller) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", caller.pulled(session_id, "Shoe")[0]["data"]["worn_on"])
 
 
-def test_a_session_that_syncs_pulls_what_is_new_updated_or_deleted(caller: Caller) -> None:
+def test_a_session_that_syncs_pulls_what_is_new_updated_or_deleted(caller: EndgrateClient) -> None:
     moss = caller.demo["moss"]
     before = caller.pulled(moss)
     assert len(before) == 430
@@ -185,7 +191,7 @@ def test_a_session_that_syncs_pulls_what_is_new_updated_or_deleted(caller: Calle
     assert len(caller.pulled(moss, COMPANY)) == 120
 
 
-def test_records_that_failed_come_with_the_next_sync(caller: Caller) -> None:
+def test_records_that_failed_come_with_the_next_sync(caller: EndgrateClient) -> None:
     moss = caller.demo["moss"]
     caller.settings(failing={CONTACT: 5})
     assert len(caller.pulled(moss)) == 425
@@ -196,7 +202,7 @@ def test_records_that_failed_come_with_the_next_sync(caller: Caller) -> None:
 
 
 def test_a_transfers_pages_do_not_change_when_the_users_records_do(
-    caller: Caller, fern: str
+    caller: EndgrateClient, fern: str
 ) -> None:
     transfer = caller.pull(fern, synchronous=True)
     before = caller.records(transfer)

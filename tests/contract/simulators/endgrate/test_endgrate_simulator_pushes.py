@@ -12,7 +12,7 @@ from tests.support.clients.endgrate import (
     PAGE_VIEWS,
     TICKET,
     UNKNOWN_ID,
-    Caller,
+    EndgrateClient,
     Json,
     is_error,
 )
@@ -22,11 +22,11 @@ def contact(name: str, **more: object) -> Json:
     return {"data": {"first_name": name, "emails": [f"{name}@example.com"]}, **more}
 
 
-def found(caller: Caller, session_id: str, name: str) -> list[Json]:
+def found(caller: EndgrateClient, session_id: str, name: str) -> list[Json]:
     return caller.pulled(session_id, params={"first_name": name})
 
 
-def test_a_push_returns_the_ids_of_what_it_created(caller: Caller, fern: str) -> None:
+def test_a_push_returns_the_ids_of_what_it_created(caller: EndgrateClient, fern: str) -> None:
     rows = caller.pushed(fern, contact("rowan", internal_id="mine-1"), contact("alder"))
 
     assert [row["data"]["first_name"] for row in rows] == ["rowan", "alder"]
@@ -38,7 +38,7 @@ def test_a_push_returns_the_ids_of_what_it_created(caller: Caller, fern: str) ->
 
 
 def test_data_of_a_push_are_paged_and_told_apart_from_those_of_pulls(
-    caller: Caller, fern: str
+    caller: EndgrateClient, fern: str
 ) -> None:
     caller.settings(transfer_seconds=5)
     transfer = caller.push(fern, *map(contact, ("rowan", "alder", "hazel")))
@@ -56,7 +56,7 @@ def test_data_of_a_push_are_paged_and_told_apart_from_those_of_pulls(
     assert is_error(caller.get("/api/push/data", **pulled))
 
 
-def test_a_record_is_updated_by_the_providers_id(caller: Caller, fern: str) -> None:
+def test_a_record_is_updated_by_the_providers_id(caller: EndgrateClient, fern: str) -> None:
     before = caller.pulled(fern)[3]
 
     caller.pushed(fern, {"id": before["id"], "data": {"age": 99.5}})
@@ -66,7 +66,7 @@ def test_a_record_is_updated_by_the_providers_id(caller: Caller, fern: str) -> N
     assert after[3]["data"] == {**before["data"], "age": 99.5}
 
 
-def test_a_record_is_found_again_by_the_callers_own_id(caller: Caller, fern: str) -> None:
+def test_a_record_is_found_again_by_the_callers_own_id(caller: EndgrateClient, fern: str) -> None:
     first = caller.pushed(fern, contact("rowan", internal_id="mine-1"))
     second = caller.pushed(fern, {"internal_id": "mine-1", "data": {"age": 40.0}})
 
@@ -75,7 +75,7 @@ def test_a_record_is_found_again_by_the_callers_own_id(caller: Caller, fern: str
     assert found(caller, fern, "rowan")[0]["data"]["age"] == 40.0
 
 
-def test_associated_records_are_pushed_along(caller: Caller, fern: str) -> None:
+def test_associated_records_are_pushed_along(caller: EndgrateClient, fern: str) -> None:
     company = {"internal_id": "firm-1", "data": {"name": "Osier Works"}}
     rows = caller.pushed(fern, contact("rowan", associations={COMPANY: [company, "2000001"]}))
 
@@ -85,7 +85,7 @@ def test_associated_records_are_pushed_along(caller: Caller, fern: str) -> None:
 
 
 def test_records_that_do_not_fit_are_reported_and_keep_no_others_back(
-    caller: Caller, fern: str
+    caller: EndgrateClient, fern: str
 ) -> None:
     transfer = caller.push(
         fern,
@@ -111,14 +111,16 @@ def test_records_that_do_not_fit_are_reported_and_keep_no_others_back(
     assert len(caller.pulled(fern)) == 431
 
 
-def test_newer_guides_name_misfits_after_the_transfer_data(caller: Caller, fern: str) -> None:
+def test_newer_guides_name_misfits_after_the_transfer_data(
+    caller: EndgrateClient, fern: str
+) -> None:
     caller.settings(transfer_data_error="transfer_data")
     transfer = caller.push(fern, {"data": {"age": "old"}}, synchronous=True)
 
     assert [error["error_type"] for error in caller.errors(transfer)] == ["transfer_data"]
 
 
-def test_the_provider_can_fail_for_some_of_the_records(caller: Caller, fern: str) -> None:
+def test_the_provider_can_fail_for_some_of_the_records(caller: EndgrateClient, fern: str) -> None:
     tickets = [{"data": {"subject": f"Slugs {number}"}} for number in range(5)]
     transfer = caller.push(fern, *tickets, type_=TICKET, synchronous=True)
 
@@ -147,7 +149,7 @@ def test_the_provider_can_fail_for_some_of_the_records(caller: Caller, fern: str
     ids=str,
 )
 def test_a_push_that_is_not_valid_is_answered_400_and_pushes_nothing(
-    caller: Caller, fern: str, changes: Json, at: str | None
+    caller: EndgrateClient, fern: str, changes: Json, at: str | None
 ) -> None:
     body = {"session_id": fern, "endgrate_type": CONTACT, "transfer_data": [contact("rowan")]}
 
@@ -155,7 +157,7 @@ def test_a_push_that_is_not_valid_is_answered_400_and_pushes_nothing(
     assert not caller.ledger("push_triggered")
 
 
-def test_neither_a_pulling_session_nor_analytics_take_a_push(caller: Caller) -> None:
+def test_neither_a_pulling_session_nor_analytics_take_a_push(caller: EndgrateClient) -> None:
     schema = [{"endgrate_type": CONTACT}]
     pulling = caller.post("/api/pull/initiate", schema=schema).json()["session_id"]
     items = {"transfer_data": [contact("rowan")]}
@@ -166,7 +168,9 @@ def test_neither_a_pulling_session_nor_analytics_take_a_push(caller: Caller) -> 
     assert is_error(caller.post(push, session_id=reed, endgrate_type=PAGE_VIEWS, **items))
 
 
-def test_every_push_is_in_the_ledger_even_if_its_answer_is_lost(caller: Caller, fern: str) -> None:
+def test_every_push_is_in_the_ledger_even_if_its_answer_is_lost(
+    caller: EndgrateClient, fern: str
+) -> None:
     caller.fault(kind="disconnect", path="/api/push/transfer", processed=True)
     with pytest.raises(requests.ConnectionError):
         caller.push(fern, contact("rowan"), contact("alder"))
@@ -181,7 +185,7 @@ def test_every_push_is_in_the_ledger_even_if_its_answer_is_lost(caller: Caller, 
     assert len(found(caller, fern, "rowan")) == 1
 
 
-def test_a_push_before_the_configuration_waits_for_it(caller: Caller) -> None:
+def test_a_push_before_the_configuration_waits_for_it(caller: EndgrateClient) -> None:
     thyme = caller.demo["thyme"]
     transfer = caller.push(thyme, contact("rowan"))
     assert caller.statistics(transfer)["completed"] is False
@@ -192,7 +196,7 @@ def test_a_push_before_the_configuration_waits_for_it(caller: Caller) -> None:
     assert len(caller.records(transfer, path="push")) == 1
 
 
-def test_what_is_pushed_is_new_to_a_session_that_syncs(caller: Caller) -> None:
+def test_what_is_pushed_is_new_to_a_session_that_syncs(caller: EndgrateClient) -> None:
     moss = caller.demo["moss"]
     caller.pulled(moss)
 

@@ -10,13 +10,13 @@ from tests.support.clients.endgrate import (
     DEAL,
     TICKET,
     UNKNOWN_ID,
-    Caller,
+    EndgrateClient,
     is_error,
 )
 
 
 def test_a_transfer_of_which_records_failed_completes_with_errors(
-    caller: Caller, fern: str
+    caller: EndgrateClient, fern: str
 ) -> None:
     transfer = caller.pull(fern, TICKET, synchronous=True)
 
@@ -35,7 +35,7 @@ def test_a_transfer_of_which_records_failed_completes_with_errors(
     assert errors[0]["endgrate"]["integration_info"]["endgrate_type"] == TICKET
 
 
-def test_a_whole_transfer_can_fail(caller: Caller, fern: str) -> None:
+def test_a_whole_transfer_can_fail(caller: EndgrateClient, fern: str) -> None:
     caller.settings(failing={COMPANY: 1000})
     transfer = caller.pull(fern, COMPANY, synchronous=True)
 
@@ -44,7 +44,9 @@ def test_a_whole_transfer_can_fail(caller: Caller, fern: str) -> None:
     assert caller.statistics(transfer, COMPANY)["records_transferred"] == 0
 
 
-def test_errors_are_paged_and_chosen_by_session_or_transfer(caller: Caller, fern: str) -> None:
+def test_errors_are_paged_and_chosen_by_session_or_transfer(
+    caller: EndgrateClient, fern: str
+) -> None:
     moss = caller.demo["moss"]
     caller.settings(failing={CONTACT: 300})
     transfer = caller.pull(fern, synchronous=True)
@@ -61,7 +63,9 @@ def test_errors_are_paged_and_chosen_by_session_or_transfer(caller: Caller, fern
     assert caller.get("/api/errors", session_id=moss, transfer_id=transfer).json()["errors"] == []
 
 
-def test_nothing_is_in_the_log_before_the_transfer_is_completed(caller: Caller, fern: str) -> None:
+def test_nothing_is_in_the_log_before_the_transfer_is_completed(
+    caller: EndgrateClient, fern: str
+) -> None:
     caller.settings(transfer_seconds=30)
 
     assert caller.errors(caller.pull(fern, TICKET)) == []
@@ -79,13 +83,13 @@ def test_nothing_is_in_the_log_before_the_transfer_is_completed(caller: Caller, 
     ids=str,
 )
 def test_errors_out_of_bounds_or_of_nothing_are_answered_400(
-    caller: Caller, query: dict[str, object]
+    caller: EndgrateClient, query: dict[str, object]
 ) -> None:
     assert is_error(caller.get("/api/errors", **query))
 
 
 def test_credentials_that_no_longer_work_are_an_authentication_error_until_renewed(
-    caller: Caller, fern: str
+    caller: EndgrateClient, fern: str
 ) -> None:
     caller.control("POST", "revoke", {"session_id": fern})
     transfer = caller.pull(fern, synchronous=True)
@@ -101,7 +105,7 @@ def test_credentials_that_no_longer_work_are_an_authentication_error_until_renew
     assert len(caller.pulled(fern)) == 430
 
 
-def test_statistics_need_no_key_and_follow_a_transfer(caller: Caller, fern: str) -> None:
+def test_statistics_need_no_key_and_follow_a_transfer(caller: EndgrateClient, fern: str) -> None:
     caller.settings(transfer_seconds=100)
     transfer = caller.pull(fern, TICKET)
     caller.settings(failing={CONTACT: 1})
@@ -133,7 +137,9 @@ def test_statistics_need_no_key_and_follow_a_transfer(caller: Caller, fern: str)
     assert caller.statistics(transfer, TICKET)["records_transferred"] == 57
 
 
-def test_statistics_of_a_session_are_by_type_and_direction(caller: Caller, fern: str) -> None:
+def test_statistics_of_a_session_are_by_type_and_direction(
+    caller: EndgrateClient, fern: str
+) -> None:
     caller.pull(fern, CONTACT, synchronous=True)
     caller.pull(fern, DEAL, synchronous=True)
     caller.push(fern, {"data": {"name": "Osier"}}, type_=COMPANY)
@@ -159,11 +165,13 @@ def test_statistics_of_a_session_are_by_type_and_direction(caller: Caller, fern:
     ],
     ids=str,
 )
-def test_statistics_of_nothing_are_answered_400(caller: Caller, query: dict[str, object]) -> None:
+def test_statistics_of_nothing_are_answered_400(
+    caller: EndgrateClient, query: dict[str, object]
+) -> None:
     assert is_error(caller.get("/api/statistics", **query))
 
 
-def test_integrations_need_no_key_and_can_be_chosen(caller: Caller) -> None:
+def test_integrations_need_no_key_and_can_be_chosen(caller: EndgrateClient) -> None:
     def names(**query: str) -> list[str]:
         url = f"{caller.base_url}/api/integrations"
         answer = caller.http.get(url, params=query, timeout=5).json()

@@ -17,13 +17,13 @@ from tests.support.clients.endgrate import (
     PAGE_VIEWS,
     TICKET,
     UNKNOWN_ID,
-    Caller,
+    EndgrateClient,
     is_error,
 )
 
 
 @pytest.mark.parametrize("order", ["descending", "scattered"])
-def test_the_order_of_records_can_be_another(caller: Caller, fern: str, order: str) -> None:
+def test_the_order_of_records_can_be_another(caller: EndgrateClient, fern: str, order: str) -> None:
     ascending = [each["id"] for each in caller.pulled(fern)]
     caller.settings(sort=order)
 
@@ -33,7 +33,7 @@ def test_the_order_of_records_can_be_another(caller: Caller, fern: str, order: s
     assert sorted(other) == ascending
 
 
-def test_pages_can_repeat_records_and_have_none(caller: Caller, fern: str) -> None:
+def test_pages_can_repeat_records_and_have_none(caller: EndgrateClient, fern: str) -> None:
     caller.settings(overlap=10, gap=400)
     transfer = caller.pull(fern, synchronous=True)
 
@@ -48,7 +48,7 @@ def test_pages_can_repeat_records_and_have_none(caller: Caller, fern: str) -> No
 
 
 def test_pages_can_be_shorter_than_asked_and_have_records_without_an_id(
-    caller: Caller, fern: str
+    caller: EndgrateClient, fern: str
 ) -> None:
     caller.settings(most=100, odd=2)
     answer = caller.page(caller.pull(fern, synchronous=True), limit=250).json()
@@ -58,13 +58,13 @@ def test_pages_can_be_shorter_than_asked_and_have_records_without_an_id(
 
 
 @pytest.mark.parametrize("call", ["trigger", "statistics", "data", "errors"])
-def test_the_calls_about_a_type_can_be_broken(caller: Caller, fern: str, call: str) -> None:
+def test_the_calls_about_a_type_can_be_broken(caller: EndgrateClient, fern: str, call: str) -> None:
     caller.settings(broken={COMPANY: {call: 418}})
 
     assert [_calls(caller, fern, type_) for type_ in (CONTACT, COMPANY)] == [[], [call]]
 
 
-def _calls(caller: Caller, session_id: str, type_: str) -> list[str]:
+def _calls(caller: EndgrateClient, session_id: str, type_: str) -> list[str]:
     """Which calls about a type are answered 418."""
     asked = {"session_id": session_id, "endgrate_type": type_, "synchronous": True}
     answer = caller.post("/api/pull/transfer", **asked)
@@ -80,7 +80,7 @@ def _calls(caller: Caller, session_id: str, type_: str) -> list[str]:
 
 
 def test_records_and_pages_can_carry_members_that_nobody_announced(
-    caller: Caller, fern: str
+    caller: EndgrateClient, fern: str
 ) -> None:
     caller.settings(drift=True)
     answer = caller.page(caller.pull(fern, synchronous=True)).json()
@@ -89,14 +89,14 @@ def test_records_and_pages_can_carry_members_that_nobody_announced(
     assert "unannounced" in answer["transfer_data"][0]["data"]
 
 
-def test_pages_can_be_slow(caller: Caller, fern: str) -> None:
+def test_pages_can_be_slow(caller: EndgrateClient, fern: str) -> None:
     transfer = caller.pull(fern, synchronous=True)
     caller.settings(page_delay_seconds=0.2)
 
     assert caller.page(transfer).elapsed.total_seconds() >= 0.2
 
 
-def test_faults_strike_with_endgrates_error_object(caller: Caller, fern: str) -> None:
+def test_faults_strike_with_endgrates_error_object(caller: EndgrateClient, fern: str) -> None:
     transfer = caller.pull(fern, synchronous=True)
     caller.fault(kind="status", path="/api/pull/data", status=429, retry_after="7")
 
@@ -113,7 +113,7 @@ def test_faults_strike_with_endgrates_error_object(caller: Caller, fern: str) ->
     ids=str,
 )
 def test_settings_that_are_not_valid_change_nothing(
-    caller: Caller, changes: dict[str, Any]
+    caller: EndgrateClient, changes: dict[str, Any]
 ) -> None:
     before = caller.control("GET", "settings").json()
 
@@ -121,7 +121,7 @@ def test_settings_that_are_not_valid_change_nothing(
     assert caller.control("GET", "settings").json() == before
 
 
-def test_control_endpoints_refuse_sessions_that_there_are_not(caller: Caller) -> None:
+def test_control_endpoints_refuse_sessions_that_there_are_not(caller: EndgrateClient) -> None:
     thyme = caller.demo["thyme"]
 
     assert is_error(caller.control("POST", "configure", {"session_id": UNKNOWN_ID}))
@@ -130,7 +130,7 @@ def test_control_endpoints_refuse_sessions_that_there_are_not(caller: Caller) ->
     assert caller.control("POST", "configure", asked).status_code == 400
 
 
-def test_a_reset_brings_the_demo_back(caller: Caller) -> None:
+def test_a_reset_brings_the_demo_back(caller: EndgrateClient) -> None:
     fern, thyme = caller.demo["fern"], caller.demo["thyme"]
     caller.configure(thyme)
     caller.pushed(fern, {"data": {"name": "Osier"}}, type_=COMPANY)
@@ -147,7 +147,7 @@ def test_a_reset_brings_the_demo_back(caller: Caller) -> None:
     assert len(caller.pulled(caller.demo["moss"])) == 430
 
 
-def test_a_reset_ends_what_is_held(caller: Caller, fern: str) -> None:
+def test_a_reset_ends_what_is_held(caller: EndgrateClient, fern: str) -> None:
     caller.settings(transfer_seconds=30)
     transfer = caller.pull(fern)
     assert caller.page(transfer).json() == {"message": NOT_COMPLETED}

@@ -12,7 +12,7 @@ from tests.support.clients.endgrate import (
     CONTACT,
     DEAL,
     TICKET,
-    Caller,
+    EndgrateClient,
     Receiver,
     receiving,
 )
@@ -28,7 +28,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def test_the_configuration_is_told_with_the_callers_metadata(
-    caller: Caller, receiver: Receiver
+    caller: EndgrateClient, receiver: Receiver
 ) -> None:
     hook = receiver.hook("configuration", metadata={"user": 7})
     session_id = caller.configured(configuration_webhook=hook)
@@ -40,7 +40,9 @@ def test_the_configuration_is_told_with_the_callers_metadata(
     assert told == answer.json()
 
 
-def test_a_completed_transfer_is_told_after_its_data(caller: Caller, receiver: Receiver) -> None:
+def test_a_completed_transfer_is_told_after_its_data(
+    caller: EndgrateClient, receiver: Receiver
+) -> None:
     session_id = caller.configured(CONTACT, **receiver.hooks(metadata="a secret of the caller's"))
     transfer = caller.pull(session_id)
 
@@ -61,13 +63,15 @@ def test_a_completed_transfer_is_told_after_its_data(caller: Caller, receiver: R
     assert records == caller.records(transfer)
 
 
-def test_without_metadata_none_is_told(caller: Caller, receiver: Receiver) -> None:
+def test_without_metadata_none_is_told(caller: EndgrateClient, receiver: Receiver) -> None:
     caller.pull(caller.demo["fern"], DEAL, completed_webhook=receiver.hook("completed"))
 
     assert "metadata" not in receiver.payloads("completed")[0]
 
 
-def test_a_transfer_without_records_has_one_empty_batch(caller: Caller, receiver: Receiver) -> None:
+def test_a_transfer_without_records_has_one_empty_batch(
+    caller: EndgrateClient, receiver: Receiver
+) -> None:
     caller.pull(caller.demo["fern"], DEAL, data_webhook=receiver.hook("data"))
 
     batch = receiver.payloads("data")[0]
@@ -75,7 +79,7 @@ def test_a_transfer_without_records_has_one_empty_batch(caller: Caller, receiver
 
 
 def test_a_transfers_own_webhooks_go_before_those_of_its_session(
-    caller: Caller, receiver: Receiver
+    caller: EndgrateClient, receiver: Receiver
 ) -> None:
     session_id = caller.configured(completed_webhook=receiver.hook("session"))
 
@@ -85,7 +89,9 @@ def test_a_transfers_own_webhooks_go_before_those_of_its_session(
     assert receiver.wait(2) == ["transfer", "session"]
 
 
-def test_errors_are_told_one_by_one_as_the_log_has_them(caller: Caller, receiver: Receiver) -> None:
+def test_errors_are_told_one_by_one_as_the_log_has_them(
+    caller: EndgrateClient, receiver: Receiver
+) -> None:
     hook = receiver.hook("error", metadata={"a": 1})
     transfer = caller.pull(caller.demo["fern"], TICKET, error_webhook=hook, synchronous=True)
 
@@ -95,7 +101,7 @@ def test_errors_are_told_one_by_one_as_the_log_has_them(caller: Caller, receiver
 
 
 def test_a_push_tells_what_was_returned_and_what_went_wrong(
-    caller: Caller, receiver: Receiver
+    caller: EndgrateClient, receiver: Receiver
 ) -> None:
     hooks = receiver.hooks()
     del hooks["configuration_webhook"]
@@ -112,7 +118,7 @@ def test_a_push_tells_what_was_returned_and_what_went_wrong(
 
 
 def test_nothing_is_told_while_a_transfer_waits_for_its_configuration(
-    caller: Caller, receiver: Receiver
+    caller: EndgrateClient, receiver: Receiver
 ) -> None:
     session_id = caller.initiate(DEAL, completed_webhook=receiver.hook("completed"))
     caller.pull(session_id, DEAL)
@@ -124,7 +130,9 @@ def test_nothing_is_told_while_a_transfer_waits_for_its_configuration(
     assert receiver.wait(1) == ["completed"]
 
 
-def test_each_webhook_waits_for_the_answer_to_the_last(caller: Caller, receiver: Receiver) -> None:
+def test_each_webhook_waits_for_the_answer_to_the_last(
+    caller: EndgrateClient, receiver: Receiver
+) -> None:
     receiver.seconds = 0.03
     session_id = caller.configured(**receiver.hooks())
     caller.pull(session_id)
@@ -136,7 +144,7 @@ def test_each_webhook_waits_for_the_answer_to_the_last(caller: Caller, receiver:
 
 
 def test_webhooks_are_concurrent_where_the_caller_asks_for_it(
-    caller: Caller, receiver: Receiver
+    caller: EndgrateClient, receiver: Receiver
 ) -> None:
     receiver.seconds = 0.2
     session_id = caller.configured(data_webhook=receiver.hook("data"), webhook_concurrency=True)
@@ -148,7 +156,7 @@ def test_webhooks_are_concurrent_where_the_caller_asks_for_it(
 
 
 def test_a_webhook_is_tried_again_until_it_is_acknowledged_with_200(
-    caller: Caller, receiver: Receiver
+    caller: EndgrateClient, receiver: Receiver
 ) -> None:
     receiver.answers = [500, 204]
     transfer = caller.pull(caller.demo["fern"], DEAL, completed_webhook=receiver.hook("completed"))
@@ -163,7 +171,7 @@ def test_a_webhook_is_tried_again_until_it_is_acknowledged_with_200(
 
 
 def test_a_webhook_that_is_never_acknowledged_is_given_up(
-    caller: Caller, receiver: Receiver
+    caller: EndgrateClient, receiver: Receiver
 ) -> None:
     caller.settings(webhook_tries=2)
     receiver.answers = [503, 302]
@@ -177,7 +185,7 @@ def test_a_webhook_that_is_never_acknowledged_is_given_up(
     assert "canary" not in caller.control("GET", "ledger").text
 
 
-def test_an_endpoint_that_nobody_listens_on_is_noted(caller: Caller) -> None:
+def test_an_endpoint_that_nobody_listens_on_is_noted(caller: EndgrateClient) -> None:
     caller.settings(webhook_tries=1)
     hook = {"endpoint": "http://127.0.0.1:9/nobody"}
     caller.pull(caller.demo["fern"], DEAL, synchronous=True, completed_webhook=hook)
@@ -189,7 +197,7 @@ def test_an_endpoint_that_nobody_listens_on_is_noted(caller: Caller) -> None:
 
 
 def test_a_continuous_data_webhook_has_its_session_pulled_again_and_again(
-    caller: Caller, receiver: Receiver
+    caller: EndgrateClient, receiver: Receiver
 ) -> None:
     caller.settings(continuous_seconds=0.05)
     hook = receiver.hook("data", continuous=True)
@@ -207,7 +215,7 @@ def test_a_continuous_data_webhook_has_its_session_pulled_again_and_again(
 
 
 def test_deleting_a_session_drops_what_has_not_been_told(
-    caller: Caller, receiver: Receiver
+    caller: EndgrateClient, receiver: Receiver
 ) -> None:
     receiver.seconds = 0.2
     session_id = caller.configured(data_webhook=receiver.hook("data"))

@@ -22,7 +22,7 @@ from functions.core.errors import (
 from functions.core.push.model import PushStatus
 from functions.core.refresh.trigger import PART_SECONDS, SYNCHRONOUS_SECONDS
 from tests.support.fakes.pushes import PUSH, RECORDS
-from tests.support.push_harness import DONE, RUNNING, Dock
+from tests.support.push_harness import DONE, RUNNING, PushHarness
 from tests.support.scripted_connector import Crash
 
 UNSENT = ProviderUnavailable(unsent=True)
@@ -30,24 +30,28 @@ UNKNOWN = (PushStatus.UNKNOWN_OUTCOME, OutcomeUnknown.name())
 
 
 def test_a_push_is_sent_looked_at_and_done_in_one_call_where_the_provider_is_quick() -> None:
-    dock = Dock(looks=(RUNNING, RUNNING, DONE))
-    ticket = dock.call()
+    harness = PushHarness(looks=(RUNNING, RUNNING, DONE))
+    ticket = harness.call()
     assert (ticket.outcome, ticket.push_id, ticket.error) == (Outcome.DONE, PUSH, None)
-    assert dock.pusher.given == [("crm-contact", RECORDS, False)]
-    assert dock.events == ["accepted", "sending", "sent", "done"]
-    assert [event.version for event in dock.push.events] == [1, 2, 3, 4]
-    assert (dock.push.status, dock.push.job, dock.push.failed) == (PushStatus.DONE, "t1", 0)
-    assert dock.push.ended_at == dock.clock()
-    assert not dock.kept
+    assert harness.pusher.given == [("crm-contact", RECORDS, False)]
+    assert harness.events == ["accepted", "sending", "sent", "done"]
+    assert [event.version for event in harness.push.events] == [1, 2, 3, 4]
+    assert (harness.push.status, harness.push.job, harness.push.failed) == (
+        PushStatus.DONE,
+        "t1",
+        0,
+    )
+    assert harness.push.ended_at == harness.clock()
+    assert not harness.kept
 
 
 def test_the_intent_is_written_first_with_the_digest_of_the_token_that_goes_along() -> None:
-    dock = Dock(answers=(Crash(),))
+    harness = PushHarness(answers=(Crash(),))
     with pytest.raises(Crash):
-        dock.call()
-    (token,) = dock.pusher.tokens
-    assert dock.push.status is PushStatus.SENDING
-    assert dock.push.hook == hints.digest(token)
+        harness.call()
+    (token,) = harness.pusher.tokens
+    assert harness.push.status is PushStatus.SENDING
+    assert harness.push.hook == hints.digest(token)
     assert hints.owner(token) == PUSH
 
 
@@ -62,24 +66,24 @@ def test_the_intent_is_written_first_with_the_digest_of_the_token_that_goes_alon
 def test_a_crash_after_a_write_sends_nothing_twice(
     writes: int, asked: int, status: PushStatus
 ) -> None:
-    dock = Dock()
+    harness = PushHarness()
     with pytest.raises(Crash):
-        dock.call(writes=writes)
-    dock.run()
-    assert len(dock.pusher.given) == asked
-    assert dock.push.status is status
-    assert dock.kept is (status is PushStatus.UNKNOWN_OUTCOME)
+        harness.call(writes=writes)
+    harness.run()
+    assert len(harness.pusher.given) == asked
+    assert harness.push.status is status
+    assert harness.kept is (status is PushStatus.UNKNOWN_OUTCOME)
 
 
 def test_a_crash_before_the_answer_sends_nothing_twice() -> None:
-    dock = Dock(answers=(Crash(), "t1"))
+    harness = PushHarness(answers=(Crash(), "t1"))
     with pytest.raises(Crash):
-        dock.call()
-    ticket = dock.run()
-    assert len(dock.pusher.given) == 1
-    assert (dock.push.status, dock.push.error) == UNKNOWN
+        harness.call()
+    ticket = harness.run()
+    assert len(harness.pusher.given) == 1
+    assert (harness.push.status, harness.push.error) == UNKNOWN
     assert (ticket.outcome, ticket.error) == (Outcome.FAILED, "OutcomeUnknown")
-    assert dock.push.events[-1].facts["cause"] == "PlatformFault"
+    assert harness.push.events[-1].facts["cause"] == "PlatformFault"
 
 
 @pytest.mark.parametrize(
@@ -88,15 +92,15 @@ def test_a_crash_before_the_answer_sends_nothing_twice() -> None:
 def test_an_attempt_that_may_still_be_alive_is_waited_for(
     *, synchronous: bool, seconds: int
 ) -> None:
-    dock = Dock(answers=(Crash(),), synchronous=synchronous)
+    harness = PushHarness(answers=(Crash(),), synchronous=synchronous)
     with pytest.raises(Crash):
-        dock.call()
-    dock.clock.now += seconds - 1
-    ticket = dock.call()
+        harness.call()
+    harness.clock.now += seconds - 1
+    ticket = harness.call()
     assert (ticket.outcome, ticket.wait_seconds) == (Outcome.RUNNING, 1)
-    dock.clock.now += 1
-    assert dock.call().outcome is Outcome.FAILED
-    assert len(dock.pusher.given) == 1
+    harness.clock.now += 1
+    assert harness.call().outcome is Outcome.FAILED
+    assert len(harness.pusher.given) == 1
 
 
 @pytest.mark.parametrize(
@@ -111,13 +115,13 @@ def test_an_attempt_that_may_still_be_alive_is_waited_for(
 def test_where_nobody_knows_the_outcome_is_unknown_and_nothing_is_sent_again(
     fault: FreshetError,
 ) -> None:
-    dock = Dock(answers=(fault, "t1"))
-    ticket = dock.run()
-    assert (dock.push.status, dock.push.error) == UNKNOWN
+    harness = PushHarness(answers=(fault, "t1"))
+    ticket = harness.run()
+    assert (harness.push.status, harness.push.error) == UNKNOWN
     assert ticket.error == "OutcomeUnknown"
-    assert dock.push.events[-1].facts["cause"] == fault.name()
-    assert len(dock.pusher.given) == 1
-    assert dock.kept
+    assert harness.push.events[-1].facts["cause"] == fault.name()
+    assert len(harness.pusher.given) == 1
+    assert harness.kept
 
 
 @pytest.mark.parametrize(
@@ -130,12 +134,12 @@ def test_where_nobody_knows_the_outcome_is_unknown_and_nothing_is_sent_again(
     ],
 )
 def test_what_the_provider_refuses_has_failed(error: FreshetError) -> None:
-    dock = Dock(answers=(error, "t1"))
-    ticket = dock.run()
-    assert (dock.push.status, dock.push.error) == (PushStatus.FAILED, error.name())
+    harness = PushHarness(answers=(error, "t1"))
+    ticket = harness.run()
+    assert (harness.push.status, harness.push.error) == (PushStatus.FAILED, error.name())
     assert (ticket.outcome, ticket.error) == (Outcome.FAILED, error.name())
-    assert len(dock.pusher.given) == 1
-    assert not dock.kept
+    assert len(harness.pusher.given) == 1
+    assert not harness.kept
 
 
 @pytest.mark.parametrize(
@@ -149,88 +153,88 @@ def test_what_the_provider_refuses_has_failed(error: FreshetError) -> None:
 def test_what_was_certainly_not_taken_is_sent_again_under_another_token(
     fault: FreshetError, wait: int
 ) -> None:
-    dock = Dock(answers=(fault, "t1"))
-    ticket = dock.call()
+    harness = PushHarness(answers=(fault, "t1"))
+    ticket = harness.call()
     assert (ticket.outcome, ticket.wait_seconds) == (Outcome.RUNNING, wait)
-    assert dock.push.status is PushStatus.ACCEPTED
-    dock.run()
-    assert dock.push.attempts == 2
-    assert len(set(dock.pusher.tokens)) == 2
-    assert dock.events == ["accepted", "sending", "postponed", "sending", "sent", "done"]
+    assert harness.push.status is PushStatus.ACCEPTED
+    harness.run()
+    assert harness.push.attempts == 2
+    assert len(set(harness.pusher.tokens)) == 2
+    assert harness.events == ["accepted", "sending", "postponed", "sending", "sent", "done"]
 
 
 def test_a_provider_that_never_takes_it_fails_it_at_the_deadline_and_not_later() -> None:
-    dock = Dock(answers=(RateLimited(),))
-    dock.run()
-    assert (dock.push.status, dock.push.error) == (PushStatus.FAILED, "RateLimited")
-    assert dock.push.ended_at <= dock.push.deadline
-    waits = [e.facts["wait_seconds"] for e in dock.push.events if e.type == "postponed"]
+    harness = PushHarness(answers=(RateLimited(),))
+    harness.run()
+    assert (harness.push.status, harness.push.error) == (PushStatus.FAILED, "RateLimited")
+    assert harness.push.ended_at <= harness.push.deadline
+    waits = [e.facts["wait_seconds"] for e in harness.push.events if e.type == "postponed"]
     assert waits[:5] == [1, 2, 4, 8, 16]
     assert waits == sorted(waits, key=lambda wait: float(wait or 0))
 
 
 def test_a_push_that_is_called_for_too_late_is_not_sent() -> None:
-    dock = Dock()
-    dock.clock.now = dock.push.deadline
-    assert dock.call().error == "PlatformFault"
-    assert dock.push.status is PushStatus.FAILED
-    assert dock.pusher.given == []
+    harness = PushHarness()
+    harness.clock.now = harness.push.deadline
+    assert harness.call().error == "PlatformFault"
+    assert harness.push.status is PushStatus.FAILED
+    assert harness.pusher.given == []
 
 
 # --- looking ------------------------------------------------------------------------------------
 
 
 def test_a_call_waits_no_longer_than_its_hold_and_the_machine_waits_for_the_rest() -> None:
-    dock = Dock(looks=(RUNNING,), deadline=1_800_000_000.0 + 6 * 3600)
-    began = dock.clock()
-    ticket = dock.call()
+    harness = PushHarness(looks=(RUNNING,), deadline=1_800_000_000.0 + 6 * 3600)
+    began = harness.clock()
+    ticket = harness.call()
     assert ticket.outcome is Outcome.RUNNING
-    assert dock.clock() - began <= HOLD_SECONDS
+    assert harness.clock() - began <= HOLD_SECONDS
     assert ticket.wait_seconds >= 1
-    assert len(dock.pusher.looked) > 5
+    assert len(harness.pusher.looked) > 5
 
 
 def test_where_the_next_look_is_far_away_a_call_looks_once() -> None:
-    dock = Dock(looks=(RUNNING,), deadline=1_800_000_000.0 + 6 * 3600)
-    dock.call()
-    dock.clock.now += 3600
-    looked = len(dock.pusher.looked)
-    assert dock.call().wait_seconds > HOLD_SECONDS
-    assert len(dock.pusher.looked) == looked + 1
+    harness = PushHarness(looks=(RUNNING,), deadline=1_800_000_000.0 + 6 * 3600)
+    harness.call()
+    harness.clock.now += 3600
+    looked = len(harness.pusher.looked)
+    assert harness.call().wait_seconds > HOLD_SECONDS
+    assert len(harness.pusher.looked) == looked + 1
 
 
 def test_the_last_look_is_at_the_deadline_and_after_it_the_outcome_is_unknown() -> None:
-    dock = Dock(looks=(RUNNING,))
-    dock.run()
-    assert (dock.push.status, dock.push.error) == UNKNOWN
-    assert dock.push.events[-1].facts["cause"] == DeadlineExceeded.name()
-    assert 0 <= dock.pusher.looked[-1] - dock.push.deadline < 1
-    assert len(dock.pusher.given) == 1
+    harness = PushHarness(looks=(RUNNING,))
+    harness.run()
+    assert (harness.push.status, harness.push.error) == UNKNOWN
+    assert harness.push.events[-1].facts["cause"] == DeadlineExceeded.name()
+    assert 0 <= harness.pusher.looked[-1] - harness.push.deadline < 1
+    assert len(harness.pusher.given) == 1
 
 
 def test_a_long_synchronous_answer_leaves_the_look_to_the_next_call() -> None:
-    dock = Dock(seconds=300, synchronous=True)
-    ticket = dock.call()
+    harness = PushHarness(seconds=300, synchronous=True)
+    ticket = harness.call()
     assert (ticket.outcome, ticket.wait_seconds) == (Outcome.RUNNING, 0)
-    assert dock.pusher.looked == []
-    assert dock.pusher.given == [("crm-contact", RECORDS, True)]
-    assert dock.call().outcome is Outcome.DONE
+    assert harness.pusher.looked == []
+    assert harness.pusher.given == [("crm-contact", RECORDS, True)]
+    assert harness.call().outcome is Outcome.DONE
 
 
 def test_a_provider_that_is_away_is_looked_at_again() -> None:
     away = ProviderUnavailable()
-    dock = Dock(looks=(away, away, ProviderUnavailable(wait_seconds=30), away, DONE))
-    dock.run()
-    assert dock.push.status is PushStatus.DONE
-    assert dock.clock.slept[:2] == [1, 2]
-    assert len(dock.pusher.given) == 1
+    harness = PushHarness(looks=(away, away, ProviderUnavailable(wait_seconds=30), away, DONE))
+    harness.run()
+    assert harness.push.status is PushStatus.DONE
+    assert harness.clock.slept[:2] == [1, 2]
+    assert len(harness.pusher.given) == 1
 
 
 def test_a_provider_that_says_how_long_it_is_away_is_looked_at_after_that() -> None:
-    dock = Dock(looks=(ProviderUnavailable(wait_seconds=7), DONE))
-    dock.run()
-    assert dock.push.status is PushStatus.DONE
-    assert dock.clock.slept == [7]
+    harness = PushHarness(looks=(ProviderUnavailable(wait_seconds=7), DONE))
+    harness.run()
+    assert harness.push.status is PushStatus.DONE
+    assert harness.clock.slept == [7]
 
 
 NO_LOOKS = [
@@ -245,20 +249,20 @@ NO_LOOKS = [
 
 @pytest.mark.parametrize("error", NO_LOOKS, ids=lambda error: error.name())
 def test_a_look_that_fails_is_made_again(error: FreshetError) -> None:
-    dock = Dock(looks=(error, error, RUNNING, error, DONE))
-    dock.run()
-    assert dock.push.status is PushStatus.DONE
-    assert dock.clock.slept[:2] == [1, 2]
-    assert dock.clock.slept[3] == 1
+    harness = PushHarness(looks=(error, error, RUNNING, error, DONE))
+    harness.run()
+    assert harness.push.status is PushStatus.DONE
+    assert harness.clock.slept[:2] == [1, 2]
+    assert harness.clock.slept[3] == 1
 
 
 @pytest.mark.parametrize("error", NO_LOOKS, ids=lambda error: error.name())
 def test_what_was_sent_and_cannot_be_looked_at_is_unknown_at_the_deadline(
     error: FreshetError,
 ) -> None:
-    dock = Dock(looks=(error,))
-    dock.run()
-    assert (dock.push.status, dock.push.error) == UNKNOWN
-    assert dock.push.events[-1].facts["cause"] == error.name()
-    assert 0 <= dock.pusher.looked[-1] - dock.push.deadline < 1
-    assert len(dock.pusher.looked) < 200
+    harness = PushHarness(looks=(error,))
+    harness.run()
+    assert (harness.push.status, harness.push.error) == UNKNOWN
+    assert harness.push.events[-1].facts["cause"] == error.name()
+    assert 0 <= harness.pusher.looked[-1] - harness.push.deadline < 1
+    assert len(harness.pusher.looked) < 200

@@ -25,16 +25,16 @@ from functions.core.push.model import (
 from functions.core.push.ports import Pushed
 from functions.core.webhooks import Hint, about_push
 from tests.support.fakes.pushes import RECORDS, a_push
-from tests.support.push_harness import Dock
+from tests.support.push_harness import PushHarness
 from tests.support.scripted_connector import CONNECTION, Crash
 
 LOST = ProviderUnavailable()
 
 
 def ended(*failures: Failure) -> Push:
-    dock = Dock(looks=(Pushed(done=True, failures=failures),))
-    dock.run()
-    return dock.push
+    harness = PushHarness(looks=(Pushed(done=True, failures=failures),))
+    harness.run()
+    return harness.push
 
 
 def test_failures_have_the_names_that_the_caller_gave_its_records() -> None:
@@ -98,11 +98,11 @@ def test_the_callers_own_name_says_which_record_it_is(index: int | None) -> None
 
 
 def test_of_records_of_one_name_the_index_says_which() -> None:
-    dock = Dock(looks=(Pushed(done=True, failures=named_alike()),), records=2)
+    harness = PushHarness(looks=(Pushed(done=True, failures=named_alike()),), records=2)
     records = [{"id": "1", "internal_id": "a"}, {"id": "2", "internal_id": "a"}]
-    dock.contents.kept[CONNECTION, dock.push.push_id] = [msgspec.json.encode(records)]
-    dock.run()
-    assert [failure.id for failure in dock.push.failures] == ["1", "2"]
+    harness.contents.kept[CONNECTION, harness.push.push_id] = [msgspec.json.encode(records)]
+    harness.run()
+    assert [failure.id for failure in harness.push.failures] == ["1", "2"]
 
 
 def named_alike() -> tuple[Failure, ...]:
@@ -111,24 +111,24 @@ def named_alike() -> tuple[Failure, ...]:
 
 def test_where_the_names_are_too_many_to_be_kept_the_places_say_it_all() -> None:
     failures = tuple(Failure(error="x", index=index) for index in range(1000))
-    dock = Dock(looks=(Pushed(done=True, failures=failures),), records=1000)
+    harness = PushHarness(looks=(Pushed(done=True, failures=failures),), records=1000)
     records = [{"id": "é" * 150, "internal_id": "ü" * 150, "data": {}}] * 1000
-    dock.contents.kept[CONNECTION, dock.push.push_id] = [msgspec.json.encode(records)]
-    dock.run()
-    assert (dock.push.failed, len(dock.push.failures)) == (1000, 1000)
-    assert dock.push.failures[999] == Failure(error="x", index=999)
-    assert len(msgspec.json.encode(dock.push)) < MAX_NAMED_BYTES
+    harness.contents.kept[CONNECTION, harness.push.push_id] = [msgspec.json.encode(records)]
+    harness.run()
+    assert (harness.push.failed, len(harness.push.failures)) == (1000, 1000)
+    assert harness.push.failures[999] == Failure(error="x", index=999)
+    assert len(msgspec.json.encode(harness.push)) < MAX_NAMED_BYTES
 
 
 def test_failures_are_told_without_names_where_the_records_are_no_longer_kept() -> None:
     failure = Failure(error="mapping", index=1)
     told = Failure(error="mapping", index=1, internal_id="the provider's word")
-    dock = Dock(looks=(Pushed(done=True, failures=(told,)),))
+    harness = PushHarness(looks=(Pushed(done=True, failures=(told,)),))
     with pytest.raises(Crash):
-        dock.call(writes=2)
-    dock.contents.delete(dock.push)
-    dock.run()
-    assert dock.push.failures == (failure,)
+        harness.call(writes=2)
+    harness.contents.delete(harness.push)
+    harness.run()
+    assert harness.push.failures == (failure,)
 
 
 # --- what the provider has made of the records --------------------------------------------------
@@ -136,9 +136,9 @@ def test_failures_are_told_without_names_where_the_records_are_no_longer_kept() 
 
 def results_of(*results: Result, failures: tuple[Failure, ...] = ()) -> tuple[Result, ...]:
     """What is told of three records: one with an id, one with an internal id, one with neither."""
-    dock = Dock(looks=(Pushed(done=True, failures=failures, results=results),))
-    dock.run()
-    return dock.push.results
+    harness = PushHarness(looks=(Pushed(done=True, failures=failures, results=results),))
+    harness.run()
+    return harness.push.results
 
 
 @pytest.mark.parametrize(
@@ -168,18 +168,18 @@ def test_one_result_that_is_left_is_of_the_one_record_that_is_left() -> None:
 
 def test_results_that_cannot_be_read_are_asked_for_again() -> None:
     unread, read = Pushed(done=True, results=None), Pushed(done=True, results=(Result(id="7"),))
-    dock = Dock(looks=(unread, unread, read))
-    dock.run()
-    assert (dock.push.status, len(dock.pusher.looked)) == (PushStatus.DONE, 3)
-    assert dock.push.results == (Result(id="7", index=0),)
+    harness = PushHarness(looks=(unread, unread, read))
+    harness.run()
+    assert (harness.push.status, len(harness.pusher.looked)) == (PushStatus.DONE, 3)
+    assert harness.push.results == (Result(id="7", index=0),)
 
 
 def test_a_push_ends_as_it_went_though_its_results_are_never_told() -> None:
     failures = (Failure(error="mapping", index=0),)
-    dock = Dock(looks=(Pushed(done=True, failures=failures, results=None),))
-    dock.run()
-    assert (dock.push.status, dock.push.failed) == (PushStatus.INCOMPLETE, 1)
-    assert (dock.push.results, len(dock.pusher.looked)) == ((), RESULT_FAULTS + 1)
+    harness = PushHarness(looks=(Pushed(done=True, failures=failures, results=None),))
+    harness.run()
+    assert (harness.push.status, harness.push.failed) == (PushStatus.INCOMPLETE, 1)
+    assert (harness.push.results, len(harness.pusher.looked)) == ((), RESULT_FAULTS + 1)
 
 
 @pytest.mark.parametrize(("length", "all_kept"), [(36, True), (100, True), (500, False)])
@@ -197,82 +197,82 @@ def test_results_are_kept_as_far_as_an_item_may_hold(length: int, *, all_kept: b
 # --- webhooks -----------------------------------------------------------------------------------
 
 
-def tell(dock: Dock, *, token: str | None = None, job: str = "t7") -> Push | None:
+def tell(harness: PushHarness, *, token: str | None = None, job: str = "t7") -> Push | None:
     """The provider's webhook about what it has taken."""
-    hint = Hint(token=token or dock.pusher.tokens[-1], job=job)
-    if not about_push(dock.push, hint):
+    hint = Hint(token=token or harness.pusher.tokens[-1], job=job)
+    if not about_push(harness.push, hint):
         return None
-    return heard(dock.push, hint, pushes=dock.pushes, at=dock.clock())
+    return heard(harness.push, hint, pushes=harness.pushes, at=harness.clock())
 
 
-def given_up() -> Dock:
+def given_up() -> PushHarness:
     """A push whose answer was lost."""
-    dock = Dock(answers=(LOST,))
-    dock.run()
-    assert dock.push.status is PushStatus.UNKNOWN_OUTCOME
-    return dock
+    harness = PushHarness(answers=(LOST,))
+    harness.run()
+    assert harness.push.status is PushStatus.UNKNOWN_OUTCOME
+    return harness
 
 
 def test_a_webhook_finds_a_push_whose_outcome_nobody_knew() -> None:
-    dock = given_up()
-    before = dock.push.execution
-    dock.clock.now += 2
-    found = tell(dock)
-    assert found == dock.push
+    harness = given_up()
+    before = harness.push.execution
+    harness.clock.now += 2
+    found = tell(harness)
+    assert found == harness.push
     assert found is not None
     assert found.execution != before
     assert (found.status, found.job, found.error) == (PushStatus.SENT, "t7", None)
-    assert (found.sent_at, found.ended_at) == (dock.clock(), 0)
-    dock.run()
-    assert dock.push.status is PushStatus.DONE
-    assert len(dock.pusher.given) == 1
-    assert not dock.kept
+    assert (found.sent_at, found.ended_at) == (harness.clock(), 0)
+    harness.run()
+    assert harness.push.status is PushStatus.DONE
+    assert len(harness.pusher.given) == 1
+    assert not harness.kept
 
 
 def test_what_was_sent_and_is_found_was_sent_when_it_was() -> None:
-    dock = Dock(looks=(LOST,))
-    dock.run()
-    was = dock.push
+    harness = PushHarness(looks=(LOST,))
+    harness.run()
+    was = harness.push
     assert was.status is PushStatus.UNKNOWN_OUTCOME
-    found = tell(dock)
+    found = tell(harness)
     assert found is not None
     assert (found.sent_at, found.ended_at) == (was.sent_at, 0)
-    assert 0 < was.sent_at < dock.clock()
+    assert 0 < was.sent_at < harness.clock()
 
 
 def test_one_that_comes_after_the_deadline_is_looked_at_once_more() -> None:
-    dock = given_up()
-    dock.clock.now = dock.push.deadline + 60
-    tell(dock)
-    dock.call()
-    assert dock.push.status is PushStatus.DONE
+    harness = given_up()
+    harness.clock.now = harness.push.deadline + 60
+    tell(harness)
+    harness.call()
+    assert harness.push.status is PushStatus.DONE
 
 
 def test_a_webhook_that_comes_again_starts_the_same_execution_until_there_was_a_look() -> None:
-    dock = given_up()
-    found = tell(dock)
-    assert tell(dock) == found
-    dock.run()
-    assert tell(dock) is None
+    harness = given_up()
+    found = tell(harness)
+    assert tell(harness) == found
+    harness.run()
+    assert tell(harness) is None
 
 
 def test_a_webhook_that_comes_while_the_answer_is_being_lost_is_not_lost_with_it() -> None:
-    dock = Dock(answers=(Crash(),))
+    harness = PushHarness(answers=(Crash(),))
     with pytest.raises(Crash):
-        dock.call()
-    assert tell(dock) is None
-    dock.run()
-    assert (dock.push.job, dock.push.status) == ("t7", PushStatus.DONE)
-    assert len(dock.pusher.given) == 1
+        harness.call()
+    assert tell(harness) is None
+    harness.run()
+    assert (harness.push.job, harness.push.status) == ("t7", PushStatus.DONE)
+    assert len(harness.pusher.given) == 1
 
 
 def test_an_attempt_whose_webhook_came_first_goes_on_from_there() -> None:
-    dock = Dock(answers=(LOST,))
-    dock.pusher.meanwhile = lambda: tell(dock)
-    dock.run()
-    assert dock.push.status is PushStatus.DONE
-    assert dock.events == ["accepted", "sending", "found", "done"]
-    assert len(dock.pusher.given) == 1
+    harness = PushHarness(answers=(LOST,))
+    harness.pusher.meanwhile = lambda: tell(harness)
+    harness.run()
+    assert harness.push.status is PushStatus.DONE
+    assert harness.events == ["accepted", "sending", "found", "done"]
+    assert len(harness.pusher.given) == 1
 
 
 @pytest.mark.parametrize(
@@ -285,17 +285,17 @@ def test_an_attempt_whose_webhook_came_first_goes_on_from_there() -> None:
 def test_a_webhook_that_is_not_the_attempts_own_changes_nothing(
     token: str | None, job: str
 ) -> None:
-    dock = given_up()
-    before = dock.push
-    assert tell(dock, token=token, job=job) is None
-    assert dock.push == before
+    harness = given_up()
+    before = harness.push
+    assert tell(harness, token=token, job=job) is None
+    assert harness.push == before
 
 
 def test_a_push_that_nothing_was_sent_of_has_no_webhook() -> None:
-    dock = Dock()
-    assert tell(dock, token="psh_1.guessed") is None
-    assert dock.push.status is PushStatus.ACCEPTED
-    assert dock.contents.read(dock.push) == RECORDS
+    harness = PushHarness()
+    assert tell(harness, token="psh_1.guessed") is None
+    assert harness.push.status is PushStatus.ACCEPTED
+    assert harness.contents.read(harness.push) == RECORDS
 
 
 @pytest.mark.parametrize(
@@ -306,47 +306,51 @@ def test_a_push_that_nothing_was_sent_of_has_no_webhook() -> None:
     ],
 )
 def test_a_webhook_stands_against_an_answer_that_said_otherwise(answer: FreshetError) -> None:
-    dock = Dock(answers=(answer, "a second transfer"))
-    dock.call()
-    dock.clock.now += 1
-    found = tell(dock)
-    assert found == dock.push
-    assert (dock.push.status, dock.push.job, dock.push.error) == (PushStatus.SENT, "t7", None)
-    dock.run()
-    assert (dock.push.job, dock.push.status) == ("t7", PushStatus.DONE)
-    assert len(dock.pusher.given) == 1
+    harness = PushHarness(answers=(answer, "a second transfer"))
+    harness.call()
+    harness.clock.now += 1
+    found = tell(harness)
+    assert found == harness.push
+    assert (harness.push.status, harness.push.job, harness.push.error) == (
+        PushStatus.SENT,
+        "t7",
+        None,
+    )
+    harness.run()
+    assert (harness.push.job, harness.push.status) == ("t7", PushStatus.DONE)
+    assert len(harness.pusher.given) == 1
 
 
 def test_what_was_refused_and_taken_has_its_failures_told_by_their_places() -> None:
     failure = Failure(error="mapping", index=1)
-    dock = Dock(
+    harness = PushHarness(
         answers=(ProviderRefusesConnection(),), looks=(Pushed(done=True, failures=(failure,)),)
     )
-    dock.run()
-    assert not dock.kept
-    tell(dock)
-    dock.run()
-    assert (dock.push.status, dock.push.failures) == (PushStatus.INCOMPLETE, (failure,))
+    harness.run()
+    assert not harness.kept
+    tell(harness)
+    harness.run()
+    assert (harness.push.status, harness.push.failures) == (PushStatus.INCOMPLETE, (failure,))
 
 
 def test_an_attempt_that_begins_as_a_webhook_comes_is_not_made() -> None:
-    dock = Dock(answers=(RateLimited(), "a second transfer"))
-    dock.call()
-    seen = dock.push
-    tell(dock)
-    assert dock.call(seen).outcome is Outcome.RUNNING
-    assert len(dock.pusher.given) == 1
+    harness = PushHarness(answers=(RateLimited(), "a second transfer"))
+    harness.call()
+    seen = harness.push
+    tell(harness)
+    assert harness.call(seen).outcome is Outcome.RUNNING
+    assert len(harness.pusher.given) == 1
 
 
 def test_a_webhook_of_an_attempt_before_the_latest_is_not_taken_for_it() -> None:
-    dock = Dock(answers=(RateLimited(), LOST))
-    dock.run()
-    assert tell(dock, token=dock.pusher.tokens[0]) is None
-    assert dock.push.status is PushStatus.UNKNOWN_OUTCOME
+    harness = PushHarness(answers=(RateLimited(), LOST))
+    harness.run()
+    assert tell(harness, token=harness.pusher.tokens[0]) is None
+    assert harness.push.status is PushStatus.UNKNOWN_OUTCOME
 
 
 def test_a_push_that_has_ended_well_does_not_begin_again() -> None:
-    dock = Dock()
-    dock.run()
-    assert tell(dock) is None
-    assert dock.push.status is PushStatus.DONE
+    harness = PushHarness()
+    harness.run()
+    assert tell(harness) is None
+    assert harness.push.status is PushStatus.DONE

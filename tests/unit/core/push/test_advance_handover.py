@@ -25,7 +25,7 @@ from functions.core.errors import (
 )
 from functions.core.push.model import PushStatus, handed_on, reopened
 from tests.support.fakes.pushes import PUSH
-from tests.support.push_harness import DONE, RUNNING, Dock
+from tests.support.push_harness import DONE, RUNNING, PushHarness
 from tests.support.scripted_connector import Crash, a_connection
 from tests.unit.core.push.test_advance_ends import tell
 
@@ -36,22 +36,22 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def at_work(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Dock]:
+def at_work(monkeypatch: pytest.MonkeyPatch) -> Callable[..., PushHarness]:
     """What makes docks whose push the door takes on."""
 
-    def made(*answers: str | FreshetError | Crash, **more: Any) -> Dock:
-        dock = Dock(answers=answers, **more)
+    def made(*answers: str | FreshetError | Crash, **more: Any) -> PushHarness:
+        harness = PushHarness(answers=answers, **more)
         connections = SimpleNamespace(get=lambda _id: a_connection(provider="endgrate"))
         here = SimpleNamespace(
-            clock=dock.clock,
-            sleep=dock.clock.sleep,
+            clock=harness.clock,
+            sleep=harness.clock.sleep,
             connections=connections,
-            insisting_pushes=dock.pushes,
-            push_contents=dock.contents,
+            insisting_pushes=harness.pushes,
+            push_contents=harness.contents,
         )
         monkeypatch.setattr(door, "wiring", lambda: here)
-        monkeypatch.setattr(door, "connector", lambda *_, **__: dock.pusher)
-        return dock
+        monkeypatch.setattr(door, "connector", lambda *_, **__: harness.pusher)
+        return harness
 
     return made
 
@@ -72,9 +72,9 @@ def stopped(name: str) -> dict[str, Any]:
     return {"push_id": name, "outcome": Outcome.ABORTED, "error": Aborted.name()}
 
 
-def found(dock: Dock) -> Push:
-    dock.clock.now += 2
-    told = tell(dock)
+def found(harness: PushHarness) -> Push:
+    harness.clock.now += 2
+    told = tell(harness)
     assert told is not None
     return told
 
@@ -88,138 +88,142 @@ SAID_OTHERWISE = [
 
 @pytest.mark.parametrize("answer", SAID_OTHERWISE)
 def test_found_between_push_and_endpush_it_is_left_alone(
-    at_work: Callable[..., Dock], answer: FreshetError
+    at_work: Callable[..., PushHarness], answer: FreshetError
 ) -> None:
-    dock = at_work(answer)
-    given_up = called(begun(dock.push))
+    harness = at_work(answer)
+    given_up = called(begun(harness.push))
     assert given_up["outcome"] == "failed"
-    second = found(dock)
+    second = found(harness)
 
     assert not handed_on(second, PUSH)
     assert called(given_up)["error"] is None
-    assert dock.push == second
+    assert harness.push == second
     assert called(begun(second))["outcome"] == "done"
-    assert dock.push.status is PushStatus.DONE
+    assert harness.push.status is PushStatus.DONE
 
 
 @pytest.mark.parametrize("answer", SAID_OTHERWISE)
 def test_found_before_the_end_is_told_of_it_is_left_alone(
-    at_work: Callable[..., Dock], answer: FreshetError
+    at_work: Callable[..., PushHarness], answer: FreshetError
 ) -> None:
-    dock = at_work(answer)
-    first = dock.push.execution
-    given_up = called(begun(dock.push))
-    with pytest.raises(type(answer) if dock.push.status is PushStatus.FAILED else OutcomeUnknown):
+    harness = at_work(answer)
+    first = harness.push.execution
+    given_up = called(begun(harness.push))
+    with pytest.raises(
+        type(answer) if harness.push.status is PushStatus.FAILED else OutcomeUnknown
+    ):
         called(given_up)
-    second = found(dock)
+    second = found(harness)
 
     for _ in range(2):
         called(stopped(first))
-        assert dock.push == second
+        assert harness.push == second
     called(begun(second))
-    assert dock.push.status is PushStatus.DONE
+    assert harness.push.status is PushStatus.DONE
 
 
 def test_an_end_that_is_told_of_while_the_second_is_looking_is_too_late(
-    at_work: Callable[..., Dock],
+    at_work: Callable[..., PushHarness],
 ) -> None:
-    dock = at_work(LOST, looks=(RUNNING,))
-    first = dock.push.execution
-    called(begun(dock.push))
-    ticket = called(begun(found(dock)))
+    harness = at_work(LOST, looks=(RUNNING,))
+    first = harness.push.execution
+    called(begun(harness.push))
+    ticket = called(begun(found(harness)))
     assert ticket["outcome"] == "running"
 
     called(stopped(first))
-    assert dock.push.status is PushStatus.SENT
+    assert harness.push.status is PushStatus.SENT
 
 
 def test_an_execution_that_was_to_try_later_ends_nothing_of_the_second(
-    at_work: Callable[..., Dock],
+    at_work: Callable[..., PushHarness],
 ) -> None:
-    dock = at_work(RateLimited(wait_seconds=60), looks=(RUNNING,))
-    first = dock.push.execution
-    later = called(begun(dock.push))
+    harness = at_work(RateLimited(wait_seconds=60), looks=(RUNNING,))
+    first = harness.push.execution
+    later = called(begun(harness.push))
     assert later["push_id"] == first
-    called(begun(found(dock)))
+    called(begun(found(harness)))
     later = called(later)
 
     called({**later, "outcome": "failed", "error": Superseded.name()})
     called(stopped(first))
-    assert dock.push.status is PushStatus.SENT
+    assert harness.push.status is PushStatus.SENT
 
 
-def test_the_second_execution_s_own_end_ends_the_push(at_work: Callable[..., Dock]) -> None:
-    dock = at_work(LOST, looks=(RUNNING,))
-    called(begun(dock.push))
-    second = found(dock).execution
-    called(begun(dock.push))
+def test_the_second_execution_s_own_end_ends_the_push(at_work: Callable[..., PushHarness]) -> None:
+    harness = at_work(LOST, looks=(RUNNING,))
+    called(begun(harness.push))
+    second = found(harness).execution
+    called(begun(harness.push))
 
     called(stopped(second))
-    assert dock.push.status is PushStatus.UNKNOWN_OUTCOME
-    assert dock.push.events[-1].facts["cause"] == "Aborted"
+    assert harness.push.status is PushStatus.UNKNOWN_OUTCOME
+    assert harness.push.events[-1].facts["cause"] == "Aborted"
 
 
 def test_the_first_s_late_end_after_the_second_has_broken_changes_nothing(
-    at_work: Callable[..., Dock],
+    at_work: Callable[..., PushHarness],
 ) -> None:
-    dock = at_work(LOST, looks=(RUNNING,))
-    first = dock.push.execution
-    called(begun(dock.push))
-    second = found(dock).execution
+    harness = at_work(LOST, looks=(RUNNING,))
+    first = harness.push.execution
+    called(begun(harness.push))
+    second = found(harness).execution
     called(stopped(second))
-    ended = dock.push
+    ended = harness.push
 
     called(stopped(first))
-    assert dock.push == ended
+    assert harness.push == ended
 
 
 def test_an_end_that_is_told_of_after_a_reader_had_it_looked_at_again_is_too_late(
-    at_work: Callable[..., Dock],
+    at_work: Callable[..., PushHarness],
 ) -> None:
-    dock = at_work("t1", looks=(RUNNING,))
-    first = dock.push.execution
-    dock.run()
-    ended = dock.push
-    dock.clock.now += 900
-    again = reopened(ended, at=dock.clock())
+    harness = at_work("t1", looks=(RUNNING,))
+    first = harness.push.execution
+    harness.run()
+    ended = harness.push
+    harness.clock.now += 900
+    again = reopened(ended, at=harness.clock())
     assert again is not None
-    dock.pushes.save(again, seen=ended.version)
+    harness.pushes.save(again, seen=ended.version)
 
     called(stopped(first))
-    assert dock.push == again
+    assert harness.push == again
     called(stopped(again.execution))
-    assert dock.push.status is PushStatus.UNKNOWN_OUTCOME
+    assert harness.push.status is PushStatus.UNKNOWN_OUTCOME
 
 
 def test_what_was_found_while_the_provider_was_asked_ends_with_who_asked(
-    at_work: Callable[..., Dock],
+    at_work: Callable[..., PushHarness],
 ) -> None:
-    dock = at_work(Crash(), looks=(RUNNING,))
-    first = dock.push.execution
+    harness = at_work(Crash(), looks=(RUNNING,))
+    first = harness.push.execution
     with pytest.raises(Crash):
-        dock.call()
-    assert tell(dock) is None
-    assert not handed_on(dock.push, first)
+        harness.call()
+    assert tell(harness) is None
+    assert not handed_on(harness.push, first)
 
     called(stopped(first))
-    assert dock.push.status is PushStatus.UNKNOWN_OUTCOME
+    assert harness.push.status is PushStatus.UNKNOWN_OUTCOME
 
 
 def test_an_execution_that_a_person_started_by_id_ends_no_push_twice(
-    at_work: Callable[..., Dock],
+    at_work: Callable[..., PushHarness],
 ) -> None:
-    dock = at_work(LOST)
+    harness = at_work(LOST)
     given_up = called({"push_id": PUSH})
-    second = found(dock)
+    second = found(harness)
 
     assert called(given_up)["error"] is None
-    assert dock.push == second
+    assert harness.push == second
 
 
-def test_the_end_of_an_execution_without_a_name_ends_its_push(at_work: Callable[..., Dock]) -> None:
-    dock = at_work("t1", looks=(RUNNING, DONE))
+def test_the_end_of_an_execution_without_a_name_ends_its_push(
+    at_work: Callable[..., PushHarness],
+) -> None:
+    harness = at_work("t1", looks=(RUNNING, DONE))
     called({"push_id": PUSH, "outcome": "aborted", "error": "Aborted"})
-    assert dock.push.status is PushStatus.FAILED
+    assert harness.push.status is PushStatus.FAILED
 
 
 # --- what is counted ---------------------------------------------------------------------------
@@ -241,14 +245,14 @@ def counted(capsys: pytest.CaptureFixture[str]) -> list[str]:
     ],
 )
 def test_a_push_that_failed_is_counted_once_by_who_acts_on_the_cause(
-    at_work: Callable[..., Dock],
+    at_work: Callable[..., PushHarness],
     capsys: pytest.CaptureFixture[str],
     answer: FreshetError,
     acts: str,
 ) -> None:
-    dock = at_work(answer)
-    first = dock.push.execution
-    given_up = called(begun(dock.push))
+    harness = at_work(answer)
+    first = harness.push.execution
+    given_up = called(begun(harness.push))
     assert counted(capsys) == []
     with pytest.raises(FreshetError):
         called(given_up)
@@ -265,21 +269,21 @@ def test_a_push_that_failed_is_counted_once_by_who_acts_on_the_cause(
     ],
 )
 def test_a_push_that_is_ended_from_outside_is_counted_by_how_its_execution_ended(
-    at_work: Callable[..., Dock], capsys: pytest.CaptureFixture[str], status: str, acts: str
+    at_work: Callable[..., PushHarness], capsys: pytest.CaptureFixture[str], status: str, acts: str
 ) -> None:
-    dock = at_work()
-    called({**stopped(dock.push.execution), "error": status})
+    harness = at_work()
+    called({**stopped(harness.push.execution), "error": status})
     assert counted(capsys) == [acts]
-    called({**stopped(dock.push.execution), "error": status})
+    called({**stopped(harness.push.execution), "error": status})
     assert counted(capsys) == []
 
 
 def test_a_push_that_was_erased_while_it_was_going_on_is_no_fault(
-    at_work: Callable[..., Dock], capsys: pytest.CaptureFixture[str]
+    at_work: Callable[..., PushHarness], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    dock = at_work()
-    ticket = begun(dock.push)
-    dock.pushes.delete(PUSH)
+    harness = at_work()
+    ticket = begun(harness.push)
+    harness.pushes.delete(PUSH)
     with pytest.raises(Superseded):
         called({**ticket, "outcome": "failed", "error": Superseded.name()})
     assert counted(capsys) == []

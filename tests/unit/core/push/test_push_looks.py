@@ -19,7 +19,7 @@ from functions.rest import pushes
 from functions.rest.service import Call
 from tests.support.fakes.pushes import PUSH, Pushes, a_push
 from tests.support.fakes.stores import Clock
-from tests.support.push_harness import DONE, RUNNING, Dock
+from tests.support.push_harness import DONE, RUNNING, PushHarness
 from tests.support.scripted_connector import TENANT
 
 if TYPE_CHECKING:
@@ -28,39 +28,39 @@ if TYPE_CHECKING:
 LOST = ProviderUnavailable()
 
 
-def again(dock: Dock) -> bool:
+def again(harness: PushHarness) -> bool:
     """Whether a reader has the push looked at again; it is then."""
-    push = reopened(dock.push, at=dock.clock())
+    push = reopened(harness.push, at=harness.clock())
     if push:
-        dock.pushes.save(push, seen=dock.push.version)
-        dock.run()
+        harness.pushes.save(push, seen=harness.push.version)
+        harness.run()
     return push is not None
 
 
 def test_one_whose_end_was_not_seen_by_the_deadline_is_looked_at_again() -> None:
-    dock = Dock(looks=(RUNNING,))
-    dock.run()
-    assert dock.push.status is PushStatus.UNKNOWN_OUTCOME
-    dock.pusher.looks = [DONE]
-    assert not again(dock)
-    dock.clock.now += 900
-    assert again(dock)
-    assert dock.events[-3:] == ["unknown_outcome", "reopened", "done"]
-    assert (dock.push.error, dock.push.job, len(dock.pusher.given)) == (None, "t1", 1)
-    assert not dock.kept
+    harness = PushHarness(looks=(RUNNING,))
+    harness.run()
+    assert harness.push.status is PushStatus.UNKNOWN_OUTCOME
+    harness.pusher.looks = [DONE]
+    assert not again(harness)
+    harness.clock.now += 900
+    assert again(harness)
+    assert harness.events[-3:] == ["unknown_outcome", "reopened", "done"]
+    assert (harness.push.error, harness.push.job, len(harness.pusher.given)) == (None, "t1", 1)
+    assert not harness.kept
 
 
 def test_one_that_never_ends_is_looked_at_each_time_after_as_long_as_it_has_lasted() -> None:
-    dock = Dock(looks=(RUNNING,))
-    dock.run()
-    began, events = dock.clock(), len(dock.events)
+    harness = PushHarness(looks=(RUNNING,))
+    harness.run()
+    began, events = harness.clock(), len(harness.events)
     for _ in range(60 * 24):
-        dock.clock.now += 3600
-        again(dock)
-    looked = [round((at - began) / 3600) for at in dock.pusher.looked if at > began + 1]
+        harness.clock.now += 3600
+        again(harness)
+    looked = [round((at - began) / 3600) for at in harness.pusher.looked if at > began + 1]
     assert looked == [1, 3, 7, 15, 31, 63, 127, 255, 511, 1023]
-    assert len(dock.events) == events + 2 * len(looked)
-    assert dock.push.status is PushStatus.UNKNOWN_OUTCOME
+    assert len(harness.events) == events + 2 * len(looked)
+    assert harness.push.status is PushStatus.UNKNOWN_OUTCOME
 
 
 @pytest.mark.parametrize(
@@ -72,11 +72,11 @@ def test_one_that_never_ends_is_looked_at_each_time_after_as_long_as_it_has_last
     ],
 )
 def test_no_other_is_looked_at_again(answer: str | FreshetError) -> None:
-    dock = Dock(answers=(answer,))
-    assert reopened(dock.push, at=dock.clock() + 10**6) is None
-    dock.run()
-    dock.clock.now += 10**6
-    assert not again(dock)
+    harness = PushHarness(answers=(answer,))
+    assert reopened(harness.push, at=harness.clock() + 10**6) is None
+    harness.run()
+    harness.clock.now += 10**6
+    assert not again(harness)
 
 
 def read(*, seen: Push, stored: Push) -> list[Push]:

@@ -25,7 +25,7 @@ from functions.core.refresh.admission import COOLING_SECONDS, UNBEGUN_SECONDS, c
 from functions.core.refresh.check import check
 from functions.core.refresh.steps import cancelled, triggering
 from functions.core.refresh.trigger import trigger
-from tests.support.admission_harness import Gate
+from tests.support.admission_harness import AdmissionHarness
 from tests.support.fakes.stores import Clock, Connections, Tables
 from tests.support.scripted_connector import (
     CONNECTION,
@@ -39,100 +39,116 @@ from tests.support.scripted_connector import (
 
 
 @pytest.fixture
-def gate() -> Gate:
-    return Gate()
+def harness() -> AdmissionHarness:
+    return AdmissionHarness()
 
 
-def test_while_its_provider_wants_no_refresh_a_connection_gets_none(gate: Gate) -> None:
-    gate.forbid(seconds=90.5)
+def test_while_its_provider_wants_no_refresh_a_connection_gets_none(
+    harness: AdmissionHarness,
+) -> None:
+    harness.forbid(seconds=90.5)
     with pytest.raises(CoolingDown) as caught:
-        gate.ask("ref_2")
-    assert caught.value.next_allowed_at == gate.clock() + 90.5
+        harness.ask("ref_2")
+    assert caught.value.next_allowed_at == harness.clock() + 90.5
     assert caught.value.wait_seconds == 91
-    assert gate.refreshes.get("ref_2") is None
-    gate.clock.now += 91
-    assert gate.ask("ref_2").outcome is Outcome.RUNNING
+    assert harness.refreshes.get("ref_2") is None
+    harness.clock.now += 91
+    assert harness.ask("ref_2").outcome is Outcome.RUNNING
 
 
-def test_a_provider_s_ban_is_no_reason_not_to_join(gate: Gate) -> None:
-    gate.forbid(seconds=90, ends=False)
-    assert gate.ask("ref_2").outcome is Outcome.JOINED
+def test_a_provider_s_ban_is_no_reason_not_to_join(harness: AdmissionHarness) -> None:
+    harness.forbid(seconds=90, ends=False)
+    assert harness.ask("ref_2").outcome is Outcome.JOINED
 
 
-def test_a_provider_s_ban_is_no_reason_to_withhold_a_young_snapshot(gate: Gate) -> None:
-    gate.ask("ref_1")
-    gate.publish(as_of=gate.clock())
-    gate.forbid("ref_2", seconds=90)
-    assert gate.ask("ref_3", max_age_seconds=60).outcome is Outcome.FRESH
+def test_a_provider_s_ban_is_no_reason_to_withhold_a_young_snapshot(
+    harness: AdmissionHarness,
+) -> None:
+    harness.ask("ref_1")
+    harness.publish(as_of=harness.clock())
+    harness.forbid("ref_2", seconds=90)
+    assert harness.ask("ref_3", max_age_seconds=60).outcome is Outcome.FRESH
 
 
-def test_an_id_that_was_refused_by_its_provider_is_told_that_it_has_ended(gate: Gate) -> None:
-    gate.forbid(seconds=90)
+def test_an_id_that_was_refused_by_its_provider_is_told_that_it_has_ended(
+    harness: AdmissionHarness,
+) -> None:
+    harness.forbid(seconds=90)
     with pytest.raises(Superseded):
-        gate.ask("ref_1")
+        harness.ask("ref_1")
 
 
-def test_a_first_request_gets_the_slot_until_well_past_its_deadline(gate: Gate) -> None:
-    answer = gate.ask(deadline_seconds=60)
+def test_a_first_request_gets_the_slot_until_well_past_its_deadline(
+    harness: AdmissionHarness,
+) -> None:
+    answer = harness.ask(deadline_seconds=60)
     assert answer.outcome is Outcome.RUNNING
-    assert answer.refresh == gate.refreshes.get("ref_1")
-    assert gate.running == Running(refresh_id="ref_1", until=gate.clock() + 60 + SLOT_SECONDS)
+    assert answer.refresh == harness.refreshes.get("ref_1")
+    assert harness.running == Running(refresh_id="ref_1", until=harness.clock() + 60 + SLOT_SECONDS)
 
 
-def test_the_refresh_is_written_with_what_was_asked(gate: Gate) -> None:
-    refresh = gate.ask(datasets=("transactions",), deadline_seconds=60).refresh
+def test_the_refresh_is_written_with_what_was_asked(harness: AdmissionHarness) -> None:
+    refresh = harness.ask(datasets=("transactions",), deadline_seconds=60).refresh
     assert refresh is not None
     assert (refresh.status, refresh.tenant, refresh.provider) == (Status.ADMITTED, TENANT, "banno")
     assert refresh.datasets == ("transactions",)
-    assert refresh.deadline == gate.clock() + 60
+    assert refresh.deadline == harness.clock() + 60
     assert [event.type for event in refresh.events] == ["admitted"]
 
 
-def test_a_provider_may_take_a_quarter_of_an_hour_where_nobody_says_otherwise(gate: Gate) -> None:
-    refresh = gate.ask().refresh
+def test_a_provider_may_take_a_quarter_of_an_hour_where_nobody_says_otherwise(
+    harness: AdmissionHarness,
+) -> None:
+    refresh = harness.ask().refresh
     assert refresh is not None
-    assert refresh.deadline == gate.clock() + 900
+    assert refresh.deadline == harness.clock() + 900
 
 
-def test_a_latecomer_joins_the_refresh_that_runs(gate: Gate) -> None:
-    gate.ask("ref_1")
-    answer = gate.ask("ref_2")
+def test_a_latecomer_joins_the_refresh_that_runs(harness: AdmissionHarness) -> None:
+    harness.ask("ref_1")
+    answer = harness.ask("ref_2")
     assert (answer.outcome, answer.refresh_id) == (Outcome.JOINED, "ref_1")
-    assert gate.refreshes.get("ref_2") is None
+    assert harness.refreshes.get("ref_2") is None
 
 
-def test_a_refresh_that_fetches_more_than_was_asked_for_is_joined(gate: Gate) -> None:
-    gate.ask("ref_1")
-    assert gate.ask("ref_2", datasets=("transactions",)).outcome is Outcome.JOINED
+def test_a_refresh_that_fetches_more_than_was_asked_for_is_joined(
+    harness: AdmissionHarness,
+) -> None:
+    harness.ask("ref_1")
+    assert harness.ask("ref_2", datasets=("transactions",)).outcome is Outcome.JOINED
 
 
-def test_a_refresh_that_fetches_less_than_was_asked_for_is_not_joined(gate: Gate) -> None:
-    gate.ask("ref_1", datasets=("accounts",))
+def test_a_refresh_that_fetches_less_than_was_asked_for_is_not_joined(
+    harness: AdmissionHarness,
+) -> None:
+    harness.ask("ref_1", datasets=("accounts",))
     with pytest.raises(Busy):
-        gate.ask("ref_2")
-    assert gate.refreshes.get("ref_2") is None
+        harness.ask("ref_2")
+    assert harness.refreshes.get("ref_2") is None
 
 
 @pytest.mark.parametrize(
     ("running", "asked"), [(False, False), (True, False), (True, True)], ids=str
 )
 def test_a_refresh_that_reads_as_much_as_was_asked_for_is_joined(
-    gate: Gate, *, running: bool, asked: bool
+    harness: AdmissionHarness, *, running: bool, asked: bool
 ) -> None:
-    gate.ask("ref_1", full=running)
-    assert gate.ask("ref_2", full=asked).outcome is Outcome.JOINED
+    harness.ask("ref_1", full=running)
+    assert harness.ask("ref_2", full=asked).outcome is Outcome.JOINED
 
 
-def test_who_wants_everything_read_again_does_not_join_a_refresh_of_changes(gate: Gate) -> None:
-    gate.ask("ref_1")
+def test_who_wants_everything_read_again_does_not_join_a_refresh_of_changes(
+    harness: AdmissionHarness,
+) -> None:
+    harness.ask("ref_1")
     with pytest.raises(Busy):
-        gate.ask("ref_2", full=True)
+        harness.ask("ref_2", full=True)
 
 
-def test_asking_again_under_the_same_id_gives_the_same_refresh(gate: Gate) -> None:
-    first = gate.ask("ref_1")
-    gate.clock.now += 100
-    assert gate.ask("ref_1") == first
+def test_asking_again_under_the_same_id_gives_the_same_refresh(harness: AdmissionHarness) -> None:
+    first = harness.ask("ref_1")
+    harness.clock.now += 100
+    assert harness.ask("ref_1") == first
 
 
 @pytest.mark.parametrize(
@@ -146,60 +162,64 @@ def test_asking_again_under_the_same_id_gives_the_same_refresh(gate: Gate) -> No
     ],
 )
 def test_a_young_snapshot_answers_a_request_that_allows_its_age(
-    gate: Gate, age: int, asked: int | None, outcome: Outcome
+    harness: AdmissionHarness, age: int, asked: int | None, outcome: Outcome
 ) -> None:
-    gate.ask("ref_1")
-    gate.publish(as_of=gate.clock())
-    gate.clock.now += age
-    answer = gate.ask("ref_2", max_age_seconds=asked)
+    harness.ask("ref_1")
+    harness.publish(as_of=harness.clock())
+    harness.clock.now += age
+    answer = harness.ask("ref_2", max_age_seconds=asked)
     assert answer.outcome is outcome
     assert answer.refresh_id == ("ref_1" if outcome is Outcome.FRESH else "ref_2")
 
 
-def test_a_snapshot_of_unknown_age_is_never_young_enough(gate: Gate) -> None:
-    gate.ask("ref_1")
-    gate.publish(as_of=0)
-    assert gate.ask("ref_2", max_age_seconds=60 * 24 * 3600).outcome is Outcome.RUNNING
+def test_a_snapshot_of_unknown_age_is_never_young_enough(harness: AdmissionHarness) -> None:
+    harness.ask("ref_1")
+    harness.publish(as_of=0)
+    assert harness.ask("ref_2", max_age_seconds=60 * 24 * 3600).outcome is Outcome.RUNNING
 
 
-def test_who_wants_everything_read_again_is_not_content_with_a_young_snapshot(gate: Gate) -> None:
-    gate.ask("ref_1")
-    gate.publish(as_of=gate.clock())
-    answer = gate.ask("ref_2", full=True, max_age_seconds=3600)
+def test_who_wants_everything_read_again_is_not_content_with_a_young_snapshot(
+    harness: AdmissionHarness,
+) -> None:
+    harness.ask("ref_1")
+    harness.publish(as_of=harness.clock())
+    answer = harness.ask("ref_2", full=True, max_age_seconds=3600)
     assert (answer.outcome, answer.refresh_id) == (Outcome.RUNNING, "ref_2")
 
 
 @pytest.mark.parametrize(("seconds", "outcome"), [(60, Outcome.FRESH), (61, Outcome.RUNNING)])
 def test_a_dataset_whose_own_age_is_not_kept_is_as_old_as_its_snapshot(
-    gate: Gate, seconds: int, outcome: Outcome
+    harness: AdmissionHarness, seconds: int, outcome: Outcome
 ) -> None:
     """A pointer that an earlier version has written has no ages by dataset."""
-    gate.ask("ref_1")
-    gate.publish(as_of=gate.clock())
-    item = gate.tables.connections[CONNECTION]
+    harness.ask("ref_1")
+    harness.publish(as_of=harness.clock())
+    item = harness.tables.connections[CONNECTION]
     assert item.connection.snapshot is not None
     bare = replace(item.connection.snapshot, ages={})
-    gate.tables.connections[CONNECTION] = replace(
+    harness.tables.connections[CONNECTION] = replace(
         item, connection=replace(item.connection, snapshot=bare)
     )
-    gate.clock.now += seconds
-    answer = gate.ask("ref_2", datasets=("accounts",), max_age_seconds=60)
+    harness.clock.now += seconds
+    answer = harness.ask("ref_2", datasets=("accounts",), max_age_seconds=60)
     assert answer.outcome is outcome
 
 
-def test_a_young_snapshot_wins_over_a_refresh_that_runs(gate: Gate) -> None:
-    gate.ask("ref_1")
-    gate.publish(as_of=gate.clock())
-    gate.ask("ref_2")
-    assert gate.ask("ref_3", max_age_seconds=60).outcome is Outcome.FRESH
+def test_a_young_snapshot_wins_over_a_refresh_that_runs(harness: AdmissionHarness) -> None:
+    harness.ask("ref_1")
+    harness.publish(as_of=harness.clock())
+    harness.ask("ref_2")
+    assert harness.ask("ref_3", max_age_seconds=60).outcome is Outcome.FRESH
 
 
-def test_a_young_snapshot_without_the_dataset_asked_for_answers_nothing(gate: Gate) -> None:
-    gate.ask("ref_1", datasets=("accounts",))
-    gate.publish(as_of=gate.clock(), datasets=("accounts",))
-    partly = gate.ask("ref_2", max_age_seconds=60, datasets=("accounts",))
+def test_a_young_snapshot_without_the_dataset_asked_for_answers_nothing(
+    harness: AdmissionHarness,
+) -> None:
+    harness.ask("ref_1", datasets=("accounts",))
+    harness.publish(as_of=harness.clock(), datasets=("accounts",))
+    partly = harness.ask("ref_2", max_age_seconds=60, datasets=("accounts",))
     assert partly.outcome is Outcome.FRESH
-    assert gate.ask("ref_2", max_age_seconds=60).outcome is Outcome.RUNNING
+    assert harness.ask("ref_2", max_age_seconds=60).outcome is Outcome.RUNNING
 
 
 @pytest.mark.parametrize(
@@ -211,55 +231,59 @@ def test_a_young_snapshot_without_the_dataset_asked_for_answers_nothing(gate: Ga
     ],
 )
 def test_datasets_are_spelled_out(
-    gate: Gate, asked: tuple[str, ...] | None, expected: tuple[str, ...]
+    harness: AdmissionHarness, asked: tuple[str, ...] | None, expected: tuple[str, ...]
 ) -> None:
-    refresh = gate.ask(datasets=asked).refresh
+    refresh = harness.ask(datasets=asked).refresh
     assert refresh is not None
     assert refresh.datasets == expected
 
 
-def test_an_unknown_dataset_is_refused_by_name_before_anything_is_written(gate: Gate) -> None:
+def test_an_unknown_dataset_is_refused_by_name_before_anything_is_written(
+    harness: AdmissionHarness,
+) -> None:
     with pytest.raises(InvalidRequest, match=r"^No such dataset: photos\. There are: accounts"):
-        gate.ask(datasets=("accounts", "photos"))
-    assert gate.running is None
+        harness.ask(datasets=("accounts", "photos"))
+    assert harness.running is None
 
 
 @pytest.mark.parametrize("absent", ["unknown", "another-tenants"])
-def test_what_is_not_theirs_is_not_there(gate: Gate, absent: str) -> None:
+def test_what_is_not_theirs_is_not_there(harness: AdmissionHarness, absent: str) -> None:
     foreign = absent == "another-tenants"
     with pytest.raises(NotFound) as caught:
-        gate.ask(
+        harness.ask(
             tenant="mallory" if foreign else TENANT,
             connection_id=CONNECTION if foreign else "con_unknown",
         )
     assert str(caught.value) == NotFound.text
 
 
-def test_a_start_from_inside_needs_no_tenant(gate: Gate) -> None:
-    assert gate.ask(tenant=None).outcome is Outcome.RUNNING
+def test_a_start_from_inside_needs_no_tenant(harness: AdmissionHarness) -> None:
+    assert harness.ask(tenant=None).outcome is Outcome.RUNNING
 
 
-def test_a_connection_being_erased_is_not_there(gate: Gate) -> None:
-    gate.connections.begin_erasing(CONNECTION)
+def test_a_connection_being_erased_is_not_there(harness: AdmissionHarness) -> None:
+    harness.connections.begin_erasing(CONNECTION)
     with pytest.raises(NotFound):
-        gate.ask()
+        harness.ask()
 
 
-def test_a_slot_that_nobody_freed_is_given_away_after_its_end(gate: Gate) -> None:
-    gate.ask("ref_1", deadline_seconds=60)
-    gate.clock.now += 60 + SLOT_SECONDS
-    assert gate.ask("ref_2").outcome is Outcome.JOINED
-    gate.clock.now += 1
-    assert gate.ask("ref_2").outcome is Outcome.RUNNING
+def test_a_slot_that_nobody_freed_is_given_away_after_its_end(harness: AdmissionHarness) -> None:
+    harness.ask("ref_1", deadline_seconds=60)
+    harness.clock.now += 60 + SLOT_SECONDS
+    assert harness.ask("ref_2").outcome is Outcome.JOINED
+    harness.clock.now += 1
+    assert harness.ask("ref_2").outcome is Outcome.RUNNING
 
 
-def test_a_refresh_that_nobody_ended_is_ended_by_the_one_that_gets_its_slot(gate: Gate) -> None:
-    first = gate.ask("ref_1").refresh
+def test_a_refresh_that_nobody_ended_is_ended_by_the_one_that_gets_its_slot(
+    harness: AdmissionHarness,
+) -> None:
+    first = harness.ask("ref_1").refresh
     assert first is not None
-    gate.refreshes.save(triggering(first, at=gate.clock()), seen=first.version)
-    gate.clock.now = first.deadline + SLOT_SECONDS + 1
-    gate.ask("ref_2")
-    lost = gate.refreshes.get("ref_1")
+    harness.refreshes.save(triggering(first, at=harness.clock()), seen=first.version)
+    harness.clock.now = first.deadline + SLOT_SECONDS + 1
+    harness.ask("ref_2")
+    lost = harness.refreshes.get("ref_1")
     assert lost is not None
     assert (lost.status, lost.error) == (Status.FAILED, "PlatformFault")
 
@@ -275,22 +299,26 @@ class Late(Connections):
 
 
 @pytest.fixture
-def late(gate: Gate) -> Gate:
-    """A gate at which ``ref_1`` is running, for whoever reads its connection next."""
-    gate.ask("ref_1")
-    gate.connections = Late(gate.tables, clock=gate.clock)
-    gate.connections.stale = Connections(gate.tables, clock=gate.clock).get(CONNECTION)
-    return gate
+def late(harness: AdmissionHarness) -> AdmissionHarness:
+    """A harness at which ``ref_1`` is running, for whoever reads its connection next."""
+    harness.ask("ref_1")
+    harness.connections = Late(harness.tables, clock=harness.clock)
+    harness.connections.stale = Connections(harness.tables, clock=harness.clock).get(CONNECTION)
+    return harness
 
 
-def test_a_snapshot_that_came_meanwhile_answers_who_came_to_join_its_refresh(late: Gate) -> None:
+def test_a_snapshot_that_came_meanwhile_answers_who_came_to_join_its_refresh(
+    late: AdmissionHarness,
+) -> None:
     late.publish(as_of=late.clock())
     answer = late.ask("ref_2", max_age_seconds=3600)
     assert (answer.outcome, answer.refresh_id) == (Outcome.FRESH, "ref_1")
     assert late.refreshes.get("ref_2") is None
 
 
-def test_a_ban_that_came_meanwhile_holds_for_who_came_to_join_its_refresh(late: Gate) -> None:
+def test_a_ban_that_came_meanwhile_holds_for_who_came_to_join_its_refresh(
+    late: AdmissionHarness,
+) -> None:
     running = late.refreshes.get("ref_1")
     assert running is not None
     late.refreshes.forbid(running, until=late.clock() + 90)
@@ -301,59 +329,67 @@ def test_a_ban_that_came_meanwhile_holds_for_who_came_to_join_its_refresh(late: 
     assert late.refreshes.get("ref_2") is None
 
 
-def test_an_id_whose_refresh_has_left_its_slot_does_not_run_again(gate: Gate) -> None:
-    refresh = gate.ask("ref_1").refresh
+def test_an_id_whose_refresh_has_left_its_slot_does_not_run_again(
+    harness: AdmissionHarness,
+) -> None:
+    refresh = harness.ask("ref_1").refresh
     assert refresh is not None
-    gate.refreshes.release(refresh)
+    harness.refreshes.release(refresh)
     with pytest.raises(Superseded):
-        gate.ask("ref_1")
+        harness.ask("ref_1")
 
 
-def test_an_id_whose_refresh_has_ended_in_its_slot_does_not_run_again(gate: Gate) -> None:
-    refresh = gate.ask("ref_1").refresh
+def test_an_id_whose_refresh_has_ended_in_its_slot_does_not_run_again(
+    harness: AdmissionHarness,
+) -> None:
+    refresh = harness.ask("ref_1").refresh
     assert refresh is not None
-    gate.refreshes.save(cancelled(refresh, at=gate.clock()), seen=refresh.version)
-    assert gate.running is not None
+    harness.refreshes.save(cancelled(refresh, at=harness.clock()), seen=refresh.version)
+    assert harness.running is not None
     with pytest.raises(Superseded):
-        gate.ask("ref_1")
+        harness.ask("ref_1")
 
 
-def test_a_slot_that_an_ended_refresh_still_has_is_given_away(gate: Gate) -> None:
-    refresh = gate.ask("ref_1").refresh
+def test_a_slot_that_an_ended_refresh_still_has_is_given_away(harness: AdmissionHarness) -> None:
+    refresh = harness.ask("ref_1").refresh
     assert refresh is not None
-    gate.refreshes.save(cancelled(refresh, at=gate.clock()), seen=refresh.version)
-    assert gate.ask("ref_2").outcome is Outcome.RUNNING
-    assert gate.ask("ref_3").refresh_id == "ref_2"
+    harness.refreshes.save(cancelled(refresh, at=harness.clock()), seen=refresh.version)
+    assert harness.ask("ref_2").outcome is Outcome.RUNNING
+    assert harness.ask("ref_3").refresh_id == "ref_2"
 
 
-def test_a_refresh_that_was_admitted_and_never_begun_is_not_joined_for_long(gate: Gate) -> None:
-    gate.ask("ref_1")
-    gate.clock.now += UNBEGUN_SECONDS - 1
-    assert gate.ask("ref_2").outcome is Outcome.JOINED
-    gate.clock.now += 1
-    assert gate.ask("ref_3").refresh_id == "ref_3"
-    lost = gate.refreshes.get("ref_1")
+def test_a_refresh_that_was_admitted_and_never_begun_is_not_joined_for_long(
+    harness: AdmissionHarness,
+) -> None:
+    harness.ask("ref_1")
+    harness.clock.now += UNBEGUN_SECONDS - 1
+    assert harness.ask("ref_2").outcome is Outcome.JOINED
+    harness.clock.now += 1
+    assert harness.ask("ref_3").refresh_id == "ref_3"
+    lost = harness.refreshes.get("ref_1")
     assert lost is not None
     assert (lost.status, lost.error) == (Status.FAILED, "PlatformFault")
 
 
-def test_a_refresh_that_has_begun_is_joined_however_old_it_is(gate: Gate) -> None:
-    admitted = gate.ask("ref_1").refresh
+def test_a_refresh_that_has_begun_is_joined_however_old_it_is(harness: AdmissionHarness) -> None:
+    admitted = harness.ask("ref_1").refresh
     assert admitted is not None
-    gate.refreshes.save(triggering(admitted, at=gate.clock()), seen=admitted.version)
-    gate.clock.now += UNBEGUN_SECONDS + 1
-    assert gate.ask("ref_2").outcome is Outcome.JOINED
+    harness.refreshes.save(triggering(admitted, at=harness.clock()), seen=admitted.version)
+    harness.clock.now += UNBEGUN_SECONDS + 1
+    assert harness.ask("ref_2").outcome is Outcome.JOINED
 
 
-def test_a_refresh_that_has_lost_its_slot_does_not_join_the_one_that_has_it(gate: Gate) -> None:
-    gate.ask("ref_1", deadline_seconds=60)
-    gate.clock.now += 61 + SLOT_SECONDS
-    gate.ask("ref_2")
+def test_a_refresh_that_has_lost_its_slot_does_not_join_the_one_that_has_it(
+    harness: AdmissionHarness,
+) -> None:
+    harness.ask("ref_1", deadline_seconds=60)
+    harness.clock.now += 61 + SLOT_SECONDS
+    harness.ask("ref_2")
     with pytest.raises(Superseded):
-        gate.ask("ref_1")
+        harness.ask("ref_1")
 
 
-class Ward:
+class CoolingHarness:
     """An admitted refresh whose provider is at fault, with a deadline of fifteen minutes."""
 
     def __init__(self) -> None:
@@ -396,10 +432,10 @@ class Ward:
         return max(0, self.next_allowed_at - self.clock())
 
 
-Step: TypeAlias = Callable[[Ward, FreshetError], Ticket]
+Step: TypeAlias = Callable[[CoolingHarness, FreshetError], Ticket]
 
 
-@pytest.mark.parametrize("step", [Ward.trigger, Ward.check])
+@pytest.mark.parametrize("step", [CoolingHarness.trigger, CoolingHarness.check])
 @pytest.mark.parametrize(
     ("fault", "seconds"),
     [
@@ -413,28 +449,28 @@ Step: TypeAlias = Callable[[Ward, FreshetError], Ticket]
 def test_a_ban_that_reaches_past_the_deadline_is_remembered(
     step: Step, fault: FreshetError, seconds: float
 ) -> None:
-    ward = Ward()
-    ticket = step(ward, fault)
+    cooling = CoolingHarness()
+    ticket = step(cooling, fault)
     assert (ticket.outcome, ticket.error) == (Outcome.FAILED, fault.name())
-    assert ward.forbidden == seconds
+    assert cooling.forbidden == seconds
 
 
 def test_a_ban_past_a_far_deadline_is_remembered_for_an_hour() -> None:
-    ward = Ward()
-    far = replace(ward.refresh, deadline=ward.clock() + 6 * 3600)
-    cool(RateLimited(wait_seconds=8 * 3600), far, refreshes=ward.refreshes, at=ward.clock())
-    assert ward.forbidden == COOLING_SECONDS == 3600
+    cooling = CoolingHarness()
+    far = replace(cooling.refresh, deadline=cooling.clock() + 6 * 3600)
+    cool(RateLimited(wait_seconds=8 * 3600), far, refreshes=cooling.refreshes, at=cooling.clock())
+    assert cooling.forbidden == COOLING_SECONDS == 3600
 
 
-@pytest.mark.parametrize("step", [Ward.trigger, Ward.check])
+@pytest.mark.parametrize("step", [CoolingHarness.trigger, CoolingHarness.check])
 def test_a_pause_for_which_there_is_time_is_no_ban(step: Step) -> None:
-    ward = Ward()
-    assert step(ward, RateLimited(wait_seconds=899)).outcome is not Outcome.FAILED
-    assert ward.forbidden == 0
+    cooling = CoolingHarness()
+    assert step(cooling, RateLimited(wait_seconds=899)).outcome is not Outcome.FAILED
+    assert cooling.forbidden == 0
 
 
 def test_a_refresh_that_runs_out_of_time_by_itself_forbids_nothing() -> None:
-    ward = Ward()
-    ward.clock.now = ward.refresh.deadline
-    cool(ProviderUnavailable(), ward.refresh, refreshes=ward.refreshes, at=ward.clock())
-    assert ward.next_allowed_at == 0
+    cooling = CoolingHarness()
+    cooling.clock.now = cooling.refresh.deadline
+    cool(ProviderUnavailable(), cooling.refresh, refreshes=cooling.refreshes, at=cooling.clock())
+    assert cooling.next_allowed_at == 0

@@ -36,7 +36,7 @@ from functions.core.refresh.fetch import (
 )
 from functions.core.refresh.progress import Progress, Staged
 from functions.core.refresh.steps import cancelled, failed
-from tests.support.fetch_harness import AWAY, PAGES, PARTS, TRANSACTIONS, Hall
+from tests.support.fetch_harness import AWAY, PAGES, PARTS, TRANSACTIONS, FetchHarness
 from tests.support.scripted_connector import REFRESH, Scripted, a_manifest, a_page
 
 if TYPE_CHECKING:
@@ -48,54 +48,54 @@ if TYPE_CHECKING:
 
 
 def test_a_call_that_runs_out_of_time_puts_its_progress_aside() -> None:
-    hall, calls = Hall(), 1
+    harness, calls = FetchHarness(), 1
     with pytest.raises(FetchContinues):
-        hall.fetch(seconds_left=MARGIN_SECONDS - 1)
+        harness.fetch(seconds_left=MARGIN_SECONDS - 1)
     while True:
         try:
-            hall.fetch(seconds_left=MARGIN_SECONDS - 1, resumed=True)
+            harness.fetch(seconds_left=MARGIN_SECONDS - 1, resumed=True)
         except FetchContinues:
             calls += 1
         else:
             break
     assert calls == len(PAGES) - 1
-    _, (manifest, *_) = hall.publish()
-    assert hall.read(manifest.datasets["transactions"]) == TRANSACTIONS
+    _, (manifest, *_) = harness.publish()
+    assert harness.read(manifest.datasets["transactions"]) == TRANSACTIONS
     assert [replace(part, datasets=()) for part in manifest.parts] == list(PARTS)
 
 
 def test_a_fetch_that_began_without_a_base_goes_on_without_one() -> None:
-    hall = Hall()
+    harness = FetchHarness()
     with pytest.raises(FetchContinues):
-        hall.fetch(seconds_left=MARGIN_SECONDS - 1)
-    hall.before = a_manifest("ref_0", as_of=0)
-    hall.fetch(resumed=True)
-    assert hall.connector.bases == [None, None]
+        harness.fetch(seconds_left=MARGIN_SECONDS - 1)
+    harness.before = a_manifest("ref_0", as_of=0)
+    harness.fetch(resumed=True)
+    assert harness.connector.bases == [None, None]
 
 
 def test_enough_time_is_not_interrupted() -> None:
-    Hall().fetch(seconds_left=MARGIN_SECONDS)
+    FetchHarness().fetch(seconds_left=MARGIN_SECONDS)
 
 
 @pytest.mark.parametrize("place", range(len(PAGES)))
 def test_a_short_pause_is_slept_through_and_loses_nothing(place: int) -> None:
-    hall = Hall((place, AWAY))
-    hall.fetch()
-    assert hall.clock.slept == [1]
-    assert not hall.objects.below("staging/")
-    _, (manifest, *_) = hall.publish()
-    assert hall.read(manifest.datasets["transactions"]) == TRANSACTIONS
+    harness = FetchHarness((place, AWAY))
+    harness.fetch()
+    assert harness.clock.slept == [1]
+    assert not harness.objects.below("staging/")
+    _, (manifest, *_) = harness.publish()
+    assert harness.read(manifest.datasets["transactions"]) == TRANSACTIONS
 
 
 @pytest.mark.parametrize("place", range(len(PAGES)))
 def test_a_pause_for_which_there_is_no_time_loses_nothing(place: int) -> None:
-    hall = Hall((place, AWAY))
+    harness = FetchHarness((place, AWAY))
     with pytest.raises(FetchWaits, match=r"^1$"):
-        hall.fetch(seconds_left=MARGIN_SECONDS)
-    hall.fetch(resumed=True)
-    assert not hall.clock.slept
-    _, (manifest, *_) = hall.publish()
-    assert hall.read(manifest.datasets["transactions"]) == TRANSACTIONS
+        harness.fetch(seconds_left=MARGIN_SECONDS)
+    harness.fetch(resumed=True)
+    assert not harness.clock.slept
+    _, (manifest, *_) = harness.publish()
+    assert harness.read(manifest.datasets["transactions"]) == TRANSACTIONS
 
 
 @pytest.mark.parametrize(
@@ -112,30 +112,30 @@ def test_a_pause_for_which_there_is_no_time_loses_nothing(place: int) -> None:
 def test_a_pause_that_is_short_and_in_time_is_slept_through(
     wish: FreshetError, seconds_left: float, *, stays: bool
 ) -> None:
-    hall = Hall((1, wish))
+    harness = FetchHarness((1, wish))
     if not stays:
         with pytest.raises(FetchWaits):
-            hall.fetch(seconds_left=seconds_left)
+            harness.fetch(seconds_left=seconds_left)
     else:
-        hall.fetch(seconds_left=seconds_left)
-    assert bool(hall.clock.slept) is stays
+        harness.fetch(seconds_left=seconds_left)
+    assert bool(harness.clock.slept) is stays
 
 
 def test_pauses_between_pages_do_not_add_up() -> None:
-    hall = Hall(*((place, FetchWaits(HOLD_SECONDS)) for place in range(len(PAGES))))
-    hall.fetch()
-    assert hall.clock.slept == [HOLD_SECONDS] * len(PAGES)
+    harness = FetchHarness(*((place, FetchWaits(HOLD_SECONDS)) for place in range(len(PAGES))))
+    harness.fetch()
+    assert harness.clock.slept == [HOLD_SECONDS] * len(PAGES)
 
 
 def test_what_does_not_come_to_an_end_here_is_left_to_the_machine() -> None:
-    hall = Hall()
-    hall.connector = Stuck(hall.clock, wish=FetchWaits(3))
+    harness = FetchHarness()
+    harness.connector = Stuck(harness.clock, wish=FetchWaits(3))
     with pytest.raises(FetchWaits, match=r"^3$"):
-        hall.fetch()
-    assert hall.clock.slept == [3] * (HOLD_SECONDS // 3)
+        harness.fetch()
+    assert harness.clock.slept == [3] * (HOLD_SECONDS // 3)
 
 
-class Stopped(Hall):
+class Stopped(FetchHarness):
     """Someone ends the refresh while it pauses."""
 
     def __init__(self, *, erased: bool) -> None:
@@ -153,10 +153,10 @@ class Stopped(Hall):
 
 @pytest.mark.parametrize("erased", [False, True])
 def test_a_refresh_that_was_ended_in_a_pause_asks_the_provider_no_more(*, erased: bool) -> None:
-    hall = Stopped(erased=erased)
+    harness = Stopped(erased=erased)
     with pytest.raises(Superseded):
-        hall.fetch()
-    assert len(hall.connector.bases) == 1
+        harness.fetch()
+    assert len(harness.connector.bases) == 1
 
 
 @pytest.mark.parametrize(
@@ -167,9 +167,9 @@ def test_a_refresh_that_was_ended_in_a_pause_asks_the_provider_no_more(*, erased
     ],
 )
 def test_a_pause_is_told_in_whole_seconds(fault: FreshetError, seconds: str) -> None:
-    hall = Hall((1, fault))
+    harness = FetchHarness((1, fault))
     with pytest.raises(FetchWaits) as caught:
-        hall.fetch(seconds_left=MARGIN_SECONDS)
+        harness.fetch(seconds_left=MARGIN_SECONDS)
     assert str(caught.value) == seconds
 
 
@@ -185,29 +185,29 @@ class Stuck(Scripted):
         raise self._wish
 
 
-def pauses(hall: Hall) -> list[float]:
+def pauses(harness: FetchHarness) -> list[float]:
     """How long each pause is that a provider gets that never answers."""
-    hall.connector, resumed = Stuck(hall.clock, wish=AWAY), False
+    harness.connector, resumed = Stuck(harness.clock, wish=AWAY), False
     while True:
         try:
-            hall.fetch(resumed=resumed)
+            harness.fetch(resumed=resumed)
         except FetchWaits as pause:
-            hall.clock.sleep(pause.wait_seconds)
+            harness.clock.sleep(pause.wait_seconds)
             resumed = True
         except ProviderUnavailable:
-            return hall.clock.slept
+            return harness.clock.slept
 
 
 def test_faults_in_a_row_are_waited_out_with_growing_pauses_until_the_deadline() -> None:
-    hall = Hall()
-    assert pauses(hall)[:8] == [1, 2, 4, 8, 16, 32, 60, 60]
-    assert hall.clock() <= hall.ticket.deadline < hall.clock() + 60
+    harness = FetchHarness()
+    assert pauses(harness)[:8] == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert harness.clock() <= harness.ticket.deadline < harness.clock() + 60
 
 
 def test_a_fetch_past_the_deadline_has_some_patience_left() -> None:
-    hall = Hall()
-    hall.clock.now = hall.ticket.deadline + 1
-    assert len(pauses(hall)) == PATIENCE
+    harness = FetchHarness()
+    harness.clock.now = harness.ticket.deadline + 1
+    assert len(pauses(harness)) == PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -220,11 +220,11 @@ def test_a_fetch_past_the_deadline_has_some_patience_left() -> None:
 def test_a_job_begun_anew_is_waited_for_past_the_deadline_and_is_no_fault(
     late: int, error: type[FreshetError]
 ) -> None:
-    hall = Hall((1, FetchWaits(3)))
-    hall.clock.now = hall.ticket.deadline + late
+    harness = FetchHarness((1, FetchWaits(3)))
+    harness.clock.now = harness.ticket.deadline + late
     with pytest.raises(error):
-        hall.fetch(seconds_left=MARGIN_SECONDS)
-    assert hall.staging.progress.faults == 0
+        harness.fetch(seconds_left=MARGIN_SECONDS)
+    assert harness.staging.progress.faults == 0
 
 
 @pytest.mark.parametrize(
@@ -237,16 +237,16 @@ def test_a_job_begun_anew_is_waited_for_past_the_deadline_and_is_no_fault(
 def test_past_the_deadline_only_short_pauses_are_granted(
     wait: int, error: type[FreshetError]
 ) -> None:
-    hall = Hall((1, RateLimited(wait_seconds=wait)))
-    hall.clock.now = hall.ticket.deadline - 1
+    harness = FetchHarness((1, RateLimited(wait_seconds=wait)))
+    harness.clock.now = harness.ticket.deadline - 1
     with pytest.raises(error):
-        hall.fetch()
+        harness.fetch()
 
 
 @pytest.mark.parametrize("error", [ConsentMissing(), UnexpectedAnswer()])
 def test_other_errors_end_the_fetch(error: FreshetError) -> None:
     with pytest.raises(type(error)):
-        Hall((1, error)).fetch()
+        FetchHarness((1, error)).fetch()
 
 
 def test_the_next_page_is_asked_for_while_one_is_worked_on() -> None:
@@ -324,35 +324,35 @@ class Poor(Scripted):
 def test_a_fault_of_one_part_is_waited_out_for_a_while_and_then_gone_on_without(
     late: int, pauses: int
 ) -> None:
-    hall = Hall()
-    hall.connector, resumed = Poor(hall.clock), False
-    hall.ticket = replace(hall.ticket, deadline=hall.clock() - late)
+    harness = FetchHarness()
+    harness.connector, resumed = Poor(harness.clock), False
+    harness.ticket = replace(harness.ticket, deadline=harness.clock() - late)
     while True:
         try:
-            hall.fetch(resumed=resumed)
+            harness.fetch(resumed=resumed)
         except FetchWaits as wait:
-            hall.clock.sleep(wait.wait_seconds)
+            harness.clock.sleep(wait.wait_seconds)
             resumed = True
         else:
             break
-    assert hall.clock.slept == [backoff(number) for number in range(1, pauses + 1)]
-    _, (manifest, *_) = hall.publish()
-    assert hall.read(manifest.datasets["transactions"]) == ["/t1"]
+    assert harness.clock.slept == [backoff(number) for number in range(1, pauses + 1)]
+    _, (manifest, *_) = harness.publish()
+    assert harness.read(manifest.datasets["transactions"]) == ["/t1"]
 
 
 def test_every_page_is_fetched_and_every_record_published_once() -> None:
-    hall = Hall()
-    hall.fetch()
-    ended, (manifest, *_) = hall.publish()
-    assert hall.read(manifest.datasets["accounts"]) == ["/checking", "/savings"]
-    assert hall.read(manifest.datasets["transactions"]) == TRANSACTIONS
+    harness = FetchHarness()
+    harness.fetch()
+    ended, (manifest, *_) = harness.publish()
+    assert harness.read(manifest.datasets["accounts"]) == ["/checking", "/savings"]
+    assert harness.read(manifest.datasets["transactions"]) == TRANSACTIONS
     assert ended.records == {"accounts": 2, "transactions": 4}
 
 
 def test_a_stale_part_makes_the_refresh_partial_and_the_snapshot_as_old_as_it() -> None:
-    hall = Hall()
-    hall.fetch()
-    ended, (manifest, *_) = hall.publish()
+    harness = FetchHarness()
+    harness.fetch()
+    ended, (manifest, *_) = harness.publish()
     assert (ended.status, ended.coverage) == (Status.PARTIAL, Coverage(fresh=1, stale=1, gone=1))
     assert manifest.as_of == 1_700_000_000
     assert [event.type for event in ended.events] == ["ready", "partial"]
@@ -369,52 +369,52 @@ def test_a_stale_part_makes_the_refresh_partial_and_the_snapshot_as_old_as_it() 
 def test_without_stale_parts_the_refresh_is_published(
     parts: tuple[PartState, ...], as_of: float
 ) -> None:
-    hall = Hall(pages=(replace(PAGES[0], parts=parts), *PAGES[1:]))
-    hall.fetch()
-    ended, (manifest, *_) = hall.publish()
+    harness = FetchHarness(pages=(replace(PAGES[0], parts=parts), *PAGES[1:]))
+    harness.fetch()
+    ended, (manifest, *_) = harness.publish()
     assert (ended.status, manifest.as_of) == (Status.PUBLISHED, as_of)
 
 
 def test_a_part_of_unknown_age_makes_the_age_unknown() -> None:
     unknown = PartState(part="new", state=Part.STALE)
-    hall = Hall(pages=(replace(PAGES[0], parts=(*PARTS, unknown)),))
-    hall.fetch()
-    assert hall.publish()[1][0].as_of == 0
+    harness = FetchHarness(pages=(replace(PAGES[0], parts=(*PARTS, unknown)),))
+    harness.fetch()
+    assert harness.publish()[1][0].as_of == 0
 
 
 def test_datasets_not_asked_for_stand_as_the_snapshot_before_has_them() -> None:
-    hall = Hall()
-    hall.fetch()
-    _, (first, *_) = hall.publish()
-    hall.clock.now += 50
-    hall.admit("ref_2", datasets=("accounts",))
-    hall.connector = Scripted(
-        hall.clock, pages=(a_page("other", dataset="accounts", parts=PARTS[:1]),)
+    harness = FetchHarness()
+    harness.fetch()
+    _, (first, *_) = harness.publish()
+    harness.clock.now += 50
+    harness.admit("ref_2", datasets=("accounts",))
+    harness.connector = Scripted(
+        harness.clock, pages=(a_page("other", dataset="accounts", parts=PARTS[:1]),)
     )
-    hall.fetch()
-    ended, kept = hall.publish()
-    assert kept == [hall.snapshots.manifest(pointer_of(hall)), first]
+    harness.fetch()
+    ended, kept = harness.publish()
+    assert kept == [harness.snapshots.manifest(pointer_of(harness)), first]
     assert kept[0].datasets["transactions"].files == first.datasets["transactions"].files
-    assert hall.read(kept[0].datasets["accounts"]) == ["/other"]
+    assert harness.read(kept[0].datasets["accounts"]) == ["/other"]
     assert kept[0].as_of == first.as_of
     assert (ended.status, ended.as_of) == (Status.PUBLISHED, PARTS[0].as_of)
 
 
 def test_a_dataset_that_failed_as_a_whole_stands_as_the_snapshot_before_has_it() -> None:
-    hall = Hall()
-    hall.fetch()
-    _, (first, *_) = hall.publish()
-    hall.admit("ref_2", datasets=("accounts", "transactions"))
+    harness = FetchHarness()
+    harness.fetch()
+    _, (first, *_) = harness.publish()
+    harness.admit("ref_2", datasets=("accounts", "transactions"))
     lost = PartState(part="transactions", state=Part.FAILED, why="upstream")
-    hall.connector = Scripted(
-        hall.clock,
+    harness.connector = Scripted(
+        harness.clock,
         pages=(
             a_page("other", dataset="accounts", parts=PARTS[:1]),
             replace(a_page(dataset="transactions"), parts=(lost,)),
         ),
     )
-    hall.fetch()
-    ended, (second, *_) = hall.publish()
+    harness.fetch()
+    ended, (second, *_) = harness.publish()
     assert second.datasets["transactions"].files == first.datasets["transactions"].files
     assert ended.status is Status.PARTIAL
     assert ended.records == {"accounts": 1, "transactions": 0}
@@ -422,69 +422,69 @@ def test_a_dataset_that_failed_as_a_whole_stands_as_the_snapshot_before_has_it()
 
 def test_a_dataset_that_failed_and_never_came_before_has_no_age() -> None:
     lost = PartState(part="transactions", state=Part.FAILED, why="upstream")
-    hall = Hall(pages=(a_page("a", dataset="accounts", parts=(*PARTS[:1], lost)),))
-    hall.fetch()
-    _, (manifest, *_) = hall.publish()
+    harness = FetchHarness(pages=(a_page("a", dataset="accounts", parts=(*PARTS[:1], lost)),))
+    harness.fetch()
+    _, (manifest, *_) = harness.publish()
     accounts, transactions = manifest.datasets.values()
     assert (accounts.as_of, transactions.as_of) == (PARTS[0].as_of, 0)
     assert manifest.as_of == accounts.as_of
 
 
-def pointer_of(hall: Hall) -> SnapshotPointer:
-    assert hall.connection.snapshot is not None
-    return hall.connection.snapshot
+def pointer_of(harness: FetchHarness) -> SnapshotPointer:
+    assert harness.connection.snapshot is not None
+    return harness.connection.snapshot
 
 
 def test_the_connection_points_to_what_was_published() -> None:
-    hall = Hall()
-    hall.fetch()
-    _, (manifest, *_) = hall.publish()
-    pointer = pointer_of(hall)
-    assert hall.snapshots.manifest(pointer) == manifest
+    harness = FetchHarness()
+    harness.fetch()
+    _, (manifest, *_) = harness.publish()
+    pointer = pointer_of(harness)
+    assert harness.snapshots.manifest(pointer) == manifest
     assert (pointer.refresh_id, pointer.as_of) == (REFRESH, manifest.as_of)
     assert pointer.datasets == ("accounts", "transactions")
-    assert hall.connection.running is None
+    assert harness.connection.running is None
 
 
 def test_a_snapshot_that_cannot_be_read_any_more_is_replaced() -> None:
-    hall = Hall()
-    hall.fetch()
-    hall.publish()
-    hall.objects.forget(pointer_of(hall).key)
+    harness = FetchHarness()
+    harness.fetch()
+    harness.publish()
+    harness.objects.forget(pointer_of(harness).key)
     with pytest.raises(Gone):
-        hall.snapshots.manifest(pointer_of(hall))
-    hall.admit("ref_2")
-    hall.fetch()
-    _, kept = hall.publish()
+        harness.snapshots.manifest(pointer_of(harness))
+    harness.admit("ref_2")
+    harness.fetch()
+    _, kept = harness.publish()
     assert [manifest.refresh_id for manifest in kept] == ["ref_2"]
-    assert pointer_of(hall).refresh_id == "ref_2"
+    assert pointer_of(harness).refresh_id == "ref_2"
 
 
 def test_a_publication_happens_once() -> None:
-    hall = Hall()
-    before = hall.refresh
-    hall.fetch()
-    hall.publish()
-    pointer = hall.connection.snapshot
+    harness = FetchHarness()
+    before = harness.refresh
+    harness.fetch()
+    harness.publish()
+    pointer = harness.connection.snapshot
     with pytest.raises(Superseded):
         publish(
-            hall.ticket,
+            harness.ticket,
             refresh=before,
-            connection=hall.connection,
-            staging=hall.staging,
-            snapshots=hall.snapshots,
-            refreshes=hall.refreshes,
-            clock=hall.clock,
+            connection=harness.connection,
+            staging=harness.staging,
+            snapshots=harness.snapshots,
+            refreshes=harness.refreshes,
+            clock=harness.clock,
         )
-    assert hall.connection.snapshot == pointer
+    assert harness.connection.snapshot == pointer
 
 
 def test_a_refresh_that_was_ended_meanwhile_publishes_nothing() -> None:
-    hall = Hall()
-    hall.fetch()
-    zombie = hall.refresh
-    hall.refreshes.save(failed(zombie, Defect, at=0), seen=zombie.version)
-    hall.refreshes.release(zombie)
+    harness = FetchHarness()
+    harness.fetch()
+    zombie = harness.refresh
+    harness.refreshes.save(failed(zombie, Defect, at=0), seen=zombie.version)
+    harness.refreshes.release(zombie)
     with pytest.raises(Superseded):
-        hall.publish()
-    assert hall.connection.snapshot is None
+        harness.publish()
+    assert harness.connection.snapshot is None

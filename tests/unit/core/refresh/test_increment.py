@@ -25,7 +25,7 @@ from functions.core.refresh.increment import (
 )
 from functions.core.refresh.steps import admitted
 from tests.support.fakes.files import Objects, Snapshots
-from tests.support.fetch_harness import AWAY, Hall
+from tests.support.fetch_harness import AWAY, FetchHarness
 from tests.support.scripted_connector import (
     CONNECTION,
     REFRESH,
@@ -151,7 +151,7 @@ def test_a_manifest_of_an_older_version_is_read() -> None:
     assert (dataset.chain, dataset.bookmark) == ((), None)
 
 
-class Hours(Hall):
+class Hours(FetchHarness):
     """One refresh after the other, each of its own pages."""
 
     numbers = count(2)

@@ -20,7 +20,7 @@ from functions.core.model import (
 )
 from functions.core.refresh import snapshot
 from functions.core.refresh.steps import already_answered
-from tests.support.fetch_harness import PARTS, Hall
+from tests.support.fetch_harness import PARTS, FetchHarness
 from tests.support.scripted_connector import (
     CONNECTION,
     DATASETS,
@@ -51,22 +51,22 @@ WHOLE = PartState(part="accounts", state=Part.FRESH, as_of=1_800_000_000, datase
 
 
 def refreshed(
-    hall: Hall, *parts: PartState, datasets: tuple[str, ...] = BOTH
+    harness: FetchHarness, *parts: PartState, datasets: tuple[str, ...] = BOTH
 ) -> tuple[Refresh, Manifest]:
     """A refresh of these datasets, of which the provider tells this, a minute after the last."""
-    if hall.refresh.status.ended:
-        hall.clock.now += 60
-        hall.admit(f"{hall.refresh.refresh_id}+", datasets=datasets)
+    if harness.refresh.status.ended:
+        harness.clock.now += 60
+        harness.admit(f"{harness.refresh.refresh_id}+", datasets=datasets)
     pages = tuple(a_page("a", dataset=name, cursor={}) for name in datasets)
     last = replace(pages[-1], parts=parts, cursor=None)
-    hall.connector = Scripted(hall.clock, pages=(*pages[:-1], last))
-    hall.fetch()
-    ended, (manifest, *_) = hall.publish()
+    harness.connector = Scripted(harness.clock, pages=(*pages[:-1], last))
+    harness.fetch()
+    ended, (manifest, *_) = harness.publish()
     return ended, manifest
 
 
-def a_week_later(hall: Hall) -> PartState:
-    hall.clock.now += WEEK
+def a_week_later(harness: FetchHarness) -> PartState:
+    harness.clock.now += WEEK
     return replace(WHOLE, as_of=WHOLE.as_of + WEEK)
 
 
@@ -77,10 +77,10 @@ def told(manifest: Manifest, dataset: str) -> dict[str, tuple[Part, float]]:
 
 
 def test_an_account_is_as_fresh_in_each_dataset_as_when_that_was_fetched() -> None:
-    hall = Hall()
-    refreshed(hall, FRESH, STALE, GONE)
-    mended = replace(STALE, state=Part.FRESH, as_of=hall.clock() + 60)
-    ended, manifest = refreshed(hall, mended, datasets=ACCOUNTS)
+    harness = FetchHarness()
+    refreshed(harness, FRESH, STALE, GONE)
+    mended = replace(STALE, state=Part.FRESH, as_of=harness.clock() + 60)
+    ended, manifest = refreshed(harness, mended, datasets=ACCOUNTS)
     assert told(manifest, "accounts") == {"savings": (Part.FRESH, mended.as_of)}
     assert told(manifest, "transactions") == {
         "checking": (Part.FRESH, FRESH.as_of),
@@ -94,20 +94,20 @@ def test_an_account_is_as_fresh_in_each_dataset_as_when_that_was_fetched() -> No
 
 
 def test_what_was_known_of_a_dataset_goes_when_it_is_fetched_again() -> None:
-    hall = Hall()
-    refreshed(hall, FRESH, STALE, GONE)
-    refreshed(hall, FRESH, datasets=ACCOUNTS)
-    _, manifest = refreshed(hall, FRESH, datasets=TRANSACTIONS)
+    harness = FetchHarness()
+    refreshed(harness, FRESH, STALE, GONE)
+    refreshed(harness, FRESH, datasets=ACCOUNTS)
+    _, manifest = refreshed(harness, FRESH, datasets=TRANSACTIONS)
     assert [part.datasets for part in manifest.parts] == [ACCOUNTS, TRANSACTIONS]
     assert manifest.coverage == Coverage(fresh=2)
 
 
 def test_a_dataset_that_is_incomplete_stays_so_while_others_are_refreshed() -> None:
-    hall = Hall()
-    first, _ = refreshed(hall, WHOLE, SHORT)
+    harness = FetchHarness()
+    first, _ = refreshed(harness, WHOLE, SHORT)
     assert (first.status, first.coverage) == (Status.PARTIAL, Coverage(fresh=1, incomplete=1))
     for _ in range(2):
-        again, manifest = refreshed(hall, WHOLE, datasets=ACCOUNTS)
+        again, manifest = refreshed(harness, WHOLE, datasets=ACCOUNTS)
         assert (again.status, again.coverage) == (Status.PUBLISHED, Coverage(fresh=1))
         assert manifest.coverage == Coverage(fresh=1, incomplete=1)
         assert SHORT in manifest.parts
@@ -115,7 +115,7 @@ def test_a_dataset_that_is_incomplete_stays_so_while_others_are_refreshed() -> N
 
 def test_a_dataset_is_as_old_as_the_parts_that_tell_of_it() -> None:
     rewritten = replace(STALE, datasets=TRANSACTIONS)
-    _, manifest = refreshed(Hall(), FRESH, rewritten)
+    _, manifest = refreshed(FetchHarness(), FRESH, rewritten)
     assert [each.as_of for each in manifest.datasets.values()] == [FRESH.as_of, STALE.as_of]
     assert manifest.as_of == STALE.as_of
 
@@ -152,20 +152,20 @@ def test_the_provider_is_asked_again_only_for_data_that_are_old(
     parts: tuple[PartState, ...], *, fresh: bool
 ) -> None:
     """Or for a dataset that has never been had; not for accounts of it that it could not give."""
-    hall = Hall()
-    refreshed(hall, *parts)
+    harness = FetchHarness()
+    refreshed(harness, *parts)
     request = RefreshRequest(connection_id=CONNECTION, datasets=BOTH, max_age_seconds=3600)
-    answer = already_answered(hall.connection, request, at=hall.clock() + 3600)
+    answer = already_answered(harness.connection, request, at=harness.clock() + 3600)
     assert (answer is not None) == fresh
-    assert already_answered(hall.connection, request, at=hall.clock() + 3601) is None
+    assert already_answered(harness.connection, request, at=harness.clock() + 3601) is None
 
 
 def test_a_dataset_that_failed_is_as_old_as_the_records_that_stand_of_it() -> None:
-    hall = Hall()
-    _, first = refreshed(hall, WHOLE, SHORT)
-    later = a_week_later(hall)
+    harness = FetchHarness()
+    _, first = refreshed(harness, WHOLE, SHORT)
+    later = a_week_later(harness)
     for _ in range(2):
-        ended, manifest = refreshed(hall, later, LOST)
+        ended, manifest = refreshed(harness, later, LOST)
         assert ended.status is Status.PARTIAL
         assert ended.coverage == Coverage(fresh=1, incomplete=1, failed=1)
         assert [part for part in manifest.parts if part.part == "transactions"] == [
@@ -177,24 +177,24 @@ def test_a_dataset_that_failed_is_as_old_as_the_records_that_stand_of_it() -> No
 
 
 def test_datasets_that_are_young_answer_whatever_the_age_of_the_others() -> None:
-    hall = Hall()
-    refreshed(hall, WHOLE, SHORT)
-    later = a_week_later(hall)
-    refreshed(hall, later, datasets=ACCOUNTS)
+    harness = FetchHarness()
+    refreshed(harness, WHOLE, SHORT)
+    later = a_week_later(harness)
+    refreshed(harness, later, datasets=ACCOUNTS)
     asked = RefreshRequest(connection_id=CONNECTION, datasets=ACCOUNTS, max_age_seconds=3600)
-    assert already_answered(hall.connection, asked, at=later.as_of) is not None
+    assert already_answered(harness.connection, asked, at=later.as_of) is not None
     both = replace(asked, datasets=BOTH)
-    assert already_answered(hall.connection, both, at=later.as_of) is None
+    assert already_answered(harness.connection, both, at=later.as_of) is None
 
 
 def test_a_dataset_that_never_came_counts_as_soon_as_it_has() -> None:
-    hall = Hall()
-    refreshed(hall, WHOLE, LOST)
-    later = a_week_later(hall)
-    _, still = refreshed(hall, later, datasets=ACCOUNTS)
+    harness = FetchHarness()
+    refreshed(harness, WHOLE, LOST)
+    later = a_week_later(harness)
+    _, still = refreshed(harness, later, datasets=ACCOUNTS)
     assert still.as_of == later.as_of
     assert still.coverage == Coverage(fresh=1, failed=1)
-    _, manifest = refreshed(hall, SHORT, datasets=TRANSACTIONS)
+    _, manifest = refreshed(harness, SHORT, datasets=TRANSACTIONS)
     assert manifest.as_of == SHORT.as_of
 
 
@@ -212,14 +212,14 @@ def test_a_dataset_that_never_came_counts_as_soon_as_it_has() -> None:
 def test_nothing_is_younger_than_now_and_an_impossible_date_proves_nothing(
     as_of: float, known: float
 ) -> None:
-    hall = Hall()
-    _, manifest = refreshed(hall, replace(FRESH, as_of=as_of), WHOLE)
+    harness = FetchHarness()
+    _, manifest = refreshed(harness, replace(FRESH, as_of=as_of), WHOLE)
     expected = Part.FRESH if known else Part.STALE
     assert told(manifest, "transactions") == {FRESH.part: (expected, known)}
     request = RefreshRequest(connection_id=CONNECTION, datasets=BOTH, max_age_seconds=0)
-    assert already_answered(hall.connection, request, at=AT + HOUR) is None
-    assert hall.connection.snapshot
-    assert hall.connection.snapshot.as_of == manifest.as_of == known
+    assert already_answered(harness.connection, request, at=AT + HOUR) is None
+    assert harness.connection.snapshot
+    assert harness.connection.snapshot.as_of == manifest.as_of == known
 
 
 def test_an_age_from_the_future_that_was_stored_once_is_none() -> None:

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from functions.core.contract import Outcome
 from functions.core.push.advance import advance
 from functions.core.push.ports import PushPorts
-from tests.support.clients.endgrate_session import Trial
 from tests.support.fakes.pushes import PUSH, Contents, Pushes, a_push
+from tests.support.providers.endgrate_harness import EndgrateHarness
 from tests.support.scripted_connector import CONNECTION
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def contact(name: str, **more: object) -> dict[str, Any]:
 ROWAN = contact("rowan", internal_id="mine-1")
 
 
-class Pier(Trial):
+class EndgratePushHarness(EndgrateHarness):
     """Everything but the connector and the simulator is from the fakes."""
 
     def __init__(

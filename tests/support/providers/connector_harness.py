@@ -42,7 +42,7 @@ PATIENCE_SECONDS = 10.0
 HOLD_SECONDS = 2.0
 
 
-class Tried:
+class ConnectorHarness:
     """One user's connection, through the verbs."""
 
     def __init__(

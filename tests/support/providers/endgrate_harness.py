@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from functions.connectors.endgrate import connector as endgrate
 from functions.core.ports import Order
 from tests.contract.provider_cases.endgrate import CASE, EndgrateSessions
-from tests.support.providers.trial import Tried
+from tests.support.providers.connector_harness import ConnectorHarness
 from tests.support.scripted_connector import REFRESH
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from functions.core.contract import Job
     from functions.core.model import PartState
     from functions.core.ports import Looked
+    from tests.support.providers.connector_harness import Read
     from tests.support.providers.simulated import Simulated
-    from tests.support.providers.trial import Read
 
     Simulator = Callable[[str], Simulated]
 
@@ -31,7 +31,7 @@ def sessions_of(simulator: Simulator) -> EndgrateSessions:
     return sessions
 
 
-class Trial(Tried):
+class EndgrateHarness(ConnectorHarness):
     """A session's connection; what is changed of it is said when the trial begins."""
 
     simulated: EndgrateSessions
