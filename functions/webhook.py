@@ -17,7 +17,7 @@ from functions.connectors.registry import REGISTRY, read_hint
 from functions.core import webhooks as hints
 from functions.core.errors import CallerError, FreshetError, NotFound
 from functions.core.model import CONNECTION_PREFIX
-from functions.core.push.advance import heard
+from functions.core.push.advance import heard, is_about
 from functions.core.push.model import PUSH_PREFIX
 from functions.rest.problems import refusal
 from functions.wiring import prepare, wiring
@@ -75,7 +75,7 @@ def _resume_push(hint: Hint, *, provider: str) -> None:
     """
     here = wiring()
     push = here.pushes.get(hints.owner(hint.token))
-    if push is None or push.provider != provider or not hints.about_push(push, hint):
+    if push is None or push.provider != provider or not is_about(push, hint):
         raise NotFound
     connection = here.connections.get(push.connection_id)
     if connection is None or connection.subject != hint.subject:

@@ -11,7 +11,7 @@ from functions.core.errors import ConfigurationInvalid
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
 
-    from functions.core.ports import Clock
+    from functions.core.contract import Clock
 
 KEEP_SECONDS: Final = 60
 """How long a changed secret may go unnoticed in a warm function."""

@@ -20,7 +20,7 @@ from functions.core.errors import ConfigurationInvalid, RateLimited
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from functions.core.ports import Clock, Sleep
+    from functions.core.contract import Clock, Sleep
 
 SECOND: Final = 1_000_000
 """Instants are kept in whole microseconds, so that a store can add to them exactly."""
@@ -67,22 +67,6 @@ def limit_of(secret: bytes) -> Limit | None:
         return msgspec.json.decode(secret, type=_Secret).budget
     except (msgspec.DecodeError, RecursionError):
         raise ConfigurationInvalid from None
-
-
-class Budget(Protocol):
-    """What every request to a provider is asked of first."""
-
-    def take(self) -> None:
-        """Wait for this request's turn.
-
-        Raises:
-            RateLimited: it is too far away; nothing was sent.
-        """
-        ...
-
-    def pause(self, seconds: float) -> None:
-        """The provider has had too much (429): nobody asks it for so long."""
-        ...
 
 
 class Level(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Final, TypeAlias
 
@@ -21,6 +22,12 @@ MAX_LOOKS: Final = 20
 
 DEADLINE_SECONDS: Final = 15 * 60
 """How long a provider may take, from admission on, when the request does not say."""
+
+PART_SECONDS: Final = 75
+"""Seconds that a provider takes at the worst to accept one part of a job, or a push."""
+
+SYNCHRONOUS_SECONDS: Final = 335
+"""The same where it answers only when it is done: five minutes at Endgrate, and some more."""
 
 MIN_DEADLINE_SECONDS: Final = 5
 MAX_DEADLINE_SECONDS: Final = 6 * 60 * 60
@@ -142,6 +149,12 @@ class Outcome(StrEnum):
     FAILED = "failed"
     ABORTED = "aborted"
 
+
+Clock: TypeAlias = Callable[[], float]
+"""Returns the time in seconds since the epoch."""
+
+Sleep: TypeAlias = Callable[[float], None]
+"""Waits for so many seconds."""
 
 Scalar: TypeAlias = str | int | float | bool | None
 Job: TypeAlias = dict[str, Scalar]

@@ -8,20 +8,13 @@ from typing import IO, Protocol, TypeAlias
 
 import msgspec
 
-from functions.core.budget import Budget
-from functions.core.contract import Bookmark, Cursor, Job
+from functions.core.contract import Bookmark, Clock, Cursor, Job, Sleep
 from functions.core.model import (
     Connection,
     Credentials,
     PartState,
     StoredCredentials,
 )
-
-Clock: TypeAlias = Callable[[], float]
-"""Seconds since the epoch."""
-
-Sleep: TypeAlias = Callable[[float], None]
-"""Waits for so many seconds."""
 
 RecordKey: TypeAlias = tuple[str, str]
 """What a record is known by in its dataset: its part and its id there. Two accounts may give the
@@ -223,6 +216,22 @@ class CredentialStore(Protocol):
 
     def mark_dead(self, connection_id: str, *, version: int) -> None:
         """Mark this version dead: the user must sign in again."""
+        ...
+
+
+class Budget(Protocol):
+    """What every request to a provider is asked of first."""
+
+    def take(self) -> None:
+        """Wait for this request's turn.
+
+        Raises:
+            RateLimited: it is too far away; nothing was sent.
+        """
+        ...
+
+    def pause(self, seconds: float) -> None:
+        """The provider has had too much (429): nobody asks it for so long."""
         ...
 
 

@@ -17,7 +17,6 @@ import msgspec
 
 if TYPE_CHECKING:
     from functions.core.model import Connection, Refresh
-    from functions.core.push.model import Push
 
 
 class Hint(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +25,10 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     job: str = ""
     subject: str = ""
+
+    def carries(self, token_digest: str) -> bool:
+        """Whether its token is the one of this digest."""
+        return _same(token_digest, digest(self.token))
 
 
 def token(owner: str, *, rest: str) -> str:
@@ -50,13 +53,7 @@ def about_refresh(refresh: Refresh, hint: Hint) -> bool:
 
 def about_connection(connection: Connection, hint: Hint) -> bool:
     """Whether the hint is of this connection's subject, under the connection's token."""
-    own = _same(connection.hook, digest(hint.token))
-    return own and _same(connection.subject, hint.subject)
-
-
-def about_push(push: Push, hint: Hint) -> bool:
-    """Whether the hint is of what the provider took in the push's latest attempt."""
-    return hint.job != "" and _same(push.hook, digest(hint.token))
+    return hint.carries(connection.hook) and _same(connection.subject, hint.subject)
 
 
 def _same(one: str, other: str) -> bool:

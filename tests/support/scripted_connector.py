@@ -17,12 +17,11 @@ from tests.support.fakes.stores import Connections, Refreshes, Tables
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from functions.core.budget import Budget
     from functions.core.contract import Cursor, Job
     from functions.core.errors import FreshetError
     from functions.core.idempotency import Key
     from functions.core.model import SnapshotPointer
-    from functions.core.ports import Base, Looked
+    from functions.core.ports import Base, Budget, Looked
     from tests.support.fakes.stores import Clock
 
 T = TypeVar("T")

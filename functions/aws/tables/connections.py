@@ -26,10 +26,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
     from functions.aws.vault import DataKey, Vault
-    from functions.core.contract import Schedule
+    from functions.core.contract import Clock, Schedule, Sleep
     from functions.core.idempotency import Key
     from functions.core.model import Connection
-    from functions.core.ports import Clock, Sleep
 
     Item = Mapping[str, Any]
 

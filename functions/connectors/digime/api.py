@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
     from functions.connectors.digime.tokens import Application
     from functions.connectors.http.answers import Download
-    from functions.core.budget import Budget
-    from functions.core.ports import Clock
+    from functions.core.contract import Clock
+    from functions.core.ports import Budget
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 """How large a file may be as it is downloaded."""

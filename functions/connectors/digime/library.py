@@ -51,8 +51,7 @@ if TYPE_CHECKING:
 
     from functions.connectors.digime.api import Api, Listing
     from functions.connectors.http.answers import Download
-    from functions.core.contract import Cursor
-    from functions.core.ports import Sleep
+    from functions.core.contract import Cursor, Sleep
 
 PAGE_FILES: Final = 32
 PAGE_BYTES: Final = 8 * 1024 * 1024

@@ -35,9 +35,8 @@ from functions.core.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from functions.core.budget import Budget
-    from functions.core.contract import Scalar
-    from functions.core.ports import Clock
+    from functions.core.contract import Clock, Scalar
+    from functions.core.ports import Budget
 
 T = TypeVar("T")
 U = TypeVar("U")

@@ -28,9 +28,8 @@ from functions.core.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from functions.core.budget import Budget
-    from functions.core.contract import Scalar
-    from functions.core.ports import Clock
+    from functions.core.contract import Clock, Scalar
+    from functions.core.ports import Budget
 
 _ADDRESS: Final = re.compile(r"https?://[^\s?#@\\]+", re.IGNORECASE)
 _STEPS: Final = frozenset({".", ".."})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from functions.core.ports import Clock
+from functions.core.contract import Clock
 from functions.core.refresh.stores import Connections, Refreshes
 
 if TYPE_CHECKING:

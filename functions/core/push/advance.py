@@ -16,7 +16,13 @@ import msgspec
 from msgspec.structs import replace
 
 from functions.core import webhooks as hints
-from functions.core.contract import HOLD_SECONDS, Outcome, PushTicket
+from functions.core.contract import (
+    HOLD_SECONDS,
+    PART_SECONDS,
+    SYNCHRONOUS_SECONDS,
+    Outcome,
+    PushTicket,
+)
 from functions.core.errors import (
     CallerError,
     DeadlineExceeded,
@@ -34,7 +40,6 @@ from functions.core.polling import backoff, next_wait, pause, plan
 from functions.core.push import model as step
 from functions.core.push.model import PushStatus
 from functions.core.push.ports import Pushed
-from functions.core.refresh.trigger import PART_SECONDS, SYNCHRONOUS_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -131,6 +136,11 @@ def overtaken(push: Push, last: PushTicket) -> bool:
     on. ``last`` is its ticket. One with an outcome that nobody knows is of a push that ended.
     """
     return last.error == OutcomeUnknown.name() or step.handed_on(push, last.push_id)
+
+
+def is_about(push: Push, hint: Hint) -> bool:
+    """Whether the webhook is about the push's latest attempt, which the provider has taken."""
+    return hint.job != "" and hint.carries(push.hook)
 
 
 def heard(push: Push, hint: Hint, *, pushes: Pushes, at: float) -> Push | None:

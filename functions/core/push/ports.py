@@ -7,8 +7,8 @@ from typing import Protocol
 
 import msgspec
 
+from functions.core.contract import Clock, Sleep
 from functions.core.model import Connection
-from functions.core.ports import Clock, Sleep
 from functions.core.push.model import Failure, Push, Result
 
 

@@ -28,8 +28,9 @@ from functions.core.refresh import steps as step
 from functions.core.refresh.admission import cool
 
 if TYPE_CHECKING:
+    from functions.core.contract import Clock, Sleep
     from functions.core.model import Connection
-    from functions.core.ports import Clock, Connector, Looked, Sleep
+    from functions.core.ports import Connector, Looked
     from functions.core.refresh.stores import Refreshes
 
 MIN_GAP: Final = 0.25

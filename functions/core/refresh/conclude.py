@@ -20,7 +20,7 @@ from functions.core.model import Refresh, Status
 from functions.core.refresh import steps as step
 
 if TYPE_CHECKING:
-    from functions.core.ports import Clock
+    from functions.core.contract import Clock
     from functions.core.refresh.stores import Refreshes
 
 

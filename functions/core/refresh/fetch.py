@@ -22,9 +22,9 @@ from functions.core.refresh.progress import Staged
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from functions.core.contract import Ticket
+    from functions.core.contract import Clock, Sleep, Ticket
     from functions.core.model import Connection, Manifest, Refresh
-    from functions.core.ports import Base, Clock, Connector, Page, Sleep
+    from functions.core.ports import Base, Connector, Page
     from functions.core.refresh.progress import Progress
     from functions.core.refresh.stores import Refreshes, Snapshots, Staging
 

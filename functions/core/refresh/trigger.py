@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from functions.core.contract import PAYLOAD_VERSION, Outcome, Ticket
+from functions.core.contract import (
+    PART_SECONDS,
+    PAYLOAD_VERSION,
+    SYNCHRONOUS_SECONDS,
+    Outcome,
+    Ticket,
+)
 from functions.core.errors import (
     CallerError,
     DeadlineExceeded,
@@ -35,16 +41,11 @@ from functions.core.refresh.admission import cool
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from functions.core.contract import Clock
     from functions.core.model import Connection, Refresh
-    from functions.core.ports import Clock, Connector
+    from functions.core.ports import Connector
     from functions.core.refresh.stores import Refreshes
 
-
-PART_SECONDS: Final = 75
-"""How long the provider may take to say that it has taken a part of a job, at the worst."""
-
-SYNCHRONOUS_SECONDS: Final = 335
-"""The same where it answers only when it is done: five minutes at Endgrate, and some more."""
 
 QUEUE_SECONDS: Final = 60
 """How long a request that nobody waits for stays away from a connection that is busy."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from functions.core.contract import Clock, Sleep
     from functions.core.model import Refresh
-    from functions.core.ports import Clock, Sleep
 
 MAX_WAIT_SECONDS: Final = 25
 """How long a call of the API waits at most."""

@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions.core.contract import MAX_DEADLINE_SECONDS, MAX_LOOKS, SLOT_SECONDS, Outcome
+from functions.core.contract import (
+    MAX_DEADLINE_SECONDS,
+    MAX_LOOKS,
+    SLOT_SECONDS,
+    SYNCHRONOUS_SECONDS,
+    Outcome,
+)
 from functions.core.polling import pause, plan
-from functions.core.refresh.trigger import SYNCHRONOUS_SECONDS
 from tests.infra.machines.test_refresh import HISTORY
 
 if TYPE_CHECKING:

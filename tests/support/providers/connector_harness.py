@@ -30,10 +30,9 @@ from tests.support.scripted_connector import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from functions.core.budget import Budget
     from functions.core.contract import Job
     from functions.core.model import Connection, Credentials, Manifest, StoredCredentials
-    from functions.core.ports import Connector, RecordKey
+    from functions.core.ports import Budget, Connector, RecordKey
     from tests.support.fakes.files import Kept
     from tests.support.providers.case import ProviderCase
     from tests.support.providers.simulated import Simulated, Truth

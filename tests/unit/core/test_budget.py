@@ -26,7 +26,7 @@ from tests.support.fakes.stores import Clock
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from functions.core.ports import Sleep
+    from functions.core.contract import Sleep
 
 LIMIT = Limit(requests_per_second=2, burst=3)
 

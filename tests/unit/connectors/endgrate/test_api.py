@@ -9,8 +9,8 @@ import pytest
 
 from functions.connectors.endgrate.api import SYNCHRONOUS_SECONDS, Api, Secret, Way
 from functions.connectors.http.sending import SLACK_SECONDS
+from functions.core import contract
 from functions.core.errors import ConfigurationInvalid
-from functions.core.refresh import trigger
 
 FIVE_MINUTES = 300
 KEY = "key-canary-4711"
@@ -90,4 +90,4 @@ def test_a_user_is_sent_to_the_page_of_the_session(*, configured: bool, path: st
 
 def test_a_synchronous_trigger_outlasts_endgrate_and_not_what_the_core_reckons_with() -> None:
     assert SYNCHRONOUS_SECONDS > FIVE_MINUTES
-    assert SYNCHRONOUS_SECONDS + SLACK_SECONDS <= trigger.SYNCHRONOUS_SECONDS
+    assert SYNCHRONOUS_SECONDS + SLACK_SECONDS <= contract.SYNCHRONOUS_SECONDS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from functions.core import webhooks as hints
-from functions.core.contract import HOLD_SECONDS, Outcome
+from functions.core.contract import HOLD_SECONDS, PART_SECONDS, SYNCHRONOUS_SECONDS, Outcome
 from functions.core.errors import (
     AnswerTooLarge,
     ConfigurationInvalid,
@@ -20,7 +20,6 @@ from functions.core.errors import (
     UnexpectedAnswer,
 )
 from functions.core.push.model import PushStatus
-from functions.core.refresh.trigger import PART_SECONDS, SYNCHRONOUS_SECONDS
 from tests.support.fakes.pushes import PUSH, RECORDS
 from tests.support.push_harness import DONE, RUNNING, PushHarness
 from tests.support.scripted_connector import Crash

@@ -13,7 +13,7 @@ from functions.core.errors import (
     RateLimited,
 )
 from functions.core.push import model as step
-from functions.core.push.advance import RESULT_FAULTS, heard
+from functions.core.push.advance import RESULT_FAULTS, heard, is_about
 from functions.core.push.model import (
     MAX_NAMED_BYTES,
     MAX_RESULT_BYTES,
@@ -23,7 +23,7 @@ from functions.core.push.model import (
     Result,
 )
 from functions.core.push.ports import Pushed
-from functions.core.webhooks import Hint, about_push
+from functions.core.webhooks import Hint
 from tests.support.fakes.pushes import RECORDS, a_push
 from tests.support.push_harness import PushHarness
 from tests.support.scripted_connector import CONNECTION, Crash
@@ -200,7 +200,7 @@ def test_results_are_kept_as_far_as_an_item_may_hold(length: int, *, all_kept: b
 def tell(harness: PushHarness, *, token: str | None = None, job: str = "t7") -> Push | None:
     """The provider's webhook about what it has taken."""
     hint = Hint(token=token or harness.pusher.tokens[-1], job=job)
-    if not about_push(harness.push, hint):
+    if not is_about(harness.push, hint):
         return None
     return heard(harness.push, hint, pushes=harness.pushes, at=harness.clock())
 

@@ -6,7 +6,14 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from functions.core.contract import MAX_DEADLINE_SECONDS, MAX_LOOKS, Outcome, Ticket
+from functions.core.contract import (
+    MAX_DEADLINE_SECONDS,
+    MAX_LOOKS,
+    PART_SECONDS,
+    SYNCHRONOUS_SECONDS,
+    Outcome,
+    Ticket,
+)
 from functions.core.errors import (
     ConfigurationInvalid,
     FreshetError,
@@ -20,7 +27,7 @@ from functions.core.errors import (
 from functions.core.model import Connection, Event, Refresh, Status
 from functions.core.ports import Triggered
 from functions.core.refresh.steps import Admission, lost
-from functions.core.refresh.trigger import PART_SECONDS, SYNCHRONOUS_SECONDS, answered, trigger
+from functions.core.refresh.trigger import answered, trigger
 from tests.support.fakes.stores import Clock, Refreshes, Tables
 from tests.support.scripted_connector import (
     CONNECTION,
