@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from functions.aws.boundary import Start, read, require_name, step
-from functions.connectors.registry import DATASETS
 from functions.core.contract import Reason, RefreshRequest, Ticket
 from functions.core.errors import Busy
 from functions.core.refresh.admission import admit
@@ -41,9 +40,7 @@ def _admit(start: Start[RefreshRequest], *, context: LambdaContext) -> Ticket:
             start.input,
             refresh_id=start.execution,
             at=here.clock(),
-            connections=here.connections,
-            refreshes=here.refreshes,
-            datasets=DATASETS,
+            ports=here.admission,
         )
     except Busy:
         # A schedule has no caller to tell, and its next firing may be a day away.

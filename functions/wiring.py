@@ -28,9 +28,11 @@ from functions.aws.tables.pushes import PushContents, PushTable
 from functions.aws.tables.refreshes import RefreshHistory, RefreshTable
 from functions.aws.tables.subjects import SubjectOwners
 from functions.aws.vault import Vault
+from functions.connectors.registry import DATASETS
 from functions.core.bulk.model import BulkTicket
 from functions.core.contract import PushTicket, Ticket, Variable
 from functions.core.errors import Superseded
+from functions.core.refresh.admission import AdmissionPorts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,6 +121,16 @@ class Wiring:
     def keys(self) -> KeyTable:
         """Idempotency keys."""
         return KeyTable(self._dynamodb, table=setting(Variable.REFRESHES_TABLE))
+
+    @cached_property
+    def admission(self) -> AdmissionPorts:
+        """What lets refreshes in."""
+        return AdmissionPorts(
+            connections=self.connections,
+            refreshes=self.refreshes,
+            keys=self.keys,
+            datasets=DATASETS,
+        )
 
     @cached_property
     def durations(self) -> DurationTable:

@@ -1,9 +1,9 @@
 """Requests under an ``Idempotency-Key``: however often one comes, it is answered once.
 
-A key is noted once, with what answered its request, and from then on it is only looked up. The
-write that lets in a refresh of the request's own notes the key, too: of any number that come at
-once one is let in, and the others get what it got. Whoever dies before that write leaves nothing
-behind; whoever dies after it leaves a refresh that the repetition finds admitted, and starts.
+A key is noted once, with the resource that answered its request, and is only looked up after that.
+The write that creates a resource notes the key, too: of requests that come at once one creates, and
+the others are given the same. A request that dies before that write leaves nothing behind; one that
+dies after it leaves a resource that its repetition finds, and starts.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from __future__ import annotations
 import json
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import msgspec
 
-from functions.core.contract import Outcome
 from functions.core.errors import FreshetError, InvalidRequest, KeyReused
-from functions.core.refresh.steps import Admission
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+T = TypeVar("T")
 
 KEY_SECONDS: Final = 24 * 60 * 60
 """How long a key is remembered at least, from the request that was answered."""
@@ -33,21 +33,23 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
 
 
-class Claim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a key stands for: a body, by its digest, and what answered it.
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """A resource that was there before the request and answers it; ``outcome`` says how."""
 
-    That is the refresh (or the bulk run, or the connection) of this id, unless ``answer`` names
-    another refresh, which the request joined or found fresh enough; the id is then nobody's.
+    outcome: str
+    resource_id: str = msgspec.field(name="refresh_id")
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a key stands for: a body, by its digest, and the resource that answered it.
+
+    ``resource_id`` is the id of the resource that the request created. Where it created none,
+    the id is unused, and ``answer`` names the resource.
     """
 
     digest: str
-    refresh_id: str
-    answer: Admission | None = None
-
-    @property
-    def admission(self) -> Admission:
-        """What answers whoever repeats the request."""
-        return self.answer or Admission(outcome=Outcome.RUNNING, refresh_id=self.refresh_id)
+    resource_id: str = msgspec.field(name="refresh_id")
+    answer: Answer | None = None
 
 
 class Keys(Protocol):
@@ -65,16 +67,14 @@ class Keys(Protocol):
         ...
 
 
-class Answered(msgspec.Struct, frozen=True, kw_only=True):
-    """An admission, and whether the request had come before."""
-
-    admission: Admission
-    replayed: bool = False
-
-
 def name(tenant: str, key: str) -> str:
     """Under which name a tenant's key is kept. A key has no blanks, so that ends the tenant."""
     return sha256(f"{tenant} {key}".encode()).hexdigest()
+
+
+def key_of(text: str, *, tenant: str, body: msgspec.Struct) -> Key:
+    """The key of a tenant's request with this body."""
+    return Key(name=name(tenant, text), digest=digest(body))
 
 
 def digest(body: msgspec.Struct) -> str:
@@ -121,36 +121,37 @@ def _normalize_number(text: str) -> object:
 
 
 def once(
-    key: Key, refresh_id: str, *, keys: Keys, at: float, admitted: Callable[[], Admission]
-) -> Answered:
-    """Answer a request under a key.
+    key: Key | None,
+    *,
+    find: Callable[[Key], Claim | None],
+    create: Callable[[], T],
+    replay: Callable[[Claim], T],
+) -> tuple[T, bool]:
+    """Create what a request asks for, or give again what an earlier one under its key was given.
 
     Args:
-        refresh_id: a new id, for the refresh (or what else) that the request may need.
-        admitted: admits the request under this id and this key.
+        key: None for a request without one: each such request creates.
+        find: reads what the key stands for.
+        create: creates the resource and notes the key in the same write.
+        replay: reads the resource that a claim names.
+
+    Returns:
+        The resource, and whether an earlier request was given it.
 
     Raises:
         KeyReused: the key came with another body before, and was answered.
-        FreshetError: the request is refused, and nobody who came with the key was let in.
+        FreshetError: ``create`` refuses, and no other request under the key was answered by then.
     """
-    kept = keys.get(key.name, at=at)
-    if kept is None:
-        kept = _noted(key, refresh_id, keys=keys, at=at, admitted=admitted)
-    if kept.digest != key.digest:
+    if key is None:
+        return create(), False
+    claim = find(key)
+    if claim is None:
+        try:
+            return create(), False
+        except FreshetError:
+            claim = find(key)
+            if claim is None:
+                raise
+    if claim.digest != key.digest:
         raise KeyReused
-    return Answered(admission=kept.admission, replayed=kept.refresh_id != refresh_id)
-
-
-def _noted(
-    key: Key, refresh_id: str, *, keys: Keys, at: float, admitted: Callable[[], Admission]
-) -> Claim:
-    """What answers a key that was not answered so far: what this request finds, or another's."""
-    try:
-        found = admitted()
-    except FreshetError:
-        meanwhile = keys.get(key.name, at=at)
-        if meanwhile is None:
-            raise
-        return meanwhile
-    own = Claim(digest=key.digest, refresh_id=refresh_id, answer=found)
-    return own if found.outcome is Outcome.RUNNING else keys.claim(key.name, own, at=at)
+    return replay(claim), True

@@ -10,20 +10,18 @@ import msgspec
 from msgspec import Meta
 
 from functions.connectors.registry import REGISTRY
-from functions.core import idempotency as keys
 from functions.core.bulk.model import BULK_PREFIX, BulkOptions, BulkRequest, BulkStatus
 from functions.core.bulk.run import admitted, check, keep
-from functions.core.contract import Outcome, Reason
+from functions.core.contract import Reason
 from functions.core.errors import NotFound, PlatformFault
-from functions.core.idempotency import Key
-from functions.core.refresh.steps import Admission
 from functions.rest import cursors, headers
 from functions.rest.bulk_models import FailuresOut, bulk_out, failure_out
 from functions.rest.models import body
-from functions.rest.service import Call, Reply, limit_of, only, plausible
+from functions.rest.service import Call, Reply, limit_of, once, only, plausible
 
 if TYPE_CHECKING:
     from functions.core.bulk.model import Bulk
+    from functions.core.idempotency import Key
 
 Place = Annotated[str, Meta(min_length=1, max_length=64)]
 """Where a reader of failures is: behind this connection."""
@@ -37,7 +35,13 @@ def start(call: Call) -> Reply:
     only(call)
     asked = body(call.body, BulkOptions)
     check(asked, providers=REGISTRY)
-    bulk, replayed = _kept(call, asked)
+    key = headers.idempotency_key(call, asked)
+    bulk, replayed = once(
+        call,
+        key,
+        create=lambda: _begun(call, asked, key=key),
+        replay=lambda claim: _found(call, claim.resource_id),
+    )
     if bulk.status is BulkStatus.LISTING:
         call.here.bulk_executions.start(bulk)
     return Reply(
@@ -89,27 +93,13 @@ def listing(bulk_id: str) -> tuple[str, str]:
     return ("failures", bulk_id)
 
 
-def _kept(call: Call, asked: BulkOptions) -> tuple[Bulk, bool]:
-    """A new run, or the one that this key stands for, and whether it is that.
+def _begun(call: Call, asked: BulkOptions, *, key: Key | None) -> Bulk:
+    """A new run.
 
     Raises:
         BulkRunning: the tenant has another under way.
-        KeyReused: the key came with another body before.
     """
-    key, new = headers.idempotency_key(call), BULK_PREFIX + secrets.token_hex(16)
-    if key is None:
-        return _begun(call, asked, bulk_id=new), False
-    named = Key(name=keys.name(call.tenant, key), digest=keys.digest(asked))
-
-    def begun() -> Admission:
-        _begun(call, asked, bulk_id=new, key=named)
-        return Admission(outcome=Outcome.RUNNING, refresh_id=new)
-
-    answered = keys.once(named, new, keys=call.here.keys, at=call.here.clock(), admitted=begun)
-    return _found(call, answered.admission.refresh_id), answered.replayed
-
-
-def _begun(call: Call, asked: BulkOptions, *, bulk_id: str, key: Key | None = None) -> Bulk:
+    bulk_id = BULK_PREFIX + secrets.token_hex(16)
     request = BulkRequest(
         **msgspec.structs.asdict(asked), bulk_id=bulk_id, tenant=call.tenant, reason=Reason.API
     )

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from functions.core import idempotency as keys
 from functions.core.errors import InvalidRequest
 from functions.core.refresh.wait import MAX_WAIT_SECONDS
 
 if TYPE_CHECKING:
+    import msgspec
+
+    from functions.core.idempotency import Key
     from functions.rest.service import Call
 
 MAX_KEY: Final = 255
@@ -27,16 +31,18 @@ MAX_PREFER: Final = 1024
 """Characters of a Prefer header that are looked at; a longer one is not made sense of."""
 
 
-def idempotency_key(call: Call) -> str | None:
-    """The request's ``Idempotency-Key``, if it has one.
+def idempotency_key(call: Call, given: msgspec.Struct) -> Key | None:
+    """The key of this request with this body: its ``Idempotency-Key``, if it has one.
 
     Raises:
         InvalidRequest: it is not 1 to ``MAX_KEY`` visible ASCII characters.
     """
-    key = call.headers.get("idempotency-key")
-    if key is not None and not re.fullmatch(KEY, key):
+    text = call.headers.get("idempotency-key")
+    if text is None:
+        return None
+    if not re.fullmatch(KEY, text):
         raise InvalidRequest(f"Idempotency-Key must be 1 to {MAX_KEY} visible ASCII characters.")
-    return key
+    return keys.key_of(text, tenant=call.tenant, body=given)
 
 
 def replayed(*, known: bool) -> dict[str, str]:

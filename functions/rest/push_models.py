@@ -7,7 +7,6 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from functions.core import idempotency as keys
 from functions.core.contract import (
     MAX_DEADLINE_SECONDS,
     MAX_PUSH_RECORDS,
@@ -53,11 +52,6 @@ class PushIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def content(self) -> bytes:
         """The records as they are kept and sent, a JSON array."""
         return msgspec.json.encode(self.records)
-
-    @property
-    def digest(self) -> str:
-        """Equal for requests that ask for the same."""
-        return keys.digest(self)
 
 
 class PushOut(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 from functions.connectors.registry import DATASETS, REGISTRY
 from functions.core import idempotency as keys
 from functions.core.contract import DEADLINE_SECONDS
-from functions.core.errors import InvalidRequest, KeyReused, NotFound, Superseded
+from functions.core.errors import InvalidRequest, NotFound, Superseded
+from functions.core.idempotency import Claim
 from functions.core.push.model import PUSH_PREFIX, Push, PushStatus, accepted, reopened
 from functions.rest import headers
 from functions.rest.models import body
@@ -33,22 +34,23 @@ NO_KEY: Final = (
 def start(call: Call) -> Reply:
     """Accept a push, or find the one that this key stands for."""
     only(call)
-    key = headers.idempotency_key(call)
+    given = body(call.body, PushIn)
+    key = headers.idempotency_key(call, given)
     if key is None:
         raise InvalidRequest(NO_KEY)
-    given = body(call.body, PushIn)
-    push_id = PUSH_PREFIX + keys.name(call.tenant, key)[:32]
-    known = call.here.pushes.get(push_id)
-    new = None if known else _accepted(call, given, push_id=push_id)
-    push = new or _known(call, push_id)
-    if push.digest != given.digest:
-        raise KeyReused
-    if new:
-        call.here.push_executions.start(new)
+    push_id = PUSH_PREFIX + key.name[:32]
+    push, replayed = keys.once(
+        key,
+        find=lambda _: _claim(call, push_id),
+        create=lambda: _accepted(call, given, push_id=push_id, digest=key.digest),
+        replay=lambda _: _known(call, push_id),
+    )
+    if not replayed:
+        call.here.push_executions.start(push)
     return Reply(
         status=HTTPStatus.OK if push.status.ended else HTTPStatus.ACCEPTED,
         model=push_out(push),
-        headers={"Location": f"/v1/pushes/{push_id}"} | headers.replayed(known=new is None),
+        headers={"Location": f"/v1/pushes/{push_id}"} | headers.replayed(known=replayed),
     )
 
 
@@ -58,8 +60,18 @@ def read(call: Call, push_id: str) -> Reply:
     return Reply(status=HTTPStatus.OK, model=push_out(_known(call, plausible(push_id))))
 
 
-def _accepted(call: Call, given: PushIn, *, push_id: str) -> Push | None:
-    """The push, once its records and then itself are kept; None where another came first."""
+def _claim(call: Call, push_id: str) -> Claim | None:
+    """What the key stands for that a push's id is made of: the push itself."""
+    push = call.here.pushes.get(push_id)
+    return Claim(digest=push.digest, resource_id=push_id) if push else None
+
+
+def _accepted(call: Call, given: PushIn, *, push_id: str, digest: str) -> Push:
+    """The push, once its records and then itself are kept.
+
+    Raises:
+        Superseded: another under this id came first.
+    """
     connection = _connection(call, given)
     at, content = call.here.clock(), given.content
     push = accepted(
@@ -73,17 +85,17 @@ def _accepted(call: Call, given: PushIn, *, push_id: str) -> Push | None:
             requested_at=at,
             deadline=at + (given.deadline_seconds or DEADLINE_SECONDS),
             records=len(given.records),
-            digest=given.digest,
+            digest=digest,
             content=call.here.push_contents.write(
                 content, connection_id=connection.connection_id, push_id=push_id
             ),
             synchronous=given.synchronous,
         )
     )
-    if call.here.pushes.create(push):
-        return push
-    call.here.push_contents.delete(push)
-    return None
+    if not call.here.pushes.create(push):
+        call.here.push_contents.delete(push)
+        raise Superseded
+    return push
 
 
 def _connection(call: Call, given: PushIn) -> Connection:

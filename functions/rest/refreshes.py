@@ -7,20 +7,18 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from functions.aws.telemetry import count
-from functions.connectors.registry import DATASETS
-from functions.core import idempotency as keys
 from functions.core.contract import Outcome, Reason, RefreshOptions, RefreshRequest
 from functions.core.errors import NotFound
-from functions.core.idempotency import Answered, Key
 from functions.core.model import REFRESH_PREFIX, Refresh, Status
 from functions.core.refresh import conclude
-from functions.core.refresh.admission import admit
+from functions.core.refresh.admission import admit, to_admission
 from functions.core.refresh.wait import ANSWER_SECONDS, MAX_WAIT_SECONDS, waited
 from functions.rest import headers
 from functions.rest.models import body, refresh_out
-from functions.rest.service import Call, Reply, only, plausible, whole
+from functions.rest.service import Call, Reply, once, only, plausible, whole
 
 if TYPE_CHECKING:
+    from functions.core.idempotency import Key
     from functions.core.refresh.steps import Admission
 
 MAX_VERSION: Final = 10**6
@@ -33,10 +31,11 @@ def start(call: Call) -> Reply:
     """
     only(call)
     asked = body(call.body, RefreshOptions)
-    key, preferred = headers.idempotency_key(call), headers.preferred_wait(call)
+    key, preferred = headers.idempotency_key(call, asked), headers.preferred_wait(call)
     began = call.here.clock()
-    answered = _answered(call, asked, key=key, at=began)
-    admission = answered.admission
+    admission, replayed = once(
+        call, key, create=lambda: _admitted(call, asked, key=key), replay=to_admission
+    )
     refresh = _begun(call, admission)
     wait = MAX_WAIT_SECONDS if asked.synchronous and preferred is None else preferred
     if wait is not None:
@@ -47,7 +46,7 @@ def start(call: Call) -> Reply:
         model=refresh_out(refresh, outcome=admission.outcome),
         headers={"Location": f"/v1/refreshes/{refresh.refresh_id}"}
         | ({"Preference-Applied": f"wait={preferred}"} if preferred is not None else {})
-        | headers.replayed(known=answered.replayed),
+        | headers.replayed(known=replayed),
     )
 
 
@@ -82,23 +81,7 @@ def cancel(call: Call, refresh_id: str) -> Reply:
     return Reply(status=HTTPStatus.OK, model=refresh_out(refresh))
 
 
-def _answered(call: Call, asked: RefreshOptions, *, key: str | None, at: float) -> Answered:
-    new = REFRESH_PREFIX + secrets.token_hex(16)
-    if key is None:
-        return Answered(admission=_admitted(call, asked, refresh_id=new))
-    named = Key(name=keys.name(call.tenant, key), digest=keys.digest(asked))
-    return keys.once(
-        named,
-        new,
-        keys=call.here.keys,
-        at=at,
-        admitted=lambda: _admitted(call, asked, refresh_id=new, key=named),
-    )
-
-
-def _admitted(
-    call: Call, asked: RefreshOptions, *, refresh_id: str, key: Key | None = None
-) -> Admission:
+def _admitted(call: Call, asked: RefreshOptions, *, key: Key | None) -> Admission:
     return admit(
         RefreshRequest(
             connection_id=asked.connection_id,
@@ -109,11 +92,9 @@ def _admitted(
             full=asked.full,
             reason=Reason.API,
         ),
-        refresh_id=refresh_id,
+        refresh_id=REFRESH_PREFIX + secrets.token_hex(16),
         at=call.here.clock(),
-        connections=call.here.connections,
-        refreshes=call.here.refreshes,
-        datasets=DATASETS,
+        ports=call.here.admission,
         tenant=call.tenant,
         key=key,
     )

@@ -10,29 +10,28 @@ from __future__ import annotations
 import secrets
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from functions.connectors.registry import REGISTRY, Entry, check_settings
-from functions.core import idempotency as keys
 from functions.core import webhooks as hints
-from functions.core.contract import Outcome
 from functions.core.errors import (
     ConfigurationInvalid,
     Gone,
     InvalidRequest,
     ProviderRefusesConnection,
 )
-from functions.core.idempotency import Key
 from functions.core.model import CONNECTION_PREFIX, Connection, name_dataset
-from functions.core.refresh.steps import Admission
 from functions.rest import headers
 from functions.rest.connection_models import ConnectionIn, connection_out, credentials_of
 from functions.rest.models import body
-from functions.rest.service import Call, Reply, only, opener
+from functions.rest.service import Call, Reply, once, only, opener
+
+if TYPE_CHECKING:
+    from functions.core.idempotency import Key
 
 NO_CREDENTIALS: Final = "This provider has no credentials of a user's own; leave them out."
 ERASED: Final = (
@@ -41,54 +40,36 @@ ERASED: Final = (
 
 
 class Registered(msgspec.Struct, frozen=True, kw_only=True):
-    """A connection, where its user goes on, and whether an earlier request registered it."""
+    """A connection, and where its user goes on."""
 
     connection: Connection
     url: str | UnsetType = UNSET
-    replayed: bool = False
 
 
 def create(call: Call) -> Reply:
     """Register a connection with its credentials, or begin one at a provider that lets us."""
     only(call)
     given = body(call.body, ConnectionIn)
-    found = _registered(call, given)
+    key = headers.idempotency_key(call, given)
+    found, replayed = once(
+        call,
+        key,
+        create=lambda: _new(call, given, key=key),
+        replay=lambda claim: _again(call, given, connection_id=claim.resource_id),
+    )
     return Reply(
         status=HTTPStatus.CREATED,
         model=connection_out(found.connection, sign_in_url=found.url),
         headers={"Location": f"/v1/connections/{found.connection.connection_id}"}
-        | headers.replayed(known=found.replayed),
+        | headers.replayed(known=replayed),
     )
 
 
-def _registered(call: Call, given: ConnectionIn) -> Registered:
-    """A new connection, or the one that this key stands for.
-
-    Raises:
-        KeyReused: the key came with another body before.
-        Gone: its connection has been erased.
-    """
-    told, new = headers.idempotency_key(call), CONNECTION_PREFIX + secrets.token_hex(16)
-    if told is None:
-        return _new(call, given, connection_id=new)
-    key = Key(name=keys.name(call.tenant, told), digest=keys.digest(given))
-    own: list[Registered] = []
-
-    def admitted() -> Admission:
-        own.append(_new(call, given, connection_id=new, key=key))
-        return Admission(outcome=Outcome.RUNNING, refresh_id=new)
-
-    answered = keys.once(key, new, keys=call.here.keys, at=call.here.clock(), admitted=admitted)
-    return own[0] if own else _again(call, given, connection_id=answered.admission.refresh_id)
-
-
-def _new(
-    call: Call, given: ConnectionIn, *, connection_id: str, key: Key | None = None
-) -> Registered:
+def _new(call: Call, given: ConnectionIn, *, key: Key | None) -> Registered:
     _check(call, given)
     names = {title: name_dataset(title) for title in given.datasets or ()}
     connection = Connection(
-        connection_id=connection_id,
+        connection_id=CONNECTION_PREFIX + secrets.token_hex(16),
         tenant=call.tenant,
         provider=given.provider,
         subject=given.subject or "",
@@ -115,7 +96,7 @@ def _again(call: Call, given: ConnectionIn, *, connection_id: str) -> Registered
     url: str | UnsetType = UNSET
     if given.subject is None:
         url = opener(call, connection.provider, owner=connection_id).configuration(connection).url
-    return Registered(connection=connection, url=url, replayed=True)
+    return Registered(connection=connection, url=url)
 
 
 def _begun(call: Call, connection: Connection) -> tuple[Connection, str]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import inf
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
+from functions.core import idempotency
 from functions.core.errors import InvalidRequest, NotFound
 from functions.wiring import Wiring
 
 if TYPE_CHECKING:
+    from functions.core.idempotency import Claim, Key
     from functions.core.model import Connection
     from functions.core.ports import Opener
+
+T = TypeVar("T")
 
 MAX_ID = 80
 
@@ -47,6 +51,18 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     content_type: str = "application/json"
     headers: dict[str, str] = {}
+
+
+def once(
+    call: Call, key: Key | None, *, create: Callable[[], T], replay: Callable[[Claim], T]
+) -> tuple[T, bool]:
+    """Answer a request once under its key, see ``core.idempotency.once``."""
+    return idempotency.once(
+        key,
+        find=lambda key: call.here.keys.get(key.name, at=call.here.clock()),
+        create=create,
+        replay=replay,
+    )
 
 
 def opener(call: Call, provider: str, *, owner: str) -> Opener:

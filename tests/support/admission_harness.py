@@ -17,6 +17,7 @@ from tests.support.scripted_connector import (
     TENANT,
     a_manifest,
     a_ticket,
+    admission_ports,
     stocked,
 )
 
@@ -40,9 +41,9 @@ class AdmissionHarness:
             request,
             refresh_id=refresh_id,
             at=self.clock(),
-            connections=self.connections,
-            refreshes=self.refreshes,
-            datasets=DATASETS,
+            ports=admission_ports(
+                self.tables, connections=self.connections, refreshes=self.refreshes
+            ),
             tenant=tenant,
         )
 

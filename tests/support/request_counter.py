@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from functions.core.contract import Outcome, RefreshOptions, RefreshRequest
 from functions.core.errors import Busy
-from functions.core.idempotency import Answered, Key, digest, name, once
+from functions.core.idempotency import key_of, once
 from functions.core.model import Status
 from functions.core.reconcile import Execution, reconcile
-from functions.core.refresh.admission import admit
+from functions.core.refresh.admission import AdmissionPorts, admit, to_admission
 from functions.core.refresh.steps import Admission, failed
 from tests.support.fakes.idempotency import Keys
 from tests.support.fakes.stores import Clock, Tables
@@ -23,11 +23,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from functions.core.errors import FreshetError
+    from functions.core.idempotency import Claim
     from functions.core.model import Refresh
 
 
 def nothing() -> None:
     """What most requests meet on their way."""
+
+
+class Answered(NamedTuple):
+    """An admission, and whether it was an earlier request's."""
+
+    admission: Admission
+    replayed: bool
+
+
+class _Keys(Keys):
+    """Calls ``found`` before it notes what was found."""
+
+    def __init__(self, tables: Tables, *, found: Callable[[], object]) -> None:
+        super().__init__(tables)
+        self._found = found
+
+    def claim(self, name: str, claim: Claim, *, at: float) -> Claim:
+        self._found()
+        return super().claim(name, claim, at=at)
 
 
 class Counter:
@@ -40,7 +60,6 @@ class Counter:
         self.refuses = refuses
         self.clock, self.tables = Clock(), Tables()
         self.connections, self.refreshes = stocked(self.tables, self.clock)
-        self.keys = Keys(self.tables)
         self.started: set[str] = set()
         self._numbers = count(1)
 
@@ -54,33 +73,38 @@ class Counter:
         told: Callable[[], object] = nothing,
         **asked: object,
     ) -> Answered:
-        """A request; ``found`` is called when it is admitted, ``told`` at each step."""
+        """A request; ``found`` is called when its answer is found, ``told`` at each step."""
         options = msgspec.convert({"connection_id": CONNECTION} | asked, RefreshOptions)
         new = new or f"ref_{next(self._numbers)}"
-        named = Key(name=name(tenant, key), digest=digest(options))
-        stores: dict[str, Any] = {
+        named, keys = key_of(key, tenant=tenant, body=options), _Keys(self.tables, found=found)
+        watched: dict[str, Any] = {
             "connections": Watched(self.connections, told),
             "refreshes": Watched(self.refreshes, told),
+            "keys": Watched(keys, told),
         }
 
-        def admitted() -> Admission:
+        def create() -> Admission:
             admission = admit(
                 RefreshRequest(**msgspec.structs.asdict(options)),
                 refresh_id=new,
                 at=self.clock(),
-                datasets=DATASETS,
+                ports=AdmissionPorts(datasets=DATASETS, **watched),
                 tenant=tenant,
                 key=named,
-                **stores,
             )
-            found()
+            if admission.outcome is Outcome.RUNNING:
+                found()
             return admission
 
-        keys: Any = Watched(self.keys, told)
-        answered = once(named, new, keys=keys, at=self.clock(), admitted=admitted)
-        if answered.admission.outcome is Outcome.RUNNING:
-            self._start(answered.admission.refresh_id)
-        return answered
+        admission, replayed = once(
+            named,
+            find=lambda key: watched["keys"].get(key.name, at=self.clock()),
+            create=create,
+            replay=to_admission,
+        )
+        if admission.outcome is Outcome.RUNNING:
+            self._start(admission.refresh_id)
+        return Answered(admission, replayed)
 
     def end(self, refresh_id: str, error: type[FreshetError] = Busy) -> Refresh:
         """A refresh fails."""

@@ -12,6 +12,8 @@ from msgspec.structs import replace
 from functions.core.contract import PAYLOAD_VERSION, Outcome, Reason, Ticket
 from functions.core.model import Connection, Credentials, Dataset, Manifest, Refresh, Status
 from functions.core.ports import ConnectorPorts, Order, Page, Record, Triggered
+from functions.core.refresh.admission import AdmissionPorts
+from tests.support.fakes.idempotency import Keys
 from tests.support.fakes.stores import Connections, Refreshes, Tables
 
 if TYPE_CHECKING:
@@ -233,3 +235,11 @@ def stocked(tables: Tables, clock: Clock) -> tuple[Connections, Refreshes]:
     connections = Connections(tables, clock=clock)
     connections.create(a_connection(), TOKENS)
     return connections, Refreshes(tables)
+
+
+def admission_ports(
+    tables: Tables, *, connections: Connections, refreshes: Refreshes
+) -> AdmissionPorts:
+    return AdmissionPorts(
+        connections=connections, refreshes=refreshes, keys=Keys(tables), datasets=DATASETS
+    )

@@ -14,7 +14,13 @@ from functions.core.contract import Reason
 from functions.core.errors import Busy
 from functions.core.refresh.trigger import QUEUE_SECONDS
 from tests.support.fakes.stores import Clock, Tables
-from tests.support.scripted_connector import CONNECTION, REFRESH, a_refresh, stocked
+from tests.support.scripted_connector import (
+    CONNECTION,
+    REFRESH,
+    a_refresh,
+    admission_ports,
+    stocked,
+)
 
 EXECUTION = "fired-1"
 
@@ -23,10 +29,12 @@ EXECUTION = "fired-1"
 def _busy(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection of which only the accounts are being refreshed."""
     clock = Clock()
-    connections, refreshes = stocked(Tables(), clock)
+    tables = Tables()
+    connections, refreshes = stocked(tables, clock)
     running = replace(a_refresh(at=clock()), datasets=("accounts",))
     refreshes.admit(running, until=running.deadline)
-    here = SimpleNamespace(clock=clock, connections=connections, refreshes=refreshes)
+    ports = admission_ports(tables, connections=connections, refreshes=refreshes)
+    here = SimpleNamespace(clock=clock, admission=ports)
     monkeypatch.setattr(door, "wiring", lambda: here)
 
 

@@ -65,7 +65,7 @@ def claiming(name: str, claim: Claim, *, table: str, at: float) -> Any:  # noqa:
 
 def answering(key: Key, id_: str, *, table: str, at: float) -> Any:  # noqa: ANN401 - boto3's shape
     """The part of a transaction that notes a key as answered by what has this id."""
-    claim = Claim(digest=key.digest, refresh_id=id_)
+    claim = Claim(digest=key.digest, resource_id=id_)
     return {"Put": claiming(key.name, claim, table=table, at=at)}
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from msgspec.structs import replace
 
 from functions.core.contract import SLOT_SECONDS, Outcome, RefreshRequest
@@ -16,18 +18,16 @@ from functions.core.errors import (
     PlatformFault,
     Superseded,
 )
+from functions.core.idempotency import Answer, Claim, Key, Keys
 from functions.core.model import Status
 from functions.core.refresh import steps as step
 from functions.core.refresh.steps import Admission
+from functions.core.refresh.stores import Connections, Refreshes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from functions.core.contract import Ticket
     from functions.core.errors import ProviderUnavailable
-    from functions.core.idempotency import Key
     from functions.core.model import Connection, Refresh, Running
-    from functions.core.refresh.stores import Connections, Refreshes
 
 COOLING_SECONDS: Final = 60 * 60
 """Longer than this no connection is kept from its provider, whatever that says: it may be mistaken,
@@ -54,14 +54,24 @@ started at once, or within minutes by what looks after open things, see ``reconc
 there is no room for its first function the state machine goes on trying for six minutes."""
 
 
+class AdmissionPorts(msgspec.Struct, frozen=True, kw_only=True):
+    """What an admission needs from outside.
+
+    ``datasets`` are what each provider yields, for connections that have none of their own.
+    """
+
+    connections: Connections
+    refreshes: Refreshes
+    keys: Keys
+    datasets: Mapping[str, Sequence[str]]
+
+
 def admit(
     request: RefreshRequest,
     *,
     refresh_id: str,
     at: float,
-    connections: Connections,
-    refreshes: Refreshes,
-    datasets: Mapping[str, Sequence[str]],
+    ports: AdmissionPorts,
     tenant: str | None = None,
     key: Key | None = None,
 ) -> Admission:
@@ -70,28 +80,25 @@ def admit(
     Asked again under the same id, it gives the same refresh: a lost answer costs nothing.
 
     Args:
-        datasets: what each provider yields, if a connection has none of its own; a request
-            that names none asks for all.
-        tenant: whose connection it must be; None for a start from inside (console, schedule).
-        key: the request's, if it has one. A new refresh notes it as it takes the slot.
+        tenant: which one must own the connection; None for a start from inside (console,
+            schedule).
+        key: the request's, if it has one; it is noted with the answer. A new refresh notes it in
+            the write that takes the slot.
 
     Raises:
         InvalidRequest: it asks for a dataset that the provider does not have.
         Busy: the refresh that is running does not fetch all that was asked for.
         CoolingDown: the provider wants no refresh yet, and none is there to be joined.
         NotFound: there is no such connection, or it is another tenant's.
-        Superseded: the connection was erased meanwhile, or the key noted; or a refresh of this
-            id has ended or lost its slot; it does not become another's companion, for then
-            nobody would end it.
+        Superseded: the connection was erased meanwhile, or the key noted with another answer;
+            or a refresh of this id has ended or lost its slot. It does not join another, as
+            then no execution would end it.
     """
+    connections, refreshes = ports.connections, ports.refreshes
     connection = _connection(request.connection_id, connections=connections, tenant=tenant)
-    request = _named(request, known=connection.datasets or datasets[connection.provider])
-    running = connection.running
-    mine = running is not None and running.refresh_id == refresh_id
-    own = refreshes.get(refresh_id) if mine else None
+    request = _named(request, known=connection.datasets or ports.datasets[connection.provider])
+    own = _find_own(connection, refresh_id=refresh_id, refreshes=refreshes)
     if own is not None:
-        if own.status.ended:
-            raise Superseded  # whoever ended it died before it freed the slot
         return Admission(outcome=Outcome.RUNNING, refresh_id=refresh_id, refresh=own)
     answer = step.already_answered(connection, request, at=at)
     while answer is not None and _over(answer, refreshes=refreshes, at=at):
@@ -107,7 +114,24 @@ def admit(
         raise Superseded
     if answer.outcome is Outcome.JOINED:
         _require_coverage(refreshes.get(answer.refresh_id), request)
+    if key is not None and answer.refresh_id != refresh_id:
+        _note(key, answer, refresh_id=refresh_id, keys=ports.keys, at=at)
     return answer
+
+
+def to_admission(claim: Claim) -> Admission:
+    """The admission that was noted under a key."""
+    if claim.answer is None:
+        return Admission(outcome=Outcome.RUNNING, refresh_id=claim.resource_id)
+    outcome, refresh_id = Outcome(claim.answer.outcome), claim.answer.resource_id
+    return Admission(outcome=outcome, refresh_id=refresh_id)
+
+
+def _note(key: Key, found: Admission, *, refresh_id: str, keys: Keys, at: float) -> None:
+    answer = Answer(outcome=found.outcome, resource_id=found.refresh_id)
+    claim = Claim(digest=key.digest, resource_id=refresh_id, answer=answer)
+    if keys.claim(key.name, claim, at=at) != claim:
+        raise Superseded
 
 
 def _connection(connection_id: str, *, connections: Connections, tenant: str | None) -> Connection:
@@ -115,6 +139,17 @@ def _connection(connection_id: str, *, connections: Connections, tenant: str | N
     if connection is None or tenant not in {None, connection.tenant}:
         raise NotFound
     return connection
+
+
+def _find_own(connection: Connection, *, refresh_id: str, refreshes: Refreshes) -> Refresh | None:
+    """The refresh of this id, where it has the slot already."""
+    running = connection.running
+    if running is None or running.refresh_id != refresh_id:
+        return None
+    own = refreshes.get(refresh_id)
+    if own is not None and own.status.ended:
+        raise Superseded  # it was ended, and the slot not freed
+    return own
 
 
 def _over(answer: Admission, *, refreshes: Refreshes, at: float) -> bool:

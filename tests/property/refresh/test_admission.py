@@ -32,7 +32,6 @@ from tests.support.fakes.files import Objects, Snapshots, Staging
 from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
 from tests.support.scripted_connector import (
     CONNECTION,
-    DATASETS,
     TENANT,
     TOKENS,
     Crash,
@@ -40,6 +39,7 @@ from tests.support.scripted_connector import (
     Scripted,
     a_connection,
     a_page,
+    admission_ports,
 )
 
 if TYPE_CHECKING:
@@ -255,9 +255,7 @@ class Executions(RuleBasedStateMachine):
             self.request,
             refresh_id=name,
             at=self.clock(),
-            connections=self.connections,
-            refreshes=refreshes,
-            datasets=DATASETS,
+            ports=admission_ports(self.tables, connections=self.connections, refreshes=refreshes),
             tenant=TENANT,
         )
 

@@ -54,7 +54,7 @@ class Bulks:
             if bulk.occupies is not None:
                 self.places[bulk.occupies] = bulk
             if key:
-                claim = Claim(digest=key.digest, refresh_id=bulk.bulk_id)
+                claim = Claim(digest=key.digest, resource_id=bulk.bulk_id)
                 self._tables.keep(key.name, claim, at=bulk.requested_at)
         return bulk.bulk_id
 

@@ -120,7 +120,7 @@ class Connections:
                     return False
                 claims.add(connection.connection_id)
             if key:
-                claim = Claim(digest=key.digest, refresh_id=connection.connection_id)
+                claim = Claim(digest=key.digest, resource_id=connection.connection_id)
                 self._tables.keep(key.name, claim, at=at)
             self._items[connection.connection_id] = new
             return True
@@ -263,7 +263,7 @@ class Refreshes:
             if new in self._stored or (key and self._tables.claim(key.name, at=at)):
                 raise Superseded
             if key:
-                claim = Claim(digest=key.digest, refresh_id=new)
+                claim = Claim(digest=key.digest, resource_id=new)
                 self._tables.keep(key.name, claim, at=at)
             self._stored[refresh.refresh_id] = refresh
             self._put(item, running=Running(refresh_id=refresh.refresh_id, until=until))

@@ -12,13 +12,14 @@ from msgspec.structs import replace
 from functions.core.contract import PAYLOAD_VERSION, Outcome, RefreshRequest, Ticket
 from functions.core.errors import FetchWaits, FreshetError
 from functions.core.model import Status
-from functions.core.refresh.admission import admit
+from functions.core.refresh.admission import AdmissionPorts, admit
 from functions.core.refresh.check import check
 from functions.core.refresh.conclude import conclude
 from functions.core.refresh.fetch import Time, fetch, publish, published
 from functions.core.refresh.increment import base_of
 from functions.core.refresh.trigger import trigger
 from tests.support.fakes.files import Snapshots, Staging
+from tests.support.fakes.idempotency import Keys
 from tests.support.fakes.stores import Refreshes
 from tests.support.providers.connector_harness import ConnectorHarness
 from tests.support.scripted_connector import CONNECTION, REFRESH
@@ -122,9 +123,12 @@ class Course:
             RefreshRequest(connection_id=CONNECTION, **asked),
             refresh_id=refresh_id,
             at=self.clock(),
-            connections=self.one.connections,
-            refreshes=self._refreshes,
-            datasets={self.connection.provider: self.one.datasets},
+            ports=AdmissionPorts(
+                connections=self.one.connections,
+                refreshes=self._refreshes,
+                keys=Keys(self.one.tables),
+                datasets={self.connection.provider: self.one.datasets},
+            ),
         ).outcome
 
     def _step(self, ticket: Ticket) -> Ticket:

@@ -192,7 +192,7 @@ class PlaceBehaviour:
     def test_a_run_notes_the_key_as_it_is_kept(self, store: BulkStore) -> None:
         for _ in ("once", "its answer was lost"):
             assert store.bulks.create(a_bulk(at=AT), key=KEY) == BULK
-        assert store.keys.get(KEY.name, at=AT) == Claim(digest=KEY.digest, refresh_id=BULK)
+        assert store.keys.get(KEY.name, at=AT) == Claim(digest=KEY.digest, resource_id=BULK)
 
     def test_a_run_that_finds_no_place_notes_no_key(self, store: BulkStore) -> None:
         store.bulks.create(a_bulk(at=AT))
@@ -200,7 +200,7 @@ class PlaceBehaviour:
         assert store.keys.get(KEY.name, at=AT) is None
 
     def test_a_key_that_is_noted_lets_no_run_be_kept(self, store: BulkStore) -> None:
-        store.keys.claim(KEY.name, Claim(digest="d2", refresh_id="blk_2"), at=AT)
+        store.keys.claim(KEY.name, Claim(digest="d2", resource_id="blk_2"), at=AT)
         with pytest.raises(Superseded):
             store.bulks.create(a_bulk(at=AT), key=KEY)
         assert store.bulks.get(BULK) is None

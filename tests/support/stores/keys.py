@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from functions.core.contract import Outcome
 from functions.core.errors import Superseded
-from functions.core.idempotency import KEY_SECONDS, Claim, Key
+from functions.core.idempotency import KEY_SECONDS, Answer, Claim, Key
 from functions.core.model import iso
 from functions.core.refresh.history import Place
-from functions.core.refresh.steps import Admission
 from tests.support.scripted_connector import CONNECTION, REFRESH, TENANT, TOKENS, a_connection
 
 if TYPE_CHECKING:
@@ -22,8 +20,8 @@ if TYPE_CHECKING:
 
 NAME = "f" * 64
 KEY = Key(name=NAME, digest="d1")
-CLAIM = Claim(digest="d1", refresh_id=REFRESH)
-JOINED = Admission(outcome=Outcome.JOINED, refresh_id="ref_0")
+CLAIM = Claim(digest="d1", resource_id=REFRESH)
+JOINED = Answer(outcome="joined", resource_id="ref_0")
 
 
 class KeyBehaviour:
@@ -32,7 +30,7 @@ class KeyBehaviour:
     def test_the_first_claim_stands(self, stores: Stores) -> None:
         at = stores.clock()
         assert stores.keys.claim(NAME, CLAIM, at=at) == CLAIM
-        other = Claim(digest="d2", refresh_id="ref_2")
+        other = Claim(digest="d2", resource_id="ref_2")
         assert stores.keys.claim(NAME, other, at=at) == CLAIM
         assert stores.keys.claim("0" * 64, other, at=at) == other
 
@@ -58,7 +56,7 @@ class KeyBehaviour:
         at = stores.clock()
         stores.keys.claim(NAME, CLAIM, at=at)
         assert (stores.keys.get(NAME, at=at + seconds) == CLAIM) is kept
-        late = Claim(digest="d2", refresh_id="ref_2")
+        late = Claim(digest="d2", resource_id="ref_2")
         found = stores.keys.claim(NAME, late, at=at + seconds)
         assert (found == late) is not kept
 
@@ -105,7 +103,7 @@ class KeyBehaviour:
         at = stores.clock()
         connection = a_connection(created_at=at)
         assert stores.connections.create(connection, credentials, key=KEY)
-        assert stores.keys.get(NAME, at=at) == Claim(digest="d1", refresh_id=CONNECTION)
+        assert stores.keys.get(NAME, at=at) == Claim(digest="d1", resource_id=CONNECTION)
         assert stores.connections.get(CONNECTION) == connection
 
     @pytest.mark.parametrize("credentials", [TOKENS, None], ids=["credentials", "claim"])

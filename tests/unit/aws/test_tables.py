@@ -146,7 +146,7 @@ CONDITIONAL = {
     "a-slot-is-left": ("update_item", lambda it: RefreshTable(it, **TABLES).release(a_refresh(at=0))),
     "a-hint-is-noted": ("update_item", lambda it: RefreshTable(it, **TABLES).hint(REFRESH, by="x")),
     "a-push-is-kept": ("put_item", lambda it: PushTable(it, table="pushes").create(a_push(at=0, content="v"))),
-    "a-key-is-claimed": ("put_item", lambda it: KeyTable(it, table="refreshes").claim("k", Claim(digest="d", refresh_id="r"), at=0)),
+    "a-key-is-claimed": ("put_item", lambda it: KeyTable(it, table="refreshes").claim("k", Claim(digest="d", resource_id="r"), at=0)),
     "a-budget-is-drawn-on": ("update_item", lambda it: BudgetItem(it, table="connections", name="b").draw(**AT_BUDGET)),
     "a-subject-is-left": ("update_item", lambda it: SubjectOwners(it, table="connections").release(a_connection())),
     "an-open-item-is-claimed": ("update_item", lambda it: OpenItems(it, table="refreshes").claim(Due(key={"refresh_id": {"S": "r"}}, look_at="l"), until=1)),

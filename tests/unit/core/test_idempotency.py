@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from functions.core.contract import Outcome, RefreshOptions
 from functions.core.errors import Busy, InvalidRequest, KeyReused, NotFound
-from functions.core.idempotency import KEY_SECONDS, digest, name
+from functions.core.idempotency import KEY_SECONDS, Claim, digest, name
+from functions.core.refresh.admission import to_admission
 from functions.rest.connection_models import CredentialsIn
 from functions.rest.models import body
 from functions.rest.push_models import PushIn
@@ -22,7 +24,7 @@ from tests.support.scripted_connector import Crash
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from functions.core.idempotency import Answered
+    from tests.support.request_counter import Answered
 
 CROWD = 50
 
@@ -113,6 +115,23 @@ def test_what_a_crash_left_half_done_is_mended_by_the_repetition(
     mended = counter.ask()
     assert (answer(mended), mended.replayed) == ((Outcome.RUNNING, "ref_1"), True)
     assert counter.started == (set() if ended else {"ref_1"})
+
+
+@pytest.mark.parametrize(
+    ("stored", "admission"),
+    [
+        (b'{"digest":"d","refresh_id":"ref_1"}', (Outcome.RUNNING, "ref_1")),
+        (
+            b'{"digest":"d","refresh_id":"x","answer":{"outcome":"joined","refresh_id":"ref_0","refresh":null}}',
+            (Outcome.JOINED, "ref_0"),
+        ),
+    ],
+)
+def test_what_0_1_0_has_stored_of_a_key_is_read(
+    stored: bytes, admission: tuple[Outcome, str]
+) -> None:
+    found = to_admission(msgspec.json.decode(stored, type=Claim))
+    assert (found.outcome, found.refresh_id) == admission
 
 
 def test_a_request_that_was_refused_may_be_repeated(counter: Counter) -> None:
@@ -234,7 +253,7 @@ def test_bodies_are_compared_by_their_values(one: str, other: str, *, same: bool
 )  # fmt: skip
 def test_numbers_are_compared_by_their_values(one: str, other: str, *, same: bool) -> None:
     asked = '{{"connection_id": "c", "dataset": "d", "records": [{{"data": {{"a": {}}}}}]}}'
-    digests = {body(asked.format(text).encode(), PushIn).digest for text in (one, other)}
+    digests = {digest(body(asked.format(text).encode(), PushIn)) for text in (one, other)}
     assert (len(digests) == 1) is same
 
 
@@ -254,4 +273,4 @@ def test_a_body_that_is_nested_too_deeply_is_refused() -> None:
     deep = "[" * 5000 + "]" * 5000
     asked = '{{"connection_id": "c", "dataset": "d", "records": [{{"data": {{"a": {}}}}}]}}'
     with pytest.raises(InvalidRequest, match="nested too deeply"):
-        _ = body(asked.format(deep).encode(), PushIn).digest
+        digest(body(asked.format(deep).encode(), PushIn))

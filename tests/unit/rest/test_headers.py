@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from functions.core.contract import RefreshOptions
 from functions.core.errors import InvalidRequest
+from functions.core.idempotency import key_of
 from functions.rest.headers import idempotency_key, preferred_wait, replayed
 from functions.rest.service import Call
+
+GIVEN = RefreshOptions(connection_id="con_1")
 
 
 def call(**headers: str) -> Call:
@@ -22,11 +26,13 @@ def call(**headers: str) -> Call:
 
 @pytest.mark.parametrize("key", ["k", '"quoted"', "!~", "x" * 255])
 def test_a_key_is_taken_as_it_is(key: str) -> None:
-    assert idempotency_key(call(idempotency_key=key)) == key
+    assert idempotency_key(call(idempotency_key=key), GIVEN) == key_of(
+        key, tenant="acme", body=GIVEN
+    )
 
 
 def test_a_request_needs_no_key() -> None:
-    assert idempotency_key(call()) is None
+    assert idempotency_key(call(), GIVEN) is None
 
 
 @pytest.mark.parametrize(
@@ -34,7 +40,7 @@ def test_a_request_needs_no_key() -> None:
 )
 def test_what_is_no_key_is_refused(key: str) -> None:
     with pytest.raises(InvalidRequest, match=r"^Idempotency-Key must be 1 to 255"):
-        idempotency_key(call(idempotency_key=key))
+        idempotency_key(call(idempotency_key=key), GIVEN)
 
 
 def test_only_a_request_that_had_come_before_is_said_to_be_replayed() -> None:

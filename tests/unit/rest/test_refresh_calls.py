@@ -14,7 +14,7 @@ from functions.core.refresh.history import Place
 from functions.rest import cursors
 from functions.rest.history import filtered
 from tests.support.request_counter import Counter
-from tests.support.scripted_connector import CONNECTION
+from tests.support.scripted_connector import CONNECTION, admission_ports
 from tests.unit.test_api import call, problem
 
 LIST = "/v1/refreshes"
@@ -95,7 +95,10 @@ class Desk:
         self.counter = Counter(refuses=refuses)
         self.clock, self.sleep = self.counter.clock, self.counter.clock.sleep
         self.connections, self.refreshes = self.counter.connections, self.counter.refreshes
-        self.keys, self.executions = self.counter.keys, self.counter
+        self.admission = admission_ports(
+            self.counter.tables, connections=self.connections, refreshes=self.refreshes
+        )
+        self.keys, self.executions = self.admission.keys, self.counter
 
 
 @pytest.fixture

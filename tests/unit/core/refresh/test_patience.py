@@ -14,7 +14,14 @@ from functions.core.contract import Outcome
 from functions.core.errors import Superseded
 from functions.rest import service
 from tests.support.fakes.stores import Clock, Tables
-from tests.support.scripted_connector import CONNECTION, REFRESH, a_refresh, a_ticket, stocked
+from tests.support.scripted_connector import (
+    CONNECTION,
+    REFRESH,
+    a_refresh,
+    a_ticket,
+    admission_ports,
+    stocked,
+)
 
 if TYPE_CHECKING:
     from functions.core.budget import SharedBudget
@@ -93,13 +100,15 @@ def test_a_door_that_goes_on_is_more_patient_and_none_waits_past_its_end_or_the_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = Clock()
-    connections, refreshes = stocked(Tables(), clock)
+    tables = Tables()
+    connections, refreshes = stocked(tables, clock)
     here = SimpleNamespace(
         clock=clock,
         sleep=clock.sleep,
         connections=connections,
         connection=connections.get,
         refreshes=refreshes,
+        admission=admission_ports(tables, connections=connections, refreshes=refreshes),
         budget=lambda _name: None,
         vault=SimpleNamespace(seal_text=None, open_text=None),
         durations=SimpleNamespace(seen=lambda _provider: ()),
