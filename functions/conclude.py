@@ -36,8 +36,8 @@ def handler(event: object, _context: LambdaContext) -> dict[str, Any]:
     if done.unpublished:
         _discard(ticket, done.refresh)
     # Last, as the call may come again for what could not be deleted.
-    if done.acts is not None:
-        count(FAULTS, acts=done.acts)
+    if done.action is not None:
+        count(FAULTS, action=done.action)
     if done.error is not None:
         raise done.error
     ended = {"status": done.refresh.status} if done.refresh else {}

@@ -85,8 +85,8 @@ def _end(asked: PushTicket, push: Push | None) -> PushTicket:
                 contents=wiring().push_contents,
                 at=at,
             )
-        if ended.acts is not None and not (aborted and ended is push):
-            count(FAULTS, acts=ended.acts)
+        if ended.action is not None and not (aborted and ended is push):
+            count(FAULTS, action=ended.action)
         told = ticket(ended)
     if told.error is not None and not aborted:
         raise named(told.error)

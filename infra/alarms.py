@@ -13,7 +13,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from functions.core.contract import FAULTS, SERVICE, Door
-from functions.core.errors import Acts
+from functions.core.errors import Action
 from infra.function import noun
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 PERIOD: Final = cdk.Duration.minutes(5)
 HOUR: Final = cdk.Duration.hours(1)
 
-NEED_SOMEBODY: Final = (Acts.OPERATOR, Acts.DEFECT)
-"""One is enough. What a user or a caller has to do, they are told themselves."""
+URGENT: Final = {"OperatorFaults": Action.CONTACT_OPERATOR, "DefectFaults": Action.REPORT}
+"""Alarms that one fault rings. What an end user or a caller has to do, they are told themselves."""
 
 PERCENT: Final = 10
 HANDFUL: Final = 10
@@ -42,7 +42,7 @@ with the API's answers 5xx, which tell of providers, too: a defect of its own is
 
 ALWAYS_A_FAULT: Final = frozenset({"BulkRuns"})
 """A run fails only where it could not go through its list, whatever becomes of those on it. Of the
-other executions, doors count who has to act on how they fail."""
+other executions, doors count their failures by what to do about them."""
 
 ENDINGS: Final = (Door.CONCLUDE, Door.PUSH, Door.BULK, Door.RECONCILE)
 """Doors that are called from outside, when an execution has failed, for whatever reason, or once a
@@ -50,21 +50,21 @@ minute, and then raise for a fault only. Lambda drops such a call after its thir
 cannot run."""
 
 TODO: Final = {
-    Acts.OPERATOR: "A refresh or push failed and only an operator can mend why: a provider's "
-    "secret is missing, malformed or refused, or AWS refuses a function an access. Search the "
-    'functions\' logs for "operator" in `acts`: `error` says what it is, `correlation_id` which '
-    "refresh or push. Mend the secret, which the next refresh reads without a deployment, or the "
-    "grant or key that AWS misses.",
-    Acts.DEFECT: "A refresh or push met a defect, or an answer outside the provider's contract. "
-    'Search the functions\' logs for "defect" in `acts` and for "unexpected": `error` and `places` '
-    "say where, `correlation_id` which refresh or push. Report it with these lines. The snapshot "
-    "that was published before still stands.",
-    Acts.RETRY: "A tenth of an hour's refreshes and pushes failed by something that passes: a "
+    Action.CONTACT_OPERATOR: "A refresh or push failed and only an operator can mend why: a "
+    "provider's secret is missing, malformed or refused, or AWS refuses a function an access. "
+    'Search the functions\' logs for "contact_operator" in `action`: `error` says what it is, '
+    "`correlation_id` which refresh or push. Mend the secret, which the next refresh reads "
+    "without a deployment, or the grant or key that AWS misses.",
+    Action.REPORT: "A refresh or push met a defect, or an answer outside the provider's contract. "
+    'Search the functions\' logs for "report" in `action` and for "unexpected": `error` and '
+    "`places` say where, `correlation_id` which refresh or push. Report it with these lines. "
+    "The snapshot that was published before still stands.",
+    Action.RETRY: "A tenth of an hour's refreshes and pushes failed by something that passes: a "
     'provider is down, or its budget is too small. Search the functions\' logs for "retry" in '
-    "`acts`: `error` says what it is; the refresh in `correlation_id` says of which provider. Wait "
-    "until the provider is back, or raise the `budget` in its secret.",
+    "`action`: `error` says what it is; the refresh in `correlation_id` says of which provider. "
+    "Wait until the provider is back, or raise the `budget` in its secret.",
 }
-"""What to do, by who has to act on the faults that ring."""
+"""What to do, by the action of the faults that ring."""
 
 API_FAULTS: Final = (
     "A tenth of an hour's calls of the API were answered 5xx. `error` in the API's access log says "
@@ -177,17 +177,16 @@ class Alarms(Construct):
 
 
 def _of_faults(machines: Mapping[str, sfn.StateMachine], *, stage: Stage) -> Iterator[Watched]:
-    for acts in NEED_SOMEBODY:
-        faults = _faults(acts, stage=stage, period=PERIOD)
-        yield Watched(f"{acts.title()}Faults", faults, 1, TODO[acts])
-    retry = _faults(Acts.RETRY, stage=stage, period=HOUR)
+    for name, action in URGENT.items():
+        yield Watched(name, _faults(action, stage=stage, period=PERIOD), 1, TODO[action])
+    retry = _faults(Action.RETRY, stage=stage, period=HOUR)
     well = {
         what.lower(): machine.metric_succeeded(period=HOUR)
         for what, machine in machines.items()
         if what not in ALWAYS_A_FAULT
     }
     share = _share(retry, of={"faults": retry, **well})
-    yield Watched(f"{Acts.RETRY.title()}Faults", share, PERCENT, TODO[Acts.RETRY])
+    yield Watched("RetryFaults", share, PERCENT, TODO[Action.RETRY])
 
 
 def _of_api(stage: apigateway.Stage) -> Watched:
@@ -196,11 +195,11 @@ def _of_api(stage: apigateway.Stage) -> Watched:
     return Watched("ApiFaults", share, PERCENT, API_FAULTS)
 
 
-def _faults(acts: Acts, *, stage: Stage, period: cdk.Duration) -> cloudwatch.Metric:
+def _faults(action: Action, *, stage: Stage, period: cdk.Duration) -> cloudwatch.Metric:
     return cloudwatch.Metric(
         namespace=stage.metrics,
         metric_name=FAULTS,
-        dimensions_map={"service": SERVICE, "acts": acts},
+        dimensions_map={"service": SERVICE, "action": action},
         statistic=cloudwatch.Stats.SUM,
         period=period,
     )

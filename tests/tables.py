@@ -15,7 +15,7 @@ import msgspec
 from functions.connectors.registry import REGISTRY
 from functions.core.errors import (
     BY_NAME,
-    Acts,
+    Action,
     BulkRunning,
     Gone,
     KeyReused,
@@ -78,21 +78,26 @@ def problems() -> str:
     told = [example["value"] for examples in content for example in examples]
     told.append(msgspec.to_builtins(problem(MethodNotAllowed())))
     rows = {
-        (str(each["status"]), f"`{each['type'].removeprefix(TYPE)}`", each["detail"])
+        (
+            str(each["status"]),
+            f"`{each['type'].removeprefix(TYPE)}`",
+            f"`{each['action']}`",
+            each["detail"],
+        )
         for each in told
     }
-    return _table(("status", "name", "says"), sorted(rows))
+    return _table(("status", "name", "action", "says"), sorted(rows))
 
 
 def errors() -> str:
-    """What a refresh or a push can fail with, by who has to act."""
-    acts = list(Acts)
+    """What a refresh or a push can fail with, by what to do."""
+    actions = list(Action)
     leaves = sorted(
         (leaf for leaf in BY_NAME.values() if not issubclass(leaf, Signal | ONLY_ANSWERS)),
-        key=lambda leaf: (acts.index(leaf.acts), leaf.name()),
+        key=lambda leaf: (actions.index(leaf.action), leaf.name()),
     )
-    rows = ((f"`{leaf.name()}`", leaf.acts, leaf.text) for leaf in leaves)
-    return _table(("error", "acts", "says"), rows)
+    rows = ((f"`{leaf.name()}`", f"`{leaf.action}`", leaf.text) for leaf in leaves)
+    return _table(("error", "action", "says"), rows)
 
 
 TABLES = {"faults": faults, "calls": calls, "problems": problems, "errors": errors}

@@ -108,7 +108,7 @@ def _guard(handler: Handler, *, passing: Callable[[Any], FreshetError]) -> Handl
         except Signal:
             raise
         except FreshetError as error:
-            logger().warning("refused", error=error.name(), acts=error.acts)
+            logger().warning("refused", error=error.name(), action=error.action)
             raise
         except Exception as error:  # noqa: BLE001 - the error boundary, the only one
             raise _classify(error, passing=lambda: passing(event)) from None
@@ -126,8 +126,8 @@ def _classify(error: Exception, *, passing: Callable[[], FreshetError]) -> Fresh
         found = passing()
         logger().warning("platform", error=code_of(error), then=found.name())
         return found
-    logger().error("unexpected", error=code_of(error), acts=found.acts, places=_places(error))
-    count(FAULTS, acts=found.acts)
+    logger().error("unexpected", error=code_of(error), action=found.action, places=_places(error))
+    count(FAULTS, action=found.action)
     return found
 
 

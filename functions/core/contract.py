@@ -58,7 +58,7 @@ METRICS_NAMESPACE: Final = "Freshet"
 """Each stage's own metrics are below it."""
 
 FAULTS: Final = "Faults"
-"""The metric of what went wrong, by who has to act on it; alarms go by it."""
+"""The metric of what went wrong, by the action that it needs; alarms go by it."""
 
 SERVICE: Final = "freshet"
 

@@ -1,4 +1,4 @@
-"""Every error that Freshet names, grouped by who acts on it.
+"""Every error that Freshet names, grouped by who must act on it.
 
 FreshetError
 ├── RetryError      trying again later may help; nobody needs to act
@@ -24,20 +24,31 @@ if TYPE_CHECKING:
     from functions.core.ports import Page
 
 
-class Acts(StrEnum):
-    """Who has to do something before a repetition can succeed."""
+class Action(StrEnum):
+    """What to do about an error. Clients can switch on it.
+
+    ``retry``: try again later. ``wait``: wait until the tenant's other refresh or bulk run has
+    ended, or cancel it. ``reauthenticate``: let the end user sign in at the provider again, and
+    replace the credentials. ``ask_user``: let the end user finish signing in, choose or consent at
+    the provider. ``fix_request``: change the request. ``check_provider``: look at the provider
+    whether it was done. ``contact_operator``: the operator must mend secrets, configuration or
+    grants. ``report``: a defect of Freshet, or an answer outside the provider's contract.
+    """
 
     RETRY = "retry"
-    USER = "user"
-    CALLER = "caller"
-    OPERATOR = "operator"
-    DEFECT = "defect"
+    WAIT = "wait"
+    REAUTHENTICATE = "reauthenticate"
+    ASK_USER = "ask_user"
+    FIX_REQUEST = "fix_request"
+    CHECK_PROVIDER = "check_provider"
+    CONTACT_OPERATOR = "contact_operator"
+    REPORT = "report"
 
 
 class FreshetError(Exception):
-    """The root. ``text`` is the class's fixed, safe sentence."""
+    """The root. ``text`` is the class's fixed, safe sentence, ``action`` what to do about it."""
 
-    acts: ClassVar[Acts] = Acts.DEFECT
+    action: ClassVar[Action] = Action.REPORT
     text: ClassVar[str] = "Something went wrong."
 
     def __init__(self, text: str | None = None) -> None:
@@ -53,34 +64,31 @@ class FreshetError(Exception):
 class RetryError(FreshetError):
     """Trying again later may help."""
 
-    acts = Acts.RETRY
+    action = Action.RETRY
 
 
 class UserError(FreshetError):
     """The end user must act at the provider."""
 
-    acts = Acts.USER
+    action = Action.ASK_USER
 
 
 class CallerError(FreshetError):
     """The calling application must change its request."""
 
-    acts = Acts.CALLER
+    action = Action.FIX_REQUEST
 
 
 class OperatorError(FreshetError):
     """Whoever runs Freshet must act."""
 
-    acts = Acts.OPERATOR
+    action = Action.CONTACT_OPERATOR
 
 
 class DefectError(FreshetError):
     """A contract was broken, by Freshet or by the provider."""
 
-    acts = Acts.DEFECT
-
-
-__all__ = ["Acts", "CallerError", "DefectError", "FreshetError", "OperatorError", "UserError"]
+    action = Action.REPORT
 
 
 class Signal(FreshetError):
@@ -171,6 +179,7 @@ class Aborted(RetryError):
 class ReauthRequired(UserError):
     """The connection's credentials are dead: expired, revoked, or lost while being rotated."""
 
+    action = Action.REAUTHENTICATE
     text = "The end user must sign in at the provider again; then replace the credentials."
 
 
@@ -242,6 +251,7 @@ class MethodNotAllowed(CallerError):
 class Busy(CallerError):
     """The refresh that is running does not fetch what was asked for."""
 
+    action = Action.WAIT
     text = (
         "Another refresh of this connection is running, and does not fetch all that you ask for."
         " Try again later."
@@ -251,6 +261,7 @@ class Busy(CallerError):
 class BulkRunning(CallerError):
     """The tenant has a bulk run under way already."""
 
+    action = Action.WAIT
     text = "Another bulk run of yours is under way. Wait until it has ended, or cancel it."
 
 
@@ -272,6 +283,7 @@ class KeyReused(CallerError):
 class OutcomeUnknown(CallerError):
     """A push may have reached the provider or not, and nobody can find out."""
 
+    action = Action.CHECK_PROVIDER
     text = (
         "The provider may have taken this push or not. Look there for its records before you"
         " push them again, under another key."
@@ -329,6 +341,7 @@ class EnvelopeInvalid(DefectError):
 class Superseded(DefectError):
     """A writer came too late: the refresh or connection has moved on without it."""
 
+    action = Action.RETRY
     text = "The refresh has already ended or its connection was erased."
 
 

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from functions.core.errors import Defect, NotFound, PlatformFault, TooLarge
+from functions.core.errors import Action, Defect, NotFound, PlatformFault, TooLarge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,13 +35,18 @@ class GatewayProblem(NamedTuple):
     response: str
     status: HTTPStatus | None
     kind: str
+    action: Action
     detail: str
     headers: Mapping[str, str] = MappingProxyType({})
 
     @property
     def body(self) -> dict[str, str | int]:
         """The problem document."""
-        told = {"type": f"urn:freshet:problem:{self.kind}", "detail": self.detail}
+        told = {
+            "type": f"urn:freshet:problem:{self.kind}",
+            "detail": self.detail,
+            "action": self.action,
+        }
         if self.status is None:
             return {**told, "title": "Refused by the gateway"}
         return {**told, "title": self.status.phrase, "status": int(self.status)}
@@ -52,6 +57,7 @@ GATEWAY_PROBLEMS: Final = (
         "UNAUTHORIZED",
         HTTPStatus.UNAUTHORIZED,
         "unauthorized",
+        Action.FIX_REQUEST,
         "A valid access token is needed.",
         headers={"WWW-Authenticate": "Bearer"},
     ),
@@ -59,6 +65,7 @@ GATEWAY_PROBLEMS: Final = (
         "ACCESS_DENIED",  # what the gateway calls a denial by ``authorize``, which says why
         HTTPStatus.UNAUTHORIZED,
         "unauthorized",
+        Action.FIX_REQUEST,
         "$context.authorizer.detail",
         headers={"WWW-Authenticate": CHALLENGE},
     ),
@@ -66,6 +73,7 @@ GATEWAY_PROBLEMS: Final = (
         "AUTHORIZER_FAILURE",
         HTTPStatus.SERVICE_UNAVAILABLE,
         UNAVAILABLE,
+        Action.RETRY,
         NOT_CHECKED,
         headers={"Retry-After": str(UNAVAILABLE_SECONDS)},
     ),
@@ -73,6 +81,7 @@ GATEWAY_PROBLEMS: Final = (
         "AUTHORIZER_CONFIGURATION_ERROR",
         HTTPStatus.SERVICE_UNAVAILABLE,
         UNAVAILABLE,
+        Action.RETRY,
         NOT_CHECKED,
         headers={"Retry-After": str(UNAVAILABLE_SECONDS)},
     ),
@@ -80,18 +89,21 @@ GATEWAY_PROBLEMS: Final = (
         "MISSING_AUTHENTICATION_TOKEN",  # what the gateway calls an unknown address
         HTTPStatus.NOT_FOUND,
         "not-found",
+        Action.FIX_REQUEST,
         NotFound.text,
     ),
     GatewayProblem(
         "REQUEST_TOO_LARGE",
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "too-large",
+        Action.FIX_REQUEST,
         TooLarge.text,
     ),
     GatewayProblem(
         "THROTTLED",
         HTTPStatus.TOO_MANY_REQUESTS,
         "throttled",
+        Action.RETRY,
         "Too many requests. Try again later.",
         headers={"Retry-After": "1"},
     ),
@@ -99,6 +111,7 @@ GATEWAY_PROBLEMS: Final = (
         "INTEGRATION_FAILURE",
         HTTPStatus.SERVICE_UNAVAILABLE,
         UNAVAILABLE,
+        Action.RETRY,
         PlatformFault.text,
         headers={"Retry-After": str(UNAVAILABLE_SECONDS)},
     ),
@@ -106,26 +119,30 @@ GATEWAY_PROBLEMS: Final = (
         "INTEGRATION_TIMEOUT",
         HTTPStatus.GATEWAY_TIMEOUT,
         "timeout",
+        Action.RETRY,
         "The API did not answer in time. What was asked for may have been done.",
     ),
     GatewayProblem(
         "WAF_FILTERED",
         HTTPStatus.FORBIDDEN,
         "filtered",
+        Action.CONTACT_OPERATOR,
         "A filter before the API refuses this request. The operator knows its rules.",
     ),
     GatewayProblem(
         "UNSUPPORTED_MEDIA_TYPE",
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         "unsupported-media-type",
+        Action.FIX_REQUEST,
         "The API takes bodies of application/json.",
     ),
     GatewayProblem(
         "QUOTA_EXCEEDED",
         HTTPStatus.TOO_MANY_REQUESTS,
         "throttled",
+        Action.RETRY,
         "The quota of requests is used up. Try again later.",
     ),
-    GatewayProblem("DEFAULT_4XX", None, "refused", "The status says why."),
-    GatewayProblem("DEFAULT_5XX", None, "defect", Defect.text),
+    GatewayProblem("DEFAULT_4XX", None, "refused", Action.FIX_REQUEST, "The status says why."),
+    GatewayProblem("DEFAULT_5XX", None, "defect", Defect.action, Defect.text),
 )

@@ -78,4 +78,4 @@ def examples(connection_id: str, *, refresh_id: str) -> dict[str, dict[str, Any]
 
 
 def _error(error: type[ReauthRequired | NotFound]) -> dict[str, str]:
-    return {"name": error.name(), "acts": error.acts, "detail": error.text}
+    return {"name": error.name(), "action": error.action, "detail": error.text}

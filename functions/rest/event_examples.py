@@ -71,7 +71,7 @@ _WAITING: Final = (
         (
             "postponed",
             "09:31:00.700",
-            {"error": "InteractionRequired", "acts": "user", "wait_seconds": 2},
+            {"error": "InteractionRequired", "wait_seconds": 2, "action": "ask_user"},
         ),
     )
 )
@@ -82,7 +82,7 @@ _FAILED: Final = (
         "attempts": 1,
         "error": {
             "name": "ReauthRequired",
-            "acts": "user",
+            "action": "reauthenticate",
             "detail": "The end user must sign in at the provider again; then replace the"
             " credentials.",
         },
@@ -90,7 +90,7 @@ _FAILED: Final = (
     | _happened(
         _ADMITTED,
         _TRIGGERING,
-        ("failed", "09:31:00.700", {"error": "ReauthRequired", "acts": "user"}),
+        ("failed", "09:31:00.700", {"error": "ReauthRequired", "action": "reauthenticate"}),
     )
 )
 

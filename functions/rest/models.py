@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from functions.core.contract import Outcome, Reason, Scalar
-from functions.core.errors import InvalidRequest, named
+from functions.core.errors import Action, InvalidRequest, named
 from functions.core.model import Coverage, Event, Refresh, Status, iso
 from functions.rest.texts import ALLOWED
 
@@ -51,10 +51,10 @@ def _in_words(error: msgspec.ValidationError) -> str:
 
 
 class ErrorOut(msgspec.Struct, frozen=True, kw_only=True):
-    """Why something failed and who has to act: retry, user, caller, operator or defect."""
+    """Why something failed and what to do about it."""
 
     name: str
-    acts: str
+    action: Action
     detail: str
 
 
@@ -153,9 +153,15 @@ def refresh_out(
 def events_out(events: tuple[Event, ...]) -> tuple[EventOut, ...]:
     """Render what happened to a refresh or a push."""
     return tuple(
-        EventOut(version=event.version, type=event.type, at=iso(event.at), facts=event.facts)
+        EventOut(version=event.version, type=event.type, at=iso(event.at), facts=_facts(event))
         for event in events
     )
+
+
+def _facts(event: Event) -> dict[str, Scalar]:
+    """What an event tells, with what to do about its error. Version 0.1.0 stored ``acts``."""
+    facts = {name: value for name, value in event.facts.items() if name != "acts"}
+    return facts | {"action": named(str(facts["error"])).action} if "error" in facts else facts
 
 
 def error_out(name: str | None) -> ErrorOut | None:
@@ -163,4 +169,4 @@ def error_out(name: str | None) -> ErrorOut | None:
     if name is None:
         return None
     error = named(name)
-    return ErrorOut(name=error.name(), acts=error.acts, detail=error.text)
+    return ErrorOut(name=error.name(), action=error.action, detail=error.text)

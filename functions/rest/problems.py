@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from functions.core.errors import (
+    Action,
     AnswerTooLarge,
     BulkRunning,
     Busy,
@@ -63,12 +64,13 @@ KINDS: Final[dict[type[FreshetError], str]] = {PlatformFault: UNAVAILABLE}
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """One problem. ``type`` is stable and safe to compare."""
+    """One problem. ``type`` and ``action``, what to do about it, are safe to compare."""
 
     type: str
     title: str
     status: int
     detail: str
+    action: Action
     next_allowed_at: str | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -80,6 +82,7 @@ def problem(error: FreshetError) -> Problem:
         title=status.phrase,
         status=status,
         detail=str(error),
+        action=error.action,
         next_allowed_at=_next_allowed_at(error),
     )
 

@@ -122,7 +122,7 @@ def test_every_answer_of_the_gateway_s_own_is_a_problem(local: Template) -> None
         headers = answer["ResponseParameters"]
 
         assert headers["gatewayresponse.header.Content-Type"] == "'application/problem+json'"
-        assert {*problem} - {"status"} == {"type", "title", "detail"}
+        assert {*problem} - {"status"} == {"type", "title", "detail", "action"}
         assert re.fullmatch(r"urn:freshet:problem:[a-z-]+", problem["type"])
         assert str(problem.get("status")) == str(answer.get("StatusCode"))
 
@@ -164,6 +164,7 @@ def test_an_unknown_address_reads_as_what_the_door_says_of_what_is_not_there(
         "title": "Not Found",
         "status": 404,
         "detail": NotFound.text,
+        "action": "fix_request",
     }
 
 

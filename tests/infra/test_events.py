@@ -11,7 +11,8 @@ import pytest
 
 from functions.aws.telemetry import count
 from functions.core.contract import FAULTS, PushTicket, Ticket
-from functions.core.errors import Acts
+from functions.core.errors import Action
+from infra.alarms import URGENT
 from tests.support.cloudformation.template import flat
 
 if TYPE_CHECKING:
@@ -127,16 +128,16 @@ def test_what_an_alarm_says_to_look_for_is_there(local: Template) -> None:
         for id_, each in local.all("CloudWatch::Alarm").items()
     }
 
-    for acts in (Acts.OPERATOR, Acts.DEFECT, Acts.RETRY):
-        (text,) = [text for id_, text in told.items() if id_.startswith(f"Alarms{acts.title()}F")]
-        assert f'"{acts}" in `acts`' in text
+    for name, action in [*URGENT.items(), ("RetryFaults", Action.RETRY)]:
+        (text,) = [text for id_, text in told.items() if id_.startswith(f"Alarms{name}")]
+        assert f'"{action}" in `action`' in text
     named = {name for text in told.values() for name in re.findall(r"output (\w+)", text)}
     assert named
     assert named <= set(local.body["Outputs"])
 
 
 def _counted(
-    template: Template, acts: Acts, capsys: pytest.CaptureFixture[str]
+    template: Template, action: Action, capsys: pytest.CaptureFixture[str]
 ) -> tuple[str, dict[str, str]]:
     """The namespace and dimensions under which the doors of a stage count a fault."""
     environments = [
@@ -147,7 +148,7 @@ def _counted(
     (namespace,) = {each["POWERTOOLS_METRICS_NAMESPACE"] for each in environments}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POWERTOOLS_METRICS_NAMESPACE", namespace)
-        count(FAULTS, acts=acts)
+        count(FAULTS, action=action)
     told = json.loads(capsys.readouterr().out)
     (found,) = told["_aws"]["CloudWatchMetrics"]
     ((names,), (metric,)) = found["Dimensions"], found["Metrics"]
@@ -161,13 +162,13 @@ def _watched(metric: dict[str, Any]) -> tuple[str, dict[str, str]]:
     return metric["Namespace"], {each["Name"]: each["Value"] for each in metric["Dimensions"]}
 
 
-@pytest.mark.parametrize("acts", [Acts.OPERATOR, Acts.DEFECT])
+@pytest.mark.parametrize(("name", "action"), URGENT.items())
 def test_one_fault_that_somebody_has_to_act_on_rings(
-    local: Template, capsys: pytest.CaptureFixture[str], acts: Acts
+    local: Template, capsys: pytest.CaptureFixture[str], name: str, action: Action
 ) -> None:
-    alarm = local.one("CloudWatch::Alarm", f"Alarms{acts.title()}Faults")
+    alarm = local.one("CloudWatch::Alarm", f"Alarms{name}")
 
-    assert _watched(alarm) == _counted(local, acts, capsys)
+    assert _watched(alarm) == _counted(local, action, capsys)
     assert (alarm["Threshold"], alarm["Statistic"]) == (1, "Sum")
 
 
@@ -177,7 +178,7 @@ def test_faults_that_pass_ring_where_they_are_a_tenth_of_an_hour_and_not_a_handf
     alarm = local.one("CloudWatch::Alarm", "AlarmsRetryFaults")
     share, faults, *well = alarm["Metrics"]
 
-    assert _watched(faults["MetricStat"]["Metric"]) == _counted(local, Acts.RETRY, capsys)
+    assert _watched(faults["MetricStat"]["Metric"]) == _counted(local, Action.RETRY, capsys)
     assert share["Expression"] == (
         "IF(faults >= 10,"
         " 100 * faults / (FILL(faults, 0) + FILL(refreshes, 0) + FILL(pushes, 0)), 0)"

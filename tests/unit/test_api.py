@@ -60,7 +60,7 @@ def problem(answer: dict[str, Any], status: int) -> dict[str, Any]:
     assert answer["statusCode"] == status
     assert headers(answer)["Content-Type"] == "application/problem+json"
     told: dict[str, Any] = msgspec.json.decode(answer["body"])
-    assert told.keys() == {"type", "title", "status", "detail"}
+    assert told.keys() == {"type", "title", "status", "detail", "action"}
     assert told["status"] == status
     return told
 

@@ -88,33 +88,33 @@ def room(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.parametrize(
-    ("error", "acts"),
+    ("error", "action"),
     [
         ("RateLimited", "retry"),
-        ("ReauthRequired", "user"),
-        ("ProviderRefusesConnection", "caller"),
-        ("ProviderRefusesApplication", "operator"),
-        ("UnexpectedAnswer", "defect"),
-        ("States.DataLimitExceeded", "defect"),
+        ("ReauthRequired", "reauthenticate"),
+        ("ProviderRefusesConnection", "fix_request"),
+        ("ProviderRefusesApplication", "contact_operator"),
+        ("UnexpectedAnswer", "report"),
+        ("States.DataLimitExceeded", "report"),
     ],
 )
-def test_a_failure_is_counted_once_by_who_acts(room: Room, error: str, acts: str) -> None:
-    assert room.call(error) == [{"acts": acts}]
+def test_a_failure_is_counted_once_by_what_to_do(room: Room, error: str, action: str) -> None:
+    assert room.call(error) == [{"action": action}]
     assert room.call("FAILED", outcome=Outcome.ABORTED) == []
 
 
 @pytest.mark.parametrize(
-    ("status", "error", "acts"),
+    ("status", "error", "action"),
     [
         pytest.param("ABORTED", "Aborted", [], id="stopped-by-hand"),
         pytest.param("TIMED_OUT", "Aborted", [], id="took-too-long"),
-        pytest.param("FAILED", "Defect", [{"acts": "defect"}], id="broke-where-nothing-ended-it"),
+        pytest.param("FAILED", "Defect", [{"action": "report"}], id="broke-where-nothing-ended-it"),
     ],
 )
 def test_an_execution_that_ended_without_this_door_is_counted_by_how(
-    room: Room, status: str, error: str, acts: list[dict[str, str]]
+    room: Room, status: str, error: str, action: list[dict[str, str]]
 ) -> None:
-    assert room.call(status, outcome=Outcome.ABORTED) == acts
+    assert room.call(status, outcome=Outcome.ABORTED) == action
     refresh = room.refreshes.get(REFRESH)
     assert refresh is not None
     assert (refresh.status, refresh.error) == (Status.FAILED, error)
@@ -125,9 +125,9 @@ def test_an_execution_that_ended_without_this_door_is_counted_by_how(
     ("error", "counted"),
     [
         pytest.param("CoolingDown", [], id="its-provider-wants-none-yet"),
-        pytest.param("Busy", [{"acts": "caller"}], id="another-is-running"),
-        pytest.param("Lambda.Unknown", [{"acts": "retry"}], id="trigger-never-ran"),
-        pytest.param("Defect", [{"acts": "defect"}], id="trigger-broke"),
+        pytest.param("Busy", [{"action": "wait"}], id="another-is-running"),
+        pytest.param("Lambda.Unknown", [{"action": "retry"}], id="trigger-never-ran"),
+        pytest.param("Defect", [{"action": "report"}], id="trigger-broke"),
     ],
 )
 def test_a_start_that_became_no_refresh_is_counted_only_where_something_failed(
@@ -151,7 +151,7 @@ def test_an_erasure_in_the_midst_of_a_refresh_is_no_fault(room: Room) -> None:
 def test_a_start_for_a_connection_that_is_gone_takes_its_schedule_away(room: Room) -> None:
     room.erase()
     room.unscheduled()
-    assert room.call("NotFound") == [{"acts": "caller"}]
+    assert room.call("NotFound") == [{"action": "fix_request"}]
 
 
 @pytest.mark.parametrize("error", ["NotFound", "InvalidRequest", "CoolingDown"])
@@ -163,19 +163,19 @@ def test_whatever_a_start_says_a_connection_that_is_there_keeps_its_schedule(
 
 
 @pytest.mark.parametrize(
-    ("code", "told", "acts"),
+    ("code", "told", "action"),
     [
-        ("AccessDeniedException", "ConfigurationInvalid", [{"acts": "operator"}]),
+        ("AccessDeniedException", "ConfigurationInvalid", [{"action": "contact_operator"}]),
         ("ThrottlingException", "TryAgain", []),
-        ("SomethingElse", "Defect", [{"acts": "defect"}]),
+        ("SomethingElse", "Defect", [{"action": "report"}]),
     ],
 )
 def test_what_cannot_be_taken_away_is_counted_unless_it_is_tried_again(
-    room: Room, code: str, told: str, acts: list[dict[str, str]]
+    room: Room, code: str, told: str, action: list[dict[str, str]]
 ) -> None:
     room.erase()
     room.scheduler.add_client_error("delete_schedule", code)
-    assert room.call("NotFound", told=told) == acts
+    assert room.call("NotFound", told=told) == action
 
 
 def test_a_failure_is_counted_once_however_often_its_sweeping_is_tried(room: Room) -> None:
@@ -184,4 +184,4 @@ def test_a_failure_is_counted_once_however_often_its_sweeping_is_tried(room: Roo
         room.scheduler.add_client_error("delete_schedule", "ThrottlingException")
         assert room.call("NotFound", told="TryAgain") == []
     room.unscheduled()
-    assert room.call("NotFound") == [{"acts": "caller"}]
+    assert room.call("NotFound") == [{"action": "fix_request"}]

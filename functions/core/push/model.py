@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from functions.core.contract import Scalar
-    from functions.core.errors import Acts, FreshetError
+    from functions.core.errors import Action, FreshetError
 
 PUSH_PREFIX: Final = "psh_"
 
@@ -132,11 +132,11 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
         return self.events[-1].at
 
     @property
-    def acts(self) -> Acts | None:
-        """Who has to do something if it failed; where its outcome is unknown, about the cause."""
+    def action(self) -> Action | None:
+        """What to do if it failed; where its outcome is unknown, about the cause."""
         if self.error is None:
             return None
-        return named(str(self.events[-1].facts.get("cause", self.error))).acts
+        return named(str(self.events[-1].facts.get("cause", self.error))).action
 
     @property
     def execution(self) -> str:
@@ -263,7 +263,7 @@ def finished(
 def failed(push: Push, error: type[FreshetError], *, at: float) -> Push:
     """It ended, and the provider has certainly not taken it."""
     ended = replace(push, status=PushStatus.FAILED, error=error.name(), ended_at=at)
-    return _happened(ended, ended.status, at, error=error.name(), acts=error.acts)
+    return _happened(ended, ended.status, at, error=error.name())
 
 
 def unknown(push: Push, cause: type[FreshetError], *, at: float) -> Push:

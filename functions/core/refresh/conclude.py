@@ -9,7 +9,7 @@ import msgspec
 from functions.core.contract import Outcome, Ticket
 from functions.core.errors import (
     Aborted,
-    Acts,
+    Action,
     CoolingDown,
     FreshetError,
     NotFound,
@@ -28,15 +28,15 @@ class Concluded(msgspec.Struct, frozen=True, kw_only=True):
     """What is left to do: count the refresh if this call ended it, and fail the execution.
 
     ``unpublished`` says that whatever the refresh had staged can go; ``refresh`` is the one
-    that is stored, if there is one. ``acts`` says who has to do something about the failure
-    that this call ends with, or has ended in the execution's place.
+    that is stored, if there is one. ``action`` says what to do about the failure that this
+    call ends with, or has ended in the execution's place.
     """
 
     refresh: Refresh | None = None
     ended: bool = False
     unpublished: bool = False
     error: FreshetError | None = None
-    acts: Acts | None = None
+    action: Action | None = None
 
 
 MOOT: Final = (Aborted, CoolingDown, Superseded)
@@ -59,7 +59,7 @@ def conclude(ticket: Ticket, *, refreshes: Refreshes, clock: Clock) -> Concluded
     if refresh is None:
         if aborted:
             return Concluded(unpublished=True)
-        return Concluded(unpublished=True, error=error(), acts=_acts(error))
+        return Concluded(unpublished=True, error=error(), action=_action(error))
     ended = not refresh.status.ended
     if ended:
         seen, refresh = refresh.version, step.failed(refresh, error, at=clock())
@@ -71,12 +71,12 @@ def conclude(ticket: Ticket, *, refreshes: Refreshes, clock: Clock) -> Concluded
         ended=ended,
         unpublished=refresh.status.unpublished,
         error=failed() if failed and not aborted else None,
-        acts=_acts(failed) if failed and (ended or not aborted) else None,
+        action=_action(failed) if failed and (ended or not aborted) else None,
     )
 
 
-def _acts(error: type[FreshetError]) -> Acts | None:
-    return None if error in MOOT else error.acts
+def _action(error: type[FreshetError]) -> Action | None:
+    return None if error in MOOT else error.action
 
 
 def cancel(refresh: Refresh, *, refreshes: Refreshes, clock: Clock) -> tuple[Refresh, bool]:

@@ -115,8 +115,7 @@ def postponed(
     refresh: Refresh, error: type[FreshetError], *, wait_seconds: int, at: float
 ) -> Refresh:
     """The job cannot be begun now; the trigger will be tried again."""
-    why = {"error": error.name(), "acts": error.acts}
-    return _happened(refresh, "postponed", at, **why, wait_seconds=wait_seconds)
+    return _happened(refresh, "postponed", at, error=error.name(), wait_seconds=wait_seconds)
 
 
 def lost(refresh: Refresh, *, at: float) -> Refresh:
@@ -150,7 +149,7 @@ def published(refresh: Refresh, manifest: Manifest, *, ticket: Ticket, at: float
 def failed(refresh: Refresh, error: type[FreshetError], *, at: float) -> Refresh:
     """It ended without a publication; the snapshot before it stays."""
     ended = replace(refresh, status=Status.FAILED, error=error.name())
-    return _happened(ended, Status.FAILED, at, error=error.name(), acts=error.acts)
+    return _happened(ended, Status.FAILED, at, error=error.name())
 
 
 def cancelled(refresh: Refresh, *, at: float) -> Refresh:

@@ -165,7 +165,7 @@ def test_an_answer_that_was_lost_ends_as_unknown_and_is_not_asked_for_again(
     again = post(caller, fern, contact("rowan"), key="lost")
 
     assert push["status"] == "unknown_outcome"
-    assert (push["error"]["name"], push["error"]["acts"]) == ("OutcomeUnknown", "caller")
+    assert (push["error"]["name"], push["error"]["action"]) == ("OutcomeUnknown", "check_provider")
     assert (again.status_code, again.json()["push_id"]) == (200, push["push_id"])
     assert (len(triggered(endgrate)), posted(endgrate)) == (1, 1)
     assert push["push_id"] in kept(running, fern)

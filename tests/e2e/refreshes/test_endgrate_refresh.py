@@ -196,8 +196,8 @@ def test_a_connection_begun_here_waits_for_its_user_and_goes_on_when_told(
     assert session in connection["sign_in_url"]
     assert (before["configured"], after["configured"]) == (False, True)
     assert set(after["configuration"]["schemas"]) == set(OPENED["datasets"])
-    assert (why["type"], why["facts"]["error"], why["facts"]["acts"]) == (
-        *("postponed", "InteractionRequired", "user"),
+    assert (why["type"], why["facts"]["error"], why["facts"]["action"]) == (
+        *("postponed", "InteractionRequired", "ask_user"),
     )
     assert instant(again["at"]) - instant(why["at"]) < why["facts"]["wait_seconds"]
     assert (in_vain, transfers(endgrate), refresh["status"]) == (0, 2, "published")
@@ -211,7 +211,7 @@ def test_a_user_who_never_configures_is_what_a_refresh_waited_for(
     refresh = caller.ended(caller.refresh(id_, deadline_seconds=5)["refresh_id"])
 
     assert (refresh["status"], refresh["error"]["name"]) == ("failed", "InteractionRequired")
-    assert refresh["error"]["acts"] == "user"
+    assert refresh["error"]["action"] == "ask_user"
     assert caller.ask("GET", f"/v1/connections/{id_}")["next_allowed_at"] is None
     assert transfers(endgrate) == 0
 

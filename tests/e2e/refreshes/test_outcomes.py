@@ -105,7 +105,10 @@ def test_without_a_good_refresh_token_the_user_must_sign_in_again(
     banno.control("POST", "expire", json={"user": "ben"})
     refresh = caller.ended(caller.refresh(connection)["refresh_id"])
 
-    assert (refresh["error"]["name"], refresh["error"]["acts"]) == ("ReauthRequired", "user")
+    assert (refresh["error"]["name"], refresh["error"]["action"]) == (
+        "ReauthRequired",
+        "reauthenticate",
+    )
     assert caller.ask("GET", f"/v1/connections/{connection}")["reauth_required"]
 
 

@@ -169,7 +169,7 @@ def test_a_failure_is_counted_where_the_alarms_of_its_stage_look(
 ) -> None:
     forbid(caller, connect("ben"), banno)
     told = [json.loads(line) for line in logs().splitlines() if '"Faults"' in line]
-    found = [(each["acts"], each["_aws"]["CloudWatchMetrics"][0]["Namespace"]) for each in told]
+    found = [(each["action"], each["_aws"]["CloudWatchMetrics"][0]["Namespace"]) for each in told]
 
     assert ("retry", "Freshet/local") in found
 

@@ -248,18 +248,19 @@ def test_past_its_deadline_a_step_is_over(outcome: str) -> None:
 
 @pytest.mark.parametrize("wrap", [door, step])
 @pytest.mark.parametrize(
-    ("error", "acts"), [(PASSING[0], None), (REFUSED[0], "operator"), (DEFECTS[0], "defect")]
+    ("error", "action"),
+    [(PASSING[0], None), (REFUSED[0], "contact_operator"), (DEFECTS[0], "report")],
 )
 def test_what_somebody_has_to_mend_is_counted_and_what_passes_is_not(
     wrap: Callable[[Any], Any],
     error: Exception,
-    acts: str | None,
+    action: str | None,
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with pytest.raises(FreshetError):
         raising(wrap, error)({}, NOBODY)
     told = capsys.readouterr().out
-    assert told.count('"Faults":') == (acts is not None)
-    assert acts is None or f'"acts":"{acts}"' in told
+    assert told.count('"Faults":') == (action is not None)
+    assert action is None or f'"action":"{action}"' in told
     assert "canary" not in told + str([vars(record) for record in caplog.records])

@@ -110,7 +110,7 @@ def test_a_door_that_breaks_is_counted_whatever_becomes_of_it(
     with pytest.raises(FreshetError):
         raising(error)({}, NOBODY)
     told = capsys.readouterr().out
-    assert (told.count('"Faults":'), told.count('"acts":"defect"')) == (counted, counted)
+    assert (told.count('"Faults":'), told.count('"action":"report"')) == (counted, counted)
 
 
 @pytest.mark.parametrize("name", ["refresh_id", "push_id", "bulk_id", "execution"])
@@ -125,4 +125,4 @@ def test_an_error_of_ours_is_logged_by_name_only(caplog: pytest.LogCaptureFixtur
         raising(InvalidRequest(CANARY))({}, NOBODY)
     (record,) = caplog.records
     assert CANARY not in str(vars(record))
-    assert (vars(record)["error"], vars(record)["acts"]) == ("InvalidRequest", "caller")
+    assert (vars(record)["error"], vars(record)["action"]) == ("InvalidRequest", "fix_request")

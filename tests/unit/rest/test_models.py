@@ -5,13 +5,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from functions.core.contract import Outcome, Reason, RefreshOptions
+from functions.core.contract import Outcome, Reason, RefreshOptions, Scalar
 from functions.core.errors import InvalidRequest, ReauthRequired
-from functions.core.model import Running, SnapshotPointer, Status
+from functions.core.model import Event, Running, SnapshotPointer, Status
 from functions.core.refresh.steps import failed, published
 from functions.rest.connection_models import ConnectionIn, connection_out
 from functions.rest.dataset_models import datasets_out
-from functions.rest.models import body, refresh_out, when
+from functions.rest.models import body, events_out, refresh_out, when
 from tests.support.scripted_connector import a_connection, a_manifest, a_refresh, a_ticket
 
 AT = 1_800_000_000.0
@@ -173,10 +173,16 @@ def test_a_snapshot_of_unknown_age_is_shown_as_such() -> None:
     assert when(AT) == "2027-01-15T08:00:00.000Z"
 
 
-def test_a_failed_refresh_says_who_must_act() -> None:
+def test_an_event_says_what_to_do_also_one_that_was_stored_before() -> None:
+    facts: dict[str, Scalar] = {"error": "Busy", "acts": "caller"}
+    (shown,) = events_out((Event(version=1, type="failed", at=AT, facts=facts),))
+    assert shown.facts == {"error": "Busy", "action": "wait"}
+
+
+def test_a_failed_refresh_says_what_to_do() -> None:
     shown = refresh_out(failed(a_refresh(at=AT), ReauthRequired, at=AT))
     assert shown.error is not None
-    assert (shown.error.name, shown.error.acts) == ("ReauthRequired", "user")
+    assert (shown.error.name, shown.error.action) == ("ReauthRequired", "reauthenticate")
     assert shown.error.detail == ReauthRequired.text
     assert [event.type for event in shown.events] == ["failed"]
 

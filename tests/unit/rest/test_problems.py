@@ -9,6 +9,7 @@ import pytest
 
 from functions.core.errors import (
     BY_NAME,
+    Busy,
     CoolingDown,
     FreshetError,
     Gone,
@@ -55,6 +56,13 @@ def test_any_other_error_is_a_500_that_says_no_more_than_its_text() -> None:
 
 def test_a_text_of_the_raisers_own_is_the_detail() -> None:
     assert problem(InvalidRequest("limit is odd.")).detail == "limit is odd."
+
+
+@pytest.mark.parametrize(
+    ("error", "action"), [(Busy(), "wait"), (RateLimited(), "retry"), (Gone(), "fix_request")]
+)
+def test_a_problem_says_what_to_do(error: FreshetError, action: str) -> None:
+    assert msgspec.to_builtins(problem(error))["action"] == action
 
 
 @pytest.mark.parametrize(

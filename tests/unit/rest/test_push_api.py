@@ -124,7 +124,7 @@ def test_a_push_is_shown_without_what_is_only_ours() -> None:
 def test_a_push_of_unknown_outcome_says_who_must_look_where() -> None:
     shown = push_out(step.unknown(a_push(at=AT), ProviderUnavailable, at=AT + 1))
     assert shown.error is not None
-    assert (shown.error.name, shown.error.acts) == ("OutcomeUnknown", "caller")
+    assert (shown.error.name, shown.error.action) == ("OutcomeUnknown", "check_provider")
     assert "another key" in shown.error.detail
     assert shown.ended_at is not None
 

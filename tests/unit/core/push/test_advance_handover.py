@@ -232,23 +232,23 @@ def test_the_end_of_an_execution_without_a_name_ends_its_push(
 def counted(capsys: pytest.CaptureFixture[str]) -> list[str]:
     """Who has to act on the faults that the door has counted."""
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    return [each["acts"] for each in told if FAULTS in each]
+    return [each["action"] for each in told if FAULTS in each]
 
 
 @pytest.mark.parametrize(
-    ("answer", "acts"),
+    ("answer", "action"),
     [
-        pytest.param(ProviderRefusesConnection(), "caller", id="refused"),
-        pytest.param(ProviderRefusesApplication(), "operator", id="our-own-key-refused"),
+        pytest.param(ProviderRefusesConnection(), "fix_request", id="refused"),
+        pytest.param(ProviderRefusesApplication(), "contact_operator", id="our-own-key-refused"),
         pytest.param(LOST, "retry", id="unknown-as-it-was-lost"),
-        pytest.param(UnexpectedAnswer(), "defect", id="unknown-as-nobody-understands-it"),
+        pytest.param(UnexpectedAnswer(), "report", id="unknown-as-nobody-understands-it"),
     ],
 )
 def test_a_push_that_failed_is_counted_once_by_who_acts_on_the_cause(
     at_work: Callable[..., PushHarness],
     capsys: pytest.CaptureFixture[str],
     answer: FreshetError,
-    acts: str,
+    action: str,
 ) -> None:
     harness = at_work(answer)
     first = harness.push.execution
@@ -256,24 +256,27 @@ def test_a_push_that_failed_is_counted_once_by_who_acts_on_the_cause(
     assert counted(capsys) == []
     with pytest.raises(FreshetError):
         called(given_up)
-    assert counted(capsys) == [acts]
+    assert counted(capsys) == [action]
     called(stopped(first))
     assert counted(capsys) == []
 
 
 @pytest.mark.parametrize(
-    ("status", "acts"),
+    ("status", "action"),
     [
         pytest.param("ABORTED", "retry", id="stopped-by-hand"),
-        pytest.param("FAILED", "defect", id="broke-where-nothing-ended-it"),
+        pytest.param("FAILED", "report", id="broke-where-nothing-ended-it"),
     ],
 )
 def test_a_push_that_is_ended_from_outside_is_counted_by_how_its_execution_ended(
-    at_work: Callable[..., PushHarness], capsys: pytest.CaptureFixture[str], status: str, acts: str
+    at_work: Callable[..., PushHarness],
+    capsys: pytest.CaptureFixture[str],
+    status: str,
+    action: str,
 ) -> None:
     harness = at_work()
     called({**stopped(harness.push.execution), "error": status})
-    assert counted(capsys) == [acts]
+    assert counted(capsys) == [action]
     called({**stopped(harness.push.execution), "error": status})
     assert counted(capsys) == []
 

@@ -53,7 +53,7 @@ def test_a_failed_refresh_ends_under_its_error_and_frees_its_slot() -> None:
     assert isinstance(done.error, ReauthRequired)
     assert (done.ended, done.refresh) == (True, desk.refresh)
     assert (desk.refresh.status, desk.refresh.error) == (Status.FAILED, "ReauthRequired")
-    assert desk.refresh.events[-1].facts == {"error": "ReauthRequired", "acts": "user"}
+    assert desk.refresh.events[-1].facts == {"error": "ReauthRequired"}
     assert desk.running is None
 
 
@@ -135,7 +135,7 @@ def test_a_start_that_its_provider_forbids_fails_the_execution_by_that_name() ->
     desk.refreshes.delete(REFRESH)
     error = desk.call(error=CoolingDown.name()).error
     assert isinstance(error, CoolingDown)
-    assert error.acts == "retry"
+    assert error.action == "retry"
 
 
 # --- cancelling --------------------------------------------------------------------------------

@@ -140,7 +140,7 @@ def test_a_provider_that_is_away_is_asked_later(fault: ProviderUnavailable, wait
     desk = Desk(fault)
     ticket = desk.call()
     assert (ticket.outcome, ticket.wait_seconds) == (Outcome.LATER, wait)
-    facts = {"error": fault.name(), "acts": "retry", "wait_seconds": wait}
+    facts = {"error": fault.name(), "wait_seconds": wait}
     assert desk.refresh.events[-1].facts == facts
 
 
@@ -322,7 +322,7 @@ def test_whoever_asks_sees_for_whom_the_refresh_waits() -> None:
     assert desk.call().outcome is Outcome.LATER
     event = desk.refresh.events[-1]
     assert event.type == "postponed"
-    assert event.facts == {"error": "InteractionRequired", "acts": "user", "wait_seconds": 2}
+    assert event.facts == {"error": "InteractionRequired", "wait_seconds": 2}
     assert desk.refresh.job is None
 
 
