@@ -22,8 +22,7 @@ import msgspec
 from msgspec import Meta
 
 from functions.connectors.http.answers import Answer, decode, elements, is_json, members, read
-from functions.connectors.http.client import DONE, Http, origin
-from functions.connectors.http.sending import READ_SECONDS, leave_connections
+from functions.connectors.http.client import DONE, READ_SECONDS, Http, leave_connections, origin
 from functions.core.errors import (
     ConfigurationInvalid,
     FreshetError,

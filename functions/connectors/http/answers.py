@@ -1,4 +1,4 @@
-"""What comes back from a provider, and how its parts are read.
+"""Reads a provider's answers: JSON piece by piece, and ``Retry-After``.
 
 Nothing of an answer ever enters an error's text.
 """
@@ -13,7 +13,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from math import ceil
-from typing import IO, Final, TypeVar, cast, get_args
+from typing import IO, Final, TypeGuard, TypeVar, cast, get_args
 
 import msgspec
 from msgspec.structs import fields
@@ -40,10 +40,7 @@ class TokenRefused(Exception):  # noqa: N818 - an answer, which the token keeper
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """A provider's answer that the caller expected: its status, headers and whole body.
-
-    Headers are found by their names in any case, such as ``Location``, ``Link``.
-    """
+    """An answer's status, headers (found by names in any case) and whole body."""
 
     status: int
     headers: Mapping[str, str] = {}
@@ -51,10 +48,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Download(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer with its headers, whose body may be large: an open file, at its beginning.
-
-    Whoever takes it closes it.
-    """
+    """An answer with a body that may be large: an open file at its beginning, to be closed."""
 
     status: int
     headers: Mapping[str, str]
@@ -76,8 +70,7 @@ def decode(answer: Answer, shape: type[T]) -> T:
 def read_apart(raw: bytes | msgspec.Raw, shape: type[T]) -> T:
     """A piece of JSON in this shape, a struct, field by field, and so the structs within it.
 
-    A field that the shape does not have is ignored, whatever may be wrong inside it. A ``Raw``
-    one is not looked into.
+    What may be wrong inside a field that the shape does not have, or has as ``Raw``, is ignored.
 
     Raises:
         UnexpectedAnswer: it is something else.
@@ -85,7 +78,7 @@ def read_apart(raw: bytes | msgspec.Raw, shape: type[T]) -> T:
     try:
         return read(raw, shape)
     except UnexpectedAnswer:
-        inner = _struct_in(shape)
+        inner = next((each for each in (shape, *get_args(shape)) if _is_struct(each)), None)
         if inner is None:
             raise
     told = members(raw)
@@ -100,12 +93,8 @@ def read_apart(raw: bytes | msgspec.Raw, shape: type[T]) -> T:
         raise UnexpectedAnswer from None
 
 
-def _struct_in(shape: object) -> type[msgspec.Struct] | None:
-    """The struct that a shape is, or allows."""
-    each = (shape, *get_args(shape))
-    return next(
-        (of for of in each if isinstance(of, type) and issubclass(of, msgspec.Struct)), None
-    )
+def _is_struct(shape: object) -> TypeGuard[type[msgspec.Struct]]:
+    return isinstance(shape, type) and issubclass(shape, msgspec.Struct)
 
 
 def read(raw: bytes | msgspec.Raw, shape: type[T]) -> T:
@@ -124,7 +113,7 @@ def read(raw: bytes | msgspec.Raw, shape: type[T]) -> T:
 def ends_early(body: bytes, *, status: int) -> bool:
     """Whether a JSON object or array breaks off, or is missing from a 200.
 
-    Where a server gives no Content-Length, or that of the half, HTTP does not show it. Other
+    HTTP does not show it where a server gives no Content-Length, or that of the half. Other
     statuses may have no body. What does not begin as an object or array is something else.
     """
     text = body.strip()
@@ -143,11 +132,15 @@ def _is_open(text: bytes) -> bool:
     """Whether a text ends within a string or a bracket that it has opened."""
     depth = 0
     for token in _TOKENS.finditer(text):
-        mark = token[0]
-        if mark == b'"':
+        if token[0] == b'"':
             return True
-        depth += (mark in {b"[", b"{"}) - (mark in {b"]", b"}"})
+        depth += _deepen(token[0])
     return depth > 0
+
+
+def _deepen(mark: bytes) -> int:
+    """By how much a bracket nests deeper what follows it."""
+    return (mark in {b"[", b"{"}) - (mark in {b"]", b"}"})
 
 
 def members(raw: bytes | msgspec.Raw) -> dict[str, msgspec.Raw]:
@@ -203,7 +196,7 @@ def _pieces(text: bytes, *, within: bytes) -> list[bytes]:
     pieces, depth, start = [], 0, 1
     for token in _TOKENS.finditer(text if text[:1] + text[-1:] == within else b""):
         mark = token[0]
-        depth += (mark in {b"[", b"{"}) - (mark in {b"]", b"}"})
+        depth += _deepen(mark)
         if depth == 0 or (depth == 1 and mark == b","):
             pieces.append(text[start : token.start()].strip(_SPACE))
             start = token.end()
@@ -215,21 +208,20 @@ def _pieces(text: bytes, *, within: bytes) -> list[bytes]:
 
 
 def retry_after(value: object, *, at: float) -> int:
-    """Whole seconds, rounded up, that a provider asks for: 0 for none, nonsense or the past.
+    """Read whole seconds, rounded up, at most a day; 0 for none, nonsense or the past.
 
     Both forms of RFC 9110 are read, and what providers write instead: fractions, a unit or quotes,
-    numbers that are no seconds from now, see ``_to_seconds``, and instants of RFC 3339. Of a header
-    that came twice the larger counts. A wish beyond a day is cut to a day.
+    instants of RFC 3339 or in numbers. Of a header that came twice the larger counts.
 
     Args:
         value: a header, or a field of a body: a text or a number.
         at: now.
     """
     wishes = _WISHES.findall(value) if isinstance(value, str) else [str(value)]
-    return max((_wait(wish.strip(' "'), at=at) for wish in wishes), default=0)
+    return max((_read_wish(wish.strip(' "'), at=at) for wish in wishes), default=0)
 
 
-def _wait(wish: str, *, at: float) -> int:
+def _read_wish(wish: str, *, at: float) -> int:
     if number := _NUMBER.fullmatch(wish):
         seconds = _to_seconds(float(number[1]), at=at)
     elif named := read_instant(wish):

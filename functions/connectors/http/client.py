@@ -1,23 +1,53 @@
-"""The only way out to a provider: calls below one address, and one outcome table.
+"""Sends requests to a provider: one pooled session, one table of outcomes, bounds on everything.
 
+A socket's timeout bounds one read only, and a server that drips a byte at a time holds a call for
+minutes. So before each step, a connection gives its socket what is left of the whole call.
 Nothing of a request or an answer ever enters an error's text.
 """
 
 from __future__ import annotations
 
+import io
+import logging
 import math
 import re
-from functools import partial
+import socket
+import threading
+from codecs import BOM_UTF8
+from contextlib import ExitStack
+from functools import cache, partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from http.client import HTTPResponse, RemoteDisconnected
+from http.cookiejar import DefaultCookiePolicy
+from tempfile import SpooledTemporaryFile
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 import requests
+from requests import exceptions
+from requests.adapters import HTTPAdapter
+from requests.cookies import RequestsCookieJar
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    MaxRetryError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
 
-from functions.connectors.http.answers import Answer, Download, TokenRefused, retry_after
-from functions.connectors.http.sending import READ_SECONDS, read_body, read_json, send, spool
+from functions.connectors.http.answers import (
+    Answer,
+    Download,
+    TokenRefused,
+    ends_early,
+    retry_after,
+)
 from functions.core.errors import (
+    AnswerTooLarge,
     ConfigurationInvalid,
     FreshetError,
     ProviderUnavailable,
@@ -26,18 +56,40 @@ from functions.core.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from functions.core.contract import Clock, Scalar
     from functions.core.ports import Budget
 
-_ADDRESS: Final = re.compile(r"https?://[^\s?#@\\]+", re.IGNORECASE)
-_STEPS: Final = frozenset({".", ".."})
+    Refusals = Mapping[int, type[FreshetError]]
+
+T = TypeVar("T")
+
+CONNECT_SECONDS: Final = 5.0
+READ_SECONDS: Final = 15.0
+SLACK_SECONDS: Final = 15.0
+"""What a whole sending may take beyond one read of the longest, the connection included."""
+
+MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
+SLOWEST: Final = 1024 * 1024
+"""Bytes per second that a download must keep up, beyond what any call may take."""
+
+SPOOL_BYTES: Final = 1024 * 1024
+"""A download that is larger than this goes to the disk."""
+
+OK: Final = frozenset({HTTPStatus.OK})
 DONE: Final = frozenset(range(HTTPStatus.OK, HTTPStatus.MULTIPLE_CHOICES))
 """The statuses with which what was asked for is done."""
 
 JSON: Final = "application/json"
+
+_ADDRESS: Final = re.compile(r"https?://[^\s?#@\\]+", re.IGNORECASE)
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_STEPS: Final = frozenset({".", ".."})
+_POOL: Final = 16
+_CHUNK: Final = 64 * 1024
+_PIECE: Final = 16 * 1024
+"""What is sent at a time: a TLS record, as each of them takes a socket's whole timeout."""
 
 
 def origin(url: str) -> str:
@@ -85,8 +137,8 @@ class Http:
         params: Mapping[str, Scalar] | None = None,
         form: Mapping[str, str] | None = None,
         json: Mapping[str, object] | None = None,
-        refusals: Mapping[int, type[FreshetError]] | None = None,
-        accept: frozenset[int] = frozenset({HTTPStatus.OK}),
+        refusals: Refusals | None = None,
+        accept: frozenset[int] = OK,
         read_seconds: float = READ_SECONDS,
         least_seconds: float = 0,
     ) -> Answer:
@@ -105,61 +157,89 @@ class Http:
         Raises:
             TokenRefused: 401.
             RateLimited, ProviderUnavailable: 429, or the budget is spent; 408, 5xx, no
-                connection, a time-out, half an answer. Whether anything was sent stands in
-                ``ProviderUnavailable.unsent``.
+                connection, a time-out, half an answer. ``ProviderUnavailable.unsent`` says that
+                nothing was sent.
             UnexpectedAnswer: any other status, redirects among them; or a path that leads out of
                 its place, which is not sent.
             AnswerTooLarge: the body is over ``MAX_ANSWER_BYTES``.
         """
         data = form if json is None else msgspec.json.encode(json)  # parts of it may be raw
         typed = {"Accept": JSON} if json is None else {"Accept": JSON, "Content-Type": JSON}
-        request = requests.Request(
-            method, self._address(path), headers={**typed, **headers}, params=params, data=data
-        )
-        read = read_json if request.headers["Accept"] == JSON else read_body
-        response, body = send(
-            request,
-            read=partial(read, accept=accept),
+        headers = {**typed, **headers}
+        return self._send(
+            requests.Request(
+                method, self._address(path), headers=headers, params=params, data=data
+            ),
+            read=_read_json if headers["Accept"] == JSON else _read_answer,
+            accept=accept,
+            refusals=refusals or {},
             read_seconds=read_seconds,
-            turn=self._wait_for_turn,
-            left=self._left,
             least_seconds=least_seconds,
         )
-        if response.status_code in accept:
-            return Answer(status=response.status_code, headers=response.headers, body=body)
-        raise self._refusal(response, refusals or {})
 
     def download(
-        self,
-        path: str,
-        *,
-        headers: Mapping[str, str],
-        most: int,
-        accept: frozenset[int] = frozenset({HTTPStatus.OK}),
+        self, path: str, *, headers: Mapping[str, str], most: int, accept: frozenset[int] = OK
     ) -> Download:
         """GET a body of up to ``most`` bytes into a temporary file.
 
-        It may take as long as its size warrants, see ``SLOWEST``.
+        For each ``SLOWEST`` bytes of it there is a second more.
 
         Raises:
             TokenRefused, RateLimited, ProviderUnavailable, UnexpectedAnswer: as for any call.
             AnswerTooLarge: the body is over ``most``.
         """
         request = requests.Request("GET", self._address(path), headers=headers)
-        response, body = send(
-            request, read=partial(spool, most=most), turn=self._wait_for_turn, left=self._left
-        )
-        if response.status_code in accept:
-            return Download(status=response.status_code, headers=response.headers, body=body)
-        body.close()
-        raise self._refusal(response, {})
+        return self._send(request, read=partial(_spool, most=most), accept=accept, refusals={})
+
+    def _send(
+        self,
+        request: requests.Request,
+        *,
+        read: Callable[[requests.Response], T],
+        accept: frozenset[int],
+        refusals: Refusals,
+        read_seconds: float = READ_SECONDS,
+        least_seconds: float = 0,
+    ) -> T:
+        """Send a request and read its answer; at a status that is none, its body is not read.
+
+        A second try goes over a new connection: those kept open may be as dead as the first.
+        """
+        try:
+            prepared = session().prepare_request(request)
+        except exceptions.RequestException:
+            raise ProviderUnavailable(unsent=True) from None
+
+        def send_once(*, left: float) -> T:
+            now, timeout = monotonic(), (CONNECT_SECONDS, read_seconds)
+            _sending.until, _sending.end = now + read_seconds + SLACK_SECONDS, now + left
+            with session().send(
+                prepared, timeout=timeout, stream=True, allow_redirects=False
+            ) as response:
+                if response.status_code not in accept:
+                    raise self._refuse(response, refusals)
+                return read(response)
+
+        self._wait_for_turn()
+        if self._left() <= 0:
+            raise ProviderUnavailable(unsent=True)
+        try:
+            return send_once(left=max(self._left(), least_seconds))
+        except exceptions.RequestException as fault:
+            if request.method != "GET" or not _broke_off(fault):
+                raise ProviderUnavailable(unsent=_is_unsent(fault)) from None
+        self._wait_for_turn()
+        leave_connections()
+        try:
+            return send_once(left=self._left())
+        except exceptions.RequestException:
+            raise ProviderUnavailable from None
 
     def _address(self, path: str) -> str:
-        """Where a path leads.
+        """The address of a path, whose parts are quoted.
 
         Raises:
-            UnexpectedAnswer: out of its place, for a part of it is nothing but a step; whatever
-                is made of a provider's or a caller's words must be quoted besides.
+            UnexpectedAnswer: a part of it is nothing but a step, and so leads out of its place.
         """
         if not _STEPS.isdisjoint(path.split("/")):
             raise UnexpectedAnswer
@@ -169,9 +249,8 @@ class Http:
         if self._budget is not None:
             self._budget.take()
 
-    def _refusal(
-        self, response: requests.Response, refusals: Mapping[int, type[FreshetError]]
-    ) -> Exception:
+    def _refuse(self, response: requests.Response, refusals: Refusals) -> Exception:
+        """The table of outcomes."""
         status = response.status_code
         wait = retry_after(response.headers.get("Retry-After"), at=self._clock())
         if status in refusals:
@@ -185,3 +264,220 @@ class Http:
         if status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return ProviderUnavailable(wait_seconds=wait)
         return UnexpectedAnswer()
+
+
+def _broke_off(fault: exceptions.RequestException) -> bool:
+    """Whether to try once more pays: a time-out has taken long enough."""
+    broken = isinstance(fault, exceptions.ConnectionError | exceptions.ChunkedEncodingError)
+    return broken and not isinstance(fault, exceptions.Timeout)
+
+
+def _is_unsent(fault: exceptions.RequestException) -> bool:
+    """Whether there was no connection to send anything on.
+
+    Only connecting fails with these two. A connection out of the pool is there already: what
+    breaks on it may have been sent.
+    """
+    cause = fault.args[0] if fault.args else None
+    return isinstance(cause, MaxRetryError) and isinstance(
+        cause.reason, ConnectTimeoutError | NewConnectionError
+    )
+
+
+def _read_answer(response: requests.Response) -> Answer:
+    body = b"".join(_read_chunks(response, most=MAX_ANSWER_BYTES))
+    return Answer(status=response.status_code, headers=response.headers, body=body)
+
+
+def _read_json(response: requests.Response) -> Answer:
+    """The answer without a byte order mark; JSON that ends early has broken off.
+
+    What does something may be answered with no body, as digi.me's trigger is.
+    """
+    answer = _read_answer(response)
+    body = answer.body.removeprefix(BOM_UTF8)
+    due = body or response.request.method == "GET"
+    if due and ends_early(body, status=answer.status):
+        raise exceptions.ConnectionError
+    return Answer(status=answer.status, headers=answer.headers, body=body)
+
+
+def _spool(response: requests.Response, *, most: int) -> Download:
+    until = _sending.until
+    with ExitStack() as unless_whole:
+        body = unless_whole.enter_context(SpooledTemporaryFile(SPOOL_BYTES))
+        for chunk in _read_chunks(response, most=most):
+            body.write(chunk)
+            _sending.until = until + body.tell() / SLOWEST
+        unless_whole.pop_all()
+    body.seek(0)
+    return Download(status=response.status_code, headers=response.headers, body=body)
+
+
+def _read_chunks(response: requests.Response, *, most: int) -> Iterator[bytes]:
+    """The body as it comes in, so that one that drips is noticed, too."""
+    received = 0
+    while True:
+        try:
+            chunk = response.raw.read1(_CHUNK, decode_content=True)
+        except ReadTimeoutError:
+            raise exceptions.ReadTimeout from None
+        except HTTPError:
+            raise exceptions.ConnectionError from None
+        if not chunk:
+            return
+        received += len(chunk)
+        if received > most:
+            raise AnswerTooLarge
+        yield chunk
+
+
+class _Sending(threading.local):
+    """When this thread's sending must be over, by the monotonic clock.
+
+    A download may move ``until`` on; ``end`` stands.
+    """
+
+    until = end = math.inf
+
+
+_sending: Final = _Sending()
+
+
+def _seconds_left(most: float = math.inf) -> float:
+    """Seconds that the next step of this thread's sending may take, ``most`` of them at most.
+
+    Raises:
+        TimeoutError: there is no time left.
+    """
+    seconds = min(most, min(_sending.until, _sending.end) - monotonic())
+    if seconds <= 0:
+        raise TimeoutError
+    return seconds
+
+
+class _Incoming(io.RawIOBase):
+    """Reads a connection; one read takes what is left, or the socket's own timeout.
+
+    ``ended`` says that the other side has sent its last.
+    """
+
+    def __init__(self, line: socket.socket, raw: io.RawIOBase) -> None:
+        self._line, self._raw, self._most = line, raw, line.gettimeout() or math.inf
+        self.ended = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - any buffer
+        self._line.settimeout(_seconds_left(self._most))
+        received = self._raw.readinto(buffer)
+        self.ended = received == 0
+        return received
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(HTTPResponse):
+    """Reads an answer so. Where the headers break off, ``http.client`` takes those that came."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **more: Any) -> None:  # noqa: ANN401 - as they are
+        super().__init__(sock, *args, **more)
+        self._incoming = _Incoming(sock, self.fp.detach())
+        self.fp = io.BufferedReader(self._incoming)
+
+    def begin(self) -> None:
+        super().begin()
+        if self._incoming.ended:
+            raise RemoteDisconnected("within the headers")
+
+
+class _Connection(HTTPConnection):
+    """Connects, sends and reads within what is left of a sending.
+
+    Whatever goes wrong before it stands, TLS included, is a failure to connect. Otherwise a
+    handshake that breaks off looks like an answer that does.
+    """
+
+    response_class = _Response
+
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except TimeoutError as fault:
+            raise ConnectTimeoutError(self, "no connection in time") from fault
+        except (OSError, UnicodeError) as fault:
+            raise NewConnectionError(self, "no connection") from fault
+
+    def _new_conn(self) -> socket.socket:
+        """A connection to the first of the host's addresses that takes one."""
+        until = monotonic() + CONNECT_SECONDS
+        fault = OSError("no address")
+        for *_, address in socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM):
+            place = (str(address[0]), self.port)
+            try:
+                line = socket.create_connection(place, _seconds_left(until - monotonic()))
+            except OSError as problem:
+                fault = problem
+            else:
+                line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                line.settimeout(_seconds_left(until - monotonic()))
+                return line
+        raise fault
+
+    def send(self, data: Any) -> None:  # noqa: ANN401 - any bytes
+        if self.sock is None:
+            self.connect()
+        for start in range(0, len(data), _PIECE):
+            self.sock.settimeout(_seconds_left())
+            super().send(data[start : start + _PIECE])
+
+
+class _TlsConnection(_Connection, HTTPSConnection):
+    """The same over TLS; a handshake takes its socket's timeout as a whole."""
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+class _Session(requests.Session):
+    """Follows no redirect, and reads none: an odd ``Location`` is as good as any other."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002 - as it is
+        return None
+
+
+@cache
+def session() -> requests.Session:
+    """The one pooled session of this process; it reads no proxy or netrc settings.
+
+    It keeps no cookies, as it speaks in the name of one user after the other. urllib3 would log
+    addresses, and a provider may have secrets in those.
+    """
+    logging.getLogger("urllib3.connectionpool").disabled = True
+    pooled = _Session()
+    pooled.trust_env = False
+    pooled.cookies = RequestsCookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
+    pooled.headers["User-Agent"] = "freshet"
+    adapter = HTTPAdapter(pool_maxsize=_POOL, max_retries=0)
+    adapter.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+    pooled.mount("https://", adapter)
+    pooled.mount("http://", adapter)
+    return pooled
+
+
+def leave_connections() -> None:
+    """Close the connections that are kept open, so that the next call has one of its own.
+
+    One that has been idle, as in a function that was frozen, may be dead without our knowing,
+    and what breaks on it may have been sent. On a new one, a provider that cannot be reached has
+    certainly heard nothing.
+    """
+    session().close()

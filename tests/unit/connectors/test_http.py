@@ -19,8 +19,7 @@ from functions.connectors.http.answers import (
     read,
     retry_after,
 )
-from functions.connectors.http.client import origin
-from functions.connectors.http.sending import session
+from functions.connectors.http.client import origin, session
 from functions.core.errors import ConfigurationInvalid, ProviderUnavailable, UnexpectedAnswer
 
 if TYPE_CHECKING:

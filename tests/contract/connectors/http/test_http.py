@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from functions.connectors.http.answers import TokenRefused
-from functions.connectors.http.client import Http
-from functions.connectors.http.sending import MAX_ANSWER_BYTES
+from functions.connectors.http.client import MAX_ANSWER_BYTES, Http
 from functions.core.errors import AnswerTooLarge, ProviderUnavailable, UnexpectedAnswer
 from infra.local.simulators.server import serve
 from tests.support.fakes.stores import Clock

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from functions.connectors.http.answers import TokenRefused
-from functions.connectors.http.client import Http
-from functions.connectors.http.sending import SPOOL_BYTES
+from functions.connectors.http.client import SPOOL_BYTES, Http
 from functions.core.errors import (
     AnswerTooLarge,
     FreshetError,

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions.connectors.http import sending as http_sending
-from functions.connectors.http.client import Http
-from functions.connectors.http.sending import READ_SECONDS, session
+from functions.connectors.http import client as http_client
+from functions.connectors.http.client import READ_SECONDS, Http, session
 from functions.core.errors import ProviderUnavailable
 from tests.support.fakes.stores import Clock
 from tests.support.http_listener import LOOPBACK, WHOLE, Listener, certified, full, listening
@@ -144,7 +143,7 @@ def test_all_addresses_of_a_name_are_tried_within_the_same_time(
         monkeypatch.setattr(socket, "getaddrinfo", resolved)
         with given_up():
             http(port, host="localhost").call("GET", "/", headers={})
-        monkeypatch.setattr(http_sending, "CONNECT_SECONDS", 0.3)
+        monkeypatch.setattr(http_client, "CONNECT_SECONDS", 0.3)
         with given_up(after=0.3):
             http(port, host="localhost", left=60).call("GET", "/", headers={})
 
@@ -165,7 +164,7 @@ def test_without_any_time_left_nothing_is_sent() -> None:
 def test_a_sending_is_bounded_where_there_is_time_without_end(
     method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_sending, "SLACK_SECONDS", ENOUGH - 0.2)
+    monkeypatch.setattr(http_client, "SLACK_SECONDS", ENOUGH - 0.2)
     with listening(drips(*DRIPS["headers"])) as listener, given_up():
         http(listener.port, left=60).call(method, "/slow", headers={}, read_seconds=0.2)
     assert len(listener.heard) == 1
@@ -174,8 +173,8 @@ def test_a_sending_is_bounded_where_there_is_time_without_end(
 def test_a_large_download_has_more_time_but_not_beyond_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(http_sending, "SLACK_SECONDS", 0.2 - READ_SECONDS)
-    monkeypatch.setattr(http_sending, "SLOWEST", 10)
+    monkeypatch.setattr(http_client, "SLACK_SECONDS", 0.2 - READ_SECONDS)
+    monkeypatch.setattr(http_client, "SLOWEST", 10)
     short = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n"
     with listening(drips(short, b"x" * 20), drips(LONG, b"x" * 400)) as listener:
         answer = http(listener.port, left=60).download("/file", headers={}, most=1000)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from functions.connectors.endgrate.api import SYNCHRONOUS_SECONDS, Api, Secret, Way
-from functions.connectors.http.sending import SLACK_SECONDS
+from functions.connectors.http.client import SLACK_SECONDS
 from functions.core import contract
 from functions.core.errors import ConfigurationInvalid
 
