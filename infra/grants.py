@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     from infra.events import Schedules
     from infra.function import DoorFunction
-    from infra.secrets import ProviderSecrets
-    from infra.storage import Storage
+    from infra.storage import ProviderSecrets, Storage
 
 CONNECTIONS: Final = {
     Door.API: ("GetItem", "PutItem", "UpdateItem", "DeleteItem"),

@@ -17,8 +17,7 @@ from infra.function import DoorFunction, Size, noun
 from infra.machines.push import PushMachine
 from infra.machines.refresh import RefreshMachine
 from infra.machines.refresh_all import RefreshAllMachine
-from infra.secrets import ProviderSecrets
-from infra.storage import Storage
+from infra.storage import ProviderSecrets, Storage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Where things are kept: four tables, one bucket, and the key that encrypts them.
+"""Where things are kept: four tables, one bucket, their key, and a secret for each provider.
 
 An index is never changed, only followed by one of another name, see ``docs/deploying.md``. None has
 all attributes: that would copy sealed credentials into it with each rotation of a token.
@@ -12,8 +12,10 @@ import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from functions.connectors.registry import Provider
 from functions.core.contract import Index, Prefix
 
 if TYPE_CHECKING:
@@ -187,3 +189,27 @@ def _expiring(
         expiration=cdk.Duration.days(days),
         noncurrent_version_expiration=cdk.Duration.days(old_version_days),
     )
+
+
+class ProviderSecrets(Construct):
+    """``by_provider``: each provider's secret, called ``prefix`` plus the provider's name.
+
+    They are made as an empty JSON object that an operator replaces; a later deployment
+    leaves what the operator wrote alone.
+    """
+
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage, key: kms.IKey) -> None:
+        super().__init__(scope, id_)
+        self.prefix = f"freshet/{stage.name}/providers/"
+        self.by_provider = {
+            provider: secretsmanager.Secret(
+                self,
+                provider.name.title(),
+                secret_name=f"{self.prefix}{provider}",
+                description=f"Freshet's own credentials at {provider}",
+                secret_string_value=cdk.SecretValue.unsafe_plain_text("{}"),
+                encryption_key=key,
+                removal_policy=stage.removal,
+            )
+            for provider in Provider
+        }

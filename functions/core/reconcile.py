@@ -52,7 +52,7 @@ class Execution(NamedTuple):
 
     @property
     def cause(self) -> str:
-        """The name of what ended it, for ``error_names.named``."""
+        """The name of what ended it, for ``core.errors.named``."""
         return self.error if self.error and self.status == "FAILED" else self.status
 
 

@@ -1,6 +1,6 @@
 """One token, two workers: every order of their steps, and what is left after each.
 
-The worlds are small and all of them are looked at: see ``token_world.py``.
+The models are small, so all of them are run: see ``support.models.tokens``.
 """
 
 from __future__ import annotations

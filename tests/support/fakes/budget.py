@@ -6,7 +6,7 @@ from functions.core.budget import Level
 
 
 class Bucket:
-    """Fake of ``functions.aws.budgets.BudgetItem``."""
+    """Fake of ``functions.aws.tables.budgets.BudgetItem``."""
 
     def __init__(self) -> None:
         self.full_at: int | None = None

@@ -64,7 +64,7 @@ class Objects:
 
 
 class Staging:
-    """Fake of ``functions.aws.staging.Staging``; a dataset's file ends when it is put aside."""
+    """Fake of ``functions.aws.objects.staging.Staging``; a dataset's file ends when it is put aside."""
 
     def __init__(self, objects: Objects, *, connection_id: str, refresh_id: str) -> None:
         self._objects = objects
@@ -169,7 +169,7 @@ def _lines(page: Page) -> Iterator[tuple[Kept, IO[bytes] | None]]:
 
 
 class Snapshots:
-    """Fake of ``functions.aws.snapshots.Snapshots``, as far as a fetch needs it."""
+    """Fake of ``functions.aws.objects.snapshots.Snapshots``, as far as a fetch needs it."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects

@@ -1,4 +1,4 @@
-"""In-memory idempotency keys, and the refreshes in their order; see ``support.fakes.stores.py``."""
+"""In-memory idempotency keys, and the refreshes in their order; see ``support.fakes.stores``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """In-memory ports under the conditions of the adapters in ``functions.aws``.
 
 ``contract/stores.py`` is one suite for both, so that what holds here holds there. What is kept
-as files has its fakes in ``support.fakes.files.py``; the connector's is in ``support.scripted_connector.py``.
+as files has its fakes in ``support.fakes.files``; the connector's is in ``support.scripted_connector``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every store of files must do; see ``stores.py``."""
+"""What every store of files must do; see ``stores.suite``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every store of pushes must do, the fakes and the adapters alike; see ``stores.py``.
+"""What every store of pushes must do, the fakes and the adapters alike; see ``stores.suite``.
 
 A room that runs these has a fixture ``store`` that gives a fresh ``PushStore``.
 """

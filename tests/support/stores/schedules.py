@@ -1,4 +1,4 @@
-"""What both places of a connection's schedule must do; see ``stores.py``."""
+"""What both places of a connection's schedule must do; see ``stores.suite``."""
 
 from __future__ import annotations
 
