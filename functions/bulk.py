@@ -33,7 +33,6 @@ def _ports() -> BulkPorts:
     return BulkPorts(
         bulks=here.bulk_runs,
         lists=here.bulk_lists,
-        roster=here.connection_index,
         connections=here.connections,
         refreshes=here.refreshes,
         stop=here.executions.stop,

@@ -53,7 +53,7 @@ def handler(_event: object, context: LambdaContext) -> None:
     broken: FreshetError | None = None
     for kind, due in _all_due(context):
         try:
-            _look_after({"kind": kind, "due": due, kind.key: due.key[kind.key]["S"]}, context)
+            _look_after({"kind": kind, "due": due, kind.key: due.key[kind.key]}, context)
         except PlatformFault:
             raise
         except FreshetError as error:

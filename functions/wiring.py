@@ -12,16 +12,14 @@ from botocore.config import Config
 
 from functions.aws.boundary import setting
 from functions.aws.executions import BulkExecutions, Endings, Executions, PushExecutions, wake
-from functions.aws.objects.bulk_lists import BulkLists
 from functions.aws.objects.snapshots import Snapshots
 from functions.aws.objects.staging import Staging
 from functions.aws.schedules import Schedules, Unscheduling
 from functions.aws.secrets import ProviderSecrets
 from functions.aws.tables.budgets import BudgetItem, DurationTable
-from functions.aws.tables.bulk_runs import BulkTable
-from functions.aws.tables.connection_index import ConnectionRoster
+from functions.aws.tables.bulk_runs import BulkLists, BulkTable
 from functions.aws.tables.connections import ConnectionTable, Successors
-from functions.aws.tables.dynamodb import insisting
+from functions.aws.tables.dynamodb import long_gaps
 from functions.aws.tables.idempotency import KeyTable
 from functions.aws.tables.open_items import OpenItems
 from functions.aws.tables.pushes import PushContents, PushTable
@@ -94,11 +92,6 @@ class Wiring:
         return connection
 
     @cached_property
-    def connection_index(self) -> ConnectionRoster:
-        """The connections by tenant."""
-        return ConnectionRoster(self._dynamodb, table=setting(Variable.CONNECTIONS_TABLE))
-
-    @cached_property
     def subjects(self) -> SubjectOwners:
         """Which tenant owns each provider's subject."""
         return SubjectOwners(self._dynamodb, table=setting(Variable.CONNECTIONS_TABLE))
@@ -149,7 +142,7 @@ class Wiring:
     @cached_property
     def insisting_pushes(self) -> PushTable:
         """Pushes, where a write is tried for long: without it, what came of one is unknown."""
-        return PushTable(self._dynamodb, table=setting(Variable.PUSHES_TABLE), gaps=insisting)
+        return PushTable(self._dynamodb, table=setting(Variable.PUSHES_TABLE), gaps=long_gaps)
 
     @cached_property
     def bulk_runs(self) -> BulkTable:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from functions.aws.tables.dynamodb import settled
+from functions.aws.faults import code_of
+from functions.aws.tables.dynamodb import retry
 from functions.core.contract import Reason, RefreshRequest, Schedule
 from functions.core.errors import InvalidRequest
 
@@ -25,7 +26,6 @@ RETRY: Final[RetryPolicyTypeDef] = {"MaximumEventAgeInSeconds": 3600, "MaximumRe
 REFUSED: Final = (
     "EventBridge Scheduler does not take this schedule: check expression and time_zone."
 )
-CONFLICT: Final = "ConflictException"
 
 
 class Unscheduling:
@@ -39,9 +39,9 @@ class Unscheduling:
         """Delete the schedule; what can be no schedule's name has none."""
         unknown = self._client.exceptions
         try:
-            settled(
+            retry(
                 lambda: self._client.delete_schedule(GroupName=self._group, Name=connection_id),
-                refusal=CONFLICT,
+                when=_is_conflict,
             )
         except (unknown.ResourceNotFoundException, unknown.ValidationException):
             return
@@ -93,7 +93,7 @@ class Schedules(Unscheduling):
             InvalidRequest: Scheduler refuses it.
         """
         try:
-            settled(lambda: self._write(connection_id, schedule), refusal=CONFLICT)
+            retry(lambda: self._write(connection_id, schedule), when=_is_conflict)
         except self._client.exceptions.ValidationException as error:
             # The same refusal as for a role that Scheduler may not assume, but for the text.
             if "role" in error.response["Error"]["Message"]:
@@ -122,6 +122,11 @@ class Schedules(Unscheduling):
             "FlexibleTimeWindow": _window(schedule.jitter_minutes),
             "Target": {**self._target, "Input": msgspec.json.encode(request).decode()},
         }
+
+
+def _is_conflict(error: Exception) -> bool:
+    """Scheduler refuses a write that meets another; the SDK does not try it again."""
+    return code_of(error) == "ConflictException"
 
 
 def _window(minutes: int) -> FlexibleTimeWindowTypeDef:

@@ -125,6 +125,28 @@ class Prefix(StrEnum):
     SUCCESSORS = "successors/"
 
 
+FAILED_IN: Final = "failed_in"
+"""Attribute of an outcome that is not good: its bulk run. The index by failure goes by it."""
+
+OUTCOME_OF: Final = "of#"
+"""Before the connection's id in the key of what became of it in a bulk run."""
+
+COUNT: Final = "count#"
+"""Before a letter in the key of a count of a bulk run's outcomes."""
+
+BULK_LIST: Final = "connections.csv"
+"""Name of a bulk run's list, in its folder."""
+
+WAKE: Final = "wake"
+"""Attribute of a refresh: the task token of the state that waits for a hint."""
+
+HINTED: Final = "hinted"
+"""Attribute of a refresh that was hinted at since it was last written."""
+
+CANCELLED: Final = "Cancelled"
+"""Error of an execution that a caller has stopped."""
+
+
 class Reason(StrEnum):
     """Which way in a refresh came."""
 

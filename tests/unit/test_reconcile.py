@@ -13,7 +13,7 @@ from botocore.stub import Stubber
 
 from functions import reconcile as door
 from functions.aws.executions import BulkExecutions, Endings, Executions, PushExecutions
-from functions.aws.tables.open_items import SHARDS, Due, OpenItems, opened
+from functions.aws.tables.open_items import SHARDS, Due, OpenItems, open_attributes
 from functions.core.contract import PushTicket, Ticket
 from functions.core.errors import ConfigurationInvalid, Defect, PlatformFault
 from functions.core.model import Status
@@ -42,7 +42,7 @@ class Items:
     """What is due, as a table would say, and who has claimed it."""
 
     def __init__(self, *ids: str) -> None:
-        self._due = [Due(key={"refresh_id": {"S": id_}}, look_at="1") for id_ in ids]
+        self._due = [Due(key={"refresh_id": id_}, look_at="1") for id_ in ids]
         self.claimed: list[tuple[str, float]] = []
         self.taken = False
 
@@ -52,7 +52,7 @@ class Items:
 
     def claim(self, due: Due, *, until: float) -> bool:
         if not self.taken:
-            self.claimed.append((due.key["refresh_id"]["S"], until))
+            self.claimed.append((due.key["refresh_id"], until))
         return not self.taken
 
 
@@ -200,12 +200,12 @@ def test_where_aws_falters_the_call_ends_and_the_rest_stays_due(
     [a_refresh(at=NOW), a_push(at=NOW), a_bulk(at=NOW)],
 )
 def test_what_is_open_is_listed_with_when_to_look_at_it(thing: Any) -> None:
-    told = {"open_as": {"S": "open#0"}, "look_at": {"S": "2027-01-15T08:00:30.000Z"}}
-    assert opened(thing, at=NOW) == told
+    told = {"open_as": "open#0", "look_at": "2027-01-15T08:00:30.000Z"}
+    assert open_attributes(thing, at=NOW) == told
 
 
 def test_what_has_ended_is_not_listed() -> None:
-    assert opened(a_refresh(at=0, status=Status.PUBLISHED), at=0) == {}
+    assert open_attributes(a_refresh(at=0, status=Status.PUBLISHED), at=0) == {}
 
 
 def test_the_longest_overdue_come_first_and_each_is_claimed_as_it_was_seen() -> None:
@@ -219,6 +219,8 @@ def test_the_longest_overdue_come_first_and_each_is_claimed_as_it_was_seen() -> 
         "Key": key,
         "UpdateExpression": "SET look_at = :until",
         "ConditionExpression": "look_at = :seen",
+        "ReturnValues": "ALL_NEW",
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         "ExpressionAttributeValues": {
             ":seen": {"S": SEEN},
             ":until": {"S": "1970-01-01T00:01:39.000Z"},
@@ -243,7 +245,7 @@ def test_the_longest_overdue_come_first_and_each_is_claimed_as_it_was_seen() -> 
         dynamodb.add_response("update_item", {}, claim)
         dynamodb.add_client_error("update_item", "ConditionalCheckFailedException")
         (due,) = items.due(at=8, most=1)
-        assert due == Due(key=key, look_at=SEEN)
+        assert due == Due(key={"bulk_id": "b", "entry": "bulk"}, look_at=SEEN)
         assert items.claim(due, until=99)
         assert not items.claim(due, until=99)
 

@@ -1,42 +1,42 @@
-"""Bulk runs in DynamoDB: a run, its counts and its outcomes are items under one key.
+"""Bulk runs in DynamoDB, and the lists in S3 of the connections that they refresh.
 
-Which run has its tenant's place is an item of its own, see ``bulk_places``.
+A run, its counts and its outcomes are items under one key: the run is the entry ``bulk``; an
+outcome is ``of#`` and the connection's id; a count is ``count#`` and some letter. There are several
+counts so that writers are not in each other's way: the state machine takes the last letter of the
+connection's id, the door ``bulk`` its own.
 
-The run is the entry ``bulk``; an outcome is ``of#`` and the connection's id; a count is
-``count#`` and some letter. There are several counts so that writers are not in each other's way:
-the state machine takes the last letter of the connection's id, the door ``bulk`` its own.
+A tenant's one place among runs is an item beside them, under a key that no run can have. It is
+written and deleted with the run that has it. Past its time it counts no longer, and the table's
+time to live deletes it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from functions.aws.tables.bulk_places import holder, leaving, taking
-from functions.aws.tables.dynamodb import read_batch, transacted
-from functions.aws.tables.idempotency import answering
-from functions.aws.tables.open_items import opened
+from functions.aws.tables.dynamodb import Table, to_text
+from functions.aws.tables.idempotency import answer_requests
+from functions.aws.tables.open_items import open_attributes
 from functions.core.bulk.model import GOOD, Bulk, BulkOutcome, BulkStatus, Result
-from functions.core.contract import Index
+from functions.core.bulk.ports import Listed
+from functions.core.contract import BULK_LIST, COUNT, FAILED_IN, OUTCOME_OF, Index, Prefix
 from functions.core.errors import Superseded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+    from mypy_boto3_s3.client import S3Client
 
-    from functions.aws.tables.dynamodb import Refusal
+    from functions.aws.tables.dynamodb import Item, Reason, Request
     from functions.core.idempotency import Key
 
-    Item = Mapping[str, Any]
-
 RUN: Final = "bulk"
-OUTCOME: Final = "of#"
-COUNT: Final = "count#"
 OWN_COUNT: Final = f"{COUNT}-"
 
 MOST: Final = 99
@@ -48,58 +48,54 @@ class BulkTable:
 
     def __init__(self, dynamodb: DynamoDBClient, *, table: str, keys: str) -> None:
         """Take the names of the runs' table and of the one that the idempotency keys are in."""
-        self._dynamodb, self._table, self._keys = dynamodb, table, keys
+        self._table, self._keys = Table(dynamodb, table), Table(dynamodb, keys)
 
     def get(self, bulk_id: str) -> Bulk | None:
         """Read a run with a consistent read."""
-        answer = self._dynamodb.get_item(
-            TableName=self._table, Key=_key(bulk_id, RUN), ConsistentRead=True
-        )
-        return _bulk(answer["Item"]) if "Item" in answer else None
+        item = self._table.get(_key(bulk_id, RUN))
+        return _bulk(item) if item else None
 
     def create(self, bulk: Bulk, *, key: Key | None = None) -> str:
         """Keep a new run, take its tenant's place and note the key, all in one transaction.
 
         Or say who has the place.
         """
-        put = self._put(bulk, condition="attribute_not_exists(bulk_id)")
-        noted = [self._answering(bulk, key)] if key else []
-        refused = transacted(self._dynamodb, [put, *taking(bulk, table=self._table), *noted])
-        if refused is None or _written(bulk, refused[0]):
+        put = self._put_request(bulk, condition="attribute_not_exists(bulk_id)")
+        noted = answer_requests(key, bulk.bulk_id, table=self._keys, at=bulk.requested_at)
+        reasons = self._table.transact([put, *self._take_place(bulk), *noted])
+        if reasons is None or _is_written(bulk, reasons[0]):
             return bulk.bulk_id
-        other = None if _unmet(refused[0]) else holder(refused)
-        if other is None:
+        holders = [reason.item["held_by"] for reason in reasons if "held_by" in reason.item]
+        if reasons[0].unmet or not holders:
             raise Superseded
-        return other
+        return str(holders[0])
 
     def save(self, bulk: Bulk, *, seen: BulkStatus) -> None:
         """Write the run where its stored status is still ``seen``; ended, it leaves its place."""
-        put = self._put(bulk, condition="phase = :seen", values={":seen": {"S": seen}})
-        refused = transacted(self._dynamodb, [put, *leaving(bulk, table=self._table)])
-        if refused is not None and not _unmet(refused[0]):
+        put = self._put_request(bulk, condition="phase = :seen", values={"seen": seen})
+        reasons = self._table.transact([put, *self._leave_place(bulk)])
+        if reasons is not None and not reasons[0].unmet:
             # Its time was over, and the place is another's.
-            refused = transacted(self._dynamodb, [put])
-        if refused is not None and not _written(bulk, refused[0]):
+            reasons = self._table.transact([put])
+        if reasons is not None and not _is_written(bulk, reasons[0]):
             raise Superseded
 
     def counts(self, bulk_id: str) -> Counter[BulkOutcome]:
         """How many connections have each outcome so far."""
-        answer = self._dynamodb.query(
-            TableName=self._table,
-            KeyConditionExpression="bulk_id = :bulk AND begins_with(entry, :count)",
-            ExpressionAttributeValues={":bulk": {"S": bulk_id}, ":count": {"S": COUNT}},
+        items, _ = self._table.query(
+            "bulk_id = :bulk AND begins_with(entry, :count)",
+            {"bulk": bulk_id, "count": COUNT},
             ConsistentRead=True,
         )
         counts: Counter[BulkOutcome] = Counter()
-        for item in answer["Items"]:
-            counts.update({one: int(item[one]["N"]) for one in BulkOutcome if one in item})
+        for item in items:
+            counts.update({outcome: item[outcome] for outcome in BulkOutcome if outcome in item})
         return counts
 
     def recorded(self, bulk_id: str, ids: Sequence[str]) -> set[str]:
         """Which of these connections, 100 at most, have an outcome already."""
-        keys = [_key(bulk_id, OUTCOME + id_) for id_ in ids]
-        found = read_batch(self._dynamodb, table=self._table, keys=keys, consistent=True)
-        return {_connection_id(item) for item in found}
+        keys = [_key(bulk_id, OUTCOME_OF + id_) for id_ in ids]
+        return {_connection_id(item) for item in self._table.get_many(keys, consistent=True)}
 
     def record(self, bulk: Bulk, results: Iterable[Result]) -> None:
         """Write the outcomes of connections that have none, and count them."""
@@ -111,116 +107,146 @@ class BulkTable:
         self, bulk_id: str, *, limit: int, after: str | None
     ) -> tuple[list[Result], str | None]:
         """Outcomes that are not good, by connection, and the connection to go on after."""
-        answer = self._dynamodb.query(
-            TableName=self._table,
-            IndexName=Index.BY_FAILURE,
-            KeyConditionExpression="failed_in = :bulk AND entry > :after",
-            ExpressionAttributeValues={
-                ":bulk": {"S": bulk_id},
-                ":after": {"S": OUTCOME + (after or "")},
-            },
-            Limit=limit,
+        items, last = self._table.query(
+            f"{FAILED_IN} = :bulk AND entry > :after",
+            {"bulk": bulk_id, "after": OUTCOME_OF + (after or "")},
+            index=Index.BY_FAILURE,
+            limit=limit,
         )
-        found = [_result(item) for item in answer["Items"]]
-        return found, found[-1].connection_id if answer.get("LastEvaluatedKey") else None
+        found = [_result(item) for item in items]
+        return found, found[-1].connection_id if last else None
 
     # --- inside ----------------------------------------------------------------------------
 
     def _record(self, bulk: Bulk, results: list[Result]) -> None:
         while results:
-            refused = transacted(self._dynamodb, list(self._writes(bulk, results)))
-            if refused is None:
+            reasons = self._table.transact(list(self._outcome_requests(bulk, results)))
+            if reasons is None:
                 return
             results = [
-                result
-                for result, reason in zip(results, refused, strict=False)
-                if not _unmet(reason)
+                result for result, reason in zip(results, reasons, strict=False) if not reason.unmet
             ]
 
-    def _writes(self, bulk: Bulk, results: list[Result]) -> Iterator[TransactWriteItemTypeDef]:
+    def _outcome_requests(self, bulk: Bulk, results: list[Result]) -> Iterator[Request]:
         for result in results:
-            yield {
-                "Put": {
-                    "TableName": self._table,
-                    "Item": _item(bulk, result),
-                    "ConditionExpression": "attribute_not_exists(bulk_id)",
-                }
-            }
+            yield self._table.put_request(
+                outcome_item(bulk, result), condition="attribute_not_exists(bulk_id)"
+            )
         counts = Counter(result.outcome for result in results)
         adds = ", ".join(f"#{outcome} :{outcome}" for outcome in counts)
-        yield {
-            "Update": {
-                "TableName": self._table,
-                "Key": _key(bulk.bulk_id, OWN_COUNT),
-                "UpdateExpression": f"ADD {adds} SET expires_at = :expires_at",
-                "ExpressionAttributeNames": {f"#{outcome}": outcome for outcome in counts},
-                "ExpressionAttributeValues": {
-                    ":expires_at": {"N": str(bulk.expires_at)},
-                    **{f":{outcome}": {"N": str(count)} for outcome, count in counts.items()},
+        yield self._table.update_request(
+            _key(bulk.bulk_id, OWN_COUNT),
+            f"ADD {adds} SET expires_at = :expires_at",
+            values={"expires_at": bulk.expires_at} | counts,
+            names=counts,
+        )
+
+    def _put_request(self, bulk: Bulk, *, condition: str, values: Item | None = None) -> Request:
+        return self._table.put_request(
+            {
+                **_key(bulk.bulk_id, RUN),
+                "phase": bulk.status,
+                "document": to_text(bulk),
+                "expires_at": bulk.expires_at,
+                **open_attributes(bulk, at=bulk.began_at or bulk.requested_at),
+            },
+            condition=condition,
+            values=values,
+        )
+
+    def _take_place(self, bulk: Bulk) -> Iterator[Request]:
+        """The write that gives the run its tenant's place, if it takes one and it is free."""
+        if bulk.occupies is not None:
+            yield self._table.put_request(
+                {
+                    **_place(bulk.occupies),
+                    "held_by": bulk.bulk_id,
+                    "expires_at": bulk.open_until,
                 },
-            }
-        }
+                condition="attribute_not_exists(bulk_id) OR expires_at < :now",
+                values={"now": bulk.requested_at},
+            )
 
-    def _put(self, bulk: Bulk, *, condition: str, values: Item | None = None) -> Any:  # noqa: ANN401 - boto3's shape
-        return {
-            "Put": {
-                "TableName": self._table,
-                "Item": {
-                    **_key(bulk.bulk_id, RUN),
-                    "phase": {"S": bulk.status},
-                    "document": {"S": msgspec.json.encode(bulk).decode()},
-                    "expires_at": {"N": str(bulk.expires_at)},
-                    **opened(bulk, at=bulk.began_at or bulk.requested_at),
-                },
-                "ConditionExpression": condition,
-                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-                **({"ExpressionAttributeValues": values} if values else {}),
-            }
-        }
-
-    def _answering(self, bulk: Bulk, key: Key) -> Any:  # noqa: ANN401 - boto3's shape
-        return answering(key, bulk.bulk_id, table=self._keys, at=bulk.requested_at)
+    def _leave_place(self, bulk: Bulk) -> Iterator[Request]:
+        """The write that frees the place, once the run has ended; refused if it is another's."""
+        if bulk.occupies is not None and bulk.status.ended:
+            yield self._table.delete_request(
+                _place(bulk.occupies),
+                condition="attribute_not_exists(bulk_id) OR held_by = :bulk",
+                values={"bulk": bulk.bulk_id},
+            )
 
 
-def _unmet(refusal: Refusal) -> bool:
-    return bool(refusal["Code"] == "ConditionalCheckFailed")
+class BulkLists:
+    """Implements ``core.bulk.ports.Lists``: an object a run, a line an id, read by version."""
+
+    def __init__(self, s3: S3Client, *, bucket: str) -> None:
+        """Take the bucket's name."""
+        self._s3, self._bucket = s3, bucket
+
+    def write(self, bulk_id: str, ids: Iterable[str]) -> Listed:
+        """Write a list by way of the disk. An empty one is not written, as none reads it."""
+        count = 0
+        with TemporaryFile() as file:
+            for id_ in ids:
+                file.write(id_.encode() + b"\n")
+                count += 1
+            if not count:
+                return Listed(count=0, version_id="")
+            file.seek(0)
+            answer = self._s3.put_object(Bucket=self._bucket, Key=_list_key(bulk_id), Body=file)
+        return Listed(count=count, version_id=answer["VersionId"])
+
+    def read(self, bulk: Bulk) -> Iterator[str]:
+        """The list that a run goes through, one by one."""
+        if bulk.listed:
+            answer = self._s3.get_object(
+                Bucket=self._bucket, Key=_list_key(bulk.bulk_id), VersionId=bulk.version_id
+            )
+            yield from (line.decode() for line in answer["Body"].iter_lines())
 
 
-def _written(bulk: Bulk, refusal: Refusal) -> bool:
-    """Whether a refused write finds what it would write: its answer was lost before."""
-    return "Item" in refusal and _bulk(refusal["Item"]) == bulk
-
-
-def _key(bulk_id: str, entry: str) -> dict[str, Any]:
-    return {"bulk_id": {"S": bulk_id}, "entry": {"S": entry}}
-
-
-def _item(bulk: Bulk, result: Result) -> dict[str, Any]:
+def outcome_item(bulk: Bulk, result: Result) -> Item:
     """An outcome as the state machine writes it, too, see ``infra.machines.refresh_all``."""
-    failed = {} if result.outcome in GOOD else {"failed_in": {"S": bulk.bulk_id}}
     return {
-        **_key(bulk.bulk_id, OUTCOME + result.connection_id),
-        "outcome": {"S": result.outcome},
-        "refresh_id": {"S": result.refresh_id},
-        "error": {"S": result.error},
-        "expires_at": {"N": str(bulk.expires_at)},
-        **failed,
+        **_key(bulk.bulk_id, OUTCOME_OF + result.connection_id),
+        "outcome": result.outcome,
+        "refresh_id": result.refresh_id,
+        "error": result.error,
+        "expires_at": bulk.expires_at,
+        **({} if result.outcome in GOOD else {FAILED_IN: bulk.bulk_id}),
     }
 
 
 def _result(item: Item) -> Result:
     return Result(
         connection_id=_connection_id(item),
-        outcome=BulkOutcome(item["outcome"]["S"]),
-        refresh_id=item["refresh_id"]["S"],
-        error=item["error"]["S"],
+        outcome=BulkOutcome(item["outcome"]),
+        refresh_id=item["refresh_id"],
+        error=item["error"],
     )
 
 
 def _connection_id(item: Item) -> str:
-    entry: str = item["entry"]["S"]
-    return entry.removeprefix(OUTCOME)
+    return str(item["entry"]).removeprefix(OUTCOME_OF)
+
+
+def _key(bulk_id: str, entry: str) -> dict[str, str]:
+    return {"bulk_id": bulk_id, "entry": entry}
+
+
+def _place(tenant: str) -> dict[str, str]:
+    return _key(f"tenant#{tenant}", "place")
+
+
+def _list_key(bulk_id: str) -> str:
+    return f"{Prefix.BULKS}{bulk_id}/{BULK_LIST}"
 
 
 def _bulk(item: Item) -> Bulk:
-    return msgspec.json.decode(item["document"]["S"], type=Bulk)
+    return msgspec.json.decode(item["document"], type=Bulk)
+
+
+def _is_written(bulk: Bulk, reason: Reason) -> bool:
+    """Whether a refused write finds what it would write: its answer was lost before."""
+    return bool(reason.item) and _bulk(reason.item) == bulk

@@ -5,32 +5,37 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 from msgspec import UNSET, UnsetType
 
-from functions.aws.tables.connection_items import connection_of, item_of
-from functions.aws.tables.dynamodb import lasting, settled, transacted
-from functions.aws.tables.idempotency import answering
-from functions.aws.tables.subjects import claiming
-from functions.core.contract import Index, Prefix
+from functions.aws.tables.dynamodb import Table, endless_gaps, to_text
+from functions.aws.tables.idempotency import answer_requests
+from functions.aws.tables.subjects import claim_request
+from functions.core.contract import Index, Prefix, Schedule
 from functions.core.errors import Superseded
-from functions.core.model import Credentials, StoredCredentials
+from functions.core.model import (
+    Connection,
+    Credentials,
+    Running,
+    SnapshotPointer,
+    StoredCredentials,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_s3.client import S3Client
 
+    from functions.aws.tables.dynamodb import Item, Written
     from functions.aws.vault import DataKey, Vault
-    from functions.core.contract import Clock, Schedule, Sleep
+    from functions.core.contract import Clock, Sleep
     from functions.core.idempotency import Key
-    from functions.core.model import Connection
 
-    Item = Mapping[str, Any]
+T = TypeVar("T")
 
 LEASE_SECONDS: Final = 420
 """How long the right to rotate a token lasts: longer than any door may run."""
@@ -95,7 +100,7 @@ class ConnectionTable:
         The vault is for credentials, the time for leases. Without a place for successors, the
         table is all there is to try.
         """
-        self._dynamodb, self._table, self._noted = dynamodb, table, keys
+        self._table, self._key_table = Table(dynamodb, table), Table(dynamodb, keys)
         self._vault, self._clock, self._sleep = vault, clock, sleep
         self._successors = successors
         self._keys: dict[str, DataKey] = {}
@@ -103,8 +108,7 @@ class ConnectionTable:
     def get(self, connection_id: str) -> Connection | None:
         """Read one; None when it is absent or being erased."""
         item = self._item(connection_id)
-        known = item is not None and "document" in item and "erasing" not in item
-        return connection_of(item) if item and known else None
+        return _connection(item) if "document" in item and "erasing" not in item else None
 
     def create(
         self, connection: Connection, credentials: Credentials | None, *, key: Key | None = None
@@ -123,33 +127,37 @@ class ConnectionTable:
             Superseded: the key is noted already.
         """
         id_, at = connection.connection_id, connection.created_at
-        sealed = self._key(connection).seal(_encoded(credentials)) if credentials else None
-        put: Any = {"TableName": self._table, "Item": item_of(connection, sealed=sealed)}
-        claims = [] if credentials else [claiming(connection, table=self._table)]
-        noted = [answering(key, id_, table=self._noted, at=at)] if key else []
-        if not claims and not noted:
-            self._dynamodb.put_item(**put)
-            return True
-        refused = transacted(self._dynamodb, [*noted, {"Put": put}, *claims])
-        if refused is not None and noted and refused[0]["Code"] == "ConditionalCheckFailed":
+        sealed = self._data_key(connection).seal(_encoded(credentials)) if credentials else None
+        noted = answer_requests(key, id_, table=self._key_table, at=at)
+        put = self._table.put_request(item_of(connection, sealed=sealed))
+        claims = [] if credentials else [claim_request(connection, table=self._table)]
+        reasons = self._table.transact([*noted, put, *claims])
+        if reasons is not None and noted and reasons[0].unmet:
             raise Superseded
-        return refused is None
+        return reasons is None
 
     def page(
         self, tenant: str, *, limit: int, after: str | None
     ) -> tuple[list[Connection], str | None]:
         """A tenant's connections in the order of their ids, and the id to go on after."""
-        answer = self._dynamodb.query(
-            TableName=self._table,
-            IndexName=Index.BY_TENANT,
-            KeyConditionExpression="tenant = :tenant AND connection_id > :after",
-            FilterExpression="attribute_not_exists(erasing)",
-            ExpressionAttributeValues={":tenant": {"S": tenant}, ":after": {"S": after or " "}},
-            Limit=limit,
+        items, last = self._table.query(
+            "tenant = :tenant AND connection_id > :after",
+            {"tenant": tenant, "after": after or " "},
+            index=Index.BY_TENANT,
+            where="attribute_not_exists(erasing)",
+            limit=limit,
         )
-        last = answer.get("LastEvaluatedKey")
-        items = [connection_of(item) for item in answer["Items"]]
-        return items, last["connection_id"]["S"] if last else None
+        return [_connection(item) for item in items], last["connection_id"] if last else None
+
+    def of_tenant(self, tenant: str | None) -> Iterator[Connection]:
+        """A tenant's connections, or all, one by one; not those that are being erased."""
+        items = self._table.query_all(
+            None if tenant is None else "tenant = :tenant",
+            {} if tenant is None else {"tenant": tenant},
+            index=Index.BY_TENANT,
+            where="attribute_not_exists(erasing)",
+        )
+        return map(_connection, items)
 
     def begin_erasing(self, connection_id: str) -> str | None:
         """Make it absent for everyone, and its credentials gone, before its data is deleted.
@@ -157,25 +165,24 @@ class ConnectionTable:
         Returns:
             The id of the refresh that had the slot: so young that no index may list it yet.
         """
-        item = self._updated(
+        _, item = self._update(
             connection_id,
             "SET erasing = :yes REMOVE credentials, running, running_until",
             condition="attribute_exists(connection_id)",
-            values={":yes": {"BOOL": True}},
-            gives="ALL_OLD",
+            old=True,
+            yes=True,
         )
-        running: str | None = (item or {}).get("running", {}).get("S")
+        running: str | None = item.get("running")
         return running
 
     def erasing(self, connection_id: str) -> str | None:
         """The tenant of a connection whose erasure has begun and not ended."""
         item = self._item(connection_id)
-        return item["tenant"]["S"] if item and "erasing" in item else None
+        return item["tenant"] if "erasing" in item else None
 
     def delete(self, connection_id: str) -> None:
         """Remove what is left of it."""
-        key = {"connection_id": {"S": connection_id}}
-        settled(lambda: self._dynamodb.delete_item(TableName=self._table, Key=key))
+        self._table.write(self._table.delete_request({"connection_id": connection_id}))
 
     def schedule(
         self,
@@ -186,23 +193,19 @@ class ConnectionTable:
     ) -> bool:
         """Write its schedule down; see ``core.schedules.Scheduled``."""
         condition = "attribute_exists(connection_id) AND attribute_not_exists(erasing)"
-        values = {":new": _text(schedule)}
+        values: dict[str, Any] = {"new": to_text(schedule)}
         if seen is not UNSET:
             never = "attribute_not_exists(schedule) OR " if seen is None else ""
             condition += f" AND ({never}schedule = :seen)"
-            values[":seen"] = _text(seen)
-        done = self._updated(
-            connection_id, "SET schedule = :new", condition=condition, values=values
-        )
-        return done is not None
+            values["seen"] = to_text(seen)
+        return self._update(
+            connection_id, "SET schedule = :new", condition=condition, **values
+        ).done
 
     def allow(self, connection_id: str) -> None:
         """Forget until when its provider wants no refresh."""
-        self._updated(
-            connection_id,
-            "REMOVE next_allowed_at",
-            condition="next_allowed_at > :never",
-            values={":never": {"N": "0"}},
+        self._update(
+            connection_id, "REMOVE next_allowed_at", condition="next_allowed_at > :never", never=0
         )
 
     # --- credentials -----------------------------------------------------------------------
@@ -214,9 +217,9 @@ class ConnectionTable:
             Superseded: the connection has been erased.
         """
         item = self._item(connection_id)
-        if not item or "credentials" not in item:
+        if "credentials" not in item:
             raise Superseded
-        version = int(item["credentials_version"]["N"])
+        version = item["credentials_version"]
         if "lease_owner" in item and self._successors:
             successor = self._successors.find(connection_id, version)
             if successor is not None:
@@ -225,7 +228,7 @@ class ConnectionTable:
                 self._successors.drop(connection_id, version)
                 return self.load(connection_id)
         plain = self._vault.open(
-            item["credentials"]["B"], tenant=item["tenant"]["S"], connection_id=connection_id
+            item["credentials"], tenant=item["tenant"], connection_id=connection_id
         )
         return StoredCredentials(
             credentials=msgspec.json.decode(plain, type=Credentials),
@@ -240,22 +243,20 @@ class ConnectionTable:
         between the provider's answer and its being kept.
         """
         now = self._clock()
-        item = self._updated(
+        leased, item = self._update(
             connection_id,
             "SET lease_owner = :owner, lease_until = :until",
             condition="credentials_version = :version AND (attribute_not_exists(lease_owner)"
             " OR lease_owner = :owner OR lease_until < :now)",
-            values={
-                ":version": {"N": str(version)},
-                ":owner": {"S": owner},
-                ":until": {"N": str(now + LEASE_SECONDS)},
-                ":now": {"N": str(now)},
-            },
+            version=version,
+            owner=owner,
+            until=now + LEASE_SECONDS,
+            now=now,
         )
-        if item is None:
+        if not leased:
             return False
         try:
-            self._keys[connection_id] = self._key(connection_of(item))
+            self._keys[connection_id] = self._data_key(_connection(item))
         except _FAULTS:
             self.release_lease(connection_id, owner=owner)
             raise
@@ -263,11 +264,11 @@ class ConnectionTable:
 
     def release_lease(self, connection_id: str, *, owner: str) -> None:
         """Give the right to rotate back."""
-        self._updated(
+        self._update(
             connection_id,
             "REMOVE lease_owner, lease_until",
             condition="lease_owner = :owner",
-            values={":owner": {"S": owner}},
+            owner=owner,
         )
 
     def rotate(self, connection_id: str, *, version: int, to: Credentials) -> None:
@@ -291,26 +292,25 @@ class ConnectionTable:
         Raises:
             Superseded: the connection has been erased.
         """
-        done = self._updated(
+        written = self._update(
             connection.connection_id,
             "SET credentials = :new ADD credentials_version :one"
             " REMOVE lease_owner, lease_until, credentials_dead",
             condition="attribute_exists(connection_id) AND attribute_not_exists(erasing)",
-            values={
-                ":new": {"B": self._key(connection).seal(_encoded(credentials))},
-                ":one": {"N": "1"},
-            },
+            new=self._data_key(connection).seal(_encoded(credentials)),
+            one=1,
         )
-        if done is None:
+        if not written.done:
             raise Superseded
 
     def mark_dead(self, connection_id: str, *, version: int) -> None:
         """Mark this version dead; one that has moved on is left alone."""
-        self._updated(
+        self._update(
             connection_id,
             "SET credentials_dead = :yes",
             condition="credentials_version = :version",
-            values={":version": {"N": str(version)}, ":yes": {"BOOL": True}},
+            version=version,
+            yes=True,
         )
 
     # --- inside ----------------------------------------------------------------------------
@@ -321,21 +321,17 @@ class ConnectionTable:
         Raises:
             Superseded: another has come first, or the connection is gone.
         """
-        done = self._updated(
+        done, stored = self._update(
             connection_id,
             "SET credentials = :new, credentials_version = :next"
             " REMOVE lease_owner, lease_until, credentials_dead",
             condition="attribute_not_exists(erasing) AND credentials_version = :version",
-            values={
-                ":version": {"N": str(version)},
-                ":next": {"N": str(version + 1)},
-                ":new": {"B": sealed},
-            },
+            version=version,
+            next=version + 1,
+            new=sealed,
         )
-        if done is None:
-            item = self._item(connection_id) or {}
-            if item.get("credentials", {}).get("B") != sealed:
-                raise Superseded
+        if not done and stored.get("credentials") != sealed:
+            raise Superseded
 
     def _put_somewhere(self, connection_id: str, *, version: int, sealed: bytes) -> None:
         """Try the bucket and the table until one has the successor.
@@ -344,7 +340,7 @@ class ConnectionTable:
         while neither has it, for as long as the lease, which is longer than any door may run.
         """
         until, aside = self._clock() + LEASE_SECONDS, False
-        for gap in lasting():
+        for gap in endless_gaps():
             if not aside and self._put_aside(connection_id, version=version, sealed=sealed):
                 until, aside = self._clock() + ASIDE_SECONDS, True
             self._sleep(gap)
@@ -375,49 +371,56 @@ class ConnectionTable:
         if self._successors is not None:
             self._successors.drop(connection_id, version)
 
-    def _key(self, connection: Connection) -> DataKey:
+    def _data_key(self, connection: Connection) -> DataKey:
         return self._vault.data_key(
             tenant=connection.tenant, connection_id=connection.connection_id
         )
 
-    def _item(self, connection_id: str) -> Item | None:
-        answer = self._dynamodb.get_item(
-            TableName=self._table,
-            Key={"connection_id": {"S": connection_id}},
-            ConsistentRead=True,
-        )
-        return answer.get("Item")
+    def _item(self, connection_id: str) -> Item:
+        return self._table.get({"connection_id": connection_id}) or {}
 
-    def _updated(
+    def _update(
         self,
         connection_id: str,
         update: str,
         *,
         condition: str,
-        values: Item,
-        gives: Literal["ALL_NEW", "ALL_OLD"] = "ALL_NEW",
-    ) -> Item | None:
-        """The item after the update, or before it; None where the condition was not met."""
-        try:
-            answer = settled(
-                lambda: self._dynamodb.update_item(
-                    TableName=self._table,
-                    Key={"connection_id": {"S": connection_id}},
-                    UpdateExpression=update,
-                    ConditionExpression=condition,
-                    ExpressionAttributeValues=values,
-                    ReturnValues=gives,
-                )
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
-            return None
-        return answer["Attributes"]
+        old: bool = False,
+        **values: str | float | bytes,
+    ) -> Written:
+        key = {"connection_id": connection_id}
+        return self._table.write(
+            self._table.update_request(key, update, condition=condition, values=values), old=old
+        )
 
 
-def _text(schedule: Schedule | UnsetType | None) -> dict[str, str]:
-    return {"S": msgspec.json.encode(schedule).decode()}
+def item_of(connection: Connection, *, sealed: bytes | None) -> Item:
+    """The item of a new connection, with its credentials if it has any."""
+    return {
+        "connection_id": connection.connection_id,
+        "tenant": connection.tenant,
+        "document": to_text(connection),
+        **({"credentials": sealed, "credentials_version": 1} if sealed else {}),
+    }
+
+
+def _connection(item: Item) -> Connection:
+    """The connection as it was registered, with what has changed since."""
+    known = msgspec.json.decode(item["document"], type=Connection)
+    until = float(item.get("running_until", 0))
+    return msgspec.structs.replace(
+        known,
+        running=Running(refresh_id=item["running"], until=until) if "running" in item else None,
+        snapshot=_kept(item, "latest", shape=SnapshotPointer),
+        previous=_kept(item, "previous", shape=SnapshotPointer),
+        schedule=_kept(item, "schedule", shape=Schedule),
+        next_allowed_at=float(item.get("next_allowed_at", 0)),
+        reauth_required="credentials_dead" in item,
+    )
+
+
+def _kept(item: Item, name: str, *, shape: type[T]) -> T | None:
+    return msgspec.json.decode(item[name], type=shape | None) if name in item else None
 
 
 def _encoded(credentials: Credentials) -> bytes:

@@ -1,39 +1,99 @@
-"""Reads many items in one go, however much of it the table gives at a time."""
+"""One DynamoDB table in plain values: reads, conditional writes, transactions and batches."""
 
 from __future__ import annotations
 
 import time
 from itertools import chain, islice
 from random import SystemRandom
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 
+import msgspec
 from botocore.exceptions import ClientError
 
 from functions.aws.faults import UNREACHED, code_of, fault_of, left_undone
 from functions.core.errors import PlatformFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-    Refusal = dict[str, Any]
+    from functions.core.contract import Index
+
     Gaps = Callable[[], Iterable[float]]
 
 T = TypeVar("T")
+
+Item: TypeAlias = "Mapping[str, Any]"
+"""An item, or a part of one, by attribute: text, number, bytes, bool or a set of texts."""
+
+Request: TypeAlias = "dict[str, Any]"
+"""A write as a transaction takes it: ``{"Put": …}``, ``{"Update": …}`` or ``{"Delete": …}``."""
 
 TRIES: Final = 8
 """All the gaps together take six seconds at the most, and half of that where all are needed."""
 
 FIRST_GAP_SECONDS: Final = 0.05
 LONGEST_GAP_SECONDS: Final = 2
-INSISTS: Final = 15
+LONG_TRIES: Final = 15
 
+_CALLS: Final = {"Put": "put_item", "Update": "update_item", "Delete": "delete_item"}
 _UNIFORM: Final = SystemRandom().uniform
 
 
-def jittered(draw: Callable[[float, float], float] = _UNIFORM) -> Iterator[float]:
+class Written(NamedTuple):
+    """What came of a write: whether its condition was met, and the item.
+
+    After an update the item is as it is then. Where the condition was not met, it is what is
+    stored. Else it is empty.
+    """
+
+    done: bool
+    item: Item
+
+
+class Reason(NamedTuple):
+    """What a refused transaction tells of one write: whether it was refused, and what is stored."""
+
+    unmet: bool
+    item: Item
+
+
+def encode(item: Item) -> dict[str, Any]:
+    """Spell an item as DynamoDB does."""
+    return {name: _encode(value) for name, value in item.items()}
+
+
+def _encode(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any attribute
+    match value:
+        case str():
+            return {"S": value}
+        case bool():
+            return {"BOOL": value}
+        case bytes():
+            return {"B": value}
+        case set():
+            return {"SS": sorted(value)}
+    return {"N": str(value)}
+
+
+def decode(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Read an item that DynamoDB has spelt."""
+    return {name: _decode(*next(iter(value.items()))) for name, value in item.items()}
+
+
+def _decode(kind: str, value: Any) -> Any:  # noqa: ANN401 - any attribute
+    if kind == "N":
+        return int(value) if value.lstrip("-").isdigit() else float(value)
+    return set(value) if kind == "SS" else value
+
+
+def to_text(value: object) -> str:
+    """Spell a document that is one attribute of an item, as JSON."""
+    return msgspec.json.encode(value).decode()
+
+
+def short_gaps(draw: Callable[[float, float], float] = _UNIFORM) -> Iterator[float]:
     """Seconds to stay away after each refusal but the last, which stands.
 
     Each is anything up to a bound that doubles: many that meet do not meet again.
@@ -41,108 +101,235 @@ def jittered(draw: Callable[[float, float], float] = _UNIFORM) -> Iterator[float
     return (draw(0, FIRST_GAP_SECONDS * 2**tried) for tried in range(TRIES - 1))
 
 
-def lasting(draw: Callable[[float, float], float] = _UNIFORM) -> Iterator[float]:
-    """Seconds between tries without end, drawn as in ``jittered``, of two at the most."""
+def long_gaps() -> Iterator[float]:
+    """Seconds between the tries of a write that alone tells what was done, for half a minute."""
+    return islice(endless_gaps(), LONG_TRIES)
+
+
+def endless_gaps(draw: Callable[[float, float], float] = _UNIFORM) -> Iterator[float]:
+    """Seconds between tries without end, drawn as in ``short_gaps``, of two at the most."""
     bound = FIRST_GAP_SECONDS
     while True:
         yield draw(0, bound)
         bound = min(2 * bound, LONGEST_GAP_SECONDS)
 
 
-def insisting() -> Iterator[float]:
-    """Seconds between the tries of a write that alone tells what was done, for half a minute."""
-    return islice(lasting(), INSISTS)
-
-
-def insisted(write: Callable[[], T], *, gaps: Gaps) -> T:
-    """Make a write, again where AWS does not let it through."""
-    return _tried(write, met=lambda error: isinstance(fault_of(error), PlatformFault), gaps=gaps)
-
-
-def settled(
-    write: Callable[[], T],
-    *,
-    refusal: str = "TransactionConflictException",
-    gaps: Gaps = jittered,
+def retry(
+    call: Callable[[], T], *, when: Callable[[Exception], bool], gaps: Gaps = short_gaps
 ) -> T:
-    """Make a write, again where another of the same thing is just going through.
-
-    DynamoDB refuses a single write that meets a transaction, Scheduler one that meets another;
-    the SDK's own retries do not know these refusals.
-    """
-    return _tried(write, met=lambda error: code_of(error) == refusal, gaps=gaps)
-
-
-def transacted(
-    dynamodb: DynamoDBClient, items: Sequence[TransactWriteItemTypeDef], *, gaps: Gaps = jittered
-) -> list[Refusal] | None:
-    """Write all or nothing: None when done, else the reasons in the order of the items.
-
-    Two transactions that meet are a conflict, not a refusal: tried again. The client gives
-    each call a token of its own, so that its retries after a lost answer write once.
-    """
-    try:
-        _tried(lambda: dynamodb.transact_write_items(TransactItems=items), met=_met, gaps=gaps)
-    except ClientError as error:
-        reasons = _reasons(error)
-        if not _refused(reasons):
-            raise
-        return reasons
-    return None
-
-
-def _tried(write: Callable[[], T], *, met: Callable[[Exception], bool], gaps: Gaps) -> T:
+    """Call, and again after each gap where the error is of this kind; the last one stands."""
     for gap in gaps():
         try:
-            return write()
+            return call()
         except (ClientError, *UNREACHED) as error:
-            if not met(error):
+            if not when(error):
                 raise
         time.sleep(gap)
-    return write()
+    return call()
 
 
-def _met(error: Exception) -> bool:
-    reasons = _reasons(error)
-    return bool(reasons) and not _refused(reasons)
+def meets_transaction(error: Exception) -> bool:
+    """DynamoDB refuses a single write that meets a transaction; the SDK does not try it again."""
+    return code_of(error) == "TransactionConflictException"
 
 
-def _refused(reasons: list[Refusal]) -> bool:
-    return any(reason["Code"] == "ConditionalCheckFailed" for reason in reasons)
+def is_passing(error: Exception) -> bool:
+    """Whether it is a fault of AWS that passes."""
+    return isinstance(fault_of(error), PlatformFault)
 
 
-def _reasons(error: Exception) -> list[Refusal]:
+class Table:
+    """One table. Requests that it makes may go into a transaction with those of other tables."""
+
+    def __init__(self, dynamodb: DynamoDBClient, name: str) -> None:
+        """Take the table's name."""
+        self._dynamodb, self._name = dynamodb, name
+
+    def get(self, key: Item, *, consistent: bool = True) -> Item | None:
+        """Read an item; None where there is none."""
+        answer = self._dynamodb.get_item(
+            TableName=self._name, Key=encode(key), ConsistentRead=consistent
+        )
+        return decode(answer["Item"]) if "Item" in answer else None
+
+    def query(
+        self,
+        condition: str | None,
+        values: Item,
+        *,
+        index: Index | None = None,
+        where: str | None = None,
+        limit: int | None = None,
+        after: Item | None = None,
+        **options: bool,
+    ) -> tuple[list[Item], Item | None]:
+        """Read a page of the items under a key, or of all items where ``condition`` is None.
+
+        Args:
+            where: filters what was read; a page may be left empty by it.
+            after: the key to go on after.
+            options: ``ConsistentRead`` and ``ScanIndexForward``.
+
+        Returns:
+            The items, and the key to go on after if there may be more.
+        """
+        request = {
+            "TableName": self._name,
+            "IndexName": index,
+            "KeyConditionExpression": condition,
+            "FilterExpression": where,
+            "ExpressionAttributeValues": _values(values),
+            "Limit": limit,
+            "ExclusiveStartKey": encode(after) if after else None,
+            **options,
+        }
+        read: Any = self._dynamodb.scan if condition is None else self._dynamodb.query
+        answer = read(**{name: given for name, given in request.items() if given is not None})
+        last = answer.get("LastEvaluatedKey")
+        return [decode(item) for item in answer["Items"]], decode(last) if last else None
+
+    def query_all(self, condition: str | None, values: Item, **options: Any) -> Iterator[Item]:  # noqa: ANN401 - those of ``query``
+        """Read the items under a key, or all, a page at a time."""
+        items, after = self.query(condition, values, **options)
+        yield from items
+        while after:
+            items, after = self.query(condition, values, after=after, **options)
+            yield from items
+
+    def get_many(
+        self, keys: Sequence[Item], *, consistent: bool = False, gaps: Gaps = short_gaps
+    ) -> list[Item]:
+        """Read the items of these keys, 100 at most, that are there, in no order.
+
+        A table that is asked for much gives a part and leaves the rest unprocessed: DynamoDB's
+        guide wants that asked for again after a pause that grows.
+
+        Raises:
+            ClientError: there was a rest each time.
+        """
+        found: list[Item] = []
+        left: Any = [encode(key) for key in keys]
+        for gap in chain((0.0,), gaps()):
+            if not left:
+                break
+            time.sleep(gap)
+            answer: Any = self._dynamodb.batch_get_item(
+                RequestItems={self._name: {"Keys": left, "ConsistentRead": consistent}}
+            )
+            found += map(decode, answer["Responses"].get(self._name, []))
+            left = answer.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", [])
+        if left:
+            raise left_undone("BatchGetItem", ["ThrottlingException"])
+        return found
+
+    def put_request(
+        self, item: Item, *, condition: str | None = None, values: Item | None = None
+    ) -> Request:
+        """The write of a whole item."""
+        return {"Put": self._request(condition, values, Item=encode(item))}
+
+    def update_request(
+        self,
+        key: Item,
+        update: str,
+        *,
+        condition: str | None = None,
+        values: Item | None = None,
+        names: Iterable[str] = (),
+    ) -> Request:
+        """The change of an item; ``names`` are attributes that it names with a ``#``."""
+        request = self._request(condition, values, Key=encode(key), UpdateExpression=update)
+        if by_name := {f"#{name}": name for name in names}:
+            request["ExpressionAttributeNames"] = by_name
+        return {"Update": request}
+
+    def delete_request(
+        self, key: Item, *, condition: str | None = None, values: Item | None = None
+    ) -> Request:
+        """The deletion of an item."""
+        return {"Delete": self._request(condition, values, Key=encode(key))}
+
+    def write(
+        self,
+        request: Request,
+        *,
+        old: bool = False,
+        again: Callable[[Exception], bool] = meets_transaction,
+        gaps: Gaps = short_gaps,
+    ) -> Written:
+        """Make a single write, if its condition is met.
+
+        Args:
+            old: gives the item as it was before an update.
+            again: for which errors it is tried again; a transaction that is just going through.
+        """
+        [(kind, parameters)] = request.items()
+        if kind == "Update":
+            parameters = {**parameters, "ReturnValues": "ALL_OLD" if old else "ALL_NEW"}
+        call: Any = getattr(self._dynamodb, _CALLS[kind])
+        try:
+            answer = retry(
+                lambda: call(**parameters),
+                when=again,
+                gaps=gaps,
+            )
+        except ClientError as error:
+            if code_of(error) != "ConditionalCheckFailedException":
+                raise
+            refused: Any = error.response
+            return Written(done=False, item=decode(refused.get("Item", {})))
+        return Written(done=True, item=decode(answer.get("Attributes", {})))
+
+    def transact(
+        self, requests: Sequence[Request], *, gaps: Gaps = short_gaps
+    ) -> list[Reason] | None:
+        """Write all or nothing: None when done, else the reasons in the order of the requests.
+
+        Two transactions that meet are a conflict, not a refusal: tried again. The client gives
+        each call a token of its own, so that its retries after a lost answer write once.
+        """
+        try:
+            retry(
+                lambda: self._dynamodb.transact_write_items(TransactItems=requests),  # type: ignore[arg-type] # boto3's shape
+                when=lambda error: bool(found := _reasons(error)) and not _is_refused(found),
+                gaps=gaps,
+            )
+        except ClientError as error:
+            reasons = _reasons(error)
+            if not _is_refused(reasons):
+                raise
+            return reasons
+        return None
+
+    def _request(
+        self,
+        condition: str | None,
+        values: Item | None,
+        **parameters: Any,  # noqa: ANN401 - boto3's shapes
+    ) -> dict[str, Any]:
+        request = {"TableName": self._name, **parameters}
+        if condition:
+            request["ConditionExpression"] = condition
+            request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        if values:
+            request["ExpressionAttributeValues"] = _values(values)
+        return request
+
+
+def _values(values: Item) -> dict[str, Any] | None:
+    return {f":{name}": value for name, value in encode(values).items()} or None
+
+
+def _is_refused(reasons: list[Reason]) -> bool:
+    return any(reason.unmet for reason in reasons)
+
+
+def _reasons(error: Exception) -> list[Reason]:
     if not isinstance(error, ClientError) or code_of(error) != "TransactionCanceledException":
         return []
-    return [dict(reason) for reason in error.response.get("CancellationReasons", [])]
-
-
-def read_batch(
-    dynamodb: DynamoDBClient,
-    *,
-    table: str,
-    keys: Sequence[Any],
-    consistent: bool = False,
-    gaps: Gaps = jittered,
-) -> list[Any]:
-    """The items of these keys, 100 at most, that are there, in no order.
-
-    A table that is asked for much gives a part and leaves the rest unprocessed: DynamoDB's guide
-    wants that asked for again after a pause that grows.
-
-    Raises:
-        ClientError: there was a rest each time.
-    """
-    found: list[Any] = []
-    left: Any = list(keys)
-    for gap in chain((0.0,), gaps()):
-        if not left:
-            break
-        time.sleep(gap)
-        asked: Any = {table: {"Keys": left, "ConsistentRead": consistent}}
-        answer: Any = dynamodb.batch_get_item(RequestItems=asked)
-        found += answer["Responses"].get(table, [])
-        left = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
-    if left:
-        raise left_undone("BatchGetItem", ["ThrottlingException"])
-    return found
+    return [
+        Reason(
+            unmet=reason["Code"] == "ConditionalCheckFailed", item=decode(reason.get("Item", {}))
+        )
+        for reason in error.response.get("CancellationReasons", [])
+    ]

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from math import ceil
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import msgspec
-from botocore.exceptions import ClientError
 
-from functions.aws.tables.dynamodb import settled
+from functions.aws.tables.dynamodb import Table, to_text
 from functions.core.idempotency import KEY_SECONDS, Claim
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
+    from functions.aws.tables.dynamodb import Item, Request
     from functions.core.idempotency import Key
 
 PREFIX: Final = "key#"
@@ -26,48 +24,39 @@ class KeyTable:
 
     def __init__(self, dynamodb: DynamoDBClient, *, table: str) -> None:
         """Take the refreshes' table."""
-        self._dynamodb, self._table = dynamodb, table
+        self._table = Table(dynamodb, table)
 
     def get(self, name: str, *, at: float) -> Claim | None:
         """Read one with a consistent read; None where there is none, or its time is over."""
-        answer = self._dynamodb.get_item(
-            TableName=self._table, Key={"refresh_id": {"S": PREFIX + name}}, ConsistentRead=True
-        )
-        item = answer.get("Item")
-        return None if item is None or float(item["expires_at"]["N"]) < at else _claim_of(item)
+        item = self._table.get({"refresh_id": PREFIX + name})
+        return _claim(item) if item and item["expires_at"] >= at else None
 
     def claim(self, name: str, claim: Claim, *, at: float) -> Claim:
         """Keep the claim where there is none, or one whose time is over; what is kept then."""
-        put = claiming(name, claim, table=self._table, at=at)
-        try:
-            settled(lambda: self._dynamodb.put_item(**put))
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
-            return _claim_of(cast("Any", error.response)["Item"])
-        return claim
+        done, item = self._table.write(claim_request(name, claim, table=self._table, at=at))
+        return claim if done else _claim(item)
 
 
-def claiming(name: str, claim: Claim, *, table: str, at: float) -> Any:  # noqa: ANN401 - boto3's shape
+def claim_request(name: str, claim: Claim, *, table: Table, at: float) -> Request:
     """The write that keeps a claim where there is none, or one whose time is over."""
-    return {
-        "TableName": table,
-        "Item": {
-            "refresh_id": {"S": PREFIX + name},
-            "claim": {"S": msgspec.json.encode(claim).decode()},
-            "expires_at": {"N": str(ceil(at) + KEY_SECONDS)},
+    return table.put_request(
+        {
+            "refresh_id": PREFIX + name,
+            "claim": to_text(claim),
+            "expires_at": ceil(at) + KEY_SECONDS,
         },
-        "ConditionExpression": "attribute_not_exists(refresh_id) OR expires_at < :now",
-        "ExpressionAttributeValues": {":now": {"N": str(at)}},
-        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-    }
+        condition="attribute_not_exists(refresh_id) OR expires_at < :now",
+        values={"now": at},
+    )
 
 
-def answering(key: Key, id_: str, *, table: str, at: float) -> Any:  # noqa: ANN401 - boto3's shape
-    """The part of a transaction that notes a key as answered by what has this id."""
+def answer_requests(key: Key | None, id_: str, *, table: Table, at: float) -> list[Request]:
+    """The part of a transaction that notes a key, if there is one, as answered by this id."""
+    if key is None:
+        return []
     claim = Claim(digest=key.digest, resource_id=id_)
-    return {"Put": claiming(key.name, claim, table=table, at=at)}
+    return [claim_request(key.name, claim, table=table, at=at)]
 
 
-def _claim_of(item: Mapping[str, Any]) -> Claim:
-    return msgspec.json.decode(item["claim"]["S"], type=Claim)
+def _claim(item: Item) -> Claim:
+    return msgspec.json.decode(item["claim"], type=Claim)

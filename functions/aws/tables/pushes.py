@@ -6,28 +6,25 @@ come at once, each writes its own, and only the one that was accepted is ever re
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import msgspec
-from botocore.exceptions import ClientError
 
 from functions.aws.objects.staging import read_version
-from functions.aws.tables.dynamodb import insisted
-from functions.aws.tables.open_items import opened
+from functions.aws.tables.dynamodb import Table, is_passing, to_text
+from functions.aws.tables.open_items import open_attributes
 from functions.core.contract import REFRESH_DAYS, Index, Prefix
 from functions.core.errors import Superseded
 from functions.core.model import iso
 from functions.core.push.model import Push
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
     from mypy_boto3_s3.client import S3Client
 
-    from functions.aws.tables.dynamodb import Gaps
-
-    Item = Mapping[str, Any]
+    from functions.aws.tables.dynamodb import Gaps, Item
 
 _DAY: Final = 24 * 60 * 60
 
@@ -37,64 +34,50 @@ class PushTable:
 
     def __init__(self, dynamodb: DynamoDBClient, *, table: str, gaps: Gaps = tuple) -> None:
         """Take the table's name, and the pauses between tries that AWS does not let through."""
-        self._dynamodb, self._table, self._gaps = dynamodb, table, gaps
+        self._table, self._gaps = Table(dynamodb, table), gaps
 
     def get(self, push_id: str) -> Push | None:
         """Read one with a consistent read."""
-        answer = self._dynamodb.get_item(
-            TableName=self._table, Key={"push_id": {"S": push_id}}, ConsistentRead=True
-        )
-        return _push(answer["Item"]) if "Item" in answer else None
+        item = self._table.get({"push_id": push_id})
+        return _push(item) if item else None
 
     def ids(self, connection_id: str) -> Iterator[str]:
         """The ids of a connection's pushes, oldest first."""
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table,
-            IndexName=Index.BY_CONNECTION,
-            KeyConditionExpression="connection_id = :id",
-            ExpressionAttributeValues={":id": {"S": connection_id}},
+        found = self._table.query_all(
+            "connection_id = :id", {"id": connection_id}, index=Index.BY_CONNECTION
         )
-        for page in pages:
-            yield from (item["push_id"]["S"] for item in page["Items"])
+        return (item["push_id"] for item in found)
 
     def delete(self, push_id: str) -> None:
         """Forget one."""
-        self._dynamodb.delete_item(TableName=self._table, Key={"push_id": {"S": push_id}})
+        self._table.write(self._table.delete_request({"push_id": push_id}))
 
     def create(self, push: Push) -> bool:
         """Keep a new one; whether its id was free."""
-        return self._put(push, condition="attribute_not_exists(push_id)", values={})
+        return self._put(push, condition="attribute_not_exists(push_id)")
 
     def save(self, push: Push, *, seen: int) -> None:
         """Write the push where the stored version is still ``seen``."""
-        if not self._put(push, condition="version = :seen", values={":seen": {"N": str(seen)}}):
+        if not self._put(push, condition="version = :seen", values={"seen": seen}):
             raise Superseded
 
-    def _put(self, push: Push, *, condition: str, values: Item) -> bool:
+    def _put(self, push: Push, *, condition: str, values: Item | None = None) -> bool:
         """Whether it is written. A repetition, after a lost answer, finds what it wrote."""
-        write = {
-            "TableName": self._table,
-            "Item": {
-                "push_id": {"S": push.push_id},
-                "connection_id": {"S": push.connection_id},
-                "requested_at": {"S": iso(push.requested_at)},
-                "version": {"N": str(push.version)},
-                "document": {"S": msgspec.json.encode(push).decode()},
-                "expires_at": {"N": str(int(push.requested_at) + REFRESH_DAYS * _DAY)},
-                **opened(push, at=push.changed_at),
+        request = self._table.put_request(
+            {
+                "push_id": push.push_id,
+                "connection_id": push.connection_id,
+                "requested_at": iso(push.requested_at),
+                "version": push.version,
+                "document": to_text(push),
+                "expires_at": int(push.requested_at) + REFRESH_DAYS * _DAY,
+                **open_attributes(push, at=push.changed_at),
             },
-            "ConditionExpression": condition,
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            **({"ExpressionAttributeValues": values} if values else {}),
-        }
-        try:
-            insisted(lambda: self._dynamodb.put_item(**cast("Any", write)), gaps=self._gaps)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
-            stored: Item | None = cast("Any", error.response).get("Item")
-            return stored is not None and _push(stored) == push
-        return True
+            condition=condition,
+            values=values,
+        )
+        done, stored = self._table.write(request, again=is_passing, gaps=self._gaps)
+        return done or (bool(stored) and _push(stored) == push)
 
 
 class PushContents:
@@ -135,4 +118,4 @@ def _key(connection_id: str, push_id: str) -> str:
 
 
 def _push(item: Item) -> Push:
-    return msgspec.json.decode(item["document"]["S"], type=Push)
+    return msgspec.json.decode(item["document"], type=Push)

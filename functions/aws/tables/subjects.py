@@ -1,43 +1,31 @@
-"""Whose a subject is, at a provider that asks for no credentials of a user's own.
+"""Which tenant owns each subject of a provider that asks for no credentials of a user's own.
 
-Who names a subject there could be anybody, so the first connection makes it its tenant's, and it
-stays so until the tenant has erased the last one. A connection and its claim are written at once:
-a claim without a connection could never be erased.
+Any caller can name a subject there, so the first connection makes it its tenant's. It stays so
+until the tenant has erased the last one. A connection and its claim are written at once: a claim
+without a connection could never be erased.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
-from functions.aws.tables.dynamodb import settled
+from functions.aws.tables.dynamodb import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from mypy_boto3_dynamodb.client import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
+    from functions.aws.tables.dynamodb import Request
     from functions.core.model import Connection
 
-    Item = Mapping[str, Any]
 
-
-def claiming(connection: Connection, *, table: str) -> TransactWriteItemTypeDef:
+def claim_request(connection: Connection, *, table: Table) -> Request:
     """The write that makes the connection's subject its tenant's; refused if it is another's."""
-    return {
-        "Update": {
-            "TableName": table,
-            "Key": _key(connection),
-            "UpdateExpression": "SET tenant_of = :tenant ADD claims :id",
-            "ConditionExpression": "attribute_not_exists(tenant_of) OR tenant_of = :tenant",
-            "ExpressionAttributeValues": {
-                ":tenant": {"S": connection.tenant},
-                ":id": {"SS": [connection.connection_id]},
-            },
-        }
-    }
+    return table.update_request(
+        _key(connection),
+        "SET tenant_of = :tenant ADD claims :id",
+        condition="attribute_not_exists(tenant_of) OR tenant_of = :tenant",
+        values={"tenant": connection.tenant, "id": {connection.connection_id}},
+    )
 
 
 class SubjectOwners:
@@ -45,49 +33,25 @@ class SubjectOwners:
 
     def __init__(self, dynamodb: DynamoDBClient, *, table: str) -> None:
         """Take the connections' table."""
-        self._dynamodb, self._table = dynamodb, table
+        self._table = Table(dynamodb, table)
 
     def release(self, connection: Connection) -> None:
-        """Leave the subject to whoever comes, once no other connection claims it."""
-        item = self._without(connection)
-        if item is not None and "claims" not in item:
-            self._delete_unclaimed(connection)
-
-    def _delete_unclaimed(self, connection: Connection) -> None:
-        try:
-            settled(
-                lambda: self._dynamodb.delete_item(
-                    TableName=self._table,
-                    Key=_key(connection),
-                    ConditionExpression="attribute_not_exists(claims)",
+        """Give the subject up, once no other connection claims it."""
+        claimed, item = self._table.write(
+            self._table.update_request(
+                _key(connection),
+                "DELETE claims :id",
+                condition="attribute_exists(tenant_of)",
+                values={"id": {connection.connection_id}},
+            )
+        )
+        if claimed and "claims" not in item:
+            self._table.write(
+                self._table.delete_request(
+                    _key(connection), condition="attribute_not_exists(claims)"
                 )
             )
-        except ClientError as error:
-            _require_refusal(error)
-
-    def _without(self, connection: Connection) -> Item | None:
-        """The item once this connection's claim is off it; None where there is none."""
-        try:
-            answer = settled(
-                lambda: self._dynamodb.update_item(
-                    TableName=self._table,
-                    Key=_key(connection),
-                    UpdateExpression="DELETE claims :id",
-                    ConditionExpression="attribute_exists(tenant_of)",
-                    ExpressionAttributeValues={":id": {"SS": [connection.connection_id]}},
-                    ReturnValues="ALL_NEW",
-                )
-            )
-        except ClientError as error:
-            _require_refusal(error)
-            return None
-        return answer["Attributes"]
 
 
-def _key(connection: Connection) -> dict[str, Any]:
-    return {"connection_id": {"S": f"subject#{connection.provider}#{connection.subject}"}}
-
-
-def _require_refusal(error: ClientError) -> None:
-    if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-        raise error
+def _key(connection: Connection) -> dict[str, str]:
+    return {"connection_id": f"subject#{connection.provider}#{connection.subject}"}

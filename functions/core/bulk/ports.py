@@ -88,10 +88,10 @@ class Lists(Protocol):
         ...
 
 
-class Roster(Protocol):
-    """Everybody there is."""
+class ManyConnections(Connections, Protocol):
+    """Connections, which can be listed, too."""
 
-    def of(self, tenant: str | None) -> Iterator[Connection]:
+    def of_tenant(self, tenant: str | None) -> Iterator[Connection]:
         """A tenant's connections, or all, one by one."""
         ...
 
@@ -109,8 +109,7 @@ class BulkPorts(msgspec.Struct, frozen=True, kw_only=True):
 
     bulks: Bulks
     lists: Lists
-    roster: Roster
-    connections: Connections
+    connections: ManyConnections
     refreshes: ManyRefreshes
     stop: Callable[[str], None]
     """Stops the execution of a refresh; one that has ended, or never began, is left."""

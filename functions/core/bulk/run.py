@@ -155,7 +155,7 @@ def _wanted(bulk: Bulk, ports: BulkPorts, *, absent: list[str]) -> Iterator[str]
     named = bulk.options.connection_ids
     if named is None:
         at = ports.clock()
-        everyone = ports.roster.of(bulk.tenant)
+        everyone = ports.connections.of_tenant(bulk.tenant)
         yield from (one.connection_id for one in everyone if _due(one, bulk.options, at=at))
         return
     for id_ in named:

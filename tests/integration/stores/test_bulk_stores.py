@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from functions.aws.objects.bulk_lists import BulkLists
-from functions.aws.tables.bulk_runs import BulkTable
-from functions.aws.tables.connection_index import ConnectionRoster
+from functions.aws.tables.bulk_runs import BulkLists, BulkTable
 from functions.aws.tables.connections import ConnectionTable
 from functions.aws.tables.idempotency import KeyTable
 from functions.aws.vault import Vault
@@ -117,7 +115,7 @@ def test_of_many_runs_that_a_tenant_starts_at_once_one_is_kept(store: BulkStore)
     assert len(kept) == 1
 
 
-def test_the_roster_has_everybody_of_a_tenant_or_of_all_but_who_is_being_erased(
+def test_connections_are_listed_by_tenant_or_all_but_those_that_are_being_erased(
     endpoint: str,
 ) -> None:
     aws, name = session(), f"connections-{uuid.uuid4().hex[:12]}"
@@ -136,10 +134,9 @@ def test_the_roster_has_everybody_of_a_tenant_or_of_all_but_who_is_being_erased(
         tenant = TENANT if number % 2 else "another"
         connections.create(a_connection(f"con_{number}", tenant=tenant), TOKENS)
     connections.begin_erasing("con_1")
-    roster = ConnectionRoster(dynamodb, table=name)
 
-    assert {one.connection_id for one in roster.of(TENANT)} == {"con_3", "con_5"}
-    assert {one.connection_id for one in roster.of(None)} == {
+    assert {one.connection_id for one in connections.of_tenant(TENANT)} == {"con_3", "con_5"}
+    assert {one.connection_id for one in connections.of_tenant(None)} == {
         "con_0",
         "con_2",
         "con_3",

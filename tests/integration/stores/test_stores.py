@@ -244,7 +244,7 @@ def test_only_folders_of_which_a_kept_snapshot_has_files_are_left(stores: Stores
 def test_a_file_ends_where_it_is_full(
     stores: Stores, monkeypatch: pytest.MonkeyPatch, bound: str, most: int, lines: list[int]
 ) -> None:
-    monkeypatch.setattr(f"functions.aws.staging.{bound}", most)
+    monkeypatch.setattr(f"functions.aws.objects.staging.{bound}", most)
     staging = begun(stores)
     staging.write(a_page(*"abc"))
     staging.write(a_page(*"de"))

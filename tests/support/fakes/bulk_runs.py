@@ -114,18 +114,6 @@ class Lists:
         yield from self.versions[int(bulk.version_id)] if bulk.listed else ()
 
 
-class Roster:
-    """Fake of ``ConnectionRoster``."""
-
-    def __init__(self, tables: Tables) -> None:
-        self._items = tables.connections
-
-    def of(self, tenant: str | None) -> Iterator[Connection]:
-        for _, item in sorted(self._items.items()):
-            if not item.erasing and tenant in {None, item.connection.tenant}:
-                yield item.connection
-
-
 class Hub:
     """Everything that the door ``bulk`` decides over, with these connections in it."""
 
@@ -139,7 +127,6 @@ class Hub:
         self.ports = BulkPorts(
             bulks=self.bulks,
             lists=self.lists,
-            roster=Roster(self.tables),
             connections=self.connections,
             refreshes=self.refreshes,
             stop=self.stopped.append,

@@ -25,7 +25,7 @@ from functions.core.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from functions.core.contract import Schedule, Ticket
     from functions.core.idempotency import Key
@@ -132,6 +132,11 @@ class Connections:
         mine = [_shown(item) for item in items if item.connection.tenant == tenant]
         left = [one for one in mine if after is None or one.connection_id > after]
         return left[:limit], left[limit - 1].connection_id if len(left) > limit else None
+
+    def of_tenant(self, tenant: str | None) -> Iterator[Connection]:
+        for _, item in sorted(self._items.items()):
+            if not item.erasing and tenant in {None, item.connection.tenant}:
+                yield _shown(item)
 
     def begin_erasing(self, connection_id: str) -> str | None:
         item = self._items.get(connection_id)

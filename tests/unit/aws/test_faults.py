@@ -23,7 +23,7 @@ from functions.aws.boundary import door, step
 from functions.aws.faults import fault_of
 from functions.aws.objects.snapshots import Snapshots
 from functions.aws.objects.staging import read_version
-from functions.aws.tables.dynamodb import transacted
+from functions.aws.tables.dynamodb import Table
 from functions.core.errors import ConfigurationInvalid, FreshetError, Gone, PlatformFault, TryAgain
 
 if TYPE_CHECKING:
@@ -148,8 +148,9 @@ def test_a_transaction_that_meets_too_many_others_is_a_platform_fault() -> None:
                 "TransactionCanceledException",
                 modeled_fields={"CancellationReasons": [{"Code": "TransactionConflict"}]},
             )
+        table = Table(client, "t")
         with pytest.raises(ClientError) as raised:
-            transacted(client, [{"Delete": {"TableName": "t", "Key": {}}}], gaps=lambda: [0])
+            table.transact([table.delete_request({})], gaps=lambda: [0])
     assert isinstance(fault_of(raised.value), PlatformFault)
 
 

@@ -15,15 +15,15 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from functions.aws.faults import fault_of
-from functions.aws.tables import dynamodb as conflicts
 from functions.aws.tables.bulk_runs import BulkTable
 from functions.aws.tables.dynamodb import (
     FIRST_GAP_SECONDS,
     TRIES,
-    jittered,
-    read_batch,
-    settled,
-    transacted,
+    Reason,
+    Table,
+    meets_transaction,
+    retry,
+    short_gaps,
 )
 from functions.aws.tables.refreshes import RefreshHistory
 from functions.core.errors import PlatformFault
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 TABLE = "table"
+IDS = [{"id": each} for each in "abc"]
 KEYS = [{"id": {"S": each}} for each in "abc"]
 
 
@@ -90,13 +90,13 @@ def test_what_is_left_is_asked_for_again_until_all_is_there(
     answers(dynamodb, KEYS, items=KEYS[1:2])
     answers(dynamodb, [KEYS[0], KEYS[2]], items=[])
     answers(dynamodb, [KEYS[0], KEYS[2]], items=[KEYS[0], KEYS[2]])
-    found = read_batch(client, table=TABLE, keys=KEYS, gaps=at_once)
-    assert sorted(each["id"]["S"] for each in found) == ["a", "b", "c"]
+    found = Table(client, TABLE).get_many(IDS, gaps=at_once)
+    assert sorted(each["id"] for each in found) == ["a", "b", "c"]
 
 
 @pytest.mark.usefixtures("dynamodb")
 def test_of_nothing_nothing_is_read(client: DynamoDBClient) -> None:
-    assert read_batch(client, table=TABLE, keys=[]) == []
+    assert Table(client, TABLE).get_many([]) == []
 
 
 def test_a_table_that_gives_nothing_each_time_is_told(
@@ -105,7 +105,7 @@ def test_a_table_that_gives_nothing_each_time_is_told(
     for _ in range(TRIES):
         answers(dynamodb, KEYS, items=[])
     with pytest.raises(ClientError, match="in part") as raised:
-        read_batch(client, table=TABLE, keys=KEYS, gaps=at_once)
+        Table(client, TABLE).get_many(IDS, gaps=at_once)
     assert isinstance(fault_of(raised.value), PlatformFault)
 
 
@@ -115,8 +115,8 @@ def test_pauses_are_those_of_writes_that_meet(
     for _ in range(TRIES):
         answers(dynamodb, KEYS, items=[])
     with pytest.raises(ClientError):
-        read_batch(client, table=TABLE, keys=KEYS)
-    longest = conflicts.jittered(lambda _, most: most)
+        Table(client, TABLE).get_many(IDS)
+    longest = short_gaps(lambda _, most: most)
     assert all(0 <= gap <= most for gap, most in zip(slept, [0, *longest], strict=True))
 
 
@@ -174,18 +174,18 @@ def lost(gaps: Callable[[], Iterator[float]]) -> int:
 @SEEDS
 def test_of_fifty_that_meet_everyone_has_its_turn(seed: int) -> None:
     random = Random(seed)  # noqa: S311 - no secret
-    assert lost(lambda: jittered(random.uniform)) == 0
+    assert lost(lambda: short_gaps(random.uniform)) == 0
 
 
 def test_without_chance_those_who_met_would_meet_each_time() -> None:
-    assert lost(lambda: jittered(lambda _, most: most)) == CROWD - TRIES
+    assert lost(lambda: short_gaps(lambda _, most: most)) == CROWD - TRIES
 
 
 def test_gaps_grow_and_a_door_can_wait_for_all_of_them() -> None:
-    longest = list(jittered(lambda _, most: most))
+    longest = list(short_gaps(lambda _, most: most))
     assert longest == [FIRST_GAP_SECONDS * 2**n for n in range(TRIES - 1)]
     assert sum(longest) < 7
-    assert all(0 <= gap <= most for gap, most in zip(jittered(), longest, strict=True))
+    assert all(0 <= gap <= most for gap, most in zip(short_gaps(), longest, strict=True))
 
 
 # --- a single write ----------------------------------------------------------------------------
@@ -208,7 +208,7 @@ class Write:
 @pytest.mark.parametrize("refusals", [0, 1, TRIES - 1])
 def test_a_write_that_meets_a_transaction_is_made_again(refusals: int) -> None:
     write = Write(refusals)
-    assert settled(write, gaps=at_once) == "done"
+    assert retry(write, when=meets_transaction, gaps=at_once) == "done"
     assert write.calls == refusals + 1
 
 
@@ -221,13 +221,16 @@ def test_a_write_that_meets_a_transaction_is_made_again(refusals: int) -> None:
 )
 def test_a_refusal_that_stays_is_told(write: Write, calls: int) -> None:
     with pytest.raises(ClientError):
-        settled(write, gaps=at_once)
+        retry(write, when=meets_transaction, gaps=at_once)
     assert write.calls == calls
 
 
 # --- a transaction -----------------------------------------------------------------------------
 
-ITEMS: list[TransactWriteItemTypeDef] = [{"Delete": {"TableName": "table", "Key": {}}}]
+
+def transact(client: DynamoDBClient) -> list[Reason] | None:
+    table = Table(client, "table")
+    return table.transact([table.delete_request({})], gaps=at_once)
 
 
 def cancelled(dynamodb: Stubber, *codes: str) -> None:
@@ -243,7 +246,7 @@ def test_a_transaction_that_meets_another_is_made_again(
 ) -> None:
     cancelled(dynamodb, "None", "TransactionConflict")
     dynamodb.add_response("transact_write_items", {})
-    assert transacted(client, ITEMS, gaps=at_once) is None
+    assert transact(client) is None
 
 
 def test_a_condition_that_is_not_met_is_the_answer(
@@ -251,18 +254,18 @@ def test_a_condition_that_is_not_met_is_the_answer(
 ) -> None:
     cancelled(dynamodb, "TransactionConflict", "None")
     cancelled(dynamodb, "None", "ConditionalCheckFailed")
-    refused = transacted(client, ITEMS, gaps=at_once)
-    assert refused == [{"Code": "None"}, {"Code": "ConditionalCheckFailed"}]
+    refused = transact(client)
+    assert refused == [Reason(unmet=False, item={}), Reason(unmet=True, item={})]
 
 
 def test_a_conflict_that_stays_is_told(client: DynamoDBClient, dynamodb: Stubber) -> None:
     for _ in range(TRIES):
         cancelled(dynamodb, "TransactionConflict", "None")
     with pytest.raises(ClientError):
-        transacted(client, ITEMS, gaps=at_once)
+        transact(client)
 
 
 def test_a_fault_without_reasons_is_told_at_once(client: DynamoDBClient, dynamodb: Stubber) -> None:
     dynamodb.add_client_error("transact_write_items", "ValidationException")
     with pytest.raises(ClientError):
-        transacted(client, ITEMS, gaps=at_once)
+        transact(client)
