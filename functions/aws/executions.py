@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from functions.aws.faults import UNREACHED, code_of, fault_of
 from functions.aws.telemetry import logger
 from functions.core.bulk.model import Bulk, BulkRequest, BulkTicket
-from functions.core.contract import PushTicket, RefreshRequest, Ticket
+from functions.core.contract import CANCELLED, PushTicket, RefreshRequest, Ticket
 from functions.core.errors import PlatformFault
 from functions.core.model import Refresh
 from functions.core.push.model import Push
@@ -46,7 +46,7 @@ class _Executions(Generic[T]):
         try:
             self._client.stop_execution(
                 executionArn=self._arn(name),
-                error="Cancelled",
+                error=CANCELLED,
                 cause="A caller has cancelled it.",
             )
         except (unknown.ExecutionDoesNotExist, unknown.ValidationException):

@@ -9,7 +9,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from functions.core.contract import PAYLOAD_VERSION, Outcome
+from functions.core.contract import HINTED, PAYLOAD_VERSION, WAKE, Outcome
 from functions.core.errors import FetchContinues, FetchWaits
 from infra.machines.states import (
     FAILED_TICKET,
@@ -133,9 +133,9 @@ class RefreshMachine(Construct):
                 "Arguments": {
                     "TableName": self._storage.refreshes.table_name,
                     "Key": {"refresh_id": {"S": "{% $states.input.refresh_id %}"}},
-                    "UpdateExpression": "SET wake = :wake",
+                    "UpdateExpression": f"SET {WAKE} = :wake",
                     "ConditionExpression": "attribute_exists(refresh_id)"
-                    " AND attribute_not_exists(hinted)",
+                    f" AND attribute_not_exists({HINTED})",
                     "ExpressionAttributeValues": {
                         ":wake": {"S": "{% $states.context.Task.Token %}"}
                     },

@@ -13,16 +13,21 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from functions.core.bulk.model import GOOD, RUN_SECONDS, BulkOutcome
+from functions.core.bulk.model import GOOD, OUTCOME_BY_ERROR, RUN_SECONDS, BulkOutcome
 from functions.core.contract import (
+    BULK_LIST,
+    CANCELLED,
+    COUNT,
+    FAILED_IN,
     MAX_DEADLINE_SECONDS,
+    OUTCOME_OF,
     PAYLOAD_VERSION,
     SLOT_SECONDS,
     Outcome,
     Prefix,
     Reason,
 )
-from functions.core.errors import Aborted, Busy, NotFound
+from functions.core.errors import Aborted
 from functions.core.model import REFRESH_PREFIX
 from infra.machines import states
 
@@ -73,14 +78,12 @@ STARTED_BEFORE: Final = "StepFunctions.ExecutionAlreadyExistsException"
 _UNNAMED: Final = f"$child.Status in ['ABORTED', 'TIMED_OUT'] ? '{Aborted.name()}' : "
 """How an execution ended that has no error of its own, as its refresh has it, too."""
 
-_CANCELLED: Final = "$error = 'Cancelled'"
-_TOLD: Final = f"{_CANCELLED} ? '' : $error"
+_TOLD: Final = f"$error = '{CANCELLED}' ? '' : $error"
 """What is written as the error. What a caller has cancelled is none, see ``aws.executions``."""
 
-_OUTCOME_OF: Final = (
-    f"{_CANCELLED} ? '{BulkOutcome.CANCELLED}'"
-    f" : $error = '{NotFound.name()}' ? '{BulkOutcome.NOT_FOUND}'"
-    f" : $error = '{Busy.name()}' ? '{BulkOutcome.BUSY}' : '{BulkOutcome.FAILED}'"
+_OUTCOME_BY_ERROR: Final = "".join(
+    [f"$error = '{error}' ? '{outcome}' : " for error, outcome in OUTCOME_BY_ERROR.items()]
+    + [f"'{BulkOutcome.FAILED}'"]
 )
 
 SUCCEEDED: Final = (
@@ -94,7 +97,7 @@ BROKEN: Final = (
     "{% ( $cause := $states.errorOutput.Cause;"
     " $child := $substring($cause, 0, 1) = '{' ? $parse($cause) : {};"
     f" $error := $exists($child.Error) ? $child.Error : {_UNNAMED}$states.errorOutput.Error;"
-    f" $merge([$states.input, {{'error': {_TOLD}, 'outcome': {_OUTCOME_OF}}}]) ) %}}"
+    f" $merge([$states.input, {{'error': {_TOLD}, 'outcome': {_OUTCOME_BY_ERROR}}}]) ) %}}"
 )
 """A failed refresh's cause is its execution as JSON, with the error under which it failed."""
 
@@ -105,20 +108,20 @@ LOOKED: Final = (
     " ? {'refresh_id': $told.refresh_id, 'error': '',"
     " 'outcome': $exists($told.status) ? $told.status : $told.outcome}"
     f" : {{'error': {_TOLD}, 'outcome': $child.Status = 'RUNNING' ? '{BulkOutcome.JOINED}'"
-    f" : {_OUTCOME_OF}}}]) ) %}}"
+    f" : {_OUTCOME_BY_ERROR}}}]) ) %}}"
 )
 """The same, of an execution that an earlier try of this child has started and that has ended."""
 
 GOOD_ONES: Final = ", ".join(f"'{outcome}'" for outcome in GOOD)
 OUTCOME_ITEM: Final = (
     "{% $merge([{'bulk_id': {'S': $states.input.bulk_id},"
-    " 'entry': {'S': 'of#' & $states.input.connection_id},"
+    f" 'entry': {{'S': '{OUTCOME_OF}' & $states.input.connection_id}},"
     " 'outcome': {'S': $states.input.outcome},"
     " 'refresh_id': {'S': $states.input.refresh_id},"
     " 'error': {'S': $states.input.error},"
     " 'expires_at': {'N': $string($states.input.expires_at)}},"
     f" $states.input.outcome in [{GOOD_ONES}] ? {{}} : "
-    "{'failed_in': {'S': $states.input.bulk_id}}]) %}"
+    f"{{'{FAILED_IN}': {{'S': $states.input.bulk_id}}}}]) %}}"
 )
 """See ``functions.aws.tables.bulk_runs``, which writes and reads the same."""
 
@@ -129,7 +132,7 @@ def states_of(refresh: sfn.StateMachine, *, bulks: dynamodb.Table) -> dict[str, 
         FIRST: {"Type": "Wait", "Timestamp": "{% $states.input.at %}", "Next": "Refresh"},
         "Refresh": _refresh(refresh),
         "Look": _look(refresh),
-        "Record": _record(bulks.table_name),
+        "Record": record_state(bulks.table_name),
     }
 
 
@@ -167,8 +170,8 @@ def _look(machine: sfn.StateMachine) -> dict[str, Any]:
     }
 
 
-def _record(table: str) -> dict[str, Any]:
-    """Write the outcome and count it, both or neither, once.
+def record_state(table: str) -> dict[str, Any]:
+    """The state that writes the outcome and counts it, both or neither, once.
 
     It has no catcher: who has no outcome at the end is seen when the run is closed. One that is
     there already is refused, whose own refusal is not tried again for long.
@@ -182,7 +185,7 @@ def _record(table: str) -> dict[str, Any]:
         "TableName": table,
         "Key": {
             "bulk_id": {"S": "{% $states.input.bulk_id %}"},
-            "entry": {"S": "{% 'count#' & $substring($states.input.connection_id, -1) %}"},
+            "entry": {"S": f"{{% '{COUNT}' & $substring($states.input.connection_id, -1) %}}"},
         },
         "UpdateExpression": "ADD #outcome :one SET expires_at = :expires_at",
         "ExpressionAttributeNames": {"#outcome": "{% $states.input.outcome %}"},
@@ -225,6 +228,10 @@ def _catch(output: str) -> list[dict[str, Any]]:
 
 
 WATCH: Final = ("states:DescribeExecution", "states:StopExecution")
+
+FOLDER: Final = f"'{Prefix.BULKS}' & $states.input.bulk_id"
+LIST_KEY: Final = f"{{% {FOLDER} & '/{BULK_LIST}' %}}"
+"""See ``functions.aws.tables.bulk_runs``, which writes the list."""
 
 LABEL: Final = "Each"
 """What the map's children have in their executions' names, behind the machine's."""
@@ -282,7 +289,6 @@ class RefreshAllMachine(Construct):
     def _each(self, *, most: int, then: sfn.State) -> sfn.CustomState:
         """The map. What becomes of a child is no reason to stop the others."""
         bucket = self._storage.bucket.bucket_name
-        folder = f"'{Prefix.BULKS}' & $states.input.bulk_id"
         return sfn.CustomState(
             self,
             "RefreshEach",
@@ -300,7 +306,7 @@ class RefreshAllMachine(Construct):
                     },
                     "Arguments": {
                         "Bucket": bucket,
-                        "Key": f"{{% {folder} & '/connections.csv' %}}",
+                        "Key": LIST_KEY,
                         "VersionId": "{% $states.input.version_id %}",
                     },
                 },
@@ -313,7 +319,7 @@ class RefreshAllMachine(Construct):
                 # Without a writer, what all children answer would have to fit into 256 KB.
                 "ResultWriter": {
                     "Resource": f"arn:{cdk.Aws.PARTITION}:states:::s3:putObject",
-                    "Arguments": {"Bucket": bucket, "Prefix": f"{{% {folder} & '/results' %}}"},
+                    "Arguments": {"Bucket": bucket, "Prefix": f"{{% {FOLDER} & '/results' %}}"},
                     "WriterConfig": {"OutputType": "JSON", "Transformation": "COMPACT"},
                 },
                 "Output": states.TICKET,

@@ -194,14 +194,14 @@ class BulkLists:
             if not count:
                 return Listed(count=0, version_id="")
             file.seek(0)
-            answer = self._s3.put_object(Bucket=self._bucket, Key=_list_key(bulk_id), Body=file)
+            answer = self._s3.put_object(Bucket=self._bucket, Key=list_key(bulk_id), Body=file)
         return Listed(count=count, version_id=answer["VersionId"])
 
     def read(self, bulk: Bulk) -> Iterator[str]:
         """The list that a run goes through, one by one."""
         if bulk.listed:
             answer = self._s3.get_object(
-                Bucket=self._bucket, Key=_list_key(bulk.bulk_id), VersionId=bulk.version_id
+                Bucket=self._bucket, Key=list_key(bulk.bulk_id), VersionId=bulk.version_id
             )
             yield from (line.decode() for line in answer["Body"].iter_lines())
 
@@ -239,7 +239,8 @@ def _place(tenant: str) -> dict[str, str]:
     return _key(f"tenant#{tenant}", "place")
 
 
-def _list_key(bulk_id: str) -> str:
+def list_key(bulk_id: str) -> str:
+    """The object in which a run's list is; the state machine reads it, too."""
     return f"{Prefix.BULKS}{bulk_id}/{BULK_LIST}"
 
 

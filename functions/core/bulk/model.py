@@ -18,12 +18,14 @@ import msgspec
 from msgspec import Meta
 
 from functions.core.contract import (
+    CANCELLED,
     MAX_DEADLINE_SECONDS,
     MIN_DEADLINE_SECONDS,
     MaxAge,
     Outcome,
     Reason,
 )
+from functions.core.errors import Busy, NotFound
 from functions.core.model import REFRESH_PREFIX
 
 BULK_PREFIX: Final = "blk_"
@@ -82,6 +84,13 @@ GOOD: Final = (
     BulkOutcome.JOINED,
 )
 """Whatever else it is, is listed among the failures."""
+
+OUTCOME_BY_ERROR: Final = {
+    CANCELLED: BulkOutcome.CANCELLED,
+    NotFound.name(): BulkOutcome.NOT_FOUND,
+    Busy.name(): BulkOutcome.BUSY,
+}
+"""What an execution's error makes of its connection; any other error is ``failed``."""
 
 Named = Annotated[
     tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...],

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import pytest
 
-from functions.core.bulk.model import GOOD, BulkOptions, BulkOutcome, BulkStatus, refresh_id
+from functions.aws.tables.bulk_runs import BulkTable, list_key, outcome_item
+from functions.aws.tables.dynamodb import encode
+from functions.core.bulk.model import (
+    GOOD,
+    OUTCOME_BY_ERROR,
+    BulkOptions,
+    BulkOutcome,
+    BulkStatus,
+    Result,
+    refresh_id,
+)
 from functions.core.bulk.run import ticket
 from functions.core.contract import Reason, RefreshRequest
+from functions.core.errors import Busy, FreshetError, NotFound, ReauthRequired
 from functions.core.model import instant
 from infra.machines import refresh_all
 from tests.support.engines.moto_engine.jsonata import Evaluator, evaluating
@@ -19,14 +30,17 @@ from tests.support.fakes.bulk_runs import BULK, a_bulk
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
 NOW = 1_800_000_000.25
 OWN = "ref_own"
+RUN = a_bulk(at=NOW)
 CHILD = {
     "bulk_id": BULK,
     "connection_id": "con_1",
     "refresh_id": OWN,
     "asked": {},
-    "expires_at": 1_802_592_000,
+    "expires_at": RUN.expires_at,
 }
 ARN = "arn:aws:states:us-east-1:1:execution:Refresh:ref_own"
 
@@ -166,12 +180,73 @@ def test_a_refresh_that_runs_on_for_another_is_joined(evaluator: Evaluator) -> N
     assert told == {**CHILD, "outcome": "joined", "error": ""}
 
 
+@pytest.mark.parametrize("error", [Busy, NotFound, ReauthRequired])
+def test_an_error_has_the_outcome_that_it_has_for_us(
+    evaluator: Evaluator, error: type[FreshetError]
+) -> None:
+    found = {"Status": "FAILED", "Error": error.name()}
+    told = reckoned(evaluator, refresh_all.LOOKED, input=CHILD, result=found)
+    assert told["outcome"] == OUTCOME_BY_ERROR.get(error.name(), BulkOutcome.FAILED)
+
+
+# --- one layout of what is stored ----------------------------------------------------------
+
+
 @pytest.mark.parametrize("outcome", list(BulkOutcome))
-def test_only_what_is_not_good_is_in_the_index_of_failures(
+def test_an_outcome_is_written_as_the_table_writes_it(
     evaluator: Evaluator, outcome: BulkOutcome
 ) -> None:
     given = {**CHILD, "outcome": outcome, "error": "x"}
+    result = Result(connection_id="con_1", outcome=outcome, refresh_id=OWN, error="x")
     item = reckoned(evaluator, refresh_all.OUTCOME_ITEM, input=given)
+    assert item == encode(outcome_item(RUN, result))
     assert item["entry"] == {"S": "of#con_1"}
-    assert item["expires_at"] == {"N": "1802592000"}
     assert ("failed_in" in item) is (outcome not in GOOD)
+
+
+class Client:
+    """DynamoDB, of which a query gives these items and a transaction is noted."""
+
+    def __init__(self) -> None:
+        self.items: list[dict[str, Any]] = []
+        self.written: list[Any] = []
+
+    def transact_write_items(self, **request: Any) -> None:
+        self.written = request["TransactItems"]
+
+    def query(self, **request: Any) -> dict[str, Any]:
+        start = request["ExpressionAttributeValues"][":count"]["S"]
+        return {"Items": [each for each in self.items if each["entry"]["S"].startswith(start)]}
+
+
+def test_a_count_is_written_as_the_table_writes_and_reads_it(evaluator: Evaluator) -> None:
+    client, outcome = Client(), BulkOutcome.BUSY
+    bulks = BulkTable(cast("DynamoDBClient", client), table="bulks", keys="keys")
+    bulks.record(RUN, [Result(connection_id="con_1", outcome=outcome)])
+    put, add = refresh_all.record_state("bulks")["Arguments"]["TransactItems"]
+    given = {**CHILD, "outcome": outcome, "error": ""}
+
+    def reckon(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {name: reckon(each) for name, each in part.items()}
+        is_expression = isinstance(part, str) and part.startswith("{%")
+        return reckoned(evaluator, part, input=given) if is_expression else part
+
+    ours, theirs = client.written[1]["Update"], reckon(add["Update"])
+    key = theirs["Key"]
+    assert put["Put"]["ConditionExpression"] == client.written[0]["Put"]["ConditionExpression"]
+    assert key.keys() == ours["Key"].keys()
+    assert theirs["ExpressionAttributeNames"] == {"#outcome": outcome}
+    expression = theirs["UpdateExpression"].replace("outcome :one", f"{outcome} :{outcome}")
+    assert expression == ours["UpdateExpression"]
+    values = {":expires_at": {"N": str(RUN.expires_at)}}
+    assert theirs["ExpressionAttributeValues"] == {**values, ":one": {"N": "1"}}
+    assert ours["ExpressionAttributeValues"] == {**values, f":{outcome}": {"N": "1"}}
+    client.items = [{**key, outcome: {"N": "1"}}]
+    assert key["entry"] != ours["Key"]["entry"]
+    assert bulks.counts(BULK) == {outcome: 1}
+
+
+def test_a_list_is_read_where_it_was_written(evaluator: Evaluator) -> None:
+    given = {"bulk_id": BULK}
+    assert reckoned(evaluator, refresh_all.LIST_KEY, input=given) == list_key(BULK)
