@@ -18,6 +18,8 @@ import aws_cdk as cdk
 import jsii
 from aws_cdk import aws_lambda as lambda_
 
+from infra import sdk_models
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -44,18 +46,8 @@ PAGE: Final = Path("rest", "page")
 UV_PLATFORMS: Final = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
 """What Amazon Linux 2023, the system under the runtimes, can load."""
 
-AWS_SERVICES: Final = (
-    "dynamodb",
-    "kms",
-    "lambda",
-    "s3",
-    "scheduler",
-    "secretsmanager",
-    "stepfunctions",
-    "sts",
-)
-"""Service models that stay in botocore, which ships four hundred; a door that needs another
-gets UnknownServiceError, on one machine as in the cloud."""
+BUILDERS: Final = (Path(__file__), Path(sdk_models.__file__))
+"""Code that decides what an asset holds."""
 
 NOT_SHIPPED: Final = shutil.ignore_patterns("__pycache__")
 
@@ -108,7 +100,7 @@ class _Bundling:
 
 def _dependencies(runtime: Runtime, python: str | None) -> Path:
     """The folder of installed wheels for this lock and runtime, filled when it is not there."""
-    folder = CACHE / _digest([LOCK, Path(__file__)], runtime, compiled=python is not None)
+    folder = CACHE / _digest([LOCK, *BUILDERS], runtime, compiled=python is not None)
     if not folder.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as work:
@@ -131,12 +123,10 @@ def _install(runtime: Runtime, folder: Path) -> None:
 
 
 def _strip(folder: Path) -> None:
-    """Drop what Lambda has no use for: scripts, and models of services that no door calls."""
+    """Drop what Lambda has no use for: scripts, and models of what no function calls."""
     shutil.rmtree(folder / "bin", ignore_errors=True)
     (folder / ".lock").unlink(missing_ok=True)
-    for model in (folder / "botocore" / "data").iterdir():
-        if model.is_dir() and model.name not in AWS_SERVICES:
-            shutil.rmtree(model)
+    sdk_models.trim(folder / "botocore" / "data")
 
 
 def _compile(folder: Path, root: Path, python: str | None) -> None:
@@ -199,7 +189,7 @@ def _sources() -> list[Path]:
     return [
         *sorted(file for file in files if file.parent.name != "__pycache__"),
         *(SWAGGER_UI / name for name in SWAGGER_FILES),
-        *(LOCK, Path(__file__)),
+        *(LOCK, *BUILDERS),
     ]
 
 
