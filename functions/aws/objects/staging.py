@@ -8,15 +8,16 @@ call goes on from there.
 
 from __future__ import annotations
 
-import gzip
 from contextlib import suppress
 from hashlib import sha256
+from io import BufferedReader
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Final
 
 import msgspec
 from botocore.exceptions import ClientError
 from isal import isal_zlib
+from isal.igzip import IGzipFile
 from msgspec.structs import replace
 
 from functions.core.contract import Prefix
@@ -25,7 +26,7 @@ from functions.core.model import Blob, Dataset, File, Manifest
 from functions.core.refresh.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Container, Iterator, Sequence
 
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
@@ -36,6 +37,10 @@ FILE_LINES: Final = 10_000
 FILE_BYTES: Final = 16 * 1024 * 1024
 """A file ends at so many lines or bytes before compression, whichever comes first: a reader
 who wants a page never has to unpack more than one of them."""
+
+REMEMBERED: Final = 10_000
+"""How many of a part's last records are remembered at least, so that one that comes again is
+left out. Pages overlap by less. Where one comes again after more, its later line counts."""
 
 _IN_MEMORY: Final = 1024 * 1024
 _LEVEL: Final = 1
@@ -76,7 +81,7 @@ class Staging:
         self._s3, self._bucket = s3, bucket
         self._folder, self._aside, self._apart = staged_under(connection_id, refresh_id)
         self._open: dict[str, _OpenFile] = {}
-        self._seen: dict[str, set[str]] = {}
+        self._seen: dict[str, _Recent] = {}
         self.progress = Progress()
 
     def resume(self) -> None:
@@ -90,12 +95,11 @@ class Staging:
         self._put(self._aside, msgspec.json.encode(self.progress))
 
     def write(self, page: Page) -> None:
-        """Add a page. What this part has had already under the same id is left out."""
+        """Add a page. A record that its part has just had in the same state is left out."""
         if page.dataset in self.progress.datasets:
             seen = self._seen_in(page)
             for mark, line, blob in _lines(page):
-                if mark not in seen:
-                    seen.add(mark)
+                if seen.add(mark):
                     self._append(page.dataset, line)
                     if blob is not None:
                         self._add_blob(page.dataset, line, blob=blob)
@@ -104,7 +108,8 @@ class Staging:
         for found in page.quarantined:
             self._quarantine(found)
         self.progress.begin(page.begins)
-        self.progress.tell(page.parts)
+        if page.parts:
+            self.progress.tell(page.parts)
         self.progress.cursor = page.cursor
         self.progress.faults = 0
 
@@ -146,19 +151,17 @@ class Staging:
 
     # --- inside ----------------------------------------------------------------------------
 
-    def _seen_in(self, page: Page) -> set[str]:
-        """The marks of the part in hand; after a resumption, read back from its files."""
+    def _seen_in(self, page: Page) -> _Recent:
+        """The last records of the part in hand; after a resumption, read back from its files."""
         staged = self.progress.datasets[page.dataset]
         if page.part != staged.part or page.dataset not in self._seen:
-            resumed = page.part == staged.part
-            staged.part_from = staged.part_from if resumed else len(staged.files)
-            staged.part = page.part
-            self._seen[page.dataset] = {
-                _mark(line.id, deleted=line.deleted, revision=line.revision)
-                for file in staged.files[staged.part_from :]
-                for line in read_lines(self._s3, bucket=self._bucket, file=file)
-                if line.part == page.part
-            }
+            if page.part != staged.part:
+                staged.part, staged.part_from = page.part, len(staged.files)
+            seen = self._seen[page.dataset] = _Recent()
+            for file in _last(staged.files[staged.part_from :], lines=REMEMBERED):
+                for line in read_lines(self._s3, bucket=self._bucket, file=file):
+                    if line.part == page.part:
+                        seen.add(_mark(line.id, deleted=line.deleted, revision=line.revision))
         return self._seen[page.dataset]
 
     def _append(self, dataset: str, line: Line) -> None:
@@ -193,7 +196,7 @@ class Staging:
         staged.blobs.append(Blob(id=line.id, part=line.part, file=file))
 
     def _store(self, key: str, packed: _Packed, *, lines: int) -> File:
-        with packed.ended() as body:
+        with packed.end() as body:
             return File(
                 key=key,
                 version_id=self._put(key, body),
@@ -211,20 +214,40 @@ class Staging:
         return self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)["VersionId"]
 
 
+class _Recent:
+    """The last marks: ``REMEMBERED`` of them at least, and at most twice as many."""
+
+    def __init__(self) -> None:
+        self._new, self._old = set[str](), set[str]()
+
+    def add(self, mark: str) -> bool:
+        """Remember a mark; whether it was not remembered before."""
+        if mark in self._new or mark in self._old:
+            return False
+        self._new.add(mark)
+        if len(self._new) >= REMEMBERED:
+            self._new, self._old = set(), self._new
+        return True
+
+
 class _Packed:
     """A gzip in the making. What is more than a megabyte goes to the disk."""
 
     def __init__(self) -> None:
         self.digest, self.size = sha256(), 0
         self._pack = isal_zlib.compressobj(level=_LEVEL, wbits=_GZIP)
-        self._file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - whoever stores it closes it
+        self._waiting = bytearray()
+        self._file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - _store closes it
 
     def write(self, content: bytes) -> None:
-        self._keep(self._pack.compress(content))
+        self._waiting += content
+        if len(self._waiting) >= _CHUNK:
+            self._keep(self._pack.compress(self._waiting))
+            self._waiting.clear()
 
-    def ended(self) -> IO[bytes]:
+    def end(self) -> IO[bytes]:
         """The whole, an open file at its beginning."""
-        self._keep(self._pack.flush())
+        self._keep(self._pack.compress(self._waiting) + self._pack.flush())
         self._file.seek(0)
         return self._file
 
@@ -300,8 +323,18 @@ def read_texts(s3: S3Client, *, bucket: str, file: File) -> Iterator[bytes]:
         Gone: the file has been deleted.
     """
     answer = read_version(s3, bucket=bucket, key=file.key, version_id=file.version_id)
-    with gzip.open(answer["Body"], "rb") as unpacked:
-        yield from unpacked
+    unpacked = IGzipFile(fileobj=answer["Body"], mode="rb")  # type: ignore[no-untyped-call]
+    with BufferedReader(unpacked, _CHUNK) as lines:
+        yield from lines
+
+
+def _last(files: Sequence[File], *, lines: int) -> Sequence[File]:
+    """The last files, with so many lines together."""
+    for place in range(len(files) - 1, -1, -1):
+        lines -= files[place].lines
+        if lines <= 0:
+            return files[place:]
+    return files
 
 
 def _lines(page: Page) -> Iterator[tuple[str, Line, IO[bytes] | None]]:

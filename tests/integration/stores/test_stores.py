@@ -253,6 +253,21 @@ def test_a_file_ends_where_it_is_full(
     assert [line.id for line in stores.lines(dataset)] == list("abcde")
 
 
+def test_a_record_that_comes_again_is_left_out_while_it_is_remembered(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("functions.aws.objects.staging.REMEMBERED", 2)
+    staging = begun(stores)
+    staging.write(a_page(*"abc", part="p"))
+    staging.write(a_page(*"bcd", part="p", cursor={"page": 1}))
+    staging.put_aside()
+    again = stores.staging(CONNECTION, REFRESH)
+    again.resume()
+    again.write(a_page(*"cdea", part="p"))
+    dataset = again.datasets(refresh_id=REFRESH, as_of=1)["transactions"]
+    assert [line.id for line in stores.lines(dataset)] == list("abcdea")
+
+
 def test_of_what_is_discarded_nothing_is_left_and_of_another_refresh_everything(
     stores: Stores,
 ) -> None:
