@@ -14,10 +14,9 @@ import msgspec
 
 from functions.aws.boundary import Start, read, require_name, step
 from functions.connectors.registry import REGISTRY
-from functions.core.bulk.model import BulkRequest, BulkTicket
+from functions.core.bulk.model import BulkRequest, BulkTicket, BulkTicketOutcome
 from functions.core.bulk.ports import BulkPorts
 from functions.core.bulk.run import admitted, check, closed, keep, listed
-from functions.core.contract import Outcome
 from functions.core.errors import Superseded, named
 from functions.wiring import wiring
 
@@ -76,5 +75,5 @@ def _close(ticket: BulkTicket) -> None:
     bulk = _ports().bulks.get(ticket.bulk_id)
     if bulk is not None:
         closed(bulk, error=ticket.error, ports=_ports())
-    if ticket.error is not None and ticket.outcome is not Outcome.ABORTED:
+    if ticket.error is not None and ticket.outcome is not BulkTicketOutcome.ABORTED:
         raise named(ticket.error)

@@ -12,7 +12,7 @@ import msgspec
 
 from functions.aws.boundary import step
 from functions.core.budget import GO_ON_SECONDS
-from functions.core.contract import Outcome, Ticket
+from functions.core.contract import Ticket, TicketOutcome
 from functions.core.refresh.check import LAST_LOOK_SECONDS, check
 from functions.providers import connector, time_left
 from functions.wiring import prepare, wiring
@@ -27,7 +27,7 @@ prepare(lambda here: (here.connections, here.refreshes, here.secrets))
 def handler(event: object, context: LambdaContext) -> Any:  # noqa: ANN401 - JSON
     """Look at the provider until there is an answer, or until a longer wait costs less outside."""
     ticket = msgspec.convert(event, Ticket)
-    if ticket.outcome is not Outcome.RUNNING:
+    if ticket.outcome is not TicketOutcome.RUNNING:
         return event
     here = wiring()
     latest = max(ticket.deadline, here.clock()) + LAST_LOOK_SECONDS

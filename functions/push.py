@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from functions.aws.boundary import read, step
 from functions.aws.telemetry import count
-from functions.core.contract import FAULTS, Outcome, PushTicket
+from functions.core.contract import FAULTS, PushTicket, PushTicketOutcome
 from functions.core.errors import NotFound, Superseded, named
 from functions.core.push.advance import advance, end, overtaken, ticket
 from functions.core.push.model import id_of
@@ -73,7 +73,7 @@ def _end(asked: PushTicket, push: Push | None) -> PushTicket:
 
     Nothing is raised for an execution that has ended already (``aborted``).
     """
-    told, aborted = asked, asked.outcome is Outcome.ABORTED
+    told, aborted = asked, asked.outcome is PushTicketOutcome.ABORTED
     if push is not None:
         ended = push
         if not overtaken(push, asked):

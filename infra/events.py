@@ -14,7 +14,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from functions.core.bulk.model import BulkRequest
-from functions.core.contract import PAYLOAD_VERSION, Outcome, Reason, Variable
+from functions.core.contract import PAYLOAD_VERSION, Reason, TicketOutcome, Variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,7 +104,7 @@ def _broke(machine: sfn.IStateMachine) -> events.EventPattern:
 
 
 def _ended(ticket: Mapping[str, str]) -> events.RuleTargetInput:
-    told = {"v": PAYLOAD_VERSION, "outcome": Outcome.ABORTED, "error": EXECUTION_STATUS}
+    told = {"v": PAYLOAD_VERSION, "outcome": TicketOutcome.ABORTED, "error": EXECUTION_STATUS}
     return events.RuleTargetInput.from_object({**told, **ticket})
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import msgspec
 
 from functions.aws.telemetry import count, logger
-from functions.core.contract import EXECUTION_NAME, FAULTS, Outcome, Variable
+from functions.core.contract import EXECUTION_NAME, FAULTS, TicketOutcome, Variable
 from functions.core.errors import (
     Defect,
     FreshetError,
@@ -93,7 +93,8 @@ def step(handler: Handler) -> Handler:
 
 
 def _again(event: Any) -> FreshetError:  # noqa: ANN401 - any event
-    under_way = isinstance(event, dict) and event.get("outcome") in (Outcome.RUNNING, Outcome.READY)
+    outcome = event.get("outcome") if isinstance(event, dict) else None
+    under_way = outcome in (TicketOutcome.RUNNING, TicketOutcome.READY)
     if under_way and 0 < event.get("deadline", 0) <= time.time():
         return PlatformFault()
     return TryAgain()

@@ -156,18 +156,23 @@ class Reason(StrEnum):
     BULK = "bulk"
 
 
-class Outcome(StrEnum):
-    """What a door found; the state machine's one Choice goes by it.
-
-    ``done`` is a push that has ended well, or a bulk run that has nobody to go through.
-    """
+class TicketOutcome(StrEnum):
+    """How a refresh goes on; the state machine ``Refresh`` branches on it."""
 
     RUNNING = "running"
-    DONE = "done"
     READY = "ready"
     LATER = "later"
     JOINED = "joined"
     FRESH = "fresh"
+    FAILED = "failed"
+    ABORTED = "aborted"
+
+
+class PushTicketOutcome(StrEnum):
+    """How a push goes on; the state machine ``Push`` branches on it."""
+
+    RUNNING = "running"
+    DONE = "done"
     FAILED = "failed"
     ABORTED = "aborted"
 
@@ -201,7 +206,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     v: int
-    outcome: Outcome
+    outcome: TicketOutcome
     refresh_id: str
     connection_id: str
     provider: str = ""
@@ -228,7 +233,7 @@ class PushTicket(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     v: int = PAYLOAD_VERSION
-    outcome: Outcome = Outcome.RUNNING
+    outcome: PushTicketOutcome = PushTicketOutcome.RUNNING
     push_id: str
     deadline: float = 0
     wait_seconds: int = 0

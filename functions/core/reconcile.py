@@ -16,8 +16,14 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias
 
-from functions.core.bulk.model import Bulk, BulkStatus, BulkTicket
-from functions.core.contract import PAYLOAD_VERSION, Outcome, PushTicket, Ticket
+from functions.core.bulk.model import Bulk, BulkStatus, BulkTicket, BulkTicketOutcome
+from functions.core.contract import (
+    PAYLOAD_VERSION,
+    PushTicket,
+    PushTicketOutcome,
+    Ticket,
+    TicketOutcome,
+)
 from functions.core.errors import PlatformFault
 from functions.core.model import Refresh, Status
 from functions.core.push.model import Push, executions_of
@@ -140,11 +146,12 @@ def _in_time(thing: Open, *, at: float) -> bool:
 
 def _ticket(thing: Open, name: str, *, cause: str) -> Ticket | PushTicket | BulkTicket:
     """What the rule that watches executions would have told, see ``infra.events``."""
-    v, outcome = PAYLOAD_VERSION, Outcome.ABORTED
+    v = PAYLOAD_VERSION
     match thing:
         case Refresh():
-            return Ticket(v=v, outcome=outcome, refresh_id=name, connection_id="", error=cause)
+            aborted = TicketOutcome.ABORTED
+            return Ticket(v=v, outcome=aborted, refresh_id=name, connection_id="", error=cause)
         case Push():
-            return PushTicket(v=v, outcome=outcome, push_id=name, error=cause)
+            return PushTicket(v=v, outcome=PushTicketOutcome.ABORTED, push_id=name, error=cause)
         case Bulk():
-            return BulkTicket(v=v, outcome=outcome, bulk_id=name, error=cause)
+            return BulkTicket(v=v, outcome=BulkTicketOutcome.ABORTED, bulk_id=name, error=cause)

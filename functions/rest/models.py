@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Final, TypeVar
 
 import msgspec
 
-from functions.core.contract import Outcome, Reason, Scalar
+from functions.core.contract import Reason, Scalar
 from functions.core.errors import Action, InvalidRequest, named
 from functions.core.model import Coverage, Event, Refresh, Status, iso
+from functions.core.refresh.steps import RefreshOutcome
 from functions.rest.texts import ALLOWED
 
 T = TypeVar("T")
@@ -67,26 +67,6 @@ class EventOut(msgspec.Struct, frozen=True, kw_only=True):
     facts: dict[str, Scalar]
 
 
-class RefreshOutcome(StrEnum):
-    """What became of a request for a refresh, however that refresh stands by now.
-
-    ``started``: a refresh for this request. ``joined``: one that was running already. ``fresh``:
-    none; the refresh is the one whose snapshot is fresh enough.
-    """
-
-    STARTED = "started"
-    JOINED = "joined"
-    FRESH = "fresh"
-
-
-_OUTCOMES: Final = {
-    Outcome.RUNNING: RefreshOutcome.STARTED,
-    Outcome.JOINED: RefreshOutcome.JOINED,
-    Outcome.FRESH: RefreshOutcome.FRESH,
-}
-"""What an admission can be, as callers are told it."""
-
-
 class RefreshOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A refresh.
 
@@ -127,7 +107,7 @@ def when(instant: float) -> str | None:
 
 
 def refresh_out(
-    refresh: Refresh, *, outcome: Outcome | None = None, events: bool = True
+    refresh: Refresh, *, outcome: RefreshOutcome | None = None, events: bool = True
 ) -> RefreshOut:
     """Render a refresh, with its events or without them, and how it was admitted just now."""
     return RefreshOut(
@@ -146,7 +126,7 @@ def refresh_out(
         coverage=refresh.coverage,
         as_of=when(refresh.as_of),
         error=error_out(refresh.error),
-        outcome=_OUTCOMES[outcome] if outcome else None,
+        outcome=outcome,
     )
 
 

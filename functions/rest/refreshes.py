@@ -7,11 +7,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from functions.aws.telemetry import count
-from functions.core.contract import Outcome, Reason, RefreshOptions, RefreshRequest
+from functions.core.contract import Reason, RefreshOptions, RefreshRequest
 from functions.core.errors import NotFound
 from functions.core.model import REFRESH_PREFIX, Refresh, Status
 from functions.core.refresh import conclude
 from functions.core.refresh.admission import admit, to_admission
+from functions.core.refresh.steps import RefreshOutcome
 from functions.core.refresh.wait import ANSWER_SECONDS, MAX_WAIT_SECONDS, waited
 from functions.rest import headers
 from functions.rest.models import body, refresh_out
@@ -40,7 +41,7 @@ def start(call: Call) -> Reply:
     wait = MAX_WAIT_SECONDS if asked.synchronous and preferred is None else preferred
     if wait is not None:
         refresh = _held(call, refresh, until=began + wait)
-    done = admission.outcome is Outcome.FRESH or (wait is not None and refresh.status.ended)
+    done = admission.outcome is RefreshOutcome.FRESH or (wait is not None and refresh.status.ended)
     return Reply(
         status=HTTPStatus.OK if done else HTTPStatus.ACCEPTED,
         model=refresh_out(refresh, outcome=admission.outcome),
@@ -102,7 +103,7 @@ def _admitted(call: Call, asked: RefreshOptions, *, key: Key | None) -> Admissio
 
 def _begun(call: Call, admission: Admission) -> Refresh:
     """The refresh that answers a request; its own is started, by whoever repeats it as well."""
-    if admission.outcome is not Outcome.RUNNING:
+    if admission.outcome is not RefreshOutcome.STARTED:
         return _found(call, admission.refresh_id)
     refresh = admission.refresh or _found(call, admission.refresh_id)
     if refresh.status is Status.ADMITTED:

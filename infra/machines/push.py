@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from functions.core.contract import Outcome
+from functions.core.contract import PushTicketOutcome as Outcome
 from functions.core.errors import Defect
 from infra.machines import states
 

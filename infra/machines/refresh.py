@@ -9,7 +9,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from functions.core.contract import HINTED, PAYLOAD_VERSION, WAKE, Outcome
+from functions.core.contract import HINTED, PAYLOAD_VERSION, WAKE, TicketOutcome
 from functions.core.errors import FetchContinues, FetchWaits
 from infra.machines.states import (
     FAILED_TICKET,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from infra.storage import Storage
 
 FAILED_BEFORE_A_TICKET: Final = (
-    f"{{% {{'v': {PAYLOAD_VERSION}, 'outcome': '{Outcome.FAILED}',"
+    f"{{% {{'v': {PAYLOAD_VERSION}, 'outcome': '{TicketOutcome.FAILED}',"
     " 'refresh_id': $states.context.Execution.Name,"
     " 'connection_id': $type($states.context.Execution.Input.connection_id) = 'string'"
     " ? $states.context.Execution.Input.connection_id : '',"
@@ -104,14 +104,14 @@ class RefreshMachine(Construct):
         wait_to_trigger = pause(self, "WaitToTrigger", then=self._trigger)
         hint = self._wait_for_hint("WaitForHint", then=self._check, otherwise=wait)
         user = self._wait_for_hint("WaitForUser", then=self._trigger, otherwise=wait_to_trigger)
-        ended = (Outcome.JOINED, Outcome.FRESH, Outcome.FAILED)
+        ended = (TicketOutcome.JOINED, TicketOutcome.FRESH, TicketOutcome.FAILED)
         return (
             sfn.Choice.jsonata(self, "What next?")
-            .when(outcome_is(Outcome.READY), self._fetch)
-            .when(_hooked(Outcome.RUNNING), hint)
-            .when(outcome_is(Outcome.RUNNING), wait)
-            .when(_hooked(Outcome.LATER), user)
-            .when(outcome_is(Outcome.LATER), wait_to_trigger)
+            .when(outcome_is(TicketOutcome.READY), self._fetch)
+            .when(_hooked(TicketOutcome.RUNNING), hint)
+            .when(outcome_is(TicketOutcome.RUNNING), wait)
+            .when(_hooked(TicketOutcome.LATER), user)
+            .when(outcome_is(TicketOutcome.LATER), wait_to_trigger)
             .when(outcome_is(*ended), self._conclude)
             .otherwise(self._conclude)
         )
@@ -153,7 +153,7 @@ class RefreshMachine(Construct):
         return wait
 
 
-def _hooked(outcome: Outcome) -> sfn.Condition:
+def _hooked(outcome: TicketOutcome) -> sfn.Condition:
     return sfn.Condition.jsonata(
         f"{{% $states.input.outcome = '{outcome}' and $states.input.hooked = true %}}"
     )

@@ -13,7 +13,13 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from functions.core.bulk.model import GOOD, OUTCOME_BY_ERROR, RUN_SECONDS, BulkOutcome
+from functions.core.bulk.model import (
+    GOOD,
+    OUTCOME_BY_ERROR,
+    RUN_SECONDS,
+    BulkOutcome,
+    BulkTicketOutcome,
+)
 from functions.core.contract import (
     BULK_LIST,
     CANCELLED,
@@ -23,7 +29,6 @@ from functions.core.contract import (
     OUTCOME_OF,
     PAYLOAD_VERSION,
     SLOT_SECONDS,
-    Outcome,
     Prefix,
     Reason,
 )
@@ -242,11 +247,11 @@ START: Final = {
 }
 
 FAILED_BEFORE_A_TICKET: Final = (
-    f"{{% {{'v': {PAYLOAD_VERSION}, 'outcome': '{Outcome.FAILED}',"
+    f"{{% {{'v': {PAYLOAD_VERSION}, 'outcome': '{BulkTicketOutcome.FAILED}',"
     " 'bulk_id': $states.context.Execution.Name, 'error': $states.errorOutput.Error} %}"
 )
 
-LISTED: Final = f"{{% $states.input.outcome = '{Outcome.READY}' %}}"
+LISTED: Final = f"{{% $states.input.outcome = '{BulkTicketOutcome.READY}' %}}"
 
 
 class RefreshAllMachine(Construct):

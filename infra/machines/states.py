@@ -9,10 +9,12 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 
-from functions.core.contract import MAX_DEADLINE_SECONDS, SLOT_SECONDS, Outcome
+from functions.core.contract import MAX_DEADLINE_SECONDS, SLOT_SECONDS, TicketOutcome
 from functions.core.errors import PlatformFault, TryAgain
 
 if TYPE_CHECKING:
+    from enum import StrEnum
+
     from constructs import Construct
 
     from infra.config import Stage
@@ -55,7 +57,7 @@ RESULT: Final = "{% $states.result.Payload %}"
 
 FAILED_TICKET: Final = (
     "{% $merge([$states.input,"
-    f" {{'outcome': '{Outcome.FAILED}', 'error': $states.errorOutput.Error}}]) %}}"
+    f" {{'outcome': '{TicketOutcome.FAILED}', 'error': $states.errorOutput.Error}}]) %}}"
 )
 
 SECONDS: Final = "{% $max([1, $states.input.wait_seconds]) %}"
@@ -112,7 +114,7 @@ def pause(scope: Construct, id_: str, *, then: sfn.IChainable) -> sfn.Wait:
     return wait
 
 
-def outcome_is(*outcomes: Outcome) -> sfn.Condition:
+def outcome_is(*outcomes: StrEnum) -> sfn.Condition:
     """Whether the ticket has one of these outcomes."""
     any_of = " or ".join(f"$states.input.outcome = '{outcome}'" for outcome in outcomes)
     return sfn.Condition.jsonata(f"{{% {any_of} %}}")

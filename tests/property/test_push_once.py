@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.core.contract import Outcome
+from functions.core.contract import PushTicketOutcome
 from functions.core.errors import (
     FreshetError,
     Gone,
@@ -52,7 +52,7 @@ def run(harness: PushHarness) -> None:
     for _ in range(300):
         with suppress(Crash):
             ticket = harness.call()
-            if ticket.outcome is not Outcome.RUNNING:
+            if ticket.outcome is not PushTicketOutcome.RUNNING:
                 return
             harness.clock.now += ticket.wait_seconds
         harness.clock.now += 1

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from functions.core.contract import Outcome
+from functions.core.contract import TicketOutcome
 from functions.core.errors import ProviderUnavailable
 from functions.core.model import Part, PartState
 from functions.core.refresh.fetch import Time, fetch, publish, published
@@ -51,7 +51,9 @@ class FetchHarness:
         self.clock, self.objects = Clock(), Objects()
         self.connections, self.refreshes = stocked(Tables(), self.clock)
         self.connector = Scripted(self.clock, pages=pages, faults=faults)
-        self.ticket = a_ticket(at=self.clock(), outcome=Outcome.READY, noticed_at=self.clock())
+        self.ticket = a_ticket(
+            at=self.clock(), outcome=TicketOutcome.READY, noticed_at=self.clock()
+        )
         self.snapshots = Snapshots(self.objects)
         self.before: Manifest | None = None
         self.admit(REFRESH)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from functions.core.contract import Outcome, PushTicket
+from functions.core.contract import PushTicket, PushTicketOutcome
 from functions.core.push.advance import advance
 from functions.core.push.ports import Pushed, PushPorts
 from tests.support.fakes.pushes import PUSH, RECORDS, Contents, Pusher, Pushes, a_push
@@ -75,7 +75,7 @@ class PushHarness:
         """As the machine does: call after call, each after the pause that the last one wants."""
         for _ in range(200):
             ticket = self.call()
-            if ticket.outcome is not Outcome.RUNNING:
+            if ticket.outcome is not PushTicketOutcome.RUNNING:
                 return ticket
             self.clock.now += max(1, ticket.wait_seconds)
         raise AssertionError("the push never ends")

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from functions.core.contract import Outcome, RefreshOptions, RefreshRequest
+from functions.core.contract import RefreshOptions, RefreshRequest
 from functions.core.errors import Busy
 from functions.core.idempotency import key_of, once
 from functions.core.model import Status
 from functions.core.reconcile import Execution, reconcile
 from functions.core.refresh.admission import AdmissionPorts, admit, to_admission
-from functions.core.refresh.steps import Admission, failed
+from functions.core.refresh.steps import Admission, RefreshOutcome, failed
 from tests.support.fakes.idempotency import Keys
 from tests.support.fakes.stores import Clock, Tables
 from tests.support.interleaving import Watched
@@ -92,7 +92,7 @@ class Counter:
                 tenant=tenant,
                 key=named,
             )
-            if admission.outcome is Outcome.RUNNING:
+            if admission.outcome is RefreshOutcome.STARTED:
                 found()
             return admission
 
@@ -102,7 +102,7 @@ class Counter:
             create=create,
             replay=to_admission,
         )
-        if admission.outcome is Outcome.RUNNING:
+        if admission.outcome is RefreshOutcome.STARTED:
             self._start(admission.refresh_id)
         return Answered(admission, replayed)
 

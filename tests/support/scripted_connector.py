@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from functions.core.contract import PAYLOAD_VERSION, Outcome, Reason, Ticket
+from functions.core.contract import PAYLOAD_VERSION, Reason, Ticket, TicketOutcome
 from functions.core.model import Connection, Credentials, Dataset, Manifest, Refresh, Status
 from functions.core.ports import ConnectorPorts, Order, Page, Record, Triggered
 from functions.core.refresh.admission import AdmissionPorts
@@ -165,7 +165,7 @@ def a_ticket(*, at: float, **changes: object) -> Ticket:
     """The ticket of a refresh that was triggered at this instant."""
     running = Ticket(
         v=PAYLOAD_VERSION,
-        outcome=Outcome.RUNNING,
+        outcome=TicketOutcome.RUNNING,
         refresh_id=REFRESH,
         connection_id=CONNECTION,
         provider="banno",

@@ -14,7 +14,7 @@ from botocore.stub import Stubber
 
 from functions import conclude as door
 from functions.aws.schedules import Unscheduling
-from functions.core.contract import FAULTS, Outcome
+from functions.core.contract import FAULTS, TicketOutcome
 from functions.core.errors import FreshetError, named
 from functions.core.model import Status
 from tests.support.fakes.stores import Clock, Tables
@@ -53,11 +53,11 @@ class Room:
         self.scheduler.add_response("delete_schedule", {}, given)
 
     def call(
-        self, error: str, *, outcome: Outcome = Outcome.FAILED, told: str = ""
+        self, error: str, *, outcome: TicketOutcome = TicketOutcome.FAILED, told: str = ""
     ) -> list[dict[str, str]]:
         """Call the door, which fails under the error or as told; the faults it has counted."""
         ticket = msgspec.to_builtins(a_ticket(at=self.clock(), outcome=outcome, error=error))
-        if outcome is Outcome.ABORTED:
+        if outcome is TicketOutcome.ABORTED:
             door.handler(ticket, LambdaContext())
         else:
             with pytest.raises(FreshetError) as raised:
@@ -100,7 +100,7 @@ def room(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 )
 def test_a_failure_is_counted_once_by_what_to_do(room: Room, error: str, action: str) -> None:
     assert room.call(error) == [{"action": action}]
-    assert room.call("FAILED", outcome=Outcome.ABORTED) == []
+    assert room.call("FAILED", outcome=TicketOutcome.ABORTED) == []
 
 
 @pytest.mark.parametrize(
@@ -114,11 +114,11 @@ def test_a_failure_is_counted_once_by_what_to_do(room: Room, error: str, action:
 def test_an_execution_that_ended_without_this_door_is_counted_by_how(
     room: Room, status: str, error: str, action: list[dict[str, str]]
 ) -> None:
-    assert room.call(status, outcome=Outcome.ABORTED) == action
+    assert room.call(status, outcome=TicketOutcome.ABORTED) == action
     refresh = room.refreshes.get(REFRESH)
     assert refresh is not None
     assert (refresh.status, refresh.error) == (Status.FAILED, error)
-    assert room.call(status, outcome=Outcome.ABORTED) == []
+    assert room.call(status, outcome=TicketOutcome.ABORTED) == []
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions import check_status, fetch_data, providers, trigger
-from functions.core.contract import Outcome
+from functions.core.contract import TicketOutcome
 from functions.core.errors import Superseded
 from functions.rest import service
 from tests.support.fakes.stores import Clock, Tables
@@ -86,14 +86,16 @@ def test_the_api_waits_for_a_provider_no_longer_than_its_gateway_does(
     [
         pytest.param(trigger, None, 2000, [5, 900], id="to-begin"),
         pytest.param(trigger, None, 400, [5, 395], id="to-begin-while-the-call-lasts"),
-        pytest.param(check_status, Outcome.RUNNING, 2000, [15, 903], id="to-look"),
-        pytest.param(check_status, Outcome.RUNNING, 165, [15, 160], id="to-look-while-it-lasts"),
-        pytest.param(fetch_data, Outcome.READY, 2000, [15, 1995], id="to-fetch"),
+        pytest.param(check_status, TicketOutcome.RUNNING, 2000, [15, 903], id="to-look"),
+        pytest.param(
+            check_status, TicketOutcome.RUNNING, 165, [15, 160], id="to-look-while-it-lasts"
+        ),
+        pytest.param(fetch_data, TicketOutcome.READY, 2000, [15, 1995], id="to-fetch"),
     ],
 )
 def test_a_door_that_goes_on_is_more_patient_and_none_waits_past_its_end_or_the_deadline(
     door: Any,
-    outcome: Outcome | None,
+    outcome: TicketOutcome | None,
     runs: float,
     expected: list[float],
     waits: list[float],

@@ -7,7 +7,7 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions import push
-from functions.core.contract import PAYLOAD_BYTES, Outcome, PushTicket
+from functions.core.contract import PAYLOAD_BYTES, PushTicket, PushTicketOutcome
 from functions.core.errors import BY_NAME, InvalidRequest
 
 
@@ -28,12 +28,12 @@ def test_the_machines_input_is_checked_whoever_started_it(event: object) -> None
 
 def test_a_person_may_type_an_id_and_nothing_else() -> None:
     ticket = msgspec.convert({"push_id": "psh_1"}, PushTicket)
-    assert (ticket.outcome, ticket.error) == (Outcome.RUNNING, None)
+    assert (ticket.outcome, ticket.error) == (PushTicketOutcome.RUNNING, None)
 
 
 def test_a_ticket_says_all_that_the_machine_goes_by_and_is_small() -> None:
     longest = PushTicket(
-        outcome=Outcome.ABORTED,
+        outcome=PushTicketOutcome.ABORTED,
         push_id="psh_" + "f" * 32 + "-1800000000000",
         wait_seconds=86_400,
         error=max(BY_NAME, key=len),

@@ -22,7 +22,6 @@ from functions.core.contract import (
     MAX_DEADLINE_SECONDS,
     MIN_DEADLINE_SECONDS,
     MaxAge,
-    Outcome,
     Reason,
 )
 from functions.core.errors import Busy, NotFound
@@ -166,6 +165,15 @@ class Bulk(msgspec.Struct, frozen=True, kw_only=True):
         return int(self.requested_at) + BULK_DAYS * 24 * 60 * 60
 
 
+class BulkTicketOutcome(StrEnum):
+    """How a run goes on; ``done`` where it has no connection to refresh."""
+
+    READY = "ready"
+    DONE = "done"
+    FAILED = "failed"
+    ABORTED = "aborted"
+
+
 class BulkTicket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What passes between the states of a run's execution.
 
@@ -174,7 +182,7 @@ class BulkTicket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     v: int
-    outcome: Outcome
+    outcome: BulkTicketOutcome
     bulk_id: str
     listed: int = 0
     version_id: str = ""

@@ -16,10 +16,11 @@ from functions.core.bulk.model import (
     BulkRequest,
     BulkStatus,
     BulkTicket,
+    BulkTicketOutcome,
     Result,
     refresh_id,
 )
-from functions.core.contract import PAYLOAD_VERSION, Outcome
+from functions.core.contract import PAYLOAD_VERSION
 from functions.core.errors import BulkRunning, InvalidRequest, NotFound, PlatformFault
 from functions.core.refresh.conclude import cancel
 
@@ -139,7 +140,7 @@ def ticket(bulk: Bulk) -> BulkTicket:
     }
     return BulkTicket(
         v=PAYLOAD_VERSION,
-        outcome=Outcome.READY if bulk.listed else Outcome.DONE,
+        outcome=BulkTicketOutcome.READY if bulk.listed else BulkTicketOutcome.DONE,
         bulk_id=bulk.bulk_id,
         listed=bulk.listed,
         version_id=bulk.version_id,

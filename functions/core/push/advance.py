@@ -20,8 +20,8 @@ from functions.core.contract import (
     HOLD_SECONDS,
     PART_SECONDS,
     SYNCHRONOUS_SECONDS,
-    Outcome,
     PushTicket,
+    PushTicketOutcome,
 )
 from functions.core.errors import (
     CallerError,
@@ -106,9 +106,9 @@ def _advanced(push: Push, ports: PushPorts) -> tuple[Push, int]:
 
 def ticket(push: Push, *, wait_seconds: int = 0) -> PushTicket:
     """How its execution goes on."""
-    going_on = Outcome.FAILED if push.error else Outcome.DONE
+    going_on = PushTicketOutcome.FAILED if push.error else PushTicketOutcome.DONE
     return PushTicket(
-        outcome=going_on if push.status.ended else Outcome.RUNNING,
+        outcome=going_on if push.status.ended else PushTicketOutcome.RUNNING,
         push_id=push.push_id,
         deadline=push.deadline,
         wait_seconds=wait_seconds,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec.structs import replace
 
-from functions.core.contract import SLOT_SECONDS, Outcome, RefreshRequest
+from functions.core.contract import SLOT_SECONDS, RefreshRequest
 from functions.core.errors import (
     Busy,
     CoolingDown,
@@ -21,7 +21,7 @@ from functions.core.errors import (
 from functions.core.idempotency import Answer, Claim, Key, Keys
 from functions.core.model import Status
 from functions.core.refresh import steps as step
-from functions.core.refresh.steps import Admission
+from functions.core.refresh.steps import Admission, RefreshOutcome
 from functions.core.refresh.stores import Connections, Refreshes
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def admit(
     request = _named(request, known=connection.datasets or ports.datasets[connection.provider])
     own = _find_own(connection, refresh_id=refresh_id, refreshes=refreshes)
     if own is not None:
-        return Admission(outcome=Outcome.RUNNING, refresh_id=refresh_id, refresh=own)
+        return Admission(outcome=RefreshOutcome.STARTED, refresh_id=refresh_id, refresh=own)
     answer = step.already_answered(connection, request, at=at)
     while answer is not None and _over(answer, refreshes=refreshes, at=at):
         # Its end has left a snapshot, or the provider's word that it wants no other for now.
@@ -112,7 +112,7 @@ def admit(
         answer = _admitted(new, before=connection.running, refreshes=refreshes, key=key)
     if answer.refresh_id != refresh_id and refreshes.get(refresh_id) is not None:
         raise Superseded
-    if answer.outcome is Outcome.JOINED:
+    if answer.outcome is RefreshOutcome.JOINED:
         _require_coverage(refreshes.get(answer.refresh_id), request)
     if key is not None and answer.refresh_id != refresh_id:
         _note(key, answer, refresh_id=refresh_id, keys=ports.keys, at=at)
@@ -122,8 +122,8 @@ def admit(
 def to_admission(claim: Claim) -> Admission:
     """The admission that was noted under a key."""
     if claim.answer is None:
-        return Admission(outcome=Outcome.RUNNING, refresh_id=claim.resource_id)
-    outcome, refresh_id = Outcome(claim.answer.outcome), claim.answer.resource_id
+        return Admission(outcome=RefreshOutcome.STARTED, refresh_id=claim.resource_id)
+    outcome, refresh_id = RefreshOutcome(claim.answer.outcome), claim.answer.resource_id
     return Admission(outcome=outcome, refresh_id=refresh_id)
 
 
@@ -158,7 +158,7 @@ def _over(answer: Admission, *, refreshes: Refreshes, at: float) -> bool:
     It ended since the connection was read, or whoever ended it died before it freed the slot;
     or whoever admitted it died before starting it.
     """
-    joined = refreshes.get(answer.refresh_id) if answer.outcome is Outcome.JOINED else None
+    joined = refreshes.get(answer.refresh_id) if answer.outcome is RefreshOutcome.JOINED else None
     if joined is None:
         return False
     unbegun = joined.status is Status.ADMITTED and at - joined.requested_at >= UNBEGUN_SECONDS
@@ -195,11 +195,11 @@ def _admitted(
     """The admission of a new refresh. One whose slot has run out before it is ended with it."""
     holder = refreshes.admit(refresh, until=refresh.deadline + SLOT_SECONDS, key=key)
     if holder != refresh.refresh_id:
-        return Admission(outcome=Outcome.JOINED, refresh_id=holder)
+        return Admission(outcome=RefreshOutcome.JOINED, refresh_id=holder)
     lost = refreshes.get(before.refresh_id) if before else None
     if lost is not None and not lost.status.ended:
         _given_up(lost, refreshes, at=refresh.requested_at)
-    return Admission(outcome=Outcome.RUNNING, refresh_id=holder, refresh=refresh)
+    return Admission(outcome=RefreshOutcome.STARTED, refresh_id=holder, refresh=refresh)
 
 
 def _named(request: RefreshRequest, *, known: Sequence[str]) -> RefreshRequest:

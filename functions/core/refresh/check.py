@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from functions.core.contract import HOLD_SECONDS, Outcome, Ticket
+from functions.core.contract import HOLD_SECONDS, Ticket, TicketOutcome
 from functions.core.errors import (
     CallerError,
     DeadlineExceeded,
@@ -73,9 +73,9 @@ def check(
             hold_seconds=max(0.0, until - asked),
             clock=clock,
         )
-        if ticket.outcome is Outcome.LATER:
+        if ticket.outcome is TicketOutcome.LATER:
             return _lost(ticket, refreshes=refreshes, at=clock())
-        if ticket.outcome is not Outcome.RUNNING:
+        if ticket.outcome is not TicketOutcome.RUNNING:
             return ticket
         now = clock()
         gap = _gap(ticket, at=now)
@@ -106,9 +106,9 @@ def _look(
         return _failed(ticket, error), 0
     ticket = replace(ticket, job=looked.job, faults=0)
     if looked.done:
-        return replace(ticket, outcome=Outcome.READY, noticed_at=clock()), 0
+        return replace(ticket, outcome=TicketOutcome.READY, noticed_at=clock()), 0
     if looked.lost:
-        return replace(ticket, outcome=Outcome.LATER), 0
+        return replace(ticket, outcome=TicketOutcome.LATER), 0
     if clock() < ticket.deadline:
         return ticket, looked.wait_seconds
     return _end_at_deadline(ticket, looked, at=clock()), 0
@@ -118,7 +118,7 @@ def _end_at_deadline(ticket: Ticket, looked: Looked, *, at: float) -> Ticket:
     """Go on with what is ready by itself, or fail."""
     if looked.at_deadline is None:
         return _failed(ticket, DeadlineExceeded())
-    return replace(ticket, job=looked.at_deadline, outcome=Outcome.READY, noticed_at=at)
+    return replace(ticket, job=looked.at_deadline, outcome=TicketOutcome.READY, noticed_at=at)
 
 
 def _away(
@@ -144,7 +144,7 @@ def _gap(ticket: Ticket, *, at: float) -> float:
 def _waiting(ticket: Ticket, wait: float, *, at: float) -> Ticket:
     """Leave the call; the last look is at the deadline, not past it."""
     seconds = max(1, ceil(min(wait, ticket.deadline - at)))
-    return replace(ticket, outcome=Outcome.RUNNING, wait_seconds=seconds)
+    return replace(ticket, outcome=TicketOutcome.RUNNING, wait_seconds=seconds)
 
 
 def _lost(ticket: Ticket, *, refreshes: Refreshes, at: float) -> Ticket:
@@ -161,4 +161,4 @@ def _lost(ticket: Ticket, *, refreshes: Refreshes, at: float) -> Ticket:
 
 
 def _failed(ticket: Ticket, error: FreshetError) -> Ticket:
-    return replace(ticket, outcome=Outcome.FAILED, error=error.name())
+    return replace(ticket, outcome=TicketOutcome.FAILED, error=error.name())

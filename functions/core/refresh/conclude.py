@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from functions.core.contract import Outcome, Ticket
+from functions.core.contract import Ticket, TicketOutcome
 from functions.core.errors import (
     Aborted,
     Action,
@@ -51,11 +51,11 @@ def conclude(ticket: Ticket, *, refreshes: Refreshes, clock: Clock) -> Concluded
     enough, or turns out to have been published or cancelled before something broke; nor where
     the execution has ended already (``aborted``) and only its refresh is left to end.
     """
-    if ticket.outcome in {Outcome.JOINED, Outcome.FRESH}:
+    if ticket.outcome in {TicketOutcome.JOINED, TicketOutcome.FRESH}:
         return Concluded()
     error = named(ticket.error)
     refresh = refreshes.get(ticket.refresh_id)
-    aborted = ticket.outcome is Outcome.ABORTED
+    aborted = ticket.outcome is TicketOutcome.ABORTED
     if refresh is None:
         if aborted:
             return Concluded(unpublished=True)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
 
-from functions.core.contract import (
-    DEADLINE_SECONDS,
-    Outcome,
-    RefreshRequest,
-    Scalar,
-    Ticket,
-)
+from functions.core.contract import DEADLINE_SECONDS, RefreshRequest, Scalar, Ticket
 from functions.core.model import (
     Connection,
     Coverage,
@@ -33,13 +28,22 @@ if TYPE_CHECKING:
     from functions.core.ports import Triggered
 
 
-class Admission(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a request: ``running`` with its refresh, or ``joined`` or ``fresh``.
+class RefreshOutcome(StrEnum):
+    """What became of a request for a refresh, however that refresh stands by now.
 
-    ``refresh_id`` is the refresh that answers the request, whoever started it.
+    ``started``: a refresh for this request. ``joined``: one that was running already. ``fresh``:
+    none; the refresh is the one whose snapshot is fresh enough.
     """
 
-    outcome: Outcome
+    STARTED = "started"
+    JOINED = "joined"
+    FRESH = "fresh"
+
+
+class Admission(msgspec.Struct, frozen=True, kw_only=True):
+    """The refresh that answers a request; as an object, too, where it was started for it."""
+
+    outcome: RefreshOutcome
     refresh_id: str
     refresh: Refresh | None = None
 
@@ -60,9 +64,9 @@ def already_answered(
         and set(request.datasets or ()) <= set(snapshot.datasets)
         and at - _as_of(snapshot, request.datasets or ()) <= request.max_age_seconds
     ):
-        return Admission(outcome=Outcome.FRESH, refresh_id=snapshot.refresh_id)
+        return Admission(outcome=RefreshOutcome.FRESH, refresh_id=snapshot.refresh_id)
     if running is not None and at < running.until:
-        return Admission(outcome=Outcome.JOINED, refresh_id=running.refresh_id)
+        return Admission(outcome=RefreshOutcome.JOINED, refresh_id=running.refresh_id)
     return None
 
 

@@ -18,8 +18,8 @@ from functions.core.contract import (
     PART_SECONDS,
     PAYLOAD_VERSION,
     SYNCHRONOUS_SECONDS,
-    Outcome,
     Ticket,
+    TicketOutcome,
 )
 from functions.core.errors import (
     CallerError,
@@ -80,7 +80,7 @@ def trigger(
     longest = SYNCHRONOUS_SECONDS if refresh.synchronous else PART_SECONDS
     while not _taken(begun):
         if begun.job is not None and seconds_left() < longest:
-            return replace(_ticket(begun, Outcome.LATER), wait_seconds=1)
+            return replace(_ticket(begun, TicketOutcome.LATER), wait_seconds=1)
         try:
             taken = connector.trigger(connection, _order(begun))
         except (ProviderUnavailable, UserError, CallerError, OperatorError) as error:
@@ -95,7 +95,7 @@ def answered(admission: step.Admission, connection_id: str) -> Ticket:
     """The ticket of a request that needs no refresh of its own."""
     return Ticket(
         v=PAYLOAD_VERSION,
-        outcome=admission.outcome,
+        outcome=TicketOutcome(admission.outcome),
         refresh_id=admission.refresh_id,
         connection_id=connection_id,
     )
@@ -105,7 +105,7 @@ def queued(refresh_id: str, connection_id: str) -> Ticket:
     """The ticket of a request that waits for another refresh's end, to be let in after it."""
     return Ticket(
         v=PAYLOAD_VERSION,
-        outcome=Outcome.LATER,
+        outcome=TicketOutcome.LATER,
         refresh_id=refresh_id,
         connection_id=connection_id,
         wait_seconds=QUEUE_SECONDS,
@@ -128,7 +128,7 @@ def _order(refresh: Refresh) -> Order:
 
 def _running(refresh: Refresh, *, seen: Mapping[int, float]) -> Ticket:
     return replace(
-        _ticket(refresh, Outcome.RUNNING),
+        _ticket(refresh, TicketOutcome.RUNNING),
         job=refresh.job or {},
         triggered_at=refresh.triggered_at,
         deadline=refresh.deadline,
@@ -172,7 +172,7 @@ def _postponed(
 ) -> Ticket:
     later = step.postponed(refresh, type(error), wait_seconds=wait, at=at)
     refreshes.save(later, seen=refresh.version)
-    return replace(_ticket(refresh, Outcome.LATER), wait_seconds=wait)
+    return replace(_ticket(refresh, TicketOutcome.LATER), wait_seconds=wait)
 
 
 def _overdue(refresh: Refresh) -> FreshetError:
@@ -187,10 +187,10 @@ def _overdue(refresh: Refresh) -> FreshetError:
 
 
 def _failed(refresh: Refresh, error: FreshetError) -> Ticket:
-    return replace(_ticket(refresh, Outcome.FAILED), error=error.name())
+    return replace(_ticket(refresh, TicketOutcome.FAILED), error=error.name())
 
 
-def _ticket(refresh: Refresh, outcome: Outcome) -> Ticket:
+def _ticket(refresh: Refresh, outcome: TicketOutcome) -> Ticket:
     return Ticket(
         v=PAYLOAD_VERSION,
         outcome=outcome,

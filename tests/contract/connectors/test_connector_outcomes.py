@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from functions.core.contract import Outcome
 from functions.core.model import Status
+from functions.core.refresh.steps import RefreshOutcome
 from tests.support.providers.faults import FAULTS, NONE, outcome, strike
 from tests.support.providers.refresh_driver import Course
 from tests.support.providers.registry import CASES
@@ -50,7 +50,7 @@ def test_a_refresh_ends_as_the_table_says(
         told = course.manifest
         assert all(part.as_of <= simulated.clock() for part in told.parts)
         assert all(each.as_of <= simulated.clock() for each in told.datasets.values())
-        assert course.ask_again() is not Outcome.FRESH
+        assert course.ask_again() is not RefreshOutcome.FRESH
     if course.told.startswith("published"):
         assert {name: len(set(marks)) for name, marks in course.marks().items()} == whole.records
         assert {name: len(marks) for name, marks in course.marks().items()} == whole.records

@@ -11,7 +11,7 @@ from functions.core.contract import (
     MAX_LOOKS,
     SLOT_SECONDS,
     SYNCHRONOUS_SECONDS,
-    Outcome,
+    PushTicketOutcome,
 )
 from functions.core.polling import pause, plan
 from tests.infra.machines.test_refresh import HISTORY
@@ -64,10 +64,14 @@ def test_a_call_outlives_a_synchronous_attempt(local: Template) -> None:
 
 @pytest.mark.parametrize(
     ("outcome", "then"),
-    [(Outcome.DONE, "Done"), (Outcome.RUNNING, "Wait"), (Outcome.FAILED, "EndPush")],
+    [
+        (PushTicketOutcome.DONE, "Done"),
+        (PushTicketOutcome.RUNNING, "Wait"),
+        (PushTicketOutcome.FAILED, "EndPush"),
+    ],
 )
 def test_the_choice_goes_by_the_outcome(
-    states: dict[str, Any], outcome: Outcome, then: str
+    states: dict[str, Any], outcome: PushTicketOutcome, then: str
 ) -> None:
     choice = states["What next?"]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions.core.contract import HOLD_SECONDS, MAX_DEADLINE_SECONDS, SLOT_SECONDS, Outcome
+from functions.core.contract import HOLD_SECONDS, MAX_DEADLINE_SECONDS, SLOT_SECONDS, TicketOutcome
 from functions.core.errors import FetchContinues, FetchWaits
 from functions.core.refresh.fetch import MARGIN_SECONDS
 
@@ -136,16 +136,16 @@ def test_fetch_data_goes_on_or_pauses_with_its_progress(states: dict[str, Any]) 
 @pytest.mark.parametrize(
     ("outcome", "then"),
     [
-        (Outcome.READY, ["FetchData"]),
-        (Outcome.RUNNING, ["WaitForHint", "Wait"]),
-        (Outcome.LATER, ["WaitForUser", "WaitToTrigger"]),
-        (Outcome.JOINED, ["Conclude"]),
-        (Outcome.FRESH, ["Conclude"]),
-        (Outcome.FAILED, ["Conclude"]),
+        (TicketOutcome.READY, ["FetchData"]),
+        (TicketOutcome.RUNNING, ["WaitForHint", "Wait"]),
+        (TicketOutcome.LATER, ["WaitForUser", "WaitToTrigger"]),
+        (TicketOutcome.JOINED, ["Conclude"]),
+        (TicketOutcome.FRESH, ["Conclude"]),
+        (TicketOutcome.FAILED, ["Conclude"]),
     ],
 )
 def test_the_one_choice_goes_by_the_outcome(
-    states: dict[str, Any], outcome: Outcome, then: list[str]
+    states: dict[str, Any], outcome: TicketOutcome, then: list[str]
 ) -> None:
     choices = states["What next?"]["Choices"]
 

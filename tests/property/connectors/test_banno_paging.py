@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from functions.connectors.banno.transactions import OVERLAP
-from functions.core.contract import Outcome
+from functions.core.contract import TicketOutcome
 from functions.core.errors import FetchContinues, FetchWaits
 from functions.core.model import Part, PartState
 from functions.core.refresh.fetch import Time, fetch
@@ -75,7 +75,7 @@ def fetched(connector: Connector, *, interrupted: bool) -> tuple[Objects, Stagin
     clock, objects, tables = Clock(), Objects(), Tables()
     _, refreshes = stocked(tables, clock)
     tables.refreshes[REFRESH] = a_refresh(at=clock())
-    ticket = a_ticket(at=clock(), outcome=Outcome.READY, job={"since": 0})
+    ticket = a_ticket(at=clock(), outcome=TicketOutcome.READY, job={"since": 0})
     for call in range(500):
         staging = Staging(objects, connection_id=CONNECTION, refresh_id=REFRESH)
         try:

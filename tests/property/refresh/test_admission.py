@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from msgspec.structs import replace
 
-from functions.core.contract import PAYLOAD_VERSION, Outcome, RefreshRequest, Ticket
+from functions.core.contract import PAYLOAD_VERSION, RefreshRequest, Ticket, TicketOutcome
 from functions.core.errors import (
     FetchContinues,
     FetchWaits,
@@ -221,9 +221,9 @@ class Executions(RuleBasedStateMachine):
     def _door(
         self, name: str, ticket: Ticket | None, *, luck: str, refreshes: Refreshes
     ) -> Ticket | None:
-        if ticket is None or ticket.outcome is Outcome.LATER:
+        if ticket is None or ticket.outcome is TicketOutcome.LATER:
             return self._trigger(name, luck=luck, refreshes=refreshes)
-        if ticket.outcome is Outcome.RUNNING:
+        if ticket.outcome is TicketOutcome.RUNNING:
             return check(
                 ticket,
                 connection=self.connection,
@@ -232,7 +232,7 @@ class Executions(RuleBasedStateMachine):
                 clock=self.clock,
                 sleep=self.clock.sleep,
             )
-        if ticket.outcome is Outcome.READY:
+        if ticket.outcome is TicketOutcome.READY:
             self._fetch(ticket, luck=luck, refreshes=refreshes)
         else:
             conclude(ticket, refreshes=refreshes, clock=self.clock)
@@ -315,9 +315,9 @@ class Executions(RuleBasedStateMachine):
 def _caught(name: str, ticket: Ticket | None, *, error: FreshetError) -> Ticket:
     """What the state machine's catcher makes of an error."""
     bare = Ticket(
-        v=PAYLOAD_VERSION, outcome=Outcome.FAILED, refresh_id=name, connection_id=CONNECTION
+        v=PAYLOAD_VERSION, outcome=TicketOutcome.FAILED, refresh_id=name, connection_id=CONNECTION
     )
-    return replace(ticket or bare, outcome=Outcome.FAILED, error=error.name())
+    return replace(ticket or bare, outcome=TicketOutcome.FAILED, error=error.name())
 
 
 TestExecutions = Executions.TestCase

@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.core.contract import MAX_DEADLINE_SECONDS, MAX_LOOKS, Outcome, Ticket
+from functions.core.contract import MAX_DEADLINE_SECONDS, MAX_LOOKS, Ticket, TicketOutcome
 from functions.core.errors import BY_NAME
 
 INSTANT = st.floats(min_value=0, max_value=4e9)
@@ -17,7 +17,7 @@ SCALAR = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | INSTANT | st
 TICKET = st.builds(
     Ticket,
     v=st.just(1),
-    outcome=st.sampled_from(Outcome),
+    outcome=st.sampled_from(TicketOutcome),
     refresh_id=st.text(max_size=80),
     connection_id=st.text(max_size=64),
     provider=st.text(max_size=20),

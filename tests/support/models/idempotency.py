@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec.structs import replace
 
-from functions.core.contract import Outcome
 from functions.core.errors import Busy, FreshetError
 from functions.core.model import Status
 from functions.core.refresh.snapshot import pointer
-from functions.core.refresh.steps import failed
+from functions.core.refresh.steps import RefreshOutcome, failed
 from tests.support.interleaving import Watched
 from tests.support.request_counter import Counter, nothing
 from tests.support.scripted_connector import CONNECTION, a_manifest
@@ -37,7 +36,7 @@ class IdempotencyModel:
 
     def __init__(self, *, max_age: int | None, refuses: int = 0) -> None:
         self.counter = Counter()
-        self.answers: list[tuple[Outcome, str]] = []
+        self.answers: list[tuple[RefreshOutcome, str]] = []
         self._max_age, self._numbers = max_age, count()
         self.do("another")
         self.counter.refuses = refuses
@@ -64,14 +63,14 @@ class IdempotencyModel:
         self.counter.refuses = 0
         self.counter.look_after()
         let_in = {id_ for id_ in self.counter.tables.refreshes if id_.startswith(OWN)}
-        told = {id_ for outcome, id_ in self.answers if outcome is Outcome.RUNNING}
+        told = {id_ for outcome, id_ in self.answers if outcome is RefreshOutcome.STARTED}
         return len(set(self.answers)) <= 1 and let_in == told and all(map(self._begun, let_in))
 
     def _begun(self, refresh_id: str) -> bool:
         refresh = self.counter.refreshes.get(refresh_id)
         return refresh_id in self.counter.started or bool(refresh and refresh.status.ended)
 
-    def _ask(self, key: str, new: str, *, told: Callable[[], object]) -> tuple[Outcome, str]:
+    def _ask(self, key: str, new: str, *, told: Callable[[], object]) -> tuple[RefreshOutcome, str]:
         answered = self.counter.ask(key, new=new, told=told, max_age_seconds=self._max_age)
         return answered.admission.outcome, answered.admission.refresh_id
 

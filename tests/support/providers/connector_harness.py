@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from functions.connectors.registry import load
-from functions.core.contract import Outcome
+from functions.core.contract import TicketOutcome
 from functions.core.errors import FreshetError
 from functions.core.ports import Order
 from functions.core.refresh import snapshot
@@ -135,7 +135,9 @@ class ConnectorHarness:
         refresh = a_refresh(refresh_id, at=at, datasets=self.datasets, full=full)
         self.tables.refreshes[refresh_id] = refresh
         fetch(
-            a_ticket(at=at, refresh_id=refresh_id, outcome=Outcome.READY, job=job, resumed=resumed),
+            a_ticket(
+                at=at, refresh_id=refresh_id, outcome=TicketOutcome.READY, job=job, resumed=resumed
+            ),
             connection=self.connection,
             connector=self.connector,
             staging=staging,

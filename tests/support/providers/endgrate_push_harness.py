@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec.structs import replace
 
-from functions.core.contract import Outcome
+from functions.core.contract import PushTicketOutcome
 from functions.core.push.advance import advance
 from functions.core.push.ports import PushPorts
 from tests.support.fakes.pushes import PUSH, Contents, Pushes, a_push
@@ -59,12 +59,12 @@ class EndgratePushHarness(EndgrateHarness):
         """Call after call, until the push has ended."""
         until = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < until:
-            if self.call() is not Outcome.RUNNING:
+            if self.call() is not PushTicketOutcome.RUNNING:
                 return self.push
             time.sleep(0.02)
         raise AssertionError("the push never ends")
 
-    def call(self) -> Outcome:
+    def call(self) -> PushTicketOutcome:
         ports = PushPorts(
             connection=self.connection,
             pusher=self.endgrate,

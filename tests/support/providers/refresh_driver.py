@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from functions.core.contract import PAYLOAD_VERSION, Outcome, RefreshRequest, Ticket
+from functions.core.contract import PAYLOAD_VERSION, RefreshRequest, Ticket, TicketOutcome
 from functions.core.errors import FetchWaits, FreshetError
 from functions.core.model import Status
 from functions.core.refresh.admission import AdmissionPorts, admit
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from functions.core.model import Connection, Manifest, Refresh
+    from functions.core.refresh.steps import RefreshOutcome
     from tests.support.providers.case import ProviderCase
     from tests.support.providers.simulated import Simulated
 
@@ -70,7 +71,7 @@ class Course:
         self._admit()
         ticket = Ticket(
             v=PAYLOAD_VERSION,
-            outcome=Outcome.LATER,
+            outcome=TicketOutcome.LATER,
             refresh_id=REFRESH,
             connection_id=CONNECTION,
         )
@@ -82,7 +83,7 @@ class Course:
             except FetchWaits as signal:
                 ticket = replace(ticket, resumed=True, wait_seconds=int(str(signal)))
             except FreshetError as error:
-                ticket = replace(ticket, outcome=Outcome.FAILED, error=error.name())
+                ticket = replace(ticket, outcome=TicketOutcome.FAILED, error=error.name())
 
     def ids(self) -> dict[str, list[str]]:
         """The ids of each dataset's records as they were published."""
@@ -112,12 +113,12 @@ class Course:
         late = int(self.waited)
         return self.refresh.status + (f" {late} s later" if late else "")
 
-    def ask_again(self) -> Outcome:
+    def ask_again(self) -> RefreshOutcome:
         """What becomes of a request, a second later, for data that is no older than now."""
         self._later(1)
         return self._admit(refresh_id=f"{REFRESH}+", max_age_seconds=0)
 
-    def _admit(self, *, refresh_id: str = REFRESH, **options: Any) -> Outcome:
+    def _admit(self, *, refresh_id: str = REFRESH, **options: Any) -> RefreshOutcome:
         asked = {"deadline_seconds": DEADLINE_SECONDS, **options}
         return admit(
             RefreshRequest(connection_id=CONNECTION, **asked),
@@ -133,11 +134,11 @@ class Course:
 
     def _step(self, ticket: Ticket) -> Ticket:
         match ticket.outcome:
-            case Outcome.LATER:
+            case TicketOutcome.LATER:
                 return self._triggered()
-            case Outcome.RUNNING:
+            case TicketOutcome.RUNNING:
                 return self._checked(ticket)
-            case Outcome.READY:
+            case TicketOutcome.READY:
                 return self._fetched(ticket)
             case _:
                 conclude(ticket, refreshes=self._refreshes, clock=self.clock)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
 from functions.connectors.endgrate.connector import MAX_DATASETS
-from functions.core.bulk.model import Bulk, BulkRequest, BulkTicket
+from functions.core.bulk.model import Bulk, BulkRequest, BulkTicket, BulkTicketOutcome
 from functions.core.contract import (
     MAX_DEADLINE_SECONDS,
     MAX_LOOKS,
@@ -19,16 +19,20 @@ from functions.core.contract import (
     REFRESH_DAYS,
     Door,
     Job,
-    Outcome,
     PushTicket,
+    PushTicketOutcome,
     RefreshRequest,
     Ticket,
+    TicketOutcome,
 )
 from functions.core.errors import BY_NAME
 from functions.core.model import Connection, Refresh, SnapshotPointer
 from functions.core.push.model import Push
 from functions.core.refresh.steps import admitted
 from tests.support.scripted_connector import a_connection
+
+if TYPE_CHECKING:
+    from enum import StrEnum
 
 EXECUTION_NAME = 80
 """The longest name that Step Functions allows."""
@@ -63,7 +67,7 @@ def worst_ticket(job: Job) -> Ticket:
     longest = max(BY_NAME, key=len)
     return Ticket(
         v=PAYLOAD_VERSION,
-        outcome=max(Outcome, key=len),
+        outcome=max(TicketOutcome, key=len),
         refresh_id="r" * EXECUTION_NAME,
         connection_id="\U0001f331" * 64,
         provider="p" * 20,
@@ -95,7 +99,7 @@ def test_the_longest_ticket_fits_even_where_it_is_escaped(job: Job) -> None:
 
 def test_a_ticket_of_the_first_version_is_still_read() -> None:
     ticket = msgspec.convert(FIRST_VERSION, Ticket)
-    assert (ticket.outcome, ticket.looks) == (Outcome.RUNNING, (7, 18, 900))
+    assert (ticket.outcome, ticket.looks) == (TicketOutcome.RUNNING, (7, 18, 900))
     assert (ticket.wait_seconds, ticket.faults, ticket.looked, ticket.resumed) == (0, 0, 0, False)
 
 
@@ -209,3 +213,11 @@ def test_what_is_stored_is_read(kind: str) -> None:
     for told in RECORDED["documents"][kind]:
         read = msgspec.json.decode(msgspec.json.encode(told), type=DOCUMENTS[kind])
         assert keeps(told, encoded(read))
+
+
+def test_what_ends_an_execution_is_called_the_same_in_every_ticket() -> None:
+    """The states that catch a fault, and the rule that watches executions, write it for all."""
+    kinds: tuple[type[StrEnum], ...] = (TicketOutcome, PushTicketOutcome, BulkTicketOutcome)
+    assert {(kind["FAILED"].value, kind["ABORTED"].value) for kind in kinds} == {
+        ("failed", "aborted")
+    }

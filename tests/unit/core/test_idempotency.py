@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from functions.core.contract import Outcome, RefreshOptions
+from functions.core.contract import RefreshOptions
 from functions.core.errors import Busy, InvalidRequest, KeyReused, NotFound
 from functions.core.idempotency import KEY_SECONDS, Claim, digest, name
 from functions.core.refresh.admission import to_admission
+from functions.core.refresh.steps import RefreshOutcome
 from functions.rest.connection_models import CredentialsIn
 from functions.rest.models import body
 from functions.rest.push_models import PushIn
@@ -34,7 +35,7 @@ def counter() -> Counter:
     return Counter()
 
 
-def answer(answered: Answered) -> tuple[Outcome, str]:
+def answer(answered: Answered) -> tuple[RefreshOutcome, str]:
     return answered.admission.outcome, answered.admission.refresh_id
 
 
@@ -57,7 +58,7 @@ def at_once(ask: Callable[[int], Answered]) -> list[Answered]:
 
 def test_a_repetition_gets_the_same_answer_and_is_told_so(counter: Counter) -> None:
     first, second = counter.ask(), counter.ask()
-    assert answer(second) == answer(first) == (Outcome.RUNNING, "ref_1")
+    assert answer(second) == answer(first) == (RefreshOutcome.STARTED, "ref_1")
     assert (first.replayed, second.replayed) == (False, True)
     assert counter.started == {"ref_1"}
 
@@ -92,9 +93,9 @@ def test_another_tenant_s_key_is_another_key(counter: Counter) -> None:
     assert name("ab", "c") != name("a", "bc")
 
 
-@pytest.mark.parametrize("outcome", [Outcome.JOINED, Outcome.RUNNING])
-def test_which_refresh_answered_is_remembered(counter: Counter, outcome: Outcome) -> None:
-    if outcome is Outcome.JOINED:
+@pytest.mark.parametrize("outcome", [RefreshOutcome.JOINED, RefreshOutcome.STARTED])
+def test_which_refresh_answered_is_remembered(counter: Counter, outcome: RefreshOutcome) -> None:
+    if outcome is RefreshOutcome.JOINED:
         counter.ask("of-another")
     first = counter.ask("k")
     counter.end("ref_1")
@@ -113,22 +114,22 @@ def test_what_a_crash_left_half_done_is_mended_by_the_repetition(
     if ended:
         counter.end("ref_1")
     mended = counter.ask()
-    assert (answer(mended), mended.replayed) == ((Outcome.RUNNING, "ref_1"), True)
+    assert (answer(mended), mended.replayed) == ((RefreshOutcome.STARTED, "ref_1"), True)
     assert counter.started == (set() if ended else {"ref_1"})
 
 
 @pytest.mark.parametrize(
     ("stored", "admission"),
     [
-        (b'{"digest":"d","refresh_id":"ref_1"}', (Outcome.RUNNING, "ref_1")),
+        (b'{"digest":"d","refresh_id":"ref_1"}', (RefreshOutcome.STARTED, "ref_1")),
         (
             b'{"digest":"d","refresh_id":"x","answer":{"outcome":"joined","refresh_id":"ref_0","refresh":null}}',
-            (Outcome.JOINED, "ref_0"),
+            (RefreshOutcome.JOINED, "ref_0"),
         ),
     ],
 )
 def test_what_0_1_0_has_stored_of_a_key_is_read(
-    stored: bytes, admission: tuple[Outcome, str]
+    stored: bytes, admission: tuple[RefreshOutcome, str]
 ) -> None:
     found = to_admission(msgspec.json.decode(stored, type=Claim))
     assert (found.outcome, found.refresh_id) == admission
@@ -140,14 +141,14 @@ def test_a_request_that_was_refused_may_be_repeated(counter: Counter) -> None:
         counter.ask("k")
     counter.end("ref_1")
     again = counter.ask("k")
-    assert (again.admission.outcome, again.replayed) == (Outcome.RUNNING, False)
+    assert (again.admission.outcome, again.replayed) == (RefreshOutcome.STARTED, False)
 
 
 def test_a_refusal_leaves_the_key_to_a_corrected_body(counter: Counter) -> None:
     counter.ask("of-another", datasets=("accounts",))
     with pytest.raises(Busy):
         counter.ask("k")
-    assert counter.ask("k", datasets=("accounts",)).admission.outcome is Outcome.JOINED
+    assert counter.ask("k", datasets=("accounts",)).admission.outcome is RefreshOutcome.JOINED
     with pytest.raises(KeyReused):
         counter.ask("k")
 
@@ -165,7 +166,7 @@ def test_who_is_refused_when_the_key_is_answered_by_then_gets_that_answer(
         counter.end("first")
 
     late = counter.ask(new="late", told=at(1, meanwhile))
-    assert (answer(late), late.replayed) == ((Outcome.RUNNING, "first"), True)
+    assert (answer(late), late.replayed) == ((RefreshOutcome.STARTED, "first"), True)
     assert set(counter.tables.refreshes) == {"first"}
 
 
@@ -178,7 +179,7 @@ def test_of_two_answers_found_at_once_the_one_that_is_noted_first_is_everyone_s(
 
     counter.ask("x", new="of-another")
     late = counter.ask("k", new="never", found=meanwhile)
-    assert answer(late) == answer(counter.ask("k")) == (Outcome.RUNNING, "mine")
+    assert answer(late) == answer(counter.ask("k")) == (RefreshOutcome.STARTED, "mine")
     assert counter.started == {"of-another", "mine"}
 
 
@@ -199,7 +200,7 @@ def test_of_two_bodies_under_a_key_at_once_the_second_is_refused(
 def test_fifty_equal_requests_at_once_get_one_refresh_and_equal_answers(counter: Counter) -> None:
     answers = at_once(lambda number: counter.ask(new=f"ref_{number}"))
     (same,) = {answer(each) for each in answers}
-    assert same == (Outcome.RUNNING, *counter.tables.refreshes)
+    assert same == (RefreshOutcome.STARTED, *counter.tables.refreshes)
     assert counter.started == {same[1]}
     assert [each.replayed for each in answers].count(False) == 1
 
@@ -209,7 +210,10 @@ def test_fifty_requests_under_different_keys_join_one(counter: Counter) -> None:
     assert {each.admission.refresh_id for each in answers} == set(counter.tables.refreshes)
     assert len(counter.tables.refreshes) == len(counter.started) == 1
     outcomes = [each.admission.outcome for each in answers]
-    assert (outcomes.count(Outcome.RUNNING), outcomes.count(Outcome.JOINED)) == (1, CROWD - 1)
+    assert (outcomes.count(RefreshOutcome.STARTED), outcomes.count(RefreshOutcome.JOINED)) == (
+        1,
+        CROWD - 1,
+    )
 
 
 @pytest.mark.parametrize(

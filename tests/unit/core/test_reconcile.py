@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from functions.core.bulk.model import BulkStatus, BulkTicket
-from functions.core.contract import Outcome, PushTicket, Ticket
+from functions.core.contract import PushTicket, Ticket, TicketOutcome
 from functions.core.errors import Aborted, Defect, FreshetError, PlatformFault, named
 from functions.core.model import Status
 from functions.core.push import model as push_step
@@ -97,7 +97,7 @@ def test_what_its_execution_has_left_is_ended(thing: Open, execution: Execution)
     assert machine.reconcile(thing) is Done.ENDED
     (ticket,) = machine.ended
     assert machine.started == []
-    assert (ticket.outcome, ticket.error) == (Outcome.ABORTED, execution.status)
+    assert (ticket.outcome, ticket.error) == (TicketOutcome.ABORTED, execution.status)
     assert name_of(thing) in str(ticket)
 
 

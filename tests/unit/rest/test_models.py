@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from functions.core.contract import Outcome, Reason, RefreshOptions, Scalar
+from functions.core.contract import Reason, RefreshOptions, Scalar
 from functions.core.errors import InvalidRequest, ReauthRequired
 from functions.core.model import Event, Running, SnapshotPointer, Status
-from functions.core.refresh.steps import failed, published
+from functions.core.refresh.steps import RefreshOutcome, failed, published
 from functions.rest.connection_models import ConnectionIn, connection_out
 from functions.rest.dataset_models import datasets_out
 from functions.rest.models import body, events_out, refresh_out, when
@@ -200,9 +200,13 @@ def test_the_outcome_stands_only_in_the_answer_to_the_request() -> None:
 
 @pytest.mark.parametrize(
     ("outcome", "told"),
-    [(Outcome.RUNNING, "started"), (Outcome.JOINED, "joined"), (Outcome.FRESH, "fresh")],
+    [
+        (RefreshOutcome.STARTED, "started"),
+        (RefreshOutcome.JOINED, "joined"),
+        (RefreshOutcome.FRESH, "fresh"),
+    ],
 )
-def test_the_outcome_is_what_became_of_the_request(outcome: Outcome, told: str) -> None:
+def test_the_outcome_is_what_became_of_the_request(outcome: RefreshOutcome, told: str) -> None:
     shown = refresh_out(a_refresh(at=AT, status=Status.PARTIAL), outcome=outcome)
     assert (shown.outcome, shown.status) == (told, "partial")
 

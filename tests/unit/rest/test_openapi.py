@@ -13,9 +13,10 @@ from functions import api
 from functions.connectors.registry import REGISTRY
 from functions.core.errors import NotFound
 from functions.core.gateway import GATEWAY_PROBLEMS
+from functions.core.refresh.steps import RefreshOutcome
 from functions.rest.connection_models import ConnectionIn
 from functions.rest.examples import EXAMPLES, IDS
-from functions.rest.models import RefreshOut, RefreshOutcome
+from functions.rest.models import RefreshOut
 from functions.rest.openapi import address, document, ids_in
 from functions.rest.problems import CONTENT_TYPE, STATUS, TYPE, problem
 from functions.rest.routes import ROUTES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from functions.core.contract import Outcome
+from functions.core.contract import PushTicketOutcome
 from functions.core.errors import Aborted, Superseded
 from functions.core.push import model as step
 from functions.core.push.advance import end
@@ -17,7 +17,7 @@ def test_of_two_calls_that_begin_at_once_one_sends() -> None:
     harness = PushHarness(looks=(RUNNING,))
     seen = harness.push
     harness.call(seen)
-    assert harness.call(seen).outcome is Outcome.RUNNING
+    assert harness.call(seen).outcome is PushTicketOutcome.RUNNING
     assert harness.push.status is PushStatus.SENT
     assert len(harness.pusher.given) == 1
 
@@ -28,7 +28,7 @@ def test_a_call_that_comes_too_late_to_send_waits_for_the_one_that_does() -> Non
     begun = step.sending(seen, hook="another's", at=harness.clock())
     harness.pushes.save(begun, seen=seen.version)
     ticket = harness.call(seen)
-    assert (ticket.outcome, ticket.wait_seconds) == (Outcome.RUNNING, 1)
+    assert (ticket.outcome, ticket.wait_seconds) == (PushTicketOutcome.RUNNING, 1)
     assert harness.pusher.given == []
     assert harness.push == begun
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions.core.contract import Outcome, Ticket
+from functions.core.contract import Ticket, TicketOutcome
 from functions.core.errors import (
     FreshetError,
     InteractionRequired,
@@ -66,7 +66,7 @@ class Visit:
 
     def run(self) -> Ticket:
         """Come back for as long as it is told to."""
-        while (ticket := self.call()).outcome is Outcome.LATER:
+        while (ticket := self.call()).outcome is TicketOutcome.LATER:
             pass
         return ticket
 
@@ -75,7 +75,7 @@ def test_nothing_is_triggered_however_many_refreshes_come(sessions: EndgrateSess
     one = EndgrateHarness(sessions, "thyme")
     for number in range(4):
         ticket = Visit(one, f"ref_{number}").run()
-        assert (ticket.outcome, ticket.error) == (Outcome.FAILED, InteractionRequired.name())
+        assert (ticket.outcome, ticket.error) == (TicketOutcome.FAILED, InteractionRequired.name())
     assert one.asked(CONFIGURATION) > 4
     assert one.asked(TRANSFER) == 0
     assert one.happened("pull_triggered") == []
@@ -90,11 +90,11 @@ def test_a_refresh_waits_for_the_user_and_goes_on(sessions: EndgrateSessions, st
     one = EndgrateHarness(sessions, "thyme")
     visit = Visit(one)
     for _ in range(3):
-        assert visit.call().outcome is Outcome.LATER
+        assert visit.call().outcome is TicketOutcome.LATER
     assert visit.events == ["triggering", "postponed"] * 3
     sessions.caller.configure(one.connection.subject)
     ticket = visit.call()
-    assert ticket.outcome is Outcome.RUNNING
+    assert ticket.outcome is TicketOutcome.RUNNING
     assert len(one.happened("pull_triggered")) == len(one.datasets)
     assert one.fetch(one.check(ticket.job)).truth == sessions.truth("thyme")
 
@@ -107,7 +107,7 @@ def test_a_worker_who_dies_before_the_user_has_come_has_triggered_nothing(
     visit = Visit(one)
     with pytest.raises(Crash):
         visit.call(CrashingRefreshes(one.tables, writes=writes))
-    assert visit.call().outcome is Outcome.LATER
+    assert visit.call().outcome is TicketOutcome.LATER
     assert one.asked(TRANSFER) == 0
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from functions.core.contract import Outcome
+from functions.core.contract import PushTicketOutcome
 from functions.core.push.model import Failure, PushStatus, Result
 from tests.support.clients.endgrate import TICKET
 from tests.support.fakes.pushes import PUSH
@@ -235,7 +235,7 @@ def test_a_push_before_the_session_is_configured_waits_for_its_user(
     harness = EndgratePushHarness(sessions, user="thyme")
     for _ in range(3):
         harness.simulated.later(20)
-        assert harness.call() is Outcome.RUNNING
+        assert harness.call() is PushTicketOutcome.RUNNING
     assert harness.push.status is PushStatus.SENT
     sessions.caller.configure(sessions.session("thyme"))
     assert harness.run().status is PushStatus.DONE
@@ -245,5 +245,5 @@ def test_a_push_before_the_session_is_configured_waits_for_its_user(
 def test_a_synchronous_push_is_done_when_it_is_answered(sessions: EndgrateSessions) -> None:
     sessions.job_takes(0.5)
     harness = EndgratePushHarness(sessions, synchronous=True)
-    assert harness.call() is Outcome.DONE
+    assert harness.call() is PushTicketOutcome.DONE
     assert harness.asked("/api/statistics") == 1

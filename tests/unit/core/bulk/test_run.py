@@ -11,11 +11,12 @@ from functions.core.bulk.model import (
     BulkOutcome,
     BulkRequest,
     BulkStatus,
+    BulkTicketOutcome,
     Result,
     refresh_id,
 )
 from functions.core.bulk.run import AT_ONCE, admitted, check, closed, keep, listed
-from functions.core.contract import PAYLOAD_BYTES, Outcome, Reason
+from functions.core.contract import PAYLOAD_BYTES, Reason
 from functions.core.errors import BulkRunning, InvalidRequest, NotFound, Superseded
 from functions.core.model import Connection, SnapshotPointer, Status
 from tests.support.fakes.bulk_runs import BULK, Hub, a_bulk
@@ -105,13 +106,13 @@ def test_who_is_being_erased_is_not_there() -> None:
     bulk = a_bulk(at=NOW, options=BulkOptions(connection_ids=("con_1",)))
     hub.bulks.create(bulk)
     told = listed(bulk, hub.ports)
-    assert (told.outcome, hub.bulk.total) == (Outcome.DONE, 1)
+    assert (told.outcome, hub.bulk.total) == (BulkTicketOutcome.DONE, 1)
 
 
 def test_a_run_about_nobody_goes_through_no_list() -> None:
     hub = Hub()
     hub.bulks.create(a_bulk(at=NOW))
-    assert listed(hub.bulk, hub.ports).outcome is Outcome.DONE
+    assert listed(hub.bulk, hub.ports).outcome is BulkTicketOutcome.DONE
 
 
 def test_a_call_that_is_repeated_lists_nobody_anew() -> None:

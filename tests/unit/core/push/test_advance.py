@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from functions.core import webhooks as hints
-from functions.core.contract import HOLD_SECONDS, PART_SECONDS, SYNCHRONOUS_SECONDS, Outcome
+from functions.core.contract import (
+    HOLD_SECONDS,
+    PART_SECONDS,
+    SYNCHRONOUS_SECONDS,
+    PushTicketOutcome,
+)
 from functions.core.errors import (
     AnswerTooLarge,
     ConfigurationInvalid,
@@ -41,7 +46,7 @@ UNKNOWN = (PushStatus.UNKNOWN_OUTCOME, OutcomeUnknown.name())
 def test_a_push_is_sent_looked_at_and_done_in_one_call_where_the_provider_is_quick() -> None:
     harness = PushHarness(looks=(RUNNING, RUNNING, DONE))
     ticket = harness.call()
-    assert (ticket.outcome, ticket.push_id, ticket.error) == (Outcome.DONE, PUSH, None)
+    assert (ticket.outcome, ticket.push_id, ticket.error) == (PushTicketOutcome.DONE, PUSH, None)
     assert harness.pusher.given == [("crm-contact", RECORDS, False)]
     assert harness.events == ["accepted", "sending", "sent", "done"]
     assert [event.version for event in harness.push.events] == [1, 2, 3, 4]
@@ -91,7 +96,7 @@ def test_a_crash_before_the_answer_sends_nothing_twice() -> None:
     ticket = harness.run()
     assert len(harness.pusher.given) == 1
     assert (harness.push.status, harness.push.error) == UNKNOWN
-    assert (ticket.outcome, ticket.error) == (Outcome.FAILED, "OutcomeUnknown")
+    assert (ticket.outcome, ticket.error) == (PushTicketOutcome.FAILED, "OutcomeUnknown")
     assert harness.push.events[-1].facts["cause"] == "PlatformFault"
 
 
@@ -106,9 +111,9 @@ def test_an_attempt_that_may_still_be_alive_is_waited_for(
         harness.call()
     harness.clock.now += seconds - 1
     ticket = harness.call()
-    assert (ticket.outcome, ticket.wait_seconds) == (Outcome.RUNNING, 1)
+    assert (ticket.outcome, ticket.wait_seconds) == (PushTicketOutcome.RUNNING, 1)
     harness.clock.now += 1
-    assert harness.call().outcome is Outcome.FAILED
+    assert harness.call().outcome is PushTicketOutcome.FAILED
     assert len(harness.pusher.given) == 1
 
 
@@ -146,7 +151,7 @@ def test_what_the_provider_refuses_has_failed(error: FreshetError) -> None:
     harness = PushHarness(answers=(error, "t1"))
     ticket = harness.run()
     assert (harness.push.status, harness.push.error) == (PushStatus.FAILED, error.name())
-    assert (ticket.outcome, ticket.error) == (Outcome.FAILED, error.name())
+    assert (ticket.outcome, ticket.error) == (PushTicketOutcome.FAILED, error.name())
     assert len(harness.pusher.given) == 1
     assert not harness.kept
 
@@ -164,7 +169,7 @@ def test_what_was_certainly_not_taken_is_sent_again_under_another_token(
 ) -> None:
     harness = PushHarness(answers=(fault, "t1"))
     ticket = harness.call()
-    assert (ticket.outcome, ticket.wait_seconds) == (Outcome.RUNNING, wait)
+    assert (ticket.outcome, ticket.wait_seconds) == (PushTicketOutcome.RUNNING, wait)
     assert harness.push.status is PushStatus.ACCEPTED
     harness.run()
     assert harness.push.attempts == 2
@@ -197,7 +202,7 @@ def test_a_call_waits_no_longer_than_its_hold_and_the_machine_waits_for_the_rest
     harness = PushHarness(looks=(RUNNING,), deadline=1_800_000_000.0 + 6 * 3600)
     began = harness.clock()
     ticket = harness.call()
-    assert ticket.outcome is Outcome.RUNNING
+    assert ticket.outcome is PushTicketOutcome.RUNNING
     assert harness.clock() - began <= HOLD_SECONDS
     assert ticket.wait_seconds >= 1
     assert len(harness.pusher.looked) > 5
@@ -224,10 +229,10 @@ def test_the_last_look_is_at_the_deadline_and_after_it_the_outcome_is_unknown() 
 def test_a_long_synchronous_answer_leaves_the_look_to_the_next_call() -> None:
     harness = PushHarness(seconds=300, synchronous=True)
     ticket = harness.call()
-    assert (ticket.outcome, ticket.wait_seconds) == (Outcome.RUNNING, 0)
+    assert (ticket.outcome, ticket.wait_seconds) == (PushTicketOutcome.RUNNING, 0)
     assert harness.pusher.looked == []
     assert harness.pusher.given == [("crm-contact", RECORDS, True)]
-    assert harness.call().outcome is Outcome.DONE
+    assert harness.call().outcome is PushTicketOutcome.DONE
 
 
 def test_a_provider_that_is_away_is_looked_at_again() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from functions.core.contract import Outcome
+from functions.core.contract import PushTicketOutcome
 from functions.core.errors import (
     FreshetError,
     ProviderRefusesConnection,
@@ -338,7 +338,7 @@ def test_an_attempt_that_begins_as_a_webhook_comes_is_not_made() -> None:
     harness.call()
     seen = harness.push
     tell(harness)
-    assert harness.call(seen).outcome is Outcome.RUNNING
+    assert harness.call(seen).outcome is PushTicketOutcome.RUNNING
     assert len(harness.pusher.given) == 1
 
 

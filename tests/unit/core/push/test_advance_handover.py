@@ -11,7 +11,7 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions import push as door
-from functions.core.contract import FAULTS, Outcome, PushTicket
+from functions.core.contract import FAULTS, PushTicket, PushTicketOutcome
 from functions.core.errors import (
     Aborted,
     FreshetError,
@@ -69,7 +69,7 @@ def begun(push: Push) -> dict[str, Any]:
 
 def stopped(name: str) -> dict[str, Any]:
     """What the rule calls the door with for an execution of this name."""
-    return {"push_id": name, "outcome": Outcome.ABORTED, "error": Aborted.name()}
+    return {"push_id": name, "outcome": PushTicketOutcome.ABORTED, "error": Aborted.name()}
 
 
 def found(harness: PushHarness) -> Push:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import pytest
 from msgspec.structs import replace
 
-from functions.core.contract import SLOT_SECONDS, Outcome, Ticket
+from functions.core.contract import SLOT_SECONDS, Ticket, TicketOutcome
 from functions.core.errors import (
     Busy,
     CoolingDown,
@@ -23,7 +23,7 @@ from functions.core.errors import (
 from functions.core.model import Connection, Running, Status
 from functions.core.refresh.admission import COOLING_SECONDS, UNBEGUN_SECONDS, cool
 from functions.core.refresh.check import check
-from functions.core.refresh.steps import cancelled, triggering
+from functions.core.refresh.steps import RefreshOutcome, cancelled, triggering
 from functions.core.refresh.trigger import trigger
 from tests.support.admission_harness import AdmissionHarness
 from tests.support.fakes.stores import Clock, Connections, Tables
@@ -53,12 +53,12 @@ def test_while_its_provider_wants_no_refresh_a_connection_gets_none(
     assert caught.value.wait_seconds == 91
     assert harness.refreshes.get("ref_2") is None
     harness.clock.now += 91
-    assert harness.ask("ref_2").outcome is Outcome.RUNNING
+    assert harness.ask("ref_2").outcome is RefreshOutcome.STARTED
 
 
 def test_a_provider_s_ban_is_no_reason_not_to_join(harness: AdmissionHarness) -> None:
     harness.forbid(seconds=90, ends=False)
-    assert harness.ask("ref_2").outcome is Outcome.JOINED
+    assert harness.ask("ref_2").outcome is RefreshOutcome.JOINED
 
 
 def test_a_provider_s_ban_is_no_reason_to_withhold_a_young_snapshot(
@@ -67,7 +67,7 @@ def test_a_provider_s_ban_is_no_reason_to_withhold_a_young_snapshot(
     harness.ask("ref_1")
     harness.publish(as_of=harness.clock())
     harness.forbid("ref_2", seconds=90)
-    assert harness.ask("ref_3", max_age_seconds=60).outcome is Outcome.FRESH
+    assert harness.ask("ref_3", max_age_seconds=60).outcome is RefreshOutcome.FRESH
 
 
 def test_an_id_that_was_refused_by_its_provider_is_told_that_it_has_ended(
@@ -82,7 +82,7 @@ def test_a_first_request_gets_the_slot_until_well_past_its_deadline(
     harness: AdmissionHarness,
 ) -> None:
     answer = harness.ask(deadline_seconds=60)
-    assert answer.outcome is Outcome.RUNNING
+    assert answer.outcome is RefreshOutcome.STARTED
     assert answer.refresh == harness.refreshes.get("ref_1")
     assert harness.running == Running(refresh_id="ref_1", until=harness.clock() + 60 + SLOT_SECONDS)
 
@@ -107,7 +107,7 @@ def test_a_provider_may_take_a_quarter_of_an_hour_where_nobody_says_otherwise(
 def test_a_latecomer_joins_the_refresh_that_runs(harness: AdmissionHarness) -> None:
     harness.ask("ref_1")
     answer = harness.ask("ref_2")
-    assert (answer.outcome, answer.refresh_id) == (Outcome.JOINED, "ref_1")
+    assert (answer.outcome, answer.refresh_id) == (RefreshOutcome.JOINED, "ref_1")
     assert harness.refreshes.get("ref_2") is None
 
 
@@ -115,7 +115,7 @@ def test_a_refresh_that_fetches_more_than_was_asked_for_is_joined(
     harness: AdmissionHarness,
 ) -> None:
     harness.ask("ref_1")
-    assert harness.ask("ref_2", datasets=("transactions",)).outcome is Outcome.JOINED
+    assert harness.ask("ref_2", datasets=("transactions",)).outcome is RefreshOutcome.JOINED
 
 
 def test_a_refresh_that_fetches_less_than_was_asked_for_is_not_joined(
@@ -134,7 +134,7 @@ def test_a_refresh_that_reads_as_much_as_was_asked_for_is_joined(
     harness: AdmissionHarness, *, running: bool, asked: bool
 ) -> None:
     harness.ask("ref_1", full=running)
-    assert harness.ask("ref_2", full=asked).outcome is Outcome.JOINED
+    assert harness.ask("ref_2", full=asked).outcome is RefreshOutcome.JOINED
 
 
 def test_who_wants_everything_read_again_does_not_join_a_refresh_of_changes(
@@ -154,28 +154,28 @@ def test_asking_again_under_the_same_id_gives_the_same_refresh(harness: Admissio
 @pytest.mark.parametrize(
     ("age", "asked", "outcome"),
     [
-        pytest.param(60, 61, Outcome.FRESH, id="younger-than-asked"),
-        pytest.param(60, 60, Outcome.FRESH, id="just-as-old-as-asked"),
-        pytest.param(60, 59, Outcome.RUNNING, id="older-than-asked"),
-        pytest.param(60, 0, Outcome.RUNNING, id="nothing-is-fresh-enough-for-0"),
-        pytest.param(60, None, Outcome.RUNNING, id="no-age-asked"),
+        pytest.param(60, 61, RefreshOutcome.FRESH, id="younger-than-asked"),
+        pytest.param(60, 60, RefreshOutcome.FRESH, id="just-as-old-as-asked"),
+        pytest.param(60, 59, RefreshOutcome.STARTED, id="older-than-asked"),
+        pytest.param(60, 0, RefreshOutcome.STARTED, id="nothing-is-fresh-enough-for-0"),
+        pytest.param(60, None, RefreshOutcome.STARTED, id="no-age-asked"),
     ],
 )
 def test_a_young_snapshot_answers_a_request_that_allows_its_age(
-    harness: AdmissionHarness, age: int, asked: int | None, outcome: Outcome
+    harness: AdmissionHarness, age: int, asked: int | None, outcome: RefreshOutcome
 ) -> None:
     harness.ask("ref_1")
     harness.publish(as_of=harness.clock())
     harness.clock.now += age
     answer = harness.ask("ref_2", max_age_seconds=asked)
     assert answer.outcome is outcome
-    assert answer.refresh_id == ("ref_1" if outcome is Outcome.FRESH else "ref_2")
+    assert answer.refresh_id == ("ref_1" if outcome is RefreshOutcome.FRESH else "ref_2")
 
 
 def test_a_snapshot_of_unknown_age_is_never_young_enough(harness: AdmissionHarness) -> None:
     harness.ask("ref_1")
     harness.publish(as_of=0)
-    assert harness.ask("ref_2", max_age_seconds=60 * 24 * 3600).outcome is Outcome.RUNNING
+    assert harness.ask("ref_2", max_age_seconds=60 * 24 * 3600).outcome is RefreshOutcome.STARTED
 
 
 def test_who_wants_everything_read_again_is_not_content_with_a_young_snapshot(
@@ -184,12 +184,14 @@ def test_who_wants_everything_read_again_is_not_content_with_a_young_snapshot(
     harness.ask("ref_1")
     harness.publish(as_of=harness.clock())
     answer = harness.ask("ref_2", full=True, max_age_seconds=3600)
-    assert (answer.outcome, answer.refresh_id) == (Outcome.RUNNING, "ref_2")
+    assert (answer.outcome, answer.refresh_id) == (RefreshOutcome.STARTED, "ref_2")
 
 
-@pytest.mark.parametrize(("seconds", "outcome"), [(60, Outcome.FRESH), (61, Outcome.RUNNING)])
+@pytest.mark.parametrize(
+    ("seconds", "outcome"), [(60, RefreshOutcome.FRESH), (61, RefreshOutcome.STARTED)]
+)
 def test_a_dataset_whose_own_age_is_not_kept_is_as_old_as_its_snapshot(
-    harness: AdmissionHarness, seconds: int, outcome: Outcome
+    harness: AdmissionHarness, seconds: int, outcome: RefreshOutcome
 ) -> None:
     """A pointer that an earlier version has written has no ages by dataset."""
     harness.ask("ref_1")
@@ -209,7 +211,7 @@ def test_a_young_snapshot_wins_over_a_refresh_that_runs(harness: AdmissionHarnes
     harness.ask("ref_1")
     harness.publish(as_of=harness.clock())
     harness.ask("ref_2")
-    assert harness.ask("ref_3", max_age_seconds=60).outcome is Outcome.FRESH
+    assert harness.ask("ref_3", max_age_seconds=60).outcome is RefreshOutcome.FRESH
 
 
 def test_a_young_snapshot_without_the_dataset_asked_for_answers_nothing(
@@ -218,8 +220,8 @@ def test_a_young_snapshot_without_the_dataset_asked_for_answers_nothing(
     harness.ask("ref_1", datasets=("accounts",))
     harness.publish(as_of=harness.clock(), datasets=("accounts",))
     partly = harness.ask("ref_2", max_age_seconds=60, datasets=("accounts",))
-    assert partly.outcome is Outcome.FRESH
-    assert harness.ask("ref_2", max_age_seconds=60).outcome is Outcome.RUNNING
+    assert partly.outcome is RefreshOutcome.FRESH
+    assert harness.ask("ref_2", max_age_seconds=60).outcome is RefreshOutcome.STARTED
 
 
 @pytest.mark.parametrize(
@@ -258,7 +260,7 @@ def test_what_is_not_theirs_is_not_there(harness: AdmissionHarness, absent: str)
 
 
 def test_a_start_from_inside_needs_no_tenant(harness: AdmissionHarness) -> None:
-    assert harness.ask(tenant=None).outcome is Outcome.RUNNING
+    assert harness.ask(tenant=None).outcome is RefreshOutcome.STARTED
 
 
 def test_a_connection_being_erased_is_not_there(harness: AdmissionHarness) -> None:
@@ -270,9 +272,9 @@ def test_a_connection_being_erased_is_not_there(harness: AdmissionHarness) -> No
 def test_a_slot_that_nobody_freed_is_given_away_after_its_end(harness: AdmissionHarness) -> None:
     harness.ask("ref_1", deadline_seconds=60)
     harness.clock.now += 60 + SLOT_SECONDS
-    assert harness.ask("ref_2").outcome is Outcome.JOINED
+    assert harness.ask("ref_2").outcome is RefreshOutcome.JOINED
     harness.clock.now += 1
-    assert harness.ask("ref_2").outcome is Outcome.RUNNING
+    assert harness.ask("ref_2").outcome is RefreshOutcome.STARTED
 
 
 def test_a_refresh_that_nobody_ended_is_ended_by_the_one_that_gets_its_slot(
@@ -312,7 +314,7 @@ def test_a_snapshot_that_came_meanwhile_answers_who_came_to_join_its_refresh(
 ) -> None:
     late.publish(as_of=late.clock())
     answer = late.ask("ref_2", max_age_seconds=3600)
-    assert (answer.outcome, answer.refresh_id) == (Outcome.FRESH, "ref_1")
+    assert (answer.outcome, answer.refresh_id) == (RefreshOutcome.FRESH, "ref_1")
     assert late.refreshes.get("ref_2") is None
 
 
@@ -354,7 +356,7 @@ def test_a_slot_that_an_ended_refresh_still_has_is_given_away(harness: Admission
     refresh = harness.ask("ref_1").refresh
     assert refresh is not None
     harness.refreshes.save(cancelled(refresh, at=harness.clock()), seen=refresh.version)
-    assert harness.ask("ref_2").outcome is Outcome.RUNNING
+    assert harness.ask("ref_2").outcome is RefreshOutcome.STARTED
     assert harness.ask("ref_3").refresh_id == "ref_2"
 
 
@@ -363,7 +365,7 @@ def test_a_refresh_that_was_admitted_and_never_begun_is_not_joined_for_long(
 ) -> None:
     harness.ask("ref_1")
     harness.clock.now += UNBEGUN_SECONDS - 1
-    assert harness.ask("ref_2").outcome is Outcome.JOINED
+    assert harness.ask("ref_2").outcome is RefreshOutcome.JOINED
     harness.clock.now += 1
     assert harness.ask("ref_3").refresh_id == "ref_3"
     lost = harness.refreshes.get("ref_1")
@@ -376,7 +378,7 @@ def test_a_refresh_that_has_begun_is_joined_however_old_it_is(harness: Admission
     assert admitted is not None
     harness.refreshes.save(triggering(admitted, at=harness.clock()), seen=admitted.version)
     harness.clock.now += UNBEGUN_SECONDS + 1
-    assert harness.ask("ref_2").outcome is Outcome.JOINED
+    assert harness.ask("ref_2").outcome is RefreshOutcome.JOINED
 
 
 def test_a_refresh_that_has_lost_its_slot_does_not_join_the_one_that_has_it(
@@ -451,7 +453,7 @@ def test_a_ban_that_reaches_past_the_deadline_is_remembered(
 ) -> None:
     cooling = CoolingHarness()
     ticket = step(cooling, fault)
-    assert (ticket.outcome, ticket.error) == (Outcome.FAILED, fault.name())
+    assert (ticket.outcome, ticket.error) == (TicketOutcome.FAILED, fault.name())
     assert cooling.forbidden == seconds
 
 
@@ -465,7 +467,7 @@ def test_a_ban_past_a_far_deadline_is_remembered_for_an_hour() -> None:
 @pytest.mark.parametrize("step", [CoolingHarness.trigger, CoolingHarness.check])
 def test_a_pause_for_which_there_is_time_is_no_ban(step: Step) -> None:
     cooling = CoolingHarness()
-    assert step(cooling, RateLimited(wait_seconds=899)).outcome is not Outcome.FAILED
+    assert step(cooling, RateLimited(wait_seconds=899)).outcome is not TicketOutcome.FAILED
     assert cooling.forbidden == 0
 
 

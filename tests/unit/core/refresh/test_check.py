@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from functions.core.contract import HOLD_SECONDS, Outcome, Ticket
+from functions.core.contract import HOLD_SECONDS, Ticket, TicketOutcome
 from functions.core.errors import (
     ConsentMissing,
     FreshetError,
@@ -90,13 +90,13 @@ class Watch:
 def test_what_is_done_at_the_first_look_is_ready_at_once() -> None:
     watch = Watch((0, DONE))
     ticket = watch.call()
-    assert (ticket.outcome, ticket.noticed_at) == (Outcome.READY, watch.start)
+    assert (ticket.outcome, ticket.noticed_at) == (TicketOutcome.READY, watch.start)
     assert watch.clock.slept == []
 
 
 def test_near_looks_are_waited_for_inside_the_call() -> None:
     watch = Watch((0, RUNNING), (0, RUNNING), (0, RUNNING), (0, DONE))
-    assert watch.call().outcome is Outcome.READY
+    assert watch.call().outcome is TicketOutcome.READY
     assert watch.looked == [0, 0.5, 1, 1.5]
 
 
@@ -124,7 +124,7 @@ def test_when_the_hold_is_over_the_next_planned_look_is_left_to_the_machine() ->
     watch = Watch((0, RUNNING))
     ticket = watch.call()
     assert HOLD_SECONDS - 2 < watch.looked[-1] <= HOLD_SECONDS
-    assert ticket.outcome is Outcome.RUNNING
+    assert ticket.outcome is TicketOutcome.RUNNING
     assert ticket.wait_seconds == ceil(30 - watch.looked[-1])
 
 
@@ -140,7 +140,7 @@ def test_a_long_poll_is_held_as_long_as_the_call_may_stay() -> None:
     ticket = watch.call()
     assert watch.looked == [0, 7, 14]
     assert watch.holds == [20, 13, 6]
-    assert (ticket.outcome, ticket.wait_seconds) == (Outcome.RUNNING, 9)
+    assert (ticket.outcome, ticket.wait_seconds) == (TicketOutcome.RUNNING, 9)
 
 
 def test_a_long_poll_that_brings_the_end_is_noticed_then() -> None:
@@ -182,22 +182,22 @@ def test_the_last_look_is_at_the_deadline_and_then_it_is_over() -> None:
     assert ticket.wait_seconds == 900
     watch.clock.now += ticket.wait_seconds
     ticket = watch.call()
-    assert (ticket.outcome, ticket.error) == (Outcome.FAILED, "DeadlineExceeded")
+    assert (ticket.outcome, ticket.error) == (TicketOutcome.FAILED, "DeadlineExceeded")
 
 
 def test_at_the_deadline_what_is_ready_by_itself_is_fetched() -> None:
     job = {"id": "j1", "late": True}
     watch = Watch((0, replace(RUNNING, at_deadline=job)))
-    assert watch.call().outcome is Outcome.RUNNING
+    assert watch.call().outcome is TicketOutcome.RUNNING
     watch.clock.now += 900
     ticket = watch.call()
-    assert (ticket.outcome, ticket.job) == (Outcome.READY, job)
+    assert (ticket.outcome, ticket.job) == (TicketOutcome.READY, job)
 
 
 def test_what_is_done_at_the_deadline_counts() -> None:
     watch = Watch((0, DONE))
     watch.clock.now += 901
-    assert watch.call().outcome is Outcome.READY
+    assert watch.call().outcome is TicketOutcome.READY
 
 
 def test_a_look_that_was_held_past_the_deadline_says_nothing_against_the_provider() -> None:
@@ -227,7 +227,7 @@ def test_faults_are_waited_out_with_growing_gaps() -> None:
     watch = Watch((0, AWAY))
     ticket = watch.call()
     assert watch.looked == [0, 1, 3, 7, 15]
-    assert (ticket.outcome, ticket.wait_seconds, ticket.faults) == (Outcome.RUNNING, 16, 5)
+    assert (ticket.outcome, ticket.wait_seconds, ticket.faults) == (TicketOutcome.RUNNING, 16, 5)
 
 
 def test_the_count_of_faults_goes_on_in_the_next_call() -> None:
@@ -244,7 +244,7 @@ def test_an_answer_ends_a_row_of_faults() -> None:
 def test_a_retry_after_is_left_to_the_machine() -> None:
     watch = Watch((0, RateLimited(wait_seconds=77)))
     ticket = watch.call()
-    assert (ticket.outcome, ticket.wait_seconds) == (Outcome.RUNNING, 77)
+    assert (ticket.outcome, ticket.wait_seconds) == (TicketOutcome.RUNNING, 77)
     assert watch.clock.slept == []
 
 
@@ -256,7 +256,7 @@ def test_a_short_retry_after_is_waited_for_in_whole() -> None:
 
 def test_a_fault_that_would_outlast_the_deadline_fails_under_its_own_name() -> None:
     ticket = Watch((0, RateLimited(wait_seconds=900))).call()
-    assert (ticket.outcome, ticket.error) == (Outcome.FAILED, "RateLimited")
+    assert (ticket.outcome, ticket.error) == (TicketOutcome.FAILED, "RateLimited")
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_a_fault_that_would_outlast_the_deadline_fails_under_its_own_name() -> N
 )
 def test_what_a_person_must_mend_fails_by_name(error: FreshetError) -> None:
     ticket = Watch((0, RUNNING), (0, error)).call()
-    assert (ticket.outcome, ticket.error) == (Outcome.FAILED, error.name())
+    assert (ticket.outcome, ticket.error) == (TicketOutcome.FAILED, error.name())
 
 
 @pytest.mark.parametrize("error", [UnexpectedAnswer(), Superseded()])
@@ -276,7 +276,7 @@ def test_what_nobody_expected_is_raised(error: FreshetError) -> None:
 def test_a_lost_job_is_asked_for_again() -> None:
     watch = Watch((0, LOST))
     ticket = watch.call()
-    assert (ticket.outcome, ticket.job, ticket.wait_seconds) == (Outcome.LATER, {}, 1)
+    assert (ticket.outcome, ticket.job, ticket.wait_seconds) == (TicketOutcome.LATER, {}, 1)
     assert watch.refresh.job is None
     assert watch.refresh.events[-1].type == "lost"
 
@@ -286,8 +286,8 @@ def test_a_job_that_is_lost_twice_fails_the_refresh() -> None:
     watch.call()
     again = step.triggering(watch.refresh, at=watch.clock())
     watch.store(step.triggered(again, Triggered(job=JOB), at=watch.clock()), seen=watch.refresh)
-    ticket = watch.call(outcome=Outcome.RUNNING, job=JOB)
-    assert (ticket.outcome, ticket.error) == (Outcome.FAILED, "JobLost")
+    ticket = watch.call(outcome=TicketOutcome.RUNNING, job=JOB)
+    assert (ticket.outcome, ticket.error) == (TicketOutcome.FAILED, "JobLost")
 
 
 def test_triggers_that_the_provider_put_off_are_no_lost_jobs() -> None:
@@ -295,7 +295,7 @@ def test_triggers_that_the_provider_put_off_are_no_lost_jobs() -> None:
     late = replace(watch.refresh, attempts=5)
     told = step.postponed(late, ProviderUnavailable, wait_seconds=1, at=0)
     watch.refreshes.save(told, seen=late.version)
-    assert watch.call().outcome is Outcome.LATER
+    assert watch.call().outcome is TicketOutcome.LATER
 
 
 def test_a_loss_that_was_written_down_before_a_crash_counts_once() -> None:
@@ -303,7 +303,7 @@ def test_a_loss_that_was_written_down_before_a_crash_counts_once() -> None:
     before = watch.ticket
     watch.call()
     watch.ticket = before
-    assert watch.call().outcome is Outcome.LATER
+    assert watch.call().outcome is TicketOutcome.LATER
     assert [event.type for event in watch.refresh.events].count("lost") == 1
 
 

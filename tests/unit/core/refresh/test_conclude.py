@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from functions.core.contract import Outcome
+from functions.core.contract import TicketOutcome
 from functions.core.errors import Aborted, CoolingDown, Defect, NotFound, ReauthRequired
 from functions.core.model import Refresh, Running, Status
 from functions.core.ports import Triggered
@@ -30,7 +30,9 @@ class Desk:
         refresh = a_refresh(at=self.clock())
         self.refreshes.admit(refresh, until=refresh.deadline)
 
-    def call(self, outcome: Outcome = Outcome.FAILED, error: str | None = None) -> Concluded:
+    def call(
+        self, outcome: TicketOutcome = TicketOutcome.FAILED, error: str | None = None
+    ) -> Concluded:
         ticket = a_ticket(at=self.clock(), outcome=outcome, error=error)
         return conclude(ticket, refreshes=self.refreshes, clock=self.clock)
 
@@ -81,8 +83,8 @@ def test_a_slot_that_a_crash_left_taken_is_freed_by_the_repetition() -> None:
     assert desk.running is None
 
 
-@pytest.mark.parametrize("outcome", [Outcome.JOINED, Outcome.FRESH])
-def test_a_request_that_another_refresh_answers_ends_nothing(outcome: Outcome) -> None:
+@pytest.mark.parametrize("outcome", [TicketOutcome.JOINED, TicketOutcome.FRESH])
+def test_a_request_that_another_refresh_answers_ends_nothing(outcome: TicketOutcome) -> None:
     desk = Desk()
     before = desk.refresh
     assert desk.call(outcome) == Concluded()
@@ -94,7 +96,7 @@ def test_what_was_published_before_something_broke_stays_published() -> None:
     ticket = a_ticket(at=desk.clock())
     ended = step.published(desk.refresh, a_manifest(as_of=1), ticket=ticket, at=desk.clock())
     desk.refreshes.save(ended, seen=desk.refresh.version)
-    done = desk.call(Outcome.READY, error="Lambda.Unknown")
+    done = desk.call(TicketOutcome.READY, error="Lambda.Unknown")
     assert done == Concluded(refresh=desk.refresh)
     assert desk.refresh.status is Status.PUBLISHED
 
@@ -109,7 +111,7 @@ def test_a_refresh_that_was_never_admitted_fails_the_execution_by_name() -> None
 
 def test_an_execution_that_was_stopped_leaves_an_ended_refresh_and_no_error() -> None:
     desk = Desk()
-    done = desk.call(Outcome.ABORTED, error=Aborted.name())
+    done = desk.call(TicketOutcome.ABORTED, error=Aborted.name())
     assert done.error is None
     assert (desk.refresh.status, desk.refresh.error) == (Status.FAILED, "Aborted")
     assert desk.running is None
@@ -118,7 +120,7 @@ def test_an_execution_that_was_stopped_leaves_an_ended_refresh_and_no_error() ->
 def test_a_stopped_execution_without_a_refresh_is_no_error() -> None:
     desk = Desk()
     desk.refreshes.delete(REFRESH)
-    assert desk.call(Outcome.ABORTED) == Concluded(unpublished=True)
+    assert desk.call(TicketOutcome.ABORTED) == Concluded(unpublished=True)
 
 
 def test_a_slot_that_another_refresh_has_by_now_is_left_alone() -> None:
@@ -186,9 +188,9 @@ def test_what_was_erased_meanwhile_is_not_there_to_be_cancelled() -> None:
         cancel(read, refreshes=desk.refreshes, clock=desk.clock)
 
 
-@pytest.mark.parametrize("outcome", [Outcome.ABORTED, Outcome.FAILED])
+@pytest.mark.parametrize("outcome", [TicketOutcome.ABORTED, TicketOutcome.FAILED])
 def test_whatever_becomes_of_its_execution_a_cancelled_refresh_stays_cancelled(
-    outcome: Outcome,
+    outcome: TicketOutcome,
 ) -> None:
     desk = Desk()
     cancelled, _ = cancel(desk.refresh, refreshes=desk.refreshes, clock=desk.clock)

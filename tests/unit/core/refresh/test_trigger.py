@@ -11,8 +11,8 @@ from functions.core.contract import (
     MAX_LOOKS,
     PART_SECONDS,
     SYNCHRONOUS_SECONDS,
-    Outcome,
     Ticket,
+    TicketOutcome,
 )
 from functions.core.errors import (
     ConfigurationInvalid,
@@ -26,7 +26,7 @@ from functions.core.errors import (
 )
 from functions.core.model import Connection, Event, Refresh, Status
 from functions.core.ports import Triggered
-from functions.core.refresh.steps import Admission, lost
+from functions.core.refresh.steps import Admission, RefreshOutcome, lost
 from functions.core.refresh.trigger import answered, trigger
 from tests.support.fakes.stores import Clock, Refreshes, Tables
 from tests.support.scripted_connector import (
@@ -81,7 +81,7 @@ class Desk:
 def test_the_ticket_says_when_looks_pay_and_until_when() -> None:
     desk = Desk()
     ticket = desk.call()
-    assert (ticket.outcome, ticket.job) == (Outcome.RUNNING, {"id": "j1"})
+    assert (ticket.outcome, ticket.job) == (TicketOutcome.RUNNING, {"id": "j1"})
     assert (ticket.triggered_at, ticket.deadline) == (desk.clock(), desk.clock() + 900)
     assert ticket.looks[-1] == 900
     assert len(ticket.looks) <= MAX_LOOKS
@@ -116,7 +116,7 @@ def test_a_crash_costs_no_second_job_where_one_can_know(writes: int, asked: int)
     desk = Desk()
     with pytest.raises(Crash):
         desk.call(refreshes=CrashingRefreshes(desk.tables, writes=writes))
-    assert desk.call().outcome is Outcome.RUNNING
+    assert desk.call().outcome is TicketOutcome.RUNNING
     assert desk.connector.triggered == asked
 
 
@@ -139,7 +139,7 @@ def test_an_intent_without_a_job_is_asked_again_and_counted() -> None:
 def test_a_provider_that_is_away_is_asked_later(fault: ProviderUnavailable, wait: int) -> None:
     desk = Desk(fault)
     ticket = desk.call()
-    assert (ticket.outcome, ticket.wait_seconds) == (Outcome.LATER, wait)
+    assert (ticket.outcome, ticket.wait_seconds) == (TicketOutcome.LATER, wait)
     facts = {"error": fault.name(), "wait_seconds": wait}
     assert desk.refresh.events[-1].facts == facts
 
@@ -157,12 +157,12 @@ def test_a_provider_that_stays_away_is_asked_less_and_less_often() -> None:
 def test_a_wait_past_the_deadline_is_not_begun() -> None:
     desk = Desk(RateLimited(wait_seconds=900))
     ticket = desk.call()
-    assert (ticket.outcome, ticket.error) == (Outcome.FAILED, "RateLimited")
+    assert (ticket.outcome, ticket.error) == (TicketOutcome.FAILED, "RateLimited")
 
 
 def test_who_comes_back_too_late_says_what_for_it_was_put_off() -> None:
     desk = Desk(ProviderUnavailable())
-    assert desk.call().outcome is Outcome.LATER
+    assert desk.call().outcome is TicketOutcome.LATER
     desk.clock.now += 900
     assert desk.call().error == "ProviderUnavailable"
     assert desk.connector.triggered == 1
@@ -189,7 +189,7 @@ def test_who_never_came_to_an_end_in_time_was_kept_from_it_by_the_platform(last:
 @pytest.mark.parametrize("error", [ReauthRequired(), InteractionRequired(), ConfigurationInvalid()])
 def test_what_a_person_must_mend_fails_at_once_by_name(error: FreshetError) -> None:
     ticket = Desk(error).call()
-    assert (ticket.outcome, ticket.error) == (Outcome.FAILED, error.name())
+    assert (ticket.outcome, ticket.error) == (TicketOutcome.FAILED, error.name())
 
 
 def test_a_defect_is_raised() -> None:
@@ -216,10 +216,16 @@ def test_two_workers_at_the_door_make_one_job() -> None:
     assert late.connector.triggered == 0
 
 
-@pytest.mark.parametrize("outcome", [Outcome.JOINED, Outcome.FRESH])
-def test_a_request_that_is_answered_already_gets_the_answering_refresh(outcome: Outcome) -> None:
+@pytest.mark.parametrize("outcome", [RefreshOutcome.JOINED, RefreshOutcome.FRESH])
+def test_a_request_that_is_answered_already_gets_the_answering_refresh(
+    outcome: RefreshOutcome,
+) -> None:
     ticket = answered(Admission(outcome=outcome, refresh_id="ref_9"), "con_1")
-    assert (ticket.outcome, ticket.refresh_id, ticket.looks) == (outcome, "ref_9", ())
+    assert (ticket.outcome, ticket.refresh_id, ticket.looks) == (
+        TicketOutcome(outcome),
+        "ref_9",
+        (),
+    )
 
 
 def test_the_plan_of_looks_begins_at_the_trigger_not_at_the_request() -> None:
@@ -239,7 +245,7 @@ WHOLE = Triggered(job={"a": 1, "b": 2}, hooks={"digest-b": "b"})
 def test_a_job_in_parts_is_asked_for_until_it_is_whole() -> None:
     desk = Desk(HALF, WHOLE)
     ticket = desk.call()
-    assert (ticket.outcome, ticket.job, ticket.hooked) == (Outcome.RUNNING, WHOLE.job, True)
+    assert (ticket.outcome, ticket.job, ticket.hooked) == (TicketOutcome.RUNNING, WHOLE.job, True)
     assert [order.job for order in desk.connector.orders] == [None, HALF.job]
     assert desk.refresh.hooks == {"digest-a": "a", "digest-b": "b"}
     assert desk.refresh.attempts == 1
@@ -247,7 +253,7 @@ def test_a_job_in_parts_is_asked_for_until_it_is_whole() -> None:
 
 def test_a_part_that_was_taken_is_not_asked_for_again_after_a_fault() -> None:
     desk = Desk(HALF, ProviderUnavailable(), WHOLE)
-    assert desk.call().outcome is Outcome.LATER
+    assert desk.call().outcome is TicketOutcome.LATER
     assert desk.call().job == WHOLE.job
     assert [order.job for order in desk.connector.orders] == [None, HALF.job, HALF.job]
 
@@ -264,19 +270,19 @@ def test_a_worker_that_dies_between_two_parts_costs_one_of_them_at_most(writes: 
 def test_the_rest_is_left_to_another_call_when_time_runs_short() -> None:
     desk = Desk(HALF, WHOLE)
     ticket = desk.call(seconds_left=PART_SECONDS - 1)
-    assert (ticket.outcome, ticket.wait_seconds) == (Outcome.LATER, 1)
-    assert desk.call(seconds_left=PART_SECONDS).outcome is Outcome.RUNNING
+    assert (ticket.outcome, ticket.wait_seconds) == (TicketOutcome.LATER, 1)
+    assert desk.call(seconds_left=PART_SECONDS).outcome is TicketOutcome.RUNNING
     assert desk.connector.triggered == 2
 
 
 def test_a_first_part_is_asked_for_however_little_time_is_left() -> None:
-    assert Desk().call(seconds_left=1).outcome is Outcome.RUNNING
+    assert Desk().call(seconds_left=1).outcome is TicketOutcome.RUNNING
 
 
 def test_where_the_provider_answers_when_it_is_done_the_rest_needs_time_for_that() -> None:
     desk = Desk(HALF, WHOLE, synchronous=True)
-    assert desk.call(seconds_left=SYNCHRONOUS_SECONDS - 1).outcome is Outcome.LATER
-    assert desk.call(seconds_left=SYNCHRONOUS_SECONDS).outcome is Outcome.RUNNING
+    assert desk.call(seconds_left=SYNCHRONOUS_SECONDS - 1).outcome is TicketOutcome.LATER
+    assert desk.call(seconds_left=SYNCHRONOUS_SECONDS).outcome is TicketOutcome.RUNNING
 
 
 def test_a_job_in_parts_was_triggered_when_its_first_was() -> None:
@@ -310,16 +316,16 @@ ITEM = 400 * 1024
 def waits_of(desk: Desk) -> list[int]:
     """Come back whenever the ticket says, until the refresh fails: how long each wait was."""
     waits = []
-    while (ticket := desk.call()).outcome is Outcome.LATER:
+    while (ticket := desk.call()).outcome is TicketOutcome.LATER:
         waits.append(ticket.wait_seconds)
         desk.clock.now += ticket.wait_seconds
-    assert (ticket.outcome, ticket.error) == (Outcome.FAILED, "InteractionRequired")
+    assert (ticket.outcome, ticket.error) == (TicketOutcome.FAILED, "InteractionRequired")
     return waits
 
 
 def test_whoever_asks_sees_for_whom_the_refresh_waits() -> None:
     desk = Desk(AWAITED)
-    assert desk.call().outcome is Outcome.LATER
+    assert desk.call().outcome is TicketOutcome.LATER
     event = desk.refresh.events[-1]
     assert event.type == "postponed"
     assert event.facts == {"error": "InteractionRequired", "wait_seconds": 2}
@@ -341,9 +347,9 @@ def test_a_deadline_between_two_seconds_is_waited_out() -> None:
 def test_the_job_is_begun_once_the_user_has_acted() -> None:
     desk = Desk(AWAITED, AWAITED, TAKEN)
     for _ in range(2):
-        assert desk.call().outcome is Outcome.LATER
+        assert desk.call().outcome is TicketOutcome.LATER
     ticket = desk.call()
-    assert (ticket.outcome, ticket.job) == (Outcome.RUNNING, TAKEN.job)
+    assert (ticket.outcome, ticket.job) == (TicketOutcome.RUNNING, TAKEN.job)
     assert desk.refresh.triggered_at == desk.clock()
 
 
@@ -365,7 +371,7 @@ def test_a_worker_that_dies_meanwhile_begins_nothing(writes: int) -> None:
     with pytest.raises(Crash):
         desk.call(refreshes=CrashingRefreshes(desk.tables, writes=writes))
     ticket = desk.call()
-    assert (ticket.outcome, ticket.wait_seconds) == (Outcome.LATER, 4)
+    assert (ticket.outcome, ticket.wait_seconds) == (TicketOutcome.LATER, 4)
     assert desk.refresh.job is None
 
 
