@@ -1,8 +1,8 @@
-"""OAuth access tokens: which one to use, and how to get the next one without losing it.
+"""Keeps OAuth tokens: which one to use, and how to get the next one without losing it.
 
 Refresh tokens rotate: each may be used once, and a provider that sees one twice may revoke the
 whole family. So one worker rotates at a time, by a lease that outlives any worker; what the
-provider gives is persisted before it is used; and a version decides who came first.
+provider gives is stored before it is used; and a version decides who came first.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import json
 from contextlib import ExitStack, suppress
 from http import HTTPStatus
 from math import inf, isfinite
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
 from functions.connectors.http.answers import Answer, TokenRefused, decode, ends_early
-from functions.connectors.http.client import DONE
+from functions.connectors.http.client import DONE, OK, Http
 from functions.core.errors import (
     ProviderRefusesApplication,
     ProviderUnavailable,
@@ -29,9 +30,10 @@ from functions.core.errors import (
 from functions.core.model import Credentials, StoredCredentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from functions.connectors.http.client import Http
+    from functions.core.contract import Scalar
+    from functions.core.errors import FreshetError
     from functions.core.ports import ConnectorPorts
 
 T = TypeVar("T")
@@ -46,8 +48,7 @@ MAX_LIFE_SECONDS: Final = 10 * 365 * 24 * 60 * 60
 """A longer life is taken for a mistake (milliseconds, an instant): the end is not known then."""
 
 EXCHANGE_SECONDS: Final = 5
-"""What an exchange that has begun may take at least: where its answer is not heard, a token is
-lost."""
+"""What an exchange may take at least: where its answer is not heard, a token is lost."""
 
 _SIBLING_SECONDS: Final = 8
 _SIBLING_GAP: Final = 0.5
@@ -64,8 +65,9 @@ class _Refusal(msgspec.Struct, frozen=True):
 
 
 class Application(msgspec.Struct, frozen=True, kw_only=True):
-    """The application as the provider knows it; without a secret it is a public client."""
+    """The provider's address, and the application there; without a secret, a public client."""
 
+    base_url: str
     client_id: str
     client_secret: str | None = None
 
@@ -82,26 +84,22 @@ def exchange_refresh_token(
         GrantRefused: the provider does not take the token.
         ProviderRefusesApplication: it does not take us.
         RateLimited, ProviderUnavailable, UnexpectedAnswer: as for any call. After
-            ProviderUnavailable nobody knows whether the token was used up.
+            ProviderUnavailable the token may be used up or not.
     """
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
     form |= {"client_id": application.client_id}
     if application.client_secret:
         form |= {"client_secret": application.client_secret}
+    accept = DONE | _REFUSALS
     answer = http.call(
-        "POST",
-        path,
-        headers={},
-        form=form,
-        accept=DONE | _REFUSALS,
-        least_seconds=EXCHANGE_SECONDS,
+        "POST", path, headers={}, form=form, accept=accept, least_seconds=EXCHANGE_SECONDS
     )
     if answer.status in _REFUSALS:
         raise _refusal(answer)
     if ends_early(answer.body, status=answer.status):
         raise ProviderUnavailable
-    told = _members(answer.body)
-    access, successor = _text(told.get("access_token")), _text(told.get("refresh_token"))
+    told = _read_members(answer.body)
+    access, successor = _to_text(told.get("access_token")), _to_text(told.get("refresh_token"))
     access = access.strip()
     if not (access.isascii() and access.isprintable()):  # no header can have it
         access = ""
@@ -126,8 +124,8 @@ def seconds_in(value: object) -> float:
     return seconds if seconds > 0 and isfinite(seconds) else 0
 
 
-def _members(body: bytes) -> dict[str, Any]:
-    """The members of a JSON object, also where it is JSON only by and large (NaN, odd bytes)."""
+def _read_members(body: bytes) -> dict[str, Any]:
+    """The members of a JSON object, also of one with NaN or odd bytes."""
     try:
         told = json.loads(body.decode("utf-8-sig", errors="replace"), parse_int=float)
     except (ValueError, RecursionError):
@@ -137,8 +135,8 @@ def _members(body: bytes) -> dict[str, Any]:
     return told
 
 
-def _text(value: object) -> str:
-    """A text that can be kept, and sent in a form; for anything else an empty one."""
+def _to_text(value: object) -> str:
+    """A text that can be stored and sent in a form; for anything else an empty one."""
     with suppress(UnicodeEncodeError):  # half a character
         return value if isinstance(value, str) and value.encode() else ""
     return ""
@@ -155,19 +153,21 @@ def _refusal(answer: Answer) -> Exception:
 
 
 class TokenKeeper:
-    """Gives calls a good access token, for one connection.
+    """Gives the calls of one connection, from any thread, a good access token.
 
-    What it has opened it keeps: a fetch of a hundred pages asks the store and KMS once.
+    It keeps what it has opened: a fetch of a hundred pages asks the store and KMS once.
     """
 
     def __init__(
         self, ports: ConnectorPorts, *, connection_id: str, exchange: Callable[[str], Credentials]
     ) -> None:
         """Take the exchange of a refresh token for its successors."""
-        self._ports = ports
-        self._connection_id = connection_id
-        self._exchange = exchange
+        self._ports, self._store = ports, ports.credentials
+        self._connection_id, self._exchange = connection_id, exchange
         self._known: StoredCredentials | None = None
+        self._untried: StoredCredentials | None = None
+        """Credentials that were made here, until a call has succeeded with them."""
+        self._lock = Lock()
 
     def use(self, call: Callable[[str], T]) -> T:
         """Make the call with a token; after a 401, once more with a new one.
@@ -180,18 +180,26 @@ class TokenKeeper:
             ProviderUnavailable: a new token is needed and cannot be had now.
             UnexpectedAnswer: the provider gave a successor without an access token. It is kept.
         """
-        stored = self._known or self._ports.credentials.load(self._connection_id)
-        ours = False
-        if stored.dead or self._ends_soon(stored.credentials):
-            stored, ours = self._rotate(stored)
+        refused = None
         while True:
-            self._known = stored
+            refused = stored = self._find(refused=refused)
             try:
-                return call(stored.credentials.access_token)
+                answer = call(stored.credentials.access_token)
             except TokenRefused:
-                if ours:
+                if stored is self._untried:
                     raise ReauthRequired from None
-            stored, ours = self._rotate(stored)
+            else:
+                self._untried = None if stored is self._untried else self._untried
+                return answer
+
+    def _find(self, *, refused: StoredCredentials | None) -> StoredCredentials:
+        """Credentials that are good as far as we know, and are not those that were refused."""
+        with self._lock:
+            stored = self._known or self._store.load(self._connection_id)
+            if stored is refused or stored.dead or self._ends_soon(stored.credentials):
+                stored = self._rotate(stored)
+            self._known = stored
+            return stored
 
     def _ends_soon(self, credentials: Credentials) -> bool:
         """Whether the access token is to be replaced before it is used."""
@@ -202,25 +210,22 @@ class TokenKeeper:
         margin = min(EARLY_SECONDS, life * EARLY_SHARE)
         return ends > 0 and ends - margin < self._ports.clock()
 
-    def _rotate(self, stored: StoredCredentials) -> tuple[StoredCredentials, bool]:
-        """The successor of these credentials, and whether we have made it, not someone else."""
+    def _rotate(self, stored: StoredCredentials) -> StoredCredentials:
+        """Put a successor in place, or take the one that a sibling has put there."""
         token = stored.credentials.refresh_token
         if stored.dead:
             raise ReauthRequired
         if token is None:
-            return self._find_newer(stored), False
-        moved = self._lease(stored)
-        if moved is not None:
-            return moved, False
-        successor = self._successor(token)
-        if successor is None:
-            return self._find_newer(stored), False
-        return self._store(successor, of=stored)
+            return self._find_newer(stored)
+        if (newer := self._lease(stored)) is not None:
+            return newer
+        successor = self._exchange_leased(token)
+        return self._keep(successor, of=stored) if successor else self._find_newer(stored)
 
-    def _successor(self, token: str) -> Credentials | None:
-        """What the provider gives for a token; None where it does not take it.
+    def _exchange_leased(self, token: str) -> Credentials | None:
+        """The successor of a token; None where the provider does not take it.
 
-        Whatever else becomes of the exchange, the right to rotate is given back.
+        Where the exchange fails otherwise, the lease is given back.
         """
         at = self._ports.clock()
         with ExitStack() as exchange:
@@ -232,34 +237,33 @@ class TokenKeeper:
 
     def _release_lease(self, error: type[BaseException] | None, *_: object) -> None:
         if error is not None and issubclass(error, Exception):
-            self._ports.credentials.release_lease(self._connection_id, owner=self._ports.owner)
+            self._store.release_lease(self._connection_id, owner=self._ports.owner)
 
-    def _store(
-        self, successor: Credentials, *, of: StoredCredentials
-    ) -> tuple[StoredCredentials, bool]:
+    def _keep(self, successor: Credentials, *, of: StoredCredentials) -> StoredCredentials:
         """Store the successor, before anything else; what is newer than it wins."""
         try:
-            self._ports.credentials.rotate(self._connection_id, version=of.version, to=successor)
+            self._store.rotate(self._connection_id, version=of.version, to=successor)
         except Superseded:
-            current = self._ports.credentials.load(self._connection_id)
+            current = self._store.load(self._connection_id)
             if current.version == of.version:
                 raise
-            return _require_alive(current), False
+            return _require_alive(current)
         if not successor.access_token:
             raise UnexpectedAnswer
-        return StoredCredentials(credentials=successor, version=of.version + 1), True
+        self._untried = StoredCredentials(credentials=successor, version=of.version + 1)
+        return self._untried
 
     def _lease(self, stored: StoredCredentials) -> StoredCredentials | None:
         """None once the right to rotate is ours; else what a sibling has put in place."""
-        patience = min(_SIBLING_SECONDS, self._ports.left())
-        store, until = self._ports.credentials, self._ports.clock() + patience
-        while not store.lease(self._connection_id, version=stored.version, owner=self._ports.owner):
-            current = store.load(self._connection_id)
-            if current.version != stored.version or current.dead:
+        ports, version = self._ports, stored.version
+        until = ports.clock() + min(_SIBLING_SECONDS, ports.left())
+        while not self._store.lease(self._connection_id, version=version, owner=ports.owner):
+            current = self._store.load(self._connection_id)
+            if current.version != version or current.dead:
                 return _require_alive(current)
-            if self._ports.clock() > until:
+            if ports.clock() > until:
                 raise ProviderUnavailable
-            self._ports.sleep(_SIBLING_GAP)
+            ports.sleep(_SIBLING_GAP)
         return None
 
     def _exchange_twice(self, token: str) -> Credentials:
@@ -272,9 +276,9 @@ class TokenKeeper:
             return self._exchange(token)
 
     def _find_newer(self, stored: StoredCredentials) -> StoredCredentials:
-        current = self._ports.credentials.load(self._connection_id)
+        current = self._store.load(self._connection_id)
         if current.version == stored.version:
-            self._ports.credentials.mark_dead(self._connection_id, version=stored.version)
+            self._store.mark_dead(self._connection_id, version=stored.version)
             raise ReauthRequired
         return _require_alive(current)
 
@@ -290,3 +294,48 @@ def _require_alive(stored: StoredCredentials) -> StoredCredentials:
     if stored.dead:
         raise ReauthRequired
     return stored
+
+
+class BearerHttp:
+    """Calls below one path of a provider, with a connection's access token."""
+
+    def __init__(
+        self,
+        ports: ConnectorPorts,
+        *,
+        connection_id: str,
+        application: Application,
+        path: str,
+        token_path: str,
+    ) -> None:
+        """Take where the calls go, and the path of the token endpoint."""
+        http = Http(application.base_url, clock=ports.clock, budget=ports.budget, left=ports.left)
+
+        def exchange(token: str) -> Credentials:
+            return exchange_refresh_token(
+                http, token_path, application=application, refresh_token=token, at=ports.clock()
+            )
+
+        self._http, self._path = http, path
+        self._keeper = TokenKeeper(ports, connection_id=connection_id, exchange=exchange)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Scalar] | None = None,
+        refusals: Mapping[int, type[FreshetError]] | None = None,
+        accept: frozenset[int] = OK,
+    ) -> Answer:
+        """Send a request as ``Http.call`` does, with a token as ``TokenKeeper.use`` has it."""
+        return self._keeper.use(
+            lambda token: self._http.call(
+                method,
+                self._path + path,
+                headers={"Authorization": f"Bearer {token}"},
+                params=params,
+                refusals=refusals,
+                accept=accept,
+            )
+        )

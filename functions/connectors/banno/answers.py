@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, TypeVar
 import msgspec
 from msgspec import Meta
 
-from functions.connectors.http.answers import elements, is_json, members, read
+from functions.connectors.http.answers import elements, is_json, members, read_leniently
 from functions.connectors.oauth import Application
 from functions.core.errors import UnexpectedAnswer
 from functions.core.model import read_instant
@@ -39,16 +39,10 @@ FINE: Final = frozenset({"ok", "active", "success", "none"})
 """What a code looks like, and which tell of no failure."""
 
 
-class Institution(Application, frozen=True, kw_only=True):
-    """One institution of the application's secret: where it is, and the application there."""
-
-    base_url: str
-
-
 class Secret(msgspec.Struct, frozen=True):
     """The application's secret: every institution by the name that connections use."""
 
-    institutions: dict[str, Institution]
+    institutions: dict[str, Application]
 
 
 class Task(msgspec.Struct, frozen=True, rename="camel"):
@@ -125,7 +119,7 @@ def read_log(answer: Answer) -> Log:
     ]
     dates = [read_instant(date) for type_, date in events if type_ == "TaskStarted"]
     return Log(
-        version=_read_value(told.get("version"), Version),
+        version=read_leniently(told.get("version"), Version),
         started=next(iter(dates), 0),
         ended=any(type_ == "TaskEnded" for type_, _ in events),
     )
@@ -169,15 +163,15 @@ def read_transactions(answer: Answer) -> Transactions:
 
 def identify(raw: msgspec.Raw) -> str | None:
     """A record's id; None where it has none that is readable, or is not JSON in UTF-8."""
-    if (record := _read_value(raw, _Record)) is not None:
+    if (record := read_leniently(raw, _Record)) is not None:
         return record.id
-    id_ = _read_value(_read_members(raw).get("id"), Id)
+    id_ = read_leniently(_read_members(raw).get("id"), Id)
     return id_ if id_ is not None and is_json(raw) else None
 
 
 def read_field(raw: msgspec.Raw, name: str) -> object:
     """The value of a record's field; None where there is none that is readable."""
-    return _read_value(_read_members(raw).get(name), object)
+    return read_leniently(_read_members(raw).get(name), object)
 
 
 def _read_row(raw: msgspec.Raw) -> Row:
@@ -194,13 +188,6 @@ def _read_members(raw: msgspec.Raw) -> dict[str, msgspec.Raw]:
         return {}
 
 
-def _read_value(raw: msgspec.Raw | None, shape: type[T]) -> T | None:
-    try:
-        return None if raw is None else read(raw, shape)
-    except UnexpectedAnswer:
-        return None
-
-
 def _read_list(raw: msgspec.Raw | None) -> list[msgspec.Raw]:
     """A list's elements; none where it is null or missing."""
     return [] if raw is None or bytes(raw).strip() == b"null" else elements(raw)
@@ -209,7 +196,7 @@ def _read_list(raw: msgspec.Raw | None) -> list[msgspec.Raw]:
 def _read_ids(raw: msgspec.Raw | None) -> tuple[list[str], int]:
     """The ids in a list, and how many are not readable."""
     try:
-        ids = [_read_value(each, Id) for each in _read_list(raw)]
+        ids = [read_leniently(each, Id) for each in _read_list(raw)]
     except UnexpectedAnswer:
         return [], 1
     known = [id_ for id_ in ids if id_ is not None]

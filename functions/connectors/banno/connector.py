@@ -23,7 +23,6 @@ from functions.connectors.banno import transactions as banno_transactions
 from functions.connectors.banno.answers import (
     NO_NEWS,
     PAGE,
-    Institution,
     Secret,
     Task,
     read_accounts,
@@ -31,9 +30,9 @@ from functions.connectors.banno.answers import (
     read_transactions,
 )
 from functions.connectors.banno.transactions import Course, Place, Reading
-from functions.connectors.http.answers import Answer, decode
-from functions.connectors.http.client import DONE, Http
-from functions.connectors.oauth import TokenKeeper, exchange_refresh_token
+from functions.connectors.http.answers import decode, read_secret
+from functions.connectors.http.client import DONE
+from functions.connectors.oauth import BearerHttp
 from functions.core.errors import (
     ConfigurationInvalid,
     ConsentMissing,
@@ -46,7 +45,6 @@ from functions.core.errors import (
 )
 from functions.core.model import (
     AHEAD_SECONDS,
-    Credentials,
     Part,
     PartState,
     reckon_as_of,
@@ -54,7 +52,7 @@ from functions.core.model import (
 from functions.core.ports import Looked, Page, Record, Triggered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from functions.connectors.banno.answers import Account, Accounts, Log, Transactions
     from functions.core.contract import Cursor, Job, Scalar
@@ -62,7 +60,6 @@ if TYPE_CHECKING:
     from functions.core.ports import Base, ConnectorPorts, Order
 
 API: Final = "/a/consumer/api/v0"
-TOKEN: Final = f"{API}/oidc/token"
 
 HELD_SECONDS: Final = 2
 """A look that took so long was held open. Banno holds for up to seven seconds."""
@@ -87,7 +84,7 @@ class Banno:
     def __init__(self, ports: ConnectorPorts) -> None:
         """Take the way to the application's secret, the credentials and the time."""
         self._ports = ports
-        self._users: dict[str, _User] = {}
+        self._users: dict[str, BearerHttp] = {}
 
     def trigger(self, connection: Connection, _order: Order, /) -> Triggered:
         """Start a fetch task. While one runs, Banno may answer with that one's id."""
@@ -183,68 +180,24 @@ class Banno:
                 failures=listed.unreadable,
             )
 
-    def _user(self, connection: Connection) -> _User:
+    def _user(self, connection: Connection) -> BearerHttp:
+        """Calls below the user's path, with the user's token."""
         if connection.connection_id not in self._users:
-            self._users[connection.connection_id] = self._open_user(connection)
+            secret = read_secret(self._ports.application(), Secret)
+            institution = secret.institutions.get(connection.settings["institution"])
+            if institution is None:
+                raise ConfigurationInvalid
+            self._users[connection.connection_id] = BearerHttp(
+                self._ports,
+                connection_id=connection.connection_id,
+                application=institution,
+                path=f"{API}/users/{_quote(connection.subject)}",
+                token_path=f"{API}/oidc/token",
+            )
         return self._users[connection.connection_id]
 
-    def _open_user(self, connection: Connection) -> _User:
-        institution = self._institution(connection.settings["institution"])
-        http = Http(
-            institution.base_url,
-            clock=self._ports.clock,
-            budget=self._ports.budget,
-            left=self._ports.left,
-        )
 
-        def exchange(refresh_token: str) -> Credentials:
-            return exchange_refresh_token(
-                http,
-                TOKEN,
-                application=institution,
-                refresh_token=refresh_token,
-                at=self._ports.clock(),
-            )
-
-        keeper = TokenKeeper(self._ports, connection_id=connection.connection_id, exchange=exchange)
-        return _User(http, keeper, path=f"{API}/users/{_quote(connection.subject)}")
-
-    def _institution(self, name: str) -> Institution:
-        try:
-            secret = msgspec.json.decode(self._ports.application(), type=Secret)
-            return secret.institutions[name]
-        except (msgspec.DecodeError, KeyError):
-            raise ConfigurationInvalid from None
-
-
-class _User:
-    """Calls below one user's path, with that user's token."""
-
-    def __init__(self, http: Http, keeper: TokenKeeper, *, path: str) -> None:
-        self._http, self._keeper, self._path = http, keeper, path
-
-    def call(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, Scalar] | None = None,
-        refusals: Mapping[int, type[FreshetError]] | None = None,
-        accept: frozenset[int] = frozenset({HTTPStatus.OK}),
-    ) -> Answer:
-        return self._keeper.use(
-            lambda token: self._http.call(
-                method,
-                self._path + path,
-                headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
-                params=params,
-                refusals=refusals,
-                accept=accept,
-            )
-        )
-
-
-def _ask_page(user: _User, account: str, offset: int, *, since: str | None) -> Transactions:
+def _ask_page(user: BearerHttp, account: str, offset: int, *, since: str | None) -> Transactions:
     """An account's transactions from a place in their list on; only what was updated since."""
     params: dict[str, Scalar] = {"offset": offset, "limit": PAGE}
     if since is not None:

@@ -1,4 +1,4 @@
-"""What a connection to Banno says of itself, held against the application's secret."""
+"""Checks the settings of a connection to Banno against the application's secret."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from functions.core.errors import ConfigurationInvalid, InvalidRequest
+from functions.connectors.http.answers import read_secret
+from functions.core.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
 class _Secret(msgspec.Struct, frozen=True):
-    """Only the names: that one institution is malformed says nothing about the others."""
+    """Only the institutions' names: one that is malformed says nothing about the others."""
 
     institutions: dict[str, msgspec.Raw]
 
@@ -21,15 +22,11 @@ class _Secret(msgspec.Struct, frozen=True):
 def check(settings: Mapping[str, str], application: bytes) -> None:
     """Refuse an institution that the application has no secret of.
 
-    The others' names are left unsaid: they are of other callers' concern.
+    Other institutions' names are left unsaid: other callers use them.
 
     Raises:
         InvalidRequest: there is none of this name.
-        ConfigurationInvalid: the secret does not say which there are.
+        ConfigurationInvalid: the secret is malformed.
     """
-    try:
-        known = msgspec.json.decode(application, type=_Secret).institutions
-    except (msgspec.DecodeError, RecursionError):
-        raise ConfigurationInvalid from None
-    if settings["institution"] not in known:
+    if settings["institution"] not in read_secret(application, _Secret).institutions:
         raise InvalidRequest("settings.institution must be one that this stage knows.")

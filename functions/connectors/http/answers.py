@@ -18,7 +18,7 @@ from typing import IO, Final, TypeGuard, TypeVar, cast, get_args
 import msgspec
 from msgspec.structs import fields
 
-from functions.core.errors import ProviderUnavailable, UnexpectedAnswer
+from functions.core.errors import ConfigurationInvalid, ProviderUnavailable, UnexpectedAnswer
 from functions.core.model import read_instant
 
 T = TypeVar("T")
@@ -108,6 +108,26 @@ def read(raw: bytes | msgspec.Raw, shape: type[T]) -> T:
         return msgspec.json.decode(raw, type=shape)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise UnexpectedAnswer from None
+
+
+def read_leniently(raw: bytes | msgspec.Raw | None, shape: type[T]) -> T | None:
+    """A piece of JSON in this shape; None where there is none, or it is something else."""
+    try:
+        return None if raw is None else read(raw, shape)
+    except UnexpectedAnswer:
+        return None
+
+
+def read_secret(secret: bytes, shape: type[T]) -> T:
+    """Read the application's secret in this shape.
+
+    Raises:
+        ConfigurationInvalid: it has another.
+    """
+    try:
+        return read(secret, shape)
+    except UnexpectedAnswer:
+        raise ConfigurationInvalid from None
 
 
 def ends_early(body: bytes, *, status: int) -> bool:

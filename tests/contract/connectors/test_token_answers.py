@@ -32,7 +32,7 @@ def answered(body: bytes, *, status: int = 200) -> Credentials:
         return exchange_refresh_token(
             Http(base_url, clock=Clock()),
             "/token",
-            application=Application(client_id="app"),
+            application=Application(base_url=base_url, client_id="app"),
             refresh_token="refresh-1",
             at=AT,
         )
