@@ -52,7 +52,7 @@ def _take(event: dict[str, Any], _context: LambdaContext) -> None:
     path = event["pathParameters"]
     provider, token = path["provider"], path["token"]
     entry = REGISTRY.get(provider)
-    if entry is None or not entry.hints or not TOKEN.fullmatch(token):
+    if entry is None or not entry.webhooks or not TOKEN.fullmatch(token):
         raise NotFound
     hint = read_hint(entry, _body(event))
     if hint.token != token:

@@ -109,7 +109,7 @@ SCHEDULES: Final = {
 
 SECRETS: Final = {
     Door.API: tuple(
-        provider for provider in Provider if REGISTRY[provider].opens or REGISTRY[provider].checks
+        provider for provider in Provider if REGISTRY[provider].opens or REGISTRY[provider].settings
     ),
     Door.TRIGGER: tuple(Provider),
     Door.CHECK_STATUS: tuple(Provider),

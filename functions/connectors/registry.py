@@ -1,10 +1,10 @@
-"""Which providers there are. A new one is one entry here and one module beside this file."""
+"""Lists the providers. A new one is one entry here and one module beside this file."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -26,14 +26,18 @@ class Provider(StrEnum):
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a provider without loading its connector.
 
-    ``module`` has a function ``connector(ports)``. ``settings`` are the names that a
-    connection must give, all strings. ``datasets`` are in the order in which they are fetched;
-    without any, each connection names its own. ``credentials`` says whether a connection has
-    credentials of its own, or the application's do for all. ``opens`` says whether a connection
-    can be begun here (``core.ports.Opener``), ``pushes`` whether records can be sent
-    (``core.push.ports.Pusher``). ``hints`` is a module with a function ``hint(body)`` for the
-    provider's webhooks, see ``core.webhooks``. ``checks`` is a module with a function
-    ``check(settings, application)`` that holds settings against the application's secret.
+    Attributes:
+        module: has a function ``connector(ports)``. Modules beside it are found by their names:
+            ``settings``, where there are any, has ``check(settings, application)``, and
+            ``webhooks`` has ``read_hint(body)``.
+        settings: the names that a connection must give, all strings.
+        datasets: in the order in which they are fetched; without any, each connection names its
+            own.
+        credentials: whether a connection has credentials of its own, or the application's do for
+            all.
+        opens: whether a connection can be begun here (``core.ports.Opener``).
+        pushes: whether records can be sent (``core.push.ports.Pusher``).
+        webhooks: whether the provider sends any, see ``core.webhooks``.
     """
 
     module: str
@@ -42,8 +46,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     credentials: bool = True
     opens: bool = False
     pushes: bool = False
-    hints: str = ""
-    checks: str = ""
+    webhooks: bool = False
 
 
 REGISTRY: Final[dict[str, Entry]] = {
@@ -51,7 +54,6 @@ REGISTRY: Final[dict[str, Entry]] = {
         module="functions.connectors.banno.connector",
         settings=frozenset({"institution"}),
         datasets=("accounts", "transactions"),
-        checks="functions.connectors.banno.settings",
     ),
     Provider.DIGIME: Entry(
         module="functions.connectors.digime.connector",
@@ -62,7 +64,7 @@ REGISTRY: Final[dict[str, Entry]] = {
         credentials=False,
         opens=True,
         pushes=True,
-        hints="functions.connectors.endgrate.webhooks",
+        webhooks=True,
     ),
 }
 
@@ -70,26 +72,30 @@ DATASETS: Final = {provider: entry.datasets for provider, entry in REGISTRY.item
 
 
 def load(entry: Entry, ports: ConnectorPorts) -> Connector:
-    """Import a provider's connector, and only that one, and give it what it needs."""
+    """Import a provider's connector, and only that one, and give it its ports."""
     connector: Connector = import_module(entry.module).connector(ports)
     return connector
 
 
 def check_settings(entry: Entry, settings: Mapping[str, str], *, application: bytes) -> None:
-    """Refuse settings of which the application's secret knows nothing.
+    """Refuse settings that the application's secret does not know.
 
     Raises:
         InvalidRequest: the text names the setting.
-        ConfigurationInvalid: the secret is malformed, so that nobody can say.
+        ConfigurationInvalid: the secret is malformed.
     """
-    import_module(entry.checks).check(settings, application)
+    _import_beside(entry, "settings").check(settings, application)
 
 
 def read_hint(entry: Entry, body: bytes) -> Hint:
-    """What a provider's webhook says.
+    """Read a provider's webhook.
 
     Raises:
         InvalidRequest: it is none of that provider's.
     """
-    hint: Hint = import_module(entry.hints).hint(body)
+    hint: Hint = _import_beside(entry, "webhooks").read_hint(body)
     return hint
+
+
+def _import_beside(entry: Entry, name: str) -> Any:  # noqa: ANN401 - each has functions of its own
+    return import_module(f"{entry.module.rpartition('.')[0]}.{name}")

@@ -122,7 +122,7 @@ def _check(call: Call, given: ConnectionIn) -> None:
     if not entry.credentials and given.credentials is not None:
         raise InvalidRequest(NO_CREDENTIALS)
     _check_datasets(given, fixed=entry.datasets)
-    if entry.checks:
+    if entry.settings:
         # Without a secret nobody can say. What its user has just consented to is kept then.
         with suppress(ConfigurationInvalid):
             _check_settings(call, given, entry)

@@ -32,7 +32,7 @@ class _Payload(msgspec.Struct, frozen=True):
     transfer_id: _Text | None = None
 
 
-def hint(body: bytes) -> Hint:
+def read_hint(body: bytes) -> Hint:
     """Read the token that a webhook echoes, and its transfer and session.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from functions.connectors.endgrate.webhooks import hint
+from functions.connectors.endgrate.webhooks import read_hint
 from functions.core.errors import InvalidRequest
 from functions.core.webhooks import Hint
 
@@ -16,7 +16,7 @@ COMPLETED = {"success": True, "transfer_id": "t", "session_id": "s", "completed"
 
 
 def read(payload: object) -> Hint:
-    return hint(msgspec.json.encode(payload))
+    return read_hint(msgspec.json.encode(payload))
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_webhook_says_which_transfer_and_session_it_tells_of(
 
 def test_what_nobody_reads_of_a_webhook_makes_it_no_other() -> None:
     odd = b'{"session_id": "s", "transfer_id": null, "metadata": {"token": "t"}, "x": "\\ud800"}'
-    assert hint(odd) == Hint(token="t", job="", subject="s")
+    assert read_hint(odd) == Hint(token="t", job="", subject="s")
 
 
 CHANGES: list[dict[str, Any]] = [
@@ -75,5 +75,5 @@ OTHERS = [
 )
 def test_what_is_no_webhook_of_ours_is_refused_without_a_word_of_it(body: bytes) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        hint(body)
+        read_hint(body)
     assert str(refused.value) == InvalidRequest.text
