@@ -16,7 +16,7 @@ from functions.core.contract import SLOT_SECONDS, Ticket
 from functions.core.errors import FreshetError, ProviderUnavailable, Superseded
 from functions.core.refresh.admission import cool
 from functions.core.refresh.fetch import Time, fetch, publish, published
-from functions.core.refresh.increment import base_of
+from functions.core.refresh.increment import select_previous
 from functions.providers import connector, time_left
 from functions.wiring import prepare, wiring
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from functions.aws.objects.staging import Staging
     from functions.core.model import Connection, Refresh
-    from functions.core.ports import Base
+    from functions.core.ports import PreviousSnapshot
 
 prepare(lambda here: (here.connections, here.snapshots, here.durations, here.secrets))
 
@@ -63,7 +63,9 @@ def _fetch_and_publish(ticket: Ticket, refresh: Refresh, *, context: LambdaConte
             refresh,
             connection=connection,
             staging=staging,
-            base=base_of(published(connection, snapshots), refresh=refresh, snapshots=snapshots),
+            previous=select_previous(
+                published(connection, snapshots), refresh=refresh, snapshots=snapshots
+            ),
             context=context,
         )
         folders = snapshots.folders(refresh.connection_id)
@@ -89,7 +91,7 @@ def _fetch(
     *,
     connection: Connection,
     staging: Staging,
-    base: Base | None,
+    previous: PreviousSnapshot | None,
     context: LambdaContext,
 ) -> None:
     here = wiring()
@@ -112,7 +114,7 @@ def _fetch(
                 sleep=here.sleep,
                 left=lambda: context.get_remaining_time_in_millis() / 1000,
             ),
-            base=base,
+            previous=previous,
         )
     except ProviderUnavailable as fault:
         cool(fault, refresh, refreshes=here.refreshes, at=here.clock())

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from functions.core.contract import Cursor, Job
     from functions.core.model import Connection
-    from functions.core.ports import Base, Connector, Page
+    from functions.core.ports import Connector, Page, PreviousSnapshot
     from functions.wiring import Wiring
 
 RESERVE_SECONDS: Final = 5
@@ -60,13 +60,13 @@ class Renewing:
         *,
         datasets: tuple[str, ...],
         cursor: Cursor | None,
-        base: Base | None = None,
+        previous: PreviousSnapshot | None = None,
     ) -> Iterator[Page]:
         """As ``Connector.fetch``; it goes on behind the last page."""
 
         def pages() -> Iterator[Page]:
             return self._connector.fetch(
-                connection, job, datasets=datasets, cursor=cursor, base=base
+                connection, job, datasets=datasets, cursor=cursor, previous=previous
             )
 
         ended = False

@@ -199,10 +199,10 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Instants are seconds since the epoch. ``looks`` are whole seconds after ``triggered_at``
     at which a look at the provider pays; ``noticed_at`` is when a look found the job done;
-    ``looked`` counts looks, ``faults`` those that failed in a row; ``hooked`` says that the
-    provider may tell us to look, or to trigger, earlier; ``resumed`` that an earlier call of
-    fetch_data has put progress aside. ``error`` names a class of ``core.errors``, or is what the
-    platform said.
+    ``poll_count`` counts looks, ``faults`` those that failed in a row; ``has_webhook`` says
+    that the provider may tell us to look, or to trigger, earlier; ``resumed`` that an earlier
+    call of fetch_data has put progress aside. ``error`` names a class of ``core.errors``, or is
+    what the platform said.
     """
 
     v: int
@@ -216,9 +216,9 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     looks: tuple[int, ...] = ()
     wait_seconds: int = 0
     noticed_at: float = 0
-    looked: int = 0
+    poll_count: int = msgspec.field(name="looked", default=0)
     faults: int = 0
-    hooked: bool = False
+    has_webhook: bool = msgspec.field(name="hooked", default=False)
     resumed: bool = False
     error: str | None = None
 

@@ -105,14 +105,14 @@ class SnapshotPointer(msgspec.Struct, frozen=True, kw_only=True):
     published_at: float
     as_of: float
     datasets: tuple[str, ...] = ()
-    ages: dict[str, float] = {}
+    as_of_by_dataset: dict[str, float] = msgspec.field(name="ages", default_factory=dict)
 
     def __post_init__(self) -> None:
         """Drop ages that are none."""
         now = self.published_at
-        ages = {name: reckon_as_of(as_of, now=now) for name, as_of in self.ages.items()}
+        ages = {name: reckon_as_of(as_of, now=now) for name, as_of in self.as_of_by_dataset.items()}
         force_setattr(self, "as_of", reckon_as_of(self.as_of, now=now))
-        force_setattr(self, "ages", ages)
+        force_setattr(self, "as_of_by_dataset", ages)
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,7 +121,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     ``subject`` is the user's id at the provider. ``datasets`` are the connection's own, where
     its provider has no fixed ones; ``titles`` are what the provider calls those that cannot have
     its title for a name, and ``params`` narrow them down, by dataset, in the provider's words.
-    ``hook`` is the digest of the token with which the provider may tell of this connection.
+    ``webhook`` is the digest of the token of the webhooks about this connection.
     ``previous`` is the snapshot before the published one, kept so that a reader who is paging
     through it can go on until the next. Before ``next_allowed_at`` its provider wants no refresh.
     By its ``schedule`` it is refreshed by itself. ``reauth_required`` says that its credentials
@@ -137,7 +137,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     datasets: tuple[str, ...] = ()
     titles: dict[str, str] = {}
     params: dict[str, dict[str, Any]] = {}
-    hook: str = ""
+    webhook: str = msgspec.field(name="hook", default="")
     running: Running | None = None
     snapshot: SnapshotPointer | None = None
     previous: SnapshotPointer | None = None
@@ -209,7 +209,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     facts: dict[str, Scalar] = {}
 
 
-class Part(StrEnum):
+class PartState(StrEnum):
     """How fresh one part (an account, a file) of a snapshot is."""
 
     FRESH = "fresh"
@@ -237,7 +237,7 @@ class Refresh(msgspec.Struct, frozen=True, kw_only=True):
     """One run for one connection. Its version is the number of its events.
 
     ``full`` asks for everything to be read again, not only what has changed. ``whole`` is false
-    while the provider has taken only a part of the ``job``. ``hooks`` are the webhooks that it
+    while the provider has taken only a part of the ``job``. ``webhooks`` are those that it
     was given, see ``core.webhooks``. ``records``, ``coverage`` and ``as_of`` are of its
     ``datasets``.
     """
@@ -256,7 +256,7 @@ class Refresh(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 0
     job: Job | None = None
     whole: bool = True
-    hooks: dict[str, str] = {}
+    webhooks: dict[str, str] = msgspec.field(name="hooks", default_factory=dict)
     triggered_at: float = 0
     records: dict[str, int] = {}
     coverage: Coverage | None = None
@@ -296,7 +296,7 @@ class Blob(msgspec.Struct, frozen=True, kw_only=True):
     refresh_id: str = ""
 
 
-class Link(msgspec.Struct, frozen=True, kw_only=True):
+class Contribution(msgspec.Struct, frozen=True, kw_only=True):
     """What one refresh put to a dataset: so many files, with so many records."""
 
     refresh_id: str
@@ -308,8 +308,8 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     """A dataset's files in order, what they hold, and the refresh that fetched the last of them.
 
     ``records`` and ``deletions`` count lines: a record that a later refresh has read again
-    counts twice until the next full read. The ``chain`` says whose the files are: it begins
-    with the last full read, at ``whole_at``, and goes on with what each refresh added, if only
+    counts twice until the next full read. The ``history`` says whose the files are: it begins
+    with the last full read, at ``full_read_at``, and goes on with what each refresh added, if only
     nothing. Empty, it is not known. The ``bookmark`` is where a connector goes on from; without
     one the dataset is read in full.
     """
@@ -320,12 +320,12 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     deletions: int
     files: tuple[File, ...]
     blobs: tuple[Blob, ...] = ()
-    chain: tuple[Link, ...] = ()
-    whole_at: float = 0
+    history: tuple[Contribution, ...] = msgspec.field(name="chain", default=())
+    full_read_at: float = msgspec.field(name="whole_at", default=0)
     bookmark: Bookmark | None = None
 
 
-class PartState(msgspec.Struct, frozen=True, kw_only=True):
+class Part(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one part's freshness; ``as_of`` 0 means unknown.
 
     ``datasets`` are those that it tells of; none: all that its refresh fetches.
@@ -336,7 +336,7 @@ class PartState(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     part: str
-    state: Part
+    state: PartState
     as_of: float = 0
     why: str = ""
     failures: int = 0
@@ -344,14 +344,14 @@ class PartState(msgspec.Struct, frozen=True, kw_only=True):
     retry_at: float = 0
     datasets: tuple[str, ...] = ()
 
-    def reckon(self, *, now: float) -> PartState:
+    def reckon(self, *, now: float) -> Part:
         """The same with an age that is one; a part is not fresh by an instant that proves nothing.
 
         Args:
             now: our own clock when the part was fetched or later.
         """
         as_of = reckon_as_of(self.as_of, now=now)
-        state = Part.STALE if self.state is Part.FRESH and not as_of else self.state
+        state = PartState.STALE if self.state is PartState.FRESH and not as_of else self.state
         return replace(self, as_of=as_of, state=state)
 
 
@@ -366,7 +366,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     fetched_at: float
     as_of: float
     datasets: dict[str, Dataset]
-    parts: tuple[PartState, ...] = ()
+    parts: tuple[Part, ...] = ()
 
     def __post_init__(self) -> None:
         """Drop ages that are none."""

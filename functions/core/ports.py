@@ -12,7 +12,7 @@ from functions.core.contract import Bookmark, Clock, Cursor, Job, Sleep
 from functions.core.model import (
     Connection,
     Credentials,
-    PartState,
+    Part,
     StoredCredentials,
 )
 
@@ -38,14 +38,14 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 class Triggered(msgspec.Struct, frozen=True, kw_only=True):
     """The provider has taken the job.
 
-    ``more`` says that it has taken a part only, and is to be asked again with that. ``hooks``
+    ``more`` says that it has taken a part only, and is to be asked again with that. ``webhooks``
     are webhooks that it was given: digests of their tokens, each with the name by which the
     provider will speak of this part of the job, see ``core.webhooks``.
     """
 
     job: Job
     more: bool = False
-    hooks: Mapping[str, str] = {}
+    webhooks: Mapping[str, str] = {}
 
 
 class Looked(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,14 +85,15 @@ class Quarantined(msgspec.Struct, frozen=True):
     content: bytes
 
 
-class Beginning(msgspec.Struct, frozen=True, kw_only=True):
+class ReadMode(msgspec.Struct, frozen=True, kw_only=True):
     """How a dataset is read in this refresh, decided once for the whole of it.
 
-    ``adds`` says that its records and deletions follow those of the base; else they stand for
-    themselves. ``bookmark`` is what the next refresh is given of it; None: it is read in full.
+    ``incremental``: its records and deletions are added to the previous snapshot's; otherwise
+    they replace them. ``bookmark`` is what the next refresh is given of it; None: it is read in
+    full.
     """
 
-    adds: bool = False
+    incremental: bool = False
     bookmark: Bookmark | None = None
 
 
@@ -101,7 +102,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
     ``cursor`` None means that this was the last page. ``parts`` is evidence of freshness: what
     a later page says of a part replaces what an earlier one said of it and the same datasets.
-    ``quarantined`` is kept apart, for people to look at, and is not published. ``begins`` tells
+    ``quarantined`` is kept apart, for people to look at, and is not published. ``read_modes`` tells
     of datasets, by name, how they are read; told of none, a dataset is read in full, and so it
     is the next time. A later page may add to a bookmark.
     """
@@ -110,13 +111,13 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     part: str = ""
     records: Sequence[Record] = ()
     deletions: Sequence[str] = ()
-    parts: tuple[PartState, ...] = ()
+    parts: tuple[Part, ...] = ()
     quarantined: Sequence[Quarantined] = ()
-    begins: Mapping[str, Beginning] = {}
+    read_modes: Mapping[str, ReadMode] = {}
     cursor: Cursor | None = None
 
 
-class Base(msgspec.Struct, frozen=True, kw_only=True):
+class PreviousSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """What a fetch may add to: datasets of the snapshot that ``refresh_id`` published.
 
     ``bookmarks`` are theirs, by name; a dataset that has none here must be read in full.
@@ -153,7 +154,7 @@ class Connector(Protocol):
         *,
         datasets: tuple[str, ...],
         cursor: Cursor | None,
-        base: Base | None = None,
+        previous: PreviousSnapshot | None = None,
     ) -> Iterator[Page]:
         """Yield pages lazily, from the beginning or from where an earlier page pointed.
 

@@ -108,9 +108,9 @@ class RefreshMachine(Construct):
         return (
             sfn.Choice.jsonata(self, "What next?")
             .when(outcome_is(TicketOutcome.READY), self._fetch)
-            .when(_hooked(TicketOutcome.RUNNING), hint)
+            .when(_has_webhook(TicketOutcome.RUNNING), hint)
             .when(outcome_is(TicketOutcome.RUNNING), wait)
-            .when(_hooked(TicketOutcome.LATER), user)
+            .when(_has_webhook(TicketOutcome.LATER), user)
             .when(outcome_is(TicketOutcome.LATER), wait_to_trigger)
             .when(outcome_is(*ended), self._conclude)
             .otherwise(self._conclude)
@@ -153,7 +153,7 @@ class RefreshMachine(Construct):
         return wait
 
 
-def _hooked(outcome: TicketOutcome) -> sfn.Condition:
+def _has_webhook(outcome: TicketOutcome) -> sfn.Condition:
     return sfn.Condition.jsonata(
         f"{{% $states.input.outcome = '{outcome}' and $states.input.hooked = true %}}"
     )

@@ -10,7 +10,7 @@ from functions.core.contract import TicketOutcome
 from functions.core.errors import ProviderUnavailable
 from functions.core.model import Part, PartState
 from functions.core.refresh.fetch import Time, fetch, publish, published
-from functions.core.refresh.increment import base_of
+from functions.core.refresh.increment import select_previous
 from tests.support.fakes.files import Objects, Snapshots, Staging
 from tests.support.fakes.stores import Clock, Tables
 from tests.support.scripted_connector import (
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from functions.core.ports import Page
 
 PARTS = (
-    PartState(part="checking", state=Part.FRESH, as_of=1_800_000_000),
-    PartState(part="savings", state=Part.STALE, as_of=1_700_000_000),
-    PartState(part="closed", state=Part.GONE),
+    Part(part="checking", state=PartState.FRESH, as_of=1_800_000_000),
+    Part(part="savings", state=PartState.STALE, as_of=1_700_000_000),
+    Part(part="closed", state=PartState.GONE),
 )
 PAGES = (
     a_page("checking", "savings", dataset="accounts", parts=PARTS),
@@ -94,7 +94,7 @@ class FetchHarness:
             refreshes=self.refreshes,
             datasets=self.refresh.datasets,
             time=Time(clock=self.clock, sleep=self.sleep, left=lambda: seconds_left),
-            base=base_of(
+            previous=select_previous(
                 self.before or published(self.connection, self.snapshots),
                 refresh=self.refresh,
                 snapshots=self.snapshots,

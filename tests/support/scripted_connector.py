@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from functions.core.errors import FreshetError
     from functions.core.idempotency import Key
     from functions.core.model import SnapshotPointer
-    from functions.core.ports import Base, Budget, Looked
+    from functions.core.ports import Budget, Looked, PreviousSnapshot
     from tests.support.fakes.stores import Clock
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ class Scripted:
         self._triggers, self._looks = list(triggers), list(looks)
         self.triggered = 0
         self.orders: list[Order] = []
-        self.bases: list[Base | None] = []
+        self.bases: list[PreviousSnapshot | None] = []
         self.looked: list[tuple[float, float]] = []
         """When each look was asked for, and how long it might have been held."""
 
@@ -83,10 +83,10 @@ class Scripted:
         *,
         datasets: tuple[str, ...],
         cursor: Cursor | None,
-        base: Base | None = None,
+        previous: PreviousSnapshot | None = None,
     ) -> Iterator[Page]:
         assert datasets
-        self.bases.append(base)
+        self.bases.append(previous)
         start = int(cursor["page"] or 0) if cursor else 0
         for number in range(start, len(self._pages)):
             if number in self._faults:

@@ -44,7 +44,7 @@ class Hooks:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, connection: Connection | None) -> None:
         self.harness, self.states = PushHarness(answers=(ProviderUnavailable(),)), States()
         self.harness.run()
-        self.harness.change(hook=hints.digest(TOKEN))
+        self.harness.change(webhook=hints.digest(TOKEN))
         here = SimpleNamespace(
             clock=self.harness.clock,
             connections=SimpleNamespace(get=lambda _id: connection),

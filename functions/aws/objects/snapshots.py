@@ -132,7 +132,7 @@ class Snapshots:
         datasets = [each for manifest in manifests for each in manifest.datasets.values()]
         kept = {manifest.refresh_id for manifest in manifests}
         kept |= {each.refresh_id for each in datasets}
-        kept |= {link.refresh_id for each in datasets for link in each.chain if link.files}
+        kept |= {link.refresh_id for each in datasets for link in each.history if link.files}
         for folder in folders:
             if folder.rstrip("/").rpartition("/")[2] not in kept:
                 self.delete(folder)

@@ -107,7 +107,7 @@ class Staging:
                     blob.close()
         for found in page.quarantined:
             self._quarantine(found)
-        self.progress.begin(page.begins)
+        self.progress.set_read_modes(page.read_modes)
         if page.parts:
             self.progress.tell(page.parts)
         self.progress.cursor = page.cursor

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from functions.connectors.banno.answers import Account, Accounts, Log, Transactions
     from functions.core.contract import Cursor, Job, Scalar
     from functions.core.model import Connection
-    from functions.core.ports import Base, ConnectorPorts, Order
+    from functions.core.ports import ConnectorPorts, Order, PreviousSnapshot
 
 API: Final = "/a/consumer/api/v0"
 
@@ -127,7 +127,7 @@ class Banno:
         *,
         datasets: tuple[str, ...],
         cursor: Cursor | None,
-        base: Base | None = None,
+        previous: PreviousSnapshot | None = None,
     ) -> Iterator[Page]:
         """Yield the accounts, then each account's transactions in the order of their ids.
 
@@ -148,33 +148,33 @@ class Banno:
         place = msgspec.convert(cursor, Place) if cursor else None
         if place is None:
             begun = banno_transactions.beginning(
-                base, ids=ids, parts=states.values(), since=float(job["since"] or 0)
+                previous, ids=ids, parts=states.values(), since=float(job["since"] or 0)
             )
-            place = Place(account=wanted[0], adds=begun.adds) if wanted else None
+            place = Place(account=wanted[0], adds=begun.incremental) if wanted else None
             yield Page(
                 dataset="accounts",
                 records=[Record(account.id, account.data) for account in listed.accounts],
                 deletions=listed.gone,
                 parts=(*states.values(), *self._tell_others(listed)),
-                begins={banno_transactions.NAME: begun},
+                read_modes={banno_transactions.NAME: begun},
                 cursor=place.cursor() if place else None,
             )
-        course = Course(ids=ids, states=states, base=base)
+        course = Course(ids=ids, states=states, previous=previous)
         while place is not None:
-            since = banno_transactions.find_since(base, place.account) if place.adds else None
+            since = banno_transactions.find_since(previous, place.account) if place.adds else None
             ask = partial(_ask_page, user, place.account, since=since)
             reading = Reading(ask, course, place)
             yield from reading.pages()
             place = reading.following
 
-    def _tell_others(self, listed: Accounts) -> Iterator[PartState]:
+    def _tell_others(self, listed: Accounts) -> Iterator[Part]:
         """What is known beside the accounts that are there: who is gone, and who is nameless."""
         for id_ in listed.gone:
-            yield PartState(part=id_, state=Part.GONE)
+            yield Part(part=id_, state=PartState.GONE)
         if listed.unreadable:
-            yield PartState(
+            yield Part(
                 part="accounts",
-                state=Part.INCOMPLETE,
+                state=PartState.INCOMPLETE,
                 as_of=self._ports.clock(),
                 why=UnexpectedAnswer.name(),
                 failures=listed.unreadable,
@@ -230,19 +230,19 @@ def _read_start(log: Log, job: Job) -> Job:
     return started | {"ahead": ahead} if ahead > AHEAD_SECONDS else started
 
 
-def _judge(accounts: Sequence[Account], job: Job, *, now: float) -> dict[str, PartState]:
+def _judge(accounts: Sequence[Account], job: Job, *, now: float) -> dict[str, Part]:
     """How fresh each account is, by its id; of one that is listed twice the first counts.
 
     So does its first record with those who write them.
     """
     since, ahead = float(job["since"] or 0), float(job.get("ahead") or 0)
-    states: dict[str, PartState] = {}
+    states: dict[str, Part] = {}
     for account in accounts:
         as_of = reckon_as_of(account.fetched_at - ahead, now=now)
         fresh = as_of > 0 and account.fetched_at >= since
-        part = PartState(
+        part = Part(
             part=account.id,
-            state=Part.FRESH if fresh else Part.STALE,
+            state=PartState.FRESH if fresh else PartState.STALE,
             as_of=as_of,
             why="" if fresh else account.why,
         )

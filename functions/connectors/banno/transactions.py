@@ -28,14 +28,14 @@ from functions.core.errors import (
     UnexpectedAnswer,
 )
 from functions.core.model import Part, PartState, iso
-from functions.core.ports import Beginning, Page
+from functions.core.ports import Page, ReadMode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from functions.connectors.banno.answers import Transactions
     from functions.core.contract import Bookmark, Cursor
-    from functions.core.ports import Base
+    from functions.core.ports import PreviousSnapshot
 
 NAME: Final = "transactions"
 
@@ -62,8 +62,8 @@ _ONE_ACCOUNTS: Final = (*_GONE, ConsentMissing, UnexpectedAnswer, AnswerTooLarge
 
 
 def beginning(
-    base: Base | None, *, ids: Sequence[str], parts: Iterable[PartState], since: float
-) -> Beginning:
+    previous: PreviousSnapshot | None, *, ids: Sequence[str], parts: Iterable[Part], since: float
+) -> ReadMode:
     """How the transactions of these accounts are read: in full, or only their changes.
 
     Only changes where the accounts are those of the base: nothing tells that the transactions of
@@ -74,16 +74,16 @@ def beginning(
         parts: how fresh each account is.
         since: when the task was started, by Banno's clock.
     """
-    known = base.bookmarks.get(NAME) if base else None
+    known = previous.bookmarks.get(NAME) if previous else None
     # A stale account's updates may bear any time since its own last fetch; where that is not
     # known, it is read in full.
     bookmark: Bookmark = {part.part: min(since, part.as_of) for part in parts}
-    return Beginning(adds=known is not None and known.keys() == set(ids), bookmark=bookmark)
+    return ReadMode(incremental=known is not None and known.keys() == set(ids), bookmark=bookmark)
 
 
-def find_since(base: Base | None, account: str) -> str | None:
+def find_since(previous: PreviousSnapshot | None, account: str) -> str | None:
     """From when on an account's changes are asked for; None: all of its transactions are."""
-    known = base.bookmarks.get(NAME, {}).get(account) if base else None
+    known = previous.bookmarks.get(NAME, {}).get(account) if previous else None
     return iso(max(0, float(known) - OVERLAP_SECONDS)) if known else None
 
 
@@ -118,8 +118,8 @@ class Course(NamedTuple):
     """All accounts in the order in which they are read, how fresh each is, and the base."""
 
     ids: Sequence[str]
-    states: Mapping[str, PartState]
-    base: Base | None
+    states: Mapping[str, Part]
+    previous: PreviousSnapshot | None
 
 
 class Reading:
@@ -166,8 +166,8 @@ class Reading:
                 part=self._place.account,
                 records=[row.record for row in page.rows if row.record is not None],
                 deletions=page.deletions,
-                parts=(self._tell_state(Part.INCOMPLETE, UnexpectedAnswer),) if lacks else (),
-                begins=self._keep_bookmark() if lacks else {},
+                parts=(self._tell_state(PartState.INCOMPLETE, UnexpectedAnswer),) if lacks else (),
+                read_modes=self._keep_bookmark() if lacks else {},
                 cursor=self.following.cursor() if self.following else None,
             )
 
@@ -237,32 +237,36 @@ class Reading:
         following = self._find_next(replace(self._place, came=came))
         if following is None and not came:
             return None, None
-        state = self._tell_state(Part.INCOMPLETE if self._had else Part.FAILED, type(error))
+        state = self._tell_state(
+            PartState.INCOMPLETE if self._had else PartState.FAILED, type(error)
+        )
         return following, Page(
             dataset=NAME,
             part=self._place.account,
             parts=(state,),
-            begins=self._keep_bookmark(),
+            read_modes=self._keep_bookmark(),
             cursor=following.cursor() if following else None,
         )
 
-    def _tell_state(self, state: Part, error: type[FreshetError]) -> PartState:
+    def _tell_state(self, state: PartState, error: type[FreshetError]) -> Part:
         account = self._place.account
         known = self._course.states.get(account)
-        return PartState(
+        return Part(
             part=account,
             state=state,
-            as_of=known.as_of if known and state is Part.INCOMPLETE else 0,
+            as_of=known.as_of if known and state is PartState.INCOMPLETE else 0,
             why=error.name(),
             failures=self._place.failures,
             datasets=(NAME,),
         )
 
-    def _keep_bookmark(self) -> dict[str, Beginning]:
+    def _keep_bookmark(self) -> dict[str, ReadMode]:
         """The next refresh asks for what this one should have: from when this one asked."""
-        base, account = self._course.base, self._place.account
-        known = base.bookmarks.get(NAME, {}).get(account) if base and self._place.adds else None
-        return {NAME: Beginning(adds=self._place.adds, bookmark={account: known or 0})}
+        previous, account = self._course.previous, self._place.account
+        known = (
+            previous.bookmarks.get(NAME, {}).get(account) if previous and self._place.adds else None
+        )
+        return {NAME: ReadMode(incremental=self._place.adds, bookmark={account: known or 0})}
 
     def _find_next(self, place: Place) -> Place | None:
         """Where to go on once an account is done: the next one, then those that were put off."""

@@ -71,7 +71,7 @@ def _record(raw: msgspec.Raw) -> Record | None:
         return None
 
 
-def states(status: Status, *, since: float, at: float) -> tuple[PartState, ...]:
+def states(status: Status, *, since: float, at: float) -> tuple[Part, ...]:
     """The state of each account when all has ended.
 
     digi.me does not date the accounts: a completed one is as fresh as the trigger, ``since``. One
@@ -86,27 +86,27 @@ def states(status: Status, *, since: float, at: float) -> tuple[PartState, ...]:
     except UnexpectedAnswer:
         details = {}
     parts = tuple(_state(id_, raw, since=since, at=at) for id_, raw in details.items())
-    if status.state == "partial" and all(part.state is Part.FRESH for part in parts):
-        some = PartState(part=UNNAMED, state=Part.INCOMPLETE, as_of=since, why="AccountFailed")
+    if status.state == "partial" and all(part.state is PartState.FRESH for part in parts):
+        some = Part(part=UNNAMED, state=PartState.INCOMPLETE, as_of=since, why="AccountFailed")
         return (*parts, some)
     return parts
 
 
-def _state(account: str, raw: msgspec.Raw, *, since: float, at: float) -> PartState:
+def _state(account: str, raw: msgspec.Raw, *, since: float, at: float) -> Part:
     try:
         detail = read(raw, _Detail)
     except UnexpectedAnswer as odd:
-        return PartState(part=account, state=Part.FAILED, why=odd.name())
+        return Part(part=account, state=PartState.FAILED, why=odd.name())
     if detail.state == "completed" and not detail.error:
-        return PartState(part=account, state=Part.FRESH, as_of=since)
+        return Part(part=account, state=PartState.FRESH, as_of=since)
     codes = [*_values(detail.error, "code"), *_values(detail.error, "status")]
     says = [*codes, *_values(detail.error, "statuscode")]
     # digi.me names no unit of retryAfter; its iOS SDK reads a date: so read it like Retry-After.
     waits = (retry_after(wish, at=at) for wish in _values(detail.error, "retryafter"))
     wait = next((wait for wait in waits if wait > 0), 0)
-    return PartState(
+    return Part(
         part=account,
-        state=Part.FAILED,
+        state=PartState.FAILED,
         why=next(filter(_is_name, codes), "AccountFailed" if detail.error else "GivenUp"),
         reauth=any(value is True for value in _values(detail.error, "reauth"))
         or any(value in _REAUTH for value in says),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from functions.connectors.digime.api import Session
     from functions.core.contract import Cursor, Job
     from functions.core.model import Connection, Credentials
-    from functions.core.ports import Base, ConnectorPorts, Order
+    from functions.core.ports import ConnectorPorts, Order, PreviousSnapshot
 
 MAX_LOSSES: Final = 2
 """How many sessions may expire while files are read until the refresh fails."""
@@ -81,7 +81,7 @@ class DigiMe:
         *,
         datasets: tuple[str, ...],
         cursor: Cursor | None,
-        base: Base | None = None,
+        previous: PreviousSnapshot | None = None,
     ) -> Iterator[Page]:
         """Yield the accounts, then the files, then those that were written again meanwhile.
 
@@ -91,13 +91,13 @@ class DigiMe:
             JobLost: another session expired.
         """
         place = msgspec.convert(cursor or {}, Place)
-        adds = base is not None and "files" in datasets and "files" in base.bookmarks
+        adds = previous is not None and "files" in datasets and "files" in previous.bookmarks
         library = Library(
             self._api(),
             key=self._application().key,
             place=place,
             sleep=self._ports.sleep,
-            held=_revisions(base) if base and adds else None,
+            held=_revisions(previous) if previous and adds else None,
         )
         while True:
             sealed = library.place.session or str(job["session"])
@@ -133,9 +133,9 @@ class DigiMe:
         return application(self._ports.application())
 
 
-def _revisions(base: Base) -> dict[str, str]:
+def _revisions(previous: PreviousSnapshot) -> dict[str, str]:
     """The revision of each file of the base; all files are in one part."""
-    return {name: revision for (_, name), revision in base.revisions("files").items()}
+    return {name: revision for (_, name), revision in previous.revisions("files").items()}
 
 
 def _session_key(api: Api, access_token: str, *, held: str | None) -> str:

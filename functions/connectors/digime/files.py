@@ -117,7 +117,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     file: File
     size: int = 0
     records: tuple[Record, ...] = ()
-    parts: tuple[PartState, ...] = ()
+    parts: tuple[Part, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
 
 
@@ -200,9 +200,9 @@ def open_file(file: File, answer: Download, *, key: RSAPrivateKey) -> Result:
     return Result(file=file, size=size, records=(record,))
 
 
-def failure(file: File, why: str) -> PartState:
+def failure(file: File, why: str) -> Part:
     """The state of a file of which nothing came."""
-    return PartState(part=file.name, state=Part.FAILED, why=why)
+    return Part(part=file.name, state=PartState.FAILED, why=why)
 
 
 def _header(answer: Download) -> _Header:

@@ -41,7 +41,7 @@ from functions.core.errors import (
     named,
 )
 from functions.core.model import Part, PartState, reckon_as_of
-from functions.core.ports import Beginning, Page
+from functions.core.ports import Page, ReadMode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -185,7 +185,7 @@ class Library:
                 *map(self._stale, due),
                 *map(_unreadable, files.odd),
             ),
-            begins=self._begins(),
+            read_modes=self._begins(),
         )
 
     def _list(self, session_key: str) -> Listing:
@@ -194,9 +194,9 @@ class Library:
             raise FetchWaits(SETTLE_SECONDS)
         return listing
 
-    def _begins(self) -> dict[str, Beginning]:
+    def _begins(self) -> dict[str, ReadMode]:
         """Say that files may be added next time. The revisions in the records are the bookmark."""
-        return {"files": Beginning(adds=self._held is not None, bookmark={})}
+        return {"files": ReadMode(incremental=self._held is not None, bookmark={})}
 
     def _deletions(self, files: Files) -> list[str]:
         """The files that were read before and are not listed any more.
@@ -242,7 +242,7 @@ class Library:
 
     def _without_accounts(self, fault: ProviderUnavailable) -> Page:
         self.place = replace(self.place, accounts=True, refused=fault.name())
-        state = PartState(part="accounts", state=Part.FAILED, why=fault.name())
+        state = Part(part="accounts", state=PartState.FAILED, why=fault.name())
         return self._page("accounts", [], parts=(state,))
 
     def _open_accounts(self, file: File, answer: Download) -> Result:
@@ -252,7 +252,7 @@ class Library:
             except UnexpectedAnswer as odd:
                 return Result(file=file, parts=(failure(file, odd.name()),))
         why = UnexpectedAnswer.name()
-        lacking = PartState(part=file.name, state=Part.INCOMPLETE, as_of=self._since, why=why)
+        lacking = Part(part=file.name, state=PartState.INCOMPLETE, as_of=self._since, why=why)
         return Result(file=file, records=tuple(records), parts=() if are_all else (lacking,))
 
     # --- files ---------------------------------------------------------------------------------
@@ -335,12 +335,10 @@ class Library:
             refused=next(whys, self.place.refused),
         )
 
-    def _page(
-        self, dataset: str, batch: Sequence[Result], *, parts: Iterable[PartState] = ()
-    ) -> Page:
+    def _page(self, dataset: str, batch: Sequence[Result], *, parts: Iterable[Part] = ()) -> Page:
         again = self.place.rereads > 0
         mended = [
-            PartState(part=each.file.name, state=Part.FRESH, as_of=self._since)
+            Part(part=each.file.name, state=PartState.FRESH, as_of=self._since)
             for each in batch
             if again and each.records
         ]
@@ -350,16 +348,16 @@ class Library:
             records=[record for each in batch for record in each.records],
             parts=tuple(replace(part, datasets=(dataset,)) for part in states),
             quarantined=[found for each in batch for found in each.quarantined],
-            begins=self._begins(),
+            read_modes=self._begins(),
             cursor=self.place.cursor(),
         )
 
-    def _stale(self, file: File) -> PartState:
+    def _stale(self, file: File) -> Part:
         """The state of a file that has been written more often than it was read."""
         had = (self._had or {}).get(file.name, 0)
-        return PartState(
+        return Part(
             part=file.name,
-            state=Part.STALE,
+            state=PartState.STALE,
             as_of=reckon_as_of(had / 1000, now=self._at),
             why="Rewritten",
             datasets=("files",),
@@ -426,6 +424,6 @@ def _is_full(batch: Sequence[Result]) -> bool:
     return len(batch) == PAGE_FILES or sum(each.size for each in batch) >= PAGE_BYTES
 
 
-def _unreadable(name: str) -> PartState:
+def _unreadable(name: str) -> Part:
     """The state of a file whose row in the list cannot be read."""
-    return PartState(part=name, state=Part.FAILED, why=UnexpectedAnswer.name(), datasets=("files",))
+    return Part(part=name, state=PartState.FAILED, why=UnexpectedAnswer.name(), datasets=("files",))

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from functions.core.contract import Cursor, Job
     from functions.core.model import Connection
-    from functions.core.ports import Base, ConnectorPorts, Order, Page
+    from functions.core.ports import ConnectorPorts, Order, Page, PreviousSnapshot
 
 MAX_DATASETS: Final = 20
 """How many transfers a job may be, so that their ids fit into what passes between two states."""
@@ -94,9 +94,9 @@ class Endgrate:
             _require_configured(self._api(), connection.subject)
         if tries := int(job.get(f"tries_{place}") or 0):
             self._ports.sleep(backoff(tries))
-        hooks: dict[str, str] = {}
+        webhooks: dict[str, str] = {}
         try:
-            transfer_id, hooks = self._transfer(connection, order.datasets[place], order=order)
+            transfer_id, webhooks = self._transfer(connection, order.datasets[place], order=order)
             failed = {f"failed_{place}", f"tries_{place}"}
             job = {name: job[name] for name in job if name not in failed}
             job[_name(place)] = transfer_id
@@ -107,7 +107,7 @@ class Endgrate:
             if _is_vain(job, error, of=wanted):
                 raise
         more = _place_to_trigger(job, of=wanted) is not None
-        return Triggered(job=job, more=more, hooks=hooks)
+        return Triggered(job=job, more=more, webhooks=webhooks)
 
     def _transfer(
         self, connection: Connection, dataset: str, *, order: Order
@@ -163,7 +163,7 @@ class Endgrate:
         *,
         datasets: tuple[str, ...],
         cursor: Cursor | None,
-        base: Base | None = None,  # noqa: ARG002 - a session without sync gives everything
+        previous: PreviousSnapshot | None = None,  # noqa: ARG002 - a session without sync gives everything
     ) -> Iterator[Page]:
         """Yield the datasets in their order, which must be the order's, page by page."""
         reading = Reading(

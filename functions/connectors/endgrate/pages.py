@@ -157,7 +157,7 @@ class Reading:
             raise
         except COSTS_ITSELF as error:
             return self._give_up(here, error)
-        is_locked_out = part.state is Part.FAILED and part.reauth
+        is_locked_out = part.state is PartState.FAILED and part.reauth
         return self._end(here, part, error=ReauthRequired.name() if is_locked_out else "")
 
     def _page(self, here: Place, transfer: Transfer) -> tuple[Page, Place | None]:
@@ -182,7 +182,7 @@ class Reading:
         )
         return page, after
 
-    def _state(self, here: Place, transfer: Transfer) -> PartState:
+    def _state(self, here: Place, transfer: Transfer) -> Part:
         try:
             failures = self._api.failures(session_id=self._session_id, transfer_id=transfer.id)
         except Refused:
@@ -196,7 +196,7 @@ class Reading:
             since=self._since,
         )
 
-    def _end(self, here: Place, part: PartState, *, error: str) -> tuple[Page, Place | None]:
+    def _end(self, here: Place, part: Part, *, error: str) -> tuple[Page, Place | None]:
         """Say how a dataset stands, and go on to the next one.
 
         Raises:
@@ -299,7 +299,7 @@ def state(
     flagged: bool,
     since: float,
     odd: int = 0,
-) -> PartState:
+) -> Part:
     """The dataset's freshness: fresh or incomplete as of ``since``, or failed.
 
     Args:
@@ -312,7 +312,7 @@ def state(
     errors = [each for each in failures if not each.warn]
     standing = [each for each in errors if not each.resolved]
     if not standing and not (flagged or odd or (errors and not had)):
-        return PartState(part=dataset, state=Part.FRESH, as_of=since, datasets=(dataset,))
+        return Part(part=dataset, state=PartState.FRESH, as_of=since, datasets=(dataset,))
     names = Counter(name_of(each.error_type) for each in standing or errors)
     unread = UnexpectedAnswer.name() if odd else UNNAMED
     why = names.most_common(1)[0][0] if names else unread
@@ -320,11 +320,11 @@ def state(
     return replace(part, reauth=any(each.error_type == _AUTHENTICATION for each in standing))
 
 
-def failure_of(dataset: str, why: str, *, had: bool, since: float, odd: int = 0) -> PartState:
+def failure_of(dataset: str, why: str, *, had: bool, since: float, odd: int = 0) -> Part:
     """The state of a dataset that failed, or came only in part; arguments as for ``state``."""
-    return PartState(
+    return Part(
         part=dataset,
-        state=Part.INCOMPLETE if had else Part.FAILED,
+        state=PartState.INCOMPLETE if had else PartState.FAILED,
         as_of=since if had else 0,
         why=why,
         failures=odd,

@@ -140,7 +140,7 @@ def overtaken(push: Push, last: PushTicket) -> bool:
 
 def is_about(push: Push, hint: Hint) -> bool:
     """Whether the webhook is about the push's latest attempt, which the provider has taken."""
-    return hint.job != "" and hint.carries(push.hook)
+    return hint.job != "" and hint.carries(push.webhook)
 
 
 def heard(push: Push, hint: Hint, *, pushes: Pushes, at: float) -> Push | None:
@@ -174,7 +174,7 @@ def _sent(push: Push, ports: PushPorts) -> tuple[Push, int]:
         return _written(step.failed(push, late, at=ports.clock()), ports=ports), 0
     records = ports.contents.read(push)
     token = hints.token(push.push_id, rest=ports.token())
-    begun = step.sending(push, hook=hints.digest(token), at=ports.clock())
+    begun = step.sending(push, webhook=hints.digest(token), at=ports.clock())
     ports.pushes.save(begun, seen=push.version)
     try:
         job = ports.pusher.push(

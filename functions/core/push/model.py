@@ -92,7 +92,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
     """One push of records over one connection. Its version is the number of its events.
 
     The records themselves are kept apart; ``content`` is which version of them was accepted,
-    and ``records`` how many they are. ``digest`` is of everything that was asked for. ``hook``
+    and ``records`` how many they are. ``digest`` is of everything that was asked for. ``webhook``
     is the digest of the token that went with the latest attempt, and ``job`` the provider's
     name for what it has taken. ``failed`` counts the records that it could not take, and
     ``results`` are of those that it took, as far as it says.
@@ -111,7 +111,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
     content: str
     synchronous: bool = False
     attempts: int = 0
-    hook: str = ""
+    webhook: str = msgspec.field(name="hook", default="")
     job: str = ""
     sent_at: float = 0
     ended_at: float = 0
@@ -191,10 +191,10 @@ def accepted(push: Push) -> Push:
     return _happened(push, "accepted", push.requested_at)
 
 
-def sending(push: Push, *, hook: str, at: float) -> Push:
+def sending(push: Push, *, webhook: str, at: float) -> Push:
     """The provider is about to be asked. The token's digest tells this attempt from any other."""
     attempts = push.attempts + 1
-    moved = replace(push, status=PushStatus.SENDING, attempts=attempts, hook=hook)
+    moved = replace(push, status=PushStatus.SENDING, attempts=attempts, webhook=webhook)
     return _happened(moved, "sending", at, attempt=attempts)
 
 

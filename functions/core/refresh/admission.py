@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from functions.core.errors import ProviderUnavailable
     from functions.core.model import Connection, Refresh, Running
 
-COOLING_SECONDS: Final = 60 * 60
+COOLDOWN_SECONDS: Final = 60 * 60
 """Longer than this no connection is kept from its provider, whatever that says: it may be mistaken,
 and says so again where it is not."""
 
@@ -45,7 +45,7 @@ def cool(
     """
     wait = 0 if fault.unsent else fault.wait_seconds
     if wait and at + wait >= failed.deadline:
-        refreshes.forbid(failed, until=at + min(wait, COOLING_SECONDS))
+        refreshes.forbid(failed, until=at + min(wait, COOLDOWN_SECONDS))
 
 
 UNBEGUN_SECONDS: Final = 600

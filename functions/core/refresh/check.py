@@ -58,7 +58,7 @@ def check(
     sleep: Sleep,
 ) -> Ticket:
     """Look until there is an answer or waiting here no longer pays; the ticket says which."""
-    if ticket.hooked:
+    if ticket.has_webhook:
         refreshes.listen(ticket.refresh_id)
     until = clock()
     if _gap(ticket, at=until) <= HOLD_SECONDS:
@@ -96,7 +96,7 @@ def _look(
     clock: Clock,
 ) -> tuple[Ticket, float | None]:
     """One look: what it says of the job, and when it wants the next one, if it has a wish."""
-    ticket = replace(ticket, looked=ticket.looked + 1)
+    ticket = replace(ticket, poll_count=ticket.poll_count + 1)
     try:
         looked = connector.check(connection, ticket.job, hold_seconds=hold_seconds)
     except ProviderUnavailable as fault:
@@ -157,7 +157,7 @@ def _lost(ticket: Ticket, *, refreshes: Refreshes, at: float) -> Ticket:
         return _failed(ticket, JobLost())
     if told is not refresh:
         refreshes.save(told, seen=refresh.version)
-    return replace(ticket, job={}, hooked=False, wait_seconds=1)
+    return replace(ticket, job={}, has_webhook=False, wait_seconds=1)
 
 
 def _failed(ticket: Ticket, error: FreshetError) -> Ticket:

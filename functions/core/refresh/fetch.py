@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from functions.core.contract import Clock, Sleep, Ticket
     from functions.core.model import Connection, Manifest, Refresh
-    from functions.core.ports import Base, Connector, Page
+    from functions.core.ports import Connector, Page, PreviousSnapshot
     from functions.core.refresh.progress import Progress
     from functions.core.refresh.stores import Refreshes, Snapshots, Staging
 
@@ -65,7 +65,7 @@ def fetch(
     refreshes: Refreshes,
     datasets: tuple[str, ...],
     time: Time,
-    base: Base | None = None,
+    previous: PreviousSnapshot | None = None,
 ) -> None:
     """Write all pages to the staging.
 
@@ -84,7 +84,7 @@ def fetch(
         Superseded: the base is no longer that with which the fetch began, or the refresh was
             found to have ended after a pause.
     """
-    progress, paused = _begun(ticket, staging=staging, datasets=datasets, base=base), 0
+    progress, paused = _begun(ticket, staging=staging, datasets=datasets, previous=previous), 0
     while True:
         before = progress.cursor
         pages = connector.fetch(
@@ -92,7 +92,7 @@ def fetch(
             ticket.job,
             datasets=datasets,
             cursor=before,
-            base=base if progress.base else None,
+            previous=previous if progress.previous_id else None,
         )
         try:
             return _write(pages, staging=staging, time=time)
@@ -127,14 +127,20 @@ def _insist_on_running(ticket: Ticket, *, refreshes: Refreshes) -> None:
 
 
 def _begun(
-    ticket: Ticket, *, staging: Staging, datasets: tuple[str, ...], base: Base | None
+    ticket: Ticket,
+    *,
+    staging: Staging,
+    datasets: tuple[str, ...],
+    previous: PreviousSnapshot | None,
 ) -> Progress:
     """The progress so far. What the fetch began with is what it goes on with."""
     if not ticket.resumed:
-        staging.progress.base = base.refresh_id if base else ""
+        staging.progress.previous_id = previous.refresh_id if previous else ""
     else:
         staging.resume()
-        if staging.progress.base and (base is None or base.refresh_id != staging.progress.base):
+        if staging.progress.previous_id and (
+            previous is None or previous.refresh_id != staging.progress.previous_id
+        ):
             raise Superseded
     for name in datasets:
         staging.progress.datasets.setdefault(name, Staged())

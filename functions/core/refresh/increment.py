@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from functions.core.errors import Gone, Superseded
-from functions.core.model import Link, Part
-from functions.core.ports import Base
+from functions.core.model import Contribution, PartState
+from functions.core.ports import PreviousSnapshot
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
@@ -33,12 +33,14 @@ FULL_ABOVE_SHARE: Final = 0.5
 """More lines added than this share of those read in full, and everything is read again: a
 reader of the whole would have to pass over too many that no longer count."""
 
-MOST_LINKS: Final = 50
+MAX_CONTRIBUTIONS: Final = 50
 """How many refreshes a chain remembers. A dataset that is hardly ever asked for would otherwise
 remember all those that were about others."""
 
 
-def base_of(before: Manifest | None, *, refresh: Refresh, snapshots: Snapshots) -> Base | None:
+def select_previous(
+    before: Manifest | None, *, refresh: Refresh, snapshots: Snapshots
+) -> PreviousSnapshot | None:
     """What a refresh may add to; None where it has to read everything.
 
     The same for each call of the refresh, whenever it comes.
@@ -58,17 +60,17 @@ def base_of(before: Manifest | None, *, refresh: Refresh, snapshots: Snapshots) 
     bookmarks = {
         name: each.bookmark for name, each in datasets.items() if each.bookmark is not None
     }
-    return Base(refresh_id=before.refresh_id, bookmarks=bookmarks, revisions=revisions)
+    return PreviousSnapshot(refresh_id=before.refresh_id, bookmarks=bookmarks, revisions=revisions)
 
 
 def _is_due(dataset: Dataset, *, at: float) -> bool:
     """Whether a dataset has to be read in full again."""
-    if not dataset.chain or len(dataset.chain) > FULL_AFTER_REFRESHES:
+    if not dataset.history or len(dataset.history) > FULL_AFTER_REFRESHES:
         return True
-    first = dataset.chain[0].files
+    first = dataset.history[0].files
     read = sum(file.lines for file in dataset.files[:first])
     added = sum(file.lines for file in dataset.files[first:])
-    return at - dataset.whole_at > FULL_AFTER_SECONDS or added > FULL_ABOVE_SHARE * read
+    return at - dataset.full_read_at > FULL_AFTER_SECONDS or added > FULL_ABOVE_SHARE * read
 
 
 def keep_failed(staging: Staging, *, before: Manifest | None) -> None:
@@ -83,9 +85,9 @@ def keep_failed(staging: Staging, *, before: Manifest | None) -> None:
         failed = {
             part.part
             for part in progress.parts
-            if part.state is Part.FAILED and name in part.datasets and part.part != name
+            if part.state is PartState.FAILED and name in part.datasets and part.part != name
         }
-        if failed and staged and not staged.adds:
+        if failed and staged and not staged.incremental:
             read = staged.records
             staging.keep(name, dataset, parts=failed)
             staged.kept = staged.records - read
@@ -106,10 +108,10 @@ def put_together(
     """
     whole: dict[str, Dataset] = {}
     for name, dataset in fetched.items():
-        if not progress.datasets[name].adds:
+        if not progress.datasets[name].incremental:
             link = _link(dataset, kept=progress.datasets[name].kept)
-            whole[name] = replace(dataset, chain=(link,), whole_at=at)
-        elif before is None or before.refresh_id != progress.base:
+            whole[name] = replace(dataset, history=(link,), full_read_at=at)
+        elif before is None or before.refresh_id != progress.previous_id:
             raise Superseded
         else:
             base = before.datasets[name]
@@ -128,8 +130,8 @@ def _added(dataset: Dataset, *, base: Dataset, touched: Container[RecordKey]) ->
         deletions=base.deletions + dataset.deletions,
         files=(*base.files, *dataset.files),
         blobs=(*kept, *new),
-        chain=_linked(base, _link(dataset)),
-        whole_at=base.whole_at,
+        history=_linked(base, _link(dataset)),
+        full_read_at=base.full_read_at,
     )
 
 
@@ -138,7 +140,7 @@ def carried(dataset: Dataset, *, refresh_id: str) -> Dataset:
 
     Its readers may know that snapshot, so the chain tells of the refresh, too.
     """
-    return replace(dataset, chain=_linked(dataset, Link(refresh_id=refresh_id)))
+    return replace(dataset, history=_linked(dataset, Contribution(refresh_id=refresh_id)))
 
 
 def changes(dataset: Dataset, *, since: str) -> Dataset:
@@ -147,27 +149,27 @@ def changes(dataset: Dataset, *, since: str) -> Dataset:
     Raises:
         Gone: it was read in full since, or has never been in that snapshot.
     """
-    for place, link in enumerate(dataset.chain):
+    for place, link in enumerate(dataset.history):
         if link.refresh_id == since:
-            first = sum(each.files for each in dataset.chain[: place + 1])
-            later = {each.refresh_id for each in dataset.chain[place + 1 :]}
+            first = sum(each.files for each in dataset.history[: place + 1])
+            later = {each.refresh_id for each in dataset.history[place + 1 :]}
             blobs = tuple(blob for blob in dataset.blobs if blob.refresh_id in later)
             return replace(dataset, files=dataset.files[first:], blobs=blobs)
     raise Gone("What has changed since is no longer known. Read the whole dataset.")
 
 
-def _link(dataset: Dataset, *, kept: int = 0) -> Link:
+def _link(dataset: Dataset, *, kept: int = 0) -> Contribution:
     """What a refresh put to a dataset. Records ``kept`` of the snapshot before it did not bring."""
     records = dataset.records - kept
-    return Link(refresh_id=dataset.refresh_id, files=len(dataset.files), records=records)
+    return Contribution(refresh_id=dataset.refresh_id, files=len(dataset.files), records=records)
 
 
-def _linked(dataset: Dataset, link: Link) -> tuple[Link, ...]:
+def _linked(dataset: Dataset, link: Contribution) -> tuple[Contribution, ...]:
     """The chain with one link more; where it is too long, without the oldest that put nothing."""
-    if not dataset.chain:
+    if not dataset.history:
         return ()
-    first, *links = (*dataset.chain, link)
-    if len(links) >= MOST_LINKS:
+    first, *links = (*dataset.history, link)
+    if len(links) >= MAX_CONTRIBUTIONS:
         empty = next((place for place, each in enumerate(links) if not each.files), None)
         links = [each for place, each in enumerate(links) if place != empty]
     return (first, *links)

@@ -8,19 +8,19 @@ import msgspec
 from msgspec.structs import replace
 
 from functions.core.contract import Bookmark, Cursor
-from functions.core.model import Blob, File, PartState
+from functions.core.model import Blob, File, Part
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
 
-    from functions.core.ports import Beginning
+    from functions.core.ports import ReadMode
 
 
 class Staged(msgspec.Struct, kw_only=True):
     """One dataset so far. ``part_from`` is the number of the file in which ``part`` began.
 
     Of several ``blobs`` of a record, the last counts.
-    ``adds`` says that it will be added to what the snapshot before has; else it stands for
+    ``incremental`` says that it will be added to what the snapshot before has; else it stands for
     itself. ``bookmark`` is for the next refresh. ``kept`` of the ``records`` are the snapshot's
     before, of parts that failed.
     """
@@ -33,45 +33,45 @@ class Staged(msgspec.Struct, kw_only=True):
     deletions: int = 0
     part: str = ""
     part_from: int = 0
-    adds: bool = False
+    incremental: bool = msgspec.field(name="adds", default=False)
     bookmark: Bookmark | None = None
 
 
 class Progress(msgspec.Struct, kw_only=True):
     """How far a refresh's fetch has come. ``faults`` counts those in a row without a page.
 
-    ``base`` is the refresh whose snapshot may be added to; empty, everything is read.
+    ``previous_id`` is the refresh whose snapshot may be added to; empty, everything is read.
     """
 
     cursor: Cursor | None = None
-    parts: tuple[PartState, ...] = ()
+    parts: tuple[Part, ...] = ()
     quarantined: list[str] = []
     faults: int = 0
-    base: str = ""
+    previous_id: str = msgspec.field(name="base", default="")
     datasets: dict[str, Staged] = {}
 
-    def tell(self, parts: Iterable[PartState]) -> None:
+    def tell(self, parts: Iterable[Part]) -> None:
         """Take in what is known of parts.
 
         It replaces what was said before of that part, as far as it tells of the same datasets.
         """
-        told: dict[str, tuple[PartState, ...]] = {}
+        told: dict[str, tuple[Part, ...]] = {}
         for part in (*self.parts, *parts):
             names = part.datasets or self.datasets
             before = (self._narrow(each, names) for each in told.get(part.part, ()))
             told[part.part] = (*(each for each in before if each is not None), part)
         self.parts = tuple(each for parts in told.values() for each in parts)
 
-    def begin(self, begins: Mapping[str, Beginning]) -> None:
+    def set_read_modes(self, read_modes: Mapping[str, ReadMode]) -> None:
         """Take in how datasets are read. A bookmark is added to the one before, name by name."""
-        for name in begins.keys() & self.datasets.keys():
-            staged, begun = self.datasets[name], begins[name]
-            staged.adds = begun.adds
+        for name in read_modes.keys() & self.datasets.keys():
+            staged, begun = self.datasets[name], read_modes[name]
+            staged.incremental = begun.incremental
             staged.bookmark = (
                 None if begun.bookmark is None else {**(staged.bookmark or {}), **begun.bookmark}
             )
 
-    def _narrow(self, part: PartState, names: Container[str]) -> PartState | None:
+    def _narrow(self, part: Part, names: Container[str]) -> Part | None:
         """What stands of a part beside one that tells of these datasets."""
         told = part.datasets or tuple(self.datasets)
         left = tuple(name for name in told if name not in names)

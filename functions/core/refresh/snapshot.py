@@ -21,7 +21,7 @@ def manifest(
     refresh: Refresh,
     *,
     fetched: Mapping[str, Dataset],
-    parts: Iterable[PartState],
+    parts: Iterable[Part],
     before: Manifest | None,
     at: float,
 ) -> Manifest:
@@ -39,7 +39,7 @@ def manifest(
     told = [
         replace(part.reckon(now=at), datasets=part.datasets or refresh.datasets) for part in parts
     ]
-    failed = {part.part for part in told if part.state is Part.FAILED} & fetched.keys()
+    failed = {part.part for part in told if part.state is PartState.FAILED} & fetched.keys()
     kept = {name: carried.get(name) or replace(fetched[name], as_of=0) for name in failed}
     told = [
         replace(part, as_of=kept[part.part].as_of) if part.part in kept else part for part in told
@@ -85,24 +85,26 @@ def pointer(manifest: Manifest, *, key: str, version_id: str, at: float) -> Snap
         published_at=at,
         as_of=manifest.as_of,
         datasets=tuple(name for name in manifest.datasets if name not in _absent(manifest)),
-        ages={name: dataset.as_of for name, dataset in manifest.datasets.items()},
+        as_of_by_dataset={name: dataset.as_of for name, dataset in manifest.datasets.items()},
     )
 
 
 def _absent(manifest: Manifest) -> set[str]:
     """The datasets that failed as a whole and have never been there."""
-    return {part.part for part in manifest.parts if part.state is Part.FAILED and not part.as_of}
+    return {
+        part.part for part in manifest.parts if part.state is PartState.FAILED and not part.as_of
+    }
 
 
-def _oldest(parts: Iterable[PartState], *, dataset: str, otherwise: float) -> float:
+def _oldest(parts: Iterable[Part], *, dataset: str, otherwise: float) -> float:
     """How old a dataset's oldest part is that something came of; 0: that is unknown of one."""
-    came = (part for part in parts if part.state not in {Part.GONE, Part.FAILED})
+    came = (part for part in parts if part.state not in {PartState.GONE, PartState.FAILED})
     return min((part.as_of for part in came if dataset in part.datasets), default=otherwise)
 
 
 def _left(
     before: Manifest | None, *, fetched: Container[str], kept: Container[str]
-) -> Iterator[PartState]:
+) -> Iterator[Part]:
     """What the snapshot before says of datasets that stand as it has them.
 
     Of those that were to be fetched and failed, the failure is told anew.
@@ -110,7 +112,7 @@ def _left(
     if before is None:
         return
     for part in before.parts:
-        stays = kept if part.state is not Part.FAILED else ()
+        stays = kept if part.state is not PartState.FAILED else ()
         names = tuple(
             name
             for name in part.datasets or before.datasets

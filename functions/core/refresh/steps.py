@@ -72,7 +72,7 @@ def already_answered(
 
 def _as_of(snapshot: SnapshotPointer, datasets: Iterable[str]) -> float:
     """How old these are in a snapshot, by the oldest of them."""
-    ages = (snapshot.ages.get(name, snapshot.as_of) for name in datasets)
+    ages = (snapshot.as_of_by_dataset.get(name, snapshot.as_of) for name in datasets)
     return min(ages, default=snapshot.as_of)
 
 
@@ -109,7 +109,7 @@ def triggered(refresh: Refresh, taken: Triggered, *, at: float) -> Refresh:
         refresh,
         job=taken.job,
         whole=not taken.more,
-        hooks={**refresh.hooks, **taken.hooks},
+        webhooks={**refresh.webhooks, **taken.webhooks},
         triggered_at=refresh.triggered_at or at,
     )
     return _happened(moved, "triggered", at)
@@ -124,7 +124,7 @@ def postponed(
 
 def lost(refresh: Refresh, *, at: float) -> Refresh:
     """The provider does not know the job any more; it will be asked anew."""
-    return _happened(replace(refresh, job=None, hooks={}, triggered_at=0), "lost", at)
+    return _happened(replace(refresh, job=None, webhooks={}, triggered_at=0), "lost", at)
 
 
 def losses(refresh: Refresh) -> int:
@@ -146,7 +146,7 @@ def published(refresh: Refresh, manifest: Manifest, *, ticket: Ticket, at: float
         coverage=coverage,
         as_of=own.as_of,
     )
-    noticed = _happened(ended, "ready", ticket.noticed_at, looks=ticket.looked)
+    noticed = _happened(ended, "ready", ticket.noticed_at, looks=ticket.poll_count)
     return _happened(noticed, ended.status, at, **msgspec.structs.asdict(coverage))
 
 
@@ -163,7 +163,7 @@ def cancelled(refresh: Refresh, *, at: float) -> Refresh:
 
 def _fetched(refresh: Refresh, dataset: Dataset) -> int:
     """How many records this refresh brought; a dataset that failed is an earlier one's."""
-    links = (link for link in dataset.chain if link.refresh_id == refresh.refresh_id)
+    links = (link for link in dataset.history if link.refresh_id == refresh.refresh_id)
     return sum(link.records for link in links)
 
 

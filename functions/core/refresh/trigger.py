@@ -84,8 +84,10 @@ def trigger(
         try:
             taken = connector.trigger(connection, _order(begun))
         except (ProviderUnavailable, UserError, CallerError, OperatorError) as error:
-            hooked = bool(connection.hook)
-            return _not_taken(begun, error, hooked=hooked, refreshes=refreshes, at=clock())
+            has_webhook = bool(connection.webhook)
+            return _not_taken(
+                begun, error, has_webhook=has_webhook, refreshes=refreshes, at=clock()
+            )
         seen_version, begun = begun.version, step.triggered(begun, taken, at=clock())
         refreshes.save(begun, seen=seen_version)
     return _running(begun, seen=seen)
@@ -132,13 +134,13 @@ def _running(refresh: Refresh, *, seen: Mapping[int, float]) -> Ticket:
         job=refresh.job or {},
         triggered_at=refresh.triggered_at,
         deadline=refresh.deadline,
-        hooked=bool(refresh.hooks),
+        has_webhook=bool(refresh.webhooks),
         looks=plan(seen, horizon=max(1, refresh.deadline - refresh.triggered_at)),
     )
 
 
 def _not_taken(
-    refresh: Refresh, error: FreshetError, *, hooked: bool, refreshes: Refreshes, at: float
+    refresh: Refresh, error: FreshetError, *, has_webhook: bool, refreshes: Refreshes, at: float
 ) -> Ticket:
     """What follows from an attempt that brought no job.
 
@@ -152,7 +154,7 @@ def _not_taken(
             left = max(1, ceil(refresh.deadline - at))
             wait = min(USER_FACTOR * backoff(refresh.attempts), left)
             ticket = _postponed(refresh, error, wait=wait, refreshes=refreshes, at=at)
-            return replace(ticket, hooked=hooked)
+            return replace(ticket, has_webhook=has_webhook)
         case _:
             return _failed(refresh, error)
 

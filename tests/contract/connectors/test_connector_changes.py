@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from functions.core.errors import EnvelopeInvalid, FetchContinues
-from functions.core.model import Part
+from functions.core.model import PartState
 from functions.core.refresh.increment import changes
 from tests.support.providers.connector_harness import ConnectorHarness
 from tests.support.providers.registry import CASES
@@ -39,7 +39,7 @@ def asked(one: ConnectorHarness, path: str) -> list[dict[str, Any]]:
 
 
 def chains(read: Read) -> dict[str, int]:
-    return {name: len(dataset.chain) for name, dataset in read.manifest.datasets.items()}
+    return {name: len(dataset.history) for name, dataset in read.manifest.datasets.items()}
 
 
 @pytest.mark.parametrize("provider", CASES)
@@ -65,7 +65,7 @@ def test_banno_is_asked_for_what_was_updated_and_gives_fewer_rows(simulator: Sim
     assert all("updatedSince" in str(row) for row in rows)
     assert second.truth == one.simulated.truth("cleo")
     assert chains(second) == {"accounts": 1, "transactions": 2}
-    link = second.manifest.datasets["transactions"].chain[-1]
+    link = second.manifest.datasets["transactions"].history[-1]
     assert 0 < link.records < first.manifest.datasets["transactions"].records / 4
 
 
@@ -134,7 +134,7 @@ def test_digime_is_asked_only_for_files_that_were_written_since(simulator: Simul
     again = asked(one, DOWNLOADS)[len(before) :]
     had = first.manifest.datasets["files"].records
     assert 0 < len({row["path"].rpartition("/")[2] for row in again}) < had
-    assert second.manifest.datasets["files"].chain[-1].records == len(again)
+    assert second.manifest.datasets["files"].history[-1].records == len(again)
     assert second.truth == one.simulated.truth("ada")
     assert chains(second) == {"accounts": 1, "files": 2}
 
@@ -157,9 +157,9 @@ def test_a_file_of_digimes_that_failed_is_read_again(simulator: Simulator) -> No
     name = sorted(whole.ids("files"))[3]
     one.simulated.settings(corrupt={name: {"kind": "hash"}})
     first = one.refresh(whole, full=True)
-    assert [part.part for part in first.manifest.parts if part.state is Part.FAILED] == [name]
+    assert [part.part for part in first.manifest.parts if part.state is PartState.FAILED] == [name]
     second = one.refresh(first)
-    assert [part.part for part in second.manifest.parts if part.state is Part.FAILED] == [name]
+    assert [part.part for part in second.manifest.parts if part.state is PartState.FAILED] == [name]
     one.simulated.settings(corrupt={name: None})
     third = one.refresh(second)
     assert third.manifest.coverage.failed == 0
@@ -176,7 +176,7 @@ def test_a_file_of_digimes_that_failed_stays_known_while_only_the_accounts_are_r
     first = one.refresh()
     one.datasets = ("accounts",)
     second = one.refresh(first)
-    (failed,) = (part for part in second.manifest.parts if part.state is Part.FAILED)
+    (failed,) = (part for part in second.manifest.parts if part.state is PartState.FAILED)
     assert (failed.part, failed.datasets) == (name, ("files",))
 
 
@@ -204,7 +204,7 @@ def test_accounts_of_digimes_that_cannot_be_opened_do_not_stop_what_has_not_chan
     one.simulated.settings(corrupt={"accounts.json": {"kind": "key"}})
     second = one.fetch(job, before=first.manifest)
     assert second.truth == first.truth
-    assert [part.part for part in second.manifest.parts if part.state is Part.FAILED] == [
+    assert [part.part for part in second.manifest.parts if part.state is PartState.FAILED] == [
         "accounts"
     ]
 

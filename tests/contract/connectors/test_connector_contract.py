@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from functions.connectors.registry import REGISTRY
 from functions.core.contract import PAYLOAD_BYTES
 from functions.core.errors import ConfigurationInvalid, FreshetError, ProviderUnavailable
-from functions.core.model import Part
+from functions.core.model import PartState
 from tests.support.providers.connector_harness import ConnectorHarness
 from tests.support.providers.registry import CASES
 from tests.support.scripted_connector import a_ticket
@@ -21,7 +21,7 @@ from tests.support.scripted_connector import a_ticket
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from functions.core.model import PartState
+    from functions.core.model import Part
     from functions.core.ports import Page
     from tests.support.providers.case import Whole
     from tests.support.providers.connector_harness import Read
@@ -85,7 +85,7 @@ def test_a_snapshot_is_as_old_as_its_oldest_part(
     one = tried(simulator, provider, user=whole.user, **whole.settings)
     asked = one.simulated.clock()
     read = one.refresh()
-    stale = [part.as_of for part in read.manifest.parts if part.state is Part.STALE]
+    stale = [part.as_of for part in read.manifest.parts if part.state is PartState.STALE]
     assert (read.manifest.as_of < asked - 1) == bool(stale)
     assert not stale or read.manifest.as_of == min(stale)
 
@@ -105,7 +105,7 @@ def test_a_refresh_of_one_dataset_keeps_what_is_known_of_the_others(
         assert _told(second, other) == _told(first, other) != {}
 
 
-def _told(read: Read, dataset: str) -> dict[str, PartState]:
+def _told(read: Read, dataset: str) -> dict[str, Part]:
     """What a snapshot says of a dataset's parts."""
     parts = read.manifest.parts
     return {part.part: replace(part, datasets=()) for part in parts if dataset in part.datasets}

@@ -21,7 +21,7 @@ from functions.aws.tables.refreshes import RefreshHistory, RefreshTable
 from functions.aws.tables.subjects import SubjectOwners
 from functions.aws.vault import Vault
 from functions.core.contract import Index
-from functions.core.model import Link
+from functions.core.model import Contribution
 from functions.core.ports import Quarantined
 from functions.core.refresh.progress import Staged
 from infra.local.aws import ACCOUNT, REGION, emulator, session
@@ -226,8 +226,10 @@ def test_only_folders_of_which_a_kept_snapshot_has_files_are_left(stores: Stores
     for refresh_id in ids:
         stores.staging(CONNECTION, refresh_id).seal(a_manifest(refresh_id, as_of=1))
     last = a_manifest("ref_4", as_of=1, datasets=("transactions",))
-    links = tuple(Link(refresh_id=ids[at], files=put) for at, put in enumerate((1, 0, 2, 0)))
-    chained = replace(last.datasets["transactions"], chain=links)
+    links = tuple(
+        Contribution(refresh_id=ids[at], files=put) for at, put in enumerate((1, 0, 2, 0))
+    )
+    chained = replace(last.datasets["transactions"], history=links)
     kept = replace(last, datasets={"transactions": chained})
     snapshots.prune(snapshots.folders(CONNECTION), keep=iter([kept]))
     left = snapshots.folders(CONNECTION)

@@ -66,7 +66,7 @@ def staged(connector: Connector, *, interrupted: bool) -> list[str]:
     return [line.id for line in objects.lines(datasets["transactions"])]
 
 
-def told(connector: Connector) -> tuple[PartState, ...]:
+def told(connector: Connector) -> tuple[Part, ...]:
     """What a fetch knows of the parts in the end."""
     return fetched(connector, interrupted=False)[1].progress.parts
 
@@ -187,7 +187,7 @@ def test_one_that_shows_the_same_full_page_for_ever_is_found_out(
     stuck.opens(501, clamp=500, moves=[], paged=False)
     (part,) = told(connector)
     assert (part.state, part.why, part.datasets) == (
-        Part.INCOMPLETE,
+        PartState.INCOMPLETE,
         "UnexpectedAnswer",
         ("transactions",),
     )
@@ -222,4 +222,4 @@ def test_an_odd_record_costs_itself_at_most_and_is_passed_on_byte_for_byte(
     lines = {line.id: line.data for line in objects.lines(dataset)}
     assert lines == {"a": b'{"id": "a"}', "b": b'{"id": "b"}'} | ({"odd": record} if kept else {})
     parts = [(part.state, part.failures) for part in staging.progress.parts if part.failures]
-    assert parts == ([] if kept else [(Part.INCOMPLETE, 1)])
+    assert parts == ([] if kept else [(PartState.INCOMPLETE, 1)])

@@ -57,7 +57,7 @@ TELLS: dict[str, Looked | FreshetError] = {
     "defect": UnexpectedAnswer(),
 }
 PAGES = (
-    a_page("a", dataset="accounts", parts=(PartState(part="a", state=Part.FRESH, as_of=1),)),
+    a_page("a", dataset="accounts", parts=(Part(part="a", state=PartState.FRESH, as_of=1),)),
     a_page("t", part="a"),
 )
 

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from msgspec.structs import replace
 
 from functions.core.errors import FetchContinues, Gone
-from functions.core.ports import Beginning, Page, Record
+from functions.core.ports import Page, ReadMode, Record
 from functions.core.refresh.increment import changes
 from tests.support.fakes.stores import Clock
 from tests.support.fetch_harness import FetchHarness
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from functions.core.contract import Cursor, Job
     from functions.core.model import Connection, Manifest
-    from functions.core.ports import Base
+    from functions.core.ports import PreviousSnapshot
     from tests.support.fakes.files import Objects
 
 NAME = "transactions"
@@ -67,14 +67,14 @@ class Bank(Scripted):
         *,
         datasets: tuple[str, ...],
         cursor: Cursor | None,
-        base: Base | None = None,
+        previous: PreviousSnapshot | None = None,
     ) -> Iterator[Page]:
         assert datasets
-        known = (base.bookmarks.get(NAME) if base else None) or {}
+        known = (previous.bookmarks.get(NAME) if previous else None) or {}
         accounts = ",".join(sorted(self.accounts))
         adds = bool(known) and known["accounts"] == accounts
         after = int(known["tick"] or 0) - 1 if adds else -1
-        told = Beginning(adds=adds, bookmark={"tick": self.tick, "accounts": accounts})
+        told = ReadMode(incremental=adds, bookmark={"tick": self.tick, "accounts": accounts})
         place = int(cursor["place"] or 0) if cursor else 0
         ordered = sorted(self.accounts)
         for number, account in list(enumerate(ordered))[place:]:
@@ -90,11 +90,11 @@ class Bank(Scripted):
                 deletions=[
                     id_ for (owner, id_), at in self.gone.items() if owner == account and at > after
                 ],
-                begins={NAME: told} if number == 0 else {},
+                read_modes={NAME: told} if number == 0 else {},
                 cursor=None if last else {"place": number + 1},
             )
         if not ordered:
-            yield Page(dataset=NAME, begins={NAME: told})
+            yield Page(dataset=NAME, read_modes={NAME: told})
 
 
 def applied(copy: dict[Key, bytes], objects: Objects, manifest: Manifest, *, since: str) -> None:
@@ -183,7 +183,7 @@ class Mirrors(RuleBasedStateMachine):
     @invariant()
     def the_chain_tells_of_every_file(self) -> None:
         dataset = self.manifest.datasets[NAME]
-        assert sum(link.files for link in dataset.chain) == len(dataset.files)
+        assert sum(link.files for link in dataset.history) == len(dataset.files)
 
 
 TestMirrors = Mirrors.TestCase

@@ -17,30 +17,30 @@ NAMES: Final = ("accounts", "transactions", "cards")
 DATASETS: Final = st.sets(st.sampled_from(NAMES), min_size=1).map(sorted).map(tuple)
 EMPTY: Final = Dataset(refresh_id="", as_of=0, records=0, deletions=0, files=())
 BEGAN: Final = 1_800_000_000
-DATELESS: Final = {Part.GONE, Part.FAILED}
+DATELESS: Final = {PartState.GONE, PartState.FAILED}
 
 
 class Told(NamedTuple):
     """One refresh: of these datasets, of whose parts it tells this."""
 
     datasets: tuple[str, ...]
-    parts: list[PartState]
+    parts: list[Part]
 
 
 @st.composite
 def refreshes(draw: st.DrawFn) -> Told:
     datasets = draw(DATASETS)
     part = st.builds(
-        PartState,
+        Part,
         part=st.sampled_from(["p", "q", "r"]),
-        state=st.sampled_from(Part),
+        state=st.sampled_from(PartState),
         as_of=st.integers(BEGAN - 9, BEGAN - 1),
         datasets=st.sets(st.sampled_from(datasets)).map(sorted).map(tuple),
     )
     return Told(datasets, draw(st.lists(part, unique_by=lambda one: one.part)))
 
 
-def of(parts: list[PartState] | tuple[PartState, ...], name: str) -> list[tuple[str, Part, float]]:
+def of(parts: list[Part] | tuple[Part, ...], name: str) -> list[tuple[str, PartState, float]]:
     """What these say of a dataset; a part that names none tells of all."""
     return [(one.part, one.state, one.as_of) for one in parts if name in (one.datasets or NAMES)]
 
@@ -48,7 +48,7 @@ def of(parts: list[PartState] | tuple[PartState, ...], name: str) -> list[tuple[
 @given(st.lists(refreshes(), min_size=1, max_size=6))
 def test_each_dataset_s_parts_are_those_of_its_last_fetch(course: list[Told]) -> None:
     manifest: Manifest | None = None
-    known: dict[str, list[tuple[str, Part, float]]] = {}
+    known: dict[str, list[tuple[str, PartState, float]]] = {}
     ages: dict[str, float] = {}
     for at, (datasets, parts) in zip(count(BEGAN), course, strict=False):
         manifest = snapshot.manifest(

@@ -27,7 +27,7 @@ TICKET = st.builds(
     looks=st.lists(COUNT, max_size=MAX_LOOKS).map(tuple),
     wait_seconds=COUNT,
     noticed_at=INSTANT,
-    looked=COUNT,
+    poll_count=COUNT,
     faults=COUNT,
     resumed=st.booleans(),
     error=st.none() | st.sampled_from(sorted(BY_NAME)),

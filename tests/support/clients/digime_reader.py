@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from functions.connectors.digime.connector import DigiMe
     from functions.core.contract import Cursor, Job
-    from functions.core.model import PartState, StoredCredentials
+    from functions.core.model import Part, StoredCredentials
     from functions.core.ports import Looked, Page, Quarantined
 
 BOTH = ("accounts", "files")
@@ -147,7 +147,7 @@ class Read:
                     self.blobs[record.id] = blob.read()
 
     @property
-    def parts(self) -> dict[str, PartState]:
+    def parts(self) -> dict[str, Part]:
         return {part.part: part for page in self.pages for part in page.parts}
 
     @property

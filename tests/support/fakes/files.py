@@ -89,7 +89,7 @@ class Staging:
             key = f"{self._apart}{len(self.progress.quarantined):05}"
             self._objects.put(key, found.content)
             self.progress.quarantined.append(found.name)
-        self.progress.begin(page.begins)
+        self.progress.set_read_modes(page.read_modes)
         self.progress.tell(page.parts)
         self.progress.cursor = page.cursor
         self.progress.faults = 0

@@ -16,7 +16,7 @@ from functions.core.errors import FreshetError
 from functions.core.ports import Order
 from functions.core.refresh import snapshot
 from functions.core.refresh.fetch import Time, fetch
-from functions.core.refresh.increment import base_of, keep_failed, put_together
+from functions.core.refresh.increment import keep_failed, put_together, select_previous
 from tests.support.fakes.files import Objects, Snapshots, Staging
 from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
 from tests.support.scripted_connector import (
@@ -148,7 +148,7 @@ class ConnectorHarness:
                 sleep=self.simulated.later,
                 left=lambda: seconds_left,
             ),
-            base=base_of(before, refresh=refresh, snapshots=snapshots),
+            previous=select_previous(before, refresh=refresh, snapshots=snapshots),
         )
         parts = staging.progress.parts
         keep_failed(staging, before=before)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from functions.core.contract import Job
-    from functions.core.model import PartState
+    from functions.core.model import Part
     from functions.core.ports import Looked
     from tests.support.providers.connector_harness import Read
     from tests.support.providers.simulated import Simulated
@@ -74,6 +74,6 @@ class EndgrateHarness(ConnectorHarness):
         return sum(row["path"] == path for row in self.simulated.ledger())
 
 
-def parts(read: Read) -> dict[str, PartState]:
+def parts(read: Read) -> dict[str, Part]:
     """What a read says of each part."""
     return {part.part: part for part in read.manifest.parts}

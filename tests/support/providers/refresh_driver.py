@@ -16,7 +16,7 @@ from functions.core.refresh.admission import AdmissionPorts, admit
 from functions.core.refresh.check import check
 from functions.core.refresh.conclude import conclude
 from functions.core.refresh.fetch import Time, fetch, publish, published
-from functions.core.refresh.increment import base_of
+from functions.core.refresh.increment import select_previous
 from functions.core.refresh.trigger import trigger
 from tests.support.fakes.files import Snapshots, Staging
 from tests.support.fakes.idempotency import Keys
@@ -180,7 +180,7 @@ class Course:
             refreshes=self._refreshes,
             datasets=self.refresh.datasets,
             time=Time(clock=self.clock, sleep=self._later, left=lambda: PLENTY),
-            base=base_of(before, refresh=self.refresh, snapshots=snapshots),
+            previous=select_previous(before, refresh=self.refresh, snapshots=snapshots),
         )
         publish(
             ticket,

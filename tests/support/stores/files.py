@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from functions.core.model import Part, PartState
-from functions.core.ports import Beginning, Page, Quarantined, Record
+from functions.core.ports import Page, Quarantined, ReadMode, Record
 from functions.core.refresh.progress import Staged
 from tests.support.scripted_connector import CONNECTION, REFRESH, a_manifest, a_page
 from tests.support.stores.suite import pointer
@@ -117,11 +117,11 @@ class StagingBehaviour:
         self, stores: Stores
     ) -> None:
         staging = begun(stores)
-        for state in (Part.STALE, Part.FRESH):
-            staging.write(a_page(parts=(PartState(part="p", state=state),)))
-        staging.write(a_page(parts=(PartState(part="q", state=Part.GONE),)))
+        for state in (PartState.STALE, PartState.FRESH):
+            staging.write(a_page(parts=(Part(part="p", state=state),)))
+        staging.write(a_page(parts=(Part(part="q", state=PartState.GONE),)))
         told = {part.part: part.state for part in staging.progress.parts}
-        assert told == {"p": Part.FRESH, "q": Part.GONE}
+        assert told == {"p": PartState.FRESH, "q": PartState.GONE}
 
     def test_a_pause_loses_and_doubles_nothing(self, stores: Stores) -> None:
         staging = begun(stores)
@@ -185,14 +185,14 @@ class StagingBehaviour:
 
     def test_how_a_dataset_is_read_outlives_a_pause(self, stores: Stores) -> None:
         staging = begun(stores)
-        told = Beginning(adds=True, bookmark={"at": 1.5})
+        told = ReadMode(incremental=True, bookmark={"at": 1.5})
         begins = {"transactions": told, "accounts": told}
-        staging.write(a_page("a", begins=begins, cursor={"page": 1}))
+        staging.write(a_page("a", read_modes=begins, cursor={"page": 1}))
         staging.put_aside()
         again = stores.staging(CONNECTION, REFRESH)
         again.resume()
         again.write(a_page("b"))
-        assert again.progress.datasets["transactions"].adds
+        assert again.progress.datasets["transactions"].incremental
         dataset = again.datasets(refresh_id=REFRESH, as_of=1)["transactions"]
         assert dataset.bookmark == {"at": 1.5}
 

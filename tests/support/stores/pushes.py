@@ -69,16 +69,16 @@ class PushBehaviour:
     def test_a_writer_who_has_seen_the_last_version_is_heard(self, store: PushStore) -> None:
         push = a_push(at=AT)
         store.pushes.create(push)
-        moved = step.sending(push, hook="h", at=AT + 1)
+        moved = step.sending(push, webhook="h", at=AT + 1)
         store.pushes.save(moved, seen=push.version)
         assert store.pushes.get(PUSH) == moved
 
     def test_a_writer_who_comes_too_late_is_refused(self, store: PushStore) -> None:
         push = a_push(at=AT)
         store.pushes.create(push)
-        store.pushes.save(step.sending(push, hook="one", at=AT + 1), seen=push.version)
+        store.pushes.save(step.sending(push, webhook="one", at=AT + 1), seen=push.version)
         with pytest.raises(Superseded):
-            store.pushes.save(step.sending(push, hook="other", at=AT + 1), seen=push.version)
+            store.pushes.save(step.sending(push, webhook="other", at=AT + 1), seen=push.version)
 
     def test_a_write_whose_answer_was_lost_may_be_repeated(self, store: PushStore) -> None:
         push = a_push(at=AT)

@@ -26,8 +26,9 @@ from functions.core.contract import (
     TicketOutcome,
 )
 from functions.core.errors import BY_NAME
-from functions.core.model import Connection, Refresh, SnapshotPointer
+from functions.core.model import Connection, Dataset, Refresh, SnapshotPointer
 from functions.core.push.model import Push
+from functions.core.refresh.progress import Progress
 from functions.core.refresh.steps import admitted
 from tests.support.scripted_connector import a_connection
 
@@ -77,9 +78,9 @@ def worst_ticket(job: Job) -> Ticket:
         looks=tuple(MAX_DEADLINE_SECONDS - number for number in range(MAX_LOOKS)),
         wait_seconds=MAX_DEADLINE_SECONDS,
         noticed_at=at,
-        looked=MAX_DEADLINE_SECONDS,
+        poll_count=MAX_DEADLINE_SECONDS,
         faults=MAX_DEADLINE_SECONDS,
-        hooked=True,
+        has_webhook=True,
         resumed=True,
         error=longest,
     )
@@ -100,7 +101,12 @@ def test_the_longest_ticket_fits_even_where_it_is_escaped(job: Job) -> None:
 def test_a_ticket_of_the_first_version_is_still_read() -> None:
     ticket = msgspec.convert(FIRST_VERSION, Ticket)
     assert (ticket.outcome, ticket.looks) == (TicketOutcome.RUNNING, (7, 18, 900))
-    assert (ticket.wait_seconds, ticket.faults, ticket.looked, ticket.resumed) == (0, 0, 0, False)
+    assert (ticket.wait_seconds, ticket.faults, ticket.poll_count, ticket.resumed) == (
+        0,
+        0,
+        0,
+        False,
+    )
 
 
 def test_a_later_versions_fields_do_not_stop_this_one() -> None:
@@ -221,3 +227,24 @@ def test_what_ends_an_execution_is_called_the_same_in_every_ticket() -> None:
     assert {(kind["FAILED"].value, kind["ABORTED"].value) for kind in kinds} == {
         ("failed", "aborted")
     }
+
+
+@pytest.mark.parametrize(
+    ("told", "kind"),
+    [
+        pytest.param(
+            {"cursor": {"p": 1}, "base": "ref_0", "faults": 1, "datasets": {"a": {"adds": True, "records": 2, "bookmark": {"b": 1}}}},
+            Progress,
+            id="progress",
+        ),
+        pytest.param(
+            {"refresh_id": "ref_1", "as_of": 1.0, "records": 2, "deletions": 0, "files": [], "chain": [{"refresh_id": "ref_0", "files": 1, "records": 2}], "whole_at": 5.0},
+            Dataset,
+            id="dataset",
+        ),
+    ],
+)  # fmt: skip
+def test_what_was_put_aside_or_published_before_says_what_it_said(
+    told: dict[str, Any], kind: type[Any]
+) -> None:
+    assert keeps(told, encoded(msgspec.convert(told, kind)))

@@ -37,7 +37,7 @@ REFRESH, PUSH, BULK = a_refresh(at=NOW), a_push(at=NOW), a_bulk(at=NOW)
 THINGS: list[Open] = [REFRESH, PUSH, BULK]
 BEGUN: list[Open] = [
     triggering(a_refresh(at=NOW), at=NOW),
-    push_step.sending(a_push(at=NOW), hook="h", at=NOW + 1),
+    push_step.sending(a_push(at=NOW), webhook="h", at=NOW + 1),
     a_bulk(at=NOW, status=BulkStatus.RUNNING, began_at=NOW),
 ]
 
@@ -153,7 +153,7 @@ def events(*types: str) -> Push:
     for number, what in enumerate(types, start=1):
         at = NOW + number
         steps = {
-            "sending": lambda p, at=at: push_step.sending(p, hook="h", at=at),
+            "sending": lambda p, at=at: push_step.sending(p, webhook="h", at=at),
             "sent": lambda p, at=at: push_step.sent(p, job="j", at=at),
             "postponed": lambda p, at=at: push_step.postponed(
                 p, PlatformFault, wait_seconds=1, at=at

@@ -34,7 +34,7 @@ def test_a_token_says_what_it_is_about_and_only_its_digest_is_kept() -> None:
 def test_a_hint_about_a_refresh_names_the_job_that_its_token_was_made_for(
     hint: Hint, *, believed: bool
 ) -> None:
-    refresh = replace(a_refresh(at=0), hooks={hints.digest(OF_REFRESH): "t1"})
+    refresh = replace(a_refresh(at=0), webhooks={hints.digest(OF_REFRESH): "t1"})
     assert hints.about_refresh(refresh, hint) is believed
 
 
@@ -52,7 +52,7 @@ def test_no_hint_is_about_a_refresh_whose_provider_was_given_no_token() -> None:
     ],
 )
 def test_a_hint_about_a_connection_names_its_subject(hint: Hint, *, believed: bool) -> None:
-    connection = replace(a_connection(), subject="user-1", hook=hints.digest(OF_CONNECTION))
+    connection = replace(a_connection(), subject="user-1", webhook=hints.digest(OF_CONNECTION))
     assert hints.about_connection(connection, hint) is believed
 
 

@@ -113,7 +113,7 @@ def test_a_refusal_never_shows_what_the_records_hold() -> None:
 
 
 def test_a_push_is_shown_without_what_is_only_ours() -> None:
-    push = step.sent(step.sending(a_push(at=AT), hook="h", at=AT), job="t1", at=AT)
+    push = step.sent(step.sending(a_push(at=AT), webhook="h", at=AT), job="t1", at=AT)
     shown = msgspec.to_builtins(push_out(push))
     assert not {"tenant", "digest", "content", "hook", "job"} & shown.keys()
     assert (shown["status"], shown["version"], shown["ended_at"]) == ("sent", 3, None)

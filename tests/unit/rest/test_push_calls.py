@@ -25,7 +25,7 @@ def test_of_two_calls_that_begin_at_once_one_sends() -> None:
 def test_a_call_that_comes_too_late_to_send_waits_for_the_one_that_does() -> None:
     harness = PushHarness()
     seen = harness.push
-    begun = step.sending(seen, hook="another's", at=harness.clock())
+    begun = step.sending(seen, webhook="another's", at=harness.clock())
     harness.pushes.save(begun, seen=seen.version)
     ticket = harness.call(seen)
     assert (ticket.outcome, ticket.wait_seconds) == (PushTicketOutcome.RUNNING, 1)

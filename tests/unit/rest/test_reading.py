@@ -16,7 +16,7 @@ from functions import api
 from functions.aws.objects import snapshots
 from functions.aws.objects.snapshots import Position, Snapshots
 from functions.core.errors import Gone
-from functions.core.model import Blob, Connection, File, Link, SnapshotPointer
+from functions.core.model import Blob, Connection, Contribution, File, SnapshotPointer
 from functions.rest import cursors, datasets
 from tests.support.scripted_connector import a_connection, a_manifest
 from tests.unit.test_api import call, problem
@@ -60,8 +60,11 @@ def filled(dataset: Dataset, name: str, *, bucket: Bucket) -> Dataset:
         file = bucket.put(f"{name}/{number}", gzip.compress(text))
         files.append(replace(file, lines=lines))
     blob = Blob(id="b", file=bucket.put(f"{name}/blob", b"")) if files else None
-    chain = (Link(refresh_id=BEFORE, files=1), Link(refresh_id=NOW, files=len(files) - 1))
-    return replace(dataset, files=tuple(files), blobs=(blob,) if blob else (), chain=chain)
+    history = (
+        Contribution(refresh_id=BEFORE, files=1),
+        Contribution(refresh_id=NOW, files=len(files) - 1),
+    )
+    return replace(dataset, files=tuple(files), blobs=(blob,) if blob else (), history=history)
 
 
 @pytest.fixture(autouse=True)

@@ -131,7 +131,7 @@ class Accounts:
             resumed = True
 
 
-def of(manifest: Manifest, account: str) -> list[PartState]:
+def of(manifest: Manifest, account: str) -> list[Part]:
     return [part for part in manifest.parts if part.part == account]
 
 
@@ -171,7 +171,7 @@ def test_an_account_whose_transactions_cannot_be_had_is_a_failed_part(
     assert accounts.others(read)
     assert accounts.rows(read)[accounts.troubled] == 0
     *_, failed = of(read.manifest, accounts.troubled)
-    assert (failed.state, failed.why, failed.datasets) == (Part.FAILED, why, TRANSACTIONS)
+    assert (failed.state, failed.why, failed.datasets) == (PartState.FAILED, why, TRANSACTIONS)
     assert read.manifest.coverage == Coverage(fresh=3, stale=2, failed=1)
     assert len(read.records["accounts"]) == 5
     lasted = accounts.simulated.clock() - began
@@ -230,8 +230,12 @@ def test_an_account_of_which_a_page_came_is_incomplete(simulator: Simulator, sta
     read = accounts.refresh()
     assert list(accounts.rows(read).values()) == [ROWS, 500]
     fresh, part = of(read.manifest, accounts.troubled)
-    assert (part.state, part.as_of, part.datasets) == (Part.INCOMPLETE, fresh.as_of, TRANSACTIONS)
-    assert (fresh.state, fresh.datasets) == (Part.FRESH, ("accounts",))
+    assert (part.state, part.as_of, part.datasets) == (
+        PartState.INCOMPLETE,
+        fresh.as_of,
+        TRANSACTIONS,
+    )
+    assert (fresh.state, fresh.datasets) == (PartState.FRESH, ("accounts",))
 
 
 def test_an_account_that_fails_keeps_what_it_had_and_is_caught_up_with(
@@ -244,8 +248,8 @@ def test_an_account_that_fails_keeps_what_it_had_and_is_caught_up_with(
     read = first
     for full in (False, True, False, True):
         read = accounts.refresh(read, full=full)
-        assert (len(read.manifest.datasets["transactions"].chain) == 1) is full
-        assert [part.state for part in of(read.manifest, accounts.troubled)][-1] is Part.FAILED
+        assert (len(read.manifest.datasets["transactions"].history) == 1) is full
+        assert [part.state for part in of(read.manifest, accounts.troubled)][-1] is PartState.FAILED
         assert accounts.rows(read)[accounts.troubled] == accounts.rows(first)[accounts.troubled]
     accounts.simulated.heal()
     later = accounts.refresh(read)
@@ -294,7 +298,7 @@ def test_a_clock_that_is_wrong_makes_nothing_fresh_that_is_stale(
         read = accounts.one.fetch(job)
         assert read.manifest.coverage == Coverage(fresh=3, stale=2)
         ages = {part.state: now - part.as_of for part in read.manifest.parts}
-        assert ages[Part.FRESH] == pytest.approx(max(0, -hours) * HOUR, abs=30)
+        assert ages[PartState.FRESH] == pytest.approx(max(0, -hours) * HOUR, abs=30)
     accounts.simulated.settings(outcome={"cleo": "failure"})
     read = accounts.refresh()
     assert read.manifest.coverage == Coverage(stale=5)
@@ -325,7 +329,7 @@ def test_an_account_that_is_listed_twice_is_as_fresh_as_the_record_that_is_kept(
     body = {"accounts": rows}
     accounts.simulated.fault(path="*/accounts", kind="status", status=200, body=body)
     read = accounts.one.fetch(job)
-    assert of(read.manifest, "a")[0].state is Part.STALE
+    assert of(read.manifest, "a")[0].state is PartState.STALE
 
 
 @pytest.mark.parametrize(
@@ -349,7 +353,7 @@ def test_an_account_whose_date_proves_nothing_is_stale_and_of_unknown_age(
     accounts.simulated.settings(overrides={accounts.troubled: {"fetchedDate": date}})
     read = accounts.refresh()
     (part,) = of(read.manifest, accounts.troubled)
-    assert (part.state, part.as_of) == (Part.STALE, 0)
+    assert (part.state, part.as_of) == (PartState.STALE, 0)
     assert read.manifest.as_of == 0
     assert accounts.others(read)
     assert accounts.refresh(read).truth == accounts.simulated.truth("cleo")
@@ -415,7 +419,7 @@ def test_a_transaction_without_a_readable_id_costs_itself(
     before = accounts.rows(read)[accounts.troubled]
     for _ in range(2):
         *_, part = of(read.manifest, accounts.troubled)
-        assert (part.state, part.failures, part.datasets) == (Part.INCOMPLETE, 2, TRANSACTIONS)
+        assert (part.state, part.failures, part.datasets) == (PartState.INCOMPLETE, 2, TRANSACTIONS)
         assert accounts.others(read)
         assert read.manifest.coverage.incomplete == 1
         read = accounts.refresh(read)
@@ -430,7 +434,7 @@ def test_an_account_without_a_readable_id_costs_itself(simulator: Simulator) -> 
     accounts.simulated.settings(overrides={accounts.troubled: {"id": None}})
     read = accounts.refresh()
     (part,) = of(read.manifest, "accounts")
-    assert (part.state, part.failures) == (Part.INCOMPLETE, 1)
+    assert (part.state, part.failures) == (PartState.INCOMPLETE, 1)
     assert accounts.others(read)
     assert len(read.records["accounts"]) == 4
 

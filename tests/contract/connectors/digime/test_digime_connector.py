@@ -15,7 +15,7 @@ from functions.core.errors import (
     ReauthRequired,
     UnexpectedAnswer,
 )
-from functions.core.model import Part, Status
+from functions.core.model import PartState, Status
 from tests.contract.provider_cases.digime import CASE
 from tests.support.clients.digime import VERIFIER, DigimeClient, Tokens, open_digime
 from tests.support.clients.digime_reader import (
@@ -230,7 +230,7 @@ def test_one_file_that_is_refused_costs_itself_and_all_of_them_the_refresh(
     coded(application, status, code, path=DOWNLOADS)
     read = one.read(job)
     assert len(read.ids) == 3 + 11
-    whys = [part.why for part in read.parts.values() if part.state is Part.FAILED]
+    whys = [part.why for part in read.parts.values() if part.state is PartState.FAILED]
     assert whys == [error.name()]
     coded(application, status, code, path=DOWNLOADS, times=None)
     with pytest.raises(error):
@@ -305,7 +305,7 @@ def test_a_session_that_expires_while_files_are_read_is_replaced_and_nothing_is_
     versions = [(record.id, record.revision) for page in pages for record in page.records]
     assert len(versions) == len(set(versions))
     assert len(set(read.ids)) == 1 + 40
-    assert {part.state for part in read.parts.values()} == {Part.FRESH}
+    assert {part.state for part in read.parts.values()} == {PartState.FRESH}
     assert len(requests(application, "/trigger")) == 2
     assert len(one.keys) == 2
 
@@ -345,7 +345,9 @@ def failed(taken: Course) -> dict[str, tuple[str, tuple[str, ...]]]:
     snapshot = taken.connection.snapshot
     assert snapshot is not None
     parts = Snapshots(taken.one.objects).manifest(snapshot).parts
-    return {part.part: (part.why, part.datasets) for part in parts if part.state is Part.FAILED}
+    return {
+        part.part: (part.why, part.datasets) for part in parts if part.state is PartState.FAILED
+    }
 
 
 @pytest.mark.parametrize("path", ["*_0.json", "*_7.json", "*_11.json"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from functions.core.errors import FetchWaits
-from functions.core.model import Part
+from functions.core.model import PartState
 from tests.support.clients.digime import DigimeClient, open_digime
 from tests.support.clients.digime_reader import (
     DOWNLOADS,
@@ -67,7 +67,7 @@ def test_a_file_that_cannot_be_opened_is_kept_apart_and_named_and_the_others_are
     application.settings(corrupt={names[1]: damage})
     read = one.read(job)
     state = read.parts[names[1]]
-    assert (state.state, state.why) == (Part.FAILED, "EnvelopeInvalid")
+    assert (state.state, state.why) == (PartState.FAILED, "EnvelopeInvalid")
     (found,) = read.quarantined
     assert found.name == names[1]
     size = len(application.download(max(one.keys), names[1]).content)
@@ -159,7 +159,7 @@ def test_a_file_that_never_is_ready_is_named_and_the_others_are_read(
     name = listing(application, max(one.keys))["fileList"][0]["name"]
     fault(application, kind="status", status=404, path=f"*/{name}", times=None)
     read = one.read(job)
-    assert (read.parts[name].state, read.parts[name].why) == (Part.FAILED, "NotReady")
+    assert (read.parts[name].state, read.parts[name].why) == (PartState.FAILED, "NotReady")
     assert len(read.ids) == 4 + 5
     assert len(requests(application, name)) == 4
 
@@ -200,7 +200,7 @@ def test_a_file_that_was_written_while_files_were_read_is_read_again_and_only_it
     read = Read(pages)
     assert len(read.ids) == 4 + 6 + 1
     assert len(requests(application, name)) == 2
-    assert read.parts[name].state is Part.FRESH
+    assert read.parts[name].state is PartState.FRESH
 
 
 def test_a_file_that_is_written_faster_than_it_is_read_is_stale(application: DigimeClient) -> None:
@@ -215,7 +215,7 @@ def test_a_file_that_is_written_faster_than_it_is_read_is_stale(application: Dig
     read = one.read(job)
     assert read.ids.count(row["name"]) == 4
     state = read.parts[row["name"]]
-    assert (state.state, state.why, state.datasets) == (Part.STALE, "Rewritten", ("files",))
+    assert (state.state, state.why, state.datasets) == (PartState.STALE, "Rewritten", ("files",))
     assert state.as_of == (row["updatedDate"] + 3) / 1000
 
 
@@ -227,7 +227,7 @@ def test_a_file_that_failed_and_was_written_again_is_fresh(application: DigimeCl
     fault(application, kind="status", status=200, body=moved(listed, -1, name), path=LISTS)
     fault(application, kind="status", status=404, path=f"*/{name}", times=4)
     read = one.read(job)
-    assert read.parts[name].state is Part.FRESH
+    assert read.parts[name].state is PartState.FRESH
     assert read.ids.count(name) == 1
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from functions.core.model import Part
+from functions.core.model import PartState
 from tests.support.clients.digime import DigimeClient, open_digime
 from tests.support.clients.digime_reader import LISTS, Read, fault, listing, reader, requests
 
@@ -116,7 +116,12 @@ def test_a_partial_library_says_of_each_account_how_it_ended(
     asked = application.clock()
     read = one.read()
     states = list(read.parts.values())
-    assert [part.state for part in states] == [Part.FRESH, Part.FAILED, Part.FAILED, Part.FRESH]
+    assert [part.state for part in states] == [
+        PartState.FRESH,
+        PartState.FAILED,
+        PartState.FAILED,
+        PartState.FRESH,
+    ]
     assert [part.as_of for part in states] == [asked, 0, 0, asked]
     assert [part.why for part in states] == [
         "",
@@ -141,7 +146,7 @@ def test_an_account_without_an_id_makes_the_accounts_incomplete(application: Dig
     read = reader(application, "cleo").read()
     assert len(read.ids) == 4 + 6
     state = read.parts["accounts"]
-    assert (state.state, state.why) == (Part.INCOMPLETE, "UnexpectedAnswer")
+    assert (state.state, state.why) == (PartState.INCOMPLETE, "UnexpectedAnswer")
     assert state.datasets == ("accounts",)
 
 
@@ -157,7 +162,7 @@ def test_a_file_whose_row_is_odd_fails_and_the_others_are_read(
     application.settings(odd_rows={names[4]: odd})
     read = one.read(job)
     assert sorted(read.ids[3:]) == sorted({*names} - {names[4]})
-    failed = {name: part.why for name, part in read.parts.items() if part.state is Part.FAILED}
+    failed = {name: part.why for name, part in read.parts.items() if part.state is PartState.FAILED}
     assert failed == {names[4]: "UnexpectedAnswer"}
 
 
@@ -175,7 +180,7 @@ def test_dates_ahead_of_the_clock_make_nothing_younger_than_the_trigger(
         fault(application, kind="status", status=200, path=LISTS, body=listed | {"fileList": files})
     read = one.read(job)
     stale = read.parts[row["name"]]
-    assert (stale.state, stale.as_of) == (Part.STALE, 0)
+    assert (stale.state, stale.as_of) == (PartState.STALE, 0)
     assert {part.as_of for part in read.parts.values()} == {0, asked}
 
 
@@ -184,5 +189,5 @@ def test_a_library_of_which_nothing_could_be_refreshed_still_gives_what_it_has(
 ) -> None:
     application.settings(outcome={"ada": "failed"})
     read = reader(application).read()
-    assert {part.state for part in read.parts.values()} == {Part.FAILED}
+    assert {part.state for part in read.parts.values()} == {PartState.FAILED}
     assert len(read.ids) > 3

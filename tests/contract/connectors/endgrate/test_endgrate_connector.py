@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from functions.core.errors import InvalidRequest, ProviderRefusesConnection
-from functions.core.model import Part, name_dataset
+from functions.core.model import PartState, name_dataset
 from functions.core.refresh.trigger import trigger
 from tests.support.clients.endgrate import COMPANY, CONTACT, DEAL
 from tests.support.fakes.stores import Refreshes, Tables
@@ -119,7 +119,7 @@ def test_a_dataset_is_asked_for_by_its_title(sessions: EndgrateSessions) -> None
     one = EndgrateHarness(sessions, subject=subject, datasets=(name,), titles={name: title})
     read = one.refresh()
     assert len(read.ids(name)) == 430
-    assert parts(read)[name].state is Part.FRESH
+    assert parts(read)[name].state is PartState.FRESH
 
 
 def test_params_narrow_down_what_is_pulled(sessions: EndgrateSessions) -> None:

@@ -14,7 +14,7 @@ from functions.core.errors import (
     ProviderUnavailable,
     UnexpectedAnswer,
 )
-from functions.core.model import Coverage, Part, Status
+from functions.core.model import Coverage, PartState, Status
 from tests.contract.provider_cases.endgrate import CASE
 from tests.support.clients.endgrate import COMPANY, CONTACT, DEAL
 from tests.support.providers.endgrate_harness import EndgrateHarness, parts, sessions_of
@@ -76,7 +76,7 @@ def test_a_dataset_of_which_a_call_never_goes_well_costs_itself(
         assert ended.refresh.status is Status.PUBLISHED
         return
     part = next(each for each in ended.manifest.parts if each.part == dataset)
-    state = Part.INCOMPLETE if whole and truth[dataset] else Part.FAILED
+    state = PartState.INCOMPLETE if whole and truth[dataset] else PartState.FAILED
     assert (part.state, part.why, part.datasets) == (state, why.name(), (dataset,))
     assert ended.refresh.status is Status.PARTIAL
     assert ended.manifest.coverage.fresh == 2
@@ -105,7 +105,7 @@ def test_a_dataset_that_fails_keeps_what_was_published_of_it_before(
     with pytest.raises(FetchWaits):
         one.fetch(job, before=before, resumed=True)
     second = one.fetch(job, before=before, resumed=True)
-    assert parts(second)[CONTACT].state is Part.FAILED
+    assert parts(second)[CONTACT].state is PartState.FAILED
     assert second.manifest.datasets[CONTACT].files == first.manifest.datasets[CONTACT].files
 
 
@@ -126,7 +126,7 @@ def test_a_dataset_that_is_not_completed_by_the_deadline_costs_itself(
     ended.run()
     part = next(each for each in ended.manifest.parts if each.part == dataset)
     assert {name: set(ids) for name, ids in ended.ids().items()} == {**truth, dataset: set()}
-    assert (part.state, part.why) == (Part.FAILED, "DeadlineExceeded")
+    assert (part.state, part.why) == (PartState.FAILED, "DeadlineExceeded")
     assert ended.refresh.status is Status.PARTIAL
     assert ended.clock() - ended.refresh.deadline < 10
 
@@ -155,7 +155,7 @@ def test_a_rate_that_stays_limited_for_one_dataset_costs_that_one(
     ended = course(sessions, {DEAL: {"data": 429}})
     assert ended.told == "partial 31 s later"
     part = next(each for each in ended.manifest.parts if each.part == DEAL)
-    assert (part.state, part.why) == (Part.FAILED, "RateLimited")
+    assert (part.state, part.why) == (PartState.FAILED, "RateLimited")
 
 
 def test_a_limited_rate_is_waited_out_where_it_is_met(sessions: EndgrateSessions) -> None:

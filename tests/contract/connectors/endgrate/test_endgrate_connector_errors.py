@@ -44,9 +44,9 @@ def test_a_dataset_of_which_some_records_failed_is_incomplete(sessions: Endgrate
     job = one.check(one.trigger())
     read = one.fetch(job)
     assert read.manifest.coverage == Coverage(fresh=1, incomplete=1)
-    assert parts(read)[TICKET] == PartState(
+    assert parts(read)[TICKET] == Part(
         part=TICKET,
-        state=Part.INCOMPLETE,
+        state=PartState.INCOMPLETE,
         as_of=float(job["since"] or 0),
         why="upstream",
         failures=3,
@@ -59,8 +59,8 @@ def test_a_dataset_of_which_all_records_failed_has_failed(sessions: EndgrateSess
     sessions.settings(failing={TICKET: 60})
     read = EndgrateHarness(sessions, datasets=(COMPANY, TICKET)).refresh()
     assert read.manifest.coverage == Coverage(fresh=1, failed=1)
-    assert parts(read)[TICKET] == PartState(
-        part=TICKET, state=Part.FAILED, why="upstream", failures=60, datasets=(TICKET,)
+    assert parts(read)[TICKET] == Part(
+        part=TICKET, state=PartState.FAILED, why="upstream", failures=60, datasets=(TICKET,)
     )
     assert read.ids(TICKET) == []
 
@@ -87,14 +87,14 @@ def test_the_most_frequent_error_says_why(sessions: EndgrateSessions) -> None:
     job = one.check(one.trigger())
     told(sessions, errors=[entry("internal"), entry("mapping"), entry("mapping")])
     part = parts(one.fetch(job))[CONTACT]
-    assert (part.state, part.why, part.failures) == (Part.INCOMPLETE, "mapping", 3)
+    assert (part.state, part.why, part.failures) == (PartState.INCOMPLETE, "mapping", 3)
 
 
 def test_what_is_resolved_or_a_warning_is_no_failure(sessions: EndgrateSessions) -> None:
     one = EndgrateHarness(sessions, datasets=(CONTACT,))
     job = one.check(one.trigger())
     told(sessions, errors=[entry(resolved=True), entry(warn=True), entry(resolved=True, warn=[])])
-    assert parts(one.fetch(job))[CONTACT].state is Part.FRESH
+    assert parts(one.fetch(job))[CONTACT].state is PartState.FRESH
 
 
 def test_what_has_no_word_of_being_resolved_is_not(sessions: EndgrateSessions) -> None:
@@ -109,7 +109,7 @@ def test_an_error_that_only_the_pages_tell_of_is_one(sessions: EndgrateSessions)
     job = one.check(one.trigger())
     told(sessions)
     part = parts(one.fetch(job))[TICKET]
-    assert (part.state, part.why, part.failures) == (Part.INCOMPLETE, "unnamed", 0)
+    assert (part.state, part.why, part.failures) == (PartState.INCOMPLETE, "unnamed", 0)
 
 
 def test_no_prose_of_the_providers_is_kept(sessions: EndgrateSessions) -> None:
@@ -141,7 +141,7 @@ def test_an_error_log_that_cannot_be_read_makes_its_dataset_incomplete(
     assert read.truth == sessions.truth("fern")
     assert read.manifest.coverage == Coverage(fresh=2, incomplete=1)
     part = parts(read)[CONTACT]
-    assert (part.state, part.why, part.failures) == (Part.INCOMPLETE, "UnexpectedAnswer", 0)
+    assert (part.state, part.why, part.failures) == (PartState.INCOMPLETE, "UnexpectedAnswer", 0)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_an_entry_of_the_error_log_that_cannot_be_read_is_one_all_the_same(
     sessions.fault(method="GET", path=ERRORS, kind="status", status=200, text=body)
     part = parts(one.fetch(job))[CONTACT]
     why = "upstream" if "upstream" in body else "unnamed"
-    assert (part.state, part.why, part.failures) == (Part.INCOMPLETE, why, 1)
+    assert (part.state, part.why, part.failures) == (PartState.INCOMPLETE, why, 1)
 
 
 @pytest.mark.parametrize(
@@ -226,9 +226,9 @@ def test_a_dataset_that_needs_a_new_sign_in_says_so(sessions: EndgrateSessions) 
     one = EndgrateHarness(sessions, datasets=(CONTACT, COMPANY, DEAL))
     read = one.fetch(triggered_around_a_revocation(one))
     found = {name: (part.state, part.why, part.reauth) for name, part in parts(read).items()}
-    locked_out = (Part.FAILED, "authentication", True)
+    locked_out = (PartState.FAILED, "authentication", True)
     assert found == {
-        CONTACT: (Part.FRESH, "", False),
+        CONTACT: (PartState.FRESH, "", False),
         COMPANY: locked_out,
         DEAL: locked_out,
     }
@@ -262,5 +262,5 @@ def test_a_sign_in_after_the_transfer_makes_nothing_fresh_that_it_did_not_bring(
     query = {"session_id": one.connection.subject}
     sessions.http.post(page, params=query, timeout=10).raise_for_status()
     part = parts(one.fetch(job))[COMPANY]
-    assert (part.state, part.why, part.reauth) == (Part.FAILED, "authentication", False)
+    assert (part.state, part.why, part.reauth) == (PartState.FAILED, "authentication", False)
     assert one.refresh().manifest.coverage == Coverage(fresh=3)

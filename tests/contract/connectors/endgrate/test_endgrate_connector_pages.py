@@ -71,8 +71,8 @@ def test_a_dataset_of_another_shape_has_failed_and_the_others_stand(
     shown(sessions, page)
     read = one.fetch(job)
     assert read.manifest.coverage == Coverage(fresh=2, failed=1)
-    assert parts(read)[CONTACT] == PartState(
-        part=CONTACT, state=Part.FAILED, why="UnexpectedAnswer", datasets=(CONTACT,)
+    assert parts(read)[CONTACT] == Part(
+        part=CONTACT, state=PartState.FAILED, why="UnexpectedAnswer", datasets=(CONTACT,)
     )
     assert read.truth[COMPANY] == sessions.truth("fern")[COMPANY]
 
@@ -96,7 +96,7 @@ def test_a_record_that_cannot_be_read_costs_itself(sessions: EndgrateSessions, o
     read = one.fetch(job)
     assert read.ids(CONTACT) == ["1", "2"]
     part = parts(read)[CONTACT]
-    assert (part.state, part.why, part.failures) == (Part.INCOMPLETE, "UnexpectedAnswer", 1)
+    assert (part.state, part.why, part.failures) == (PartState.INCOMPLETE, "UnexpectedAnswer", 1)
     assert read.manifest.coverage == Coverage(fresh=2, incomplete=1)
 
 
@@ -123,7 +123,7 @@ def test_a_list_that_names_a_next_page_for_ever_and_shows_the_same_is_not_whole(
         shown(sessions, {"transfer_data": records, "meta": {"next": {"offset": page * 250}}})
     read = one.fetch(job)
     part = parts(read)[CONTACT]
-    assert (part.state, part.why) == (Part.INCOMPLETE, "UnexpectedAnswer")
+    assert (part.state, part.why) == (PartState.INCOMPLETE, "UnexpectedAnswer")
     assert part.failures == len(records) - 1
     assert read.manifest.coverage.fresh == 2
     assert one.offsets().count("250") == 1
@@ -138,7 +138,7 @@ def test_a_list_that_names_a_next_page_for_ever_and_shows_nothing_ends(
     shown(sessions, *({"meta": {"next": {"offset": page * 250}}} for page in pages))
     read = one.fetch(job)
     part = parts(read)[CONTACT]
-    assert (part.state, part.why) == (Part.FAILED, "UnexpectedAnswer")
+    assert (part.state, part.why) == (PartState.FAILED, "UnexpectedAnswer")
     assert one.offsets().count(str(MOST_EMPTY * 250)) == 1
 
 

@@ -148,13 +148,13 @@ def test_each_transfer_tells_of_its_completion_under_a_token_of_its_own(
         one = EndgrateHarness(sessions, application=sessions.application(hooks_url=f"{hooks.url}/"))
         found: dict[str, str] = {}
         taken = one.connector.trigger(one.connection, one.order)
-        found |= taken.hooks
+        found |= taken.webhooks
         while taken.more:
             again = replace(one.order, job=taken.job)
             taken = one.connector.trigger(one.connection, again)
-            found |= taken.hooks
+            found |= taken.webhooks
         arrived = hooks.wait(3)
-    refresh = a_refresh(at=sessions.clock(), hooks=found)
+    refresh = a_refresh(at=sessions.clock(), webhooks=found)
     told = [hint(body) for _, body in arrived]
     assert len({each.token for each in told}) == 3
     assert [each.job for each in told] == [taken.job[f"transfer_{place}"] for place in range(3)]
@@ -168,7 +168,7 @@ def test_a_hint_of_another_transfer_or_token_is_none(sessions: EndgrateSessions)
         one = EndgrateHarness(sessions, application=sessions.application(hooks_url=hooks.url))
         taken = one.connector.trigger(one.connection, one.order)
         told = hint(hooks.wait(1)[0][1])
-    refresh = a_refresh(at=sessions.clock(), hooks=dict(taken.hooks))
+    refresh = a_refresh(at=sessions.clock(), webhooks=dict(taken.webhooks))
     assert hints.about_refresh(refresh, told)
     assert not hints.about_refresh(refresh, replace(told, token=f"{told.token}x"))
     assert not hints.about_refresh(refresh, replace(told, job="0123456789abcdef01234567"))
@@ -184,7 +184,7 @@ def test_a_session_tells_of_its_configuration_under_its_connections_token(
         opened = one.endgrate.open(one.connection, token=TOKEN)
         sessions.control("POST", "configure", {"session_id": opened.subject})
         ((path, body),) = hooks.wait(1)
-    begun = replace(one.connection, subject=opened.subject, hook=hints.digest(TOKEN))
+    begun = replace(one.connection, subject=opened.subject, webhook=hints.digest(TOKEN))
     assert path == f"endgrate/{TOKEN}"
     assert hints.about_connection(begun, hint(body))
     assert not hints.about_connection(replace(begun, subject="another"), hint(body))
@@ -213,6 +213,6 @@ def test_all_four_webhooks_are_read(sessions: EndgrateSessions) -> None:
 
 def test_without_an_address_of_ours_no_webhook_is_asked_for(sessions: EndgrateSessions) -> None:
     one = EndgrateHarness(sessions)
-    assert one.connector.trigger(one.connection, one.order).hooks == {}
+    assert one.connector.trigger(one.connection, one.order).webhooks == {}
     one.refresh()
     assert one.happened("webhook") == []

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from functions.core.contract import Cursor, Job
     from functions.core.model import Connection, Credentials
-    from functions.core.ports import Base, ConnectorPorts, Order
+    from functions.core.ports import ConnectorPorts, Order, PreviousSnapshot
 
 PART: Final = "loans"
 _COUNT: Final = re.compile(r"/counts/([\w-]+)$")
@@ -114,7 +114,7 @@ class Bookbus:
         *,
         datasets: tuple[str, ...],
         cursor: Cursor | None,
-        base: Base | None = None,  # noqa: ARG002 - it tells no changes
+        previous: PreviousSnapshot | None = None,  # noqa: ARG002 - it tells no changes
     ) -> Iterator[Page]:
         """Yield the loans in the order of their ids. One that cannot be read costs itself.
 
@@ -140,15 +140,15 @@ class Bookbus:
                 cursor=following,
             )
 
-    def _state(self, page: Loans, job: Job, *, odd: int) -> PartState:
+    def _state(self, page: Loans, job: Job, *, odd: int) -> Part:
         """How fresh the loans are: not by a clock that is ahead of ours, nor if one is missing."""
         as_of = reckon_as_of(page.counted_at, now=self._ports.clock())
         fresh = 0 < float(job["since"] or 0) <= as_of
-        state = Part.FRESH if fresh else Part.STALE
+        state = PartState.FRESH if fresh else PartState.STALE
         if not odd:
-            return PartState(part=PART, state=state, as_of=as_of)
+            return Part(part=PART, state=state, as_of=as_of)
         why = UnexpectedAnswer.name()
-        return PartState(part=PART, state=Part.INCOMPLETE, as_of=as_of, why=why, failures=odd)
+        return Part(part=PART, state=PartState.INCOMPLETE, as_of=as_of, why=why, failures=odd)
 
 
 class Desk:

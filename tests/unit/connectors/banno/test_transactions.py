@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from functions.connectors.banno.transactions import Place, find_since
-from functions.core.ports import Base
+from functions.core.ports import PreviousSnapshot
 
-BASE = Base(
+BASE = PreviousSnapshot(
     refresh_id="ref_1",
     bookmarks={"transactions": {"a": 1_800_000_000}},
     revisions=lambda _name: {},

@@ -17,27 +17,27 @@ LATER = 1_800_000_300
 USER = "ServiceAuthorizationError"
 
 
-def state_of(detail: object) -> PartState:
+def state_of(detail: object) -> Part:
     status = Status(state="completed", details=msgspec.Raw(msgspec.json.encode({"a": detail})))
     (state,) = states(status, since=SINCE, at=AT)
     return state
 
 
 def test_an_account_that_was_completed_is_as_fresh_as_the_trigger() -> None:
-    fresh = PartState(part="a", state=Part.FRESH, as_of=SINCE)
+    fresh = Part(part="a", state=PartState.FRESH, as_of=SINCE)
     assert state_of({"state": "completed"}) == fresh
     assert state_of({"state": "completed", "error": None}) == fresh
 
 
 @pytest.mark.parametrize("state", ["running", "partial", "pending", "", "whatever"])
 def test_an_account_that_was_neither_completed_nor_has_an_error_was_given_up(state: str) -> None:
-    assert state_of({"state": state}) == PartState(part="a", state=Part.FAILED, why="GivenUp")
+    assert state_of({"state": state}) == Part(part="a", state=PartState.FAILED, why="GivenUp")
 
 
 @pytest.mark.parametrize("error", ["ServiceError", ["x"], True, 5, {"code": None}])
 def test_an_account_with_an_error_in_any_shape_is_not_fresh(error: object) -> None:
     told = state_of({"state": "completed", "error": error})
-    assert told == PartState(part="a", state=Part.FAILED, why="AccountFailed")
+    assert told == Part(part="a", state=PartState.FAILED, why="AccountFailed")
 
 
 @pytest.mark.parametrize("details", [None, {}, [], "none", 5])
@@ -50,8 +50,8 @@ def test_a_list_may_say_nothing_of_accounts(details: object) -> None:
 def test_a_partial_library_in_which_no_account_failed_is_not_whole(details: object) -> None:
     status = Status(state="partial", details=msgspec.Raw(msgspec.json.encode(details)))
     *fresh, some = states(status, since=SINCE, at=AT)
-    assert {part.state for part in fresh} <= {Part.FRESH}
-    assert (some.part, some.state, some.why) == ("unnamed", Part.INCOMPLETE, "AccountFailed")
+    assert {part.state for part in fresh} <= {PartState.FRESH}
+    assert (some.part, some.state, some.why) == ("unnamed", PartState.INCOMPLETE, "AccountFailed")
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_an_error_is_read_as_far_as_it_can_be(
     error: dict[str, Any], why: str, *, reauth: bool, retry_at: float
 ) -> None:
     told = state_of({"state": "partial", "error": error})
-    assert told == PartState(part="a", state=Part.FAILED, why=why, reauth=reauth, retry_at=retry_at)
+    assert told == Part(part="a", state=PartState.FAILED, why=why, reauth=reauth, retry_at=retry_at)
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ def test_what_is_odd_of_one_account_costs_that_account(detail: object) -> None:
     given = {"a": {"state": "completed"}, "b": detail, "c": {"state": "completed"}}
     status = Status(state="partial", details=msgspec.Raw(msgspec.json.encode(given)))
     first, odd, last = states(status, since=SINCE, at=AT)
-    assert (odd.part, odd.state, bool(odd.why)) == ("b", Part.FAILED, True)
-    assert {first.state, last.state} == {Part.FRESH}
+    assert (odd.part, odd.state, bool(odd.why)) == ("b", PartState.FAILED, True)
+    assert {first.state, last.state} == {PartState.FRESH}
 
 
 def test_accounts_are_records_byte_for_byte() -> None:

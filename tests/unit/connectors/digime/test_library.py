@@ -25,7 +25,7 @@ from functions.core.errors import (
     ProviderUnavailable,
     UnexpectedAnswer,
 )
-from functions.core.model import Part
+from functions.core.model import PartState
 from tests.support.digime_samples import another, key, sealed
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def ids(pages: list[Page]) -> list[str]:
 
 
 def failed(pages: list[Page]) -> list[str]:
-    return [part.part for page in pages for part in page.parts if part.state is Part.FAILED]
+    return [part.part for page in pages for part in page.parts if part.state is PartState.FAILED]
 
 
 def test_files_come_in_order_whichever_download_is_done_first() -> None:
@@ -152,7 +152,7 @@ def test_a_file_that_is_refused_is_named_and_the_others_are_read(error: FreshetE
     pages = list(Shelf(10, f003=error).pages())
     assert len(ids(pages)) == 9
     (part,) = (part for page in pages for part in page.parts)
-    assert (part.part, part.state, part.why) == ("f003", Part.FAILED, error.name())
+    assert (part.part, part.state, part.why) == ("f003", PartState.FAILED, error.name())
 
 
 @pytest.mark.parametrize("error", [ConsentMissing(), UnexpectedAnswer()])
@@ -190,7 +190,7 @@ def test_a_row_that_cannot_be_read_costs_the_file_of_that_row(row: object) -> No
     assert ids(pages) == ["f000", "f001", "f002"]
     (part,) = (part for page in pages for part in page.parts)
     name = "odd" if isinstance(row, dict) and row.get("name") == "odd" else "fileList[3]"
-    assert (part.part, part.state, part.datasets) == (name, Part.FAILED, ("files",))
+    assert (part.part, part.state, part.datasets) == (name, PartState.FAILED, ("files",))
 
 
 def test_a_file_that_is_held_and_whose_row_is_odd_is_not_gone() -> None:

@@ -36,67 +36,75 @@ def test_a_dataset_against_which_nothing_stands_is_fresh(
     failures: tuple[Failure, ...], *, had: bool
 ) -> None:
     part = state("x", failures, had=had, flagged=False, since=SINCE)
-    assert part == PartState(part="x", state=Part.FRESH, as_of=SINCE, datasets=("x",))
+    assert part == Part(part="x", state=PartState.FRESH, as_of=SINCE, datasets=("x",))
 
 
 @pytest.mark.parametrize(
     ("failures", "had", "flagged", "expected"),
     [
         pytest.param(
-            (UPSTREAM,), True, False, (Part.INCOMPLETE, SINCE, "upstream", 1, False), id="some"
+            (UPSTREAM,), True, False, (PartState.INCOMPLETE, SINCE, "upstream", 1, False), id="some"
         ),
-        pytest.param((UPSTREAM,), False, True, (Part.FAILED, 0, "upstream", 1, False), id="all"),
+        pytest.param(
+            (UPSTREAM,), False, True, (PartState.FAILED, 0, "upstream", 1, False), id="all"
+        ),
         pytest.param(
             (UPSTREAM, MAPPING, MAPPING),
             True,
             True,
-            (Part.INCOMPLETE, SINCE, "mapping", 3, False),
+            (PartState.INCOMPLETE, SINCE, "mapping", 3, False),
             id="the-most-frequent-says-why",
         ),
         pytest.param(
             (MAPPING, MAPPING, LOCKED_OUT),
             True,
             True,
-            (Part.INCOMPLETE, SINCE, "mapping", 3, True),
+            (PartState.INCOMPLETE, SINCE, "mapping", 3, True),
             id="one-of-authentication-wants-a-sign-in",
         ),
         pytest.param(
             (MAPPING, RESOLVED),
             True,
             True,
-            (Part.INCOMPLETE, SINCE, "mapping", 1, False),
+            (PartState.INCOMPLETE, SINCE, "mapping", 1, False),
             id="resolved-ones-do-not-count",
         ),
-        pytest.param((RESOLVED,), True, False, (Part.FRESH, SINCE, "", 0, False), id="resolved"),
+        pytest.param(
+            (RESOLVED,), True, False, (PartState.FRESH, SINCE, "", 0, False), id="resolved"
+        ),
         pytest.param(
             (RESOLVED,),
             True,
             True,
-            (Part.INCOMPLETE, SINCE, "authentication", 0, False),
+            (PartState.INCOMPLETE, SINCE, "authentication", 0, False),
             id="resolved-but-the-pages-say-otherwise",
         ),
         pytest.param(
             (RESOLVED,),
             False,
             False,
-            (Part.FAILED, 0, "authentication", 0, False),
+            (PartState.FAILED, 0, "authentication", 0, False),
             id="resolved-and-nothing-came",
         ),
         pytest.param(
-            (), True, True, (Part.INCOMPLETE, SINCE, "unnamed", 0, False), id="only-the-pages-say"
+            (),
+            True,
+            True,
+            (PartState.INCOMPLETE, SINCE, "unnamed", 0, False),
+            id="only-the-pages-say",
         ),
         pytest.param(
             (),
             False,
             True,
-            (Part.FAILED, 0, "unnamed", 0, False),
+            (PartState.FAILED, 0, "unnamed", 0, False),
             id="only-the-pages-say-so-of-all",
         ),
         pytest.param(
             (Failure(error_type="No contact named Ada"),),
             True,
             True,
-            (Part.INCOMPLETE, SINCE, "unnamed", 1, False),
+            (PartState.INCOMPLETE, SINCE, "unnamed", 1, False),
             id="prose-is-no-name",
         ),
     ],
@@ -110,9 +118,11 @@ def test_whatever_stands_against_a_dataset_is_said(
 @pytest.mark.parametrize(
     ("failures", "had", "expected"),
     [
-        pytest.param((), True, (Part.INCOMPLETE, "UnexpectedAnswer", 2), id="some"),
-        pytest.param((), False, (Part.FAILED, "UnexpectedAnswer", 2), id="all"),
-        pytest.param((UPSTREAM,), True, (Part.INCOMPLETE, "upstream", 3), id="and-others-failed"),
+        pytest.param((), True, (PartState.INCOMPLETE, "UnexpectedAnswer", 2), id="some"),
+        pytest.param((), False, (PartState.FAILED, "UnexpectedAnswer", 2), id="all"),
+        pytest.param(
+            (UPSTREAM,), True, (PartState.INCOMPLETE, "upstream", 3), id="and-others-failed"
+        ),
     ],
 )
 def test_records_that_cannot_be_read_are_counted(

@@ -65,7 +65,7 @@ def test_the_intent_is_written_first_with_the_digest_of_the_token_that_goes_alon
         harness.call()
     (token,) = harness.pusher.tokens
     assert harness.push.status is PushStatus.SENDING
-    assert harness.push.hook == hints.digest(token)
+    assert harness.push.webhook == hints.digest(token)
     assert hints.owner(token) == PUSH
 
 
@@ -353,7 +353,7 @@ def read(*, seen: Push, stored: Push) -> list[Push]:
 
 def test_of_two_readers_one_has_it_looked_at_again() -> None:
     at = a_push(at=0).deadline
-    sent = step.sent(step.sending(a_push(at=0), hook="h", at=0), job="t1", at=0)
+    sent = step.sent(step.sending(a_push(at=0), webhook="h", at=0), job="t1", at=0)
     given_up = step.unknown(sent, DeadlineExceeded, at=at)
     overtaken = step.found(given_up, job="t1", at=at + 1)
     (started,) = read(seen=given_up, stored=given_up)

@@ -21,7 +21,7 @@ from functions.core.errors import (
     Superseded,
 )
 from functions.core.model import Connection, Running, Status
-from functions.core.refresh.admission import COOLING_SECONDS, UNBEGUN_SECONDS, cool
+from functions.core.refresh.admission import COOLDOWN_SECONDS, UNBEGUN_SECONDS, cool
 from functions.core.refresh.check import check
 from functions.core.refresh.steps import RefreshOutcome, cancelled, triggering
 from functions.core.refresh.trigger import trigger
@@ -198,7 +198,7 @@ def test_a_dataset_whose_own_age_is_not_kept_is_as_old_as_its_snapshot(
     harness.publish(as_of=harness.clock())
     item = harness.tables.connections[CONNECTION]
     assert item.connection.snapshot is not None
-    bare = replace(item.connection.snapshot, ages={})
+    bare = replace(item.connection.snapshot, as_of_by_dataset={})
     harness.tables.connections[CONNECTION] = replace(
         item, connection=replace(item.connection, snapshot=bare)
     )
@@ -443,7 +443,7 @@ Step: TypeAlias = Callable[[CoolingHarness, FreshetError], Ticket]
     [
         pytest.param(RateLimited(wait_seconds=3600), 3600, id="limited-past-the-deadline"),
         pytest.param(ProviderUnavailable(wait_seconds=900), 900, id="away-until-the-deadline"),
-        pytest.param(RateLimited(wait_seconds=86_400), COOLING_SECONDS, id="for-a-day"),
+        pytest.param(RateLimited(wait_seconds=86_400), COOLDOWN_SECONDS, id="for-a-day"),
         pytest.param(RateLimited(wait_seconds=3600, unsent=True), 0, id="our-own-budget-is-spent"),
         pytest.param(ReauthRequired(), 0, id="another-fault"),
     ],
@@ -461,7 +461,7 @@ def test_a_ban_past_a_far_deadline_is_remembered_for_an_hour() -> None:
     cooling = CoolingHarness()
     far = replace(cooling.refresh, deadline=cooling.clock() + 6 * 3600)
     cool(RateLimited(wait_seconds=8 * 3600), far, refreshes=cooling.refreshes, at=cooling.clock())
-    assert cooling.forbidden == COOLING_SECONDS == 3600
+    assert cooling.forbidden == COOLDOWN_SECONDS == 3600
 
 
 @pytest.mark.parametrize("step", [CoolingHarness.trigger, CoolingHarness.check])

@@ -173,7 +173,7 @@ def test_what_the_provider_says_of_its_job_goes_with_the_ticket() -> None:
 
 def test_every_look_is_counted() -> None:
     watch = Watch((0, RUNNING), (0, AWAY), (0, RUNNING), (0, DONE))
-    assert watch.call().looked == 4
+    assert watch.call().poll_count == 4
 
 
 def test_the_last_look_is_at_the_deadline_and_then_it_is_over() -> None:
@@ -320,7 +320,7 @@ def test_a_lost_job_of_a_refresh_that_is_over_stays_lost(meanwhile: str) -> None
 
 
 def test_what_was_hinted_before_a_call_is_about_to_be_looked_at() -> None:
-    watch = Watch((0, DONE), hooked=True)
+    watch = Watch((0, DONE), has_webhook=True)
     watch.refreshes.hint(REFRESH, by="digest")
     watch.call()
     assert not watch.tables.hinted

@@ -24,7 +24,7 @@ from functions.core.errors import (
 )
 from functions.core.model import Coverage, Part, PartState, Status
 from functions.core.polling import backoff
-from functions.core.ports import Beginning, Page
+from functions.core.ports import Page, ReadMode
 from functions.core.refresh.fetch import (
     AGAIN_SECONDS,
     MARGIN_SECONDS,
@@ -276,8 +276,8 @@ def test_a_fault_in_a_page_reaches_the_reader_after_the_pages_before() -> None:
 
 def test_what_is_told_later_of_a_part_leaves_what_it_says_of_other_datasets() -> None:
     progress = Progress(datasets={name: Staged() for name in ("accounts", "transactions")})
-    fresh = PartState(part="p", state=Part.FRESH, as_of=1)
-    failed = PartState(part="p", state=Part.FAILED, datasets=("transactions",))
+    fresh = Part(part="p", state=PartState.FRESH, as_of=1)
+    failed = Part(part="p", state=PartState.FAILED, datasets=("transactions",))
     progress.tell([fresh, replace(fresh, part="q")])
     progress.tell([failed])
     progress.tell([failed])
@@ -298,7 +298,7 @@ def test_a_bookmark_is_added_to_and_taken_back_as_a_whole() -> None:
         (None, None),
     ]
     for bookmark, expected in told:
-        progress.begin({"transactions": Beginning(bookmark=bookmark), "others": Beginning()})
+        progress.set_read_modes({"transactions": ReadMode(bookmark=bookmark), "others": ReadMode()})
         assert progress.datasets["transactions"].bookmark == expected
 
 
@@ -367,7 +367,7 @@ def test_a_stale_part_makes_the_refresh_partial_and_the_snapshot_as_old_as_it() 
     ],
 )
 def test_without_stale_parts_the_refresh_is_published(
-    parts: tuple[PartState, ...], as_of: float
+    parts: tuple[Part, ...], as_of: float
 ) -> None:
     harness = FetchHarness(pages=(replace(PAGES[0], parts=parts), *PAGES[1:]))
     harness.fetch()
@@ -376,7 +376,7 @@ def test_without_stale_parts_the_refresh_is_published(
 
 
 def test_a_part_of_unknown_age_makes_the_age_unknown() -> None:
-    unknown = PartState(part="new", state=Part.STALE)
+    unknown = Part(part="new", state=PartState.STALE)
     harness = FetchHarness(pages=(replace(PAGES[0], parts=(*PARTS, unknown)),))
     harness.fetch()
     assert harness.publish()[1][0].as_of == 0
@@ -405,7 +405,7 @@ def test_a_dataset_that_failed_as_a_whole_stands_as_the_snapshot_before_has_it()
     harness.fetch()
     _, (first, *_) = harness.publish()
     harness.admit("ref_2", datasets=("accounts", "transactions"))
-    lost = PartState(part="transactions", state=Part.FAILED, why="upstream")
+    lost = Part(part="transactions", state=PartState.FAILED, why="upstream")
     harness.connector = Scripted(
         harness.clock,
         pages=(
@@ -421,7 +421,7 @@ def test_a_dataset_that_failed_as_a_whole_stands_as_the_snapshot_before_has_it()
 
 
 def test_a_dataset_that_failed_and_never_came_before_has_no_age() -> None:
-    lost = PartState(part="transactions", state=Part.FAILED, why="upstream")
+    lost = Part(part="transactions", state=PartState.FAILED, why="upstream")
     harness = FetchHarness(pages=(a_page("a", dataset="accounts", parts=(*PARTS[:1], lost)),))
     harness.fetch()
     _, (manifest, *_) = harness.publish()

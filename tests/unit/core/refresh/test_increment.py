@@ -12,16 +12,16 @@ from msgspec.structs import replace
 
 from functions.core.contract import RefreshRequest
 from functions.core.errors import FetchContinues, FetchWaits, Gone, Superseded
-from functions.core.model import Blob, Dataset, File, Link, Manifest, Part, PartState
-from functions.core.ports import Base, Beginning, Page, Record
+from functions.core.model import Blob, Contribution, Dataset, File, Manifest, Part, PartState
+from functions.core.ports import Page, PreviousSnapshot, ReadMode, Record
 from functions.core.refresh.fetch import MARGIN_SECONDS, published
 from functions.core.refresh.increment import (
     FULL_AFTER_REFRESHES,
     FULL_AFTER_SECONDS,
-    MOST_LINKS,
-    base_of,
+    MAX_CONTRIBUTIONS,
     carried,
     changes,
+    select_previous,
 )
 from functions.core.refresh.steps import admitted
 from tests.support.fakes.files import Objects, Snapshots
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from functions.core.model import Refresh
 
 AT = 1_800_000_000.0
-NEW = {"transactions": Beginning(bookmark={"place": 1})}
-MORE = {"transactions": Beginning(adds=True, bookmark={"place": 2})}
+NEW = {"transactions": ReadMode(bookmark={"place": 1})}
+MORE = {"transactions": ReadMode(incremental=True, bookmark={"place": 2})}
 IDS = [f"t{number}" for number in range(10)]
 
 
@@ -57,13 +57,15 @@ def a_dataset(*links: int, lines: int = 10, added: int = 0) -> Dataset:
         records=0,
         deletions=0,
         files=tuple(files),
-        chain=tuple(Link(refresh_id=f"ref_{n}", files=put) for n, put in enumerate(links, 1)),
-        whole_at=AT,
+        history=tuple(
+            Contribution(refresh_id=f"ref_{n}", files=put) for n, put in enumerate(links, 1)
+        ),
+        full_read_at=AT,
         bookmark={},
     )
 
 
-def base(dataset: Dataset, *, at: float = AT, full: bool = False) -> Base | None:
+def previous(dataset: Dataset, *, at: float = AT, full: bool = False) -> PreviousSnapshot | None:
     manifest = Manifest(
         v=1,
         refresh_id="ref_9",
@@ -75,7 +77,7 @@ def base(dataset: Dataset, *, at: float = AT, full: bool = False) -> Base | None
         datasets={"transactions": dataset},
     )
     refresh = a_refresh(at=at, full=full)
-    return base_of(manifest, refresh=refresh, snapshots=Snapshots(Objects()))
+    return select_previous(manifest, refresh=refresh, snapshots=Snapshots(Objects()))
 
 
 @pytest.mark.parametrize(
@@ -83,7 +85,7 @@ def base(dataset: Dataset, *, at: float = AT, full: bool = False) -> Base | None
     [
         pytest.param(a_dataset(1), 0, True, id="just-read"),
         pytest.param(replace(a_dataset(1), bookmark=None), 0, False, id="without-a-bookmark"),
-        pytest.param(replace(a_dataset(1), chain=()), 0, False, id="of-an-older-version"),
+        pytest.param(replace(a_dataset(1), history=()), 0, False, id="of-an-older-version"),
         pytest.param(a_dataset(1), FULL_AFTER_SECONDS, True, id="for-a-week"),
         pytest.param(a_dataset(1), FULL_AFTER_SECONDS + 1, False, id="no-longer"),
         pytest.param(a_dataset(*[1] * FULL_AFTER_REFRESHES), 0, True, id="so-often"),
@@ -93,13 +95,13 @@ def base(dataset: Dataset, *, at: float = AT, full: bool = False) -> Base | None
     ],
 )
 def test_a_dataset_is_added_to_for_a_time(dataset: Dataset, late: float, *, adds: bool) -> None:
-    found = base(dataset, at=AT + late)
+    found = previous(dataset, at=AT + late)
     assert found is not None
     assert ("transactions" in found.bookmarks) is adds
 
 
 def test_who_asks_for_everything_gets_it() -> None:
-    assert base(a_dataset(1), full=True) is None
+    assert previous(a_dataset(1), full=True) is None
 
 
 def test_a_request_for_everything_is_kept_with_its_refresh() -> None:
@@ -132,23 +134,23 @@ def test_what_is_not_in_the_chain_is_gone() -> None:
 
 def test_a_chain_forgets_refreshes_that_put_nothing_and_never_files() -> None:
     dataset = a_dataset(2, 0, 1)
-    for number in range(4, 3 * MOST_LINKS):
+    for number in range(4, 3 * MAX_CONTRIBUTIONS):
         dataset = carried(dataset, refresh_id=f"ref_{number}")
-        assert sum(link.files for link in dataset.chain) == 3
-    assert len(dataset.chain) == MOST_LINKS
+        assert sum(link.files for link in dataset.history) == 3
+    assert len(dataset.history) == MAX_CONTRIBUTIONS
     assert changes(dataset, since="ref_3").files == ()
     assert len(changes(dataset, since="ref_1").files) == 1
 
 
 def test_a_dataset_of_an_older_version_is_carried_as_it_is() -> None:
-    old = replace(a_dataset(1), chain=())
+    old = replace(a_dataset(1), history=())
     assert carried(old, refresh_id="ref_2") == old
 
 
 def test_a_manifest_of_an_older_version_is_read() -> None:
     text = b'{"refresh_id": "r", "as_of": 1, "records": 0, "deletions": 0, "files": []}'
     dataset = msgspec.json.decode(text, type=Dataset)
-    assert (dataset.chain, dataset.bookmark) == ((), None)
+    assert (dataset.history, dataset.bookmark) == ((), None)
 
 
 class Hours(FetchHarness):
@@ -177,13 +179,13 @@ class Hours(FetchHarness):
 
 def test_what_a_refresh_adds_stands_behind_what_was_there() -> None:
     hours = Hours()
-    first = hours.after(a_page(*IDS, begins=NEW))
-    second = hours.after(a_page("t1", "t10", deletions=["t2"], begins=MORE))
+    first = hours.after(a_page(*IDS, read_modes=NEW))
+    second = hours.after(a_page("t1", "t10", deletions=["t2"], read_modes=MORE))
     assert hours.ids(second) == [*IDS, "t1", "t10", "-/t2"]
     dataset = second.datasets["transactions"]
     assert (dataset.records, dataset.deletions, dataset.bookmark) == (12, 1, {"place": 2})
     assert hours.last.records == {"transactions": 2}
-    assert dataset.whole_at == first.datasets["transactions"].whole_at
+    assert dataset.full_read_at == first.datasets["transactions"].full_read_at
     (given,) = hours.connector.bases
     assert given is not None
     assert given.bookmarks == {"transactions": {"place": 1}}
@@ -192,45 +194,45 @@ def test_what_a_refresh_adds_stands_behind_what_was_there() -> None:
 
 def test_a_refresh_that_found_nothing_new_is_in_the_chain() -> None:
     hours = Hours()
-    hours.after(a_page(*IDS, begins=NEW))
-    second = hours.after(a_page(begins=MORE))
-    assert [link.files for link in second.datasets["transactions"].chain] == [1, 0]
+    hours.after(a_page(*IDS, read_modes=NEW))
+    second = hours.after(a_page(read_modes=MORE))
+    assert [link.files for link in second.datasets["transactions"].history] == [1, 0]
     assert changes(second.datasets["transactions"], since=second.refresh_id).files == ()
 
 
 def test_a_refresh_that_says_nothing_of_it_stands_for_itself() -> None:
     hours = Hours()
-    hours.after(a_page(*IDS, begins=NEW))
+    hours.after(a_page(*IDS, read_modes=NEW))
     second = hours.after(a_page("t5"))
     dataset = second.datasets["transactions"]
-    assert (hours.ids(second), len(dataset.chain), dataset.bookmark) == (["t5"], 1, None)
+    assert (hours.ids(second), len(dataset.history), dataset.bookmark) == (["t5"], 1, None)
 
 
 def test_a_dataset_that_was_not_asked_for_keeps_its_chain_and_knows_the_snapshot() -> None:
     hours = Hours()
-    hours.after(a_page(*IDS, begins=NEW))
+    hours.after(a_page(*IDS, read_modes=NEW))
     second = hours.after(a_page("a", dataset="accounts"), datasets=("accounts",))
     dataset = second.datasets["transactions"]
     assert changes(dataset, since=second.refresh_id).files == ()
     assert dataset.bookmark == {"place": 1}
-    third = hours.after(a_page("t10", begins=MORE))
+    third = hours.after(a_page("t10", read_modes=MORE))
     assert len(changes(third.datasets["transactions"], since=second.refresh_id).files) == 1
 
 
 def test_a_dataset_that_failed_as_a_whole_is_added_to_the_next_time() -> None:
     hours = Hours()
-    hours.after(a_page(*IDS, begins=NEW))
-    failed = (PartState(part="transactions", state=Part.FAILED),)
-    second = hours.after(a_page(begins=MORE, parts=failed))
+    hours.after(a_page(*IDS, read_modes=NEW))
+    failed = (Part(part="transactions", state=PartState.FAILED),)
+    second = hours.after(a_page(read_modes=MORE, parts=failed))
     assert second.datasets["transactions"].bookmark == {"place": 1}
     assert hours.last.records == {"transactions": 0}
-    assert hours.ids(hours.after(a_page("t10", begins=MORE))) == [*IDS, "t10"]
+    assert hours.ids(hours.after(a_page("t10", read_modes=MORE))) == [*IDS, "t10"]
 
 
 def test_whether_it_adds_outlives_every_interruption() -> None:
     hours = Hours()
-    hours.after(a_page(*IDS, begins=NEW))
-    hours.begin(a_page("t10", begins=MORE), a_page("t11"), a_page("t12"))
+    hours.after(a_page(*IDS, read_modes=NEW))
+    hours.begin(a_page("t10", read_modes=MORE), a_page("t11"), a_page("t12"))
     with pytest.raises(FetchContinues):
         hours.fetch(seconds_left=MARGIN_SECONDS - 1)
     hours.clock.now += FULL_AFTER_SECONDS
@@ -247,8 +249,8 @@ def test_whether_it_adds_outlives_every_interruption() -> None:
 
 def test_a_fetch_does_not_go_on_from_another_snapshot_than_it_began_from() -> None:
     hours = Hours()
-    first = hours.after(a_page(*IDS, begins=NEW))
-    hours.begin(a_page("t10", begins=MORE), a_page("t11"))
+    first = hours.after(a_page(*IDS, read_modes=NEW))
+    hours.begin(a_page("t10", read_modes=MORE), a_page("t11"))
     with pytest.raises(FetchContinues):
         hours.fetch(seconds_left=MARGIN_SECONDS - 1)
     other = replace(first, refresh_id="ref_0")
@@ -259,10 +261,10 @@ def test_a_fetch_does_not_go_on_from_another_snapshot_than_it_began_from() -> No
 
 def test_what_adds_is_never_published_without_what_it_adds_to() -> None:
     hours = Hours()
-    hours.after(a_page(*IDS, begins=NEW))
-    hours.begin(a_page("t10", begins=MORE))
+    hours.after(a_page(*IDS, read_modes=NEW))
+    hours.begin(a_page("t10", read_modes=MORE))
     hours.fetch()
-    hours.staging.progress.base = "ref_0"
+    hours.staging.progress.previous_id = "ref_0"
     with pytest.raises(Superseded):
         hours.publish()
     assert published(hours.connection, hours.snapshots) is not None
@@ -274,16 +276,16 @@ def test_content_that_a_later_line_replaces_is_left_out() -> None:
 
     hours = Hours()
     large = [with_blob(id_) for id_ in ("a", "b", "c", "d")]
-    few = a_page(*IDS, begins=NEW)
+    few = a_page(*IDS, read_modes=NEW)
     hours.after(replace(few, records=[*few.records, *large]))
-    plain, gone = a_page("a", begins=MORE), ["b"]
+    plain, gone = a_page("a", read_modes=MORE), ["b"]
     second = hours.after(replace(plain, records=[*plain.records, with_blob("c")], deletions=gone))
     blobs = second.datasets["transactions"].blobs
     assert [(blob.id, blob.refresh_id == second.refresh_id) for blob in blobs] == [
         ("d", False),
         ("c", True),
     ]
-    first = second.datasets["transactions"].chain[0].refresh_id
+    first = second.datasets["transactions"].history[0].refresh_id
     later = changes(second.datasets["transactions"], since=first)
     assert [blob.id for blob in later.blobs] == ["c"]
 
@@ -294,16 +296,16 @@ def test_content_of_another_part_under_the_same_id_stays() -> None:
         return replace(Page(dataset="transactions", part=part, records=[record]), **changes)
 
     hours = Hours()
-    hours.after(a_page(*IDS, begins=NEW, cursor={}), page("p", cursor={}), page("q"))
-    later = hours.after(a_page(part="p", deletions=["a"], begins=MORE))
+    hours.after(a_page(*IDS, read_modes=NEW, cursor={}), page("p", cursor={}), page("q"))
+    later = hours.after(a_page(part="p", deletions=["a"], read_modes=MORE))
     assert [(blob.part, blob.id) for blob in later.datasets["transactions"].blobs] == [("q", "a")]
 
 
 def test_a_deletion_is_no_record_that_is_there() -> None:
     hours = Hours()
-    hours.after(a_page(*IDS, begins=NEW))
-    hours.after(a_page(deletions=["t2"], begins=MORE))
-    hours.after(a_page(begins=MORE))
+    hours.after(a_page(*IDS, read_modes=NEW))
+    hours.after(a_page(deletions=["t2"], read_modes=MORE))
+    hours.after(a_page(read_modes=MORE))
     (given,) = hours.connector.bases
     assert given is not None
     assert given.revisions("transactions").keys() == {("", id_) for id_ in IDS if id_ != "t2"}

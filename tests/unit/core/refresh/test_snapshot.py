@@ -38,20 +38,20 @@ ACCOUNTS, TRANSACTIONS = ((name,) for name in BOTH)
 HOUR, WEEK = 3600, 7 * 24 * 3600
 AT = 1_800_000_000
 FRESH, STALE, GONE = PARTS
-FAILED = PartState(part="card", state=Part.FAILED, why="GivenUp", reauth=True)
-SHORT = PartState(
+FAILED = Part(part="card", state=PartState.FAILED, why="GivenUp", reauth=True)
+SHORT = Part(
     part="transactions",
-    state=Part.INCOMPLETE,
+    state=PartState.INCOMPLETE,
     as_of=1_800_000_000,
     failures=3,
     datasets=TRANSACTIONS,
 )
-LOST = replace(SHORT, state=Part.FAILED, as_of=0, failures=60)
-WHOLE = PartState(part="accounts", state=Part.FRESH, as_of=1_800_000_000, datasets=ACCOUNTS)
+LOST = replace(SHORT, state=PartState.FAILED, as_of=0, failures=60)
+WHOLE = Part(part="accounts", state=PartState.FRESH, as_of=1_800_000_000, datasets=ACCOUNTS)
 
 
 def refreshed(
-    harness: FetchHarness, *parts: PartState, datasets: tuple[str, ...] = BOTH
+    harness: FetchHarness, *parts: Part, datasets: tuple[str, ...] = BOTH
 ) -> tuple[Refresh, Manifest]:
     """A refresh of these datasets, of which the provider tells this, a minute after the last."""
     if harness.refresh.status.ended:
@@ -65,12 +65,12 @@ def refreshed(
     return ended, manifest
 
 
-def a_week_later(harness: FetchHarness) -> PartState:
+def a_week_later(harness: FetchHarness) -> Part:
     harness.clock.now += WEEK
     return replace(WHOLE, as_of=WHOLE.as_of + WEEK)
 
 
-def told(manifest: Manifest, dataset: str) -> dict[str, tuple[Part, float]]:
+def told(manifest: Manifest, dataset: str) -> dict[str, tuple[PartState, float]]:
     return {
         part.part: (part.state, part.as_of) for part in manifest.parts if dataset in part.datasets
     }
@@ -79,13 +79,13 @@ def told(manifest: Manifest, dataset: str) -> dict[str, tuple[Part, float]]:
 def test_an_account_is_as_fresh_in_each_dataset_as_when_that_was_fetched() -> None:
     harness = FetchHarness()
     refreshed(harness, FRESH, STALE, GONE)
-    mended = replace(STALE, state=Part.FRESH, as_of=harness.clock() + 60)
+    mended = replace(STALE, state=PartState.FRESH, as_of=harness.clock() + 60)
     ended, manifest = refreshed(harness, mended, datasets=ACCOUNTS)
-    assert told(manifest, "accounts") == {"savings": (Part.FRESH, mended.as_of)}
+    assert told(manifest, "accounts") == {"savings": (PartState.FRESH, mended.as_of)}
     assert told(manifest, "transactions") == {
-        "checking": (Part.FRESH, FRESH.as_of),
-        "savings": (Part.STALE, STALE.as_of),
-        "closed": (Part.GONE, 0),
+        "checking": (PartState.FRESH, FRESH.as_of),
+        "savings": (PartState.STALE, STALE.as_of),
+        "closed": (PartState.GONE, 0),
     }
     assert manifest.coverage == Coverage(fresh=2, stale=1, gone=1)
     assert (manifest.as_of, manifest.datasets["accounts"].as_of) == (STALE.as_of, mended.as_of)
@@ -149,7 +149,7 @@ def test_a_snapshot_from_before_its_parts_named_datasets_tells_of_all_of_them() 
     ],
 )
 def test_the_provider_is_asked_again_only_for_data_that_are_old(
-    parts: tuple[PartState, ...], *, fresh: bool
+    parts: tuple[Part, ...], *, fresh: bool
 ) -> None:
     """Or for a dataset that has never been had; not for accounts of it that it could not give."""
     harness = FetchHarness()
@@ -214,7 +214,7 @@ def test_nothing_is_younger_than_now_and_an_impossible_date_proves_nothing(
 ) -> None:
     harness = FetchHarness()
     _, manifest = refreshed(harness, replace(FRESH, as_of=as_of), WHOLE)
-    expected = Part.FRESH if known else Part.STALE
+    expected = PartState.FRESH if known else PartState.STALE
     assert told(manifest, "transactions") == {FRESH.part: (expected, known)}
     request = RefreshRequest(connection_id=CONNECTION, datasets=BOTH, max_age_seconds=0)
     assert already_answered(harness.connection, request, at=AT + HOUR) is None
@@ -226,9 +226,9 @@ def test_an_age_from_the_future_that_was_stored_once_is_none() -> None:
     as_of = AT + 5 * HOUR
     stored = {"refresh_id": "r", "key": "k", "version_id": "v", "published_at": AT, "as_of": as_of}
     pointer = msgspec.convert({**stored, "ages": {"accounts": as_of}}, SnapshotPointer)
-    assert (pointer.as_of, pointer.ages) == (0, {"accounts": 0})
+    assert (pointer.as_of, pointer.as_of_by_dataset) == (0, {"accounts": 0})
     old = msgspec.to_builtins(replace(a_manifest(as_of=AT), parts=(FRESH, STALE)))
     old["datasets"]["accounts"]["as_of"] = old["parts"][0]["as_of"] = old["as_of"] = as_of
     manifest = msgspec.convert(old, Manifest)
     assert (manifest.as_of, manifest.datasets["accounts"].as_of) == (0, 0)
-    assert manifest.parts == (replace(FRESH, state=Part.STALE, as_of=0), STALE)
+    assert manifest.parts == (replace(FRESH, state=PartState.STALE, as_of=0), STALE)

@@ -238,16 +238,20 @@ def test_the_plan_of_looks_begins_at_the_trigger_not_at_the_request() -> None:
 
 # --- a job in parts ----------------------------------------------------------------------------
 
-HALF = Triggered(job={"a": 1}, more=True, hooks={"digest-a": "a"})
-WHOLE = Triggered(job={"a": 1, "b": 2}, hooks={"digest-b": "b"})
+HALF = Triggered(job={"a": 1}, more=True, webhooks={"digest-a": "a"})
+WHOLE = Triggered(job={"a": 1, "b": 2}, webhooks={"digest-b": "b"})
 
 
 def test_a_job_in_parts_is_asked_for_until_it_is_whole() -> None:
     desk = Desk(HALF, WHOLE)
     ticket = desk.call()
-    assert (ticket.outcome, ticket.job, ticket.hooked) == (TicketOutcome.RUNNING, WHOLE.job, True)
+    assert (ticket.outcome, ticket.job, ticket.has_webhook) == (
+        TicketOutcome.RUNNING,
+        WHOLE.job,
+        True,
+    )
     assert [order.job for order in desk.connector.orders] == [None, HALF.job]
-    assert desk.refresh.hooks == {"digest-a": "a", "digest-b": "b"}
+    assert desk.refresh.webhooks == {"digest-a": "a", "digest-b": "b"}
     assert desk.refresh.attempts == 1
 
 
@@ -300,11 +304,11 @@ def test_a_job_that_was_lost_is_begun_anew_and_nothing_of_it_stays() -> None:
     desk.clock.now += 30
     ticket = desk.call()
     assert (ticket.job, ticket.triggered_at) == ({"id": "j2"}, desk.clock())
-    assert desk.refresh.hooks == {}
+    assert desk.refresh.webhooks == {}
 
 
 def test_a_job_without_webhooks_is_not_waited_for_with_one() -> None:
-    assert not Desk().call().hooked
+    assert not Desk().call().has_webhook
 
 
 AWAITED = InteractionRequired(awaited=True)
@@ -361,8 +365,8 @@ def test_the_longest_wait_stays_far_below_what_is_stored_as_one_item() -> None:
 
 @pytest.mark.parametrize("hook", ["digest", ""])
 def test_only_where_the_provider_may_tell_of_the_user_that_is_waited_for(hook: str) -> None:
-    desk = Desk(AWAITED, connection=a_connection(hook=hook))
-    assert desk.call().hooked is bool(hook)
+    desk = Desk(AWAITED, connection=a_connection(webhook=hook))
+    assert desk.call().has_webhook is bool(hook)
 
 
 @pytest.mark.parametrize("writes", [1, 2])
