@@ -16,8 +16,8 @@ from functions.aws.boundary import Start, read, require_name, step
 from functions.connectors.registry import REGISTRY
 from functions.core.bulk.model import BulkRequest, BulkTicket, BulkTicketOutcome
 from functions.core.bulk.ports import BulkPorts
-from functions.core.bulk.run import admitted, check, closed, keep, listed
-from functions.core.errors import Superseded, named
+from functions.core.bulk.run import check, close_run, create, keep, write_list
+from functions.core.errors import Superseded, find_error
 from functions.wiring import wiring
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def handler(event: object, _context: LambdaContext) -> Any:  # noqa: ANN401 - JS
         start = read(event, Start[BulkRequest])
         require_name(start.execution, field="bulk_id", given=start.input.bulk_id)
         check(start.input, providers=REGISTRY)
-        return msgspec.to_builtins(listed(_find_run(start), _ports()))
+        return msgspec.to_builtins(write_list(_find_run(start), _ports()))
     ticket = msgspec.convert(event, BulkTicket)
     _close(ticket)
     return msgspec.to_builtins(ticket)
@@ -65,7 +65,7 @@ def _find_run(start: Start[BulkRequest]) -> Bulk:
         return kept
     if start.input.bulk_id is not None:
         raise Superseded
-    new = admitted(start.input, bulk_id=start.execution, at=_ports().clock())
+    new = create(start.input, bulk_id=start.execution, at=_ports().clock())
     keep(new, bulks=bulks)
     return new
 
@@ -74,6 +74,6 @@ def _close(ticket: BulkTicket) -> None:
     """End the run. Nothing is raised for an execution that has ended already (``aborted``)."""
     bulk = _ports().bulks.get(ticket.bulk_id)
     if bulk is not None:
-        closed(bulk, error=ticket.error, ports=_ports())
+        close_run(bulk, error=ticket.error, ports=_ports())
     if ticket.error is not None and ticket.outcome is not BulkTicketOutcome.ABORTED:
-        raise named(ticket.error)
+        raise find_error(ticket.error)

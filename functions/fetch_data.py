@@ -14,8 +14,8 @@ from functions.aws.telemetry import count
 from functions.core.budget import GO_ON_SECONDS
 from functions.core.contract import SLOT_SECONDS, Ticket
 from functions.core.errors import FreshetError, ProviderUnavailable, Superseded
-from functions.core.refresh.admission import cool
-from functions.core.refresh.fetch import Time, fetch, publish, published
+from functions.core.refresh.admission import note_cooldown
+from functions.core.refresh.fetch import Time, fetch, publish, read_published
 from functions.core.refresh.increment import select_previous
 from functions.providers import connector, time_left
 from functions.wiring import prepare, wiring
@@ -38,7 +38,7 @@ def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     refresh = here.refreshes.get(ticket.refresh_id)
     if refresh is None:
         raise Superseded
-    if not refresh.status.ended:
+    if not refresh.status.has_ended:
         refresh = _fetch_and_publish(ticket, refresh, context=context)
         here.durations.add(refresh.provider, ticket.noticed_at - ticket.triggered_at)
         count(refresh.status.capitalize(), provider=refresh.provider)
@@ -64,7 +64,7 @@ def _fetch_and_publish(ticket: Ticket, refresh: Refresh, *, context: LambdaConte
             connection=connection,
             staging=staging,
             previous=select_previous(
-                published(connection, snapshots), refresh=refresh, snapshots=snapshots
+                read_published(connection, snapshots), refresh=refresh, snapshots=snapshots
             ),
             context=context,
         )
@@ -117,7 +117,7 @@ def _fetch(
             previous=previous,
         )
     except ProviderUnavailable as fault:
-        cool(fault, refresh, refreshes=here.refreshes, at=here.clock())
+        note_cooldown(fault, refresh, refreshes=here.refreshes, at=here.clock())
         raise
 
 
@@ -125,5 +125,5 @@ def _discard_unpublished(refresh: Refresh) -> None:
     """Delete what was staged, if the refresh has ended or was erased meanwhile."""
     here = wiring()
     stored = here.refreshes.get(refresh.refresh_id)
-    if stored is None or stored.status.unpublished:
+    if stored is None or stored.status.is_unpublished:
         here.snapshots.discard(refresh.connection_id, refresh_id=refresh.refresh_id)

@@ -17,9 +17,9 @@ from msgspec.structs import replace
 from functions.aws.boundary import read, step
 from functions.aws.telemetry import count
 from functions.core.contract import FAULTS, PushTicket, PushTicketOutcome
-from functions.core.errors import NotFound, Superseded, named
-from functions.core.push.advance import advance, end, overtaken, ticket
-from functions.core.push.model import id_of
+from functions.core.errors import NotFound, Superseded, find_error
+from functions.core.push.advance import advance, end, is_overtaken, to_ticket
+from functions.core.push.model import push_id_of
 from functions.core.push.ports import PushPorts
 from functions.providers import connector, time_left
 from functions.wiring import prepare, wiring
@@ -39,7 +39,7 @@ prepare(lambda here: (here.connections, here.insisting_pushes, here.push_content
 def handler(event: object, context: LambdaContext) -> Any:  # noqa: ANN401 - JSON
     """Go on with the push, or end it."""
     asked = read(event, PushTicket)
-    push = wiring().insisting_pushes.get(id_of(asked.push_id))
+    push = wiring().insisting_pushes.get(push_id_of(asked.push_id))
     if asked.error is not None:
         return msgspec.to_builtins(_end(asked, push))
     if push is None:
@@ -76,8 +76,8 @@ def _end(asked: PushTicket, push: Push | None) -> PushTicket:
     told, aborted = asked, asked.outcome is PushTicketOutcome.ABORTED
     if push is not None:
         ended = push
-        if not overtaken(push, asked):
-            cause, at = named(asked.error), wiring().clock()
+        if not is_overtaken(push, asked):
+            cause, at = find_error(asked.error), wiring().clock()
             ended = end(
                 push,
                 cause,
@@ -87,9 +87,9 @@ def _end(asked: PushTicket, push: Push | None) -> PushTicket:
             )
         if ended.action is not None and not (aborted and ended is push):
             count(FAULTS, action=ended.action)
-        told = ticket(ended)
+        told = to_ticket(ended)
     if told.error is not None and not aborted:
-        raise named(told.error)
+        raise find_error(told.error)
     return told
 
 

@@ -13,7 +13,7 @@ from functions.aws.boundary import Start, read, require_name, step
 from functions.core.contract import Reason, RefreshRequest, Ticket
 from functions.core.errors import Busy
 from functions.core.refresh.admission import admit
-from functions.core.refresh.trigger import answered, queued, trigger
+from functions.core.refresh.trigger import queue, to_ticket, trigger
 from functions.providers import connector, time_left
 from functions.wiring import prepare, wiring
 
@@ -46,9 +46,9 @@ def _admit(start: Start[RefreshRequest], *, context: LambdaContext) -> Ticket:
         # A schedule has no caller to tell, and its next firing may be a day away.
         if start.input.reason is not Reason.SCHEDULE:
             raise
-        return queued(start.execution, start.input.connection_id)
+        return queue(start.execution, start.input.connection_id)
     if admission.refresh is None:
-        return answered(admission, start.input.connection_id)
+        return to_ticket(admission, start.input.connection_id)
     return _trigger(admission.refresh, context=context)
 
 

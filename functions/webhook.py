@@ -17,7 +17,7 @@ from functions.connectors.registry import REGISTRY, read_hint
 from functions.core import webhooks as hints
 from functions.core.errors import CallerError, FreshetError, NotFound
 from functions.core.model import CONNECTION_PREFIX
-from functions.core.push.advance import heard, is_about
+from functions.core.push.advance import is_about, take_webhook
 from functions.core.push.model import PUSH_PREFIX
 from functions.rest.problems import refusal
 from functions.wiring import prepare, wiring
@@ -80,7 +80,7 @@ def _resume_push(hint: Hint, *, provider: str) -> None:
     connection = here.connections.get(push.connection_id)
     if connection is None or connection.subject != hint.subject:
         raise NotFound
-    found = heard(push, hint, pushes=here.pushes, at=here.clock())
+    found = take_webhook(push, hint, pushes=here.pushes, at=here.clock())
     if found:
         here.push_executions.start(found)
 
@@ -96,13 +96,13 @@ def _find_refresh(hint: Hint, *, provider: str) -> str | None:
         connection = wiring().connections.get(owner)
         if connection is None or connection.provider != provider:
             raise NotFound
-        if not hints.about_connection(connection, hint):
+        if not hints.is_about_connection(connection, hint):
             raise NotFound
         return connection.running.refresh_id if connection.running else None
     refresh = wiring().refreshes.get(owner)
-    if refresh is None or refresh.provider != provider or not hints.about_refresh(refresh, hint):
+    if refresh is None or refresh.provider != provider or not hints.is_about_refresh(refresh, hint):
         raise NotFound
-    return None if refresh.status.ended else refresh.refresh_id
+    return None if refresh.status.has_ended else refresh.refresh_id
 
 
 def _body(event: dict[str, Any]) -> bytes:

@@ -160,18 +160,18 @@ class SharedBudget:
             if level.drawn:
                 return level.full_at - limit.whole
             if level.full_at > latest:
-                raise _limited(level.full_at + gap - limit.whole - now)
+                raise _to_error(level.full_at + gap - limit.whole - now)
 
     def _require_open(self) -> None:
         left = self._bucket.closed_until() - self._now()
         if left > 0:
-            raise _limited(left)
+            raise _to_error(left)
 
     def _now(self) -> int:
         return int(self._clock() * SECOND)
 
 
-def _limited(wait: int) -> RateLimited:
+def _to_error(wait: int) -> RateLimited:
     return RateLimited(wait_seconds=ceil(wait / SECOND), unsent=True)
 
 

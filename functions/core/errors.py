@@ -396,7 +396,7 @@ _STOPPED: Final = ("ABORTED", "TIMED_OUT")
 BY_NAME: Final = {leaf.name(): leaf for leaf in _leaves(FreshetError)}
 
 
-def named(name: str | None) -> type[FreshetError]:
+def find_error(name: str | None) -> type[FreshetError]:
     """The leaf of this name: a platform's name is ``PlatformFault``, any other ``Defect``.
 
     So is a signal's: no state heard it any more. The status of an execution that ended too early

@@ -187,12 +187,12 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         """Whether nothing more will happen to the refresh."""
         return self not in {Status.ADMITTED, Status.RUNNING}
 
     @property
-    def unpublished(self) -> bool:
+    def is_unpublished(self) -> bool:
         """Whether it ended and nothing will be published of it."""
         return self in {Status.FAILED, Status.CANCELLED}
 

@@ -58,7 +58,7 @@ class Execution(NamedTuple):
 
     @property
     def cause(self) -> str:
-        """The name of what ended it, for ``core.errors.named``."""
+        """The name of what ended it, for ``core.errors.find_error``."""
         return self.error if self.error and self.status == "FAILED" else self.status
 
 
@@ -83,9 +83,9 @@ class Executions(Protocol):
 
 def next_look(thing: Open, *, at: float) -> float | None:
     """When to look at what is written, or looked at, at this instant; None once it has ended."""
-    if thing.status.ended:
+    if thing.status.has_ended:
         return None
-    if _unbegun(thing):
+    if _is_unbegun(thing):
         return at + UNBEGUN_SECONDS
     return at + (CLOSING_SECONDS if isinstance(thing, Bulk) else LOOK_SECONDS)
 
@@ -96,22 +96,22 @@ def reconcile(thing: Open, *, executions: Executions, end: End, at: float) -> Do
     A push has been handed from one execution to another where a webhook or a reader has taken it
     on; the latest that there is counts.
     """
-    names = _names(thing)
+    names = _execution_names(thing)
     for name in names:
         found = executions.look(name)
         if found is not None:
-            return None if found.runs else _ended(thing, name, cause=found.cause, end=end)
-    if _in_time(thing, at=at):
+            return None if found.runs else _end(thing, name, cause=found.cause, end=end)
+    if _is_in_time(thing, at=at):
         return Done.STARTED if executions.start(thing) else None
-    return _ended(thing, names[0], cause=PlatformFault.name(), end=end)
+    return _end(thing, names[0], cause=PlatformFault.name(), end=end)
 
 
-def _ended(thing: Open, name: str, *, cause: str, end: End) -> Done:
-    end(_ticket(thing, name, cause=cause))
+def _end(thing: Open, name: str, *, cause: str, end: End) -> Done:
+    end(_to_ticket(thing, name, cause=cause))
     return Done.ENDED
 
 
-def _names(thing: Open) -> list[str]:
+def _execution_names(thing: Open) -> list[str]:
     """Of the executions that may be at work on it, the latest first."""
     match thing:
         case Refresh():
@@ -122,7 +122,7 @@ def _names(thing: Open) -> list[str]:
             return [thing.bulk_id]
 
 
-def _unbegun(thing: Open) -> bool:
+def _is_unbegun(thing: Open) -> bool:
     """Whether nothing has been done about it yet, as far as is written down."""
     match thing:
         case Refresh():
@@ -133,18 +133,18 @@ def _unbegun(thing: Open) -> bool:
             return thing.status is BulkStatus.LISTING
 
 
-def _in_time(thing: Open, *, at: float) -> bool:
+def _is_in_time(thing: Open, *, at: float) -> bool:
     """Whether it may still begin. A push that comes too late is ended by its own execution."""
     match thing:
         case Refresh():
-            return _unbegun(thing) and at < thing.deadline
+            return _is_unbegun(thing) and at < thing.deadline
         case Push():
             return True
         case Bulk():
-            return _unbegun(thing) and at < thing.open_until
+            return _is_unbegun(thing) and at < thing.open_until
 
 
-def _ticket(thing: Open, name: str, *, cause: str) -> Ticket | PushTicket | BulkTicket:
+def _to_ticket(thing: Open, name: str, *, cause: str) -> Ticket | PushTicket | BulkTicket:
     """What the rule that watches executions would have told, see ``infra.events``."""
     v = PAYLOAD_VERSION
     match thing:

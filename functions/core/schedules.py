@@ -37,7 +37,7 @@ def today(at: float) -> date:
     return (datetime.fromtimestamp(at, UTC) - LATEST_ZONE).date()
 
 
-def comes(
+def has_any(
     *,
     years: Collection[int],
     months: Collection[int],
@@ -152,7 +152,7 @@ def _check_cron(texts: list[str], *, at: float) -> None:
     if nth := texts[4].partition("#")[2]:
         days = set(range(7 * int(nth) - 6, 7 * int(nth) + 1))
     since = today(at)
-    if not comes(years=years, months=months, days=days, weekdays=weekdays, since=since):
+    if not has_any(years=years, months=months, days=days, weekdays=weekdays, since=since):
         raise InvalidRequest(
             "This never comes: cron's days, month and year name no day from now on."
         )
@@ -296,17 +296,17 @@ def _take_back(
 
 def _settle(connection_id: str, *, connections: Scheduled, schedules: Schedules) -> None:
     """Tell Scheduler what stands in the connection, until that has not changed meanwhile."""
-    wanted = _wanted(connection_id, connections=connections)
+    wanted = _read_wanted(connection_id, connections=connections)
     while True:
         if wanted is None:
             schedules.remove(connection_id)
         else:
             schedules.put(connection_id, wanted)
-        told, wanted = wanted, _wanted(connection_id, connections=connections)
+        told, wanted = wanted, _read_wanted(connection_id, connections=connections)
         if told == wanted:
             return
 
 
-def _wanted(connection_id: str, *, connections: Scheduled) -> Schedule | None:
+def _read_wanted(connection_id: str, *, connections: Scheduled) -> Schedule | None:
     connection = connections.get(connection_id)
     return connection.schedule if connection else None

@@ -46,12 +46,12 @@ def digest(token: str) -> str:
     return sha256(token.encode()).hexdigest()
 
 
-def about_refresh(refresh: Refresh, hint: Hint) -> bool:
+def is_about_refresh(refresh: Refresh, hint: Hint) -> bool:
     """Whether the hint is of a job that this refresh has, under that job's own token."""
     return hint.job != "" and _same(refresh.webhooks.get(digest(hint.token), ""), hint.job)
 
 
-def about_connection(connection: Connection, hint: Hint) -> bool:
+def is_about_connection(connection: Connection, hint: Hint) -> bool:
     """Whether the hint is of this connection's subject, under the connection's token."""
     return hint.carries(connection.webhook) and _same(connection.subject, hint.subject)
 

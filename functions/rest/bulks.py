@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from functions.connectors.registry import REGISTRY
 from functions.core.bulk.model import BULK_PREFIX, BulkOptions, BulkRequest, BulkStatus
-from functions.core.bulk.run import admitted, check, keep
+from functions.core.bulk.run import check, create, keep
 from functions.core.contract import Reason
 from functions.core.errors import NotFound, PlatformFault
 from functions.rest import cursors, headers
@@ -67,7 +67,7 @@ def cancel(call: Call, bulk_id: str) -> Reply:
     # Only what was begun can be stopped, and only what was stopped is closed.
     if bulk.status is BulkStatus.LISTING and not call.here.bulk_executions.start(bulk):
         raise PlatformFault
-    if not bulk.status.ended:
+    if not bulk.status.has_ended:
         call.here.bulk_executions.stop(bulk_id)
     counts = call.here.bulk_runs.counts(bulk_id)
     return Reply(status=HTTPStatus.ACCEPTED, model=bulk_out(bulk, counts))
@@ -103,7 +103,7 @@ def _begun(call: Call, asked: BulkOptions, *, key: Key | None) -> Bulk:
     request = BulkRequest(
         **msgspec.structs.asdict(asked), bulk_id=bulk_id, tenant=call.tenant, reason=Reason.API
     )
-    new = admitted(request, bulk_id=bulk_id, at=call.here.clock())
+    new = create(request, bulk_id=bulk_id, at=call.here.clock())
     keep(new, bulks=call.here.bulk_runs, key=key)
     return new
 

@@ -13,7 +13,7 @@ from functions.aws.objects.snapshots import URL_SECONDS, Position
 from functions.core.contract import EXECUTION_NAME
 from functions.core.errors import InvalidRequest, NotFound
 from functions.core.model import Blob, File
-from functions.core.refresh.increment import changes
+from functions.core.refresh.increment import select_changes
 from functions.rest import cursors
 from functions.rest.dataset_models import BlobOut, FileOut, FilesOut, RecordsOut, datasets_out
 from functions.rest.models import when
@@ -128,7 +128,7 @@ def _dataset(manifest: Manifest, name: str, *, since: str | None) -> Dataset:
     if name not in manifest.datasets:
         raise NotFound
     dataset = manifest.datasets[name]
-    return dataset if since is None else changes(dataset, since=since)
+    return dataset if since is None else select_changes(dataset, since=since)
 
 
 def _require_inside(sizes: Sequence[int], start: Position) -> None:

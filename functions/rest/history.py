@@ -33,7 +33,7 @@ def listed(call: Call) -> Reply:
     only(call, *FILTERS, "limit", "cursor")
     limit = limit_of(call, default=LIMIT, most=MAX_LIMIT)
     wanted, after = _wanted(call), _place(call)
-    found, following = history.listed(_line(call), wanted=wanted, limit=limit, after=after)
+    found, following = history.list_refreshes(_line(call), wanted=wanted, limit=limit, after=after)
     cursor = cursors.written(following, of=filtered(call.query)) if following else None
     model = RefreshesOut(
         refreshes=[refresh_out(one, events=False) for one in found], next_cursor=cursor

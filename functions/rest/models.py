@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from functions.core.contract import Reason, Scalar
-from functions.core.errors import Action, InvalidRequest, named
+from functions.core.errors import Action, InvalidRequest, find_error
 from functions.core.model import Coverage, Event, Refresh, Status, iso
 from functions.core.refresh.steps import RefreshOutcome
 from functions.rest.texts import ALLOWED
@@ -141,12 +141,12 @@ def events_out(events: tuple[Event, ...]) -> tuple[EventOut, ...]:
 def _facts(event: Event) -> dict[str, Scalar]:
     """What an event tells, with what to do about its error. Version 0.1.0 stored ``acts``."""
     facts = {name: value for name, value in event.facts.items() if name != "acts"}
-    return facts | {"action": named(str(facts["error"])).action} if "error" in facts else facts
+    return facts | {"action": find_error(str(facts["error"])).action} if "error" in facts else facts
 
 
 def error_out(name: str | None) -> ErrorOut | None:
     """Render the error of this name, if there is one."""
     if name is None:
         return None
-    error = named(name)
+    error = find_error(name)
     return ErrorOut(name=error.name(), action=error.action, detail=error.text)

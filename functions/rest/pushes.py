@@ -10,7 +10,7 @@ from functions.core import idempotency as keys
 from functions.core.contract import DEADLINE_SECONDS
 from functions.core.errors import InvalidRequest, NotFound, Superseded
 from functions.core.idempotency import Claim
-from functions.core.push.model import PUSH_PREFIX, Push, PushStatus, accepted, reopened
+from functions.core.push.model import PUSH_PREFIX, Push, PushStatus, accept, reopen
 from functions.rest import headers
 from functions.rest.models import body
 from functions.rest.push_models import PushIn, push_out
@@ -48,7 +48,7 @@ def start(call: Call) -> Reply:
     if not replayed:
         call.here.push_executions.start(push)
     return Reply(
-        status=HTTPStatus.OK if push.status.ended else HTTPStatus.ACCEPTED,
+        status=HTTPStatus.OK if push.status.has_ended else HTTPStatus.ACCEPTED,
         model=push_out(push),
         headers={"Location": f"/v1/pushes/{push_id}"} | headers.replayed(known=replayed),
     )
@@ -74,7 +74,7 @@ def _accepted(call: Call, given: PushIn, *, push_id: str, digest: str) -> Push:
     """
     connection = _connection(call, given)
     at, content = call.here.clock(), given.content
-    push = accepted(
+    push = accept(
         Push(
             push_id=push_id,
             connection_id=connection.connection_id,
@@ -117,7 +117,7 @@ def _known(call: Call, push_id: str) -> Push:
 
 def _looked_at_again(call: Call, push: Push) -> Push:
     """The push, given to another execution if it is worth another look."""
-    again = reopened(push, at=call.here.clock())
+    again = reopen(push, at=call.here.clock())
     if again is None:
         return push
     try:

@@ -13,7 +13,7 @@ from functions.core.model import REFRESH_PREFIX, Refresh, Status
 from functions.core.refresh import conclude
 from functions.core.refresh.admission import admit, to_admission
 from functions.core.refresh.steps import RefreshOutcome
-from functions.core.refresh.wait import ANSWER_SECONDS, MAX_WAIT_SECONDS, waited
+from functions.core.refresh.wait import ANSWER_SECONDS, MAX_WAIT_SECONDS, wait
 from functions.rest import headers
 from functions.rest.models import body, refresh_out
 from functions.rest.service import Call, Reply, once, only, plausible, whole
@@ -41,7 +41,9 @@ def start(call: Call) -> Reply:
     wait = MAX_WAIT_SECONDS if asked.synchronous and preferred is None else preferred
     if wait is not None:
         refresh = _held(call, refresh, until=began + wait)
-    done = admission.outcome is RefreshOutcome.FRESH or (wait is not None and refresh.status.ended)
+    done = admission.outcome is RefreshOutcome.FRESH or (
+        wait is not None and refresh.status.has_ended
+    )
     return Reply(
         status=HTTPStatus.OK if done else HTTPStatus.ACCEPTED,
         model=refresh_out(refresh, outcome=admission.outcome),
@@ -112,7 +114,7 @@ def _begun(call: Call, admission: Admission) -> Refresh:
 
 
 def _held(call: Call, refresh: Refresh, *, until: float, since: int | None = None) -> Refresh:
-    return waited(
+    return wait(
         refresh,
         lambda: _found(call, refresh.refresh_id),
         until=min(until, call.asked_at + ANSWER_SECONDS),

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from functions.core.contract import RefreshRequest
 from functions.core.refresh.admission import admit
-from functions.core.refresh.snapshot import pointer
-from functions.core.refresh.steps import Admission, published
+from functions.core.refresh.snapshot import to_pointer
+from functions.core.refresh.steps import Admission, publish
 from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
 from tests.support.scripted_connector import (
     CONNECTION,
@@ -52,8 +52,8 @@ class AdmissionHarness:
         refresh = self.refreshes.get("ref_1")
         assert refresh is not None
         manifest = a_manifest(as_of=as_of, datasets=datasets)
-        ended = published(refresh, manifest, ticket=a_ticket(at=self.clock()), at=self.clock())
-        where = pointer(manifest, key="k", version_id="v", at=self.clock())
+        ended = publish(refresh, manifest, ticket=a_ticket(at=self.clock()), at=self.clock())
+        where = to_pointer(manifest, key="k", version_id="v", at=self.clock())
         self.refreshes.publish(ended, seen=refresh.version, snapshot=where)
 
     def forbid(self, refresh_id: str = "ref_1", *, seconds: float, ends: bool = True) -> None:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from functions.core.contract import TicketOutcome
 from functions.core.errors import ProviderUnavailable
 from functions.core.model import Part, PartState
-from functions.core.refresh.fetch import Time, fetch, publish, published
+from functions.core.refresh.fetch import Time, fetch, publish, read_published
 from functions.core.refresh.increment import select_previous
 from tests.support.fakes.files import Objects, Snapshots, Staging
 from tests.support.fakes.stores import Clock, Tables
@@ -95,7 +95,7 @@ class FetchHarness:
             datasets=self.refresh.datasets,
             time=Time(clock=self.clock, sleep=self.sleep, left=lambda: seconds_left),
             previous=select_previous(
-                self.before or published(self.connection, self.snapshots),
+                self.before or read_published(self.connection, self.snapshots),
                 refresh=self.refresh,
                 snapshots=self.snapshots,
             ),

@@ -13,7 +13,7 @@ from functions.core.idempotency import key_of, once
 from functions.core.model import Status
 from functions.core.reconcile import Execution, reconcile
 from functions.core.refresh.admission import AdmissionPorts, admit, to_admission
-from functions.core.refresh.steps import Admission, RefreshOutcome, failed
+from functions.core.refresh.steps import Admission, RefreshOutcome, fail
 from tests.support.fakes.idempotency import Keys
 from tests.support.fakes.stores import Clock, Tables
 from tests.support.interleaving import Watched
@@ -110,7 +110,7 @@ class Counter:
         """A refresh fails."""
         refresh = self.refreshes.get(refresh_id)
         assert refresh is not None
-        ended = failed(refresh, error, at=self.clock())
+        ended = fail(refresh, error, at=self.clock())
         self.refreshes.save(ended, seen=refresh.version)
         self.refreshes.release(ended)
         return ended
@@ -118,7 +118,7 @@ class Counter:
     def look_after(self) -> None:
         """The reconciler looks at what is open."""
         for refresh in list(self.tables.refreshes.values()):
-            if not refresh.status.ended:
+            if not refresh.status.has_ended:
                 reconcile(refresh, executions=self, end=_never, at=self.clock())
 
     def look(self, name: str) -> Execution | None:

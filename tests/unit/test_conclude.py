@@ -15,7 +15,7 @@ from botocore.stub import Stubber
 from functions import conclude as door
 from functions.aws.schedules import Unscheduling
 from functions.core.contract import FAULTS, TicketOutcome
-from functions.core.errors import FreshetError, named
+from functions.core.errors import FreshetError, find_error
 from functions.core.model import Status
 from tests.support.fakes.stores import Clock, Tables
 from tests.support.scripted_connector import CONNECTION, REFRESH, a_refresh, a_ticket, stocked
@@ -62,7 +62,7 @@ class Room:
         else:
             with pytest.raises(FreshetError) as raised:
                 door.handler(ticket, LambdaContext())
-            assert raised.value.name() == (told or named(error).name())
+            assert raised.value.name() == (told or find_error(error).name())
         lines = [json.loads(line) for line in self._capsys.readouterr().out.splitlines()]
         return [_by(line) for line in lines if FAULTS in line]
 

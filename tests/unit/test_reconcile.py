@@ -18,7 +18,7 @@ from functions.core.contract import PushTicket, Ticket
 from functions.core.errors import ConfigurationInvalid, Defect, PlatformFault
 from functions.core.model import Status
 from functions.core.reconcile import LOOK_SECONDS, Execution
-from functions.core.refresh.steps import failed
+from functions.core.refresh.steps import fail
 from tests.support.fakes.bulk_runs import a_bulk
 from tests.support.fakes.pushes import a_push
 from tests.support.fakes.stores import Clock, Tables
@@ -126,7 +126,7 @@ def test_what_is_over_is_given_to_the_door_that_ends_it(room: Room) -> None:
 
 
 def test_what_has_ended_since_it_was_listed_is_passed_over(room: Room) -> None:
-    ended = failed(room.refresh, PlatformFault, at=room.clock())
+    ended = fail(room.refresh, PlatformFault, at=room.clock())
     room.refreshes.save(ended, seen=room.refresh.version)
     room.call()
     assert (room.items.claimed, room.started, room.ended) == ([], [], [])
@@ -312,7 +312,7 @@ def test_a_start_comes_out_the_same_however_often(states: tuple[Stubber, Executi
 
 def triggered_since(refresh: Any) -> Any:
     """The same refresh later."""
-    return failed(refresh, ConfigurationInvalid, at=5)
+    return fail(refresh, ConfigurationInvalid, at=5)
 
 
 def test_each_kind_is_started_by_its_own_name() -> None:

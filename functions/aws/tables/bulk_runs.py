@@ -169,7 +169,7 @@ class BulkTable:
 
     def _leave_place(self, bulk: Bulk) -> Iterator[Request]:
         """The write that frees the place, once the run has ended; refused if it is another's."""
-        if bulk.occupies is not None and bulk.status.ended:
+        if bulk.occupies is not None and bulk.status.has_ended:
             yield self._table.delete_request(
                 _place(bulk.occupies),
                 condition="attribute_not_exists(bulk_id) OR held_by = :bulk",

@@ -38,7 +38,7 @@ from functions.core.errors import (
     ProviderUnavailable,
     RateLimited,
     UnexpectedAnswer,
-    named,
+    find_error,
 )
 from functions.core.model import Part, PartState, reckon_as_of
 from functions.core.ports import Page, ReadMode
@@ -225,7 +225,7 @@ class Library:
         elif known is None:
             unreadable = UnexpectedAnswer.name() if files.odd and not files.sound else ""
             if why := self.place.refused or unreadable:
-                raise named(why)
+                raise find_error(why)
 
     # --- accounts ------------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ from functions.core.errors import (
     ProviderUnavailable,
     RateLimited,
     UnexpectedAnswer,
-    named,
+    find_error,
 )
 from functions.core.polling import backoff
 from functions.core.ports import Configuration, Looked, Opened, Triggered
@@ -347,7 +347,7 @@ def _conclude(job: Job, faults: Sequence[ProviderUnavailable]) -> Looked:
         names = [str(job[f"failed_{place}"]) for place, _ in enumerate(transfers)]
         if JobLost.name() in names:
             return Looked(job=job, lost=True)
-        raise named(names[0])
+        raise find_error(names[0])
     if not faults:
         return Looked(job=job, done=True)
     if len(faults) == len(known):

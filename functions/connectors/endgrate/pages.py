@@ -38,7 +38,7 @@ from functions.core.errors import (
     ReauthRequired,
     UnexpectedAnswer,
     UserError,
-    named,
+    find_error,
 )
 from functions.core.model import Part, PartState
 from functions.core.ports import Page, Record
@@ -147,7 +147,7 @@ class Reading:
         """The page at a place, and the place behind it."""
         transfer = self._transfers[here.transfer]
         if transfer.error:
-            return self._give_up(here, named(transfer.error)())
+            return self._give_up(here, find_error(transfer.error)())
         try:
             if not here.past:
                 return self._page(here, transfer)
@@ -205,7 +205,7 @@ class Reading:
         here = replace(here, came=here.came or not error, error=here.error or error)
         following = self._next(here, queue=here.queue)
         if following is None and not here.came:
-            raise named(here.error)
+            raise find_error(here.error)
         cursor = following.cursor() if following else None
         page = Page(dataset=part.part, part=part.part, parts=(part,), cursor=cursor)
         return page, following

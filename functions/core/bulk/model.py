@@ -51,7 +51,7 @@ class BulkStatus(StrEnum):
     FAILED = "failed"
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         """Whether nothing more will happen to the run."""
         return self in {BulkStatus.DONE, BulkStatus.FAILED}
 

@@ -35,7 +35,7 @@ AT_ONCE: Final = 90
 """How many connections are looked up, or given an outcome, in one go."""
 
 
-def admitted(request: BulkRequest, *, bulk_id: str, at: float) -> Bulk:
+def create(request: BulkRequest, *, bulk_id: str, at: float) -> Bulk:
     """A new run. An id that is named twice is meant once."""
     asked = msgspec.convert(
         {name: getattr(request, name) for name in BulkOptions.__struct_fields__}, BulkOptions
@@ -83,16 +83,16 @@ def keep(bulk: Bulk, *, bulks: Bulks, key: Key | None = None) -> None:
         raise BulkRunning(f"Your bulk run {holder} is under way. Wait until it has ended.")
 
 
-def listed(bulk: Bulk, ports: BulkPorts) -> BulkTicket:
+def write_list(bulk: Bulk, ports: BulkPorts) -> BulkTicket:
     """Write down whom the run is about; asked again, it is what was written down before.
 
     Raises:
         Superseded: another call has listed them at the same moment.
     """
     if bulk.status is not BulkStatus.LISTING:
-        return ticket(bulk)
+        return to_ticket(bulk)
     absent: list[str] = []
-    found = ports.lists.write(bulk.bulk_id, _wanted(bulk, ports, absent=absent))
+    found = ports.lists.write(bulk.bulk_id, _select_ids(bulk, ports, absent=absent))
     ports.bulks.record(
         bulk,
         (
@@ -109,16 +109,16 @@ def listed(bulk: Bulk, ports: BulkPorts) -> BulkTicket:
         version_id=found.version_id,
     )
     ports.bulks.save(running, seen=BulkStatus.LISTING)
-    return ticket(running)
+    return to_ticket(running)
 
 
-def closed(bulk: Bulk, *, error: str | None, ports: BulkPorts) -> Bulk:
+def close_run(bulk: Bulk, *, error: str | None, ports: BulkPorts) -> Bulk:
     """End the run; a connection that was listed and has no outcome gets one, see ``_settle``.
 
     Args:
         error: why it could not go on; None where it has gone through its list.
     """
-    if bulk.status.ended:
+    if bulk.status.has_ended:
         return bulk
     if sum(ports.bulks.counts(bulk.bulk_id).values()) < bulk.total:
         _settle(bulk, error=error or PlatformFault.name(), ports=ports)
@@ -132,7 +132,7 @@ def closed(bulk: Bulk, *, error: str | None, ports: BulkPorts) -> Bulk:
     return ended
 
 
-def ticket(bulk: Bulk) -> BulkTicket:
+def to_ticket(bulk: Bulk) -> BulkTicket:
     """The ticket with which a run goes on."""
     asked = {
         "max_age_seconds": bulk.options.max_age_seconds,
@@ -151,13 +151,13 @@ def ticket(bulk: Bulk) -> BulkTicket:
     )
 
 
-def _wanted(bulk: Bulk, ports: BulkPorts, *, absent: list[str]) -> Iterator[str]:
+def _select_ids(bulk: Bulk, ports: BulkPorts, *, absent: list[str]) -> Iterator[str]:
     """The ids of those who are to be refreshed; those who are named and not there, aside."""
     named = bulk.options.connection_ids
     if named is None:
         at = ports.clock()
         everyone = ports.connections.of_tenant(bulk.tenant)
-        yield from (one.connection_id for one in everyone if _due(one, bulk.options, at=at))
+        yield from (one.connection_id for one in everyone if _is_due(one, bulk.options, at=at))
         return
     for id_ in named:
         connection = ports.connections.get(id_)
@@ -167,7 +167,7 @@ def _wanted(bulk: Bulk, ports: BulkPorts, *, absent: list[str]) -> Iterator[str]
             yield id_
 
 
-def _due(connection: Connection, options: BulkOptions, *, at: float) -> bool:
+def _is_due(connection: Connection, options: BulkOptions, *, at: float) -> bool:
     if options.provider not in {None, connection.provider}:
         return False
     as_of = connection.snapshot.as_of if connection.snapshot else 0
@@ -176,14 +176,14 @@ def _due(connection: Connection, options: BulkOptions, *, at: float) -> bool:
 
 def _settle(bulk: Bulk, *, error: str, ports: BulkPorts) -> None:
     """Give an outcome to each of the list that has none, and stop what is under way of them."""
-    for ids in _chunks(ports.lists.read(bulk)):
+    for ids in _chunk(ports.lists.read(bulk)):
         there = ports.bulks.recorded(bulk.bulk_id, ids)
         left = {refresh_id(bulk.bulk_id, id_): id_ for id_ in ids if id_ not in there}
         begun = {each.refresh_id: each for each in ports.refreshes.several(left)}
         ports.bulks.record(
             bulk,
             (
-                _stopped(begun[name], id_, ports=ports)
+                _stop(begun[name], id_, ports=ports)
                 if name in begun
                 else Result(
                     connection_id=id_,
@@ -196,7 +196,7 @@ def _settle(bulk: Bulk, *, error: str, ports: BulkPorts) -> None:
         )
 
 
-def _stopped(refresh: Refresh, connection_id: str, *, ports: BulkPorts) -> Result:
+def _stop(refresh: Refresh, connection_id: str, *, ports: BulkPorts) -> Result:
     """How a refresh of the run has ended; one that is under way is cancelled."""
     ended, mine = refresh, False
     with suppress(NotFound):  # its connection was erased at this moment
@@ -205,13 +205,13 @@ def _stopped(refresh: Refresh, connection_id: str, *, ports: BulkPorts) -> Resul
         ports.stop(refresh.refresh_id)
     return Result(
         connection_id=connection_id,
-        outcome=BulkOutcome(ended.status) if ended.status.ended else BulkOutcome.CANCELLED,
+        outcome=BulkOutcome(ended.status) if ended.status.has_ended else BulkOutcome.CANCELLED,
         refresh_id=refresh.refresh_id,
         error=ended.error or "",
     )
 
 
-def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
+def _chunk(ids: Iterable[str]) -> Iterator[list[str]]:
     rest = iter(ids)
     while chunk := list(islice(rest, AT_ONCE)):
         yield chunk

@@ -81,34 +81,34 @@ def advance(push: Push, ports: PushPorts) -> PushTicket:
         Superseded: the push is no longer kept.
     """
     try:
-        push, wait = _advanced(push, ports)
+        push, wait = _take_step(push, ports)
     except Superseded:
         stored = ports.pushes.get(push.push_id)
         if stored is None:
             raise
         push, wait = stored, 1
-    if push.status.known:
+    if push.status.is_known:
         ports.contents.delete(push)
-    return ticket(push, wait_seconds=wait)
+    return to_ticket(push, wait_seconds=wait)
 
 
-def _advanced(push: Push, ports: PushPorts) -> tuple[Push, int]:
+def _take_step(push: Push, ports: PushPorts) -> tuple[Push, int]:
     """The push as it was written last, and after how many seconds to come back to it."""
     until, wait = ports.clock() + HOLD_SECONDS, 0
     if push.status is PushStatus.ACCEPTED:
-        push, wait = _sent(push, ports)
+        push, wait = _send(push, ports)
     elif push.status is PushStatus.SENDING:
-        push, wait = _left_behind(push, ports)
+        push, wait = _wait_for_other(push, ports)
     if push.status is PushStatus.SENT and ports.clock() < until:
-        return _looked(push, ports, until=min(until, push.deadline))
+        return _look_until_done(push, ports, until=min(until, push.deadline))
     return push, wait
 
 
-def ticket(push: Push, *, wait_seconds: int = 0) -> PushTicket:
+def to_ticket(push: Push, *, wait_seconds: int = 0) -> PushTicket:
     """How its execution goes on."""
     going_on = PushTicketOutcome.FAILED if push.error else PushTicketOutcome.DONE
     return PushTicket(
-        outcome=going_on if push.status.ended else PushTicketOutcome.RUNNING,
+        outcome=going_on if push.status.has_ended else PushTicketOutcome.RUNNING,
         push_id=push.push_id,
         deadline=push.deadline,
         wait_seconds=wait_seconds,
@@ -120,22 +120,22 @@ def end(
     push: Push, cause: type[FreshetError], *, pushes: Pushes, contents: Contents, at: float
 ) -> Push:
     """End a push whose execution cannot go on; one that has ended stays as it is."""
-    if not push.status.ended:
-        fate = step.failed if push.status is PushStatus.ACCEPTED else step.unknown
+    if not push.status.has_ended:
+        fate = step.fail if push.status is PushStatus.ACCEPTED else step.end_unknown
         push, seen = fate(push, cause, at=at), push.version
         pushes.save(push, seen=seen)
-    if push.status.known:
+    if push.status.is_known:
         contents.delete(push)
     return push
 
 
-def overtaken(push: Push, last: PushTicket) -> bool:
+def is_overtaken(push: Push, last: PushTicket) -> bool:
     """Whether an execution that cannot go on is to leave its push as it is.
 
     It is told of late, once more, or after a webhook has had another execution take the push
     on. ``last`` is its ticket. One with an outcome that nobody knows is of a push that ended.
     """
-    return last.error == OutcomeUnknown.name() or step.handed_on(push, last.push_id)
+    return last.error == OutcomeUnknown.name() or step.is_handed_over(push, last.push_id)
 
 
 def is_about(push: Push, hint: Hint) -> bool:
@@ -143,7 +143,7 @@ def is_about(push: Push, hint: Hint) -> bool:
     return hint.job != "" and hint.carries(push.webhook)
 
 
-def heard(push: Push, hint: Hint, *, pushes: Pushes, at: float) -> Push | None:
+def take_webhook(push: Push, hint: Hint, *, pushes: Pushes, at: float) -> Push | None:
     """Take from a webhook about the push's latest attempt that the provider has taken it.
 
     That stands against an answer that said otherwise: a proxy's 429, a refusal after a long
@@ -159,7 +159,7 @@ def heard(push: Push, hint: Hint, *, pushes: Pushes, at: float) -> Push | None:
         return push
     if push.status not in HEARD:
         return None
-    told = step.found(push, job=hint.job, at=at)
+    told = step.recover(push, job=hint.job, at=at)
     pushes.save(told, seen=push.version)
     return None if push.status is PushStatus.SENDING else told
 
@@ -167,14 +167,14 @@ def heard(push: Push, hint: Hint, *, pushes: Pushes, at: float) -> Push | None:
 # --- accepted: ask the provider -----------------------------------------------------------------
 
 
-def _sent(push: Push, ports: PushPorts) -> tuple[Push, int]:
+def _send(push: Push, ports: PushPorts) -> tuple[Push, int]:
     """Ask the provider, once: the push that follows, and when to come back."""
     if ports.clock() >= push.deadline:
         late = DeadlineExceeded if push.attempts else PlatformFault
-        return _written(step.failed(push, late, at=ports.clock()), ports=ports), 0
+        return _save(step.fail(push, late, at=ports.clock()), ports=ports), 0
     records = ports.contents.read(push)
     token = hints.token(push.push_id, rest=ports.token())
-    begun = step.sending(push, webhook=hints.digest(token), at=ports.clock())
+    begun = step.begin_sending(push, webhook=hints.digest(token), at=ports.clock())
     ports.pushes.save(begun, seen=push.version)
     try:
         job = ports.pusher.push(
@@ -185,11 +185,11 @@ def _sent(push: Push, ports: PushPorts) -> tuple[Push, int]:
             token=token,
         )
     except FreshetError as error:
-        return _unsent(begun, error, ports=ports)
-    return _written(step.sent(begun, job=job, at=ports.clock()), ports=ports), 0
+        return _handle_refusal(begun, error, ports=ports)
+    return _save(step.confirm(begun, job=job, at=ports.clock()), ports=ports), 0
 
 
-def _unsent(push: Push, error: FreshetError, *, ports: PushPorts) -> tuple[Push, int]:
+def _handle_refusal(push: Push, error: FreshetError, *, ports: PushPorts) -> tuple[Push, int]:
     """What follows from an attempt that gave no job: only what is certain is tried again."""
     at = ports.clock()
     match error:
@@ -197,39 +197,39 @@ def _unsent(push: Push, error: FreshetError, *, ports: PushPorts) -> tuple[Push,
             waited = pause(at - push.requested_at)
             wait = ceil(max(error.wait_seconds, backoff(push.attempts), waited))
             if at + wait < push.deadline:
-                later = step.postponed(push, type(error), wait_seconds=wait, at=at)
-                return _written(later, ports=ports), wait
-            told = step.failed(push, type(error), at=at)
+                later = step.postpone(push, type(error), wait_seconds=wait, at=at)
+                return _save(later, ports=ports), wait
+            told = step.fail(push, type(error), at=at)
         case UserError() | CallerError() | OperatorError():
-            told = step.failed(push, type(error), at=at)
+            told = step.fail(push, type(error), at=at)
         case _:
-            told = step.unknown(push, type(error), at=at)
-    return _written(told, ports=ports), 0
+            told = step.end_unknown(push, type(error), at=at)
+    return _save(told, ports=ports), 0
 
 
-def _left_behind(push: Push, ports: PushPorts) -> tuple[Push, int]:
+def _wait_for_other(push: Push, ports: PushPorts) -> tuple[Push, int]:
     """Another call's attempt. Once that call cannot be alive any more, nobody knows of it."""
     longest = SYNCHRONOUS_SECONDS if push.synchronous else PART_SECONDS
     left = push.changed_at + longest - ports.clock()
     if left > 0:
         return push, ceil(left)
-    return _written(step.unknown(push, PlatformFault, at=ports.clock()), ports=ports), 0
+    return _save(step.end_unknown(push, PlatformFault, at=ports.clock()), ports=ports), 0
 
 
 # --- sent: look until it is done ----------------------------------------------------------------
 
 
-def _looked(push: Push, ports: PushPorts, *, until: float) -> tuple[Push, int]:
+def _look_until_done(push: Push, ports: PushPorts, *, until: float) -> tuple[Push, int]:
     """Look until the provider is done or the next look is too far away to wait for it here."""
     looks = plan({}, horizon=max(1, push.deadline - push.sent_at))
     faults = 0
     while True:
-        seen, at = _seen(push, ports), ports.clock()
+        seen, at = _look(push, ports), ports.clock()
         if isinstance(seen, Pushed) and seen.done and _is_enough(push, seen, faults, at=at):
-            return _finished(push, seen, ports=ports), 0
+            return _finish(push, seen, ports=ports), 0
         if at >= push.deadline:
             cause = DeadlineExceeded if isinstance(seen, Pushed) else type(seen)
-            return _written(step.unknown(push, cause, at=at), ports=ports), 0
+            return _save(step.end_unknown(push, cause, at=at), ports=ports), 0
         faults = 0 if isinstance(seen, Pushed) and not seen.done else faults + 1
         wish = _wish(seen, faults=faults)
         gap = next_wait(looks, elapsed=at - push.sent_at)
@@ -244,7 +244,7 @@ def _is_enough(push: Push, seen: Pushed, faults: int, *, at: float) -> bool:
     return seen.results is not None or faults >= RESULT_FAULTS or at >= push.deadline
 
 
-def _seen(push: Push, ports: PushPorts) -> Pushed | FreshetError:
+def _look(push: Push, ports: PushPorts) -> Pushed | FreshetError:
     """A look, or what was wrong with it. What it is about was taken, so that may pass."""
     try:
         return ports.pusher.check_push(ports.connection, push.job, dataset=push.dataset)
@@ -258,7 +258,7 @@ def _wish(seen: Pushed | FreshetError, *, faults: int) -> int:
     return max(asked, backoff(faults)) if faults else 0
 
 
-def _finished(push: Push, seen: Pushed, *, ports: PushPorts) -> Push:
+def _finish(push: Push, seen: Pushed, *, ports: PushPorts) -> Push:
     """The push with its end; what is told of records has the names that the caller gave them.
 
     Where these are no longer kept, it has what is certain without them.
@@ -267,18 +267,18 @@ def _finished(push: Push, seen: Pushed, *, ports: PushPorts) -> Push:
     try:
         if failures or results:
             records = msgspec.json.decode(ports.contents.read(push), type=list[_Named])
-            first = _first(record.internal_id for record in records)
-            failures = tuple(_placed(each, records, first=first) for each in failures)
-            results = _found(results, records, failures=failures)
+            first = _index_names(record.internal_id for record in records)
+            failures = tuple(_match_failure(each, records, first=first) for each in failures)
+            results = _match_results(results, records, failures=failures)
     except Gone:
         failures = tuple(
             each if each.index is None else replace(each, internal_id=None) for each in failures
         )
-    ended = step.finished(push, failures, results=results, at=ports.clock())
-    return _written(ended, ports=ports)
+    ended = step.finish(push, failures, results=results, at=ports.clock())
+    return _save(ended, ports=ports)
 
 
-def _first(names: Iterable[str | None]) -> Mapping[str | None, int]:
+def _index_names(names: Iterable[str | None]) -> Mapping[str | None, int]:
     """Where each name stands first."""
     first: dict[str | None, int] = {}
     for index, name in enumerate(names):
@@ -287,7 +287,7 @@ def _first(names: Iterable[str | None]) -> Mapping[str | None, int]:
     return first
 
 
-def _found(
+def _match_results(
     results: Iterable[Result], records: Sequence[_Named], *, failures: Iterable[Failure]
 ) -> tuple[Result, ...]:
     """The results with their records' places: by internal id, or the id that was sent, or the last.
@@ -295,8 +295,8 @@ def _found(
     The order in which a provider gives its results is no evidence, but one result that is left is
     of the one record that is left.
     """
-    first = _first(record.internal_id for record in records)
-    known = _first(record.id for record in records)
+    first = _index_names(record.internal_id for record in records)
+    known = _index_names(record.id for record in records)
     places = {each.id: first.get(each.internal_id, known.get(each.id)) for each in results}
     nameless = [id_ for id_, place in places.items() if place is None]
     free = set(range(len(records))) - {*places.values(), *(each.index for each in failures)}
@@ -310,7 +310,7 @@ def _found(
     )
 
 
-def _placed(
+def _match_failure(
     failure: Failure, records: Sequence[_Named], *, first: Mapping[str | None, int]
 ) -> Failure:
     """The failure with its record's place and names; as it is where it has no record here.
@@ -326,6 +326,6 @@ def _placed(
     return replace(failure, index=index, id=record.id, internal_id=record.internal_id)
 
 
-def _written(push: Push, *, ports: PushPorts) -> Push:
+def _save(push: Push, *, ports: PushPorts) -> Push:
     ports.pushes.save(push, seen=push.version - 1)
     return push

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec.structs import replace
 
-from functions.core.errors import OutcomeUnknown, named
+from functions.core.errors import OutcomeUnknown, find_error
 from functions.core.model import Event
 
 if TYPE_CHECKING:
@@ -52,12 +52,12 @@ class PushStatus(StrEnum):
     UNKNOWN_OUTCOME = "unknown_outcome"
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         """Whether nothing more will happen to the push by itself."""
-        return self.known or self is PushStatus.UNKNOWN_OUTCOME
+        return self.is_known or self is PushStatus.UNKNOWN_OUTCOME
 
     @property
-    def known(self) -> bool:
+    def is_known(self) -> bool:
         """Whether it has ended and everything is known of how."""
         return self in {PushStatus.DONE, PushStatus.INCOMPLETE, PushStatus.FAILED}
 
@@ -136,7 +136,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
         """What to do if it failed; where its outcome is unknown, about the cause."""
         if self.error is None:
             return None
-        return named(str(self.events[-1].facts.get("cause", self.error))).action
+        return find_error(str(self.events[-1].facts.get("cause", self.error))).action
 
     @property
     def execution(self) -> str:
@@ -148,7 +148,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
         return _execution(self, self.events[-1])
 
 
-def id_of(execution: str) -> str:
+def push_id_of(execution: str) -> str:
     """The id of the push that an execution of this name takes on."""
     return execution.partition("-")[0]
 
@@ -159,22 +159,22 @@ def executions_of(push: Push) -> list[str]:
     They are named by its last event, where it was started late, and by that with which it was
     accepted or given to another execution.
     """
-    begun = [push.events[0], *_handed_over(push)][-1]
+    begun = [push.events[0], *_handovers(push)][-1]
     return list(dict.fromkeys(_execution(push, event) for event in (push.events[-1], begun)))
 
 
-def handed_on(push: Push, execution: str) -> bool:
+def is_handed_over(push: Push, execution: str) -> bool:
     """Whether a webhook or a reader has given the push to a later execution than of this name.
 
     A bare id instead of a name does not say where its execution began: nothing is later then.
     """
     instant = execution.partition("-")[2]
     began = [event.version for event in push.events if _instant(event) == instant]
-    later = _handed_over(push)
+    later = _handovers(push)
     return bool(began and later) and later[-1].version > began[0]
 
 
-def _handed_over(push: Push) -> list[Event]:
+def _handovers(push: Push) -> list[Event]:
     """The events by which it was given to another execution.
 
     What was found while the provider was being asked stays with the execution that asked.
@@ -186,30 +186,30 @@ def _handed_over(push: Push) -> list[Event]:
     ]
 
 
-def accepted(push: Push) -> Push:
+def accept(push: Push) -> Push:
     """It has been asked for."""
-    return _happened(push, "accepted", push.requested_at)
+    return _append(push, "accepted", push.requested_at)
 
 
-def sending(push: Push, *, webhook: str, at: float) -> Push:
+def begin_sending(push: Push, *, webhook: str, at: float) -> Push:
     """The provider is about to be asked. The token's digest tells this attempt from any other."""
     attempts = push.attempts + 1
     moved = replace(push, status=PushStatus.SENDING, attempts=attempts, webhook=webhook)
-    return _happened(moved, "sending", at, attempt=attempts)
+    return _append(moved, "sending", at, attempt=attempts)
 
 
-def postponed(push: Push, error: type[FreshetError], *, wait_seconds: int, at: float) -> Push:
+def postpone(push: Push, error: type[FreshetError], *, wait_seconds: int, at: float) -> Push:
     """The provider has certainly not taken it, and may be asked again."""
     moved = replace(push, status=PushStatus.ACCEPTED)
-    return _happened(moved, "postponed", at, error=error.name(), wait_seconds=wait_seconds)
+    return _append(moved, "postponed", at, error=error.name(), wait_seconds=wait_seconds)
 
 
-def sent(push: Push, *, job: str, at: float) -> Push:
+def confirm(push: Push, *, job: str, at: float) -> Push:
     """The provider says that it has taken it."""
-    return _happened(replace(push, status=PushStatus.SENT, job=job, sent_at=at), "sent", at)
+    return _append(replace(push, status=PushStatus.SENT, job=job, sent_at=at), "sent", at)
 
 
-def found(push: Push, *, job: str, at: float) -> Push:
+def recover(push: Push, *, job: str, at: float) -> Push:
     """The provider has told by itself that it has taken it, whatever was known before."""
     moved = replace(
         push,
@@ -219,10 +219,10 @@ def found(push: Push, *, job: str, at: float) -> Push:
         ended_at=0,
         error=None,
     )
-    return _happened(moved, "found", at)
+    return _append(moved, "found", at)
 
 
-def reopened(push: Push, *, at: float) -> Push | None:
+def reopen(push: Push, *, at: float) -> Push | None:
     """A push of unknown outcome, to be looked at again; None where that is too early or no use.
 
     It is of use where the provider has named what it has taken: nobody has seen the end of that.
@@ -234,10 +234,10 @@ def reopened(push: Push, *, at: float) -> Push | None:
     if not closed or at < push.ended_at + lasted:
         return None
     moved = replace(push, status=PushStatus.SENT, ended_at=0, error=None)
-    return _happened(moved, "reopened", at)
+    return _append(moved, "reopened", at)
 
 
-def finished(
+def finish(
     push: Push, failures: Iterable[Failure], *, at: float, results: Iterable[Result] = ()
 ) -> Push:
     """The provider is done with it.
@@ -248,32 +248,32 @@ def finished(
     told = tuple(failures)
     whole = any(each.index is None and each.internal_id is None for each in told)
     records = {each.internal_id if each.index is None else each.index for each in told}
-    kept = _kept(told, records=push.records)
+    kept = _select_failures(told, records=push.records)
     ended = replace(
         push,
         status=PushStatus.INCOMPLETE if kept else PushStatus.DONE,
         failed=push.records if whole else min(len(records), push.records),
-        failures=_bounded(kept),
-        results=_within(tuple(results)),
+        failures=_shorten_failures(kept),
+        results=_shorten_results(tuple(results)),
         ended_at=at,
     )
-    return _happened(ended, ended.status, at, failed=ended.failed)
+    return _append(ended, ended.status, at, failed=ended.failed)
 
 
-def failed(push: Push, error: type[FreshetError], *, at: float) -> Push:
+def fail(push: Push, error: type[FreshetError], *, at: float) -> Push:
     """It ended, and the provider has certainly not taken it."""
     ended = replace(push, status=PushStatus.FAILED, error=error.name(), ended_at=at)
-    return _happened(ended, ended.status, at, error=error.name())
+    return _append(ended, ended.status, at, error=error.name())
 
 
-def unknown(push: Push, cause: type[FreshetError], *, at: float) -> Push:
+def end_unknown(push: Push, cause: type[FreshetError], *, at: float) -> Push:
     """It ended, and whether or how far the provider has taken it is not known."""
     error = OutcomeUnknown.name()
     ended = replace(push, status=PushStatus.UNKNOWN_OUTCOME, error=error, ended_at=at)
-    return _happened(ended, ended.status, at, error=error, cause=cause.name())
+    return _append(ended, ended.status, at, error=error, cause=cause.name())
 
 
-def _kept(failures: Iterable[Failure], *, records: int) -> tuple[Failure, ...]:
+def _select_failures(failures: Iterable[Failure], *, records: int) -> tuple[Failure, ...]:
     """The first failure of each record, and before them each error of no record in particular."""
     first: dict[int | str, Failure] = {}
     for each in failures:
@@ -284,7 +284,7 @@ def _kept(failures: Iterable[Failure], *, records: int) -> tuple[Failure, ...]:
     return tuple(sorted(first.values(), key=lambda each: (each.index is not None, each.index or 0)))
 
 
-def _bounded(failures: tuple[Failure, ...]) -> tuple[Failure, ...]:
+def _shorten_failures(failures: tuple[Failure, ...]) -> tuple[Failure, ...]:
     if len(msgspec.json.encode(failures)) <= MAX_NAMED_BYTES:
         return failures
     return tuple(replace(each, id=None, internal_id=None) for each in failures)
@@ -294,7 +294,7 @@ def _execution(push: Push, event: Event) -> str:
     return f"{push.push_id}-{_instant(event)}"
 
 
-def _within(results: tuple[Result, ...]) -> tuple[Result, ...]:
+def _shorten_results(results: tuple[Result, ...]) -> tuple[Result, ...]:
     """The results as far as they may be kept: with the caller's own names, without, or the first.
 
     Those names follow from ``index``. Of a thousand ids, all may be a hundred characters long.
@@ -310,6 +310,6 @@ def _instant(event: Event) -> str:
     return str(int(event.at * 1000))
 
 
-def _happened(push: Push, what: str, at: float, **facts: Scalar) -> Push:
+def _append(push: Push, what: str, at: float, **facts: Scalar) -> Push:
     event = Event(version=push.version + 1, type=str(what), at=at, facts=facts)
     return replace(push, events=(*push.events, event))

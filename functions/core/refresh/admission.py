@@ -34,7 +34,7 @@ COOLDOWN_SECONDS: Final = 60 * 60
 and says so again where it is not."""
 
 
-def cool(
+def note_cooldown(
     fault: ProviderUnavailable, failed: Refresh | Ticket, *, refreshes: Refreshes, at: float
 ) -> None:
     """Remember at the connection until when its provider has forbidden to ask again.
@@ -95,21 +95,23 @@ def admit(
             then no execution would end it.
     """
     connections, refreshes = ports.connections, ports.refreshes
-    connection = _connection(request.connection_id, connections=connections, tenant=tenant)
-    request = _named(request, known=connection.datasets or ports.datasets[connection.provider])
+    connection = _require(request.connection_id, connections=connections, tenant=tenant)
+    request = _name_datasets(
+        request, known=connection.datasets or ports.datasets[connection.provider]
+    )
     own = _find_own(connection, refresh_id=refresh_id, refreshes=refreshes)
     if own is not None:
         return Admission(outcome=RefreshOutcome.STARTED, refresh_id=refresh_id, refresh=own)
-    answer = step.already_answered(connection, request, at=at)
-    while answer is not None and _over(answer, refreshes=refreshes, at=at):
+    answer = step.find_answer(connection, request, at=at)
+    while answer is not None and _is_over(answer, refreshes=refreshes, at=at):
         # Its end has left a snapshot, or the provider's word that it wants no other for now.
-        connection = _connection(request.connection_id, connections=connections, tenant=tenant)
-        answer = step.already_answered(connection, request, at=at)
+        connection = _require(request.connection_id, connections=connections, tenant=tenant)
+        answer = step.find_answer(connection, request, at=at)
     if answer is None:
         if at < connection.next_allowed_at and refreshes.get(refresh_id) is None:
             raise _cooling_down(connection.next_allowed_at, at=at)
-        new = step.admitted(connection, request, refresh_id=refresh_id, at=at)
-        answer = _admitted(new, before=connection.running, refreshes=refreshes, key=key)
+        new = step.create(connection, request, refresh_id=refresh_id, at=at)
+        answer = _take_slot(new, before=connection.running, refreshes=refreshes, key=key)
     if answer.refresh_id != refresh_id and refreshes.get(refresh_id) is not None:
         raise Superseded
     if answer.outcome is RefreshOutcome.JOINED:
@@ -134,7 +136,7 @@ def _note(key: Key, found: Admission, *, refresh_id: str, keys: Keys, at: float)
         raise Superseded
 
 
-def _connection(connection_id: str, *, connections: Connections, tenant: str | None) -> Connection:
+def _require(connection_id: str, *, connections: Connections, tenant: str | None) -> Connection:
     connection = connections.get(connection_id)
     if connection is None or tenant not in {None, connection.tenant}:
         raise NotFound
@@ -147,12 +149,12 @@ def _find_own(connection: Connection, *, refresh_id: str, refreshes: Refreshes) 
     if running is None or running.refresh_id != refresh_id:
         return None
     own = refreshes.get(refresh_id)
-    if own is not None and own.status.ended:
+    if own is not None and own.status.has_ended:
         raise Superseded  # it was ended, and the slot not freed
     return own
 
 
-def _over(answer: Admission, *, refreshes: Refreshes, at: float) -> bool:
+def _is_over(answer: Admission, *, refreshes: Refreshes, at: float) -> bool:
     """Whether the refresh to be joined has ended by now; it does not keep its slot then.
 
     It ended since the connection was read, or whoever ended it died before it freed the slot;
@@ -162,16 +164,16 @@ def _over(answer: Admission, *, refreshes: Refreshes, at: float) -> bool:
     if joined is None:
         return False
     unbegun = joined.status is Status.ADMITTED and at - joined.requested_at >= UNBEGUN_SECONDS
-    if not (joined.status.ended or (unbegun and _given_up(joined, refreshes, at=at))):
+    if not (joined.status.has_ended or (unbegun and _give_up(joined, refreshes, at=at))):
         return False
     refreshes.release(joined)
     return True
 
 
-def _given_up(refresh: Refresh, refreshes: Refreshes, *, at: float) -> bool:
+def _give_up(refresh: Refresh, refreshes: Refreshes, *, at: float) -> bool:
     """End a refresh that nobody else will end; whether it was still as it had been read."""
     try:
-        refreshes.save(step.failed(refresh, PlatformFault, at=at), seen=refresh.version)
+        refreshes.save(step.fail(refresh, PlatformFault, at=at), seen=refresh.version)
     except Superseded:
         return False
     return True
@@ -189,7 +191,7 @@ def _require_coverage(joined: Refresh | None, request: RefreshRequest) -> None:
         raise Busy
 
 
-def _admitted(
+def _take_slot(
     refresh: Refresh, *, before: Running | None, refreshes: Refreshes, key: Key | None
 ) -> Admission:
     """The admission of a new refresh. One whose slot has run out before it is ended with it."""
@@ -197,12 +199,12 @@ def _admitted(
     if holder != refresh.refresh_id:
         return Admission(outcome=RefreshOutcome.JOINED, refresh_id=holder)
     lost = refreshes.get(before.refresh_id) if before else None
-    if lost is not None and not lost.status.ended:
-        _given_up(lost, refreshes, at=refresh.requested_at)
+    if lost is not None and not lost.status.has_ended:
+        _give_up(lost, refreshes, at=refresh.requested_at)
     return Admission(outcome=RefreshOutcome.STARTED, refresh_id=holder, refresh=refresh)
 
 
-def _named(request: RefreshRequest, *, known: Sequence[str]) -> RefreshRequest:
+def _name_datasets(request: RefreshRequest, *, known: Sequence[str]) -> RefreshRequest:
     """The request with its datasets spelled out, in the order in which they are fetched."""
     wanted = request.datasets or known
     require_known(wanted, known=known)

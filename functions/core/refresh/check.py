@@ -25,7 +25,7 @@ from functions.core.errors import (
 )
 from functions.core.polling import backoff, next_wait, pause
 from functions.core.refresh import steps as step
-from functions.core.refresh.admission import cool
+from functions.core.refresh.admission import note_cooldown
 
 if TYPE_CHECKING:
     from functions.core.contract import Clock, Sleep
@@ -74,7 +74,7 @@ def check(
             clock=clock,
         )
         if ticket.outcome is TicketOutcome.LATER:
-            return _lost(ticket, refreshes=refreshes, at=clock())
+            return _restart(ticket, refreshes=refreshes, at=clock())
         if ticket.outcome is not TicketOutcome.RUNNING:
             return ticket
         now = clock()
@@ -82,7 +82,7 @@ def check(
         rest = (LOOK_SHARE - 1) * (now - asked)
         here = max(rest, min(gap, pause(now - ticket.triggered_at))) if wish is None else wish
         if now >= until or now + here > until:
-            return _waiting(ticket, wish or gap, at=now)
+            return _leave(ticket, wish or gap, at=now)
         sleep(max(here, MIN_GAP - (now - asked)))
 
 
@@ -101,9 +101,9 @@ def _look(
         looked = connector.check(connection, ticket.job, hold_seconds=hold_seconds)
     except ProviderUnavailable as fault:
         held = hold_seconds > 0 and not ticket.faults
-        return _away(ticket, fault, held=held, refreshes=refreshes, at=clock())
+        return _handle_fault(ticket, fault, held=held, refreshes=refreshes, at=clock())
     except (UserError, CallerError, OperatorError) as error:
-        return _failed(ticket, error), 0
+        return _fail(ticket, error), 0
     ticket = replace(ticket, job=looked.job, faults=0)
     if looked.done:
         return replace(ticket, outcome=TicketOutcome.READY, noticed_at=clock()), 0
@@ -117,11 +117,11 @@ def _look(
 def _end_at_deadline(ticket: Ticket, looked: Looked, *, at: float) -> Ticket:
     """Go on with what is ready by itself, or fail."""
     if looked.at_deadline is None:
-        return _failed(ticket, DeadlineExceeded())
+        return _fail(ticket, DeadlineExceeded())
     return replace(ticket, job=looked.at_deadline, outcome=TicketOutcome.READY, noticed_at=at)
 
 
-def _away(
+def _handle_fault(
     ticket: Ticket, fault: ProviderUnavailable, *, held: bool, refreshes: Refreshes, at: float
 ) -> tuple[Ticket, float]:
     """The provider cannot be looked at: when to try again, if the deadline leaves time for it.
@@ -132,33 +132,33 @@ def _away(
     wait = max(fault.wait_seconds, backoff(ticket.faults))
     if at + wait < ticket.deadline:
         return ticket, wait
-    cool(fault, ticket, refreshes=refreshes, at=at)
+    note_cooldown(fault, ticket, refreshes=refreshes, at=at)
     overdue = held and at >= ticket.deadline
-    return _failed(ticket, DeadlineExceeded() if overdue else fault), wait
+    return _fail(ticket, DeadlineExceeded() if overdue else fault), wait
 
 
 def _gap(ticket: Ticket, *, at: float) -> float:
     return next_wait(ticket.looks, elapsed=at - ticket.triggered_at)
 
 
-def _waiting(ticket: Ticket, wait: float, *, at: float) -> Ticket:
+def _leave(ticket: Ticket, wait: float, *, at: float) -> Ticket:
     """Leave the call; the last look is at the deadline, not past it."""
     seconds = max(1, ceil(min(wait, ticket.deadline - at)))
     return replace(ticket, outcome=TicketOutcome.RUNNING, wait_seconds=seconds)
 
 
-def _lost(ticket: Ticket, *, refreshes: Refreshes, at: float) -> Ticket:
+def _restart(ticket: Ticket, *, refreshes: Refreshes, at: float) -> Ticket:
     refresh = refreshes.get(ticket.refresh_id)
-    if refresh is None or refresh.status.ended:
-        return _failed(ticket, JobLost())
+    if refresh is None or refresh.status.has_ended:
+        return _fail(ticket, JobLost())
     # Without a job, an earlier call has written the loss down and its answer was lost.
-    told = step.lost(refresh, at=at) if refresh.job is not None else refresh
-    if step.losses(told) >= MAX_LOSSES:
-        return _failed(ticket, JobLost())
+    told = step.lose_job(refresh, at=at) if refresh.job is not None else refresh
+    if step.count_losses(told) >= MAX_LOSSES:
+        return _fail(ticket, JobLost())
     if told is not refresh:
         refreshes.save(told, seen=refresh.version)
     return replace(ticket, job={}, has_webhook=False, wait_seconds=1)
 
 
-def _failed(ticket: Ticket, error: FreshetError) -> Ticket:
+def _fail(ticket: Ticket, error: FreshetError) -> Ticket:
     return replace(ticket, outcome=TicketOutcome.FAILED, error=error.name())

@@ -14,7 +14,7 @@ from functions.core.errors import (
     FreshetError,
     NotFound,
     Superseded,
-    named,
+    find_error,
 )
 from functions.core.model import Refresh, Status
 from functions.core.refresh import steps as step
@@ -53,23 +53,23 @@ def conclude(ticket: Ticket, *, refreshes: Refreshes, clock: Clock) -> Concluded
     """
     if ticket.outcome in {TicketOutcome.JOINED, TicketOutcome.FRESH}:
         return Concluded()
-    error = named(ticket.error)
+    error = find_error(ticket.error)
     refresh = refreshes.get(ticket.refresh_id)
     aborted = ticket.outcome is TicketOutcome.ABORTED
     if refresh is None:
         if aborted:
             return Concluded(unpublished=True)
         return Concluded(unpublished=True, error=error(), action=_action(error))
-    ended = not refresh.status.ended
+    ended = not refresh.status.has_ended
     if ended:
-        seen, refresh = refresh.version, step.failed(refresh, error, at=clock())
+        seen, refresh = refresh.version, step.fail(refresh, error, at=clock())
         refreshes.save(refresh, seen=seen)
     refreshes.release(refresh)
-    failed = named(refresh.error) if refresh.status is Status.FAILED else None
+    failed = find_error(refresh.error) if refresh.status is Status.FAILED else None
     return Concluded(
         refresh=refresh,
         ended=ended,
-        unpublished=refresh.status.unpublished,
+        unpublished=refresh.status.is_unpublished,
         error=failed() if failed and not aborted else None,
         action=_action(failed) if failed and (ended or not aborted) else None,
     )
@@ -92,8 +92,8 @@ def cancel(refresh: Refresh, *, refreshes: Refreshes, clock: Clock) -> tuple[Ref
         NotFound: it was erased meanwhile.
     """
     ended = False
-    while not (ended or refresh.status.ended):
-        told = step.cancelled(refresh, at=clock())
+    while not (ended or refresh.status.has_ended):
+        told = step.cancel(refresh, at=clock())
         try:
             refreshes.save(told, seen=refresh.version)
         except Superseded:

@@ -84,7 +84,7 @@ def fetch(
         Superseded: the base is no longer that with which the fetch began, or the refresh was
             found to have ended after a pause.
     """
-    progress, paused = _begun(ticket, staging=staging, datasets=datasets, previous=previous), 0
+    progress, paused = _begin(ticket, staging=staging, datasets=datasets, previous=previous), 0
     while True:
         before = progress.cursor
         pages = connector.fetch(
@@ -102,7 +102,7 @@ def fetch(
                 if page.cursor is None:
                     return None
                 continue
-            wait = _granted(wish, ticket=ticket, staging=staging, at=time.clock())
+            wait = _decide_wait(wish, ticket=ticket, staging=staging, at=time.clock())
         paused = wait + (paused if progress.cursor == before else 0)
         if paused > HOLD_SECONDS or time.left() < MARGIN_SECONDS + wait:
             staging.put_aside()
@@ -112,7 +112,7 @@ def fetch(
 
 
 def _write(pages: Iterator[Page], *, staging: Staging, time: Time) -> None:
-    for page in ahead(pages):
+    for page in read_ahead(pages):
         staging.write(page)
         if page.cursor is not None and time.left() < MARGIN_SECONDS:
             staging.put_aside()
@@ -122,11 +122,11 @@ def _write(pages: Iterator[Page], *, staging: Staging, time: Time) -> None:
 def _insist_on_running(ticket: Ticket, *, refreshes: Refreshes) -> None:
     """Ask the provider nothing for a refresh that was cancelled, or erased, in a pause."""
     refresh = refreshes.get(ticket.refresh_id)
-    if refresh is None or refresh.status.ended:
+    if refresh is None or refresh.status.has_ended:
         raise Superseded
 
 
-def _begun(
+def _begin(
     ticket: Ticket,
     *,
     staging: Staging,
@@ -158,18 +158,18 @@ def _give_up_part(
     return page if over or faults > PART_PATIENCE else None
 
 
-def _granted(
+def _decide_wait(
     wish: ProviderUnavailable | FetchWaits, *, ticket: Ticket, staging: Staging, at: float
 ) -> int:
     """Seconds to stay away: what the connector asks for, while that is no fault for too long."""
     if isinstance(wish, ProviderUnavailable):
-        return _waited_out(wish, ticket=ticket, staging=staging, at=at)
+        return _count_fault(wish, ticket=ticket, staging=staging, at=at)
     if at > ticket.deadline + AGAIN_SECONDS:
         raise DeadlineExceeded from None
     return wish.wait_seconds
 
 
-def _waited_out(fault: ProviderUnavailable, *, ticket: Ticket, staging: Staging, at: float) -> int:
+def _count_fault(fault: ProviderUnavailable, *, ticket: Ticket, staging: Staging, at: float) -> int:
     """Seconds to stay away after one more fault in a row; the fault itself, if it is too much."""
     staging.progress.faults += 1
     wait = max(fault.wait_seconds, backoff(staging.progress.faults))
@@ -199,28 +199,28 @@ def publish(
         Superseded: the refresh had ended or its connection was erased; nothing is published.
     """
     at = clock()
-    before = published(connection, snapshots)
+    before = read_published(connection, snapshots)
     parts = staging.progress.parts
     increment.keep_failed(staging, before=before)
-    fetched = increment.put_together(
+    fetched = increment.merge(
         staging.datasets(refresh_id=refresh.refresh_id, as_of=refresh.triggered_at),
         progress=staging.progress,
         before=before,
         snapshots=snapshots,
         at=at,
     )
-    manifest = snapshot.manifest(refresh, fetched=fetched, parts=parts, before=before, at=at)
+    manifest = snapshot.build_manifest(refresh, fetched=fetched, parts=parts, before=before, at=at)
     key, version_id = staging.seal(manifest)
-    ended = step.published(refresh, manifest, ticket=ticket, at=clock())
+    ended = step.publish(refresh, manifest, ticket=ticket, at=clock())
     refreshes.publish(
         ended,
         seen=refresh.version,
-        snapshot=snapshot.pointer(manifest, key=key, version_id=version_id, at=at),
+        snapshot=snapshot.to_pointer(manifest, key=key, version_id=version_id, at=at),
     )
     return ended, [manifest, *([before] if before else [])]
 
 
-def published(connection: Connection, snapshots: Snapshots) -> Manifest | None:
+def read_published(connection: Connection, snapshots: Snapshots) -> Manifest | None:
     """The snapshot that stands; one that cannot be read any more is no reason never to publish."""
     try:
         return snapshots.manifest(connection.snapshot) if connection.snapshot else None
@@ -228,7 +228,7 @@ def published(connection: Connection, snapshots: Snapshots) -> Manifest | None:
         return None
 
 
-def ahead(pages: Iterator[T]) -> Iterator[T]:
+def read_ahead(pages: Iterator[T]) -> Iterator[T]:
     """The same pages, the next one asked for while the caller works on this one."""
     with ThreadPoolExecutor(max_workers=1) as worker:
         coming = worker.submit(next, pages, None)

@@ -32,7 +32,7 @@ class Line(Protocol):
         ...
 
 
-def listed(
+def list_refreshes(
     line: Line, *, wanted: Callable[[Refresh], bool] | None, limit: int, after: Place | None
 ) -> tuple[list[Refresh], Place | None]:
     """At most ``limit`` of those that are wanted, and the place to go on from; None at the end.
@@ -48,12 +48,12 @@ def listed(
             if wanted(refresh):
                 found.append(refresh)
             if len(found) == limit:
-                return found, following if refresh is some[-1] else _behind(refresh)
+                return found, following if refresh is some[-1] else _to_place(refresh)
         if following is None:
             return found, None
         after = following
     return found, after
 
 
-def _behind(refresh: Refresh) -> Place:
+def _to_place(refresh: Refresh) -> Place:
     return Place(iso(refresh.requested_at), refresh.refresh_id)

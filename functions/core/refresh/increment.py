@@ -93,7 +93,7 @@ def keep_failed(staging: Staging, *, before: Manifest | None) -> None:
             staged.kept = staged.records - read
 
 
-def put_together(
+def merge(
     fetched: Mapping[str, Dataset],
     *,
     progress: Progress,
@@ -109,18 +109,18 @@ def put_together(
     whole: dict[str, Dataset] = {}
     for name, dataset in fetched.items():
         if not progress.datasets[name].incremental:
-            link = _link(dataset, kept=progress.datasets[name].kept)
+            link = _to_contribution(dataset, kept=progress.datasets[name].kept)
             whole[name] = replace(dataset, history=(link,), full_read_at=at)
         elif before is None or before.refresh_id != progress.previous_id:
             raise Superseded
         else:
             base = before.datasets[name]
             touched = snapshots.marks(dataset.files) if base.blobs else ()
-            whole[name] = _added(dataset, base=base, touched=touched)
+            whole[name] = _extend(dataset, base=base, touched=touched)
     return whole
 
 
-def _added(dataset: Dataset, *, base: Dataset, touched: Container[RecordKey]) -> Dataset:
+def _extend(dataset: Dataset, *, base: Dataset, touched: Container[RecordKey]) -> Dataset:
     """A dataset with more files; content that a line of them replaces is left out."""
     kept = (blob for blob in base.blobs if (blob.part, blob.id) not in touched)
     new = (replace(blob, refresh_id=dataset.refresh_id) for blob in dataset.blobs)
@@ -130,20 +130,20 @@ def _added(dataset: Dataset, *, base: Dataset, touched: Container[RecordKey]) ->
         deletions=base.deletions + dataset.deletions,
         files=(*base.files, *dataset.files),
         blobs=(*kept, *new),
-        history=_linked(base, _link(dataset)),
+        history=_append(base, _to_contribution(dataset)),
         full_read_at=base.full_read_at,
     )
 
 
-def carried(dataset: Dataset, *, refresh_id: str) -> Dataset:
+def carry_over(dataset: Dataset, *, refresh_id: str) -> Dataset:
     """A dataset as it stands in a snapshot whose refresh put nothing to it.
 
     Its readers may know that snapshot, so the chain tells of the refresh, too.
     """
-    return replace(dataset, history=_linked(dataset, Contribution(refresh_id=refresh_id)))
+    return replace(dataset, history=_append(dataset, Contribution(refresh_id=refresh_id)))
 
 
-def changes(dataset: Dataset, *, since: str) -> Dataset:
+def select_changes(dataset: Dataset, *, since: str) -> Dataset:
     """The dataset with only the files and contents that came after a refresh's snapshot.
 
     Raises:
@@ -158,13 +158,13 @@ def changes(dataset: Dataset, *, since: str) -> Dataset:
     raise Gone("What has changed since is no longer known. Read the whole dataset.")
 
 
-def _link(dataset: Dataset, *, kept: int = 0) -> Contribution:
+def _to_contribution(dataset: Dataset, *, kept: int = 0) -> Contribution:
     """What a refresh put to a dataset. Records ``kept`` of the snapshot before it did not bring."""
     records = dataset.records - kept
     return Contribution(refresh_id=dataset.refresh_id, files=len(dataset.files), records=records)
 
 
-def _linked(dataset: Dataset, link: Contribution) -> tuple[Contribution, ...]:
+def _append(dataset: Dataset, link: Contribution) -> tuple[Contribution, ...]:
     """The chain with one link more; where it is too long, without the oldest that put nothing."""
     if not dataset.history:
         return ()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MANIFEST_VERSION: Final = 1
 
 
-def manifest(
+def build_manifest(
     refresh: Refresh,
     *,
     fetched: Mapping[str, Dataset],
@@ -33,7 +33,7 @@ def manifest(
     was told of a dataset stands until it is fetched again.
     """
     carried = {
-        name: increment.carried(dataset, refresh_id=refresh.refresh_id)
+        name: increment.carry_over(dataset, refresh_id=refresh.refresh_id)
         for name, dataset in (before.datasets if before else {}).items()
     }
     told = [
@@ -45,7 +45,7 @@ def manifest(
         replace(part, as_of=kept[part.part].as_of) if part.part in kept else part for part in told
     ]
     dated = {
-        name: replace(dataset, as_of=_oldest(told, dataset=name, otherwise=dataset.as_of))
+        name: replace(dataset, as_of=_find_oldest(told, dataset=name, otherwise=dataset.as_of))
         for name, dataset in fetched.items()
     }
     whole = Manifest(
@@ -57,12 +57,12 @@ def manifest(
         fetched_at=at,
         as_of=0,
         datasets={**carried, **dated, **kept},
-        parts=(*_left(before, fetched=fetched, kept=kept), *told),
+        parts=(*_keep_parts(before, fetched=fetched, kept=kept), *told),
     )
-    return about(whole, whole.datasets)
+    return narrow(whole, whole.datasets)
 
 
-def about(manifest: Manifest, names: Iterable[str]) -> Manifest:
+def narrow(manifest: Manifest, names: Iterable[str]) -> Manifest:
     """What a manifest says of these datasets: themselves, what is told of them, and their age.
 
     They are as old as the oldest of them. What failed and has left nothing to be read is not
@@ -71,12 +71,12 @@ def about(manifest: Manifest, names: Iterable[str]) -> Manifest:
     datasets = {name: manifest.datasets[name] for name in names}
     parts = tuple(part for part in manifest.parts if not datasets.keys().isdisjoint(part.datasets))
     told = replace(manifest, datasets=datasets, parts=parts)
-    absent = _absent(told)
+    absent = _find_absent(told)
     ages = (dataset.as_of for name, dataset in datasets.items() if name not in absent)
     return replace(told, as_of=min(ages, default=0))
 
 
-def pointer(manifest: Manifest, *, key: str, version_id: str, at: float) -> SnapshotPointer:
+def to_pointer(manifest: Manifest, *, key: str, version_id: str, at: float) -> SnapshotPointer:
     """What the connection will hold of it."""
     return SnapshotPointer(
         refresh_id=manifest.refresh_id,
@@ -84,25 +84,25 @@ def pointer(manifest: Manifest, *, key: str, version_id: str, at: float) -> Snap
         version_id=version_id,
         published_at=at,
         as_of=manifest.as_of,
-        datasets=tuple(name for name in manifest.datasets if name not in _absent(manifest)),
+        datasets=tuple(name for name in manifest.datasets if name not in _find_absent(manifest)),
         as_of_by_dataset={name: dataset.as_of for name, dataset in manifest.datasets.items()},
     )
 
 
-def _absent(manifest: Manifest) -> set[str]:
+def _find_absent(manifest: Manifest) -> set[str]:
     """The datasets that failed as a whole and have never been there."""
     return {
         part.part for part in manifest.parts if part.state is PartState.FAILED and not part.as_of
     }
 
 
-def _oldest(parts: Iterable[Part], *, dataset: str, otherwise: float) -> float:
+def _find_oldest(parts: Iterable[Part], *, dataset: str, otherwise: float) -> float:
     """How old a dataset's oldest part is that something came of; 0: that is unknown of one."""
     came = (part for part in parts if part.state not in {PartState.GONE, PartState.FAILED})
     return min((part.as_of for part in came if dataset in part.datasets), default=otherwise)
 
 
-def _left(
+def _keep_parts(
     before: Manifest | None, *, fetched: Container[str], kept: Container[str]
 ) -> Iterator[Part]:
     """What the snapshot before says of datasets that stand as it has them.

@@ -19,7 +19,7 @@ from functions.core.model import (
     SnapshotPointer,
     Status,
 )
-from functions.core.refresh.snapshot import about
+from functions.core.refresh.snapshot import narrow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,9 +48,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     refresh: Refresh | None = None
 
 
-def already_answered(
-    connection: Connection, request: RefreshRequest, *, at: float
-) -> Admission | None:
+def find_answer(connection: Connection, request: RefreshRequest, *, at: float) -> Admission | None:
     """The answer that needs no new refresh, if there is one.
 
     A snapshot that has the datasets asked for, all young enough by their ``as_of``, wins over a
@@ -76,7 +74,7 @@ def _as_of(snapshot: SnapshotPointer, datasets: Iterable[str]) -> float:
     return min(ages, default=snapshot.as_of)
 
 
-def admitted(
+def create(
     connection: Connection, request: RefreshRequest, *, refresh_id: str, at: float
 ) -> Refresh:
     """A new refresh for this connection."""
@@ -93,17 +91,17 @@ def admitted(
         synchronous=request.synchronous,
         full=request.full,
     )
-    return _happened(refresh, "admitted", at, reason=request.reason)
+    return _append(refresh, "admitted", at, reason=request.reason)
 
 
-def triggering(refresh: Refresh, *, at: float) -> Refresh:
+def begin_trigger(refresh: Refresh, *, at: float) -> Refresh:
     """The provider is about to be asked: written down first, so that a crash can be counted."""
     attempts = refresh.attempts + 1
     moved = replace(refresh, status=Status.RUNNING, attempts=attempts)
-    return _happened(moved, "triggering", at, attempt=attempts)
+    return _append(moved, "triggering", at, attempt=attempts)
 
 
-def triggered(refresh: Refresh, taken: Triggered, *, at: float) -> Refresh:
+def accept_job(refresh: Refresh, taken: Triggered, *, at: float) -> Refresh:
     """The provider has taken the job, or a part of it."""
     moved = replace(
         refresh,
@@ -112,65 +110,65 @@ def triggered(refresh: Refresh, taken: Triggered, *, at: float) -> Refresh:
         webhooks={**refresh.webhooks, **taken.webhooks},
         triggered_at=refresh.triggered_at or at,
     )
-    return _happened(moved, "triggered", at)
+    return _append(moved, "triggered", at)
 
 
-def postponed(
+def postpone(
     refresh: Refresh, error: type[FreshetError], *, wait_seconds: int, at: float
 ) -> Refresh:
     """The job cannot be begun now; the trigger will be tried again."""
-    return _happened(refresh, "postponed", at, error=error.name(), wait_seconds=wait_seconds)
+    return _append(refresh, "postponed", at, error=error.name(), wait_seconds=wait_seconds)
 
 
-def lost(refresh: Refresh, *, at: float) -> Refresh:
+def lose_job(refresh: Refresh, *, at: float) -> Refresh:
     """The provider does not know the job any more; it will be asked anew."""
-    return _happened(replace(refresh, job=None, webhooks={}, triggered_at=0), "lost", at)
+    return _append(replace(refresh, job=None, webhooks={}, triggered_at=0), "lost", at)
 
 
-def losses(refresh: Refresh) -> int:
+def count_losses(refresh: Refresh) -> int:
     """How often the provider has lost its job."""
     return [event.type for event in refresh.events].count("lost")
 
 
-def published(refresh: Refresh, manifest: Manifest, *, ticket: Ticket, at: float) -> Refresh:
+def publish(refresh: Refresh, manifest: Manifest, *, ticket: Ticket, at: float) -> Refresh:
     """The snapshot stands; of it, the refresh tells what it was asked for.
 
     Stale, incomplete or failed parts of that make it ``partial``.
     """
-    own = about(manifest, refresh.datasets)
+    own = narrow(manifest, refresh.datasets)
     coverage = own.coverage
     ended = replace(
         refresh,
-        status=Status.PARTIAL if _lacks(coverage) else Status.PUBLISHED,
-        records={name: _fetched(refresh, dataset) for name, dataset in own.datasets.items()},
+        status=Status.PARTIAL if _is_partial(coverage) else Status.PUBLISHED,
+        records={name: _count_fetched(refresh, dataset) for name, dataset in own.datasets.items()},
         coverage=coverage,
         as_of=own.as_of,
     )
-    noticed = _happened(ended, "ready", ticket.noticed_at, looks=ticket.poll_count)
-    return _happened(noticed, ended.status, at, **msgspec.structs.asdict(coverage))
+    noticed = _append(ended, "ready", ticket.noticed_at, looks=ticket.poll_count)
+    return _append(noticed, ended.status, at, **msgspec.structs.asdict(coverage))
 
 
-def failed(refresh: Refresh, error: type[FreshetError], *, at: float) -> Refresh:
+def fail(refresh: Refresh, error: type[FreshetError], *, at: float) -> Refresh:
     """It ended without a publication; the snapshot before it stays."""
     ended = replace(refresh, status=Status.FAILED, error=error.name())
-    return _happened(ended, Status.FAILED, at, error=error.name())
+    return _append(ended, Status.FAILED, at, error=error.name())
 
 
-def cancelled(refresh: Refresh, *, at: float) -> Refresh:
+def cancel(refresh: Refresh, *, at: float) -> Refresh:
     """A caller has stopped it; the snapshot before it stays."""
-    return _happened(replace(refresh, status=Status.CANCELLED), Status.CANCELLED, at)
+    return _append(replace(refresh, status=Status.CANCELLED), Status.CANCELLED, at)
 
 
-def _fetched(refresh: Refresh, dataset: Dataset) -> int:
+def _count_fetched(refresh: Refresh, dataset: Dataset) -> int:
     """How many records this refresh brought; a dataset that failed is an earlier one's."""
     links = (link for link in dataset.history if link.refresh_id == refresh.refresh_id)
     return sum(link.records for link in links)
 
 
-def _lacks(coverage: Coverage) -> bool:
+def _is_partial(coverage: Coverage) -> bool:
     return bool(coverage.stale or coverage.incomplete or coverage.failed)
 
 
-def _happened(refresh: Refresh, what: str, at: float, **facts: Scalar) -> Refresh:
+def _append(refresh: Refresh, what: str, at: float, **facts: Scalar) -> Refresh:
     event = Event(version=refresh.version + 1, type=str(what), at=at, facts=facts)
     return replace(refresh, events=(*refresh.events, event))

@@ -30,13 +30,13 @@ from functions.core.errors import (
     PlatformFault,
     ProviderUnavailable,
     UserError,
-    named,
+    find_error,
 )
 from functions.core.model import Event
 from functions.core.polling import backoff, plan
 from functions.core.ports import Order
 from functions.core.refresh import steps as step
-from functions.core.refresh.admission import cool
+from functions.core.refresh.admission import note_cooldown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -71,29 +71,29 @@ def trigger(
         seen: the provider's durations so far, for ``polling.plan``.
         seconds_left: how long this call may still run.
     """
-    if _taken(refresh):
-        return _running(refresh, seen=seen)
+    if _has_job(refresh):
+        return _go_on(refresh, seen=seen)
     if clock() >= refresh.deadline:
-        return _failed(refresh, _overdue(refresh))
-    begun = step.triggering(refresh, at=clock())
+        return _fail(refresh, _find_cause(refresh))
+    begun = step.begin_trigger(refresh, at=clock())
     refreshes.save(begun, seen=refresh.version)
     longest = SYNCHRONOUS_SECONDS if refresh.synchronous else PART_SECONDS
-    while not _taken(begun):
+    while not _has_job(begun):
         if begun.job is not None and seconds_left() < longest:
             return replace(_ticket(begun, TicketOutcome.LATER), wait_seconds=1)
         try:
-            taken = connector.trigger(connection, _order(begun))
+            taken = connector.trigger(connection, _to_order(begun))
         except (ProviderUnavailable, UserError, CallerError, OperatorError) as error:
             has_webhook = bool(connection.webhook)
-            return _not_taken(
+            return _handle_refusal(
                 begun, error, has_webhook=has_webhook, refreshes=refreshes, at=clock()
             )
-        seen_version, begun = begun.version, step.triggered(begun, taken, at=clock())
+        seen_version, begun = begun.version, step.accept_job(begun, taken, at=clock())
         refreshes.save(begun, seen=seen_version)
-    return _running(begun, seen=seen)
+    return _go_on(begun, seen=seen)
 
 
-def answered(admission: step.Admission, connection_id: str) -> Ticket:
+def to_ticket(admission: step.Admission, connection_id: str) -> Ticket:
     """The ticket of a request that needs no refresh of its own."""
     return Ticket(
         v=PAYLOAD_VERSION,
@@ -103,7 +103,7 @@ def answered(admission: step.Admission, connection_id: str) -> Ticket:
     )
 
 
-def queued(refresh_id: str, connection_id: str) -> Ticket:
+def queue(refresh_id: str, connection_id: str) -> Ticket:
     """The ticket of a request that waits for another refresh's end, to be let in after it."""
     return Ticket(
         v=PAYLOAD_VERSION,
@@ -114,21 +114,21 @@ def queued(refresh_id: str, connection_id: str) -> Ticket:
     )
 
 
-def _taken(refresh: Refresh) -> bool:
+def _has_job(refresh: Refresh) -> bool:
     """Whether the provider has taken the job, the whole of it."""
     return refresh.job is not None and refresh.whole
 
 
-def _order(refresh: Refresh) -> Order:
+def _to_order(refresh: Refresh) -> Order:
     return Order(
         datasets=refresh.datasets,
         synchronous=refresh.synchronous,
-        losses=step.losses(refresh),
+        losses=step.count_losses(refresh),
         job=refresh.job,
     )
 
 
-def _running(refresh: Refresh, *, seen: Mapping[int, float]) -> Ticket:
+def _go_on(refresh: Refresh, *, seen: Mapping[int, float]) -> Ticket:
     return replace(
         _ticket(refresh, TicketOutcome.RUNNING),
         job=refresh.job or {},
@@ -139,7 +139,7 @@ def _running(refresh: Refresh, *, seen: Mapping[int, float]) -> Ticket:
     )
 
 
-def _not_taken(
+def _handle_refusal(
     refresh: Refresh, error: FreshetError, *, has_webhook: bool, refreshes: Refreshes, at: float
 ) -> Ticket:
     """What follows from an attempt that brought no job.
@@ -149,46 +149,46 @@ def _not_taken(
     """
     match error:
         case ProviderUnavailable():
-            return _later(refresh, error, refreshes=refreshes, at=at)
+            return _retry(refresh, error, refreshes=refreshes, at=at)
         case InteractionRequired(awaited=True):
             left = max(1, ceil(refresh.deadline - at))
             wait = min(USER_FACTOR * backoff(refresh.attempts), left)
-            ticket = _postponed(refresh, error, wait=wait, refreshes=refreshes, at=at)
+            ticket = _postpone(refresh, error, wait=wait, refreshes=refreshes, at=at)
             return replace(ticket, has_webhook=has_webhook)
         case _:
-            return _failed(refresh, error)
+            return _fail(refresh, error)
 
 
-def _later(
+def _retry(
     refresh: Refresh, fault: ProviderUnavailable, *, refreshes: Refreshes, at: float
 ) -> Ticket:
     wait = max(fault.wait_seconds, backoff(refresh.attempts))
     if at + wait >= refresh.deadline:
-        cool(fault, refresh, refreshes=refreshes, at=at)
-        return _failed(refresh, fault)
-    return _postponed(refresh, fault, wait=wait, refreshes=refreshes, at=at)
+        note_cooldown(fault, refresh, refreshes=refreshes, at=at)
+        return _fail(refresh, fault)
+    return _postpone(refresh, fault, wait=wait, refreshes=refreshes, at=at)
 
 
-def _postponed(
+def _postpone(
     refresh: Refresh, error: FreshetError, *, wait: int, refreshes: Refreshes, at: float
 ) -> Ticket:
-    later = step.postponed(refresh, type(error), wait_seconds=wait, at=at)
+    later = step.postpone(refresh, type(error), wait_seconds=wait, at=at)
     refreshes.save(later, seen=refresh.version)
     return replace(_ticket(refresh, TicketOutcome.LATER), wait_seconds=wait)
 
 
-def _overdue(refresh: Refresh) -> FreshetError:
+def _find_cause(refresh: Refresh) -> FreshetError:
     """Why there is no job at the deadline: what it was put off for, or what came between."""
     match refresh.events:
         case (*_, Event(type="postponed", facts={"error": str(name)})):
-            return named(name)()
+            return find_error(name)()
         case (*_, Event(type="admitted" | "triggering")):
             return PlatformFault()
         case _:
             return DeadlineExceeded()
 
 
-def _failed(refresh: Refresh, error: FreshetError) -> Ticket:
+def _fail(refresh: Refresh, error: FreshetError) -> Ticket:
     return replace(_ticket(refresh, TicketOutcome.FAILED), error=error.name())
 
 

@@ -22,7 +22,7 @@ LAST_PAUSE: Final = 0.5
 GROWTH: Final = 1.25
 
 
-def waited(
+def wait(
     refresh: Refresh,
     look: Callable[[], Refresh],
     *,
@@ -39,12 +39,12 @@ def waited(
         since: the version that the caller knows; None for one who waits for the end.
     """
     pause = FIRST_PAUSE
-    while not _moved(refresh, since=since) and (left := until - clock()) > 0:
+    while not _has_moved(refresh, since=since) and (left := until - clock()) > 0:
         sleep(min(pause, left))
         pause = min(pause * GROWTH, LAST_PAUSE)
         refresh = look()
     return refresh
 
 
-def _moved(refresh: Refresh, *, since: int | None) -> bool:
-    return refresh.status.ended or (since is not None and refresh.version > since)
+def _has_moved(refresh: Refresh, *, since: int | None) -> bool:
+    return refresh.status.has_ended or (since is not None and refresh.version > since)

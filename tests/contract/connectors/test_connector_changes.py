@@ -10,7 +10,7 @@ import pytest
 
 from functions.core.errors import EnvelopeInvalid, FetchContinues
 from functions.core.model import PartState
-from functions.core.refresh.increment import changes
+from functions.core.refresh.increment import select_changes
 from tests.support.providers.connector_harness import ConnectorHarness
 from tests.support.providers.registry import CASES
 
@@ -94,7 +94,7 @@ def test_transactions_of_two_accounts_under_one_id_are_two_records(simulator: Si
     for _ in range(2):
         job = one.check(one.trigger())
         place, read = read.manifest.refresh_id, one.fetch(job, before=read.manifest)
-        later = changes(read.manifest.datasets["transactions"], since=place)
+        later = select_changes(read.manifest.datasets["transactions"], since=place)
         copy = applied(copy, one.objects.lines(later))
         assert copy == one.fetch(job).records["transactions"]
 

@@ -144,7 +144,7 @@ class Field:
         until = time.time() + max(trial.deadline_seconds, LONG) + LATE_SECONDS
         while time.time() < until:
             trial.ended = table.get(trial.id)  # the API's own reading could move it on
-            if trial.ended.status.ended:
+            if trial.ended.status.has_ended:
                 break
             time.sleep(1)
         self.outages.lift(trial.outage)
@@ -222,8 +222,8 @@ def test_a_refresh_is_published_or_fails_by_its_deadline_as_the_platform_s_fault
 ) -> None:
     for trial in tried["refreshes"]:
         ended = trial.ended
-        assert ended.status.ended, trial
-        if ended.status.unpublished:
+        assert ended.status.has_ended, trial
+        if ended.status.is_unpublished:
             assert (ended.error, trial.outlasted) == (PlatformFault.name(), True), trial
             assert ended.events[-1].at > ended.deadline - EARLY_SECONDS, trial
 
@@ -245,7 +245,7 @@ def test_nothing_that_a_failed_refresh_staged_is_left(
     bucket = field.running.outputs["BucketName"]
     pages = field.running.client("s3").get_paginator("list_object_versions")
     kept = str([page.get("Versions") for page in pages.paginate(Bucket=bucket)])
-    left = [it for it in tried["refreshes"] if it.ended.status.unpublished and it.id in kept]
+    left = [it for it in tried["refreshes"] if it.ended.status.is_unpublished and it.id in kept]
     assert [str(trial) for trial in left] == []
 
 
@@ -280,7 +280,7 @@ def test_everything_may_refuse_at_once(
         while time.monotonic() < began + seconds + LATE_SECONDS:
             time.sleep(1)
             found = [field.refreshes.get(id_) for id_ in begun]
-            if all(refresh and refresh.status.ended for refresh in found):
+            if all(refresh and refresh.status.has_ended for refresh in found):
                 break
         run = bulk_ended(field.caller, bulk_id, seconds=LATE_SECONDS)
     assert [refresh and refresh.status for refresh in found] == ["published"] * 4

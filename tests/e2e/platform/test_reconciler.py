@@ -41,7 +41,7 @@ def admitted(running: System, caller: Caller, connection: str, *, seconds: int) 
         Key={"connection_id": {"S": connection}},
     )["Item"]
     assert tenant["connection_id"] == connection
-    refresh = step.admitted(
+    refresh = step.create(
         msgspec.json.decode(item["document"]["S"], type=Connection),
         RefreshRequest(connection_id=connection, reason=Reason.API),
         refresh_id=f"ref_{uuid.uuid4().hex}",
@@ -108,7 +108,7 @@ def test_a_refresh_whose_execution_is_over_and_whose_end_was_lost_is_ended_and_s
     connection = connect("ada")
     refresh = admitted(running, caller, connection, seconds=LONG_AGO)
     table, states = refreshes(running), running.client("stepfunctions")
-    begun = step.triggering(refresh, at=refresh.requested_at)
+    begun = step.begin_trigger(refresh, at=refresh.requested_at)
     table.delete(refresh.refresh_id)
     started = states.start_execution(
         stateMachineArn=running.outputs["RefreshMachineArn"],

@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from functions.core.bulk.model import BulkOutcome, refresh_id
-from functions.core.bulk.run import closed, listed
+from functions.core.bulk.run import close_run, write_list
 from functions.core.contract import HOLD_SECONDS
 from functions.core.errors import NotFound
 from functions.core.model import Coverage, Status
@@ -198,13 +198,13 @@ def test_what_a_run_has_under_way_is_cancelled_and_stopped_when_it_is_closed(
     hub = Hub(ada)
     bulk = a_bulk(at=hub.clock(), bulk_id=f"blk_{uuid.uuid4().hex}", tenant=ada.tenant)
     hub.bulks.create(bulk)
-    listed(bulk, hub.ports)
+    write_list(bulk, hub.ports)
     name = refresh_id(bulk.bulk_id, ada.connection_id)
     execution = engine.start({"connection_id": ada.connection_id}, name=name)
     refreshes = engine.refreshes()
     until(lambda: refreshes.get(name), lambda it: it and it.status is Status.RUNNING)
     ports = replace(hub.ports, refreshes=refreshes, stop=engine.executions().stop)
-    closed(hub.bulks.stored[bulk.bulk_id], error="ABORTED", ports=ports)
+    close_run(hub.bulks.stored[bulk.bulk_id], error="ABORTED", ports=ports)
 
     assert engine.ended(execution).status == "ABORTED"
     assert hub.bulks.counts(bulk.bulk_id) == {BulkOutcome.CANCELLED: 1}

@@ -19,7 +19,7 @@ from functions.core.bulk.model import (
     Result,
     refresh_id,
 )
-from functions.core.bulk.run import ticket
+from functions.core.bulk.run import to_ticket
 from functions.core.contract import Reason, RefreshRequest
 from functions.core.errors import Busy, FreshetError, NotFound, ReauthRequired
 from functions.core.model import instant
@@ -68,7 +68,7 @@ def child(evaluator: Evaluator, *, index: int, of: int, **options: Any) -> dict[
         listed=of,
         version_id="v1",
     )
-    given = msgspec.to_builtins(ticket(bulk))
+    given = msgspec.to_builtins(to_ticket(bulk))
     item = {"Index": index, "Value": {"connection_id": f"con_{index}"}}
     context = {"Map": {"Item": item}}
     return {

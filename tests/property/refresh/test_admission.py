@@ -27,7 +27,7 @@ from functions.core.refresh.admission import admit
 from functions.core.refresh.check import check
 from functions.core.refresh.conclude import cancel, conclude
 from functions.core.refresh.fetch import Time, fetch, publish
-from functions.core.refresh.trigger import answered, trigger
+from functions.core.refresh.trigger import to_ticket, trigger
 from tests.support.fakes.files import Objects, Snapshots, Staging
 from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
 from tests.support.scripted_connector import (
@@ -117,7 +117,7 @@ class Executions(RuleBasedStateMachine):
     @rule()
     def the_reconciler_looks(self) -> None:
         for refresh in list(self.tables.refreshes.values()):
-            if not refresh.status.ended:
+            if not refresh.status.has_ended:
                 reconcile(refresh, executions=self, end=self.end, at=self.clock())
 
     @precondition(lambda self: self.under_way)
@@ -135,7 +135,7 @@ class Executions(RuleBasedStateMachine):
             cancelled, _ = cancel(refresh, refreshes=refreshes, clock=self.clock)
         except Crash:
             return
-        assert cancelled.status.ended
+        assert cancelled.status.has_ended
         assert self.holder != cancelled.refresh_id
         if stops and cancelled.status is Status.CANCELLED:
             self.under_way.pop(refresh.refresh_id, None)
@@ -151,7 +151,7 @@ class Executions(RuleBasedStateMachine):
     def a_refresh_ends_at_most_once(self) -> None:
         for refresh in self.tables.refreshes.values():
             endings = [event.type for event in refresh.events if event.type in ENDINGS]
-            assert len(endings) == int(refresh.status.ended)
+            assert len(endings) == int(refresh.status.has_ended)
             assert not endings or refresh.events[-1].type in ENDINGS
 
     @invariant()
@@ -159,7 +159,7 @@ class Executions(RuleBasedStateMachine):
         """All others have ended, or held the slot until it was over and can publish no more."""
         for refresh in self.tables.refreshes.values():
             over = refresh.deadline + 3600 < self.clock()
-            assert refresh.status.ended or refresh.refresh_id == self.holder or over
+            assert refresh.status.has_ended or refresh.refresh_id == self.holder or over
 
     @invariant()
     def what_is_published_is_what_the_connection_points_to(self) -> None:
@@ -180,7 +180,7 @@ class Executions(RuleBasedStateMachine):
             if refresh.status is Status.CANCELLED:
                 cancel(refresh, refreshes=self.refreshes, clock=self.clock)
         assert self.holder is None
-        assert all(refresh.status.ended for refresh in self.tables.refreshes.values())
+        assert all(refresh.status.has_ended for refresh in self.tables.refreshes.values())
 
     # --- the engine, as the reconciler sees it ---------------------------------------------
 
@@ -242,7 +242,7 @@ class Executions(RuleBasedStateMachine):
         admission = self._admitted(name, refreshes=refreshes)
         if admission.refresh is None:
             assert admission.refresh_id != name
-            return answered(admission, CONNECTION)
+            return to_ticket(admission, CONNECTION)
         assert self.holder == name, "whoever asks the provider has the slot"
         provider = self._provider(luck)
         try:
@@ -274,7 +274,7 @@ class Executions(RuleBasedStateMachine):
         refresh = refreshes.get(ticket.refresh_id)
         if refresh is None:
             raise Superseded
-        if refresh.status.ended:
+        if refresh.status.has_ended:
             return
         staging = Staging(self.objects, connection_id=CONNECTION, refresh_id=refresh.refresh_id)
         fetch(

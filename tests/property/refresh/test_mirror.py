@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from functions.core.errors import FetchContinues, Gone
 from functions.core.ports import Page, ReadMode, Record
-from functions.core.refresh.increment import changes
+from functions.core.refresh.increment import select_changes
 from tests.support.fakes.stores import Clock
 from tests.support.fetch_harness import FetchHarness
 from tests.support.scripted_connector import Scripted
@@ -99,7 +99,7 @@ class Bank(Scripted):
 
 def applied(copy: dict[Key, bytes], objects: Objects, manifest: Manifest, *, since: str) -> None:
     """What a mirror does with the answers to ``since``."""
-    for line in objects.lines(changes(manifest.datasets[NAME], since=since)):
+    for line in objects.lines(select_changes(manifest.datasets[NAME], since=since)):
         copy.pop((line.part, line.id), None)
         if not line.deleted:
             copy[line.part, line.id] = line.data
@@ -140,7 +140,7 @@ class Mirrors(RuleBasedStateMachine):
     @rule(full=st.booleans(), hurried=st.booleans())
     def refresh(self, *, full: bool, hurried: bool) -> None:
         harness = self.harness
-        if harness.refresh.status.ended:
+        if harness.refresh.status.has_ended:
             harness.clock.now += 60
             harness.admit(f"ref_{next(self.numbers)}", datasets=(NAME,))
         refresh = replace(harness.refresh, full=full)

@@ -51,7 +51,7 @@ def test_each_dataset_s_parts_are_those_of_its_last_fetch(course: list[Told]) ->
     known: dict[str, list[tuple[str, PartState, float]]] = {}
     ages: dict[str, float] = {}
     for at, (datasets, parts) in zip(count(BEGAN), course, strict=False):
-        manifest = snapshot.manifest(
+        manifest = snapshot.build_manifest(
             a_refresh(f"ref_{at}", at=at, datasets=datasets, triggered_at=at),
             fetched=dict.fromkeys(datasets, replace(EMPTY, as_of=at)),
             parts=parts,
@@ -65,7 +65,7 @@ def test_each_dataset_s_parts_are_those_of_its_last_fetch(course: list[Told]) ->
         assert {name: of(manifest.parts, name) for name in known} == known
         assert {name: each.as_of for name, each in manifest.datasets.items()} == ages
         assert manifest.as_of == min(ages.values())
-        own = snapshot.about(manifest, datasets)
+        own = snapshot.narrow(manifest, datasets)
         assert {name: of(own.parts, name) for name in datasets} == {
             name: known[name] for name in datasets
         }

@@ -63,7 +63,7 @@ class Bulks:
         if stored is None or (stored.status is not seen and stored != bulk):
             raise Superseded
         self.stored[bulk.bulk_id] = bulk
-        if bulk.occupies is not None and bulk.status.ended:
+        if bulk.occupies is not None and bulk.status.has_ended:
             holder = self.places.get(bulk.occupies)
             if holder and holder.bulk_id == bulk.bulk_id:
                 del self.places[bulk.occupies]

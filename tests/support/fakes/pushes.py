@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from functions.core.errors import Gone, Superseded
-from functions.core.push.model import Push, PushStatus, accepted
+from functions.core.push.model import Push, PushStatus, accept
 from functions.core.push.ports import Pushed
 from tests.support.scripted_connector import CONNECTION, TENANT, Crash
 
@@ -142,4 +142,4 @@ def a_push(push_id: str = PUSH, *, at: float, content: str = "0", **changes: obj
         digest="d",
         content=content,
     )
-    return accepted(replace(asked, **changes))
+    return accept(replace(asked, **changes))

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from functions.core.errors import Busy, FreshetError
 from functions.core.model import Status
-from functions.core.refresh.snapshot import pointer
-from functions.core.refresh.steps import RefreshOutcome, failed
+from functions.core.refresh.snapshot import to_pointer
+from functions.core.refresh.steps import RefreshOutcome, fail
 from tests.support.interleaving import Watched
 from tests.support.request_counter import Counter, nothing
 from tests.support.scripted_connector import CONNECTION, a_manifest
@@ -68,7 +68,7 @@ class IdempotencyModel:
 
     def _begun(self, refresh_id: str) -> bool:
         refresh = self.counter.refreshes.get(refresh_id)
-        return refresh_id in self.counter.started or bool(refresh and refresh.status.ended)
+        return refresh_id in self.counter.started or bool(refresh and refresh.status.has_ended)
 
     def _ask(self, key: str, new: str, *, told: Callable[[], object]) -> tuple[RefreshOutcome, str]:
         answered = self.counter.ask(key, new=new, told=told, max_age_seconds=self._max_age)
@@ -82,16 +82,16 @@ class IdempotencyModel:
         if how == "published":
             manifest = a_manifest(refresh.refresh_id, as_of=at)
             ended = replace(refresh, status=Status.PUBLISHED)
-            snapshot = pointer(manifest, key="k", version_id="v", at=at)
+            snapshot = to_pointer(manifest, key="k", version_id="v", at=at)
             refreshes.publish(ended, seen=seen, snapshot=snapshot)
             return
         if how == "banned":
             refreshes.forbid(refresh, until=at + 90)
-        refreshes.save(failed(refresh, Busy, at=at), seen=seen)
+        refreshes.save(fail(refresh, Busy, at=at), seen=seen)
         refreshes.release(refresh)
 
     def _running(self, refreshes: Any) -> Refresh | None:
         connection = self.counter.connections.get(CONNECTION)
         running = connection.running if connection else None
         refresh: Refresh | None = refreshes.get(running.refresh_id) if running else None
-        return refresh if refresh and not refresh.status.ended else None
+        return refresh if refresh and not refresh.status.has_ended else None

@@ -16,7 +16,7 @@ from functions.core.errors import FreshetError
 from functions.core.ports import Order
 from functions.core.refresh import snapshot
 from functions.core.refresh.fetch import Time, fetch
-from functions.core.refresh.increment import keep_failed, put_together, select_previous
+from functions.core.refresh.increment import keep_failed, merge, select_previous
 from tests.support.fakes.files import Objects, Snapshots, Staging
 from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
 from tests.support.scripted_connector import (
@@ -152,14 +152,16 @@ class ConnectorHarness:
         )
         parts = staging.progress.parts
         keep_failed(staging, before=before)
-        fetched = put_together(
+        fetched = merge(
             staging.datasets(refresh_id=refresh_id, as_of=at),
             progress=staging.progress,
             before=before,
             snapshots=snapshots,
             at=at,
         )
-        manifest = snapshot.manifest(refresh, fetched=fetched, parts=parts, before=before, at=at)
+        manifest = snapshot.build_manifest(
+            refresh, fetched=fetched, parts=parts, before=before, at=at
+        )
         lines = {name: self.objects.lines(manifest.datasets[name]) for name in fetched}
         return Read(manifest, lines)
 

@@ -15,7 +15,7 @@ from functions.core.model import Status
 from functions.core.refresh.admission import AdmissionPorts, admit
 from functions.core.refresh.check import check
 from functions.core.refresh.conclude import conclude
-from functions.core.refresh.fetch import Time, fetch, publish, published
+from functions.core.refresh.fetch import Time, fetch, publish, read_published
 from functions.core.refresh.increment import select_previous
 from functions.core.refresh.trigger import trigger
 from tests.support.fakes.files import Snapshots, Staging
@@ -75,7 +75,7 @@ class Course:
             refresh_id=REFRESH,
             connection_id=CONNECTION,
         )
-        while not self.refresh.status.ended:
+        while not self.refresh.status.has_ended:
             self._later(ticket.wait_seconds)
             ticket = replace(ticket, wait_seconds=0)
             try:
@@ -171,7 +171,7 @@ class Course:
         self._happens("fetch")
         staging = Staging(self.one.objects, connection_id=CONNECTION, refresh_id=REFRESH)
         snapshots = Snapshots(self.one.objects)
-        before = published(self.connection, snapshots)
+        before = read_published(self.connection, snapshots)
         fetch(
             ticket,
             connection=self.connection,

@@ -69,22 +69,24 @@ class PushBehaviour:
     def test_a_writer_who_has_seen_the_last_version_is_heard(self, store: PushStore) -> None:
         push = a_push(at=AT)
         store.pushes.create(push)
-        moved = step.sending(push, webhook="h", at=AT + 1)
+        moved = step.begin_sending(push, webhook="h", at=AT + 1)
         store.pushes.save(moved, seen=push.version)
         assert store.pushes.get(PUSH) == moved
 
     def test_a_writer_who_comes_too_late_is_refused(self, store: PushStore) -> None:
         push = a_push(at=AT)
         store.pushes.create(push)
-        store.pushes.save(step.sending(push, webhook="one", at=AT + 1), seen=push.version)
+        store.pushes.save(step.begin_sending(push, webhook="one", at=AT + 1), seen=push.version)
         with pytest.raises(Superseded):
-            store.pushes.save(step.sending(push, webhook="other", at=AT + 1), seen=push.version)
+            store.pushes.save(
+                step.begin_sending(push, webhook="other", at=AT + 1), seen=push.version
+            )
 
     def test_a_write_whose_answer_was_lost_may_be_repeated(self, store: PushStore) -> None:
         push = a_push(at=AT)
         store.pushes.create(push)
         failures = [step.Failure(error="mapping", index=1, internal_id="mine")]
-        moved = step.finished(step.sent(push, job="t", at=AT + 1), failures, at=AT + 2)
+        moved = step.finish(step.confirm(push, job="t", at=AT + 1), failures, at=AT + 2)
         store.pushes.save(moved, seen=push.version)
         store.pushes.save(moved, seen=push.version)
         assert store.pushes.get(PUSH) == moved
@@ -92,7 +94,7 @@ class PushBehaviour:
     def test_what_is_not_kept_cannot_be_written(self, store: PushStore) -> None:
         push = a_push(at=AT)
         with pytest.raises(Superseded):
-            store.pushes.save(step.failed(push, Defect, at=AT), seen=push.version)
+            store.pushes.save(step.fail(push, Defect, at=AT), seen=push.version)
         assert store.pushes.get(PUSH) is None
 
     def test_a_connections_pushes_are_listed_oldest_first(self, store: PushStore) -> None:

@@ -87,21 +87,21 @@ class RefreshBehaviour:
 
     def test_a_writer_who_has_seen_the_last_version_is_heard(self, stores: Stores) -> None:
         refresh = stores.admitted()
-        moved = step.triggered(refresh, Triggered(job={"id": "j", "since": 1.5}), at=2.25)
+        moved = step.accept_job(refresh, Triggered(job={"id": "j", "since": 1.5}), at=2.25)
         stores.refreshes.save(moved, seen=refresh.version)
         assert stores.refreshes.get(REFRESH) == moved
 
     def test_a_writer_who_comes_too_late_is_refused(self, stores: Stores) -> None:
         refresh = stores.admitted()
         stores.refreshes.save(
-            step.triggered(refresh, Triggered(job={}), at=1), seen=refresh.version
+            step.accept_job(refresh, Triggered(job={}), at=1), seen=refresh.version
         )
         with pytest.raises(Superseded):
-            stores.refreshes.save(step.lost(refresh, at=2), seen=refresh.version)
+            stores.refreshes.save(step.lose_job(refresh, at=2), seen=refresh.version)
 
     def test_a_write_whose_answer_was_lost_may_be_repeated(self, stores: Stores) -> None:
         refresh = stores.admitted()
-        moved = step.triggered(refresh, Triggered(job={"id": "j"}), at=1)
+        moved = step.accept_job(refresh, Triggered(job={"id": "j"}), at=1)
         stores.refreshes.save(moved, seen=refresh.version)
         stores.refreshes.save(moved, seen=refresh.version)
         assert stores.refreshes.get(REFRESH) == moved
@@ -138,7 +138,7 @@ class RefreshBehaviour:
         refresh = stores.admitted()
         match meanwhile:
             case "it-was-ended":
-                stores.refreshes.save(step.failed(refresh, Defect, at=1), seen=refresh.version)
+                stores.refreshes.save(step.fail(refresh, Defect, at=1), seen=refresh.version)
             case "its-slot-was-given-away":
                 stores.clock.now = refresh.deadline + 1
                 second = stores.refresh("ref_2")

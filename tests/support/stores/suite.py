@@ -110,7 +110,7 @@ class Stores:
     def refresh(self, refresh_id: str = REFRESH) -> Refresh:
         """A refresh that is asked for now; nobody has been told."""
         at = self.clock()
-        return step.triggering(a_refresh(refresh_id, at=at), at=at)
+        return step.begin_trigger(a_refresh(refresh_id, at=at), at=at)
 
     def running(self) -> Running | None:
         """Who has the connection's slot."""

@@ -29,7 +29,7 @@ from functions.core.errors import BY_NAME
 from functions.core.model import Connection, Dataset, Refresh, SnapshotPointer
 from functions.core.push.model import Push
 from functions.core.refresh.progress import Progress
-from functions.core.refresh.steps import admitted
+from functions.core.refresh.steps import create
 from tests.support.scripted_connector import a_connection
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def test_a_refresh_is_forgotten_before_its_executions_name_is() -> None:
 
 
 def test_a_refresh_survives_its_own_document() -> None:
-    refresh = admitted(
+    refresh = create(
         a_connection(), RefreshRequest(connection_id="con_1"), refresh_id="ref_1", at=1.25
     )
     assert msgspec.json.decode(msgspec.json.encode(refresh), type=type(refresh)) == refresh

@@ -20,7 +20,7 @@ from functions.core.errors import (
     RetryError,
     Signal,
     UserError,
-    named,
+    find_error,
 )
 from functions.rest.problems import STATUS
 
@@ -73,27 +73,27 @@ def test_every_action_is_some_errors() -> None:
 
 @pytest.mark.parametrize("leaf", LEAVES)
 def test_a_name_gives_its_class_back(leaf: type[FreshetError]) -> None:
-    assert named(leaf.name()) is leaf
+    assert find_error(leaf.name()) is leaf
 
 
 @pytest.mark.parametrize(
     "name", [None, "", "FreshetError", "UserError", "defect", "States.DataLimitExceeded"]
 )
 def test_any_other_name_is_a_defect(name: str | None) -> None:
-    assert named(name) is Defect
+    assert find_error(name) is Defect
 
 
 @pytest.mark.parametrize(
     "name", ["Lambda.Unknown", "Sandbox.Timedout", "States.Timeout", "TryAgain", "FetchContinues"]
 )
 def test_a_name_of_the_platforms_is_a_platform_fault(name: str) -> None:
-    assert named(name) is PlatformFault
+    assert find_error(name) is PlatformFault
 
 
 @pytest.mark.parametrize("status", ["ABORTED", "TIMED_OUT"])
 def test_an_execution_that_was_stopped_is_not_one_that_broke(status: str) -> None:
-    assert named(status) is Aborted
-    assert named("FAILED") is Defect
+    assert find_error(status) is Aborted
+    assert find_error("FAILED") is Defect
 
 
 def test_a_text_says_more_only_where_the_raiser_gives_one() -> None:

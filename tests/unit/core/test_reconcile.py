@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from functions.core.bulk.model import BulkStatus, BulkTicket
 from functions.core.contract import PushTicket, Ticket, TicketOutcome
-from functions.core.errors import Aborted, Defect, FreshetError, PlatformFault, named
+from functions.core.errors import Aborted, Defect, FreshetError, PlatformFault, find_error
 from functions.core.model import Status
 from functions.core.push import model as push_step
 from functions.core.push.model import Push, executions_of
@@ -22,7 +22,7 @@ from functions.core.reconcile import (
     next_look,
     reconcile,
 )
-from functions.core.refresh.steps import triggering
+from functions.core.refresh.steps import begin_trigger
 from tests.support.fakes.bulk_runs import a_bulk
 from tests.support.fakes.pushes import a_push
 from tests.support.scripted_connector import a_refresh
@@ -36,8 +36,8 @@ OVER = [Execution(status) for status in ("SUCCEEDED", "FAILED", "TIMED_OUT", "AB
 REFRESH, PUSH, BULK = a_refresh(at=NOW), a_push(at=NOW), a_bulk(at=NOW)
 THINGS: list[Open] = [REFRESH, PUSH, BULK]
 BEGUN: list[Open] = [
-    triggering(a_refresh(at=NOW), at=NOW),
-    push_step.sending(a_push(at=NOW), webhook="h", at=NOW + 1),
+    begin_trigger(a_refresh(at=NOW), at=NOW),
+    push_step.begin_sending(a_push(at=NOW), webhook="h", at=NOW + 1),
     a_bulk(at=NOW, status=BulkStatus.RUNNING, began_at=NOW),
 ]
 
@@ -118,7 +118,7 @@ def test_what_is_ended_says_why_its_execution_has(
 ) -> None:
     machine = Machine({name_of(THINGS[0]): execution})
     machine.reconcile(THINGS[0])
-    assert named(machine.ended[0].error) is error
+    assert find_error(machine.ended[0].error) is error
 
 
 @pytest.mark.parametrize(
@@ -153,13 +153,13 @@ def events(*types: str) -> Push:
     for number, what in enumerate(types, start=1):
         at = NOW + number
         steps = {
-            "sending": lambda p, at=at: push_step.sending(p, webhook="h", at=at),
-            "sent": lambda p, at=at: push_step.sent(p, job="j", at=at),
-            "postponed": lambda p, at=at: push_step.postponed(
+            "sending": lambda p, at=at: push_step.begin_sending(p, webhook="h", at=at),
+            "sent": lambda p, at=at: push_step.confirm(p, job="j", at=at),
+            "postponed": lambda p, at=at: push_step.postpone(
                 p, PlatformFault, wait_seconds=1, at=at
             ),
-            "unknown": lambda p, at=at: push_step.unknown(p, PlatformFault, at=at),
-            "found": lambda p, at=at: push_step.found(p, job="j", at=at),
+            "unknown": lambda p, at=at: push_step.end_unknown(p, PlatformFault, at=at),
+            "found": lambda p, at=at: push_step.recover(p, job="j", at=at),
         }
         push = steps[what](push)
     return push

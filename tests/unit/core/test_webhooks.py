@@ -35,11 +35,11 @@ def test_a_hint_about_a_refresh_names_the_job_that_its_token_was_made_for(
     hint: Hint, *, believed: bool
 ) -> None:
     refresh = replace(a_refresh(at=0), webhooks={hints.digest(OF_REFRESH): "t1"})
-    assert hints.about_refresh(refresh, hint) is believed
+    assert hints.is_about_refresh(refresh, hint) is believed
 
 
 def test_no_hint_is_about_a_refresh_whose_provider_was_given_no_token() -> None:
-    assert not hints.about_refresh(a_refresh(at=0), Hint(token=OF_REFRESH, job="t1"))
+    assert not hints.is_about_refresh(a_refresh(at=0), Hint(token=OF_REFRESH, job="t1"))
 
 
 @pytest.mark.parametrize(
@@ -53,8 +53,8 @@ def test_no_hint_is_about_a_refresh_whose_provider_was_given_no_token() -> None:
 )
 def test_a_hint_about_a_connection_names_its_subject(hint: Hint, *, believed: bool) -> None:
     connection = replace(a_connection(), subject="user-1", webhook=hints.digest(OF_CONNECTION))
-    assert hints.about_connection(connection, hint) is believed
+    assert hints.is_about_connection(connection, hint) is believed
 
 
 def test_no_hint_is_about_a_connection_without_a_token_of_its_own() -> None:
-    assert not hints.about_connection(a_connection(), Hint(token="", subject="user-1"))
+    assert not hints.is_about_connection(a_connection(), Hint(token="", subject="user-1"))

@@ -8,7 +8,7 @@ import pytest
 from functions.core.contract import Reason, RefreshOptions, Scalar
 from functions.core.errors import InvalidRequest, ReauthRequired
 from functions.core.model import Event, Running, SnapshotPointer, Status
-from functions.core.refresh.steps import RefreshOutcome, failed, published
+from functions.core.refresh.steps import RefreshOutcome, fail, publish
 from functions.rest.connection_models import ConnectionIn, connection_out
 from functions.rest.dataset_models import datasets_out
 from functions.rest.models import body, events_out, refresh_out, when
@@ -180,7 +180,7 @@ def test_an_event_says_what_to_do_also_one_that_was_stored_before() -> None:
 
 
 def test_a_failed_refresh_says_what_to_do() -> None:
-    shown = refresh_out(failed(a_refresh(at=AT), ReauthRequired, at=AT))
+    shown = refresh_out(fail(a_refresh(at=AT), ReauthRequired, at=AT))
     assert shown.error is not None
     assert (shown.error.name, shown.error.action) == ("ReauthRequired", "reauthenticate")
     assert shown.error.detail == ReauthRequired.text
@@ -213,7 +213,7 @@ def test_the_outcome_is_what_became_of_the_request(outcome: RefreshOutcome, told
 
 def test_a_published_refresh_shows_its_coverage_and_its_age() -> None:
     manifest = a_manifest(as_of=AT)
-    ended = published(a_refresh(at=AT), manifest, ticket=a_ticket(at=AT), at=AT)
+    ended = publish(a_refresh(at=AT), manifest, ticket=a_ticket(at=AT), at=AT)
     shown = refresh_out(ended)
     assert (shown.as_of, shown.coverage) == (when(AT), manifest.coverage)
     assert shown.records == {"accounts": 0, "transactions": 0}

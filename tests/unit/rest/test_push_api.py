@@ -113,7 +113,7 @@ def test_a_refusal_never_shows_what_the_records_hold() -> None:
 
 
 def test_a_push_is_shown_without_what_is_only_ours() -> None:
-    push = step.sent(step.sending(a_push(at=AT), webhook="h", at=AT), job="t1", at=AT)
+    push = step.confirm(step.begin_sending(a_push(at=AT), webhook="h", at=AT), job="t1", at=AT)
     shown = msgspec.to_builtins(push_out(push))
     assert not {"tenant", "digest", "content", "hook", "job"} & shown.keys()
     assert (shown["status"], shown["version"], shown["ended_at"]) == ("sent", 3, None)
@@ -122,7 +122,7 @@ def test_a_push_is_shown_without_what_is_only_ours() -> None:
 
 
 def test_a_push_of_unknown_outcome_says_who_must_look_where() -> None:
-    shown = push_out(step.unknown(a_push(at=AT), ProviderUnavailable, at=AT + 1))
+    shown = push_out(step.end_unknown(a_push(at=AT), ProviderUnavailable, at=AT + 1))
     assert shown.error is not None
     assert (shown.error.name, shown.error.action) == ("OutcomeUnknown", "check_provider")
     assert "another key" in shown.error.detail
@@ -132,7 +132,7 @@ def test_a_push_of_unknown_outcome_says_who_must_look_where() -> None:
 def test_a_failure_leaves_out_what_the_caller_gave_no_name() -> None:
     failures = [step.Failure(error="mapping", index=0), step.Failure(error="x", index=2, id="7")]
     shown = msgspec.json.decode(
-        msgspec.json.encode(push_out(step.finished(a_push(at=AT), failures, at=AT)))
+        msgspec.json.encode(push_out(step.finish(a_push(at=AT), failures, at=AT)))
     )
     assert shown["failures"] == [
         {"error": "mapping", "index": 0},

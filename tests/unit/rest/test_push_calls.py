@@ -8,7 +8,7 @@ from functions.core.contract import PushTicketOutcome
 from functions.core.errors import Aborted, Superseded
 from functions.core.push import model as step
 from functions.core.push.advance import end
-from functions.core.push.model import PushStatus, id_of
+from functions.core.push.model import PushStatus, push_id_of
 from tests.support.fakes.pushes import PUSH
 from tests.support.push_harness import RUNNING, PushHarness
 
@@ -25,7 +25,7 @@ def test_of_two_calls_that_begin_at_once_one_sends() -> None:
 def test_a_call_that_comes_too_late_to_send_waits_for_the_one_that_does() -> None:
     harness = PushHarness()
     seen = harness.push
-    begun = step.sending(seen, webhook="another's", at=harness.clock())
+    begun = step.begin_sending(seen, webhook="another's", at=harness.clock())
     harness.pushes.save(begun, seen=seen.version)
     ticket = harness.call(seen)
     assert (ticket.outcome, ticket.wait_seconds) == (PushTicketOutcome.RUNNING, 1)
@@ -58,7 +58,7 @@ def test_an_execution_that_breaks_off_ends_its_push(status: PushStatus, then: Pu
     assert harness.kept is (then is PushStatus.UNKNOWN_OUTCOME)
 
 
-@pytest.mark.parametrize("status", [each for each in PushStatus if each.ended])
+@pytest.mark.parametrize("status", [each for each in PushStatus if each.has_ended])
 def test_a_push_that_has_ended_stays_as_it_is(status: PushStatus) -> None:
     harness = PushHarness()
     harness.change(status=status)
@@ -72,7 +72,7 @@ def test_a_push_that_has_ended_stays_as_it_is(status: PushStatus) -> None:
 def test_an_execution_is_named_by_its_push_and_where_it_goes_on() -> None:
     harness = PushHarness()
     first = harness.push.execution
-    assert id_of(first) == PUSH
+    assert push_id_of(first) == PUSH
     assert len(first) <= 80
     harness.clock.now += 0.5
     harness.call()

@@ -158,7 +158,7 @@ def test_each_transfer_tells_of_its_completion_under_a_token_of_its_own(
     told = [hint(body) for _, body in arrived]
     assert len({each.token for each in told}) == 3
     assert [each.job for each in told] == [taken.job[f"transfer_{place}"] for place in range(3)]
-    assert all(hints.about_refresh(refresh, each) for each in told)
+    assert all(hints.is_about_refresh(refresh, each) for each in told)
     assert all(hints.owner(each.token) == REFRESH for each in told)
     assert [path for path, _ in arrived] == [f"endgrate/{each.token}" for each in told]
 
@@ -169,10 +169,10 @@ def test_a_hint_of_another_transfer_or_token_is_none(sessions: EndgrateSessions)
         taken = one.connector.trigger(one.connection, one.order)
         told = hint(hooks.wait(1)[0][1])
     refresh = a_refresh(at=sessions.clock(), webhooks=dict(taken.webhooks))
-    assert hints.about_refresh(refresh, told)
-    assert not hints.about_refresh(refresh, replace(told, token=f"{told.token}x"))
-    assert not hints.about_refresh(refresh, replace(told, job="0123456789abcdef01234567"))
-    assert not hints.about_refresh(refresh, replace(told, job=""))
+    assert hints.is_about_refresh(refresh, told)
+    assert not hints.is_about_refresh(refresh, replace(told, token=f"{told.token}x"))
+    assert not hints.is_about_refresh(refresh, replace(told, job="0123456789abcdef01234567"))
+    assert not hints.is_about_refresh(refresh, replace(told, job=""))
 
 
 def test_a_session_tells_of_its_configuration_under_its_connections_token(
@@ -186,9 +186,9 @@ def test_a_session_tells_of_its_configuration_under_its_connections_token(
         ((path, body),) = hooks.wait(1)
     begun = replace(one.connection, subject=opened.subject, webhook=hints.digest(TOKEN))
     assert path == f"endgrate/{TOKEN}"
-    assert hints.about_connection(begun, hint(body))
-    assert not hints.about_connection(replace(begun, subject="another"), hint(body))
-    assert not hints.about_connection(one.connection, hint(body))
+    assert hints.is_about_connection(begun, hint(body))
+    assert not hints.is_about_connection(replace(begun, subject="another"), hint(body))
+    assert not hints.is_about_connection(one.connection, hint(body))
 
 
 def test_all_four_webhooks_are_read(sessions: EndgrateSessions) -> None:

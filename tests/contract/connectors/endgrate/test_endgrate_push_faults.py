@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from functions.connectors.endgrate.webhooks import read_hint
-from functions.core.push.advance import heard
+from functions.core.push.advance import take_webhook
 from functions.core.push.model import PushStatus
 from tests.contract.connectors.endgrate.test_endgrate_connector_sessions import hooked
 from tests.support.clients.endgrate import PAGE_VIEWS
@@ -146,7 +146,9 @@ def test_a_push_whose_answer_was_lost_is_found_by_its_webhook(sessions: Endgrate
         ((path, body),) = hooks.wait(1)
     told = read_hint(body)
     assert path == f"endgrate/{told.token}"
-    assert heard(harness.push, told, pushes=harness.pushes, at=sessions.clock()) == harness.push
+    assert (
+        take_webhook(harness.push, told, pushes=harness.pushes, at=sessions.clock()) == harness.push
+    )
     assert harness.run().status is PushStatus.DONE
     assert (harness.triggered, harness.asked(TRANSFER)) == (1, 1)
     assert harness.push.job == harness.happened("push_triggered")[0]["transfer_id"]

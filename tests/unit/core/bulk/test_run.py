@@ -15,7 +15,7 @@ from functions.core.bulk.model import (
     Result,
     refresh_id,
 )
-from functions.core.bulk.run import AT_ONCE, admitted, check, closed, keep, listed
+from functions.core.bulk.run import AT_ONCE, check, close_run, create, keep, write_list
 from functions.core.contract import PAYLOAD_BYTES, Reason
 from functions.core.errors import BulkRunning, InvalidRequest, NotFound, Superseded
 from functions.core.model import Connection, SnapshotPointer, Status
@@ -48,7 +48,7 @@ def begun(options: BulkOptions, *, tenant: str | None = TENANT) -> Hub:
     hub = Hub(*EVERYBODY)
     bulk = a_bulk(at=NOW, options=options, tenant=tenant)
     hub.bulks.create(bulk)
-    listed(bulk, hub.ports)
+    write_list(bulk, hub.ports)
     return hub
 
 
@@ -105,21 +105,21 @@ def test_who_is_being_erased_is_not_there() -> None:
     hub.connections.begin_erasing("con_1")
     bulk = a_bulk(at=NOW, options=BulkOptions(connection_ids=("con_1",)))
     hub.bulks.create(bulk)
-    told = listed(bulk, hub.ports)
+    told = write_list(bulk, hub.ports)
     assert (told.outcome, hub.bulk.total) == (BulkTicketOutcome.DONE, 1)
 
 
 def test_a_run_about_nobody_goes_through_no_list() -> None:
     hub = Hub()
     hub.bulks.create(a_bulk(at=NOW))
-    assert listed(hub.bulk, hub.ports).outcome is BulkTicketOutcome.DONE
+    assert write_list(hub.bulk, hub.ports).outcome is BulkTicketOutcome.DONE
 
 
 def test_a_call_that_is_repeated_lists_nobody_anew() -> None:
     hub = begun(BulkOptions())
     before = len(hub.lists.versions)
     hub.connections.create(a_connection("con_9"), None)
-    assert listed(hub.bulk, hub.ports).listed == 4
+    assert write_list(hub.bulk, hub.ports).listed == 4
     assert len(hub.lists.versions) == before
 
 
@@ -127,16 +127,16 @@ def test_of_two_who_list_at_once_one_is_heard_and_its_list_is_the_run_s() -> Non
     hub = Hub(*EVERYBODY)
     fresh = a_bulk(at=NOW)
     hub.bulks.create(fresh)
-    listed(fresh, hub.ports)
+    write_list(fresh, hub.ports)
     hub.connections.create(a_connection("con_9"), None)
     with pytest.raises(Superseded):
-        listed(fresh, hub.ports)
+        write_list(fresh, hub.ports)
     assert "con_9" not in list(hub.lists.read(hub.bulk))
 
 
 def test_the_ticket_says_what_each_refresh_is_asked_for_and_when() -> None:
     hub = begun(BulkOptions(max_age_seconds=60, deadline_seconds=90, spread_seconds=7200))
-    told = listed(hub.bulk, hub.ports)
+    told = write_list(hub.bulk, hub.ports)
     assert told.asked == {"max_age_seconds": 60, "deadline_seconds": 90}
     assert (told.spread_seconds, told.began_ms) == (7200, int(NOW * 1000))
     assert told.version_id == hub.bulk.version_id
@@ -144,7 +144,7 @@ def test_the_ticket_says_what_each_refresh_is_asked_for_and_when() -> None:
 
 def test_a_ticket_is_small_however_many_are_named() -> None:
     hub = begun(BulkOptions(connection_ids=tuple(f"con_{n}" for n in range(1000))))
-    assert len(msgspec.json.encode(listed(hub.bulk, hub.ports))) < PAYLOAD_BYTES
+    assert len(msgspec.json.encode(write_list(hub.bulk, hub.ports))) < PAYLOAD_BYTES
 
 
 @pytest.mark.parametrize(
@@ -174,14 +174,14 @@ def test_a_second_run_of_a_tenant_s_is_told_of_the_first() -> None:
     keep(a_bulk(at=NOW), bulks=hub.bulks)
     with pytest.raises(BulkRunning, match=BULK):
         keep(a_bulk(at=NOW, bulk_id="blk_2"), bulks=hub.bulks)
-    closed(hub.bulk, error="Aborted", ports=hub.ports)
+    close_run(hub.bulk, error="Aborted", ports=hub.ports)
     keep(a_bulk(at=NOW, bulk_id="blk_2"), bulks=hub.bulks)
     assert set(hub.bulks.stored) == {BULK, "blk_2"}
 
 
 def test_an_id_that_is_named_twice_is_meant_once() -> None:
     request = BulkRequest(connection_ids=("con_1", "con_2", "con_1"), tenant=TENANT)
-    bulk = admitted(request, bulk_id=BULK, at=NOW)
+    bulk = create(request, bulk_id=BULK, at=NOW)
     assert bulk.options.connection_ids == ("con_1", "con_2")
     assert (bulk.tenant, bulk.reason) == (TENANT, Reason.CONSOLE)
 
@@ -190,7 +190,7 @@ def test_a_run_whose_connections_all_have_an_outcome_is_done() -> None:
     hub = begun(BulkOptions(provider="banno"))
     finish(hub, "con_1", "con_2", "con_3")
     hub.clock.now += 7
-    ended = closed(hub.bulk, error=None, ports=hub.ports)
+    ended = close_run(hub.bulk, error=None, ports=hub.ports)
     assert (ended.status, ended.ended_at, ended.error) == (BulkStatus.DONE, NOW + 7, None)
     assert hub.bulk == ended
     assert hub.bulks.counts(BULK) == {BulkOutcome.PUBLISHED: 3}
@@ -208,7 +208,7 @@ def test_who_has_no_outcome_and_no_refresh_in_the_end_is_listed_as_unknown(
 ) -> None:
     hub = begun(BulkOptions(provider="banno"))
     finish(hub, "con_2")
-    assert closed(hub.bulk, error=error, ports=hub.ports).status is status
+    assert close_run(hub.bulk, error=error, ports=hub.ports).status is status
     left = [
         Result(
             connection_id=id_,
@@ -229,7 +229,7 @@ def test_what_is_under_way_when_a_run_ends_is_cancelled_and_stopped(error: str |
     finish(hub, "con_2", "con_3")
     mine = refresh_id(BULK, "con_1")
     hub.refreshes.admit(a_refresh(mine, at=NOW), until=NOW + 900)
-    closed(hub.bulk, error=error, ports=hub.ports)
+    close_run(hub.bulk, error=error, ports=hub.ports)
     (result,) = hub.bulks.failures(BULK, limit=9, after=None)[0]
     assert (result.outcome, result.refresh_id, result.error) == (BulkOutcome.CANCELLED, mine, "")
     refresh = hub.refreshes.get(mine)
@@ -256,7 +256,7 @@ def test_what_has_ended_and_was_not_recorded_is_told_as_it_ended(
     hub = begun(BulkOptions(connection_ids=("con_1",)))
     mine = refresh_id(BULK, "con_1")
     hub.tables.refreshes[mine] = a_refresh(mine, at=NOW, **changes)
-    closed(hub.bulk, error="ABORTED", ports=hub.ports)
+    close_run(hub.bulk, error="ABORTED", ports=hub.ports)
     assert hub.bulks.results[BULK]["con_1"] == Result(
         connection_id="con_1", outcome=outcome, refresh_id=mine, error=error
     )
@@ -266,24 +266,24 @@ def test_what_has_ended_and_was_not_recorded_is_told_as_it_ended(
 def test_however_many_have_none_all_are_counted() -> None:
     hub = Hub(*(a_connection(f"con_{n}") for n in range(2 * AT_ONCE + 1)))
     hub.bulks.create(a_bulk(at=NOW))
-    listed(hub.bulk, hub.ports)
-    closed(hub.bulk, error="Aborted", ports=hub.ports)
+    write_list(hub.bulk, hub.ports)
+    close_run(hub.bulk, error="Aborted", ports=hub.ports)
     assert hub.bulks.counts(BULK) == {BulkOutcome.UNKNOWN: 2 * AT_ONCE + 1}
 
 
 def test_what_comes_after_the_end_changes_nothing() -> None:
     hub = begun(BulkOptions())
-    closed(hub.bulk, error="Aborted", ports=hub.ports)
+    close_run(hub.bulk, error="Aborted", ports=hub.ports)
     before, counts = hub.bulk, hub.bulks.counts(BULK)
     finish(hub, "con_1")
-    assert closed(hub.bulk, error=None, ports=hub.ports) == before
+    assert close_run(hub.bulk, error=None, ports=hub.ports) == before
     assert hub.bulks.counts(BULK) == counts
 
 
 def test_a_run_that_could_list_nobody_has_failed() -> None:
     hub = Hub()
     hub.bulks.create(a_bulk(at=NOW))
-    ended = closed(hub.bulk, error="Defect", ports=hub.ports)
+    ended = close_run(hub.bulk, error="Defect", ports=hub.ports)
     assert (ended.status, ended.error, ended.total) == (BulkStatus.FAILED, "Defect", 0)
 
 

@@ -28,7 +28,7 @@ from functions.core.errors import (
     UnexpectedAnswer,
 )
 from functions.core.push import model as step
-from functions.core.push.model import PushStatus, reopened
+from functions.core.push.model import PushStatus, reopen
 from functions.rest import pushes
 from functions.rest.service import Call
 from tests.support.fakes.pushes import PUSH, RECORDS, Pushes, a_push
@@ -287,7 +287,7 @@ LOST = ProviderUnavailable()
 
 def again(harness: PushHarness) -> bool:
     """Whether a reader has the push looked at again; it is then."""
-    push = reopened(harness.push, at=harness.clock())
+    push = reopen(harness.push, at=harness.clock())
     if push:
         harness.pushes.save(push, seen=harness.push.version)
         harness.run()
@@ -330,7 +330,7 @@ def test_one_that_never_ends_is_looked_at_each_time_after_as_long_as_it_has_last
 )
 def test_no_other_is_looked_at_again(answer: str | FreshetError) -> None:
     harness = PushHarness(answers=(answer,))
-    assert reopened(harness.push, at=harness.clock() + 10**6) is None
+    assert reopen(harness.push, at=harness.clock() + 10**6) is None
     harness.run()
     harness.clock.now += 10**6
     assert not again(harness)
@@ -353,9 +353,9 @@ def read(*, seen: Push, stored: Push) -> list[Push]:
 
 def test_of_two_readers_one_has_it_looked_at_again() -> None:
     at = a_push(at=0).deadline
-    sent = step.sent(step.sending(a_push(at=0), webhook="h", at=0), job="t1", at=0)
-    given_up = step.unknown(sent, DeadlineExceeded, at=at)
-    overtaken = step.found(given_up, job="t1", at=at + 1)
+    sent = step.confirm(step.begin_sending(a_push(at=0), webhook="h", at=0), job="t1", at=0)
+    given_up = step.end_unknown(sent, DeadlineExceeded, at=at)
+    overtaken = step.recover(given_up, job="t1", at=at + 1)
     (started,) = read(seen=given_up, stored=given_up)
     assert started.status is PushStatus.SENT
     assert read(seen=given_up, stored=overtaken) == []

@@ -13,7 +13,7 @@ from functions.core.errors import (
     RateLimited,
 )
 from functions.core.push import model as step
-from functions.core.push.advance import RESULT_FAULTS, heard, is_about
+from functions.core.push.advance import RESULT_FAULTS, is_about, take_webhook
 from functions.core.push.model import (
     MAX_NAMED_BYTES,
     MAX_RESULT_BYTES,
@@ -187,8 +187,8 @@ def test_results_are_kept_as_far_as_an_item_may_hold(length: int, *, all_kept: b
     results = tuple(
         Result(id=f"{n:0{length}}", index=n, internal_id="i" * 100) for n in range(1000)
     )
-    sent = step.sent(a_push(at=0, records=1000), job="t", at=1)
-    kept = step.finished(sent, (), results=results, at=2).results
+    sent = step.confirm(a_push(at=0, records=1000), job="t", at=1)
+    kept = step.finish(sent, (), results=results, at=2).results
     assert (len(kept) == 1000) is all_kept
     assert [each.id for each in kept] == [each.id for each in results[: len(kept)]]
     assert len(msgspec.json.encode(kept)) <= MAX_RESULT_BYTES
@@ -202,7 +202,7 @@ def tell(harness: PushHarness, *, token: str | None = None, job: str = "t7") -> 
     hint = Hint(token=token or harness.pusher.tokens[-1], job=job)
     if not is_about(harness.push, hint):
         return None
-    return heard(harness.push, hint, pushes=harness.pushes, at=harness.clock())
+    return take_webhook(harness.push, hint, pushes=harness.pushes, at=harness.clock())
 
 
 def given_up() -> PushHarness:

@@ -23,7 +23,7 @@ from functions.core.errors import (
     Superseded,
     UnexpectedAnswer,
 )
-from functions.core.push.model import PushStatus, handed_on, reopened
+from functions.core.push.model import PushStatus, is_handed_over, reopen
 from tests.support.fakes.pushes import PUSH
 from tests.support.push_harness import DONE, RUNNING, PushHarness
 from tests.support.scripted_connector import Crash, a_connection
@@ -95,7 +95,7 @@ def test_found_between_push_and_endpush_it_is_left_alone(
     assert given_up["outcome"] == "failed"
     second = found(harness)
 
-    assert not handed_on(second, PUSH)
+    assert not is_handed_over(second, PUSH)
     assert called(given_up)["error"] is None
     assert harness.push == second
     assert called(begun(second))["outcome"] == "done"
@@ -183,7 +183,7 @@ def test_an_end_that_is_told_of_after_a_reader_had_it_looked_at_again_is_too_lat
     harness.run()
     ended = harness.push
     harness.clock.now += 900
-    again = reopened(ended, at=harness.clock())
+    again = reopen(ended, at=harness.clock())
     assert again is not None
     harness.pushes.save(again, seen=ended.version)
 
@@ -201,7 +201,7 @@ def test_what_was_found_while_the_provider_was_asked_ends_with_who_asked(
     with pytest.raises(Crash):
         harness.call()
     assert tell(harness) is None
-    assert not handed_on(harness.push, first)
+    assert not is_handed_over(harness.push, first)
 
     called(stopped(first))
     assert harness.push.status is PushStatus.UNKNOWN_OUTCOME

@@ -21,9 +21,9 @@ from functions.core.errors import (
     Superseded,
 )
 from functions.core.model import Connection, Running, Status
-from functions.core.refresh.admission import COOLDOWN_SECONDS, UNBEGUN_SECONDS, cool
+from functions.core.refresh.admission import COOLDOWN_SECONDS, UNBEGUN_SECONDS, note_cooldown
 from functions.core.refresh.check import check
-from functions.core.refresh.steps import RefreshOutcome, cancelled, triggering
+from functions.core.refresh.steps import RefreshOutcome, begin_trigger, cancel
 from functions.core.refresh.trigger import trigger
 from tests.support.admission_harness import AdmissionHarness
 from tests.support.fakes.stores import Clock, Connections, Tables
@@ -282,7 +282,7 @@ def test_a_refresh_that_nobody_ended_is_ended_by_the_one_that_gets_its_slot(
 ) -> None:
     first = harness.ask("ref_1").refresh
     assert first is not None
-    harness.refreshes.save(triggering(first, at=harness.clock()), seen=first.version)
+    harness.refreshes.save(begin_trigger(first, at=harness.clock()), seen=first.version)
     harness.clock.now = first.deadline + SLOT_SECONDS + 1
     harness.ask("ref_2")
     lost = harness.refreshes.get("ref_1")
@@ -324,7 +324,7 @@ def test_a_ban_that_came_meanwhile_holds_for_who_came_to_join_its_refresh(
     running = late.refreshes.get("ref_1")
     assert running is not None
     late.refreshes.forbid(running, until=late.clock() + 90)
-    late.refreshes.save(cancelled(running, at=late.clock()), seen=running.version)
+    late.refreshes.save(cancel(running, at=late.clock()), seen=running.version)
     late.refreshes.release(running)
     with pytest.raises(CoolingDown):
         late.ask("ref_2")
@@ -346,7 +346,7 @@ def test_an_id_whose_refresh_has_ended_in_its_slot_does_not_run_again(
 ) -> None:
     refresh = harness.ask("ref_1").refresh
     assert refresh is not None
-    harness.refreshes.save(cancelled(refresh, at=harness.clock()), seen=refresh.version)
+    harness.refreshes.save(cancel(refresh, at=harness.clock()), seen=refresh.version)
     assert harness.running is not None
     with pytest.raises(Superseded):
         harness.ask("ref_1")
@@ -355,7 +355,7 @@ def test_an_id_whose_refresh_has_ended_in_its_slot_does_not_run_again(
 def test_a_slot_that_an_ended_refresh_still_has_is_given_away(harness: AdmissionHarness) -> None:
     refresh = harness.ask("ref_1").refresh
     assert refresh is not None
-    harness.refreshes.save(cancelled(refresh, at=harness.clock()), seen=refresh.version)
+    harness.refreshes.save(cancel(refresh, at=harness.clock()), seen=refresh.version)
     assert harness.ask("ref_2").outcome is RefreshOutcome.STARTED
     assert harness.ask("ref_3").refresh_id == "ref_2"
 
@@ -376,7 +376,7 @@ def test_a_refresh_that_was_admitted_and_never_begun_is_not_joined_for_long(
 def test_a_refresh_that_has_begun_is_joined_however_old_it_is(harness: AdmissionHarness) -> None:
     admitted = harness.ask("ref_1").refresh
     assert admitted is not None
-    harness.refreshes.save(triggering(admitted, at=harness.clock()), seen=admitted.version)
+    harness.refreshes.save(begin_trigger(admitted, at=harness.clock()), seen=admitted.version)
     harness.clock.now += UNBEGUN_SECONDS + 1
     assert harness.ask("ref_2").outcome is RefreshOutcome.JOINED
 
@@ -460,7 +460,9 @@ def test_a_ban_that_reaches_past_the_deadline_is_remembered(
 def test_a_ban_past_a_far_deadline_is_remembered_for_an_hour() -> None:
     cooling = CoolingHarness()
     far = replace(cooling.refresh, deadline=cooling.clock() + 6 * 3600)
-    cool(RateLimited(wait_seconds=8 * 3600), far, refreshes=cooling.refreshes, at=cooling.clock())
+    note_cooldown(
+        RateLimited(wait_seconds=8 * 3600), far, refreshes=cooling.refreshes, at=cooling.clock()
+    )
     assert cooling.forbidden == COOLDOWN_SECONDS == 3600
 
 
@@ -474,5 +476,7 @@ def test_a_pause_for_which_there_is_time_is_no_ban(step: Step) -> None:
 def test_a_refresh_that_runs_out_of_time_by_itself_forbids_nothing() -> None:
     cooling = CoolingHarness()
     cooling.clock.now = cooling.refresh.deadline
-    cool(ProviderUnavailable(), cooling.refresh, refreshes=cooling.refreshes, at=cooling.clock())
+    note_cooldown(
+        ProviderUnavailable(), cooling.refresh, refreshes=cooling.refreshes, at=cooling.clock()
+    )
     assert cooling.next_allowed_at == 0

@@ -54,8 +54,8 @@ class Watch:
         self.ticket = a_ticket(at=self.start, **ticket)
         admitted = a_refresh(at=self.start)
         self.refreshes.admit(admitted, until=self.start + 4500)
-        begun = step.triggering(admitted, at=self.start)
-        self.store(step.triggered(begun, Triggered(job=JOB), at=self.start), seen=admitted)
+        begun = step.begin_trigger(admitted, at=self.start)
+        self.store(step.accept_job(begun, Triggered(job=JOB), at=self.start), seen=admitted)
 
     def store(self, refresh: Refresh, *, seen: Refresh) -> None:
         self.refreshes.save(refresh, seen=seen.version)
@@ -284,8 +284,8 @@ def test_a_lost_job_is_asked_for_again() -> None:
 def test_a_job_that_is_lost_twice_fails_the_refresh() -> None:
     watch = Watch((0, LOST))
     watch.call()
-    again = step.triggering(watch.refresh, at=watch.clock())
-    watch.store(step.triggered(again, Triggered(job=JOB), at=watch.clock()), seen=watch.refresh)
+    again = step.begin_trigger(watch.refresh, at=watch.clock())
+    watch.store(step.accept_job(again, Triggered(job=JOB), at=watch.clock()), seen=watch.refresh)
     ticket = watch.call(outcome=TicketOutcome.RUNNING, job=JOB)
     assert (ticket.outcome, ticket.error) == (TicketOutcome.FAILED, "JobLost")
 
@@ -293,7 +293,7 @@ def test_a_job_that_is_lost_twice_fails_the_refresh() -> None:
 def test_triggers_that_the_provider_put_off_are_no_lost_jobs() -> None:
     watch = Watch((0, LOST))
     late = replace(watch.refresh, attempts=5)
-    told = step.postponed(late, ProviderUnavailable, wait_seconds=1, at=0)
+    told = step.postpone(late, ProviderUnavailable, wait_seconds=1, at=0)
     watch.refreshes.save(told, seen=late.version)
     assert watch.call().outcome is TicketOutcome.LATER
 
@@ -311,7 +311,7 @@ def test_a_loss_that_was_written_down_before_a_crash_counts_once() -> None:
 def test_a_lost_job_of_a_refresh_that_is_over_stays_lost(meanwhile: str) -> None:
     watch = Watch((0, LOST))
     if meanwhile == "ended":
-        watch.store(step.failed(watch.refresh, ReauthRequired, at=0), seen=watch.refresh)
+        watch.store(step.fail(watch.refresh, ReauthRequired, at=0), seen=watch.refresh)
     else:
         watch.refreshes.delete(REFRESH)
     before = watch.refreshes.get(REFRESH)

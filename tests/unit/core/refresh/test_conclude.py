@@ -76,7 +76,7 @@ def test_a_refresh_ends_once_and_keeps_its_first_error() -> None:
 
 def test_a_slot_that_a_crash_left_taken_is_freed_by_the_repetition() -> None:
     desk = Desk()
-    ended = step.failed(desk.refresh, Defect, at=0)
+    ended = step.fail(desk.refresh, Defect, at=0)
     desk.refreshes.save(ended, seen=desk.refresh.version)
     assert desk.running is not None
     desk.call()
@@ -94,7 +94,7 @@ def test_a_request_that_another_refresh_answers_ends_nothing(outcome: TicketOutc
 def test_what_was_published_before_something_broke_stays_published() -> None:
     desk = Desk()
     ticket = a_ticket(at=desk.clock())
-    ended = step.published(desk.refresh, a_manifest(as_of=1), ticket=ticket, at=desk.clock())
+    ended = step.publish(desk.refresh, a_manifest(as_of=1), ticket=ticket, at=desk.clock())
     desk.refreshes.save(ended, seen=desk.refresh.version)
     done = desk.call(TicketOutcome.READY, error="Lambda.Unknown")
     assert done == Concluded(refresh=desk.refresh)
@@ -154,7 +154,7 @@ def test_a_cancelled_refresh_ends_and_frees_its_slot() -> None:
 
 def test_cancelling_again_changes_nothing_and_mends_a_slot_that_a_crash_left() -> None:
     desk = Desk()
-    desk.refreshes.save(step.cancelled(desk.refresh, at=1), seen=desk.refresh.version)
+    desk.refreshes.save(step.cancel(desk.refresh, at=1), seen=desk.refresh.version)
     first, held = desk.refresh, desk.running
     assert held is not None
     assert cancel(first, refreshes=desk.refreshes, clock=desk.clock) == (first, False)
@@ -164,7 +164,7 @@ def test_cancelling_again_changes_nothing_and_mends_a_slot_that_a_crash_left() -
 def test_whoever_writes_meanwhile_gets_in_first_and_is_cancelled_all_the_same() -> None:
     desk = Desk()
     read = desk.refresh
-    desk.refreshes.save(step.triggered(read, Triggered(job={}), at=1), seen=read.version)
+    desk.refreshes.save(step.accept_job(read, Triggered(job={}), at=1), seen=read.version)
     cancelled, ended = cancel(read, refreshes=desk.refreshes, clock=desk.clock)
     assert ended
     assert [event.type for event in cancelled.events] == ["triggered", "cancelled"]
@@ -174,7 +174,7 @@ def test_a_publication_that_was_first_stands() -> None:
     desk = Desk()
     read = desk.refresh
     ticket = a_ticket(at=desk.clock())
-    published = step.published(read, a_manifest(as_of=1), ticket=ticket, at=desk.clock())
+    published = step.publish(read, a_manifest(as_of=1), ticket=ticket, at=desk.clock())
     desk.refreshes.save(published, seen=read.version)
     found = cancel(read, refreshes=desk.refreshes, clock=desk.clock)
     assert found == (published, False)

@@ -31,11 +31,11 @@ from functions.core.refresh.fetch import (
     PART_PATIENCE,
     PATIENCE,
     PATIENCE_SECONDS,
-    ahead,
     publish,
+    read_ahead,
 )
 from functions.core.refresh.progress import Progress, Staged
-from functions.core.refresh.steps import cancelled, failed
+from functions.core.refresh.steps import cancel, fail
 from tests.support.fetch_harness import AWAY, PAGES, PARTS, TRANSACTIONS, FetchHarness
 from tests.support.scripted_connector import REFRESH, Scripted, a_manifest, a_page
 
@@ -147,7 +147,7 @@ class Stopped(FetchHarness):
         if self._erased:
             self.refreshes.delete(REFRESH)
         else:
-            ended = cancelled(self.refresh, at=self.clock())
+            ended = cancel(self.refresh, at=self.clock())
             self.refreshes.save(ended, seen=self.refresh.version)
 
 
@@ -257,7 +257,7 @@ def test_the_next_page_is_asked_for_while_one_is_worked_on() -> None:
         asked.set()
         yield 2
 
-    coming = ahead(pages())
+    coming = read_ahead(pages())
     assert next(coming) == 1
     assert asked.wait(timeout=5)
     assert list(coming) == [2]
@@ -268,7 +268,7 @@ def test_a_fault_in_a_page_reaches_the_reader_after_the_pages_before() -> None:
         yield 1
         raise AWAY
 
-    coming = ahead(pages())
+    coming = read_ahead(pages())
     assert next(coming) == 1
     with pytest.raises(ProviderUnavailable):
         next(coming)
@@ -483,7 +483,7 @@ def test_a_refresh_that_was_ended_meanwhile_publishes_nothing() -> None:
     harness = FetchHarness()
     harness.fetch()
     zombie = harness.refresh
-    harness.refreshes.save(failed(zombie, Defect, at=0), seen=zombie.version)
+    harness.refreshes.save(fail(zombie, Defect, at=0), seen=zombie.version)
     harness.refreshes.release(zombie)
     with pytest.raises(Superseded):
         harness.publish()

@@ -14,16 +14,16 @@ from functions.core.contract import RefreshRequest
 from functions.core.errors import FetchContinues, FetchWaits, Gone, Superseded
 from functions.core.model import Blob, Contribution, Dataset, File, Manifest, Part, PartState
 from functions.core.ports import Page, PreviousSnapshot, ReadMode, Record
-from functions.core.refresh.fetch import MARGIN_SECONDS, published
+from functions.core.refresh.fetch import MARGIN_SECONDS, read_published
 from functions.core.refresh.increment import (
     FULL_AFTER_REFRESHES,
     FULL_AFTER_SECONDS,
     MAX_CONTRIBUTIONS,
-    carried,
-    changes,
+    carry_over,
+    select_changes,
     select_previous,
 )
-from functions.core.refresh.steps import admitted
+from functions.core.refresh.steps import create
 from tests.support.fakes.files import Objects, Snapshots
 from tests.support.fetch_harness import AWAY, FetchHarness
 from tests.support.scripted_connector import (
@@ -107,7 +107,7 @@ def test_who_asks_for_everything_gets_it() -> None:
 def test_a_request_for_everything_is_kept_with_its_refresh() -> None:
     for full in (True, False):
         request = RefreshRequest(connection_id=CONNECTION, full=full)
-        assert admitted(a_connection(), request, refresh_id=REFRESH, at=0).full is full
+        assert create(a_connection(), request, refresh_id=REFRESH, at=0).full is full
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_changes_are_the_files_that_came_later(since: str, files: list[str]) -> 
     numbered = [a_file(1, number=number) for number in range(4)]
     blobs = [Blob(id=each, file=a_file(0), refresh_id=each) for each in ("", "ref_3", "ref_4")]
     dataset = replace(dataset, files=tuple(numbered), blobs=tuple(blobs))
-    later = changes(dataset, since=since)
+    later = select_changes(dataset, since=since)
     assert [file.key for file in later.files] == files
     assert [blob.id for blob in later.blobs] == [
         each for each in ("ref_3", "ref_4") if each > since
@@ -129,22 +129,22 @@ def test_changes_are_the_files_that_came_later(since: str, files: list[str]) -> 
 def test_what_is_not_in_the_chain_is_gone() -> None:
     for since in ("", "ref_0"):
         with pytest.raises(Gone, match="Read the whole dataset"):
-            changes(a_dataset(1, 1), since=since)
+            select_changes(a_dataset(1, 1), since=since)
 
 
 def test_a_chain_forgets_refreshes_that_put_nothing_and_never_files() -> None:
     dataset = a_dataset(2, 0, 1)
     for number in range(4, 3 * MAX_CONTRIBUTIONS):
-        dataset = carried(dataset, refresh_id=f"ref_{number}")
+        dataset = carry_over(dataset, refresh_id=f"ref_{number}")
         assert sum(link.files for link in dataset.history) == 3
     assert len(dataset.history) == MAX_CONTRIBUTIONS
-    assert changes(dataset, since="ref_3").files == ()
-    assert len(changes(dataset, since="ref_1").files) == 1
+    assert select_changes(dataset, since="ref_3").files == ()
+    assert len(select_changes(dataset, since="ref_1").files) == 1
 
 
 def test_a_dataset_of_an_older_version_is_carried_as_it_is() -> None:
     old = replace(a_dataset(1), history=())
-    assert carried(old, refresh_id="ref_2") == old
+    assert carry_over(old, refresh_id="ref_2") == old
 
 
 def test_a_manifest_of_an_older_version_is_read() -> None:
@@ -165,7 +165,7 @@ class Hours(FetchHarness):
 
     def begin(self, *pages: Page, datasets: tuple[str, ...] = ("transactions",)) -> None:
         self.connector = Scripted(self.clock, pages=pages)
-        if self.refresh.status.ended:
+        if self.refresh.status.has_ended:
             self.clock.now += 60
             self.admit(f"ref_{next(self.numbers)}", datasets=datasets)
 
@@ -197,7 +197,7 @@ def test_a_refresh_that_found_nothing_new_is_in_the_chain() -> None:
     hours.after(a_page(*IDS, read_modes=NEW))
     second = hours.after(a_page(read_modes=MORE))
     assert [link.files for link in second.datasets["transactions"].history] == [1, 0]
-    assert changes(second.datasets["transactions"], since=second.refresh_id).files == ()
+    assert select_changes(second.datasets["transactions"], since=second.refresh_id).files == ()
 
 
 def test_a_refresh_that_says_nothing_of_it_stands_for_itself() -> None:
@@ -213,10 +213,10 @@ def test_a_dataset_that_was_not_asked_for_keeps_its_chain_and_knows_the_snapshot
     hours.after(a_page(*IDS, read_modes=NEW))
     second = hours.after(a_page("a", dataset="accounts"), datasets=("accounts",))
     dataset = second.datasets["transactions"]
-    assert changes(dataset, since=second.refresh_id).files == ()
+    assert select_changes(dataset, since=second.refresh_id).files == ()
     assert dataset.bookmark == {"place": 1}
     third = hours.after(a_page("t10", read_modes=MORE))
-    assert len(changes(third.datasets["transactions"], since=second.refresh_id).files) == 1
+    assert len(select_changes(third.datasets["transactions"], since=second.refresh_id).files) == 1
 
 
 def test_a_dataset_that_failed_as_a_whole_is_added_to_the_next_time() -> None:
@@ -267,7 +267,7 @@ def test_what_adds_is_never_published_without_what_it_adds_to() -> None:
     hours.staging.progress.previous_id = "ref_0"
     with pytest.raises(Superseded):
         hours.publish()
-    assert published(hours.connection, hours.snapshots) is not None
+    assert read_published(hours.connection, hours.snapshots) is not None
 
 
 def test_content_that_a_later_line_replaces_is_left_out() -> None:
@@ -286,14 +286,14 @@ def test_content_that_a_later_line_replaces_is_left_out() -> None:
         ("c", True),
     ]
     first = second.datasets["transactions"].history[0].refresh_id
-    later = changes(second.datasets["transactions"], since=first)
+    later = select_changes(second.datasets["transactions"], since=first)
     assert [blob.id for blob in later.blobs] == ["c"]
 
 
 def test_content_of_another_part_under_the_same_id_stays() -> None:
-    def page(part: str, **changes: object) -> Page:
+    def page(part: str, **select_changes: object) -> Page:
         record = Record("a", msgspec.Raw(b"{}"), blob=io.BytesIO(part.encode()))
-        return replace(Page(dataset="transactions", part=part, records=[record]), **changes)
+        return replace(Page(dataset="transactions", part=part, records=[record]), **select_changes)
 
     hours = Hours()
     hours.after(a_page(*IDS, read_modes=NEW, cursor={}), page("p", cursor={}), page("q"))

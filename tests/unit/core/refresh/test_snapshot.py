@@ -19,7 +19,7 @@ from functions.core.model import (
     instant,
 )
 from functions.core.refresh import snapshot
-from functions.core.refresh.steps import already_answered
+from functions.core.refresh.steps import find_answer
 from tests.support.fetch_harness import PARTS, FetchHarness
 from tests.support.scripted_connector import (
     CONNECTION,
@@ -54,7 +54,7 @@ def refreshed(
     harness: FetchHarness, *parts: Part, datasets: tuple[str, ...] = BOTH
 ) -> tuple[Refresh, Manifest]:
     """A refresh of these datasets, of which the provider tells this, a minute after the last."""
-    if harness.refresh.status.ended:
+    if harness.refresh.status.has_ended:
         harness.clock.now += 60
         harness.admit(f"{harness.refresh.refresh_id}+", datasets=datasets)
     pages = tuple(a_page("a", dataset=name, cursor={}) for name in datasets)
@@ -127,7 +127,7 @@ def test_a_snapshot_from_before_its_parts_named_datasets_tells_of_all_of_them() 
     for names, left in ((ACCOUNTS, TRANSACTIONS), (BOTH, ())):
         refresh = a_refresh("ref_2", at=2, datasets=names)
         fetched = dict.fromkeys(names, empty)
-        manifest = snapshot.manifest(refresh, fetched=fetched, parts=(), before=before, at=2)
+        manifest = snapshot.build_manifest(refresh, fetched=fetched, parts=(), before=before, at=2)
         assert [part.datasets for part in manifest.parts] == ([left] if left else [])
 
 
@@ -155,9 +155,9 @@ def test_the_provider_is_asked_again_only_for_data_that_are_old(
     harness = FetchHarness()
     refreshed(harness, *parts)
     request = RefreshRequest(connection_id=CONNECTION, datasets=BOTH, max_age_seconds=3600)
-    answer = already_answered(harness.connection, request, at=harness.clock() + 3600)
+    answer = find_answer(harness.connection, request, at=harness.clock() + 3600)
     assert (answer is not None) == fresh
-    assert already_answered(harness.connection, request, at=harness.clock() + 3601) is None
+    assert find_answer(harness.connection, request, at=harness.clock() + 3601) is None
 
 
 def test_a_dataset_that_failed_is_as_old_as_the_records_that_stand_of_it() -> None:
@@ -182,9 +182,9 @@ def test_datasets_that_are_young_answer_whatever_the_age_of_the_others() -> None
     later = a_week_later(harness)
     refreshed(harness, later, datasets=ACCOUNTS)
     asked = RefreshRequest(connection_id=CONNECTION, datasets=ACCOUNTS, max_age_seconds=3600)
-    assert already_answered(harness.connection, asked, at=later.as_of) is not None
+    assert find_answer(harness.connection, asked, at=later.as_of) is not None
     both = replace(asked, datasets=BOTH)
-    assert already_answered(harness.connection, both, at=later.as_of) is None
+    assert find_answer(harness.connection, both, at=later.as_of) is None
 
 
 def test_a_dataset_that_never_came_counts_as_soon_as_it_has() -> None:
@@ -217,7 +217,7 @@ def test_nothing_is_younger_than_now_and_an_impossible_date_proves_nothing(
     expected = PartState.FRESH if known else PartState.STALE
     assert told(manifest, "transactions") == {FRESH.part: (expected, known)}
     request = RefreshRequest(connection_id=CONNECTION, datasets=BOTH, max_age_seconds=0)
-    assert already_answered(harness.connection, request, at=AT + HOUR) is None
+    assert find_answer(harness.connection, request, at=AT + HOUR) is None
     assert harness.connection.snapshot
     assert harness.connection.snapshot.as_of == manifest.as_of == known
 

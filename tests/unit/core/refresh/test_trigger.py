@@ -26,8 +26,8 @@ from functions.core.errors import (
 )
 from functions.core.model import Connection, Event, Refresh, Status
 from functions.core.ports import Triggered
-from functions.core.refresh.steps import Admission, RefreshOutcome, lost
-from functions.core.refresh.trigger import answered, trigger
+from functions.core.refresh.steps import Admission, RefreshOutcome, lose_job
+from functions.core.refresh.trigger import to_ticket, trigger
 from tests.support.fakes.stores import Clock, Refreshes, Tables
 from tests.support.scripted_connector import (
     CONNECTION,
@@ -220,7 +220,7 @@ def test_two_workers_at_the_door_make_one_job() -> None:
 def test_a_request_that_is_answered_already_gets_the_answering_refresh(
     outcome: RefreshOutcome,
 ) -> None:
-    ticket = answered(Admission(outcome=outcome, refresh_id="ref_9"), "con_1")
+    ticket = to_ticket(Admission(outcome=outcome, refresh_id="ref_9"), "con_1")
     assert (ticket.outcome, ticket.refresh_id, ticket.looks) == (
         TicketOutcome(outcome),
         "ref_9",
@@ -300,7 +300,7 @@ def test_a_job_in_parts_was_triggered_when_its_first_was() -> None:
 def test_a_job_that_was_lost_is_begun_anew_and_nothing_of_it_stays() -> None:
     desk = Desk(HALF, WHOLE, Triggered(job={"id": "j2"}))
     desk.call()
-    desk.refreshes.save(lost(desk.refresh, at=desk.clock()), seen=desk.refresh.version)
+    desk.refreshes.save(lose_job(desk.refresh, at=desk.clock()), seen=desk.refresh.version)
     desk.clock.now += 30
     ticket = desk.call()
     assert (ticket.job, ticket.triggered_at) == ({"id": "j2"}, desk.clock())

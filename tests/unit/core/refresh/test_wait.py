@@ -10,7 +10,7 @@ import pytest
 
 from functions.core.errors import Defect
 from functions.core.refresh import steps as step
-from functions.core.refresh.wait import FIRST_PAUSE, LAST_PAUSE, waited
+from functions.core.refresh.wait import FIRST_PAUSE, LAST_PAUSE, wait
 from functions.rest import refreshes
 from functions.rest.service import Call
 from tests.support.fakes.stores import Clock
@@ -32,9 +32,9 @@ class Bench:
         passed = self.clock() - self._start
         refresh = a_refresh(at=self._start)
         if passed >= self._moves["triggering"]:
-            refresh = step.triggering(refresh, at=self._start)
+            refresh = step.begin_trigger(refresh, at=self._start)
         if passed >= self._moves["ends"]:
-            refresh = step.failed(refresh, Defect, at=self._start)
+            refresh = step.fail(refresh, Defect, at=self._start)
         return refresh
 
     def look(self) -> Refresh:
@@ -42,7 +42,7 @@ class Bench:
         return self.refresh()
 
     def wait(self, seconds: float, *, since: int | None = None) -> Refresh:
-        return waited(
+        return wait(
             self.refresh(),
             self.look,
             until=self.clock() + seconds,
@@ -58,7 +58,7 @@ class Bench:
 
 def test_what_has_ended_is_answered_without_a_look() -> None:
     bench = Bench(ends=0)
-    assert bench.wait(25).status.ended
+    assert bench.wait(25).status.has_ended
     assert (bench.looks, bench.passed) == (0, 0)
 
 
@@ -71,7 +71,7 @@ def test_no_time_to_wait_is_no_look() -> None:
 @pytest.mark.parametrize("ends", [0.05, 1.0, 7.3, 24.9])
 def test_the_end_is_noticed_within_the_longest_pause(ends: float) -> None:
     bench = Bench(ends=ends)
-    assert bench.wait(25).status.ended
+    assert bench.wait(25).status.has_ended
     assert ends <= bench.passed <= ends + LAST_PAUSE
 
 
