@@ -104,7 +104,7 @@ def _begun(call: Call, connection: Connection) -> tuple[Connection, str]:
     id_ = connection.connection_id
     token = hints.token(id_, rest=secrets.token_urlsafe(32))
     opened = opener(call, connection.provider, owner=id_).open(connection, token=token)
-    return replace(connection, subject=opened.subject, hook=hints.digest(token)), opened.url
+    return replace(connection, subject=opened.subject, webhook=hints.digest(token)), opened.url
 
 
 def _check(call: Call, given: ConnectionIn) -> None:
