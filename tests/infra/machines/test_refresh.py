@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from functions.aws.tables.refreshes import RefreshTable
 from functions.core.contract import HOLD_SECONDS, MAX_DEADLINE_SECONDS, SLOT_SECONDS, TicketOutcome
 from functions.core.errors import FetchContinues, FetchWaits
 from functions.core.refresh.fetch import MARGIN_SECONDS
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
     from tests.support.cloudformation.template import Template
 
 TASKS = ("Trigger", "CheckStatus", "FetchData", "Conclude")
@@ -195,6 +199,34 @@ def test_a_hint_that_was_there_before_the_wait_is_not_missed(
         ":wake": {"S": "{% $states.context.Task.Token %}"}
     }
     assert "attribute_not_exists(hinted)" in write["ConditionExpression"]
+
+
+class Client:
+    """DynamoDB that has one item, and notes the updates of it."""
+
+    def __init__(self, **item: dict[str, str]) -> None:
+        self._item = item
+        self.updates: list[Any] = []
+
+    def update_item(self, **request: Any) -> dict[str, Any]:
+        self.updates.append(request)
+        return {"Attributes": self._item}
+
+
+@pytest.mark.parametrize("hinted", HINTED)
+def test_a_hint_finds_the_task_that_waits_for_it(states: dict[str, Any], hinted: str) -> None:
+    write = states[hinted]["Arguments"]
+    (task,) = re.findall(r"SET (\w+) = :wake", write["UpdateExpression"])
+    (noted,) = re.findall(r"attribute_not_exists\((\w+)\)", write["ConditionExpression"])
+    client = Client(**{task: {"S": "token"}})
+    refreshes = RefreshTable(cast("DynamoDBClient", client), table="r", connections="c")
+
+    assert refreshes.hint("ref_1", by="digest") == "token"
+    refreshes.listen("ref_1")
+    hint, listen = client.updates
+    assert hint["UpdateExpression"].startswith(f"SET {noted} = ")
+    assert set(re.findall(r"\w+", listen["UpdateExpression"])) == {"REMOVE", noted, task}
+    assert write["Key"].keys() == hint["Key"].keys()
 
 
 def test_what_a_person_types_as_refresh_id_is_not_believed(states: dict[str, Any]) -> None:

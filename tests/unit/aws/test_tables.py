@@ -28,8 +28,9 @@ from functions.aws.tables.refreshes import RefreshTable
 from functions.aws.tables.subjects import SubjectOwners
 from functions.aws.vault import DataKey, Vault
 from functions.core.bulk.model import BulkOutcome, Result
+from functions.core.contract import COUNT, FAILED_IN, HINTED, OUTCOME_OF, WAKE
 from functions.core.errors import Superseded
-from functions.core.idempotency import Claim
+from functions.core.idempotency import Claim, Key
 from functions.core.model import Credentials, SnapshotPointer
 from tests.support.fakes.bulk_runs import a_bulk
 from tests.support.fakes.pushes import a_push
@@ -400,3 +401,46 @@ def test_a_bulk_run_and_its_outcomes_are_known_for_30_days(
     outcome = Result(connection_id=CONNECTION, outcome=BulkOutcome.PUBLISHED)
     bulks.record(bulk, [outcome])
     assert [ends(item) for item in written] == [30, 30]
+
+
+# --- under which names --------------------------------------------------------------------------
+
+
+def test_every_item_has_the_attributes_that_the_version_before_reads(
+    client: DynamoDBClient,
+    dynamodb: Stubber,
+    connections: ConnectionTable,
+    written: list[Any],
+) -> None:
+    refreshes = RefreshTable(client, table="refreshes", connections="connections")
+    bulks = BulkTable(client, table="bulks", keys="refreshes")
+    bulk, key = a_bulk(at=AT), Key(name="k", digest="d")
+    failed = Result(connection_id=CONNECTION, outcome=BulkOutcome.FAILED)
+    for write in (
+        lambda: connections.create(a_connection(), None),
+        lambda: refreshes.admit(a_refresh(at=AT), until=AT + 1, key=key),
+        lambda: bulks.create(bulk),
+        lambda: bulks.record(bulk, [failed]),
+    ):
+        dynamodb.add_response("transact_write_items", {})
+        write()
+    dynamodb.add_response("put_item", {})
+    PushTable(client, table="pushes").create(a_push(at=AT))
+
+    is_open = "expires_at look_at open_as"
+    assert [" ".join(sorted(item)) for item in written] == [
+        "connection_id document tenant",
+        f"connection_id document {is_open} refresh_id requested_at tenant version",
+        "claim expires_at refresh_id",
+        f"bulk_id document entry {is_open} phase",
+        "bulk_id entry expires_at held_by",
+        "bulk_id entry error expires_at failed_in outcome refresh_id",
+        f"connection_id document {is_open} push_id requested_at version",
+    ]
+    keys = [each[name]["S"] for each in written for name in ("refresh_id", "entry") if name in each]
+    assert keys == [REFRESH, "key#k", "bulk", "place", "", f"of#{CONNECTION}"]
+
+
+def test_what_is_stored_beside_an_item_s_document_keeps_its_names() -> None:
+    assert (COUNT, OUTCOME_OF, FAILED_IN) == ("count#", "of#", "failed_in")
+    assert (WAKE, HINTED) == ("wake", "hinted")
