@@ -273,14 +273,23 @@ class Refresh(msgspec.Struct, frozen=True, kw_only=True):
 # --- snapshots ---------------------------------------------------------------------------------
 
 
-class File(msgspec.Struct, frozen=True, kw_only=True):
-    """One gzip file of JSON Lines; ``version_id`` pins its bytes whatever is written later."""
+BLOCK_LINES: Final = 500
+"""How many lines of a file a gzip member holds. Stored files are read by it: it must not change."""
+
+
+class File(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One gzip file of JSON Lines; ``version_id`` pins its bytes whatever is written later.
+
+    ``blocks`` are the offsets, in bytes, of its gzip members after the first, each with
+    ``BLOCK_LINES`` lines; files of earlier versions are one member.
+    """
 
     key: str
     version_id: str
     sha256: str
     bytes: int
     lines: int
+    blocks: tuple[int, ...] = ()
 
 
 class Blob(msgspec.Struct, frozen=True, kw_only=True):

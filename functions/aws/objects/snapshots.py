@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -96,15 +95,20 @@ class Snapshots:
         lines: list[bytes] = []
         size = 0
         for number in range(start.file, len(files)):
-            skipped = start.line if number == start.file else 0
-            texts = read_texts(self._s3, bucket=self._bucket, file=files[number])
-            for index, text in islice(enumerate(texts), skipped, None):
+            file, line = files[number], start.line if number == start.file else 0
+            left = limit - len(lines)
+            for text in read_texts(
+                self._s3, bucket=self._bucket, file=file, start=line, count=left
+            ):
                 size += len(text)
-                if len(lines) == limit or (lines and size > MAX_PAGE_BYTES):
-                    return lines, Position(start.refresh_id, number, index, start.since)
-                if size > MAX_PAGE_BYTES:
+                if size > MAX_PAGE_BYTES and not lines:
                     raise RecordTooLarge
+                if size > MAX_PAGE_BYTES:
+                    return lines, Position(start.refresh_id, number, line, start.since)
                 lines.append(text)
+                line += 1
+            if len(lines) == limit and line < file.lines:
+                return lines, Position(start.refresh_id, number, line, start.since)
         return lines, None
 
     def url(self, file: File) -> str:

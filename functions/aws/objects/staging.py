@@ -11,6 +11,7 @@ from __future__ import annotations
 from contextlib import suppress
 from hashlib import sha256
 from io import BufferedReader
+from itertools import islice
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Final
 
@@ -22,21 +23,20 @@ from msgspec.structs import replace
 
 from functions.core.contract import Prefix
 from functions.core.errors import Gone
-from functions.core.model import Blob, Dataset, File, Manifest
+from functions.core.model import BLOCK_LINES, Blob, Dataset, File, Manifest
 from functions.core.refresh.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
 
     from mypy_boto3_s3.client import S3Client
-    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, GetObjectRequestTypeDef
 
     from functions.core.ports import Page, Quarantined
 
 FILE_LINES: Final = 10_000
 FILE_BYTES: Final = 16 * 1024 * 1024
-"""A file ends at so many lines or bytes before compression, whichever comes first: a reader
-who wants a page never has to unpack more than one of them."""
+"""A file ends at so many lines or bytes before compression, whichever comes first."""
 
 REMEMBERED: Final = 10_000
 """How many of a part's last records are remembered at least, so that one that comes again is
@@ -203,6 +203,7 @@ class Staging:
                 sha256=packed.digest.hexdigest(),
                 bytes=packed.size,
                 lines=lines,
+                blocks=tuple(packed.blocks),
             )
 
     def _quarantine(self, found: Quarantined) -> None:
@@ -235,6 +236,7 @@ class _Packed:
 
     def __init__(self) -> None:
         self.digest, self.size = sha256(), 0
+        self.blocks: list[int] = []
         self._pack = isal_zlib.compressobj(level=_LEVEL, wbits=_GZIP)
         self._waiting = bytearray()
         self._file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - _store closes it
@@ -245,11 +247,21 @@ class _Packed:
             self._keep(self._pack.compress(self._waiting))
             self._waiting.clear()
 
+    def begin_block(self) -> None:
+        """Begin another gzip member, which is read without those before it."""
+        self._end_block()
+        self.blocks.append(self.size)
+        self._pack = isal_zlib.compressobj(level=_LEVEL, wbits=_GZIP)
+
     def end(self) -> IO[bytes]:
         """The whole, an open file at its beginning."""
-        self._keep(self._pack.compress(self._waiting) + self._pack.flush())
+        self._end_block()
         self._file.seek(0)
         return self._file
+
+    def _end_block(self) -> None:
+        self._keep(self._pack.compress(self._waiting) + self._pack.flush())
+        self._waiting.clear()
 
     def _keep(self, piece: bytes) -> None:
         self.digest.update(piece)
@@ -270,13 +282,17 @@ class _OpenFile:
     def append(self, line: Line) -> None:
         # A line break can only be white space in JSON; here it would end the line.
         text = msgspec.json.encode(line).replace(b"\n", b" ").replace(b"\r", b" ")
+        if self.lines and self.lines % BLOCK_LINES == 0:
+            self.packed.begin_block()
         self.packed.write(text + b"\n")
         self.lines += 1
         self._bytes += len(text) + 1
 
 
-def read_version(s3: S3Client, *, bucket: str, key: str, version_id: str) -> GetObjectOutputTypeDef:
-    """The answer to a read of one version of an object.
+def read_version(
+    s3: S3Client, *, bucket: str, key: str, version_id: str, span: str = ""
+) -> GetObjectOutputTypeDef:
+    """Read one version of an object, whole or only a span of its bytes (a Range).
 
     S3 refuses the access to what is not there, where it may not be listed from the bucket's root,
     and to what is there, where a grant is missing. Only the list of versions tells the two apart.
@@ -284,8 +300,9 @@ def read_version(s3: S3Client, *, bucket: str, key: str, version_id: str) -> Get
     Raises:
         Gone: it has been deleted.
     """
+    wanted: GetObjectRequestTypeDef = {"Bucket": bucket, "Key": key, "VersionId": version_id}
     try:
-        return s3.get_object(Bucket=bucket, Key=key, VersionId=version_id)
+        return s3.get_object(**wanted, **({"Range": span} if span else {}))
     except ClientError as error:
         code = error.response["Error"]["Code"]
         refused = code == "AccessDenied" and _is_listed(
@@ -316,16 +333,28 @@ def read_lines(s3: S3Client, *, bucket: str, file: File) -> Iterator[Line]:
         yield replace(line, data=msgspec.Raw(data.rstrip()[:-1])) if has_data else line
 
 
-def read_texts(s3: S3Client, *, bucket: str, file: File) -> Iterator[bytes]:
-    """A stored file's lines as they stand, with their line ends.
+def read_texts(
+    s3: S3Client, *, bucket: str, file: File, start: int = 0, count: int | None = None
+) -> Iterator[bytes]:
+    """A stored file's lines as they stand, with their line ends: ``count`` from ``start`` on.
+
+    Only the gzip members with these lines are read.
 
     Raises:
         Gone: the file has been deleted.
     """
-    answer = read_version(s3, bucket=bucket, key=file.key, version_id=file.version_id)
+    if count == 0:
+        return
+    last = len(file.blocks)
+    begin = min(start // BLOCK_LINES, last)
+    end = last if count is None else min((start + count - 1) // BLOCK_LINES, last)
+    bounds = (0, *file.blocks, file.bytes)
+    span = f"bytes={bounds[begin]}-{bounds[end + 1] - 1}"
+    answer = read_version(s3, bucket=bucket, key=file.key, version_id=file.version_id, span=span)
     unpacked = IGzipFile(fileobj=answer["Body"], mode="rb")  # type: ignore[no-untyped-call]
+    skipped = start - begin * BLOCK_LINES
     with BufferedReader(unpacked, _CHUNK) as lines:
-        yield from lines
+        yield from islice(lines, skipped, None if count is None else skipped + count)
 
 
 def _last(files: Sequence[File], *, lines: int) -> Sequence[File]:
