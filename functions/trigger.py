@@ -56,7 +56,7 @@ def _trigger(refresh: Refresh, *, context: LambdaContext) -> Ticket:
     here = wiring()
     return trigger(
         refresh,
-        connection=here.connection(refresh.connection_id),
+        connection=here.connection(refresh.connection_id, fresh=False),
         connector=connector(
             here,
             refresh.provider,

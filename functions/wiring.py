@@ -80,13 +80,16 @@ class Wiring:
             successors=Successors(lambda: self._s3, bucket=setting(Variable.BUCKET)),
         )
 
-    def connection(self, connection_id: str) -> Connection:
+    def connection(self, connection_id: str, *, fresh: bool = True) -> Connection:
         """The connection of a refresh that has been admitted.
+
+        Args:
+            fresh: otherwise it may be as the admission has read it.
 
         Raises:
             Superseded: it has been erased meanwhile.
         """
-        connection = self.connections.get(connection_id)
+        connection = self.connections.get(connection_id, fresh=fresh)
         if connection is None:
             raise Superseded
         return connection

@@ -195,7 +195,7 @@ class TokenKeeper:
     def _find(self, *, refused: StoredCredentials | None) -> StoredCredentials:
         """Credentials that are good as far as we know, and are not those that were refused."""
         with self._lock:
-            stored = self._known or self._store.load(self._connection_id)
+            stored = self._known or self._store.load(self._connection_id, fresh=False)
             if stored is refused or stored.dead or self._ends_soon(stored.credentials):
                 stored = self._rotate(stored)
             self._known = stored

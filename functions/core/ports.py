@@ -199,8 +199,12 @@ class Opener(Connector, Protocol):
 class CredentialStore(Protocol):
     """Where a connection's credentials are kept, one version after the other."""
 
-    def load(self, connection_id: str) -> StoredCredentials:
-        """Read them with a consistent read."""
+    def load(self, connection_id: str, *, fresh: bool = True) -> StoredCredentials:
+        """Read them with a consistent read.
+
+        Args:
+            fresh: otherwise they may be as they were when this call last read the connection.
+        """
         ...
 
     def lease(self, connection_id: str, *, version: int, owner: str) -> bool:

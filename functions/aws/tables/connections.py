@@ -43,6 +43,11 @@ LEASE_SECONDS: Final = 420
 ASIDE_SECONDS: Final = 10
 """How long the table is tried with a successor that lies in the bucket meanwhile."""
 
+RECENT_SECONDS: Final = 2
+"""How long what was read may serve those who need nothing newer than the call that they are part
+of: a function reads the connection first, and its credentials soon after."""
+
+_NOTHING: Final[tuple[str, float, Item]] = ("", 0, {})
 _FAULTS: Final = (BotoCoreError, ClientError)
 
 
@@ -104,10 +109,15 @@ class ConnectionTable:
         self._vault, self._clock, self._sleep = vault, clock, sleep
         self._successors = successors
         self._keys: dict[str, DataKey] = {}
+        self._recent = _NOTHING
 
-    def get(self, connection_id: str) -> Connection | None:
-        """Read one; None when it is absent or being erased."""
-        item = self._item(connection_id)
+    def get(self, connection_id: str, *, fresh: bool = True) -> Connection | None:
+        """Read one with a consistent read; None when it is absent or being erased.
+
+        Args:
+            fresh: otherwise it may be as this call has last read it.
+        """
+        item = self._item(connection_id, fresh=fresh)
         return _connection(item) if "document" in item and "erasing" not in item else None
 
     def create(
@@ -210,13 +220,13 @@ class ConnectionTable:
 
     # --- credentials -----------------------------------------------------------------------
 
-    def load(self, connection_id: str) -> StoredCredentials:
+    def load(self, connection_id: str, *, fresh: bool = True) -> StoredCredentials:
         """Open the credentials, after a rotation that broke off has been brought to its end.
 
         Raises:
             Superseded: the connection has been erased.
         """
-        item = self._item(connection_id)
+        item = self._item(connection_id, fresh=fresh)
         if "credentials" not in item:
             raise Superseded
         version = item["credentials_version"]
@@ -376,8 +386,12 @@ class ConnectionTable:
             tenant=connection.tenant, connection_id=connection.connection_id
         )
 
-    def _item(self, connection_id: str) -> Item:
-        return self._table.get({"connection_id": connection_id}) or {}
+    def _item(self, connection_id: str, *, fresh: bool = True) -> Item:
+        id_, until, item = self._recent
+        if fresh or id_ != connection_id or self._clock() > until:
+            item = self._table.get({"connection_id": connection_id}) or {}
+            self._recent = connection_id, self._clock() + RECENT_SECONDS, item
+        return item
 
     def _update(
         self,
@@ -388,6 +402,7 @@ class ConnectionTable:
         old: bool = False,
         **values: str | float | bytes,
     ) -> Written:
+        self._recent = _NOTHING
         key = {"connection_id": connection_id}
         return self._table.write(
             self._table.update_request(key, update, condition=condition, values=values), old=old

@@ -57,7 +57,8 @@ class DigiMe:
 
     def _trigger(self, connection: Connection) -> Job:
         at, api = self._ports.clock(), self._api()
-        held = self._ports.credentials.load(connection.connection_id).credentials.session_key
+        stored = self._ports.credentials.load(connection.connection_id, fresh=False)
+        held = stored.credentials.session_key
 
         def exchange(refresh_token: str) -> Credentials:
             return replace(api.exchange(refresh_token), session_key=held)

@@ -102,7 +102,8 @@ class Connections:
         self._subjects = tables.subjects
         self._lease_seconds = lease_seconds
 
-    def get(self, connection_id: str) -> Connection | None:
+    def get(self, connection_id: str, *, fresh: bool = True) -> Connection | None:
+        del fresh
         item = self._items.get(connection_id)
         return None if item is None or item.erasing else _shown(item)
 
@@ -174,7 +175,8 @@ class Connections:
             changed = replace(item.connection, next_allowed_at=0)
             self._items[connection_id] = replace(item, connection=changed)
 
-    def load(self, connection_id: str) -> StoredCredentials:
+    def load(self, connection_id: str, *, fresh: bool = True) -> StoredCredentials:
+        del fresh
         item = self._items.get(connection_id)
         if item is None or item.credentials is None:
             raise Superseded

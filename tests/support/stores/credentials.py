@@ -129,6 +129,21 @@ class CredentialBehaviour:
         stores.connections.rotate(CONNECTION, version=1, to=NEW)
         assert not stores.connections.load(CONNECTION).dead
 
+    def test_what_a_sibling_has_done_since_the_connection_was_read_is_loaded(
+        self, stores: Stores
+    ) -> None:
+        stores.connections.create(a_connection(), TOKENS)
+        stores.connections.get(CONNECTION)
+        stores.sibling.mark_dead(CONNECTION, version=1)
+        assert stores.connections.load(CONNECTION).dead
+
+    def test_what_the_same_worker_has_done_since_is_loaded_always(self, stores: Stores) -> None:
+        stores.connections.create(a_connection(), TOKENS)
+        stores.connections.get(CONNECTION)
+        stores.connections.lease(CONNECTION, version=1, owner="a")
+        stores.connections.rotate(CONNECTION, version=1, to=NEW)
+        assert stores.connections.load(CONNECTION, fresh=False).credentials == NEW
+
     @pytest.mark.parametrize("how", ["rotated", "replaced"])
     def test_a_connection_shows_that_its_credentials_are_dead_until_there_are_others(
         self, stores: Stores, how: str

@@ -16,6 +16,7 @@ from functions.aws.tables.bulk_runs import BulkTable
 from functions.aws.tables.connections import (
     ASIDE_SECONDS,
     LEASE_SECONDS,
+    RECENT_SECONDS,
     ConnectionTable,
     Successors,
     item_of,
@@ -170,6 +171,41 @@ def test_nor_where_a_connection_is_written(connections: ConnectionTable, dynamod
     dynamodb.add_client_error("update_item", "AccessDeniedException")
     with pytest.raises(ClientError, match="AccessDenied"):
         connections.schedule(CONNECTION, None)
+
+
+# --- one read of a connection in a call ---------------------------------------------------------
+
+
+def test_a_call_reads_a_connection_and_its_credentials_at_once(
+    client: DynamoDBClient, dynamodb: Stubber
+) -> None:
+    kms, clock = AWS.client("kms"), Clock()
+    vault, key = (
+        Vault(kms, key="none"),
+        DataKey(connection_id=CONNECTION, plain=b"k" * 32, wrapped=b"w"),
+    )
+    connections = ConnectionTable(client, table="c", keys="r", vault=vault, clock=clock)
+    item = encode(item_of(a_connection(), sealed=key.seal(b'{"access_token": "a"}')))
+    reads: list[str] = []
+    client.meta.events.register(
+        "provide-client-params.dynamodb.GetItem", lambda **_: reads.append("read")
+    )
+    with Stubber(kms) as stubber:
+        for _ in range(6):
+            stubber.add_response("decrypt", {"Plaintext": b"k" * 32})
+        for _ in range(4):
+            dynamodb.add_response("get_item", {"Item": item})
+        connections.get(CONNECTION)
+        assert connections.get(CONNECTION, fresh=False) == a_connection()
+        assert connections.load(CONNECTION, fresh=False).version == 1
+        assert len(reads) == 1
+        connections.load(CONNECTION)
+        assert len(reads) == 2
+        assert connections.get("con_other", fresh=False)
+        assert len(reads) == 3
+        clock.now += RECENT_SECONDS + 1
+        connections.get("con_other", fresh=False)
+        assert len(reads) == 4
 
 
 # --- successors of tokens -----------------------------------------------------------------------

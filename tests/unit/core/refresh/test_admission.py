@@ -295,9 +295,9 @@ class Late(Connections):
 
     stale: Connection | None = None
 
-    def get(self, connection_id: str) -> Connection | None:
+    def get(self, connection_id: str, *, fresh: bool = True) -> Connection | None:
         stale, self.stale = self.stale, None
-        return stale or super().get(connection_id)
+        return stale or super().get(connection_id, fresh=fresh)
 
 
 @pytest.fixture
