@@ -33,7 +33,7 @@ def main(running: System) -> None:
     add_nothing(running)
     caller = Caller(running.api, token=running.issuer.token("bench"))
     connection = caller.connect(DEMOS["banno"].connection(running.providers["banno"], "ben"))
-    last = caller.ended(caller.refresh(connection)["refresh_id"])["refresh_id"]
+    last = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])["refresh_id"]
     calls: dict[str, tuple[int, Callable[[], Any]]] = {
         "a function that does nothing": (READS, lambda: caller.ask("GET", "/nothing")),
         "GET /v1/refreshes/{id}": (READS, lambda: caller.state(last)),
@@ -47,7 +47,7 @@ def main(running: System) -> None:
                 answer = call()
                 if turn:  # the first starts the processes
                     taken[name].append(time.perf_counter() - began)
-        caller.ended(answer["refresh_id"])
+        caller.wait_until_ended(answer["refresh_id"])
     nothing = median(taken["a function that does nothing"])
     show(
         f"Medians of {TURNS} turns",

@@ -42,7 +42,7 @@ def measured(running: System, seconds: float) -> tuple[object, ...]:
     requests.post(f"{control}/settings", json={"task_seconds": seconds}, timeout=10)
     caller = Caller(running.api, token=running.issuer.token("bench"))
     connection_id = caller.connect(DEMOS["banno"].connection(facts, "ben"))
-    refresh = caller.ended(caller.refresh(connection_id)["refresh_id"], seconds=120)
+    refresh = caller.wait_until_ended(caller.refresh(connection_id)["refresh_id"], seconds=120)
     ledger = requests.get(f"{control}/ledger", timeout=10).json()
     (ended,) = (entry["at"] for entry in ledger if entry["kind"] == "task_ended")
     (ready,) = (event for event in refresh["events"] if event["type"] == "ready")

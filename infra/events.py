@@ -70,7 +70,7 @@ class Ending(Construct):
         )
         rule.add_target(
             targets.LambdaFunction(
-                door.function, event=_ended(ticket), dead_letter_queue=undelivered
+                door.function, event=_conclude_input(ticket), dead_letter_queue=undelivered
             )
         )
 
@@ -103,7 +103,7 @@ def _broke(machine: sfn.IStateMachine) -> events.EventPattern:
     )
 
 
-def _ended(ticket: Mapping[str, str]) -> events.RuleTargetInput:
+def _conclude_input(ticket: Mapping[str, str]) -> events.RuleTargetInput:
     told = {"v": PAYLOAD_VERSION, "outcome": TicketOutcome.ABORTED, "error": EXECUTION_STATUS}
     return events.RuleTargetInput.from_object({**told, **ticket})
 

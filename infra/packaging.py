@@ -159,7 +159,9 @@ def _publish(filled: Path, folder: Path) -> None:
 def interpreter(version: str) -> str | None:
     """An interpreter of exactly this minor version that really runs."""
     probe = ("-c", "import sys; print('%d.%d' % sys.version_info[:2])")
-    return next((each for each in _candidates(version) if _said(each, *probe) == version), None)
+    return next(
+        (each for each in _candidates(version) if _output_of(each, *probe) == version), None
+    )
 
 
 def _candidates(version: str) -> Iterator[str]:
@@ -170,10 +172,10 @@ def _candidates(version: str) -> Iterator[str]:
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     yield from map(str, sorted(pyenv.glob(f"versions/{version}*/bin/python")))
     find = ("python", "find", "--managed-python", "--no-python-downloads", version)
-    yield _said(sys.executable, "-m", "uv", *find)
+    yield _output_of(sys.executable, "-m", "uv", *find)
 
 
-def _said(*command: str) -> str:
+def _output_of(*command: str) -> str:
     """What a program writes, or nothing if it cannot be run."""
     try:
         ran = subprocess.run(  # noqa: S603 - ourselves, or a Python of this machine

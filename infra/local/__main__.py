@@ -18,7 +18,7 @@ from infra.local.aws import ROOT
 from infra.local.caller import ENDED, LOOK_SECONDS, SUCCEEDED, Caller, CallerError
 from infra.local.deploy import DeployError
 from infra.local.programs import PortInUseError, ProgramError
-from infra.local.progress import Row, shown
+from infra.local.progress import Row, show_rows
 from infra.local.providers import DEMOS
 from infra.local.shell_variables import variables
 from infra.local.sign_in.oauth import SignInError
@@ -50,7 +50,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make run")
     parser.add_argument("--once", action="store_true", help="end after the refreshes")
     once = parser.parse_args().once
-    signal.signal(signal.SIGTERM, _interrupted)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         return _run(once=once)
     except KeyboardInterrupt:
@@ -61,7 +61,7 @@ def main() -> int:
         return 1
 
 
-def _interrupted(*_: object) -> NoReturn:
+def _interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
@@ -97,7 +97,7 @@ def _refresh(caller: Caller, connections: Mapping[str, str]) -> dict[str, dict[s
     """Refresh all connections at once and show how they get on."""
     rows = {label: Row(label) for label in connections}
     found = {label: caller.refresh(id_) for label, id_ in connections.items()}
-    with shown(list(rows.values())) as show:
+    with show_rows(list(rows.values())) as show:
         waiting = set(connections)
         while waiting:
             for label in sorted(waiting):

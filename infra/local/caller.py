@@ -59,7 +59,7 @@ class Caller:
         """How a refresh stands."""
         return self.ask("GET", f"/v1/refreshes/{refresh_id}")
 
-    def ended(self, refresh_id: str, *, seconds: float = 60) -> dict[str, Any]:
+    def wait_until_ended(self, refresh_id: str, *, seconds: float = 60) -> dict[str, Any]:
         """The refresh once it has ended.
 
         Raises:

@@ -54,7 +54,7 @@ def deploy(
         Overwrite=True,
     )
     upload(assembly, files["file"], s3=aws.client("s3", endpoint_url=endpoint))
-    address = filled(template["stackTemplateAssetObjectUrl"]).removeprefix("s3://")
+    address = fill_in(template["stackTemplateAssetObjectUrl"]).removeprefix("s3://")
     cloudformation = aws.client("cloudformation", endpoint_url=endpoint)
     apply(cloudformation, stack, template=f"{endpoint}/{address}", parameters=parameters or {})
     return outputs(cloudformation, stack)
@@ -91,7 +91,7 @@ def apply(
         if "No updates are to be performed" in str(error):
             return
         raise DeployError(f"{stack}: {error}") from error
-    status = settled(cloudformation, stack)["StackStatus"]
+    status = wait_until_settled(cloudformation, stack)["StackStatus"]
     if status not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
         raise DeployError(f"{stack} is {status}: {failures(cloudformation, stack)}")
 
@@ -99,7 +99,7 @@ def apply(
 def exists(cloudformation: "CloudFormationClient", stack: str) -> bool:
     """Whether there is such a stack; the ruin of one that failed to be created is removed."""
     try:
-        status = settled(cloudformation, stack)["StackStatus"]
+        status = wait_until_settled(cloudformation, stack)["StackStatus"]
     except ClientError as error:
         if "does not exist" not in str(error):
             raise
@@ -112,7 +112,7 @@ def exists(cloudformation: "CloudFormationClient", stack: str) -> bool:
     return False
 
 
-def settled(cloudformation: "CloudFormationClient", stack: str) -> "StackTypeDef":
+def wait_until_settled(cloudformation: "CloudFormationClient", stack: str) -> "StackTypeDef":
     """The stack, once nothing of it is being changed."""
     while True:
         found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
@@ -134,7 +134,7 @@ def failures(cloudformation: "CloudFormationClient", stack: str) -> str:
 
 def outputs(cloudformation: "CloudFormationClient", stack: str) -> dict[str, str]:
     """What the stack exports, by name."""
-    found = settled(cloudformation, stack).get("Outputs", [])
+    found = wait_until_settled(cloudformation, stack).get("Outputs", [])
     return {output["OutputKey"]: output["OutputValue"] for output in found}
 
 
@@ -150,14 +150,14 @@ def upload(assembly: Path, manifest: str, *, s3: "S3Client") -> None:
     for file in files.values():
         source = assembly / file["source"]["path"]
         for place in file["destinations"].values():
-            bucket, key = filled(place["bucketName"]), filled(place["objectKey"])
+            bucket, key = fill_in(place["bucketName"]), fill_in(place["objectKey"])
             s3.create_bucket(Bucket=bucket)  # no error where it is there already
             if not has_object(s3, bucket, key=key):
                 with content(source) as body:
                     s3.put_object(Bucket=bucket, Key=key, Body=body)
 
 
-def filled(text: str) -> str:
+def fill_in(text: str) -> str:
     """A text of an assembly, with the local account and region in it."""
     values = {"AWS::Partition": "aws", "AWS::AccountId": ACCOUNT, "AWS::Region": REGION}
     for name, value in values.items():

@@ -52,7 +52,7 @@ def _state(refresh: dict[str, Any]) -> str:
 
 
 @contextmanager
-def shown(rows: Sequence[Row]) -> Iterator[Callable[[Row, dict[str, Any]], None]]:
+def show_rows(rows: Sequence[Row]) -> Iterator[Callable[[Row, dict[str, Any]], None]]:
     """Show the rows for the time of the block; yields what takes a refresh's new state."""
     console = Console(highlight=False)
     if not console.is_terminal:

@@ -11,12 +11,12 @@ from infra.local.emulator.executions import MACHINES
 from infra.local.emulator.patching import wrap
 
 
-def trusted_loopback(original: Callable[..., None], address: str, *_secure: object) -> None:
+def trust_loopback(original: Callable[..., None], address: str, *_secure: object) -> None:
     """Takes the loopback interface for TLS, which resource policies insist on."""
     original(address, secure_transport=True)
 
 
-def named_resource(
+def find_resource(
     original: Callable[..., str],
     service: str,
     *request: Any,  # noqa: ANN401 - method, path, headers, body, query, region, account
@@ -41,5 +41,5 @@ def _group(body: bytes, query: Mapping[str, Any]) -> str:
 
 def apply() -> None:
     """Patches the modules."""
-    wrap(vars(app), "pin_request_origin", trusted_loopback, digest="de819c1bd9ac")
-    wrap(vars(iam_actions), "extract_resource_arn", named_resource, digest="82f51700695c")
+    wrap(vars(app), "pin_request_origin", trust_loopback, digest="de819c1bd9ac")
+    wrap(vars(iam_actions), "extract_resource_arn", find_resource, digest="82f51700695c")

@@ -61,11 +61,11 @@ class Boundary:
         if not isinstance(error, Exception):
             return False
         traceback.print_exception(error)
-        tell(self._channel, failure=described(error))
+        tell(self._channel, failure=describe(error))
         return True
 
 
-def described(error: Exception) -> dict[str, object]:
+def describe(error: Exception) -> dict[str, object]:
     """An error as Lambda reports it, with the frames of the function and no others."""
     frames = traceback.extract_tb(error.__traceback__)
     return {

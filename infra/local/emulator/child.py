@@ -27,7 +27,7 @@ class Child:
     """A running ``bootstrap.py`` and the line to it."""
 
     def __init__(self, config: dict[str, Any], asset: bytes, *, folder: Path) -> None:
-        code = unpacked(asset, digest=config["CodeSha256"])
+        code = unpack(asset, digest=config["CodeSha256"])
         self._log = folder / "log"
         self._channel, theirs = socket.socketpair()
         self._answers = self._channel.makefile("rb")
@@ -47,7 +47,7 @@ class Child:
         try:
             self._channel.sendall(json.dumps(request).encode() + b"\n")
         except ConnectionError:
-            return self._exited()
+            return self._exit_failure()
         return self.receive(seconds)
 
     def receive(self, seconds: float) -> Answer:
@@ -60,13 +60,13 @@ class Child:
             self.process.wait()
             return failure("Sandbox.Timedout", f"Task timed out after {seconds:.2f} seconds")
         except ConnectionError:
-            return self._exited()
+            return self._exit_failure()
         if len(line) > ANSWER_BYTES:
             return failure("Function.ResponseSizeTooLarge", f"over {ANSWER_BYTES} bytes")
-        answer: Answer = json.loads(line) if line else self._exited()
+        answer: Answer = json.loads(line) if line else self._exit_failure()
         return answer
 
-    def _exited(self) -> Answer:
+    def _exit_failure(self) -> Answer:
         status = self.process.wait()
         reason = f"exit status {status}" if status > 0 else f"signal {-status}"
         return failure("Runtime.ExitError", f"Runtime exited with error: {reason}")
@@ -83,7 +83,7 @@ def failure(name: str, message: str) -> Answer:
     return {"failure": {"errorType": name, "errorMessage": message}}
 
 
-def unpacked(asset: bytes, *, digest: str) -> Path:
+def unpack(asset: bytes, *, digest: str) -> Path:
     """The folder with the files of an asset; one for all processes that run it."""
     name = digest.replace("/", "_").replace("+", "-").rstrip("=")
     folder = Path(tempfile.gettempdir()) / f"asset-{name}"

@@ -65,7 +65,7 @@ def is_json(text: str) -> bool:
     return True
 
 
-def paced_retry(
+def pace_retry(
     original: Callable[..., tuple[Retrier | None, int]],
     *search: Any,  # noqa: ANN401 - the retriers, the error, and how often each was used
 ) -> tuple[Retrier | None, int]:
@@ -81,7 +81,7 @@ def paced_retry(
     return {**retrier, "IntervalSeconds": seconds, "BackoffRate": 1}, index
 
 
-def awaited(
+def note_token(
     state: Mapping[str, Any], given: object, context: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     """A state of a JSONata machine that is about to wait for its task token.
@@ -120,7 +120,7 @@ def run_execution(
     return {**told, "Output": output}
 
 
-def evaluated_map(
+def run_jsonata_map(
     original: Callable[..., Any],
     state: State,
     *more: Any,  # noqa: ANN401 - any JSON
@@ -150,7 +150,7 @@ def stop_with_children(original: Callable[..., Answer], request: Mapping[str, An
     return answer
 
 
-def selected(
+def select_item(
     selector: Any,  # noqa: ANN401 - any JSON
     found: Any,  # noqa: ANN401 - any JSON
     item: Any,  # noqa: ANN401 - any JSON
@@ -189,7 +189,7 @@ def apply() -> None:
     before that is noted: it retries nothing, and it stays ``ABORTED`` when its task fails.
     """
     functions = vars(stepfunctions)
-    wrap(functions, "_find_matching_retrier", paced_retry, digest="cb494ae8503c")
+    wrap(functions, "_find_matching_retrier", pace_retry, digest="cb494ae8503c")
     rewrite(
         functions["_start_execution"],
         patch="starts repeated or refused",
@@ -205,8 +205,8 @@ def apply() -> None:
         patch="works out time-outs",
         old='                    resource, effective, ctx["Task"]["Token"], state_def)\n',
         new='                    resource, effective, ctx["Task"]["Token"],\n'
-        "                    awaited(state_def, raw_input, ctx))\n",
-        awaited=awaited,
+        "                    note_token(state_def, raw_input, ctx))\n",
+        note_token=note_token,
     )
     rewrite(
         functions["_run_execution"],
@@ -224,7 +224,7 @@ def apply() -> None:
     )
     run_map = functions["_run_distributed_map"]
     wrap(functions, "_stop_execution", stop_with_children, digest="44d2d84ccd5c")
-    wrap(functions, "_run_distributed_map", evaluated_map, digest="2b77d3ec0e04")
+    wrap(functions, "_run_distributed_map", run_jsonata_map, digest="2b77d3ec0e04")
     wrap(
         functions,
         "_invoke_nested_start_execution_sync",
@@ -235,6 +235,6 @@ def apply() -> None:
         run_map,
         patch="selects in JSONata",
         old="_resolve_params_obj(item_selector, effective, item_ctx) if item_selector else item\n",
-        new="selected(item_selector, effective, item, item_ctx, ctx, of=execution)\n",
-        selected=selected,
+        new="select_item(item_selector, effective, item, item_ctx, ctx, of=execution)\n",
+        select_item=select_item,
     )

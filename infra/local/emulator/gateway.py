@@ -15,7 +15,7 @@ VARIABLE = re.compile(rb"\$context\.authorizer\.(\w+)")
 gateway_error = vars(apigateway_v1)["_gw_error"]
 
 
-async def limited_request(
+async def limit_request(
     original: Callable[..., Awaitable[object]], request: dict[str, Any], *call: object
 ) -> object:
     """Refuses a body over 10 MB, by the gateway response REQUEST_TOO_LARGE."""
@@ -27,7 +27,7 @@ async def limited_request(
     return gateway_error("REQUEST_TOO_LARGE", "Request Too Long")
 
 
-async def limited_integration(
+async def limit_integration(
     original: Callable[..., Awaitable[object]],
     integration: dict[str, Any],
     *call: object,
@@ -66,7 +66,7 @@ def bad_gateway() -> object:
     return gateway_error("DEFAULT_5XX", "Internal server error")
 
 
-def denied(error: Any, context: dict[str, str]) -> object:  # noqa: ANN401 - MiniStack's
+def keep_context(error: Any, context: dict[str, str]) -> object:  # noqa: ANN401 - MiniStack's
     """A denial that keeps what the authorizer has said along with it."""
     error.authorizer = context
     return error
@@ -88,14 +88,14 @@ def apply() -> None:
         functions["_authorize_request_v1"],
         patch="a denial keeps the authorizer's context",
         old='return _deny_error(decision == "Deny"), None',
-        new='return denied(_deny_error(decision == "Deny"), auth_ctx), None',
-        denied=denied,
+        new='return keep_context(_deny_error(decision == "Deny"), auth_ctx), None',
+        keep_context=keep_context,
     )
     response = functions["_gateway_error_response"]
     wrap(functions, "_gateway_error_response", answer_with_context, digest="c0a3f091df36")
     proxy = functions["_invoke_lambda_proxy_v1"]
-    wrap(functions, "_execute_in_scope", limited_request, digest="2ae72b7d5eb6")
-    wrap(functions, "_invoke_lambda_proxy_v1", limited_integration, digest="5651a96fa7ba")
+    wrap(functions, "_execute_in_scope", limit_request, digest="2ae72b7d5eb6")
+    wrap(functions, "_invoke_lambda_proxy_v1", limit_integration, digest="5651a96fa7ba")
     wrap(functions, "_lambda_proxy_response", strict_answer, digest="3a5b91b76870")
     rewrite(
         proxy,

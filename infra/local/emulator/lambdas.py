@@ -115,7 +115,7 @@ def worker_class(original: Callable[[dict[str, Any]], type], config: dict[str, A
     return original(config)
 
 
-def leased(original: Callable[..., Lease], *about: object, **named: object) -> Lease:
+def lease(original: Callable[..., Lease], *about: object, **named: object) -> Lease:
     """Leases an environment that is free, or a new one as soon as it may start.
 
     A new one gives its place back when it is ready.
@@ -142,7 +142,7 @@ def apply() -> None:
     for name, digest in RELIED_ON.items():
         expect(vars(lambda_runtime)[name], digest, patch=Environment.__name__)
     wrap(vars(lambda_runtime), "_worker_class_for", worker_class, digest="b5a23849280a")
-    wrap(vars(lambda_svc), "acquire_worker", leased, digest=RELIED_ON["acquire_worker"])
+    wrap(vars(lambda_svc), "acquire_worker", lease, digest=RELIED_ON["acquire_worker"])
     rewrite(
         vars(lambda_svc)["_execute_function_warm"],
         patch="errors keep their names",

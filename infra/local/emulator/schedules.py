@@ -14,7 +14,7 @@ LOOK_SECONDS = 1
 Answer = tuple[int, dict[str, str], bytes]
 
 
-def refused_expression(
+def refuse_expression(
     original: Callable[..., Answer], name: str, schedule: Mapping[str, Any]
 ) -> Answer:
     """Refuses an expression that would never fire, as Scheduler does when it is handed one."""
@@ -39,8 +39,8 @@ def apply() -> None:
     functions = vars(scheduler)
     expect(functions["_ticker_loop"], "51e1b1334023", patch="looks often")
     functions["_SCHEDULE_TICK_INTERVAL"] = LOOK_SECONDS
-    wrap(functions, "_create_schedule", refused_expression, digest="5b205607c15c")
-    wrap(functions, "_update_schedule", refused_expression, digest="93f7fec4f7d8")
+    wrap(functions, "_create_schedule", refuse_expression, digest="5b205607c15c")
+    wrap(functions, "_update_schedule", refuse_expression, digest="93f7fec4f7d8")
     rewrite(
         functions["_tick_schedules"],
         patch="time zones",

@@ -42,7 +42,7 @@ def connect(contract: Contract, *, user: str) -> SignedIn:
     digest = hashlib.sha256(verifier.encode()).digest()
     with requests.Session() as session:
         session.trust_env = False
-        asked = _asked(
+        asked = _send(
             session,
             contract,
             "oauth/authorize",
@@ -65,7 +65,7 @@ def connect(contract: Contract, *, user: str) -> SignedIn:
         told = parse_qs(urlsplit(page.headers.get("Location", "")).query)
         if told.get("state") != [state] or "code" not in told:
             raise SignInError(f"consent: {page.status_code}")
-        tokens = _asked(
+        tokens = _send(
             session,
             contract,
             "oauth/token",
@@ -76,7 +76,7 @@ def connect(contract: Contract, *, user: str) -> SignedIn:
     return SignedIn(subject=tokens["identifier"]["id"], tokens=tokens)
 
 
-def _asked(
+def _send(
     session: requests.Session, contract: Contract, path: str, **claims: str
 ) -> dict[str, Any]:
     """The claims of the token with which digi.me answers a signed request."""

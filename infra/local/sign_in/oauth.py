@@ -76,7 +76,7 @@ def sign_in(application: Application, *, login_hint: str) -> SignedIn:
         }
         answer = session.post(discovery["token_endpoint"], data=form, timeout=TIMEOUT_SECONDS)
         tokens = _json(answer, "token")
-    claims = _verified(tokens["id_token"], discovery, client_id=application.client_id)
+    claims = _verify(tokens["id_token"], discovery, client_id=application.client_id)
     if claims.get("nonce") != nonce:
         raise SignInError("the id_token answers another sign-in")
     return SignedIn(subject=claims["sub"], tokens=tokens)
@@ -111,7 +111,7 @@ def _code(
     return told["code"][0]
 
 
-def _verified(id_token: str, discovery: dict[str, Any], *, client_id: str) -> dict[str, Any]:
+def _verify(id_token: str, discovery: dict[str, Any], *, client_id: str) -> dict[str, Any]:
     key = jwt.PyJWKClient(discovery["jwks_uri"]).get_signing_key_from_jwt(id_token)
     claims: dict[str, Any] = jwt.decode(
         id_token,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from flask import Blueprint, current_app, g, request
 
-from infra.local.simulators.faults import Fault, Faults, Kind, damaged, stand_in
+from infra.local.simulators.faults import Fault, Faults, Kind, damage, stand_in
 from infra.local.simulators.replies import reply
 from infra.local.simulators.server import WIRE, Cut
 
@@ -122,7 +122,7 @@ def _attach_strikes(
         if request.path.startswith(f"{PREFIX}/"):
             return None
         query = request.args.items(multi=True)
-        g.entry = ledger.arrived(request.method, request.path, query=query)
+        g.entry = ledger.add_request(request.method, request.path, query=query)
         g.fault = fault = faults.take(request.method, request.path)
         if fault is not None and fault.kind is Kind.SLOW:
             time.sleep(fault.seconds)
@@ -137,7 +137,7 @@ def _attach_strikes(
             response = _struck(fault, response, error_body=error_body)
         lost = fault is not None and fault.kind is Kind.DISCONNECT
         status = None if lost else response.status_code
-        ledger.answered(g.entry, status=status, fault=fault.kind if fault else None)
+        ledger.complete(g.entry, status=status, fault=fault.kind if fault else None)
         return response
 
 
@@ -151,4 +151,4 @@ def _struck(fault: Fault, response: Response, *, error_body: ErrorBody) -> Respo
         wire.cut = Cut.HALF
     if fault.processed and fault.kind in {Kind.STATUS, Kind.HTML}:
         return stand_in(fault, error_body)
-    return damaged(fault, response)
+    return damage(fault, response)

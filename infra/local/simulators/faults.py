@@ -168,7 +168,7 @@ def stand_in(fault: Fault, error_body: ErrorBody) -> Response:
     return response
 
 
-def damaged(fault: Fault, response: Response) -> Response:
+def damage(fault: Fault, response: Response) -> Response:
     """The provider's proper answer after a fault of its body has been at it."""
     body = response.get_data()
     if fault.kind is Kind.CUT_SHORT:
@@ -180,15 +180,15 @@ def damaged(fault: Fault, response: Response) -> Response:
     if fault.kind is Kind.AMEND and isinstance(fault.body, dict):
         response.set_data(msgspec.json.encode(msgspec.json.decode(body) | fault.body))
     if fault.kind is Kind.DRIFT and response.is_json:
-        response.set_data(msgspec.json.encode(_drifted(msgspec.json.decode(body))))
+        response.set_data(msgspec.json.encode(_drift(msgspec.json.decode(body))))
     return response
 
 
-def _drifted(value: object) -> object:
+def _drift(value: object) -> object:
     if isinstance(value, list):
-        return list(map(_drifted, value))
+        return list(map(_drift, value))
     if isinstance(value, dict):
-        inside = {name: _drifted(inner) for name, inner in value.items()}
+        inside = {name: _drift(inner) for name, inner in value.items()}
         is_map = all(isinstance(inner, dict) for inner in inside.values())
         return inside if is_map else {**inside, "undocumented": [None]}
     return value

@@ -38,19 +38,19 @@ class Ledger:
         self._lock = threading.Lock()
         self._entries: list[Entry] = []
 
-    def arrived(self, method: str, path: str, *, query: Iterable[tuple[str, str]]) -> Entry:
+    def add_request(self, method: str, path: str, *, query: Iterable[tuple[str, str]]) -> Entry:
         """Notes a request on its arrival; its status is null until `answered`."""
-        shown = {name: _shown(name, value) for name, value in query}
+        shown = {name: _hide(name, value) for name, value in query}
         facts: dict[str, object] = {"method": method, "path": path, "query": shown, "status": None}
         return self._add(Entry(self._clock(), "request", facts))
 
-    def answered(self, entry: Entry, *, status: int | None, fault: str | None) -> None:
+    def complete(self, entry: Entry, *, status: int | None, fault: str | None) -> None:
         """Completes a request's entry; a status of None means that no answer was sent."""
         entry.facts |= {"status": status, "seconds": round(self._clock() - entry.at, 6)}
         if fault is not None:
             entry.facts["fault"] = fault
 
-    def happened(self, kind: str, *, at: float, **facts: object) -> None:
+    def add_event(self, kind: str, *, at: float, **facts: object) -> None:
         """Notes what the provider did by itself at an instant in seconds since 1970."""
         self._add(Entry(at, kind, dict(facts)))
 
@@ -70,5 +70,5 @@ class Ledger:
         return entry
 
 
-def _shown(name: str, value: str) -> str:
+def _hide(name: str, value: str) -> str:
     return "(hidden)" if _TOKEN_LIKE.search(name) else value

@@ -43,13 +43,13 @@ def switches_of(provider: Provider[SettingsT]) -> Blueprint:
 
     @switches.post("/settings")
     def change_settings() -> Response:
-        provider.change(_merged(provider.settings, request.get_data()))
+        provider.change(_merge(provider.settings, request.get_data()))
         return reply(provider.settings)
 
     return switches
 
 
-def _merged(settings: SettingsT, patch: bytes) -> SettingsT:
+def _merge(settings: SettingsT, patch: bytes) -> SettingsT:
     """The settings after a JSON object of changes; what is by name is merged name by name.
 
     Raises:

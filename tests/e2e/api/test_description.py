@@ -19,7 +19,7 @@ import pytest
 from functions.rest.problems import STATUS
 from functions.rest.routes import ROUTES
 from infra.local.caller import Caller
-from tests.support.system.tenant_resources import BEGUN, belongings
+from tests.support.system.tenant_resources import BEGUN, make_resources
 
 if TYPE_CHECKING:
     from functions.rest.route import Route
@@ -86,7 +86,7 @@ def there(
     banno.set(task_seconds=0.2)
     endgrate.set(transfer_seconds=0.2)
     caller = Caller(running.api, token=running.issuer.token(tenants[0]))
-    found = {kind: [id_] for kind, id_ in belongings(running, caller).items()}
+    found = {kind: [id_] for kind, id_ in make_resources(running, caller).items()}
     found["connection_id"].append(caller.connect(BEGUN))
     return found
 

@@ -11,6 +11,7 @@ import requests
 
 from infra.local.caller import Caller
 from infra.local.issuer import Issuer
+from tests.support.system.problems import read_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,15 +25,6 @@ GOOD: dict[str, Any] = {
     "credentials": {"access_token": "a"},
 }
 NOWHERE = "con_" + "0" * 32
-
-
-def problem(answer: Any) -> str:
-    """The kind of an answer that must be a well-formed problem."""
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    body = answer.json()
-    assert body.keys() >= {"type", "title", "status"}
-    assert body["status"] == answer.status_code
-    return str(body["type"]).removeprefix("urn:freshet:problem:")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +63,7 @@ def test_a_bad_request_gets_a_problem_that_says_so(
     data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
     answer = caller.send(method, path, data=data)
 
-    assert (answer.status_code, problem(answer)) == expected
+    assert read_problem(answer) == expected
 
 
 def test_a_method_that_is_not_there_is_told_which_are(caller: Caller) -> None:
@@ -95,7 +87,7 @@ def test_a_token_that_does_not_verify_is_refused(
     caller = Caller(running.api, token=running.issuer.token("someone", **claims))
     answer = caller.send("GET", "/v1/connections")
 
-    assert (answer.status_code, problem(answer)) == (401, "unauthorized")
+    assert read_problem(answer) == (401, "unauthorized")
     assert detail in answer.json()["detail"]
     assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
 
@@ -128,7 +120,7 @@ def test_whoever_has_no_good_token_is_refused(
 ) -> None:
     answer = Caller(running.api, token=token(running)).send("GET", "/v1/connections")
 
-    assert (answer.status_code, problem(answer)) == (401, "unauthorized")
+    assert read_problem(answer) == (401, "unauthorized")
 
 
 APPLICATION = "http://localhost:3000"
@@ -166,6 +158,6 @@ def test_a_tenant_that_has_used_up_its_calls_is_told_when_to_come_again_and_no_o
     )
     answer = eager.send("GET", "/v1/connections")
 
-    assert (answer.status_code, problem(answer)) == (429, "throttled")
+    assert read_problem(answer) == (429, "throttled")
     assert 50 <= int(answer.headers["Retry-After"]) <= 60
     assert caller.send("GET", "/v1/connections").status_code == 200

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.local.caller import Caller
+from tests.support.system.problems import read_problem
 from tests.support.system.tenant_resources import BEGUN
 
 if TYPE_CHECKING:
@@ -35,10 +36,6 @@ def register(caller: Caller, body: object, *, key: str) -> requests.Response:
 
 def ids(caller: Caller) -> list[str]:
     return [each["connection_id"] for each in caller.ask("GET", "/v1/connections")["connections"]]
-
-
-def problem(answer: requests.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["type"].rpartition(":")[2]
 
 
 def test_a_repetition_gets_the_same_connection_and_nothing_of_its_body_is_kept_with_the_key(
@@ -90,7 +87,7 @@ def test_while_the_provider_is_away_a_repetition_is_no_second_session(
     endgrate.heal()
     again = register(caller, BEGUN, key="k")
 
-    assert problem(away) == (503, "provider-unavailable")
+    assert read_problem(away) == (503, "provider-unavailable")
     assert again.json() == first.json()
     assert ids(caller) == [first.json()["connection_id"]]
 
@@ -106,7 +103,7 @@ def test_a_key_belongs_to_the_values_with_which_it_came_first(caller: Caller) ->
     under_another = register(caller, BODY, key="k2")
 
     assert same.json()["connection_id"] == first.json()["connection_id"]
-    assert problem(other) == (422, "key-reused")
+    assert read_problem(other) == (422, "key-reused")
     assert under_another.status_code == 201
     assert len(ids(caller)) == 2
 
@@ -120,9 +117,9 @@ def test_a_request_that_was_refused_has_not_used_its_key(running: System, caller
     right = register(caller, BODY, key="k")
 
     assert theirs.status_code == 201
-    assert problem(malformed) == problem(wrong) == (400, "invalid-request")
+    assert read_problem(malformed) == read_problem(wrong) == (400, "invalid-request")
     assert "settings.institution" in wrong.json()["detail"]
-    assert problem(refused) == (422, "provider-refuses-connection")
+    assert read_problem(refused) == (422, "provider-refuses-connection")
     assert (right.status_code, right.headers.get("Idempotency-Replayed")) == (201, None)
 
 
@@ -132,6 +129,6 @@ def test_what_has_been_erased_does_not_come_back_by_a_repetition(caller: Caller)
     assert caller.send("DELETE", address).status_code == 204
     again, anew = register(caller, BODY, key="k"), register(caller, BODY, key="anew")
 
-    assert problem(again) == (410, "gone")
+    assert read_problem(again) == (410, "gone")
     assert "has been erased" in again.json()["detail"]
     assert ids(caller) == [anew.json()["connection_id"]]

@@ -12,7 +12,7 @@ from functions.rest.examples import EXAMPLES, IDS
 from functions.rest.openapi import ids_in
 from functions.rest.routes import ROUTES
 from infra.local.caller import Caller
-from tests.support.system.tenant_resources import ABSENT, KINDS, belongings
+from tests.support.system.tenant_resources import ABSENT, KINDS, make_resources
 
 if TYPE_CHECKING:
     from functions.rest.route import Route
@@ -78,7 +78,7 @@ def stranger(running: System) -> Requests:
 
 @pytest.fixture(scope="module")
 def owned(running: System, owner: Caller) -> dict[str, str]:
-    return belongings(running, owner)
+    return make_resources(running, owner)
 
 
 @pytest.mark.parametrize(("method", "rule", "slot", "kind"), CALLS)

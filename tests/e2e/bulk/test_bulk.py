@@ -16,14 +16,14 @@ from infra.local.providers import DEMOS
 from infra.local.system import System, system
 from tests.support.models.budget import overdrawn
 from tests.support.system.bulk_runs import (
-    by_hand,
-    executed,
     failures,
+    nonzero_outcomes,
     outcomes,
     run,
-    signed_in,
-    told,
+    sign_in_users,
+    start_execution,
 )
+from tests.support.system.executions import wait_for_execution
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,7 @@ def running(assembly: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def bodies(running: System, banno: Provider) -> Bodies:
     """After the simulator's reset, which ends all sign-ins."""
     assert banno.base_url
-    return signed_in(running)
+    return sign_in_users(running)
 
 
 def test_sixty_at_once_keep_to_the_budget_and_each_ends_with_an_outcome(
@@ -73,7 +73,7 @@ def test_sixty_at_once_keep_to_the_budget_and_each_ends_with_an_outcome(
     listed = failures(caller, bulk["bulk_id"], limit=3)
 
     assert (bulk["status"], bulk["total"]) == ("done", FRESH + STALE + DEAD)
-    assert told(bulk) == {"published": FRESH, "partial": STALE, "failed": DEAD}
+    assert nonzero_outcomes(bulk) == {"published": FRESH, "partial": STALE, "failed": DEAD}
     assert sorted(each["connection_id"] for each in listed) == sorted(ids["dead"])
     assert {(each["outcome"], each["error"]["name"]) for each in listed} == {
         ("failed", "ReauthRequired")
@@ -94,12 +94,12 @@ def test_an_operator_refreshes_every_tenant_s_connections_that_are_old(
     running: System, caller: Caller, bodies: Bodies
 ) -> None:
     mine = caller.connect(bodies["ben"])
-    caller.ended(caller.refresh(mine)["refresh_id"])
+    caller.wait_until_ended(caller.refresh(mine)["refresh_id"])
     stranger = Caller(running.api, token=running.issuer.token(f"tenant-{uuid.uuid4().hex[:8]}"))
     theirs = stranger.connect(bodies["cleo"])
     name = f"by-hand-{uuid.uuid4()}"
     request = {"provider": "banno", "older_than_seconds": 600, "deadline_seconds": 30}
-    found = executed(running, by_hand(running, request, name=name))
+    found = wait_for_execution(running, start_execution(running, request, name=name))
 
     assert found["status"] == "SUCCEEDED"
     told_ = outcomes(running, name)

@@ -12,16 +12,16 @@ import pytest
 from functions.core.bulk.model import refresh_id
 from infra.local.caller import Caller
 from tests.support.system.bulk_runs import (
-    by_hand,
-    ended,
-    executed,
     failures,
+    nonzero_outcomes,
     outcomes,
     run,
-    signed_in,
+    sign_in_users,
+    start_execution,
     stop,
-    told,
+    wait_until_ended,
 )
+from tests.support.system.executions import wait_for_execution
 
 if TYPE_CHECKING:
     from infra.local.system import System
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def bodies(running: System, banno: Provider) -> Bodies:
     """After the simulator's reset, which ends all sign-ins."""
     assert banno.base_url
-    return signed_in(running)
+    return sign_in_users(running)
 
 
 def test_named_connections_are_refreshed_and_no_word_tells_another_s_from_nobody_s(
@@ -46,7 +46,7 @@ def test_named_connections_are_refreshed_and_no_word_tells_another_s_from_nobody
     listed = {each.pop("connection_id"): each for each in failures(caller, bulk["bulk_id"])}
 
     assert (bulk["named"], bulk["total"]) == (3, 3)
-    assert told(bulk) == {"published": 1, "not_found": 2}
+    assert nonzero_outcomes(bulk) == {"published": 1, "not_found": 2}
     assert set(listed) == {theirs, nobody}
     assert json.dumps(listed[theirs]) == json.dumps(listed[nobody])
     assert listed[nobody]["refresh_id"] is None
@@ -60,7 +60,7 @@ def test_a_run_is_its_tenant_s_alone(running: System, caller: Caller) -> None:
         theirs = stranger.send(method, f"/v1/bulk-refreshes/{bulk_id}{path}")
         nobody = stranger.send(method, f"/v1/bulk-refreshes/blk_{'0' * 32}{path}")
         assert (theirs.status_code, theirs.content) == (404, nobody.content)
-    assert ended(caller, bulk_id)["total"] == 0
+    assert wait_until_ended(caller, bulk_id)["total"] == 0
 
 
 def test_a_run_under_a_key_is_begun_once(caller: Caller) -> None:
@@ -89,8 +89,8 @@ def test_a_tenant_has_one_run_under_way_at_a_time(
     again = caller.ask("POST", path, json=slowly, headers=own)["bulk_id"]
     stranger = Caller(running.api, token=running.issuer.token(f"stranger-{uuid.uuid4().hex[:8]}"))
     theirs = stranger.send("POST", path, json={})
-    operators = executed(
-        running, by_hand(running, {"connection_ids": ["x"]}, name=uuid.uuid4().hex)
+    operators = wait_for_execution(
+        running, start_execution(running, {"connection_ids": ["x"]}, name=uuid.uuid4().hex)
     )
 
     assert (refused.status_code, refused.json()["type"]) == (
@@ -101,33 +101,33 @@ def test_a_tenant_has_one_run_under_way_at_a_time(
     assert (again, theirs.status_code, operators["status"]) == (first, 202, "SUCCEEDED")
 
     assert caller.send("POST", f"{path}/{first}/cancel").status_code == 202
-    cancelled = ended(caller, first)
+    cancelled = wait_until_ended(caller, first)
     assert (cancelled["status"], cancelled["error"]["name"]) == ("failed", "Aborted")
     assert caller.ask("POST", f"{path}/{first}/cancel") == cancelled
     later = caller.send("POST", path, json={"provider": "digime"}, headers=others)
     assert (later.status_code, later.headers.get("Idempotency-Replayed")) == (202, None)
-    assert ended(caller, later.json()["bulk_id"])["status"] == "done"
+    assert wait_until_ended(caller, later.json()["bulk_id"])["status"] == "done"
 
 
 def test_who_is_being_refreshed_is_joined_and_who_is_fresh_costs_no_call(
     caller: Caller, bodies: Bodies, banno: Provider
 ) -> None:
     fresh, running_, stopped = (caller.connect(bodies["ben"]) for _ in range(3))
-    caller.ended(caller.refresh(fresh)["refresh_id"])
+    caller.wait_until_ended(caller.refresh(fresh)["refresh_id"])
     banno.set(task_seconds=5)
     first = caller.refresh(running_)["refresh_id"]
     other = caller.refresh(stopped, datasets=["accounts"])["refresh_id"]
     bulk = run(caller, max_age_seconds=3600)
     (busy,) = failures(caller, bulk["bulk_id"])
 
-    assert told(bulk) == {"fresh": 1, "joined": 1, "busy": 1}
+    assert nonzero_outcomes(bulk) == {"fresh": 1, "joined": 1, "busy": 1}
     assert (busy["connection_id"], busy["error"]["name"], busy["refresh_id"]) == (
         stopped,
         "Busy",
         None,
     )
     for refresh in (first, other):
-        assert caller.ended(refresh)["status"] == "published"
+        assert caller.wait_until_ended(refresh)["status"] == "published"
 
 
 def test_starts_are_spread_over_the_window(caller: Caller, bodies: Bodies, banno: Provider) -> None:
@@ -137,7 +137,7 @@ def test_starts_are_spread_over_the_window(caller: Caller, bodies: Bodies, banno
     bulk = run(caller, spread_seconds=8)
     starts = [row["at"] - began for row in banno.ledger() if row.get("method") == "PUT"]
 
-    assert told(bulk) == {"published": 4}
+    assert nonzero_outcomes(bulk) == {"published": 4}
     # A busy machine starts them later than their places, never earlier.
     assert all(start >= 2 * place - 0.5 for place, start in enumerate(starts)), starts
     assert starts[-1] < 16, starts
@@ -158,7 +158,7 @@ def test_a_cancelled_refresh_is_told_as_such(
     )
     caller.ask("POST", f"/v1/refreshes/{refresh}/cancel")
 
-    assert told(ended(caller, bulk_id)) == {"cancelled": 1}
+    assert nonzero_outcomes(wait_until_ended(caller, bulk_id)) == {"cancelled": 1}
     assert failures(caller, bulk_id) == [
         {
             "connection_id": connection,
@@ -184,7 +184,9 @@ def test_a_cancelled_refresh_is_told_as_such(
 def test_a_request_that_nobody_can_serve_fails_under_its_own_name(
     running: System, request_: Any, error: str
 ) -> None:
-    found = executed(running, by_hand(running, request_, name=f"by-hand-{uuid.uuid4()}"))
+    found = wait_for_execution(
+        running, start_execution(running, request_, name=f"by-hand-{uuid.uuid4()}")
+    )
     assert (found["status"], found["error"]) == ("FAILED", error)
 
 
@@ -199,8 +201,10 @@ def test_a_child_that_runs_twice_finds_what_it_did_before(
         name=refresh_id(name, connection),
         input=json.dumps({"connection_id": connection, "reason": "bulk"}),
     )
-    executed(running, earlier["executionArn"])
-    found = executed(running, by_hand(running, {"connection_ids": [connection]}, name=name))
+    wait_for_execution(running, earlier["executionArn"])
+    found = wait_for_execution(
+        running, start_execution(running, {"connection_ids": [connection]}, name=name)
+    )
 
     assert found["status"] == "SUCCEEDED"
     assert outcomes(running, name) == {connection: "published"}
@@ -220,9 +224,9 @@ def test_a_run_that_is_cancelled_stops_its_refreshes_and_publishes_nothing_more(
         seconds=30,
     )
     assert caller.send("POST", f"/v1/bulk-refreshes/{bulk_id}/cancel").status_code == 202
-    bulk = ended(caller, bulk_id)
+    bulk = wait_until_ended(caller, bulk_id)
 
-    assert (bulk["status"], told(bulk)) == ("failed", {"cancelled": 3})
+    assert (bulk["status"], nonzero_outcomes(bulk)) == ("failed", {"cancelled": 3})
     assert {each["outcome"] for each in failures(caller, bulk_id)} == {"cancelled"}
     time.sleep(7)
     assert {caller.state(each)["status"] for each in mine} == {"cancelled"}
@@ -242,11 +246,11 @@ def test_a_run_that_is_stopped_says_of_whom_nothing_is_known(
         seconds=30,
     )
     stop(running, bulk_id)
-    bulk = ended(caller, bulk_id)
+    bulk = wait_until_ended(caller, bulk_id)
     listed = failures(caller, bulk_id)
 
     assert (bulk["status"], bulk["error"]["name"]) == ("failed", "Aborted")
-    assert told(bulk) == {"published": 1, "unknown": 2}
+    assert nonzero_outcomes(bulk) == {"published": 1, "unknown": 2}
     assert {each["connection_id"] for each in listed} < set(ids)
     assert {each["outcome"] for each in listed} == {"unknown"}
     never_begun = [caller.send("GET", f"/v1/refreshes/{each['refresh_id']}") for each in listed]

@@ -19,7 +19,7 @@ def test_erasing_a_connection_leaves_nothing_of_it(
     running: System, caller: Caller, connect: Connect
 ) -> None:
     connection = connect("cleo")
-    refresh = caller.ended(caller.refresh(connection)["refresh_id"])["refresh_id"]
+    refresh = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])["refresh_id"]
     erased = caller.send("DELETE", f"/v1/connections/{connection}")
 
     assert erased.status_code == 204
@@ -38,9 +38,9 @@ def test_no_secret_and_no_record_reaches_a_log_a_state_or_a_key(
 ) -> None:
     marked = "canary-token-7f3a"
     connection = connect("cleo", refresh_token=marked, expires_at="2020-01-01T00:00:00Z")
-    failed = caller.ended(caller.refresh(connection)["refresh_id"])["refresh_id"]
+    failed = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])["refresh_id"]
     connection = connect("cleo")
-    done = caller.ended(caller.refresh(connection)["refresh_id"])["refresh_id"]
+    done = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])["refresh_id"]
     secret = running.providers["banno"]["client_secret"]
     names = [record["data"]["name"] for record in caller.records(connection, "accounts")]
     amounts = [r["data"]["amount"] for r in caller.records(connection, "transactions")[:50]]

@@ -6,7 +6,7 @@ import base64
 import json
 import time
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,6 +14,7 @@ from functions.aws.tables.refreshes import RefreshTable
 from functions.core.contract import Reason, RefreshRequest
 from functions.core.model import Connection, Refresh
 from functions.core.refresh import steps as step
+from tests.support.system.executions import describe_refresh
 
 if TYPE_CHECKING:
     from infra.local.caller import Caller
@@ -59,14 +60,6 @@ def look_after(running: System) -> None:
     assert "FunctionError" not in answer, base64.b64decode(answer["LogResult"]).decode()
 
 
-def executed(running: System, refresh_id: str) -> dict[str, Any]:
-    arn = running.outputs["RefreshMachineArn"].replace(":stateMachine:", ":execution:")
-    found: dict[str, Any] = running.client("stepfunctions").describe_execution(
-        executionArn=f"{arn}:{refresh_id}"
-    )
-    return found
-
-
 def test_a_refresh_that_was_admitted_and_never_started_runs_once(
     running: System, caller: Caller, connect: Connect, banno: Provider
 ) -> None:
@@ -74,7 +67,7 @@ def test_a_refresh_that_was_admitted_and_never_started_runs_once(
     look_after(running)
     look_after(running)
 
-    assert caller.ended(refresh.refresh_id)["status"] == "published"
+    assert caller.wait_until_ended(refresh.refresh_id)["status"] == "published"
     assert sum(each["path"].endswith("/fetch") for each in banno.ledger() if "path" in each) == 1
 
 
@@ -96,9 +89,11 @@ def test_a_refresh_past_its_deadline_that_never_started_fails_and_frees_its_conn
     refresh = admitted(running, caller, connection, seconds=1000)
     look_after(running)
 
-    ended = caller.ended(refresh.refresh_id)
+    ended = caller.wait_until_ended(refresh.refresh_id)
     assert (ended["status"], ended["error"]["name"]) == ("failed", "PlatformFault")
-    assert caller.ended(caller.refresh(connection)["refresh_id"])["status"] == "published"
+    assert (
+        caller.wait_until_ended(caller.refresh(connection)["refresh_id"])["status"] == "published"
+    )
 
 
 def test_a_refresh_whose_execution_is_over_and_whose_end_was_lost_is_ended_and_swept(
@@ -128,14 +123,16 @@ def test_a_refresh_whose_execution_is_over_and_whose_end_was_lost_is_ended_and_s
     running.client("s3").put_object(Bucket=bucket, Key=staged, Body=b"x")
     look_after(running)
 
-    assert caller.ended(refresh.refresh_id)["status"] == "failed"
+    assert caller.wait_until_ended(refresh.refresh_id)["status"] == "failed"
     caller.until(
         lambda: running.client("s3").list_object_versions(Bucket=bucket, Prefix=staged),
         lambda it: not it.get("Versions"),
         seconds=30,
     )
     banno.set(task_seconds=0.2)
-    assert caller.ended(caller.refresh(connection)["refresh_id"])["status"] == "published"
+    assert (
+        caller.wait_until_ended(caller.refresh(connection)["refresh_id"])["status"] == "published"
+    )
 
 
 def test_a_refresh_that_runs_is_left_alone_however_old_it_looks(
@@ -158,5 +155,5 @@ def test_a_refresh_that_runs_is_left_alone_however_old_it_looks(
     )
     look_after(running)
 
-    assert executed(running, refresh_id)["status"] == "RUNNING"
-    assert caller.ended(refresh_id)["status"] == "published"
+    assert describe_refresh(running, refresh_id)["status"] == "RUNNING"
+    assert caller.wait_until_ended(refresh_id)["status"] == "published"

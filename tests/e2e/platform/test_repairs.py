@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from functions.aws.vault import Vault
 from infra.local.providers import DEMOS
+from tests.support.system.executions import describe_refresh
 
 if TYPE_CHECKING:
     from infra.local.caller import Caller
@@ -15,20 +16,12 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import Connect, Provider
 
 
-def executed(running: System, refresh_id: str) -> dict[str, Any]:
-    arn = running.outputs["RefreshMachineArn"].replace(":stateMachine:", ":execution:")
-    found: dict[str, Any] = running.client("stepfunctions").describe_execution(
-        executionArn=f"{arn}:{refresh_id}"
-    )
-    return found
-
-
 def test_new_credentials_bring_a_connection_back(
     running: System, caller: Caller, connect: Connect, banno: Provider
 ) -> None:
     connection = connect("ben", refresh_token=None)
     banno.control("POST", "expire", json={"user": "ben"})
-    assert caller.ended(caller.refresh(connection)["refresh_id"])["status"] == "failed"
+    assert caller.wait_until_ended(caller.refresh(connection)["refresh_id"])["status"] == "failed"
     (listed,) = caller.ask("GET", "/v1/connections")["connections"]
     assert listed["reauth_required"]
 
@@ -40,7 +33,9 @@ def test_new_credentials_bring_a_connection_back(
     assert answer.status_code == 204
     (listed,) = caller.ask("GET", "/v1/connections")["connections"]
     assert not listed["reauth_required"]
-    assert caller.ended(caller.refresh(connection)["refresh_id"])["status"] == "published"
+    assert (
+        caller.wait_until_ended(caller.refresh(connection)["refresh_id"])["status"] == "published"
+    )
 
 
 def test_a_token_that_its_table_did_not_take_is_found_by_the_next_refresh(
@@ -65,7 +60,7 @@ def test_a_token_that_its_table_did_not_take_is_found_by_the_next_refresh(
         ExpressionAttributeValues={":owner": {"S": "ref_gone"}, ":until": {"N": "9000000000"}},
     )
 
-    ended = caller.ended(caller.refresh(connection)["refresh_id"])
+    ended = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     assert (ended["status"], ended.get("error")) == ("published", None)
     assert "lease_owner" not in dynamodb.get_item(TableName=table, Key=key)["Item"]
     versions = running.client("s3").list_object_versions(
@@ -86,7 +81,7 @@ def test_a_refresh_of_other_datasets_is_not_joined(
     assert answer.status_code == 409
     assert answer.json()["type"] == "urn:freshet:problem:busy"
     assert caller.refresh(connection, datasets=["accounts"])["outcome"] == "joined"
-    assert caller.ended(running["refresh_id"])["status"] == "published"
+    assert caller.wait_until_ended(running["refresh_id"])["status"] == "published"
 
 
 def test_erasing_while_data_is_being_fetched_leaves_nothing_either(
@@ -102,7 +97,7 @@ def test_erasing_while_data_is_being_fetched_leaves_nothing_either(
     )
     assert caller.send("DELETE", f"/v1/connections/{connection}").status_code == 204
     caller.until(
-        lambda: executed(running, refresh_id),
+        lambda: describe_refresh(running, refresh_id),
         lambda it: it["status"] != "RUNNING",
         seconds=60,
     )
@@ -118,7 +113,7 @@ def test_a_cursor_that_the_address_did_not_give_is_an_invalid_request(
 ) -> None:
     banno.set(task_seconds=0.2)
     connection = connect("ada")
-    caller.ended(caller.refresh(connection)["refresh_id"])
+    caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     datasets = f"/v1/connections/{connection}/datasets"
     path = f"{datasets}/transactions"
     cursor = caller.ask("GET", path, params={"limit": 1})["next_cursor"]

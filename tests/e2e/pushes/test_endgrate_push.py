@@ -12,14 +12,14 @@ from tests.support.system.pushes import (
     FERN,
     TRANSFER,
     contact,
-    ended,
-    ended_as,
+    count_posted,
     executions,
-    kept,
+    list_kept,
+    list_triggered,
     post,
-    posted,
-    pushed,
-    triggered,
+    push_records,
+    wait_until_ended,
+    wait_until_status,
 )
 
 if TYPE_CHECKING:
@@ -55,16 +55,16 @@ def test_records_are_pushed_and_read_back_by_a_pull(
     running: System, caller: Caller, fern: str, endgrate: Provider
 ) -> None:
     answer = post(caller, fern, contact("rowan", internal_id="mine-1"), contact("alder"))
-    push = ended(caller, answer.json()["push_id"])
+    push = wait_until_ended(caller, answer.json()["push_id"])
 
     assert answer.status_code == 202
     assert answer.headers["Location"] == f"pushes/{push['push_id']}"
     assert "Idempotency-Replayed" not in answer.headers
     assert (push["status"], push["records"], push["failed"]) == ("done", 2, 0)
     assert [event["type"] for event in push["events"]] == ["accepted", "sending", "sent", "done"]
-    assert (len(triggered(endgrate)), posted(endgrate)) == (1, 1)
+    assert (len(list_triggered(endgrate)), count_posted(endgrate)) == (1, 1)
 
-    caller.ended(caller.refresh(fern, datasets=["crm-contact"])["refresh_id"])
+    caller.wait_until_ended(caller.refresh(fern, datasets=["crm-contact"])["refresh_id"])
     names = [each["data"]["data"]["first_name"] for each in caller.records(fern, "crm-contact")]
     assert len(names) == 432
     assert {"rowan", "alder"} < set(names)
@@ -76,13 +76,13 @@ def test_records_are_pushed_and_read_back_by_a_pull(
         {"id": ids["rowan"], "index": 0, "internal_id": "mine-1"},
         {"id": ids["alder"], "index": 1},
     ]
-    assert push["push_id"] not in kept(running, fern)
+    assert push["push_id"] not in list_kept(running, fern)
 
 
 def test_a_push_within_the_hold_makes_three_transitions(
     running: System, caller: Caller, fern: str
 ) -> None:
-    push = pushed(caller, fern, contact("rowan"))
+    push = push_records(caller, fern, contact("rowan"))
     (execution,) = executions(running, push["push_id"])
     events = running.client("stepfunctions").get_execution_history(
         executionArn=execution["executionArn"]
@@ -100,7 +100,7 @@ def test_records_that_the_provider_cannot_take_are_named_and_the_others_are_ther
     caller: Caller, fern: str
 ) -> None:
     tickets = [{"internal_id": f"t{n}", "data": {"subject": f"Slugs {n}"}} for n in range(5)]
-    push = pushed(caller, fern, *tickets, dataset="crm-ticket", synchronous=True)
+    push = push_records(caller, fern, *tickets, dataset="crm-ticket", synchronous=True)
 
     assert (push["status"], push["failed"], push["error"]) == ("incomplete", 3, None)
     assert push["failures"] == [
@@ -114,7 +114,7 @@ def test_the_same_request_under_the_same_key_is_the_same_push(
     first = post(caller, fern, contact("rowan"), key="order-4711")
     again = post(caller, fern, contact("rowan"), key="order-4711")
     other = post(caller, fern, contact("alder"), key="order-4711")
-    done = ended(caller, first.json()["push_id"])
+    done = wait_until_ended(caller, first.json()["push_id"])
     late = post(caller, fern, contact("rowan"), key="order-4711")
 
     assert (again.status_code, late.status_code) == (202, 200)
@@ -123,13 +123,13 @@ def test_the_same_request_under_the_same_key_is_the_same_push(
     assert late.json() == done
     assert other.status_code == 422
     assert other.json()["type"] == "urn:freshet:problem:key-reused"
-    assert len(triggered(endgrate)) == 1
+    assert len(list_triggered(endgrate)) == 1
 
     stranger = Caller(running.api, token=running.issuer.token("stranger-with-the-same-key"))
     theirs = stranger.connect({**FERN, "subject": MOSS, "datasets": ["crm-contact"]})
-    push = pushed(stranger, theirs, contact("rowan"), key="order-4711")
+    push = push_records(stranger, theirs, contact("rowan"), key="order-4711")
     assert push["push_id"] != done["push_id"]
-    assert len(triggered(endgrate)) == 2
+    assert len(list_triggered(endgrate)) == 2
 
 
 def test_fifty_requests_side_by_side_under_one_key_are_one_push(
@@ -142,7 +142,7 @@ def test_fifty_requests_side_by_side_under_one_key_are_one_push(
     with ThreadPoolExecutor(AT_ONCE) as together:
         answers = list(together.map(ask, range(50)))
     taken = [each for each in answers if each.status_code in {200, 202}]
-    push = ended(caller, taken[0].json()["push_id"])
+    push = wait_until_ended(caller, taken[0].json()["push_id"])
 
     assert {each.status_code for each in answers} == {202, 422} | {
         each.status_code for each in taken
@@ -151,9 +151,9 @@ def test_fifty_requests_side_by_side_under_one_key_are_one_push(
     assert sum("Idempotency-Replayed" not in each.headers for each in taken) == 1
     assert len(taken) == 25
     assert push["status"] == "done"
-    assert (len(triggered(endgrate)), posted(endgrate)) == (1, 1)
+    assert (len(list_triggered(endgrate)), count_posted(endgrate)) == (1, 1)
     assert len(executions(running, push["push_id"])) == 1
-    assert push["push_id"] not in kept(running, fern)
+    assert push["push_id"] not in list_kept(running, fern)
 
 
 def test_an_answer_that_was_lost_ends_as_unknown_and_is_not_asked_for_again(
@@ -161,14 +161,14 @@ def test_an_answer_that_was_lost_ends_as_unknown_and_is_not_asked_for_again(
 ) -> None:
     relay.holds = True
     endgrate.fault(method="POST", path=TRANSFER, kind="disconnect", processed=True, times=None)
-    push = pushed(caller, fern, contact("rowan"), key="lost")
+    push = push_records(caller, fern, contact("rowan"), key="lost")
     again = post(caller, fern, contact("rowan"), key="lost")
 
     assert push["status"] == "unknown_outcome"
     assert (push["error"]["name"], push["error"]["action"]) == ("OutcomeUnknown", "check_provider")
     assert (again.status_code, again.json()["push_id"]) == (200, push["push_id"])
-    assert (len(triggered(endgrate)), posted(endgrate)) == (1, 1)
-    assert push["push_id"] in kept(running, fern)
+    assert (len(list_triggered(endgrate)), count_posted(endgrate)) == (1, 1)
+    assert push["push_id"] in list_kept(running, fern)
 
 
 def test_a_push_of_unknown_outcome_goes_on_when_its_webhook_comes(
@@ -176,7 +176,7 @@ def test_a_push_of_unknown_outcome_goes_on_when_its_webhook_comes(
 ) -> None:
     relay.holds = True
     endgrate.fault(method="POST", path=TRANSFER, kind="disconnect", processed=True)
-    push = pushed(caller, fern, contact("rowan"))
+    push = push_records(caller, fern, contact("rowan"))
     assert push["status"] == "unknown_outcome"
     caller.until(lambda: {"n": len(relay.taken)}, lambda it: it["n"] > 0, seconds=20)
     ((path, letter),) = relay.taken
@@ -185,14 +185,14 @@ def test_a_push_of_unknown_outcome_goes_on_when_its_webhook_comes(
     assert relay.post(forged, letter.replace(path[-43:].encode(), b"x" * 43)).status_code == 404
     assert caller.ask("GET", f"/v1/pushes/{push['push_id']}")["status"] == "unknown_outcome"
     assert relay.post(path, letter).status_code == 200
-    found = ended_as(caller, push["push_id"], "done")
+    found = wait_until_status(caller, push["push_id"], "done")
     assert relay.post(path, letter).status_code == 200
 
     assert found["error"] is None
     assert [event["type"] for event in found["events"]][-3:] == ["unknown_outcome", "found", "done"]
-    assert (len(triggered(endgrate)), posted(endgrate)) == (1, 1)
+    assert (len(list_triggered(endgrate)), count_posted(endgrate)) == (1, 1)
     assert len(executions(running, push["push_id"])) == 2
-    assert push["push_id"] not in kept(running, fern)
+    assert push["push_id"] not in list_kept(running, fern)
 
 
 def test_a_push_that_outlasted_its_deadline_is_looked_at_again_by_who_reads_it(
@@ -200,36 +200,36 @@ def test_a_push_that_outlasted_its_deadline_is_looked_at_again_by_who_reads_it(
 ) -> None:
     relay.holds = True
     endgrate.set(transfer_seconds=8)
-    push = pushed(caller, fern, contact("rowan"), deadline_seconds=5)
+    push = push_records(caller, fern, contact("rowan"), deadline_seconds=5)
     assert (push["status"], push["error"]["name"]) == ("unknown_outcome", "OutcomeUnknown")
-    done = ended_as(caller, push["push_id"], "done")
+    done = wait_until_status(caller, push["push_id"], "done")
 
     assert [event["type"] for event in done["events"]][-3:] == [
         *("unknown_outcome", "reopened", "done"),
     ]
-    assert (len(triggered(endgrate)), posted(endgrate)) == (1, 1)
+    assert (len(list_triggered(endgrate)), count_posted(endgrate)) == (1, 1)
     assert len(executions(running, push["push_id"])) == 2
-    assert push["push_id"] not in kept(running, fern)
+    assert push["push_id"] not in list_kept(running, fern)
 
 
 def test_a_provider_that_limits_is_asked_again_until_it_takes_the_push(
     caller: Caller, fern: str, endgrate: Provider
 ) -> None:
     endgrate.fault(method="POST", path=TRANSFER, kind="status", status=429, retry_after="1")
-    push = pushed(caller, fern, contact("rowan"))
+    push = push_records(caller, fern, contact("rowan"))
 
     assert (push["status"], push["attempts"]) == ("done", 2)
-    assert len(triggered(endgrate)) == 1
+    assert len(list_triggered(endgrate)) == 1
 
 
 def test_a_session_that_is_not_there_fails_the_push_and_its_execution(
     running: System, caller: Caller
 ) -> None:
     nobody = caller.connect({**FERN, "subject": "f" * 24})
-    push = pushed(caller, nobody, contact("rowan"))
+    push = push_records(caller, nobody, contact("rowan"))
 
     assert (push["status"], push["error"]["name"]) == ("failed", "ProviderRefusesConnection")
-    assert push["push_id"] not in kept(running, nobody)
+    assert push["push_id"] not in list_kept(running, nobody)
     execution = caller.until(
         lambda: dict(executions(running, push["push_id"])[0]),
         lambda it: it["status"] != "RUNNING",
@@ -246,10 +246,10 @@ def test_a_stopped_execution_ends_its_push(
 ) -> None:
     endgrate.set(transfer_seconds=600)
     push_id = post(caller, fern, contact("rowan")).json()["push_id"]
-    ended_as(caller, push_id, "sent")
+    wait_until_status(caller, push_id, "sent")
     (execution,) = executions(running, push_id)
     running.client("stepfunctions").stop_execution(executionArn=execution["executionArn"])
-    push = ended(caller, push_id)
+    push = wait_until_ended(caller, push_id)
 
     assert push["status"] == "unknown_outcome"
     assert push["events"][-1]["facts"]["cause"] == "Aborted"

@@ -13,13 +13,13 @@ from tests.support.system.pushes import (
     FERN,
     TRANSFER,
     contact,
-    ended_as,
+    count_posted,
     executions,
-    kept,
+    list_kept,
+    list_triggered,
     post,
-    posted,
-    pushed,
-    triggered,
+    push_records,
+    wait_until_status,
 )
 
 if TYPE_CHECKING:
@@ -40,12 +40,12 @@ def test_a_connection_is_erased_with_its_pushes(
     running: System, caller: Caller, fern: str, endgrate: Provider
 ) -> None:
     endgrate.fault(method="POST", path=TRANSFER, kind="status", status=503)
-    push = pushed(caller, fern, contact("rowan"))
-    assert push["push_id"] in kept(running, fern)
+    push = push_records(caller, fern, contact("rowan"))
+    assert push["push_id"] in list_kept(running, fern)
     assert caller.send("DELETE", f"/v1/connections/{fern}").status_code == 204
 
     assert caller.send("GET", f"/v1/pushes/{push['push_id']}").status_code == 404
-    assert kept(running, fern) == "[None, None]"
+    assert list_kept(running, fern) == "[None, None]"
     items = running.client("dynamodb").scan(TableName=running.outputs["PushesTableName"])
     assert fern not in str(items)
 
@@ -73,19 +73,19 @@ def test_erasing_while_a_push_is_being_sent_leaves_nothing_either(
 ) -> None:
     endgrate.fault(method="POST", path=TRANSFER, kind="slow", seconds=4)
     push_id = post(caller, fern, contact("rowan")).json()["push_id"]
-    ended_as(caller, push_id, "sending")
+    wait_until_status(caller, push_id, "sending")
     assert caller.send("DELETE", f"/v1/connections/{fern}").status_code == 204
 
     assert stopped(running, caller, push_id)["status"] == "FAILED"
     assert item(running, push_id) == {}
-    assert kept(running, fern) == "[None, None]"
-    assert posted(endgrate) == 1
+    assert list_kept(running, fern) == "[None, None]"
+    assert count_posted(endgrate) == 1
 
 
 def test_a_push_that_the_erasure_did_not_see_is_forgotten_by_whoever_takes_it_on(
     running: System, caller: Caller, fern: str
 ) -> None:
-    push = pushed(caller, fern, contact("rowan"))
+    push = push_records(caller, fern, contact("rowan"))
     before = item(running, push["push_id"])
     caller.send("DELETE", f"/v1/connections/{fern}")
     running.client("dynamodb").put_item(TableName=running.outputs["PushesTableName"], Item=before)
@@ -122,7 +122,7 @@ def test_a_push_without_a_key_is_refused(caller: Caller, fern: str, endgrate: Pr
 
     assert answer.status_code == 400
     assert "Idempotency-Key" in answer.json()["detail"]
-    assert posted(endgrate) == 0
+    assert count_posted(endgrate) == 0
 
 
 @pytest.mark.usefixtures("banno")
@@ -136,14 +136,14 @@ def test_a_provider_that_takes_no_records_is_told_apart(caller: Caller, connect:
 def test_another_tenants_pushes_look_exactly_like_nothing(
     running: System, caller: Caller, fern: str, endgrate: Provider
 ) -> None:
-    push = pushed(caller, fern, contact("rowan"))
+    push = push_records(caller, fern, contact("rowan"))
     stranger = Caller(running.api, token=running.issuer.token("stranger"))
     theirs = stranger.send("GET", f"/v1/pushes/{push['push_id']}")
     nothing = stranger.send("GET", "/v1/pushes/psh_" + "0" * 32)
 
     assert (theirs.status_code, theirs.content) == (404, nothing.content)
     assert post(stranger, fern, contact("alder")).status_code == 404
-    assert len(triggered(endgrate)) == 1
+    assert len(list_triggered(endgrate)) == 1
 
 
 def test_what_is_pushed_is_written_down_nowhere_but_in_the_bucket(
@@ -151,9 +151,9 @@ def test_what_is_pushed_is_written_down_nowhere_but_in_the_bucket(
 ) -> None:
     canary = f"canary{uuid.uuid4().hex[:8]}"
     misfit = {"data": {"age": canary}, "id": "7"}
-    done = pushed(caller, fern, contact(canary), misfit)
+    done = push_records(caller, fern, contact(canary), misfit)
     endgrate.fault(method="POST", path=TRANSFER, kind="status", status=503)
-    lost = pushed(caller, fern, contact(canary))
+    lost = push_records(caller, fern, contact(canary))
     assert (done["status"], lost["status"]) == ("incomplete", "unknown_outcome")
 
     states = running.client("stepfunctions")

@@ -55,7 +55,7 @@ def test_publishes_every_transaction_of_twelve_accounts_as_the_provider_gave_it(
     running: System, caller: Caller, connect: Connect
 ) -> None:
     connection = connect(ADA)
-    refresh = caller.ended(caller.refresh(connection)["refresh_id"])
+    refresh = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
 
     assert refresh["status"] == "published"
     assert refresh["records"] == {"accounts": 12, "transactions": 5000}
@@ -73,7 +73,7 @@ def test_makes_four_transitions_and_notices_the_end_long_before_the_next_planned
     running: System, caller: Caller, connect: Connect, banno: Provider
 ) -> None:
     banno.set(task_seconds=3)
-    refresh = caller.ended(caller.refresh(connect(BEN))["refresh_id"])
+    refresh = caller.wait_until_ended(caller.refresh(connect(BEN))["refresh_id"])
 
     assert visited(running, refresh["refresh_id"]) == [
         "Trigger",
@@ -90,10 +90,10 @@ def test_makes_four_transitions_and_notices_the_end_long_before_the_next_planned
 @pytest.mark.usefixtures("banno")
 def test_reports_accounts_that_failed_to_refresh_as_stale(caller: Caller, connect: Connect) -> None:
     connection = connect(CLEO)
-    refresh = caller.ended(caller.refresh(connection)["refresh_id"])
+    refresh = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     published = caller.ask("GET", f"/v1/connections/{connection}/datasets")
     again = caller.refresh(connection, max_age_seconds=3600)
-    caller.ended(again["refresh_id"])
+    caller.wait_until_ended(again["refresh_id"])
 
     assert again["refresh_id"] != refresh["refresh_id"]
     assert refresh["status"] == "partial"
@@ -109,7 +109,7 @@ def test_a_task_that_ended_without_success_publishes_nothing_as_fresh(
     caller: Caller, connect: Connect, banno: Provider, outcome: str
 ) -> None:
     banno.set(outcome={BEN: outcome})
-    refresh = caller.ended(caller.refresh(connect(BEN))["refresh_id"])
+    refresh = caller.wait_until_ended(caller.refresh(connect(BEN))["refresh_id"])
 
     assert refresh["status"] == "partial"
     assert refresh["coverage"] == {"fresh": 0, "stale": 3, "incomplete": 0, "gone": 0, "failed": 0}
@@ -118,7 +118,7 @@ def test_a_task_that_ended_without_success_publishes_nothing_as_fresh(
 @pytest.mark.usefixtures("banno")
 def test_a_user_without_transactions_has_an_empty_dataset(caller: Caller, connect: Connect) -> None:
     connection = connect(BEN)
-    caller.ended(caller.refresh(connection)["refresh_id"])
+    caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
 
     assert caller.records(connection, "transactions") == []
     assert len(caller.records(connection, "accounts")) == 3
@@ -129,7 +129,7 @@ def test_misses_and_doubles_nothing_while_the_provider_adds_transactions(
 ) -> None:
     banno.set(moving=True)
     connection = connect(ADA)
-    caller.ended(caller.refresh(connection)["refresh_id"])
+    caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     ids = [record["id"] for record in caller.records(connection, "transactions")]
 
     assert len(ids) == len(set(ids))
@@ -141,7 +141,7 @@ def test_files_are_reachable_by_presigned_addresses_and_hold_the_same_records(
     caller: Caller, connect: Connect
 ) -> None:
     connection = connect(CLEO)
-    caller.ended(caller.refresh(connection)["refresh_id"])
+    caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     path = f"/v1/connections/{connection}/datasets/transactions/files"
     lines: list[Any] = []
     for file in caller.ask("GET", path)["files"]:
@@ -157,8 +157,10 @@ def test_a_refresh_of_one_dataset_leaves_the_other_as_it_was(
     caller: Caller, connect: Connect
 ) -> None:
     connection = connect(CLEO)
-    first = caller.ended(caller.refresh(connection)["refresh_id"])
-    second = caller.ended(caller.refresh(connection, datasets=["accounts"])["refresh_id"])
+    first = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
+    second = caller.wait_until_ended(
+        caller.refresh(connection, datasets=["accounts"])["refresh_id"]
+    )
 
     assert second["datasets"] == ["accounts"]
     assert second["records"] == {"accounts": 5}
@@ -171,16 +173,16 @@ def test_a_reader_who_is_paging_stays_in_the_snapshot_in_which_he_began(
 ) -> None:
     connection = connect(CLEO)
     path = f"/v1/connections/{connection}/datasets/transactions"
-    first = caller.ended(caller.refresh(connection)["refresh_id"])
+    first = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     page = caller.ask("GET", path, params={"limit": 400})
-    caller.ended(caller.refresh(connection)["refresh_id"])
+    caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     rest = caller.ask("GET", path, params={"limit": 400, "cursor": page["next_cursor"]})
 
     assert rest["refresh_id"] == first["refresh_id"]
     assert len(page["records"]) + len(rest["records"]) == first["records"]["transactions"]
     assert rest["next_cursor"] is None
 
-    caller.ended(caller.refresh(connection)["refresh_id"])
+    caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     late = caller.send("GET", path, params={"limit": 400, "cursor": page["next_cursor"]})
     assert late.status_code == 410
 
@@ -191,7 +193,7 @@ def test_of_refreshes_that_read_everything_only_the_last_two_keep_their_files(
 ) -> None:
     connection = connect(BEN)
     refreshes = [
-        caller.ended(caller.refresh(connection, full=True)["refresh_id"])["refresh_id"]
+        caller.wait_until_ended(caller.refresh(connection, full=True)["refresh_id"])["refresh_id"]
         for _ in range(3)
     ]
     found = running.client("s3").list_object_versions(

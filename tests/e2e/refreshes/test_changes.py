@@ -29,7 +29,7 @@ class Mirror:
 
     def refreshed(self, **options: Any) -> dict[str, Any]:
         refresh_id = self._caller.refresh(self._connection, **options)["refresh_id"]
-        return self._caller.ended(refresh_id)
+        return self._caller.wait_until_ended(refresh_id)
 
     def read(self, **query: Any) -> int:
         """Apply all pages; how many lines there were."""
@@ -164,7 +164,7 @@ def test_who_wants_everything_does_not_join_a_refresh_of_changes(
     busy = caller.send("POST", "/v1/refreshes", json={**body, "full": True})
     assert busy.status_code == 409
     assert busy.json()["type"] == "urn:freshet:problem:busy"
-    caller.ended(running["refresh_id"])
+    caller.wait_until_ended(running["refresh_id"])
 
 
 def test_files_of_digimes_that_were_not_written_again_are_not_read_again(

@@ -32,7 +32,7 @@ def digime(running: System) -> Iterator[Provider]:
 @pytest.mark.usefixtures("digime")
 def test_publishes_every_file_opened_in_all_compressions(caller: Caller, connect: Connect) -> None:
     connection = connect("ada", provider="digime")
-    refresh = caller.ended(caller.refresh(connection)["refresh_id"])
+    refresh = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     files = caller.records(connection, "files")
 
     assert refresh["status"] == "published"
@@ -44,7 +44,7 @@ def test_publishes_every_file_opened_in_all_compressions(caller: Caller, connect
 @pytest.mark.usefixtures("digime")
 def test_accounts_that_failed_make_the_refresh_partial(caller: Caller, connect: Connect) -> None:
     connection = connect("cleo", provider="digime")
-    refresh = caller.ended(caller.refresh(connection)["refresh_id"])
+    refresh = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     again = caller.refresh(connection, max_age_seconds=3600)
 
     assert refresh["status"] == "partial"
@@ -56,10 +56,10 @@ def test_a_corrupted_file_is_named_and_kept_apart_and_what_was_had_of_it_stays(
     running: System, caller: Caller, connect: Connect, digime: Provider
 ) -> None:
     connection = connect("ada", provider="digime")
-    caller.ended(caller.refresh(connection)["refresh_id"])
+    caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     name = sorted(file["id"] for file in caller.records(connection, "files"))[3]
     digime.set(corrupt={name: {"kind": "flip", "at": 300}})
-    refresh = caller.ended(caller.refresh(connection, full=True)["refresh_id"])
+    refresh = caller.wait_until_ended(caller.refresh(connection, full=True)["refresh_id"])
     parts = caller.ask("GET", f"/v1/connections/{connection}/datasets")["parts"]
     apart = running.client("s3").list_objects_v2(
         Bucket=running.outputs["BucketName"], Prefix=f"quarantine/{connection}/"
@@ -76,9 +76,9 @@ def test_where_no_file_can_be_opened_nothing_is_published_over_the_snapshot(
     caller: Caller, connect: Connect, digime: Provider
 ) -> None:
     connection = connect("ada", provider="digime")
-    first = caller.ended(caller.refresh(connection)["refresh_id"])
+    first = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     digime.set(corrupt={"*": {"kind": "key"}, "accounts.json": None})
-    second = caller.ended(caller.refresh(connection, full=True)["refresh_id"])
+    second = caller.wait_until_ended(caller.refresh(connection, full=True)["refresh_id"])
     published = caller.ask("GET", f"/v1/connections/{connection}/datasets")
 
     assert (second["status"], second["error"]["name"]) == ("failed", "EnvelopeInvalid")
@@ -90,11 +90,11 @@ def test_large_files_are_kept_whole_in_files_of_their_own_and_listed_page_by_pag
 ) -> None:
     digime.set(scale_files=3, scale_bytes=1_500_000)
     connection = connect("max", provider="digime")
-    caller.ended(caller.refresh(connection)["refresh_id"])
+    caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     path = f"/v1/connections/{connection}/datasets/files/files"
     whole = caller.ask("GET", path)
     pages = [caller.ask("GET", path, params={"limit": 2})]
-    caller.ended(caller.refresh(connection, full=True)["refresh_id"])
+    caller.wait_until_ended(caller.refresh(connection, full=True)["refresh_id"])
     while following := pages[-1]["next_cursor"]:
         pages.append(caller.ask("GET", path, params={"limit": 2, "cursor": following}))
     (first, *_) = blobs = [blob for page in pages for blob in page["blobs"]]
@@ -115,7 +115,7 @@ def test_no_key_session_or_content_is_written_down(
     running: System, caller: Caller, connect: Connect, logs: Callable[[], str]
 ) -> None:
     connection = connect("ada", provider="digime")
-    refresh_id = caller.ended(caller.refresh(connection)["refresh_id"])["refresh_id"]
+    refresh_id = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])["refresh_id"]
     arn = running.outputs["RefreshMachineArn"].replace(":stateMachine:", ":execution:")
     history = running.client("stepfunctions").get_execution_history(
         executionArn=f"{arn}:{refresh_id}"

@@ -87,7 +87,7 @@ def test_publishes_every_dataset_and_says_of_which_some_records_are_missing(
     caller: Caller,
 ) -> None:
     connection = caller.connect({**FERN, "datasets": ["crm-contact", "crm-deal", "crm-ticket"]})
-    refresh = caller.ended(caller.refresh(connection)["refresh_id"])
+    refresh = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     parts = caller.ask("GET", f"/v1/connections/{connection}/datasets")["parts"]
 
     assert (refresh["status"], refresh["attempts"]) == ("partial", 1)
@@ -111,7 +111,7 @@ def test_a_dataset_may_have_any_title(caller: Caller, endgrate: Provider) -> Non
     )
     session, datasets = answer.json()["session_id"], ["crm-deal", title]
     connection = caller.connect({**FERN, "subject": session, "datasets": datasets})
-    refresh = caller.ended(caller.refresh(connection)["refresh_id"])
+    refresh = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     path = f"/v1/connections/{connection}"
     name = caller.ask("GET", path)["datasets"][1]
     told = caller.ask("GET", f"{path}/datasets")["datasets"]
@@ -125,8 +125,10 @@ def test_a_dataset_may_have_any_title(caller: Caller, endgrate: Provider) -> Non
 @pytest.mark.usefixtures("endgrate")
 def test_what_a_dataset_lacks_stays_known_while_another_is_refreshed(caller: Caller) -> None:
     connection = caller.connect({**FERN, "datasets": ["crm-company", "crm-ticket"]})
-    caller.ended(caller.refresh(connection)["refresh_id"])
-    again = caller.ended(caller.refresh(connection, datasets=["crm-company"])["refresh_id"])
+    caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
+    again = caller.wait_until_ended(
+        caller.refresh(connection, datasets=["crm-company"])["refresh_id"]
+    )
     published = caller.ask("GET", f"/v1/connections/{connection}/datasets")
     lacking = next(part for part in published["parts"] if part["part"] == "crm-ticket")
 
@@ -140,7 +142,7 @@ def test_what_a_dataset_lacks_stays_known_while_another_is_refreshed(caller: Cal
 @pytest.mark.usefixtures("endgrate")
 def test_params_narrow_a_dataset_down(caller: Caller) -> None:
     connection = caller.connect({**FERN, "datasets": ["crm-contact"]})
-    caller.ended(caller.refresh(connection)["refresh_id"])
+    caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     every = caller.records(connection, "crm-contact")
     field, value = next(
         (name, value)
@@ -150,7 +152,7 @@ def test_params_narrow_a_dataset_down(caller: Caller) -> None:
     narrow = caller.connect(
         {**FERN, "datasets": ["crm-contact"], "params": {"crm-contact": {field: value}}}
     )
-    caller.ended(caller.refresh(narrow)["refresh_id"])
+    caller.wait_until_ended(caller.refresh(narrow)["refresh_id"])
 
     found = caller.records(narrow, "crm-contact")
     assert 0 < len(found) < 5
@@ -162,7 +164,7 @@ def test_a_provider_that_is_asked_to_answer_when_done_needs_no_second_look(
     caller: Caller,
 ) -> None:
     connection = caller.connect({**FERN, "datasets": ["crm-company"]})
-    refresh = caller.ended(caller.refresh(connection, synchronous=True)["refresh_id"])
+    refresh = caller.wait_until_ended(caller.refresh(connection, synchronous=True)["refresh_id"])
     (ready,) = [each for each in refresh["events"] if each["type"] == "ready"]
 
     assert (refresh["status"], ready["facts"]["looks"]) == ("published", 1)
@@ -188,7 +190,7 @@ def test_a_connection_begun_here_waits_for_its_user_and_goes_on_when_told(
     )
     in_vain = transfers(endgrate)
     endgrate.control("POST", "configure", json={"session_id": session})
-    refresh = caller.ended(refresh_id)
+    refresh = caller.wait_until_ended(refresh_id)
     after = caller.ask("GET", path)
     why, again = (refresh["events"][waiting["version"] + place] for place in (-1, 0))
 
@@ -208,7 +210,7 @@ def test_a_user_who_never_configures_is_what_a_refresh_waited_for(
     caller: Caller, endgrate: Provider
 ) -> None:
     id_ = caller.ask("POST", "/v1/connections", json=OPENED)["connection_id"]
-    refresh = caller.ended(caller.refresh(id_, deadline_seconds=5)["refresh_id"])
+    refresh = caller.wait_until_ended(caller.refresh(id_, deadline_seconds=5)["refresh_id"])
 
     assert (refresh["status"], refresh["error"]["name"]) == ("failed", "InteractionRequired")
     assert refresh["error"]["action"] == "ask_user"
@@ -222,7 +224,7 @@ def test_a_webhook_ends_the_wait_long_before_its_time(
 ) -> None:
     endgrate.set(transfer_seconds=5)
     connection = caller.connect({**FERN, "datasets": ["crm-company"]})
-    refresh = caller.ended(caller.refresh(connection)["refresh_id"])
+    refresh = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     completed = next(each["at"] for each in endgrate.ledger() if each["kind"] == "pull_completed")
 
     assert refresh["status"] == "published"
@@ -262,12 +264,12 @@ def test_forged_repeated_and_swapped_webhooks_change_nothing(
     assert looked(endgrate) == looks
     assert waits_for_a_hint(running, first)
     assert webhooks.post(path, body).status_code == 200
-    ended = caller.ended(first)
+    ended = caller.wait_until_ended(first)
     assert webhooks.post(path, body).status_code == 200
     assert caller.state(first) == ended
     assert waits_for_a_hint(running, second)
     assert webhooks.post(path_2, body_2).status_code == 200
-    assert caller.ended(second)["status"] == "published"
+    assert caller.wait_until_ended(second)["status"] == "published"
 
 
 @pytest.mark.usefixtures("endgrate")
@@ -279,7 +281,7 @@ def test_no_key_token_or_record_is_written_down(
     logs: Callable[[], str],
 ) -> None:
     connection = connect("fern", provider="endgrate")
-    refresh_id = caller.ended(caller.refresh(connection)["refresh_id"])["refresh_id"]
+    refresh_id = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])["refresh_id"]
     arn = running.outputs["RefreshMachineArn"].replace(":stateMachine:", ":execution:")
     history = running.client("stepfunctions").get_execution_history(
         executionArn=f"{arn}:{refresh_id}"

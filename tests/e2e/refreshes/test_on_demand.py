@@ -49,7 +49,7 @@ def test_fifty_equal_requests_at_once_are_one_refresh_and_one_call_to_the_provid
 ) -> None:
     connection = connect("ben")
     answers = crowd(lambda _: start(caller, connection, "login-1"))
-    caller.ended(answers[0].json()["refresh_id"])
+    caller.wait_until_ended(answers[0].json()["refresh_id"])
 
     assert {answer.status_code for answer in answers} == {202}
     ((_, outcome),) = {(each.json()["refresh_id"], each.json()["outcome"]) for each in answers}
@@ -70,7 +70,7 @@ def test_fifty_requests_under_keys_of_their_own_join_one_refresh(
 
     assert len({answer.json()["refresh_id"] for answer in answers}) == 1
     assert (outcomes.count("started"), outcomes.count("joined")) == (1, CROWD - 1)
-    caller.ended(answers[0].json()["refresh_id"])
+    caller.wait_until_ended(answers[0].json()["refresh_id"])
     assert triggers(banno) == 1
 
 
@@ -89,7 +89,7 @@ def test_a_key_belongs_to_the_body_with_which_it_came_first(
 
     assert same.json()["refresh_id"] == first.json()["refresh_id"]
     assert (other.status_code, other.json()["type"]) == (422, "urn:freshet:problem:key-reused")
-    caller.ended(first.json()["refresh_id"])
+    caller.wait_until_ended(first.json()["refresh_id"])
     assert triggers(banno) == 1
 
 
@@ -99,9 +99,9 @@ def test_a_repetition_gets_the_first_answer_however_things_stand_by_now(
 ) -> None:
     connection = connect("ben")
     own = start(caller, connection, "own").json()
-    caller.ended(own["refresh_id"])
+    caller.wait_until_ended(own["refresh_id"])
     fresh = start(caller, connection, "fresh", body={"max_age_seconds": 3600})
-    caller.ended(caller.refresh(connection)["refresh_id"])
+    caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     own_again = start(caller, connection, "own")
     fresh_again = start(caller, connection, "fresh", body={"max_age_seconds": 3600})
 
@@ -149,7 +149,7 @@ def test_a_wait_that_is_over_before_the_refresh_says_where_to_look(
     assert (answer.status_code, answer.headers["Preference-Applied"]) == (202, "wait=2")
     assert answer.json()["status"] in {"admitted", "running"}
     assert 2 <= seconds < 10
-    assert caller.ended(answer.json()["refresh_id"])["status"] == "published"
+    assert caller.wait_until_ended(answer.json()["refresh_id"])["status"] == "published"
 
 
 def test_a_preference_that_makes_no_sense_is_no_error(
@@ -162,7 +162,7 @@ def test_a_preference_that_makes_no_sense_is_no_error(
     assert answer.status_code == 202
     assert "Preference-Applied" not in answer.headers
     assert seconds < 10
-    caller.ended(answer.json()["refresh_id"])
+    caller.wait_until_ended(answer.json()["refresh_id"])
 
 
 def test_a_long_poll_tells_of_each_version_and_of_the_end(

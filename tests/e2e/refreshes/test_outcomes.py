@@ -43,9 +43,9 @@ def test_a_provider_at_fault_ends_the_refresh_and_leaves_the_snapshot(
     path: str,
 ) -> None:
     connection = connect("ben")
-    first = caller.ended(caller.refresh(connection)["refresh_id"])
+    first = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     banno.fault(method=method, path=path, times=None, **fault)
-    second = caller.ended(caller.refresh(connection, deadline_seconds=5)["refresh_id"])
+    second = caller.wait_until_ended(caller.refresh(connection, deadline_seconds=5)["refresh_id"])
 
     assert (second["status"], second["error"]["name"]) == ("failed", error)
     published = caller.ask("GET", f"/v1/connections/{connection}/datasets")
@@ -57,7 +57,7 @@ def test_a_provider_at_fault_ends_the_refresh_and_leaves_the_snapshot(
     if "retry_after" in fault:
         assert third.json()["type"] == "urn:freshet:problem:cooling-down"
     else:
-        assert caller.ended(third.json()["refresh_id"])["status"] == "published"
+        assert caller.wait_until_ended(third.json()["refresh_id"])["status"] == "published"
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,9 @@ def test_a_provider_that_stands_still_holds_no_refresh_past_its_deadline(
     caller: Caller, connect: Connect, banno: Provider, method: str, path: str
 ) -> None:
     banno.fault(method=method, path=path, times=None, kind="slow", seconds=20)
-    refresh = caller.ended(caller.refresh(connect("ben"), deadline_seconds=6)["refresh_id"])
+    refresh = caller.wait_until_ended(
+        caller.refresh(connect("ben"), deadline_seconds=6)["refresh_id"]
+    )
     banno.heal()
 
     began, *_, ended = (instant(event["at"]) for event in refresh["events"])
@@ -82,7 +84,7 @@ def test_an_expired_token_is_renewed_once_and_used(
 ) -> None:
     connection = connect("ben", expires_at="2020-01-01T00:00:00Z")
     banno.control("DELETE", "ledger")
-    refresh = caller.ended(caller.refresh(connection)["refresh_id"])
+    refresh = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
 
     assert refresh["status"] == "published"
     assert sum(entry.get("path", "").endswith("/token") for entry in banno.ledger()) == 1
@@ -94,7 +96,9 @@ def test_a_token_that_the_provider_ended_early_is_renewed(
     connection = connect("ben")
     banno.control("POST", "expire", json={"user": "ben"})
 
-    assert caller.ended(caller.refresh(connection)["refresh_id"])["status"] == "published"
+    assert (
+        caller.wait_until_ended(caller.refresh(connection)["refresh_id"])["status"] == "published"
+    )
 
 
 @pytest.mark.parametrize("refresh_token", [pytest.param(None, id="absent"), pytest.param("spent", id="spent")])  # fmt: skip
@@ -103,7 +107,7 @@ def test_without_a_good_refresh_token_the_user_must_sign_in_again(
 ) -> None:
     connection = connect("ben", refresh_token=refresh_token)
     banno.control("POST", "expire", json={"user": "ben"})
-    refresh = caller.ended(caller.refresh(connection)["refresh_id"])
+    refresh = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
 
     assert (refresh["error"]["name"], refresh["error"]["action"]) == (
         "ReauthRequired",
@@ -114,6 +118,6 @@ def test_without_a_good_refresh_token_the_user_must_sign_in_again(
 
 @pytest.mark.usefixtures("banno")
 def test_a_user_who_has_not_finished_signing_in_must_act(caller: Caller, connect: Connect) -> None:
-    refresh = caller.ended(caller.refresh(connect("dora"))["refresh_id"])
+    refresh = caller.wait_until_ended(caller.refresh(connect("dora"))["refresh_id"])
 
     assert refresh["error"]["name"] == "InteractionRequired"

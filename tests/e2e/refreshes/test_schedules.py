@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.e2e.api.test_refusals import problem
-from tests.e2e.refreshes.test_ways_in import executed
-from tests.support.system.schedules import fire_once, fired, put_again, schedule_of
+from tests.support.system.executions import run_refresh
+from tests.support.system.problems import read_problem
+from tests.support.system.schedules import fire_once, put_again, schedule_of, wait_for_fired
 
 if TYPE_CHECKING:
     from infra.local.caller import Caller
@@ -110,7 +110,7 @@ def test_what_is_wrong_is_told_and_the_schedule_before_stays(
     before = schedule_of(running, connection)
     answer = caller.send("PUT", address(connection), json=HOURLY | wrong)
 
-    assert (answer.status_code, problem(answer)) == (400, "invalid-request")
+    assert read_problem(answer) == (400, "invalid-request")
     assert told in answer.json()["detail"]
     assert shown(caller, connection) == HOURLY | NOTHING_MORE
     assert before is not None
@@ -145,13 +145,13 @@ def test_a_firing_that_finds_the_snapshot_young_enough_costs_no_call(
 ) -> None:
     banno.set(task_seconds=0.2)
     connection = connect("ben")
-    first = caller.ended(caller.refresh(connection)["refresh_id"])
+    first = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     asked = len(banno.ledger())
     put(caller, connection, HOURLY | {"max_age_seconds": 3600})
     scheduled = schedule_of(running, connection)
     assert scheduled is not None
     fire_once(running, scheduled["Target"])
-    told = json.loads(fired(running, connection)["output"])
+    told = json.loads(wait_for_fired(running, connection)["output"])
 
     assert (told["outcome"], told["refresh_id"]) == ("fresh", first["refresh_id"])
     assert len(banno.ledger()) == asked
@@ -175,14 +175,14 @@ def test_a_last_firing_for_a_connection_that_is_gone_ends_and_touches_nothing(
 ) -> None:
     banno.set(task_seconds=0.2)
     gone, stays = connect("ben"), connect("ben")
-    caller.ended(caller.refresh(stays)["refresh_id"])
+    caller.wait_until_ended(caller.refresh(stays)["refresh_id"])
     before = caller.records(stays, "transactions")
     put(caller, gone, HOURLY)
     scheduled = schedule_of(running, gone)
     assert scheduled is not None
     caller.send("DELETE", f"/v1/connections/{gone}")
     fire_once(running, scheduled["Target"])
-    execution = fired(running, gone)
+    execution = wait_for_fired(running, gone)
 
     assert (execution["status"], execution["error"]) == ("FAILED", "NotFound")
     assert caller.send("GET", f"/v1/connections/{gone}").status_code == 404
@@ -201,7 +201,7 @@ def test_a_schedule_that_a_crash_left_to_a_connection_that_is_gone_goes_with_its
     put_again(running, left)
     assert schedule_of(running, gone) is not None
     fire_once(running, left["Target"])
-    execution = fired(running, gone)
+    execution = wait_for_fired(running, gone)
 
     assert (execution["status"], execution["error"]) == ("FAILED", "NotFound")
     assert schedule_of(running, gone) is None
@@ -215,7 +215,7 @@ def test_what_a_person_types_takes_no_schedule_away(
     put(caller, connection, HOURLY)
     for typed in (connection, "con_nobody", "../nobody?x=1"):
         asked = {"connection_id": typed, "reason": "schedule", "datasets": ["nothing"]}
-        execution = executed(running, asked)
+        execution = run_refresh(running, asked)
         assert (execution["status"], execution["error"]) == (
             "FAILED",
             "InvalidRequest" if typed == connection else "NotFound",

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from functions.core.model import instant
-from tests.e2e.platform.test_repairs import executed as execution
-from tests.e2e.refreshes.test_ways_in import executed
+from tests.support.system.executions import describe_refresh, run_refresh
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,12 +47,12 @@ def test_a_cancelled_refresh_stops_here_and_frees_its_connection(
 
     assert cancelled["status"] == "cancelled"
     assert cancelled["events"][-1]["type"] == "cancelled"
-    assert execution(running, refresh_id)["status"] == "ABORTED"
+    assert describe_refresh(running, refresh_id)["status"] == "ABORTED"
 
     banno.set(task_seconds=0.2)
     again = caller.refresh(connection)
     assert (again["outcome"], again["refresh_id"] != refresh_id) == ("started", True)
-    assert caller.ended(again["refresh_id"])["status"] == "published"
+    assert caller.wait_until_ended(again["refresh_id"])["status"] == "published"
     # By now the rule for stopped executions has called conclude.
     assert cancel(caller, refresh_id) == caller.state(refresh_id) == cancelled
 
@@ -82,7 +81,7 @@ def test_what_a_fetch_goes_on_to_write_after_its_refresh_was_cancelled_goes_too(
 @pytest.mark.usefixtures("banno")
 def test_a_refresh_that_has_ended_stays_as_it_is(caller: Caller, connect: Connect) -> None:
     connection = connect("ben")
-    ended = caller.ended(caller.refresh(connection)["refresh_id"])
+    ended = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
 
     assert cancel(caller, ended["refresh_id"]) == ended
     assert caller.ask("GET", f"/v1/connections/{connection}/datasets")
@@ -108,7 +107,7 @@ def forbid(caller: Caller, connection: str, banno: Provider) -> None:
     banno.fault(
         method="PUT", path="*/fetch", times=1, kind="status", status=429, retry_after=str(HOUR)
     )
-    ended = caller.ended(caller.refresh(connection)["refresh_id"])
+    ended = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     assert ended["error"]["name"] == "RateLimited"
 
 
@@ -121,7 +120,7 @@ def test_until_its_provider_allows_it_a_connection_is_not_refreshed(
     asked = len(banno.ledger())
     shown = caller.ask("GET", f"/v1/connections/{connection}")["next_allowed_at"]
     answer = caller.send("POST", LIST, json={"connection_id": connection})
-    by_hand = executed(running, {"connection_id": connection})
+    by_hand = run_refresh(running, {"connection_id": connection})
 
     assert began + HOUR <= instant(shown) <= time.time() + HOUR
     assert (answer.status_code, answer.json()["type"]) == (429, "urn:freshet:problem:cooling-down")
@@ -142,14 +141,16 @@ def test_whoever_knows_better_lifts_the_pause(
     for _ in range(2):
         assert caller.send("DELETE", pause).status_code == 204
     assert caller.ask("GET", f"/v1/connections/{connection}")["next_allowed_at"] is None
-    assert caller.ended(caller.refresh(connection)["refresh_id"])["status"] == "published"
+    assert (
+        caller.wait_until_ended(caller.refresh(connection)["refresh_id"])["status"] == "published"
+    )
 
 
 def test_a_young_snapshot_is_given_all_the_same_and_a_publication_ends_it(
     running: System, caller: Caller, connect: Connect, banno: Provider
 ) -> None:
     connection = connect("ben")
-    first = caller.ended(caller.refresh(connection)["refresh_id"])
+    first = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     forbid(caller, connection, banno)
     fresh = caller.refresh(connection, max_age_seconds=HOUR)
     assert (fresh["outcome"], fresh["refresh_id"]) == ("fresh", first["refresh_id"])
@@ -160,7 +161,9 @@ def test_a_young_snapshot_is_given_all_the_same_and_a_publication_ends_it(
         UpdateExpression="SET next_allowed_at = :past",
         ExpressionAttributeValues={":past": {"N": "1"}},
     )
-    assert caller.ended(caller.refresh(connection)["refresh_id"])["status"] == "published"
+    assert (
+        caller.wait_until_ended(caller.refresh(connection)["refresh_id"])["status"] == "published"
+    )
     assert caller.ask("GET", f"/v1/connections/{connection}")["next_allowed_at"] is None
 
 
@@ -183,7 +186,8 @@ def test_refreshes_are_listed_newest_first_by_page_and_by_filter(
 ) -> None:
     ben, cleo = connect("ben"), connect("cleo")
     ids = [
-        caller.ended(caller.refresh(one)["refresh_id"])["refresh_id"] for one in (ben, cleo, ben)
+        caller.wait_until_ended(caller.refresh(one)["refresh_id"])["refresh_id"]
+        for one in (ben, cleo, ben)
     ]
     everything = caller.ask("GET", LIST)
 
@@ -213,7 +217,7 @@ def listed(caller: Caller, **query: Any) -> list[str]:
 def test_a_cursor_leads_on_only_in_the_list_that_it_is_of(caller: Caller, connect: Connect) -> None:
     connection = connect("ben")
     for _ in range(2):
-        caller.ended(caller.refresh(connection)["refresh_id"])
+        caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     cursor = caller.ask("GET", LIST, params={"limit": 1})["next_cursor"]
     filters, place = json.loads(base64.urlsafe_b64decode(cursor + "=="))
     bent = [

@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 import json
-import time
-import uuid
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tests.support.system.schedules import fire_once, fired, schedule_of
+from tests.support.system.executions import run_refresh
+from tests.support.system.schedules import fire_once, schedule_of, wait_for_fired
 
 if TYPE_CHECKING:
     from infra.local.caller import Caller
     from infra.local.system import System
     from tests.e2e.conftest import Connect, Provider
-
-
-def executed(running: System, request: dict[str, Any]) -> dict[str, Any]:
-    """Start the machine as a person in the console does, and wait for its end."""
-    client = running.client("stepfunctions")
-    arn = client.start_execution(
-        stateMachineArn=running.outputs["RefreshMachineArn"],
-        name=f"by-hand-{uuid.uuid4()}",
-        input=json.dumps(request),
-    )["executionArn"]
-    deadline = time.monotonic() + 60
-    while (found := client.describe_execution(executionArn=arn))["status"] == "RUNNING":
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    result: dict[str, Any] = found
-    return result
 
 
 def triggers(banno: Provider) -> int:
@@ -40,7 +23,7 @@ def test_a_person_types_a_connection_id_into_the_console(
     running: System, caller: Caller, connect: Connect, banno: Provider
 ) -> None:
     connection = connect("cleo")
-    execution = executed(running, {"connection_id": connection})
+    execution = run_refresh(running, {"connection_id": connection})
     refresh = caller.state(execution["name"])
 
     assert execution["status"] == "SUCCEEDED"
@@ -60,17 +43,19 @@ def test_starts_at_the_same_moment_end_in_one_refresh(
     assert scheduled is not None
     fire_once(running, scheduled["Target"])
     with ThreadPoolExecutor(6) as pool:
-        by_hand = [pool.submit(executed, running, {"connection_id": connection}) for _ in range(2)]
+        by_hand = [
+            pool.submit(run_refresh, running, {"connection_id": connection}) for _ in range(2)
+        ]
         by_api = [pool.submit(caller.refresh, connection) for _ in range(4)]
         ids = {future.result()["refresh_id"] for future in by_api}
         executions = [future.result() for future in by_hand]
-    executions.append(fired(running, connection))
+    executions.append(wait_for_fired(running, connection))
 
     told = [json.loads(execution["output"]) for execution in executions]
     assert {one["refresh_id"] for one in told} | ids == ids
     assert len(ids) == 1
     assert [execution["status"] for execution in executions] == ["SUCCEEDED"] * 3
-    caller.ended(ids.pop())
+    caller.wait_until_ended(ids.pop())
     assert triggers(banno) == 1
 
 
@@ -78,11 +63,11 @@ def test_a_snapshot_that_is_fresh_enough_costs_no_call(
     running: System, caller: Caller, connect: Connect, banno: Provider
 ) -> None:
     connection = connect("ben")
-    first = caller.ended(caller.refresh(connection)["refresh_id"])
+    first = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     answer = caller.send(
         "POST", "/v1/refreshes", json={"connection_id": connection, "max_age_seconds": 3600}
     )
-    execution = executed(running, {"connection_id": connection, "max_age_seconds": 3600})
+    execution = run_refresh(running, {"connection_id": connection, "max_age_seconds": 3600})
 
     assert answer.status_code == 200
     assert answer.json()["outcome"] == "fresh"
@@ -100,7 +85,7 @@ def test_a_stopped_execution_frees_its_connection(
     caller.until(lambda: caller.state(refresh_id), lambda it: it["status"] == "running", seconds=20)
     arn = running.outputs["RefreshMachineArn"].replace(":stateMachine:", ":execution:")
     running.client("stepfunctions").stop_execution(executionArn=f"{arn}:{refresh_id}")
-    stopped = caller.ended(refresh_id)
+    stopped = caller.wait_until_ended(refresh_id)
 
     assert stopped["error"]["name"] == "Aborted"
 
@@ -108,4 +93,4 @@ def test_a_stopped_execution_frees_its_connection(
     again = caller.refresh(connection)
     assert again["outcome"] == "started"
     assert again["refresh_id"] != refresh_id
-    assert caller.ended(again["refresh_id"])["status"] == "published"
+    assert caller.wait_until_ended(again["refresh_id"])["status"] == "published"

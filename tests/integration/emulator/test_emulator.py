@@ -110,7 +110,7 @@ def test_a_catch_reads_the_class_and_the_message_of_a_failure(local: Local) -> N
     execution = local.start(
         local.machine(Work=work, Caught={"Type": "Succeed"}), "caught", '{"a":1}'
     )
-    assert json.loads(local.ended(execution)["output"]) == {
+    assert json.loads(local.wait_until_ended(execution)["output"]) == {
         "a": 1,
         "error": "RateLimited",
         "message": "30",
@@ -128,7 +128,7 @@ def test_a_retry_waits_no_longer_than_its_maximum(local: Local) -> None:
         "MaxDelaySeconds": 1,
         "JitterStrategy": "FULL",
     }
-    failed = local.ended(
+    failed = local.wait_until_ended(
         local.start(local.machine(Work=local.task({"do": "raise"}, Retry=[retry])))
     )
     assert (failed["status"], failed["error"]) == ("FAILED", "RateLimited")
@@ -138,13 +138,13 @@ def test_a_retry_waits_no_longer_than_its_maximum(local: Local) -> None:
 
 def test_a_wait_takes_as_long_as_the_data_says(local: Local) -> None:
     wait = {"Type": "Wait", "Seconds": "{% $states.input.seconds %}", "End": True}
-    done = local.ended(local.start(local.machine(Wait=wait), text='{"seconds": 1}'))
+    done = local.wait_until_ended(local.start(local.machine(Wait=wait), text='{"seconds": 1}'))
     assert 0.9 < (done["stopDate"] - done["startDate"]).total_seconds() < 2
 
 
 def test_an_execution_starts_at_once(local: Local) -> None:
     machine = local.machine(Pass={"Type": "Pass", "End": True})
-    ended = [local.ended(local.start(machine)) for _ in range(5)]
+    ended = [local.wait_until_ended(local.start(machine)) for _ in range(5)]
     assert min((one["stopDate"] - one["startDate"]).total_seconds() for one in ended) < 0.1
 
 
@@ -154,7 +154,7 @@ def test_a_start_repeated_while_it_runs_is_the_same_execution(local: Local) -> N
     assert local.start(machine, "once", '{"a": 1}') == first
     with pytest.raises(ClientError, match="ExecutionAlreadyExists"):
         local.start(machine, "once", '{"a": 2}')
-    local.ended(first)
+    local.wait_until_ended(first)
     with pytest.raises(ClientError, match="ExecutionAlreadyExists"):
         local.start(machine, "once", '{"a": 1}')
 
@@ -184,7 +184,7 @@ def test_a_stopped_execution_does_nothing_more(local: Local) -> None:
     time.sleep(0.5)
     local.machines.stop_execution(executionArn=execution)
     time.sleep(1.5)
-    assert local.ended(execution)["status"] == "ABORTED"
+    assert local.wait_until_ended(execution)["status"] == "ABORTED"
     events = local.machines.get_execution_history(executionArn=execution)["events"]
     assert events[-1]["type"] == "ExecutionAborted"
 

@@ -63,7 +63,7 @@ def engine(engines: Mapping[str, Engine], request: pytest.FixtureRequest) -> Eng
 
 
 def refreshed(engine: Engine, connection: Connection) -> Ended:
-    return engine.ended(engine.start({"connection_id": connection.connection_id}))
+    return engine.wait_until_ended(engine.start({"connection_id": connection.connection_id}))
 
 
 def published(
@@ -142,7 +142,9 @@ def test_a_provider_that_cannot_be_asked_now_is_asked_again(engine: Engine) -> N
 def test_a_request_that_nobody_can_serve_fails_under_its_own_name(
     engine: Engine, *, request_: object, error: str
 ) -> None:
-    assert engine.ended(engine.start(request_)) == failed(["Trigger", "Conclude"], [error] * 2)
+    assert engine.wait_until_ended(engine.start(request_)) == failed(
+        ["Trigger", "Conclude"], [error] * 2
+    )
 
 
 def test_a_user_who_must_act_fails_the_execution_by_name(engine: Engine) -> None:
@@ -176,7 +178,7 @@ def test_two_starts_at_once_are_one_refresh(engine: Engine) -> None:
     request = {"connection_id": ada.connection_id}
     with ThreadPoolExecutor() as pool:
         executions = list(pool.map(engine.start, [request] * 2))
-        ended = list(pool.map(engine.ended, executions))
+        ended = list(pool.map(engine.wait_until_ended, executions))
     (joined, _), (ran, execution) = sorted(
         zip(ended, executions, strict=True), key=lambda each: each[0].visited[-1]
     )
@@ -206,7 +208,7 @@ def test_what_a_run_has_under_way_is_cancelled_and_stopped_when_it_is_closed(
     ports = replace(hub.ports, refreshes=refreshes, stop=engine.executions().stop)
     close_run(hub.bulks.stored[bulk.bulk_id], error="ABORTED", ports=ports)
 
-    assert engine.ended(execution).status == "ABORTED"
+    assert engine.wait_until_ended(execution).status == "ABORTED"
     assert hub.bulks.counts(bulk.bulk_id) == {BulkOutcome.CANCELLED: 1}
     time.sleep(6)
     found = refreshes.get(name)
@@ -223,7 +225,7 @@ def test_a_door_that_dies_in_the_middle_of_the_fetch_is_called_again(engine: Eng
     execution = engine.start({"connection_id": ada.connection_id})
     until(lambda: engine.asked(ada, PAGES_ASKED, since=since), lambda requests: requests > 4)
     engine.kill("fetch_data")
-    assert engine.ended(execution) == published(
+    assert engine.wait_until_ended(execution) == published(
         [*BEGIN, "FetchData"], ADA, gone=1, failures=["Runtime.ExitError"]
     )
     assert is_whole(engine, ada)

@@ -79,7 +79,7 @@ class Local:
         started = self.machines.start_execution(stateMachineArn=machine, name=name, input=text)
         return started["executionArn"]
 
-    def ended(self, execution: str) -> Mapping[str, Any]:
+    def wait_until_ended(self, execution: str) -> Mapping[str, Any]:
         """The execution, once it does not run any more."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:

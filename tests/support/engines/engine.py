@@ -146,7 +146,7 @@ class Engine:
         """The executions of refreshes, as the doors have them."""
         return Executions(self.client("stepfunctions"), machine=self.outputs["RefreshMachineArn"])
 
-    def ended(self, execution: str) -> Ended:
+    def wait_until_ended(self, execution: str) -> Ended:
         """The execution, once it does not run any more."""
         client = self.client("stepfunctions")
         found = until(

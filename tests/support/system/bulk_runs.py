@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 from infra.local.providers import DEMOS
@@ -15,14 +14,14 @@ if TYPE_CHECKING:
 Bodies = dict[str, dict[str, Any]]
 
 
-def signed_in(running: System) -> Bodies:
+def sign_in_users(running: System) -> Bodies:
     """What registers a connection of each user; one sign-in will do for many."""
     facts = running.providers["banno"]
     made = {user: DEMOS["banno"].connection(facts, user) for user in ("ben", "cleo")}
     return made | {"dead": made["ben"] | {"credentials": {"access_token": "dead"}}}
 
 
-def ended(caller: Caller, bulk_id: str, *, seconds: float = 60) -> dict[str, Any]:
+def wait_until_ended(caller: Caller, bulk_id: str, *, seconds: float = 60) -> dict[str, Any]:
     return caller.until(
         lambda: caller.ask("GET", f"/v1/bulk-refreshes/{bulk_id}"),
         lambda it: it["status"] in {"done", "failed"},
@@ -33,10 +32,10 @@ def ended(caller: Caller, bulk_id: str, *, seconds: float = 60) -> dict[str, Any
 def run(caller: Caller, **options: Any) -> dict[str, Any]:
     """A whole run."""
     begun = caller.ask("POST", "/v1/bulk-refreshes", json=options)
-    return ended(caller, begun["bulk_id"])
+    return wait_until_ended(caller, begun["bulk_id"])
 
 
-def told(bulk: dict[str, Any]) -> dict[str, int]:
+def nonzero_outcomes(bulk: dict[str, Any]) -> dict[str, int]:
     """The outcomes that somebody has."""
     return {outcome: count for outcome, count in bulk["outcomes"].items() if count}
 
@@ -52,7 +51,7 @@ def failures(caller: Caller, bulk_id: str, *, limit: int = 500) -> list[dict[str
         query["cursor"] = page["next_cursor"]
 
 
-def by_hand(running: System, request: dict[str, Any], *, name: str) -> str:
+def start_execution(running: System, request: dict[str, Any], *, name: str) -> str:
     """Start the machine as an operator in the console does; the execution's ARN."""
     started = running.client("stepfunctions").start_execution(
         stateMachineArn=running.outputs["BulkMachineArn"], name=name, input=json.dumps(request)
@@ -64,15 +63,6 @@ def stop(running: System, bulk_id: str) -> None:
     """Stop a run's execution as an operator in the console does."""
     arn = running.outputs["BulkMachineArn"].replace(":stateMachine:", ":execution:")
     running.client("stepfunctions").stop_execution(executionArn=f"{arn}:{bulk_id}")
-
-
-def executed(running: System, execution: str) -> dict[str, Any]:
-    client, deadline = running.client("stepfunctions"), time.monotonic() + 60
-    while (found := client.describe_execution(executionArn=execution))["status"] == "RUNNING":
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    result: dict[str, Any] = found
-    return result
 
 
 def outcomes(running: System, bulk_id: str) -> dict[str, str]:

@@ -34,7 +34,7 @@ def post(
     return caller.send("POST", "/v1/pushes", json=body, headers=headers)
 
 
-def ended(caller: Caller, push_id: str, *, seconds: float = 60) -> dict[str, Any]:
+def wait_until_ended(caller: Caller, push_id: str, *, seconds: float = 60) -> dict[str, Any]:
     return caller.until(
         lambda: caller.ask("GET", f"/v1/pushes/{push_id}"),
         lambda it: it["status"] in ENDED,
@@ -42,24 +42,24 @@ def ended(caller: Caller, push_id: str, *, seconds: float = 60) -> dict[str, Any
     )
 
 
-def pushed(
+def push_records(
     caller: Caller, connection: str, *records: dict[str, Any], **more: Any
 ) -> dict[str, Any]:
     """A push that has ended."""
     answer = post(caller, connection, *records, **more)
     assert answer.status_code == 202, answer.text
-    return ended(caller, answer.json()["push_id"])
+    return wait_until_ended(caller, answer.json()["push_id"])
 
 
-def triggered(endgrate: Provider) -> list[dict[str, Any]]:
+def list_triggered(endgrate: Provider) -> list[dict[str, Any]]:
     return [row for row in endgrate.ledger() if row["kind"] == "push_triggered"]
 
 
-def posted(endgrate: Provider) -> int:
+def count_posted(endgrate: Provider) -> int:
     return sum(row.get("path") == TRANSFER for row in endgrate.ledger())
 
 
-def kept(running: System, connection: str) -> str:
+def list_kept(running: System, connection: str) -> str:
     """Everything that the bucket has of a connection's pushes, in every version."""
     found = running.client("s3").list_object_versions(
         Bucket=running.outputs["BucketName"], Prefix=f"pushes/{connection}/"
@@ -74,7 +74,7 @@ def executions(running: System, push_id: str) -> list[dict[str, Any]]:
     return [each for each in found if each["name"].startswith(push_id)]
 
 
-def ended_as(caller: Caller, push_id: str, status: str) -> dict[str, Any]:
+def wait_until_status(caller: Caller, push_id: str, status: str) -> dict[str, Any]:
     return caller.until(
         lambda: caller.ask("GET", f"/v1/pushes/{push_id}"),
         lambda it: it["status"] == status,

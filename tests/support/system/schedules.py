@@ -43,7 +43,7 @@ def fire_once(running: System, target: dict[str, Any]) -> None:
     )
 
 
-def fired(running: System, connection_id: str) -> dict[str, Any]:
+def wait_for_fired(running: System, connection_id: str) -> dict[str, Any]:
     """The execution that a firing for a connection has started, once it has ended."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (found := _ended(running, connection_id)):

@@ -24,11 +24,11 @@ BEGUN: Final = {"provider": "endgrate", "datasets": ["crm-contact"]}
 """A connection to a new session. The demo's own are whoever's has registered them first."""
 
 
-def belongings(running: System, caller: Caller) -> dict[str, str]:
+def make_resources(running: System, caller: Caller) -> dict[str, str]:
     """An id of every kind; what can be published is. A new kind of id is to be added here."""
     demo = DEMOS["banno"].connection(running.providers["banno"], "ben")
     connection = caller.connect(demo)
-    refresh = caller.ended(caller.refresh(connection)["refresh_id"])
+    refresh = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     push = caller.ask(
         "POST",
         "/v1/pushes",

@@ -10,7 +10,7 @@ from infra.local.simulators.banno.institution import (
     INSTITUTION_ID,
     NAME,
     ROUTING_NUMBER,
-    made_id,
+    make_id,
 )
 from infra.local.simulators.banno.replies import ApiError, read_instant, stamp
 from infra.local.simulators.banno.transactions import Register, Window
@@ -49,9 +49,9 @@ class Account:
     @property
     def number(self) -> str:
         """The full account number."""
-        return str(10**9 + int(made_id(self.seed.id, "number").replace("-", ""), 16) % 10**9)
+        return str(10**9 + int(make_id(self.seed.id, "number").replace("-", ""), 16) % 10**9)
 
-    def refreshed(self, at: float, settings: Settings) -> None:
+    def refresh(self, at: float, settings: Settings) -> None:
         """What a successful fetch does: fresh balance and date, and the changes switched on."""
         self._fetched, self._failed = at, False
         self._fetches += 1
@@ -63,7 +63,7 @@ class Account:
         for _ in range(settings.added_per_fetch):
             self.register.add(at)
 
-    def failed(self) -> None:
+    def fail(self) -> None:
         """What a failed fetch does: everything stays, and the account says that it failed."""
         self._failed = True
 
@@ -94,7 +94,7 @@ class Account:
             "availableBalance": self.balance,
             "routingNumber": ROUTING_NUMBER,
             "institution": {"id": INSTITUTION_ID, "name": NAME},
-            "loginId": made_id(seed.owner, "login"),
+            "loginId": make_id(seed.owner, "login"),
             "insuredStatus": "notApplicable",
             **self._preferences(),
             **self._terms(),
@@ -172,7 +172,7 @@ def page(account: Account, asked: MultiDict[str, str], *, settings: Settings) ->
         cut = {"offset": cut["offset"], **echoes[settings.limit_echo]}
     return {
         **_transactions(account, numbers),
-        "inactivatedTransactionIds": account.register.removed(window),
+        "inactivatedTransactionIds": account.register.list_removed(window),
         "account": account.types(),
         **cut,
     }

@@ -183,7 +183,7 @@ def form() -> dict[str, str]:
     return single_values(request.form)
 
 
-def authenticated(fields: Mapping[str, str]) -> Client:
+def authenticate(fields: Mapping[str, str]) -> Client:
     """The application that sends these fields, by HTTP Basic or by `client_secret` in the form.
 
     Both at once pass if they agree, for there are clients that do so and are served. A public
@@ -247,7 +247,7 @@ def jwks() -> Response:
 def authorize() -> Response:
     """Approves at once for the user in `login_hint`, or lets the person choose if asked to."""
     try:
-        asked = _resolved(request.values)
+        asked = _resolve(request.values)
         back = way_back(asked)
     except UntrustedError as problem:
         return _page(400, problem=str(problem))
@@ -255,7 +255,7 @@ def authorize() -> Response:
         wanted = read(asked)
     except OAuthError as problem:
         return redirect(back.answer(error=problem.error, error_description=str(problem)))
-    return _choice(asked, back, wanted=wanted) if wanted.choose else _approved(back, wanted)
+    return _choice(asked, back, wanted=wanted) if wanted.choose else _approve(back, wanted)
 
 
 @oidc.route(f"{_BELOW}/logout", methods=["GET", "POST"])
@@ -272,18 +272,18 @@ def logout() -> Response:
     return redirect(back.url())
 
 
-def _resolved(asked: MultiDict[str, str]) -> MultiDict[str, str]:
+def _resolve(asked: MultiDict[str, str]) -> MultiDict[str, str]:
     """The parameters themselves, or those pushed before under a `request_uri` (RFC 9126)."""
     uri = asked.get("request_uri")
     if uri is None:
         return asked
-    pushed = the_bank().grants.pushed(uri, client_id=asked.get("client_id", ""))
+    pushed = the_bank().grants.take_pushed(uri, client_id=asked.get("client_id", ""))
     if pushed is None:
         raise UntrustedError("request_uri is not known for this client, used, or expired")
     return MultiDict(pushed)
 
 
-def _approved(back: WayBack, wanted: Asked) -> Response:
+def _approve(back: WayBack, wanted: Asked) -> Response:
     grant = Grant(
         client_id=back.client.id,
         user=wanted.user,

@@ -124,22 +124,24 @@ class Bank:
         self.signer = Signer()
         self.proofs = Proofs(clock)
         self.grants = Grants(lambda: self.settings, clock=clock, ledger=ledger)
-        self._accounts = {each.id: self._opened(each) for each in PEOPLE}
+        self._accounts = {each.id: self._open_accounts(each) for each in PEOPLE}
 
     def change(self, settings: Settings) -> None:
         """Takes new settings; accounts that would have been opened otherwise are opened anew."""
         before, self.settings = self.settings, settings
         if before.same_ids != settings.same_ids:
-            self._accounts = {each.id: self._opened(each) for each in PEOPLE}
+            self._accounts = {each.id: self._open_accounts(each) for each in PEOPLE}
         elif _scale(before) != _scale(settings):
-            self._accounts |= {each.id: self._opened(each) for each in PEOPLE if _scaled(each)}
+            self._accounts |= {
+                each.id: self._open_accounts(each) for each in PEOPLE if _is_scaled(each)
+            }
 
     def reset(self) -> None:
         """Puts everything back to how the bank was opened; all tokens and tasks are void."""
         self.settings = Settings()
         self.tasks.clear()
         self.grants.clear()
-        self._accounts = {each.id: self._opened(each) for each in PEOPLE}
+        self._accounts = {each.id: self._open_accounts(each) for each in PEOPLE}
 
     def client(self, client_id: str) -> Client | None:
         """The application registered under this id."""
@@ -150,26 +152,26 @@ class Bank:
         gone = set(self.settings.inactivated_accounts)
         return [account for account in self._accounts[user.id] if account.seed.id not in gone]
 
-    def closed_accounts(self, user: Person) -> list[str]:
+    def former_accounts(self, user: Person) -> list[str]:
         """Ids of the accounts that a user has no more."""
         gone = set(self.settings.inactivated_accounts)
         ids = (account.seed.id for account in self._accounts[user.id])
-        return [*user.closed_accounts, *(each for each in ids if each in gone)]
+        return [*user.former_accounts, *(each for each in ids if each in gone)]
 
     def override(self, record: dict[str, object]) -> dict[str, object]:
         """A record with the fields that the settings put in the place of its own."""
         return record | self.settings.overrides.get(str(record["id"]), {})
 
-    def _opened(self, user: Person) -> list[Account]:
+    def _open_accounts(self, user: Person) -> list[Account]:
         counts = user.transactions
-        if _scaled(user):
+        if _is_scaled(user):
             accounts, transactions = _scale(self.settings)
             counts = (transactions,) * accounts
         seeds = account_seeds(user, counts, same_ids=self.settings.same_ids)
         return [Account(seed) for seed in seeds]
 
 
-def _scaled(user: Person) -> bool:
+def _is_scaled(user: Person) -> bool:
     return user.name == SCALE_USER
 
 

@@ -14,7 +14,7 @@ from infra.local.simulators.banno.institution import profile
 from infra.local.simulators.banno.issuer import ACCOUNTS, OPENID, PROFILE, TRANSACTIONS
 from infra.local.simulators.banno.replies import ApiError
 from infra.local.simulators.banno.tasks import UnknownTaskError, VersionAheadError
-from infra.local.simulators.banno.tokens import admitted
+from infra.local.simulators.banno.tokens import admit
 from infra.local.simulators.replies import reply
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def _needs(
     def guard(view: Callable[Concatenate[Person, Rest], Response]) -> Callable[..., Response]:
         @wraps(view)
         def guarded(user_id: str, *args: Rest.args, **named: Rest.kwargs) -> Response:
-            user = admitted(scopes)
+            user = admit(scopes)
             if user.id != user_id:
                 raise ApiError(403, "The token is not this user's.")
             return view(user, *args, **named)
@@ -93,7 +93,7 @@ def list_accounts(user: Person) -> Response:
     bank = the_bank()
     accounts = [account.render() for account in bank.accounts(user)] if active == "true" else []
     accounts = [bank.override(account) for account in accounts]
-    return reply({"accounts": accounts, "inactivatedAccountIds": bank.closed_accounts(user)})
+    return reply({"accounts": accounts, "inactivatedAccountIds": bank.former_accounts(user)})
 
 
 @consumer.get("/accounts/<account_id>/number")

@@ -175,7 +175,7 @@ class Grants:
             kept = self._refresh.get(asked.token)
             if kept is None or kept.grant.client_id != asked.client_id or kept.grant.revoked:
                 raise OAuthError("invalid_grant", "the refresh token is not good")
-            if kept.successors and not self._graced(kept):
+            if kept.successors and not self._is_in_grace(kept):
                 self._end(kept.grant, because="a spent refresh token was used")
                 raise OAuthError("invalid_grant", "the refresh token has been used")
             if kept.grant.thumbprint not in {None, asked.thumbprint}:
@@ -192,7 +192,7 @@ class Grants:
             self._pushed[uri] = _Pushed(client_id, tuple(parameters), expires)
         return uri, _PUSHED_SECONDS
 
-    def pushed(self, uri: str, *, client_id: str) -> tuple[tuple[str, str], ...] | None:
+    def take_pushed(self, uri: str, *, client_id: str) -> tuple[tuple[str, str], ...] | None:
         """The request kept under a `request_uri`, once, for the client that pushed it."""
         with self._lock:
             kept = self._pushed.pop(uri, None)
@@ -227,9 +227,9 @@ class Grants:
     def _end(self, grant: Grant, *, because: str) -> None:
         grant.revoked = True
         at, user = self._clock(), grant.user.name
-        self._ledger.happened("grant_revoked", at=at, user=user, because=because)
+        self._ledger.add_event("grant_revoked", at=at, user=user, because=because)
 
-    def _graced(self, kept: _Refresh) -> bool:
+    def _is_in_grace(self, kept: _Refresh) -> bool:
         used = any(successor.successors for successor in kept.successors)
         return self._settings().refresh_grace and not used
 

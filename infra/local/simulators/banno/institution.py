@@ -76,12 +76,12 @@ class Person:
     @property
     def id(self) -> str:
         """The user's id: the subject of the id token, and the path of the API."""
-        return made_id(self.name)
+        return make_id(self.name)
 
     @property
-    def closed_accounts(self) -> list[str]:
+    def former_accounts(self) -> list[str]:
         """Ids of accounts that the user had once, for `inactivatedAccountIds`."""
-        return [made_id(self.name, "closed", number) for number in range(self.closed)]
+        return [make_id(self.name, "closed", number) for number in range(self.closed)]
 
 
 PEOPLE = (
@@ -108,7 +108,7 @@ PEOPLE = (
 SCALE_USER = "max"
 
 
-def made_id(*parts: object) -> str:
+def make_id(*parts: object) -> str:
     """A uuid made of names, the same each time."""
     return str(uuid.uuid5(_NAMESPACE, "/".join(map(str, parts))))
 
@@ -123,7 +123,7 @@ def profile(user: Person) -> dict[str, object]:
     return {
         "userId": user.id,
         "id": user.id,
-        "loginId": made_id(user.name, "login"),
+        "loginId": make_id(user.name, "login"),
         "institutionId": INSTITUTION_ID,
         "username": user.name,
         "firstName": user.given,
@@ -138,7 +138,7 @@ def profile(user: Person) -> dict[str, object]:
 
 def claims(user: Person) -> dict[str, object]:
     """The standard claims about a user (OpenID Connect Core 1.0 §5.1), invented like the rest."""
-    digits = int(made_id(user.name, "phone").replace("-", ""), 16) % 100
+    digits = int(make_id(user.name, "phone").replace("-", ""), 16) % 100
     street, town = f"{digits + 1} Thistle Lane", "Monett"
     return {
         "name": f"{user.given} {user.family}",
@@ -165,15 +165,15 @@ def account_seeds(
     """The accounts of a user, with so many transactions each."""
     return [
         AccountSeed(
-            id=made_id(owner.name, "account", position),
+            id=make_id(owner.name, "account", position),
             position=position,
             kind=_KINDS[position % len(_KINDS)],
             owner=owner.name,
             holder=f"{owner.given} {owner.family}",
             transactions=count,
             fails=position in owner.failing,
-            tombstone=made_id(owner.name, "gone", position) if owner.closed else None,
-            id_space=owner.name if same_ids else made_id(owner.name, "account", position),
+            tombstone=make_id(owner.name, "gone", position) if owner.closed else None,
+            id_space=owner.name if same_ids else make_id(owner.name, "account", position),
         )
         for position, count in enumerate(transactions)
     ]

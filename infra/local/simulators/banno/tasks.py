@@ -136,7 +136,7 @@ class Tasks:
     def _begin(self, user: Person, accounts: Sequence[Account]) -> str:
         settings = self._settings()
         outcome = settings.outcome.get(user.name, Outcome.SUCCESS)
-        plan = _planned(self._clock(), accounts, seconds=settings.task_seconds)
+        plan = _plan(self._clock(), accounts, seconds=settings.task_seconds)
         task = _Task(str(uuid.uuid4()), user, outcome, deque(plan))
         self._tasks[task.id] = self._running[user.id] = task
         self.settle()
@@ -162,16 +162,16 @@ class Tasks:
             del self._running[task.user.id]
         if step.type in _NOTED:
             kind, user = _NOTED[step.type], task.user.name
-            self._ledger.happened(kind, at=step.at, user=user, task_id=task.id)
+            self._ledger.add_event(kind, at=step.at, user=user, task_id=task.id)
 
     def _touch(self, account: Account, outcome: Outcome, *, at: float) -> None:
         if outcome is Outcome.SUCCESS and not account.seed.fails:
-            account.refreshed(at, self._settings())
+            account.refresh(at, self._settings())
         elif outcome is not Outcome.TIMEOUT:
-            account.failed()
+            account.fail()
 
 
-def _planned(now: float, accounts: Sequence[Account], *, seconds: float) -> list[_Step]:
+def _plan(now: float, accounts: Sequence[Account], *, seconds: float) -> list[_Step]:
     between = [
         ("AggregationQueued", None, {"position": 1, "provider": {"name": "core", "tier": 2}}),
         *(("EnrichmentAccountBalances", account, {}) for account in accounts),

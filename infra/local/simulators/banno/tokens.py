@@ -12,14 +12,14 @@ from werkzeug.datastructures import MultiDict
 
 from infra.local.simulators.banno.authorization import (
     UntrustedError,
-    authenticated,
+    authenticate,
     form,
     read,
     way_back,
 )
 from infra.local.simulators.banno.bank import the_bank
 from infra.local.simulators.banno.grants import Access, Grant, OAuthError, Renewal
-from infra.local.simulators.banno.institution import INSTITUTION_ID, Person, made_id
+from infra.local.simulators.banno.institution import INSTITUTION_ID, Person, make_id
 from infra.local.simulators.banno.institution import claims as claims_of
 from infra.local.simulators.banno.issuer import (
     ALGORITHM,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 _REALM = 'realm="garden"'
 
 
-def admitted(scopes: Collection[str]) -> Person:
+def admit(scopes: Collection[str]) -> Person:
     """The user whose access token the request carries.
 
     Args:
@@ -109,7 +109,7 @@ def refuse_oauth(problem: OAuthError) -> Response:
 def token() -> Response:
     """Exchanges a code or a refresh token for tokens."""
     fields = form()
-    client = authenticated(fields)
+    client = authenticate(fields)
     match _field(fields, "grant_type"):
         case "authorization_code":
             return _for_code(fields, client.id)
@@ -131,7 +131,7 @@ def userinfo() -> Response:
 def introspect() -> Response:
     """Tells an application about one of its own tokens (RFC 7662)."""
     fields = form()
-    client, held = authenticated(fields), _field(fields, "token")
+    client, held = authenticate(fields), _field(fields, "token")
     grants = the_bank().grants
     access, refreshable = grants.access(held), grants.has_refresh(held)
     grant = access.grant if access else refreshable
@@ -146,7 +146,7 @@ def introspect() -> Response:
 def revoke() -> Response:
     """Ends a token (RFC 7009); the answer is the same whether there was one."""
     fields = form()
-    client = authenticated(fields)
+    client = authenticate(fields)
     the_bank().grants.revoke(_field(fields, "token"), client_id=client.id)
     return _private(reply({}))
 
@@ -155,7 +155,7 @@ def revoke() -> Response:
 def push() -> Response:
     """Takes an authorization request ahead of the browser (RFC 9126)."""
     fields = form()
-    client, bank = authenticated(fields), the_bank()
+    client, bank = authenticate(fields), the_bank()
     asked = MultiDict({**fields, "client_id": client.id})
     asked.poplist("client_secret")
     if "request_uri" in asked:
@@ -181,17 +181,17 @@ def _for_code(fields: dict[str, str], client_id: str) -> Response:
         verifier=verifier,
     )
     grant.thumbprint = key
-    return _issued(grant, grant.scopes, refresh_token=grants.give_refresh(grant))
+    return _issue(grant, grant.scopes, refresh_token=grants.give_refresh(grant))
 
 
 def _for_refresh(fields: dict[str, str], client_id: str) -> Response:
     scopes = tuple(filter(is_scope, fields["scope"].split())) if "scope" in fields else None
     asked = Renewal(_field(fields, "refresh_token"), client_id, scopes, _proved_key())
     grant, successor = the_bank().grants.renew(asked)
-    return _issued(grant, scopes or grant.scopes, refresh_token=successor)
+    return _issue(grant, scopes or grant.scopes, refresh_token=successor)
 
 
-def _issued(grant: Grant, scopes: tuple[str, ...], *, refresh_token: str | None) -> Response:
+def _issue(grant: Grant, scopes: tuple[str, ...], *, refresh_token: str | None) -> Response:
     bank, lifetime = the_bank(), the_bank().settings.token_seconds
     now = int(bank.clock())
     access_token = _access_token(grant, scopes, now=now)
@@ -228,7 +228,7 @@ def _access_token(grant: Grant, scopes: tuple[str, ...], *, now: int) -> str:
     claims: dict[str, object] = {
         "iss": issuer_of(origin()),
         "aud": api_base(origin()),
-        "sub": made_id(grant.user.name, "login"),
+        "sub": make_id(grant.user.name, "login"),
         "client_id": grant.client_id,
         "scope": " ".join(scopes),
         "jti": str(uuid.uuid4()),

@@ -174,17 +174,21 @@ class Register:
         """The numbers of the transactions in a window, by posted date, then sequence."""
         with self._lock:
             order = self._order
-            low = 0 if window.since is None else bisect_left(order, window.since, key=self._posted)
+            low = (
+                0
+                if window.since is None
+                else bisect_left(order, window.since, key=self._posting_time)
+            )
             high = len(order)
             if window.until is not None:
-                high = bisect_right(order, window.until, key=self._posted)
+                high = bisect_right(order, window.until, key=self._posting_time)
             chosen = order[low:high]
             if window.updated_since is None:
                 return chosen
             after = window.updated_since
             return [number for number in chosen if self._place(number).updated >= after]
 
-    def removed(self, window: Window) -> list[str]:
+    def list_removed(self, window: Window) -> list[str]:
         """Ids of transactions that are no more, since `updated_since` where that is asked."""
         after = window.updated_since or 0.0
         with self._lock:
@@ -243,5 +247,5 @@ class Register:
     def _place(self, number: int) -> Placement:
         return self._placed.get(number) or self._source.placement(number)
 
-    def _posted(self, number: int) -> float:
+    def _posting_time(self, number: int) -> float:
         return self._place(number).posted

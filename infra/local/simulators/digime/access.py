@@ -19,10 +19,10 @@ from werkzeug.wrappers import Response
 from infra.local.simulators.digime import library
 from infra.local.simulators.digime.claims import SessionOptions, TriggerClaims, WriteClaims
 from infra.local.simulators.digime.contract import new_key, the_contract, the_write_contract
-from infra.local.simulators.digime.envelope import Compression, Damage, DamageKind, compressed, seal
+from infra.local.simulators.digime.envelope import Compression, Damage, DamageKind, compress, seal
 from infra.local.simulators.digime.library import CYCLE, LibraryFile, accounts_file
-from infra.local.simulators.digime.oauth import body, check_headers, verified
-from infra.local.simulators.digime.replies import ApiError, altered
+from infra.local.simulators.digime.oauth import body, check_headers, verify
+from infra.local.simulators.digime.replies import ApiError, alter
 from infra.local.simulators.digime.sessions import State, account_details
 from infra.local.simulators.digime.settings import SessionKeys
 from infra.local.simulators.digime.sharing import API_PATH, the_sharing
@@ -39,16 +39,16 @@ if TYPE_CHECKING:
     from infra.local.simulators.digime.sessions import Listed, Session, Sync
 
 
-def sealed_file(
+def seal_file(
     file: LibraryFile | PushedFile, compression: Compression, *, version: int, damage: Damage | None
 ) -> bytes:
     """A file of the library in its envelope; those alike in size are sealed once for all."""
     if isinstance(file, LibraryFile) and file.size is not None and damage is None:
-        return _sealed_size(file.account, file.size, compression)
-    return sealed(file.content(version=version), compression, damage=damage)
+        return _seal_size(file.account, file.size, compression)
+    return seal_content(file.content(version=version), compression, damage=damage)
 
 
-def sealed(plain: bytes, compression: Compression, *, damage: Damage | None) -> bytes:
+def seal_content(plain: bytes, compression: Compression, *, damage: Damage | None) -> bytes:
     """Any content in its envelope, sound or damaged."""
     kind = damage.kind if damage else None
     if damage and kind is DamageKind.BOMB:
@@ -56,7 +56,7 @@ def sealed(plain: bytes, compression: Compression, *, damage: Damage | None) -> 
     if kind is DamageKind.NOT_JSON:
         plain = b'[{"entityid": '
     if kind is not DamageKind.NOT_COMPRESSED:
-        plain = compressed(plain, compression)
+        plain = compress(plain, compression)
     key = new_key() if kind is DamageKind.KEY else the_contract().key
     return seal(plain, key.public_key(), damage=damage)
 
@@ -76,8 +76,8 @@ def metadata_header(
 
 
 @lru_cache(maxsize=8)
-def _sealed_size(account: Account, size: int, compression: Compression) -> bytes:
-    return sealed(library.sized(account, size=size), compression, damage=None)
+def _seal_size(account: Account, size: int, compression: Compression) -> bytes:
+    return seal_content(library.make_sized(account, size=size), compression, damage=None)
 
 
 T = TypeVar("T")
@@ -101,7 +101,7 @@ def want_what_there_is() -> None:
 @access.post("/trigger")
 def trigger() -> Response:
     """Begins to refresh the user's library, and gives the session to read it with."""
-    claims, options = verified(_TRIGGER), body(SessionOptions)
+    claims, options = verify(_TRIGGER), body(SessionOptions)
     sharing = the_sharing()
     _require(sharing.contract, claims)
     person = sharing.tokens.holder(claims.access_token)
@@ -110,7 +110,7 @@ def trigger() -> Response:
     settings = sharing.settings
     if not settings.trigger_body:
         return Response(status=settings.trigger_status)
-    return reply({"session": session.shown()}, status=settings.trigger_status)
+    return reply({"session": session.to_json()}, status=settings.trigger_status)
 
 
 @access.post("/postbox/<id_>")
@@ -120,17 +120,17 @@ def write_to_postbox(id_: str) -> Response:
     Without an access token that is good it is `pending` there, as the Node SDK expects; the iOS SDK
     expects a session. What `expires` means is not documented.
     """
-    claims, sharing = verified(_WRITE), the_sharing()
+    claims, sharing = verify(_WRITE), the_sharing()
     contract = the_write_contract()
     _require(contract, claims)
     box, file = sharing.postboxes.find(id_), request.files.get("file")
     if file is None:
         raise ApiError(400, "ValidationErrors", message="file: the form has none")
-    content, described = box.decrypted(claims, file.read())
+    content, described = box.decrypt(claims, file.read())
     described |= {"appid": contract.application_id, "contractid": contract.contract_id}
     sharing.postboxes.push(box, file.filename or "", content, described=described)
     known = sharing.tokens.is_good(claims.access_token, person=box.person)
-    session = sharing.sessions.open(SessionOptions()).shown()
+    session = sharing.sessions.open(SessionOptions()).to_json()
     status = "delivered" if known else "pending"
     return reply({"status": status, "expires": session["expiry"], "session": session})
 
@@ -146,7 +146,7 @@ def list_files(key: str) -> Response:
         "state": sync.state(now),
         "details": account_details(sync, now, settings=sharing.settings),
     }
-    return reply({"status": status, "fileList": [_row(each) for each in sync.listed(now)]})
+    return reply({"status": status, "fileList": [_row(each) for each in sync.list_files(now)]})
 
 
 @access.get("/query/<key>/accounts.json")
@@ -162,7 +162,7 @@ def read_accounts(key: str) -> Response:
     consent_id, odd = sync.person.consent_id, settings.odd_accounts
     plain = accounts_file(sync.accounts, consent_id=consent_id, odd=odd)
     return _file(
-        sealed(plain, compression, damage=damage),
+        seal_content(plain, compression, damage=damage),
         metadata_header(metadata, compression, damage=damage),
     )
 
@@ -178,7 +178,7 @@ def read_file(key: str, name: str) -> Response:
     file, damage = listed.file, _damage(name)
     compression = session.compression(sharing.settings, otherwise=file.compression)
     return _file(
-        sealed_file(file, compression, version=listed.version, damage=damage),
+        seal_file(file, compression, version=listed.version, damage=damage),
         metadata_header(file.metadata(version=listed.version), compression, damage=damage),
     )
 
@@ -213,7 +213,7 @@ def _row(listed: Listed) -> dict[str, object]:
     }
     if isinstance(listed.file, LibraryFile) and not listed.file.raw:
         row["objectVersion"] = listed.file.account.service.object_version
-    return altered(row, _by_name(settings.odd_rows, listed.file.name) or {})
+    return alter(row, _by_name(settings.odd_rows, listed.file.name) or {})
 
 
 def _running(session: Session) -> Sync:

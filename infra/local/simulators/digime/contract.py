@@ -175,7 +175,7 @@ class Signer:
             case Flaw.UNSIGNED:
                 return jwt.encode(claims, "", "none", headers)
             case Flaw.HS256:
-                return _keyed_with_text(claims, self._current.pem, headers=headers)
+                return _sign_with_text(claims, self._current.pem, headers=headers)
             case Flaw.RS512 | Flaw.PS256:
                 return jwt.encode(claims, key, flaw.upper(), headers)
             case Flaw.FORGED:
@@ -190,7 +190,7 @@ def _make_key() -> _Key:
     return _Key(uuid.uuid4().hex, new_key())
 
 
-def _keyed_with_text(claims: dict[str, object], text: str, *, headers: dict[str, str]) -> str:
+def _sign_with_text(claims: dict[str, object], text: str, *, headers: dict[str, str]) -> str:
     """PyJWT refuses to do this."""
     header = {"alg": "HS256", "typ": "JWT", **headers}
     signed = b".".join(base64url_encode(msgspec.json.encode(part)) for part in (header, claims))

@@ -31,7 +31,7 @@ class Compression(StrEnum):
     NONE = "none"
 
 
-def compressed(content: bytes, compression: Compression) -> bytes:
+def compress(content: bytes, compression: Compression) -> bytes:
     """The content after compression: always the same bytes for the same content."""
     match compression:
         case Compression.BROTLI:
@@ -95,10 +95,10 @@ def seal(payload: bytes, key: rsa.RSAPublicKey, *, damage: Damage | None = None)
     filler = bytes(gap) if kind is DamageKind.PADDING else bytes([gap]) * gap
     parts = [encryptor.update(piece) for piece in (digest, payload, filler)]
     sealed = b"".join([key.encrypt(secret, _OAEP), vector, *parts, encryptor.finalize()])
-    return _altered(sealed, damage) if damage else sealed
+    return _damage(sealed, damage) if damage else sealed
 
 
-def _altered(sealed: bytes, damage: Damage) -> bytes:
+def _damage(sealed: bytes, damage: Damage) -> bytes:
     if damage.kind is DamageKind.FLIP:
         place = damage.at % len(sealed)
         return sealed[:place] + bytes([sealed[place] ^ 0xFF]) + sealed[place + 1 :]

@@ -25,7 +25,7 @@ class _Token:
     person: Person
     expires: int
 
-    def shown(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, object]:
         return {"value": self.value, "expires_on": self.expires}
 
 
@@ -40,8 +40,8 @@ class Pair:
         """As the JWT of a token reply tells them; `expires_on` in seconds since 1970."""
         person = self.access.person
         return {
-            "access_token": self.access.shown(),
-            "refresh_token": self.refresh.shown(),
+            "access_token": self.access.to_json(),
+            "refresh_token": self.refresh.to_json(),
             "identifier": {"id": person.id},
             "consentid": person.consent_id,
             "token_type": "Bearer",
@@ -62,7 +62,7 @@ class Tokens:
     def issue(self, person: Person) -> Pair:
         """New tokens for a user; those from before stay of use."""
         with self._lock:
-            return self._issued(person, refresh=self._new_refresh(person))
+            return self._issue(person, refresh=self._new_refresh(person))
 
     def renew(self, refresh_token: str) -> Pair:
         """New tokens for a refresh token; with `rotate_refresh` the old one is spent.
@@ -76,9 +76,9 @@ class Tokens:
                 message = "The refresh token is not valid"
                 raise ApiError(401, self._settings().refresh_error_code, message=message)
             if not self._settings().rotate_refresh:
-                return self._issued(held.person, refresh=held)
+                return self._issue(held.person, refresh=held)
             del self._refresh[refresh_token]
-            return self._issued(held.person, refresh=self._new_refresh(held.person))
+            return self._issue(held.person, refresh=self._new_refresh(held.person))
 
     def holder(self, access_token: str) -> Person:
         """Whose access token it is.
@@ -111,17 +111,17 @@ class Tokens:
             self._access.clear()
             self._refresh.clear()
 
-    def _issued(self, person: Person, *, refresh: _Token) -> Pair:
-        access = self._made(person, seconds=self._settings().access_seconds)
+    def _issue(self, person: Person, *, refresh: _Token) -> Pair:
+        access = self._make(person, seconds=self._settings().access_seconds)
         self._access[access.value] = access
         return Pair(access, refresh)
 
     def _new_refresh(self, person: Person) -> _Token:
-        refresh = self._made(person, seconds=self._settings().refresh_seconds)
+        refresh = self._make(person, seconds=self._settings().refresh_seconds)
         self._refresh[refresh.value] = refresh
         return refresh
 
-    def _made(self, person: Person, *, seconds: int) -> _Token:
+    def _make(self, person: Person, *, seconds: int) -> _Token:
         return _Token(secrets.token_urlsafe(48), person, int(self._clock()) + seconds)
 
 
@@ -191,11 +191,11 @@ class Grants:
         with self._lock:
             consent = self._consents.pop(claims.code, None)
         if consent is None or consent.expires <= self._clock():
-            raise _refused("code is unknown, used or expired")
+            raise _refusal("code is unknown, used or expired")
         if challenge_of(claims.code_verifier) != consent.asked.code_challenge:
-            raise _refused("code_verifier does not fit the code_challenge")
+            raise _refusal("code_verifier does not fit the code_challenge")
         if claims.redirect_uri != consent.asked.redirect_uri:
-            raise _refused("redirect_uri is not that of the authorization")
+            raise _refusal("redirect_uri is not that of the authorization")
         return consent.person
 
     def clear(self) -> None:
@@ -205,5 +205,5 @@ class Grants:
             self._consents.clear()
 
 
-def _refused(message: str) -> ApiError:
+def _refusal(message: str) -> ApiError:
     return ApiError(400, "InvalidRequest", message=message)

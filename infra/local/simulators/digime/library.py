@@ -58,7 +58,7 @@ class _Dice:
         return int.from_bytes(self._digest[start : start + 4]) % limit
 
 
-def mapped(account: Account, month: date, *, count: int) -> bytes:
+def make_objects(account: Account, month: date, *, count: int) -> bytes:
     """A JSON array of `count` objects of the account's service in a month."""
     objects = [_object(account, month, number=number) for number in range(count)]
     return msgspec.json.encode(objects)
@@ -86,9 +86,9 @@ def accounts_file(
     return msgspec.json.encode({"accounts": [*rows, *odd], "consentid": consent_id})
 
 
-def sized(account: Account, *, size: int) -> bytes:
+def make_sized(account: Account, *, size: int) -> bytes:
     """A JSON array of `sized_count` objects in exactly `size` bytes; compresses to about half."""
-    count = sized_count(size)
+    count = count_sized(size)
     values = hashlib.shake_256(account.id.encode()).digest(count * _VALUE_BYTES)
     objects = (
         _SIZED
@@ -99,7 +99,7 @@ def sized(account: Account, *, size: int) -> bytes:
     return array.ljust(size - 1) + b"]"
 
 
-def sized_count(size: int) -> int:
+def count_sized(size: int) -> int:
     """How many objects a file of `size` bytes holds; `size` is 2 at least."""
     return (size - 1) // _SIZED_BYTES
 
@@ -179,7 +179,7 @@ class LibraryFile:
     size: int | None = None
 
     @property
-    def stored(self) -> float:
+    def written_at(self) -> float:
         """When a file that is not the newest was written, in seconds since 1970."""
         return datetime(self.month.year, self.month.month, 28, 12, tzinfo=UTC).timestamp()
 
@@ -201,15 +201,15 @@ class LibraryFile:
         }
 
     def _count(self, version: int) -> int:
-        return _OBJECTS + version if self.size is None else sized_count(self.size)
+        return _OBJECTS + version if self.size is None else count_sized(self.size)
 
     def content(self, *, version: int) -> bytes:
         """The file before compression; each version has one object more than the last."""
         if self.size is not None:
-            return sized(self.account, size=self.size)
+            return make_sized(self.account, size=self.size)
         if self.raw:
             return raw(self.month, count=self._count(version))
-        return mapped(self.account, self.month, count=self._count(version))
+        return make_objects(self.account, self.month, count=self._count(version))
 
 
 def files_of(person: Person, settings: Settings) -> tuple[LibraryFile, ...]:
@@ -217,7 +217,7 @@ def files_of(person: Person, settings: Settings) -> tuple[LibraryFile, ...]:
     if person.name == SCALE_USER:
         account = person.accounts[0]
         sizes = settings.scale_files, settings.scale_bytes, settings.big_file_bytes
-        return _sized_files(account, sizes)
+        return _make_sized_files(account, sizes)
     return tuple(
         _monthly_file(account, age, turn=turn)
         for turn, account in enumerate(person.accounts)
@@ -241,7 +241,7 @@ def _monthly_file(account: Account, age: int, *, turn: int) -> LibraryFile:
 
 
 @lru_cache(maxsize=2)
-def _sized_files(account: Account, scale: tuple[int, int, int]) -> tuple[LibraryFile, ...]:
+def _make_sized_files(account: Account, scale: tuple[int, int, int]) -> tuple[LibraryFile, ...]:
     service, month = account.service, _month(0)
     count, size, big = scale
     sizes = [*([big] if big else []), *([size] * count)]
@@ -310,7 +310,7 @@ class Postbox:
         public = self.key.public_key()
         return public.public_bytes(Encoding.PEM, PublicFormat.PKCS1).decode()
 
-    def decrypted(self, claims: WriteClaims, sealed: bytes) -> tuple[bytes, dict[str, Any]]:
+    def decrypt(self, claims: WriteClaims, sealed: bytes) -> tuple[bytes, dict[str, Any]]:
         """The content that was pushed, and its description.
 
         Raises:
@@ -319,8 +319,8 @@ class Postbox:
         try:
             secret = self.key.decrypt(base64.b64decode(claims.symmetrical_key), _OAEP)
             cipher = Cipher(algorithms.AES(secret), modes.CBC(bytes.fromhex(claims.iv)))
-            described = _opened(cipher, base64.b64decode(claims.metadata))
-            return _opened(cipher, sealed), msgspec.json.decode(described, type=dict[str, Any])
+            described = _decrypt(cipher, base64.b64decode(claims.metadata))
+            return _decrypt(cipher, sealed), msgspec.json.decode(described, type=dict[str, Any])
         except (ValueError, msgspec.DecodeError, RecursionError):
             message = "the file, its metadata or their key cannot be decrypted"
             raise ApiError(400, "ValidationErrors", message=message) from None
@@ -370,7 +370,7 @@ class Postboxes:
             self._boxes.clear()
 
 
-def _opened(cipher: Cipher[modes.CBC], sealed: bytes) -> bytes:
+def _decrypt(cipher: Cipher[modes.CBC], sealed: bytes) -> bytes:
     decryptor, unpadder = cipher.decryptor(), PKCS7(_BLOCK_BITS).unpadder()
     padded = decryptor.update(sealed) + decryptor.finalize()
     return unpadder.update(padded) + unpadder.finalize()

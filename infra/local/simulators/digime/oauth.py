@@ -28,7 +28,7 @@ from infra.local.simulators.digime.claims import (
 )
 from infra.local.simulators.digime.contract import ALGORITHM, is_web_address, the_write_contract
 from infra.local.simulators.digime.people import GROUPS, SERVICES, person
-from infra.local.simulators.digime.replies import ApiError, altered
+from infra.local.simulators.digime.replies import ApiError, alter
 from infra.local.simulators.digime.settings import ConsentError
 from infra.local.simulators.digime.sharing import API_PATH, WEB_CLIENT_PATH, the_sharing
 from infra.local.simulators.replies import reply
@@ -52,7 +52,7 @@ class _Client(msgspec.Struct, frozen=True):
 _BEARER = re.compile(r"Bearer ([\w-]+\.[\w-]+\.[\w-]+)", re.ASCII)
 
 
-def verified(claims: msgspec.json.Decoder[ClaimsT]) -> ClaimsT:
+def verify(claims: msgspec.json.Decoder[ClaimsT]) -> ClaimsT:
     """The claims of the request's JWT, whose nonce is spent with that.
 
     Raises:
@@ -61,7 +61,7 @@ def verified(claims: msgspec.json.Decoder[ClaimsT]) -> ClaimsT:
     """
     token, sharing = _token(), the_sharing()
     contract, settings = _contract(token), sharing.settings
-    said = _read(_signed(token, contract), claims)
+    said = _read(_read_signed(token, contract), claims)
     if said.client_id != contract.client_id:
         raise ApiError(401, "InvalidClient", message="client_id names no contract")
     if abs(said.timestamp / 1000 - sharing.clock()) > settings.skew_seconds:
@@ -116,7 +116,7 @@ def _contract(token: str) -> Contract:
     return writing if said == writing.client_id else the_sharing().contract
 
 
-def _signed(token: str, contract: Contract) -> bytes:
+def _read_signed(token: str, contract: Contract) -> bytes:
     try:
         if jwt.get_unverified_header(token) != _HEADER:
             raise _not_as_documented("the JWT's header is alg PS512 and typ JWT, and no more")
@@ -158,44 +158,44 @@ def want_json() -> None:
 @oauth.post("/oauth/authorize")
 def authorize() -> Response:
     """A code with which to send the user to the web client, and a session for what is shared."""
-    claims, asked = verified(_AUTHORIZE), body(AuthorizeBody)
+    claims, asked = verify(_AUTHORIZE), body(AuthorizeBody)
     sharing, known = the_sharing(), claims.access_token
     person = sharing.tokens.holder(known) if known else None
     pull = asked.actions.pull if asked.actions else None
     session = sharing.sessions.open(pull or SessionOptions())
     code, _ = sharing.grants.ask(session, claims, person=person)
     token = sharing.sign({"preauthorization_code": code})
-    return reply({"token": token, "session": session.shown()}, status=201)
+    return reply({"token": token, "session": session.to_json()}, status=201)
 
 
 @oauth.post("/oauth/token")
 def token() -> Response:
     """Tokens, for a code or for a refresh token."""
     sharing = the_sharing()
-    match verified(_TOKEN):
+    match verify(_TOKEN):
         case CodeClaims() as asked:
             pair = sharing.tokens.issue(sharing.grants.redeem(asked))
         case RefreshClaims() as asked:
             pair = sharing.tokens.renew(asked.refresh_token)
-    claims = altered(pair.claims(), sharing.settings.odd_claims)
+    claims = alter(pair.claims(), sharing.settings.odd_claims)
     return reply({"token": sharing.sign(claims)}, status=sharing.settings.token_status)
 
 
 @oauth.post("/oauth/token/reference")
 def reference() -> Response:
     """A code with which to send a known user to the web client, to add a service."""
-    claims, sharing = verified(_USER), the_sharing()
+    claims, sharing = verify(_USER), the_sharing()
     person = sharing.tokens.holder(claims.access_token)
     session = sharing.sessions.open(SessionOptions())
     code, expires = sharing.grants.ask(session, None, person=person)
     told = {"reference_code": code, "token_type": "Bearer", "expires_on": expires}
-    return reply({"token": sharing.sign(told), "session": session.shown()})
+    return reply({"token": sharing.sign(told), "session": session.to_json()})
 
 
 @oauth.delete("/user")
 def delete_user() -> Response:
     """Ends all that the user shares: tokens and sessions are void from now on."""
-    claims, sharing = verified(_USER), the_sharing()
+    claims, sharing = verify(_USER), the_sharing()
     person = sharing.tokens.holder(claims.access_token)
     sharing.tokens.drop("access", person=person)
     sharing.tokens.drop("refresh", person=person)
@@ -219,12 +219,12 @@ def services() -> Response:
     found = {
         "countries": [{"id": 4, "code": "dk", "name": "Denmark"}],
         "serviceGroups": [{"id": group.id, "name": group.name} for group in GROUPS],
-        "services": [_shown(service) for service in SERVICES],
+        "services": [_service_json(service) for service in SERVICES],
     }
     return reply({"data": found})
 
 
-def _shown(service: Service) -> dict[str, object]:
+def _service_json(service: Service) -> dict[str, object]:
     available = {"availability": "production", "currentStatus": "available"}
     platforms = ("android", "ios", "macos", "windows")
     return {

@@ -70,7 +70,7 @@ class Account:
     @property
     def id(self) -> str:
         """The account's id, the key of `status.details`."""
-        return f"{self.service.id}_{made_id(self.owner, self.service.name)}"
+        return f"{self.service.id}_{make_id(self.owner, self.service.name)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +92,12 @@ class Person:
     @property
     def id(self) -> str:
         """The user's id, which a token names as `identifier`."""
-        return made_id(self.name)
+        return make_id(self.name)
 
     @property
     def consent_id(self) -> str:
         """The id of the consent that the user has given."""
-        return made_id(self.name, "consent")
+        return make_id(self.name, "consent")
 
 
 PEOPLE = (
@@ -146,7 +146,7 @@ PEOPLE = (
 SCALE_USER = "max"
 
 
-def made_id(*parts: str) -> str:
+def make_id(*parts: str) -> str:
     """32 hexadecimal digits made of names, the same each time."""
     return uuid.uuid5(_NAMESPACE, "/".join(parts)).hex
 

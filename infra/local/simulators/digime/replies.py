@@ -24,14 +24,14 @@ ABSENT = "(absent)"
 """What a setting says of a field that is left out."""
 
 
-def altered(fields: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
+def alter(fields: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
     """The fields with other values by name; `a.b` names the field `b` of the object `a`."""
     after = dict(fields)
     for path, value in changes.items():
         name, _, rest = path.partition(".")
         inner = after.get(name)
         if rest and isinstance(inner, dict):
-            after[name] = altered(inner, {rest: value})
+            after[name] = alter(inner, {rest: value})
         elif value == ABSENT:
             after.pop(name, None)
         else:
@@ -84,14 +84,14 @@ def error_body(status: int) -> dict[str, object]:
 
 def refuse(problem: ApiError) -> Response:
     """The answer that an `ApiError` stands for."""
-    return _told(reply(None, status=problem.status), _body(problem.code, message=str(problem)))
+    return _set_body(reply(None, status=problem.status), _body(problem.code, message=str(problem)))
 
 
 def refuse_http(problem: HTTPException) -> Response:
     """Unknown paths, wrong methods and the like, as error objects with their usual headers."""
     response = Response.force_type(problem.get_response())
     response.content_type = "application/json"
-    return _told(response, error_body(response.status_code))
+    return _set_body(response, error_body(response.status_code))
 
 
 def _body(code: Code, *, message: str) -> dict[str, object]:
@@ -99,7 +99,7 @@ def _body(code: Code, *, message: str) -> dict[str, object]:
     return {"error": {"code": code, "message": message, "reference": reference}}
 
 
-def _told(response: Response, body: dict[str, object]) -> Response:
+def _set_body(response: Response, body: dict[str, object]) -> Response:
     response.set_data(msgspec.json.encode(body))
     error = body["error"]
     if isinstance(error, dict):

@@ -104,42 +104,42 @@ class Sync:
             return Failure.REAUTHORISE
         return account.failure
 
-    def listed(self, now: float) -> list[Listed]:
+    def list_files(self, now: float) -> list[Listed]:
         """The files listed at an instant."""
-        shown = (self._listed(place, now) for place in range(len(self.files)))
-        return [*filter(None, shown), *self._imported(now)]
+        shown = (self._list_at(place, now) for place in range(len(self.files)))
+        return [*filter(None, shown), *self._list_imported(now)]
 
-    def left(self, now: float) -> dict[str, Listed]:
+    def list_remaining(self, now: float) -> dict[str, Listed]:
         """By name the files that the next synchronisation finds in the library."""
-        return {**self.kept, **{each.file.name: each for each in self.listed(now)}}
+        return {**self.kept, **{each.file.name: each for each in self.list_files(now)}}
 
     def find(self, name: str, now: float) -> Listed | None:
         """The file of that name, if it is listed at an instant."""
         place = self.places.get(name)
         if place is None:
-            return next((each for each in self._imported(now) if each.file.name == name), None)
-        return self._listed(place, now)
+            return next((each for each in self._list_imported(now) if each.file.name == name), None)
+        return self._list_at(place, now)
 
-    def _imported(self, now: float) -> list[Listed]:
+    def _list_imported(self, now: float) -> list[Listed]:
         """What has been pushed to the user, as far as it is imported at an instant."""
         since = self._at(_FIRST_WRITTEN)
         new = (Listed(file, 0, since, since) for file in self.pushed)
         return [self.kept.get(each.file.name, each) for each in new] if now >= since else []
 
-    def _listed(self, place: int, now: float) -> Listed | None:
+    def _list_at(self, place: int, now: float) -> Listed | None:
         file, since = self.files[place], self._at(_OLD_LISTED)
         kept = self.kept.get(file.name)
-        written = self._written(place, now)
+        written = self._version_at(place, now)
         if written:
             version, updated, first = written
             return Listed(file, version, updated, since if kept else first)
         if now < since:
             return None
         if not file.newest:
-            return Listed(file, 0, file.stored, since)
+            return Listed(file, 0, file.written_at, since)
         return replace(kept, since=since) if kept else None
 
-    def _written(self, place: int, now: float) -> tuple[int, float, float] | None:
+    def _version_at(self, place: int, now: float) -> tuple[int, float, float] | None:
         """The version, the instant of the last writing and of the first."""
         file, times = self.files[place], self.person.rewrites
         if not file.newest or self.failure(file.account):
@@ -169,7 +169,7 @@ class _Error:
     failure: Failure
     retry_after: int
 
-    def shown(self, shape: ErrorShape) -> dict[str, object]:
+    def to_json(self, shape: ErrorShape) -> dict[str, object]:
         code, status, message = _TEXTS[self.failure]
         match shape:
             case ErrorShape.FLAT:
@@ -205,7 +205,7 @@ def account_details(sync: Sync, now: float, *, settings: Settings) -> dict[str, 
         detail: dict[str, object] = {"state": state}
         if state is State.PARTIAL and failure is not None:
             error = _Error(failure, retry_after)
-            detail["error"] = error.shown(settings.error_shape)
+            detail["error"] = error.to_json(settings.error_shape)
         details[account.id] = detail
     return details
 
@@ -251,7 +251,7 @@ class Session:
     person: Person | None = None
     sync: Sync | None = None
 
-    def shown(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, object]:
         """The session as replies show it; `expiry` in milliseconds since 1970."""
         return {"key": self.key, "expiry": int(self.expires * 1000)}
 
@@ -316,7 +316,7 @@ class Sessions:
         now = self._clock()
         with self._lock:
             session.person = person
-            session.sync = sync = self._begun(person, session.options, now=now)
+            session.sync = sync = self._begin(person, session.options, now=now)
             self._latest[person.name] = sync
             self._unfinished.append(sync)
         self._note("sync_triggered", sync, at=now)
@@ -358,7 +358,7 @@ class Sessions:
             self._latest.clear()
             self._unfinished.clear()
 
-    def _begun(self, person: Person, options: SessionOptions, *, now: float) -> Sync:
+    def _begin(self, person: Person, options: SessionOptions, *, now: float) -> Sync:
         settings, before = self._settings(), self._latest.get(person.name)
         accounts = in_scope(person.accounts, options)
         files = tuple(file for file in files_of(person, settings) if file.account in accounts)
@@ -372,11 +372,11 @@ class Sessions:
             files=files,
             places={file.name: place for place, file in enumerate(files)},
             pushed=() if is_scoped(options) else self._pushed(person),
-            kept=before.left(now) if before else {},
+            kept=before.list_remaining(now) if before else {},
         )
 
     def _expiry(self) -> float:
         return self._clock() + self._settings().session_seconds
 
     def _note(self, kind: str, sync: Sync, *, at: float) -> None:
-        self._ledger.happened(kind, at=at, user=sync.person.name, sync=sync.number)
+        self._ledger.add_event(kind, at=at, user=sync.person.name, sync=sync.number)

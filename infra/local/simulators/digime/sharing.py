@@ -137,7 +137,7 @@ class _Pushed(_Named, frozen=True, forbid_unknown_fields=True):
 def push() -> Response:
     """Puts a file into a user's postbox, as an application with a contract to push does."""
     given = msgspec.json.decode(request.get_data(), type=_Pushed)
-    user, boxes = _known(given.user), the_sharing().postboxes
+    user, boxes = _find_person(given.user), the_sharing().postboxes
     described = {"mimetype": given.mimetype, "accounts": [{"accountid": user.id}]}
     content = given.content.encode()
     pushed = boxes.push(boxes.of(user), given.name, content, described=described)
@@ -158,10 +158,10 @@ def read_private_key() -> Response:
 
 
 def _user() -> Person:
-    return _known(msgspec.json.decode(request.get_data(), type=_Named).user)
+    return _find_person(msgspec.json.decode(request.get_data(), type=_Named).user)
 
 
-def _known(name: str) -> Person:
+def _find_person(name: str) -> Person:
     user = person(name)
     if user is None:
         raise msgspec.ValidationError("no such user")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from infra.local.simulators.application import application
 from infra.local.simulators.endgrate.api import api, open_api
 from infra.local.simulators.endgrate.pages import pages
-from infra.local.simulators.endgrate.provider import Hub, switches
+from infra.local.simulators.endgrate.provider import Endgrate, switches
 from infra.local.simulators.endgrate.replies import ApiError, error_body, refuse
 from infra.local.simulators.ledger import Ledger
 
@@ -30,13 +30,13 @@ def create_app(*, clock: Callable[[], float] = time.time) -> Flask:
         clock: the seconds since 1970.
     """
     ledger = Ledger(clock)
-    hub = Hub(clock=clock, ledger=ledger)
+    endgrate = Endgrate(clock=clock, ledger=ledger)
     app = application(
-        hub,
+        endgrate,
         ledger=ledger,
         error_body=error_body,
         refusals=((ApiError, refuse),),
         blueprints=(api, open_api, pages, switches),
     )
-    app.before_request(hub.transfers.agenda.settle)
+    app.before_request(endgrate.transfers.scheduler.settle)
     return app

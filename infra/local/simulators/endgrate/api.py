@@ -16,7 +16,7 @@ from infra.local.simulators.endgrate.bodies import (
     SetSchemas,
     read,
 )
-from infra.local.simulators.endgrate.provider import API_KEY, the_hub
+from infra.local.simulators.endgrate.provider import API_KEY, the_endgrate
 from infra.local.simulators.endgrate.providers import PROVIDERS, Method
 from infra.local.simulators.endgrate.replies import (
     NOT_COMPLETED,
@@ -57,45 +57,45 @@ def admit() -> None:
 @api.post("/session/initiate")
 def initiate_session() -> Response:
     """Opens a session for pulling and pushing."""
-    return _initiated(_BOTH)
+    return _initiate(_BOTH)
 
 
 @api.post("/pull/initiate")
 def initiate_pull() -> Response:
     """Opens a session for pulling."""
-    return _initiated(frozenset({Method.IMPORT}))
+    return _initiate(frozenset({Method.IMPORT}))
 
 
 @api.post("/push/initiate")
 def initiate_push() -> Response:
     """Opens a session for pushing."""
-    return _initiated(frozenset({Method.EXPORT}))
+    return _initiate(frozenset({Method.EXPORT}))
 
 
 @api.get("/session/configuration")
 def read_configuration() -> Response:
     """What the end user chose, once that has happened."""
-    hub = the_hub()
-    session = hub.sessions.find(single(request.args, "session_id"))
+    endgrate = the_endgrate()
+    session = endgrate.sessions.find(single(request.args, "session_id"))
     if session.provider is None:
-        raise ApiError(NOT_CONFIGURED, status=hub.settings.unconfigured_status)
+        raise ApiError(NOT_CONFIGURED, status=endgrate.settings.unconfigured_status)
     return reply(session.configuration())
 
 
 @api.post("/session/delete")
 def delete_session() -> Response:
     """Deletes a session with all of its data."""
-    hub = the_hub()
-    session = hub.sessions.find(read(Delete).session_id)
-    hub.delete(session)
+    endgrate = the_endgrate()
+    session = endgrate.sessions.find(read(Delete).session_id)
+    endgrate.delete(session)
     return reply({"success": True, "session_id": session.id})
 
 
 @api.post("/schemas")
 def set_schemas() -> Response:
     """Gives a session its schemas; not after the user has chosen among those that it had."""
-    asked, hub = read(SetSchemas), the_hub()
-    session = hub.sessions.find(asked.session_id)
+    asked, endgrate = read(SetSchemas), the_endgrate()
+    session = endgrate.sessions.find(asked.session_id)
     if session.provider is not None:
         raise ApiError("The session is configured already.")
     session.set_schemas(asked.data)
@@ -105,13 +105,13 @@ def set_schemas() -> Response:
 @api.post("/pull/transfer")
 def trigger_pull() -> Response:
     """Triggers a pull; a synchronous one is held until it is completed."""
-    return _triggered(read(Pull))
+    return _trigger(read(Pull))
 
 
 @api.post("/push/transfer")
 def trigger_push() -> Response:
     """Triggers a push, likewise."""
-    return _triggered(read(Push))
+    return _trigger(read(Push))
 
 
 @api.get("/pull/data")
@@ -126,34 +126,34 @@ def read_pushed() -> Response:
     return _page(Method.EXPORT)
 
 
-def _initiated(methods: frozenset[Method]) -> Response:
-    session = the_hub().initiate(read(Initiate), methods=methods)
+def _initiate(methods: frozenset[Method]) -> Response:
+    session = the_endgrate().initiate(read(Initiate), methods=methods)
     return reply({"success": True, "session_id": session.id})
 
 
-def _triggered(asked: Pull | Push) -> Response:
-    hub = the_hub()
-    hub.fail("trigger", asked.endgrate_type)
-    transfer = hub.transfers.trigger(hub.sessions.find(asked.session_id), asked)
+def _trigger(asked: Pull | Push) -> Response:
+    endgrate = the_endgrate()
+    endgrate.fail("trigger", asked.endgrate_type)
+    transfer = endgrate.transfers.trigger(endgrate.sessions.find(asked.session_id), asked)
     if asked.synchronous:
-        hub.transfers.wait(transfer, at_most=hub.settings.sync_ceiling_seconds)
+        endgrate.transfers.wait(transfer, at_most=endgrate.settings.sync_ceiling_seconds)
     statistics = f"{request.url_root}api/statistics?transfer_id={transfer.id}"
     return reply({"success": True, "transfer_id": transfer.id, "statistics": statistics})
 
 
 def _page(method: Method) -> Response:
-    wanted = window(request.args, most=the_hub().settings.most)
+    wanted = window(request.args, most=the_endgrate().settings.most)
     transfer = _transfer(method)
-    the_hub().fail("data", transfer.asked.endgrate_type)
+    the_endgrate().fail("data", transfer.asked.endgrate_type)
     if not transfer.completed or transfer.outcome is None:
         raise ApiError(NOT_COMPLETED)
-    time.sleep(the_hub().settings.page_delay_seconds)
-    return reply(_shown(transfer.outcome, wanted))
+    time.sleep(the_endgrate().settings.page_delay_seconds)
+    return reply(_outcome_json(transfer.outcome, wanted))
 
 
 def _transfer(method: Method) -> Transfer:
     """The transfer that the query means: type and direction must be its own."""
-    transfer = the_hub().transfer(single(request.args, "transfer_id"))
+    transfer = the_endgrate().transfer(single(request.args, "transfer_id"))
     type_ = single(request.args, "endgrate_type")
     if transfer.method is not method or type_ not in {
         transfer.asked.endgrate_type,
@@ -163,8 +163,8 @@ def _transfer(method: Method) -> Transfer:
     return transfer
 
 
-def _shown(outcome: Outcome, wanted: Window) -> dict[str, object]:
-    settings, records = the_hub().settings, outcome.records
+def _outcome_json(outcome: Outcome, wanted: Window) -> dict[str, object]:
+    settings, records = the_endgrate().settings, outcome.records
     query = {name: request.args[name] for name in ("endgrate_type", "transfer_id")}
     links = Links(request.base_url, query, settings.next_link)
     count = len(records)
@@ -194,16 +194,16 @@ open_api = Blueprint("open_api", __name__, url_prefix="/api")
 @api.get("/errors")
 def list_errors() -> Response:
     """A page of the error log: of a session, of a transfer, or of all."""
-    hub, wanted = the_hub(), window(request.args, most=the_hub().settings.most)
+    endgrate, wanted = the_endgrate(), window(request.args, most=the_endgrate().settings.most)
     names = ("session_id", "transfer_id")
     asked = {name: value for name in names if (value := single(request.args, name))}
     session_id, transfer_id = asked.get("session_id"), asked.get("transfer_id")
     if session_id:
-        hub.sessions.find(session_id)
+        endgrate.sessions.find(session_id)
     if transfer_id:
-        hub.fail("errors", hub.transfer(transfer_id).asked.endgrate_type)
-    entries = hub.transfers.failures.of(session_id=session_id, transfer_id=transfer_id)
-    links = Links(request.base_url, asked, hub.settings.next_link)
+        endgrate.fail("errors", endgrate.transfer(transfer_id).asked.endgrate_type)
+    entries = endgrate.transfers.failures.of(session_id=session_id, transfer_id=transfer_id)
+    links = Links(request.base_url, asked, endgrate.settings.next_link)
     total = len(entries)
     return reply(
         {
@@ -217,11 +217,11 @@ def list_errors() -> Response:
 @open_api.get("/statistics")
 def read_statistics() -> Response:
     """How far a transfer has come, or the last ones of each type in a session."""
-    transfers, now = _meant(), the_hub().clock()
+    transfers, now = _find_transfers(), the_endgrate().clock()
     if not transfers:
         raise ApiError("There are no such transfers.")
     for each in transfers:
-        the_hub().fail("statistics", each.asked.endgrate_type)
+        the_endgrate().fail("statistics", each.asked.endgrate_type)
     latest = {each.resource.name: each for each in transfers}
     return reply(
         {
@@ -240,7 +240,7 @@ def list_integrations() -> Response:
     name, category = single(request.args, "provider"), single(request.args, "category")
     found = list(PROVIDERS.values())
     if session_id:
-        found = the_hub().sessions.find(session_id).possible_providers()
+        found = the_endgrate().sessions.find(session_id).possible_providers()
     rows = [
         provider.row()
         for provider in found
@@ -249,17 +249,17 @@ def list_integrations() -> Response:
     return reply({"providers": rows})
 
 
-def _meant() -> list[Transfer]:
+def _find_transfers() -> list[Transfer]:
     """The transfers that the query means; without a method, those that pull."""
-    hub = the_hub()
+    endgrate = the_endgrate()
     method, transfer_id = single(request.args, "method"), single(request.args, "transfer_id")
     session_id = single(request.args, "session_id")
     if method not in {None, *Method}:
         raise ApiError("The query is not valid.", errors={"method": "IMPORT or EXPORT"})
     if transfer_id:
-        transfers = [hub.transfer(transfer_id)]
+        transfers = [endgrate.transfer(transfer_id)]
     else:
-        transfers = hub.transfers.of(hub.sessions.find(session_id).id)
+        transfers = endgrate.transfers.of(endgrate.sessions.find(session_id).id)
         method = method or Method.IMPORT
     return [
         each

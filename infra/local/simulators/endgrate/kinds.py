@@ -75,7 +75,7 @@ def day(*, salt: int) -> Field:
     return text(lambda number, _: _moment(spread(number, salt) % _MINUTES)[:10], format="date")
 
 
-def made_up(name: str, spec: Mapping[str, Any]) -> Field:
+def make_up_field(name: str, spec: Mapping[str, Any]) -> Field:
     """A field that no integration knows, as a customer's own schema may have it."""
     return Field(spec, lambda number, revision: _any(name, spec, number + revision))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, redirect, render_template_string, request
 
 from infra.local.simulators.endgrate.kinds import CUSTOM_OBJECT
-from infra.local.simulators.endgrate.provider import the_hub
+from infra.local.simulators.endgrate.provider import the_endgrate
 from infra.local.simulators.endgrate.providers import PROVIDERS, Provider
 from infra.local.simulators.endgrate.replies import ApiError, single
 from infra.local.simulators.endgrate.sessions import Choice
@@ -56,45 +56,45 @@ def configure() -> Response | str:
     provider = PROVIDERS.get(request.form.get("provider", ""))
     if provider is None:
         raise ApiError("Choose a provider.")
-    the_hub().configure(session, _choice(session, provider))
+    the_endgrate().configure(session, _choice(session, provider))
     return _back(session)
 
 
 @pages.get("/edit")
 def show_editing() -> str:
     """The page on which schemas and fields of a configured session are chosen again."""
-    session, _ = _configured()
+    session, _ = _find_configured()
     return _form(session, "Edit your connection", providers=[])
 
 
 @pages.post("/edit")
 def edit() -> Response | str:
     """Takes the new choice, and sends the user back."""
-    session, provider = _configured()
-    the_hub().configure(session, _choice(session, provider))
+    session, provider = _find_configured()
+    the_endgrate().configure(session, _choice(session, provider))
     return _back(session)
 
 
 @pages.get("/reauthenticate")
 def show_reauthenticating() -> str:
     """The page on which the user signs in at the provider again."""
-    session, provider = _configured()
+    session, provider = _find_configured()
     return _page(f"Sign in to {provider.display} again", session=session, button="Sign in")
 
 
 @pages.post("/reauthenticate")
 def reauthenticate() -> Response | str:
     """Takes the user's word for it, and sends them back."""
-    session, _ = _configured()
-    the_hub().reauthenticate(session)
+    session, _ = _find_configured()
+    the_endgrate().reauthenticate(session)
     return _back(session)
 
 
 def _session() -> Session:
-    return the_hub().sessions.find(single(request.args, "session_id"))
+    return the_endgrate().sessions.find(single(request.args, "session_id"))
 
 
-def _configured() -> tuple[Session, Provider]:
+def _find_configured() -> tuple[Session, Provider]:
     session = _session()
     if session.provider is None:
         raise ApiError("Session not yet configured.")

@@ -131,7 +131,7 @@ def _lines(base_url: str) -> list[str]:
     ]
 
 
-class Hub:
+class Endgrate:
     """Everything that the endpoints share."""
 
     def __init__(self, *, clock: Callable[[], float], ledger: Ledger) -> None:
@@ -148,7 +148,7 @@ class Hub:
         with self.transfers.news:
             before, self.settings = self.settings, settings
             for session in self.sessions.all():
-                for source in tuple(session.shelves):
+                for source in tuple(session.stores):
                     if before.records_of(source) != settings.records_of(source):
                         session.start_anew(source)
 
@@ -169,7 +169,7 @@ class Hub:
         with self.transfers.news:
             now = self.clock()
             session = self.sessions.open(new_id(now), asked, methods=methods)
-            self.ledger.happened("session_initiated", at=now, session_id=session.id)
+            self.ledger.add_event("session_initiated", at=now, session_id=session.id)
             if asked.bypass_ui:
                 self.configure(session, Choice(provider=session.possible_providers()[0]))
             return session
@@ -184,10 +184,10 @@ class Hub:
             first = session.provider is None
             session.choose(choice)
             now = self.clock()
-            self.ledger.happened("session_configured", at=now, session_id=session.id)
-            for letter in transfers.configured(session):
+            self.ledger.add_event("session_configured", at=now, session_id=session.id)
+            for delivery in transfers.configuration_deliveries(session):
                 concurrently = bool(session.asked.webhook_concurrency)
-                self.transfers.courier.send(letter, concurrently=concurrently)
+                self.transfers.webhook_sender.send(delivery, concurrently=concurrently)
             self.transfers.start_waiting(session)
             data = session.asked.data_webhook
             if first and data and data.continuous and Method.IMPORT in session.methods:
@@ -198,7 +198,7 @@ class Hub:
         with self.transfers.news:
             self.sessions.close(session)
             self.transfers.forget(session.id)
-            self.ledger.happened("session_deleted", at=self.clock(), session_id=session.id)
+            self.ledger.add_event("session_deleted", at=self.clock(), session_id=session.id)
 
     def reauthenticate(self, session: Session) -> None:
         """Lets the end user sign in at the provider again."""
@@ -230,7 +230,7 @@ class Hub:
 
     def _pull_later(self, session: Session) -> None:
         at = self.clock() + self.settings.continuous_seconds
-        self.transfers.agenda.at(at, partial(self._pull_again, session))
+        self.transfers.scheduler.at(at, partial(self._pull_again, session))
 
     def _pull_again(self, session: Session) -> None:
         if session not in self.sessions.all():
@@ -240,9 +240,9 @@ class Hub:
         self._pull_later(session)
 
 
-def the_hub() -> Hub:
-    """The hub that the current request is about."""
-    return cast("Hub", current_app.extensions[PROVIDER])
+def the_endgrate() -> Endgrate:
+    """The endgrate that the current request is about."""
+    return cast("Endgrate", current_app.extensions[PROVIDER])
 
 
 switches = Blueprint("switches", __name__, url_prefix=PREFIX)
@@ -261,21 +261,21 @@ class _Choosing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @switches.post("/configure")
 def configure() -> Response:
     """Configures a session as its end user would, by default with the first provider offered."""
-    hub = the_hub()
+    endgrate = the_endgrate()
     asked = msgspec.json.decode(request.get_data(), type=_Choosing)
-    session = hub.sessions.find(asked.session_id)
+    session = endgrate.sessions.find(asked.session_id)
     if asked.provider is not None and asked.provider not in PROVIDERS:
         raise msgspec.ValidationError("no such provider")
     offered = session.possible_providers()[0]
-    hub.configure(session, Choice(provider=PROVIDERS.get(asked.provider or "", offered)))
+    endgrate.configure(session, Choice(provider=PROVIDERS.get(asked.provider or "", offered)))
     return reply(session.configuration())
 
 
 @switches.post("/revoke")
 def revoke() -> Response:
     """Makes the user's credentials at the provider worthless, until `/session/reauthenticate`."""
-    hub = the_hub()
+    endgrate = the_endgrate()
     named = msgspec.json.decode(request.get_data(), type=_Named)
-    session = hub.sessions.find(named.session_id)
+    session = endgrate.sessions.find(named.session_id)
     session.authenticated = False
     return reply({"session_id": session.id, "authenticated": False})

@@ -19,7 +19,7 @@ from infra.local.simulators.endgrate.kinds import (
     PAGE_VIEWS,
     TICKET,
     Kind,
-    made_up,
+    make_up_field,
 )
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Resource:
         """The JSON schema that a record's data follows, passthrough fields among them."""
         return {"type": "object", "properties": _specs({**self.fields, **self.extra})}
 
-    def narrowed(self, chosen: Collection[str]) -> Resource:
+    def narrow(self, chosen: Collection[str]) -> Resource:
         """The resource with only those fields that the user chose, and those that are required."""
         keep = {*chosen, *self.required}
         return replace(
@@ -134,7 +134,7 @@ def custom_object() -> Resource:
 def _field(name: str, spec: Mapping[str, Any], *, known: Mapping[str, Field]) -> Field:
     """A provider's own field where name and type are the same."""
     field = known.get(name)
-    return field if field and field.spec["type"] == spec["type"] else made_up(name, spec)
+    return field if field and field.spec["type"] == spec["type"] else make_up_field(name, spec)
 
 
 def _specs(fields: Mapping[str, Field]) -> dict[str, Any]:

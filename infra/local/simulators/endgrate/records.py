@@ -76,12 +76,12 @@ class Outcome:
         return -(-self.attempted // BATCH)
 
     @property
-    def failed_batches(self) -> int:
+    def failing_batches(self) -> int:
         """In how many of them a record failed."""
         return len({trouble.place // BATCH for trouble in self.troubles} & set(range(self.batches)))
 
 
-def failed_whole(type_: ErrorType, text: str) -> Outcome:
+def whole_failure(type_: ErrorType, text: str) -> Outcome:
     """The outcome of a transfer that brought nothing at all."""
     return Outcome(Returned(), [Trouble(type_, text)], attempted=0)
 
@@ -186,7 +186,7 @@ class Taken:
     position: int
 
 
-class Shelf:
+class RecordStore:
     """The records by number; those not pushed are made up of number and revision."""
 
     def __init__(self, count: int) -> None:
@@ -203,7 +203,7 @@ class Shelf:
     def take(self, *, since: int | None) -> Taken:
         """Everything there is, or what was changed or removed after a position."""
         numbers = self._alive() if since is None else self._news(since)
-        gone = () if since is None else self._gone(since)
+        gone = () if since is None else self._list_gone(since)
         return Taken(numbers, gone, dict(self._revisions), dict(self._own), self._position)
 
     def move_on(self, *, added: int, updated: int, removed: int) -> None:
@@ -240,7 +240,7 @@ class Shelf:
         self.touch(number)
         return number
 
-    def known_as(self, internal_id: str) -> int | None:
+    def find_internal(self, internal_id: str) -> int | None:
         """The number of the record that was pushed under this id of the caller's."""
         number = self._internal.get(internal_id)
         return None if number in self._removed else number
@@ -258,7 +258,7 @@ class Shelf:
         changed = self._changed.items()
         return sorted(n for n, at in changed if at > since and n not in self._removed)
 
-    def _gone(self, since: int) -> list[int]:
+    def _list_gone(self, since: int) -> list[int]:
         removed = self._removed.items()
         return sorted(n for n, at in removed if at > since and self._born.get(n, 0) <= since)
 

@@ -157,7 +157,7 @@ def _field(spec: Spec, name: str, wanted: object, *, where: str) -> Test:
     ranged = name.endswith(_RANGE)
     inner = spec["properties"].get(name.removesuffix(_RANGE))
     if inner is None:
-        raise _refused(where, "there is no such field in the schema")
+        raise _refusal(where, "there is no such field in the schema")
     single = inner["items"] if inner["type"] == "array" else inner
     test = _ranges(single, wanted, where=where) if ranged else _value(single, wanted, where=where)
     if inner["type"] != "array":
@@ -175,25 +175,25 @@ def _one(spec: Spec, wanted: object, *, where: str) -> Test:
     if spec["type"] == "object" and isinstance(wanted, dict):
         return _object(spec, wanted, where=where)
     if not fits(spec, wanted):
-        raise _refused(where, f"not a valid {spec.get('format', spec['type'])}")
+        raise _refusal(where, f"not a valid {spec.get('format', spec['type'])}")
     return lambda value: value == wanted
 
 
 def _ranges(spec: Spec, wanted: object, *, where: str) -> Test:
     read = comparable(spec)
     if read is None:
-        raise _refused(where, "only a number, date, time or date-time has ranges")
+        raise _refusal(where, "only a number, date, time or date-time has ranges")
     if not isinstance(wanted, list) or not wanted:
-        raise _refused(where, "a range is a list of two bounds")
+        raise _refusal(where, "a range is a list of two bounds")
     ranges = wanted if isinstance(wanted[0], list) else [wanted]
     try:
         pairs = [(read(low), read(high)) for low, high in ranges]
     except (TypeError, ValueError):
-        raise _refused(where, "a range is two bounds of the field's type") from None
+        raise _refusal(where, "a range is two bounds of the field's type") from None
     return lambda value: (
         value is not None and any(low <= read(value) <= high for low, high in pairs)
     )
 
 
-def _refused(where: str, what: str) -> ApiError:
+def _refusal(where: str, what: str) -> ApiError:
     return ApiError("The params are not valid.", errors={where: what})

@@ -15,7 +15,7 @@ from infra.local.simulators.endgrate.providers import (
     integration_info,
     resource_of,
 )
-from infra.local.simulators.endgrate.records import Shelf
+from infra.local.simulators.endgrate.records import RecordStore
 from infra.local.simulators.endgrate.replies import INVALID_SESSION, ApiError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Session:
     provider: Provider | None = None
     authenticated: bool = True
     positions: dict[str, int] = field(default_factory=dict)
-    shelves: dict[str, Shelf] = field(default_factory=dict)
+    stores: dict[str, RecordStore] = field(default_factory=dict)
     _offered: dict[str, Resource] = field(default_factory=dict)
     _in_use: dict[str, Resource] = field(default_factory=dict)
 
@@ -111,9 +111,7 @@ class Session:
             self._offered[CUSTOM.name] = chosen[-1]
         self.provider = choice.provider
         self._in_use = {
-            each.name: each.narrowed(choice.fields[each.name])
-            if each.name in choice.fields
-            else each
+            each.name: each.narrow(choice.fields[each.name]) if each.name in choice.fields else each
             for each in chosen
         }
 
@@ -133,10 +131,10 @@ class Session:
 
     def start_anew(self, source: str) -> None:
         """Forgets what became of the user's records of a type."""
-        del self.shelves[source]
+        del self.stores[source]
         self.positions.clear()
 
-    def offered(self, name: str) -> Resource:
+    def find_resource(self, name: str) -> Resource:
         """The resource with this name, with all of its fields."""
         return self._offered[name]
 
@@ -144,17 +142,17 @@ class Session:
         """The resource with this name, with the fields that the user chose."""
         return self._in_use[name]
 
-    def shelf(self, resource: Resource, settings: Settings) -> Shelf:
+    def store(self, resource: Resource, settings: Settings) -> RecordStore:
         """The user's records of a type."""
         source = resource.source
-        if source not in self.shelves:
-            self.shelves[source] = Shelf(settings.records_of(source))
-        return self.shelves[source]
+        if source not in self.stores:
+            self.stores[source] = RecordStore(settings.records_of(source))
+        return self.stores[source]
 
     def configuration(self) -> dict[str, object]:
         """The configuration as the API and the webhook show it."""
         provider = self.provider
-        shown = {name: self._shown(each) for name, each in self._in_use.items()}
+        shown = {name: self._resource_json(each) for name, each in self._in_use.items()}
         custom = {name: shown.pop(name) for name in (CUSTOM.name,) if name in shown}
         return {
             "success": True,
@@ -166,7 +164,7 @@ class Session:
             "passthrough_schemas": custom,
         }
 
-    def _shown(self, resource: Resource) -> dict[str, object]:
+    def _resource_json(self, resource: Resource) -> dict[str, object]:
         info = integration_info(resource, self.method)
         return {
             "integration_info": {name: info[name] for name in ("name", "display_name", "method")},
@@ -203,7 +201,7 @@ class Sessions:
             ApiError: 400, there is none, or it has expired.
         """
         session = self._sessions.get(session_id or "")
-        if session is None or self._expired(session):
+        if session is None or self._is_expired(session):
             raise ApiError(INVALID_SESSION)
         return session
 
@@ -213,12 +211,12 @@ class Sessions:
 
     def all(self) -> list[Session]:
         """The sessions that have not expired."""
-        return [each for each in self._sessions.values() if not self._expired(each)]
+        return [each for each in self._sessions.values() if not self._is_expired(each)]
 
     def clear(self) -> None:
         """Deletes all sessions."""
         self._sessions.clear()
 
-    def _expired(self, session: Session) -> bool:
+    def _is_expired(self, session: Session) -> bool:
         lasts = self._settings().session_seconds
         return not session.asked.save_session and self._clock() >= session.created + lasts

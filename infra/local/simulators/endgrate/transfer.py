@@ -76,7 +76,7 @@ class Transfer:
         """How far it has come, batch by batch, as `GET /api/statistics` shows it."""
         outcome, provider = self.outcome or _NOTHING_YET, self.session.provider
         done = self._batches_done(outcome, now)
-        failed = min(outcome.failed_batches, done)
+        failed = min(outcome.failing_batches, done)
         moved = min(done * BATCH, outcome.attempted) - len(outcome.troubles) * (done > 0)
         return {
             "batch_size": BATCH,
@@ -126,9 +126,9 @@ class Pulled:
     def cut(self, start: int, stop: int) -> list[dict[str, object]]:
         """The records from one place to before another."""
         there = len(self.numbers)
-        shown = [self._shown(number) for number in self.numbers[start:stop]]
+        shown = [self._record_json(number) for number in self.numbers[start:stop]]
         gone = self.deleted[max(start - there, 0) : max(stop - there, 0)]
-        return [*shown, *({**self._named(number), "deleted": True} for number in gone)]
+        return [*shown, *({**self._identity(number), "deleted": True} for number in gone)]
 
     def data(self, number: int) -> dict[str, object]:
         """A record's data."""
@@ -136,7 +136,7 @@ class Pulled:
         made = {} if own.whole else self.resource.data(number, self.taken.revisions.get(number, 0))
         return {**made, **own.data}
 
-    def _shown(self, number: int) -> dict[str, object]:
+    def _record_json(self, number: int) -> dict[str, object]:
         own = self.taken.own.get(number, _NOTHING)
         made = {
             name: [str(first_id + number % count)] if count else []
@@ -144,12 +144,12 @@ class Pulled:
         }
         unknown = {"unannounced": {"nested": [number, None]}} if self.drift else {}
         return {
-            **self._named(number),
+            **self._identity(number),
             "data": {**self.data(number), **unknown},
             "associations": {**made, **own.associations},
         }
 
-    def _named(self, number: int) -> dict[str, object]:
+    def _identity(self, number: int) -> dict[str, object]:
         return {"id": str(self.resource.first_id + number), "data": {}, "associations": {}}
 
 
@@ -162,23 +162,23 @@ def pull(session: Session, asked: Pull, *, name: str, settings: Settings) -> Out
         name: of the schema.
         settings: how many have changed since the last pull, how many fail, and in which order.
     """
-    resource = session.offered(name)
-    shelf = session.shelf(resource, settings)
-    shelf.move_on(
+    resource = session.find_resource(name)
+    store = session.store(resource, settings)
+    store.move_on(
         added=settings.added_per_pull,
         updated=settings.updated_per_pull,
         removed=settings.removed_per_pull,
     )
     since = session.positions.get(name) if session.asked.sync else None
-    taken = shelf.take(since=since)
-    associated = _associated(session, asked, resource=resource, settings=settings)
+    taken = store.take(since=since)
+    associated = _find_associations(session, asked, resource=resource, settings=settings)
     pulled = Pulled(resource, taken, taken.numbers, taken.deleted, associated, settings.drift)
-    numbers = _wanted(pulled, asked.params)
+    numbers = _select(pulled, asked.params)
     session.positions[name] = taken.position
     failed = numbers[: settings.failing.get(resource.source, 0)]
     for number in failed:
-        shelf.touch(number)
-    numbers = _sorted(numbers[len(failed) :], settings.sort)
+        store.touch(number)
+    numbers = _sort(numbers[len(failed) :], settings.sort)
     records = replace(pulled, resource=session.in_use(name), numbers=numbers)
     troubles = [Trouble("upstream", _UPSTREAM, place=place) for place in range(len(failed))]
     return Outcome(records, troubles, attempted=len(records) + len(failed))
@@ -199,21 +199,21 @@ def check_pull(session: Session, asked: Pull, *, resource: Resource) -> None:
         raise ApiError("The associations are not valid.", errors=errors)
 
 
-def _wanted(pulled: Pulled, params: Mapping[str, object] | None) -> Sequence[int]:
+def _select(pulled: Pulled, params: Mapping[str, object] | None) -> Sequence[int]:
     if not params:
         return pulled.numbers
     wanted = matcher(pulled.resource.spec, params)
     return [number for number in pulled.numbers if wanted(pulled.data(number))]
 
 
-def _associated(
+def _find_associations(
     session: Session, asked: Pull, *, resource: Resource, settings: Settings
 ) -> dict[str, tuple[int, int]]:
     """The types of which associated ids come with the records: those asked for, or all."""
     possible = resource.kind.associated if resource.kind else ()
     wanted = {name for name, yes in (asked.associations or {}).items() if yes}
     names = map(session.name_of, wanted or (possible if resource.associations else ()))
-    others = [session.offered(name) for name in names if name]
+    others = [session.find_resource(name) for name in names if name]
     return {
         other.name: (other.first_id, settings.records_of(other.source))
         for other in others
@@ -221,7 +221,7 @@ def _associated(
     }
 
 
-def _sorted(numbers: Sequence[int], order: str) -> Sequence[int]:
+def _sort(numbers: Sequence[int], order: str) -> Sequence[int]:
     match order:
         case "descending":
             return numbers[::-1]
@@ -229,9 +229,6 @@ def _sorted(numbers: Sequence[int], order: str) -> Sequence[int]:
             return random.Random(0).sample(numbers, len(numbers))  # noqa: S311 - no secret
         case _:
             return numbers
-
-
-_UPSTREAM = "The integration provider answered with an error for a record."
 
 
 class _RefusedError(Exception):
@@ -257,26 +254,26 @@ class _Pushing:
 
     def upsert(self, item: Item, *, name: str) -> tuple[str, dict[str, list[str]]]:
         resource = self.session.in_use(name)
-        shelf = self.session.shelf(resource, self.settings)
-        known = None if item.internal_id is None else shelf.known_as(item.internal_id)
+        store = self.session.store(resource, self.settings)
+        known = None if item.internal_id is None else store.find_internal(item.internal_id)
         number = _number(item, resource) if known is None else known
         self._check(item, resource, new=number is None)
         associations = self._associate(item)
         try:
-            number = shelf.upsert(number, Own(item.data, associations))
+            number = store.upsert(number, Own(item.data, associations))
         except UnknownRecordError:
             raise _RefusedError("upstream", "There is no record with this id.") from None
         if item.internal_id is not None:
-            shelf.call(number, item.internal_id)
+            store.call(number, item.internal_id)
         return str(resource.first_id + number), associations
 
     def _associate(self, item: Item) -> dict[str, list[str]]:
         return {
-            type_: [self._associated(each, type_) for each in others]
+            type_: [self._upsert_associated(each, type_) for each in others]
             for type_, others in (item.associations or {}).items()
         }
 
-    def _associated(self, other: Item | str, type_: str) -> str:
+    def _upsert_associated(self, other: Item | str, type_: str) -> str:
         if isinstance(other, str):
             return other
         name = self.session.name_of(type_)

@@ -20,7 +20,7 @@ import msgspec
 import requests
 
 from infra.local.simulators.endgrate.bodies import Pull
-from infra.local.simulators.endgrate.records import BATCH, Failures, Outcome, failed_whole
+from infra.local.simulators.endgrate.records import BATCH, Failures, Outcome, whole_failure
 from infra.local.simulators.endgrate.replies import ApiError, new_id
 from infra.local.simulators.endgrate.transfer import Transfer, check_pull, check_push, pull, push
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _LONGEST_NAP = 60.0
 
 
-class Agenda:
+class Scheduler:
     """Does things when their instant has come.
 
     Everything happens under one lock, `news`, which others share and wait on.
@@ -91,7 +91,7 @@ _AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class Delivery:
     """One webhook to deliver; its payload is made when its turn has come."""
 
     event: str
@@ -103,16 +103,16 @@ class Letter:
 
 @dataclass(slots=True)
 class _Lane:
-    """Letters that wait for each other, and how many may be on their way at once."""
+    """Deliveries that wait for each other, and how many may be on their way at once."""
 
     width: int
-    waiting: deque[Letter] = field(default_factory=deque)
+    waiting: deque[Delivery] = field(default_factory=deque)
     workers: int = 0
     closed: bool = False
 
 
-class Courier:
-    """Carries the letters of each session in their order."""
+class WebhookSender:
+    """Sends the webhooks of each session in their order."""
 
     def __init__(
         self, settings: Callable[[], Settings], *, clock: Callable[[], float], ledger: Ledger
@@ -124,12 +124,12 @@ class Courier:
         self._lock = threading.Lock()
         self._lanes: dict[tuple[str, int], _Lane] = {}
 
-    def send(self, letter: Letter, *, concurrently: bool) -> None:
-        """Has a letter delivered, after those of its session that were sent before."""
+    def send(self, delivery: Delivery, *, concurrently: bool) -> None:
+        """Has a delivery delivered, after those of its session that were sent before."""
         width = _AT_ONCE if concurrently else 1
         with self._lock:
-            lane = self._lanes.setdefault((letter.session_id, width), _Lane(width))
-            lane.waiting.append(letter)
+            lane = self._lanes.setdefault((delivery.session_id, width), _Lane(width))
+            lane.waiting.append(delivery)
             if lane.workers < lane.width:
                 lane.workers += 1
                 threading.Thread(target=self._work, args=(lane,), daemon=True).start()
@@ -145,76 +145,76 @@ class Courier:
     def _work(self, lane: _Lane) -> None:
         with requests.Session() as http:
             http.trust_env = False
-            while letter := self._next(lane):
-                self._deliver(letter, http, lane=lane)
+            while delivery := self._next(lane):
+                self._deliver(delivery, http, lane=lane)
 
-    def _next(self, lane: _Lane) -> Letter | None:
+    def _next(self, lane: _Lane) -> Delivery | None:
         with self._lock:
             if lane.waiting:
                 return lane.waiting.popleft()
             lane.workers -= 1
             return None
 
-    def _deliver(self, letter: Letter, http: requests.Session, *, lane: _Lane) -> None:
-        body, settings = msgspec.json.encode(letter.payload()), self._settings()
+    def _deliver(self, delivery: Delivery, http: requests.Session, *, lane: _Lane) -> None:
+        body, settings = msgspec.json.encode(delivery.payload()), self._settings()
         for number in range(1, settings.webhook_tries + 1):
             if number > 1:
                 time.sleep(settings.webhook_gap_seconds)
             if lane.closed:
                 return
             at = self._clock()
-            status = _post(http, letter, body=body, timeout=settings.webhook_timeout_seconds)
+            status = _post(http, delivery, body=body, timeout=settings.webhook_timeout_seconds)
             if not lane.closed:
-                self._note(letter, at=at, number=number, status=status)
+                self._note(delivery, at=at, number=number, status=status)
             if status == HTTPStatus.OK:
                 return
 
-    def _note(self, letter: Letter, *, at: float, number: int, status: int | None) -> None:
-        self._ledger.happened(
+    def _note(self, delivery: Delivery, *, at: float, number: int, status: int | None) -> None:
+        self._ledger.add_event(
             "webhook",
             at=at,
-            event=letter.event,
-            session_id=letter.session_id,
-            transfer_id=letter.transfer_id,
+            event=delivery.event,
+            session_id=delivery.session_id,
+            transfer_id=delivery.transfer_id,
             attempt=number,
             status=status,
             acknowledged=status == HTTPStatus.OK,
         )
 
 
-def _post(http: requests.Session, letter: Letter, *, body: bytes, timeout: float) -> int | None:
+def _post(http: requests.Session, delivery: Delivery, *, body: bytes, timeout: float) -> int | None:
     headers = {"Content-Type": "application/json"}
     try:
         answer = http.post(
-            letter.address, data=body, headers=headers, timeout=timeout, allow_redirects=False
+            delivery.address, data=body, headers=headers, timeout=timeout, allow_redirects=False
         )
     except requests.RequestException:
         return None
     return answer.status_code
 
 
-def configured(session: Session) -> Iterator[Letter]:
+def configuration_deliveries(session: Session) -> Iterator[Delivery]:
     """The configuration webhook."""
     hook = session.asked.configuration_webhook
     if hook:
         told = session.configuration()
-        yield _letter("configuration", hook, session, payload=lambda: told)
+        yield _delivery("configuration", hook, session, payload=lambda: told)
 
 
-def completed(
+def completion_deliveries(
     transfer: Transfer, outcome: Outcome, *, failures: Iterable[Failure]
-) -> Iterator[Letter]:
+) -> Iterator[Delivery]:
     """The webhooks of a transfer that has completed: errors, then data, then that it has."""
     asked, session = transfer.asked, transfer.session
-    letter = partial(_letter, session=session, transfer_id=transfer.id)
+    delivery = partial(_delivery, session=session, transfer_id=transfer.id)
     if hook := asked.error_webhook or session.asked.error_webhook:
         for failure in failures:
-            yield letter("error", hook, payload=partial(_failure, failure))
+            yield delivery("error", hook, payload=partial(_failure, failure))
     if hook := asked.data_webhook or session.asked.data_webhook:
         for start in range(0, max(len(outcome.records), 1), BATCH):
-            yield letter("data", hook, payload=partial(_batch, transfer, outcome, start=start))
+            yield delivery("data", hook, payload=partial(_batch, transfer, outcome, start=start))
     if hook := asked.completed_webhook or session.asked.completed_webhook:
-        yield letter("completed", hook, payload=partial(_transfer, transfer, completed=True))
+        yield delivery("completed", hook, payload=partial(_transfer, transfer, completed=True))
 
 
 def concurrently(transfer: Transfer) -> bool:
@@ -222,16 +222,16 @@ def concurrently(transfer: Transfer) -> bool:
     return bool(transfer.asked.webhook_concurrency or transfer.session.asked.webhook_concurrency)
 
 
-def _letter(
+def _delivery(
     event: str,
     hook: Webhook,
     session: Session,
     *,
     payload: Payload,
     transfer_id: str | None = None,
-) -> Letter:
+) -> Delivery:
     metadata = {} if hook.metadata is None else {"metadata": hook.metadata}
-    return Letter(
+    return Delivery(
         event=event,
         address=hook.address,
         session_id=session.id,
@@ -275,8 +275,8 @@ class Transfers:
     ) -> None:
         """Starts with none; `clock` tells the seconds since 1970."""
         self.news = threading.Condition()
-        self.agenda = Agenda(self.news, clock=clock)
-        self.courier = Courier(settings, clock=clock, ledger=ledger)
+        self.scheduler = Scheduler(self.news, clock=clock)
+        self.webhook_sender = WebhookSender(settings, clock=clock, ledger=ledger)
         self.failures = Failures()
         self._settings = settings
         self._clock = clock
@@ -290,9 +290,9 @@ class Transfers:
             ApiError: 400, it can't be executed as it stands.
         """
         with self.news:
-            name = _checked(session, asked)
+            name = _check(session, asked)
             now = self._clock()
-            transfer = Transfer(new_id(now), session, asked, session.offered(name), now)
+            transfer = Transfer(new_id(now), session, asked, session.find_resource(name), now)
             self._all[transfer.id] = transfer
             self._note("triggered", transfer, at=now)
             if session.provider is not None:
@@ -329,25 +329,25 @@ class Transfers:
         with self.news:
             self._all = {id_: it for id_, it in self._all.items() if it.session.id != session_id}
             self.failures.forget(session_id)
-            self.courier.forget(session_id)
+            self.webhook_sender.forget(session_id)
             self.news.notify_all()
 
     def clear(self) -> None:
         """Deletes everything."""
         with self.news:
             self._all.clear()
-            self.agenda.clear()
+            self.scheduler.clear()
             self.failures.clear()
-            self.courier.forget()
+            self.webhook_sender.forget()
 
     def _start(self, transfer: Transfer) -> None:
         settings, now = self._settings(), self._clock()
-        transfer.outcome = outcome = _executed(transfer, settings)
+        transfer.outcome = outcome = _execute(transfer, settings)
         own = settings.seconds_by_type.get(transfer.asked.endgrate_type, settings.transfer_seconds)
         transfer.started, transfer.ends = now, now + own
         self._note("started", transfer, at=now)
-        self.agenda.at(transfer.ends, partial(self._complete, transfer, outcome))
-        self.agenda.settle()
+        self.scheduler.at(transfer.ends, partial(self._complete, transfer, outcome))
+        self.scheduler.settle()
 
     def _complete(self, transfer: Transfer, outcome: Outcome) -> None:
         if transfer.id not in self._all:
@@ -366,12 +366,12 @@ class Transfers:
         ]
         self._note("completed", transfer, at=at)
         at_once = concurrently(transfer)
-        for letter in completed(transfer, outcome, failures=logged):
-            self.courier.send(letter, concurrently=at_once)
+        for delivery in completion_deliveries(transfer, outcome, failures=logged):
+            self.webhook_sender.send(delivery, concurrently=at_once)
 
     def _note(self, what: str, transfer: Transfer, *, at: float) -> None:
         kind = "pull" if isinstance(transfer.asked, Pull) else "push"
-        self._ledger.happened(
+        self._ledger.add_event(
             f"{kind}_{what}",
             at=at,
             session_id=transfer.session.id,
@@ -381,25 +381,25 @@ class Transfers:
         )
 
 
-def _checked(session: Session, asked: Pull | Push) -> str:
+def _check(session: Session, asked: Pull | Push) -> str:
     """The name of the schema that is meant."""
     name = session.name_of(asked.endgrate_type)
     if name is None:
         errors = {"$.endgrate_type": "the session has no such type"}
         raise ApiError("The endgrate_type is not valid for the session.", errors=errors)
     if isinstance(asked, Pull):
-        check_pull(session, asked, resource=session.offered(name))
+        check_pull(session, asked, resource=session.find_resource(name))
     else:
-        check_push(session, asked, resource=session.offered(name))
+        check_push(session, asked, resource=session.find_resource(name))
     return name
 
 
-def _executed(transfer: Transfer, settings: Settings) -> Outcome:
+def _execute(transfer: Transfer, settings: Settings) -> Outcome:
     session, name = transfer.session, transfer.resource.name
     if not session.authenticated:
-        return failed_whole("authentication", _REAUTHENTICATE)
+        return whole_failure("authentication", _REAUTHENTICATE)
     if session.name_of(name) is None:
-        return failed_whole("upstream", _NOT_CHOSEN)
+        return whole_failure("upstream", _NOT_CHOSEN)
     if isinstance(transfer.asked, Pull):
         return pull(session, transfer.asked, name=name, settings=settings)
     return push(session, transfer.asked, name=name, settings=settings)
