@@ -23,14 +23,14 @@ from functions.wiring import wiring
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from functions.core.bulk.model import Bulk
+    from functions.core.bulk.model import BulkRun
 
 
 @cache
 def _ports() -> BulkPorts:
     here = wiring()
     return BulkPorts(
-        bulks=here.bulk_runs,
+        bulk_runs=here.bulk_runs,
         lists=here.bulk_lists,
         connections=here.connections,
         refreshes=here.refreshes,
@@ -52,27 +52,27 @@ def handler(event: object, _context: LambdaContext) -> Any:  # noqa: ANN401 - JS
     return msgspec.to_builtins(ticket)
 
 
-def _find_run(start: Start[BulkRequest]) -> Bulk:
+def _find_run(start: Start[BulkRequest]) -> BulkRun:
     """The run that the API has stored under the execution's name, or a new one.
 
     Raises:
         Superseded: the API has kept none, or it is not kept any more.
         BulkRunning: it is asked for as if by the API, and its tenant has another under way.
     """
-    bulks = _ports().bulks
+    bulks = _ports().bulk_runs
     kept = bulks.get(start.execution)
     if kept is not None:
         return kept
     if start.input.bulk_id is not None:
         raise Superseded
     new = create(start.input, bulk_id=start.execution, at=_ports().clock())
-    keep(new, bulks=bulks)
+    keep(new, bulk_runs=bulks)
     return new
 
 
 def _close(ticket: BulkTicket) -> None:
     """End the run. Nothing is raised for an execution that has ended already (``aborted``)."""
-    bulk = _ports().bulks.get(ticket.bulk_id)
+    bulk = _ports().bulk_runs.get(ticket.bulk_id)
     if bulk is not None:
         close_run(bulk, error=ticket.error, ports=_ports())
     if ticket.error is not None and ticket.outcome is not BulkTicketOutcome.ABORTED:

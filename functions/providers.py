@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 # Every refresh needs it: loaded when the function starts, where time is cheapest.
 from functions.connectors.http import client as _http  # noqa: F401
 from functions.connectors.registry import REGISTRY, load
-from functions.core.budget import BEGIN_SECONDS, SharedBudget, limit_of
+from functions.core.budget import BEGIN_SECONDS, SharedBudget, read_limit
 from functions.core.errors import ConfigurationInvalid, ProviderRefusesApplication
 from functions.core.ports import ConnectorPorts
 
@@ -113,7 +113,7 @@ def connector(
     """
     budget = SharedBudget(
         here.budget(provider),
-        limit=lambda: limit_of(here.secrets.read(provider)),
+        limit=lambda: read_limit(here.secrets.read(provider)),
         patience_seconds=patience_seconds,
         left=left,
         clock=here.clock,
@@ -122,8 +122,8 @@ def connector(
     ports = ConnectorPorts(
         application=lambda: here.secrets.read(provider),
         credentials=here.connections,
-        sealed=here.vault.seal_text,
-        unsealed=here.vault.open_text,
+        seal=here.vault.seal_text,
+        unseal=here.vault.open_text,
         clock=here.clock,
         sleep=here.sleep,
         token=lambda: secrets.token_urlsafe(32),

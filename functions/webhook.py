@@ -13,8 +13,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from functions.aws.boundary import door
-from functions.connectors.registry import REGISTRY, read_hint
-from functions.core import webhooks as hints
+from functions.connectors.registry import REGISTRY, read_webhook
+from functions.core import webhooks
 from functions.core.errors import CallerError, FreshetError, NotFound
 from functions.core.model import CONNECTION_PREFIX
 from functions.core.push.advance import is_about, take_webhook
@@ -25,7 +25,7 @@ from functions.wiring import prepare, wiring
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from functions.core.webhooks import Hint
+    from functions.core.webhooks import Webhook
 
 TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,80}\.[A-Za-z0-9_-]{43}")
 
@@ -54,53 +54,57 @@ def _take(event: dict[str, Any], _context: LambdaContext) -> None:
     entry = REGISTRY.get(provider)
     if entry is None or not entry.webhooks or not TOKEN.fullmatch(token):
         raise NotFound
-    hint = read_hint(entry, _body(event))
-    if hint.token != token:
+    webhook = read_webhook(entry, _body(event))
+    if webhook.token != token:
         raise NotFound
-    if hints.owner(token).startswith(PUSH_PREFIX):
-        _resume_push(hint, provider=provider)
+    if webhooks.owner(token).startswith(PUSH_PREFIX):
+        _resume_push(webhook, provider=provider)
         return
-    refresh_id = _find_refresh(hint, provider=provider)
-    by = hints.digest(token)
-    task = wiring().refreshes.hint(refresh_id, by=by) if refresh_id else None
+    refresh_id = _find_refresh(webhook, provider=provider)
+    by = webhooks.digest(token)
+    task = wiring().refreshes.note_webhook(refresh_id, by=by) if refresh_id else None
     if task:
         wiring().wake(task)
 
 
-def _resume_push(hint: Hint, *, provider: str) -> None:
+def _resume_push(webhook: Webhook, *, provider: str) -> None:
     """Resume a push of unknown outcome, now that the provider is known to have taken it.
 
     Raises:
-        NotFound: the hint is not what its token was made for.
+        NotFound: its token was not made for it.
     """
     here = wiring()
-    push = here.pushes.get(hints.owner(hint.token))
-    if push is None or push.provider != provider or not is_about(push, hint):
+    push = here.pushes.get(webhooks.owner(webhook.token))
+    if push is None or push.provider != provider or not is_about(push, webhook):
         raise NotFound
     connection = here.connections.get(push.connection_id)
-    if connection is None or connection.subject != hint.subject:
+    if connection is None or connection.subject != webhook.subject:
         raise NotFound
-    found = take_webhook(push, hint, pushes=here.pushes, at=here.clock())
+    found = take_webhook(push, webhook, pushes=here.pushes, at=here.clock())
     if found:
         here.push_executions.start(found)
 
 
-def _find_refresh(hint: Hint, *, provider: str) -> str | None:
+def _find_refresh(webhook: Webhook, *, provider: str) -> str | None:
     """The refresh that should look now; None where it has ended.
 
     Raises:
-        NotFound: the hint is not what its token was made for.
+        NotFound: its token was not made for it.
     """
-    owner = hints.owner(hint.token)
+    owner = webhooks.owner(webhook.token)
     if owner.startswith(CONNECTION_PREFIX):
         connection = wiring().connections.get(owner)
         if connection is None or connection.provider != provider:
             raise NotFound
-        if not hints.is_about_connection(connection, hint):
+        if not webhooks.is_about_connection(connection, webhook):
             raise NotFound
         return connection.running.refresh_id if connection.running else None
     refresh = wiring().refreshes.get(owner)
-    if refresh is None or refresh.provider != provider or not hints.is_about_refresh(refresh, hint):
+    if (
+        refresh is None
+        or refresh.provider != provider
+        or not webhooks.is_about_refresh(refresh, webhook)
+    ):
         raise NotFound
     return None if refresh.status.has_ended else refresh.refresh_id
 

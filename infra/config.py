@@ -13,7 +13,7 @@ from aws_cdk import aws_logs as logs
 
 from functions.connectors.registry import Provider
 from functions.core import schedules
-from functions.core.budget import Limit
+from functions.core.budget import BudgetLimit
 from functions.core.bulk.model import BulkOptions
 from functions.core.bulk.run import check
 from functions.core.contract import METRICS_NAMESPACE, Variable
@@ -107,7 +107,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     log_retention: logs.RetentionDays
     requests_per_second: int
     burst: int
-    tenant: Limit | None = None
+    tenant: BudgetLimit | None = None
     allowed_origins: tuple[Origin, ...] = ()
     bulk_concurrency: int = 50
     api_concurrency: Annotated[int, msgspec.Meta(ge=1)] | None = None

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from functions.aws.faults import UNREACHED, code_of, fault_of
 from functions.aws.telemetry import logger
-from functions.core.bulk.model import Bulk, BulkRequest, BulkTicket
+from functions.core.bulk.model import BulkRequest, BulkRun, BulkTicket
 from functions.core.contract import CANCELLED, PushTicket, RefreshRequest, Ticket
 from functions.core.errors import PlatformFault
 from functions.core.model import Refresh
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda.client import LambdaClient
     from mypy_boto3_stepfunctions.client import SFNClient
 
-T = TypeVar("T", Refresh, Push, Bulk)
+T = TypeVar("T", Refresh, Push, BulkRun)
 
 
 class _Executions(Generic[T]):
@@ -101,10 +101,10 @@ class PushExecutions(_Executions[Push]):
         return thing.execution, PushTicket(push_id=thing.execution)
 
 
-class BulkExecutions(_Executions[Bulk]):
+class BulkExecutions(_Executions[BulkRun]):
     """Executions of the ``RefreshAll`` machine, named by their run."""
 
-    def _of(self, thing: Bulk) -> tuple[str, msgspec.Struct]:
+    def _of(self, thing: BulkRun) -> tuple[str, msgspec.Struct]:
         return thing.bulk_id, BulkRequest(bulk_id=thing.bulk_id, reason=thing.reason)
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from functions.core.ports import Connector, ConnectorPorts
-    from functions.core.webhooks import Hint
+    from functions.core.webhooks import Webhook
 
 
 class Provider(StrEnum):
@@ -29,7 +29,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         module: has a function ``connector(ports)``. Modules beside it are found by their names:
             ``settings``, where there are any, has ``check(settings, application)``, and
-            ``webhooks`` has ``read_hint(body)``.
+            ``webhooks`` has ``read_webhook(body)``.
         settings: the names that a connection must give, all strings.
         datasets: in the order in which they are fetched; without any, each connection names its
             own.
@@ -87,14 +87,14 @@ def check_settings(entry: Entry, settings: Mapping[str, str], *, application: by
     _import_beside(entry, "settings").check(settings, application)
 
 
-def read_hint(entry: Entry, body: bytes) -> Hint:
+def read_webhook(entry: Entry, body: bytes) -> Webhook:
     """Read a provider's webhook.
 
     Raises:
         InvalidRequest: it is none of that provider's.
     """
-    hint: Hint = _import_beside(entry, "webhooks").read_hint(body)
-    return hint
+    webhook: Webhook = _import_beside(entry, "webhooks").read_webhook(body)
+    return webhook
 
 
 def _import_beside(entry: Entry, name: str) -> Any:  # noqa: ANN401 - each has functions of its own

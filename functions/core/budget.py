@@ -36,7 +36,7 @@ MOST_PAUSE: Final = 60
 own user than about us; and if not, the next request is told again."""
 
 
-class Limit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BudgetLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the operator grants. One item counts for all: the rate is bounded by its writes."""
 
     requests_per_second: Annotated[float, msgspec.Meta(gt=0, le=500)]
@@ -48,16 +48,16 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return ceil(SECOND / self.requests_per_second)
 
     @property
-    def whole(self) -> int:
+    def fill_time(self) -> int:
         """Microseconds in which an empty bucket fills."""
         return self.gap * self.burst
 
 
 class _Secret(msgspec.Struct, frozen=True):
-    budget: Limit | None = None
+    budget: BudgetLimit | None = None
 
 
-def limit_of(secret: bytes) -> Limit | None:
+def read_limit(secret: bytes) -> BudgetLimit | None:
     """The ``budget`` in a provider's secret (JSON); None where there is none.
 
     Raises:
@@ -76,7 +76,7 @@ class Level(msgspec.Struct, frozen=True, kw_only=True):
     drawn: bool
 
 
-class Bucket(Protocol):
+class BudgetStore(Protocol):
     """Where a bucket is kept, for all that runs. Each method is one step that is not divided."""
 
     def draw(self, *, gap: int, since: int, until: int) -> Level:
@@ -95,7 +95,7 @@ class Bucket(Protocol):
         """Note until when nobody may ask, and let it be full at this instant at the earliest."""
         ...
 
-    def closed_until(self) -> int:
+    def pause_end(self) -> int:
         """Until when nobody may ask; 0 or an instant in the past where anybody may."""
         ...
 
@@ -105,9 +105,9 @@ class SharedBudget:
 
     def __init__(
         self,
-        bucket: Bucket,
+        store: BudgetStore,
         *,
-        limit: Callable[[], Limit | None],
+        limit: Callable[[], BudgetLimit | None],
         patience_seconds: float,
         clock: Clock,
         sleep: Sleep,
@@ -117,7 +117,7 @@ class SharedBudget:
 
         A request waits for its turn as long as it has patience, and time ``left``.
         """
-        self._bucket, self._limit = bucket, limit
+        self._store, self._limit = store, limit
         self._patience, self._left = patience_seconds, left
         self._clock, self._sleep = clock, sleep
         self._seen_full_at: int | None = None
@@ -139,9 +139,9 @@ class SharedBudget:
         if limit is not None:
             bounded = min(max(seconds, LEAST_PAUSE), MOST_PAUSE)
             until = self._now() + int(bounded * SECOND)
-            self._bucket.close(until=until, full_at=until + limit.whole)
+            self._store.close(until=until, full_at=until + limit.fill_time)
 
-    def _turn(self, limit: Limit, *, gap: int) -> int:
+    def _turn(self, limit: BudgetLimit, *, gap: int) -> int:
         """When the turn comes of what is taken now, which moves the bucket on by ``gap``.
 
         A bucket that was seen to be full by now is begun anew without a look at it first. The
@@ -150,20 +150,20 @@ class SharedBudget:
         while True:
             now = self._now()
             known = self._seen_full_at is not None and self._seen_full_at < now
-            if known and self._bucket.renew(full_at=now + gap, before=now):
+            if known and self._store.renew(full_at=now + gap, before=now):
                 self._seen_full_at = now + gap
                 return now
             patience = max(0.0, min(self._patience, self._left()))
-            latest = now + int(patience * SECOND) + limit.whole - gap
-            level = self._bucket.draw(gap=gap, since=now, until=latest)
+            latest = now + int(patience * SECOND) + limit.fill_time - gap
+            level = self._store.draw(gap=gap, since=now, until=latest)
             self._seen_full_at = level.full_at
             if level.drawn:
-                return level.full_at - limit.whole
+                return level.full_at - limit.fill_time
             if level.full_at > latest:
-                raise _to_error(level.full_at + gap - limit.whole - now)
+                raise _to_error(level.full_at + gap - limit.fill_time - now)
 
     def _require_open(self) -> None:
-        left = self._bucket.closed_until() - self._now()
+        left = self._store.pause_end() - self._now()
         if left > 0:
             raise _to_error(left)
 
@@ -180,7 +180,7 @@ KEPT_SECONDS: Final = 1.0
 that is longer by this; and what nobody has used by then is forfeited."""
 
 
-class Allowance:
+class PrefetchedTokens:
     """What one process has taken: a token at first, twice as many each time all were used.
 
     Whoever lets some of them go to waste begins with one again.

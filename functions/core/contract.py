@@ -138,7 +138,7 @@ BULK_LIST: Final = "connections.csv"
 """Name of a bulk run's list, in its folder."""
 
 WAKE: Final = "wake"
-"""Attribute of a refresh: the task token of the state that waits for a hint."""
+"""Attribute of a refresh: the task token of the state that waits for a webhook."""
 
 HINTED: Final = "hinted"
 """Attribute of a refresh that was hinted at since it was last written."""

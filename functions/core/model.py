@@ -236,8 +236,8 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
 class Refresh(msgspec.Struct, frozen=True, kw_only=True):
     """One run for one connection. Its version is the number of its events.
 
-    ``full`` asks for everything to be read again, not only what has changed. ``whole`` is false
-    while the provider has taken only a part of the ``job``. ``webhooks`` are those that it
+    ``full`` asks for everything to be read again, not only what has changed. ``job_complete`` is
+    false while the provider has taken only a part of the ``job``. ``webhooks`` are those that it
     was given, see ``core.webhooks``. ``records``, ``coverage`` and ``as_of`` are of its
     ``datasets``.
     """
@@ -255,7 +255,7 @@ class Refresh(msgspec.Struct, frozen=True, kw_only=True):
     full: bool = False
     attempts: int = 0
     job: Job | None = None
-    whole: bool = True
+    job_complete: bool = msgspec.field(name="whole", default=True)
     webhooks: dict[str, str] = msgspec.field(name="hooks", default_factory=dict)
     triggered_at: float = 0
     records: dict[str, int] = {}

@@ -243,7 +243,7 @@ class Budget(Protocol):
 class ConnectorPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What a connector is given.
 
-    ``application`` reads the provider's own secret (JSON). ``sealed`` and ``unsealed`` encrypt
+    ``application`` reads the provider's own secret (JSON). ``seal`` and ``unseal`` encrypt
     and decrypt a short secret that has to travel in a job (a session key); only the same
     connection can open it. ``token`` makes an unguessable name. ``owner`` is the id of what the
     connector works for: a refresh, a push, a connection. ``budget`` is asked before every request
@@ -252,8 +252,8 @@ class ConnectorPorts(msgspec.Struct, frozen=True, kw_only=True):
 
     application: Callable[[], bytes]
     credentials: CredentialStore
-    sealed: Callable[[Connection, str], str]
-    unsealed: Callable[[Connection, str], str]
+    seal: Callable[[Connection, str], str]
+    unseal: Callable[[Connection, str], str]
     clock: Clock
     sleep: Sleep
     token: Callable[[], str]

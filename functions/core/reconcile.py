@@ -16,7 +16,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias
 
-from functions.core.bulk.model import Bulk, BulkStatus, BulkTicket, BulkTicketOutcome
+from functions.core.bulk.model import BulkRun, BulkStatus, BulkTicket, BulkTicketOutcome
 from functions.core.contract import (
     PAYLOAD_VERSION,
     PushTicket,
@@ -40,7 +40,7 @@ LOOK_SECONDS: Final = 5 * 60
 CLOSING_SECONDS: Final = 20 * 60
 """The same for a bulk run: its door may take a quarter of an hour to close it."""
 
-Open: TypeAlias = Refresh | Push | Bulk
+Open: TypeAlias = Refresh | Push | BulkRun
 End: TypeAlias = "Callable[[Ticket | PushTicket | BulkTicket], None]"
 """Has the door end what a ticket names, and does not wait for it."""
 
@@ -87,7 +87,7 @@ def next_look(thing: Open, *, at: float) -> float | None:
         return None
     if _is_unbegun(thing):
         return at + UNBEGUN_SECONDS
-    return at + (CLOSING_SECONDS if isinstance(thing, Bulk) else LOOK_SECONDS)
+    return at + (CLOSING_SECONDS if isinstance(thing, BulkRun) else LOOK_SECONDS)
 
 
 def reconcile(thing: Open, *, executions: Executions, end: End, at: float) -> Done | None:
@@ -118,7 +118,7 @@ def _execution_names(thing: Open) -> list[str]:
             return [thing.refresh_id]
         case Push():
             return executions_of(thing)
-        case Bulk():
+        case BulkRun():
             return [thing.bulk_id]
 
 
@@ -129,7 +129,7 @@ def _is_unbegun(thing: Open) -> bool:
             return thing.status is Status.ADMITTED
         case Push():
             return len(executions_of(thing)) == 1
-        case Bulk():
+        case BulkRun():
             return thing.status is BulkStatus.LISTING
 
 
@@ -140,7 +140,7 @@ def _is_in_time(thing: Open, *, at: float) -> bool:
             return _is_unbegun(thing) and at < thing.deadline
         case Push():
             return True
-        case Bulk():
+        case BulkRun():
             return _is_unbegun(thing) and at < thing.open_until
 
 
@@ -153,5 +153,5 @@ def _to_ticket(thing: Open, name: str, *, cause: str) -> Ticket | PushTicket | B
             return Ticket(v=v, outcome=aborted, refresh_id=name, connection_id="", error=cause)
         case Push():
             return PushTicket(v=v, outcome=PushTicketOutcome.ABORTED, push_id=name, error=cause)
-        case Bulk():
+        case BulkRun():
             return BulkTicket(v=v, outcome=BulkTicketOutcome.ABORTED, bulk_id=name, error=cause)

@@ -1,10 +1,10 @@
-"""Webhooks from providers, taken as hints: the next look is due now.
+"""Webhooks from providers: each says that there is something to look at now.
 
-A hint is believed only so far as to look earlier. What there is to see is read from the provider
-itself, so that one that is forged, repeated or told of another job changes nothing.
+A webhook is believed only so far as to look earlier. What there is to see is read from the
+provider itself, so that one that is forged, repeated or about another job changes nothing.
 
-Who may give a hint is known by a token that the provider was given and gives back: the id of
-what it is about, a dot, and an unguessable rest. Only its digest is kept.
+A webhook carries a token that the provider was given with the job: the id of what it is about, a
+dot, and an unguessable rest. Only the token's digest is kept.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from functions.core.model import Connection, Refresh
 
 
-class Hint(msgspec.Struct, frozen=True, kw_only=True):
-    """What a webhook says: the token that it echoes, and which job and subject it tells of."""
+class Webhook(msgspec.Struct, frozen=True, kw_only=True):
+    """What a webhook says: its token, and the job and the subject that it is about."""
 
     token: str
     job: str = ""
@@ -28,7 +28,7 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True):
 
     def carries(self, token_digest: str) -> bool:
         """Whether its token is the one of this digest."""
-        return _same(token_digest, digest(self.token))
+        return _is_same(token_digest, digest(self.token))
 
 
 def token(owner: str, *, rest: str) -> str:
@@ -46,15 +46,16 @@ def digest(token: str) -> str:
     return sha256(token.encode()).hexdigest()
 
 
-def is_about_refresh(refresh: Refresh, hint: Hint) -> bool:
-    """Whether the hint is of a job that this refresh has, under that job's own token."""
-    return hint.job != "" and _same(refresh.webhooks.get(digest(hint.token), ""), hint.job)
+def is_about_refresh(refresh: Refresh, webhook: Webhook) -> bool:
+    """Whether the webhook is about a job of this refresh, under that job's own token."""
+    job = refresh.webhooks.get(digest(webhook.token), "")
+    return webhook.job != "" and _is_same(job, webhook.job)
 
 
-def is_about_connection(connection: Connection, hint: Hint) -> bool:
-    """Whether the hint is of this connection's subject, under the connection's token."""
-    return hint.carries(connection.webhook) and _same(connection.subject, hint.subject)
+def is_about_connection(connection: Connection, webhook: Webhook) -> bool:
+    """Whether the webhook is about this connection's subject, under the connection's token."""
+    return webhook.carries(connection.webhook) and _is_same(connection.subject, webhook.subject)
 
 
-def _same(one: str, other: str) -> bool:
+def _is_same(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode(), other.encode())

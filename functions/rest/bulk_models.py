@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from functions.core.bulk.model import Bulk, BulkOutcome, BulkStatus, Result
+from functions.core.bulk.model import BulkOutcome, BulkRun, BulkStatus, Result
 from functions.core.contract import Reason
 from functions.core.errors import Busy, CoolingDown, InvalidRequest, NotFound
 from functions.core.model import iso
@@ -81,7 +81,7 @@ class FailuresOut(msgspec.Struct, frozen=True, kw_only=True):
     next_cursor: str | None
 
 
-def bulk_out(bulk: Bulk, counts: Mapping[BulkOutcome, int]) -> BulkOut:
+def bulk_out(bulk: BulkRun, counts: Mapping[BulkOutcome, int]) -> BulkOut:
     """Render a run."""
     asked = bulk.options
     return BulkOut(

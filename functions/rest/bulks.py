@@ -20,7 +20,7 @@ from functions.rest.models import body
 from functions.rest.service import Call, Reply, limit_of, once, only, plausible
 
 if TYPE_CHECKING:
-    from functions.core.bulk.model import Bulk
+    from functions.core.bulk.model import BulkRun
     from functions.core.idempotency import Key
 
 Place = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -93,7 +93,7 @@ def listing(bulk_id: str) -> tuple[str, str]:
     return ("failures", bulk_id)
 
 
-def _begun(call: Call, asked: BulkOptions, *, key: Key | None) -> Bulk:
+def _begun(call: Call, asked: BulkOptions, *, key: Key | None) -> BulkRun:
     """A new run.
 
     Raises:
@@ -104,11 +104,11 @@ def _begun(call: Call, asked: BulkOptions, *, key: Key | None) -> Bulk:
         **msgspec.structs.asdict(asked), bulk_id=bulk_id, tenant=call.tenant, reason=Reason.API
     )
     new = create(request, bulk_id=bulk_id, at=call.here.clock())
-    keep(new, bulks=call.here.bulk_runs, key=key)
+    keep(new, bulk_runs=call.here.bulk_runs, key=key)
     return new
 
 
-def _found(call: Call, bulk_id: str) -> Bulk:
+def _found(call: Call, bulk_id: str) -> BulkRun:
     bulk = call.here.bulk_runs.get(bulk_id)
     if bulk is None or bulk.tenant != call.tenant:
         raise NotFound

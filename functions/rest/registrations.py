@@ -17,7 +17,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from functions.connectors.registry import REGISTRY, Entry, check_settings
-from functions.core import webhooks as hints
+from functions.core import webhooks
 from functions.core.errors import (
     ConfigurationInvalid,
     Gone,
@@ -102,9 +102,9 @@ def _again(call: Call, given: ConnectionIn, *, connection_id: str) -> Registered
 def _begun(call: Call, connection: Connection) -> tuple[Connection, str]:
     """The connection with the subject that its provider gave it, and where its user goes on."""
     id_ = connection.connection_id
-    token = hints.token(id_, rest=secrets.token_urlsafe(32))
+    token = webhooks.token(id_, rest=secrets.token_urlsafe(32))
     opened = opener(call, connection.provider, owner=id_).open(connection, token=token)
-    return replace(connection, subject=opened.subject, webhook=hints.digest(token)), opened.url
+    return replace(connection, subject=opened.subject, webhook=webhooks.digest(token)), opened.url
 
 
 def _check(call: Call, given: ConnectionIn) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from functions.aws.boundary import setting
-from functions.core.budget import Allowance, Limit, SharedBudget
+from functions.core.budget import BudgetLimit, PrefetchedTokens, SharedBudget
 from functions.core.contract import Variable
 from functions.core.errors import RateLimited, Throttled
 
@@ -38,7 +38,7 @@ def throttle(here: Wiring, tenant: str) -> None:
 
 
 @lru_cache(maxsize=TENANTS)
-def _allowance(here: Wiring, tenant: str, limit: Limit) -> Allowance:
+def _allowance(here: Wiring, tenant: str, limit: BudgetLimit) -> PrefetchedTokens:
     budget = SharedBudget(
         here.budget(f"tenant#{tenant}"),
         limit=lambda: limit,
@@ -46,9 +46,9 @@ def _allowance(here: Wiring, tenant: str, limit: Limit) -> Allowance:
         clock=here.clock,
         sleep=here.sleep,
     )
-    return Allowance(budget, most=max(1, limit.burst // MOST_SHARE), clock=here.clock)
+    return PrefetchedTokens(budget, most=max(1, limit.burst // MOST_SHARE), clock=here.clock)
 
 
 @cache
-def _limit() -> Limit | None:
-    return msgspec.json.decode(setting(Variable.TENANT_LIMIT), type=Limit | None)
+def _limit() -> BudgetLimit | None:
+    return msgspec.json.decode(setting(Variable.TENANT_LIMIT), type=BudgetLimit | None)

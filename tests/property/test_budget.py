@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.core.budget import BEGIN_SECONDS, GO_ON_SECONDS, Limit
+from functions.core.budget import BEGIN_SECONDS, GO_ON_SECONDS, BudgetLimit
 from tests.support.models.budget import START, BudgetModel, Job, Taker, overdrawn, run
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DataObject
 
 LIMITS = st.builds(
-    Limit,
+    BudgetLimit,
     requests_per_second=st.one_of(st.integers(1, 500), st.floats(0.2, 500)),
     burst=st.integers(1, 60),
 )
@@ -34,7 +34,7 @@ MANY = 300
 )
 @settings(max_examples=40)
 def test_no_window_ever_sees_more_than_the_burst_and_the_rate_allow(
-    *, limit: Limit, count: int, at_once: int, works: float, idle: float
+    *, limit: BudgetLimit, count: int, at_once: int, works: float, idle: float
 ) -> None:
     model = BudgetModel(limit)
     for _ in range(2):
@@ -50,7 +50,7 @@ def test_no_window_ever_sees_more_than_the_burst_and_the_rate_allow(
 def test_hundreds_who_want_more_than_there_is_use_all_of_it_and_all_come_to_an_end(
     *, rate: int, burst: int, works: float
 ) -> None:
-    limit = Limit(requests_per_second=rate, burst=burst)
+    limit = BudgetLimit(requests_per_second=rate, burst=burst)
     model, requests = BudgetModel(limit), 4
     jobs = [Job(requests=requests, patience=PATIENCE, works=works) for _ in range(MANY)]
     run(model, jobs, at_once=MANY)
@@ -61,7 +61,7 @@ def test_hundreds_who_want_more_than_there_is_use_all_of_it_and_all_come_to_an_e
 
 
 def test_as_many_as_have_their_turn_within_patience_are_never_refused() -> None:
-    limit = Limit(requests_per_second=20, burst=20)
+    limit = BudgetLimit(requests_per_second=20, burst=20)
     model = BudgetModel(limit)
     jobs = [Job(requests=7, patience=PATIENCE, works=0.2) for _ in range(MANY)]
     run(model, jobs, at_once=BEGIN_SECONDS * 20)
@@ -74,7 +74,7 @@ def test_whatever_comes_between_two_steps_nobody_is_let_through_too_early(
     *, order: DataObject, workers: int, burst: int, idle: bool
 ) -> None:
     """Steps are instantaneous; what a slow one may add is the rate times its delay."""
-    limit = Limit(requests_per_second=10, burst=burst)
+    limit = BudgetLimit(requests_per_second=10, burst=burst)
     model = BudgetModel(limit)
     if idle:
         model.bucket.renew(full_at=int((START - 1) * 1e6), before=1 << 62)
@@ -92,14 +92,14 @@ def test_whatever_comes_between_two_steps_nobody_is_let_through_too_early(
 
 
 @given(
-    limit=st.builds(Limit, requests_per_second=st.integers(1, 20), burst=st.integers(1, 20)),
+    limit=st.builds(BudgetLimit, requests_per_second=st.integers(1, 20), burst=st.integers(1, 20)),
     before=st.integers(0, 30),
     seconds=st.integers(0, 90),
     waiting=st.integers(1, 30),
 )
 @settings(max_examples=60)
 def test_after_a_429_nobody_asks_until_the_pause_is_over_and_then_one_by_one(
-    *, limit: Limit, before: int, seconds: int, waiting: int
+    *, limit: BudgetLimit, before: int, seconds: int, waiting: int
 ) -> None:
     model = BudgetModel(limit)
     jobs = [Job(requests=1, patience=PATIENCE, works=0) for _ in range(before + waiting)]

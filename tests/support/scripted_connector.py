@@ -219,8 +219,8 @@ def connector_ports(
     return ConnectorPorts(
         application=lambda: application,
         credentials=connections,
-        sealed=unsealed,
-        unsealed=unsealed,
+        seal=unsealed,
+        unseal=unsealed,
         clock=clock,
         sleep=sleep,
         token=lambda: next(_NUMBERS),

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from functions import webhook
 from functions.aws.executions import PushExecutions
-from functions.core import webhooks as hints
+from functions.core import webhooks
 from functions.core.errors import ProviderUnavailable
 from functions.core.push.model import PushStatus
 from tests.support.fakes.pushes import PUSH
@@ -44,7 +44,7 @@ class Hooks:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, connection: Connection | None) -> None:
         self.harness, self.states = PushHarness(answers=(ProviderUnavailable(),)), States()
         self.harness.run()
-        self.harness.change(webhook=hints.digest(TOKEN))
+        self.harness.change(webhook=webhooks.digest(TOKEN))
         here = SimpleNamespace(
             clock=self.harness.clock,
             connections=SimpleNamespace(get=lambda _id: connection),

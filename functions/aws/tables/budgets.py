@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class BudgetItem:
-    """Implements ``core.budget.Bucket``: tokens of a provider's budget, or of a tenant's calls.
+    """Implements ``core.budget.BudgetStore``: a provider's budget, or a tenant's.
 
     A request costs one write under load, and no two of those are in each other's way; where the
     bucket was full, it costs two.
@@ -25,7 +25,7 @@ class BudgetItem:
         self._key = {"connection_id": f"budget#{name}"}
 
     def draw(self, *, gap: int, since: int, until: int) -> Level:
-        """Move on within bounds; see ``core.budget.Bucket``."""
+        """Move on within bounds; see ``core.budget.BudgetStore``."""
         drawn, item = self._update(
             "SET full_at = full_at + :gap",
             condition="full_at BETWEEN :since AND :until",
@@ -36,7 +36,7 @@ class BudgetItem:
         return Level(full_at=item.get("full_at", 0), drawn=drawn)
 
     def renew(self, *, full_at: int, before: int) -> bool:
-        """Begin anew what has long been full; see ``core.budget.Bucket``."""
+        """Begin anew what has long been full; see ``core.budget.BudgetStore``."""
         return self._update(
             "SET full_at = :full_at",
             condition="attribute_not_exists(full_at) OR full_at < :before",
@@ -45,7 +45,7 @@ class BudgetItem:
         ).done
 
     def close(self, *, until: int, full_at: int) -> None:
-        """Stop everybody; see ``core.budget.Bucket``."""
+        """Stop everybody; see ``core.budget.BudgetStore``."""
         written = self._update(
             "SET full_at = :full_at, closed_until = :until",
             condition="attribute_not_exists(full_at) OR full_at < :full_at",
@@ -59,8 +59,8 @@ class BudgetItem:
                 until=until,
             )
 
-    def closed_until(self) -> int:
-        """Read until when no request may be made; see ``core.budget.Bucket``."""
+    def pause_end(self) -> int:
+        """Read until when no request may be made; see ``core.budget.BudgetStore``."""
         item = self._table.get(self._key, consistent=False) or {}
         return int(item.get("closed_until", 0))
 

@@ -22,7 +22,7 @@ import msgspec
 from functions.aws.tables.dynamodb import Table, to_text
 from functions.aws.tables.idempotency import answer_requests
 from functions.aws.tables.open_items import open_attributes
-from functions.core.bulk.model import GOOD, Bulk, BulkOutcome, BulkStatus, Result
+from functions.core.bulk.model import GOOD, BulkOutcome, BulkRun, BulkStatus, Result
 from functions.core.bulk.ports import Listed
 from functions.core.contract import BULK_LIST, COUNT, FAILED_IN, OUTCOME_OF, Index, Prefix
 from functions.core.errors import Superseded
@@ -44,18 +44,18 @@ MOST: Final = 99
 
 
 class BulkTable:
-    """Implements ``core.bulk.ports.Bulks``."""
+    """Implements ``core.bulk.ports.BulkRuns``."""
 
     def __init__(self, dynamodb: DynamoDBClient, *, table: str, keys: str) -> None:
         """Take the names of the runs' table and of the one that the idempotency keys are in."""
         self._table, self._keys = Table(dynamodb, table), Table(dynamodb, keys)
 
-    def get(self, bulk_id: str) -> Bulk | None:
+    def get(self, bulk_id: str) -> BulkRun | None:
         """Read a run with a consistent read."""
         item = self._table.get(_key(bulk_id, RUN))
         return _bulk(item) if item else None
 
-    def create(self, bulk: Bulk, *, key: Key | None = None) -> str:
+    def create(self, bulk: BulkRun, *, key: Key | None = None) -> str:
         """Keep a new run, take its tenant's place and note the key, all in one transaction.
 
         Or say who has the place.
@@ -70,7 +70,7 @@ class BulkTable:
             raise Superseded
         return str(holders[0])
 
-    def save(self, bulk: Bulk, *, seen: BulkStatus) -> None:
+    def save(self, bulk: BulkRun, *, seen: BulkStatus) -> None:
         """Write the run where its stored status is still ``seen``; ended, it leaves its place."""
         put = self._put_request(bulk, condition="phase = :seen", values={"seen": seen})
         reasons = self._table.transact([put, *self._leave_place(bulk)])
@@ -97,7 +97,7 @@ class BulkTable:
         keys = [_key(bulk_id, OUTCOME_OF + id_) for id_ in ids]
         return {_connection_id(item) for item in self._table.get_many(keys, consistent=True)}
 
-    def record(self, bulk: Bulk, results: Iterable[Result]) -> None:
+    def record(self, bulk: BulkRun, results: Iterable[Result]) -> None:
         """Write the outcomes of connections that have none, and count them."""
         rest = iter(results)
         while some := list(islice(rest, MOST)):
@@ -118,7 +118,7 @@ class BulkTable:
 
     # --- inside ----------------------------------------------------------------------------
 
-    def _record(self, bulk: Bulk, results: list[Result]) -> None:
+    def _record(self, bulk: BulkRun, results: list[Result]) -> None:
         while results:
             reasons = self._table.transact(list(self._outcome_requests(bulk, results)))
             if reasons is None:
@@ -127,7 +127,7 @@ class BulkTable:
                 result for result, reason in zip(results, reasons, strict=False) if not reason.unmet
             ]
 
-    def _outcome_requests(self, bulk: Bulk, results: list[Result]) -> Iterator[Request]:
+    def _outcome_requests(self, bulk: BulkRun, results: list[Result]) -> Iterator[Request]:
         for result in results:
             yield self._table.put_request(
                 outcome_item(bulk, result), condition="attribute_not_exists(bulk_id)"
@@ -141,7 +141,7 @@ class BulkTable:
             names=counts,
         )
 
-    def _put_request(self, bulk: Bulk, *, condition: str, values: Item | None = None) -> Request:
+    def _put_request(self, bulk: BulkRun, *, condition: str, values: Item | None = None) -> Request:
         return self._table.put_request(
             {
                 **_key(bulk.bulk_id, RUN),
@@ -154,7 +154,7 @@ class BulkTable:
             values=values,
         )
 
-    def _take_place(self, bulk: Bulk) -> Iterator[Request]:
+    def _take_place(self, bulk: BulkRun) -> Iterator[Request]:
         """The write that gives the run its tenant's place, if it takes one and it is free."""
         if bulk.occupies is not None:
             yield self._table.put_request(
@@ -167,7 +167,7 @@ class BulkTable:
                 values={"now": bulk.requested_at},
             )
 
-    def _leave_place(self, bulk: Bulk) -> Iterator[Request]:
+    def _leave_place(self, bulk: BulkRun) -> Iterator[Request]:
         """The write that frees the place, once the run has ended; refused if it is another's."""
         if bulk.occupies is not None and bulk.status.has_ended:
             yield self._table.delete_request(
@@ -178,7 +178,7 @@ class BulkTable:
 
 
 class BulkLists:
-    """Implements ``core.bulk.ports.Lists``: an object a run, a line an id, read by version."""
+    """Implements ``core.bulk.ports.BulkLists``: an object a run, a line an id, read by version."""
 
     def __init__(self, s3: S3Client, *, bucket: str) -> None:
         """Take the bucket's name."""
@@ -197,7 +197,7 @@ class BulkLists:
             answer = self._s3.put_object(Bucket=self._bucket, Key=list_key(bulk_id), Body=file)
         return Listed(count=count, version_id=answer["VersionId"])
 
-    def read(self, bulk: Bulk) -> Iterator[str]:
+    def read(self, bulk: BulkRun) -> Iterator[str]:
         """The list that a run goes through, one by one."""
         if bulk.listed:
             answer = self._s3.get_object(
@@ -206,7 +206,7 @@ class BulkLists:
             yield from (line.decode() for line in answer["Body"].iter_lines())
 
 
-def outcome_item(bulk: Bulk, result: Result) -> Item:
+def outcome_item(bulk: BulkRun, result: Result) -> Item:
     """An outcome as the state machine writes it, too, see ``infra.machines.refresh_all``."""
     return {
         **_key(bulk.bulk_id, OUTCOME_OF + result.connection_id),
@@ -244,10 +244,10 @@ def list_key(bulk_id: str) -> str:
     return f"{Prefix.BULKS}{bulk_id}/{BULK_LIST}"
 
 
-def _bulk(item: Item) -> Bulk:
-    return msgspec.json.decode(item["document"], type=Bulk)
+def _bulk(item: Item) -> BulkRun:
+    return msgspec.json.decode(item["document"], type=BulkRun)
 
 
-def _is_written(bulk: Bulk, reason: Reason) -> bool:
+def _is_written(bulk: BulkRun, reason: Reason) -> bool:
     """Whether a refused write finds what it would write: its answer was lost before."""
     return bool(reason.item) and _bulk(reason.item) == bulk

@@ -166,19 +166,19 @@ class RefreshTable:
         """Note until when the provider wants no refresh, if this one still has the slot."""
         self._update_slot(failed, "SET next_allowed_at = :until", until=until)
 
-    def listen(self, refresh_id: str) -> None:
-        """Forget the hints so far, and the task that they would wake."""
+    def forget_webhooks(self, refresh_id: str) -> None:
+        """Forget the webhooks so far, and the task that they would wake."""
         self._update_item(refresh_id, f"REMOVE {HINTED}, {WAKE}")
 
-    def hint(self, refresh_id: str, *, by: str) -> str | None:
-        """Note a hint; the answer is the task token of the state that waits for it, if one does.
+    def note_webhook(self, refresh_id: str, *, by: str) -> str | None:
+        """Note a webhook; return the task token of the state that waits for one, if any.
 
-        ``by`` is the digest of the hint's own token: one that comes again is not heard.
+        ``by`` is the digest of the webhook's token: one that comes again is ignored.
 
-        The state machine writes its token only where no hint is noted, see
-        ``infra.machines.refresh``; so a hint is found by the one who comes second. Writing the
+        The state machine writes its token only where no webhook is noted, see
+        ``infra.machines.refresh``; so the second of the two writers finds the first. Writing the
         refresh anew forgets both: there was a look before that, or one will follow at once. Only
-        what is hinted at while a trigger finds the user still missing waits for its next time.
+        a webhook that comes while a trigger finds the user still missing waits for its next time.
         """
         hinted, item = self._update_item(
             refresh_id,

@@ -65,12 +65,12 @@ class DigiMe:
 
         keeper = TokenKeeper(self._ports, connection_id=connection.connection_id, exchange=exchange)
         key = keeper.use(lambda token: _session_key(api, token, held=held))
-        return {"session": self._ports.sealed(connection, key), "since": at}
+        return {"session": self._ports.seal(connection, key), "since": at}
 
     def check(self, connection: Connection, job: Job, *, hold_seconds: float) -> Looked:  # noqa: ARG002 - digi.me cannot hold a look open
         """List once; an expired session is a lost job."""
         try:
-            listing = self._api().listing(self._ports.unsealed(connection, str(job["session"])))
+            listing = self._api().listing(self._ports.unseal(connection, str(job["session"])))
         except SessionLost:
             return Looked(job=job, lost=True)
         return Looked(job=job, done=listing.status.is_final)
@@ -104,7 +104,7 @@ class DigiMe:
             sealed = library.place.session or str(job["session"])
             try:
                 yield from library.pages(
-                    self._ports.unsealed(connection, sealed),
+                    self._ports.unseal(connection, sealed),
                     datasets=datasets,
                     since=float(job["since"] or 0),
                     at=self._ports.clock(),

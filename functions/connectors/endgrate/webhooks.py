@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from functions.connectors.http.answers import Answer, decode
 from functions.core.errors import InvalidRequest, ProviderUnavailable, UnexpectedAnswer
-from functions.core.webhooks import Hint
+from functions.core.webhooks import Webhook
 
 _Text = Annotated[str, Meta(max_length=200)]
 
@@ -32,7 +32,7 @@ class _Payload(msgspec.Struct, frozen=True):
     transfer_id: _Text | None = None
 
 
-def read_hint(body: bytes) -> Hint:
+def read_webhook(body: bytes) -> Webhook:
     """Read the token that a webhook echoes, and its transfer and session.
 
     Raises:
@@ -42,4 +42,4 @@ def read_hint(body: bytes) -> Hint:
         told = decode(Answer(status=HTTPStatus.OK, body=body), _Payload)
     except (ProviderUnavailable, UnexpectedAnswer):
         raise InvalidRequest from None
-    return Hint(token=told.metadata.token, job=told.transfer_id or "", subject=told.session_id)
+    return Webhook(token=told.metadata.token, job=told.transfer_id or "", subject=told.session_id)

@@ -129,7 +129,7 @@ class BulkRequest(
     reason: Reason = Reason.CONSOLE
 
 
-class Bulk(msgspec.Struct, frozen=True, kw_only=True):
+class BulkRun(msgspec.Struct, frozen=True, kw_only=True):
     """One run. ``tenant`` None is a run over all tenants, which none of them can see.
 
     ``total`` is how many connections it is about, ``listed`` how many of them are in the list

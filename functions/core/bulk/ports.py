@@ -13,7 +13,7 @@ from functions.core.refresh.stores import Connections, Refreshes
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from functions.core.bulk.model import Bulk, BulkOutcome, BulkStatus, Result
+    from functions.core.bulk.model import BulkOutcome, BulkRun, BulkStatus, Result
     from functions.core.idempotency import Key
     from functions.core.model import Connection, Refresh
 
@@ -25,14 +25,14 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     version_id: str
 
 
-class Bulks(Protocol):
+class BulkRuns(Protocol):
     """Where runs and their outcomes are kept. Every write survives the loss of its own answer."""
 
-    def get(self, bulk_id: str) -> Bulk | None:
+    def get(self, bulk_id: str) -> BulkRun | None:
         """Read one with a consistent read; None when there is none."""
         ...
 
-    def create(self, bulk: Bulk, *, key: Key | None = None) -> str:
+    def create(self, bulk: BulkRun, *, key: Key | None = None) -> str:
         """Keep a new one and give it its tenant's place, or answer whose that is.
 
         Args:
@@ -47,7 +47,7 @@ class Bulks(Protocol):
         """
         ...
 
-    def save(self, bulk: Bulk, *, seen: BulkStatus) -> None:
+    def save(self, bulk: BulkRun, *, seen: BulkStatus) -> None:
         """Write the run where its stored status is still ``seen``.
 
         One that has ended gives its tenant's place back in the same write.
@@ -65,7 +65,7 @@ class Bulks(Protocol):
         """Which of these connections have an outcome already."""
         ...
 
-    def record(self, bulk: Bulk, results: Iterable[Result]) -> None:
+    def record(self, bulk: BulkRun, results: Iterable[Result]) -> None:
         """Write the outcomes of connections that have none, and count them."""
         ...
 
@@ -76,14 +76,14 @@ class Bulks(Protocol):
         ...
 
 
-class Lists(Protocol):
+class BulkLists(Protocol):
     """Where the lists are kept that the state machine goes through."""
 
     def write(self, bulk_id: str, ids: Iterable[str]) -> Listed:
         """Write a list, however long, in bounded memory."""
         ...
 
-    def read(self, bulk: Bulk) -> Iterator[str]:
+    def read(self, bulk: BulkRun) -> Iterator[str]:
         """The list that a run goes through, one by one."""
         ...
 
@@ -107,8 +107,8 @@ class ManyRefreshes(Refreshes, Protocol):
 class BulkPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What a run needs from outside."""
 
-    bulks: Bulks
-    lists: Lists
+    bulk_runs: BulkRuns
+    lists: BulkLists
     connections: ManyConnections
     refreshes: ManyRefreshes
     stop: Callable[[str], None]

@@ -10,10 +10,10 @@ import msgspec
 from msgspec.structs import replace
 
 from functions.core.bulk.model import (
-    Bulk,
     BulkOptions,
     BulkOutcome,
     BulkRequest,
+    BulkRun,
     BulkStatus,
     BulkTicket,
     BulkTicketOutcome,
@@ -27,7 +27,7 @@ from functions.core.refresh.conclude import cancel
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from functions.core.bulk.ports import BulkPorts, Bulks
+    from functions.core.bulk.ports import BulkPorts, BulkRuns
     from functions.core.idempotency import Key
     from functions.core.model import Connection, Refresh
 
@@ -35,13 +35,13 @@ AT_ONCE: Final = 90
 """How many connections are looked up, or given an outcome, in one go."""
 
 
-def create(request: BulkRequest, *, bulk_id: str, at: float) -> Bulk:
+def create(request: BulkRequest, *, bulk_id: str, at: float) -> BulkRun:
     """A new run. An id that is named twice is meant once."""
     asked = msgspec.convert(
         {name: getattr(request, name) for name in BulkOptions.__struct_fields__}, BulkOptions
     )
     ids = asked.connection_ids
-    return Bulk(
+    return BulkRun(
         bulk_id=bulk_id,
         tenant=request.tenant,
         reason=request.reason,
@@ -68,7 +68,7 @@ def check(options: BulkOptions, *, providers: Collection[str]) -> None:
         )
 
 
-def keep(bulk: Bulk, *, bulks: Bulks, key: Key | None = None) -> None:
+def keep(bulk: BulkRun, *, bulk_runs: BulkRuns, key: Key | None = None) -> None:
     """Keep a new run, if its tenant has no other under way.
 
     Args:
@@ -78,12 +78,12 @@ def keep(bulk: Bulk, *, bulks: Bulks, key: Key | None = None) -> None:
         BulkRunning: there is another; the text names it.
         Superseded: the id is taken, or the key was noted meanwhile.
     """
-    holder = bulks.create(bulk, key=key)
+    holder = bulk_runs.create(bulk, key=key)
     if holder != bulk.bulk_id:
         raise BulkRunning(f"Your bulk run {holder} is under way. Wait until it has ended.")
 
 
-def write_list(bulk: Bulk, ports: BulkPorts) -> BulkTicket:
+def write_list(bulk: BulkRun, ports: BulkPorts) -> BulkTicket:
     """Write down whom the run is about; asked again, it is what was written down before.
 
     Raises:
@@ -93,7 +93,7 @@ def write_list(bulk: Bulk, ports: BulkPorts) -> BulkTicket:
         return to_ticket(bulk)
     absent: list[str] = []
     found = ports.lists.write(bulk.bulk_id, _select_ids(bulk, ports, absent=absent))
-    ports.bulks.record(
+    ports.bulk_runs.record(
         bulk,
         (
             Result(connection_id=id_, outcome=BulkOutcome.NOT_FOUND, error=NotFound.name())
@@ -108,11 +108,11 @@ def write_list(bulk: Bulk, ports: BulkPorts) -> BulkTicket:
         listed=found.count,
         version_id=found.version_id,
     )
-    ports.bulks.save(running, seen=BulkStatus.LISTING)
+    ports.bulk_runs.save(running, seen=BulkStatus.LISTING)
     return to_ticket(running)
 
 
-def close_run(bulk: Bulk, *, error: str | None, ports: BulkPorts) -> Bulk:
+def close_run(bulk: BulkRun, *, error: str | None, ports: BulkPorts) -> BulkRun:
     """End the run; a connection that was listed and has no outcome gets one, see ``_settle``.
 
     Args:
@@ -120,7 +120,7 @@ def close_run(bulk: Bulk, *, error: str | None, ports: BulkPorts) -> Bulk:
     """
     if bulk.status.has_ended:
         return bulk
-    if sum(ports.bulks.counts(bulk.bulk_id).values()) < bulk.total:
+    if sum(ports.bulk_runs.counts(bulk.bulk_id).values()) < bulk.total:
         _settle(bulk, error=error or PlatformFault.name(), ports=ports)
     ended = replace(
         bulk,
@@ -128,11 +128,11 @@ def close_run(bulk: Bulk, *, error: str | None, ports: BulkPorts) -> Bulk:
         ended_at=ports.clock(),
         error=error,
     )
-    ports.bulks.save(ended, seen=bulk.status)
+    ports.bulk_runs.save(ended, seen=bulk.status)
     return ended
 
 
-def to_ticket(bulk: Bulk) -> BulkTicket:
+def to_ticket(bulk: BulkRun) -> BulkTicket:
     """The ticket with which a run goes on."""
     asked = {
         "max_age_seconds": bulk.options.max_age_seconds,
@@ -151,7 +151,7 @@ def to_ticket(bulk: Bulk) -> BulkTicket:
     )
 
 
-def _select_ids(bulk: Bulk, ports: BulkPorts, *, absent: list[str]) -> Iterator[str]:
+def _select_ids(bulk: BulkRun, ports: BulkPorts, *, absent: list[str]) -> Iterator[str]:
     """The ids of those who are to be refreshed; those who are named and not there, aside."""
     named = bulk.options.connection_ids
     if named is None:
@@ -174,13 +174,13 @@ def _is_due(connection: Connection, options: BulkOptions, *, at: float) -> bool:
     return options.older_than_seconds is None or at - as_of > options.older_than_seconds
 
 
-def _settle(bulk: Bulk, *, error: str, ports: BulkPorts) -> None:
+def _settle(bulk: BulkRun, *, error: str, ports: BulkPorts) -> None:
     """Give an outcome to each of the list that has none, and stop what is under way of them."""
     for ids in _chunk(ports.lists.read(bulk)):
-        there = ports.bulks.recorded(bulk.bulk_id, ids)
+        there = ports.bulk_runs.recorded(bulk.bulk_id, ids)
         left = {refresh_id(bulk.bulk_id, id_): id_ for id_ in ids if id_ not in there}
         begun = {each.refresh_id: each for each in ports.refreshes.several(left)}
-        ports.bulks.record(
+        ports.bulk_runs.record(
             bulk,
             (
                 _stop(begun[name], id_, ports=ports)

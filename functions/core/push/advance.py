@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec.structs import replace
 
-from functions.core import webhooks as hints
+from functions.core import webhooks
 from functions.core.contract import (
     HOLD_SECONDS,
     PART_SECONDS,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from functions.core.push.model import Failure, Push, Result
     from functions.core.push.ports import Contents, Pushes, PushPorts
-    from functions.core.webhooks import Hint
+    from functions.core.webhooks import Webhook
 
 
 RESULT_FAULTS: Final = 3
@@ -138,12 +138,12 @@ def is_overtaken(push: Push, last: PushTicket) -> bool:
     return last.error == OutcomeUnknown.name() or step.is_handed_over(push, last.push_id)
 
 
-def is_about(push: Push, hint: Hint) -> bool:
+def is_about(push: Push, webhook: Webhook) -> bool:
     """Whether the webhook is about the push's latest attempt, which the provider has taken."""
-    return hint.job != "" and hint.carries(push.webhook)
+    return webhook.job != "" and webhook.carries(push.webhook)
 
 
-def take_webhook(push: Push, hint: Hint, *, pushes: Pushes, at: float) -> Push | None:
+def take_webhook(push: Push, webhook: Webhook, *, pushes: Pushes, at: float) -> Push | None:
     """Take from a webhook about the push's latest attempt that the provider has taken it.
 
     That stands against an answer that said otherwise: a proxy's 429, a refusal after a long
@@ -159,7 +159,7 @@ def take_webhook(push: Push, hint: Hint, *, pushes: Pushes, at: float) -> Push |
         return push
     if push.status not in HEARD:
         return None
-    told = step.recover(push, job=hint.job, at=at)
+    told = step.recover(push, job=webhook.job, at=at)
     pushes.save(told, seen=push.version)
     return None if push.status is PushStatus.SENDING else told
 
@@ -173,8 +173,8 @@ def _send(push: Push, ports: PushPorts) -> tuple[Push, int]:
         late = DeadlineExceeded if push.attempts else PlatformFault
         return _save(step.fail(push, late, at=ports.clock()), ports=ports), 0
     records = ports.contents.read(push)
-    token = hints.token(push.push_id, rest=ports.token())
-    begun = step.begin_sending(push, webhook=hints.digest(token), at=ports.clock())
+    token = webhooks.token(push.push_id, rest=ports.token())
+    begun = step.begin_sending(push, webhook=webhooks.digest(token), at=ports.clock())
     ports.pushes.save(begun, seen=push.version)
     try:
         job = ports.pusher.push(

@@ -59,7 +59,7 @@ def check(
 ) -> Ticket:
     """Look until there is an answer or waiting here no longer pays; the ticket says which."""
     if ticket.has_webhook:
-        refreshes.listen(ticket.refresh_id)
+        refreshes.forget_webhooks(ticket.refresh_id)
     until = clock()
     if _gap(ticket, at=until) <= HOLD_SECONDS:
         until = min(until + HOLD_SECONDS, ticket.deadline)

@@ -106,7 +106,7 @@ def accept_job(refresh: Refresh, taken: Triggered, *, at: float) -> Refresh:
     moved = replace(
         refresh,
         job=taken.job,
-        whole=not taken.more,
+        job_complete=not taken.more,
         webhooks={**refresh.webhooks, **taken.webhooks},
         triggered_at=refresh.triggered_at or at,
     )

@@ -115,8 +115,8 @@ class Refreshes(Protocol):
         """
         ...
 
-    def listen(self, refresh_id: str) -> None:
-        """Forget the hints so far: what they told is about to be looked at."""
+    def forget_webhooks(self, refresh_id: str) -> None:
+        """Forget the webhooks so far: the provider is about to be looked at."""
         ...
 
 

@@ -116,7 +116,7 @@ def queue(refresh_id: str, connection_id: str) -> Ticket:
 
 def _has_job(refresh: Refresh) -> bool:
     """Whether the provider has taken the job, the whole of it."""
-    return refresh.job is not None and refresh.whole
+    return refresh.job is not None and refresh.job_complete
 
 
 def _to_order(refresh: Refresh) -> Order:

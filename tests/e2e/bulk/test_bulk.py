@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from functions.core.budget import Limit
+from functions.core.budget import BudgetLimit
 from functions.core.bulk.model import refresh_id
 from infra.local.caller import Caller
 from infra.local.providers import DEMOS
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import Provider
     from tests.support.system.bulk_runs import Bodies
 
-LIMIT = Limit(requests_per_second=20, burst=20)
+LIMIT = BudgetLimit(requests_per_second=20, burst=20)
 SLACK = 6
 """Tokens: two cores are shared, and who has its turn may be asleep for a moment longer."""
 

@@ -221,8 +221,8 @@ def test_a_hint_finds_the_task_that_waits_for_it(states: dict[str, Any], hinted:
     client = Client(**{task: {"S": "token"}})
     refreshes = RefreshTable(cast("DynamoDBClient", client), table="r", connections="c")
 
-    assert refreshes.hint("ref_1", by="digest") == "token"
-    refreshes.listen("ref_1")
+    assert refreshes.note_webhook("ref_1", by="digest") == "token"
+    refreshes.forget_webhooks("ref_1")
     hint, listen = client.updates
     assert hint["UpdateExpression"].startswith(f"SET {noted} = ")
     assert set(re.findall(r"\w+", listen["UpdateExpression"])) == {"REMOVE", noted, task}

@@ -71,8 +71,8 @@ class Reader:
             ConnectorPorts(
                 application=lambda: msgspec.json.encode(self.secret),
                 credentials=self._connections,
-                sealed=self._sealed,
-                unsealed=self._unsealed,
+                seal=self._sealed,
+                unseal=self._unsealed,
                 clock=clock,
                 sleep=clock.sleep,
                 token=lambda: "token",

@@ -28,5 +28,5 @@ class Bucket:
         self.full_at = max(self.full_at or 0, full_at)
         self._closed_until = max(self._closed_until, until)
 
-    def closed_until(self) -> int:
+    def pause_end(self) -> int:
         return self._closed_until

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from functions.core.bulk.model import GOOD, Bulk, BulkOptions, BulkOutcome, BulkStatus, Result
+from functions.core.bulk.model import GOOD, BulkOptions, BulkOutcome, BulkRun, BulkStatus, Result
 from functions.core.bulk.ports import BulkPorts, Listed
 from functions.core.contract import Reason
 from functions.core.errors import Superseded
@@ -32,15 +32,15 @@ class Bulks:
 
     def __init__(self, tables: Tables | None = None) -> None:
         self._tables = tables or Tables()
-        self.stored: dict[str, Bulk] = {}
-        self.places: dict[str, Bulk] = {}
+        self.stored: dict[str, BulkRun] = {}
+        self.places: dict[str, BulkRun] = {}
         self.results: dict[str, dict[str, Result]] = {}
         self._counts: dict[str, Counter[BulkOutcome]] = {}
 
-    def get(self, bulk_id: str) -> Bulk | None:
+    def get(self, bulk_id: str) -> BulkRun | None:
         return self.stored.get(bulk_id)
 
-    def create(self, bulk: Bulk, *, key: Key | None = None) -> str:
+    def create(self, bulk: BulkRun, *, key: Key | None = None) -> str:
         with self._tables.lock:
             stored, holder = self.stored.get(bulk.bulk_id), self._holder(bulk)
             if stored == bulk:
@@ -58,7 +58,7 @@ class Bulks:
                 self._tables.keep(key.name, claim, at=bulk.requested_at)
         return bulk.bulk_id
 
-    def save(self, bulk: Bulk, *, seen: BulkStatus) -> None:
+    def save(self, bulk: BulkRun, *, seen: BulkStatus) -> None:
         stored = self.stored.get(bulk.bulk_id)
         if stored is None or (stored.status is not seen and stored != bulk):
             raise Superseded
@@ -68,7 +68,7 @@ class Bulks:
             if holder and holder.bulk_id == bulk.bulk_id:
                 del self.places[bulk.occupies]
 
-    def _holder(self, bulk: Bulk) -> str | None:
+    def _holder(self, bulk: BulkRun) -> str | None:
         """Who has the place that a run would take, and still keeps it."""
         other = self.places.get(bulk.occupies or "")
         return other.bulk_id if other and other.open_until >= bulk.requested_at else None
@@ -79,7 +79,7 @@ class Bulks:
     def recorded(self, bulk_id: str, ids: Sequence[str]) -> set[str]:
         return set(ids) & set(self.results.get(bulk_id, {}))
 
-    def record(self, bulk: Bulk, results: Iterable[Result]) -> None:
+    def record(self, bulk: BulkRun, results: Iterable[Result]) -> None:
         there = self.results.setdefault(bulk.bulk_id, {})
         counts = self._counts.setdefault(bulk.bulk_id, Counter())
         for result in results:
@@ -110,7 +110,7 @@ class Lists:
         self.versions.append(list(ids))
         return Listed(count=len(self.versions[-1]), version_id=str(len(self.versions) - 1))
 
-    def read(self, bulk: Bulk) -> Iterator[str]:
+    def read(self, bulk: BulkRun) -> Iterator[str]:
         yield from self.versions[int(bulk.version_id)] if bulk.listed else ()
 
 
@@ -125,7 +125,7 @@ class Hub:
         self.refreshes, self.stopped = Refreshes(self.tables), list[str]()
         self.bulks, self.lists = Bulks(self.tables), Lists()
         self.ports = BulkPorts(
-            bulks=self.bulks,
+            bulk_runs=self.bulks,
             lists=self.lists,
             connections=self.connections,
             refreshes=self.refreshes,
@@ -134,13 +134,13 @@ class Hub:
         )
 
     @property
-    def bulk(self) -> Bulk:
+    def bulk(self) -> BulkRun:
         return self.bulks.stored[BULK]
 
 
-def a_bulk(*, at: float, bulk_id: str = BULK, **changes: object) -> Bulk:
+def a_bulk(*, at: float, bulk_id: str = BULK, **changes: object) -> BulkRun:
     """A run over all connections of a tenant, which has just been kept."""
-    fresh = Bulk(
+    fresh = BulkRun(
         bulk_id=bulk_id,
         tenant=TENANT,
         reason=Reason.API,

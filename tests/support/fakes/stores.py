@@ -302,10 +302,10 @@ class Refreshes:
     def forbid(self, failed: Refresh | Ticket, *, until: float) -> None:
         self._on_slot(failed, next_allowed_at=until)
 
-    def listen(self, refresh_id: str) -> None:
+    def forget_webhooks(self, refresh_id: str) -> None:
         self._hinted.pop(refresh_id, None)
 
-    def hint(self, refresh_id: str, *, by: str) -> str | None:
+    def note_webhook(self, refresh_id: str, *, by: str) -> str | None:
         if refresh_id in self._stored and by not in self._told:
             self._told.add(by)
             self._hinted[refresh_id] = True

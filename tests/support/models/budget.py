@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING, Any
 
-from functions.core.budget import Limit, SharedBudget
+from functions.core.budget import BudgetLimit, SharedBudget
 from functions.core.errors import RateLimited
 from tests.support.fakes.budget import Bucket
 
@@ -27,7 +27,7 @@ class Pause(BaseException):
 class BudgetModel:
     """The time, the one bucket, and when requests were sent."""
 
-    def __init__(self, limit: Limit) -> None:
+    def __init__(self, limit: BudgetLimit) -> None:
         self.limit, self.bucket, self.now = limit, Bucket(), START
         self.sent: list[float] = []
 
@@ -113,8 +113,8 @@ class _Replay:
     def close(self, **instants: int) -> Any:
         return self.ask(lambda: self._taker.model.bucket.close(**instants))
 
-    def closed_until(self) -> Any:
-        return self.ask(self._taker.model.bucket.closed_until)
+    def pause_end(self) -> Any:
+        return self.ask(self._taker.model.bucket.pause_end)
 
 
 class Job:
@@ -160,7 +160,7 @@ def run(model: BudgetModel, jobs: Sequence[Job], *, at_once: int) -> None:
             heapq.heappush(queue, (model.now, place, waiting.pop()))
 
 
-def overdrawn(sent: Sequence[float], limit: Limit) -> float:
+def overdrawn(sent: Sequence[float], limit: BudgetLimit) -> float:
     """By how many tokens a bucket of this limit would have been overdrawn at the worst.
 
     Not more than nothing means that no window has seen more than the burst and the rate allow.

@@ -276,8 +276,8 @@ def replayed(story: tuple[Told, ...], *, owner: str) -> str:
     ports = ConnectorPorts(
         application=bytes,
         credentials=replay,
-        sealed=unsealed,
-        unsealed=unsealed,
+        seal=unsealed,
+        unseal=unsealed,
         clock=lambda: float(replay.ask("clock")),
         sleep=lambda seconds: replay.ask("sleep", seconds),
         token=lambda: "token",

@@ -42,19 +42,19 @@ class BudgetBehaviour:
         assert stores.bucket.draw(gap=GAP, since=NOW + 7, until=NOW + 7).drawn
 
     def test_a_bucket_is_open_until_somebody_closes_it(self, stores: Stores) -> None:
-        assert stores.bucket.closed_until() == 0
+        assert stores.bucket.pause_end() == 0
         stores.bucket.close(until=NOW, full_at=NOW + GAP)
-        assert stores.bucket.closed_until() == NOW
+        assert stores.bucket.pause_end() == NOW
         assert stores.bucket.draw(gap=GAP, since=NOW, until=NOW + GAP).drawn
 
     def test_closing_takes_nothing_back(self, stores: Stores) -> None:
         stores.bucket.close(until=NOW + 9, full_at=NOW + GAP)
         stores.bucket.close(until=NOW + 5, full_at=NOW)
-        assert stores.bucket.closed_until() == NOW + 9
+        assert stores.bucket.pause_end() == NOW + 9
         assert stores.bucket.draw(gap=GAP, since=NOW + GAP, until=NOW + GAP).drawn
 
     def test_closing_a_bucket_with_a_long_queue_leaves_the_queue(self, stores: Stores) -> None:
         stores.bucket.renew(full_at=NOW + 9 * GAP, before=NOW)
         stores.bucket.close(until=NOW + GAP, full_at=NOW + 2 * GAP)
-        assert stores.bucket.closed_until() == NOW + GAP
+        assert stores.bucket.pause_end() == NOW + GAP
         assert stores.bucket.draw(gap=GAP, since=NOW + 9 * GAP, until=NOW + 9 * GAP).drawn

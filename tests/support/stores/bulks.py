@@ -19,7 +19,7 @@ from tests.support.fakes.bulk_runs import BULK, a_bulk
 from tests.support.scripted_connector import TENANT
 
 if TYPE_CHECKING:
-    from functions.core.bulk.ports import Bulks, Lists
+    from functions.core.bulk.ports import BulkLists, BulkRuns
     from functions.core.idempotency import Keys
 
 AT = 1_800_000_000.25
@@ -30,8 +30,8 @@ KEY = Key(name="f" * 64, digest="d1")
 class BulkStore:
     """Where runs and their lists are kept, empty."""
 
-    bulks: Bulks
-    lists: Lists
+    bulks: BulkRuns
+    lists: BulkLists
     keys: Keys
 
 

@@ -76,13 +76,13 @@ class RefreshBehaviour:
     ) -> None:
         refresh = stores.admitted()
         for by in ("one", "one", "other"):
-            assert stores.refreshes.hint(refresh.refresh_id, by=by) is None
-        stores.refreshes.listen(refresh.refresh_id)
+            assert stores.refreshes.note_webhook(refresh.refresh_id, by=by) is None
+        stores.refreshes.forget_webhooks(refresh.refresh_id)
         assert stores.refreshes.get(refresh.refresh_id) == refresh
 
     def test_a_hint_about_nothing_makes_nothing(self, stores: Stores) -> None:
-        stores.refreshes.hint("ref_nowhere", by="one")
-        stores.refreshes.listen("ref_nowhere")
+        stores.refreshes.note_webhook("ref_nowhere", by="one")
+        stores.refreshes.forget_webhooks("ref_nowhere")
         assert stores.refreshes.get("ref_nowhere") is None
 
     def test_a_writer_who_has_seen_the_last_version_is_heard(self, stores: Stores) -> None:

@@ -29,7 +29,7 @@ from tests.support.scripted_connector import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from functions.core.budget import Bucket
+    from functions.core.budget import BudgetStore
     from functions.core.idempotency import Key, Keys
     from functions.core.model import Connection, Credentials, Dataset, File, Refresh
     from functions.core.refresh.history import Line
@@ -64,7 +64,7 @@ class RefreshStore(Refreshes, Protocol):
 
     def ids(self, connection_id: str) -> Iterable[str]: ...
     def delete(self, refresh_id: str) -> None: ...
-    def hint(self, refresh_id: str, *, by: str) -> str | None: ...
+    def note_webhook(self, refresh_id: str, *, by: str) -> str | None: ...
 
 
 class History(Protocol):
@@ -89,7 +89,7 @@ class Stores:
     keys: Keys
     history: History
     schedules: Schedules
-    bucket: Bucket
+    bucket: BudgetStore
     snapshots: Snapshots
     staging: Callable[[str, str], Staging]
     """For a connection's and a refresh's id."""

@@ -146,7 +146,7 @@ AT_BUDGET = {"gap": 1, "since": 0, "until": 1}
 CONDITIONAL = {
     "a-refresh-is-saved": ("put_item", lambda it: RefreshTable(it, **TABLES).save(a_refresh(at=0), seen=1)),
     "a-slot-is-left": ("update_item", lambda it: RefreshTable(it, **TABLES).release(a_refresh(at=0))),
-    "a-hint-is-noted": ("update_item", lambda it: RefreshTable(it, **TABLES).hint(REFRESH, by="x")),
+    "a-hint-is-noted": ("update_item", lambda it: RefreshTable(it, **TABLES).note_webhook(REFRESH, by="x")),
     "a-push-is-kept": ("put_item", lambda it: PushTable(it, table="pushes").create(a_push(at=0, content="v"))),
     "a-key-is-claimed": ("put_item", lambda it: KeyTable(it, table="refreshes").claim("k", Claim(digest="d", resource_id="r"), at=0)),
     "a-budget-is-drawn-on": ("update_item", lambda it: BudgetItem(it, table="connections", name="b").draw(**AT_BUDGET)),

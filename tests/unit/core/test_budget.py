@@ -13,11 +13,11 @@ from functions.core.budget import (
     KEPT_SECONDS,
     LEAST_PAUSE,
     MOST_PAUSE,
-    Allowance,
+    BudgetLimit,
     Level,
-    Limit,
+    PrefetchedTokens,
     SharedBudget,
-    limit_of,
+    read_limit,
 )
 from functions.core.errors import ConfigurationInvalid, RateLimited
 from tests.support.fakes.budget import Bucket
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 
     from functions.core.contract import Sleep
 
-LIMIT = Limit(requests_per_second=2, burst=3)
+LIMIT = BudgetLimit(requests_per_second=2, burst=3)
 
 
 class Desk:
     """A budget of two requests a second, three at once, and one who waits for five seconds."""
 
-    def __init__(self, limit: Limit | None = LIMIT, *, patience_seconds: float = 5) -> None:
+    def __init__(self, limit: BudgetLimit | None = LIMIT, *, patience_seconds: float = 5) -> None:
         self.clock, self.bucket = Clock(), Bucket()
         self.start = self.clock()
         self.budget = self.asked(limit, patience_seconds=patience_seconds, sleep=self.clock.sleep)
 
     def asked(
-        self, limit: Limit | None = LIMIT, *, patience_seconds: float, sleep: Sleep
+        self, limit: BudgetLimit | None = LIMIT, *, patience_seconds: float, sleep: Sleep
     ) -> SharedBudget:
         """The same budget in other hands."""
         return SharedBudget(
@@ -115,7 +115,7 @@ def test_without_a_limit_nobody_is_asked_and_nobody_waits() -> None:
     desk.budget.pause(60)
     assert desk.takes(100) == [0] * 100
     assert desk.bucket.full_at is None
-    assert desk.bucket.closed_until() == 0
+    assert desk.bucket.pause_end() == 0
 
 
 @pytest.mark.parametrize(
@@ -151,14 +151,14 @@ def test_who_was_asleep_hears_of_the_429_when_waking() -> None:
         ({"api_key": "k", "budget": {"requests_per_second": 2, "burst": 3}}, LIMIT),
         (
             {"budget": {"requests_per_second": 0.5, "burst": 1}},
-            Limit(requests_per_second=0.5, burst=1),
+            BudgetLimit(requests_per_second=0.5, burst=1),
         ),
     ],
 )
 def test_the_limit_stands_in_the_providers_secret(
-    secret: dict[str, object], limit: Limit | None
+    secret: dict[str, object], limit: BudgetLimit | None
 ) -> None:
-    assert limit_of(msgspec.json.encode(secret)) == limit
+    assert read_limit(msgspec.json.encode(secret)) == limit
 
 
 @pytest.mark.parametrize(
@@ -176,15 +176,15 @@ def test_the_limit_stands_in_the_providers_secret(
 )
 def test_a_budget_that_makes_no_sense_is_the_operators_to_mend(budget: object) -> None:
     with pytest.raises(ConfigurationInvalid):
-        limit_of(msgspec.json.encode({"budget": budget}))
+        read_limit(msgspec.json.encode({"budget": budget}))
 
 
 def test_a_secret_that_is_no_json_is_the_operators_to_mend() -> None:
     with pytest.raises(ConfigurationInvalid):
-        limit_of(b"{")
+        read_limit(b"{")
 
 
-PREFETCHED = Limit(requests_per_second=10, burst=40)
+PREFETCHED = BudgetLimit(requests_per_second=10, burst=40)
 
 
 class Counted(Bucket):
@@ -204,10 +204,10 @@ class Counted(Bucket):
 class Counter:
     """A tenant's bucket, and processes that serve the tenant."""
 
-    def __init__(self, limit: Limit = PREFETCHED) -> None:
+    def __init__(self, limit: BudgetLimit = PREFETCHED) -> None:
         self.clock, self.bucket, self.limit = Clock(), Counted(), limit
 
-    def process(self, *, most: int = 8) -> Allowance:
+    def process(self, *, most: int = 8) -> PrefetchedTokens:
         budget = SharedBudget(
             self.bucket,
             limit=lambda: self.limit,
@@ -215,9 +215,9 @@ class Counter:
             clock=self.clock,
             sleep=self.clock.sleep,
         )
-        return Allowance(budget, most=most, clock=self.clock)
+        return PrefetchedTokens(budget, most=most, clock=self.clock)
 
-    def passes(self, process: Allowance, *, of: int) -> int:
+    def passes(self, process: PrefetchedTokens, *, of: int) -> int:
         """How many of so many calls are let through at this moment."""
         passed = 0
         for _ in range(of):
@@ -256,7 +256,7 @@ def test_who_is_refused_is_told_when_one_token_is_there_again() -> None:
 
 
 def test_what_nobody_uses_in_time_is_forfeited_and_one_token_is_taken_next() -> None:
-    counter = Counter(Limit(requests_per_second=1, burst=40))
+    counter = Counter(BudgetLimit(requests_per_second=1, burst=40))
     process = counter.process()
     counter.passes(process, of=4)  # 1, 2 and the first of 4
     counter.clock.now += KEPT_SECONDS
@@ -278,13 +278,13 @@ def test_a_process_that_is_asked_rarely_makes_one_write_a_call() -> None:
 
 
 @given(
-    limit=st.builds(Limit, requests_per_second=st.integers(1, 50), burst=st.integers(1, 60)),
+    limit=st.builds(BudgetLimit, requests_per_second=st.integers(1, 50), burst=st.integers(1, 60)),
     calls=st.lists(st.tuples(st.floats(0, 0.5), st.integers(0, 3)), max_size=200),
     most=st.integers(1, 10),
 )
 @settings(max_examples=60)
 def test_no_window_sees_more_than_the_bucket_grants_to_one_that_is_longer_by_what_is_kept(
-    limit: Limit, calls: list[tuple[float, int]], most: int
+    limit: BudgetLimit, calls: list[tuple[float, int]], most: int
 ) -> None:
     counter = Counter(limit)
     processes = [counter.process(most=most) for _ in range(4)]
@@ -296,7 +296,7 @@ def test_no_window_sees_more_than_the_bucket_grants_to_one_that_is_longer_by_wha
     assert most_in_excess(passed, limit) < 1
 
 
-def most_in_excess(passed: Sequence[float], limit: Limit) -> Any:
+def most_in_excess(passed: Sequence[float], limit: BudgetLimit) -> Any:
     """By how many the fullest window of all is over its grant."""
     return max(
         (

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from functions.connectors.endgrate.connector import MAX_DATASETS
-from functions.core.bulk.model import Bulk, BulkRequest, BulkTicket, BulkTicketOutcome
+from functions.core.bulk.model import BulkRequest, BulkRun, BulkTicket, BulkTicketOutcome
 from functions.core.contract import (
     MAX_DEADLINE_SECONDS,
     MAX_LOOKS,
@@ -175,7 +175,7 @@ DOCUMENTS = {
     "pointer": SnapshotPointer,
     "refresh": Refresh,
     "push": Push,
-    "bulk": Bulk,
+    "bulk": BulkRun,
 }
 
 

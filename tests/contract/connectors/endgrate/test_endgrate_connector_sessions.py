@@ -11,8 +11,8 @@ import pytest
 from flask import Flask, request
 from msgspec.structs import replace
 
-from functions.connectors.registry import REGISTRY, read_hint
-from functions.core import webhooks as hints
+from functions.connectors.registry import REGISTRY, read_webhook
+from functions.core import webhooks
 from functions.core.errors import InteractionRequired, ProviderRefusesConnection
 from infra.local.simulators.server import serve
 from tests.support.clients.endgrate import COMPANY, CONTACT, DEAL, TICKET, receiving
@@ -22,7 +22,7 @@ from tests.support.scripted_connector import REFRESH, a_refresh
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from functions.core.webhooks import Hint
+    from functions.core.webhooks import Webhook
     from tests.contract.provider_cases.endgrate import EndgrateSessions
     from tests.support.providers.endgrate_harness import Simulator
 
@@ -35,8 +35,8 @@ def sessions(simulator: Simulator) -> EndgrateSessions:
     return sessions_of(simulator)
 
 
-def hint(body: bytes) -> Hint:
-    return read_hint(REGISTRY["endgrate"], body)
+def webhook(body: bytes) -> Webhook:
+    return read_webhook(REGISTRY["endgrate"], body)
 
 
 class Hooks:
@@ -155,11 +155,11 @@ def test_each_transfer_tells_of_its_completion_under_a_token_of_its_own(
             found |= taken.webhooks
         arrived = hooks.wait(3)
     refresh = a_refresh(at=sessions.clock(), webhooks=found)
-    told = [hint(body) for _, body in arrived]
+    told = [webhook(body) for _, body in arrived]
     assert len({each.token for each in told}) == 3
     assert [each.job for each in told] == [taken.job[f"transfer_{place}"] for place in range(3)]
-    assert all(hints.is_about_refresh(refresh, each) for each in told)
-    assert all(hints.owner(each.token) == REFRESH for each in told)
+    assert all(webhooks.is_about_refresh(refresh, each) for each in told)
+    assert all(webhooks.owner(each.token) == REFRESH for each in told)
     assert [path for path, _ in arrived] == [f"endgrate/{each.token}" for each in told]
 
 
@@ -167,12 +167,12 @@ def test_a_hint_of_another_transfer_or_token_is_none(sessions: EndgrateSessions)
     with hooked() as hooks:
         one = EndgrateHarness(sessions, application=sessions.application(hooks_url=hooks.url))
         taken = one.connector.trigger(one.connection, one.order)
-        told = hint(hooks.wait(1)[0][1])
+        told = webhook(hooks.wait(1)[0][1])
     refresh = a_refresh(at=sessions.clock(), webhooks=dict(taken.webhooks))
-    assert hints.is_about_refresh(refresh, told)
-    assert not hints.is_about_refresh(refresh, replace(told, token=f"{told.token}x"))
-    assert not hints.is_about_refresh(refresh, replace(told, job="0123456789abcdef01234567"))
-    assert not hints.is_about_refresh(refresh, replace(told, job=""))
+    assert webhooks.is_about_refresh(refresh, told)
+    assert not webhooks.is_about_refresh(refresh, replace(told, token=f"{told.token}x"))
+    assert not webhooks.is_about_refresh(refresh, replace(told, job="0123456789abcdef01234567"))
+    assert not webhooks.is_about_refresh(refresh, replace(told, job=""))
 
 
 def test_a_session_tells_of_its_configuration_under_its_connections_token(
@@ -184,11 +184,11 @@ def test_a_session_tells_of_its_configuration_under_its_connections_token(
         opened = one.endgrate.open(one.connection, token=TOKEN)
         sessions.control("POST", "configure", {"session_id": opened.subject})
         ((path, body),) = hooks.wait(1)
-    begun = replace(one.connection, subject=opened.subject, webhook=hints.digest(TOKEN))
+    begun = replace(one.connection, subject=opened.subject, webhook=webhooks.digest(TOKEN))
     assert path == f"endgrate/{TOKEN}"
-    assert hints.is_about_connection(begun, hint(body))
-    assert not hints.is_about_connection(replace(begun, subject="another"), hint(body))
-    assert not hints.is_about_connection(one.connection, hint(body))
+    assert webhooks.is_about_connection(begun, webhook(body))
+    assert not webhooks.is_about_connection(replace(begun, subject="another"), webhook(body))
+    assert not webhooks.is_about_connection(one.connection, webhook(body))
 
 
 def test_all_four_webhooks_are_read(sessions: EndgrateSessions) -> None:
@@ -207,7 +207,7 @@ def test_all_four_webhooks_are_read(sessions: EndgrateSessions) -> None:
     for event, payloads in arrived.items():
         job = "" if event == "configuration" else transfer
         for payload in payloads:
-            told = hint(msgspec.json.encode(payload))
+            told = webhook(msgspec.json.encode(payload))
             assert (told.token, told.job, told.subject) == (TOKEN, job, session)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from functions.connectors.endgrate.webhooks import read_hint
+from functions.connectors.endgrate.webhooks import read_webhook
 from functions.core.push.advance import take_webhook
 from functions.core.push.model import PushStatus
 from tests.contract.connectors.endgrate.test_endgrate_connector_sessions import hooked
@@ -144,7 +144,7 @@ def test_a_push_whose_answer_was_lost_is_found_by_its_webhook(sessions: Endgrate
         harness.strike_push(kind="disconnect", processed=True)
         assert harness.run().status is PushStatus.UNKNOWN_OUTCOME
         ((path, body),) = hooks.wait(1)
-    told = read_hint(body)
+    told = read_webhook(body)
     assert path == f"endgrate/{told.token}"
     assert (
         take_webhook(harness.push, told, pushes=harness.pushes, at=sessions.clock()) == harness.push

@@ -7,16 +7,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from functions.connectors.endgrate.webhooks import read_hint
+from functions.connectors.endgrate.webhooks import read_webhook
 from functions.core.errors import InvalidRequest
-from functions.core.webhooks import Hint
+from functions.core.webhooks import Webhook
 
 TOKEN = {"metadata": {"token": "ref_1.rest"}}
 COMPLETED = {"success": True, "transfer_id": "t", "session_id": "s", "completed": True, **TOKEN}
 
 
-def read(payload: object) -> Hint:
-    return read_hint(msgspec.json.encode(payload))
+def read(payload: object) -> Webhook:
+    return read_webhook(msgspec.json.encode(payload))
 
 
 @pytest.mark.parametrize(
@@ -32,12 +32,12 @@ def read(payload: object) -> Hint:
 def test_a_webhook_says_which_transfer_and_session_it_tells_of(
     payload: dict[str, Any], job: str
 ) -> None:
-    assert read(payload) == Hint(token="ref_1.rest", job=job, subject="s")
+    assert read(payload) == Webhook(token="ref_1.rest", job=job, subject="s")
 
 
 def test_what_nobody_reads_of_a_webhook_makes_it_no_other() -> None:
     odd = b'{"session_id": "s", "transfer_id": null, "metadata": {"token": "t"}, "x": "\\ud800"}'
-    assert read_hint(odd) == Hint(token="t", job="", subject="s")
+    assert read_webhook(odd) == Webhook(token="t", job="", subject="s")
 
 
 CHANGES: list[dict[str, Any]] = [
@@ -75,5 +75,5 @@ OTHERS = [
 )
 def test_what_is_no_webhook_of_ours_is_refused_without_a_word_of_it(body: bytes) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        read_hint(body)
+        read_webhook(body)
     assert str(refused.value) == InvalidRequest.text

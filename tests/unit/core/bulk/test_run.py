@@ -171,11 +171,11 @@ def test_what_would_be_passed_over_is_refused(options: BulkOptions, told: str) -
 
 def test_a_second_run_of_a_tenant_s_is_told_of_the_first() -> None:
     hub = Hub()
-    keep(a_bulk(at=NOW), bulks=hub.bulks)
+    keep(a_bulk(at=NOW), bulk_runs=hub.bulks)
     with pytest.raises(BulkRunning, match=BULK):
-        keep(a_bulk(at=NOW, bulk_id="blk_2"), bulks=hub.bulks)
+        keep(a_bulk(at=NOW, bulk_id="blk_2"), bulk_runs=hub.bulks)
     close_run(hub.bulk, error="Aborted", ports=hub.ports)
-    keep(a_bulk(at=NOW, bulk_id="blk_2"), bulks=hub.bulks)
+    keep(a_bulk(at=NOW, bulk_id="blk_2"), bulk_runs=hub.bulks)
     assert set(hub.bulks.stored) == {BULK, "blk_2"}
 
 

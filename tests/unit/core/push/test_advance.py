@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions.core import webhooks as hints
+from functions.core import webhooks
 from functions.core.contract import (
     HOLD_SECONDS,
     PART_SECONDS,
@@ -65,8 +65,8 @@ def test_the_intent_is_written_first_with_the_digest_of_the_token_that_goes_alon
         harness.call()
     (token,) = harness.pusher.tokens
     assert harness.push.status is PushStatus.SENDING
-    assert harness.push.webhook == hints.digest(token)
-    assert hints.owner(token) == PUSH
+    assert harness.push.webhook == webhooks.digest(token)
+    assert webhooks.owner(token) == PUSH
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from functions.core.push.model import (
     Result,
 )
 from functions.core.push.ports import Pushed
-from functions.core.webhooks import Hint
+from functions.core.webhooks import Webhook
 from tests.support.fakes.pushes import RECORDS, a_push
 from tests.support.push_harness import PushHarness
 from tests.support.scripted_connector import CONNECTION, Crash
@@ -199,10 +199,10 @@ def test_results_are_kept_as_far_as_an_item_may_hold(length: int, *, all_kept: b
 
 def tell(harness: PushHarness, *, token: str | None = None, job: str = "t7") -> Push | None:
     """The provider's webhook about what it has taken."""
-    hint = Hint(token=token or harness.pusher.tokens[-1], job=job)
-    if not is_about(harness.push, hint):
+    webhook = Webhook(token=token or harness.pusher.tokens[-1], job=job)
+    if not is_about(harness.push, webhook):
         return None
-    return take_webhook(harness.push, hint, pushes=harness.pushes, at=harness.clock())
+    return take_webhook(harness.push, webhook, pushes=harness.pushes, at=harness.clock())
 
 
 def given_up() -> PushHarness:

@@ -321,6 +321,6 @@ def test_a_lost_job_of_a_refresh_that_is_over_stays_lost(meanwhile: str) -> None
 
 def test_what_was_hinted_before_a_call_is_about_to_be_looked_at() -> None:
     watch = Watch((0, DONE), has_webhook=True)
-    watch.refreshes.hint(REFRESH, by="digest")
+    watch.refreshes.note_webhook(REFRESH, by="digest")
     watch.call()
     assert not watch.tables.hinted
