@@ -281,7 +281,8 @@ class File(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One gzip file of JSON Lines; ``version_id`` pins its bytes whatever is written later.
 
     ``blocks`` are the offsets, in bytes, of its gzip members after the first, each with
-    ``BLOCK_LINES`` lines; files of earlier versions are one member.
+    ``BLOCK_LINES`` lines; files of earlier versions are one member. ``index`` is a file of the
+    same lines without their data, where the records have revisions.
     """
 
     key: str
@@ -290,6 +291,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bytes: int
     lines: int
     blocks: tuple[int, ...] = ()
+    index: File | None = None
 
 
 class Blob(msgspec.Struct, frozen=True, kw_only=True):

@@ -81,7 +81,7 @@ class Snapshots:
         return {
             (line.part, line.id): None if line.deleted else line.revision
             for file in files
-            for line in read_lines(self._s3, bucket=self._bucket, file=file)
+            for line in read_lines(self._s3, bucket=self._bucket, file=file.index or file)
         }
 
     def records(

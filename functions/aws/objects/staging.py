@@ -159,7 +159,7 @@ class Staging:
                 staged.part, staged.part_from = page.part, len(staged.files)
             seen = self._seen[page.dataset] = _Recent()
             for file in _last(staged.files[staged.part_from :], lines=REMEMBERED):
-                for line in read_lines(self._s3, bucket=self._bucket, file=file):
+                for line in read_lines(self._s3, bucket=self._bucket, file=file.index or file):
                     if line.part == page.part:
                         seen.add(_mark(line.id, deleted=line.deleted, revision=line.revision))
         return self._seen[page.dataset]
@@ -181,8 +181,12 @@ class Staging:
 
     def _finish_file(self, dataset: str) -> None:
         staged, file = self.progress.datasets[dataset], self._open.pop(dataset)
-        key = f"{self._folder}{dataset}/{len(staged.files):05}.jsonl.gz"
-        staged.files.append(self._store(key, file.packed, lines=file.lines))
+        name = f"{self._folder}{dataset}/{len(staged.files):05}"
+        stored = self._store(f"{name}.jsonl.gz", file.packed, lines=file.lines)
+        if file.index is not None:
+            index = self._store(f"{name}.index.gz", file.index, lines=file.lines)
+            stored = replace(stored, index=index)
+        staged.files.append(stored)
 
     def _add_blob(self, dataset: str, line: Line, *, blob: IO[bytes]) -> None:
         """Pack a record's content into a file of its own."""
@@ -269,10 +273,11 @@ class _Packed:
 
 
 class _OpenFile:
-    """A file of lines in the making."""
+    """A file of lines in the making; ``index`` is None where a record has no revision."""
 
     def __init__(self) -> None:
         self.lines, self.packed = 0, _Packed()
+        self.index: _Packed | None = None
         self._bytes = 0
 
     @property
@@ -285,6 +290,14 @@ class _OpenFile:
         if self.lines and self.lines % BLOCK_LINES == 0:
             self.packed.begin_block()
         self.packed.write(text + b"\n")
+        has_revision = line.deleted or line.revision != ""
+        if has_revision and self.lines == 0:
+            self.index = _Packed()
+        if self.index is not None and has_revision:
+            self.index.write(_split(text)[0] + b"\n")
+        elif self.index is not None:
+            self.index.end().close()
+            self.index = None
         self.lines += 1
         self._bytes += len(text) + 1
 
@@ -328,9 +341,15 @@ def read_lines(s3: S3Client, *, bucket: str, file: File) -> Iterator[Line]:
     The data are the provider's, and may be JSON that the decoder refuses (a lone surrogate).
     """
     for text in read_texts(s3, bucket=bucket, file=file):
-        head, has_data, data = text.partition(_DATA)
-        line = msgspec.json.decode(head + b"}" if has_data else head, type=Line)
-        yield replace(line, data=msgspec.Raw(data.rstrip()[:-1])) if has_data else line
+        head, data = _split(text)
+        line = msgspec.json.decode(head, type=Line)
+        yield replace(line, data=msgspec.Raw(data)) if data else line
+
+
+def _split(text: bytes) -> tuple[bytes, bytes]:
+    """A line without its data, and these."""
+    head, has_data, data = text.partition(_DATA)
+    return (head + b"}", data.rstrip()[:-1]) if has_data else (head, b"")
 
 
 def read_texts(

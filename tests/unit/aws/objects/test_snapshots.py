@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import secrets
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -18,17 +19,27 @@ from functions.core.refresh.progress import Staged
 from tests.support.fakes.s3 import S3
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from functions.core.model import File
 
 REFRESH = "ref_1"
 
 
-def write(s3: S3, count: int) -> tuple[File, ...]:
+def write(
+    s3: S3,
+    count: int,
+    *,
+    data: bytes = b'{"n":1}',
+    revision: str = "",
+    deletions: Sequence[str] = (),
+) -> tuple[File, ...]:
     """The files of a dataset with so many records."""
     staging = Staging(cast("Any", s3), bucket="b", connection_id="con_1", refresh_id=REFRESH)
     staging.progress.datasets["d"] = Staged()
-    records = [Record(f"{number:05}", msgspec.Raw(b'{"n":%d}' % number)) for number in range(count)]
-    staging.write(Page(dataset="d", records=records))
+    ids = (f"{number:05}" for number in range(count))
+    records = [Record(id_, msgspec.Raw(data), revision=revision) for id_ in ids]
+    staging.write(Page(dataset="d", records=records, deletions=deletions))
     return staging.datasets(refresh_id=REFRESH, as_of=1)["d"].files
 
 
@@ -76,3 +87,19 @@ def test_a_file_of_one_member_is_read_as_well(limit: int) -> None:
     size = len(s3.bodies["old", version])
     old = replace(stored, key="old", version_id=version, bytes=size, lines=4, blocks=())
     assert [id_ for page in pages(s3, (old,), limit=limit) for id_ in page] == list("0123")
+
+
+def test_revisions_are_read_without_the_contents() -> None:
+    s3 = S3()
+    data = b'"%s"' % secrets.token_hex(5_000).encode()
+    (stored,) = write(s3, 100, data=data, revision="7", deletions=["00001"])
+    reader = Snapshots(cast("Any", s3), bucket="b")
+    marks = reader.marks([stored])
+    assert s3.bytes_read < stored.bytes / 10
+    assert len(marks) == 100
+    assert (marks["", "00000"], marks["", "00001"]) == ("7", None)
+    assert reader.marks([replace(stored, index=None)]) == marks
+
+
+def test_records_without_revisions_have_no_index() -> None:
+    assert [file.index for file in write(S3(), 3)] == [None]
