@@ -30,7 +30,7 @@ from functions.core.errors import (
 from functions.core.model import Credentials, StoredCredentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
 
     from functions.core.contract import Scalar
     from functions.core.errors import FreshetError
@@ -306,14 +306,14 @@ class BearerHttp:
         connection_id: str,
         application: Application,
         path: str,
-        token_path: str,
+        exchange_path: str,
     ) -> None:
         """Take where the calls go, and the path of the token endpoint."""
         http = Http(application.base_url, clock=ports.clock, budget=ports.budget, left=ports.left)
 
         def exchange(token: str) -> Credentials:
             return exchange_refresh_token(
-                http, token_path, application=application, refresh_token=token, at=ports.clock()
+                http, exchange_path, application=application, refresh_token=token, at=ports.clock()
             )
 
         self._http, self._path = http, path
@@ -326,7 +326,7 @@ class BearerHttp:
         *,
         params: Mapping[str, Scalar] | None = None,
         refusals: Mapping[int, type[FreshetError]] | None = None,
-        accept: frozenset[int] = OK,
+        accept: Container[int] = OK,
     ) -> Answer:
         """Send a request as ``Http.call`` does, with a token as ``TokenKeeper.use`` has it."""
         return self._keeper.use(

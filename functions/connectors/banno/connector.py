@@ -192,7 +192,7 @@ class Banno:
                 connection_id=connection.connection_id,
                 application=institution,
                 path=f"{API}/users/{_quote(connection.subject)}",
-                token_path=f"{API}/oidc/token",
+                exchange_path=f"{API}/oidc/token",
             )
         return self._users[connection.connection_id]
 

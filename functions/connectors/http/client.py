@@ -56,7 +56,7 @@ from functions.core.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterator, Mapping
 
     from functions.core.contract import Clock, Scalar
     from functions.core.ports import Budget
@@ -138,7 +138,7 @@ class Http:
         form: Mapping[str, str] | None = None,
         json: Mapping[str, object] | None = None,
         refusals: Refusals | None = None,
-        accept: frozenset[int] = OK,
+        accept: Container[int] = OK,
         read_seconds: float = READ_SECONDS,
         least_seconds: float = 0,
     ) -> Answer:
@@ -178,7 +178,7 @@ class Http:
         )
 
     def download(
-        self, path: str, *, headers: Mapping[str, str], most: int, accept: frozenset[int] = OK
+        self, path: str, *, headers: Mapping[str, str], most: int, accept: Container[int] = OK
     ) -> Download:
         """GET a body of up to ``most`` bytes into a temporary file.
 
@@ -196,7 +196,7 @@ class Http:
         request: requests.Request,
         *,
         read: Callable[[requests.Response], T],
-        accept: frozenset[int],
+        accept: Container[int],
         refusals: Refusals,
         read_seconds: float = READ_SECONDS,
         least_seconds: float = 0,

@@ -31,7 +31,7 @@ def application(
     provider: Provider[SettingsT],
     *,
     ledger: Ledger,
-    error_body: ErrorBody,
+    error_body: ErrorBody = lambda status: {"error": status},
     refusals: Iterable[Refusal] = (),
     blueprints: Iterable[Blueprint] = (),
 ) -> Flask:

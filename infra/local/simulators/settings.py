@@ -27,6 +27,7 @@ class Provider(Protocol[SettingsT]):
 
     def change(self, settings: SettingsT) -> None:
         """Takes new settings."""
+        self.settings = settings
 
     def reset(self) -> None:
         """Puts everything back to its beginning, the settings among it."""

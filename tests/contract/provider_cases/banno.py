@@ -9,16 +9,17 @@ import msgspec
 
 from functions.connectors.registry import REGISTRY, Provider
 from functions.core.errors import ConsentMissing, InteractionRequired
-from functions.core.model import Connection, Coverage, Credentials
+from functions.core.model import Coverage, Credentials
 from tests.support.clients.banno import OFFLINE, SCOPE, open_banno
 from tests.support.providers.case import Meets, ProviderCase, Whole
-from tests.support.providers.faults import AHEAD_SECONDS, switched
+from tests.support.providers.faults import AHEAD_SECONDS, replied, switched
 from tests.support.providers.simulated import Call, Simulated
-from tests.support.scripted_connector import CONNECTION, TENANT
+from tests.support.scripted_connector import a_connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from functions.core.model import Connection
     from tests.support.clients.banno import BannoClient, Connected
     from tests.support.providers.connector_harness import ConnectorHarness
     from tests.support.providers.faults import Strike
@@ -56,14 +57,7 @@ class BannoGarden(Simulated):
         )
 
     def connection(self, user: str) -> Connection:
-        return Connection(
-            connection_id=CONNECTION,
-            tenant=TENANT,
-            provider=Provider.BANNO,
-            subject=self._person(user).user_id,
-            settings={"institution": "garden"},
-            created_at=0,
-        )
+        return a_connection(subject=self._person(user).user_id)
 
     def truth(self, user: str) -> Truth:
         person = self._person(user)
@@ -94,19 +88,13 @@ def _banno() -> Iterator[Simulated]:
         yield BannoGarden(banno)
 
 
-def _unknown_event(one: ConnectorHarness, verb: str) -> None:
-    log = {"version": 1, "events": [{"type": "TaskTeleported", "date": "2026-11-22T12:00:00Z"}]}
-    one.strike(verb, kind="status", status=200, body=log)
+TELEPORTED = {"type": "TaskTeleported", "date": "2026-11-22T12:00:00Z"}
 
 
 def _page_again(one: ConnectorHarness, verb: str) -> None:
     assert isinstance(one.simulated, BannoGarden)
     first, *_ = one.simulated.pages(one.user)
     one.strike(verb, kind="status", status=200, body=first, skip=1)
-
-
-def _empty_page(one: ConnectorHarness, verb: str) -> None:
-    one.strike(verb, kind="status", status=200, body={"transactions": []}, skip=1)
 
 
 def _failure(one: ConnectorHarness, _verb: str) -> None:
@@ -192,9 +180,11 @@ CASE = ProviderCase(
         settings={"scale_accounts": 2, "scale_transactions": 700},
     ),
     faults={
-        "a state that no document knows": Meets(outcome="published", strike=_unknown_event),
+        "a state that no document knows": Meets(
+            "published", replied({"version": 1, "events": [TELEPORTED]})
+        ),
         "a page comes again": Meets(strike=_page_again),
-        "an empty page comes between others": Meets(strike=_empty_page),
+        "an empty page comes between others": Meets(strike=replied({"transactions": []}, skip=1)),
         "some of the data cannot be had": Meets(strike=_failure),
         "the provider's clock is five hours ahead": Meets(
             strike=switched(clock_ahead_seconds=AHEAD_SECONDS)

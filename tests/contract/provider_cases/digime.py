@@ -20,9 +20,9 @@ from infra.local.simulators.server import serve
 from tests.support.clients.digime import REDIRECT_URI, Clock, DigimeClient
 from tests.support.digime_samples import pem_of
 from tests.support.providers.case import Meets, ProviderCase, Whole
-from tests.support.providers.faults import AHEAD_SECONDS, NONE, switched
+from tests.support.providers.faults import AHEAD_SECONDS, NONE, replied, switched
 from tests.support.providers.simulated import Call, Simulated, WallClock
-from tests.support.scripted_connector import CONNECTION, TENANT
+from tests.support.scripted_connector import a_connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,14 +74,7 @@ class DigimeLibraries(Simulated):
     def connection(self, user: str) -> Connection:
         known = person(user)
         assert known is not None
-        return Connection(
-            connection_id=CONNECTION,
-            tenant=TENANT,
-            provider=Provider.DIGIME,
-            subject=known.id,
-            settings={},
-            created_at=0,
-        )
+        return a_connection(provider=Provider.DIGIME, subject=known.id, settings={})
 
     def truth(self, user: str) -> Truth:
         """Read with the session that was last used: another one would write the library anew."""
@@ -127,13 +120,8 @@ def _digime() -> Iterator[Simulated]:
             yield DigimeLibraries(application, clock)
 
 
-def _listed(state: str) -> dict[str, object]:
-    body = {"status": {"state": state}, "fileList": []}
-    return {"kind": "status", "status": 200, "body": body}
-
-
-def _unknown_state(one: ConnectorHarness, verb: str) -> None:
-    one.strike(verb, **_listed("dreaming"))
+def _list_nothing(state: str) -> Strike:
+    return replied({"status": {"state": state}, "fileList": []})
 
 
 def _rows_again(one: ConnectorHarness, _verb: str) -> None:
@@ -141,14 +129,6 @@ def _rows_again(one: ConnectorHarness, _verb: str) -> None:
     listing = one.simulated.listing()
     listing["fileList"] *= 2
     one.strike("fetch", kind="status", status=200, body=listing)
-
-
-def _empty_list(one: ConnectorHarness, _verb: str) -> None:
-    one.strike("fetch", **_listed("running"))
-
-
-def _cut_file(one: ConnectorHarness, _verb: str) -> None:
-    one.simulated.settings(corrupt={"18_1*": {"kind": "truncate", "at": -16}})
 
 
 def _file_answered(status: int) -> Strike:
@@ -201,12 +181,14 @@ CASE = ProviderCase(
     faulted=Whole(user="ada", records={"accounts": 3, "files": 12}, coverage=Coverage(fresh=3)),
     lost={"kind": "status", "status": 401},
     faults={
-        "a state that no document knows": Meets(strike=_unknown_state),
+        "a state that no document knows": Meets(strike=_list_nothing("dreaming")),
         "a page comes again": Meets(strike=_rows_again),
         "an empty page comes between others": Meets(
-            outcome="published 3 s later", strike=_empty_list
+            "published 3 s later", lambda one, _verb: _list_nothing("running")(one, "fetch")
         ),
-        "some of the data cannot be had": Meets(strike=_cut_file),
+        "some of the data cannot be had": Meets(
+            strike=switched(corrupt={"18_1*": {"kind": "truncate", "at": -16}})
+        ),
         "the provider's clock is five hours ahead": Meets(
             strike=switched(dates_ahead_seconds=AHEAD_SECONDS)
         ),

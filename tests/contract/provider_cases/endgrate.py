@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from functions.connectors.registry import REGISTRY, Provider
 from functions.core.errors import (
     ProviderRefusesApplication,
@@ -24,15 +22,14 @@ from tests.support.clients.endgrate import (
     open_endgrate,
 )
 from tests.support.providers.case import Meets, ProviderCase, Whole
-from tests.support.providers.faults import NONE, switched
+from tests.support.providers.faults import NONE, replied, switched
 from tests.support.providers.simulated import Call, Simulated
-from tests.support.scripted_connector import CONNECTION, TENANT
+from tests.support.scripted_connector import a_connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from functions.core.model import Credentials
-    from tests.support.providers.connector_harness import ConnectorHarness
     from tests.support.providers.simulated import Truth
 
 DATASETS = {
@@ -55,24 +52,17 @@ class EndgrateSessions(Simulated):
 
     def __init__(self, caller: EndgrateClient) -> None:
         super().__init__(caller.base_url, caller.clock)
-        self.caller = caller
-
-    def application(self, **changes: str) -> bytes:
-        secret = {"base_url": self.base_url, "api_key": self.caller.key}
-        return msgspec.json.encode(secret | changes)
+        self.caller, self.client = caller, {"api_key": caller.key}
 
     def sign_in(self, user: str, *, lasting: bool = True) -> Credentials | None:  # noqa: ARG002 - the application's key opens every session
         return None
 
     def connection(self, user: str) -> Connection:
-        return Connection(
-            connection_id=CONNECTION,
-            tenant=TENANT,
+        return a_connection(
             provider=Provider.ENDGRATE,
             subject=self.session(user),
             settings={},
             datasets=DATASETS[user],
-            created_at=0,
         )
 
     def session(self, user: str) -> str:
@@ -94,22 +84,6 @@ class EndgrateSessions(Simulated):
 def open_sessions() -> Iterator[EndgrateSessions]:
     with open_endgrate() as caller:
         yield EndgrateSessions(caller)
-
-
-def _no_statistics(one: ConnectorHarness, verb: str) -> None:
-    one.strike(verb, kind="status", status=200, body={"completed": "nearly"})
-
-
-def _overlap(one: ConnectorHarness, _verb: str) -> None:
-    one.simulated.settings(overlap=250)
-
-
-def _gap(one: ConnectorHarness, _verb: str) -> None:
-    one.simulated.settings(gap=900)
-
-
-def _failing(one: ConnectorHarness, _verb: str) -> None:
-    one.simulated.settings(failing={CONTACT: 3})
 
 
 CASE = ProviderCase(
@@ -165,10 +139,10 @@ CASE = ProviderCase(
     faulted=Whole(user="fern", records=FERN, coverage=ALL_FRESH),
     lost={"kind": "status", "status": 400},
     faults={
-        "a state that no document knows": Meets(outcome="partial", strike=_no_statistics),
-        "a page comes again": Meets(strike=_overlap),
-        "an empty page comes between others": Meets(strike=_gap),
-        "some of the data cannot be had": Meets(strike=_failing),
+        "a state that no document knows": Meets("partial", replied({"completed": "nearly"})),
+        "a page comes again": Meets(strike=switched(overlap=250)),
+        "an empty page comes between others": Meets(strike=switched(gap=900)),
+        "some of the data cannot be had": Meets(strike=switched(failing={CONTACT: 3})),
         "the provider's clock is five hours ahead": Meets(outcome=NONE),
         "pages are shorter than asked for": Meets(strike=switched(most=100)),
         "two parts have records of the same ids": Meets(outcome=NONE),

@@ -32,7 +32,7 @@ class Whole:
     """Switches of the simulator for this read."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Meets:
     """A fault at this provider, where ``faults.py`` cannot say it for all."""
 

@@ -49,6 +49,11 @@ def answered(**fault: Any) -> Strike:
     return strike
 
 
+def replied(body: object, **fault: Any) -> Strike:
+    """One of those calls is answered 200 with another body."""
+    return answered(kind="status", status=200, body=body, **fault)
+
+
 def everywhere(**fault: Any) -> Strike:
     """A fault of all calls."""
 

@@ -9,14 +9,23 @@ from __future__ import annotations
 import re
 import time
 from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+import msgspec
 import requests
 
+from functions.core.model import Credentials
+from infra.local.simulators.server import serve
+from tests.support.scripted_connector import a_connection
+
 if TYPE_CHECKING:
-    from functions.core.model import Connection, Credentials
+    from collections.abc import Iterator, Mapping
+
+    from functions.core.model import Connection
+    from infra.local.simulators.registry import CreateApp
 
 TIMEOUT = 15
 
@@ -58,6 +67,9 @@ class WallClock:
 class Simulated(ABC):
     """One provider's simulator, running. ``clock`` is the time, the provider's and ours."""
 
+    provider: ClassVar[str]
+    client: Mapping[str, str] = {}
+    """What the application's secret has beside the address."""
     job_seconds: ClassVar[str]
     """The setting that says how long the provider's jobs take."""
 
@@ -66,24 +78,44 @@ class Simulated(ABC):
         self.http = requests.Session()
         self.http.trust_env = False
 
-    @abstractmethod
+    @classmethod
+    @contextmanager
+    def open(cls, create_app: CreateApp) -> Iterator[Self]:
+        """Serve a simulator by the wall clock."""
+        clock = WallClock()
+        with serve(create_app(clock=clock)) as base_url:
+            yield cls(base_url, clock)
+
     def application(self, **changes: str) -> bytes:
         """Our own secret for it, as JSON; changes replace what it says."""
+        return msgspec.json.encode({"base_url": self.base_url, **self.client, **changes})
 
-    @abstractmethod
     def sign_in(self, user: str, *, lasting: bool = True) -> Credentials | None:
         """What a person's consent gives; without ``lasting``, no refresh token.
 
-        None where the application's own credentials open everything.
+        None where the application's own credentials open everything. By itself, this asks the
+        simulator's ``BearerTokens``.
         """
+        tokens = self.control("POST", "sign_in", {"user": user, "lasting": lasting})
+        ends = self.clock() + tokens.pop("expires_in")
+        return Credentials(**tokens, expires_at=ends)
 
-    @abstractmethod
     def connection(self, user: str) -> Connection:
         """The link to that person."""
+        return a_connection(provider=self.provider, subject=user, settings={})
 
     @abstractmethod
     def truth(self, user: str) -> Truth:
         """Everything that the person has, read without a connector."""
+
+    def get(self, user: str, path: str, **query: str) -> Any:
+        """What the provider itself answers that person, by an access token."""
+        given = self.sign_in(user)
+        headers = {"Authorization": f"Bearer {given.access_token}"} if given else {}
+        url = self.base_url + path
+        answer = self.http.get(url, headers=headers, params=query, timeout=TIMEOUT)
+        answer.raise_for_status()
+        return answer.json()
 
     def close(self) -> None:
         """Give back what is open."""

@@ -19,6 +19,7 @@ from infra.local.simulators.digime.sessions import Sessions
 from infra.local.simulators.digime.settings import Settings
 from infra.local.simulators.pkce import challenge_of
 from infra.local.simulators.replies import reply
+from infra.local.simulators.settings import Provider
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +52,7 @@ class Nonces:
             self._spent.clear()
 
 
-class Sharing:
+class Sharing(Provider[Settings]):
     """Everything that the endpoints share."""
 
     def __init__(self, *, clock: Callable[[], float], ledger: Ledger) -> None:
@@ -70,10 +71,6 @@ class Sharing:
             ledger=ledger,
             pushed=lambda person: self.postboxes.of(person).files,
         )
-
-    def change(self, settings: Settings) -> None:
-        """Takes new settings."""
-        self.settings = settings
 
     def reset(self) -> None:
         """Puts everything back to the beginning, but for the keys."""
