@@ -25,7 +25,7 @@ from tests.support.engines.engine import (
     moto_engine,
     until,
 )
-from tests.support.fakes.bulk_runs import Hub, a_bulk
+from tests.support.fakes.bulk_runs import BulkHarness, a_bulk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -197,19 +197,19 @@ def test_what_a_run_has_under_way_is_cancelled_and_stopped_when_it_is_closed(
 ) -> None:
     engine.set(task_seconds=5)
     ada = engine.connect("ada")
-    hub = Hub(ada)
-    bulk = a_bulk(at=hub.clock(), bulk_id=f"blk_{uuid.uuid4().hex}", tenant=ada.tenant)
-    hub.bulks.create(bulk)
-    write_list(bulk, hub.ports)
+    harness = BulkHarness(ada)
+    bulk = a_bulk(at=harness.clock(), bulk_id=f"blk_{uuid.uuid4().hex}", tenant=ada.tenant)
+    harness.bulks.create(bulk)
+    write_list(bulk, harness.ports)
     name = refresh_id(bulk.bulk_id, ada.connection_id)
     execution = engine.start({"connection_id": ada.connection_id}, name=name)
     refreshes = engine.refreshes()
     until(lambda: refreshes.get(name), lambda it: it and it.status is Status.RUNNING)
-    ports = replace(hub.ports, refreshes=refreshes, stop=engine.executions().stop)
-    close_run(hub.bulks.stored[bulk.bulk_id], error="ABORTED", ports=ports)
+    ports = replace(harness.ports, refreshes=refreshes, stop=engine.executions().stop)
+    close_run(harness.bulks.stored[bulk.bulk_id], error="ABORTED", ports=ports)
 
     assert engine.wait_until_ended(execution).status == "ABORTED"
-    assert hub.bulks.counts(bulk.bulk_id) == {BulkOutcome.CANCELLED: 1}
+    assert harness.bulks.counts(bulk.bulk_id) == {BulkOutcome.CANCELLED: 1}
     time.sleep(6)
     found = refreshes.get(name)
     assert found is not None

@@ -114,7 +114,7 @@ class Lists:
         yield from self.versions[int(bulk.version_id)] if bulk.listed else ()
 
 
-class Hub:
+class BulkHarness:
     """Everything that the door ``bulk`` decides over, with these connections in it."""
 
     def __init__(self, *connections: Connection) -> None:

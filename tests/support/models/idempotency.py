@@ -12,7 +12,7 @@ from functions.core.model import Status
 from functions.core.refresh.snapshot import to_pointer
 from functions.core.refresh.steps import RefreshOutcome, fail
 from tests.support.interleaving import Watched
-from tests.support.request_counter import Counter, nothing
+from tests.support.request_harness import RequestHarness, nothing
 from tests.support.scripted_connector import CONNECTION, a_manifest
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ class IdempotencyModel:
     """
 
     def __init__(self, *, max_age: int | None, refuses: int = 0) -> None:
-        self.counter = Counter()
+        self.harness = RequestHarness()
         self.answers: list[tuple[RefreshOutcome, str]] = []
         self._max_age, self._numbers = max_age, count()
         self.do("another")
-        self.counter.refuses = refuses
+        self.harness.refuses = refuses
 
     def do(self, act: Act, *, told: Callable[[], object] = nothing) -> bool:
         """Whether it went well; a request may be refused."""
@@ -50,7 +50,7 @@ class IdempotencyModel:
             elif act == "another":
                 self._ask(act, f"other-{number}", told=told)
             else:
-                self._end(act, refreshes=Watched(self.counter.refreshes, told))
+                self._end(act, refreshes=Watched(self.harness.refreshes, told))
         except FreshetError:
             return False
         return True
@@ -60,25 +60,25 @@ class IdempotencyModel:
 
         What was refused its start has it by then from the reconciler.
         """
-        self.counter.refuses = 0
-        self.counter.look_after()
-        let_in = {id_ for id_ in self.counter.tables.refreshes if id_.startswith(OWN)}
+        self.harness.refuses = 0
+        self.harness.look_after()
+        let_in = {id_ for id_ in self.harness.tables.refreshes if id_.startswith(OWN)}
         told = {id_ for outcome, id_ in self.answers if outcome is RefreshOutcome.STARTED}
         return len(set(self.answers)) <= 1 and let_in == told and all(map(self._begun, let_in))
 
     def _begun(self, refresh_id: str) -> bool:
-        refresh = self.counter.refreshes.get(refresh_id)
-        return refresh_id in self.counter.started or bool(refresh and refresh.status.has_ended)
+        refresh = self.harness.refreshes.get(refresh_id)
+        return refresh_id in self.harness.started or bool(refresh and refresh.status.has_ended)
 
     def _ask(self, key: str, new: str, *, told: Callable[[], object]) -> tuple[RefreshOutcome, str]:
-        answered = self.counter.ask(key, new=new, told=told, max_age_seconds=self._max_age)
+        answered = self.harness.ask(key, new=new, told=told, max_age_seconds=self._max_age)
         return answered.admission.outcome, answered.admission.refresh_id
 
     def _end(self, how: Act, *, refreshes: Any) -> None:
         refresh = self._running(refreshes)
         if refresh is None:
             return
-        at, seen = self.counter.clock(), refresh.version
+        at, seen = self.harness.clock(), refresh.version
         if how == "published":
             manifest = a_manifest(refresh.refresh_id, as_of=at)
             ended = replace(refresh, status=Status.PUBLISHED)
@@ -91,7 +91,7 @@ class IdempotencyModel:
         refreshes.release(refresh)
 
     def _running(self, refreshes: Any) -> Refresh | None:
-        connection = self.counter.connections.get(CONNECTION)
+        connection = self.harness.connections.get(CONNECTION)
         running = connection.running if connection else None
         refresh: Refresh | None = refreshes.get(running.refresh_id) if running else None
         return refresh if refresh and not refresh.status.has_ended else None

@@ -24,7 +24,7 @@ NEW = Credentials(access_token="new", refresh_token="refresh-new")
 SIBLINGS = Credentials(access_token="sibling", refresh_token="refresh-sibling")
 
 
-class Desk:
+class TokenHarness:
     """A connection whose token ends in so many seconds, and who is told what to do meanwhile."""
 
     def __init__(self, *, ends_in: float | None = None, lasting: bool = True) -> None:
@@ -94,130 +94,130 @@ class Desk:
 def test_a_token_that_ends_soon_is_exchanged_before_it_is_used(
     ends_in: float | None, exchanges: int
 ) -> None:
-    desk = Desk(ends_in=ends_in)
-    desk.good |= {"old"}
-    assert desk.use() == ("new" if exchanges else "old")
-    assert len(desk.exchanged) == exchanges
+    harness = TokenHarness(ends_in=ends_in)
+    harness.good |= {"old"}
+    assert harness.use() == ("new" if exchanges else "old")
+    assert len(harness.exchanged) == exchanges
 
 
 def test_a_new_token_is_stored_before_it_is_used() -> None:
-    desk = Desk()
-    desk.good = set()
+    harness = TokenHarness()
+    harness.good = set()
     with pytest.raises(ReauthRequired):
-        desk.use()
-    assert desk.stored.credentials == NEW
+        harness.use()
+    assert harness.stored.credentials == NEW
 
 
 def test_a_refusal_after_a_sibling_came_first_is_no_death() -> None:
-    desk = Desk()
-    desk.meanwhile = lambda: desk.rotate(SIBLINGS)
-    desk.answer = GrantRefused()
-    assert desk.use() == "sibling"
-    assert not desk.stored.dead
+    harness = TokenHarness()
+    harness.meanwhile = lambda: harness.rotate(SIBLINGS)
+    harness.answer = GrantRefused()
+    assert harness.use() == "sibling"
+    assert not harness.stored.dead
 
 
 def test_a_refusal_after_which_nothing_has_moved_is_the_end() -> None:
-    desk = Desk()
-    desk.answer = GrantRefused()
+    harness = TokenHarness()
+    harness.answer = GrantRefused()
     with pytest.raises(ReauthRequired):
-        desk.use()
-    assert desk.stored.dead
+        harness.use()
+    assert harness.stored.dead
     with pytest.raises(ReauthRequired):
-        desk.use()
-    assert desk.exchanged == ["refresh-old"]
+        harness.use()
+    assert harness.exchanged == ["refresh-old"]
 
 
 def test_a_sibling_who_is_at_it_is_waited_for() -> None:
-    desk = Desk(ends_in=-1)
-    desk.connections.lease(CONNECTION, version=1, owner="sibling")
+    harness = TokenHarness(ends_in=-1)
+    harness.connections.lease(CONNECTION, version=1, owner="sibling")
 
     def sleep(seconds: float) -> None:
-        desk.clock.sleep(seconds)
-        if len(desk.clock.slept) == 3:
-            desk.rotate(SIBLINGS)
+        harness.clock.sleep(seconds)
+        if len(harness.clock.slept) == 3:
+            harness.rotate(SIBLINGS)
 
-    assert desk.use(sleep=sleep) == "sibling"
-    assert desk.exchanged == []
+    assert harness.use(sleep=sleep) == "sibling"
+    assert harness.exchanged == []
 
 
 def test_a_sibling_who_dies_while_at_it_is_not_waited_for_for_ever() -> None:
-    desk = Desk(ends_in=-1)
-    desk.connections.lease(CONNECTION, version=1, owner="sibling")
+    harness = TokenHarness(ends_in=-1)
+    harness.connections.lease(CONNECTION, version=1, owner="sibling")
     with pytest.raises(ProviderUnavailable):
-        desk.use()
-    assert 8 <= sum(desk.clock.slept) <= 9
-    assert desk.exchanged == []
+        harness.use()
+    assert 8 <= sum(harness.clock.slept) <= 9
+    assert harness.exchanged == []
 
 
 def test_a_sibling_is_waited_for_no_longer_than_there_is_time() -> None:
-    desk = Desk(ends_in=-1)
-    desk.connections.lease(CONNECTION, version=1, owner="sibling")
-    desk.left = lambda: 3
+    harness = TokenHarness(ends_in=-1)
+    harness.connections.lease(CONNECTION, version=1, owner="sibling")
+    harness.left = lambda: 3
     with pytest.raises(ProviderUnavailable):
-        desk.use()
-    assert 3 <= sum(desk.clock.slept) <= 3.5
+        harness.use()
+    assert 3 <= sum(harness.clock.slept) <= 3.5
 
 
 def test_a_lease_that_is_over_is_taken() -> None:
-    desk = Desk(ends_in=-1)
-    desk.connections.lease(CONNECTION, version=1, owner="sibling")
-    desk.clock.now += LEASE_SECONDS + 1
-    assert desk.use() == "new"
+    harness = TokenHarness(ends_in=-1)
+    harness.connections.lease(CONNECTION, version=1, owner="sibling")
+    harness.clock.now += LEASE_SECONDS + 1
+    assert harness.use() == "new"
 
 
 def test_credentials_that_a_sibling_has_buried_are_dead_for_all() -> None:
-    desk = Desk(ends_in=-1)
-    desk.connections.lease(CONNECTION, version=1, owner="sibling")
+    harness = TokenHarness(ends_in=-1)
+    harness.connections.lease(CONNECTION, version=1, owner="sibling")
     with pytest.raises(ReauthRequired):
-        desk.use(sleep=lambda _: desk.connections.mark_dead(CONNECTION, version=1))
+        harness.use(sleep=lambda _: harness.connections.mark_dead(CONNECTION, version=1))
 
 
 def test_credentials_that_the_user_replaced_meanwhile_are_used_and_not_overwritten() -> None:
-    desk = Desk(ends_in=-1)
-    desk.meanwhile = desk.sign_in
-    assert desk.use() == "sibling"
-    assert desk.stored.credentials == SIBLINGS
+    harness = TokenHarness(ends_in=-1)
+    harness.meanwhile = harness.sign_in
+    assert harness.use() == "sibling"
+    assert harness.stored.credentials == SIBLINGS
 
 
 def test_what_the_user_put_in_place_meanwhile_is_exchanged_where_it_is_refused() -> None:
-    desk = Desk()
-    desk.good = {"new"}
+    harness = TokenHarness()
+    harness.good = {"new"}
 
     def sign_in_once() -> None:
-        if len(desk.exchanged) == 1:
-            desk.sign_in()
+        if len(harness.exchanged) == 1:
+            harness.sign_in()
 
-    desk.meanwhile = sign_in_once
-    assert desk.use() == "new"
-    assert desk.exchanged == ["refresh-old", "refresh-sibling"]
+    harness.meanwhile = sign_in_once
+    assert harness.use() == "new"
+    assert harness.exchanged == ["refresh-old", "refresh-sibling"]
 
 
 def test_dead_credentials_that_were_put_in_place_meanwhile_are_the_end() -> None:
-    desk = Desk()
+    harness = TokenHarness()
 
     def sign_in_in_vain() -> None:
-        desk.sign_in()
-        desk.connections.mark_dead(CONNECTION, version=2)
+        harness.sign_in()
+        harness.connections.mark_dead(CONNECTION, version=2)
 
-    desk.meanwhile = sign_in_in_vain
+    harness.meanwhile = sign_in_in_vain
     with pytest.raises(ReauthRequired):
-        desk.use()
+        harness.use()
 
 
 def test_a_connection_that_is_erased_while_its_token_is_exchanged_has_none() -> None:
-    desk = Desk()
-    desk.meanwhile = lambda: desk.connections.begin_erasing(CONNECTION)
+    harness = TokenHarness()
+    harness.meanwhile = lambda: harness.connections.begin_erasing(CONNECTION)
     with pytest.raises(Superseded):
-        desk.use()
+        harness.use()
 
 
 @pytest.mark.parametrize("answer", [ProviderUnavailable(), UnexpectedAnswer(), ValueError()])
 def test_a_failed_exchange_gives_the_right_to_rotate_back(answer: Exception) -> None:
-    desk = Desk()
-    desk.answer = answer
+    harness = TokenHarness()
+    harness.answer = answer
     with pytest.raises(type(answer)):
-        desk.use()
-    assert desk.connections.lease(CONNECTION, version=1, owner="sibling")
+        harness.use()
+    assert harness.connections.lease(CONNECTION, version=1, owner="sibling")
 
 
 def test_a_successor_that_is_refused_though_nothing_has_moved_is_a_defect(
@@ -226,93 +226,93 @@ def test_a_successor_that_is_refused_though_nothing_has_moved_is_a_defect(
     def refuse(*_: object, **__: object) -> None:
         raise Superseded
 
-    desk = Desk()
-    monkeypatch.setattr(desk.connections, "rotate", refuse)
+    harness = TokenHarness()
+    monkeypatch.setattr(harness.connections, "rotate", refuse)
     with pytest.raises(Superseded):
-        desk.use()
-    assert desk.exchanged == ["refresh-old"]
+        harness.use()
+    assert harness.exchanged == ["refresh-old"]
 
 
 def test_credentials_are_loaded_once_for_many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    desk = Desk()
-    desk.good |= {"old"}
-    keeper = desk.keeper()
-    assert keeper.use(desk.call) == "old"
+    harness = TokenHarness()
+    harness.good |= {"old"}
+    keeper = harness.keeper()
+    assert keeper.use(harness.call) == "old"
     monkeypatch.delattr(Connections, "load")
-    assert keeper.use(desk.call) == "old"
+    assert keeper.use(harness.call) == "old"
 
 
 def test_a_dead_token_is_not_tried_even_where_it_is_still_good() -> None:
-    desk = Desk()
-    desk.good |= {"old"}
-    desk.connections.mark_dead(CONNECTION, version=1)
+    harness = TokenHarness()
+    harness.good |= {"old"}
+    harness.connections.mark_dead(CONNECTION, version=1)
     with pytest.raises(ReauthRequired):
-        desk.use()
+        harness.use()
 
 
 @pytest.mark.parametrize("life", [1, 30, EARLY_SECONDS - 1, EARLY_SECONDS, EARLY_SECONDS + 1])
 def test_a_token_that_lives_shortly_is_used_more_than_once(life: int) -> None:
-    desk = Desk(ends_in=-1)
-    desk.answer = replace(NEW, expires_at=desk.clock() + life)
+    harness = TokenHarness(ends_in=-1)
+    harness.answer = replace(NEW, expires_at=harness.clock() + life)
     for _ in range(5):
-        assert desk.use() == "new"
-        desk.clock.now += life * 0.17
-    assert desk.exchanged == ["refresh-old"]
-    desk.clock.now += life * 0.1
-    desk.answer = SIBLINGS
-    assert desk.use() == "sibling"
+        assert harness.use() == "new"
+        harness.clock.now += life * 0.17
+    assert harness.exchanged == ["refresh-old"]
+    harness.clock.now += life * 0.1
+    harness.answer = SIBLINGS
+    assert harness.use() == "sibling"
 
 
 @pytest.mark.parametrize("ends", [nan, inf, -inf, -5, 1e300, 1.0, 1_800_000_000_000])
 def test_an_end_that_cannot_be_is_not_known(ends: float) -> None:
-    desk = Desk(ends_in=-1)
-    desk.answer = replace(NEW, expires_at=ends)
-    assert [desk.use(), desk.use()] == ["new", "new"]
-    assert desk.stored.credentials == NEW
+    harness = TokenHarness(ends_in=-1)
+    harness.answer = replace(NEW, expires_at=ends)
+    assert [harness.use(), harness.use()] == ["new", "new"]
+    assert harness.stored.credentials == NEW
 
 
 def test_a_successor_without_an_access_token_is_kept_and_exchanged_the_next_time() -> None:
-    desk = Desk(ends_in=-1)
-    desk.answer = replace(NEW, access_token="")
+    harness = TokenHarness(ends_in=-1)
+    harness.answer = replace(NEW, access_token="")
     with pytest.raises(UnexpectedAnswer):
-        desk.use()
-    assert desk.stored.credentials.refresh_token == "refresh-new"
-    desk.answer = SIBLINGS
-    assert desk.use() == "sibling"
-    assert desk.exchanged == ["refresh-old", "refresh-new"]
-    assert desk.called == ["sibling"]
+        harness.use()
+    assert harness.stored.credentials.refresh_token == "refresh-new"
+    harness.answer = SIBLINGS
+    assert harness.use() == "sibling"
+    assert harness.exchanged == ["refresh-old", "refresh-new"]
+    assert harness.called == ["sibling"]
 
 
 def test_dead_credentials_come_alive_when_the_user_signs_in_again() -> None:
-    desk = Desk()
-    desk.connections.mark_dead(CONNECTION, version=1)
+    harness = TokenHarness()
+    harness.connections.mark_dead(CONNECTION, version=1)
     with pytest.raises(ReauthRequired):
-        desk.use()
-    desk.rotate(NEW)
-    assert desk.use() == "new"
+        harness.use()
+    harness.rotate(NEW)
+    assert harness.use() == "new"
 
 
 def test_without_a_refresh_token_a_refused_token_is_the_end() -> None:
-    desk = Desk(lasting=False)
+    harness = TokenHarness(lasting=False)
     with pytest.raises(ReauthRequired):
-        desk.use()
-    assert desk.exchanged == []
-    assert desk.stored.dead
+        harness.use()
+    assert harness.exchanged == []
+    assert harness.stored.dead
 
 
 def test_without_a_refresh_token_what_the_user_put_in_place_meanwhile_is_used() -> None:
-    desk = Desk(lasting=False)
-    keeper = desk.keeper()
-    desk.good |= {"old"}
-    assert keeper.use(desk.call) == "old"
-    desk.good -= {"old"}
-    desk.connections.replace(a_connection(), SIBLINGS)
-    assert keeper.use(desk.call) == "sibling"
-    assert not desk.stored.dead
+    harness = TokenHarness(lasting=False)
+    keeper = harness.keeper()
+    harness.good |= {"old"}
+    assert keeper.use(harness.call) == "old"
+    harness.good -= {"old"}
+    harness.connections.replace(a_connection(), SIBLINGS)
+    assert keeper.use(harness.call) == "sibling"
+    assert not harness.stored.dead
 
 
 def test_a_connection_that_was_erased_has_no_token() -> None:
-    desk = Desk()
-    desk.connections.begin_erasing(CONNECTION)
+    harness = TokenHarness()
+    harness.connections.begin_erasing(CONNECTION)
     with pytest.raises(Superseded):
-        desk.use()
+        harness.use()

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 LIMIT = BudgetLimit(requests_per_second=2, burst=3)
 
 
-class Desk:
+class BudgetHarness:
     """A budget of two requests a second, three at once, and one who waits for five seconds."""
 
     def __init__(self, limit: BudgetLimit | None = LIMIT, *, patience_seconds: float = 5) -> None:
@@ -61,42 +61,42 @@ class Desk:
 
 
 def test_the_burst_goes_at_once_and_the_rest_at_the_rate() -> None:
-    assert Desk().takes(6) == [0, 0, 0, 0.5, 1, 1.5]
+    assert BudgetHarness().takes(6) == [0, 0, 0, 0.5, 1, 1.5]
 
 
 def test_a_bucket_fills_again_and_not_beyond_its_burst() -> None:
-    desk = Desk()
-    desk.takes(3)
-    desk.clock.now += 1
-    assert desk.takes(3) == [1, 1, 1.5]
-    desk.clock.now += 1000
-    assert desk.takes(4) == [1001.5, 1001.5, 1001.5, 1002]
+    harness = BudgetHarness()
+    harness.takes(3)
+    harness.clock.now += 1
+    assert harness.takes(3) == [1, 1, 1.5]
+    harness.clock.now += 1000
+    assert harness.takes(4) == [1001.5, 1001.5, 1001.5, 1002]
 
 
 def test_who_would_wait_too_long_takes_no_token_and_is_told_when_to_come() -> None:
-    desk = Desk(patience_seconds=5)
-    others = desk.asked(patience_seconds=60, sleep=lambda _seconds: None)
+    harness = BudgetHarness(patience_seconds=5)
+    others = harness.asked(patience_seconds=60, sleep=lambda _seconds: None)
     for _ in range(3 + 10):
         others.take()
-    before = desk.bucket.full_at
+    before = harness.bucket.full_at
     with pytest.raises(RateLimited) as told:
-        desk.budget.take()
-    assert desk.bucket.full_at == before
+        harness.budget.take()
+    assert harness.bucket.full_at == before
     assert told.value.wait_seconds == 6
     assert told.value.unsent
-    assert desk.clock.slept == []
-    desk.clock.now += 0.5
-    assert desk.takes(1) == [5.5]
+    assert harness.clock.slept == []
+    harness.clock.now += 0.5
+    assert harness.takes(1) == [5.5]
 
 
 def test_who_has_little_time_left_waits_no_longer() -> None:
-    desk, left = Desk(), 0.6
+    harness, left = BudgetHarness(), 0.6
     mine = SharedBudget(
-        desk.bucket,
+        harness.bucket,
         limit=lambda: LIMIT,
         patience_seconds=5,
-        clock=desk.clock,
-        sleep=desk.clock.sleep,
+        clock=harness.clock,
+        sleep=harness.clock.sleep,
         left=lambda: left,
     )
     for _ in range(3 + 1):
@@ -107,15 +107,15 @@ def test_who_has_little_time_left_waits_no_longer() -> None:
     left = -1
     with pytest.raises(RateLimited):
         mine.take()
-    assert desk.clock.slept == [0.5]
+    assert harness.clock.slept == [0.5]
 
 
 def test_without_a_limit_nobody_is_asked_and_nobody_waits() -> None:
-    desk = Desk(None)
-    desk.budget.pause(60)
-    assert desk.takes(100) == [0] * 100
-    assert desk.bucket.full_at is None
-    assert desk.bucket.pause_end() == 0
+    harness = BudgetHarness(None)
+    harness.budget.pause(60)
+    assert harness.takes(100) == [0] * 100
+    assert harness.bucket.full_at is None
+    assert harness.bucket.pause_end() == 0
 
 
 @pytest.mark.parametrize(
@@ -123,21 +123,21 @@ def test_without_a_limit_nobody_is_asked_and_nobody_waits() -> None:
     [(0, LEAST_PAUSE), (7, 7), (0.5, LEAST_PAUSE), (86_400, MOST_PAUSE)],
 )
 def test_a_429_stops_everybody_for_what_it_asks_within_bounds(asked: float, paused: float) -> None:
-    desk = Desk(patience_seconds=120)
-    desk.budget.pause(asked)
-    assert desk.takes(3) == [paused + 0.5, paused + 1, paused + 1.5]
+    harness = BudgetHarness(patience_seconds=120)
+    harness.budget.pause(asked)
+    assert harness.takes(3) == [paused + 0.5, paused + 1, paused + 1.5]
 
 
 def test_who_was_asleep_hears_of_the_429_when_waking() -> None:
-    desk = Desk()
-    desk.takes(3)
-    nap = desk.clock.sleep
+    harness = BudgetHarness()
+    harness.takes(3)
+    nap = harness.clock.sleep
 
     def interrupted(seconds: float) -> None:
-        desk.budget.pause(20)
+        harness.budget.pause(20)
         nap(seconds)
 
-    asleep = desk.asked(patience_seconds=5, sleep=interrupted)
+    asleep = harness.asked(patience_seconds=5, sleep=interrupted)
     with pytest.raises(RateLimited) as told:
         asleep.take()
     assert told.value.wait_seconds == 20
@@ -201,7 +201,7 @@ class Counted(Bucket):
         return super().renew(**instants)
 
 
-class Counter:
+class PrefetchHarness:
     """A tenant's bucket, and processes that serve the tenant."""
 
     def __init__(self, limit: BudgetLimit = PREFETCHED) -> None:
@@ -230,51 +230,51 @@ class Counter:
 
 
 def test_many_calls_of_one_process_ask_the_bucket_now_and_then() -> None:
-    counter = Counter()
-    assert counter.passes(counter.process(), of=31) == 31
+    harness = PrefetchHarness()
+    assert harness.passes(harness.process(), of=31) == 31
     # 1, 2, 4, 8, 8 and 8 of 8 tokens; an unknown bucket is looked at before it is begun anew.
-    assert counter.bucket.asked == 1 + 6
+    assert harness.bucket.asked == 1 + 6
 
 
 @pytest.mark.parametrize("processes", [1, 3])
 def test_the_burst_is_spent_to_the_last_token_and_not_beyond(processes: int) -> None:
-    counter = Counter()
-    served = [counter.process() for _ in range(processes)]
-    passed = sum(counter.passes(served[turn % processes], of=1) for turn in range(200))
+    harness = PrefetchHarness()
+    served = [harness.process() for _ in range(processes)]
+    passed = sum(harness.passes(served[turn % processes], of=1) for turn in range(200))
     assert passed == PREFETCHED.burst
 
 
 def test_who_is_refused_is_told_when_one_token_is_there_again() -> None:
-    counter = Counter()
-    process = counter.process()
-    counter.passes(process, of=PREFETCHED.burst)
+    harness = PrefetchHarness()
+    process = harness.process()
+    harness.passes(process, of=PREFETCHED.burst)
     with pytest.raises(RateLimited) as told:
         process.take()
     assert told.value.wait_seconds == 1  # a tenth of a second, in whole ones
-    counter.clock.now += 0.1
-    assert counter.passes(process, of=2) == 1
+    harness.clock.now += 0.1
+    assert harness.passes(process, of=2) == 1
 
 
 def test_what_nobody_uses_in_time_is_forfeited_and_one_token_is_taken_next() -> None:
-    counter = Counter(BudgetLimit(requests_per_second=1, burst=40))
-    process = counter.process()
-    counter.passes(process, of=4)  # 1, 2 and the first of 4
-    counter.clock.now += KEPT_SECONDS
-    full_at = counter.bucket.full_at
+    harness = PrefetchHarness(BudgetLimit(requests_per_second=1, burst=40))
+    process = harness.process()
+    harness.passes(process, of=4)  # 1, 2 and the first of 4
+    harness.clock.now += KEPT_SECONDS
+    full_at = harness.bucket.full_at
     process.take()
     assert full_at is not None
-    assert counter.bucket.full_at == full_at + counter.limit.gap
+    assert harness.bucket.full_at == full_at + harness.limit.gap
 
 
 def test_a_process_that_is_asked_rarely_makes_one_write_a_call() -> None:
-    counter = Counter()
-    process = counter.process()
+    harness = PrefetchHarness()
+    process = harness.process()
     process.take()
-    before = counter.bucket.asked
+    before = harness.bucket.asked
     for _ in range(10):
-        counter.clock.now += 30
+        harness.clock.now += 30
         process.take()
-    assert counter.bucket.asked == before + 10
+    assert harness.bucket.asked == before + 10
 
 
 @given(
@@ -286,13 +286,13 @@ def test_a_process_that_is_asked_rarely_makes_one_write_a_call() -> None:
 def test_no_window_sees_more_than_the_bucket_grants_to_one_that_is_longer_by_what_is_kept(
     limit: BudgetLimit, calls: list[tuple[float, int]], most: int
 ) -> None:
-    counter = Counter(limit)
-    processes = [counter.process(most=most) for _ in range(4)]
+    harness = PrefetchHarness(limit)
+    processes = [harness.process(most=most) for _ in range(4)]
     passed: list[float] = []
     for pause, process in calls:
-        counter.clock.now += pause
-        if counter.passes(processes[process], of=1):
-            passed.append(counter.clock.now)
+        harness.clock.now += pause
+        if harness.passes(processes[process], of=1):
+            passed.append(harness.clock.now)
     assert most_in_excess(passed, limit) < 1
 
 

@@ -19,20 +19,20 @@ from functions.rest.connection_models import CredentialsIn
 from functions.rest.models import body
 from functions.rest.push_models import PushIn
 from tests.support.interleaving import at, dying
-from tests.support.request_counter import Counter
+from tests.support.request_harness import RequestHarness
 from tests.support.scripted_connector import Crash
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.support.request_counter import Answered
+    from tests.support.request_harness import Answered
 
 CROWD = 50
 
 
 @pytest.fixture
-def counter() -> Counter:
-    return Counter()
+def harness() -> RequestHarness:
+    return RequestHarness()
 
 
 def answer(answered: Answered) -> tuple[RefreshOutcome, str]:
@@ -56,66 +56,70 @@ def at_once(ask: Callable[[int], Answered]) -> list[Answered]:
         sys.setswitchinterval(usual)
 
 
-def test_a_repetition_gets_the_same_answer_and_is_told_so(counter: Counter) -> None:
-    first, second = counter.ask(), counter.ask()
+def test_a_repetition_gets_the_same_answer_and_is_told_so(harness: RequestHarness) -> None:
+    first, second = harness.ask(), harness.ask()
     assert answer(second) == answer(first) == (RefreshOutcome.STARTED, "ref_1")
     assert (first.replayed, second.replayed) == (False, True)
-    assert counter.started == {"ref_1"}
+    assert harness.started == {"ref_1"}
 
 
-def test_a_repetition_long_after_the_end_starts_nothing(counter: Counter) -> None:
-    first = counter.ask()
-    counter.end("ref_1")
-    counter.clock.now += KEY_SECONDS
-    assert answer(counter.ask()) == answer(first)
-    assert counter.started == {"ref_1"}
+def test_a_repetition_long_after_the_end_starts_nothing(harness: RequestHarness) -> None:
+    first = harness.ask()
+    harness.end("ref_1")
+    harness.clock.now += KEY_SECONDS
+    assert answer(harness.ask()) == answer(first)
+    assert harness.started == {"ref_1"}
 
 
-def test_a_key_that_is_forgotten_may_come_again_with_anything(counter: Counter) -> None:
-    counter.ask()
-    counter.end("ref_1")
-    counter.clock.now += KEY_SECONDS + 1
-    again = counter.ask(datasets=("accounts",))
+def test_a_key_that_is_forgotten_may_come_again_with_anything(harness: RequestHarness) -> None:
+    harness.ask()
+    harness.end("ref_1")
+    harness.clock.now += KEY_SECONDS + 1
+    again = harness.ask(datasets=("accounts",))
     assert (again.admission.refresh_id, again.replayed) == ("ref_2", False)
 
 
-def test_another_body_under_the_same_key_is_refused_and_starts_nothing(counter: Counter) -> None:
-    counter.ask()
+def test_another_body_under_the_same_key_is_refused_and_starts_nothing(
+    harness: RequestHarness,
+) -> None:
+    harness.ask()
     with pytest.raises(KeyReused):
-        counter.ask(max_age_seconds=60)
-    assert counter.started == {"ref_1"}
+        harness.ask(max_age_seconds=60)
+    assert harness.started == {"ref_1"}
 
 
-def test_another_tenant_s_key_is_another_key(counter: Counter) -> None:
-    counter.ask()
+def test_another_tenant_s_key_is_another_key(harness: RequestHarness) -> None:
+    harness.ask()
     with pytest.raises(NotFound):
-        counter.ask(tenant="mallory")
+        harness.ask(tenant="mallory")
     assert name("ab", "c") != name("a", "bc")
 
 
 @pytest.mark.parametrize("outcome", [RefreshOutcome.JOINED, RefreshOutcome.STARTED])
-def test_which_refresh_answered_is_remembered(counter: Counter, outcome: RefreshOutcome) -> None:
+def test_which_refresh_answered_is_remembered(
+    harness: RequestHarness, outcome: RefreshOutcome
+) -> None:
     if outcome is RefreshOutcome.JOINED:
-        counter.ask("of-another")
-    first = counter.ask("k")
-    counter.end("ref_1")
-    later = counter.ask("k")
+        harness.ask("of-another")
+    first = harness.ask("k")
+    harness.end("ref_1")
+    later = harness.ask("k")
     assert answer(later) == answer(first) == (outcome, "ref_1")
-    assert len(counter.started) == 1
+    assert len(harness.started) == 1
 
 
 @pytest.mark.parametrize("ended", [pytest.param(True, id="ended"), pytest.param(False, id="runs")])
 def test_what_a_crash_left_half_done_is_mended_by_the_repetition(
-    counter: Counter, *, ended: bool
+    harness: RequestHarness, *, ended: bool
 ) -> None:
     with pytest.raises(Crash):
-        counter.ask(found=dying)
-    assert counter.started == set()
+        harness.ask(found=dying)
+    assert harness.started == set()
     if ended:
-        counter.end("ref_1")
-    mended = counter.ask()
+        harness.end("ref_1")
+    mended = harness.ask()
     assert (answer(mended), mended.replayed) == ((RefreshOutcome.STARTED, "ref_1"), True)
-    assert counter.started == (set() if ended else {"ref_1"})
+    assert harness.started == (set() if ended else {"ref_1"})
 
 
 @pytest.mark.parametrize(
@@ -135,80 +139,82 @@ def test_what_0_1_0_has_stored_of_a_key_is_read(
     assert (found.outcome, found.refresh_id) == admission
 
 
-def test_a_request_that_was_refused_may_be_repeated(counter: Counter) -> None:
-    counter.ask("of-another", datasets=("accounts",))
+def test_a_request_that_was_refused_may_be_repeated(harness: RequestHarness) -> None:
+    harness.ask("of-another", datasets=("accounts",))
     with pytest.raises(Busy):
-        counter.ask("k")
-    counter.end("ref_1")
-    again = counter.ask("k")
+        harness.ask("k")
+    harness.end("ref_1")
+    again = harness.ask("k")
     assert (again.admission.outcome, again.replayed) == (RefreshOutcome.STARTED, False)
 
 
-def test_a_refusal_leaves_the_key_to_a_corrected_body(counter: Counter) -> None:
-    counter.ask("of-another", datasets=("accounts",))
+def test_a_refusal_leaves_the_key_to_a_corrected_body(harness: RequestHarness) -> None:
+    harness.ask("of-another", datasets=("accounts",))
     with pytest.raises(Busy):
-        counter.ask("k")
-    assert counter.ask("k", datasets=("accounts",)).admission.outcome is RefreshOutcome.JOINED
+        harness.ask("k")
+    assert harness.ask("k", datasets=("accounts",)).admission.outcome is RefreshOutcome.JOINED
     with pytest.raises(KeyReused):
-        counter.ask("k")
+        harness.ask("k")
 
 
 def test_who_is_refused_when_the_key_is_answered_by_then_gets_that_answer(
-    counter: Counter,
+    harness: RequestHarness,
 ) -> None:
     """Another is let in, and fails, after this request was not found under its key."""
 
     def meanwhile() -> None:
-        counter.ask(new="first")
-        refresh = counter.refreshes.get("first")
+        harness.ask(new="first")
+        refresh = harness.refreshes.get("first")
         assert refresh is not None
-        counter.refreshes.forbid(refresh, until=counter.clock() + 90)
-        counter.end("first")
+        harness.refreshes.forbid(refresh, until=harness.clock() + 90)
+        harness.end("first")
 
-    late = counter.ask(new="late", told=at(1, meanwhile))
+    late = harness.ask(new="late", told=at(1, meanwhile))
     assert (answer(late), late.replayed) == ((RefreshOutcome.STARTED, "first"), True)
-    assert set(counter.tables.refreshes) == {"first"}
+    assert set(harness.tables.refreshes) == {"first"}
 
 
 def test_of_two_answers_found_at_once_the_one_that_is_noted_first_is_everyone_s(
-    counter: Counter,
+    harness: RequestHarness,
 ) -> None:
     def meanwhile() -> None:
-        counter.end("of-another")
-        counter.ask("k", new="mine")
+        harness.end("of-another")
+        harness.ask("k", new="mine")
 
-    counter.ask("x", new="of-another")
-    late = counter.ask("k", new="never", found=meanwhile)
-    assert answer(late) == answer(counter.ask("k")) == (RefreshOutcome.STARTED, "mine")
-    assert counter.started == {"of-another", "mine"}
+    harness.ask("x", new="of-another")
+    late = harness.ask("k", new="never", found=meanwhile)
+    assert answer(late) == answer(harness.ask("k")) == (RefreshOutcome.STARTED, "mine")
+    assert harness.started == {"of-another", "mine"}
 
 
 @pytest.mark.parametrize("joins", [pytest.param(True, id="joins"), pytest.param(False, id="own")])
 def test_of_two_bodies_under_a_key_at_once_the_second_is_refused(
-    counter: Counter, *, joins: bool
+    harness: RequestHarness, *, joins: bool
 ) -> None:
     def meanwhile() -> None:
-        counter.ask(new="first")
+        harness.ask(new="first")
         if not joins:
-            counter.end("first")
+            harness.end("first")
 
     with pytest.raises(KeyReused):
-        counter.ask(new="second", max_age_seconds=60, told=at(1, meanwhile))
-    assert set(counter.tables.refreshes) == counter.started == {"first"}
+        harness.ask(new="second", max_age_seconds=60, told=at(1, meanwhile))
+    assert set(harness.tables.refreshes) == harness.started == {"first"}
 
 
-def test_fifty_equal_requests_at_once_get_one_refresh_and_equal_answers(counter: Counter) -> None:
-    answers = at_once(lambda number: counter.ask(new=f"ref_{number}"))
+def test_fifty_equal_requests_at_once_get_one_refresh_and_equal_answers(
+    harness: RequestHarness,
+) -> None:
+    answers = at_once(lambda number: harness.ask(new=f"ref_{number}"))
     (same,) = {answer(each) for each in answers}
-    assert same == (RefreshOutcome.STARTED, *counter.tables.refreshes)
-    assert counter.started == {same[1]}
+    assert same == (RefreshOutcome.STARTED, *harness.tables.refreshes)
+    assert harness.started == {same[1]}
     assert [each.replayed for each in answers].count(False) == 1
 
 
-def test_fifty_requests_under_different_keys_join_one(counter: Counter) -> None:
-    answers = at_once(lambda number: counter.ask(f"key-{number}", new=f"ref_{number}"))
-    assert {each.admission.refresh_id for each in answers} == set(counter.tables.refreshes)
-    assert len(counter.tables.refreshes) == len(counter.started) == 1
+def test_fifty_requests_under_different_keys_join_one(harness: RequestHarness) -> None:
+    answers = at_once(lambda number: harness.ask(f"key-{number}", new=f"ref_{number}"))
+    assert {each.admission.refresh_id for each in answers} == set(harness.tables.refreshes)
+    assert len(harness.tables.refreshes) == len(harness.started) == 1
     outcomes = [each.admission.outcome for each in answers]
     assert (outcomes.count(RefreshOutcome.STARTED), outcomes.count(RefreshOutcome.JOINED)) == (
         1,

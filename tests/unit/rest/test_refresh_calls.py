@@ -13,7 +13,7 @@ from functions.core.model import Status
 from functions.core.refresh.history import Place
 from functions.rest import cursors
 from functions.rest.history import filtered
-from tests.support.request_counter import Counter
+from tests.support.request_harness import RequestHarness
 from tests.support.scripted_connector import CONNECTION, admission_ports
 from tests.unit.test_api import call, problem
 
@@ -88,61 +88,61 @@ def test_a_cursor_that_was_not_given_for_this_list_is_refused(cursor: str) -> No
 # --- while AWS falters -------------------------------------------------------------------------
 
 
-class Desk:
+class CallHarness:
     """What the calls stand on, over fakes. Step Functions refuses the next ``refuses`` starts."""
 
     def __init__(self, *, refuses: int = 0) -> None:
-        self.counter = Counter(refuses=refuses)
-        self.clock, self.sleep = self.counter.clock, self.counter.clock.sleep
-        self.connections, self.refreshes = self.counter.connections, self.counter.refreshes
+        self.harness = RequestHarness(refuses=refuses)
+        self.clock, self.sleep = self.harness.clock, self.harness.clock.sleep
+        self.connections, self.refreshes = self.harness.connections, self.harness.refreshes
         self.admission = admission_ports(
-            self.counter.tables, connections=self.connections, refreshes=self.refreshes
+            self.harness.tables, connections=self.connections, refreshes=self.refreshes
         )
-        self.keys, self.executions = self.admission.keys, self.counter
+        self.keys, self.executions = self.admission.keys, self.harness
 
 
 @pytest.fixture
-def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
-    made = Desk(refuses=1)
+def harness(monkeypatch: pytest.MonkeyPatch) -> CallHarness:
+    made = CallHarness(refuses=1)
     monkeypatch.setattr(api, "wiring", lambda: made)
     return made
 
 
 @pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "k"}])
 def test_a_refresh_whose_start_is_refused_is_admitted_and_starts_by_itself(
-    desk: Desk, key: dict[str, str]
+    harness: CallHarness, key: dict[str, str]
 ) -> None:
     body = msgspec.json.encode({"connection_id": CONNECTION}).decode()
     answer = call("POST", LIST, body=body, headers=key)
     told = msgspec.json.decode(answer["body"])
     assert (answer["statusCode"], told["outcome"], told["status"]) == (202, "started", "admitted")
-    assert desk.counter.started == set()
-    desk.counter.look_after()
-    desk.counter.look_after()
-    assert desk.counter.started == {told["refresh_id"]}
+    assert harness.harness.started == set()
+    harness.harness.look_after()
+    harness.harness.look_after()
+    assert harness.harness.started == {told["refresh_id"]}
 
 
-def test_who_joins_a_refresh_that_has_not_begun_joins_one_that_will(desk: Desk) -> None:
+def test_who_joins_a_refresh_that_has_not_begun_joins_one_that_will(harness: CallHarness) -> None:
     body = msgspec.json.encode({"connection_id": CONNECTION}).decode()
     first = msgspec.json.decode(call("POST", LIST, body=body)["body"])
     joined = msgspec.json.decode(call("POST", LIST, body=body)["body"])
     assert (joined["outcome"], joined["refresh_id"]) == ("joined", first["refresh_id"])
-    desk.counter.look_after()
-    assert desk.counter.started == {first["refresh_id"]}
+    harness.harness.look_after()
+    assert harness.harness.started == {first["refresh_id"]}
 
 
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", REFRESH), ("POST", f"{REFRESH}/cancel"), ("POST", LIST)]
 )
 def test_a_call_that_aws_does_not_let_through_says_when_to_come_again(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, method: str, path: str
+    harness: CallHarness, monkeypatch: pytest.MonkeyPatch, method: str, path: str
 ) -> None:
     def throttled(*_: object) -> None:
         code = "ProvisionedThroughputExceededException"
         raise ClientError({"Error": {"Code": code, "Message": "canary"}}, "GetItem")
 
-    monkeypatch.setattr(desk.refreshes, "get", throttled)
-    monkeypatch.setattr(desk.connections, "get", throttled)
+    monkeypatch.setattr(harness.refreshes, "get", throttled)
+    monkeypatch.setattr(harness.connections, "get", throttled)
     answer = call(method, path, body='{"connection_id": "con_1"}' if path == LIST else None)
     assert problem(answer, 503)["type"] == "urn:freshet:problem:unavailable"
     assert answer["headers"]["Retry-After"] == "5"

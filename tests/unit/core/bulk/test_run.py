@@ -19,7 +19,7 @@ from functions.core.bulk.run import AT_ONCE, check, close_run, create, keep, wri
 from functions.core.contract import PAYLOAD_BYTES, Reason
 from functions.core.errors import BulkRunning, InvalidRequest, NotFound, Superseded
 from functions.core.model import Connection, SnapshotPointer, Status
-from tests.support.fakes.bulk_runs import BULK, Hub, a_bulk
+from tests.support.fakes.bulk_runs import BULK, BulkHarness, a_bulk
 from tests.support.fakes.stores import Clock
 from tests.support.scripted_connector import TENANT, a_connection, a_refresh
 
@@ -43,20 +43,20 @@ EVERYBODY = (
 )
 
 
-def begun(options: BulkOptions, *, tenant: str | None = TENANT) -> Hub:
+def begun(options: BulkOptions, *, tenant: str | None = TENANT) -> BulkHarness:
     """A run among everybody, whose connections have been listed."""
-    hub = Hub(*EVERYBODY)
+    harness = BulkHarness(*EVERYBODY)
     bulk = a_bulk(at=NOW, options=options, tenant=tenant)
-    hub.bulks.create(bulk)
-    write_list(bulk, hub.ports)
-    return hub
+    harness.bulks.create(bulk)
+    write_list(bulk, harness.ports)
+    return harness
 
 
-def finish(hub: Hub, *ids: str) -> None:
+def finish(harness: BulkHarness, *ids: str) -> None:
     """These connections' refreshes have been published."""
     outcome = BulkOutcome.PUBLISHED
     results = [Result(connection_id=id_, outcome=outcome, refresh_id="ref_1") for id_ in ids]
-    hub.bulks.record(hub.bulk, results)
+    harness.bulks.record(harness.bulk, results)
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,9 @@ def finish(hub: Hub, *ids: str) -> None:
     ],
 )
 def test_a_run_is_about_whom_it_asks_for(options: BulkOptions, ids: list[str]) -> None:
-    hub = begun(options)
-    assert list(hub.lists.read(hub.bulk)) == ids
-    assert (hub.bulk.status, hub.bulk.listed, hub.bulk.total) == (
+    harness = begun(options)
+    assert list(harness.lists.read(harness.bulk)) == ids
+    assert (harness.bulk.status, harness.bulk.listed, harness.bulk.total) == (
         BulkStatus.RUNNING,
         len(ids),
         len(ids),
@@ -88,63 +88,63 @@ def test_a_run_is_about_whom_it_asks_for(options: BulkOptions, ids: list[str]) -
 
 
 def test_a_run_of_the_operator_s_is_about_every_tenant() -> None:
-    hub = begun(BulkOptions(provider="banno"), tenant=None)
-    assert list(hub.lists.read(hub.bulk)) == ["con_1", "con_2", "con_3", "con_5"]
+    harness = begun(BulkOptions(provider="banno"), tenant=None)
+    assert list(harness.lists.read(harness.bulk)) == ["con_1", "con_2", "con_3", "con_5"]
 
 
 def test_what_is_not_there_and_what_is_another_s_are_the_same() -> None:
-    hub = begun(BulkOptions(connection_ids=("con_5", "con_1", "nobody")))
-    results = hub.bulks.results[BULK]
+    harness = begun(BulkOptions(connection_ids=("con_5", "con_1", "nobody")))
+    results = harness.bulks.results[BULK]
     assert results["con_5"] == replace(results["nobody"], connection_id="con_5")
     assert (results["nobody"].outcome, results["nobody"].error) == ("not_found", NotFound.name())
-    assert (hub.bulk.listed, hub.bulk.total) == (1, 3)
+    assert (harness.bulk.listed, harness.bulk.total) == (1, 3)
 
 
 def test_who_is_being_erased_is_not_there() -> None:
-    hub = Hub(*EVERYBODY)
-    hub.connections.begin_erasing("con_1")
+    harness = BulkHarness(*EVERYBODY)
+    harness.connections.begin_erasing("con_1")
     bulk = a_bulk(at=NOW, options=BulkOptions(connection_ids=("con_1",)))
-    hub.bulks.create(bulk)
-    told = write_list(bulk, hub.ports)
-    assert (told.outcome, hub.bulk.total) == (BulkTicketOutcome.DONE, 1)
+    harness.bulks.create(bulk)
+    told = write_list(bulk, harness.ports)
+    assert (told.outcome, harness.bulk.total) == (BulkTicketOutcome.DONE, 1)
 
 
 def test_a_run_about_nobody_goes_through_no_list() -> None:
-    hub = Hub()
-    hub.bulks.create(a_bulk(at=NOW))
-    assert write_list(hub.bulk, hub.ports).outcome is BulkTicketOutcome.DONE
+    harness = BulkHarness()
+    harness.bulks.create(a_bulk(at=NOW))
+    assert write_list(harness.bulk, harness.ports).outcome is BulkTicketOutcome.DONE
 
 
 def test_a_call_that_is_repeated_lists_nobody_anew() -> None:
-    hub = begun(BulkOptions())
-    before = len(hub.lists.versions)
-    hub.connections.create(a_connection("con_9"), None)
-    assert write_list(hub.bulk, hub.ports).listed == 4
-    assert len(hub.lists.versions) == before
+    harness = begun(BulkOptions())
+    before = len(harness.lists.versions)
+    harness.connections.create(a_connection("con_9"), None)
+    assert write_list(harness.bulk, harness.ports).listed == 4
+    assert len(harness.lists.versions) == before
 
 
 def test_of_two_who_list_at_once_one_is_heard_and_its_list_is_the_run_s() -> None:
-    hub = Hub(*EVERYBODY)
+    harness = BulkHarness(*EVERYBODY)
     fresh = a_bulk(at=NOW)
-    hub.bulks.create(fresh)
-    write_list(fresh, hub.ports)
-    hub.connections.create(a_connection("con_9"), None)
+    harness.bulks.create(fresh)
+    write_list(fresh, harness.ports)
+    harness.connections.create(a_connection("con_9"), None)
     with pytest.raises(Superseded):
-        write_list(fresh, hub.ports)
-    assert "con_9" not in list(hub.lists.read(hub.bulk))
+        write_list(fresh, harness.ports)
+    assert "con_9" not in list(harness.lists.read(harness.bulk))
 
 
 def test_the_ticket_says_what_each_refresh_is_asked_for_and_when() -> None:
-    hub = begun(BulkOptions(max_age_seconds=60, deadline_seconds=90, spread_seconds=7200))
-    told = write_list(hub.bulk, hub.ports)
+    harness = begun(BulkOptions(max_age_seconds=60, deadline_seconds=90, spread_seconds=7200))
+    told = write_list(harness.bulk, harness.ports)
     assert told.asked == {"max_age_seconds": 60, "deadline_seconds": 90}
     assert (told.spread_seconds, told.began_ms) == (7200, int(NOW * 1000))
-    assert told.version_id == hub.bulk.version_id
+    assert told.version_id == harness.bulk.version_id
 
 
 def test_a_ticket_is_small_however_many_are_named() -> None:
-    hub = begun(BulkOptions(connection_ids=tuple(f"con_{n}" for n in range(1000))))
-    assert len(msgspec.json.encode(write_list(hub.bulk, hub.ports))) < PAYLOAD_BYTES
+    harness = begun(BulkOptions(connection_ids=tuple(f"con_{n}" for n in range(1000))))
+    assert len(msgspec.json.encode(write_list(harness.bulk, harness.ports))) < PAYLOAD_BYTES
 
 
 @pytest.mark.parametrize(
@@ -170,13 +170,13 @@ def test_what_would_be_passed_over_is_refused(options: BulkOptions, told: str) -
 
 
 def test_a_second_run_of_a_tenant_s_is_told_of_the_first() -> None:
-    hub = Hub()
-    keep(a_bulk(at=NOW), bulk_runs=hub.bulks)
+    harness = BulkHarness()
+    keep(a_bulk(at=NOW), bulk_runs=harness.bulks)
     with pytest.raises(BulkRunning, match=BULK):
-        keep(a_bulk(at=NOW, bulk_id="blk_2"), bulk_runs=hub.bulks)
-    close_run(hub.bulk, error="Aborted", ports=hub.ports)
-    keep(a_bulk(at=NOW, bulk_id="blk_2"), bulk_runs=hub.bulks)
-    assert set(hub.bulks.stored) == {BULK, "blk_2"}
+        keep(a_bulk(at=NOW, bulk_id="blk_2"), bulk_runs=harness.bulks)
+    close_run(harness.bulk, error="Aborted", ports=harness.ports)
+    keep(a_bulk(at=NOW, bulk_id="blk_2"), bulk_runs=harness.bulks)
+    assert set(harness.bulks.stored) == {BULK, "blk_2"}
 
 
 def test_an_id_that_is_named_twice_is_meant_once() -> None:
@@ -187,13 +187,13 @@ def test_an_id_that_is_named_twice_is_meant_once() -> None:
 
 
 def test_a_run_whose_connections_all_have_an_outcome_is_done() -> None:
-    hub = begun(BulkOptions(provider="banno"))
-    finish(hub, "con_1", "con_2", "con_3")
-    hub.clock.now += 7
-    ended = close_run(hub.bulk, error=None, ports=hub.ports)
+    harness = begun(BulkOptions(provider="banno"))
+    finish(harness, "con_1", "con_2", "con_3")
+    harness.clock.now += 7
+    ended = close_run(harness.bulk, error=None, ports=harness.ports)
     assert (ended.status, ended.ended_at, ended.error) == (BulkStatus.DONE, NOW + 7, None)
-    assert hub.bulk == ended
-    assert hub.bulks.counts(BULK) == {BulkOutcome.PUBLISHED: 3}
+    assert harness.bulk == ended
+    assert harness.bulks.counts(BULK) == {BulkOutcome.PUBLISHED: 3}
 
 
 @pytest.mark.parametrize(
@@ -206,9 +206,9 @@ def test_a_run_whose_connections_all_have_an_outcome_is_done() -> None:
 def test_who_has_no_outcome_and_no_refresh_in_the_end_is_listed_as_unknown(
     error: str | None, status: BulkStatus, told: str
 ) -> None:
-    hub = begun(BulkOptions(provider="banno"))
-    finish(hub, "con_2")
-    assert close_run(hub.bulk, error=error, ports=hub.ports).status is status
+    harness = begun(BulkOptions(provider="banno"))
+    finish(harness, "con_2")
+    assert close_run(harness.bulk, error=error, ports=harness.ports).status is status
     left = [
         Result(
             connection_id=id_,
@@ -218,25 +218,25 @@ def test_who_has_no_outcome_and_no_refresh_in_the_end_is_listed_as_unknown(
         )
         for id_ in ("con_1", "con_3")
     ]
-    assert hub.bulks.failures(BULK, limit=9, after=None) == (left, None)
-    assert sum(hub.bulks.counts(BULK).values()) == hub.bulk.total
-    assert hub.stopped == []
+    assert harness.bulks.failures(BULK, limit=9, after=None) == (left, None)
+    assert sum(harness.bulks.counts(BULK).values()) == harness.bulk.total
+    assert harness.stopped == []
 
 
 @pytest.mark.parametrize("error", ["ABORTED", "Defect", None])
 def test_what_is_under_way_when_a_run_ends_is_cancelled_and_stopped(error: str | None) -> None:
-    hub = begun(BulkOptions(provider="banno"))
-    finish(hub, "con_2", "con_3")
+    harness = begun(BulkOptions(provider="banno"))
+    finish(harness, "con_2", "con_3")
     mine = refresh_id(BULK, "con_1")
-    hub.refreshes.admit(a_refresh(mine, at=NOW), until=NOW + 900)
-    close_run(hub.bulk, error=error, ports=hub.ports)
-    (result,) = hub.bulks.failures(BULK, limit=9, after=None)[0]
+    harness.refreshes.admit(a_refresh(mine, at=NOW), until=NOW + 900)
+    close_run(harness.bulk, error=error, ports=harness.ports)
+    (result,) = harness.bulks.failures(BULK, limit=9, after=None)[0]
     assert (result.outcome, result.refresh_id, result.error) == (BulkOutcome.CANCELLED, mine, "")
-    refresh = hub.refreshes.get(mine)
+    refresh = harness.refreshes.get(mine)
     assert refresh is not None
     assert refresh.status is Status.CANCELLED
-    assert hub.stopped == [mine]
-    connection = hub.connections.get("con_1")
+    assert harness.stopped == [mine]
+    connection = harness.connections.get("con_1")
     assert connection is not None
     assert connection.running is None
 
@@ -253,37 +253,37 @@ def test_what_is_under_way_when_a_run_ends_is_cancelled_and_stopped(error: str |
 def test_what_has_ended_and_was_not_recorded_is_told_as_it_ended(
     changes: dict[str, object], outcome: BulkOutcome, error: str
 ) -> None:
-    hub = begun(BulkOptions(connection_ids=("con_1",)))
+    harness = begun(BulkOptions(connection_ids=("con_1",)))
     mine = refresh_id(BULK, "con_1")
-    hub.tables.refreshes[mine] = a_refresh(mine, at=NOW, **changes)
-    close_run(hub.bulk, error="ABORTED", ports=hub.ports)
-    assert hub.bulks.results[BULK]["con_1"] == Result(
+    harness.tables.refreshes[mine] = a_refresh(mine, at=NOW, **changes)
+    close_run(harness.bulk, error="ABORTED", ports=harness.ports)
+    assert harness.bulks.results[BULK]["con_1"] == Result(
         connection_id="con_1", outcome=outcome, refresh_id=mine, error=error
     )
-    assert hub.stopped == []
+    assert harness.stopped == []
 
 
 def test_however_many_have_none_all_are_counted() -> None:
-    hub = Hub(*(a_connection(f"con_{n}") for n in range(2 * AT_ONCE + 1)))
-    hub.bulks.create(a_bulk(at=NOW))
-    write_list(hub.bulk, hub.ports)
-    close_run(hub.bulk, error="Aborted", ports=hub.ports)
-    assert hub.bulks.counts(BULK) == {BulkOutcome.UNKNOWN: 2 * AT_ONCE + 1}
+    harness = BulkHarness(*(a_connection(f"con_{n}") for n in range(2 * AT_ONCE + 1)))
+    harness.bulks.create(a_bulk(at=NOW))
+    write_list(harness.bulk, harness.ports)
+    close_run(harness.bulk, error="Aborted", ports=harness.ports)
+    assert harness.bulks.counts(BULK) == {BulkOutcome.UNKNOWN: 2 * AT_ONCE + 1}
 
 
 def test_what_comes_after_the_end_changes_nothing() -> None:
-    hub = begun(BulkOptions())
-    close_run(hub.bulk, error="Aborted", ports=hub.ports)
-    before, counts = hub.bulk, hub.bulks.counts(BULK)
-    finish(hub, "con_1")
-    assert close_run(hub.bulk, error=None, ports=hub.ports) == before
-    assert hub.bulks.counts(BULK) == counts
+    harness = begun(BulkOptions())
+    close_run(harness.bulk, error="Aborted", ports=harness.ports)
+    before, counts = harness.bulk, harness.bulks.counts(BULK)
+    finish(harness, "con_1")
+    assert close_run(harness.bulk, error=None, ports=harness.ports) == before
+    assert harness.bulks.counts(BULK) == counts
 
 
 def test_a_run_that_could_list_nobody_has_failed() -> None:
-    hub = Hub()
-    hub.bulks.create(a_bulk(at=NOW))
-    ended = close_run(hub.bulk, error="Defect", ports=hub.ports)
+    harness = BulkHarness()
+    harness.bulks.create(a_bulk(at=NOW))
+    ended = close_run(harness.bulk, error="Defect", ports=harness.ports)
     assert (ended.status, ended.error, ended.total) == (BulkStatus.FAILED, "Defect", 0)
 
 

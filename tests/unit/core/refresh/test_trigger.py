@@ -41,7 +41,7 @@ from tests.support.scripted_connector import (
 )
 
 
-class Desk:
+class TriggerHarness:
     """An admitted refresh at the door, and a connector that answers as told."""
 
     def __init__(
@@ -79,30 +79,30 @@ class Desk:
 
 
 def test_the_ticket_says_when_looks_pay_and_until_when() -> None:
-    desk = Desk()
-    ticket = desk.call()
+    harness = TriggerHarness()
+    ticket = harness.call()
     assert (ticket.outcome, ticket.job) == (TicketOutcome.RUNNING, {"id": "j1"})
-    assert (ticket.triggered_at, ticket.deadline) == (desk.clock(), desk.clock() + 900)
+    assert (ticket.triggered_at, ticket.deadline) == (harness.clock(), harness.clock() + 900)
     assert ticket.looks[-1] == 900
     assert len(ticket.looks) <= MAX_LOOKS
 
 
 def test_the_intent_is_written_before_and_the_job_after() -> None:
-    desk = Desk()
-    desk.call()
-    assert [event.type for event in desk.refresh.events] == ["triggering", "triggered"]
-    assert (desk.refresh.status, desk.refresh.attempts) == (Status.RUNNING, 1)
-    assert desk.refresh.job == {"id": "j1"}
+    harness = TriggerHarness()
+    harness.call()
+    assert [event.type for event in harness.refresh.events] == ["triggering", "triggered"]
+    assert (harness.refresh.status, harness.refresh.attempts) == (Status.RUNNING, 1)
+    assert harness.refresh.job == {"id": "j1"}
 
 
 def test_a_job_on_record_is_not_asked_for_again() -> None:
-    desk = Desk()
-    first, stored = desk.call(), desk.refresh
+    harness = TriggerHarness()
+    first, stored = harness.call(), harness.refresh
     for seconds in (30, 900):
-        desk.clock.now += seconds
-        assert desk.call() == first
-    assert desk.connector.triggered == 1
-    assert desk.refresh == stored
+        harness.clock.now += seconds
+        assert harness.call() == first
+    assert harness.connector.triggered == 1
+    assert harness.refresh == stored
 
 
 @pytest.mark.parametrize(
@@ -113,19 +113,19 @@ def test_a_job_on_record_is_not_asked_for_again() -> None:
     ],
 )
 def test_a_crash_costs_no_second_job_where_one_can_know(writes: int, asked: int) -> None:
-    desk = Desk()
+    harness = TriggerHarness()
     with pytest.raises(Crash):
-        desk.call(refreshes=CrashingRefreshes(desk.tables, writes=writes))
-    assert desk.call().outcome is TicketOutcome.RUNNING
-    assert desk.connector.triggered == asked
+        harness.call(refreshes=CrashingRefreshes(harness.tables, writes=writes))
+    assert harness.call().outcome is TicketOutcome.RUNNING
+    assert harness.connector.triggered == asked
 
 
 def test_an_intent_without_a_job_is_asked_again_and_counted() -> None:
-    desk = Desk(Crash(), Triggered(job={"id": "j2"}))
+    harness = TriggerHarness(Crash(), Triggered(job={"id": "j2"}))
     with pytest.raises(Crash):
-        desk.call()
-    assert desk.call().job == {"id": "j2"}
-    assert (desk.refresh.attempts, desk.connector.triggered) == (2, 2)
+        harness.call()
+    assert harness.call().job == {"id": "j2"}
+    assert (harness.refresh.attempts, harness.connector.triggered) == (2, 2)
 
 
 @pytest.mark.parametrize(
@@ -137,80 +137,80 @@ def test_an_intent_without_a_job_is_asked_again_and_counted() -> None:
     ],
 )
 def test_a_provider_that_is_away_is_asked_later(fault: ProviderUnavailable, wait: int) -> None:
-    desk = Desk(fault)
-    ticket = desk.call()
+    harness = TriggerHarness(fault)
+    ticket = harness.call()
     assert (ticket.outcome, ticket.wait_seconds) == (TicketOutcome.LATER, wait)
     facts = {"error": fault.name(), "wait_seconds": wait}
-    assert desk.refresh.events[-1].facts == facts
+    assert harness.refresh.events[-1].facts == facts
 
 
 def test_a_provider_that_stays_away_is_asked_less_and_less_often() -> None:
-    desk = Desk(ProviderUnavailable())
+    harness = TriggerHarness(ProviderUnavailable())
     waits = []
     for _ in range(5):
-        ticket = desk.call()
+        ticket = harness.call()
         waits.append(ticket.wait_seconds)
-        desk.clock.now += ticket.wait_seconds
+        harness.clock.now += ticket.wait_seconds
     assert waits == [1, 2, 4, 8, 16]
 
 
 def test_a_wait_past_the_deadline_is_not_begun() -> None:
-    desk = Desk(RateLimited(wait_seconds=900))
-    ticket = desk.call()
+    harness = TriggerHarness(RateLimited(wait_seconds=900))
+    ticket = harness.call()
     assert (ticket.outcome, ticket.error) == (TicketOutcome.FAILED, "RateLimited")
 
 
 def test_who_comes_back_too_late_says_what_for_it_was_put_off() -> None:
-    desk = Desk(ProviderUnavailable())
-    assert desk.call().outcome is TicketOutcome.LATER
-    desk.clock.now += 900
-    assert desk.call().error == "ProviderUnavailable"
-    assert desk.connector.triggered == 1
+    harness = TriggerHarness(ProviderUnavailable())
+    assert harness.call().outcome is TicketOutcome.LATER
+    harness.clock.now += 900
+    assert harness.call().error == "ProviderUnavailable"
+    assert harness.connector.triggered == 1
 
 
 def test_nothing_is_asked_at_or_after_the_deadline() -> None:
-    desk = Desk()
-    desk.clock.now += 900
-    assert desk.call().error == "DeadlineExceeded"
-    assert desk.connector.triggered == 0
+    harness = TriggerHarness()
+    harness.clock.now += 900
+    assert harness.call().error == "DeadlineExceeded"
+    assert harness.connector.triggered == 0
 
 
 @pytest.mark.parametrize("last", ["admitted", "triggering"])
 def test_who_never_came_to_an_end_in_time_was_kept_from_it_by_the_platform(last: str) -> None:
     """No call was let through, or none of them to its end: the provider has had no time to take."""
-    desk = Desk()
-    event = Event(version=1, type=last, at=desk.clock())
-    desk.refreshes.save(replace(desk.refresh, events=(event,)), seen=0)
-    desk.clock.now += 900
-    assert desk.call().error == "PlatformFault"
-    assert desk.connector.triggered == 0
+    harness = TriggerHarness()
+    event = Event(version=1, type=last, at=harness.clock())
+    harness.refreshes.save(replace(harness.refresh, events=(event,)), seen=0)
+    harness.clock.now += 900
+    assert harness.call().error == "PlatformFault"
+    assert harness.connector.triggered == 0
 
 
 @pytest.mark.parametrize("error", [ReauthRequired(), InteractionRequired(), ConfigurationInvalid()])
 def test_what_a_person_must_mend_fails_at_once_by_name(error: FreshetError) -> None:
-    ticket = Desk(error).call()
+    ticket = TriggerHarness(error).call()
     assert (ticket.outcome, ticket.error) == (TicketOutcome.FAILED, error.name())
 
 
 def test_a_defect_is_raised() -> None:
     with pytest.raises(UnexpectedAnswer):
-        Desk(UnexpectedAnswer()).call()
+        TriggerHarness(UnexpectedAnswer()).call()
 
 
 def test_two_workers_at_the_door_make_one_job() -> None:
-    desk = Desk()
-    seen_by_both = desk.refresh
-    desk.call()
-    late = Desk()
-    late.refreshes = desk.refreshes
+    harness = TriggerHarness()
+    seen_by_both = harness.refresh
+    harness.call()
+    late = TriggerHarness()
+    late.refreshes = harness.refreshes
     with pytest.raises(Superseded):
         trigger(
             seen_by_both,
             connection=a_connection(),
             connector=late.connector,
-            refreshes=desk.refreshes,
+            refreshes=harness.refreshes,
             seen={},
-            clock=desk.clock,
+            clock=harness.clock,
             seconds_left=lambda: 1000,
         )
     assert late.connector.triggered == 0
@@ -229,9 +229,9 @@ def test_a_request_that_is_answered_already_gets_the_answering_refresh(
 
 
 def test_the_plan_of_looks_begins_at_the_trigger_not_at_the_request() -> None:
-    desk = Desk()
-    desk.clock.now += 300
-    ticket = desk.call()
+    harness = TriggerHarness()
+    harness.clock.now += 300
+    ticket = harness.call()
     assert ticket.looks[-1] == 600
     assert replace(ticket, looks=()).deadline == ticket.triggered_at + 600
 
@@ -243,72 +243,74 @@ WHOLE = Triggered(job={"a": 1, "b": 2}, webhooks={"digest-b": "b"})
 
 
 def test_a_job_in_parts_is_asked_for_until_it_is_whole() -> None:
-    desk = Desk(HALF, WHOLE)
-    ticket = desk.call()
+    harness = TriggerHarness(HALF, WHOLE)
+    ticket = harness.call()
     assert (ticket.outcome, ticket.job, ticket.has_webhook) == (
         TicketOutcome.RUNNING,
         WHOLE.job,
         True,
     )
-    assert [order.job for order in desk.connector.orders] == [None, HALF.job]
-    assert desk.refresh.webhooks == {"digest-a": "a", "digest-b": "b"}
-    assert desk.refresh.attempts == 1
+    assert [order.job for order in harness.connector.orders] == [None, HALF.job]
+    assert harness.refresh.webhooks == {"digest-a": "a", "digest-b": "b"}
+    assert harness.refresh.attempts == 1
 
 
 def test_a_part_that_was_taken_is_not_asked_for_again_after_a_fault() -> None:
-    desk = Desk(HALF, ProviderUnavailable(), WHOLE)
-    assert desk.call().outcome is TicketOutcome.LATER
-    assert desk.call().job == WHOLE.job
-    assert [order.job for order in desk.connector.orders] == [None, HALF.job, HALF.job]
+    harness = TriggerHarness(HALF, ProviderUnavailable(), WHOLE)
+    assert harness.call().outcome is TicketOutcome.LATER
+    assert harness.call().job == WHOLE.job
+    assert [order.job for order in harness.connector.orders] == [None, HALF.job, HALF.job]
 
 
 @pytest.mark.parametrize("writes", [1, 2, 3])
 def test_a_worker_that_dies_between_two_parts_costs_one_of_them_at_most(writes: int) -> None:
-    desk = Desk(HALF, WHOLE, WHOLE)
+    harness = TriggerHarness(HALF, WHOLE, WHOLE)
     with pytest.raises(Crash):
-        desk.call(refreshes=CrashingRefreshes(desk.tables, writes=writes))
-    assert desk.call().job == WHOLE.job
-    assert desk.connector.triggered <= 3
+        harness.call(refreshes=CrashingRefreshes(harness.tables, writes=writes))
+    assert harness.call().job == WHOLE.job
+    assert harness.connector.triggered <= 3
 
 
 def test_the_rest_is_left_to_another_call_when_time_runs_short() -> None:
-    desk = Desk(HALF, WHOLE)
-    ticket = desk.call(seconds_left=PART_SECONDS - 1)
+    harness = TriggerHarness(HALF, WHOLE)
+    ticket = harness.call(seconds_left=PART_SECONDS - 1)
     assert (ticket.outcome, ticket.wait_seconds) == (TicketOutcome.LATER, 1)
-    assert desk.call(seconds_left=PART_SECONDS).outcome is TicketOutcome.RUNNING
-    assert desk.connector.triggered == 2
+    assert harness.call(seconds_left=PART_SECONDS).outcome is TicketOutcome.RUNNING
+    assert harness.connector.triggered == 2
 
 
 def test_a_first_part_is_asked_for_however_little_time_is_left() -> None:
-    assert Desk().call(seconds_left=1).outcome is TicketOutcome.RUNNING
+    assert TriggerHarness().call(seconds_left=1).outcome is TicketOutcome.RUNNING
 
 
 def test_where_the_provider_answers_when_it_is_done_the_rest_needs_time_for_that() -> None:
-    desk = Desk(HALF, WHOLE, synchronous=True)
-    assert desk.call(seconds_left=SYNCHRONOUS_SECONDS - 1).outcome is TicketOutcome.LATER
-    assert desk.call(seconds_left=SYNCHRONOUS_SECONDS).outcome is TicketOutcome.RUNNING
+    harness = TriggerHarness(HALF, WHOLE, synchronous=True)
+    assert harness.call(seconds_left=SYNCHRONOUS_SECONDS - 1).outcome is TicketOutcome.LATER
+    assert harness.call(seconds_left=SYNCHRONOUS_SECONDS).outcome is TicketOutcome.RUNNING
 
 
 def test_a_job_in_parts_was_triggered_when_its_first_was() -> None:
-    desk = Desk(HALF, ProviderUnavailable(), WHOLE)
-    began = desk.clock()
-    desk.call()
-    desk.clock.now += 30
-    assert desk.call().triggered_at == desk.refresh.triggered_at == began
+    harness = TriggerHarness(HALF, ProviderUnavailable(), WHOLE)
+    began = harness.clock()
+    harness.call()
+    harness.clock.now += 30
+    assert harness.call().triggered_at == harness.refresh.triggered_at == began
 
 
 def test_a_job_that_was_lost_is_begun_anew_and_nothing_of_it_stays() -> None:
-    desk = Desk(HALF, WHOLE, Triggered(job={"id": "j2"}))
-    desk.call()
-    desk.refreshes.save(lose_job(desk.refresh, at=desk.clock()), seen=desk.refresh.version)
-    desk.clock.now += 30
-    ticket = desk.call()
-    assert (ticket.job, ticket.triggered_at) == ({"id": "j2"}, desk.clock())
-    assert desk.refresh.webhooks == {}
+    harness = TriggerHarness(HALF, WHOLE, Triggered(job={"id": "j2"}))
+    harness.call()
+    harness.refreshes.save(
+        lose_job(harness.refresh, at=harness.clock()), seen=harness.refresh.version
+    )
+    harness.clock.now += 30
+    ticket = harness.call()
+    assert (ticket.job, ticket.triggered_at) == ({"id": "j2"}, harness.clock())
+    assert harness.refresh.webhooks == {}
 
 
 def test_a_job_without_webhooks_is_not_waited_for_with_one() -> None:
-    assert not Desk().call().has_webhook
+    assert not TriggerHarness().call().has_webhook
 
 
 AWAITED = InteractionRequired(awaited=True)
@@ -317,69 +319,69 @@ ITEM = 400 * 1024
 """Bytes that DynamoDB takes as one item."""
 
 
-def waits_of(desk: Desk) -> list[int]:
+def waits_of(harness: TriggerHarness) -> list[int]:
     """Come back whenever the ticket says, until the refresh fails: how long each wait was."""
     waits = []
-    while (ticket := desk.call()).outcome is TicketOutcome.LATER:
+    while (ticket := harness.call()).outcome is TicketOutcome.LATER:
         waits.append(ticket.wait_seconds)
-        desk.clock.now += ticket.wait_seconds
+        harness.clock.now += ticket.wait_seconds
     assert (ticket.outcome, ticket.error) == (TicketOutcome.FAILED, "InteractionRequired")
     return waits
 
 
 def test_whoever_asks_sees_for_whom_the_refresh_waits() -> None:
-    desk = Desk(AWAITED)
-    assert desk.call().outcome is TicketOutcome.LATER
-    event = desk.refresh.events[-1]
+    harness = TriggerHarness(AWAITED)
+    assert harness.call().outcome is TicketOutcome.LATER
+    event = harness.refresh.events[-1]
     assert event.type == "postponed"
     assert event.facts == {"error": "InteractionRequired", "wait_seconds": 2}
-    assert desk.refresh.job is None
+    assert harness.refresh.job is None
 
 
 def test_people_are_waited_for_until_the_deadline_and_no_longer() -> None:
-    desk = Desk(AWAITED, deadline=600)
-    waits = waits_of(desk)
+    harness = TriggerHarness(AWAITED, deadline=600)
+    waits = waits_of(harness)
     assert waits == [2, 4, 8, 16, 32, 64, 120, 120, 120, 114]
-    assert desk.clock() == desk.refresh.deadline
-    assert desk.connector.triggered == len(waits)
+    assert harness.clock() == harness.refresh.deadline
+    assert harness.connector.triggered == len(waits)
 
 
 def test_a_deadline_between_two_seconds_is_waited_out() -> None:
-    assert waits_of(Desk(AWAITED, deadline=4.5)) == [2, 3]
+    assert waits_of(TriggerHarness(AWAITED, deadline=4.5)) == [2, 3]
 
 
 def test_the_job_is_begun_once_the_user_has_acted() -> None:
-    desk = Desk(AWAITED, AWAITED, TAKEN)
+    harness = TriggerHarness(AWAITED, AWAITED, TAKEN)
     for _ in range(2):
-        assert desk.call().outcome is TicketOutcome.LATER
-    ticket = desk.call()
+        assert harness.call().outcome is TicketOutcome.LATER
+    ticket = harness.call()
     assert (ticket.outcome, ticket.job) == (TicketOutcome.RUNNING, TAKEN.job)
-    assert desk.refresh.triggered_at == desk.clock()
+    assert harness.refresh.triggered_at == harness.clock()
 
 
 def test_the_longest_wait_stays_far_below_what_is_stored_as_one_item() -> None:
-    desk = Desk(AWAITED, deadline=MAX_DEADLINE_SECONDS)
-    assert len(waits_of(desk)) < 200
-    assert len(msgspec.json.encode(desk.refresh)) < ITEM / 8
+    harness = TriggerHarness(AWAITED, deadline=MAX_DEADLINE_SECONDS)
+    assert len(waits_of(harness)) < 200
+    assert len(msgspec.json.encode(harness.refresh)) < ITEM / 8
 
 
 @pytest.mark.parametrize("hook", ["digest", ""])
 def test_only_where_the_provider_may_tell_of_the_user_that_is_waited_for(hook: str) -> None:
-    desk = Desk(AWAITED, connection=a_connection(webhook=hook))
-    assert desk.call().has_webhook is bool(hook)
+    harness = TriggerHarness(AWAITED, connection=a_connection(webhook=hook))
+    assert harness.call().has_webhook is bool(hook)
 
 
 @pytest.mark.parametrize("writes", [1, 2])
 def test_a_worker_that_dies_meanwhile_begins_nothing(writes: int) -> None:
-    desk = Desk(AWAITED)
+    harness = TriggerHarness(AWAITED)
     with pytest.raises(Crash):
-        desk.call(refreshes=CrashingRefreshes(desk.tables, writes=writes))
-    ticket = desk.call()
+        harness.call(refreshes=CrashingRefreshes(harness.tables, writes=writes))
+    ticket = harness.call()
     assert (ticket.outcome, ticket.wait_seconds) == (TicketOutcome.LATER, 4)
-    assert desk.refresh.job is None
+    assert harness.refresh.job is None
 
 
 def test_a_user_who_does_not_come_forbids_no_refresh() -> None:
-    desk = Desk(AWAITED)
-    waits_of(desk)
-    assert desk.tables.connections[CONNECTION].connection.next_allowed_at == 0
+    harness = TriggerHarness(AWAITED)
+    waits_of(harness)
+    assert harness.tables.connections[CONNECTION].connection.next_allowed_at == 0

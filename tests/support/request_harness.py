@@ -50,7 +50,7 @@ class _Keys(Keys):
         return super().claim(name, claim, at=at)
 
 
-class Counter:
+class RequestHarness:
     """Gives each request an id of its own. ``started`` are the executions, by their names.
 
     ``refuses`` is how many of the next starts are refused.
