@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import sys
-import time
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import aws_cdk as cdk
@@ -75,7 +74,7 @@ class Nightly(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def __post_init__(self) -> None:
         """Refuse a run that could not be started, as the other ways in do."""
         try:
-            schedules.check(self.expression, at=time.time())
+            schedules.check(self.expression)
             check(self.options, providers=tuple(Provider))
         except InvalidRequest as error:
             raise ValueError(str(error)) from None

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from msgspec.structs import asdict
 
 from functions.connectors.registry import DATASETS
-from functions.core import schedules as expressions
 from functions.core import schedules as scheduling
 from functions.core.contract import Schedule
 from functions.core.errors import InvalidRequest
@@ -31,7 +30,7 @@ def put(call: Call, connection_id: str) -> Reply:
     only(call)
     connection = connection_of(call, connection_id)
     schedule = Schedule(**asdict(body(call.body, ScheduleIn)))
-    _check(call, schedule, connection)
+    _check(schedule, connection)
     scheduling.put(
         connection_id, schedule, connections=call.here.connections, schedules=call.here.schedules
     )
@@ -49,8 +48,8 @@ def remove(call: Call, connection_id: str) -> Reply:
     return Reply(status=HTTPStatus.NO_CONTENT)
 
 
-def _check(call: Call, schedule: Schedule, connection: Connection) -> None:
-    expressions.check(schedule.expression, at=call.here.clock())
+def _check(schedule: Schedule, connection: Connection) -> None:
+    scheduling.check(schedule.expression)
     if schedule.time_zone not in _time_zones():
         raise InvalidRequest("time_zone must be an IANA name, such as UTC or Europe/Berlin.")
     known = connection.datasets or DATASETS[connection.provider]

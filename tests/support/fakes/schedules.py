@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from functions.core import schedules
+from functions.core.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from functions.core.contract import Schedule
@@ -20,7 +20,8 @@ class Schedules:
         return self.firing.get(connection_id)
 
     def put(self, connection_id: str, schedule: Schedule) -> None:
-        schedules.check(schedule.expression, at=0)
+        if schedule.expression.startswith("cron") and "?" not in schedule.expression:
+            raise InvalidRequest
         self.firing[connection_id] = schedule
 
     def remove(self, connection_id: str) -> None:
