@@ -101,7 +101,7 @@ _TOO_MANY: Final = 429
 
 
 def fault_of(error: BaseException) -> FreshetError | None:
-    """What an error of the SDK is to us; None where it is a defect, or no error of the SDK."""
+    """Translate an error of the SDK into ours; None for a defect, or an error of another kind."""
     if isinstance(error, UNREACHED):
         return PlatformFault()
     if not isinstance(error, ClientError):
@@ -112,7 +112,7 @@ def fault_of(error: BaseException) -> FreshetError | None:
 
 
 def passes(error: ClientError) -> bool:
-    """Whether AWS could do the same some time later."""
+    """True if AWS could do the same some time later."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if status >= _SERVER_FAULT or status == _TOO_MANY or code_of(error) in PASSES:
         return True
@@ -121,14 +121,14 @@ def passes(error: ClientError) -> bool:
 
 
 def code_of(error: BaseException) -> str:
-    """What AWS calls the error, or else the name of its class; neither tells of any data."""
+    """Name the error as AWS does, or by its class; neither tells of any data."""
     if not isinstance(error, ClientError):
         return type(error).__name__
     return error.response["Error"]["Code"].removeprefix("KMS.")
 
 
-def left_undone(operation: str, codes: Iterable[str]) -> ClientError:
-    """The error of a batch that AWS has done in part, by the codes of what is left.
+def partial_batch_error(operation: str, codes: Iterable[str]) -> ClientError:
+    """Make the error of a batch that AWS has done in part, from the codes of the rest.
 
     AWS answers such a batch with success. One code that does not pass outweighs those that do.
     """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     )
 
 RETRY: Final[RetryPolicyTypeDef] = {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 10}
-"""How long Scheduler tries to start one firing: the next comes anyway."""
+"""Scheduler tries for so long to start one firing: the next comes anyway."""
 
 REFUSED: Final = (
     "EventBridge Scheduler does not take this schedule: check expression and time_zone."
@@ -59,7 +59,7 @@ class Schedules(Unscheduling):
         role: str,
         undelivered: str,
     ) -> None:
-        """Take the group's name, and the ARNs of what is started, as whom, and of a queue.
+        """Take the group's name, and the ARNs of what is started, of its role, and of a queue.
 
         The queue gets what could not be started in time.
         """
@@ -72,7 +72,7 @@ class Schedules(Unscheduling):
         }
 
     def get(self, connection_id: str) -> Schedule | None:
-        """What a connection's firings go by; None when there are none."""
+        """Read a connection's schedule; None if it has none."""
         try:
             found = self._client.get_schedule(GroupName=self._group, Name=connection_id)
         except self._client.exceptions.ResourceNotFoundException:
@@ -87,7 +87,7 @@ class Schedules(Unscheduling):
         )
 
     def put(self, connection_id: str, schedule: Schedule) -> None:
-        """Let it fire by this from now on: what there is is changed, else it is made.
+        """Change the schedule, or make it.
 
         Raises:
             InvalidRequest: Scheduler refuses it.
@@ -101,13 +101,13 @@ class Schedules(Unscheduling):
             raise InvalidRequest(REFUSED) from None
 
     def _write(self, connection_id: str, schedule: Schedule) -> None:
-        """Change it, or make it; who makes it a moment earlier is a conflict."""
+        """Write it once; another call that makes it a moment earlier is a conflict."""
         try:
-            self._client.update_schedule(**self._wanted(connection_id, schedule))
+            self._client.update_schedule(**self._request(connection_id, schedule))
         except self._client.exceptions.ResourceNotFoundException:
-            self._client.create_schedule(**self._wanted(connection_id, schedule))
+            self._client.create_schedule(**self._request(connection_id, schedule))
 
-    def _wanted(self, connection_id: str, schedule: Schedule) -> CreateScheduleInputTypeDef:
+    def _request(self, connection_id: str, schedule: Schedule) -> CreateScheduleInputTypeDef:
         request = RefreshRequest(
             connection_id=connection_id,
             reason=Reason.SCHEDULE,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from functions.core.contract import Clock
 
 KEEP_SECONDS: Final = 60
-"""How long a changed secret may go unnoticed in a warm function."""
+"""A changed secret may go unnoticed for so long in a warm function."""
 
 _UNREADABLE: Final = frozenset(
     {
@@ -25,7 +25,7 @@ _UNREADABLE: Final = frozenset(
         "ResourceNotFoundException",
     }
 )
-"""What Secrets Manager answers where an operator has to act."""
+"""Answers of Secrets Manager after which an operator has to act."""
 
 
 class ProviderSecrets:
@@ -37,7 +37,7 @@ class ProviderSecrets:
         self._kept: dict[str, tuple[float, bytes]] = {}
 
     def read(self, provider: str) -> bytes:
-        """The secret's JSON.
+        """Read the secret's JSON.
 
         Raises:
             ConfigurationInvalid: there is none, or AWS does not give it out.

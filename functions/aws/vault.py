@@ -30,7 +30,7 @@ class DataKey(msgspec.Struct, frozen=True, kw_only=True):
     wrapped: bytes
 
     def seal(self, plain: bytes) -> bytes:
-        """Length of the wrapped key, that key, a nonce, then the ciphertext. Asks nobody."""
+        """Length of the wrapped key, that key, a nonce, then the ciphertext. It makes no call."""
         nonce = secrets.token_bytes(_NONCE)
         sealed = AESGCM(self.plain).encrypt(nonce, plain, self.connection_id.encode())
         return len(self.wrapped).to_bytes(_LENGTH, "big") + self.wrapped + nonce + sealed
@@ -61,7 +61,7 @@ class Vault:
         return self.data_key(tenant=tenant, connection_id=connection_id).seal(plain)
 
     def open(self, sealed: bytes, *, tenant: str, connection_id: str) -> bytes:
-        """What was sealed for this tenant and connection; any other raises."""
+        """Open what was sealed for this tenant and connection; any other raises."""
         end = _LENGTH + int.from_bytes(sealed[:_LENGTH], "big")
         context = {"tenant": tenant, "connection": connection_id}
         key = self._kms.decrypt(
@@ -71,14 +71,14 @@ class Vault:
         return AESGCM(key["Plaintext"]).decrypt(nonce, rest, connection_id.encode())
 
     def seal_text(self, connection: Connection, text: str) -> str:
-        """A short secret that has to travel in a job, sealed for this connection, as base64."""
+        """Seal a short secret that has to travel in a job, for this connection, as base64."""
         sealed = self.seal(
             text.encode(), tenant=connection.tenant, connection_id=connection.connection_id
         )
         return base64.b64encode(sealed).decode()
 
     def open_text(self, connection: Connection, sealed: str) -> str:
-        """What ``seal_text`` sealed for this connection."""
+        """Open what ``seal_text`` sealed for this connection."""
         plain = self.open(
             base64.b64decode(sealed),
             tenant=connection.tenant,

@@ -83,20 +83,20 @@ class BudgetStore(Protocol):
         """Move ``full_at`` on by ``gap``, if it lies in these bounds, both included.
 
         Returns:
-            How it stands then; 0 for a bucket that nobody has used yet.
+            How it stands then; 0 for a bucket that was never used.
         """
         ...
 
     def renew(self, *, full_at: int, before: int) -> bool:
-        """Put this in the place of an instant before that one, or of none; whether it was so."""
+        """Replace an instant before that one, or none; return whether it was so."""
         ...
 
     def close(self, *, until: int, full_at: int) -> None:
-        """Note until when nobody may ask, and let it be full at this instant at the earliest."""
+        """Forbid requests until then, and let it be full at this instant at the earliest."""
         ...
 
     def pause_end(self) -> int:
-        """Until when nobody may ask; 0 or an instant in the past where anybody may."""
+        """Read until when requests are forbidden; 0 or an instant in the past: they are not."""
         ...
 
 

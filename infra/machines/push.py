@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from infra.function import DoorFunction
 
 ENDING: Final = f"{{% $merge([{{'error': '{Defect.name()}'}}, $states.input]) %}}"
-"""With an error the door ends the push. Only an outcome that nobody knows comes without one."""
+"""With an error the door ends the push. Only an unknown outcome comes without one."""
 
 
 class PushMachine(Construct):

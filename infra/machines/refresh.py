@@ -34,8 +34,8 @@ FAILED_BEFORE_A_TICKET: Final = (
     " ? $states.context.Execution.Input.connection_id : '',"
     " 'error': $states.errorOutput.Error} %}"
 )
-"""Whoever admits a refresh gives it its execution's name, so the name is the id even where
-Trigger never answered. What a person typed as ``refresh_id`` is not believed."""
+"""A refresh has its execution's name as its id, also where Trigger never answered. What a person
+typed as ``refresh_id`` is not believed."""
 
 RESUMED_TICKET: Final = "{% $merge([$states.input, {'resumed': true}]) %}"
 
@@ -100,7 +100,7 @@ class RefreshMachine(Construct):
             caught(each, to=self._conclude, outputs=FAILED_TICKET)
 
     def _choice(self, *, wait: sfn.Wait) -> sfn.Choice:
-        """Where to go on. Conclude fails the execution for an outcome that it does not know."""
+        """Choose the next state. Conclude fails the execution for an unknown outcome."""
         wait_to_trigger = pause(self, "WaitToTrigger", then=self._trigger)
         hint = self._wait_for_hint("WaitForHint", then=self._check, otherwise=wait)
         user = self._wait_for_hint("WaitForUser", then=self._trigger, otherwise=wait_to_trigger)
@@ -164,7 +164,7 @@ def _catch(*errors: str, to: sfn.State) -> dict[str, object]:
 
 
 def _trigger_payload() -> sfn.TaskInput:
-    """The same from the start as from WaitToTrigger, whose input is a ticket."""
+    """The execution's name and input: WaitToTrigger's own input is a ticket."""
     return sfn.TaskInput.from_object(
         {
             "execution": "{% $states.context.Execution.Name %}",

@@ -55,7 +55,7 @@ ITEM_INPUT: Final = {
     "asked": "{% $exists($states.input.asked) ? $states.input.asked : {} %}",
     "expires_at": "{% $states.input.expires_at %}",
 }
-"""What each child is given. A ticket leaves out what is zero or empty. ``refresh_id`` is
+"""Input of each child. A ticket leaves out what is zero or empty. ``refresh_id`` is
 ``core.bulk.model.refresh_id``: a child that runs twice joins itself."""
 
 REQUEST: Final = (
@@ -74,17 +74,17 @@ STARTING_FAULTS: Final = (
 """Why a refresh could not be started now. A failed refresh is ``States.TaskFailed`` instead."""
 
 PATIENT: Final = 60
-"""How often what AWS does not let through is tried again: for half an hour."""
+"""Tries of what AWS does not let through: for half an hour."""
 
 FIRST: Final = "WaitForPlace"
 
 STARTED_BEFORE: Final = "StepFunctions.ExecutionAlreadyExistsException"
 
 _UNNAMED: Final = f"$child.Status in ['ABORTED', 'TIMED_OUT'] ? '{Aborted.name()}' : "
-"""How an execution ended that has no error of its own, as its refresh has it, too."""
+"""Error of an execution that has none of its own; its refresh has the same."""
 
 _TOLD: Final = f"$error = '{CANCELLED}' ? '' : $error"
-"""What is written as the error. What a caller has cancelled is none, see ``aws.executions``."""
+"""The error that is written: none where a caller has cancelled, see ``aws.executions``."""
 
 _OUTCOME_BY_ERROR: Final = "".join(
     [f"$error = '{error}' ? '{outcome}' : " for error, outcome in OUTCOME_BY_ERROR.items()]
@@ -96,7 +96,7 @@ SUCCEEDED: Final = (
     " {'refresh_id': $told.refresh_id, 'error': '',"
     " 'outcome': $exists($told.status) ? $told.status : $told.outcome}]) ) %}"
 )
-"""What FetchData or Conclude has answered. A joined or fresh one names another refresh."""
+"""The answer of FetchData or Conclude. A joined or fresh one names another refresh."""
 
 BROKEN: Final = (
     "{% ( $cause := $states.errorOutput.Cause;"
@@ -178,8 +178,8 @@ def _look(machine: sfn.StateMachine) -> dict[str, Any]:
 def record_state(table: str) -> dict[str, Any]:
     """The state that writes the outcome and counts it, both or neither, once.
 
-    It has no catcher: who has no outcome at the end is seen when the run is closed. One that is
-    there already is refused, whose own refusal is not tried again for long.
+    It has no catcher: the door gives an outcome to those without one as it closes the run. One
+    that is there already is refused, and that refusal is not tried again for long.
     """
     put = {
         "TableName": table,
@@ -214,7 +214,7 @@ def record_state(table: str) -> dict[str, Any]:
 
 
 def retry(*errors: str, most: int) -> dict[str, Any]:
-    """How a state that is written as data is tried again."""
+    """A retrier of a state that is written as data."""
     return {
         "ErrorEquals": list(errors),
         "IntervalSeconds": 1,
@@ -239,7 +239,7 @@ LIST_KEY: Final = f"{{% {FOLDER} & '/{BULK_LIST}' %}}"
 """See ``functions.aws.tables.bulk_runs``, which writes the list."""
 
 LABEL: Final = "Each"
-"""What the map's children have in their executions' names, behind the machine's."""
+"""The map's label, which its children's execution names have behind the machine's."""
 
 START: Final = {
     "execution": "{% $states.context.Execution.Name %}",
@@ -276,7 +276,7 @@ class RefreshAllMachine(Construct):
         )
         each = self._each(most=stage.bulk_concurrency, then=close)
         list_.next(
-            sfn.Choice.jsonata(self, "Anybody?")
+            sfn.Choice.jsonata(self, "Any connections?")
             .when(sfn.Condition.jsonata(LISTED), each)
             .otherwise(close)
         )
@@ -328,7 +328,7 @@ class RefreshAllMachine(Construct):
                     "WriterConfig": {"OutputType": "JSON", "Transformation": "COMPACT"},
                 },
                 "Output": states.TICKET,
-                # Before anybody is begun. Children that are begun again join themselves.
+                # Before any child is begun. Children that are begun again join themselves.
                 "Retry": [retry("States.ItemReaderFailed", most=PATIENT)],
                 # Written out, as ``add_catch`` of such a state leaves out the output.
                 "Catch": [

@@ -1,4 +1,4 @@
-"""What all state machines are made of: tasks, waits, and how a machine is watched."""
+"""Parts of all state machines: tasks, waits, and the machine with its log."""
 
 from __future__ import annotations
 
@@ -40,17 +40,16 @@ seconds."""
 
 AGAIN_MOST: Final = 2000
 AGAIN_SECONDS: Final = 30
-"""How often, and at how long intervals at the most, a step is tried again that AWS did not let
-through. With full jitter a try comes every 15 seconds: for eight hours, which is longer than a
-machine runs for one refresh. A door ends that itself once its deadline is over, see
-``aws.boundary.step``."""
+"""Bounds of the tries of a step that AWS did not let through: their number and interval. With full
+jitter a try comes every 15 seconds: for eight hours, which is longer than a machine runs for one
+refresh. A door ends that itself once its deadline is over, see ``aws.boundary.step``."""
 
 NOT_IN_ALL: Final = "States.DataLimitExceeded"
 """A catcher of States.ALL does not catch this, and one that names it does. States.Runtime is
 caught by none: such an execution breaks, and the rule in events.py ends what it has left."""
 
 MARGIN_SECONDS: Final = 5
-"""How much longer a state waits than its function may run, so that Lambda's own error wins."""
+"""A state waits so much longer than its function may run: Lambda's own error wins."""
 
 TICKET: Final = "{% $states.input %}"
 RESULT: Final = "{% $states.result.Payload %}"
@@ -115,7 +114,7 @@ def pause(scope: Construct, id_: str, *, then: sfn.IChainable) -> sfn.Wait:
 
 
 def outcome_is(*outcomes: StrEnum) -> sfn.Condition:
-    """Whether the ticket has one of these outcomes."""
+    """True if the ticket has one of these outcomes."""
     any_of = " or ".join(f"$states.input.outcome = '{outcome}'" for outcome in outcomes)
     return sfn.Condition.jsonata(f"{{% {any_of} %}}")
 

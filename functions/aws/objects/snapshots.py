@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from functions.aws.faults import left_undone
+from functions.aws.faults import partial_batch_error
 from functions.aws.objects.staging import read_lines, read_texts, read_version, staged_under
 from functions.core.contract import Prefix
 from functions.core.errors import Gone, NotFound, RecordTooLarge
@@ -170,4 +170,4 @@ class Snapshots:
                     Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True}
                 )
                 if refused := answer.get("Errors"):
-                    raise left_undone("DeleteObjects", [each["Code"] for each in refused])
+                    raise partial_batch_error("DeleteObjects", [each["Code"] for each in refused])

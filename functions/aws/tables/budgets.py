@@ -45,7 +45,7 @@ class BudgetItem:
         ).done
 
     def close(self, *, until: int, full_at: int) -> None:
-        """Stop everybody; see ``core.budget.BudgetStore``."""
+        """Forbid requests for a while; see ``core.budget.BudgetStore``."""
         written = self._update(
             "SET full_at = :full_at, closed_until = :until",
             condition="attribute_not_exists(full_at) OR full_at < :full_at",
@@ -71,13 +71,13 @@ class BudgetItem:
 
 
 class DurationTable:
-    """How long providers' jobs have taken, counted in the buckets of ``core.polling``."""
+    """Durations of providers' jobs, counted in the buckets of ``core.polling``."""
 
     def __init__(self, dynamodb: DynamoDBClient, *, table: str) -> None:
         """Take the connections' table."""
         self._table = Table(dynamodb, table)
 
-    def seen(self, provider: str) -> dict[int, float]:
+    def counts(self, provider: str) -> dict[int, float]:
         """Read how many jobs ended in each bucket."""
         item = self._table.get(_durations(provider), consistent=False) or {}
         return {int(name[1:]): float(count) for name, count in item.items() if name[0] == "b"}

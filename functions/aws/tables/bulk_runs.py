@@ -40,7 +40,7 @@ RUN: Final = "bulk"
 OWN_COUNT: Final = f"{COUNT}-"
 
 MOST: Final = 99
-"""How many outcomes fit into a transaction beside their count."""
+"""Outcomes that fit into a transaction beside their count."""
 
 
 class BulkTable:
@@ -58,7 +58,7 @@ class BulkTable:
     def create(self, bulk: BulkRun, *, key: Key | None = None) -> str:
         """Keep a new run, take its tenant's place and note the key, all in one transaction.
 
-        Or say who has the place.
+        Or return the id of the run that has the place.
         """
         put = self._put_request(bulk, condition="attribute_not_exists(bulk_id)")
         noted = answer_requests(key, bulk.bulk_id, table=self._keys, at=bulk.requested_at)
@@ -81,7 +81,7 @@ class BulkTable:
             raise Superseded
 
     def counts(self, bulk_id: str) -> Counter[BulkOutcome]:
-        """How many connections have each outcome so far."""
+        """Count the connections by outcome so far."""
         items, _ = self._table.query(
             "bulk_id = :bulk AND begins_with(entry, :count)",
             {"bulk": bulk_id, "count": COUNT},
@@ -92,8 +92,8 @@ class BulkTable:
             counts.update({outcome: item[outcome] for outcome in BulkOutcome if outcome in item})
         return counts
 
-    def recorded(self, bulk_id: str, ids: Sequence[str]) -> set[str]:
-        """Which of these connections, 100 at most, have an outcome already."""
+    def find_recorded(self, bulk_id: str, ids: Sequence[str]) -> set[str]:
+        """Find which of these connections, 100 at most, have an outcome already."""
         keys = [_key(bulk_id, OUTCOME_OF + id_) for id_ in ids]
         return {_connection_id(item) for item in self._table.get_many(keys, consistent=True)}
 
@@ -106,7 +106,7 @@ class BulkTable:
     def failures(
         self, bulk_id: str, *, limit: int, after: str | None
     ) -> tuple[list[Result], str | None]:
-        """Outcomes that are not good, by connection, and the connection to go on after."""
+        """Read outcomes that are not good, by connection, and the connection to go on after."""
         items, last = self._table.query(
             f"{FAILED_IN} = :bulk AND entry > :after",
             {"bulk": bulk_id, "after": OUTCOME_OF + (after or "")},
@@ -249,5 +249,5 @@ def _bulk(item: Item) -> BulkRun:
 
 
 def _is_written(bulk: BulkRun, reason: Reason) -> bool:
-    """Whether a refused write finds what it would write: its answer was lost before."""
+    """True if a refused write finds what it would write: its answer was lost before."""
     return bool(reason.item) and _bulk(reason.item) == bulk

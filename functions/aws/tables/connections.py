@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LEASE_SECONDS: Final = 420
-"""How long the right to rotate a token lasts: longer than any door may run."""
+"""A lease to rotate a token lasts longer than any function may run."""
 
 ASIDE_SECONDS: Final = 10
-"""How long the table is tried with a successor that lies in the bucket meanwhile."""
+"""The table is tried for so long with a successor that lies in the bucket meanwhile."""
 
 RECENT_SECONDS: Final = 2
-"""How long what was read may serve those who need nothing newer than the call that they are part
-of: a function reads the connection first, and its credentials soon after."""
+"""An item that was read serves for so long: a function reads a connection as it begins, and its
+credentials soon after."""
 
 _NOTHING: Final[tuple[str, float, Item]] = ("", 0, {})
 _FAULTS: Final = (BotoCoreError, ClientError)
@@ -59,17 +59,17 @@ class Successors:
     """
 
     def __init__(self, s3: Callable[[], S3Client], *, bucket: str) -> None:
-        """Take what makes the client, which is hardly ever needed."""
+        """Take the maker of the client, which is hardly ever needed."""
         self._s3, self._bucket = cache(s3), bucket
 
     def put(self, connection_id: str, version: int, sealed: bytes) -> None:
-        """Keep what comes after this version."""
-        key = _place(connection_id, version)
+        """Keep the successor of this version."""
+        key = _key(connection_id, version)
         self._s3().put_object(Bucket=self._bucket, Key=key, Body=sealed)
 
     def find(self, connection_id: str, version: int) -> bytes | None:
-        """What comes after this version, if it is here."""
-        s3, key = self._s3(), _place(connection_id, version)
+        """Find the successor of this version, if it is here."""
+        s3, key = self._s3(), _key(connection_id, version)
         versions = s3.list_object_versions(Bucket=self._bucket, Prefix=key).get("Versions", [])
         ids = [each["VersionId"] for each in versions if each["IsLatest"]]
         if not ids:
@@ -77,12 +77,12 @@ class Successors:
         return s3.get_object(Bucket=self._bucket, Key=key, VersionId=ids[0])["Body"].read()
 
     def drop(self, connection_id: str, version: int) -> None:
-        """Delete it, where that goes; else the bucket forgets it some time."""
+        """Delete it if S3 lets it through; otherwise the bucket's lifecycle does."""
         with suppress(*_FAULTS):
-            self._s3().delete_object(Bucket=self._bucket, Key=_place(connection_id, version))
+            self._s3().delete_object(Bucket=self._bucket, Key=_key(connection_id, version))
 
 
-def _place(connection_id: str, version: int) -> str:
+def _key(connection_id: str, version: int) -> str:
     return f"{Prefix.SUCCESSORS}{connection_id}/{version}.sealed"
 
 
@@ -137,7 +137,7 @@ class ConnectionTable:
             Superseded: the key is noted already.
         """
         id_, at = connection.connection_id, connection.created_at
-        sealed = self._data_key(connection).seal(_encoded(credentials)) if credentials else None
+        sealed = self._data_key(connection).seal(_encode(credentials)) if credentials else None
         noted = answer_requests(key, id_, table=self._key_table, at=at)
         put = self._table.put_request(item_of(connection, sealed=sealed))
         claims = [] if credentials else [claim_request(connection, table=self._table)]
@@ -149,7 +149,7 @@ class ConnectionTable:
     def page(
         self, tenant: str, *, limit: int, after: str | None
     ) -> tuple[list[Connection], str | None]:
-        """A tenant's connections in the order of their ids, and the id to go on after."""
+        """Read a tenant's connections in the order of their ids, and the id to go on after."""
         items, last = self._table.query(
             "tenant = :tenant AND connection_id > :after",
             {"tenant": tenant, "after": after or " "},
@@ -160,7 +160,7 @@ class ConnectionTable:
         return [_connection(item) for item in items], last["connection_id"] if last else None
 
     def of_tenant(self, tenant: str | None) -> Iterator[Connection]:
-        """A tenant's connections, or all, one by one; not those that are being erased."""
+        """List a tenant's connections, or all, one by one; not those that are being erased."""
         items = self._table.query_all(
             None if tenant is None else "tenant = :tenant",
             {} if tenant is None else {"tenant": tenant},
@@ -170,7 +170,7 @@ class ConnectionTable:
         return map(_connection, items)
 
     def begin_erasing(self, connection_id: str) -> str | None:
-        """Make it absent for everyone, and its credentials gone, before its data is deleted.
+        """Make it absent for all, and its credentials gone, before its data is deleted.
 
         Returns:
             The id of the refresh that had the slot: so young that no index may list it yet.
@@ -186,7 +186,7 @@ class ConnectionTable:
         return running
 
     def erasing(self, connection_id: str) -> str | None:
-        """The tenant of a connection whose erasure has begun and not ended."""
+        """Return the tenant of a connection that is being erased, else None."""
         item = self._item(connection_id)
         return item["tenant"] if "erasing" in item else None
 
@@ -290,7 +290,7 @@ class ConnectionTable:
         key = self._keys.pop(connection_id, None)
         if key is None:
             raise Superseded
-        sealed = key.seal(_encoded(to))
+        sealed = key.seal(_encode(to))
         try:
             self._put_in_place(connection_id, version=version, sealed=sealed)
         except _FAULTS:
@@ -307,7 +307,7 @@ class ConnectionTable:
             "SET credentials = :new ADD credentials_version :one"
             " REMOVE lease_owner, lease_until, credentials_dead",
             condition="attribute_exists(connection_id) AND attribute_not_exists(erasing)",
-            new=self._data_key(connection).seal(_encoded(credentials)),
+            new=self._data_key(connection).seal(_encode(credentials)),
             one=1,
         )
         if not written.done:
@@ -426,17 +426,17 @@ def _connection(item: Item) -> Connection:
     return msgspec.structs.replace(
         known,
         running=Running(refresh_id=item["running"], until=until) if "running" in item else None,
-        snapshot=_kept(item, "latest", shape=SnapshotPointer),
-        previous=_kept(item, "previous", shape=SnapshotPointer),
-        schedule=_kept(item, "schedule", shape=Schedule),
+        snapshot=_decode(item, "latest", shape=SnapshotPointer),
+        previous=_decode(item, "previous", shape=SnapshotPointer),
+        schedule=_decode(item, "schedule", shape=Schedule),
         next_allowed_at=float(item.get("next_allowed_at", 0)),
         reauth_required="credentials_dead" in item,
     )
 
 
-def _kept(item: Item, name: str, *, shape: type[T]) -> T | None:
+def _decode(item: Item, name: str, *, shape: type[T]) -> T | None:
     return msgspec.json.decode(item[name], type=shape | None) if name in item else None
 
 
-def _encoded(credentials: Credentials) -> bytes:
+def _encode(credentials: Credentials) -> bytes:
     return msgspec.json.encode(credentials)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
 import msgspec
 from botocore.exceptions import ClientError
 
-from functions.aws.faults import UNREACHED, code_of, fault_of, left_undone
+from functions.aws.faults import UNREACHED, code_of, fault_of, partial_batch_error
 from functions.core.errors import PlatformFault
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _UNIFORM: Final = SystemRandom().uniform
 
 
 class Written(NamedTuple):
-    """What came of a write: whether its condition was met, and the item.
+    """The result of a write: ``done`` if its condition was met, and the item.
 
     After an update the item is as it is then. Where the condition was not met, it is what is
     stored. Else it is empty.
@@ -53,7 +53,7 @@ class Written(NamedTuple):
 
 
 class Reason(NamedTuple):
-    """What a refused transaction tells of one write: whether it was refused, and what is stored."""
+    """A write of a refused transaction: ``unmet`` if its condition was not met, the stored item."""
 
     unmet: bool
     item: Item
@@ -134,7 +134,7 @@ def meets_transaction(error: Exception) -> bool:
 
 
 def is_passing(error: Exception) -> bool:
-    """Whether it is a fault of AWS that passes."""
+    """True for a fault of AWS that passes."""
     return isinstance(fault_of(error), PlatformFault)
 
 
@@ -219,7 +219,7 @@ class Table:
             found += map(decode, answer["Responses"].get(self._name, []))
             left = answer.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", [])
         if left:
-            raise left_undone("BatchGetItem", ["ThrottlingException"])
+            raise partial_batch_error("BatchGetItem", ["ThrottlingException"])
         return found
 
     def put_request(

@@ -42,7 +42,7 @@ class PushTable:
         return _push(item) if item else None
 
     def ids(self, connection_id: str) -> Iterator[str]:
-        """The ids of a connection's pushes, oldest first."""
+        """List the ids of a connection's pushes, oldest first."""
         found = self._table.query_all(
             "connection_id = :id", {"id": connection_id}, index=Index.BY_CONNECTION
         )
@@ -53,7 +53,7 @@ class PushTable:
         self._table.write(self._table.delete_request({"push_id": push_id}))
 
     def create(self, push: Push) -> bool:
-        """Keep a new one; whether its id was free."""
+        """Keep a new one; return False if its id exists."""
         return self._put(push, condition="attribute_not_exists(push_id)")
 
     def save(self, push: Push, *, seen: int) -> None:
@@ -62,7 +62,7 @@ class PushTable:
             raise Superseded
 
     def _put(self, push: Push, *, condition: str, values: Item | None = None) -> bool:
-        """Whether it is written. A repetition, after a lost answer, finds what it wrote."""
+        """Write the push, or find it written: a repetition after a lost answer."""
         request = self._table.put_request(
             {
                 "push_id": push.push_id,
@@ -88,14 +88,14 @@ class PushContents:
         self._s3, self._bucket = s3, bucket
 
     def write(self, records: bytes, *, connection_id: str, push_id: str) -> str:
-        """Keep a push's records; which version they are is the answer."""
+        """Keep a push's records; return their version."""
         answer = self._s3.put_object(
             Bucket=self._bucket, Key=_key(connection_id, push_id), Body=records
         )
         return answer["VersionId"]
 
     def read(self, push: Push) -> bytes:
-        """The records that were accepted."""
+        """Read the records that were accepted."""
         answer = read_version(
             self._s3,
             bucket=self._bucket,

@@ -41,11 +41,11 @@ class RefreshHistory:
         self._table = Table(dynamodb, table)
 
     def of_tenant(self, tenant: str) -> Line:
-        """All of a tenant's."""
+        """List those of a tenant."""
         return partial(self._page, Index.BY_TENANT, tenant)
 
     def of_connection(self, connection_id: str) -> Line:
-        """All of a connection's."""
+        """List those of a connection."""
         return partial(self._page, Index.BY_CONNECTION, connection_id)
 
     def _page(
@@ -63,7 +63,7 @@ class RefreshHistory:
         return found, Place(last["requested_at"], last["refresh_id"]) if last else None
 
     def _read(self, ids: Sequence[str]) -> list[Refresh]:
-        """Those that are still there, in this order."""
+        """Read those that still exist, in this order."""
         items = self._table.get_many([{"refresh_id": id_} for id_ in ids])
         found = {item["refresh_id"]: _refresh(item) for item in items}
         return [found[id_] for id_ in ids if id_ in found]
@@ -77,17 +77,17 @@ class RefreshTable:
         self._table, self._connections = Table(dynamodb, table), Table(dynamodb, connections)
 
     def get(self, refresh_id: str) -> Refresh | None:
-        """Read one with a consistent read; what else the table holds is none."""
+        """Read one with a consistent read. Other items of the table are no refreshes."""
         item = self._table.get({"refresh_id": refresh_id})
         return _refresh(item) if item and "document" in item else None
 
-    def several(self, ids: Collection[str]) -> list[Refresh]:
-        """Those of these ids, 100 at most, that are there, in no order, with a consistent read."""
+    def get_many(self, ids: Collection[str]) -> list[Refresh]:
+        """Read those of these ids, 100 at most, that exist, in no order, with a consistent read."""
         keys = [{"refresh_id": id_} for id_ in ids]
         return [_refresh(item) for item in self._table.get_many(keys, consistent=True)]
 
     def ids(self, connection_id: str) -> Iterator[str]:
-        """The ids of a connection's refreshes, oldest first."""
+        """List the ids of a connection's refreshes, oldest first."""
         found = self._table.query_all(
             "connection_id = :id", {"id": connection_id}, index=Index.BY_CONNECTION
         )
@@ -100,7 +100,7 @@ class RefreshTable:
     def admit(self, refresh: Refresh, *, until: float, key: Key | None = None) -> str:
         """Write the refresh, take the slot and note the key, all in one transaction.
 
-        Or say who holds the slot.
+        Or return the id of the refresh that holds the slot.
         """
         id_, at = refresh.refresh_id, refresh.requested_at
         reasons = self._table.transact(
@@ -173,12 +173,13 @@ class RefreshTable:
     def note_webhook(self, refresh_id: str, *, by: str) -> str | None:
         """Note a webhook; return the task token of the state that waits for one, if any.
 
-        ``by`` is the digest of the webhook's token: one that comes again is ignored.
-
         The state machine writes its token only where no webhook is noted, see
-        ``infra.machines.refresh``; so the second of the two writers finds the first. Writing the
-        refresh anew forgets both: there was a look before that, or one will follow at once. Only
-        a webhook that comes while a trigger finds the user still missing waits for its next time.
+        ``infra.machines.refresh``: the second of the two writers finds the first. Writing the
+        refresh anew forgets both, as a look came before that or follows at once. Only a webhook
+        that comes while a trigger finds the user still missing waits for its next time.
+
+        Args:
+            by: digest of the webhook's own token; one that comes again is ignored.
         """
         hinted, item = self._update_item(
             refresh_id,

@@ -33,7 +33,7 @@ class BulkRuns(Protocol):
         ...
 
     def create(self, bulk: BulkRun, *, key: Key | None = None) -> str:
-        """Keep a new one and give it its tenant's place, or answer whose that is.
+        """Keep a new one and give it its tenant's place, or return the run that has it.
 
         Args:
             key: is noted as answered by this run, where it is kept.
@@ -58,11 +58,11 @@ class BulkRuns(Protocol):
         ...
 
     def counts(self, bulk_id: str) -> Mapping[BulkOutcome, int]:
-        """How many connections have each outcome so far; none where there are none."""
+        """Count the connections by outcome so far; outcomes of none are left out."""
         ...
 
-    def recorded(self, bulk_id: str, ids: Sequence[str]) -> set[str]:
-        """Which of these connections have an outcome already."""
+    def find_recorded(self, bulk_id: str, ids: Sequence[str]) -> set[str]:
+        """Find which of these connections have an outcome already."""
         ...
 
     def record(self, bulk: BulkRun, results: Iterable[Result]) -> None:
@@ -72,7 +72,7 @@ class BulkRuns(Protocol):
     def failures(
         self, bulk_id: str, *, limit: int, after: str | None
     ) -> tuple[list[Result], str | None]:
-        """Outcomes that are not good, by connection, and the connection to go on after."""
+        """Read outcomes that are not good, by connection, and the connection to go on after."""
         ...
 
 
@@ -99,8 +99,8 @@ class ManyConnections(Connections, Protocol):
 class ManyRefreshes(Refreshes, Protocol):
     """Refreshes, which can be read in bulk, too."""
 
-    def several(self, ids: Collection[str]) -> list[Refresh]:
-        """Those of these ids, 100 at most, that are there, with a consistent read."""
+    def get_many(self, ids: Collection[str]) -> list[Refresh]:
+        """Read those of these ids, 100 at most, that exist, with a consistent read."""
         ...
 
 

@@ -177,9 +177,9 @@ def _is_due(connection: Connection, options: BulkOptions, *, at: float) -> bool:
 def _settle(bulk: BulkRun, *, error: str, ports: BulkPorts) -> None:
     """Give an outcome to each of the list that has none, and stop what is under way of them."""
     for ids in _chunk(ports.lists.read(bulk)):
-        there = ports.bulk_runs.recorded(bulk.bulk_id, ids)
+        there = ports.bulk_runs.find_recorded(bulk.bulk_id, ids)
         left = {refresh_id(bulk.bulk_id, id_): id_ for id_ in ids if id_ not in there}
-        begun = {each.refresh_id: each for each in ports.refreshes.several(left)}
+        begun = {each.refresh_id: each for each in ports.refreshes.get_many(left)}
         ports.bulk_runs.record(
             bulk,
             (

@@ -66,7 +66,7 @@ class Pushes(Protocol):
         ...
 
     def create(self, push: Push) -> bool:
-        """Keep a new one; whether its id was free."""
+        """Keep a new one; return False if its id exists."""
         ...
 
     def save(self, push: Push, *, seen: int) -> None:

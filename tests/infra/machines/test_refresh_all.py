@@ -42,10 +42,10 @@ def child(each: dict[str, Any]) -> dict[str, Any]:
 def test_it_lists_goes_through_the_list_and_closes_the_run(
     machine: dict[str, Any], states: dict[str, Any]
 ) -> None:
-    assert set(states) == {"List", "Anybody?", "RefreshEach", "Close"}
+    assert set(states) == {"List", "Any connections?", "RefreshEach", "Close"}
     assert (machine["StartAt"], machine["QueryLanguage"]) == ("List", "JSONata")
-    assert states["Anybody?"]["Choices"][0]["Next"] == "RefreshEach"
-    assert states["Anybody?"]["Default"] == "Close"
+    assert states["Any connections?"]["Choices"][0]["Next"] == "RefreshEach"
+    assert states["Any connections?"]["Default"] == "Close"
     assert states["RefreshEach"]["Next"] == "Close"
     assert states["Close"]["End"] is True
 

@@ -76,7 +76,7 @@ class Bulks:
     def counts(self, bulk_id: str) -> Counter[BulkOutcome]:
         return Counter(self._counts.get(bulk_id, {}))
 
-    def recorded(self, bulk_id: str, ids: Sequence[str]) -> set[str]:
+    def find_recorded(self, bulk_id: str, ids: Sequence[str]) -> set[str]:
         return set(ids) & set(self.results.get(bulk_id, {}))
 
     def record(self, bulk: BulkRun, results: Iterable[Result]) -> None:

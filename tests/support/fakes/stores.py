@@ -248,7 +248,7 @@ class Refreshes:
     def get(self, refresh_id: str) -> Refresh | None:
         return self._stored.get(refresh_id)
 
-    def several(self, ids: Collection[str]) -> list[Refresh]:
+    def get_many(self, ids: Collection[str]) -> list[Refresh]:
         return [self._stored[id_] for id_ in ids if id_ in self._stored]
 
     def ids(self, connection_id: str) -> list[str]:

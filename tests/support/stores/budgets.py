@@ -1,4 +1,4 @@
-"""What every store of a provider's budget must do; see ``stores.suite``."""
+"""Suite for stores of a provider's budget; see ``stores.suite``."""
 
 from __future__ import annotations
 

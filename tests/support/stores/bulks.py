@@ -1,4 +1,4 @@
-"""What every store of bulk runs must do, the fakes and the adapters alike; see ``stores.suite``.
+"""Suites for stores of bulk runs, the fakes and the adapters alike; see ``stores.suite``.
 
 A room that runs these has a fixture ``store`` that gives a fresh ``BulkStore``.
 """
@@ -28,7 +28,7 @@ KEY = Key(name="f" * 64, digest="d1")
 
 @dataclass(frozen=True, kw_only=True)
 class BulkStore:
-    """Where runs and their lists are kept, empty."""
+    """Empty stores of runs and their lists."""
 
     bulks: BulkRuns
     lists: BulkLists
@@ -105,7 +105,7 @@ class BulkBehaviour:
         bulk = a_bulk(at=AT)
         store.bulks.record(bulk, [published("con_1"), failed("con_2")])
         ids = [f"con_{number}" for number in range(90)]
-        assert store.bulks.recorded(BULK, ids) == {"con_1", "con_2"}
+        assert store.bulks.find_recorded(BULK, ids) == {"con_1", "con_2"}
 
     def test_failures_are_paged_through_by_connection(self, store: BulkStore) -> None:
         bulk = a_bulk(at=AT)
@@ -124,7 +124,7 @@ class BulkBehaviour:
     def test_one_run_knows_nothing_of_another(self, store: BulkStore) -> None:
         store.bulks.record(a_bulk(at=AT), [failed("con_1")])
         assert store.bulks.counts("blk_2") == {}
-        assert store.bulks.recorded("blk_2", ["con_1"]) == set()
+        assert store.bulks.find_recorded("blk_2", ["con_1"]) == set()
         assert store.bulks.failures("blk_2", limit=9, after=None) == ([], None)
 
     @pytest.mark.parametrize("id_", ["bulk", "count#1", "of#con_1", "\u2615 #", "x" * 64])

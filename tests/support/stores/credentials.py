@@ -1,4 +1,4 @@
-"""What every store of credentials must do; see ``stores.suite``."""
+"""Suite for stores of credentials; see ``stores.suite``."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ class CredentialBehaviour:
 
 
 def shown_dead(stores: Stores) -> list[bool]:
-    """What the connection says of its credentials, read by itself and in the list."""
+    """``reauth_required`` of the connection, read by itself and in the list."""
     found = stores.connections.get(CONNECTION)
     listed, _ = stores.connections.page(TENANT, limit=10, after=None)
     return [one.reauth_required for one in (found, *listed) if one]
@@ -222,7 +222,7 @@ def rotated(stores: Stores) -> None:
 
 
 def put_aside(stores: Stores) -> None:
-    """A connection in its first version, whose successor the table has not taken."""
+    """A connection in its first version; the table has not taken the successor."""
     stores.connections.create(a_connection(), TOKENS)
     stores.throttled.lease(CONNECTION, version=1, owner="a")
     stores.throttled.rotate(CONNECTION, version=1, to=NEW)

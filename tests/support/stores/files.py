@@ -1,4 +1,4 @@
-"""What every store of files must do; see ``stores.suite``."""
+"""Suite for stores of files; see ``stores.suite``."""
 
 from __future__ import annotations
 
@@ -242,6 +242,6 @@ def begun(stores: Stores) -> Staging:
 
 
 def ids(stores: Stores, staging: Staging) -> list[str]:
-    """What a reader would get; a minus marks a deletion."""
+    """The lines that a reader gets; a minus marks a deletion."""
     dataset = staging.datasets(refresh_id=REFRESH, as_of=1)["transactions"]
     return [("-" if line.deleted else "") + line.id for line in stores.lines(dataset)]

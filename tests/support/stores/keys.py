@@ -1,4 +1,4 @@
-"""What every store of idempotency keys, and every list of refreshes, must do; see ``stores.suite``."""
+"""Suites for stores of idempotency keys and lists of refreshes; see ``stores.suite``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every store of pushes must do, the fakes and the adapters alike; see ``stores.suite``.
+"""Suites for stores of pushes, the fakes and the adapters alike; see ``stores.suite``.
 
 A room that runs these has a fixture ``store`` that gives a fresh ``PushStore``.
 """
@@ -44,7 +44,7 @@ class PushStore:
     contents: ContentKeeper
 
     def written(self, records: bytes = RECORDS) -> step.Push:
-        """A push whose records are kept, and itself not yet."""
+        """A push that is not kept yet, while its records are."""
         version = self.contents.write(records, connection_id=CONNECTION, push_id=PUSH)
         return a_push(at=AT, content=version)
 
@@ -108,7 +108,7 @@ class PushBehaviour:
 
 
 class ContentBehaviour:
-    """The records of pushes: whoever reads them gets those that were accepted."""
+    """The records of pushes: a reader gets those that were accepted."""
 
     def test_records_are_read_as_they_were_written(self, store: PushStore) -> None:
         assert store.contents.read(store.written()) == RECORDS

@@ -1,4 +1,4 @@
-"""What every store of refreshes must do; see ``stores.suite``."""
+"""Suite for stores of refreshes; see ``stores.suite``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What both places of a connection's schedule must do; see ``stores.suite``."""
+"""Suite for both places of a connection's schedule; see ``stores.suite``."""
 
 from __future__ import annotations
 

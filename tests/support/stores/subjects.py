@@ -1,4 +1,4 @@
-"""What every store must do about subjects that anybody could name."""
+"""Suite for stores of subjects that any caller can name; see ``stores.suite``."""
 
 from __future__ import annotations
 

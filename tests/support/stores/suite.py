@@ -1,7 +1,7 @@
-"""What every store must do, the fakes and the adapters alike.
+"""Suites for all stores, the fakes and the adapters alike.
 
 A room that runs these subclasses each class under a name that begins with ``Test`` and has a
-fixture ``stores`` that gives a fresh ``Stores``. Whoever writes it says how lines are read back.
+fixture ``stores`` that gives a fresh ``Stores``. The fixture says how lines are read back.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Stores:
     sibling: ConnectionStore
     """The same connections, in the hands of another worker."""
     throttled: ConnectionStore
-    """The same once more, in the hands of a worker whose table takes no successor."""
+    """The same once more, for a worker that the table takes no successor from."""
     subjects: SubjectOwners
     refreshes: RefreshStore
     keys: Keys
@@ -94,11 +94,11 @@ class Stores:
     staging: Callable[[str, str], Staging]
     """For a connection's and a refresh's id."""
     lines: Callable[[Dataset], list[Kept]]
-    """What a reader of a dataset gets, in order."""
+    """The lines of a dataset, in order."""
     content: Callable[[File], bytes]
-    """What a blob's file holds, unpacked."""
+    """The content of a blob's file, unpacked."""
     quarantined: Callable[[str, str], list[bytes]]
-    """What is kept apart for a connection's and a refresh's id, in order."""
+    """The quarantined content of a connection's refresh, in order."""
 
     def admitted(self, refresh_id: str = REFRESH) -> Refresh:
         """A connection, and a refresh of it that has the slot."""
@@ -108,12 +108,12 @@ class Stores:
         return refresh
 
     def refresh(self, refresh_id: str = REFRESH) -> Refresh:
-        """A refresh that is asked for now; nobody has been told."""
+        """A refresh that is asked for now."""
         at = self.clock()
         return step.begin_trigger(a_refresh(refresh_id, at=at), at=at)
 
     def running(self) -> Running | None:
-        """Who has the connection's slot."""
+        """The refresh that has the connection's slot."""
         connection = self.connections.get(CONNECTION)
         assert connection is not None
         return connection.running
@@ -126,7 +126,7 @@ class Stores:
 
 
 def pointer(name: str) -> SnapshotPointer:
-    """Where a snapshot might lie."""
+    """A pointer to a snapshot."""
     return SnapshotPointer(refresh_id=name, key=name, version_id="v", published_at=1, as_of=1)
 
 

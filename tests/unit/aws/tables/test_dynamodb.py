@@ -144,7 +144,7 @@ def test_who_has_an_outcome_is_found_however_the_table_gives_it(
     answers(dynamodb, keys, items=keys[:1], consistent=True)
     answers(dynamodb, keys[1:], items=keys[1:], consistent=True)
     bulks = BulkTable(client, table=TABLE, keys="keys")
-    assert bulks.recorded("blk_1", ["con_0", "con_1", "con_2"]) == {"con_0", "con_1", "con_2"}
+    assert bulks.find_recorded("blk_1", ["con_0", "con_1", "con_2"]) == {"con_0", "con_1", "con_2"}
     assert len(slept) == 2
 
 
