@@ -31,13 +31,19 @@ class Demo:
     users: tuple[str, ...]
 
 
+def _to_application(facts: Facts) -> dict[str, Any]:
+    return {name: facts[name] for name in ("base_url", "client_id", "client_secret")}
+
+
+def _to_credentials(tokens: Mapping[str, Any]) -> dict[str, Any]:
+    """The credentials of a connection, of what an OAuth token endpoint gave just now."""
+    ends = datetime.now(UTC) + timedelta(seconds=tokens["expires_in"])
+    given = {name: tokens[name] for name in ("access_token", "refresh_token")}
+    return {**given, "expires_at": ends.isoformat()}
+
+
 def _banno_secret(facts: Facts) -> dict[str, Any]:
-    garden = {
-        "base_url": facts["base_url"],
-        "client_id": facts["client_id"],
-        "client_secret": facts["client_secret"],
-    }
-    return {"institutions": {"garden": garden}}
+    return {"institutions": {"garden": _to_application(facts)}}
 
 
 def _banno_connection(facts: Facts, user: str) -> dict[str, Any]:
@@ -48,16 +54,11 @@ def _banno_connection(facts: Facts, user: str) -> dict[str, Any]:
         scope=facts["scope"],
     )
     signed_in = sign_in(application, login_hint=user)
-    ends = datetime.now(UTC) + timedelta(seconds=signed_in.tokens["expires_in"])
     return {
         "provider": "banno",
         "subject": signed_in.subject,
         "settings": {"institution": "garden"},
-        "credentials": {
-            "access_token": signed_in.tokens["access_token"],
-            "refresh_token": signed_in.tokens["refresh_token"],
-            "expires_at": ends.isoformat(),
-        },
+        "credentials": _to_credentials(signed_in.tokens),
     }
 
 

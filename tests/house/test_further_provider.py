@@ -1,7 +1,9 @@
-"""A further provider is cheap: one that only the tests know is known to its own folder alone."""
+"""A further provider is cheap: the example is copied to where one belongs, counted and tried."""
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,11 +16,26 @@ ROOT = Path(__file__).parents[2]
 CASES_FOLDER = ROOT / "tests" / "contract" / "provider_cases"
 FOLDERS = ("functions", "infra", "tests", "benchmarks", "requirements")
 TEXTS = {".py", ".toml", ".json", ".in", ".txt", ".md", ".sh", ".yaml", ".yml", ""}
+BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
+NAME, *_ = [name for name, case in CASES.items() if case.entry.module.startswith("tests.")]
 
-OWN = [name for name, case in CASES.items() if case.entry.module.startswith("tests.")]
-PLACES = {"connector.py": "functions/connectors", "simulator.py": "infra/local/simulators"}
-"""Where what is copied of such a provider belongs; it must be good enough for there."""
+COPIED = {
+    "connector.py": f"functions/connectors/{NAME}.py",
+    "simulator.py": f"infra/local/simulators/{NAME}.py",
+    "__init__.py": f"tests/contract/provider_cases/{NAME}.py",
+}
+REGISTRY, DEMOS = "functions/connectors/registry.py", "infra/local/providers.py"
+INSERTED = (
+    (REGISTRY, "\n\n\nclass Entry"),
+    (REGISTRY, "\n}\n\nDATASETS"),
+    (DEMOS, "\n\nfrom infra"),
+    (DEMOS, "\n\n\n_ENDGRATE_DATASETS"),
+    (DEMOS, "\n}\n"),
+)
+"""Where the guide's blocks belong: in which file, and before what."""
+
+MOST_FILES, MOST_LINES = 5, 350
 
 
 def texts() -> list[Path]:
@@ -28,28 +45,63 @@ def texts() -> list[Path]:
     return [path for path in there if path.is_file() and path.suffix in TEXTS]
 
 
-def test_nothing_outside_its_folder_names_a_provider_of_the_tests() -> None:
-    assert OWN
-
-    for name in OWN:
-        folder = CASES_FOLDER / name
-        outside = [path for path in texts() if not path.is_relative_to(folder)]
-        naming = [path for path in outside if name in path.read_text(errors="ignore").lower()]
-        assert (folder / "connector.py").is_file()
-        assert naming == []
+def blocks() -> list[str]:
+    """What the guide has one write beside the files that are copied."""
+    guide = (ROOT / "docs" / "connectors.md").read_text()
+    return [block.rstrip("\n") for block in BLOCK.findall(guide)]
 
 
-@pytest.mark.parametrize("name", OWN)
-@pytest.mark.parametrize("file", PLACES)
-def test_a_copy_of_the_example_is_checked_where_it_belongs_and_is_good(
-    file: str, name: str
-) -> None:
-    source = (CASES_FOLDER / name / file).read_text()
-    place = f"{PLACES[file]}/{name}.py"
-    for check in (["check", "--quiet"], ["format", "--check", "--quiet"]):
-        command = [f"{sys.prefix}/bin/ruff", *check, "--stdin-filename", place, "-"]
-        checked = subprocess.run(
-            command, input=source, cwd=ROOT, text=True, capture_output=True, check=False
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project with the example as a provider among others, as the guide says."""
+    copy = tmp_path_factory.mktemp("project")
+    ignored = shutil.ignore_patterns("__pycache__", NAME)
+    for folder in ("functions", "infra", "tests"):
+        shutil.copytree(ROOT / folder, copy / folder, ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    for file, place in COPIED.items():
+        text = (CASES_FOLDER / NAME / file).read_text()
+        text = text.replace(
+            f"tests.contract.provider_cases.{NAME}.simulator", f"infra.local.simulators.{NAME}"
         )
-        assert (checked.returncode, checked.stdout) == (0, "")
-    assert "tests" not in source
+        text = re.sub(r"entry=Entry\(.*\)", f"entry=REGISTRY[Provider.{NAME.upper()}]", text)
+        text = text.replace("import Entry\n", "import REGISTRY, Provider\n")
+        (copy / place).write_text(text)
+    for (place, before), block in zip(INSERTED, blocks(), strict=True):
+        head, tail, rest = (copy / place).read_text().partition(before)
+        gap = {"def": "\n\n\n", "imp": "\n\n"}.get(block[:3], "\n")
+        (copy / place).write_text(f"{head}{gap}{block}{tail}{rest}")
+    return copy
+
+
+def run(copy: Path, *command: str) -> str:
+    """What a check of the copy has to say; empty where it is good."""
+    done = subprocess.run(
+        [f"{sys.prefix}/bin/{command[0]}", *command[1:]],
+        cwd=copy,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    return done.stdout + done.stderr if done.returncode else ""
+
+
+def test_nothing_outside_its_folder_names_the_example() -> None:
+    outside = [path for path in texts() if not path.is_relative_to(CASES_FOLDER / NAME)]
+    assert [path for path in outside if NAME in path.read_text(errors="ignore").lower()] == []
+
+
+def test_the_example_is_as_small_as_the_guide_says(copy: Path) -> None:
+    written = [(copy / place).read_text() for place in COPIED.values()] + blocks()
+    assert len({*COPIED.values(), REGISTRY, DEMOS}) <= MOST_FILES
+    assert sum(len(text.strip("\n").splitlines()) for text in written) <= MOST_LINES
+
+
+def test_a_copy_of_the_example_is_good_where_it_belongs(copy: Path) -> None:
+    files = [*COPIED.values(), REGISTRY, DEMOS]
+    assert run(copy, "ruff", "check", "--quiet", *files) == ""
+    assert run(copy, "ruff", "format", "--check", "--quiet", *files) == ""
+    suite = "tests/contract/connectors/test_connector_contract.py"
+    assert run(copy, "pytest", "-q", suite, "-k", NAME) == ""
+    for place in COPIED.values():
+        assert place.startswith("tests") or "tests" not in (copy / place).read_text()

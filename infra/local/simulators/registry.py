@@ -1,17 +1,16 @@
-"""The simulators there are, by name."""
+"""Finds the simulators there are, by name: what is here and has ``create_app`` and ``facts``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Protocol
 
-from infra.local.simulators import banno, digime, endgrate
-from infra.local.simulators.banno import bank as banno_demo
-from infra.local.simulators.digime import sharing as digime_demo
-from infra.local.simulators.endgrate import provider as endgrate_demo
+from infra.local import simulators
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from flask import Flask
 
@@ -31,8 +30,13 @@ class Simulator:
     facts: Callable[[str], Mapping[str, object]]
 
 
-SIMULATORS = {
-    "banno": Simulator(banno.create_app, banno_demo.facts),
-    "digime": Simulator(digime.create_app, digime_demo.facts),
-    "endgrate": Simulator(endgrate.create_app, endgrate_demo.facts),
-}
+def _find_all() -> Iterator[tuple[str, Simulator]]:
+    names = (there.name for there in iter_modules(simulators.__path__))
+    for name in names:
+        if not name.startswith("_"):
+            module = import_module(f"{simulators.__name__}.{name}")
+            if hasattr(module, "create_app") and hasattr(module, "facts"):
+                yield name, Simulator(module.create_app, module.facts)
+
+
+SIMULATORS = dict(_find_all())

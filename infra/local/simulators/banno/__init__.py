@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from infra.local.simulators.application import application
 from infra.local.simulators.banno.authorization import oidc
-from infra.local.simulators.banno.bank import Bank, switches
+from infra.local.simulators.banno.bank import Bank, facts, switches
 from infra.local.simulators.banno.consumer import consumer
 from infra.local.simulators.banno.replies import ApiError, error_body, refuse, refuse_http
 from infra.local.simulators.banno.tokens import tokens
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flask import Flask
+
+__all__ = ["create_app", "facts"]
 
 
 def create_app(*, clock: Callable[[], float] = time.time) -> Flask:

@@ -16,13 +16,15 @@ from infra.local.simulators.application import application
 from infra.local.simulators.digime.access import access
 from infra.local.simulators.digime.oauth import oauth, web_client
 from infra.local.simulators.digime.replies import ApiError, error_body, refuse, refuse_http
-from infra.local.simulators.digime.sharing import Sharing, switches
+from infra.local.simulators.digime.sharing import Sharing, facts, switches
 from infra.local.simulators.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flask import Flask
+
+__all__ = ["create_app", "facts"]
 
 
 def create_app(*, clock: Callable[[], float] = time.time) -> Flask:

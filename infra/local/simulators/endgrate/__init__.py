@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from infra.local.simulators.application import application
 from infra.local.simulators.endgrate.api import api, open_api
 from infra.local.simulators.endgrate.pages import pages
-from infra.local.simulators.endgrate.provider import Endgrate, switches
+from infra.local.simulators.endgrate.provider import Endgrate, facts, switches
 from infra.local.simulators.endgrate.replies import ApiError, error_body, refuse
 from infra.local.simulators.ledger import Ledger
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flask import Flask
+
+__all__ = ["create_app", "facts"]
 
 
 def create_app(*, clock: Callable[[], float] = time.time) -> Flask:
