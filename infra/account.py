@@ -1,4 +1,4 @@
-"""What `make deploy` and `make destroy` do in an AWS account besides what the CDK does.
+"""Checks an account before `make deploy`, and deletes a stage with its data: `make destroy`.
 
 ``check`` finds within seconds what would stop a deployment, and says what to do. ``destroy``
 deletes a stage with all its data: CloudFormation does not delete a bucket that has something in it,
@@ -39,12 +39,12 @@ SIGN_IN: Final = (
 
 
 class AccountError(RuntimeError):
-    """What is in the way, and what to do."""
+    """Something stops the command; the text says what, and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """Where a stage is deployed; ``session`` has the credentials and the region."""
+    """An AWS account and region to deploy to; ``session`` has the credentials."""
 
     session: boto3.Session
     number: str

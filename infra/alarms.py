@@ -1,4 +1,4 @@
-"""What somebody should be told about, and the topic that tells them."""
+"""The alarms of a stage, and the topic that mails them to the operator."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ URGENT: Final = {"OperatorFaults": Action.CONTACT_OPERATOR, "DefectFaults": Acti
 
 PERCENT: Final = 10
 HANDFUL: Final = 10
-"""In an hour. What is gone when it is tried again needs nobody, and some of it is there always:
-the more, the more is refreshed, so it is a share that tells. A tenth is a provider that is down, a
-budget that is too small, or a function that cannot run; but not where they are a handful. So it is
-with the API's answers 5xx, which tell of providers, too: a defect of its own is counted besides."""
+"""In an hour. Faults that a retry cures need no operator, and there are always some: their number
+grows with the refreshes, so the alarm goes by their share. A tenth means that a provider is down, a
+budget is too small or a function cannot run, but a handful is no evidence. The same holds for the
+API's answers 5xx, which include providers' faults; its own defects are counted besides."""
 
 ALWAYS_A_FAULT: Final = frozenset({"BulkRuns"})
 """A run fails only where it could not go through its list, whatever becomes of those on it. Of the
@@ -99,7 +99,7 @@ Metric = cloudwatch.Metric | cloudwatch.MathExpression
 
 
 class Watched(NamedTuple):
-    """What rings from ``threshold`` on, and what the person who hears it does."""
+    """A metric with the ``threshold`` of its alarm, and what the operator does about it."""
 
     name: str
     metric: Metric
@@ -208,7 +208,7 @@ def _faults(action: Action, *, stage: Stage, period: cdk.Duration) -> cloudwatch
 def _share(
     faults: cloudwatch.Metric, *, of: Mapping[str, cloudwatch.Metric]
 ) -> cloudwatch.MathExpression:
-    """How many in a hundred of these are faults; 0 where those are a handful."""
+    """Percentage of faults; 0 below a handful."""
     # Where nothing went well there is no number, and without FILL no sum either.
     everything = " + ".join(f"FILL({name}, 0)" for name in of)
     return cloudwatch.MathExpression(
@@ -226,7 +226,7 @@ def _of_machines(machines: Mapping[str, sfn.StateMachine]) -> Iterator[Watched]:
 
 
 def _of_doors(doors: Mapping[Door, DoorFunction]) -> Iterator[Watched]:
-    # Of all doors, it alone raises for a fault only, whoever calls it.
+    # The only door that raises for nothing but a fault.
     errors = doors[Door.API].function.metric_errors(period=PERIOD)
     yield Watched("ApiErrors", errors, 1, API_ERRORS)
     for door in ENDINGS:

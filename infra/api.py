@@ -55,7 +55,7 @@ METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 OPEN_SHARE: Final = 4
 """The part of the stage's rate that an address without a token may use up by any one method, so
-that whoever calls it cannot keep the tenants out."""
+that its callers cannot keep the tenants out."""
 
 BEARER: Final = r"^[Bb][Ee][Aa][Rr][Ee][Rr] +[A-Za-z0-9._~+/-]+=*$"
 """RFC 6750's credentials. Whatever else stands in the header is 401 without asking a door."""
@@ -74,7 +74,7 @@ ACCESS_LOG: Final = {
     "milliseconds": "$context.responseLatency",
     "bytes": "$context.responseLength",
 }
-"""No address, agent, caller or path: whose connection was asked for is nobody's business."""
+"""No address, user agent, caller or path: they would tell which user was asked about."""
 
 
 class Api(Construct):

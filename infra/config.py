@@ -1,4 +1,4 @@
-"""What differs between stages, read from the CDK context."""
+"""The settings of a stage, read from the CDK context."""
 
 from __future__ import annotations
 
@@ -93,8 +93,9 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     account may run at once; they are set aside for it, and without it none are. Without
     ``events`` there is no run by the clock.
 
-    ``issuer``, ``audience`` and ``jwks_url`` say whose tokens the API takes; without one of them
-    it takes none. Where this machine is the runtime, they can be given at deployment instead.
+    ``issuer``, ``audience`` and ``jwks_url`` name the issuer of the tokens that the API takes;
+    without one of them it takes none. Where this machine is the runtime, they can be given at
+    deployment instead.
 
     With ``retain`` data and logs outlive the stack. ``protect`` has AWS refuse to delete the stack
     or a table. It is for a stack that is there: a first deployment that fails has to delete what it
@@ -141,13 +142,13 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def removal(self) -> cdk.RemovalPolicy:
-        """What happens to data and logs when the stack goes, except one that never came to be."""
+        """Removal policy of data and logs. A creation that fails deletes them in any case."""
         kept = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
         return kept if self.retain else cdk.RemovalPolicy.DESTROY
 
     @property
     def unset(self) -> dict[str, str]:
-        """What an operator may have forgotten to set, and what follows; nothing on one machine."""
+        """Settings that the operator may have forgotten, and the effect; none on one machine."""
         fine = {"protect"} if not self.retain else set()
         return {
             name: effect
@@ -157,7 +158,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 def caller_tokens(scope: Construct, stage: Stage) -> dict[Variable, str]:
-    """Whose tokens are good, as environment of ``authorize``; what is not known is left out.
+    """Environment of ``authorize``: the issuer of good tokens. What is not known is left out.
 
     On one machine the issuer's port is not known before it runs: there the stack has parameters
     for it. In an account a parameter would keep its first value whatever the stage says later.

@@ -1,4 +1,4 @@
-"""What happens when an execution ends without its Conclude, and where lost events go."""
+"""Rules and schedules that call the functions, and the queue of events that were lost."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EXECUTION_STATUS: Final = events.EventField.from_path("$.detail.status")
 
 
 class Undelivered(sqs.Queue):
-    """Events that reached no target in time. Whoever gets its alarm looks here for them."""
+    """Queue of events that reached no target in time; its alarm sends the operator here."""
 
     def __init__(self, scope: Construct, id_: str) -> None:
         super().__init__(
@@ -149,7 +149,7 @@ SERVICE: Final = "scheduler.amazonaws.com"
 class Schedules(Construct):
     """``group`` holds one schedule a connection, which the API makes; they start refreshes.
 
-    ``role`` is as whom. ``arns`` names the schedules, present and to come.
+    They run as ``role``. ``arns`` matches all schedules of the group.
     """
 
     def __init__(
@@ -173,7 +173,7 @@ class Schedules(Construct):
         self._undelivered = undelivered
 
     def environment(self) -> Mapping[Variable, str]:
-        """What whoever makes schedules must know."""
+        """Environment of a function that makes schedules."""
         return {
             Variable.SCHEDULE_GROUP: self.group.ref,
             Variable.SCHEDULE_ROLE: self.role.role_arn,

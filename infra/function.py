@@ -26,7 +26,7 @@ ARCHITECTURES: Final = {
 
 
 class Size(NamedTuple):
-    """What a door is given: memory, time, and room on disk."""
+    """A function's memory, time and disk."""
 
     memory_mb: int
     timeout_seconds: int

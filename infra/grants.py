@@ -1,4 +1,4 @@
-"""What each door may do: named actions on named resources, and nothing more."""
+"""The policy of each function: named actions on named resources, and nothing more."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ KEY: Final = {
     Door.BULK: ("Decrypt", "GenerateDataKey"),
     Door.RECONCILE: ("Decrypt",),
 }
-"""Actions of KMS: tables and secrets are decrypted for whoever reads them; a door that stores
+"""Actions of KMS: tables and secrets are decrypted for their readers; a door that stores
 tokens or objects makes data keys."""
 
 SCHEDULES: Final = {
@@ -167,9 +167,9 @@ def grant_api(
 
 
 def grant_bulk(door: DoorFunction, *, storage: Storage, refreshes: sfn.StateMachine) -> None:
-    """Grant what only the door ``bulk`` does: go through everybody, and stop what it leaves."""
-    everybody = f"{storage.connections.table_arn}/index/{Index.BY_TENANT}"
-    _allow(door.role, "dynamodb", ("Query", "Scan"), everybody)
+    """Grant what only ``bulk`` does: list all connections, and stop what a run has left."""
+    connections = f"{storage.connections.table_arn}/index/{Index.BY_TENANT}"
+    _allow(door.role, "dynamodb", ("Query", "Scan"), connections)
     _allow(door.role, "states", ("StopExecution",), states.executions(refreshes, "*"))
 
 

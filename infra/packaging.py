@@ -176,7 +176,7 @@ def _candidates(version: str) -> Iterator[str]:
 
 
 def _output_of(*command: str) -> str:
-    """What a program writes, or nothing if it cannot be run."""
+    """The standard output of a program; empty if it cannot be run."""
     try:
         ran = subprocess.run(  # noqa: S603 - ourselves, or a Python of this machine
             command, capture_output=True, check=False, text=True

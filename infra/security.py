@@ -1,4 +1,4 @@
-"""What the rule packs find in the stack, and why each finding that stays is right."""
+"""The findings of the rule packs that stay, each with its reason."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from infra.stack import FreshetStack
 
 S1: Final = (
-    "Two doors touch objects, and say so in their logs. Whoever needs every access on record "
+    "Two doors touch objects, and say so in their logs. An owner who needs every access on record "
     "turns on CloudTrail's data events, for the account and not for one bucket."
 )
 SMG4: Final = "The provider issues these credentials; no function of ours can rotate them."
 RUNTIME: Final = "The stage names the runtime; wheels and byte-code are made for just that one."
-SYNCHRONOUS: Final = "It is only called synchronously: whoever calls it sees that it failed."
+SYNCHRONOUS: Final = "It is only called synchronously: its caller sees that it failed."
 NEXT_CALL: Final = "The next call comes within a minute, and does what a lost one has not."
 EVENTS: Final = {
     Door.CONCLUDE: "What a lost event would have ended, `reconcile` finds and ends.",

@@ -38,14 +38,14 @@ SIZES: Final = {
     Door.FETCH_DATA: Size(512, 300, disk_mb=1536),  # files of 50 MB, several, sealed and opened
     Door.CONCLUDE: Size(256, 30),
     Door.PUSH: Size(256, 345),  # a synchronous push, or its hold and a look
-    Door.BULK: Size(1024, 900),  # everybody of a stage is listed in one go
+    Door.BULK: Size(1024, 900),  # lists all connections of a stage in one call
     Door.RECONCILE: Size(256, 60),
 }
 
 ENDED_REFRESH: Final = {"refresh_id": EXECUTION_NAME, "connection_id": ""}
 ENDED_PUSH: Final = {"push_id": EXECUTION_NAME}
 ENDED_BULK: Final = {"bulk_id": EXECUTION_NAME}
-"""Of a ticket, what says whose execution has ended."""
+"""Ticket fields that identify the execution that ended."""
 
 
 class FreshetStack(cdk.Stack):

@@ -1,4 +1,4 @@
-"""Where things are kept: four tables, one bucket, their key, and a secret for each provider.
+"""The stores: four tables, one bucket, their key, and a secret for each provider.
 
 An index is never changed, only followed by one of another name, see ``docs/deploying.md``. None has
 all attributes: that would copy sealed credentials into it with each rotation of a token.
@@ -28,8 +28,8 @@ QUARANTINE_DAYS: Final = 30
 """How long there is to look at what could not be opened."""
 
 PUSHED_DAYS: Final = 7
-"""How long the records of a push are kept that nobody knows the outcome of; others are deleted
-once it is known."""
+"""How long the records of a push are kept while its outcome is unknown; others are deleted as
+soon as it is known."""
 
 LISTED_DAYS: Final = 7
 """How long the lists of bulk runs are kept; longer than a run may take."""

@@ -48,7 +48,7 @@ def emulator(port: int, log_dir: Path, *, iam: bool = False) -> Iterator[str]:
 
 
 def healthy(port: int) -> bool:
-    """Whether an emulator answers on the port."""
+    """True if an emulator answers on the port."""
     connection = HTTPConnection(HOST, port, timeout=2)
     try:
         connection.request("GET", "/_ministack/health")

@@ -1,4 +1,4 @@
-"""A calling application: what the demo and the tests ask of the API over HTTP."""
+"""A client of the API over HTTP, for the demo and the tests."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Caller:
         self._session.headers["Authorization"] = f"Bearer {token}"
 
     def send(self, method: str, path: str, **options: Any) -> requests.Response:  # noqa: ANN401
-        """Any request below the stage, whatever comes of it."""
+        """Send a request below the stage; any answer is returned."""
         return self._session.request(method, self._api + path, timeout=TIMEOUT_SECONDS, **options)
 
     def ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401
-        """A request that must succeed; its JSON.
+        """Send a request that must succeed, and return its JSON.
 
         Raises:
             CallerError: it did not.
@@ -47,20 +47,20 @@ class Caller:
         return body
 
     def connect(self, body: Mapping[str, Any]) -> str:
-        """Register a connection; its id."""
+        """Register a connection and return its id."""
         return str(self.ask("POST", "/v1/connections", json=body)["connection_id"])
 
     def refresh(self, connection_id: str, **options: Any) -> dict[str, Any]:  # noqa: ANN401
-        """Start a refresh, or whatever the API makes of it."""
+        """Ask for a refresh; returns the API's answer."""
         body = {"connection_id": connection_id, **options}
         return self.ask("POST", "/v1/refreshes", json=body)
 
     def state(self, refresh_id: str) -> dict[str, Any]:
-        """How a refresh stands."""
+        """The refresh as the API shows it now."""
         return self.ask("GET", f"/v1/refreshes/{refresh_id}")
 
     def wait_until_ended(self, refresh_id: str, *, seconds: float = 60) -> dict[str, Any]:
-        """The refresh once it has ended.
+        """Wait until the refresh has ended.
 
         Raises:
             CallerError: it has not in this time.

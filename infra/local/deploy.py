@@ -1,4 +1,4 @@
-"""Deploys a synthesised stack to the local AWS: its assets, then its very template."""
+"""Deploys a synthesised stack to the local AWS: its assets, then its template as it is."""
 
 import json
 import tempfile
@@ -97,7 +97,7 @@ def apply(
 
 
 def exists(cloudformation: "CloudFormationClient", stack: str) -> bool:
-    """Whether there is such a stack; the ruin of one that failed to be created is removed."""
+    """True if the stack exists; one that failed to be created is deleted first."""
     try:
         status = wait_until_settled(cloudformation, stack)["StackStatus"]
     except ClientError as error:
@@ -113,7 +113,7 @@ def exists(cloudformation: "CloudFormationClient", stack: str) -> bool:
 
 
 def wait_until_settled(cloudformation: "CloudFormationClient", stack: str) -> "StackTypeDef":
-    """The stack, once nothing of it is being changed."""
+    """Wait until nothing of the stack is being changed."""
     while True:
         found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
         if not found["StackStatus"].endswith("IN_PROGRESS"):
@@ -133,7 +133,7 @@ def failures(cloudformation: "CloudFormationClient", stack: str) -> str:
 
 
 def outputs(cloudformation: "CloudFormationClient", stack: str) -> dict[str, str]:
-    """What the stack exports, by name."""
+    """The stack's outputs by name."""
     found = wait_until_settled(cloudformation, stack).get("Outputs", [])
     return {output["OutputKey"]: output["OutputValue"] for output in found}
 
@@ -158,7 +158,7 @@ def upload(assembly: Path, manifest: str, *, s3: "S3Client") -> None:
 
 
 def fill_in(text: str) -> str:
-    """A text of an assembly, with the local account and region in it."""
+    """Put the local account and region into a text of an assembly."""
     values = {"AWS::Partition": "aws", "AWS::AccountId": ACCOUNT, "AWS::Region": REGION}
     for name, value in values.items():
         text = text.replace(f"${{{name}}}", value)
@@ -166,7 +166,7 @@ def fill_in(text: str) -> str:
 
 
 def has_object(s3: "S3Client", bucket: str, *, key: str) -> bool:
-    """Whether there is such an object."""
+    """True if the bucket has the object."""
     try:
         s3.head_object(Bucket=bucket, Key=key)
     except ClientError as error:

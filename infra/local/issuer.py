@@ -34,7 +34,7 @@ class Issuer:
 
     @property
     def jwks_url(self) -> str:
-        """Where the public key is."""
+        """The address of the public key."""
         return f"{self.url}/jwks"
 
     def token(self, tenant: str, /, **claims: Any) -> str:  # noqa: ANN401 - any claim
@@ -51,7 +51,7 @@ class Issuer:
         return jwt.encode(told | claims, self._key, "ES256", headers={"kid": self._kid})
 
     def app(self) -> Flask:
-        """The two pages that whoever verifies a token reads."""
+        """Serve discovery and keys, which verify a token."""
         app = Flask("issuer")
 
         @app.get("/.well-known/openid-configuration")

@@ -48,7 +48,7 @@ def require_free(port: int) -> None:
 
 
 def is_free(port: int) -> bool:
-    """Whether a program can listen on the port. Another may hold it and answer nothing."""
+    """True if a program can listen on the port. Another may hold it and answer nothing."""
     try:
         socket.create_server((HOST, port)).close()
     except OSError:
@@ -57,7 +57,7 @@ def is_free(port: int) -> bool:
 
 
 def answers(port: int) -> bool:
-    """Whether something accepts connections on the port."""
+    """True if a program accepts connections on the port."""
     with socket.socket() as client:
         return client.connect_ex((HOST, port)) == 0
 

@@ -1,4 +1,4 @@
-"""How each provider's demo is used: its application's secret, and a user's connection."""
+"""The demos of the providers: the application's secret, and the users' connections."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Demo:
         secret: what an operator stores for the application. The simulator's facts may have
             ``hooks_url`` beside them: where the API takes webhooks.
         connection: signs a user in and gives the body that registers the connection.
-        users: whom the demo refreshes.
+        users: those that the demo refreshes.
     """
 
     secret: Callable[[Facts], dict[str, Any]]

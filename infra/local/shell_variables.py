@@ -1,4 +1,4 @@
-"""What a person needs to try a running system by hand: the variables of the docs' examples."""
+"""The shell variables of the docs' examples, for a running system."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def variables(running: System, *, token: str, connections: Mapping[str, str]) ->
 
     Args:
         running: the system.
-        token: of the tenant whose connections they are.
+        token: of the tenant that has the connections.
         connections: ids by what they are of, a provider and its user.
     """
     signed_in = DEMOS["banno"].connection(running.providers["banno"], USER)

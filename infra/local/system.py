@@ -131,13 +131,13 @@ def simulator(name: str, *, log: Path, port: int) -> Iterator[dict[str, Any]]:
     """A provider's simulator in a process of its own; yields its facts."""
     command = [sys.executable, "-m", "infra.local.simulators", name, "--json", "--port", str(port)]
     settings = {"PYTHONPATH": str(ROOT)}
-    # It tells its facts once it listens; whatever else it prints is for who reads the log.
+    # It prints its facts once it listens; the rest of its output is for readers of the log.
     with running(command, log=log, ready=lambda: bool(_facts(log)), settings=settings):
         yield _facts(log)
 
 
 def _facts(log: Path) -> dict[str, Any]:
-    """What a simulator has told so far: a line that is an object of JSON. Empty: nothing."""
+    """The facts that a simulator has printed, a line of JSON; empty until then."""
     lines = log.read_text().splitlines(keepends=True)
     told = (line for line in lines if line.startswith("{") and line.endswith("\n"))
     facts: dict[str, Any] = json.loads(next(told, "{}"))

@@ -21,9 +21,9 @@ def find_resource(
     service: str,
     *request: Any,  # noqa: ANN401 - method, path, headers, body, query, region, account
 ) -> str:
-    """What a request is about, also where it says so in another way than with an ARN.
+    """The ARN of a request's resource, also where the request names it otherwise.
 
-    A task's token stands for the machine whose task it is, and a schedule is in a group.
+    A task token stands for its state machine, and a schedule is in a group.
     """
     body, query = request[3], request[4]
     if service == "states" and b'"taskToken"' in body:

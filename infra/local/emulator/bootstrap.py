@@ -1,4 +1,4 @@
-"""What runs in the child process of a Python function: receives events, calls the handler.
+"""The program of a Python function's child process: receives events, calls the handler.
 
 Run by path and without the emulator's packages, so that a function sees what its own
 asset holds and nothing else. Requests come on standard input and answers leave on what was
@@ -19,7 +19,7 @@ Handler = Callable[[Any, "Context"], object]
 
 
 class RuntimeFault(Exception):  # noqa: N818 - Lambda has no one word for these
-    """What the runtime itself says of a function; ``name`` is Lambda's for it."""
+    """An error of the runtime, not of the function; ``name`` is Lambda's name for it."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
@@ -48,7 +48,7 @@ class Context:
 
 
 class Boundary:
-    """Where what a function raises ends: it is told to the emulator, and printed."""
+    """Catches what a function raises, prints it and tells the emulator."""
 
     def __init__(self, channel: TextIO) -> None:
         self._channel = channel
@@ -103,7 +103,7 @@ def load(handler: str) -> Handler:
 
 
 def call(handler: Handler, request: dict[str, Any]) -> object:
-    """What the handler answers to one event."""
+    """Call the handler with one event."""
     if request["trace"]:
         os.environ["_X_AMZN_TRACE_ID"] = request["trace"]
     return handler(request["event"], Context(request))

@@ -72,7 +72,7 @@ class Child:
         return failure("Runtime.ExitError", f"Runtime exited with error: {reason}")
 
     def take_log(self) -> str:
-        """What was printed since the last time."""
+        """Return what was printed since the last call."""
         text = self._log.read_text(errors="replace")
         os.truncate(self._log, 0)
         return text
@@ -84,7 +84,7 @@ def failure(name: str, message: str) -> Answer:
 
 
 def unpack(asset: bytes, *, digest: str) -> Path:
-    """The folder with the files of an asset; one for all processes that run it."""
+    """Unpack an asset into a folder that all its processes share."""
     name = digest.replace("/", "_").replace("+", "-").rstrip("=")
     folder = Path(tempfile.gettempdir()) / f"asset-{name}"
     with _unpacking:

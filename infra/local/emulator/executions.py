@@ -29,7 +29,7 @@ NAMES = {
 """What a description has, as the optimized integration names it."""
 
 MACHINES: dict[str, str] = {}
-"""Whose task each token is."""
+"""The state machine of each task token."""
 
 Retrier = Mapping[str, Any]
 State = Mapping[str, Any]
@@ -39,7 +39,7 @@ Answer = tuple[int, dict[str, str], bytes]
 def answer_early(
     request: Mapping[str, Any], name: str, known: Mapping[str, Any] | None
 ) -> Answer | None:
-    """What StartExecution answers without starting anything, by the page of its reference.
+    """The answer of StartExecution where it starts nothing, by the page of its reference.
 
     The name and input of an execution that is running get that execution; a name that is
     not valid and an input that is not JSON are refused.
@@ -57,7 +57,7 @@ def answer_early(
 
 
 def is_json(text: str) -> bool:
-    """Whether the text is one JSON value."""
+    """True if the text is one JSON value."""
     try:
         json.loads(text)
     except ValueError:
@@ -84,10 +84,7 @@ def pace_retry(
 def note_token(
     state: Mapping[str, Any], given: object, context: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    """A state of a JSONata machine that is about to wait for its task token.
-
-    Whose token it is gets noted; a time-out that is an expression is worked out.
-    """
+    """Note the machine of a task token, and work out a time-out that is an expression."""
     MACHINES[context["Task"]["Token"]] = context["StateMachine"]["Id"]
     if "TimeoutSeconds" not in state:
         return state
@@ -100,7 +97,7 @@ def run_execution(
 ) -> dict[str, Any]:
     """Starts an execution and waits for its end, as the page of the integration says.
 
-    MiniStack runs it as if it were started synchronously: nobody is told of its end, a name
+    MiniStack runs it as if it were started synchronously: no event tells of its end, a name
     that is taken has another error, and one that failed has the error of its own.
     """
     functions = vars(stepfunctions)
@@ -157,7 +154,7 @@ def select_item(
     *contexts: Any,  # noqa: ANN401 - any JSON
     of: Mapping[str, Any],
 ) -> Any:  # noqa: ANN401 - any JSON
-    """What a child of a distributed map is given; none begins once the map's execution is stopped.
+    """The input of a distributed map's child; none begins once the map's execution is stopped.
 
     Args:
         selector: the map's, if it has one.
@@ -177,7 +174,7 @@ def select_item(
 
 
 def is_jsonata(state: State, context: State) -> bool:
-    """In which language a state of a machine is written."""
+    """True if a state of a machine is written in JSONata."""
     language: str = vars(stepfunctions)["_state_query_language"](state, context)
     return language == "JSONata"
 

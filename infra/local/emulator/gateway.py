@@ -55,7 +55,7 @@ def strict_answer(
 
 
 def is_proxy_answer(body: object) -> bool:
-    """Whether a function's result is an HTTP answer, in the form that a proxy must give it."""
+    """True if a function's result has the form of an HTTP answer that the proxy asks for."""
     return (
         isinstance(body, dict) and "statusCode" in body and isinstance(body.get("body"), str | None)
     )
@@ -67,7 +67,7 @@ def bad_gateway() -> object:
 
 
 def keep_context(error: Any, context: dict[str, str]) -> object:  # noqa: ANN401 - MiniStack's
-    """A denial that keeps what the authorizer has said along with it."""
+    """Keep the authorizer's context with its denial."""
     error.authorizer = context
     return error
 

@@ -1,4 +1,4 @@
-"""How a patch replaces code of MiniStack, and refuses code that it was not written for."""
+"""Replaces code of MiniStack, and refuses code that the patch was not written for."""
 
 import hashlib
 import inspect

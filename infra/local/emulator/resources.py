@@ -24,7 +24,7 @@ def create_table(
 
 
 def create_secret(original: Callable[..., Made], *call: object) -> Made:
-    """A secret whose ``Ref`` is its ARN, as the page of the resource says, not its name."""
+    """A secret. Its ``Ref`` is the ARN, as the page of the resource says, not the name."""
     _name, attributes = original(*call)
     return attributes["Arn"], attributes
 

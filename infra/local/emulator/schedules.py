@@ -27,7 +27,7 @@ def refuse_expression(
 
 
 def zone_of(schedule: Mapping[str, Any]) -> tzinfo:
-    """By whose clocks a cron expression is read; UTC too where this machine knows no zones."""
+    """The time zone of a cron expression; UTC too where this machine knows no zones."""
     try:
         return ZoneInfo(schedule["ScheduleExpressionTimezone"])
     except ZoneInfoNotFoundError:

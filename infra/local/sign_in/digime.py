@@ -33,7 +33,7 @@ class Contract:
 
 
 def connect(contract: Contract, *, user: str) -> SignedIn:
-    """Walk the whole consent for a user whom the web client approves without asking.
+    """Walk the whole consent for a user that the web client approves without asking.
 
     Raises:
         SignInError: a step failed.
@@ -79,7 +79,7 @@ def connect(contract: Contract, *, user: str) -> SignedIn:
 def _send(
     session: requests.Session, contract: Contract, path: str, **claims: str
 ) -> dict[str, Any]:
-    """The claims of the token with which digi.me answers a signed request."""
+    """Send a signed request and return the claims of digi.me's answer."""
     common = {
         "client_id": contract.client_id,
         "nonce": secrets.token_hex(16),

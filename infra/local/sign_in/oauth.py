@@ -44,7 +44,7 @@ class SignedIn:
 
 
 def sign_in(application: Application, *, login_hint: str) -> SignedIn:
-    """Walk the whole flow for a user whom the provider approves without asking.
+    """Walk the whole flow for a user that the provider approves without asking.
 
     Raises:
         SignInError: a step failed.

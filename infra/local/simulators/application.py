@@ -1,4 +1,4 @@
-"""What every simulator's application is made of."""
+"""The parts that every simulator's application has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bearer tokens for a simulator whose provider asks no more of OAuth than refresh tokens.
+"""Bearer tokens for a provider that asks no more of OAuth than refresh tokens.
 
 The simulator has `POST /token` (RFC 6749 section 6) by this, and below `/_simulator/`, each with a
 JSON object that names a `user`: `POST sign_in`, which gives that user's first tokens, without a

@@ -42,7 +42,7 @@ _PAGE = "<!doctype html><title>{0}</title><h1>{0}</h1><p>This is not what you as
 
 
 class Kind(StrEnum):
-    """What a fault does; the module's text explains each."""
+    """The effect of a fault; the module's text explains each."""
 
     STATUS = "status"
     HTML = "html"
@@ -91,11 +91,11 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def replaces(self) -> bool:
-        """Whether the answer is the fault's own, and the provider is not even asked."""
+        """True if the fault answers itself, and the provider is not even asked."""
         return self.kind in _REPLACING and not self.processed
 
     def strikes(self, method: str, path: str) -> bool:
-        """Whether a request is one of those meant."""
+        """True if a request is one of those meant."""
         if self.method not in {"*", method}:
             return False
         if self.path.startswith("^"):
@@ -169,7 +169,7 @@ def stand_in(fault: Fault, error_body: ErrorBody) -> Response:
 
 
 def damage(fault: Fault, response: Response) -> Response:
-    """The provider's proper answer after a fault of its body has been at it."""
+    """Damage the body of the provider's proper answer."""
     body = response.get_data()
     if fault.kind is Kind.CUT_SHORT:
         response.set_data(body[: len(body) // 2])

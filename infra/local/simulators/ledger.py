@@ -1,4 +1,4 @@
-"""What a simulator received and what happened inside it, in order, for tests to look at."""
+"""The requests and events of a simulator, in order, for tests to read."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class CreateApp(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Simulator:
-    """How to make a simulator, and what to tell about one that is served at a base address."""
+    """The factory of a simulator, and its facts once it is served at a base address."""
 
     create_app: CreateApp
     facts: Callable[[str], Mapping[str, object]]

@@ -1,4 +1,4 @@
-"""How every simulator answers in JSON: its provider's endpoints, and those that control it."""
+"""JSON answers of every simulator: its provider's endpoints, and those that control it."""
 
 from __future__ import annotations
 

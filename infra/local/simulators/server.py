@@ -1,4 +1,4 @@
-"""How a simulator is served: HTTP/1.1 with kept-alive connections, on loopback only.
+"""Serves a simulator: HTTP/1.1 with kept-alive connections, on loopback only.
 
 Werkzeug's own handler closes the connection after every answer and reads ahead to do so. Clients of
 a provider keep connections open, and faults such as a body cut in half need the wire, so that this
@@ -39,7 +39,7 @@ class PortUnavailableError(Exception):
 
 
 class Cut(Enum):
-    """How much of an answer reaches the client before the connection is closed."""
+    """The part of an answer that reaches the client before the connection is closed."""
 
     NOTHING = auto()
     HALF = auto()
@@ -48,7 +48,7 @@ class Cut(Enum):
 
 @dataclass(slots=True)
 class Wire:
-    """What an application may do to the connection that its answer travels on."""
+    """The effects that an application may have on its answer's connection."""
 
     cut: Cut = Cut.NOTHING
     drip_seconds: float = 0.0

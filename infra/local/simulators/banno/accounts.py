@@ -52,7 +52,7 @@ class Account:
         return str(10**9 + int(make_id(self.seed.id, "number").replace("-", ""), 16) % 10**9)
 
     def refresh(self, at: float, settings: Settings) -> None:
-        """What a successful fetch does: fresh balance and date, and the changes switched on."""
+        """Apply a successful fetch: fresh balance and date, and the changes switched on."""
         self._fetched, self._failed = at, False
         self._fetches += 1
         if not self.seed.transactions:
@@ -64,11 +64,11 @@ class Account:
             self.register.add(at)
 
     def fail(self) -> None:
-        """What a failed fetch does: everything stays, and the account says that it failed."""
+        """Apply a failed fetch: everything stays, and the account says that it failed."""
         self._failed = True
 
     def news(self) -> dict[str, object]:
-        """What an event about this account's balance tells."""
+        """The fields of an event about this account's balance."""
         fetched = stamp(self._fetched)
         return {"accountId": self.seed.id, "balance": self.balance, "fetchedDate": fetched}
 
@@ -155,7 +155,7 @@ def page(account: Account, asked: MultiDict[str, str], *, settings: Settings) ->
     """The answer to a request for transactions.
 
     Args:
-        account: whose transactions.
+        account: the account that has the transactions.
         asked: the query.
         settings: what becomes of a `limit`, and how a page repeats it.
 

@@ -35,7 +35,7 @@ class UntrustedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WayBack:
-    """Where an authorization request's answer goes, right or wrong."""
+    """The destination of an authorization request's answer, right or wrong."""
 
     client: Client
     redirect_uri: str
@@ -74,7 +74,7 @@ class Asked:
 
 
 def way_back(asked: MultiDict[str, str]) -> WayBack:
-    """Where to send the answer.
+    """Find the address to send the answer to.
 
     Raises:
         UntrustedError: nowhere; the text says why.

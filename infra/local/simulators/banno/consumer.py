@@ -33,7 +33,7 @@ consumer = Blueprint("consumer", __name__, url_prefix="/a/consumer/api/v0/users/
 def _needs(
     *scopes: str,
 ) -> Callable[[Callable[Concatenate[Person, Rest], Response]], Callable[..., Response]]:
-    """Lets a call pass whose token has one of the scopes and belongs to the user in the path."""
+    """Lets a call pass if its token has one of the scopes and is of the user in the path."""
 
     def guard(view: Callable[Concatenate[Person, Rest], Response]) -> Callable[..., Response]:
         @wraps(view)

@@ -1,4 +1,4 @@
-"""What users have consented to, and the codes and tokens that follow from it."""
+"""Consents of users, and the codes and tokens that follow from them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class _Code:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What an access token stands for; times in seconds since 1970."""
+    """The grant behind an access token; times in seconds since 1970."""
 
     grant: Grant
     scopes: tuple[str, ...]
@@ -143,7 +143,7 @@ class Grants:
             self._access[token] = access
 
     def access(self, token: str) -> Access | None:
-        """What an access token stands for, while it is good."""
+        """The grant behind an access token, while the token is good."""
         with self._lock:
             access = self._access.get(token)
         good = access is not None and access.expires > self._clock() and not access.grant.revoked

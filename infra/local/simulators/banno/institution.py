@@ -17,7 +17,7 @@ ROUTING_NUMBER = "000000518"
 
 @dataclass(frozen=True, slots=True)
 class AccountKind:
-    """What accounts of one kind have in common; the names of types are Banno's."""
+    """The fields that accounts of one kind share; the names of types are Banno's."""
 
     account_type: str
     sub_type: str

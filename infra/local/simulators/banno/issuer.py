@@ -177,7 +177,7 @@ SECURITY_LEVELS = tuple(
 
 
 def is_scope(scope: str) -> bool:
-    """Whether Banno could grant this: a standard scope, or any below its own prefix.
+    """True if Banno could grant this: a standard scope, or any below its own prefix.
 
     The list of Banno's scopes grows, and a client may ask for more than the simulator serves.
     """

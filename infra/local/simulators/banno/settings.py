@@ -28,7 +28,7 @@ class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id_token_signed_response_alg: Algorithm = ALGORITHM
 
     def allows(self, redirect_uri: str, *, also: tuple[str, ...] = ()) -> bool:
-        """Whether the redirect URI is registered: exactly, or on another port of loopback."""
+        """True if the redirect URI is registered: exactly, or on another port of loopback."""
         return any(_same(redirect_uri, registered) for registered in (*self.redirect_uris, *also))
 
 
@@ -46,7 +46,7 @@ CLIENTS = (CONFIDENTIAL, PUBLIC)
 
 
 def is_redirect_uri(text: str) -> bool:
-    """Whether a client could register this: https, or http on loopback, and no fragment."""
+    """True if a client could register this: https, or http on loopback, and no fragment."""
     try:
         uri = urlsplit(text)
     except ValueError:
@@ -76,7 +76,7 @@ Count = Annotated[int, Meta(ge=0, le=10_000_000)]
 
 
 class Outcome(StrEnum):
-    """How a user's fetches end; the task's log tells nobody."""
+    """The end of a user's fetches; the task's log does not show it."""
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -141,7 +141,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     clients: list[Client] = msgspec.field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Refuses users that don't exist and redirect URIs that nobody could register."""
+        """Refuses users that don't exist and redirect URIs that no client could register."""
         strangers = (self.outcome.keys() | self.not_authenticated) - {each.name for each in PEOPLE}
         if strangers:
             raise ValueError(f"no such user: {', '.join(sorted(strangers))}")

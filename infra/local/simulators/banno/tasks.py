@@ -118,7 +118,7 @@ class Tasks:
                 self._news.wait(max(0.001, min(left, next_in)))
 
     def settle(self) -> None:
-        """Lets everything take place whose instant has come."""
+        """Carries out every step that is due."""
         with self._news:
             now = self._clock()
             for task in tuple(self._running.values()):

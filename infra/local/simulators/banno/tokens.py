@@ -47,7 +47,7 @@ _REALM = 'realm="garden"'
 
 
 def admit(scopes: Collection[str]) -> Person:
-    """The user whose access token the request carries.
+    """Let the request in and return the user of its access token.
 
     Args:
         scopes: of which the token must have one.
@@ -63,7 +63,7 @@ def admit(scopes: Collection[str]) -> Person:
 
 
 def bearer() -> Access:
-    """What the request's access token stands for.
+    """The grant behind the request's access token.
 
     Raises:
         ApiError: 401, there is none, or it is unknown, expired, revoked or not proved.
@@ -223,7 +223,7 @@ def _id_token(grant: Grant, scopes: tuple[str, ...], *, now: int) -> str:
 
 
 def _access_token(grant: Grant, scopes: tuple[str, ...], *, now: int) -> str:
-    """An access token, whose subject is not the user's id: Banno takes that from the id token."""
+    """An access token. Its subject is not the user's id, which stands in the id token."""
     bank = the_bank()
     claims: dict[str, object] = {
         "iss": issuer_of(origin()),
@@ -240,7 +240,7 @@ def _access_token(grant: Grant, scopes: tuple[str, ...], *, now: int) -> str:
 
 
 def _claims(user: Person, scopes: tuple[str, ...], *, also: frozenset[str]) -> dict[str, object]:
-    """What scopes ask for about a user, and claims by their names."""
+    """The claims about a user that scopes or claims' names ask for."""
     asked = also.union(*(CLAIMS_OF.get(scope, ()) for scope in scopes))
     known = {**claims_of(user), INSTITUTION_CLAIM: INSTITUTION_ID}
     return {name: value for name, value in known.items() if name in asked}

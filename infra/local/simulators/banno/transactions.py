@@ -51,7 +51,7 @@ _SPECIAL_AMOUNTS = {
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a transaction stands: its posted date, its order within it, and when it changed."""
+    """A transaction's place: its posted date, its order within it, and when it changed."""
 
     posted: float
     sequence: int
@@ -86,7 +86,7 @@ class Source:
             return None
 
     def placement(self, number: int) -> Placement:
-        """Where one of the first `count` stands; they are spread evenly over a thousand days."""
+        """The place of one of the first `count`, spread evenly over a thousand days."""
         day = number * _DAYS // self.count
         first_of_day = -(-day * self.count // _DAYS)
         posted = _FIRST_DAY + day * DAY
@@ -167,7 +167,7 @@ class Register:
         self._removed: dict[str, float] = {seed.tombstone: 0.0} if seed.tombstone else {}
 
     def __len__(self) -> int:
-        """How many transactions the account has now."""
+        """The number of transactions that the account has now."""
         return len(self._order)
 
     def select(self, window: Window) -> Sequence[int]:

@@ -137,7 +137,7 @@ def write_to_postbox(id_: str) -> Response:
 
 @access.get("/query/<key>")
 def list_files(key: str) -> Response:
-    """How far the refresh is, and which files there are so far."""
+    """The state of the refresh, and the files so far."""
     sharing, session = the_sharing(), the_sharing().sessions.find(key)
     now, sync = sharing.clock(), session.sync
     if sync is None or sync.state(now) is State.PENDING:
@@ -228,7 +228,7 @@ def _damage(name: str) -> Damage | None:
 
 
 def _by_name(set_: Mapping[str, T | None], name: str) -> T | None:
-    """What the settings say of a file, by its name or the first glob that has something."""
+    """The setting for a file, by its name or the first glob that matches."""
     found = (value for glob, value in set_.items() if fnmatch.fnmatchcase(name, glob))
     return next(filter(None, found), None)
 

@@ -1,4 +1,4 @@
-"""What the JWT of each request must say, and the bodies beside it.
+"""The claims that each request's JWT must have, and the bodies beside it.
 
 After digi.me's guides Authorization, Token and Sync. Claims beyond these are let pass; of the body
 of a trigger, only the types are looked at, as all of it is optional.
@@ -19,7 +19,7 @@ Milliseconds = Annotated[int, Meta(ge=0, le=10**15)]
 
 
 class Claims(msgspec.Struct, frozen=True, kw_only=True):
-    """What every request's JWT says; `timestamp` in milliseconds since 1970."""
+    """Claims of every request's JWT; `timestamp` in milliseconds since 1970."""
 
     client_id: Text
     nonce: Nonce
@@ -28,7 +28,7 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuthorizeClaims(Claims, frozen=True, kw_only=True):
-    """Of `oauth/authorize`; with an access token it is about a user who is known already."""
+    """Claims of `oauth/authorize`; with an access token, about a user who is known already."""
 
     code_challenge: Challenge
     code_challenge_method: Literal["S256"]
@@ -41,32 +41,32 @@ class AuthorizeClaims(Claims, frozen=True, kw_only=True):
 class CodeClaims(
     Claims, frozen=True, kw_only=True, tag_field="grant_type", tag="authorization_code"
 ):
-    """Of `oauth/token`, for a code."""
+    """Claims of `oauth/token`, for a code."""
 
     code: Text
     code_verifier: Verifier
 
 
 class RefreshClaims(Claims, frozen=True, kw_only=True, tag_field="grant_type", tag="refresh_token"):
-    """Of `oauth/token`, for a refresh token."""
+    """Claims of `oauth/token`, for a refresh token."""
 
     refresh_token: Text
 
 
 class UserClaims(Claims, frozen=True, kw_only=True):
-    """Of `oauth/token/reference` and `DELETE user`."""
+    """Claims of `oauth/token/reference` and `DELETE user`."""
 
     access_token: Text
 
 
 class TriggerClaims(UserClaims, frozen=True, kw_only=True):
-    """Of `permission-access/trigger`."""
+    """Claims of `permission-access/trigger`."""
 
     session_key: Text | None = None
 
 
 class WriteClaims(Claims, frozen=True, kw_only=True):
-    """Of `permission-access/postbox`; the texts are base64, but for `iv`, which is hexadecimal."""
+    """Claims of `permission-access/postbox`: texts in base64, but `iv` in hexadecimal."""
 
     iv: Annotated[str, Meta(pattern=r"\A[0-9a-fA-F]{32}\Z")]
     metadata: Text
@@ -96,7 +96,7 @@ class _TimeRange(msgspec.Struct, frozen=True):
 
 
 class Scope(msgspec.Struct, frozen=True, rename="camel"):
-    """What part of the user's library is asked for."""
+    """The part of the user's library that is asked for."""
 
     service_groups: list[ServiceGroup] | None = None
     time_ranges: list[_TimeRange] | None = None

@@ -31,7 +31,7 @@ _RSA_BITS = 2048
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What an application holds: with digi.me, one is made per purpose of sharing.
+    """An application's contract; digi.me makes one for each purpose of sharing.
 
     Attributes:
         key: 2048 bits, which the layout of files relies on. The application signs its requests
@@ -45,7 +45,7 @@ class Contract:
 
     @property
     def client_id(self) -> str:
-        """How requests name application and contract together."""
+        """The id by which requests name application and contract together."""
         return f"{self.application_id}_{self.contract_id}"
 
     @property
@@ -55,7 +55,7 @@ class Contract:
         return pem.decode()
 
     def allows(self, redirect_uri: str, *, also: Iterable[str]) -> bool:
-        """Whether a redirect URI is registered: exactly, or on another port of loopback."""
+        """True if a redirect URI is registered: exactly, or on another port of loopback."""
         return any(_same(redirect_uri, registered) for registered in (*self.redirect_uris, *also))
 
 
@@ -86,7 +86,7 @@ def new_key() -> rsa.RSAPrivateKey:
 
 
 def is_web_address(text: str) -> bool:
-    """Whether a browser may be sent there: https, or http on loopback, and no fragment."""
+    """True if a browser may be sent there: https, or http on loopback, and no fragment."""
     try:
         uri = urlsplit(text)
         sound = uri.port != 0 and text.isprintable() and "#" not in text
@@ -114,7 +114,7 @@ ALGORITHM = "PS512"
 
 
 class Flaw(StrEnum):
-    """What can be wrong with a token; whoever takes one of these can be deceived.
+    """A flaw of a token; a client that accepts one of these can be deceived.
 
     `unsigned` has alg `none`; `hs256` is keyed with the public key's text; `rs512` and `ps256` are
     sound but for their algorithm; `forged` is signed with another key; `unknown_kid` names no key.

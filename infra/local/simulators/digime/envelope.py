@@ -52,7 +52,7 @@ _OAEP = padding.OAEP(padding.MGF1(SHA1()), SHA1(), None)  # noqa: S303 - the pro
 
 
 class DamageKind(StrEnum):
-    """What is wrong with a file.
+    """A kind of damage to a file.
 
     - `flip`: the byte `at` of the envelope has other bits;
     - `truncate`: the envelope ends before the byte `at`; `extend`: it has `at` more;

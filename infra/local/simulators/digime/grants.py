@@ -1,4 +1,4 @@
-"""What users have consented to, the codes in between, and the tokens that come of them."""
+"""Consents of users, the codes in between, and the tokens that come of them."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Tokens:
             return self._issue(held.person, refresh=self._new_refresh(held.person))
 
     def holder(self, access_token: str) -> Person:
-        """Whose access token it is.
+        """The user of an access token.
 
         Raises:
             ApiError: 401, it is unknown or has expired.
@@ -92,7 +92,7 @@ class Tokens:
         return held.person
 
     def is_good(self, access_token: str | None, *, person: Person) -> bool:
-        """Whether it is a user's access token and has not expired."""
+        """True if it is a user's access token and has not expired."""
         held = self._access.get(access_token or "")
         return held is not None and held.person is person and held.expires > self._clock()
 
@@ -130,11 +130,11 @@ _CODE_SECONDS = 600
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What an application has asked a user for, and waits for.
+    """A request of an application to a user, which waits for consent.
 
     Attributes:
         asked: the claims of an authorization; None where a service is to be added.
-        person: the user, where the application knows already whom it asks.
+        person: the user, where the application knows already which one it asks.
     """
 
     session: Session
@@ -170,7 +170,7 @@ class Grants:
         return code, int(expires)
 
     def visit(self, code: str) -> Request | None:
-        """What the code is about; the code is spent with that."""
+        """Spend a code and return its request."""
         with self._lock:
             request = self._requests.pop(code, None)
         return request if request and request.expires > self._clock() else None
@@ -183,7 +183,7 @@ class Grants:
         return code
 
     def redeem(self, claims: CodeClaims) -> Person:
-        """Whose consent the code stands for; it is spent even where the verifier does not fit.
+        """Spend a code and return the user who consented, even where the verifier does not fit.
 
         Raises:
             ApiError: 400; the code, the verifier or the redirect URI is wrong.

@@ -100,7 +100,7 @@ def make_sized(account: Account, *, size: int) -> bytes:
 
 
 def count_sized(size: int) -> int:
-    """How many objects a file of `size` bytes holds; `size` is 2 at least."""
+    """The number of objects in a file of `size` bytes, 2 at least."""
     return (size - 1) // _SIZED_BYTES
 
 
@@ -184,7 +184,7 @@ class LibraryFile:
         return datetime(self.month.year, self.month.month, 28, 12, tzinfo=UTC).timestamp()
 
     def metadata(self, *, version: int) -> dict[str, object]:
-        """What `x-metadata` tells about the file beside its compression."""
+        """The fields of `x-metadata` beside the compression."""
         service = self.account.service
         if self.raw:
             return {
@@ -287,7 +287,7 @@ class PushedFile:
         return self.body
 
     def metadata(self, *, version: int) -> dict[str, object]:  # noqa: ARG002 - likewise
-        """What `x-metadata` tells about the file beside its compression."""
+        """The fields of `x-metadata` beside the compression."""
         return dict(self.described)
 
 

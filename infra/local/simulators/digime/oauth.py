@@ -53,7 +53,7 @@ _BEARER = re.compile(r"Bearer ([\w-]+\.[\w-]+\.[\w-]+)", re.ASCII)
 
 
 def verify(claims: msgspec.json.Decoder[ClaimsT]) -> ClaimsT:
-    """The claims of the request's JWT, whose nonce is spent with that.
+    """Verify the request's JWT, spend its nonce, and return its claims.
 
     Raises:
         ApiError: 406 where the JWT is not as documented; 401 where it is not the contract's, or
@@ -74,7 +74,7 @@ def verify(claims: msgspec.json.Decoder[ClaimsT]) -> ClaimsT:
 
 
 def check_headers(content_type: str, *, sent: str = "application/json") -> None:
-    """Refuses a request that does not want what it will get, or whose body is not of that type.
+    """Refuses a request that does not accept the answer's type, or has a body of another type.
 
     Raises:
         ApiError: 406.
@@ -289,7 +289,7 @@ def _callback(asked_for: Request | None) -> str:
 def _user() -> Person:
     user = person(request.args.get("user", the_sharing().settings.user))
     if user is None:
-        raise ApiError(400, "InvalidRequest", message="user names nobody")
+        raise ApiError(400, "InvalidRequest", message="user is unknown")
     return user
 
 

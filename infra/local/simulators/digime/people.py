@@ -27,7 +27,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service whose data digi.me collects, and the one kind of object it has."""
+    """A service that digi.me collects data from, and the one kind of object it has."""
 
     id: int
     name: str

@@ -30,7 +30,7 @@ _FIRST_ACCOUNT_DONE = 0.5
 
 
 class State(StrEnum):
-    """Of a session, and but for `pending` of an account."""
+    """The state of a session or, but for `pending`, of an account."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -94,7 +94,7 @@ class Sync:
         return State.PARTIAL if self.failure(account) else State.COMPLETED
 
     def failure(self, account: Account) -> Failure | None:
-        """What goes wrong with an account this time."""
+        """The error of an account in this synchronisation, if any."""
         if self.outcome is Outcome.COMPLETED:
             return None
         if self.outcome is Outcome.FAILED:
@@ -121,7 +121,7 @@ class Sync:
         return self._list_at(place, now)
 
     def _list_imported(self, now: float) -> list[Listed]:
-        """What has been pushed to the user, as far as it is imported at an instant."""
+        """The pushed files that are imported at an instant."""
         since = self._at(_FIRST_WRITTEN)
         new = (Listed(file, 0, since, since) for file in self.pushed)
         return [self.kept.get(each.file.name, each) for each in new] if now >= since else []
@@ -222,7 +222,7 @@ def check_scope(options: SessionOptions) -> None:
 
 
 def is_scoped(options: SessionOptions) -> bool:
-    """Whether only some service groups are asked for; what was pushed is in none."""
+    """True if only some service groups are asked for; pushed files are in none."""
     return bool(_groups(options))
 
 
@@ -256,7 +256,7 @@ class Session:
         return {"key": self.key, "expiry": int(self.expires * 1000)}
 
     def compression(self, settings: Settings, *, otherwise: Compression) -> Compression:
-        """How files are compressed: as the client accepts, or as set, or `otherwise`."""
+        """The compression of files: as the client accepts, or as set, or `otherwise`."""
         accept = self.options.accept
         if accept and accept.compression:
             return Compression(accept.compression)

@@ -17,7 +17,7 @@ _LARGEST_FILE = 64 * 1024 * 1024
 
 
 class Outcome(StrEnum):
-    """How a user's synchronisations end; `failed` is `partial` with no account that succeeded."""
+    """The end of a user's synchronisations; `failed` is `partial` without a success."""
 
     COMPLETED = "completed"
     PARTIAL = "partial"
@@ -37,7 +37,7 @@ class ErrorShape(StrEnum):
 
 
 class SessionKeys(StrEnum):
-    """What a trigger does with a session key that is not good; no document says it.
+    """The answer of a trigger to a session key that is not good; no document says it.
 
     `ignored`: another session is given, or `SessionInvalid` where the trigger tells none.
     `refused`: `SessionInvalid`. `revived`: one of the user's that has expired is good again.
@@ -81,8 +81,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             Sync has it; no SDK of v1.6 sends one.
         session_keys: what becomes of that claim where it names no session of the user, or one
             that has expired.
-        dates_ahead_seconds: how far ahead of the clock `updatedDate` is, as on a server whose
-            own clock is.
+        dates_ahead_seconds: how far ahead of the clock `updatedDate` is, as on a server
+            with a fast clock.
         odd_rows: by file name or glob, and then by field, what that file's row in the list has
             instead; a field of which this says `(absent)` is left out, null mends the row.
         odd_accounts: what `accounts.json` lists beside the accounts.
@@ -141,7 +141,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     redirect_uris: list[str] = msgspec.field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Refuses users that don't exist and redirect URIs that nobody could register."""
+        """Refuses users that don't exist and redirect URIs that no contract could register."""
         named = self.outcome.keys() | self.pending_seconds | {self.user}
         strangers = named - {each.name for each in PEOPLE}
         if strangers:

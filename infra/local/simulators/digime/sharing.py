@@ -40,7 +40,7 @@ class Nonces:
         self._spent: set[str] = set()
 
     def spend(self, nonce: str) -> bool:
-        """Whether the nonce is new; it is not from now on."""
+        """Spend a nonce; True if it was new."""
         with self._lock:
             new = nonce not in self._spent
             self._spent.add(nonce)

@@ -74,7 +74,7 @@ def initiate_push() -> Response:
 
 @api.get("/session/configuration")
 def read_configuration() -> Response:
-    """What the end user chose, once that has happened."""
+    """The end user's choice, once it is made."""
     endgrate = the_endgrate()
     session = endgrate.sessions.find(single(request.args, "session_id"))
     if session.provider is None:
@@ -216,7 +216,7 @@ def list_errors() -> Response:
 
 @open_api.get("/statistics")
 def read_statistics() -> Response:
-    """How far a transfer has come, or the last ones of each type in a session."""
+    """The progress of a transfer, or of the last ones of each type in a session."""
     transfers, now = _find_transfers(), the_endgrate().clock()
     if not transfers:
         raise ApiError("There are no such transfers.")

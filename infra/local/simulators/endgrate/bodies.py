@@ -1,4 +1,4 @@
-"""What the calls of Endgrate's API take as JSON, as its API description and guides lay it out.
+"""The JSON bodies of Endgrate's API, by its API description and guides.
 
 Optional members may also be null, as the vendor's generated clients send them. Members that are not
 known are let through: the description allows more of them, and newer guides name some.
@@ -26,7 +26,7 @@ _Name = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
 class Webhook(msgspec.Struct, frozen=True, kw_only=True):
-    """Where to post an event: `endpoint`, or `url` as one page of the guides has it.
+    """The address to post an event to: `endpoint`, or `url` as one page of the guides has it.
 
     `metadata` is echoed in each payload. `continuous` is for the data webhook of a session.
     """
@@ -71,12 +71,12 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """What later calls give as `endgrate_type`: the title if there is one."""
+        """The `endgrate_type` of later calls: the title if there is one."""
         return self.title or self.endgrate_type or ""
 
 
 class Hooked(msgspec.Struct, frozen=True, kw_only=True):
-    """What can be told when a session is initiated and again for each transfer."""
+    """The webhooks that a session can name, and each transfer again."""
 
     completed_webhook: Webhook | None = None
     configuration_webhook: Webhook | None = None

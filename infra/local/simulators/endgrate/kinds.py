@@ -144,7 +144,7 @@ class Kind:
 
     @property
     def pushable(self) -> bool:
-        """Whether providers take records of the type; nobody pushes analytics."""
+        """True if providers take records of the type; none takes analytics."""
         return self.category == "CRM"
 
 

@@ -144,7 +144,7 @@ class Endgrate:
         open_demo(self.sessions)
 
     def change(self, settings: Settings) -> None:
-        """Takes new settings; types whose number of records differs begin anew everywhere."""
+        """Takes new settings; types with another number of records begin anew everywhere."""
         with self.transfers.news:
             before, self.settings = self.settings, settings
             for session in self.sessions.all():

@@ -51,7 +51,7 @@ class Resource:
 
     @property
     def source(self) -> str:
-        """Where the records are at the user's provider: two schemas may share them."""
+        """The name of the records at the user's provider: two schemas may share them."""
         return self.kind.name if self.kind else self.name
 
     @property
@@ -61,7 +61,7 @@ class Resource:
 
     @property
     def pushable(self) -> bool:
-        """Whether providers take records of the type."""
+        """True if providers take records of the type."""
         return self.kind is None or self.kind.pushable
 
     @property
@@ -120,7 +120,7 @@ def resource_of(schema: Schema, *, passthrough_fields: bool) -> Resource:
 
 
 def custom_object() -> Resource:
-    """What a user adds to a session that lets schemas pass through."""
+    """The schema that a user adds to a session that lets schemas pass through."""
     return Resource(
         name=CUSTOM.name,
         kind=CUSTOM,
@@ -159,7 +159,7 @@ class Provider:
     kinds: tuple[str, ...]
 
     def supports(self, resources: Iterable[Resource]) -> bool:
-        """Whether it has records of all these types; a customer's own are matched with anything."""
+        """True if it has records of all these types; a customer's own types match anything."""
         return all(each.kind is None or each.kind.name in self.kinds for each in resources)
 
     def info(self) -> dict[str, object]:
@@ -278,5 +278,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     webhook_timeout_seconds: Annotated[float, Meta(ge=0.01, le=600)] = 10.0
 
     def records_of(self, source: str) -> int:
-        """How many records a type has at the beginning."""
+        """The number of records that a type has at the beginning."""
         return self.records.get(source, _OTHER_RECORDS)

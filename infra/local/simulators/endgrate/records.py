@@ -1,7 +1,7 @@
 """Records that a provider has, what a transfer does to them, and the log of its failures.
 
-Records that nobody touched are numbers until they are shown, so that a hundred thousand cost
-nothing. Every change has its place in an order, by which a session that syncs knows what is new.
+Unchanged records are numbers until they are shown, so that a hundred thousand cost nothing.
+Every change has its place in an order, by which a session that syncs knows what is new.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Records(Protocol):
     """Records that are there to be read, or can be made when they are."""
 
     def __len__(self) -> int:
-        """How many there are."""
+        """The number of records."""
 
     def cut(self, start: int, stop: int) -> list[dict[str, object]]:
         """Those from one place to before another, as pages show them."""
@@ -38,7 +38,7 @@ class Returned:
     rows: Sequence[dict[str, object]] = ()
 
     def __len__(self) -> int:
-        """How many there are."""
+        """The number of records."""
         return len(self.rows)
 
     def cut(self, start: int, stop: int) -> list[dict[str, object]]:
@@ -48,7 +48,7 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What went wrong with one record, or with a whole transfer.
+    """An error of one record, or of a whole transfer.
 
     Attributes:
         place: which record of the transfer it is about; 0 where it is about all.
@@ -164,7 +164,7 @@ class UnknownRecordError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """What has been pushed for a record; unless `whole`, the rest of the record is made up."""
+    """The pushed data of a record; unless `whole`, the rest of the record is made up."""
 
     data: Mapping[str, object] = field(default_factory=dict)
     associations: Mapping[str, list[str]] = field(default_factory=dict)
@@ -173,7 +173,7 @@ class Own:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a pull found: nothing that happens later changes it.
+    """The result of a pull: nothing that happens later changes it.
 
     Attributes:
         position: how far in the order of changes it goes.

@@ -79,7 +79,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """How the pages beside a page are named.
+    """The links to the pages beside a page.
 
     Attributes:
         url: of this page, without its query.

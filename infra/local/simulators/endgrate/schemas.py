@@ -52,7 +52,7 @@ _RANGED: dict[str, Callable[[object], Comparable]] = {
 
 
 def flaw(spec: object, *, where: str = "$") -> str | None:
-    """What keeps a schema from being used, if anything."""
+    """The flaw that keeps a schema from being used, if any."""
     if not isinstance(spec, dict) or spec.get("type") not in _TYPES:
         return f"{where} has no type that can be used"
     properties, items = spec.get("properties"), spec.get("items")
@@ -65,7 +65,7 @@ def flaw(spec: object, *, where: str = "$") -> str | None:
 
 
 def comparable(spec: Spec) -> Callable[[object], Comparable] | None:
-    """How values of a type that has ranges are read to be compared; None if it has none.
+    """The reader that makes the values of a type comparable; None if it has none.
 
     What reads them raises TypeError or ValueError for a value of another type.
     """
@@ -75,12 +75,12 @@ def comparable(spec: Spec) -> Callable[[object], Comparable] | None:
 
 
 def fits(spec: Spec, value: object) -> bool:
-    """Whether a value is of the schema's type."""
+    """True if a value is of the schema's type."""
     return not list(misfits(spec, value, where="$"))
 
 
 def misfits(spec: Spec, value: object, *, where: str) -> Iterator[str]:
-    """What is wrong with a value, place by place; the texts name places and types, no values."""
+    """The errors of a value, place by place; the texts name places and types, no values."""
     kind = spec["type"]
     if kind == "object" and isinstance(value, dict):
         yield from _members(spec, value, where=where)
@@ -92,7 +92,7 @@ def misfits(spec: Spec, value: object, *, where: str) -> Iterator[str]:
 
 
 def missing(required: Iterable[str], value: Mapping[str, object]) -> Iterator[str]:
-    """What is wrong if members that are required are not there."""
+    """The errors of required members that are missing."""
     for name in required:
         if value.get(name) is None:
             yield f"The field '{name}' is required."

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What an end user decides.
+    """The choices of an end user.
 
     Attributes:
         schemas: names of the schemas to use; None means all.

@@ -39,7 +39,7 @@ class Transfer:
     Attributes:
         resource: as it was when the transfer was triggered.
         initiated: when it was triggered, in seconds since 1970; likewise `started` and `ends`.
-        outcome: what comes of it; nobody sees it before it is completed.
+        outcome: its result, which callers see once it is completed.
     """
 
     id: str
@@ -59,13 +59,13 @@ class Transfer:
 
     @property
     def size(self) -> int | None:
-        """How many records it is about; None while nobody knows."""
+        """The number of its records; None while it is unknown."""
         if not isinstance(self.asked, Pull):
             return len(self.asked.transfer_data)
         return self.outcome.attempted if self.outcome else None
 
     def endgrate(self) -> dict[str, object]:
-        """What the entries of the error log say about provider and integration."""
+        """The provider and integration, as entries of the error log show them."""
         provider = self.session.provider
         return {
             "provider_info": provider.info() if provider else {},
@@ -73,7 +73,7 @@ class Transfer:
         }
 
     def statistics(self, now: float) -> dict[str, object]:
-        """How far it has come, batch by batch, as `GET /api/statistics` shows it."""
+        """Its progress, batch by batch, as `GET /api/statistics` shows it."""
         outcome, provider = self.outcome or _NOTHING_YET, self.session.provider
         done = self._batches_done(outcome, now)
         failed = min(outcome.failing_batches, done)
@@ -120,7 +120,7 @@ class Pulled:
     drift: bool
 
     def __len__(self) -> int:
-        """How many there are."""
+        """The number of records."""
         return len(self.numbers) + len(self.deleted)
 
     def cut(self, start: int, stop: int) -> list[dict[str, object]]:
@@ -157,7 +157,7 @@ def pull(session: Session, asked: Pull, *, name: str, settings: Settings) -> Out
     """Reads the user's records; a session that syncs gets what is new since its last pull.
 
     Args:
-        session: whose records.
+        session: the user's session.
         asked: which of them.
         name: of the schema.
         settings: how many have changed since the last pull, how many fail, and in which order.
@@ -321,7 +321,7 @@ def check_push(session: Session, asked: Push, *, resource: Resource) -> None:
 
 
 def _number(item: Item, resource: Resource) -> int | None:
-    """What number the provider's id means; one that no record has if it is not of its kind."""
+    """The number behind a provider's id; one that no record has if it is not of its kind."""
     if item.id is None:
         return None
     digits = item.id.isascii() and item.id.isdigit() and len(item.id) == len(str(resource.first_id))

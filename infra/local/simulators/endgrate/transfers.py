@@ -65,7 +65,7 @@ class Scheduler:
                 threading.Thread(target=self._watch, daemon=True).start()
 
     def settle(self) -> None:
-        """Does everything now whose instant has come."""
+        """Does everything that is due."""
         with self._news:
             while self._due and self._due[0][0] <= self._clock():
                 heapq.heappop(self._due)[2]()
@@ -218,7 +218,7 @@ def completion_deliveries(
 
 
 def concurrently(transfer: Transfer) -> bool:
-    """Whether a transfer's webhooks need not wait for each other's answers."""
+    """True if a transfer's webhooks need not wait for each other's answers."""
     return bool(transfer.asked.webhook_concurrency or transfer.session.asked.webhook_concurrency)
 
 
