@@ -170,9 +170,11 @@ class Reading:
             )
         except Refused:
             raise self._refusal(transfer) from None
-        items = [(raw, _item(raw)) for raw in entries.entries]
+        text = b",".join(entries.entries)
+        items = list(zip(entries.entries, _items(entries.entries, text), strict=True))
         sound = [(raw, item) for raw, item in items if item is not None]
-        after = _behind(here, entries, had=bool(sound), odd=len(items) - len(sound))
+        digest, odd = sha256(text).hexdigest(), len(items) - len(sound)
+        after = _behind(here, entries, digest=digest, had=bool(sound), odd=odd)
         page = Page(
             dataset=transfer.dataset,
             part=transfer.dataset,
@@ -253,15 +255,14 @@ class Reading:
         return replace(following, begun=begun, later=later, came=here.came, error=here.error)
 
 
-def _behind(here: Place, entries: Entries, *, had: bool, odd: int) -> Place:
+def _behind(here: Place, entries: Entries, *, digest: str, had: bool, odd: int) -> Place:
     """The place behind a page; one that came before is the last, where none is named.
 
     Raises:
         UnexpectedAnswer: it came before, or is one too many without a record, and yet another is
             named: where the list ends is unknown.
     """
-    last = sha256(b",".join(map(bytes, entries.entries))).hexdigest()
-    again = bool(entries.entries) and last == here.last  # places in the middle may be empty
+    again = bool(entries.entries) and digest == here.last  # places in the middle may be empty
     empty = 0 if entries.entries else here.empty + 1
     endless = again or empty > MOST_EMPTY
     if endless and entries.following is not None and not entries.guessed:
@@ -274,9 +275,16 @@ def _behind(here: Place, entries: Entries, *, had: bool, odd: int) -> Place:
         had=here.had or had,
         flagged=here.flagged or entries.flagged,
         odd=here.odd + (0 if again else odd),
-        last=last,
+        last=digest,
         empty=empty,
     )
+
+
+def _items(raws: Sequence[msgspec.Raw], text: bytes) -> Sequence[Item | None]:
+    """Read records, whose ``text`` they are with commas between; all at once, as that is faster."""
+    with suppress(UnexpectedAnswer):
+        return read(b"[%s]" % text, list[Item])
+    return [_item(raw) for raw in raws]
 
 
 def _item(raw: msgspec.Raw) -> Item | None:
