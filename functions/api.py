@@ -15,9 +15,9 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConf
 from functions.aws.boundary import door, setting
 from functions.core.contract import Variable
 from functions.core.errors import FreshetError, InvalidRequest, MethodNotAllowed, NotFound, TooLarge
+from functions.rest.call import MAX_ID, Call, Reply
 from functions.rest.problems import CONTENT_TYPE, problem, refusal, retry_after
 from functions.rest.routes import ROUTES
-from functions.rest.service import MAX_ID, Call, Reply
 from functions.rest.throttle import throttle
 from functions.wiring import prepare, wiring
 
@@ -55,7 +55,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request; every fault is a problem, none a stack trace."""
     event = {**event, "path": strip_base_path(event["path"])}
     try:
-        answer: dict[str, Any] = _resolved(event, context)
+        answer: dict[str, Any] = _resolve(event, context)
     except FreshetError as error:
         answer = refusal(error)
         answer["headers"] |= _cors_headers(event)
@@ -74,7 +74,7 @@ def strip_base_path(path: str) -> str:
 
 
 @door
-def _resolved(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def _resolve(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return resolver().resolve(event, context)
 
 
@@ -87,9 +87,9 @@ def resolver() -> APIGatewayRestResolver:
         for method in METHODS:
             if method != PREFLIGHT or shared is None:  # else the resolver answers it
                 app.route(rule, method=method)(_action(app, routes, method=method))
-    app.not_found(lambda _error: _refusal(NotFound()))
-    app.exception_handler(FreshetError)(_refusal)
-    app.exception_handler(Exception)(_passed_on)
+    app.not_found(lambda _error: _refuse(NotFound()))
+    app.exception_handler(FreshetError)(_refuse)
+    app.exception_handler(Exception)(_pass_on)
     return app
 
 
@@ -119,13 +119,12 @@ def _action(
 ) -> Callable[..., Response[str]]:
     def answer(**ids: str) -> Response[str]:
         if method not in routes:
-            return _refusal(MethodNotAllowed(), Allow=", ".join(sorted(routes)))
+            return _refuse(MethodNotAllowed(), Allow=", ".join(sorted(routes)))
         route = routes[method]
         call = _call(app.current_event, route)
         if not route.open:
             throttle(call.here, call.tenant)
-        reply = route.call(call, **ids)
-        return _rendered(reply, path=app.current_event.path)
+        return _render(route.answer(call, **ids), path=call.path)
 
     return answer
 
@@ -163,31 +162,33 @@ def _body(event: APIGatewayProxyEvent, *, most: int) -> bytes:
         raise InvalidRequest("The body is not valid base64.") from None
 
 
-def _rendered(reply: Reply, *, path: str) -> Response[str]:
+def _render(reply: Reply, *, path: str) -> Response[str]:
     body = reply.text if reply.model is None else msgspec.json.encode(reply.model).decode()
+    headers = {"Cache-Control": "no-store", **reply.headers}
+    if reply.location:
+        headers["Location"] = _relative(reply.location, path)
+    if reply.replayed:
+        headers["Idempotency-Replayed"] = "true"
     return Response(
         status_code=reply.status,
         content_type=reply.content_type if body else None,
-        headers={"Cache-Control": "no-store", **reply.headers, **_location(reply, path)},
+        headers=headers,
         body=body,
     )
 
 
-def _location(reply: Reply, path: str) -> dict[str, str]:
-    """Where it leads, as seen from the request: what stands before ``/v1`` is the stage's."""
-    if "Location" not in reply.headers:
-        return {}
-    folder, name = posixpath.split(reply.headers["Location"])
-    seen = posixpath.relpath(folder, posixpath.dirname(path))
-    return {"Location": posixpath.join(seen, name)}
+def _relative(location: str, path: str) -> str:
+    """A location as seen from the request: what stands before ``/v1`` is the stage's."""
+    folder, name = posixpath.split(location)
+    return posixpath.join(posixpath.relpath(folder, posixpath.dirname(path)), name)
 
 
-def _passed_on(error: Exception) -> Response[str]:
+def _pass_on(error: Exception) -> Response[str]:
     """To the error boundary: what has no handler, the resolver would log with its text."""
     raise error
 
 
-def _refusal(error: FreshetError, **headers: str) -> Response[str]:
+def _refuse(error: FreshetError, **headers: str) -> Response[str]:
     told = problem(error)
     return Response(
         status_code=told.status,

@@ -26,7 +26,7 @@ from functions.core.errors import (
     TooLarge,
     Unauthorized,
 )
-from functions.rest.openapi import document
+from functions.rest.openapi.document import document
 from functions.rest.problems import CONTENT_TYPE, TYPE, problem
 from functions.rest.routes import ROUTES
 from tests.support.providers.faults import FAULTS, outcome
@@ -73,7 +73,7 @@ def calls() -> str:
 
 def problems() -> str:
     """What the API answers where it refuses a call, by status."""
-    responses = document()["components"]["responses"].values()
+    responses = document(ROUTES)["components"]["responses"].values()
     content = (each["content"][CONTENT_TYPE]["examples"].values() for each in responses)
     told = [example["value"] for examples in content for example in examples]
     told.append(msgspec.to_builtins(problem(MethodNotAllowed())))

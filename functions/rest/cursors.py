@@ -1,4 +1,4 @@
-"""Cursors: where a caller goes on, as a text that means nothing to anyone else."""
+"""Cursors: where a caller goes on, as a text that only the list that gave it reads."""
 
 from __future__ import annotations
 
@@ -25,22 +25,25 @@ class _Bound(msgspec.Struct, frozen=True, array_like=True):
     place: msgspec.Raw
 
 
-def written(place: object, *, of: Iterable[str | None]) -> str:
+def write(place: object, *, of: Iterable[str | None]) -> str:
     """A place as the text that a caller carries to the next page.
 
     Args:
-        of: what tells the list from any other, for it to lead on in no other.
+        place: where to go on.
+        of: what tells the list from any other, for the text to lead on in no other.
     """
     bound = _Bound(_digest(of), msgspec.Raw(msgspec.json.encode(place)))
     return base64.urlsafe_b64encode(msgspec.json.encode(bound)).decode().rstrip("=")
 
 
-def read(cursor: str, shape: type[T], *, of: Iterable[str | None]) -> T:
-    """The place that a text names.
+def read(cursor: str | None, shape: type[T], *, of: Iterable[str | None]) -> T | None:
+    """The place that a text names; None for no text.
 
     Raises:
         InvalidRequest: it names none of this shape, or one in another list.
     """
+    if cursor is None:
+        return None
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         bound = msgspec.json.decode(text, type=_Bound)
@@ -52,4 +55,5 @@ def read(cursor: str, shape: type[T], *, of: Iterable[str | None]) -> T:
 
 
 def _digest(of: Iterable[str | None]) -> str:
-    return sha256(repr(tuple(of)).encode()).hexdigest()[:16]
+    names = tuple(None if each is None else str(each) for each in of)
+    return sha256(repr(names).encode()).hexdigest()[:16]

@@ -1,53 +1,17 @@
-"""The API's bodies. What comes in is strict: unknown fields and wrong types are refused."""
+"""Parts of answers that several calls give."""
 
 from __future__ import annotations
 
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from functions.core.contract import Reason, Scalar
-from functions.core.errors import Action, InvalidRequest, find_error
-from functions.core.model import Coverage, Event, Refresh, Status, iso
-from functions.core.refresh.steps import RefreshOutcome
-from functions.rest.texts import ALLOWED
+from functions.core.contract import Scalar
+from functions.core.errors import Action, find_error
+from functions.core.model import iso
 
-T = TypeVar("T")
-
-_END: Final = b" " * 12
-"""Behind a body, so that half a surrogate pair at its end is not taken for a body cut off."""
-
-
-def body(raw: bytes, shape: type[T]) -> T:
-    """A request's body in this shape.
-
-    Raises:
-        InvalidRequest: it is not JSON or has another shape; the text says where and why.
-    """
-    if not raw.strip():
-        raise InvalidRequest("The body is empty.")
-    try:
-        raw.decode()  # a Raw part is not looked into, and would keep any bytes
-        return msgspec.json.decode(raw + _END, type=shape)
-    except UnicodeDecodeError:
-        raise InvalidRequest("The body is not Unicode text in UTF-8.") from None
-    except msgspec.ValidationError as error:
-        raise InvalidRequest(f"The body is not valid: {_in_words(error)}.") from None
-    except msgspec.DecodeError as error:
-        fault = str(error).removeprefix("JSON is malformed: ")
-        raise InvalidRequest(f"The body is not JSON: {fault}.") from None
-    except RecursionError:
-        raise InvalidRequest("The body is nested too deeply.") from None
-
-
-def _in_words(error: msgspec.ValidationError) -> str:
-    text = str(error)
-    for pattern, words in ALLOWED.items():
-        text = text.replace(f"`str` matching regex {pattern!r}", words)
-    return text
-
-
-# --- out ---------------------------------------------------------------------------------------
+if TYPE_CHECKING:
+    from functions.core.model import Event
 
 
 class ErrorOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,67 +31,9 @@ class EventOut(msgspec.Struct, frozen=True, kw_only=True):
     facts: dict[str, Scalar]
 
 
-class RefreshOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A refresh.
-
-    ``records``, ``coverage`` and ``as_of`` are of the datasets that it was to fetch: where none
-    of their parts is stale, incomplete or failed it is ``published``, else ``partial``. The
-    snapshot's own are of all that is published. ``outcome`` stands only in the answer to the
-    request that asked for it, ``events`` not in a list of refreshes.
-    """
-
-    refresh_id: str
-    connection_id: str
-    provider: str
-    status: Status
-    reason: Reason
-    requested_at: str
-    deadline: str
-    datasets: tuple[str, ...]
-    version: int
-    attempts: int
-    records: dict[str, int]
-    events: tuple[EventOut, ...] = ()
-    coverage: Coverage | None = None
-    as_of: str | None = None
-    error: ErrorOut | None = None
-    outcome: RefreshOutcome | None = None
-
-
-class RefreshesOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of refreshes, newest first; ``next_cursor`` null on the last."""
-
-    refreshes: list[RefreshOut]
-    next_cursor: str | None
-
-
 def when(instant: float) -> str | None:
     """An instant for the API; null for one that is unknown."""
     return iso(instant) if instant else None
-
-
-def refresh_out(
-    refresh: Refresh, *, outcome: RefreshOutcome | None = None, events: bool = True
-) -> RefreshOut:
-    """Render a refresh, with its events or without them, and how it was admitted just now."""
-    return RefreshOut(
-        refresh_id=refresh.refresh_id,
-        connection_id=refresh.connection_id,
-        provider=refresh.provider,
-        status=refresh.status,
-        reason=refresh.reason,
-        requested_at=iso(refresh.requested_at),
-        deadline=iso(refresh.deadline),
-        datasets=refresh.datasets,
-        version=refresh.version,
-        attempts=refresh.attempts,
-        records=refresh.records,
-        events=events_out(refresh.events) if events else (),
-        coverage=refresh.coverage,
-        as_of=when(refresh.as_of),
-        error=error_out(refresh.error),
-        outcome=outcome,
-    )
 
 
 def events_out(events: tuple[Event, ...]) -> tuple[EventOut, ...]:

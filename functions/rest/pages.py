@@ -1,16 +1,18 @@
-"""Routes: the API's description, and a page to try it. Whoever has no token may read them."""
+"""The API's description, and a page to try it. They need no token."""
 
 from __future__ import annotations
 
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from functions.core.errors import NotFound
-from functions.rest.service import Call, Reply, only
+from functions.rest.call import Call, Reply
+from functions.rest.route import LOCATION, Answer, Route, Tag, routes
 
 FOLDER: Final = Path(__file__).parent / "page"
 """Our own files. The asset has Swagger UI's beside them, see ``infra.packaging``."""
@@ -33,42 +35,60 @@ HEADERS: Final = {
 }
 
 
-def openapi(call: Call) -> Reply:
-    """The OpenAPI document."""
-    only(call)
-    return Reply(status=HTTPStatus.OK, text=_document(), headers={"Cache-Control": "no-cache"})
+@Route(
+    "GET",
+    "/v1/openapi.json",
+    Tag.DESCRIPTION,
+    (Answer(HTTPStatus.OK, "An OpenAPI document.", dict[str, Any]),),
+    open=True,
+)
+def read_description(_call: Call) -> Reply:
+    """Read this document."""
+    return Reply(text=_document(), headers={"Cache-Control": "no-cache"})
 
 
-def page(call: Call) -> Reply:
-    """The page on which a person reads of the calls and tries them.
-
-    API Gateway takes a slash at the end for the same address, a browser does not: it would look
-    for what the page needs in another folder.
-    """
-    only(call)
+@Route(
+    "GET",
+    "/v1/docs",
+    Tag.DESCRIPTION,
+    (
+        Answer(HTTPStatus.OK, "The page.", str, content_type="text/html"),
+        Answer(
+            HTTPStatus.PERMANENT_REDIRECT,
+            "The address had a slash at its end, which does not belong there.",
+            headers=(replace(LOCATION, example="../docs"),),
+        ),
+    ),
+    open=True,
+)
+def read_page(call: Call) -> Reply:
+    """Open a page to try the calls."""
+    # API Gateway takes a slash at the end for the same address, a browser does not: it would look
+    # for what the page needs in another folder.
     if call.path.endswith("/"):
-        return Reply(status=HTTPStatus.PERMANENT_REDIRECT, headers={"Location": "/v1/docs"})
-    return Reply(status=HTTPStatus.OK, text=_text("index.html"), content_type=HTML, headers=HEADERS)
+        return Reply(status=HTTPStatus.PERMANENT_REDIRECT, location="/v1/docs")
+    return Reply(text=_text("index.html"), content_type=HTML, headers=HEADERS)
 
 
-def file(call: Call, file: str) -> Reply:
-    """A file that the page needs."""
-    only(call)
+@Route(
+    "GET",
+    "/v1/docs/<file>",
+    Tag.DESCRIPTION,
+    (Answer(HTTPStatus.OK, "The file.", str, content_type="text/*"),),
+    open=True,
+)
+def read_page_file(_call: Call, file: str) -> Reply:
+    """Get a file of that page."""
     if file not in CONTENT_TYPES:
         raise NotFound
-    return Reply(
-        status=HTTPStatus.OK,
-        text=_text(file),
-        content_type=CONTENT_TYPES[file],
-        headers=HEADERS,
-    )
+    return Reply(text=_text(file), content_type=CONTENT_TYPES[file], headers=HEADERS)
 
 
 @cache
 def _document() -> str:
-    from functions.rest.openapi import document  # noqa: PLC0415 - hardly a call needs it
+    from functions.rest.openapi.document import document  # noqa: PLC0415 - few calls need it
 
-    return msgspec.json.encode(document()).decode()
+    return msgspec.json.encode(document(routes())).decode()
 
 
 @cache

@@ -1,19 +1,27 @@
-"""What a call of the API is: the function that answers it, and all that a caller must know."""
+"""What a call of the API is: its handler, and all that a caller must know of it.
+
+To add a call, write its handler under a ``@Route`` and its models in a module of ``rest.calls``,
+and an example of each new model and id in ``rest/openapi/examples.json``. ``make tables`` writes
+it into the docs; tests say what is missing.
+"""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from enum import StrEnum
-from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta
+from msgspec.structs import replace
 
 from functions.core.contract import MAX_BODY_BYTES
-from functions.core.errors import FreshetError
-from functions.rest.headers import KEY
-from functions.rest.service import Reply
+from functions.core.errors import FreshetError, InvalidRequest
+from functions.rest.body import decode
+from functions.rest.call import MAX_ID, Call, Reply
+
+Handler = TypeVar("Handler", bound=Callable[..., Reply])
 
 
 class Tag(StrEnum):
@@ -28,85 +36,173 @@ class Tag(StrEnum):
     DESCRIPTION = "description"
 
 
-class Parameter(msgspec.Struct, frozen=True, kw_only=True):
-    """A query parameter or a header. ``type`` carries its bounds, as a model's field does."""
+class Parameter(msgspec.Struct, frozen=True):
+    """A query parameter, or a header of a request or an answer.
+
+    ``read`` turns the text of a request into the handler's argument, or raises
+    ``InvalidRequest``. ``type`` tells the document of its bounds, as a model's field does.
+    ``missing`` is what a request without it is told; where there is none it is optional.
+    """
 
     name: str
     about: str
-    type: Any
     example: Any
+    type: Any = str
+    read: Callable[[str], Any] = str
     default: Any = UNSET
-    required: bool = False
+    missing: str = ""
+
+    @property
+    def argument(self) -> str:
+        """The name of the handler's argument."""
+        return self.name.lower().replace("-", "_")
+
+    def value(self, text: str | None) -> Any:  # noqa: ANN401 - what the handler takes
+        """The handler's argument.
+
+        Raises:
+            InvalidRequest: the text is not what it should be, or is missing.
+        """
+        if text is not None:
+            return self.read(text)
+        if self.missing:
+            raise InvalidRequest(self.missing)
+        return None if self.default is UNSET else self.default
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class Answer(msgspec.Struct, frozen=True):
     """One way in which a call succeeds. Without a ``model`` the answer has no body.
 
     ``content_type`` is for what is not JSON.
     """
 
-    status: HTTPStatus
+    status: int
     about: str
     model: Any = None
-    content_type: str = "application/json"
     headers: tuple[Parameter, ...] = ()
+    content_type: str = "application/json"
 
 
-class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """A call.
+class Route(msgspec.Struct, frozen=True):
+    """A call; as a decorator, it makes a function the handler of its method and address.
 
-    ``call`` gets a ``Call`` and the ids of the address, by name. ``name`` is the operation's id,
-    for generated clients. ``api`` are those that this call's own: what any may answer
-    (400, 404 where the address has an id, 413 where there is a body, 500, and the gateway's)
-    is added to all. Whoever has no token may call what is ``open``, and it is told no tenant.
-    ``most`` is how many bytes the body may have.
+    The handler gets a ``Call`` and, by name, the ids of the address, the ``body`` in its model,
+    and the query parameters and headers that are declared here. The first line of its docstring
+    is the call's summary, the rest what else a caller must know. ``problems`` are those that are
+    this call's own: what any may answer (400, 404 where the address has an id, 413 where there is
+    a body, 500, and the gateway's) is added to all. An ``open`` call needs no token, and has no
+    tenant. ``most`` is how many bytes the body may have.
     """
 
-    call: Callable[..., Reply]
-    name: str
-    summary: str
+    method: str
+    rule: str
     tag: Tag
     answers: tuple[Answer, ...]
-    about: str = ""
     query: tuple[Parameter, ...] = ()
     headers: tuple[Parameter, ...] = ()
     body: Any = None
     most: int = MAX_BODY_BYTES
     problems: tuple[type[FreshetError], ...] = ()
     open: bool = False
+    handler: Callable[..., Reply] = Reply
+
+    def __call__(self, handler: Handler) -> Handler:
+        """Register the handler."""
+        _REGISTERED.append(replace(self, handler=handler))
+        return handler
+
+    @property
+    def name(self) -> str:
+        """The operation's id, for generated clients."""
+        return self.handler.__name__
+
+    @property
+    def summary(self) -> str:
+        """What the call does, in a line."""
+        return inspect.cleandoc(self.handler.__doc__ or "").partition("\n")[0].removesuffix(".")
+
+    @property
+    def about(self) -> str:
+        """What else a caller must know."""
+        return " ".join(inspect.cleandoc(self.handler.__doc__ or "").split("\n")[1:]).strip()
+
+    def answer(self, call: Call, **ids: str) -> Reply:
+        """Read what the request says as far as it is declared, and have the handler answer.
+
+        Raises:
+            InvalidRequest: there is more in the query, or something is not as it should be.
+        """
+        given: dict[str, Any] = {**ids}
+        known = {each.name for each in self.query}
+        if unknown := call.query.keys() - known:
+            raise InvalidRequest(f"Unknown query parameter: {min(unknown)[:MAX_ID]}.")
+        for each in self.query:
+            given[each.argument] = each.value(call.query.get(each.name))
+        if self.body:
+            given["body"] = decode(call.body, self.body)
+        for each in self.headers:
+            given[each.argument] = each.value(call.headers.get(each.name.lower()))
+        return self.handler(call, **given)
 
 
-def limit(*, default: int, most: int) -> Parameter:
-    """How many there may be on a page, as ``service.limit_of`` reads it."""
+_REGISTERED: Final[list[Route]] = []
+
+
+def routes() -> dict[str, dict[str, Route]]:
+    """The routes by address and method, in the order of their headings.
+
+    They are those of the modules that have been imported; ``rest.routes`` imports all.
+    """
+    tags = list(Tag)
+    found: dict[str, dict[str, Route]] = {}
+    for each in sorted(_REGISTERED, key=lambda each: (tags.index(each.tag), each.rule)):
+        found.setdefault(each.rule, {})[each.method] = each
+    return found
+
+
+def whole(
+    name: str, about: str, *, example: int, most: int, least: int = 0, default: int | None = None
+) -> Parameter:
+    """A whole number within bounds."""
+
+    def read(text: str) -> int:
+        digits = text.isascii() and text.isdigit() and len(text) <= MAX_ID
+        if not (digits and least <= int(text) <= most):
+            raise InvalidRequest(f"{name} must be a whole number from {least} to {most}.")
+        return int(text)
+
     return Parameter(
-        name="limit",
-        about="How many there may be on a page.",
-        type=Annotated[int, Meta(ge=1, le=most)],
-        example=default,
-        default=default,
+        name,
+        about,
+        example,
+        type=Annotated[int, Meta(ge=least, le=most)],
+        read=read,
+        default=UNSET if default is None else default,
     )
 
 
-def idempotency_key(*, about: str, example: str, required: bool = False) -> Parameter:
-    """The caller's own name for a request, as ``headers.idempotency_key`` reads it."""
-    return Parameter(
-        name="Idempotency-Key",
-        about=about,
-        type=Annotated[str, Meta(pattern=f"^{KEY}$")],
-        example=example,
-        required=required,
-    )
+def limit(default: int, most: int) -> Parameter:
+    """How many there may be on a page."""
+    about = "How many there may be on a page."
+    return whole("limit", about, example=default, least=1, most=most, default=default)
 
 
-REPLAYED = Parameter(
-    name="Idempotency-Replayed",
-    about="`true` where this request had come before.",
-    type=str,
-    example="true",
+def one_of(name: str, values: type[StrEnum], *, example: StrEnum) -> Parameter:
+    """A filter by one of these values."""
+
+    def read(text: str) -> StrEnum:
+        if text not in set(values):
+            raise InvalidRequest(f"{name} must be one of: {', '.join(values)}.")
+        return values(text)
+
+    return Parameter(name, f"Only those of this {name}.", example, type=values, read=read)
+
+
+LOCATION: Final = Parameter(
+    "Location",
+    "Where what was made or found is, seen from the address of the request (RFC 9110).",
+    "refreshes/ref_1f0c5a4be2d84d0f9a6b7c8d9e0f1a2b",
 )
-LOCATION = Parameter(
-    name="Location",
-    about="Where what was made or found is, seen from the address of the request (RFC 9110).",
-    type=str,
-    example="refreshes/ref_1f0c5a4be2d84d0f9a6b7c8d9e0f1a2b",
+REPLAYED: Final = Parameter(
+    "Idempotency-Replayed", "`true` where this request had come before.", "true"
 )

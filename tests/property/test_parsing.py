@@ -12,8 +12,8 @@ from functions.connectors.http.answers import MAX_RETRY_AFTER_SECONDS, retry_aft
 from functions.core.contract import RefreshOptions
 from functions.core.errors import InvalidRequest
 from functions.core.model import instant, iso
-from functions.rest.connection_models import ConnectionIn
-from functions.rest.models import body
+from functions.rest.body import decode
+from functions.rest.calls.registrations import ConnectionIn
 
 HEADER = st.text(st.characters(max_codepoint=0xFF)) | st.text(
     st.sampled_from("0123456789:,-+ GMTJanFebWedOct\t"), max_size=40
@@ -98,6 +98,6 @@ JSON = st.recursive(
 def test_a_body_is_read_or_is_an_invalid_request(raw: bytes) -> None:
     for shape in (RefreshOptions, ConnectionIn):
         try:
-            body(raw, shape)
+            decode(raw, shape)
         except InvalidRequest as refusal:
             assert str(refusal).isprintable()  # noqa: PT017 - both ways are right

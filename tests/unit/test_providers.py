@@ -12,7 +12,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from functions import check_status, fetch_data, providers, trigger
 from functions.core.contract import TicketOutcome
 from functions.core.errors import Superseded
-from functions.rest import service
+from functions.rest.call import Call as ApiCall
+from functions.rest.call import opener
 from tests.support.fakes.stores import Clock, Tables
 from tests.support.scripted_connector import (
     CONNECTION,
@@ -68,7 +69,7 @@ def test_the_api_waits_for_a_provider_no_longer_than_its_gateway_does(
         budget=lambda _name: None,
         vault=SimpleNamespace(seal_text=None, open_text=None),
     )
-    call = service.Call(
+    call = ApiCall(
         here=here,  # type: ignore[arg-type]
         tenant="",
         path="",
@@ -77,7 +78,7 @@ def test_the_api_waits_for_a_provider_no_longer_than_its_gateway_does(
         headers={},
     )
     with pytest.raises(Superseded):
-        service.opener(call, "endgrate", owner=CONNECTION)
+        opener(call, "endgrate", owner=CONNECTION)
     assert waits == [5, 20]
 
 

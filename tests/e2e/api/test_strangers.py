@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from functions.rest.examples import EXAMPLES, IDS
-from functions.rest.openapi import ids_in
+from functions.rest.openapi.document import EXAMPLES, ids_in
 from functions.rest.routes import ROUTES
 from infra.local.caller import Caller
 from tests.support.system.tenant_resources import ABSENT, KINDS, make_resources
@@ -50,9 +49,9 @@ class Requests:
         route = ROUTES[rule][method]
         path = rule
         for name in ids_in(rule):
-            path = path.replace(f"<{name}>", ids.get(name, IDS[name].example))
+            path = path.replace(f"<{name}>", ids.get(name, EXAMPLES.ids[name].example))
         query = {each.name: ids[each.name] for each in route.query if each.name in ids}
-        required = {each.name: f"a-{uuid.uuid4()}" for each in route.headers if each.required}
+        required = {each.name: f"a-{uuid.uuid4()}" for each in route.headers if each.missing}
         return self._caller.send(
             method, path, params=query, headers=required, json=self._body(route, ids)
         )
@@ -61,7 +60,7 @@ class Requests:
     def _body(route: Route, ids: dict[str, str]) -> dict[str, Any] | None:
         if route.body is None:
             return None
-        body: dict[str, Any] = next(iter(EXAMPLES[route.body.__name__].values()))
+        body: dict[str, Any] = next(iter(EXAMPLES.models[route.body.__name__].values()))
         return body | {name: id_ for name, id_ in ids.items() if name in body}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
-from functions.rest.examples import EXAMPLES, IDS
+from functions.rest.openapi.document import EXAMPLES
 from infra.local.providers import DEMOS
 from tests.support.system.bulk_runs import run
 
@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from infra.local.caller import Caller
     from infra.local.system import System
 
-KINDS: Final = sorted(IDS.keys() - {"name", "file"})
+KINDS: Final = sorted(EXAMPLES.ids.keys() - {"name", "file"})
 """The names of those ids. What else stands in addresses is no tenant's own."""
 
-ABSENT: Final = {kind: f"{IDS[kind].example.partition('_')[0]}_{'0' * 32}" for kind in KINDS}
+ABSENT: Final = {
+    kind: f"{EXAMPLES.ids[kind].example.partition('_')[0]}_{'0' * 32}" for kind in KINDS
+}
 """An id that nothing has, of every kind."""
 
 
@@ -32,7 +34,7 @@ def make_resources(running: System, caller: Caller) -> dict[str, str]:
     push = caller.ask(
         "POST",
         "/v1/pushes",
-        json=EXAMPLES["PushIn"]["contacts"] | {"connection_id": caller.connect(BEGUN)},
+        json=EXAMPLES.models["PushIn"]["contacts"] | {"connection_id": caller.connect(BEGUN)},
         headers={"Idempotency-Key": f"a-{uuid.uuid4()}"},
     )
     everyone: dict[str, Any] = {"connection_ids": [connection], "max_age_seconds": 3600}

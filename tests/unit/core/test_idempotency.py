@@ -15,9 +15,9 @@ from functions.core.errors import Busy, InvalidRequest, KeyReused, NotFound
 from functions.core.idempotency import KEY_SECONDS, Claim, digest, name
 from functions.core.refresh.admission import to_admission
 from functions.core.refresh.steps import RefreshOutcome
-from functions.rest.connection_models import CredentialsIn
-from functions.rest.models import body
-from functions.rest.push_models import PushIn
+from functions.rest.body import decode
+from functions.rest.calls.connections import CredentialsIn
+from functions.rest.calls.pushes import PushIn
 from tests.support.interleaving import at, dying
 from tests.support.request_harness import RequestHarness
 from tests.support.scripted_connector import Crash
@@ -238,7 +238,7 @@ def test_fifty_requests_under_different_keys_join_one(harness: RequestHarness) -
     ],
 )  # fmt: skip
 def test_bodies_are_compared_by_their_values(one: str, other: str, *, same: bool) -> None:
-    digests = {digest(body(text.encode(), RefreshOptions)) for text in (one, other)}
+    digests = {digest(decode(text.encode(), RefreshOptions)) for text in (one, other)}
     assert (len(digests) == 1) is same
 
 
@@ -263,7 +263,7 @@ def test_bodies_are_compared_by_their_values(one: str, other: str, *, same: bool
 )  # fmt: skip
 def test_numbers_are_compared_by_their_values(one: str, other: str, *, same: bool) -> None:
     asked = '{{"connection_id": "c", "dataset": "d", "records": [{{"data": {{"a": {}}}}}]}}'
-    digests = {digest(body(asked.format(text).encode(), PushIn)) for text in (one, other)}
+    digests = {digest(decode(asked.format(text).encode(), PushIn)) for text in (one, other)}
     assert (len(digests) == 1) is same
 
 
@@ -274,13 +274,15 @@ def test_an_instant_in_two_zones_is_one_value() -> None:
         "2026-01-01T01:00:00.000+01:00",
         "2025-12-31T19:00:00-05:00",
     )
-    assert len({digest(body(asked.format(each).encode(), CredentialsIn)) for each in instants}) == 1
+    assert (
+        len({digest(decode(asked.format(each).encode(), CredentialsIn)) for each in instants}) == 1
+    )
     with pytest.raises(InvalidRequest, match="year 1 to 9999"):
-        body(asked.format("0001-01-01T00:00:00+14:00").encode(), CredentialsIn)
+        decode(asked.format("0001-01-01T00:00:00+14:00").encode(), CredentialsIn)
 
 
 def test_a_body_that_is_nested_too_deeply_is_refused() -> None:
     deep = "[" * 5000 + "]" * 5000
     asked = '{{"connection_id": "c", "dataset": "d", "records": [{{"data": {{"a": {}}}}}]}}'
     with pytest.raises(InvalidRequest, match="nested too deeply"):
-        digest(body(asked.format(deep).encode(), PushIn))
+        digest(decode(asked.format(deep).encode(), PushIn))

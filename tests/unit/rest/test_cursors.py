@@ -17,7 +17,7 @@ HERE = ("records", "con_1", "accounts")
     "position", [Position("ref_1"), Position("ref_1", 3, 9_999, "ref_0"), Position("", 0, 2**64)]
 )
 def test_a_cursor_points_where_it_was_given(position: Position) -> None:
-    assert cursors.read(cursors.written(position, of=HERE), Position, of=HERE) == position
+    assert cursors.read(cursors.write(position, of=HERE), Position, of=HERE) == position
 
 
 @pytest.mark.parametrize(
@@ -33,13 +33,17 @@ def test_a_cursor_points_where_it_was_given(position: Position) -> None:
 )
 def test_a_cursor_leads_on_in_its_own_list_only(other: tuple[str | None, ...]) -> None:
     for given, wanted in ((HERE, other), (other, HERE)):
-        cursor = cursors.written(Position("ref_1", 3), of=given)
+        cursor = cursors.write(Position("ref_1", 3), of=given)
         with pytest.raises(InvalidRequest, match=r"^cursor must be"):
             cursors.read(cursor, Position, of=wanted)
 
 
+def test_without_a_cursor_a_reader_begins() -> None:
+    assert cursors.read(None, Position, of=HERE) is None
+
+
 def packed(place: bytes) -> str:
-    own = base64.urlsafe_b64decode(cursors.written(0, of=HERE) + "==")
+    own = base64.urlsafe_b64decode(cursors.write(0, of=HERE) + "==")
     return base64.urlsafe_b64encode(own.removesuffix(b"0]") + place + b"]").decode()
 
 

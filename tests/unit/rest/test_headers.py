@@ -4,35 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from functions.core.contract import RefreshOptions
 from functions.core.errors import InvalidRequest
-from functions.core.idempotency import key_of
-from functions.rest.headers import idempotency_key, preferred_wait, replayed
-from functions.rest.service import Call
-
-GIVEN = RefreshOptions(connection_id="con_1")
-
-
-def call(**headers: str) -> Call:
-    return Call(
-        here=None,  # type: ignore[arg-type]
-        tenant="acme",
-        path="/v1/refreshes",
-        body=b"",
-        query={},
-        headers={name.replace("_", "-"): value for name, value in headers.items()},
-    )
+from functions.rest.headers import PREFER, idempotency_key, read_key, read_wait
 
 
 @pytest.mark.parametrize("key", ["k", '"quoted"', "!~", "x" * 255])
 def test_a_key_is_taken_as_it_is(key: str) -> None:
-    assert idempotency_key(call(idempotency_key=key), GIVEN) == key_of(
-        key, tenant="acme", body=GIVEN
-    )
+    assert read_key(key) == key
 
 
-def test_a_request_needs_no_key() -> None:
-    assert idempotency_key(call(), GIVEN) is None
+def test_a_request_needs_no_key_unless_its_call_says_so() -> None:
+    assert idempotency_key("Yours.", example="k").value(None) is None
+    with pytest.raises(InvalidRequest, match=r"^A key is needed\.$"):
+        idempotency_key("Yours.", example="k", missing="A key is needed.").value(None)
 
 
 @pytest.mark.parametrize(
@@ -40,12 +24,7 @@ def test_a_request_needs_no_key() -> None:
 )
 def test_what_is_no_key_is_refused(key: str) -> None:
     with pytest.raises(InvalidRequest, match=r"^Idempotency-Key must be 1 to 255"):
-        idempotency_key(call(idempotency_key=key), GIVEN)
-
-
-def test_only_a_request_that_had_come_before_is_said_to_be_replayed() -> None:
-    assert replayed(known=True) == {"Idempotency-Replayed": "true"}
-    assert replayed(known=False) == {}
+        read_key(key)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +47,7 @@ def test_only_a_request_that_had_come_before_is_said_to_be_replayed() -> None:
     ],
 )
 def test_a_wait_is_preferred(told: str, seconds: int) -> None:
-    assert preferred_wait(call(prefer=told)) == seconds
+    assert read_wait(told) == seconds
 
 
 @pytest.mark.parametrize(
@@ -95,8 +74,8 @@ def test_a_wait_is_preferred(told: str, seconds: int) -> None:
     ],
 )
 def test_what_makes_no_sense_is_ignored(told: str) -> None:
-    assert preferred_wait(call(prefer=told)) is None
+    assert read_wait(told) is None
 
 
-def test_whoever_prefers_nothing_does_not_wait() -> None:
-    assert preferred_wait(call()) is None
+def test_a_caller_who_prefers_nothing_does_not_wait() -> None:
+    assert PREFER.value(None) is None

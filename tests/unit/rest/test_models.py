@@ -9,9 +9,12 @@ from functions.core.contract import Reason, RefreshOptions, Scalar
 from functions.core.errors import InvalidRequest, ReauthRequired
 from functions.core.model import Event, Running, SnapshotPointer, Status
 from functions.core.refresh.steps import RefreshOutcome, fail, publish
-from functions.rest.connection_models import ConnectionIn, connection_out
-from functions.rest.dataset_models import datasets_out
-from functions.rest.models import body, events_out, refresh_out, when
+from functions.rest.body import decode
+from functions.rest.calls.connections import connection_out
+from functions.rest.calls.datasets import datasets_out
+from functions.rest.calls.refreshes import refresh_out
+from functions.rest.calls.registrations import ConnectionIn
+from functions.rest.models import events_out, when
 from tests.support.scripted_connector import a_connection, a_manifest, a_refresh, a_ticket
 
 AT = 1_800_000_000.0
@@ -23,7 +26,7 @@ def connection(*, credentials: str = '"access_token": "t"', more: str = "") -> b
 
 
 def test_a_connection_is_read_with_its_credentials() -> None:
-    given = body(
+    given = decode(
         connection(
             credentials='"access_token": "a", "refresh_token": "r", '
             '"expires_at": "2026-01-31T23:59:59+02:00"',
@@ -80,7 +83,7 @@ def test_a_connection_is_read_with_its_credentials() -> None:
 )
 def test_what_is_no_connection_is_refused(raw: bytes) -> None:
     with pytest.raises(InvalidRequest):
-        body(raw, ConnectionIn)
+        decode(raw, ConnectionIn)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +94,7 @@ def test_an_end_that_is_no_instant_with_an_offset_is_refused(expires_at: object)
     told = msgspec.json.encode(expires_at).decode() if expires_at != 1e400 else "1e400"
     raw = connection(credentials=f'"access_token": "t", "expires_at": {told}')
     with pytest.raises(InvalidRequest):
-        body(raw, ConnectionIn)
+        decode(raw, ConnectionIn)
 
 
 @pytest.mark.parametrize(
@@ -100,27 +103,27 @@ def test_an_end_that_is_no_instant_with_an_offset_is_refused(expires_at: object)
 @pytest.mark.parametrize("field", ["max_age_seconds", "deadline_seconds"])
 def test_what_is_no_whole_number_within_bounds_is_refused(field: str, value: str) -> None:
     with pytest.raises(InvalidRequest):
-        body(f'{{"connection_id": "c", "{field}": {value}}}'.encode(), RefreshOptions)
+        decode(f'{{"connection_id": "c", "{field}": {value}}}'.encode(), RefreshOptions)
 
 
 @pytest.mark.parametrize("name", ["refresh_id", "reason", "tenant"])
 def test_what_only_freshet_says_cannot_be_asked_of_the_api(name: str) -> None:
     with pytest.raises(InvalidRequest, match=f"unknown field `{name}`"):
-        body(f'{{"connection_id": "c", "{name}": "api"}}'.encode(), RefreshOptions)
+        decode(f'{{"connection_id": "c", "{name}": "api"}}'.encode(), RefreshOptions)
 
 
 def test_a_refusal_says_where_and_never_what() -> None:
     secret = "canary-4711"
     raw = connection(credentials=f'"access_token": ["{secret}"]', more=f', "settings": "{secret}"')
     with pytest.raises(InvalidRequest, match=r"\$\.credentials\.access_token") as caught:
-        body(raw, ConnectionIn)
+        decode(raw, ConnectionIn)
     assert secret not in str(caught.value)
 
 
 @pytest.mark.parametrize("raw", ['"\\ud800"', '{"a": "\\ud800"}', '{"\\ud800": 1}', '"\\udc00"'])
 def test_half_a_pair_of_surrogates_is_not_taken_for_a_body_cut_off(raw: str) -> None:
     with pytest.raises(InvalidRequest, match=r"^The body is not JSON: .*utf-16 surrogate pair"):
-        body(raw.encode(), dict[str, object])
+        decode(raw.encode(), dict[str, object])
 
 
 @pytest.mark.parametrize(
@@ -142,7 +145,7 @@ def test_who_sends_other_characters_is_told_in_words_which_are_allowed(
     raw: bytes, told: str
 ) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        body(raw, ConnectionIn)
+        decode(raw, ConnectionIn)
     assert str(caught.value) == f"The body is not valid: {told}"
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
@@ -11,16 +13,18 @@ import pytest
 
 from functions import api
 from functions.connectors.registry import REGISTRY
-from functions.core.errors import NotFound
+from functions.core.errors import NotFound, find_error
 from functions.core.gateway import GATEWAY_PROBLEMS
 from functions.core.refresh.steps import RefreshOutcome
-from functions.rest.connection_models import ConnectionIn
-from functions.rest.examples import EXAMPLES, IDS
-from functions.rest.models import RefreshOut
-from functions.rest.openapi import address, document, ids_in
+from functions.core.refresh.wait import MAX_WAIT_SECONDS
+from functions.rest import calls
+from functions.rest.body import ALLOWED
+from functions.rest.calls.refreshes import RefreshOut
+from functions.rest.calls.registrations import ConnectionIn
+from functions.rest.models import error_out
+from functions.rest.openapi.document import EXAMPLES, address, document, ids_in
 from functions.rest.problems import CONTENT_TYPE, STATUS, TYPE, problem
-from functions.rest.routes import ROUTES
-from functions.rest.texts import ALLOWED
+from functions.rest.routes import MODULES, ROUTES
 from tests.unit.test_api import call
 
 if TYPE_CHECKING:
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
     from functions.core.errors import FreshetError
     from functions.rest.route import Route
 
-DOCUMENT = document()
+DOCUMENT = document(ROUTES)
 CALLS = [
     pytest.param(method, rule, route, id=route.name)
     for rule, routes in ROUTES.items()
@@ -57,7 +61,7 @@ CURSORS = [
 ]
 EXAMPLE = [
     pytest.param(name, value, id=f"{name}-{title}")
-    for name, examples in EXAMPLES.items()
+    for name, examples in EXAMPLES.models.items()
     for title, value in examples.items()
 ]
 
@@ -81,7 +85,8 @@ def test_a_call_is_described(method: str, rule: str, route: Route) -> None:
     told = operation(method, rule)
 
     assert told["operationId"] == route.name
-    assert told["summary"]
+    assert told["summary"] == route.summary
+    assert 0 < len(route.summary) < 80
     assert told["tags"] == [route.tag]
     assert [each["name"] for each in told["parameters"] if each["in"] == "path"] == ids_in(rule)
     assert told.get("security", "token") == ([] if route.open else "token")
@@ -106,6 +111,38 @@ def test_a_call_says_how_it_succeeds_and_with_which_problems(
     assert ("unauthorized" in kinds) != route.open
 
 
+@pytest.mark.parametrize(("method", "rule", "route"), CALLS)
+def test_a_handler_takes_what_its_route_declares(method: str, rule: str, route: Route) -> None:
+    declared = [each.argument for each in (*route.query, *route.headers)]
+    body = ["body"] if route.body else []
+    _call, *taken = inspect.signature(route.handler).parameters
+
+    assert (route.method, route.rule) == (method, rule)
+    assert sorted(taken) == sorted([*ids_in(rule), *body, *declared])
+
+
+def test_every_module_of_calls_is_imported() -> None:
+    folder = Path(calls.__file__).parent
+    assert {each.stem for each in folder.glob("[!_]*.py")} <= {
+        module.__name__.rpartition(".")[2] for module in MODULES
+    }
+
+
+def test_a_held_answer_is_told_to_be_held_as_long_as_it_is() -> None:
+    told = operation("POST", "/v1/refreshes")["description"]
+    assert f"held for up to {MAX_WAIT_SECONDS} seconds" in told
+
+
+def test_an_example_of_an_error_says_what_the_error_says() -> None:
+    told = [each for each in objects(EXAMPLES.models) if {"name", "action"} <= each.keys()]
+    events = [each for each in objects(EXAMPLES.models) if {"error", "action"} <= each.keys()]
+
+    assert told
+    assert events
+    assert told == [msgspec.to_builtins(error_out(each["name"])) for each in told]
+    assert all(each["action"] == find_error(each["error"]).action for each in events)
+
+
 def test_no_two_calls_have_one_name() -> None:
     names = [route.name for routes in ROUTES.values() for route in routes.values()]
 
@@ -113,8 +150,8 @@ def test_no_two_calls_have_one_name() -> None:
 
 
 def test_everything_that_is_taken_or_given_has_an_example_and_nothing_else_has() -> None:
-    assert EXAMPLES.keys() == MODELS.keys()
-    assert IDS.keys() == {name for rule in ROUTES for name in ids_in(rule)}
+    assert EXAMPLES.models.keys() == MODELS.keys()
+    assert EXAMPLES.ids.keys() == {name for rule in ROUTES for name in ids_in(rule)}
 
 
 @pytest.mark.parametrize(("name", "value"), EXAMPLE)
@@ -137,7 +174,7 @@ def objects(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def test_an_example_s_version_is_how_many_events_there_are() -> None:
-    told = [each for each in objects(EXAMPLES) if {"version", "events"} <= each.keys()]
+    told = [each for each in objects(EXAMPLES.models) if {"version", "events"} <= each.keys()]
 
     assert told
     for each in told:
@@ -146,7 +183,7 @@ def test_an_example_s_version_is_how_many_events_there_are() -> None:
 
 
 def test_an_example_s_coverage_counts_its_parts() -> None:
-    told = [each for each in objects(EXAMPLES) if {"coverage", "parts"} <= each.keys()]
+    told = [each for each in objects(EXAMPLES.models) if {"coverage", "parts"} <= each.keys()]
 
     assert told
     for each in told:
@@ -176,7 +213,7 @@ def test_an_example_of_a_cursor_is_one_that_its_address_could_have_given(
 
     monkeypatch.setattr(api, "wiring", Nothing)
     path = rule
-    for name, id_ in IDS.items():
+    for name, id_ in EXAMPLES.ids.items():
         path = path.replace(f"<{name}>", id_.example)
     answer = call("GET", path, queryStringParameters={"cursor": cursor})
 
@@ -250,7 +287,7 @@ def test_every_problem_that_has_a_status_is_some_call_s_or_any_address_s() -> No
     ],
 )
 def test_a_connection_s_schema_knows_what_its_provider_needs(value: dict[str, Any]) -> None:
-    good = EXAMPLES[ConnectionIn.__name__]["banno"]
+    good = EXAMPLES.models[ConnectionIn.__name__]["banno"]
     schema = {"$ref": "#/components/schemas/ConnectionIn"}
 
     assert valid(schema, good)
@@ -258,7 +295,7 @@ def test_a_connection_s_schema_knows_what_its_provider_needs(value: dict[str, An
 
 
 def test_every_provider_has_an_example_of_a_connection() -> None:
-    examples = EXAMPLES[ConnectionIn.__name__]
+    examples = EXAMPLES.models[ConnectionIn.__name__]
 
     assert {example["provider"] for example in examples.values()} == {*REGISTRY}
 

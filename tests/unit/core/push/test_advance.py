@@ -29,8 +29,8 @@ from functions.core.errors import (
 )
 from functions.core.push import model as step
 from functions.core.push.model import PushStatus, reopen
-from functions.rest import pushes
-from functions.rest.service import Call
+from functions.rest.call import Call
+from functions.rest.calls import pushes
 from tests.support.fakes.pushes import PUSH, RECORDS, Pushes, a_push
 from tests.support.fakes.stores import Clock
 from tests.support.push_harness import DONE, RUNNING, PushHarness
@@ -346,7 +346,7 @@ def read(*, seen: Push, stored: Push) -> list[Push]:
         push_executions=SimpleNamespace(start=started.append),
     )
     call = Call(here=here, tenant=TENANT, path=f"/v1/pushes/{PUSH}", body=b"", query={}, headers={})
-    assert pushes.read(call, PUSH).status == 200
+    assert pushes.read_push(call, PUSH).status == 200
     assert started == [each for each in kept.stored.values() if each.events[-1].type == "reopened"]
     return started
 

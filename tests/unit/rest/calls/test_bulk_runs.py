@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from functions.core.bulk.model import MAX_NAMED, BulkOptions, BulkOutcome, BulkStatus, Result
-from functions.rest.bulk_models import bulk_out, failure_out
-from functions.rest.openapi import document
+from functions.rest.calls.bulk_runs import bulk_out, failure_out
+from functions.rest.openapi.document import document
+from functions.rest.routes import ROUTES
 from tests.support.fakes.bulk_runs import a_bulk
 from tests.unit.test_api import call, problem
 
@@ -52,7 +53,7 @@ def test_a_cursor_that_was_never_given_is_refused(cursor: str) -> None:
 
 
 def test_a_caller_can_read_that_a_run_may_be_under_way_and_a_refresh_unbegun() -> None:
-    told = document()
+    told = document(ROUTES)
     answers = told["paths"]["/bulk-refreshes"]["post"]["responses"]
     conflict = told["components"]["responses"][answers["409"]["$ref"].rpartition("/")[2]]
     assert "bulk-running" in conflict["content"]["application/problem+json"]["examples"]

@@ -9,8 +9,9 @@ import msgspec
 
 from functions.aws.objects.staging import Line
 from functions.connectors.registry import REGISTRY, Entry
-from functions.rest.connection_models import ConfigurationOut, ConnectionIn
-from functions.rest.dataset_models import RecordsOut
+from functions.rest.calls.connections import ConfigurationOut
+from functions.rest.calls.datasets import RecordsOut
+from functions.rest.calls.registrations import ConnectionIn
 
 _REF: Final = "#/components/schemas/{name}"
 

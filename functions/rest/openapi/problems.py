@@ -32,7 +32,7 @@ HEADERS: Final = {
 _SIGNED_IN: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
-class Told(NamedTuple):
+class Example(NamedTuple):
     """A problem as a caller sees it."""
 
     kind: str
@@ -48,21 +48,21 @@ class Problems:
 
     def of(self, route: Route, *, ids: list[str]) -> dict[str, Any]:
         """A call's answers that are problems, by status."""
-        by_status: dict[int, dict[str, Told]] = {}
-        for told in _told(route, ids=ids):
+        by_status: dict[int, dict[str, Example]] = {}
+        for told in _list(route, ids=ids):
             by_status.setdefault(told.body["status"], {}).setdefault(told.kind, told)
         return {
-            str(status): self._shared(list(by_status[status].values()))
+            str(status): self._share(list(by_status[status].values()))
             for status in sorted(by_status)
         }
 
-    def _shared(self, told: list[Told]) -> dict[str, str]:
+    def _share(self, told: list[Example]) -> dict[str, str]:
         name = "_".join(sorted(each.kind for each in told))
         self.components[name] = _response(told)
         return {"$ref": f"#/components/responses/{name}"}
 
 
-def _told(route: Route, *, ids: list[str]) -> Iterator[Told]:
+def _list(route: Route, *, ids: list[str]) -> Iterator[Example]:
     names = {each.name for each in route.query} | set(ids)
     if route.body:
         names |= {field.name for field in msgspec.structs.fields(route.body)}
@@ -79,17 +79,17 @@ def _told(route: Route, *, ids: list[str]) -> Iterator[Told]:
             continue
         general = each.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
         if general and not (route.open and each.status in _SIGNED_IN):
-            yield Told(each.kind, each.body, dict(each.headers))
+            yield Example(each.kind, each.body, dict(each.headers))
 
 
-def _own(error: type[FreshetError]) -> Told:
+def _own(error: type[FreshetError]) -> Example:
     body = msgspec.to_builtins(problem(error()))
     later = issubclass(error, CoolingDown | ProviderUnavailable)
     headers = {"Retry-After": "30"} if later else retry_after(error())
-    return Told(body["type"].removeprefix(TYPE), body, headers)
+    return Example(body["type"].removeprefix(TYPE), body, headers)
 
 
-def _response(told: list[Told]) -> dict[str, Any]:
+def _response(told: list[Example]) -> dict[str, Any]:
     headers = {name: value for each in told for name, value in each.headers.items()}
     found: dict[str, Any] = {
         "description": " ".join(each.body["detail"] for each in told),

@@ -17,7 +17,8 @@ from functions.aws.objects import snapshots
 from functions.aws.objects.snapshots import Position, Snapshots
 from functions.core.errors import Gone
 from functions.core.model import Blob, Connection, Contribution, File, SnapshotPointer
-from functions.rest import cursors, datasets
+from functions.rest import cursors
+from functions.rest.calls import datasets
 from tests.support.scripted_connector import a_connection, a_manifest
 from tests.unit.test_api import call, problem
 
@@ -161,14 +162,14 @@ def test_a_cursor_to_where_nothing_is_was_never_given(
     place: Position | msgspec.Raw,
 ) -> None:
     here = datasets.Listing("records", "con_1", "transactions")
-    cursor = cursors.written(place, of=here)
+    cursor = cursors.write(place, of=here)
     assert problem(asked(path(), cursor=cursor), 400)["detail"] == cursors.REFUSED
 
 
 @pytest.mark.parametrize("place", [Position(NOW, 4), Position(NOW, -1), Position(NOW, 1, 1)])
 def test_nor_was_one_to_where_no_file_is(place: Position) -> None:
     here = datasets.Listing("files", "con_1", "transactions")
-    cursor = cursors.written(place, of=here)
+    cursor = cursors.write(place, of=here)
     assert problem(asked(path(files=True), cursor=cursor), 400)["detail"] == cursors.REFUSED
 
 

@@ -13,9 +13,9 @@ from botocore.stub import Stubber
 from functions.aws.schedules import REFUSED, Schedules
 from functions.core.contract import Schedule
 from functions.core.errors import InvalidRequest
-from functions.rest.connection_models import connection_out
-from functions.rest.models import body
-from functions.rest.schedules import ScheduleIn
+from functions.rest.body import decode
+from functions.rest.calls.connections import connection_out
+from functions.rest.calls.schedules import ScheduleIn
 from tests.support.scripted_connector import CONNECTION, a_connection
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ HOURLY = Schedule(expression="rate(1 hour)")
 
 
 def test_a_schedule_says_when_and_the_rest_has_defaults() -> None:
-    given = body(b'{"expression": "rate(1 hour)"}', ScheduleIn)
+    given = decode(b'{"expression": "rate(1 hour)"}', ScheduleIn)
     assert msgspec.to_builtins(given) == {
         "expression": "rate(1 hour)",
         "time_zone": "UTC",
@@ -57,7 +57,7 @@ def test_a_schedule_says_when_and_the_rest_has_defaults() -> None:
 )
 def test_what_is_no_schedule_is_refused(more: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest):
-        body(msgspec.json.encode({"expression": "rate(1 hour)"} | more), ScheduleIn)
+        decode(msgspec.json.encode({"expression": "rate(1 hour)"} | more), ScheduleIn)
 
 
 @pytest.mark.parametrize("schedule", [HOURLY, None], ids=["one", "none"])

@@ -9,9 +9,8 @@ from functions.core.contract import MAX_BODY_BYTES, MAX_PUSH_BYTES, MAX_PUSH_REC
 from functions.core.errors import InvalidRequest, ProviderUnavailable
 from functions.core.idempotency import digest
 from functions.core.push import model as step
-from functions.rest.models import body
-from functions.rest.push_models import PushIn, push_out
-from functions.rest.pushes import NO_KEY
+from functions.rest.body import decode
+from functions.rest.calls.pushes import NO_KEY, PushIn, push_out
 from tests.support.fakes.pushes import a_push
 from tests.unit.test_api import call, problem
 
@@ -47,14 +46,14 @@ def test_the_body_of_a_push_may_be_larger_than_others(size: int, status: int) ->
 
 def test_records_are_kept_as_they_were_written() -> None:
     record = '{"id":"7","internal_id":"mine","data":{"a":1.10,"b":[{}]},"associations":{"c":["1"]}}'
-    assert body(asked(f'{record}, {{"data": {{}}}}'), PushIn).content == (
+    assert decode(asked(f'{record}, {{"data": {{}}}}'), PushIn).content == (
         f'[{record},{{"data":{{}}}}]'.encode()
     )
 
 
 def test_the_same_request_is_the_same_however_it_is_laid_out() -> None:
-    plain = body(asked('{"internal_id": "x", "data": {"a": 1}}'), PushIn)
-    spaced = body(
+    plain = decode(asked('{"internal_id": "x", "data": {"a": 1}}'), PushIn)
+    spaced = decode(
         asked(' {"data" : { "a":1 },\n"internal_id":"x"} ', more=' , "synchronous":false'), PushIn
     )
     assert digest(plain) == digest(spaced)
@@ -71,8 +70,8 @@ def test_the_same_request_is_the_same_however_it_is_laid_out() -> None:
     ],
 )
 def test_another_request_is_another(records: str, more: str) -> None:
-    assert digest(body(asked('{"data": {"a": 1}}'), PushIn)) != digest(
-        body(asked(records, more), PushIn)
+    assert digest(decode(asked('{"data": {"a": 1}}'), PushIn)) != digest(
+        decode(asked(records, more), PushIn)
     )
 
 
@@ -102,12 +101,12 @@ def test_another_request_is_another(records: str, more: str) -> None:
 )
 def test_what_is_no_push_is_refused(raw: bytes) -> None:
     with pytest.raises(InvalidRequest):
-        body(raw, PushIn)
+        decode(raw, PushIn)
 
 
 def test_a_refusal_never_shows_what_the_records_hold() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        body(asked('{"data": {"a": "canary-4711"}, "id": ["canary-4711"]}'), PushIn)
+        decode(asked('{"data": {"a": "canary-4711"}, "id": ["canary-4711"]}'), PushIn)
     assert "canary" not in str(caught.value)
     assert "$.records[0].id" in str(caught.value)
 

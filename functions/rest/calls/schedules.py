@@ -1,4 +1,4 @@
-"""Routes: a connection's schedule."""
+"""A connection's schedule."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from msgspec.structs import asdict
 from functions.connectors.registry import DATASETS
 from functions.core import schedules as scheduling
 from functions.core.contract import Schedule
-from functions.core.errors import InvalidRequest
+from functions.core.errors import InvalidRequest, Superseded
 from functions.core.refresh.admission import require_known
-from functions.rest.models import body
-from functions.rest.service import Call, Reply, connection_of, only
+from functions.rest.call import Call, Reply, connection_of
+from functions.rest.route import Answer, Route, Tag
 
 if TYPE_CHECKING:
     from functions.core.model import Connection
@@ -25,22 +25,36 @@ class ScheduleIn(Schedule, frozen=True, kw_only=True, forbid_unknown_fields=True
     """A schedule to put in place."""
 
 
-def put(call: Call, connection_id: str) -> Reply:
-    """Refresh a connection by itself from now on, by this schedule and no other."""
-    only(call)
+@Route(
+    "PUT",
+    "/v1/connections/<connection_id>/schedule",
+    Tag.SCHEDULES,
+    (
+        Answer(HTTPStatus.OK, "It replaced another.", Schedule),
+        Answer(HTTPStatus.CREATED, "It is the first.", Schedule),
+    ),
+    body=ScheduleIn,
+    problems=(Superseded,),
+)
+def put_schedule(call: Call, connection_id: str, *, body: ScheduleIn) -> Reply:
+    """Refresh a connection by a schedule."""
     connection = connection_of(call, connection_id)
-    schedule = Schedule(**asdict(body(call.body, ScheduleIn)))
+    schedule = Schedule(**asdict(body))
     _check(schedule, connection)
     scheduling.put(
         connection_id, schedule, connections=call.here.connections, schedules=call.here.schedules
     )
-    status = HTTPStatus.OK if connection.schedule else HTTPStatus.CREATED
-    return Reply(status=status, model=schedule)
+    return Reply(schedule, HTTPStatus.OK if connection.schedule else HTTPStatus.CREATED)
 
 
-def remove(call: Call, connection_id: str) -> Reply:
-    """Refresh a connection only when it is asked for; no matter if it was so before."""
-    only(call)
+@Route(
+    "DELETE",
+    "/v1/connections/<connection_id>/schedule",
+    Tag.SCHEDULES,
+    (Answer(HTTPStatus.NO_CONTENT, "There is no schedule."),),
+)
+def remove_schedule(call: Call, connection_id: str) -> Reply:
+    """Refresh a connection only when it is asked for."""
     connection_of(call, connection_id)
     scheduling.remove(
         connection_id, connections=call.here.connections, schedules=call.here.schedules
@@ -58,5 +72,5 @@ def _check(schedule: Schedule, connection: Connection) -> None:
 
 @cache
 def _time_zones() -> frozenset[str]:
-    """The names of the pinned release of the database, the same wherever this runs."""
+    """The names of the pinned release of the database, the same on every machine."""
     return frozenset(files("tzdata").joinpath("zones").read_text().split())

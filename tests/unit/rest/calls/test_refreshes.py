@@ -12,7 +12,6 @@ from functions import api
 from functions.core.model import Status
 from functions.core.refresh.history import Place
 from functions.rest import cursors
-from functions.rest.history import filtered
 from tests.support.request_harness import RequestHarness
 from tests.support.scripted_connector import CONNECTION, admission_ports
 from tests.unit.test_api import call, problem
@@ -74,7 +73,7 @@ def test_a_list_of_what_could_be_no_connection_is_not_found() -> None:
         pytest.param(packed(b"[" * 50_000), id="nested"),
         pytest.param(packed(b'["f", "ref_1"]'), id="no-place"),
         pytest.param(
-            cursors.written(PLACE, of=filtered({"status": Status.FAILED})),
+            cursors.write(PLACE, of=("refreshes", None, None, "failed")),
             id="of-another-list",
         ),
         pytest.param("\ud800", id="a-surrogate"),

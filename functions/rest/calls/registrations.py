@@ -1,8 +1,8 @@
-"""The route on which connections are registered.
+"""The call that registers a connection.
 
-A connection and the key of its request are written at once, so that nothing has to be mended:
-whoever dies before that leaves nothing here, and the key is free. What a provider has opened for
-it by then is nobody's, and does no harm.
+A connection and the key of its request are written at once, so that nothing has to be mended: a
+request that dies before that leaves nothing here, and its key is free. A session that a provider
+has opened for it by then stays unused.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 import secrets
 from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
 from functions.connectors.registry import REGISTRY, Entry, check_settings
@@ -22,50 +22,85 @@ from functions.core.errors import (
     ConfigurationInvalid,
     Gone,
     InvalidRequest,
+    KeyReused,
     ProviderRefusesConnection,
 )
 from functions.core.model import CONNECTION_PREFIX, Connection, name_dataset
-from functions.rest import headers
-from functions.rest.connection_models import ConnectionIn, connection_out, credentials_of
-from functions.rest.models import body
-from functions.rest.service import Call, Reply, once, only, opener
+from functions.rest.body import Subject, Text
+from functions.rest.call import Call, Reply, once, opener
+from functions.rest.calls.connections import (
+    ASKS_PROVIDER,
+    NO_CREDENTIALS,
+    ConnectionOut,
+    CredentialsIn,
+    connection_out,
+    credentials_of,
+)
+from functions.rest.headers import idempotency_key
+from functions.rest.route import LOCATION, REPLAYED, Answer, Route, Tag
 
 if TYPE_CHECKING:
     from functions.core.idempotency import Key
 
-NO_CREDENTIALS: Final = "This provider has no credentials of a user's own; leave them out."
 ERASED: Final = (
     "The connection of this Idempotency-Key has been erased. Register it anew under another key."
 )
 
 
-class Registered(msgspec.Struct, frozen=True, kw_only=True):
-    """A connection, and where its user goes on."""
+class ConnectionIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A connection to register.
 
-    connection: Connection
-    url: str | UnsetType = UNSET
+    ``subject`` is the user's id at the provider; where that is Endgrate, a session, and one is
+    begun if none is given. ``datasets`` are for a provider that has no fixed ones, in its own
+    words; ``params`` narrow them down.
+    """
+
+    provider: Text
+    subject: Subject | None = None
+    settings: dict[Text, Text] = {}
+    datasets: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=20)] | None = None
+    params: dict[Text, dict[Text, Any]] = {}
+    credentials: CredentialsIn | None = None
 
 
-def create(call: Call) -> Reply:
-    """Register a connection with its credentials, or begin one at a provider that lets us."""
-    only(call)
-    given = body(call.body, ConnectionIn)
-    key = headers.idempotency_key(call, given)
-    found, replayed = once(
+@Route(
+    "POST",
+    "/v1/connections",
+    Tag.CONNECTIONS,
+    (Answer(HTTPStatus.CREATED, "It is registered.", ConnectionOut, (LOCATION, REPLAYED)),),
+    body=ConnectionIn,
+    headers=(
+        idempotency_key(
+            "Your own name for this connection. The same body under the same key is the same"
+            " connection, for a day.",
+            example="sign-in-4711",
+        ),
+    ),
+    problems=(*ASKS_PROVIDER, Gone, KeyReused),
+)
+def create_connection(call: Call, *, body: ConnectionIn, idempotency_key: str | None) -> Reply:
+    """Register a connection.
+
+    Its credentials are written only. Where the provider lets Freshet begin a connection, leave out
+    the `subject`: the answer says where the user signs in. Repeat a request whose answer was lost
+    under its `Idempotency-Key`; once its connection has been erased, that key answers 410.
+    """
+    connection, replayed = once(
         call,
-        key,
-        create=lambda: _new(call, given, key=key),
-        replay=lambda claim: _again(call, given, connection_id=claim.resource_id),
+        idempotency_key,
+        body,
+        create=lambda key: _register(call, body, key=key),
+        replay=lambda claim: _read_again(call, body, connection_id=claim.resource_id),
     )
     return Reply(
-        status=HTTPStatus.CREATED,
-        model=connection_out(found.connection, sign_in_url=found.url),
-        headers={"Location": f"/v1/connections/{found.connection.connection_id}"}
-        | headers.replayed(known=replayed),
+        connection,
+        HTTPStatus.CREATED,
+        location=f"/v1/connections/{connection.connection_id}",
+        replayed=replayed,
     )
 
 
-def _new(call: Call, given: ConnectionIn, *, key: Key | None) -> Registered:
+def _register(call: Call, given: ConnectionIn, *, key: Key | None) -> ConnectionOut:
     _check(call, given)
     names = {title: name_dataset(title) for title in given.datasets or ()}
     connection = Connection(
@@ -81,14 +116,14 @@ def _new(call: Call, given: ConnectionIn, *, key: Key | None) -> Registered:
     )
     url: str | UnsetType = UNSET
     if given.subject is None:
-        connection, url = _begun(call, connection)
+        connection, url = _open(call, connection)
     credentials = credentials_of(given.credentials) if given.credentials else None
     if not call.here.connections.create(connection, credentials, key=key):
         raise ProviderRefusesConnection
-    return Registered(connection=connection, url=url)
+    return connection_out(connection, sign_in_url=url)
 
 
-def _again(call: Call, given: ConnectionIn, *, connection_id: str) -> Registered:
+def _read_again(call: Call, given: ConnectionIn, *, connection_id: str) -> ConnectionOut:
     """The connection that an earlier request registered, as it is now."""
     connection = call.here.connections.get(connection_id)
     if connection is None:
@@ -96,11 +131,11 @@ def _again(call: Call, given: ConnectionIn, *, connection_id: str) -> Registered
     url: str | UnsetType = UNSET
     if given.subject is None:
         url = opener(call, connection.provider, owner=connection_id).configuration(connection).url
-    return Registered(connection=connection, url=url)
+    return connection_out(connection, sign_in_url=url)
 
 
-def _begun(call: Call, connection: Connection) -> tuple[Connection, str]:
-    """The connection with the subject that its provider gave it, and where its user goes on."""
+def _open(call: Call, connection: Connection) -> tuple[Connection, str]:
+    """The connection with the subject that its provider gave it, and the sign-in address."""
     id_ = connection.connection_id
     token = webhooks.token(id_, rest=secrets.token_urlsafe(32))
     opened = opener(call, connection.provider, owner=id_).open(connection, token=token)
@@ -123,7 +158,7 @@ def _check(call: Call, given: ConnectionIn) -> None:
         raise InvalidRequest(NO_CREDENTIALS)
     _check_datasets(given, fixed=entry.datasets)
     if entry.settings:
-        # Without a secret nobody can say. What its user has just consented to is kept then.
+        # Without a secret they cannot be checked. The user's fresh consent is kept then.
         with suppress(ConfigurationInvalid):
             _check_settings(call, given, entry)
 

@@ -1,0 +1,269 @@
+"""Bulk runs: start, follow and cancel them."""
+
+from __future__ import annotations
+
+import secrets
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from functions.connectors.registry import REGISTRY
+from functions.core.bulk.model import (
+    BULK_PREFIX,
+    BulkOptions,
+    BulkOutcome,
+    BulkRequest,
+    BulkRun,
+    BulkStatus,
+    Result,
+)
+from functions.core.bulk.run import check, create, keep
+from functions.core.contract import Reason
+from functions.core.errors import (
+    BulkRunning,
+    Busy,
+    CoolingDown,
+    InvalidRequest,
+    KeyReused,
+    NotFound,
+    PlatformFault,
+)
+from functions.core.model import iso
+from functions.rest import cursors
+from functions.rest.call import Call, Reply, once, own
+from functions.rest.headers import idempotency_key
+from functions.rest.models import ErrorOut, error_out, when
+from functions.rest.route import LOCATION, REPLAYED, Answer, Parameter, Route, Tag, limit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from functions.core.idempotency import Key
+
+LIMIT: Final = 100
+MAX_LIMIT: Final = 500
+
+Place = Annotated[str, Meta(min_length=1, max_length=64)]
+"""Where a reader of failures is: behind this connection."""
+
+NEVER_BEGUN = frozenset(error.name() for error in (Busy, CoolingDown, InvalidRequest, NotFound))
+"""Where an outcome has one of these errors, there never was a refresh."""
+
+
+class OutcomesOut(msgspec.Struct, frozen=True, kw_only=True):
+    """How many connections have each outcome so far.
+
+    ``fresh``: the snapshot was young enough. ``joined``: a refresh was running already.
+    ``busy``: one of other datasets was. ``not_found``: there is no such connection, or it is
+    not yours. ``unknown``: the run ended without a word of it.
+    """
+
+    published: int
+    partial: int
+    fresh: int
+    joined: int
+    busy: int
+    failed: int
+    cancelled: int
+    not_found: int
+    unknown: int
+
+
+class BulkOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A bulk run. ``total`` is null until the connections have been listed.
+
+    ``named`` is how many connections the request named; null where it named none. ``error``
+    says why a run failed; what its outcomes say stands all the same.
+    """
+
+    bulk_id: str
+    status: BulkStatus
+    reason: Reason
+    requested_at: str
+    ended_at: str | None
+    provider: str | None
+    named: int | None
+    older_than_seconds: int | None
+    max_age_seconds: int | None
+    spread_seconds: int
+    deadline_seconds: int | None
+    total: int | None
+    outcomes: OutcomesOut
+    error: ErrorOut | None
+
+
+class FailureOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A connection that was not refreshed, and why. Without a refresh, none was begun.
+
+    Where the outcome is ``unknown``, so is what became of the refresh: it may have ended in any
+    way, or never have begun, and then there is none of this id.
+    """
+
+    connection_id: str
+    refresh_id: str | None
+    outcome: BulkOutcome
+    error: ErrorOut | None
+
+
+class FailuresOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of failures; ``next_cursor`` null on the last."""
+
+    failures: list[FailureOut]
+    next_cursor: str | None
+
+
+def bulk_out(bulk: BulkRun, counts: Mapping[BulkOutcome, int]) -> BulkOut:
+    """Render a run."""
+    asked = bulk.options
+    return BulkOut(
+        bulk_id=bulk.bulk_id,
+        status=bulk.status,
+        reason=bulk.reason,
+        requested_at=iso(bulk.requested_at),
+        ended_at=when(bulk.ended_at),
+        provider=asked.provider,
+        named=len(asked.connection_ids) if asked.connection_ids else None,
+        older_than_seconds=asked.older_than_seconds,
+        max_age_seconds=asked.max_age_seconds,
+        spread_seconds=asked.spread_seconds,
+        deadline_seconds=asked.deadline_seconds,
+        total=bulk.total if bulk.began_at else None,
+        outcomes=OutcomesOut(**{outcome.value: counts.get(outcome, 0) for outcome in BulkOutcome}),
+        error=error_out(bulk.error),
+    )
+
+
+def failure_out(result: Result) -> FailureOut:
+    """Render an outcome that is not good."""
+    return FailureOut(
+        connection_id=result.connection_id,
+        refresh_id=None if result.error in NEVER_BEGUN else result.refresh_id or None,
+        outcome=result.outcome,
+        error=error_out(result.error or None),
+    )
+
+
+@Route(
+    "POST",
+    "/v1/bulk-refreshes",
+    Tag.BULK_REFRESHES,
+    (Answer(HTTPStatus.ACCEPTED, "The run is under way.", BulkOut, (LOCATION, REPLAYED)),),
+    body=BulkOptions,
+    headers=(
+        idempotency_key(
+            "Your own name for this run. The same body under the same key is the same run, for a"
+            " day.",
+            example="nightly-2026-11-22",
+        ),
+    ),
+    problems=(BulkRunning, KeyReused),
+)
+def start_bulk_refresh(call: Call, *, body: BulkOptions, idempotency_key: str | None) -> Reply:
+    """Refresh many connections.
+
+    Those that are named, or all of yours: of one provider, or with a snapshot older than so much
+    or none so far, if you say so. Each ends with an outcome of its own. You have one run under way
+    at a time; while it is, `detail` of the refusal names it.
+    """
+    check(body, providers=REGISTRY)
+    bulk, replayed = once(
+        call,
+        idempotency_key,
+        body,
+        create=lambda key: _create(call, body, key=key),
+        replay=lambda claim: _read(call, claim.resource_id),
+    )
+    if bulk.status is BulkStatus.LISTING:
+        call.here.bulk_executions.start(bulk)
+    return Reply(
+        bulk_out(bulk, call.here.bulk_runs.counts(bulk.bulk_id)),
+        HTTPStatus.ACCEPTED,
+        location=f"/v1/bulk-refreshes/{bulk.bulk_id}",
+        replayed=replayed,
+    )
+
+
+@Route(
+    "GET",
+    "/v1/bulk-refreshes/<bulk_id>",
+    Tag.BULK_REFRESHES,
+    (Answer(HTTPStatus.OK, "The run and its counts.", BulkOut),),
+)
+def read_bulk_refresh(call: Call, bulk_id: str) -> Reply:
+    """See how a bulk run stands."""
+    bulk = _read(call, bulk_id)
+    return Reply(bulk_out(bulk, call.here.bulk_runs.counts(bulk_id)))
+
+
+@Route(
+    "POST",
+    "/v1/bulk-refreshes/<bulk_id>/cancel",
+    Tag.BULK_REFRESHES,
+    (Answer(HTTPStatus.ACCEPTED, "The run as it stood when it was told to stop.", BulkOut),),
+)
+def cancel_bulk_refresh(call: Call, bulk_id: str) -> Reply:
+    """Stop a bulk run.
+
+    It ends as `failed` within some seconds, and so do its refreshes that are under way; whose turn
+    had not come is `unknown`. A run that has ended stays as it is.
+    """
+    bulk = _read(call, bulk_id)
+    # Only what was begun can be stopped, and only what was stopped is closed.
+    if bulk.status is BulkStatus.LISTING and not call.here.bulk_executions.start(bulk):
+        raise PlatformFault
+    if not bulk.status.has_ended:
+        call.here.bulk_executions.stop(bulk_id)
+    return Reply(bulk_out(bulk, call.here.bulk_runs.counts(bulk_id)), HTTPStatus.ACCEPTED)
+
+
+@Route(
+    "GET",
+    "/v1/bulk-refreshes/<bulk_id>/failures",
+    Tag.BULK_REFRESHES,
+    (Answer(HTTPStatus.OK, "A page of them.", FailuresOut),),
+    query=(
+        limit(LIMIT, MAX_LIMIT),
+        Parameter(
+            "cursor",
+            "The `next_cursor` of the page before, of this run.",
+            "WyI3MTdmYTQyYjJkMDY5ZTZkIiwiY29uXzVkMmM4YTFmIl0",
+        ),
+    ),
+)
+def list_bulk_failures(call: Call, bulk_id: str, *, limit: int, cursor: str | None) -> Reply:
+    """See whom a bulk run has not refreshed.
+
+    While the run is under way, who fails later may stand before your cursor: read the list again
+    when it has ended.
+    """
+    here = ("failures", bulk_id)
+    after = cursors.read(cursor, Place, of=here)
+    bulk = _read(call, bulk_id)
+    found, following = call.here.bulk_runs.failures(bulk.bulk_id, limit=limit, after=after)
+    return Reply(
+        FailuresOut(
+            failures=[failure_out(one) for one in found],
+            next_cursor=cursors.write(following, of=here) if following else None,
+        )
+    )
+
+
+def _create(call: Call, options: BulkOptions, *, key: Key | None) -> BulkRun:
+    """A new run.
+
+    Raises:
+        BulkRunning: the tenant has another under way.
+    """
+    bulk_id = BULK_PREFIX + secrets.token_hex(16)
+    request = BulkRequest(
+        **msgspec.structs.asdict(options), bulk_id=bulk_id, tenant=call.tenant, reason=Reason.API
+    )
+    new = create(request, bulk_id=bulk_id, at=call.here.clock())
+    keep(new, bulk_runs=call.here.bulk_runs, key=key)
+    return new
+
+
+def _read(call: Call, bulk_id: str) -> BulkRun:
+    return own(call, bulk_id, lambda here: here.bulk_runs.get(bulk_id))

@@ -1,0 +1,302 @@
+"""Connections: list, read and erase them, and let them be used again."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
+
+from functions.aws.telemetry import logger
+from functions.connectors.registry import DATASETS, REGISTRY
+from functions.core.contract import Schedule
+from functions.core.errors import (
+    AnswerTooLarge,
+    ConfigurationInvalid,
+    InvalidRequest,
+    NotFound,
+    ProviderRefusesApplication,
+    ProviderRefusesConnection,
+    ProviderUnavailable,
+    RateLimited,
+    Superseded,
+    UnexpectedAnswer,
+)
+from functions.core.model import CONNECTION_PREFIX, Connection, Credentials, SnapshotPointer, iso
+from functions.rest import cursors
+from functions.rest.body import SessionKey, Token
+from functions.rest.call import MAX_ID, Call, Reply, check_id, connection_of, opener
+from functions.rest.models import when
+from functions.rest.route import Answer, Parameter, Route, Tag, limit
+
+LIMIT: Final = 50
+MAX_LIMIT: Final = 200
+
+DELETES: Final = 8
+"""How many items of a connection's history are deleted at a time."""
+
+NO_CREDENTIALS: Final = "This provider has no credentials of a user's own; leave them out."
+
+ASKS_PROVIDER: Final = (
+    AnswerTooLarge,
+    ConfigurationInvalid,
+    ProviderRefusesApplication,
+    ProviderRefusesConnection,
+    ProviderUnavailable,
+    RateLimited,
+    UnexpectedAnswer,
+)
+"""What a call may answer that asks the provider."""
+
+
+class CredentialsIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An OAuth token pair. It is written only; no call gives it back.
+
+    ``session_key`` is digi.me's, where the caller holds one from the user's consent.
+    """
+
+    access_token: Token
+    refresh_token: Token | None = None
+    expires_at: Annotated[datetime, Meta(tz=True)] | None = None
+    session_key: SessionKey | None = None
+
+    def __post_init__(self) -> None:
+        """Turn ``expires_at`` to UTC, so that one instant has one notation."""
+        if self.expires_at is None:
+            return
+        try:
+            msgspec.structs.force_setattr(self, "expires_at", self.expires_at.astimezone(UTC))
+        except OverflowError:
+            raise ValueError("expires_at must be an instant from year 1 to 9999") from None
+
+
+class SnapshotOut(msgspec.Struct, frozen=True, kw_only=True):
+    """What is published: by which refresh, when, and how old its oldest part is.
+
+    ``max_age_seconds`` and ``older_than_seconds`` go by this ``as_of``, see ``DatasetsOut``.
+    """
+
+    refresh_id: str
+    published_at: str
+    as_of: str | None
+
+
+class ConnectionOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A connection, without its credentials.
+
+    ``datasets`` are the names that all calls take. Of one whose title at the provider cannot be its
+    name, as it has blanks, say, ``titles`` has the title.
+    Before ``next_allowed_at`` its provider wants no refresh; an instant that is over means nothing.
+    ``reauth_required``: its credentials are dead, and every refresh fails until they are replaced;
+    never so at a provider where a connection has none of its own.
+    ``sign_in_url`` stands only in the answer that began the connection at its provider: where
+    the end user goes to choose and to sign in.
+    """
+
+    connection_id: str
+    provider: str
+    subject: str
+    settings: dict[str, str]
+    datasets: tuple[str, ...]
+    titles: dict[str, str]
+    params: dict[str, dict[str, Any]]
+    created_at: str
+    running_refresh_id: str | None
+    next_allowed_at: str | None
+    reauth_required: bool
+    snapshot: SnapshotOut | None
+    schedule: Schedule | None
+    sign_in_url: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class ConfigurationOut(msgspec.Struct, frozen=True, kw_only=True):
+    """What the end user has chosen at the provider, in its words, and where that is done."""
+
+    configured: bool
+    sign_in_url: str
+    configuration: msgspec.Raw | None
+
+
+class ConnectionsOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of connections; ``next_cursor`` null on the last."""
+
+    connections: list[ConnectionOut]
+    next_cursor: str | None
+
+
+def credentials_of(given: CredentialsIn) -> Credentials:
+    """The credentials that a caller gave."""
+    return Credentials(
+        access_token=given.access_token,
+        refresh_token=given.refresh_token,
+        expires_at=given.expires_at.timestamp() if given.expires_at else 0,
+        session_key=given.session_key,
+    )
+
+
+def connection_out(
+    connection: Connection, *, sign_in_url: str | msgspec.UnsetType = msgspec.UNSET
+) -> ConnectionOut:
+    """Render a connection."""
+    return ConnectionOut(
+        connection_id=connection.connection_id,
+        provider=connection.provider,
+        subject=connection.subject,
+        settings=connection.settings,
+        datasets=connection.datasets or DATASETS[connection.provider],
+        titles=connection.titles,
+        params=connection.params,
+        created_at=iso(connection.created_at),
+        running_refresh_id=connection.running.refresh_id if connection.running else None,
+        next_allowed_at=when(connection.next_allowed_at),
+        reauth_required=connection.reauth_required,
+        snapshot=_snapshot_out(connection.snapshot) if connection.snapshot else None,
+        schedule=connection.schedule,
+        sign_in_url=sign_in_url,
+    )
+
+
+def _snapshot_out(pointer: SnapshotPointer) -> SnapshotOut:
+    return SnapshotOut(
+        refresh_id=pointer.refresh_id,
+        published_at=iso(pointer.published_at),
+        as_of=when(pointer.as_of),
+    )
+
+
+def _read_cursor(text: str) -> str:
+    if not (text.startswith(CONNECTION_PREFIX) and len(text) <= MAX_ID):
+        raise InvalidRequest(cursors.REFUSED)
+    return text
+
+
+@Route(
+    "GET",
+    "/v1/connections",
+    Tag.CONNECTIONS,
+    (Answer(HTTPStatus.OK, "A page of them.", ConnectionsOut),),
+    query=(
+        limit(LIMIT, MAX_LIMIT),
+        Parameter(
+            "cursor",
+            "The `next_cursor` of the page before.",
+            "con_5d2c8a1f4e7b4c0d8a9b0c1d2e3f4a5b",
+            type=Annotated[str, Meta(pattern=f"^{CONNECTION_PREFIX}")],
+            read=_read_cursor,
+        ),
+    ),
+)
+def list_connections(call: Call, *, limit: int, cursor: str | None) -> Reply:
+    """List your connections."""
+    found, following = call.here.connections.page(call.tenant, limit=limit, after=cursor)
+    return Reply(
+        ConnectionsOut(connections=[connection_out(one) for one in found], next_cursor=following)
+    )
+
+
+@Route(
+    "GET",
+    "/v1/connections/<connection_id>",
+    Tag.CONNECTIONS,
+    (Answer(HTTPStatus.OK, "The connection.", ConnectionOut),),
+)
+def read_connection(call: Call, connection_id: str) -> Reply:
+    """Read a connection."""
+    return Reply(connection_out(connection_of(call, connection_id)))
+
+
+@Route(
+    "DELETE",
+    "/v1/connections/<connection_id>",
+    Tag.CONNECTIONS,
+    (Answer(HTTPStatus.NO_CONTENT, "Nothing of it is left."),),
+)
+def erase_connection(call: Call, connection_id: str) -> Reply:
+    """Erase a connection with all its data.
+
+    Credentials, snapshots in every version, and the history of its refreshes.
+    """
+    here = call.here
+    if here.connections.erasing(check_id(connection_id)) != call.tenant:
+        connection = connection_of(call, connection_id)
+        here.schedules.remove(connection_id)  # first, for what follows may break off
+        if not REGISTRY[connection.provider].credentials:
+            here.subjects.release(connection)
+        running = here.connections.begin_erasing(connection_id)
+        if running is not None:
+            here.refreshes.delete(running)
+    here.schedules.remove(connection_id)  # it may have been put meanwhile
+    here.snapshots.erase(connection_id)
+    with ThreadPoolExecutor(DELETES) as workers:
+        deleted = [
+            *workers.map(here.refreshes.delete, here.refreshes.ids(connection_id)),
+            *workers.map(here.pushes.delete, here.pushes.ids(connection_id)),
+        ]
+    logger().info("erased", items=len(deleted))
+    here.connections.delete(connection_id)
+    return Reply(status=HTTPStatus.NO_CONTENT)
+
+
+@Route(
+    "GET",
+    "/v1/connections/<connection_id>/configuration",
+    Tag.CONNECTIONS,
+    (Answer(HTTPStatus.OK, "The user's choice.", ConfigurationOut),),
+    problems=ASKS_PROVIDER,
+)
+def read_configuration(call: Call, connection_id: str) -> Reply:
+    """Read what the user has chosen at the provider.
+
+    Asked there and now. Only for a provider where Freshet can begin connections.
+    """
+    connection = connection_of(call, connection_id)
+    if not REGISTRY[connection.provider].opens:
+        raise NotFound
+    found = opener(call, connection.provider, owner=connection_id).configuration(connection)
+    return Reply(
+        ConfigurationOut(
+            configured=found.chosen is not None,
+            sign_in_url=found.url,
+            configuration=found.chosen,
+        )
+    )
+
+
+@Route(
+    "PUT",
+    "/v1/connections/<connection_id>/credentials",
+    Tag.CONNECTIONS,
+    (Answer(HTTPStatus.NO_CONTENT, "They are in place."),),
+    body=CredentialsIn,
+    problems=(Superseded,),
+)
+def replace_credentials(call: Call, connection_id: str, *, body: CredentialsIn) -> Reply:
+    """Replace the credentials.
+
+    After the user has signed in at the provider again.
+    """
+    connection = connection_of(call, connection_id)
+    if not REGISTRY[connection.provider].credentials:
+        raise InvalidRequest(NO_CREDENTIALS)
+    call.here.connections.replace(connection, credentials_of(body))
+    return Reply(status=HTTPStatus.NO_CONTENT)
+
+
+@Route(
+    "DELETE",
+    "/v1/connections/<connection_id>/pause",
+    Tag.CONNECTIONS,
+    (Answer(HTTPStatus.NO_CONTENT, "There is no pause."),),
+)
+def lift_pause(call: Call, connection_id: str) -> Reply:
+    """Let a connection be refreshed before its `next_allowed_at`.
+
+    Its provider asked for a pause. Lift it where you know better: the next refresh asks the
+    provider, which may ask for a pause again.
+    """
+    connection_of(call, connection_id)
+    call.here.connections.allow(connection_id)
+    return Reply(status=HTTPStatus.NO_CONTENT)

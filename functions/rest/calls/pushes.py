@@ -1,0 +1,246 @@
+"""Pushes: records sent to a provider."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from functions.connectors.registry import DATASETS, REGISTRY
+from functions.core import idempotency
+from functions.core.contract import (
+    DEADLINE_SECONDS,
+    MAX_DEADLINE_SECONDS,
+    MAX_PUSH_BYTES,
+    MAX_PUSH_RECORDS,
+    MIN_DEADLINE_SECONDS,
+)
+from functions.core.errors import InvalidRequest, KeyReused, Superseded
+from functions.core.idempotency import Claim
+from functions.core.model import Connection, iso
+from functions.core.push.model import (
+    PUSH_PREFIX,
+    Failure,
+    Push,
+    PushStatus,
+    Result,
+    accept,
+    reopen,
+)
+from functions.rest.body import Text
+from functions.rest.call import Call, Reply, connection_of, own
+from functions.rest.headers import idempotency_key
+from functions.rest.models import ErrorOut, EventOut, error_out, events_out, when
+from functions.rest.route import LOCATION, REPLAYED, Answer, Route, Tag
+
+NO_KEY: Final = (
+    "A push needs an Idempotency-Key header: without one, nobody could tell a repetition after"
+    " a lost answer from a second push of the same records."
+)
+
+
+class RecordIn(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """A record to push.
+
+    ``id`` is the provider's name for a record that it has, ``internal_id`` the caller's own.
+    ``data`` goes to the provider as it is, and ``associations`` are ids by type.
+    """
+
+    id: Text | None = None
+    internal_id: Text | None = None
+    data: dict[str, msgspec.Raw]
+    associations: dict[Text, tuple[Text, ...]] | None = None
+
+
+class PushIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Records to push to a dataset of a connection.
+
+    ``synchronous`` is passed on to a provider that can hold its answer until it is done.
+    ``deadline_seconds`` is how long the provider may take.
+    """
+
+    connection_id: Annotated[str, Meta(min_length=1, max_length=64)]
+    dataset: Text
+    records: Annotated[tuple[RecordIn, ...], Meta(min_length=1, max_length=MAX_PUSH_RECORDS)]
+    synchronous: bool = False
+    deadline_seconds: (
+        Annotated[int, Meta(ge=MIN_DEADLINE_SECONDS, le=MAX_DEADLINE_SECONDS)] | None
+    ) = None
+
+    @property
+    def content(self) -> bytes:
+        """The records as they are kept and sent, a JSON array."""
+        return msgspec.json.encode(self.records)
+
+
+class PushOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A push. ``records`` is how many were sent, ``failed`` how many the provider refused.
+
+    ``results`` are the records that it took, by their ids there, as far as it tells of them.
+    ``index`` and ``internal_id`` say which one of the request it is, where that is known.
+    """
+
+    push_id: str
+    connection_id: str
+    provider: str
+    dataset: str
+    status: PushStatus
+    records: int
+    failed: int
+    failures: tuple[Failure, ...]
+    results: tuple[Result, ...]
+    requested_at: str
+    deadline: str
+    ended_at: str | None
+    version: int
+    attempts: int
+    events: tuple[EventOut, ...]
+    error: ErrorOut | None
+
+
+def push_out(push: Push) -> PushOut:
+    """Render a push."""
+    return PushOut(
+        push_id=push.push_id,
+        connection_id=push.connection_id,
+        provider=push.provider,
+        dataset=push.dataset,
+        status=push.status,
+        records=push.records,
+        failed=push.failed,
+        failures=push.failures,
+        results=push.results,
+        requested_at=iso(push.requested_at),
+        deadline=iso(push.deadline),
+        ended_at=when(push.ended_at),
+        version=push.version,
+        attempts=push.attempts,
+        events=events_out(push.events),
+        error=error_out(push.error),
+    )
+
+
+@Route(
+    "POST",
+    "/v1/pushes",
+    Tag.PUSHES,
+    (
+        Answer(HTTPStatus.ACCEPTED, "The push is on its way.", PushOut, (LOCATION, REPLAYED)),
+        Answer(
+            HTTPStatus.OK,
+            "This request had come before, and its push has ended.",
+            PushOut,
+            (LOCATION, REPLAYED),
+        ),
+    ),
+    body=PushIn,
+    most=MAX_PUSH_BYTES,
+    headers=(
+        idempotency_key(
+            "Your own name for this push. The same request under the same key is the same push, for"
+            " 60 days.",
+            example="order-4711",
+            missing=NO_KEY,
+        ),
+    ),
+    problems=(KeyReused,),
+)
+def start_push(call: Call, *, body: PushIn, idempotency_key: str) -> Reply:
+    """Push records to a provider.
+
+    They reach the provider once at most. Where an answer of the provider is lost, the push ends as
+    `unknown_outcome`, and it is for you to look there.
+    """
+    key = idempotency.key_of(idempotency_key, tenant=call.tenant, body=body)
+    push_id = PUSH_PREFIX + key.name[:32]
+    push, replayed = idempotency.once(
+        key,
+        find=lambda _: _claim(call, push_id),
+        create=lambda: _create(call, body, push_id=push_id, digest=key.digest),
+        replay=lambda _: _read(call, push_id),
+    )
+    if not replayed:
+        call.here.push_executions.start(push)
+    return Reply(
+        push_out(push),
+        HTTPStatus.OK if push.status.has_ended else HTTPStatus.ACCEPTED,
+        location=f"/v1/pushes/{push_id}",
+        replayed=replayed,
+    )
+
+
+@Route(
+    "GET",
+    "/v1/pushes/<push_id>",
+    Tag.PUSHES,
+    (Answer(HTTPStatus.OK, "The push.", PushOut),),
+)
+def read_push(call: Call, push_id: str) -> Reply:
+    """See how a push stands."""
+    return Reply(push_out(_read(call, push_id)))
+
+
+def _claim(call: Call, push_id: str) -> Claim | None:
+    """What the key stands for that a push's id is made of: the push itself."""
+    push = call.here.pushes.get(push_id)
+    return Claim(digest=push.digest, resource_id=push_id) if push else None
+
+
+def _create(call: Call, given: PushIn, *, push_id: str, digest: str) -> Push:
+    """The push, once its records and then itself are kept.
+
+    Raises:
+        Superseded: another under this id came first.
+    """
+    connection = _connection(call, given)
+    at, content = call.here.clock(), given.content
+    push = accept(
+        Push(
+            push_id=push_id,
+            connection_id=connection.connection_id,
+            tenant=call.tenant,
+            provider=connection.provider,
+            dataset=given.dataset,
+            status=PushStatus.ACCEPTED,
+            requested_at=at,
+            deadline=at + (given.deadline_seconds or DEADLINE_SECONDS),
+            records=len(given.records),
+            digest=digest,
+            content=call.here.push_contents.write(
+                content, connection_id=connection.connection_id, push_id=push_id
+            ),
+            synchronous=given.synchronous,
+        )
+    )
+    if not call.here.pushes.create(push):
+        call.here.push_contents.delete(push)
+        raise Superseded
+    return push
+
+
+def _connection(call: Call, given: PushIn) -> Connection:
+    connection = connection_of(call, given.connection_id)
+    if not REGISTRY[connection.provider].pushes:
+        raise InvalidRequest("This connection's provider takes no pushes.")
+    datasets = connection.datasets or DATASETS[connection.provider]
+    if given.dataset not in datasets:
+        raise InvalidRequest(f"This connection's datasets are: {', '.join(datasets)}.")
+    return connection
+
+
+def _read(call: Call, push_id: str) -> Push:
+    """The push, given to another execution if it is worth another look."""
+    push = own(call, push_id, lambda here: here.pushes.get(push_id))
+    again = reopen(push, at=call.here.clock())
+    if again is None:
+        return push
+    try:
+        call.here.pushes.save(again, seen=push.version)
+    except Superseded:
+        return push  # by another reader, or a webhook
+    call.here.push_executions.start(again)
+    return again

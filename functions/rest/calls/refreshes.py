@@ -1,0 +1,326 @@
+"""Refreshes: start, follow, list and cancel them."""
+
+from __future__ import annotations
+
+import secrets
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec.structs import asdict
+
+from functions.aws.telemetry import count
+from functions.connectors.registry import Provider
+from functions.core.contract import Reason, RefreshOptions, RefreshRequest
+from functions.core.errors import Busy, CoolingDown, InvalidRequest, KeyReused, Superseded
+from functions.core.model import REFRESH_PREFIX, Coverage, Refresh, Status, instant, iso
+from functions.core.refresh import conclude, history
+from functions.core.refresh.admission import admit, to_admission
+from functions.core.refresh.history import Place
+from functions.core.refresh.steps import RefreshOutcome
+from functions.core.refresh.wait import ANSWER_SECONDS, MAX_WAIT_SECONDS, wait
+from functions.rest import cursors
+from functions.rest.call import MAX_ID, Call, Reply, connection_of, once, own
+from functions.rest.headers import APPLIED, PREFER, idempotency_key
+from functions.rest.models import ErrorOut, EventOut, error_out, events_out, when
+from functions.rest.route import (
+    LOCATION,
+    REPLAYED,
+    Answer,
+    Parameter,
+    Route,
+    Tag,
+    limit,
+    one_of,
+    whole,
+)
+
+if TYPE_CHECKING:
+    from functions.core.idempotency import Key
+    from functions.core.refresh.steps import Admission
+
+LIMIT: Final = 50
+MAX_LIMIT: Final = 100
+MAX_VERSION: Final = 10**6
+
+
+class RefreshOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A refresh.
+
+    ``records``, ``coverage`` and ``as_of`` are of the datasets that it was to fetch: where none
+    of their parts is stale, incomplete or failed it is ``published``, else ``partial``. The
+    snapshot's own are of all that is published. ``outcome`` stands only in the answer to the
+    request that asked for it, ``events`` not in a list of refreshes.
+    """
+
+    refresh_id: str
+    connection_id: str
+    provider: str
+    status: Status
+    reason: Reason
+    requested_at: str
+    deadline: str
+    datasets: tuple[str, ...]
+    version: int
+    attempts: int
+    records: dict[str, int]
+    events: tuple[EventOut, ...] = ()
+    coverage: Coverage | None = None
+    as_of: str | None = None
+    error: ErrorOut | None = None
+    outcome: RefreshOutcome | None = None
+
+
+class RefreshesOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of refreshes, newest first; ``next_cursor`` null on the last."""
+
+    refreshes: list[RefreshOut]
+    next_cursor: str | None
+
+
+def refresh_out(
+    refresh: Refresh, *, outcome: RefreshOutcome | None = None, events: bool = True
+) -> RefreshOut:
+    """Render a refresh, with its events or without them, and how it was admitted just now."""
+    return RefreshOut(
+        refresh_id=refresh.refresh_id,
+        connection_id=refresh.connection_id,
+        provider=refresh.provider,
+        status=refresh.status,
+        reason=refresh.reason,
+        requested_at=iso(refresh.requested_at),
+        deadline=iso(refresh.deadline),
+        datasets=refresh.datasets,
+        version=refresh.version,
+        attempts=refresh.attempts,
+        records=refresh.records,
+        events=events_out(refresh.events) if events else (),
+        coverage=refresh.coverage,
+        as_of=when(refresh.as_of),
+        error=error_out(refresh.error),
+        outcome=outcome,
+    )
+
+
+@Route(
+    "POST",
+    "/v1/refreshes",
+    Tag.REFRESHES,
+    (
+        Answer(
+            HTTPStatus.ACCEPTED,
+            "The refresh has been started, or joined, and has not ended yet.",
+            RefreshOut,
+            (LOCATION, REPLAYED, APPLIED),
+        ),
+        Answer(
+            HTTPStatus.OK,
+            "The snapshot is fresh enough: the refresh that published it. Or the answer was held,"
+            " and the refresh has ended.",
+            RefreshOut,
+            (LOCATION, REPLAYED, APPLIED),
+        ),
+    ),
+    body=RefreshOptions,
+    headers=(
+        idempotency_key(
+            "Your own name for this request. The same body under the same key is the same request,"
+            " for a day: it gets the same answer, and starts nothing again. What a registration or"
+            " a bulk run has come with is refused.",
+            example="login-4711",
+        ),
+        PREFER,
+    ),
+    problems=(Busy, CoolingDown, KeyReused, Superseded),
+)
+def start_refresh(
+    call: Call, *, body: RefreshOptions, idempotency_key: str | None, prefer: int | None
+) -> Reply:
+    """Refresh a connection.
+
+    Joins the refresh that is running, if it fetches what is asked for: `outcome` says so, and
+    `status` how that refresh stands. Reads only what has changed, where the provider tells, and
+    everything with `full`. With `synchronous` the answer is held for up to 25 seconds, unless
+    `Prefer` says otherwise.
+    """
+    began = call.here.clock()
+    admission, replayed = once(
+        call,
+        idempotency_key,
+        body,
+        create=lambda key: _admit(call, body, key=key),
+        replay=to_admission,
+    )
+    refresh = _start(call, admission)
+    wait = MAX_WAIT_SECONDS if body.synchronous and prefer is None else prefer
+    if wait is not None:
+        refresh = _wait(call, refresh, until=began + wait)
+    done = admission.outcome is RefreshOutcome.FRESH or (
+        wait is not None and refresh.status.has_ended
+    )
+    return Reply(
+        refresh_out(refresh, outcome=admission.outcome),
+        HTTPStatus.OK if done else HTTPStatus.ACCEPTED,
+        location=f"/v1/refreshes/{refresh.refresh_id}",
+        replayed=replayed,
+        headers={APPLIED.name: f"wait={prefer}"} if prefer is not None else {},
+    )
+
+
+@Route(
+    "GET",
+    "/v1/refreshes",
+    Tag.REFRESHES,
+    (Answer(HTTPStatus.OK, "A page of them.", RefreshesOut),),
+    query=(
+        Parameter(
+            "connection_id",
+            "Only those of this connection.",
+            "con_5d2c8a1f4e7b4c0d8a9b0c1d2e3f4a5b",
+        ),
+        one_of("provider", Provider, example=Provider.BANNO),
+        one_of("status", Status, example=Status.FAILED),
+        limit(LIMIT, MAX_LIMIT),
+        Parameter(
+            "cursor",
+            "The `next_cursor` of the page before, of a list with the same filters.",
+            "WyJjOWU1YjU3NTk2MjE4ZmI5IixbIjIwMjYtMTEtMjJUMDk6MzE6MDAuMDAwWiIsInJlZl8xZjBjNWE0YmUyZDg0"
+            "ZDBmOWE2YjdjOGQ5ZTBmMWEyYiJdXQ",
+        ),
+    ),
+)
+def list_refreshes(
+    call: Call,
+    *,
+    connection_id: str | None,
+    provider: Provider | None,
+    status: Status | None,
+    limit: int,
+    cursor: str | None,
+) -> Reply:
+    """List your refreshes, newest first.
+
+    Without their events. A page may hold fewer than the limit, even none, although more follow:
+    read on while there is a `next_cursor`.
+    """
+    here = ("refreshes", connection_id, provider, status)
+    after = cursors.read(cursor, Place, of=here)
+    if after and not _is_plausible(after):
+        raise InvalidRequest(cursors.REFUSED)
+
+    def is_wanted(refresh: Refresh) -> bool:
+        return provider in {None, refresh.provider} and status in {None, refresh.status}
+
+    if connection_id is None:
+        line = call.here.history.of_tenant(call.tenant)
+    else:
+        connection_of(call, connection_id)
+        line = call.here.history.of_connection(connection_id)
+    found, following = history.list_refreshes(
+        line, wanted=is_wanted if provider or status else None, limit=limit, after=after
+    )
+    return Reply(
+        RefreshesOut(
+            refreshes=[refresh_out(one, events=False) for one in found],
+            next_cursor=cursors.write(following, of=here) if following else None,
+        )
+    )
+
+
+@Route(
+    "GET",
+    "/v1/refreshes/<refresh_id>",
+    Tag.REFRESHES,
+    (Answer(HTTPStatus.OK, "The refresh.", RefreshOut),),
+    query=(
+        whole(
+            "wait",
+            "For how many seconds the answer may be held.",
+            most=MAX_WAIT_SECONDS,
+            example=20,
+            default=0,
+        ),
+        whole(
+            "since_version",
+            "The version that you know. Left out, only the end is waited for.",
+            most=MAX_VERSION,
+            example=3,
+        ),
+    ),
+)
+def read_refresh(call: Call, refresh_id: str, *, wait: int, since_version: int | None) -> Reply:
+    """See how a refresh stands.
+
+    With a `wait` the answer is held until the refresh is past the version that you know, or has
+    ended.
+    """
+    refresh = _read(call, refresh_id)
+    until = call.here.clock() + wait
+    return Reply(refresh_out(_wait(call, refresh, until=until, since=since_version)))
+
+
+@Route(
+    "POST",
+    "/v1/refreshes/<refresh_id>/cancel",
+    Tag.REFRESHES,
+    (Answer(HTTPStatus.OK, "The refresh as it has ended.", RefreshOut),),
+)
+def cancel_refresh(call: Call, refresh_id: str) -> Reply:
+    """Stop a refresh here.
+
+    For everyone who has joined it. Nothing of it will be published, and the connection is free.
+    What the provider has begun runs on there: none of them has a way to stop it. A refresh that
+    has ended stays as it is.
+    """
+    refresh, ended = conclude.cancel(
+        _read(call, refresh_id), refreshes=call.here.refreshes, clock=call.here.clock
+    )
+    if ended:
+        count("Cancelled", provider=refresh.provider)
+    if refresh.status is Status.CANCELLED:  # also repeated after a fault
+        call.here.executions.stop(refresh.refresh_id)
+        call.here.snapshots.discard(refresh.connection_id, refresh_id=refresh.refresh_id)
+    return Reply(refresh_out(refresh))
+
+
+def _admit(call: Call, options: RefreshOptions, *, key: Key | None) -> Admission:
+    return admit(
+        RefreshRequest(**asdict(options), reason=Reason.API),
+        refresh_id=REFRESH_PREFIX + secrets.token_hex(16),
+        at=call.here.clock(),
+        ports=call.here.admission,
+        tenant=call.tenant,
+        key=key,
+    )
+
+
+def _start(call: Call, admission: Admission) -> Refresh:
+    """The refresh that answers a request. Its own is started, also by a repetition."""
+    refresh = admission.refresh if admission.outcome is RefreshOutcome.STARTED else None
+    refresh = refresh or _read(call, admission.refresh_id)
+    if admission.outcome is RefreshOutcome.STARTED and refresh.status is Status.ADMITTED:
+        call.here.executions.start(refresh)
+    return refresh
+
+
+def _wait(call: Call, refresh: Refresh, *, until: float, since: int | None = None) -> Refresh:
+    return wait(
+        refresh,
+        lambda: _read(call, refresh.refresh_id),
+        until=min(until, call.asked_at + ANSWER_SECONDS),
+        since=since,
+        clock=call.here.clock,
+        sleep=call.here.sleep,
+    )
+
+
+def _read(call: Call, refresh_id: str) -> Refresh:
+    return own(call, refresh_id, lambda here: here.refreshes.get(refresh_id))
+
+
+def _is_plausible(place: Place) -> bool:
+    try:
+        timely = iso(instant(place.requested_at)) == place.requested_at
+    except ValueError:
+        return False
+    return timely and 0 < len(place.refresh_id) <= MAX_ID
