@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -62,10 +61,14 @@ class Successors:
         """Take the maker of the client, which is hardly ever needed."""
         self._s3, self._bucket = cache(s3), bucket
 
-    def put(self, connection_id: str, version: int, sealed: bytes) -> None:
-        """Keep the successor of this version."""
+    def put(self, connection_id: str, version: int, sealed: bytes) -> bool:
+        """Keep the successor of this version; return False if S3 does not take it."""
         key = _key(connection_id, version)
-        self._s3().put_object(Bucket=self._bucket, Key=key, Body=sealed)
+        try:
+            self._s3().put_object(Bucket=self._bucket, Key=key, Body=sealed)
+        except _FAULTS:
+            return False
+        return True
 
     def find(self, connection_id: str, version: int) -> bytes | None:
         """Find the successor of this version, if it is here."""
@@ -97,13 +100,12 @@ class ConnectionTable:
         keys: str,
         vault: Vault,
         clock: Clock,
-        sleep: Sleep = time.sleep,
-        successors: Successors | None = None,
+        sleep: Sleep,
+        successors: Successors,
     ) -> None:
         """Take the names of the table and of the one that the idempotency keys are in.
 
-        The vault is for credentials, the time for leases. Without a place for successors, the
-        table is all there is to try.
+        The vault is for credentials, the time for leases.
         """
         self._table, self._key_table = Table(dynamodb, table), Table(dynamodb, keys)
         self._vault, self._clock, self._sleep = vault, clock, sleep
@@ -230,7 +232,7 @@ class ConnectionTable:
         if "credentials" not in item:
             raise Superseded
         version = item["credentials_version"]
-        if "lease_owner" in item and self._successors:
+        if "lease_owner" in item:
             successor = self._successors.find(connection_id, version)
             if successor is not None:
                 with suppress(Superseded):  # whatever came first is loaded below
@@ -351,7 +353,7 @@ class ConnectionTable:
         """
         until, aside = self._clock() + LEASE_SECONDS, False
         for gap in endless_gaps():
-            if not aside and self._put_aside(connection_id, version=version, sealed=sealed):
+            if not aside and self._successors.put(connection_id, version, sealed):
                 until, aside = self._clock() + ASIDE_SECONDS, True
             self._sleep(gap)
             try:
@@ -363,23 +365,10 @@ class ConnectionTable:
                     raise
                 return
             except Superseded:
-                self._drop(connection_id, version)
+                self._successors.drop(connection_id, version)
                 raise
-            self._drop(connection_id, version)
-            return
-
-    def _put_aside(self, connection_id: str, *, version: int, sealed: bytes) -> bool:
-        if self._successors is None:
-            return False
-        try:
-            self._successors.put(connection_id, version, sealed)
-        except _FAULTS:
-            return False
-        return True
-
-    def _drop(self, connection_id: str, version: int) -> None:
-        if self._successors is not None:
             self._successors.drop(connection_id, version)
+            return
 
     def _data_key(self, connection: Connection) -> DataKey:
         return self._vault.data_key(

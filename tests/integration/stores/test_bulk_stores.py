@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from functions.aws.tables.bulk_runs import BulkLists, BulkTable
-from functions.aws.tables.connections import ConnectionTable
+from functions.aws.tables.connections import ConnectionTable, Successors
 from functions.aws.tables.idempotency import KeyTable
 from functions.aws.vault import Vault
 from functions.core.bulk.model import BulkOutcome
@@ -129,6 +129,8 @@ def test_connections_are_listed_by_tenant_or_all_but_those_that_are_being_erased
         keys="none",
         vault=Vault(kms, key=kms.create_key()["KeyMetadata"]["KeyId"]),
         clock=Clock(),
+        sleep=Clock().sleep,
+        successors=Successors(lambda: aws.client("s3"), bucket="none"),
     )
     for number in range(6):
         tenant = TENANT if number % 2 else "another"

@@ -24,7 +24,7 @@ import requests
 from functions.aws.executions import Executions
 from functions.aws.objects.snapshots import Snapshots
 from functions.aws.objects.staging import Line, read_lines
-from functions.aws.tables.connections import ConnectionTable
+from functions.aws.tables.connections import ConnectionTable, Successors
 from functions.aws.tables.refreshes import RefreshTable
 from functions.aws.vault import Vault
 from functions.core.model import CONNECTION_PREFIX, Connection, Credentials, instant
@@ -110,6 +110,8 @@ class Engine:
             keys=self.outputs["RefreshesTableName"],
             vault=Vault(self.client("kms"), key=self.outputs["KeyArn"]),
             clock=time.time,
+            sleep=time.sleep,
+            successors=Successors(lambda: self.client("s3"), bucket=self.outputs["BucketName"]),
         )
 
     @contextmanager

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_kms.client import KMSClient
 
 AWS = boto3.Session("test", "test", region_name="us-east-1")
 
@@ -58,12 +59,21 @@ def dynamodb(client: DynamoDBClient) -> Iterator[Stubber]:
         stubber.assert_no_pending_responses()
 
 
+def table_of(client: DynamoDBClient, *, kms: KMSClient, clock: Clock) -> ConnectionTable:
+    return ConnectionTable(
+        client,
+        table="connections",
+        keys="refreshes",
+        vault=Vault(kms, key="none"),
+        clock=clock,
+        sleep=clock.sleep,
+        successors=Successors(lambda: AWS.client("s3"), bucket="none"),
+    )
+
+
 @pytest.fixture
 def connections(client: DynamoDBClient) -> ConnectionTable:
-    vault = Vault(AWS.client("kms"), key="none")
-    return ConnectionTable(
-        client, table="connections", keys="refreshes", vault=vault, clock=Clock()
-    )
+    return table_of(client, kms=AWS.client("kms"), clock=Clock())
 
 
 def meets_a_transaction(dynamodb: Stubber) -> None:
@@ -180,11 +190,8 @@ def test_a_call_reads_a_connection_and_its_credentials_at_once(
     client: DynamoDBClient, dynamodb: Stubber
 ) -> None:
     kms, clock = AWS.client("kms"), Clock()
-    vault, key = (
-        Vault(kms, key="none"),
-        DataKey(connection_id=CONNECTION, plain=b"k" * 32, wrapped=b"w"),
-    )
-    connections = ConnectionTable(client, table="c", keys="r", vault=vault, clock=clock)
+    key = DataKey(connection_id=CONNECTION, plain=b"k" * 32, wrapped=b"w")
+    connections = table_of(client, kms=kms, clock=clock)
     item = encode(item_of(a_connection(), sealed=key.seal(b'{"access_token": "a"}')))
     reads: list[str] = []
     client.meta.events.register(
@@ -266,13 +273,10 @@ def test_a_successor_that_only_the_bucket_takes_is_stored_after_some_seconds(
     def throttle(**_: object) -> None:
         raise ClientError({"Error": {"Code": THROTTLED, "Message": ""}}, "UpdateItem")
 
-    puts: list[int] = []
-    monkeypatch.setattr(
-        Successors, "put", lambda _self, _id, version, _sealed: puts.append(version)
-    )
+    rotation.s3.add_response("put_object", {})
     monkeypatch.setattr(client, "update_item", throttle)
     rotation.rotate()
-    assert puts == [1]
+    rotation.s3.assert_no_pending_responses()
     assert ASIDE_SECONDS <= sum(rotation.clock.slept) <= ASIDE_SECONDS + 2
 
 
@@ -283,7 +287,7 @@ def test_a_successor_that_neither_takes_is_tried_for_as_long_as_the_lease(
         raise EndpointConnectionError(endpoint_url="here")
 
     monkeypatch.setattr(client, "update_item", break_off)
-    monkeypatch.setattr(Successors, "put", lambda *_: break_off())
+    monkeypatch.setattr(rotation.s3.client, "put_object", break_off)
     with pytest.raises(EndpointConnectionError):
         rotation.rotate()
     assert LEASE_SECONDS <= sum(rotation.clock.slept) <= LEASE_SECONDS + 2
@@ -351,9 +355,7 @@ def test_a_lease_without_a_key_to_seal_with_is_given_back(
     client: DynamoDBClient, dynamodb: Stubber
 ) -> None:
     kms = AWS.client("kms")
-    connections = ConnectionTable(
-        client, table="c", keys="r", vault=Vault(kms, key="none"), clock=Clock()
-    )
+    connections = table_of(client, kms=kms, clock=Clock())
     for _ in ("leased", "given back"):
         dynamodb.add_response("update_item", LEASED)
     with Stubber(kms) as stubber:
