@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from functions.aws.executions import BulkExecutions, Executions, PushExecutions
+    from functions.aws.executions import Executions
     from functions.aws.tables.open_items import Due, OpenItems
 
 MOST: Final = 100
@@ -40,7 +40,7 @@ class _Kind(NamedTuple):
     items: OpenItems
     get: Callable[[str], Open | None]
     key: str
-    executions: Executions | PushExecutions | BulkExecutions
+    executions: Executions
 
 
 @door

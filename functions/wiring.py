@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 
 from functions.aws.boundary import setting
-from functions.aws.executions import BulkExecutions, Endings, Executions, PushExecutions, wake
+from functions.aws.executions import Endings, Executions, wake
 from functions.aws.objects.snapshots import Snapshots
 from functions.aws.objects.staging import Staging
 from functions.aws.schedules import Schedules, Unscheduling
@@ -23,7 +23,7 @@ from functions.aws.tables.dynamodb import long_gaps
 from functions.aws.tables.idempotency import KeyTable
 from functions.aws.tables.open_items import OpenItems
 from functions.aws.tables.pushes import PushContents, PushTable
-from functions.aws.tables.refreshes import RefreshHistory, RefreshTable
+from functions.aws.tables.refreshes import RefreshTable
 from functions.aws.tables.subjects import SubjectOwners
 from functions.aws.vault import Vault
 from functions.connectors.registry import DATASETS
@@ -109,11 +109,6 @@ class Wiring:
         )
 
     @cached_property
-    def history(self) -> RefreshHistory:
-        """Refreshes by connection and by tenant."""
-        return RefreshHistory(self._dynamodb, table=setting(Variable.REFRESHES_TABLE))
-
-    @cached_property
     def keys(self) -> KeyTable:
         """Idempotency keys."""
         return KeyTable(self._dynamodb, table=setting(Variable.REFRESHES_TABLE))
@@ -194,14 +189,14 @@ class Wiring:
         wake(self._states, task)
 
     @cached_property
-    def push_executions(self) -> PushExecutions:
+    def push_executions(self) -> Executions:
         """Executions of the machine ``Push``."""
-        return PushExecutions(self._states, machine=setting(Variable.PUSH_MACHINE))
+        return Executions(self._states, machine=setting(Variable.PUSH_MACHINE))
 
     @cached_property
-    def bulk_executions(self) -> BulkExecutions:
+    def bulk_executions(self) -> Executions:
         """Executions of the machine ``RefreshAll``."""
-        return BulkExecutions(self._states, machine=setting(Variable.BULK_MACHINE))
+        return Executions(self._states, machine=setting(Variable.BULK_MACHINE))
 
     @cached_property
     def endings(self) -> Endings:

@@ -1,8 +1,8 @@
-"""Starts, stops and looks at the state machines, and calls the doors that end what they leave."""
+"""Executions of the state machines, and calls of the doors that end what they have left."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 import msgspec
 from botocore.exceptions import ClientError
@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda.client import LambdaClient
     from mypy_boto3_stepfunctions.client import SFNClient
 
-T = TypeVar("T", Refresh, Push, BulkRun)
 
-
-class _Executions(Generic[T]):
+class Executions:
     """Implements ``core.reconcile.Executions`` for the executions of one machine."""
 
     def __init__(self, client: SFNClient, *, machine: str) -> None:
@@ -33,7 +31,7 @@ class _Executions(Generic[T]):
         self._client, self._machine = client, machine
 
     def look(self, name: str) -> Execution | None:
-        """The execution of this name; None when there is none, or none that is seen yet."""
+        """Find the execution of this name; None when there is none, or none is seen yet."""
         try:
             found = self._client.describe_execution(executionArn=self._arn(name))
         except self._client.exceptions.ExecutionDoesNotExist:
@@ -52,16 +50,16 @@ class _Executions(Generic[T]):
         except (unknown.ExecutionDoesNotExist, unknown.ValidationException):
             return
 
-    def start(self, thing: T) -> bool:
+    def start(self, thing: Refresh | Push | BulkRun) -> bool:
         """Start the execution that brings a thing to its end; one that was started is left.
 
         The input follows from the thing alone, so that a repetition is the same request.
 
         Returns:
-            Whether there is an execution now. Where Step Functions cannot be asked, it is started
-            later by what looks after open things, see ``core.reconcile``.
+            True if there is an execution now. Where Step Functions is away, the reconciler starts
+            it later, see ``core.reconcile``.
         """
-        name, request = self._of(thing)
+        name, request = to_start(thing)
         try:
             self._client.start_execution(
                 stateMachineArn=self._machine,
@@ -80,32 +78,19 @@ class _Executions(Generic[T]):
     def _arn(self, name: str) -> str:
         return f"{self._machine.replace(':stateMachine:', ':execution:')}:{name}"
 
-    def _of(self, thing: T) -> tuple[str, msgspec.Struct]:
-        """The name of its execution, and what that is given."""
-        raise NotImplementedError
 
+def to_start(thing: Refresh | Push | BulkRun) -> tuple[str, msgspec.Struct]:
+    """The name of a thing's execution, and its machine's input.
 
-class Executions(_Executions[Refresh]):
-    """Executions of the ``Refresh`` machine, named by their refresh."""
-
-    def _of(self, thing: Refresh) -> tuple[str, msgspec.Struct]:
-        return thing.refresh_id, RefreshRequest(
-            connection_id=thing.connection_id, refresh_id=thing.refresh_id, reason=thing.reason
-        )
-
-
-class PushExecutions(_Executions[Push]):
-    """Executions of the ``Push`` machine, named by their push and the event they go on from."""
-
-    def _of(self, thing: Push) -> tuple[str, msgspec.Struct]:
-        return thing.execution, PushTicket(push_id=thing.execution)
-
-
-class BulkExecutions(_Executions[BulkRun]):
-    """Executions of the ``RefreshAll`` machine, named by their run."""
-
-    def _of(self, thing: BulkRun) -> tuple[str, msgspec.Struct]:
-        return thing.bulk_id, BulkRequest(bulk_id=thing.bulk_id, reason=thing.reason)
+    A push's execution is named by the push and the event that it goes on from.
+    """
+    match thing:
+        case Refresh(refresh_id=id_, connection_id=connection_id, reason=reason):
+            return id_, RefreshRequest(connection_id=connection_id, refresh_id=id_, reason=reason)
+        case Push(execution=name):
+            return name, PushTicket(push_id=name)
+        case BulkRun(bulk_id=id_, reason=reason):
+            return id_, BulkRequest(bulk_id=id_, reason=reason)
 
 
 class Endings:

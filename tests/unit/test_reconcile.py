@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from functions import reconcile as door
-from functions.aws.executions import BulkExecutions, Endings, Executions, PushExecutions
+from functions.aws.executions import Endings, Executions, to_start
 from functions.aws.tables.open_items import SHARDS, Due, OpenItems, open_attributes
 from functions.core.contract import PushTicket, Ticket
 from functions.core.errors import ConfigurationInvalid, Defect, PlatformFault
@@ -316,10 +316,9 @@ def triggered_since(refresh: Any) -> Any:
 
 
 def test_each_kind_is_started_by_its_own_name() -> None:
-    client: Any = AWS.client("stepfunctions")
     push, bulk = a_push(at=5), a_bulk(at=5)
-    assert PushExecutions(client, machine=MACHINE)._of(push)[0] == push.execution  # noqa: SLF001
-    assert BulkExecutions(client, machine=MACHINE)._of(bulk)[0] == bulk.bulk_id  # noqa: SLF001
+    assert to_start(push)[0] == push.execution
+    assert to_start(bulk)[0] == bulk.bulk_id
 
 
 def test_a_door_is_called_to_end_what_a_ticket_names_and_not_waited_for() -> None:

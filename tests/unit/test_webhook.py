@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from msgspec.structs import replace
 
 from functions import webhook
-from functions.aws.executions import PushExecutions
+from functions.aws.executions import Executions
 from functions.core import webhooks
 from functions.core.errors import ProviderUnavailable
 from functions.core.push.model import PushStatus
@@ -49,7 +49,7 @@ class Hooks:
             clock=self.harness.clock,
             connections=SimpleNamespace(get=lambda _id: connection),
             pushes=self.harness.pushes,
-            push_executions=PushExecutions(self.states, machine="arn:machine"),  # type: ignore[arg-type]
+            push_executions=Executions(self.states, machine="arn:machine"),  # type: ignore[arg-type]
         )
         monkeypatch.setattr(webhook, "wiring", lambda: here)
 

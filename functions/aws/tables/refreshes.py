@@ -33,42 +33,6 @@ _BY: Final = {Index.BY_TENANT: "tenant", Index.BY_CONNECTION: "connection_id"}
 _DAY: Final = 24 * 60 * 60
 
 
-class RefreshHistory:
-    """Refreshes, newest first. One that is a moment old may be missing still."""
-
-    def __init__(self, dynamodb: DynamoDBClient, *, table: str) -> None:
-        """Take the refreshes' table."""
-        self._table = Table(dynamodb, table)
-
-    def of_tenant(self, tenant: str) -> Line:
-        """List those of a tenant."""
-        return partial(self._page, Index.BY_TENANT, tenant)
-
-    def of_connection(self, connection_id: str) -> Line:
-        """List those of a connection."""
-        return partial(self._page, Index.BY_CONNECTION, connection_id)
-
-    def _page(
-        self, index: Index, owner: str, *, limit: int, after: Place | None
-    ) -> tuple[list[Refresh], Place | None]:
-        items, last = self._table.query(
-            f"{_BY[index]} = :owner",
-            {"owner": owner},
-            index=index,
-            limit=limit,
-            after={**msgspec.structs.asdict(after), _BY[index]: owner} if after else None,
-            ScanIndexForward=False,
-        )
-        found = self._read([item["refresh_id"] for item in items])
-        return found, Place(last["requested_at"], last["refresh_id"]) if last else None
-
-    def _read(self, ids: Sequence[str]) -> list[Refresh]:
-        """Read those that still exist, in this order."""
-        items = self._table.get_many([{"refresh_id": id_} for id_ in ids])
-        found = {item["refresh_id"]: _refresh(item) for item in items}
-        return [found[id_] for id_ in ids if id_ in found]
-
-
 class RefreshTable:
     """Implements ``core.refresh.stores.Refreshes``."""
 
@@ -92,6 +56,14 @@ class RefreshTable:
             "connection_id = :id", {"id": connection_id}, index=Index.BY_CONNECTION
         )
         return (item["refresh_id"] for item in found)
+
+    def of_tenant(self, tenant: str) -> Line:
+        """List those of a tenant, newest first. One that is a moment old may be missing still."""
+        return partial(self._page, Index.BY_TENANT, tenant)
+
+    def of_connection(self, connection_id: str) -> Line:
+        """List those of a connection, in the same way."""
+        return partial(self._page, Index.BY_CONNECTION, connection_id)
 
     def delete(self, refresh_id: str) -> None:
         """Forget one."""
@@ -190,6 +162,26 @@ class RefreshTable:
         return item.get(WAKE) if hinted else None
 
     # --- inside ----------------------------------------------------------------------------
+
+    def _page(
+        self, index: Index, owner: str, *, limit: int, after: Place | None
+    ) -> tuple[list[Refresh], Place | None]:
+        items, last = self._table.query(
+            f"{_BY[index]} = :owner",
+            {"owner": owner},
+            index=index,
+            limit=limit,
+            after={**msgspec.structs.asdict(after), _BY[index]: owner} if after else None,
+            ScanIndexForward=False,
+        )
+        found = self._read([item["refresh_id"] for item in items])
+        return found, Place(last["requested_at"], last["refresh_id"]) if last else None
+
+    def _read(self, ids: Sequence[str]) -> list[Refresh]:
+        """Read those that still exist, in this order."""
+        items = self._table.get_many([{"refresh_id": id_} for id_ in ids])
+        found = {item["refresh_id"]: _refresh(item) for item in items}
+        return [found[id_] for id_ in ids if id_ in found]
 
     def _update_item(
         self,

@@ -212,10 +212,10 @@ def list_refreshes(
         return provider in {None, refresh.provider} and status in {None, refresh.status}
 
     if connection_id is None:
-        line = call.here.history.of_tenant(call.tenant)
+        line = call.here.refreshes.of_tenant(call.tenant)
     else:
         connection_of(call, connection_id)
-        line = call.here.history.of_connection(connection_id)
+        line = call.here.refreshes.of_connection(connection_id)
     found, following = history.list_refreshes(
         line, wanted=is_wanted if provider or status else None, limit=limit, after=after
     )

@@ -17,7 +17,7 @@ from functions.aws.schedules import Schedules
 from functions.aws.tables.budgets import BudgetItem
 from functions.aws.tables.connections import ConnectionTable, Successors
 from functions.aws.tables.idempotency import KeyTable
-from functions.aws.tables.refreshes import RefreshHistory, RefreshTable
+from functions.aws.tables.refreshes import RefreshTable
 from functions.aws.tables.subjects import SubjectOwners
 from functions.aws.vault import Vault
 from functions.core.contract import Index
@@ -166,7 +166,7 @@ def stores(endpoint: str) -> Stores:
             dynamodb, table=names["refreshes"], connections=names["connections"]
         ),
         keys=KeyTable(dynamodb, table=names["refreshes"]),
-        history=RefreshHistory(dynamodb, table=names["refreshes"]),
+        history=RefreshTable(dynamodb, table=names["refreshes"], connections=names["connections"]),
         schedules=make_schedules(aws.client("scheduler", endpoint_url=endpoint), group=mark),
         bucket=BudgetItem(dynamodb, table=names["connections"], name="banno"),
         snapshots=Snapshots(s3, bucket=names["bucket"]),

@@ -33,7 +33,7 @@ class Keys:
 
 
 class History:
-    """Fake of ``RefreshHistory``. ``read`` counts the refreshes that it has given."""
+    """Fake of the lists of ``RefreshTable``. ``read`` counts the refreshes that it has given."""
 
     def __init__(self, tables: Tables) -> None:
         self._stored = tables.refreshes

@@ -25,7 +25,7 @@ from functions.aws.tables.dynamodb import (
     retry,
     short_gaps,
 )
-from functions.aws.tables.refreshes import RefreshHistory
+from functions.aws.tables.refreshes import RefreshTable
 from functions.core.errors import PlatformFault
 from tests.support.scripted_connector import TENANT, a_refresh
 
@@ -132,7 +132,7 @@ def test_refreshes_are_listed_however_the_table_gives_them(
     dynamodb.add_response("query", {"Items": keys})
     answers(dynamodb, keys, items=items[2:])
     answers(dynamodb, keys[:2], items=items[:2])
-    listed = RefreshHistory(client, table=TABLE).of_tenant(TENANT)
+    listed = RefreshTable(client, table=TABLE, connections="connections").of_tenant(TENANT)
     assert listed(limit=3, after=None) == (shelf, None)
     assert len(slept) == 2
 
