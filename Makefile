@@ -15,7 +15,7 @@ works = $(shell { $(1)/bin/python -c '' && read -r at < $(1)/.ready && [ "$$at" 
 	echo yes; } 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: anew help node setup run test check fix tables synth deploy lock bench clean
+.PHONY: anew help node setup run test check fix tables synth deploy lock bench plots clean
 
 help: ## Show these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -50,17 +50,21 @@ deploy: setup ## Deploy to your AWS account with the CDK (STAGE=dev|prod)
 destroy: setup ## Delete a stage from your AWS account with all its data (STAGE=dev)
 	@$(BIN)/python -m infra.account destroy $(STAGE)
 
-bench: setup ## Measure what benchmarks/ says, side by side, in one run
-	@$(BIN)/python -m benchmarks
+bench: setup .venv-peers/.ready ## Measure it beside its peers for docs/performance.md (QUICK=1: try it)
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+	@$(MAKE) --no-print-directory tables plots
+
+plots: .venv-peers/.ready ## Draw the pictures of docs/performance.md
+	@.venv-peers/bin/python -m benchmarks.plots
 
 lock: setup ## Resolve the dependencies anew and pin them with hashes
-	@for name in uv functions emulator dev; do \
+	@for name in uv functions emulator peers dev; do \
 		UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --upgrade --universal \
 			--python-version 3.11 --generate-hashes --no-emit-index-url \
 			requirements/$$name.in --output-file requirements/$$name.txt || exit 1; done
 
 clean: ## Remove what the other commands made
-	rm -rf .venv .venv-emulator .local node_modules cdk.out
+	rm -rf .venv .venv-emulator .venv-peers .local node_modules cdk.out
 
 setup: .venv/.ready .venv-emulator/.ready node_modules/.ready
 
@@ -74,12 +78,21 @@ setup: .venv/.ready .venv-emulator/.ready node_modules/.ready
 	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
 	@echo '$(CURDIR)/.venv' > $@
 
+# An environment of its own beside .venv, from the lock of its name.
+define install
+@rm -rf $(@D)
+@$(UV) venv --quiet --python $(BIN)/python $(@D)
+@$(UV) pip sync --quiet --python $(@D)/bin/python --require-hashes $<
+@echo '$(CURDIR)/$(@D)' > $@
+endef
+
 .venv-emulator/.ready: requirements/emulator.txt .venv/.ready $(if $(call works,.venv-emulator),,anew)
 	@echo "Installing the local AWS ..."
-	@rm -rf .venv-emulator
-	@$(UV) venv --quiet --python $(BIN)/python .venv-emulator
-	@$(UV) pip sync --quiet --python .venv-emulator/bin/python --require-hashes requirements/emulator.txt
-	@echo '$(CURDIR)/.venv-emulator' > $@
+	$(install)
+
+.venv-peers/.ready: requirements/peers.txt .venv/.ready $(if $(call works,.venv-peers),,anew)
+	@echo "Installing what the benchmarks compare with ..."
+	$(install)
 
 node_modules/.ready: package-lock.json | node
 	@echo "Installing the CDK ..."

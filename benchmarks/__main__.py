@@ -1,41 +1,74 @@
-"""Runs every benchmark, or those that are named, on one running system."""
+"""Runs every benchmark, or those that are named, on one running system.
+
+``python -m benchmarks [--quick] [NAME ...]``. The figures go into ``benchmarks/results.json``, but
+for those of a quick run, which takes small numbers and says only that all works.
+"""
 
 from __future__ import annotations
 
-import sys
+import argparse
+import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
 
-from benchmarks import (
-    bulk,
-    bulk_list,
-    digime_files,
-    endgrate_pages,
-    fetch_memory,
-    latency,
-    refresh_cost,
-)
+from benchmarks import results
+from benchmarks.bench import PEERS_PYTHON, Bench
+from benchmarks.peers import fetching, memory, starting, waiting
+from benchmarks.system import bulk, bulk_list, latency, refresh_cost
 from infra.local.system import synthesise, system
 
-BENCHMARKS = {
-    "fetch_memory": fetch_memory.main,
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.results import Result
+
+BENCHMARKS: Final[dict[str, Callable[[Bench], Result]]] = {
+    "waiting": waiting.main,
+    "starting": starting.main,
+    "fetch": fetching.main,
+    "memory": memory.main,
     "refresh_cost": refresh_cost.main,
-    "digime_files": digime_files.main,
-    "endgrate_pages": endgrate_pages.main,
     "latency": latency.main,
     "bulk_list": bulk_list.main,
     "bulk": bulk.main,
 }
+PEERS: Final = ("airbyte-cdk", "dlt", "requests")
 
 
 def main() -> None:
     """Run them in order."""
-    chosen = sys.argv[1:] or list(BENCHMARKS)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--quick", action="store_true", help="small numbers, of which none is kept")
+    asked = parser.parse_args()
+    if strangers := set(asked.names) - set(BENCHMARKS):
+        parser.error(f"no such benchmark: {', '.join(sorted(strangers))}")
     with TemporaryDirectory() as folder:
         assembly = synthesise(Path(folder) / "cdk.out")
         with system(Path(folder) / "logs", assembly=assembly) as running:
-            for name in chosen:
-                BENCHMARKS[name](running)
+            bench = Bench(system=running, asset=asset(assembly), quick=asked.quick)
+            for name in asked.names or BENCHMARKS:
+                result = BENCHMARKS[name](bench)
+                for title, rows in result.tables.items():
+                    print(f"\n### {title}\n\n{results.write_rows(rows)}", end="", flush=True)
+                if not asked.quick:
+                    results.keep(name, result, peers=versions())
+
+
+def asset(assembly: Path) -> Path:
+    """The folder in an assembly from which the doors run."""
+    (door,) = assembly.glob("asset.*/functions/fetch_data.py")
+    return door.parents[1]
+
+
+def versions() -> dict[str, str]:
+    """The versions of what is compared with."""
+    said = "import sys, importlib.metadata as m; print(*map(m.version, sys.argv[1:]))"
+    done = subprocess.run(
+        [PEERS_PYTHON, "-c", said, *PEERS], capture_output=True, text=True, check=True
+    )
+    return dict(zip(PEERS, done.stdout.split(), strict=True))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the benchmarks share: the system, its doors run apart, and a table."""
+"""What the benchmarks share: the running system, and programs in processes of their own."""
 
 from __future__ import annotations
 
@@ -6,68 +6,110 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import requests
 
 from infra.local.aws import KEY, REGION, ROOT
+from infra.local.caller import Caller
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from infra.local.system import System
 
-
-def environment(running: System, door: str) -> dict[str, str]:
-    """A door's environment as the stack has set it, pointed at the local AWS."""
-    functions = running.client("lambda").list_functions()["Functions"]
-    handler = f"functions.{door}.handler"
-    (found,) = (f for f in functions if f["Handler"] == handler)
-    variables: dict[str, str] = found["Environment"]["Variables"]
-    return {
-        **variables,
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT),
-        "AWS_ENDPOINT_URL": running.endpoint,
-        "AWS_ACCESS_KEY_ID": KEY,
-        "AWS_SECRET_ACCESS_KEY": KEY,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_REGION": REGION,
-        "POWERTOOLS_LOG_LEVEL": "CRITICAL",
-    }
+PEERS_PYTHON: Final = ROOT / ".venv-peers" / "bin" / "python"
+TENANT: Final = "bench"
 
 
-def run_door(running: System, door: str, *, event: Any) -> dict[str, Any]:
-    """Run a door in a process of its own; its answer and figures (see ``benchmarks.door``)."""
-    return _told("door", door, given=event, variables=environment(running, door))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """A system to measure: as it runs, the asset that its doors run from, and how thoroughly.
+
+    ``quick`` makes everything small: it shows that a benchmark works, not what is so.
+    """
+
+    system: System
+    asset: Path
+    quick: bool
+
+    def caller(self) -> Caller:
+        """A caller of the API, whose token lasts for minutes."""
+        return Caller(self.system.api, token=self.system.issuer.token(TENANT))
+
+    def door(self, door: str, event: Any) -> dict[str, Any]:
+        """Run a door from the asset in a fresh process; its answer and figures."""
+        return call_handler(
+            f"functions.{door}.handler",
+            event,
+            packages=self.asset,
+            variables=self.variables(door),
+        )
+
+    def variables(self, door: str) -> dict[str, str]:
+        """A door's environment as the stack has set it, pointed at the local AWS."""
+        functions = self.system.client("lambda").list_functions()["Functions"]
+        handler = f"functions.{door}.handler"
+        (found,) = (f for f in functions if f["Handler"] == handler)
+        return {
+            **found["Environment"]["Variables"],
+            "AWS_ENDPOINT_URL": self.system.endpoint,
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": KEY,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_{found['Runtime']}",
+            "AWS_LAMBDA_FUNCTION_NAME": found["FunctionName"],
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "POWERTOOLS_LOG_LEVEL": "CRITICAL",
+        }
+
+    def set_up(self, provider: str, settings: Mapping[str, Any]) -> None:
+        """Put a simulator to its beginning, with these settings."""
+        self._control(provider, "POST", "reset")
+        self._control(provider, "POST", "settings", json=settings)
+
+    def ledger(self, provider: str) -> list[dict[str, Any]]:
+        """What a simulator has received, and what has happened in it, oldest first."""
+        rows: list[dict[str, Any]] = self._control(provider, "GET", "ledger")
+        return rows
+
+    def clear_ledger(self, provider: str) -> None:
+        """Have a simulator forget what it has received."""
+        self._control(provider, "DELETE", "ledger")
+
+    def _control(self, provider: str, method: str, path: str, **options: Any) -> Any:
+        url = f"{self.system.providers[provider]['base_url']}/_simulator/{path}"
+        answer = requests.request(method, url, timeout=120, **options)
+        answer.raise_for_status()
+        return answer.json()
 
 
-def run_bare(*, host: str, headers: Mapping[str, str], paths: Sequence[str]) -> float:
-    """Seconds in which a client that does nothing else reads these (see ``benchmarks.bare``)."""
-    return float(_told("bare", given={"host": host, "headers": headers, "paths": paths})["seconds"])
-
-
-def _told(
-    program: str, *arguments: str, given: Any, variables: Mapping[str, str] | None = None
+def call_handler(
+    handler: str, event: Any, *, packages: Path, variables: Mapping[str, str]
 ) -> dict[str, Any]:
-    """What one of our programs prints, in a process of its own."""
+    """Run a handler in a fresh process that sees these packages and ours; answer and figures."""
+    command = [sys.executable, "-S", "-P", "-m", "benchmarks.door", *handler.rsplit(".", 1)]
+    path = {"PYTHONPATH": f"{packages}{os.pathsep}{ROOT}"}
+    return run_program(command, given=event, variables={**variables, **path})
+
+
+def run_program(
+    command: Sequence[str | Path], *, given: Any, variables: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """What a program of ours tells of itself (see ``benchmarks.measure``), run in our root."""
     done = subprocess.run(
-        [sys.executable, "-m", f"benchmarks.{program}", *arguments],
+        command,
         cwd=ROOT,
-        env=variables,
+        env={"PATH": os.environ["PATH"], **(variables or {})},
         input=json.dumps(given),
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
-        raise RuntimeError(f"{program} {' '.join(arguments)} failed: {done.stderr[-4000:]}")
+        raise RuntimeError(f"{' '.join(map(str, command))} failed: {done.stderr[-4000:]}")
     figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return figures
-
-
-def show(title: str, *, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table in Markdown."""
-    print(f"\n### {title}\n")
-    print("| " + " | ".join(header) + " |")
-    print("|" + "---|" * len(header))
-    for row in rows:
-        print("| " + " | ".join(str(cell) for cell in row) + " |")

@@ -1,18 +1,17 @@
-"""Runs one door once in this process and prints its answer, peak memory and processor time.
+"""Calls a handler once, as Lambda does in a fresh environment, and tells what it took.
 
-``python -m benchmarks.door fetch_data`` with the event on standard input and the door's
-environment in this process's.
+``python -m benchmarks.door functions.fetch_data handler`` with the event on standard input and the
+door's environment in this process's.
 """
 
 from __future__ import annotations
 
 import importlib
-import json
-import re
-import resource
 import sys
 import time
-from pathlib import Path
+from typing import Any
+
+from benchmarks import measure
 
 BUDGET_SECONDS = 280
 
@@ -30,29 +29,15 @@ class Context:
         return int((self._ends - time.monotonic()) * 1000)
 
 
-def peak_mb() -> float:
-    """The most memory that this process has held, by the kernel's high-water mark.
-
-    Not ``ru_maxrss``: a process inherits that from the one that started it.
-    """
-    status = Path("/proc/self/status").read_text()
-    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
+def do_nothing(event: object, _context: object) -> object:
+    """Answer with the event: what an interpreter takes by itself."""
+    return event
 
 
 def main() -> None:
-    """Import the door, note what that took, then call it."""
-    module = importlib.import_module(f"functions.{sys.argv[1]}")
-    before = resource.getrusage(resource.RUSAGE_SELF)
-    began = time.monotonic()
-    answer = module.handler(json.load(sys.stdin), Context())
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    figures = {
-        "answer": answer,
-        "seconds": time.monotonic() - began,
-        "cpu_seconds": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
-        "peak_mb": peak_mb(),
-    }
-    print(json.dumps(figures))
+    """Import the module, then call its handler."""
+    handler: Any = getattr(importlib.import_module(sys.argv[1]), sys.argv[2])
+    measure.run(lambda event: handler(event, Context()))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,13 @@ of ``docs/``.
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from benchmarks import results
 from functions.connectors.registry import REGISTRY
 from functions.core.errors import (
     BY_NAME,
@@ -33,7 +35,7 @@ from tests.support.providers.faults import FAULTS, outcome
 from tests.support.providers.registry import CASES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable
 
 ONLY_ANSWERS = (
     BulkRunning
@@ -57,7 +59,7 @@ def faults() -> str:
     cases = [by_entry[entry] for entry in REGISTRY.values()]
     header = ("the provider's fault", *(case.title for case in cases))
     rows = ((name, *(outcome(case, name) for case in cases)) for name in FAULTS)
-    return _table(header, rows)
+    return results.write_table(header, rows)
 
 
 def calls() -> str:
@@ -68,7 +70,7 @@ def calls() -> str:
         for address in [rule.replace("<", "{").replace(">", "}")]
         for method, route in routes.items()
     )
-    return _table(("call", "does"), rows)
+    return results.write_table(("call", "does"), rows)
 
 
 def problems() -> str:
@@ -86,7 +88,7 @@ def problems() -> str:
         )
         for each in told
     }
-    return _table(("status", "name", "action", "says"), sorted(rows))
+    return results.write_table(("status", "name", "action", "says"), sorted(rows))
 
 
 def errors() -> str:
@@ -97,10 +99,16 @@ def errors() -> str:
         key=lambda leaf: (actions.index(leaf.action), leaf.name()),
     )
     rows = ((f"`{leaf.name()}`", f"`{leaf.action}`", leaf.text) for leaf in leaves)
-    return _table(("error", "action", "says"), rows)
+    return results.write_table(("error", "action", "says"), rows)
 
 
-TABLES = {"faults": faults, "calls": calls, "problems": problems, "errors": errors}
+TABLES: dict[str, Callable[[], str]] = {
+    "faults": faults,
+    "calls": calls,
+    "problems": problems,
+    "errors": errors,
+    **{name: partial(str, table) for name, table in results.tables().items()},
+}
 
 
 def pages() -> list[Path]:
@@ -116,11 +124,6 @@ def names(text: str) -> list[str]:
 def filled(text: str) -> str:
     """A page with its tables as they ought to be."""
     return BLOCK.sub(lambda block: f"{block[1]}{TABLES[block[2]]()}{block[3]}", text)
-
-
-def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    first, *rest = (f"| {' | '.join(cells)} |\n" for cells in (header, *rows))
-    return "".join([first, "|---" * (first.count("|") - 1), "|\n", *rest])
 
 
 def main() -> None:

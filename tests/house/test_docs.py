@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import results
 from functions.rest.openapi.document import PREFIX, document
 from functions.rest.routes import ROUTES
 from tests.tables import TABLES, filled, names, pages
@@ -94,6 +95,11 @@ def test_each_generated_table_stands_once_and_is_what_make_tables_writes() -> No
 
     assert sorted(name for text in texts for name in names(text)) == sorted(TABLES)
     assert [filled(text) for text in texts] == texts
+
+
+@pytest.mark.parametrize("name", results.PICTURES)
+def test_each_picture_shows_the_results_that_are_kept(name: str) -> None:
+    assert results.digest(name) in (ROOT / "docs" / "performance" / f"{name}.svg").read_text()
 
 
 def test_what_stands_around_a_generated_table_is_left_as_it_is() -> None:

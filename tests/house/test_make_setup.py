@@ -33,8 +33,8 @@ class Project:
         (self.folder / "requirements").mkdir(parents=True)
         self.path.mkdir()
         shutil.copy(MAKEFILE, self.folder)
-        for name in ("requirements/uv.txt", "requirements/dev.txt", "requirements/emulator.txt"):
-            (self.folder / name).touch()
+        for name in ("uv", "dev", "emulator", "peers"):
+            (self.folder / "requirements" / f"{name}.txt").touch()
         (self.folder / "package-lock.json").touch()
         (self.folder / "node_modules").mkdir()
         for tool in TOOLS:
@@ -43,12 +43,12 @@ class Project:
             (self.path / name).write_text(text)
             (self.path / name).chmod(0o755)
 
-    def make(self, *, fails: bool = False, certs: str | None = None) -> str:
-        """Set it up; what was said."""
+    def make(self, target: str = "setup", *, fails: bool = False, certs: str | None = None) -> str:
+        """Set it up, or make something else; what was said."""
         own = {"UV_SYSTEM_CERTS": certs} if certs else {}
         self.calls.write_text("")
         done = subprocess.run(
-            [str(self.path / "make"), "setup"],
+            [str(self.path / "make"), target],
             cwd=self.folder,
             env={"PATH": str(self.path), "CALLS": str(self.calls), **own},
             capture_output=True,
@@ -113,6 +113,11 @@ def test_so_is_the_local_aws_alone(project: Project) -> None:
     shutil.rmtree(project.folder / ".venv-emulator" / "bin")
     assert project.made() == ["local AWS"]
     assert project.made() == []
+
+
+def test_what_the_benchmarks_compare_with_is_installed_for_them_alone(project: Project) -> None:
+    assert not (project.folder / ".venv-peers").exists()
+    assert ["compare with" in project.make("plots") for _ in range(2)] == [True, False]
 
 
 def test_one_that_is_shared_by_a_link_works(project: Project) -> None:

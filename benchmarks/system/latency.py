@@ -14,13 +14,14 @@ import zipfile
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.bench import show
-from infra.local.caller import Caller
+from benchmarks.results import Result
 from infra.local.providers import DEMOS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from benchmarks.bench import Bench
+    from benchmarks.results import Row
     from infra.local.system import System
 
 TURNS = 30
@@ -28,11 +29,12 @@ READS = 5
 NOTHING = "def handler(event, context):\n    return {'statusCode': 200, 'body': '{}'}\n"
 
 
-def main(running: System) -> None:
-    """Measure and print."""
-    add_nothing(running)
-    caller = Caller(running.api, token=running.issuer.token("bench"))
-    connection = caller.connect(DEMOS["banno"].connection(running.providers["banno"], "ben"))
+def main(bench: Bench) -> Result:
+    """Measure."""
+    add_nothing(bench.system)
+    caller = bench.caller()
+    facts = bench.system.providers["banno"]
+    connection = caller.connect(DEMOS["banno"].connection(facts, "ben"))
     last = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])["refresh_id"]
     calls: dict[str, tuple[int, Callable[[], Any]]] = {
         "a function that does nothing": (READS, lambda: caller.ask("GET", "/nothing")),
@@ -40,7 +42,7 @@ def main(running: System) -> None:
         "POST /v1/refreshes": (1, lambda: caller.refresh(connection)),
     }
     taken: dict[str, list[float]] = {name: [] for name in calls}
-    for turn in range(TURNS + 1):
+    for turn in range((2 if bench.quick else TURNS) + 1):
         for name, (times, call) in calls.items():
             for _ in range(times):
                 began = time.perf_counter()
@@ -49,14 +51,10 @@ def main(running: System) -> None:
                     taken[name].append(time.perf_counter() - began)
         caller.wait_until_ended(answer["refresh_id"])
     nothing = median(taken["a function that does nothing"])
-    show(
-        f"Medians of {TURNS} turns",
-        header=("call", "ms", "ratio"),
-        rows=[
-            (name, f"{median(each) * 1000:.1f}", f"{median(each) / nothing:.2f}")
-            for name, each in taken.items()
-        ],
-    )
+    rows: list[Row] = [
+        {"call": name, "ratio": median(each) / nothing} for name, each in taken.items()
+    ]
+    return Result(tables={"latency": rows})
 
 
 def add_nothing(running: System) -> None:

@@ -12,43 +12,41 @@ from uuid import uuid4
 
 import msgspec
 
-from benchmarks.bench import run_door, show
+from benchmarks.results import Result
 from functions.core.model import CONNECTION_PREFIX, Connection, SnapshotPointer
 
 if TYPE_CHECKING:
+    from benchmarks.bench import Bench
+    from benchmarks.results import Row
     from infra.local.system import System
 
 SIZES = (1_000, 10_000, 50_000)
 AT_ONCE = 25
 
 
-def main(running: System) -> None:
-    """Measure and print."""
-    figures = {size: listed(running, size) for size in SIZES}
-    least = figures[SIZES[0]]["peak_mb"]
-    show(
-        "Listing whom a bulk run is about",
-        header=("connections", "peak MB", "growth MB", "s", "cpu s", "cpu ms a thousand"),
-        rows=[
-            (
-                size,
-                f"{one['peak_mb']:.1f}",
-                f"{one['peak_mb'] - least:+.1f}",
-                f"{one['seconds']:.2f}",
-                f"{one['cpu_seconds']:.2f}",
-                f"{one['cpu_seconds'] * 1e6 / size:.0f}",
-            )
-            for size, one in figures.items()
-        ],
-    )
+def main(bench: Bench) -> Result:
+    """Measure."""
+    sizes = SIZES[:2] if bench.quick else SIZES
+    figures = {size: measure(bench, size) for size in sizes}
+    least = figures[SIZES[0]]
+    rows: list[Row] = [
+        {
+            "connections": size,
+            "peak memory, of the least": one["peak_mb"] / least["peak_mb"],
+            "CPU a connection, of the least": (one["cpu_seconds"] / size)
+            / (least["cpu_seconds"] / SIZES[0]),
+        }
+        for size, one in figures.items()
+    ]
+    return Result(tables={"bulk-list": rows})
 
 
-def listed(running: System, size: int) -> dict[str, Any]:
+def measure(bench: Bench, size: int) -> dict[str, Any]:
     """The figures of one call of the door."""
     tenant = f"bench-{uuid4().hex[:8]}"
-    keep(running, size, tenant=tenant)
+    keep(bench.system, size, tenant=tenant)
     event = {"execution": f"bench-{uuid4()}", "input": {"tenant": tenant}}
-    figures = run_door(running, "bulk", event=event)
+    figures = bench.door("bulk", event)
     if figures["answer"]["listed"] != size:
         raise AssertionError(f"not {size} but {figures['answer']}")
     return figures

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import requests
-
-from benchmarks.bench import show
+from benchmarks.results import Result
 from functions.core.model import instant
-from infra.local.caller import Caller
 from infra.local.providers import DEMOS
 
 if TYPE_CHECKING:
+    from benchmarks.bench import Bench
+    from benchmarks.results import Row
     from infra.local.system import System
 
 TASK_SECONDS = (0.5, 2.0, 6.0, 15.0, 30.0)
@@ -25,37 +24,31 @@ DOLLARS_AN_INVOCATION = 0.2 / 1e6
 MEMORY_GB = {"Trigger": 0.25, "CheckStatus": 0.25, "FetchData": 0.5}
 
 
-def main(running: System) -> None:
-    """Measure and print."""
-    show(
-        "Transitions, modelled cost and lateness by the length of the provider's task",
-        header=("task s", "transitions", "looks", "noticed after s", "$ per million refreshes"),
-        rows=[measured(running, seconds) for seconds in TASK_SECONDS],
-    )
+def main(bench: Bench) -> Result:
+    """Measure."""
+    tasks = TASK_SECONDS[:2] if bench.quick else TASK_SECONDS
+    return Result(tables={"refresh-cost": [measure(bench, seconds) for seconds in tasks]})
 
 
-def measured(running: System, seconds: float) -> tuple[object, ...]:
+def measure(bench: Bench, seconds: float) -> Row:
     """One refresh of a task of this length."""
-    facts = running.providers["banno"]
-    control = f"{facts['base_url']}/_simulator"
-    requests.post(f"{control}/reset", timeout=10).raise_for_status()
-    requests.post(f"{control}/settings", json={"task_seconds": seconds}, timeout=10)
-    caller = Caller(running.api, token=running.issuer.token("bench"))
+    bench.set_up("banno", {"task_seconds": seconds})
+    caller = bench.caller()
+    facts = bench.system.providers["banno"]
     connection_id = caller.connect(DEMOS["banno"].connection(facts, "ben"))
     refresh = caller.wait_until_ended(caller.refresh(connection_id)["refresh_id"], seconds=120)
-    ledger = requests.get(f"{control}/ledger", timeout=10).json()
-    (ended,) = (entry["at"] for entry in ledger if entry["kind"] == "task_ended")
+    (ended,) = (each["at"] for each in bench.ledger("banno") if each["kind"] == "task_ended")
     (ready,) = (event for event in refresh["events"] if event["type"] == "ready")
-    events = history(running, refresh["refresh_id"])
+    events = history(bench.system, refresh["refresh_id"])
     entered = [e for e in events if e["type"].endswith("StateEntered")]
     dollars = len(entered) * DOLLARS_A_TRANSITION + functions_cost(events)
-    return (
-        seconds,
-        len(entered),
-        ready["facts"]["looks"],
-        f"{instant(ready['at']) - ended:.2f}",
-        f"{dollars * 1e6:.0f}",
-    )
+    return {
+        "task, s": seconds,
+        "transitions": len(entered),
+        "looks": ready["facts"]["looks"],
+        "noticed after, s": instant(ready["at"]) - ended,
+        "$ per million refreshes": round(dollars * 1e6),
+    }
 
 
 def history(running: System, refresh_id: str) -> list[dict[str, Any]]:

@@ -10,17 +10,18 @@ import json
 import time
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
-import requests
-
-from benchmarks.bench import show
-from benchmarks.refresh_cost import MEMORY_GB, history
+from benchmarks.results import Result
+from benchmarks.system.refresh_cost import MEMORY_GB, history
 from infra.local.caller import Caller
 from infra.local.providers import DEMOS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from benchmarks.bench import Bench
+    from benchmarks.results import Row
     from infra.local.system import System
 
 CONNECTIONS = 1000
@@ -32,24 +33,26 @@ LOOK_SECONDS = 2.0
 WINDOWS = (1, 10, 60)
 
 
-def main(running: System) -> None:
-    """Measure and print."""
-    facts = running.providers["banno"]
-    control = f"{facts['base_url']}/_simulator"
-    requests.post(f"{control}/reset", timeout=10).raise_for_status()
-    settings = {"task_seconds": TASK_SECONDS, "token_seconds": TOKEN_SECONDS}
-    requests.post(f"{control}/settings", json=settings, timeout=10).raise_for_status()
+def main(bench: Bench) -> Result:
+    """Measure."""
+    running, connections = bench.system, 20 if bench.quick else CONNECTIONS
+    bench.set_up("banno", {"task_seconds": TASK_SECONDS, "token_seconds": TOKEN_SECONDS})
     grant(running, {"requests_per_second": RATE, "burst": BURST})
-    caller = Caller(running.api, token=running.issuer.token("bench-bulk"))
-    body = DEMOS["banno"].connection(facts, "ben")
-    for _ in range(CONNECTIONS):  # takes longer than a door keeps a secret
+    caller = Caller(running.api, token=running.issuer.token(f"bench-{uuid4().hex[:8]}"))
+    body = DEMOS["banno"].connection(running.providers["banno"], "ben")
+    for _ in range(connections):  # takes longer than a door keeps a secret
         caller.connect(body)
     since = time.time()
-    bulk = ran(caller)
-    ledger = requests.get(f"{control}/ledger", timeout=60).json()
-    sent = [row["at"] for row in ledger if row["kind"] == "request" and row["at"] >= since]
+    bulk = run(caller)
+    ledger = bench.ledger("banno")
     grant(running, None)
-    tell(running, bulk, sent=sent)
+    sent = [row["at"] for row in ledger if row["kind"] == "request" and row["at"] >= since]
+    return Result(
+        tables={
+            "bulk": read_requests(bulk, sent=sent),
+            "bulk-states": read_states(running, bulk, connections=connections),
+        }
+    )
 
 
 def grant(running: System, budget: dict[str, int] | None) -> None:
@@ -61,7 +64,7 @@ def grant(running: System, budget: dict[str, int] | None) -> None:
     )
 
 
-def ran(caller: Caller) -> dict[str, Any]:
+def run(caller: Caller) -> dict[str, Any]:
     """The run once it has ended."""
     bulk = caller.ask("POST", "/v1/bulk-refreshes", json={"provider": "banno"})
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -73,39 +76,34 @@ def ran(caller: Caller) -> dict[str, Any]:
     return bulk
 
 
-def tell(running: System, bulk: dict[str, Any], *, sent: Sequence[float]) -> None:
-    """Print what the provider saw, and what a refresh took."""
+def read_requests(bulk: dict[str, Any], *, sent: Sequence[float]) -> list[Row]:
+    """What the provider saw."""
     seconds = max(sent) - min(sent)
-    outcomes = {name: count for name, count in bulk["outcomes"].items() if count}
-    show(
-        f"{CONNECTIONS} connections in one bulk run, {RATE} requests a second, burst {BURST}",
-        header=("figure", "value"),
-        rows=[
-            ("outcomes", outcomes),
-            ("from the first request to the last, s", f"{seconds:.0f}"),
-            ("requests", len(sent)),
-            ("requests a second", f"{len(sent) / seconds:.1f}"),
-            *(
-                (f"most requests in any {window} s (granted)", f"{most} ({BURST + RATE * window})")
-                for window in WINDOWS
-                for most in [most_in(sent, window=window)]
-            ),
-        ],
-    )
-    states, times = visited(running, bulk)
-    show(
-        "A refresh of that run, on average",
-        header=("state", "entered", "s", "GB-s"),
-        rows=[
-            (
-                name,
-                f"{entered / CONNECTIONS:.3f}",
-                f"{times[name] / CONNECTIONS:.2f}",
-                f"{times[name] / CONNECTIONS * MEMORY_GB.get(name, 0):.2f}",
-            )
-            for name, entered in states.items()
-        ],
-    )
+    outcomes = [f"{count} {name}" for name, count in bulk["outcomes"].items() if count]
+    found: dict[str, str | int | float | None] = {
+        "outcomes": ", ".join(outcomes),
+        "from the first request to the last, s": round(seconds),
+        "requests": len(sent),
+        "requests a second": len(sent) / seconds,
+    }
+    for window in WINDOWS:
+        name = f"most requests in any {window} s, of {BURST + RATE * window} granted"
+        found[name] = most_in(sent, window=window)
+    return [{"figure": figure, "value": value} for figure, value in found.items()]
+
+
+def read_states(running: System, bulk: dict[str, Any], *, connections: int) -> list[Row]:
+    """What a refresh took on average, by state."""
+    states, times = count_states(running, bulk)
+    return [
+        {
+            "state": name,
+            "entered": entered / connections,
+            "seconds": times[name] / connections,
+            "GB-seconds": times[name] / connections * MEMORY_GB.get(name, 0),
+        }
+        for name, entered in states.items()
+    ]
 
 
 def most_in(sent: Sequence[float], *, window: float) -> int:
@@ -118,7 +116,7 @@ def most_in(sent: Sequence[float], *, window: float) -> int:
     return most
 
 
-def visited(running: System, bulk: dict[str, Any]) -> tuple[Counter[str], dict[str, float]]:
+def count_states(running: System, bulk: dict[str, Any]) -> tuple[Counter[str], dict[str, float]]:
     """How often the refreshes have entered each state, and how long they were in it."""
     states: Counter[str] = Counter()
     times: dict[str, float] = defaultdict(float)

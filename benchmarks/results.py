@@ -1,0 +1,125 @@
+"""What was measured: kept as JSON beside this module, shown on the page ``docs/performance.md``.
+
+A full run keeps its figures here. ``make tables`` writes the page's tables from them, and
+``benchmarks.plots`` its pictures. Standard library only, as the latter runs among the peers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+FILE: Final = Path(__file__).with_name("results.json")
+
+Row = dict[str, str | int | float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a benchmark has found: tables by name, of rows alike, and what each round gave."""
+
+    tables: dict[str, list[Row]]
+    rounds: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept(Result):
+    """A result with the day and the machine on which it was found, and the peers' versions."""
+
+    at: str
+    machine: str
+    peers: dict[str, str] = field(default_factory=dict)
+
+
+def read() -> dict[str, Kept]:
+    """All results, by benchmark."""
+    stored = json.loads(FILE.read_text()) if FILE.exists() else {}
+    return {name: Kept(**result) for name, result in stored.items()}
+
+
+def keep(name: str, result: Result, *, peers: Mapping[str, str]) -> None:
+    """Put a result in the place of the benchmark's last one."""
+    new = Kept(
+        tables=result.tables,
+        rounds=result.rounds,
+        at=datetime.now(UTC).date().isoformat(),
+        machine=f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+        peers=dict(peers),
+    )
+    stored = {each: asdict(result) for each, result in sorted({**read(), name: new}.items())}
+    FILE.write_text(json.dumps(stored, indent=1) + "\n")
+
+
+def tables() -> dict[str, str]:
+    """Every table of the page, by name; ``measured`` says when and where each was measured."""
+    results = read()
+    origins: list[Row] = [
+        {
+            "benchmark": f"`{name}`",
+            "on": result.at,
+            "machine": result.machine,
+            "peers": ", ".join(f"{peer} {version}" for peer, version in result.peers.items()),
+        }
+        for name, result in results.items()
+    ]
+    found = {f"measured-{name}": write_rows(rows) for name, rows in all_rows().items()}
+    return {"measured": write_rows(origins), **found}
+
+
+def all_rows() -> dict[str, list[Row]]:
+    """The rows of every table, by the table's name."""
+    return {name: rows for result in read().values() for name, rows in result.tables.items()}
+
+
+def write_rows(rows: Sequence[Row]) -> str:
+    """A table in Markdown of rows that are alike, whose names are its header."""
+    return write_table(rows[0], ([_write_cell(value) for value in row.values()] for row in rows))
+
+
+def write_table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table in Markdown."""
+    first, *rest = (f"| {' | '.join(cells)} |\n" for cells in (header, *rows))
+    return "".join([first, "|---" * (first.count("|") - 1), "|\n", *rest])
+
+
+def _write_cell(value: str | float | None) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A part of a picture: a column of a table, as bars."""
+
+    table: str
+    column: str
+    title: str
+
+
+_TIME: Final = "pages, of the floor"
+_CPU: Final = "CPU, of naive"
+
+PICTURES: Final = {
+    "fetching": (
+        Panel("banno-one", _TIME, "Banno, one account"),
+        Panel("banno-many", _TIME, "Banno, twenty accounts"),
+        Panel("endgrate", _TIME, "Endgrate, linked pages"),
+        Panel("digime", _TIME, "digi.me, files"),
+    ),
+}
+"""The page's pictures, by the names of their files."""
+
+
+def digest(name: str) -> str:
+    """What a picture shows, so that one that no longer shows the results is found out."""
+    rows = all_rows()
+    shown = [[repr(panel), rows.get(panel.table)] for panel in PICTURES[name]]
+    return hashlib.sha256(json.dumps(shown).encode()).hexdigest()
