@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 from hashlib import sha256
 from http import HTTPStatus
-from math import inf
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 from urllib.parse import quote
 
@@ -39,12 +38,11 @@ from functions.core.errors import (
 from functions.core.model import Credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from functions.connectors.digime.tokens import Application
     from functions.connectors.http.answers import Download
-    from functions.core.contract import Clock
-    from functions.core.ports import Budget
+    from functions.core.ports import ConnectorPorts
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 """How large a file may be as it is downloaded."""
@@ -239,17 +237,12 @@ def _make_error(meaning: type[Exception], answer: Answer, *, at: float) -> Excep
 class Api:
     """Calls in the name of one application."""
 
-    def __init__(
-        self,
-        application: Application,
-        *,
-        clock: Clock,
-        budget: Budget | None = None,
-        left: Callable[[], float] = lambda: inf,
-    ) -> None:
-        """Take the application, the clock for signatures, and the budget and time for calls."""
-        self._application, self._clock, self._budget = application, clock, budget
-        self._http = Http(application.base_url, clock=clock, budget=budget, left=left)
+    def __init__(self, application: Application, ports: ConnectorPorts) -> None:
+        """Take the application, and the clock, budget and time for its calls."""
+        self._application, self._clock, self._budget = application, ports.clock, ports.budget
+        self._http = Http(
+            application.base_url, clock=ports.clock, budget=ports.budget, left=ports.left
+        )
         self._keys = keys(application.base_url)
 
     def trigger(self, access_token: str, *, session_key: str | None) -> Session | None:

@@ -123,12 +123,7 @@ class DigiMe:
         return replace(place, session=session, losses=place.losses + 1)
 
     def _api(self) -> Api:
-        return Api(
-            self._application(),
-            clock=self._ports.clock,
-            budget=self._ports.budget,
-            left=self._ports.left,
-        )
+        return Api(self._application(), self._ports)
 
     def _application(self) -> Application:
         return application(self._ports.application())

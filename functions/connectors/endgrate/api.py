@@ -14,7 +14,6 @@ from __future__ import annotations
 from contextlib import suppress
 from enum import StrEnum
 from http import HTTPStatus
-from math import inf
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 from urllib.parse import quote
 
@@ -32,10 +31,10 @@ from functions.core.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from functions.core.contract import Clock, Scalar
-    from functions.core.ports import Budget
+    from functions.core.contract import Scalar
+    from functions.core.ports import ConnectorPorts
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -257,27 +256,20 @@ class Api:
     ``ProviderRefusesApplication``.
     """
 
-    def __init__(
-        self,
-        application: bytes,
-        *,
-        clock: Clock,
-        budget: Budget | None = None,
-        left: Callable[[], float] = lambda: inf,
-    ) -> None:
-        """Take the application's secret (JSON), a clock for Retry-After, the budget and the time.
+    def __init__(self, ports: ConnectorPorts) -> None:
+        """Take the way to the application's secret, and the clock, budget and time for calls.
 
         Raises:
             ConfigurationInvalid: the secret is malformed, lacks something, or has an address
                 that is not HTTPS and not on this machine.
         """
         try:
-            secret = msgspec.json.decode(application, type=Secret)
+            secret = msgspec.json.decode(ports.application(), type=Secret)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             raise ConfigurationInvalid from None
         self._base_url = origin(secret.base_url)
         self._webhooks_url = None if secret.hooks_url is None else origin(secret.hooks_url)
-        self._http = Http(self._base_url, clock=clock, budget=budget, left=left)
+        self._http = Http(self._base_url, clock=ports.clock, budget=ports.budget, left=ports.left)
         self._headers = {
             "Authorization": f"Bearer {secret.api_key}",
             "Accept": "application/json",

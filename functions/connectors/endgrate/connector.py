@@ -91,7 +91,7 @@ class Endgrate:
         if place is None or wanted > MAX_DATASETS:
             raise InvalidRequest(f"Endgrate refreshes 1 to {MAX_DATASETS} datasets at a time.")
         if order.job is None and connection.snapshot is None:  # else it was configured before
-            _require_configured(self._api(), connection.subject)
+            _require_configured(Api(self._ports), connection.subject)
         if tries := int(job.get(f"tries_{place}") or 0):
             self._ports.sleep(backoff(tries))
         webhooks: dict[str, str] = {}
@@ -113,7 +113,7 @@ class Endgrate:
         self, connection: Connection, dataset: str, *, order: Order
     ) -> tuple[str, dict[str, str]]:
         """Trigger a transfer; its id, and the webhook that it was given, if any."""
-        api = self._api()
+        api = Api(self._ports)
         token = webhooks.token(self._ports.owner, rest=self._ports.token())
         wanted: dict[str, object] = {
             "session_id": connection.subject,
@@ -139,7 +139,7 @@ class Endgrate:
             RateLimited: Endgrate limits how often it may be asked.
             FreshetError: no transfer can be looked at, because of this.
         """
-        api, faults, done = self._api(), list[ProviderUnavailable](), int(job.get("done") or 0)
+        api, faults, done = Api(self._ports), list[ProviderUnavailable](), int(job.get("done") or 0)
         for place, transfer_id in enumerate(_transfers(job)):
             if transfer_id is None or place < done:
                 continue
@@ -167,7 +167,7 @@ class Endgrate:
     ) -> Iterator[Page]:
         """Yield the datasets in their order, which must be the order's, page by page."""
         reading = Reading(
-            self._api(),
+            Api(self._ports),
             session_id=connection.subject,
             transfers=[
                 Transfer(
@@ -193,7 +193,7 @@ class Endgrate:
         token: str,
     ) -> str:
         """Trigger a push, once; see ``core.push.ports.Pusher``."""
-        api = self._api()
+        api = Api(self._ports)
         wanted: dict[str, object] = {
             "session_id": connection.subject,
             "endgrate_type": connection.title(dataset),
@@ -209,7 +209,7 @@ class Endgrate:
         Entries that are resolved, and warnings, are no failures. One with neither an index nor an
         internal id concerns the whole transfer.
         """
-        api, session_id = self._api(), connection.subject
+        api, session_id = Api(self._ports), connection.subject
         try:
             if not api.is_completed(Way.PUSH, session_id=session_id, transfer_id=job):
                 return Pushed(done=False)
@@ -233,7 +233,7 @@ class Endgrate:
             ProviderRefusesConnection: Endgrate refuses these types; those that it does not have
                 are named, where it tells which it has.
         """
-        api = self._api()
+        api = Api(self._ports)
         titles = [connection.title(name) for name in connection.datasets]
         schema = [{"endgrate_type": title} for title in titles]
         wanted: dict[str, object] = {"schema": schema, "save_session": True}
@@ -247,18 +247,10 @@ class Endgrate:
 
     def configuration(self, connection: Connection) -> Configuration:
         """The end user's choices, as Endgrate has them, and where to make them."""
-        api = self._api()
+        api = Api(self._ports)
         chosen = api.configuration(connection.subject)
         url = api.user_url(connection.subject, configured=chosen is not None)
         return Configuration(url=url, chosen=chosen)
-
-    def _api(self) -> Api:
-        return Api(
-            self._ports.application(),
-            clock=self._ports.clock,
-            budget=self._ports.budget,
-            left=self._ports.left,
-        )
 
 
 # --- jobs --------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,8 +10,10 @@ import pytest
 from functions.connectors.endgrate.api import Api, Refused, Way
 from functions.core.errors import JobLost, ProviderRefusesConnection, UnexpectedAnswer
 from tests.support.clients.endgrate import CONTACT
+from tests.support.fakes.stores import Clock, Connections, Tables
 from tests.support.providers.endgrate_harness import EndgrateHarness, sessions_of
 from tests.support.providers.endgrate_push_harness import EndgratePushHarness
+from tests.support.scripted_connector import connector_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +39,14 @@ def sessions(simulator: Simulator) -> EndgrateSessions:
 
 
 def asked(sessions: EndgrateSessions, path: str, **fault: Any) -> object:
-    api = Api(sessions.application(), clock=sessions.clock)
+    api = Api(
+        connector_ports(
+            Connections(Tables(), clock=Clock()),
+            application=sessions.application(),
+            clock=sessions.clock,
+            sleep=time.sleep,
+        )
+    )
     sessions.fault(path=path, **fault)
     return CALLS[path](api)
 

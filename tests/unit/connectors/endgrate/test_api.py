@@ -11,6 +11,8 @@ from functions.connectors.endgrate.api import SYNCHRONOUS_SECONDS, Api, Secret, 
 from functions.connectors.http.client import SLACK_SECONDS
 from functions.core import contract
 from functions.core.errors import ConfigurationInvalid
+from tests.support.fakes.stores import Clock, Connections, Tables
+from tests.support.scripted_connector import connector_ports
 
 FIVE_MINUTES = 300
 KEY = "key-canary-4711"
@@ -18,7 +20,15 @@ SECRET = {"base_url": "https://endgrate.example/", "api_key": KEY}
 
 
 def api(**changes: Any) -> Api:
-    return Api(msgspec.json.encode(SECRET | changes), clock=lambda: 0)
+    return api_of(msgspec.json.encode(SECRET | changes))
+
+
+def api_of(application: bytes) -> Api:
+    clock = Clock()
+    connections = Connections(Tables(), clock=clock)
+    return Api(
+        connector_ports(connections, application=application, clock=clock, sleep=clock.sleep)
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,7 +64,7 @@ def test_a_secret_that_is_not_sound_is_refused_without_a_word_of_it(
 )
 def test_what_is_no_secret_is_none(application: bytes) -> None:
     with pytest.raises(ConfigurationInvalid):
-        Api(application, clock=lambda: 0)
+        api_of(application)
 
 
 def test_the_key_is_not_shown() -> None:
