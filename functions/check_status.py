@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from functions.aws.boundary import step
+from functions.connectors.registry import REGISTRY
 from functions.core.budget import GO_ON_SECONDS
 from functions.core.contract import Ticket, TicketOutcome
 from functions.core.refresh.check import LAST_LOOK_SECONDS, check
@@ -41,6 +42,7 @@ def handler(event: object, context: LambdaContext) -> Any:  # noqa: ANN401 - JSO
             left=time_left(here, context, until=latest),
             patience_seconds=GO_ON_SECONDS,
         ),
+        holds=REGISTRY[ticket.provider].holds,
         refreshes=here.refreshes,
         clock=here.clock,
         sleep=here.sleep,

@@ -14,6 +14,7 @@ from functions.aws.telemetry import count
 from functions.core.budget import GO_ON_SECONDS
 from functions.core.contract import SLOT_SECONDS, Ticket
 from functions.core.errors import FreshetError, ProviderUnavailable, Superseded
+from functions.core.polling import measure
 from functions.core.refresh.admission import note_cooldown
 from functions.core.refresh.fetch import Time, fetch, publish, read_published
 from functions.core.refresh.increment import select_previous
@@ -40,7 +41,8 @@ def handler(event: object, context: LambdaContext) -> dict[str, Any]:
         raise Superseded
     if not refresh.status.has_ended:
         refresh = _fetch_and_publish(ticket, refresh, context=context)
-        here.durations.add(refresh.provider, ticket.noticed_at - ticket.triggered_at)
+        if interval := measure(ticket, refresh):
+            here.durations.add(refresh.provider, interval, refresh_id=refresh.refresh_id)
         count(refresh.status.capitalize(), provider=refresh.provider)
     return {
         "refresh_id": refresh.refresh_id,

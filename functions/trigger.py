@@ -64,7 +64,7 @@ def _trigger(refresh: Refresh, *, context: LambdaContext) -> Ticket:
             left=time_left(here, context, until=refresh.deadline),
         ),
         refreshes=here.refreshes,
-        seen=here.durations.counts(refresh.provider),
+        others=here.durations.read(refresh.provider),
         clock=here.clock,
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
     )

@@ -37,6 +37,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
             all.
         opens: whether a connection can be begun here (``core.ports.Opener``).
         pushes: whether records can be sent (``core.push.ports.Pusher``).
+        holds: whether the provider can hold a look open until its job is done.
         webhooks: whether the provider sends any, see ``core.webhooks``.
     """
 
@@ -46,6 +47,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     credentials: bool = True
     opens: bool = False
     pushes: bool = False
+    holds: bool = False
     webhooks: bool = False
 
 
@@ -54,6 +56,7 @@ REGISTRY: Final[dict[str, Entry]] = {
         module="functions.connectors.banno.connector",
         settings=frozenset({"institution"}),
         datasets=("accounts", "transactions"),
+        holds=True,
     ),
     Provider.DIGIME: Entry(
         module="functions.connectors.digime.connector",

@@ -13,11 +13,14 @@ PAYLOAD_BYTES: Final = 4096
 """Upper bound of what passes between two states: ids, counts and cursors, never records."""
 
 HOLD_SECONDS: Final = 20
-"""How long one call of check_status may wait inside itself: about what one more turn of the
-loop (three transitions) costs in money for a function of 256 MB. A call of fetch_data, for which
-the sum is much the same, waits no longer for a page."""
+"""How long a call of check_status waits inside itself for the next look: about what one more turn
+of the loop (three transitions) costs in money for a function of 256 MB. A call of fetch_data, for
+which the sum is much the same, waits no longer for a page."""
 
-MAX_LOOKS: Final = 20
+CALL_SECONDS: Final = 100
+"""How long a call of check_status goes on with its looks, however near the next one is."""
+
+MAX_LOOKS: Final = 40
 """How many planned looks a ticket carries at most."""
 
 DEADLINE_SECONDS: Final = 15 * 60
@@ -197,12 +200,12 @@ Bookmark: TypeAlias = dict[str, Scalar]
 class Ticket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What passes between the states of one execution; at most ``PAYLOAD_BYTES`` of JSON.
 
-    Instants are seconds since the epoch. ``looks`` are whole seconds after ``triggered_at``
-    at which a look at the provider pays; ``noticed_at`` is when a look found the job done;
-    ``poll_count`` counts looks, ``faults`` those that failed in a row; ``has_webhook`` says
-    that the provider may tell us to look, or to trigger, earlier; ``resumed`` that an earlier
-    call of fetch_data has put progress aside. ``error`` names a class of ``core.errors``, or is
-    what the platform said.
+    Instants are seconds since the epoch. ``looks`` are seconds after ``triggered_at`` at which a
+    look at the provider pays; ``running_at`` is when the last look found the job running, and
+    ``noticed_at`` when one found it done; ``poll_count`` counts looks, ``faults`` those that
+    failed in a row; ``has_webhook`` says that the provider may tell us to look, or to trigger,
+    earlier; ``resumed`` that an earlier call of fetch_data has put progress aside. ``error`` names
+    a class of ``core.errors``, or is what the platform said.
     """
 
     v: int
@@ -213,8 +216,9 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     job: Job = {}
     triggered_at: float = 0
     deadline: float = 0
-    looks: tuple[int, ...] = ()
+    looks: tuple[float, ...] = ()
     wait_seconds: int = 0
+    running_at: float = 0
     noticed_at: float = 0
     poll_count: int = msgspec.field(name="looked", default=0)
     faults: int = 0

@@ -115,6 +115,17 @@ class SnapshotPointer(msgspec.Struct, frozen=True, kw_only=True):
         force_setattr(self, "as_of_by_dataset", ages)
 
 
+class Interval(msgspec.Struct, frozen=True, array_like=True):
+    """A job ended more than ``after`` and at most ``by`` seconds after its trigger.
+
+    ``day`` is when that was, in days since the epoch.
+    """
+
+    after: float
+    by: float
+    day: int
+
+
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
     """One end user's link to one provider. Its credentials are kept apart, encrypted.
 
@@ -124,8 +135,9 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     ``webhook`` is the digest of the token of the webhooks about this connection.
     ``previous`` is the snapshot before the published one, kept so that a reader who is paging
     through it can go on until the next. Before ``next_allowed_at`` its provider wants no refresh.
-    By its ``schedule`` it is refreshed by itself. ``reauth_required`` says that its credentials
-    are dead: the user must sign in again.
+    By its ``schedule`` it is refreshed by itself. ``intervals`` tell how long its latest jobs
+    took, the newest last. ``reauth_required`` says that its credentials are dead: the user must
+    sign in again.
     """
 
     connection_id: str
@@ -143,6 +155,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     previous: SnapshotPointer | None = None
     next_allowed_at: float = 0
     schedule: Schedule | None = None
+    intervals: tuple[Interval, ...] = ()
     reauth_required: bool = False
 
     def title(self, dataset: str) -> str:

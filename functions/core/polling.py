@@ -1,111 +1,170 @@
 """When to look at a provider next: arithmetic on seconds, nothing else.
 
-A look costs something and so does noticing late. Where jobs end with hazard ``h`` (ends per
-second among those still running), the gap that balances the two is ``sqrt(2 c / h)``, with
-``c`` the price of a look in seconds of lateness. The hazard comes from the durations seen so
-far for this provider, blended with a prior that knows nothing, so that a first refresh is
-looked at sensibly and an unusual one is never forgotten.
+A look has a price, in seconds of lateness. What is known of earlier jobs are intervals: from the
+last look that found the job running to the one that found it done. A plan is the series of looks
+with the least expected sum of lateness and price, for jobs that end where those ended.
+
+A job of which nothing is known is taken to end with the chance ``t / (t + HALF)`` within ``t``
+seconds. That counts as one job more in each plan, so that a job that ends sooner than all before
+is looked at now and then, and is soon believed.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from itertools import pairwise
-from math import ceil, log2, sqrt
+from math import ceil, sqrt
 from typing import TYPE_CHECKING, Final
 
-from functions.core.contract import MAX_LOOKS
+from functions.core.contract import MAX_DEADLINE_SECONDS, MAX_LOOKS, REFRESH_DAYS
+from functions.core.model import Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-BUCKETS: Final = 40
-"""Durations are counted in buckets that grow by the square root of two, from one second on."""
+    from functions.core.contract import Ticket
+    from functions.core.model import Refresh
 
 LOOK_PRICE: Final = 0.5
 """Seconds of lateness that one look is worth."""
 
-SHORTEST_PAUSE: Final = 0.5
-"""Seconds between two looks at least, at a provider that has no long poll."""
+HALF: Final = 8.0
+"""Seconds within which half of the jobs end of which nothing is known."""
 
-PRIOR_WEIGHT: Final = 3.0
-"""How many durations seen the prior counts for."""
+OWN_INTERVALS: Final = 24
+"""How many intervals are kept of a connection."""
 
-_GROWTH: Final = sqrt(2)
-_KEPT: Final = MAX_LOOKS // 2
+OWN_FADING: Final = 0.93
+"""What a connection's interval counts after each later one, as a share of what it counted."""
+
+PROVIDER_INTERVALS: Final = 40
+"""How many intervals are kept of a provider. A new one takes the place of any one."""
+
+PROVIDER_WEIGHT: Final = 8.0
+"""How many jobs of the connection's own all the intervals of its provider count for at most."""
+
+DAY_SECONDS: Final = 24 * 60 * 60
+
+_SPREAD: Final = 0.02
+"""The least width of an interval, as a share of its end: no two jobs take the same time."""
+
+_LEAST: Final = 0.1
+"""The least width of an interval in seconds, which is also how exactly looks are planned."""
+
+_GRID: Final = tuple(2 ** (step / 2) / 4 for step in range(34))
+_FINENESS: Final = 5
+_FINEST: Final = 16
 
 
-def bucket(duration: float) -> int:
-    """The bucket that counts this duration (seconds)."""
-    return min(BUCKETS - 1, max(0, ceil(2 * log2(max(duration, 1)))))
+def measure(ticket: Ticket, refresh: Refresh) -> Interval | None:
+    """How long the job took; None where no look tells, as it was done when it was triggered."""
+    if refresh.synchronous or ticket.noticed_at <= max(ticket.triggered_at, ticket.running_at):
+        return None
+    after, by = (at - ticket.triggered_at for at in (ticket.running_at, ticket.noticed_at))
+    return Interval(round(max(after, 0.0), 1), round(by, 1), int(ticket.noticed_at // DAY_SECONDS))
 
 
-def upper(index: int) -> float:
-    """The longest duration (seconds) in a bucket."""
-    return float(_GROWTH**index)
+def remember(own: Sequence[Interval], latest: Interval | None) -> tuple[Interval, ...]:
+    """What is kept of a connection after its latest job."""
+    return (*own, *([latest] if latest else []))[-OWN_INTERVALS:]
 
 
-def plan(seen: Mapping[int, float], *, horizon: float) -> tuple[int, ...]:
-    """Whole seconds after the trigger at which a look pays, ascending, at most ``MAX_LOOKS``.
+def plan(own: Sequence[Interval], others: Sequence[Interval], *, at: float) -> tuple[float, ...]:
+    """Seconds after the trigger at which a look pays, ascending, at most ``MAX_LOOKS``.
 
-    Where there are more, the late ones are thinned out, however far the horizon is: a job that
-    ends soon is noticed soon.
+    It ends with the longest job known; ``find_next`` goes on from there.
 
     Args:
-        seen: how many jobs ended in each bucket.
-        horizon: the deadline, in seconds after the trigger; it is the last look.
+        own: the connection's intervals, the newest last.
+        others: its provider's, in no order.
+        at: now. What is older than ``REFRESH_DAYS`` is not counted.
     """
-    price = LOOK_PRICE
-    looks = _looks(seen, horizon=horizon, price=price)
-    first = looks[:_KEPT]
-    while len(looks) > MAX_LOOKS:
-        price *= 2
-        rest = _looks(seen, horizon=horizon, price=price)
-        looks = (*first, *(look for look in rest if look > first[-1]))
-    return looks
+    first_day = int(at // DAY_SECONDS) - REFRESH_DAYS
+    known = [
+        (OWN_FADING**age, each)
+        for age, each in enumerate(reversed(own[-OWN_INTERVALS:]))
+        if each.day >= first_day
+    ]
+    recent = [each for each in others[:PROVIDER_INTERVALS] if each.day >= first_day]
+    share = PROVIDER_WEIGHT / max(PROVIDER_WEIGHT, len(recent))
+    known += [(share, each) for each in recent]
+    return _choose(*_spread(known))[:MAX_LOOKS] if known else ()
 
 
-def _looks(seen: Mapping[int, float], *, horizon: float, price: float) -> tuple[int, ...]:
-    looks: list[int] = []
-    at, due = 0.0, 0.0
-    for index, share in enumerate(_hazards(seen)):
-        end = min(upper(index), horizon)
-        density = sqrt(share / (2 * price))
-        while density > 0 and at + (1 - due) / density <= end:
-            at += (1 - due) / density
-            due = 0.0
-            looks.append(ceil(at))
-        due += max(0.0, end - at) * density
-        at = max(at, end)
-    return tuple(sorted({look for look in looks if look < horizon} | {int(horizon)}))
+def find_next(looks: Sequence[float], *, after: float) -> float:
+    """When to look next, after a look at ``after``; all are seconds after the trigger.
 
-
-def _hazards(seen: Mapping[int, float]) -> list[float]:
-    """Ends per second among the jobs still running, for each bucket."""
-    weights = [seen.get(index, 0.0) + PRIOR_WEIGHT / BUCKETS for index in range(BUCKETS)]
-    hazards: list[float] = []
-    for index, weight in enumerate(weights):
-        width = upper(index) - (upper(index - 1) if index else 0.0)
-        hazards.append(weight / (sum(weights[index:]) * width))
-    return hazards
-
-
-def next_wait(looks: Sequence[int], *, elapsed: float) -> float:
-    """Seconds until the next planned look; after the last one, that last gap again."""
-    for look in looks:
-        if look > elapsed:
-            return look - elapsed
-    gaps = [later - earlier for earlier, later in pairwise(looks)]
-    return float(gaps[-1] if gaps else 1)
+    Past the plan, it is after a pause for a job of which nothing else is known.
+    """
+    planned = bisect_left(looks, after + _LEAST / 2)
+    if planned < len(looks):
+        return looks[planned]
+    return max(after, 0.0) + pause(after)
 
 
 def pause(elapsed: float) -> float:
-    """Seconds between two looks while waiting inside a call, where a look costs no transition.
-
-    A tenth of the time that has passed: lateness stays in proportion to what was waited for.
-    """
-    return max(SHORTEST_PAUSE, elapsed / 10)
+    """Seconds between two looks at a job of which only is known how long it has run."""
+    return sqrt(2 * LOOK_PRICE * (max(elapsed, 0.0) + HALF))
 
 
 def backoff(faults: int) -> int:
     """Seconds to stay away after so many faults in a row (from 1 on): 1, 2, 4 … 60."""
     return min(60, 1 << min(max(faults - 1, 0), 6))
+
+
+def _ended(seconds: float) -> float:
+    """The share of jobs of which nothing is known that end within so many seconds."""
+    return seconds / (seconds + HALF)
+
+
+def _spread(known: Sequence[tuple[float, Interval]]) -> tuple[list[float], list[float]]:
+    """Moments, ascending from 0, and the share of jobs that have ended by each.
+
+    Within its interval a job ends as one of which nothing is known. Moments are the closer the
+    more jobs end there.
+    """
+    rises: dict[float, float] = {}
+    end = 0.0
+    for weight, interval in known:
+        by = round(min(max(interval.by, _LEAST), MAX_DEADLINE_SECONDS), 1)
+        after = round(max(0.0, min(interval.after, by * (1 - _SPREAD), by - _LEAST)), 1)
+        rise = weight / (_ended(by) - _ended(after))
+        rises[after] = rises.get(after, 0.0) + rise
+        rises[by] = rises.get(by, 0.0) - rise
+        end = max(end, by)
+    total = 1 + sum(weight for weight, _ in known)
+    edges = sorted({0.0, *rises, *(each for each in _GRID if each < end)})
+    moments, shares, height = [0.0], [0.0], 1.0
+    for start, stop in pairwise(edges):
+        height += rises.get(start, 0.0)
+        mass = max(0.0, height) * (_ended(stop) - _ended(start)) / total
+        steps = min(_FINEST, max(1, ceil(_FINENESS * sqrt((stop - start) * mass))))
+        for step in range(1, steps + 1):
+            moments.append(start + (stop - start) * step / steps)
+            shares.append(shares[-1] + mass / steps)
+    return moments, shares
+
+
+def _choose(moments: Sequence[float], shares: Sequence[float]) -> tuple[float, ...]:
+    """The moments whose looks cost least together with the lateness, the last one among them.
+
+    Backwards: ``costs`` are what is to come after a look at each moment, counted from the first.
+    The earlier a look, the earlier the best one after it, so few need to be compared.
+    """
+    costs = [0.0]
+    for (start, stop), (before, by) in zip(pairwise(moments), pairwise(shares), strict=True):
+        costs.append(costs[-1] + (before + by) / 2 * (stop - start))
+    last = len(moments) - 1
+    following = [last] * (last + 1)
+    for here in range(last - 1, -1, -1):
+        share = shares[here]
+        cost, following[here] = min(
+            (costs[then] - share * moments[then], then)
+            for then in range(here + 1, following[here + 1] + 1)
+        )
+        costs[here] = cost + share * moments[here] + LOOK_PRICE * (1 - share)
+    looks, here = list[float](), 0
+    while here < last:
+        here = following[here]
+        looks.append(max(_LEAST, round(moments[here], 1)))
+    return tuple(sorted(set(looks)))

@@ -8,7 +8,7 @@ import pytest
 
 from functions.aws.tables.connections import LEASE_SECONDS
 from functions.connectors.registry import Provider
-from functions.core.contract import HOLD_SECONDS, Door, Prefix, Variable
+from functions.core.contract import CALL_SECONDS, Door, Prefix, Variable
 from tests.support.cloudformation.template import flat, listed
 
 if TYPE_CHECKING:
@@ -99,8 +99,8 @@ def test_prod_runs_on_a_fixed_runtime(prod: Template) -> None:
         assert function["Properties"]["Architectures"] == ["arm64"]
 
 
-def test_check_status_outlives_its_hold_and_a_slow_answer(local: Template) -> None:
-    assert _function(local, Door.CHECK_STATUS)["Timeout"] >= HOLD_SECONDS + 30
+def test_check_status_outlives_its_looks_and_a_slow_answer(local: Template) -> None:
+    assert _function(local, Door.CHECK_STATUS)["Timeout"] >= CALL_SECONDS + 30
 
 
 @pytest.mark.parametrize("door", [door for door in Door if Variable.SECRET_PREFIX in TOLD[door]])

@@ -54,7 +54,7 @@ class AdmissionHarness:
         manifest = a_manifest(as_of=as_of, datasets=datasets)
         ended = publish(refresh, manifest, ticket=a_ticket(at=self.clock()), at=self.clock())
         where = to_pointer(manifest, key="k", version_id="v", at=self.clock())
-        self.refreshes.publish(ended, seen=refresh.version, snapshot=where)
+        self.refreshes.publish(ended, seen=refresh.version, snapshot=where, intervals=())
 
     def forbid(self, refresh_id: str = "ref_1", *, seconds: float, ends: bool = True) -> None:
         """Have a refresh meet a provider that wants to be left alone for so long."""

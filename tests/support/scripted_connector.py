@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from functions.core.contract import Cursor, Job
     from functions.core.errors import FreshetError
     from functions.core.idempotency import Key
-    from functions.core.model import SnapshotPointer
+    from functions.core.model import Interval, SnapshotPointer
     from functions.core.ports import Budget, Looked, PreviousSnapshot
     from tests.support.fakes.stores import Clock
 
@@ -112,8 +112,15 @@ class CrashingRefreshes(Refreshes):
         super().save(refresh, seen=seen)
         self._written()
 
-    def publish(self, refresh: Refresh, *, seen: int, snapshot: SnapshotPointer) -> None:
-        super().publish(refresh, seen=seen, snapshot=snapshot)
+    def publish(
+        self,
+        refresh: Refresh,
+        *,
+        seen: int,
+        snapshot: SnapshotPointer,
+        intervals: Sequence[Interval],
+    ) -> None:
+        super().publish(refresh, seen=seen, snapshot=snapshot, intervals=intervals)
         self._written()
 
     def _written(self) -> None:

@@ -89,7 +89,7 @@ def test_the_api_waits_for_a_provider_no_longer_than_its_gateway_does(
         pytest.param(trigger, None, 400, [5, 395], id="to-begin-while-the-call-lasts"),
         pytest.param(check_status, TicketOutcome.RUNNING, 2000, [15, 903], id="to-look"),
         pytest.param(
-            check_status, TicketOutcome.RUNNING, 165, [15, 160], id="to-look-while-it-lasts"
+            check_status, TicketOutcome.RUNNING, 245, [15, 240], id="to-look-while-it-lasts"
         ),
         pytest.param(fetch_data, TicketOutcome.READY, 2000, [15, 1995], id="to-fetch"),
     ],
@@ -114,7 +114,7 @@ def test_a_door_that_goes_on_is_more_patient_and_none_waits_past_its_end_or_the_
         admission=admission_ports(tables, connections=connections, refreshes=refreshes),
         budget=lambda _name: None,
         vault=SimpleNamespace(seal_text=None, open_text=None),
-        durations=SimpleNamespace(seen=lambda _provider: ()),
+        durations=SimpleNamespace(read=lambda _provider: ()),
         snapshots=None,
         staging=lambda **_: None,
     )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from zlib import crc32
 
-from functions.aws.tables.dynamodb import Table, Written
+import msgspec
+
+from functions.aws.tables.dynamodb import Table, Written, to_text
 from functions.core.budget import Level
-from functions.core.polling import bucket
+from functions.core.model import Interval
+from functions.core.polling import PROVIDER_INTERVALS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -70,25 +74,32 @@ class BudgetItem:
         )
 
 
+_INTERVAL: Final = "i"
+
+
 class DurationTable:
-    """Durations of providers' jobs, counted in the buckets of ``core.polling``."""
+    """How long providers' jobs have taken: ``PROVIDER_INTERVALS`` attributes of an item each."""
 
     def __init__(self, dynamodb: DynamoDBClient, *, table: str) -> None:
         """Take the connections' table."""
         self._table = Table(dynamodb, table)
 
-    def counts(self, provider: str) -> dict[int, float]:
-        """Read how many jobs ended in each bucket."""
+    def read(self, provider: str) -> list[Interval]:
+        """Read what is kept; what earlier versions counted is left alone."""
         item = self._table.get(_durations(provider), consistent=False) or {}
-        return {int(name[1:]): float(count) for name, count in item.items() if name[0] == "b"}
+        kept = (text for name, text in item.items() if name[0] == _INTERVAL)
+        return [msgspec.json.decode(text, type=Interval) for text in kept]
 
-    def add(self, provider: str, seconds: float) -> None:
-        """Count one more; a count that is lost or doubled now and then does no harm."""
-        self._table.write(
-            self._table.update_request(
-                _durations(provider), f"ADD b{bucket(seconds)} :one", values={"one": 1}
-            )
-        )
+    def add(self, provider: str, interval: Interval, *, refresh_id: str) -> None:
+        """Put an interval in the place of one that its refresh's id points to.
+
+        So there is nothing to read first, no write is in another's way, and what is kept is
+        forgotten at random, the sooner the more is added.
+        """
+        place = crc32(refresh_id.encode()) % PROVIDER_INTERVALS
+        update = f"SET {_INTERVAL}{place} = :interval"
+        values = {"interval": to_text(interval)}
+        self._table.write(self._table.update_request(_durations(provider), update, values=values))
 
 
 def _durations(provider: str) -> dict[str, str]:

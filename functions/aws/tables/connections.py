@@ -18,6 +18,7 @@ from functions.core.errors import Superseded
 from functions.core.model import (
     Connection,
     Credentials,
+    Interval,
     Running,
     SnapshotPointer,
     StoredCredentials,
@@ -418,6 +419,7 @@ def _connection(item: Item) -> Connection:
         snapshot=_decode(item, "latest", shape=SnapshotPointer),
         previous=_decode(item, "previous", shape=SnapshotPointer),
         schedule=_decode(item, "schedule", shape=Schedule),
+        intervals=_decode(item, "intervals", shape=tuple[Interval, ...]) or (),
         next_allowed_at=float(item.get("next_allowed_at", 0)),
         reauth_required="credentials_dead" in item,
     )

@@ -16,7 +16,7 @@ from functions.aws.tables.idempotency import answer_requests
 from functions.aws.tables.open_items import open_attributes
 from functions.core.contract import HINTED, REFRESH_DAYS, WAKE, Index
 from functions.core.errors import Superseded
-from functions.core.model import Refresh, SnapshotPointer, iso
+from functions.core.model import Interval, Refresh, SnapshotPointer, iso
 from functions.core.refresh.history import Place
 
 if TYPE_CHECKING:
@@ -101,7 +101,14 @@ class RefreshTable:
         if not saved and (not stored or _refresh(stored) != refresh):
             raise Superseded
 
-    def publish(self, refresh: Refresh, *, seen: int, snapshot: SnapshotPointer) -> None:
+    def publish(
+        self,
+        refresh: Refresh,
+        *,
+        seen: int,
+        snapshot: SnapshotPointer,
+        intervals: Sequence[Interval],
+    ) -> None:
         """Point the connection to the snapshot, end the refresh and free the slot, at once.
 
         Raises:
@@ -112,13 +119,14 @@ class RefreshTable:
                 self._put_request(refresh, seen=seen),
                 self._slot_request(
                     refresh,
-                    "SET previous = if_not_exists(latest, :none), latest = :snapshot"
-                    " REMOVE running, running_until, next_allowed_at",
+                    "SET previous = if_not_exists(latest, :none), latest = :snapshot,"
+                    " intervals = :intervals REMOVE running, running_until, next_allowed_at",
                     condition="running = :refresh AND attribute_not_exists(erasing)",
                     values={
                         "refresh": refresh.refresh_id,
                         "snapshot": to_text(snapshot),
                         "none": to_text(None),
+                        "intervals": to_text(intervals),
                     },
                 ),
             ]
@@ -141,6 +149,10 @@ class RefreshTable:
     def forget_webhooks(self, refresh_id: str) -> None:
         """Forget the webhooks so far, and the task that they would wake."""
         self._update_item(refresh_id, f"REMOVE {HINTED}, {WAKE}")
+
+    def is_webhook_noted(self, refresh_id: str) -> bool:
+        """Whether there is a webhook that is not forgotten."""
+        return HINTED in (self._table.get({"refresh_id": refresh_id}) or {})
 
     def note_webhook(self, refresh_id: str, *, by: str) -> str | None:
         """Note a webhook; return the task token of the state that waits for one, if any.

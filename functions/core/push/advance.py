@@ -9,7 +9,7 @@ records, they are sent again.
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, floor
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -36,7 +36,7 @@ from functions.core.errors import (
     Superseded,
     UserError,
 )
-from functions.core.polling import backoff, next_wait, pause, plan
+from functions.core.polling import backoff, pause
 from functions.core.push import model as step
 from functions.core.push.model import PushStatus
 from functions.core.push.ports import Pushed
@@ -194,7 +194,7 @@ def _handle_refusal(push: Push, error: FreshetError, *, ports: PushPorts) -> tup
     at = ports.clock()
     match error:
         case RateLimited() | ProviderUnavailable(unsent=True):
-            waited = pause(at - push.requested_at)
+            waited = (at - push.requested_at) / 10
             wait = ceil(max(error.wait_seconds, backoff(push.attempts), waited))
             if at + wait < push.deadline:
                 later = step.postpone(push, type(error), wait_seconds=wait, at=at)
@@ -221,7 +221,6 @@ def _wait_for_other(push: Push, ports: PushPorts) -> tuple[Push, int]:
 
 def _look_until_done(push: Push, ports: PushPorts, *, until: float) -> tuple[Push, int]:
     """Look until the provider is done or the next look is too far away to wait for it here."""
-    looks = plan({}, horizon=max(1, push.deadline - push.sent_at))
     faults = 0
     while True:
         seen, at = _look(push, ports), ports.clock()
@@ -232,11 +231,10 @@ def _look_until_done(push: Push, ports: PushPorts, *, until: float) -> tuple[Pus
             return _save(step.end_unknown(push, cause, at=at), ports=ports), 0
         faults = 0 if isinstance(seen, Pushed) and not seen.done else faults + 1
         wish = _wish(seen, faults=faults)
-        gap = next_wait(looks, elapsed=at - push.sent_at)
-        here = wish or min(gap, pause(at - push.sent_at))
-        if gap > HOLD_SECONDS or at + here > until:
-            return push, ceil(min(max(gap, wish), push.deadline - at))
-        ports.sleep(here)
+        wait = min(wish or pause(at - push.sent_at), push.deadline - at)
+        if at + wait > until:
+            return push, max(1, ceil(wait) if wish else floor(wait))
+        ports.sleep(wait)
 
 
 def _is_enough(push: Push, seen: Pushed, faults: int, *, at: float) -> bool:

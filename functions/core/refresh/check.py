@@ -1,19 +1,19 @@
-"""Door 2's decisions: look, wait inside the call while that is cheaper than leaving it.
+"""Door 2's decisions: look as planned, wait inside the call while that is cheaper than leaving it.
 
 A turn of the loop in the state machine costs three transitions, as much as this function
-waiting for ``HOLD_SECONDS``. So while the next look that pays is nearer than that, the call
-stays: on the provider's own long poll where there is one, else asleep. Farther ones go to the
-machine's Wait state.
+waiting for ``HOLD_SECONDS``. So while the next look is nearer than that, the call stays: on the
+provider's own long poll where there is one, else asleep. Farther ones go to the machine's Wait
+state.
 """
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, floor
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from functions.core.contract import HOLD_SECONDS, Ticket, TicketOutcome
+from functions.core.contract import CALL_SECONDS, HOLD_SECONDS, Ticket, TicketOutcome
 from functions.core.errors import (
     CallerError,
     DeadlineExceeded,
@@ -23,7 +23,7 @@ from functions.core.errors import (
     ProviderUnavailable,
     UserError,
 )
-from functions.core.polling import backoff, next_wait, pause
+from functions.core.polling import backoff, find_next
 from functions.core.refresh import steps as step
 from functions.core.refresh.admission import note_cooldown
 
@@ -41,6 +41,9 @@ LOOK_SHARE: Final = 4
 look waits for its turn, and the next one is the farther away: looks leave it to what has more to
 do with it."""
 
+WEBHOOK_SECONDS: Final = 1
+"""How long a call sleeps at a time where a webhook may tell it to look earlier."""
+
 LAST_LOOK_SECONDS: Final = 3
 """How long past the deadline looks may go on; the last one begins at it."""
 
@@ -53,37 +56,65 @@ def check(
     *,
     connection: Connection,
     connector: Connector,
+    holds: bool = False,
     refreshes: Refreshes,
     clock: Clock,
     sleep: Sleep,
 ) -> Ticket:
-    """Look until there is an answer or waiting here no longer pays; the ticket says which."""
+    """Look until there is an answer or waiting here no longer pays; the ticket says which.
+
+    Args:
+        holds: whether the provider can hold a look open.
+    """
     if ticket.has_webhook:
         refreshes.forget_webhooks(ticket.refresh_id)
-    until = clock()
-    if _gap(ticket, at=until) <= HOLD_SECONDS:
-        until = min(until + HOLD_SECONDS, ticket.deadline)
+    until, wish = clock() + CALL_SECONDS, None
+    wait = _begin(ticket, holds=holds, at=clock())
     while True:
+        wait = min(wait, max(0.0, ticket.deadline - clock()))
+        if wait > HOLD_SECONDS or clock() + wait > until:
+            return _leave(ticket, ceil(wait) if wish else floor(wait))
+        _rest(ticket, wait, refreshes=refreshes, sleep=sleep)
         asked = clock()
+        gap = _gap(ticket, at=asked, after=asked)
         ticket, wish = _look(
             ticket,
             connection=connection,
             connector=connector,
             refreshes=refreshes,
-            hold_seconds=max(0.0, until - asked),
+            hold_seconds=min(gap, ticket.deadline - asked) if gap <= HOLD_SECONDS else 0.0,
             clock=clock,
         )
         if ticket.outcome is TicketOutcome.LATER:
             return _restart(ticket, refreshes=refreshes, at=clock())
         if ticket.outcome is not TicketOutcome.RUNNING:
             return ticket
-        now = clock()
-        gap = _gap(ticket, at=now)
-        rest = (LOOK_SHARE - 1) * (now - asked)
-        here = max(rest, min(gap, pause(now - ticket.triggered_at))) if wish is None else wish
-        if now >= until or now + here > until:
-            return _leave(ticket, wish or gap, at=now)
-        sleep(max(here, MIN_GAP - (now - asked)))
+        gap, took = _gap(ticket, at=clock(), after=clock()), clock() - asked
+        if wish is None or (wish == 0 and gap > HOLD_SECONDS):
+            wait = max(gap, (LOOK_SHARE - 1) * took)
+        else:
+            wait = max(wish, MIN_GAP - took)
+
+
+def _begin(ticket: Ticket, *, holds: bool, at: float) -> float:
+    """Seconds until the call's first look.
+
+    A call that comes from a wait looks at once, or at the planned moment that is about to come.
+    The first of all begins a look that can be held open, as its end is noticed then.
+    """
+    gap = _gap(ticket, at=at, after=ticket.running_at or ticket.triggered_at - 1)
+    at_once = gap > 1 if ticket.wait_seconds else holds and gap <= HOLD_SECONDS
+    return 0.0 if at_once else gap
+
+
+def _rest(ticket: Ticket, seconds: float, *, refreshes: Refreshes, sleep: Sleep) -> None:
+    """Sleep, but no longer than until a webhook comes."""
+    while ticket.has_webhook and seconds > WEBHOOK_SECONDS:
+        sleep(WEBHOOK_SECONDS)
+        seconds -= WEBHOOK_SECONDS
+        if refreshes.is_webhook_noted(ticket.refresh_id):
+            return refreshes.forget_webhooks(ticket.refresh_id)
+    return sleep(seconds)
 
 
 def _look(
@@ -109,6 +140,7 @@ def _look(
         return replace(ticket, outcome=TicketOutcome.READY, noticed_at=clock()), 0
     if looked.lost:
         return replace(ticket, outcome=TicketOutcome.LATER), 0
+    ticket = replace(ticket, running_at=clock())
     if clock() < ticket.deadline:
         return ticket, looked.wait_seconds
     return _end_at_deadline(ticket, looked, at=clock()), 0
@@ -137,14 +169,14 @@ def _handle_fault(
     return _fail(ticket, DeadlineExceeded() if overdue else fault), wait
 
 
-def _gap(ticket: Ticket, *, at: float) -> float:
-    return next_wait(ticket.looks, elapsed=at - ticket.triggered_at)
+def _gap(ticket: Ticket, *, at: float, after: float) -> float:
+    """Seconds until the first look that is planned after an instant."""
+    start = ticket.triggered_at
+    return max(0.0, start + find_next(ticket.looks, after=after - start) - at)
 
 
-def _leave(ticket: Ticket, wait: float, *, at: float) -> Ticket:
-    """Leave the call; the last look is at the deadline, not past it."""
-    seconds = max(1, ceil(min(wait, ticket.deadline - at)))
-    return replace(ticket, outcome=TicketOutcome.RUNNING, wait_seconds=seconds)
+def _leave(ticket: Ticket, seconds: int) -> Ticket:
+    return replace(ticket, outcome=TicketOutcome.RUNNING, wait_seconds=max(1, seconds))
 
 
 def _restart(ticket: Ticket, *, refreshes: Refreshes, at: float) -> Ticket:

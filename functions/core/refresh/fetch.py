@@ -14,7 +14,7 @@ from functions.core.errors import (
     ProviderUnavailable,
     Superseded,
 )
-from functions.core.polling import backoff
+from functions.core.polling import backoff, measure, remember
 from functions.core.refresh import increment, snapshot
 from functions.core.refresh import steps as step
 from functions.core.refresh.progress import Staged
@@ -216,6 +216,7 @@ def publish(
         ended,
         seen=refresh.version,
         snapshot=snapshot.to_pointer(manifest, key=key, version_id=version_id, at=at),
+        intervals=remember(connection.intervals, measure(ticket, refresh)),
     )
     return ended, [manifest, *([before] if before else [])]
 

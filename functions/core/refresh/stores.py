@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Container, Iterable, Sequence
 
     from functions.core.contract import Ticket
     from functions.core.idempotency import Key
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         Connection,
         Dataset,
         File,
+        Interval,
         Manifest,
         Refresh,
         SnapshotPointer,
@@ -92,8 +93,18 @@ class Refreshes(Protocol):
         """
         ...
 
-    def publish(self, refresh: Refresh, *, seen: int, snapshot: SnapshotPointer) -> None:
+    def publish(
+        self,
+        refresh: Refresh,
+        *,
+        seen: int,
+        snapshot: SnapshotPointer,
+        intervals: Sequence[Interval],
+    ) -> None:
         """Point the connection to the snapshot, end the refresh and free the slot, at once.
+
+        Args:
+            intervals: what is known of the connection's jobs from now on.
 
         Raises:
             Superseded: the refresh was ended, or lost its slot, by someone else.
@@ -117,6 +128,10 @@ class Refreshes(Protocol):
 
     def forget_webhooks(self, refresh_id: str) -> None:
         """Forget the webhooks so far: the provider is about to be looked at."""
+        ...
+
+    def is_webhook_noted(self, refresh_id: str) -> bool:
+        """Whether there is a webhook that is not forgotten."""
         ...
 
 

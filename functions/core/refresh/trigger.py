@@ -39,10 +39,10 @@ from functions.core.refresh import steps as step
 from functions.core.refresh.admission import note_cooldown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Sequence
 
     from functions.core.contract import Clock
-    from functions.core.model import Connection, Refresh
+    from functions.core.model import Connection, Interval, Refresh
     from functions.core.ports import Connector
     from functions.core.refresh.stores import Refreshes
 
@@ -61,18 +61,18 @@ def trigger(
     connection: Connection,
     connector: Connector,
     refreshes: Refreshes,
-    seen: Mapping[int, float],
+    others: Sequence[Interval],
     clock: Clock,
     seconds_left: Callable[[], float],
 ) -> Ticket:
     """The ticket with which the refresh goes on.
 
     Args:
-        seen: the provider's durations so far, for ``polling.plan``.
+        others: how long the provider's jobs took, for ``polling.plan``.
         seconds_left: how long this call may still run.
     """
     if _has_job(refresh):
-        return _go_on(refresh, seen=seen)
+        return _go_on(refresh, connection, others)
     if clock() >= refresh.deadline:
         return _fail(refresh, _find_cause(refresh))
     begun = step.begin_trigger(refresh, at=clock())
@@ -90,7 +90,7 @@ def trigger(
             )
         seen_version, begun = begun.version, step.accept_job(begun, taken, at=clock())
         refreshes.save(begun, seen=seen_version)
-    return _go_on(begun, seen=seen)
+    return _go_on(begun, connection, others)
 
 
 def to_ticket(admission: step.Admission, connection_id: str) -> Ticket:
@@ -128,14 +128,16 @@ def _to_order(refresh: Refresh) -> Order:
     )
 
 
-def _go_on(refresh: Refresh, *, seen: Mapping[int, float]) -> Ticket:
+def _go_on(refresh: Refresh, connection: Connection, others: Sequence[Interval]) -> Ticket:
+    """The ticket with which to look. What was triggered synchronously is done: look at once."""
+    looks = plan(connection.intervals, others, at=refresh.triggered_at)
     return replace(
         _ticket(refresh, TicketOutcome.RUNNING),
         job=refresh.job or {},
         triggered_at=refresh.triggered_at,
         deadline=refresh.deadline,
         has_webhook=bool(refresh.webhooks),
-        looks=plan(seen, horizon=max(1, refresh.deadline - refresh.triggered_at)),
+        looks=(0.0,) if refresh.synchronous else looks,
     )
 
 

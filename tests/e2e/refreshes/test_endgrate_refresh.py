@@ -10,7 +10,6 @@ import pytest
 import requests
 
 from functions.core.model import instant
-from functions.core.polling import bucket
 from infra.local.caller import Caller
 from infra.local.simulators.endgrate.provider import API_KEY
 
@@ -36,13 +35,10 @@ def webhooks(relay: Relay) -> Iterator[Relay]:
 
 
 @pytest.fixture
-def long_transfers(running: System) -> Iterator[None]:
-    """As if transfers had always taken a minute: no look pays for longer than is held."""
-    client, table = running.client("dynamodb"), running.outputs["ConnectionsTableName"]
-    key = {"connection_id": {"S": "durations#endgrate"}}
-    client.put_item(TableName=table, Item={**key, f"b{bucket(LONG)}": {"N": "1000"}})
-    yield
-    client.delete_item(TableName=table, Key=key)
+def first_looks_in_vain(endgrate: Provider) -> None:
+    """Endgrate asks the first two who look at a transfer to come back much later."""
+    fault = {"kind": "status", "status": 503, "retry_after": f"{LONG:.0f}", "times": 2}
+    endgrate.fault(path="*/statistics", **fault)
 
 
 def waits_for_a_hint(running: System, refresh_id: str, state: str = "WaitForHint") -> bool:
@@ -218,7 +214,7 @@ def test_a_user_who_never_configures_is_what_a_refresh_waited_for(
     assert transfers(endgrate) == 0
 
 
-@pytest.mark.usefixtures("long_transfers")
+@pytest.mark.usefixtures("first_looks_in_vain")
 def test_a_webhook_ends_the_wait_long_before_its_time(
     running: System, caller: Caller, endgrate: Provider
 ) -> None:
@@ -232,7 +228,7 @@ def test_a_webhook_ends_the_wait_long_before_its_time(
     assert 0 <= told(refresh, "ready") - completed < LONG / 6
 
 
-@pytest.mark.usefixtures("long_transfers")
+@pytest.mark.usefixtures("first_looks_in_vain")
 def test_forged_repeated_and_swapped_webhooks_change_nothing(
     running: System, caller: Caller, endgrate: Provider, webhooks: Relay
 ) -> None:

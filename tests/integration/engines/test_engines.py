@@ -111,10 +111,8 @@ def test_a_refresh_within_the_hold_visits_four_states(engine: Engine) -> None:
 
 def test_a_look_that_is_due_later_is_waited_for_in_the_machine(engine: Engine) -> None:
     ben = engine.connect("ben")
-    engine.fault(ben, "/tasks/*", kind="status", status=503)
-    with engine.after_long_tasks():
-        ended = refreshed(engine, ben)
-    assert ended == published([*BEGIN, "Wait", *TURN, "FetchData"], BEN)
+    engine.fault(ben, "/tasks/*", kind="status", status=503, retry_after=str(HOLD_SECONDS + 1))
+    assert refreshed(engine, ben) == published([*BEGIN, "Wait", *TURN, "FetchData"], BEN)
 
 
 def test_a_provider_that_cannot_be_asked_now_is_asked_again(engine: Engine) -> None:

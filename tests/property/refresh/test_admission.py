@@ -265,7 +265,7 @@ class Executions(RuleBasedStateMachine):
             connection=self.connection,
             connector=provider,
             refreshes=refreshes,
-            seen={},
+            others=(),
             clock=self.clock,
             seconds_left=lambda: 1000,
         )

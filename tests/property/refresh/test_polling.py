@@ -1,4 +1,4 @@
-"""Whatever has been seen so far, a plan of looks can be followed."""
+"""Whatever is known of earlier jobs, a plan of looks can be followed."""
 
 from __future__ import annotations
 
@@ -8,49 +8,55 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.core.contract import MAX_DEADLINE_SECONDS, MAX_LOOKS
-from functions.core.polling import BUCKETS, backoff, bucket, next_wait, plan, upper
+from functions.core.model import Interval
+from functions.core.polling import DAY_SECONDS, backoff, find_next, pause, plan
 
-SEEN = st.dictionaries(
-    st.integers(min_value=-1, max_value=BUCKETS), st.floats(min_value=0, max_value=1e12)
-)
-HORIZON = st.floats(min_value=1, max_value=MAX_DEADLINE_SECONDS)
+TODAY = 20_000
+AT = float(TODAY * DAY_SECONDS)
+SECONDS = st.floats(min_value=-10, max_value=2 * MAX_DEADLINE_SECONDS)
+DAYS = st.integers(min_value=TODAY - 100, max_value=TODAY + 1)
+KNOWN = st.lists(st.builds(Interval, SECONDS, SECONDS, DAYS), max_size=60)
+ELAPSED = st.floats(min_value=0, max_value=MAX_DEADLINE_SECONDS)
 
 
-@given(seen=SEEN, horizon=HORIZON)
-def test_a_plan_ascends_fits_and_ends_at_the_horizon(
-    seen: dict[int, float], horizon: float
-) -> None:
-    looks = plan(seen, horizon=horizon)
-    assert 1 <= len(looks) <= MAX_LOOKS
+@given(own=KNOWN, others=KNOWN)
+def test_a_plan_ascends_and_fits(own: list[Interval], others: list[Interval]) -> None:
+    looks = plan(own, others, at=AT)
+    assert len(looks) <= MAX_LOOKS
     assert all(earlier < later for earlier, later in pairwise(looks))
-    assert looks[0] > 0
-    assert looks[-1] == int(horizon)
+    assert all(0 < look <= MAX_DEADLINE_SECONDS for look in looks)
 
 
-@given(seen=SEEN, horizon=HORIZON, elapsed=st.floats(min_value=0, max_value=1e6))
+@given(own=KNOWN, others=KNOWN, elapsed=ELAPSED)
 def test_the_next_look_is_always_ahead(
-    seen: dict[int, float], horizon: float, elapsed: float
+    own: list[Interval], others: list[Interval], elapsed: float
 ) -> None:
-    assert next_wait(plan(seen, horizon=horizon), elapsed=elapsed) > 0
+    assert find_next(plan(own, others, at=AT), after=elapsed) > elapsed
 
 
-@given(seen=SEEN, horizon=HORIZON)
-def test_following_a_plan_takes_its_looks_and_no_more(
-    seen: dict[int, float], horizon: float
+@given(own=KNOWN, others=KNOWN, ends=ELAPSED)
+def test_whatever_is_known_every_job_is_noticed(
+    own: list[Interval], others: list[Interval], ends: float
 ) -> None:
-    looks, at, taken = plan(seen, horizon=horizon), 0.0, 0
-    while at < looks[-1]:
-        at += next_wait(looks, elapsed=at)
-        taken += 1
-    assert taken == len(looks)
+    looks, at, made = plan(own, others, at=AT), 0.0, 0
+    while at < ends:
+        at, made = find_next(looks, after=at), made + 1
+    assert made <= len(looks) + 2 * (ends + 8) ** 0.5
 
 
-@given(duration=st.floats(min_value=-1e9, max_value=1e12))
-def test_a_duration_lies_in_its_bucket(duration: float) -> None:
-    index = bucket(duration)
-    assert 0 <= index < BUCKETS
-    assert duration <= upper(index) * (1 + 1e-9) or index == BUCKETS - 1
-    assert duration >= upper(index - 1) * (1 - 1e-9) or index == 0
+@given(after=SECONDS, width=SECONDS, others=KNOWN)
+def test_a_job_that_ends_long_before_all_others_is_seen_before_them(
+    after: float, width: float, others: list[Interval]
+) -> None:
+    """Not even a full memory of one length leaves no look before it."""
+    after, width = abs(after), abs(width) + 0.1
+    looks = plan([Interval(after, after + width, TODAY)] * 24, others, at=AT)
+    assert looks[0] <= max(30.0, 0.8 * (after + width))
+
+
+@given(elapsed=SECONDS)
+def test_pauses_grow_with_what_has_passed(elapsed: float) -> None:
+    assert 0 < pause(elapsed) <= pause(elapsed + 1)
 
 
 @given(faults=st.integers(min_value=-5, max_value=10**9))

@@ -28,7 +28,6 @@ from functions.aws.tables.connections import ConnectionTable, Successors
 from functions.aws.tables.refreshes import RefreshTable
 from functions.aws.vault import Vault
 from functions.core.model import CONNECTION_PREFIX, Connection, Credentials, instant
-from functions.core.polling import bucket
 from infra.local.aws import ACCOUNT, ROOT, session
 from infra.local.programs import HOST, answers, free_port, running
 from infra.local.providers import DEMOS
@@ -113,17 +112,6 @@ class Engine:
             sleep=time.sleep,
             successors=Successors(lambda: self.client("s3"), bucket=self.outputs["BucketName"]),
         )
-
-    @contextmanager
-    def after_long_tasks(self) -> Iterator[None]:
-        """As if the provider had always taken a minute: no look pays for longer than is held."""
-        client, table = self.client("dynamodb"), self.outputs["ConnectionsTableName"]
-        key = {"connection_id": {"S": f"durations#{PROVIDER}"}}
-        client.put_item(TableName=table, Item={**key, f"b{bucket(60)}": {"N": "1000"}})
-        try:
-            yield
-        finally:
-            client.delete_item(TableName=table, Key=key)
 
     # --- executions ------------------------------------------------------------------------
 

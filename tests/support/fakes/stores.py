@@ -18,6 +18,7 @@ from functions.core.idempotency import KEY_SECONDS, Claim
 from functions.core.model import (
     Connection,
     Credentials,
+    Interval,
     Refresh,
     Running,
     SnapshotPointer,
@@ -25,7 +26,7 @@ from functions.core.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from functions.core.contract import Schedule, Ticket
     from functions.core.idempotency import Key
@@ -283,7 +284,14 @@ class Refreshes:
                 raise Superseded
             self._stored[refresh.refresh_id] = refresh
 
-    def publish(self, refresh: Refresh, *, seen: int, snapshot: SnapshotPointer) -> None:
+    def publish(
+        self,
+        refresh: Refresh,
+        *,
+        seen: int,
+        snapshot: SnapshotPointer,
+        intervals: Sequence[Interval],
+    ) -> None:
         with self._lock:
             item = self._holding(refresh)
             stored = self._stored.get(refresh.refresh_id)
@@ -291,7 +299,14 @@ class Refreshes:
                 raise Superseded
             self._stored[refresh.refresh_id] = refresh
             before = item.connection.snapshot
-            self._put(item, running=None, snapshot=snapshot, previous=before, next_allowed_at=0)
+            self._put(
+                item,
+                running=None,
+                snapshot=snapshot,
+                previous=before,
+                next_allowed_at=0,
+                intervals=tuple(intervals),
+            )
 
     def release(self, refresh: Refresh) -> None:
         self._on_slot(refresh, running=None)
@@ -304,6 +319,9 @@ class Refreshes:
 
     def forget_webhooks(self, refresh_id: str) -> None:
         self._hinted.pop(refresh_id, None)
+
+    def is_webhook_noted(self, refresh_id: str) -> bool:
+        return refresh_id in self._hinted
 
     def note_webhook(self, refresh_id: str, *, by: str) -> str | None:
         if refresh_id in self._stored and by not in self._told:
@@ -322,6 +340,6 @@ class Refreshes:
             return None
         return item if item.connection.running.refresh_id == refresh.refresh_id else None
 
-    def _put(self, item: Item, **changes: Running | SnapshotPointer | float | None) -> None:
+    def _put(self, item: Item, **changes: object) -> None:
         connection = replace(item.connection, **changes)
         self._connections[connection.connection_id] = replace(item, connection=connection)

@@ -83,7 +83,7 @@ class IdempotencyModel:
             manifest = a_manifest(refresh.refresh_id, as_of=at)
             ended = replace(refresh, status=Status.PUBLISHED)
             snapshot = to_pointer(manifest, key="k", version_id="v", at=at)
-            refreshes.publish(ended, seen=seen, snapshot=snapshot)
+            refreshes.publish(ended, seen=seen, snapshot=snapshot, intervals=())
             return
         if how == "banned":
             refreshes.forbid(refresh, until=at + 90)

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from functions.core.contract import PAYLOAD_VERSION, RefreshRequest, Ticket, TicketOutcome
+from functions.core.contract import (
+    MAX_LOOKS,
+    PAYLOAD_VERSION,
+    RefreshRequest,
+    Ticket,
+    TicketOutcome,
+)
 from functions.core.errors import FetchWaits, FreshetError
 from functions.core.model import Status
 from functions.core.refresh.admission import AdmissionPorts, admit
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
 
 DEADLINE_SECONDS = 120
 PLENTY = 1000.0
+LOOKS = tuple(number / 2 for number in range(MAX_LOOKS))
 
 
 class Course:
@@ -77,7 +84,8 @@ class Course:
         )
         while not self.refresh.status.has_ended:
             self._later(ticket.wait_seconds)
-            ticket = replace(ticket, wait_seconds=0)
+            if ticket.outcome is not TicketOutcome.RUNNING:
+                ticket = replace(ticket, wait_seconds=0)
             try:
                 ticket = self._step(ticket)
             except FetchWaits as signal:
@@ -145,20 +153,22 @@ class Course:
                 return ticket
 
     def _triggered(self) -> Ticket:
+        """Trigger; the providers here are done soon, and that is known of them."""
         self._happens("trigger")
-        return trigger(
+        ticket = trigger(
             self.refresh,
             connection=self.connection,
             connector=self.one.connector,
             refreshes=self._refreshes,
-            seen={},
+            others=(),
             clock=self.clock,
             seconds_left=lambda: PLENTY,
         )
+        return replace(ticket, looks=LOOKS)
 
     def _checked(self, ticket: Ticket) -> Ticket:
         self._happens("check")
-        return check(
+        looked = check(
             ticket,
             connection=self.connection,
             connector=self.one.connector,
@@ -166,6 +176,8 @@ class Course:
             clock=self.clock,
             sleep=self._later,
         )
+        waits = looked.outcome in {TicketOutcome.RUNNING, TicketOutcome.LATER}
+        return looked if waits else replace(looked, wait_seconds=0)
 
     def _fetched(self, ticket: Ticket) -> Ticket:
         self._happens("fetch")

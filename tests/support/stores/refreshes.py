@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from functions.core.contract import SLOT_SECONDS
 from functions.core.errors import Defect, Superseded
-from functions.core.model import Running, Status
+from functions.core.model import Interval, Running, Status
 from functions.core.ports import Triggered
 from functions.core.refresh import steps as step
 from tests.support.scripted_connector import CONNECTION, REFRESH, TENANT, TOKENS, a_connection
@@ -77,12 +77,15 @@ class RefreshBehaviour:
         refresh = stores.admitted()
         for by in ("one", "one", "other"):
             assert stores.refreshes.note_webhook(refresh.refresh_id, by=by) is None
+        assert stores.refreshes.is_webhook_noted(refresh.refresh_id)
         stores.refreshes.forget_webhooks(refresh.refresh_id)
+        assert not stores.refreshes.is_webhook_noted(refresh.refresh_id)
         assert stores.refreshes.get(refresh.refresh_id) == refresh
 
     def test_a_hint_about_nothing_makes_nothing(self, stores: Stores) -> None:
         stores.refreshes.note_webhook("ref_nowhere", by="one")
         stores.refreshes.forget_webhooks("ref_nowhere")
+        assert not stores.refreshes.is_webhook_noted("ref_nowhere")
         assert stores.refreshes.get("ref_nowhere") is None
 
     def test_a_writer_who_has_seen_the_last_version_is_heard(self, stores: Stores) -> None:
@@ -114,11 +117,14 @@ class RefreshBehaviour:
     def test_a_publication_points_ends_and_frees_at_once(self, stores: Stores) -> None:
         refresh = stores.admitted()
         ended = replace(refresh, status=Status.PUBLISHED)
-        stores.refreshes.publish(ended, seen=refresh.version, snapshot=pointer("first"))
+        took = (Interval(0.0, 2.3, 20_833), Interval(289.1, 306.4, 20_833))
+        stores.refreshes.publish(
+            ended, seen=refresh.version, snapshot=pointer("first"), intervals=took
+        )
         connection = stores.connections.get(CONNECTION)
         assert connection is not None
         assert (connection.snapshot, connection.previous) == (pointer("first"), None)
-        assert connection.running is None
+        assert (connection.running, connection.intervals) == (None, took)
         assert stores.refreshes.get(REFRESH) == ended
 
     def test_the_snapshot_before_is_remembered_once(self, stores: Stores) -> None:
@@ -126,7 +132,9 @@ class RefreshBehaviour:
         for number in ("1", "2", "3"):
             refresh = stores.refresh(f"ref_{number}")
             stores.refreshes.admit(refresh, until=refresh.deadline)
-            stores.refreshes.publish(refresh, seen=refresh.version, snapshot=pointer(number))
+            stores.refreshes.publish(
+                refresh, seen=refresh.version, snapshot=pointer(number), intervals=()
+            )
         connection = stores.connections.get(CONNECTION)
         assert connection is not None
         assert (connection.snapshot, connection.previous) == (pointer("3"), pointer("2"))
@@ -147,7 +155,9 @@ class RefreshBehaviour:
                 stores.connections.begin_erasing(CONNECTION)
         before = stores.refreshes.get(REFRESH)
         with pytest.raises(Superseded):
-            stores.refreshes.publish(refresh, seen=refresh.version, snapshot=pointer("late"))
+            stores.refreshes.publish(
+                refresh, seen=refresh.version, snapshot=pointer("late"), intervals=()
+            )
         assert stores.refreshes.get(REFRESH) == before
         connection = stores.connections.get(CONNECTION)
         assert connection is None or connection.snapshot is None
@@ -184,7 +194,9 @@ class RefreshBehaviour:
     def test_a_publication_ends_a_ban(self, stores: Stores) -> None:
         refresh = stores.admitted()
         stores.refreshes.forbid(refresh, until=refresh.deadline + 3600)
-        stores.refreshes.publish(refresh, seen=refresh.version, snapshot=pointer("first"))
+        stores.refreshes.publish(
+            refresh, seen=refresh.version, snapshot=pointer("first"), intervals=()
+        )
         assert stores.next_allowed_at() == 0
 
     def test_a_ban_can_be_lifted_and_where_there_is_none_nothing_changes(

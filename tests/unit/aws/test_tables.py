@@ -143,7 +143,7 @@ def test_a_connection_that_is_being_erased_gives_its_slot_to_nobody(
         dynamodb.add_response("transact_write_items", {})
     refreshes.admit(refresh, until=1)
     pointer = SnapshotPointer(refresh_id="r", key="k", version_id="v", published_at=0, as_of=0)
-    refreshes.publish(refresh, seen=0, snapshot=pointer)
+    refreshes.publish(refresh, seen=0, snapshot=pointer, intervals=())
     assert len(conditions) == 2
     assert all("AND attribute_not_exists(erasing)" in condition for condition in conditions)
 

@@ -58,7 +58,7 @@ def test_a_worker_who_dies_between_two_transfers_costs_at_most_one_in_vain(
             connection=one.connection,
             connector=one.connector,
             refreshes=refreshes,
-            seen={},
+            others=(),
             clock=sessions.clock,
             seconds_left=lambda: 1000,
         )

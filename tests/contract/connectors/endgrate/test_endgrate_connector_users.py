@@ -57,7 +57,7 @@ class Visit:
             connection=self.one.connection,
             connector=self.one.connector,
             refreshes=refreshes or Refreshes(self.one.tables),
-            seen={},
+            others=(),
             clock=self.one.simulated.clock,
             seconds_left=lambda: 1000,
         )

@@ -406,14 +406,14 @@ class CoolingHarness:
             connection=a_connection(),
             connector=Scripted(self.clock, triggers=[fault]),
             refreshes=self.refreshes,
-            seen={},
+            others=(),
             clock=self.clock,
             seconds_left=lambda: 1000,
         )
 
     def check(self, fault: FreshetError) -> Ticket:
         return check(
-            a_ticket(at=self.clock()),
+            a_ticket(at=self.clock(), looks=(0.0,)),
             connection=a_connection(),
             connector=Scripted(self.clock, looks=[(0, fault)]),
             refreshes=self.refreshes,

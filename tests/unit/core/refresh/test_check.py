@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from math import ceil
+from math import inf
 from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
 
-from functions.core.contract import HOLD_SECONDS, Ticket, TicketOutcome
+from functions.core.contract import CALL_SECONDS, HOLD_SECONDS, Ticket, TicketOutcome
 from functions.core.errors import (
     ConsentMissing,
     FreshetError,
@@ -20,6 +20,7 @@ from functions.core.errors import (
     Superseded,
     UnexpectedAnswer,
 )
+from functions.core.polling import pause
 from functions.core.ports import Looked, Triggered
 from functions.core.refresh import steps as step
 from functions.core.refresh.check import MIN_GAP, check
@@ -50,7 +51,7 @@ class Watch:
         self.tables = Tables()
         _, self.refreshes = stocked(self.tables, self.clock)
         self.connector = Scripted(self.clock, looks=looks)
-        self.start = self.clock()
+        self.start, self.webhook_at = self.clock(), inf
         self.ticket = a_ticket(at=self.start, **ticket)
         admitted = a_refresh(at=self.start)
         self.refreshes.admit(admitted, until=self.start + 4500)
@@ -66,16 +67,22 @@ class Watch:
         assert refresh is not None
         return refresh
 
-    def call(self, **changes: object) -> Ticket:
+    def call(self, *, holds: bool = False, **changes: object) -> Ticket:
         self.ticket = check(
             replace(self.ticket, **changes),
             connection=a_connection(),
             connector=self.connector,
+            holds=holds,
             refreshes=self.refreshes,
             clock=self.clock,
-            sleep=self.clock.sleep,
+            sleep=self.sleep,
         )
         return self.ticket
+
+    def sleep(self, seconds: float) -> None:
+        self.clock.sleep(seconds)
+        if self.clock() >= self.webhook_at:
+            self.refreshes.note_webhook(REFRESH, by="digest")
 
     @property
     def looked(self) -> list[float]:
@@ -87,24 +94,65 @@ class Watch:
         return [hold for _, hold in self.connector.looked]
 
 
-def test_what_is_done_at_the_first_look_is_ready_at_once() -> None:
-    watch = Watch((0, DONE))
-    ticket = watch.call()
-    assert (ticket.outcome, ticket.noticed_at) == (TicketOutcome.READY, watch.start)
-    assert watch.clock.slept == []
-
-
-def test_near_looks_are_waited_for_inside_the_call() -> None:
-    watch = Watch((0, RUNNING), (0, RUNNING), (0, RUNNING), (0, DONE))
-    assert watch.call().outcome is TicketOutcome.READY
-    assert watch.looked == [0, 0.5, 1, 1.5]
-
-
-def test_inside_the_call_a_look_is_late_by_a_tenth_of_what_was_waited_at_most() -> None:
+def test_looks_inside_a_call_follow_the_plan_and_a_far_one_is_left_to_the_machine() -> None:
     watch = Watch((0, RUNNING))
+    ticket = watch.call()
+    assert watch.looked == [2, 5, 10, 30]
+    assert (ticket.outcome, ticket.wait_seconds) == (TicketOutcome.RUNNING, 870)
+    assert ticket.running_at == watch.start + 30
+
+
+def test_what_a_look_finds_done_is_ready_at_once() -> None:
+    watch = Watch((0, RUNNING), (0, DONE))
+    ticket = watch.call()
+    assert (ticket.outcome, watch.looked) == (TicketOutcome.READY, [2, 5])
+    assert (ticket.running_at, ticket.noticed_at) == (watch.start + 2, watch.start + 5)
+
+
+def test_a_look_that_is_planned_for_the_trigger_is_made_at_once() -> None:
+    watch = Watch((0, DONE))
+    assert watch.call(looks=(0.0,)).noticed_at == watch.start
+
+
+def test_without_a_plan_looks_are_less_and_less_often() -> None:
+    watch = Watch((0, RUNNING))
+    watch.call(looks=())
+    gaps = [after - before for before, after in pairwise(watch.looked)]
+    assert gaps == pytest.approx([pause(at) for at in watch.looked[:-1]])
+    assert watch.looked[0] == pytest.approx(pause(0))
+
+
+def test_a_call_stays_while_the_next_look_is_nearer_than_a_turn_of_the_loop_costs() -> None:
+    watch = Watch((0, RUNNING))
+    ticket = watch.call(looks=(1, 1 + HOLD_SECONDS, 2.5 + 2 * HOLD_SECONDS))
+    assert watch.looked == [1, 1 + HOLD_SECONDS]
+    assert ticket.wait_seconds == HOLD_SECONDS + 1
+
+
+def test_a_call_goes_on_for_so_long_and_no_longer() -> None:
+    watch = Watch((0, RUNNING))
+    every = HOLD_SECONDS / 2
+    ticket = watch.call(looks=tuple(every * number for number in range(1, 30)))
+    assert watch.looked[-1] == CALL_SECONDS
+    assert ticket.wait_seconds == every
+
+
+def test_the_rest_of_a_wait_is_slept_in_the_next_call() -> None:
+    watch = Watch((0, RUNNING), (0, DONE))
+    ticket = watch.call(looks=(1, 60.7))
+    assert ticket.wait_seconds == 59
+    watch.clock.now += ticket.wait_seconds + 0.2
     watch.call()
-    for before, after in pairwise(watch.looked):
-        assert after - before <= max(0.5, before / 10) + 1e-6
+    assert watch.looked == pytest.approx([1, 60.7])
+
+
+@pytest.mark.parametrize("waited", [pytest.param(30, id="too-early"), pytest.param(99, id="late")])
+def test_a_call_after_a_wait_that_the_plan_did_not_ask_for_looks_at_once(waited: int) -> None:
+    watch = Watch((0, RUNNING))
+    watch.call(looks=(1, 60))
+    watch.clock.now += waited
+    watch.call()
+    assert watch.looked[:2] == [1, 1 + waited]
 
 
 def test_a_planned_look_is_made_however_long_the_refresh_has_taken() -> None:
@@ -114,51 +162,79 @@ def test_a_planned_look_is_made_however_long_the_refresh_has_taken() -> None:
     assert watch.looked == [300, 303]
 
 
+def test_a_look_that_is_overdue_is_made_once() -> None:
+    watch = Watch((0, RUNNING))
+    watch.clock.now += 300
+    watch.call(looks=(2, 5, 10, 304, 900))
+    assert watch.looked == [300, 304]
+
+
 def test_a_look_that_waits_for_its_turn_makes_the_next_one_come_later() -> None:
     watch = Watch((1, RUNNING))
     watch.call(looks=(2, 4, 6, 8, 10, 12, 900))
-    assert watch.looked == [0, 4, 8, 12, 16, 20]
-
-
-def test_when_the_hold_is_over_the_next_planned_look_is_left_to_the_machine() -> None:
-    watch = Watch((0, RUNNING))
-    ticket = watch.call()
-    assert HOLD_SECONDS - 2 < watch.looked[-1] <= HOLD_SECONDS
-    assert ticket.outcome is TicketOutcome.RUNNING
-    assert ticket.wait_seconds == ceil(30 - watch.looked[-1])
+    assert watch.looked == [2, 6, 10, 14]
 
 
 def test_a_first_look_that_is_far_is_not_waited_for_at_all() -> None:
-    watch = Watch((0, RUNNING), looks=(HOLD_SECONDS + 1, 900))
+    watch = Watch((0, RUNNING), looks=(HOLD_SECONDS + 1.5, 900))
     ticket = watch.call()
-    assert (ticket.wait_seconds, watch.holds) == (HOLD_SECONDS + 1, [0])
+    assert (ticket.wait_seconds, watch.looked) == (HOLD_SECONDS + 1, [])
     assert watch.clock.slept == []
 
 
-def test_a_long_poll_is_held_as_long_as_the_call_may_stay() -> None:
+def test_a_long_poll_begins_at_once_and_lasts_while_looks_are_near() -> None:
     watch = Watch((7, HELD))
-    ticket = watch.call()
-    assert watch.looked == [0, 7, 14]
-    assert watch.holds == [20, 13, 6]
-    assert (ticket.outcome, ticket.wait_seconds) == (TicketOutcome.RUNNING, 9)
+    ticket = watch.call(holds=True)
+    assert watch.looked == [0, 7, 14, 21, 28]
+    assert watch.holds == [2, 3, 16, 9, 2]
+    assert (ticket.outcome, ticket.wait_seconds) == (TicketOutcome.RUNNING, 865)
+
+
+def test_a_long_poll_does_not_begin_where_the_first_look_is_far() -> None:
+    watch = Watch((7, HELD), looks=(60.5,))
+    assert watch.call(holds=True).wait_seconds == 60
+    watch.clock.now += 60.2
+    watch.call(holds=True)
+    assert watch.looked[0] == 60.5
+    assert watch.holds[0] == pytest.approx(pause(60.5))
+
+
+def test_a_look_after_which_none_is_near_is_not_held() -> None:
+    watch = Watch((0, HELD), looks=(1, 900))
+    watch.call()
+    assert (watch.looked, watch.holds) == ([1], [0])
+
+
+def test_a_provider_that_does_not_hold_a_look_open_is_looked_at_as_planned() -> None:
+    watch = Watch((0, RUNNING))
+    watch.call(holds=True)
+    assert watch.looked == [0, 2, 5, 10, 30]
 
 
 def test_a_long_poll_that_brings_the_end_is_noticed_then() -> None:
     watch = Watch((7, HELD), (1.5, DONE))
-    assert watch.call().noticed_at == watch.start + 8.5
+    assert watch.call(holds=True).noticed_at == watch.start + 8.5
 
 
 def test_a_long_poll_that_answers_at_once_does_not_spin() -> None:
     watch = Watch((0, HELD))
-    watch.call()
-    assert len(watch.looked) <= HOLD_SECONDS / MIN_GAP + 1
-    assert set(watch.clock.slept) == {MIN_GAP}
+    watch.call(holds=True)
+    assert len(watch.looked) <= 30 / MIN_GAP + 2
+    assert {round(slept, 6) for slept in watch.clock.slept} == {0, MIN_GAP}
+
+
+def test_a_webhook_ends_the_sleep_in_a_call() -> None:
+    watch = Watch((0, RUNNING), (0, DONE), has_webhook=True)
+    watch.webhook_at = watch.start + 16.4
+    watch.call(looks=(2, 20))
+    assert watch.looked == [2, 17]
+    assert not watch.tables.hinted
 
 
 def test_the_providers_own_wish_goes_before_the_plan() -> None:
-    watch = Watch((0, replace(RUNNING, wait_seconds=3)), (0, DONE))
+    watch = Watch((0, replace(RUNNING, wait_seconds=4)), (0, DONE))
     watch.call()
-    assert watch.looked == [0, 3]
+    assert watch.looked == [2, 6]
 
 
 def test_a_wish_that_is_far_is_left_to_the_machine_in_whole_seconds() -> None:
@@ -179,7 +255,7 @@ def test_every_look_is_counted() -> None:
 def test_the_last_look_is_at_the_deadline_and_then_it_is_over() -> None:
     watch = Watch((0, replace(RUNNING, wait_seconds=10_000)))
     ticket = watch.call()
-    assert ticket.wait_seconds == 900
+    assert ticket.wait_seconds == 898
     watch.clock.now += ticket.wait_seconds
     ticket = watch.call()
     assert (ticket.outcome, ticket.error) == (TicketOutcome.FAILED, "DeadlineExceeded")
@@ -209,25 +285,27 @@ def test_a_look_that_was_held_past_the_deadline_says_nothing_against_the_provide
 
 def test_a_call_is_not_held_past_the_deadline() -> None:
     watch = Watch((5, HELD), deadline=Clock().now + 12)
-    ticket = watch.call()
-    assert watch.holds == [12, 7, 2]
+    ticket = watch.call(looks=(), holds=True)
+    assert watch.looked == [0, 5, 10]
+    assert watch.holds == pytest.approx([pause(0), pause(5), 2])
     assert ticket.error == "DeadlineExceeded"
 
 
 @pytest.mark.parametrize(
-    "elapsed", [pytest.param(899.5, id="just-before"), pytest.param(899.99, id="a-hair-before")]
+    "elapsed", [pytest.param(890.5, id="before"), pytest.param(899.99, id="a-hair-before")]
 )
-def test_a_wait_is_at_least_a_second(elapsed: float) -> None:
-    watch = Watch((0, replace(RUNNING, wait_seconds=10)))
+def test_the_deadline_is_waited_for_in_the_call_where_it_is_near(elapsed: float) -> None:
+    watch = Watch((0, RUNNING))
     watch.clock.now += elapsed
-    assert watch.call().wait_seconds == 1
+    assert watch.call(looks=(889, 2000)).error == "DeadlineExceeded"
+    assert watch.looked == pytest.approx([elapsed, 900])
 
 
 def test_faults_are_waited_out_with_growing_gaps() -> None:
     watch = Watch((0, AWAY))
     ticket = watch.call()
-    assert watch.looked == [0, 1, 3, 7, 15]
-    assert (ticket.outcome, ticket.wait_seconds, ticket.faults) == (TicketOutcome.RUNNING, 16, 5)
+    assert watch.looked == [2, 3, 5, 9, 17, 33]
+    assert (ticket.outcome, ticket.wait_seconds, ticket.faults) == (TicketOutcome.RUNNING, 32, 6)
 
 
 def test_the_count_of_faults_goes_on_in_the_next_call() -> None:
@@ -245,13 +323,13 @@ def test_a_retry_after_is_left_to_the_machine() -> None:
     watch = Watch((0, RateLimited(wait_seconds=77)))
     ticket = watch.call()
     assert (ticket.outcome, ticket.wait_seconds) == (TicketOutcome.RUNNING, 77)
-    assert watch.clock.slept == []
+    assert watch.clock.slept == [2]
 
 
 def test_a_short_retry_after_is_waited_for_in_whole() -> None:
     watch = Watch((0, RateLimited(wait_seconds=9)), (0, DONE))
     watch.call()
-    assert watch.looked == [0, 9]
+    assert watch.looked == [2, 11]
 
 
 def test_a_fault_that_would_outlast_the_deadline_fails_under_its_own_name() -> None:

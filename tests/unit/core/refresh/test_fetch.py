@@ -22,7 +22,7 @@ from functions.core.errors import (
     Superseded,
     UnexpectedAnswer,
 )
-from functions.core.model import Coverage, Part, PartState, Status
+from functions.core.model import Coverage, Interval, Part, PartState, Status
 from functions.core.polling import backoff
 from functions.core.ports import Page, ReadMode
 from functions.core.refresh.fetch import (
@@ -37,7 +37,12 @@ from functions.core.refresh.fetch import (
 from functions.core.refresh.progress import Progress, Staged
 from functions.core.refresh.steps import cancel, fail
 from tests.support.fetch_harness import AWAY, PAGES, PARTS, TRANSACTIONS, FetchHarness
-from tests.support.scripted_connector import REFRESH, Scripted, a_manifest, a_page
+from tests.support.scripted_connector import (
+    REFRESH,
+    Scripted,
+    a_manifest,
+    a_page,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -340,13 +345,14 @@ def test_a_fault_of_one_part_is_waited_out_for_a_while_and_then_gone_on_without(
     assert harness.read(manifest.datasets["transactions"]) == ["/t1"]
 
 
-def test_every_page_is_fetched_and_every_record_published_once() -> None:
-    harness = FetchHarness()
-    harness.fetch()
+def test_every_page_is_fetched_and_every_record_published_once_with_how_long_it_took() -> None:
+    harness, start = FetchHarness(), 1_800_000_000.0
+    harness.fetch(running_at=start + 3.04, noticed_at=start + 5.56)
     ended, (manifest, *_) = harness.publish()
     assert harness.read(manifest.datasets["accounts"]) == ["/checking", "/savings"]
     assert harness.read(manifest.datasets["transactions"]) == TRANSACTIONS
     assert ended.records == {"accounts": 2, "transactions": 4}
+    assert harness.connection.intervals == (Interval(3.0, 5.6, 20_833),)
 
 
 def test_a_stale_part_makes_the_refresh_partial_and_the_snapshot_as_old_as_it() -> None:

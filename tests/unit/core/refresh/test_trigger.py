@@ -24,7 +24,8 @@ from functions.core.errors import (
     Superseded,
     UnexpectedAnswer,
 )
-from functions.core.model import Connection, Event, Refresh, Status
+from functions.core.model import Connection, Event, Interval, Refresh, Status
+from functions.core.polling import plan
 from functions.core.ports import Triggered
 from functions.core.refresh.steps import Admission, RefreshOutcome, lose_job
 from functions.core.refresh.trigger import to_ticket, trigger
@@ -40,6 +41,9 @@ from tests.support.scripted_connector import (
     stocked,
 )
 
+KNOWN = (Interval(9, 10, 20_833), Interval(3, 4, 20_833), Interval(5, 8, 20_833))
+"""How long the connection's job took, and its provider's others."""
+
 
 class TriggerHarness:
     """An admitted refresh at the door, and a connector that answers as told."""
@@ -51,7 +55,7 @@ class TriggerHarness:
         connection: Connection | None = None,
         synchronous: bool = False,
     ) -> None:
-        self._connection = connection or a_connection()
+        self._connection = connection or a_connection(intervals=KNOWN[:1])
         self.clock, self.tables = Clock(), Tables()
         _, self.refreshes = stocked(self.tables, self.clock)
         self.connector = Scripted(self.clock, triggers=answers or (Triggered(job={"id": "j1"}),))
@@ -72,7 +76,7 @@ class TriggerHarness:
             connection=self._connection,
             connector=self.connector,
             refreshes=refreshes or self.refreshes,
-            seen={},
+            others=KNOWN[1:],
             clock=self.clock,
             seconds_left=lambda: seconds_left,
         )
@@ -83,8 +87,12 @@ def test_the_ticket_says_when_looks_pay_and_until_when() -> None:
     ticket = harness.call()
     assert (ticket.outcome, ticket.job) == (TicketOutcome.RUNNING, {"id": "j1"})
     assert (ticket.triggered_at, ticket.deadline) == (harness.clock(), harness.clock() + 900)
-    assert ticket.looks[-1] == 900
-    assert len(ticket.looks) <= MAX_LOOKS
+    assert ticket.looks == plan(KNOWN[:1], KNOWN[1:], at=harness.clock())
+    assert 0 < len(ticket.looks) <= MAX_LOOKS
+
+
+def test_a_job_that_was_triggered_synchronously_is_looked_at_at_once() -> None:
+    assert TriggerHarness(synchronous=True).call().looks == (0,)
 
 
 def test_the_intent_is_written_before_and_the_job_after() -> None:
@@ -209,7 +217,7 @@ def test_two_workers_at_the_door_make_one_job() -> None:
             connection=a_connection(),
             connector=late.connector,
             refreshes=harness.refreshes,
-            seen={},
+            others=(),
             clock=harness.clock,
             seconds_left=lambda: 1000,
         )
@@ -228,12 +236,12 @@ def test_a_request_that_is_answered_already_gets_the_answering_refresh(
     )
 
 
-def test_the_plan_of_looks_begins_at_the_trigger_not_at_the_request() -> None:
+def test_looks_begin_at_the_trigger_and_the_deadline_at_the_request() -> None:
     harness = TriggerHarness()
     harness.clock.now += 300
     ticket = harness.call()
-    assert ticket.looks[-1] == 600
-    assert replace(ticket, looks=()).deadline == ticket.triggered_at + 600
+    assert ticket.triggered_at == harness.clock()
+    assert ticket.deadline == ticket.triggered_at + 600
 
 
 # --- a job in parts ----------------------------------------------------------------------------
