@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,10 +35,9 @@ HEADERS: Final = {
 
 
 @Route(
-    "GET",
-    "/v1/openapi.json",
+    "GET /v1/openapi.json",
     Tag.DESCRIPTION,
-    (Answer(HTTPStatus.OK, "An OpenAPI document.", dict[str, Any]),),
+    (Answer("An OpenAPI document.", dict[str, Any]),),
     open=True,
 )
 def read_description(_call: Call) -> Reply:
@@ -48,15 +46,14 @@ def read_description(_call: Call) -> Reply:
 
 
 @Route(
-    "GET",
-    "/v1/docs",
+    "GET /v1/docs",
     Tag.DESCRIPTION,
     (
-        Answer(HTTPStatus.OK, "The page.", str, content_type="text/html"),
+        Answer("The page.", str, content_type="text/html"),
         Answer(
-            HTTPStatus.PERMANENT_REDIRECT,
             "The address had a slash at its end, which does not belong there.",
             headers=(replace(LOCATION, example="../docs"),),
+            status=308,
         ),
     ),
     open=True,
@@ -66,15 +63,14 @@ def read_page(call: Call) -> Reply:
     # API Gateway takes a slash at the end for the same address, a browser does not: it would look
     # for what the page needs in another folder.
     if call.path.endswith("/"):
-        return Reply(status=HTTPStatus.PERMANENT_REDIRECT, location="/v1/docs")
+        return Reply(status=308, location="/v1/docs")
     return Reply(text=_text("index.html"), content_type=HTML, headers=HEADERS)
 
 
 @Route(
-    "GET",
-    "/v1/docs/<file>",
+    "GET /v1/docs/<file>",
     Tag.DESCRIPTION,
-    (Answer(HTTPStatus.OK, "The file.", str, content_type="text/*"),),
+    (Answer("The file.", str, content_type="text/*"),),
     open=True,
 )
 def read_page_file(_call: Call, file: str) -> Reply:

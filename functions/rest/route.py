@@ -76,15 +76,15 @@ class Answer(msgspec.Struct, frozen=True):
     ``content_type`` is for what is not JSON.
     """
 
-    status: int
     about: str
     model: Any = None
     headers: tuple[Parameter, ...] = ()
+    status: int = 200
     content_type: str = "application/json"
 
 
 class Route(msgspec.Struct, frozen=True):
-    """A call; as a decorator, it makes a function the handler of its method and address.
+    """A call; as a decorator, it makes a function the handler of a method and address.
 
     The handler gets a ``Call`` and, by name, the ids of the address, the ``body`` in its model,
     and the query parameters and headers that are declared here. The first line of its docstring
@@ -94,8 +94,7 @@ class Route(msgspec.Struct, frozen=True):
     tenant. ``most`` is how many bytes the body may have.
     """
 
-    method: str
-    rule: str
+    at: str
     tag: Tag
     answers: tuple[Answer, ...]
     query: tuple[Parameter, ...] = ()
@@ -110,6 +109,16 @@ class Route(msgspec.Struct, frozen=True):
         """Register the handler."""
         _REGISTERED.append(replace(self, handler=handler))
         return handler
+
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        return self.at.partition(" ")[0]
+
+    @property
+    def rule(self) -> str:
+        """The address, with the names of its ids in angle brackets."""
+        return self.at.partition(" ")[2]
 
     @property
     def name(self) -> str:

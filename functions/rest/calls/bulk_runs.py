@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
@@ -146,10 +145,9 @@ def failure_out(result: Result) -> FailureOut:
 
 
 @Route(
-    "POST",
-    "/v1/bulk-refreshes",
+    "POST /v1/bulk-refreshes",
     Tag.BULK_REFRESHES,
-    (Answer(HTTPStatus.ACCEPTED, "The run is under way.", BulkOut, (LOCATION, REPLAYED)),),
+    (Answer("The run is under way.", BulkOut, (LOCATION, REPLAYED), status=202),),
     body=BulkOptions,
     headers=(
         idempotency_key(
@@ -179,17 +177,16 @@ def start_bulk_refresh(call: Call, *, body: BulkOptions, idempotency_key: str | 
         call.here.bulk_executions.start(bulk)
     return Reply(
         bulk_out(bulk, call.here.bulk_runs.counts(bulk.bulk_id)),
-        HTTPStatus.ACCEPTED,
+        202,
         location=f"/v1/bulk-refreshes/{bulk.bulk_id}",
         replayed=replayed,
     )
 
 
 @Route(
-    "GET",
-    "/v1/bulk-refreshes/<bulk_id>",
+    "GET /v1/bulk-refreshes/<bulk_id>",
     Tag.BULK_REFRESHES,
-    (Answer(HTTPStatus.OK, "The run and its counts.", BulkOut),),
+    (Answer("The run and its counts.", BulkOut),),
 )
 def read_bulk_refresh(call: Call, bulk_id: str) -> Reply:
     """See how a bulk run stands."""
@@ -198,10 +195,9 @@ def read_bulk_refresh(call: Call, bulk_id: str) -> Reply:
 
 
 @Route(
-    "POST",
-    "/v1/bulk-refreshes/<bulk_id>/cancel",
+    "POST /v1/bulk-refreshes/<bulk_id>/cancel",
     Tag.BULK_REFRESHES,
-    (Answer(HTTPStatus.ACCEPTED, "The run as it stood when it was told to stop.", BulkOut),),
+    (Answer("The run as it stood when it was told to stop.", BulkOut, status=202),),
 )
 def cancel_bulk_refresh(call: Call, bulk_id: str) -> Reply:
     """Stop a bulk run.
@@ -215,14 +211,13 @@ def cancel_bulk_refresh(call: Call, bulk_id: str) -> Reply:
         raise PlatformFault
     if not bulk.status.has_ended:
         call.here.bulk_executions.stop(bulk_id)
-    return Reply(bulk_out(bulk, call.here.bulk_runs.counts(bulk_id)), HTTPStatus.ACCEPTED)
+    return Reply(bulk_out(bulk, call.here.bulk_runs.counts(bulk_id)), 202)
 
 
 @Route(
-    "GET",
-    "/v1/bulk-refreshes/<bulk_id>/failures",
+    "GET /v1/bulk-refreshes/<bulk_id>/failures",
     Tag.BULK_REFRESHES,
-    (Answer(HTTPStatus.OK, "A page of them.", FailuresOut),),
+    (Answer("A page of them.", FailuresOut),),
     query=(
         limit(LIMIT, MAX_LIMIT),
         Parameter(

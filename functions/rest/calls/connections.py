@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -174,10 +173,9 @@ def _read_cursor(text: str) -> str:
 
 
 @Route(
-    "GET",
-    "/v1/connections",
+    "GET /v1/connections",
     Tag.CONNECTIONS,
-    (Answer(HTTPStatus.OK, "A page of them.", ConnectionsOut),),
+    (Answer("A page of them.", ConnectionsOut),),
     query=(
         limit(LIMIT, MAX_LIMIT),
         Parameter(
@@ -198,10 +196,9 @@ def list_connections(call: Call, *, limit: int, cursor: str | None) -> Reply:
 
 
 @Route(
-    "GET",
-    "/v1/connections/<connection_id>",
+    "GET /v1/connections/<connection_id>",
     Tag.CONNECTIONS,
-    (Answer(HTTPStatus.OK, "The connection.", ConnectionOut),),
+    (Answer("The connection.", ConnectionOut),),
 )
 def read_connection(call: Call, connection_id: str) -> Reply:
     """Read a connection."""
@@ -209,10 +206,9 @@ def read_connection(call: Call, connection_id: str) -> Reply:
 
 
 @Route(
-    "DELETE",
-    "/v1/connections/<connection_id>",
+    "DELETE /v1/connections/<connection_id>",
     Tag.CONNECTIONS,
-    (Answer(HTTPStatus.NO_CONTENT, "Nothing of it is left."),),
+    (Answer("Nothing of it is left.", status=204),),
 )
 def erase_connection(call: Call, connection_id: str) -> Reply:
     """Erase a connection with all its data.
@@ -237,14 +233,13 @@ def erase_connection(call: Call, connection_id: str) -> Reply:
         ]
     logger().info("erased", items=len(deleted))
     here.connections.delete(connection_id)
-    return Reply(status=HTTPStatus.NO_CONTENT)
+    return Reply(status=204)
 
 
 @Route(
-    "GET",
-    "/v1/connections/<connection_id>/configuration",
+    "GET /v1/connections/<connection_id>/configuration",
     Tag.CONNECTIONS,
-    (Answer(HTTPStatus.OK, "The user's choice.", ConfigurationOut),),
+    (Answer("The user's choice.", ConfigurationOut),),
     problems=ASKS_PROVIDER,
 )
 def read_configuration(call: Call, connection_id: str) -> Reply:
@@ -266,10 +261,9 @@ def read_configuration(call: Call, connection_id: str) -> Reply:
 
 
 @Route(
-    "PUT",
-    "/v1/connections/<connection_id>/credentials",
+    "PUT /v1/connections/<connection_id>/credentials",
     Tag.CONNECTIONS,
-    (Answer(HTTPStatus.NO_CONTENT, "They are in place."),),
+    (Answer("They are in place.", status=204),),
     body=CredentialsIn,
     problems=(Superseded,),
 )
@@ -282,14 +276,13 @@ def replace_credentials(call: Call, connection_id: str, *, body: CredentialsIn) 
     if not REGISTRY[connection.provider].credentials:
         raise InvalidRequest(NO_CREDENTIALS)
     call.here.connections.replace(connection, credentials_of(body))
-    return Reply(status=HTTPStatus.NO_CONTENT)
+    return Reply(status=204)
 
 
 @Route(
-    "DELETE",
-    "/v1/connections/<connection_id>/pause",
+    "DELETE /v1/connections/<connection_id>/pause",
     Tag.CONNECTIONS,
-    (Answer(HTTPStatus.NO_CONTENT, "There is no pause."),),
+    (Answer("There is no pause.", status=204),),
 )
 def lift_pause(call: Call, connection_id: str) -> Reply:
     """Let a connection be refreshed before its `next_allowed_at`.
@@ -299,4 +292,4 @@ def lift_pause(call: Call, connection_id: str) -> Reply:
     """
     connection_of(call, connection_id)
     call.here.connections.allow(connection_id)
-    return Reply(status=HTTPStatus.NO_CONTENT)
+    return Reply(status=204)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
 import msgspec
@@ -172,10 +171,9 @@ class Listing(NamedTuple):
 
 
 @Route(
-    "GET",
-    "/v1/connections/<connection_id>/datasets",
+    "GET /v1/connections/<connection_id>/datasets",
     Tag.DATASETS,
-    (Answer(HTTPStatus.OK, "The snapshot.", DatasetsOut),),
+    (Answer("The snapshot.", DatasetsOut),),
 )
 def list_datasets(call: Call, connection_id: str) -> Reply:
     """See what is published, and how fresh it is."""
@@ -208,10 +206,9 @@ def _of_page(*, cursor: str) -> tuple[Parameter, ...]:
 
 
 @Route(
-    "GET",
-    "/v1/connections/<connection_id>/datasets/<name>",
+    "GET /v1/connections/<connection_id>/datasets/<name>",
     Tag.DATASETS,
-    (Answer(HTTPStatus.OK, "A page of them.", RecordsOut),),
+    (Answer("A page of them.", RecordsOut),),
     query=_of_page(
         cursor="WyI5YmZkMjRiZGViMWYzOGE0IixbInJlZl8xZjBjNWE0YmUyZDg0ZDBmOWE2YjdjOGQ5ZTBmMWEyYiIsMCwx"
         "MDAsbnVsbF1d"
@@ -247,10 +244,9 @@ def read_records(
 
 
 @Route(
-    "GET",
-    "/v1/connections/<connection_id>/datasets/<name>/files",
+    "GET /v1/connections/<connection_id>/datasets/<name>/files",
     Tag.DATASETS,
-    (Answer(HTTPStatus.OK, "A page of them.", FilesOut),),
+    (Answer("A page of them.", FilesOut),),
     query=_of_page(
         cursor="WyJiY2NjY2FmYTEwMDVmNjllIixbInJlZl8xZjBjNWE0YmUyZDg0ZDBmOWE2YjdjOGQ5ZTBmMWEyYiIsMTAw"
         "LDAsbnVsbF1d"

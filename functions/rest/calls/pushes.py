@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Annotated, Final
 
 import msgspec
@@ -125,13 +124,11 @@ def push_out(push: Push) -> PushOut:
 
 
 @Route(
-    "POST",
-    "/v1/pushes",
+    "POST /v1/pushes",
     Tag.PUSHES,
     (
-        Answer(HTTPStatus.ACCEPTED, "The push is on its way.", PushOut, (LOCATION, REPLAYED)),
+        Answer("The push is on its way.", PushOut, (LOCATION, REPLAYED), status=202),
         Answer(
-            HTTPStatus.OK,
             "This request had come before, and its push has ended.",
             PushOut,
             (LOCATION, REPLAYED),
@@ -167,18 +164,13 @@ def start_push(call: Call, *, body: PushIn, idempotency_key: str) -> Reply:
         call.here.push_executions.start(push)
     return Reply(
         push_out(push),
-        HTTPStatus.OK if push.status.has_ended else HTTPStatus.ACCEPTED,
+        200 if push.status.has_ended else 202,
         location=f"/v1/pushes/{push_id}",
         replayed=replayed,
     )
 
 
-@Route(
-    "GET",
-    "/v1/pushes/<push_id>",
-    Tag.PUSHES,
-    (Answer(HTTPStatus.OK, "The push.", PushOut),),
-)
+@Route("GET /v1/pushes/<push_id>", Tag.PUSHES, (Answer("The push.", PushOut),))
 def read_push(call: Call, push_id: str) -> Reply:
     """See how a push stands."""
     return Reply(push_out(_read(call, push_id)))

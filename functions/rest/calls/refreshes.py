@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -103,18 +102,16 @@ def refresh_out(
 
 
 @Route(
-    "POST",
-    "/v1/refreshes",
+    "POST /v1/refreshes",
     Tag.REFRESHES,
     (
         Answer(
-            HTTPStatus.ACCEPTED,
             "The refresh has been started, or joined, and has not ended yet.",
             RefreshOut,
             (LOCATION, REPLAYED, APPLIED),
+            status=202,
         ),
         Answer(
-            HTTPStatus.OK,
             "The snapshot is fresh enough: the refresh that published it. Or the answer was held,"
             " and the refresh has ended.",
             RefreshOut,
@@ -160,7 +157,7 @@ def start_refresh(
     )
     return Reply(
         refresh_out(refresh, outcome=admission.outcome),
-        HTTPStatus.OK if done else HTTPStatus.ACCEPTED,
+        200 if done else 202,
         location=f"/v1/refreshes/{refresh.refresh_id}",
         replayed=replayed,
         headers={APPLIED.name: f"wait={prefer}"} if prefer is not None else {},
@@ -168,10 +165,9 @@ def start_refresh(
 
 
 @Route(
-    "GET",
-    "/v1/refreshes",
+    "GET /v1/refreshes",
     Tag.REFRESHES,
-    (Answer(HTTPStatus.OK, "A page of them.", RefreshesOut),),
+    (Answer("A page of them.", RefreshesOut),),
     query=(
         Parameter(
             "connection_id",
@@ -228,10 +224,9 @@ def list_refreshes(
 
 
 @Route(
-    "GET",
-    "/v1/refreshes/<refresh_id>",
+    "GET /v1/refreshes/<refresh_id>",
     Tag.REFRESHES,
-    (Answer(HTTPStatus.OK, "The refresh.", RefreshOut),),
+    (Answer("The refresh.", RefreshOut),),
     query=(
         whole(
             "wait",
@@ -260,10 +255,9 @@ def read_refresh(call: Call, refresh_id: str, *, wait: int, since_version: int |
 
 
 @Route(
-    "POST",
-    "/v1/refreshes/<refresh_id>/cancel",
+    "POST /v1/refreshes/<refresh_id>/cancel",
     Tag.REFRESHES,
-    (Answer(HTTPStatus.OK, "The refresh as it has ended.", RefreshOut),),
+    (Answer("The refresh as it has ended.", RefreshOut),),
 )
 def cancel_refresh(call: Call, refresh_id: str) -> Reply:
     """Stop a refresh here.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import secrets
 from contextlib import suppress
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
@@ -64,10 +63,9 @@ class ConnectionIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 @Route(
-    "POST",
-    "/v1/connections",
+    "POST /v1/connections",
     Tag.CONNECTIONS,
-    (Answer(HTTPStatus.CREATED, "It is registered.", ConnectionOut, (LOCATION, REPLAYED)),),
+    (Answer("It is registered.", ConnectionOut, (LOCATION, REPLAYED), status=201),),
     body=ConnectionIn,
     headers=(
         idempotency_key(
@@ -94,7 +92,7 @@ def create_connection(call: Call, *, body: ConnectionIn, idempotency_key: str | 
     )
     return Reply(
         connection,
-        HTTPStatus.CREATED,
+        201,
         location=f"/v1/connections/{connection.connection_id}",
         replayed=replayed,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from http import HTTPStatus
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -26,12 +25,11 @@ class ScheduleIn(Schedule, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 @Route(
-    "PUT",
-    "/v1/connections/<connection_id>/schedule",
+    "PUT /v1/connections/<connection_id>/schedule",
     Tag.SCHEDULES,
     (
-        Answer(HTTPStatus.OK, "It replaced another.", Schedule),
-        Answer(HTTPStatus.CREATED, "It is the first.", Schedule),
+        Answer("It replaced another.", Schedule),
+        Answer("It is the first.", Schedule, status=201),
     ),
     body=ScheduleIn,
     problems=(Superseded,),
@@ -44,14 +42,13 @@ def put_schedule(call: Call, connection_id: str, *, body: ScheduleIn) -> Reply:
     scheduling.put(
         connection_id, schedule, connections=call.here.connections, schedules=call.here.schedules
     )
-    return Reply(schedule, HTTPStatus.OK if connection.schedule else HTTPStatus.CREATED)
+    return Reply(schedule, 200 if connection.schedule else 201)
 
 
 @Route(
-    "DELETE",
-    "/v1/connections/<connection_id>/schedule",
+    "DELETE /v1/connections/<connection_id>/schedule",
     Tag.SCHEDULES,
-    (Answer(HTTPStatus.NO_CONTENT, "There is no schedule."),),
+    (Answer("There is no schedule.", status=204),),
 )
 def remove_schedule(call: Call, connection_id: str) -> Reply:
     """Refresh a connection only when it is asked for."""
@@ -59,7 +56,7 @@ def remove_schedule(call: Call, connection_id: str) -> Reply:
     scheduling.remove(
         connection_id, connections=call.here.connections, schedules=call.here.schedules
     )
-    return Reply(status=HTTPStatus.NO_CONTENT)
+    return Reply(status=204)
 
 
 def _check(schedule: Schedule, connection: Connection) -> None:

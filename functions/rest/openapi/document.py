@@ -106,7 +106,7 @@ class _Document:
 
     def _operation(self, route: Route) -> dict[str, Any]:
         ids = ids_in(route.rule)
-        answers = {str(int(each.status)): self._answer(each) for each in route.answers}
+        answers = {str(each.status): self._answer(each) for each in route.answers}
         found: dict[str, Any] = {
             "operationId": route.name,
             "summary": route.summary,
