@@ -1,4 +1,4 @@
-"""Door: verifies the caller's access token and tells API Gateway whose tenant it is.
+"""Door: verifies the caller's access token and tells API Gateway its tenant.
 
 The issuer, the audience and the address of its keys are the stage's configuration; nothing in
 a token says where to look for a key.
@@ -37,7 +37,7 @@ LAST_KEYS_SECONDS: Final = 24 * 60 * 60
 """How old they may be where they cannot be read again."""
 
 RETRY_SECONDS: Final = 10
-"""How long an issuer whose keys could not be had is left alone."""
+"""How long the keys are not read again after a reading has failed."""
 
 COOL_DOWN_SECONDS: Final = 30
 """How long after one reading of the keys an unknown ``kid`` causes no other."""
@@ -193,7 +193,7 @@ def _tenant(authorization: str) -> str:
     tenant = _claims(authorization[len(_SCHEME) :].strip()).get(setting(Variable.TENANT_CLAIM))
     sound = isinstance(tenant, str) and 0 < len(tenant) <= _MAX_TENANT and tenant.isprintable()
     if not sound:
-        raise _refused("NoTenant")
+        raise _log_refusal("NoTenant")
     return str(tenant)
 
 
@@ -210,10 +210,10 @@ def _claims(token: str) -> dict[str, Any]:
             options={"require": ["exp", "iss", "aud"]},
         )
     except _ODD as error:
-        raise _refused(type(error).__name__) from None
+        raise _log_refusal(type(error).__name__) from None
 
 
-def _refused(reason: str) -> Unauthorized:
-    """The refusal. Its reason is logged by name; the text of an error may quote the token."""
+def _log_refusal(reason: str) -> Unauthorized:
+    """Log the reason by name, as an error's text may quote the token. Return the error to raise."""
     logger().warning("token refused", reason=reason)
     return Unauthorized(detail=_DETAILS.get(reason, _DOES_NOT_VERIFY))

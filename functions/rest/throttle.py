@@ -1,4 +1,4 @@
-"""How often a tenant may call the API, whatever the other tenants do."""
+"""How often a tenant may call the API, independent of the other tenants."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ MOST_SHARE: Final = 10
 """No process takes more than this part of a tenant's burst in advance."""
 
 TENANTS: Final = 1000
-"""Of how many a process knows what it has taken for them."""
+"""For how many tenants a process remembers the tokens that it has taken in advance."""
 
 
 def throttle(here: Wiring, tenant: str) -> None:
-    """Let a call of this tenant's pass; nobody is kept waiting.
+    """Let a call of this tenant pass, or refuse it at once.
 
     Raises:
         Throttled: the stage's limit for a tenant is used up.

@@ -45,10 +45,10 @@ LIMIT: Final = 100
 MAX_LIMIT: Final = 500
 
 Place = Annotated[str, Meta(min_length=1, max_length=64)]
-"""Where a reader of failures is: behind this connection."""
+"""Where a reader of failures goes on: behind this connection."""
 
 NEVER_BEGUN = frozenset(error.name() for error in (Busy, CoolingDown, InvalidRequest, NotFound))
-"""Where an outcome has one of these errors, there never was a refresh."""
+"""An outcome with one of these errors has no refresh."""
 
 
 class OutcomesOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,9 +161,9 @@ def failure_out(result: Result) -> FailureOut:
 def start_bulk_refresh(call: Call, *, body: BulkOptions, idempotency_key: str | None) -> Reply:
     """Refresh many connections.
 
-    Those that are named, or all of yours: of one provider, or with a snapshot older than so much
-    or none so far, if you say so. Each ends with an outcome of its own. You have one run under way
-    at a time; while it is, `detail` of the refusal names it.
+    Those that are named, or all of yours: with `provider`, those of one provider; with
+    `older_than_seconds`, those with an older snapshot or none. Each has an outcome of its own. You
+    can have one run under way at a time; another is refused until it ends, and `detail` names it.
     """
     check(body, providers=REGISTRY)
     bulk, replayed = once(
@@ -202,8 +202,8 @@ def read_bulk_refresh(call: Call, bulk_id: str) -> Reply:
 def cancel_bulk_refresh(call: Call, bulk_id: str) -> Reply:
     """Stop a bulk run.
 
-    It ends as `failed` within some seconds, and so do its refreshes that are under way; whose turn
-    had not come is `unknown`. A run that has ended stays as it is.
+    It ends as `failed` within some seconds, and so do its refreshes that are under way; a
+    connection that it had not come to is `unknown`. A run that has ended stays as it is.
     """
     bulk = _read(call, bulk_id)
     # Only what was begun can be stopped, and only what was stopped is closed.
@@ -228,10 +228,10 @@ def cancel_bulk_refresh(call: Call, bulk_id: str) -> Reply:
     ),
 )
 def list_bulk_failures(call: Call, bulk_id: str, *, limit: int, cursor: str | None) -> Reply:
-    """See whom a bulk run has not refreshed.
+    """See which connections a bulk run has not refreshed.
 
-    While the run is under way, who fails later may stand before your cursor: read the list again
-    when it has ended.
+    While the run is under way, a connection that fails later may stand before your cursor: read
+    the list again when it has ended.
     """
     here = ("failures", bulk_id)
     after = cursors.read(cursor, Place, of=here)

@@ -86,8 +86,8 @@ class SnapshotOut(msgspec.Struct, frozen=True, kw_only=True):
 class ConnectionOut(msgspec.Struct, frozen=True, kw_only=True):
     """A connection, without its credentials.
 
-    ``datasets`` are the names that all calls take. Of one whose title at the provider cannot be its
-    name, as it has blanks, say, ``titles`` has the title.
+    ``datasets`` are the names that all calls take. Where a title at the provider cannot be a name,
+    because it has blanks, for example, ``titles`` has the title.
     Before ``next_allowed_at`` its provider wants no refresh; an instant that is over means nothing.
     ``reauth_required``: its credentials are dead, and every refresh fails until they are replaced;
     never so at a provider where a connection has none of its own.
@@ -218,7 +218,7 @@ def erase_connection(call: Call, connection_id: str) -> Reply:
     here = call.here
     if here.connections.erasing(check_id(connection_id)) != call.tenant:
         connection = connection_of(call, connection_id)
-        here.schedules.remove(connection_id)  # first, for what follows may break off
+        here.schedules.remove(connection_id)  # first, as what follows may break off
         if not REGISTRY[connection.provider].credentials:
             here.subjects.release(connection)
         running = here.connections.begin_erasing(connection_id)
@@ -245,7 +245,7 @@ def erase_connection(call: Call, connection_id: str) -> Reply:
 def read_configuration(call: Call, connection_id: str) -> Reply:
     """Read what the user has chosen at the provider.
 
-    Asked there and now. Only for a provider where Freshet can begin connections.
+    It is read there at each call. Only for a provider where Freshet can begin connections.
     """
     connection = connection_of(call, connection_id)
     if not REGISTRY[connection.provider].opens:

@@ -95,7 +95,7 @@ class FileOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BlobOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A record's content that is too large for a line: whose it is, and its gzip file."""
+    """A record's content that is too large for a line: the record's id and part, its gzip file."""
 
     id: str
     part: str
@@ -118,7 +118,7 @@ class FilesOut(msgspec.Struct, frozen=True, kw_only=True):
 class RecordsOut(msgspec.Struct, frozen=True, kw_only=True):
     """A page of records. A later record replaces an earlier one of the same ``part`` and ``id``.
 
-    Whoever has read all pages can ask for what comes later ``since`` this ``refresh_id``.
+    When you have read all pages, you can ask for what comes later ``since`` this ``refresh_id``.
     """
 
     refresh_id: str
@@ -163,7 +163,7 @@ def datasets_out(manifest: Manifest, *, connection: Connection) -> DatasetsOut:
 
 
 class Listing(NamedTuple):
-    """What is paged through: ``records`` or ``files`` of a dataset. A cursor is of just one."""
+    """A list that is read page by page: ``records`` or ``files`` of a dataset."""
 
     kind: str
     connection_id: str
@@ -285,7 +285,7 @@ def list_files(
 def _find(
     call: Call, here: Listing, *, cursor: str | None, since: str | None
 ) -> tuple[Manifest, Dataset, Position]:
-    """The snapshot in which the reader is, what of the dataset is asked for, and where to go on.
+    """The reader's snapshot, the dataset as far as it is asked for, and where to go on.
 
     A cursor goes with no other ``since`` than its own.
     """
@@ -316,7 +316,7 @@ def _dataset(manifest: Manifest, name: str, *, since: str | None) -> Dataset:
 
 
 def _require_inside(sizes: Sequence[int], start: Position) -> None:
-    """Refuse a place where there is nothing; the first is always one, however little there is."""
+    """Refuse a place where nothing is. The first place is always good, even of an empty list."""
     there = start.file in range(len(sizes)) and start.line in range(sizes[start.file])
     if not there and (start.file, start.line) != (0, 0):
         raise InvalidRequest(cursors.REFUSED)

@@ -35,8 +35,8 @@ from functions.rest.models import ErrorOut, EventOut, error_out, events_out, whe
 from functions.rest.route import LOCATION, REPLAYED, Answer, Route, Tag
 
 NO_KEY: Final = (
-    "A push needs an Idempotency-Key header: without one, nobody could tell a repetition after"
-    " a lost answer from a second push of the same records."
+    "A push needs an Idempotency-Key header: without one, a repetition after a lost answer could"
+    " not be told from a second push of the same records."
 )
 
 
@@ -177,13 +177,13 @@ def read_push(call: Call, push_id: str) -> Reply:
 
 
 def _claim(call: Call, push_id: str) -> Claim | None:
-    """What the key stands for that a push's id is made of: the push itself."""
+    """What a key stands for: the push that has its id from the key."""
     push = call.here.pushes.get(push_id)
     return Claim(digest=push.digest, resource_id=push_id) if push else None
 
 
 def _create(call: Call, given: PushIn, *, push_id: str, digest: str) -> Push:
-    """The push, once its records and then itself are kept.
+    """Keep the records, then the push.
 
     Raises:
         Superseded: another under this id came first.
@@ -225,7 +225,7 @@ def _connection(call: Call, given: PushIn) -> Connection:
 
 
 def _read(call: Call, push_id: str) -> Push:
-    """The push, given to another execution if it is worth another look."""
+    """The push. Another execution takes it on if the provider should be asked about it again."""
     push = own(call, push_id, lambda here: here.pushes.get(push_id))
     again = reopen(push, at=call.here.clock())
     if again is None:

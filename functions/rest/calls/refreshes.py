@@ -262,7 +262,7 @@ def read_refresh(call: Call, refresh_id: str, *, wait: int, since_version: int |
 def cancel_refresh(call: Call, refresh_id: str) -> Reply:
     """Stop a refresh here.
 
-    For everyone who has joined it. Nothing of it will be published, and the connection is free.
+    For all requests that have joined it. Nothing of it is published, and the connection is free.
     What the provider has begun runs on there: none of them has a way to stop it. A refresh that
     has ended stays as it is.
     """

@@ -27,7 +27,7 @@ ABOUT: Final = (
     "Every call carries an OpenID Connect access token and sees the things of that token's"
     " tenant; what belongs to another is answered as what does not exist. Unknown fields and"
     " parameters are refused, and a parameter that comes twice. Every error is a problem (RFC 9457)"
-    " whose `type` stays the same."
+    " with a `type` and an `action` that stay the same."
 )
 TOKEN: Final = {
     "type": "http",
