@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import requests
 
 from infra.local.caller import Caller
 from infra.local.providers import DEMOS
 from infra.local.system import System, system
+from tests.support.simulator_control import SimulatorControl
 from tests.support.system.webhook_relay import Relay, relaying
 
 if TYPE_CHECKING:
@@ -44,48 +44,22 @@ def running(
         yield found
 
 
-class Provider:
-    """A simulator's control: settings, faults, and what it was asked."""
-
-    def __init__(self, base_url: str) -> None:
-        self.base_url = base_url
-
-    def control(self, method: str, path: str, **options: Any) -> Any:
-        answer = requests.request(
-            method, f"{self.base_url}/_simulator/{path}", timeout=10, **options
-        )
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
-
-    def set(self, **settings: Any) -> None:
-        self.control("POST", "settings", json=settings)
-
-    def fault(self, **fault: Any) -> None:
-        self.control("POST", "faults", json=fault)
-
-    def heal(self) -> None:
-        self.control("DELETE", "faults")
-
-    def ledger(self) -> Any:
-        return self.control("GET", "ledger")
+@pytest.fixture
+def banno(running: System) -> Iterator[SimulatorControl]:
+    provider = SimulatorControl(running.providers["banno"]["base_url"])
+    provider.reset()
+    provider.settings(task_seconds=0.5)
+    yield provider
+    provider.reset()
 
 
 @pytest.fixture
-def banno(running: System) -> Iterator[Provider]:
-    provider = Provider(running.providers["banno"]["base_url"])
-    provider.control("POST", "reset")
-    provider.set(task_seconds=0.5)
+def endgrate(running: System) -> Iterator[SimulatorControl]:
+    provider = SimulatorControl(running.providers["endgrate"]["base_url"])
+    provider.reset()
+    provider.settings(transfer_seconds=0.5)
     yield provider
-    provider.control("POST", "reset")
-
-
-@pytest.fixture
-def endgrate(running: System) -> Iterator[Provider]:
-    provider = Provider(running.providers["endgrate"]["base_url"])
-    provider.control("POST", "reset")
-    provider.set(transfer_seconds=0.5)
-    yield provider
-    provider.control("POST", "reset")
+    provider.reset()
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ class EndgrateSessions(Simulated):
         }
 
     def revoke(self, user: str) -> None:
-        self.control("POST", "revoke", {"session_id": self.session(user)})
+        self.order("revoke", session_id=self.session(user))
 
 
 @contextmanager

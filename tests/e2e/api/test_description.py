@@ -24,7 +24,7 @@ from tests.support.system.tenant_resources import BEGUN, make_resources
 if TYPE_CHECKING:
     from functions.rest.route import Route
     from infra.local.system import System
-    from tests.e2e.conftest import Provider
+    from tests.support.simulator_control import SimulatorControl
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = 15
@@ -80,11 +80,11 @@ def tenants() -> list[str]:
 
 @pytest.fixture
 def there(
-    running: System, tenants: list[str], banno: Provider, endgrate: Provider
+    running: System, tenants: list[str], banno: SimulatorControl, endgrate: SimulatorControl
 ) -> dict[str, list[str]]:
     """What the first tenant has to begin with, at a provider of each sort."""
-    banno.set(task_seconds=0.2)
-    endgrate.set(transfer_seconds=0.2)
+    banno.settings(task_seconds=0.2)
+    endgrate.settings(transfer_seconds=0.2)
     caller = Caller(running.api, token=running.issuer.token(tenants[0]))
     found = {kind: [id_] for kind, id_ in make_resources(running, caller).items()}
     found["connection_id"].append(caller.connect(BEGUN))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from infra.local.system import System
-    from tests.e2e.conftest import Provider
+    from tests.support.simulator_control import SimulatorControl
 
 TENANT = "reader"
 CURLRC = "fail-with-body\nshow-error\nnoproxy = *\n"
@@ -40,10 +40,10 @@ def pasted(block: str) -> str:
 
 
 @pytest.fixture
-def given(running: System, banno: Provider, endgrate: Provider) -> dict[str, str]:
+def given(running: System, banno: SimulatorControl, endgrate: SimulatorControl) -> dict[str, str]:
     """What `make run` would print."""
-    banno.set(task_seconds=0.2)
-    endgrate.set(transfer_seconds=0.2)
+    banno.settings(task_seconds=0.2)
+    endgrate.settings(transfer_seconds=0.2)
     token = running.issuer.token(TENANT)
     caller = Caller(running.api, token=token)
     ada = DEMOS["banno"].connection(running.providers["banno"], "ada")

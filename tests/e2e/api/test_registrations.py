@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import requests
 
     from infra.local.system import System
-    from tests.e2e.conftest import Provider
+    from tests.support.simulator_control import SimulatorControl
 
 ACCESS, REFRESH = "canary-access-4711", "canary-refresh-4711"
 BODY: dict[str, Any] = {
@@ -79,7 +79,7 @@ def test_a_session_that_is_begun_is_answered_again_with_where_its_user_goes(
 
 
 def test_while_the_provider_is_away_a_repetition_is_no_second_session(
-    caller: Caller, endgrate: Provider
+    caller: Caller, endgrate: SimulatorControl
 ) -> None:
     first = register(caller, BEGUN, key="k")
     endgrate.fault(kind="status", status=503, method="GET", path="*", times=None)

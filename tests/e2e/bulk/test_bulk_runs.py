@@ -25,12 +25,12 @@ from tests.support.system.executions import wait_for_execution
 
 if TYPE_CHECKING:
     from infra.local.system import System
-    from tests.e2e.conftest import Provider
+    from tests.support.simulator_control import SimulatorControl
     from tests.support.system.bulk_runs import Bodies
 
 
 @pytest.fixture
-def bodies(running: System, banno: Provider) -> Bodies:
+def bodies(running: System, banno: SimulatorControl) -> Bodies:
     """After the simulator's reset, which ends all sign-ins."""
     assert banno.base_url
     return sign_in_users(running)
@@ -110,11 +110,11 @@ def test_a_tenant_has_one_run_under_way_at_a_time(
 
 
 def test_who_is_being_refreshed_is_joined_and_who_is_fresh_costs_no_call(
-    caller: Caller, bodies: Bodies, banno: Provider
+    caller: Caller, bodies: Bodies, banno: SimulatorControl
 ) -> None:
     fresh, running_, stopped = (caller.connect(bodies["ben"]) for _ in range(3))
     caller.wait_until_ended(caller.refresh(fresh)["refresh_id"])
-    banno.set(task_seconds=5)
+    banno.settings(task_seconds=5)
     first = caller.refresh(running_)["refresh_id"]
     other = caller.refresh(stopped, datasets=["accounts"])["refresh_id"]
     bulk = run(caller, max_age_seconds=3600)
@@ -130,7 +130,9 @@ def test_who_is_being_refreshed_is_joined_and_who_is_fresh_costs_no_call(
         assert caller.wait_until_ended(refresh)["status"] == "published"
 
 
-def test_starts_are_spread_over_the_window(caller: Caller, bodies: Bodies, banno: Provider) -> None:
+def test_starts_are_spread_over_the_window(
+    caller: Caller, bodies: Bodies, banno: SimulatorControl
+) -> None:
     for _ in range(4):
         caller.connect(bodies["ben"])
     began = time.time()
@@ -145,9 +147,9 @@ def test_starts_are_spread_over_the_window(caller: Caller, bodies: Bodies, banno
 
 
 def test_a_cancelled_refresh_is_told_as_such(
-    caller: Caller, bodies: Bodies, banno: Provider
+    caller: Caller, bodies: Bodies, banno: SimulatorControl
 ) -> None:
-    banno.set(task_seconds=10)
+    banno.settings(task_seconds=10)
     connection = caller.connect(bodies["ben"])
     bulk_id = caller.ask("POST", "/v1/bulk-refreshes", json={})["bulk_id"]
     refresh = refresh_id(bulk_id, connection)
@@ -191,7 +193,7 @@ def test_a_request_that_nobody_can_serve_fails_under_its_own_name(
 
 
 def test_a_child_that_runs_twice_finds_what_it_did_before(
-    running: System, caller: Caller, bodies: Bodies, banno: Provider
+    running: System, caller: Caller, bodies: Bodies, banno: SimulatorControl
 ) -> None:
     """As if the answer to the first start had been lost: the refresh has run already."""
     connection = caller.connect(bodies["ben"])
@@ -212,9 +214,9 @@ def test_a_child_that_runs_twice_finds_what_it_did_before(
 
 
 def test_a_run_that_is_cancelled_stops_its_refreshes_and_publishes_nothing_more(
-    caller: Caller, bodies: Bodies, banno: Provider
+    caller: Caller, bodies: Bodies, banno: SimulatorControl
 ) -> None:
-    banno.set(task_seconds=6)
+    banno.settings(task_seconds=6)
     ids = [caller.connect(bodies["ben"]) for _ in range(3)]
     bulk_id = caller.ask("POST", "/v1/bulk-refreshes", json={})["bulk_id"]
     mine = [refresh_id(bulk_id, connection) for connection in ids]

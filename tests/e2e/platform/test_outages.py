@@ -29,7 +29,7 @@ from functions.core.errors import PlatformFault
 from functions.core.push.model import PushStatus
 from infra.local.caller import Caller
 from infra.local.providers import DEMOS
-from tests.e2e.conftest import Provider
+from tests.support.simulator_control import SimulatorControl
 from tests.support.system.bulk_runs import nonzero_outcomes
 from tests.support.system.bulk_runs import wait_until_ended as bulk_ended
 from tests.support.system.outages import SERVICES, Fault, Outage, Outages, outages
@@ -169,20 +169,20 @@ class Field:
 
 
 @pytest.fixture(scope="module")
-def providers(running: System) -> Iterator[list[Provider]]:
+def providers(running: System) -> Iterator[list[SimulatorControl]]:
     """Banno and Endgrate as they begin, but that what they do takes a second."""
     slow = {"banno": {"task_seconds": 1}, "endgrate": {"transfer_seconds": 1}}
-    found = [Provider(running.providers[name]["base_url"]) for name in slow]
+    found = [SimulatorControl(running.providers[name]["base_url"]) for name in slow]
     for provider, settings in zip(found, slow.values(), strict=True):
-        provider.control("POST", "reset")
-        provider.set(**settings)
+        provider.reset()
+        provider.settings(**settings)
     yield found
     for provider in found:
-        provider.control("POST", "reset")
+        provider.reset()
 
 
 @pytest.fixture(scope="module")
-def field(running: System, providers: list[Provider]) -> Iterator[Field]:
+def field(running: System, providers: list[SimulatorControl]) -> Iterator[Field]:
     assert providers
     with outages(running) as planned:
         yield Field(running, planned)

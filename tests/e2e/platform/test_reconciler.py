@@ -19,7 +19,8 @@ from tests.support.system.executions import describe_refresh
 if TYPE_CHECKING:
     from infra.local.caller import Caller
     from infra.local.system import System
-    from tests.e2e.conftest import Connect, Provider
+    from tests.e2e.conftest import Connect
+    from tests.support.simulator_control import SimulatorControl
 
 LONG_AGO = 400
 """Seconds: longer than anything open is left without a look."""
@@ -61,7 +62,7 @@ def look_after(running: System) -> None:
 
 
 def test_a_refresh_that_was_admitted_and_never_started_runs_once(
-    running: System, caller: Caller, connect: Connect, banno: Provider
+    running: System, caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
     refresh = admitted(running, caller, connect("ada"), seconds=60)
     look_after(running)
@@ -72,7 +73,7 @@ def test_a_refresh_that_was_admitted_and_never_started_runs_once(
 
 
 def test_a_refresh_that_is_too_young_is_left_to_the_one_that_admitted_it(
-    running: System, caller: Caller, connect: Connect, banno: Provider
+    running: System, caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
     refresh = admitted(running, caller, connect("ada"), seconds=0)
     look_after(running)
@@ -82,9 +83,9 @@ def test_a_refresh_that_is_too_young_is_left_to_the_one_that_admitted_it(
 
 
 def test_a_refresh_past_its_deadline_that_never_started_fails_and_frees_its_connection(
-    running: System, caller: Caller, connect: Connect, banno: Provider
+    running: System, caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
-    banno.set(task_seconds=0.2)
+    banno.settings(task_seconds=0.2)
     connection = connect("ada")
     refresh = admitted(running, caller, connection, seconds=1000)
     look_after(running)
@@ -97,7 +98,7 @@ def test_a_refresh_past_its_deadline_that_never_started_fails_and_frees_its_conn
 
 
 def test_a_refresh_whose_execution_is_over_and_whose_end_was_lost_is_ended_and_swept(
-    running: System, caller: Caller, connect: Connect, banno: Provider
+    running: System, caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
     """Its execution was stopped before it was admitted: no rule has anything to end then."""
     connection = connect("ada")
@@ -129,16 +130,16 @@ def test_a_refresh_whose_execution_is_over_and_whose_end_was_lost_is_ended_and_s
         lambda it: not it.get("Versions"),
         seconds=30,
     )
-    banno.set(task_seconds=0.2)
+    banno.settings(task_seconds=0.2)
     assert (
         caller.wait_until_ended(caller.refresh(connection)["refresh_id"])["status"] == "published"
     )
 
 
 def test_a_refresh_that_runs_is_left_alone_however_old_it_looks(
-    running: System, caller: Caller, connect: Connect, banno: Provider
+    running: System, caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
-    banno.set(task_seconds=6)
+    banno.settings(task_seconds=6)
     connection = connect("ada")
     refresh_id = caller.refresh(connection)["refresh_id"]
     table = running.client("dynamodb")

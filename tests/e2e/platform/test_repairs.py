@@ -13,14 +13,15 @@ from tests.support.system.executions import describe_refresh
 if TYPE_CHECKING:
     from infra.local.caller import Caller
     from infra.local.system import System
-    from tests.e2e.conftest import Connect, Provider
+    from tests.e2e.conftest import Connect
+    from tests.support.simulator_control import SimulatorControl
 
 
 def test_new_credentials_bring_a_connection_back(
-    running: System, caller: Caller, connect: Connect, banno: Provider
+    running: System, caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
     connection = connect("ben", refresh_token=None)
-    banno.control("POST", "expire", json={"user": "ben"})
+    banno.expire("ben")
     assert caller.wait_until_ended(caller.refresh(connection)["refresh_id"])["status"] == "failed"
     (listed,) = caller.ask("GET", "/v1/connections")["connections"]
     assert listed["reauth_required"]
@@ -70,9 +71,9 @@ def test_a_token_that_its_table_did_not_take_is_found_by_the_next_refresh(
 
 
 def test_a_refresh_of_other_datasets_is_not_joined(
-    caller: Caller, connect: Connect, banno: Provider
+    caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
-    banno.set(task_seconds=2)
+    banno.settings(task_seconds=2)
     connection = connect("ben")
     running = caller.refresh(connection, datasets=["accounts"])
     body = {"connection_id": connection, "datasets": ["transactions"]}
@@ -85,9 +86,9 @@ def test_a_refresh_of_other_datasets_is_not_joined(
 
 
 def test_erasing_while_data_is_being_fetched_leaves_nothing_either(
-    running: System, caller: Caller, connect: Connect, banno: Provider
+    running: System, caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
-    banno.set(page_delay_seconds=0.5)
+    banno.settings(page_delay_seconds=0.5)
     connection = connect("ada")
     refresh_id = caller.refresh(connection)["refresh_id"]
     caller.until(
@@ -109,9 +110,9 @@ def test_erasing_while_data_is_being_fetched_leaves_nothing_either(
 
 
 def test_a_cursor_that_the_address_did_not_give_is_an_invalid_request(
-    caller: Caller, connect: Connect, banno: Provider
+    caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
-    banno.set(task_seconds=0.2)
+    banno.settings(task_seconds=0.2)
     connection = connect("ada")
     caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     datasets = f"/v1/connections/{connection}/datasets"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import requests
 
     from infra.local.system import System
-    from tests.e2e.conftest import Provider
+    from tests.support.simulator_control import SimulatorControl
     from tests.support.system.webhook_relay import Relay
 
 AT_ONCE = 8
@@ -52,7 +52,7 @@ def fern(caller: Caller) -> str:
 
 
 def test_records_are_pushed_and_read_back_by_a_pull(
-    running: System, caller: Caller, fern: str, endgrate: Provider
+    running: System, caller: Caller, fern: str, endgrate: SimulatorControl
 ) -> None:
     answer = post(caller, fern, contact("rowan", internal_id="mine-1"), contact("alder"))
     push = wait_until_ended(caller, answer.json()["push_id"])
@@ -109,7 +109,7 @@ def test_records_that_the_provider_cannot_take_are_named_and_the_others_are_ther
 
 
 def test_the_same_request_under_the_same_key_is_the_same_push(
-    running: System, caller: Caller, fern: str, endgrate: Provider
+    running: System, caller: Caller, fern: str, endgrate: SimulatorControl
 ) -> None:
     first = post(caller, fern, contact("rowan"), key="order-4711")
     again = post(caller, fern, contact("rowan"), key="order-4711")
@@ -133,7 +133,7 @@ def test_the_same_request_under_the_same_key_is_the_same_push(
 
 
 def test_fifty_requests_side_by_side_under_one_key_are_one_push(
-    running: System, caller: Caller, fern: str, endgrate: Provider
+    running: System, caller: Caller, fern: str, endgrate: SimulatorControl
 ) -> None:
     def ask(number: int) -> requests.Response:
         # Half of them differ: whoever comes first decides what the key stands for.
@@ -157,7 +157,7 @@ def test_fifty_requests_side_by_side_under_one_key_are_one_push(
 
 
 def test_an_answer_that_was_lost_ends_as_unknown_and_is_not_asked_for_again(
-    running: System, caller: Caller, fern: str, endgrate: Provider, relay: Relay
+    running: System, caller: Caller, fern: str, endgrate: SimulatorControl, relay: Relay
 ) -> None:
     relay.holds = True
     endgrate.fault(method="POST", path=TRANSFER, kind="disconnect", processed=True, times=None)
@@ -172,7 +172,7 @@ def test_an_answer_that_was_lost_ends_as_unknown_and_is_not_asked_for_again(
 
 
 def test_a_push_of_unknown_outcome_goes_on_when_its_webhook_comes(
-    running: System, caller: Caller, fern: str, endgrate: Provider, relay: Relay
+    running: System, caller: Caller, fern: str, endgrate: SimulatorControl, relay: Relay
 ) -> None:
     relay.holds = True
     endgrate.fault(method="POST", path=TRANSFER, kind="disconnect", processed=True)
@@ -196,10 +196,10 @@ def test_a_push_of_unknown_outcome_goes_on_when_its_webhook_comes(
 
 
 def test_a_push_that_outlasted_its_deadline_is_looked_at_again_by_who_reads_it(
-    running: System, caller: Caller, fern: str, endgrate: Provider, relay: Relay
+    running: System, caller: Caller, fern: str, endgrate: SimulatorControl, relay: Relay
 ) -> None:
     relay.holds = True
-    endgrate.set(transfer_seconds=8)
+    endgrate.settings(transfer_seconds=8)
     push = push_records(caller, fern, contact("rowan"), deadline_seconds=5)
     assert (push["status"], push["error"]["name"]) == ("unknown_outcome", "OutcomeUnknown")
     done = wait_until_status(caller, push["push_id"], "done")
@@ -213,7 +213,7 @@ def test_a_push_that_outlasted_its_deadline_is_looked_at_again_by_who_reads_it(
 
 
 def test_a_provider_that_limits_is_asked_again_until_it_takes_the_push(
-    caller: Caller, fern: str, endgrate: Provider
+    caller: Caller, fern: str, endgrate: SimulatorControl
 ) -> None:
     endgrate.fault(method="POST", path=TRANSFER, kind="status", status=429, retry_after="1")
     push = push_records(caller, fern, contact("rowan"))
@@ -242,9 +242,9 @@ def test_a_session_that_is_not_there_fails_the_push_and_its_execution(
 
 
 def test_a_stopped_execution_ends_its_push(
-    running: System, caller: Caller, fern: str, endgrate: Provider
+    running: System, caller: Caller, fern: str, endgrate: SimulatorControl
 ) -> None:
-    endgrate.set(transfer_seconds=600)
+    endgrate.settings(transfer_seconds=600)
     push_id = post(caller, fern, contact("rowan")).json()["push_id"]
     wait_until_status(caller, push_id, "sent")
     (execution,) = executions(running, push_id)

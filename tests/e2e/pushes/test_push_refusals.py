@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from infra.local.system import System
-    from tests.e2e.conftest import Connect, Provider
+    from tests.e2e.conftest import Connect
+    from tests.support.simulator_control import SimulatorControl
 
 pytestmark = pytest.mark.usefixtures("endgrate")
 
@@ -37,7 +38,7 @@ def fern(caller: Caller) -> str:
 
 
 def test_a_connection_is_erased_with_its_pushes(
-    running: System, caller: Caller, fern: str, endgrate: Provider
+    running: System, caller: Caller, fern: str, endgrate: SimulatorControl
 ) -> None:
     endgrate.fault(method="POST", path=TRANSFER, kind="status", status=503)
     push = push_records(caller, fern, contact("rowan"))
@@ -69,7 +70,7 @@ def stopped(running: System, caller: Caller, push_id: str) -> dict[str, Any]:
 
 
 def test_erasing_while_a_push_is_being_sent_leaves_nothing_either(
-    running: System, caller: Caller, fern: str, endgrate: Provider
+    running: System, caller: Caller, fern: str, endgrate: SimulatorControl
 ) -> None:
     endgrate.fault(method="POST", path=TRANSFER, kind="slow", seconds=4)
     push_id = post(caller, fern, contact("rowan")).json()["push_id"]
@@ -116,7 +117,9 @@ def test_a_push_that_cannot_be_is_refused_with_what_is_wrong(
     assert detail in answer.json()["detail"]
 
 
-def test_a_push_without_a_key_is_refused(caller: Caller, fern: str, endgrate: Provider) -> None:
+def test_a_push_without_a_key_is_refused(
+    caller: Caller, fern: str, endgrate: SimulatorControl
+) -> None:
     body = {"connection_id": fern, "dataset": "crm-contact", "records": [contact("rowan")]}
     answer = caller.send("POST", "/v1/pushes", json=body)
 
@@ -134,7 +137,7 @@ def test_a_provider_that_takes_no_records_is_told_apart(caller: Caller, connect:
 
 
 def test_another_tenants_pushes_look_exactly_like_nothing(
-    running: System, caller: Caller, fern: str, endgrate: Provider
+    running: System, caller: Caller, fern: str, endgrate: SimulatorControl
 ) -> None:
     push = push_records(caller, fern, contact("rowan"))
     stranger = Caller(running.api, token=running.issuer.token("stranger"))
@@ -147,7 +150,7 @@ def test_another_tenants_pushes_look_exactly_like_nothing(
 
 
 def test_what_is_pushed_is_written_down_nowhere_but_in_the_bucket(
-    running: System, caller: Caller, fern: str, endgrate: Provider, logs: Callable[[], str]
+    running: System, caller: Caller, fern: str, endgrate: SimulatorControl, logs: Callable[[], str]
 ) -> None:
     canary = f"canary{uuid.uuid4().hex[:8]}"
     misfit = {"data": {"age": canary}, "id": "7"}

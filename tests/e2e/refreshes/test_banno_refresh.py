@@ -17,7 +17,8 @@ from infra.local.simulators.banno.institution import PEOPLE
 if TYPE_CHECKING:
     from infra.local.caller import Caller
     from infra.local.system import System
-    from tests.e2e.conftest import Connect, Provider
+    from tests.e2e.conftest import Connect
+    from tests.support.simulator_control import SimulatorControl
 
 ADA, BEN, CLEO = "ada", "ben", "cleo"
 
@@ -70,9 +71,9 @@ def test_publishes_every_transaction_of_twelve_accounts_as_the_provider_gave_it(
 
 
 def test_makes_four_transitions_and_notices_the_end_long_before_the_next_planned_look(
-    running: System, caller: Caller, connect: Connect, banno: Provider
+    running: System, caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
-    banno.set(task_seconds=3)
+    banno.settings(task_seconds=3)
     refresh = caller.wait_until_ended(caller.refresh(connect(BEN))["refresh_id"])
 
     assert visited(running, refresh["refresh_id"]) == [
@@ -81,7 +82,7 @@ def test_makes_four_transitions_and_notices_the_end_long_before_the_next_planned
         "What next?",
         "FetchData",
     ]
-    (ended,) = (entry["at"] for entry in banno.ledger() if entry["kind"] == "task_ended")
+    (ended,) = (entry["at"] for entry in banno.ledger("task_ended"))
     (ready,) = (instant(e["at"]) for e in refresh["events"] if e["type"] == "ready")
     # Looked at by the plan alone, it would be noticed 4 s late; a busy machine gets half of it.
     assert 0 <= ready - ended < 2
@@ -106,9 +107,9 @@ def test_reports_accounts_that_failed_to_refresh_as_stale(caller: Caller, connec
     "outcome", [pytest.param("failure", id="failed"), pytest.param("timeout", id="timed-out")]
 )
 def test_a_task_that_ended_without_success_publishes_nothing_as_fresh(
-    caller: Caller, connect: Connect, banno: Provider, outcome: str
+    caller: Caller, connect: Connect, banno: SimulatorControl, outcome: str
 ) -> None:
-    banno.set(outcome={BEN: outcome})
+    banno.settings(outcome={BEN: outcome})
     refresh = caller.wait_until_ended(caller.refresh(connect(BEN))["refresh_id"])
 
     assert refresh["status"] == "partial"
@@ -125,9 +126,9 @@ def test_a_user_without_transactions_has_an_empty_dataset(caller: Caller, connec
 
 
 def test_misses_and_doubles_nothing_while_the_provider_adds_transactions(
-    caller: Caller, connect: Connect, banno: Provider
+    caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
-    banno.set(moving=True)
+    banno.settings(moving=True)
     connection = connect(ADA)
     caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     ids = [record["id"] for record in caller.records(connection, "transactions")]

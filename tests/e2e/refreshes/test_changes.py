@@ -13,7 +13,8 @@ from tests.e2e.refreshes.test_banno_refresh import at_the_provider
 if TYPE_CHECKING:
     from infra.local.caller import Caller
     from infra.local.system import System
-    from tests.e2e.conftest import Connect, Provider
+    from tests.e2e.conftest import Connect
+    from tests.support.simulator_control import SimulatorControl
 
 CHANGES = {"added_per_fetch": 3, "updated_per_fetch": 2, "removed_per_fetch": 1}
 
@@ -64,12 +65,12 @@ class Mirror:
 
 
 def test_a_mirror_that_asks_only_for_changes_has_what_the_provider_has(
-    running: System, caller: Caller, connect: Connect, banno: Provider
+    running: System, caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
     mirror = Mirror(caller, connect("cleo"))
     first = mirror.refreshed()
     assert mirror.read(limit=1000) == first["records"]["transactions"]
-    banno.set(**CHANGES)
+    banno.settings(**CHANGES)
     for _ in range(3):
         brought = mirror.refreshed()["records"]["transactions"]
         assert 0 < brought < first["records"]["transactions"] / 4
@@ -83,12 +84,12 @@ def test_a_mirror_that_asks_only_for_changes_has_what_the_provider_has(
 
 
 def test_the_files_since_a_refresh_hold_the_same_changes(
-    caller: Caller, connect: Connect, banno: Provider
+    caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
     mirror = Mirror(caller, connect("cleo"))
     mirror.refreshed()
     mirror.read(limit=1000)
-    banno.set(**CHANGES)
+    banno.settings(**CHANGES)
     mirror.refreshed()
     files = caller.ask("GET", f"{mirror.path}/files", params={"since": mirror.place})["files"]
     for file in files:
@@ -99,11 +100,11 @@ def test_the_files_since_a_refresh_hold_the_same_changes(
 
 
 def test_a_refresh_of_something_else_leaves_a_mirror_its_place(
-    caller: Caller, connect: Connect, banno: Provider
+    caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
     mirror = Mirror(caller, connect("cleo"))
     mirror.refreshed()
-    banno.set(**CHANGES)
+    banno.settings(**CHANGES)
     mirror.refreshed(datasets=["accounts"])
     mirror.read(limit=1000)
     mirror.refreshed()
@@ -112,9 +113,9 @@ def test_a_refresh_of_something_else_leaves_a_mirror_its_place(
 
 
 def test_after_everything_was_read_again_a_mirror_is_told_to_do_so_too(
-    caller: Caller, connect: Connect, banno: Provider
+    caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
-    banno.set(**CHANGES)
+    banno.settings(**CHANGES)
     mirror = Mirror(caller, connect("cleo"))
     mirror.refreshed()
     mirror.read(limit=1000)
@@ -133,11 +134,11 @@ def test_after_everything_was_read_again_a_mirror_is_told_to_do_so_too(
 
 
 def test_a_cursor_keeps_to_the_changes_that_it_is_about(
-    caller: Caller, connect: Connect, banno: Provider
+    caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
     mirror = Mirror(caller, connect("cleo"))
     place = mirror.refreshed()["refresh_id"]
-    banno.set(**CHANGES)
+    banno.settings(**CHANGES)
     mirror.refreshed()
     first = caller.ask("GET", mirror.path, params={"since": place, "limit": 3})
     page = {"cursor": first["next_cursor"], "limit": 1000}
@@ -154,11 +155,11 @@ def test_a_cursor_keeps_to_the_changes_that_it_is_about(
 
 
 def test_who_wants_everything_does_not_join_a_refresh_of_changes(
-    caller: Caller, connect: Connect, banno: Provider
+    caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
     mirror = Mirror(caller, connect("cleo"))
     mirror.refreshed()
-    banno.set(task_seconds=3)
+    banno.settings(task_seconds=3)
     body = {"connection_id": mirror.path.split("/")[3]}
     running = caller.ask("POST", "/v1/refreshes", json=body)
     busy = caller.send("POST", "/v1/refreshes", json={**body, "full": True})

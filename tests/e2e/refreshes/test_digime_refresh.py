@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from tests.e2e.conftest import Provider
+from tests.support.simulator_control import SimulatorControl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def digime(running: System) -> Iterator[Provider]:
-    provider = Provider(running.providers["digime"]["base_url"])
-    provider.control("POST", "reset")
-    provider.set(sync_seconds=0.5)
+def digime(running: System) -> Iterator[SimulatorControl]:
+    provider = SimulatorControl(running.providers["digime"]["base_url"])
+    provider.reset()
+    provider.settings(sync_seconds=0.5)
     yield provider
-    provider.control("POST", "reset")
+    provider.reset()
 
 
 @pytest.mark.usefixtures("digime")
@@ -53,12 +53,12 @@ def test_accounts_that_failed_make_the_refresh_partial(caller: Caller, connect: 
 
 
 def test_a_corrupted_file_is_named_and_kept_apart_and_what_was_had_of_it_stays(
-    running: System, caller: Caller, connect: Connect, digime: Provider
+    running: System, caller: Caller, connect: Connect, digime: SimulatorControl
 ) -> None:
     connection = connect("ada", provider="digime")
     caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     name = sorted(file["id"] for file in caller.records(connection, "files"))[3]
-    digime.set(corrupt={name: {"kind": "flip", "at": 300}})
+    digime.settings(corrupt={name: {"kind": "flip", "at": 300}})
     refresh = caller.wait_until_ended(caller.refresh(connection, full=True)["refresh_id"])
     parts = caller.ask("GET", f"/v1/connections/{connection}/datasets")["parts"]
     apart = running.client("s3").list_objects_v2(
@@ -73,11 +73,11 @@ def test_a_corrupted_file_is_named_and_kept_apart_and_what_was_had_of_it_stays(
 
 
 def test_where_no_file_can_be_opened_nothing_is_published_over_the_snapshot(
-    caller: Caller, connect: Connect, digime: Provider
+    caller: Caller, connect: Connect, digime: SimulatorControl
 ) -> None:
     connection = connect("ada", provider="digime")
     first = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
-    digime.set(corrupt={"*": {"kind": "key"}, "accounts.json": None})
+    digime.settings(corrupt={"*": {"kind": "key"}, "accounts.json": None})
     second = caller.wait_until_ended(caller.refresh(connection, full=True)["refresh_id"])
     published = caller.ask("GET", f"/v1/connections/{connection}/datasets")
 
@@ -86,9 +86,9 @@ def test_where_no_file_can_be_opened_nothing_is_published_over_the_snapshot(
 
 
 def test_large_files_are_kept_whole_in_files_of_their_own_and_listed_page_by_page(
-    caller: Caller, connect: Connect, digime: Provider
+    caller: Caller, connect: Connect, digime: SimulatorControl
 ) -> None:
-    digime.set(scale_files=3, scale_bytes=1_500_000)
+    digime.settings(scale_files=3, scale_bytes=1_500_000)
     connection = connect("max", provider="digime")
     caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     path = f"/v1/connections/{connection}/datasets/files/files"
@@ -120,7 +120,7 @@ def test_no_key_session_or_content_is_written_down(
     history = running.client("stepfunctions").get_execution_history(
         executionArn=f"{arn}:{refresh_id}"
     )
-    provider = Provider(running.providers["digime"]["base_url"])
+    provider = SimulatorControl(running.providers["digime"]["base_url"])
     sessions = {
         entry["path"].split("/permission-access/query/")[1].partition("/")[0]
         for entry in provider.ledger()

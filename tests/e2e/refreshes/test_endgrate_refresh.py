@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from infra.local.system import System
-    from tests.e2e.conftest import Connect, Provider
+    from tests.e2e.conftest import Connect
+    from tests.support.simulator_control import SimulatorControl
     from tests.support.system.webhook_relay import Relay
 
 FERN = {"provider": "endgrate", "subject": "65a1f0000000000000000001"}
@@ -35,7 +36,7 @@ def webhooks(relay: Relay) -> Iterator[Relay]:
 
 
 @pytest.fixture
-def first_looks_in_vain(endgrate: Provider) -> None:
+def first_looks_in_vain(endgrate: SimulatorControl) -> None:
     """Endgrate asks the first two who look at a transfer to come back much later."""
     fault = {"kind": "status", "status": 503, "retry_after": f"{LONG:.0f}", "times": 2}
     endgrate.fault(path="*/statistics", **fault)
@@ -64,12 +65,12 @@ def visited(running: System, refresh_id: str) -> list[str]:
     ]
 
 
-def transfers(endgrate: Provider) -> int:
+def transfers(endgrate: SimulatorControl) -> int:
     """How many have been triggered."""
-    return [each["kind"] for each in endgrate.ledger()].count("pull_triggered")
+    return len(endgrate.ledger("pull_triggered"))
 
 
-def looked(endgrate: Provider) -> dict[str, int]:
+def looked(endgrate: SimulatorControl) -> dict[str, int]:
     """How often transfers have been looked at."""
     return {"looks": sum("/statistics" in each.get("path", "") for each in endgrate.ledger())}
 
@@ -96,7 +97,7 @@ def test_publishes_every_dataset_and_says_of_which_some_records_are_missing(
     assert len(caller.records(connection, "crm-contact", limit=100)) == 430
 
 
-def test_a_dataset_may_have_any_title(caller: Caller, endgrate: Provider) -> None:
+def test_a_dataset_may_have_any_title(caller: Caller, endgrate: SimulatorControl) -> None:
     title = "Our Leads, 2026!"
     schema = [{"title": title, "endgrate_type": "crm-company"}, {"endgrate_type": "crm-deal"}]
     answer = requests.post(
@@ -167,7 +168,7 @@ def test_a_provider_that_is_asked_to_answer_when_done_needs_no_second_look(
 
 
 def test_a_connection_begun_here_waits_for_its_user_and_goes_on_when_told(
-    running: System, caller: Caller, endgrate: Provider, webhooks: Relay
+    running: System, caller: Caller, endgrate: SimulatorControl, webhooks: Relay
 ) -> None:
     connection = caller.ask("POST", "/v1/connections", json=OPENED)
     id_, session = connection["connection_id"], connection["subject"]
@@ -185,7 +186,7 @@ def test_a_connection_begun_here_waits_for_its_user_and_goes_on_when_told(
         seconds=60,
     )
     in_vain = transfers(endgrate)
-    endgrate.control("POST", "configure", json={"session_id": session})
+    endgrate.order("configure", session_id=session)
     refresh = caller.wait_until_ended(refresh_id)
     after = caller.ask("GET", path)
     why, again = (refresh["events"][waiting["version"] + place] for place in (-1, 0))
@@ -203,7 +204,7 @@ def test_a_connection_begun_here_waits_for_its_user_and_goes_on_when_told(
 
 
 def test_a_user_who_never_configures_is_what_a_refresh_waited_for(
-    caller: Caller, endgrate: Provider
+    caller: Caller, endgrate: SimulatorControl
 ) -> None:
     id_ = caller.ask("POST", "/v1/connections", json=OPENED)["connection_id"]
     refresh = caller.wait_until_ended(caller.refresh(id_, deadline_seconds=5)["refresh_id"])
@@ -216,12 +217,12 @@ def test_a_user_who_never_configures_is_what_a_refresh_waited_for(
 
 @pytest.mark.usefixtures("first_looks_in_vain")
 def test_a_webhook_ends_the_wait_long_before_its_time(
-    running: System, caller: Caller, endgrate: Provider
+    running: System, caller: Caller, endgrate: SimulatorControl
 ) -> None:
-    endgrate.set(transfer_seconds=5)
+    endgrate.settings(transfer_seconds=5)
     connection = caller.connect({**FERN, "datasets": ["crm-company"]})
     refresh = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
-    completed = next(each["at"] for each in endgrate.ledger() if each["kind"] == "pull_completed")
+    completed = next(each["at"] for each in endgrate.ledger("pull_completed"))
 
     assert refresh["status"] == "published"
     assert "WaitForHint" in visited(running, refresh["refresh_id"])
@@ -230,10 +231,10 @@ def test_a_webhook_ends_the_wait_long_before_its_time(
 
 @pytest.mark.usefixtures("first_looks_in_vain")
 def test_forged_repeated_and_swapped_webhooks_change_nothing(
-    running: System, caller: Caller, endgrate: Provider, webhooks: Relay
+    running: System, caller: Caller, endgrate: SimulatorControl, webhooks: Relay
 ) -> None:
     webhooks.holds = True
-    endgrate.set(transfer_seconds=1)
+    endgrate.settings(transfer_seconds=1)
     mine, other = (
         caller.connect({**FERN, "datasets": [name]}) for name in ("crm-company", "crm-contact")
     )

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import requests
 
     from infra.local.caller import Caller
-    from tests.e2e.conftest import Connect, Provider
+    from tests.e2e.conftest import Connect
+    from tests.support.simulator_control import SimulatorControl
 
 CROWD = 50
 
@@ -32,7 +33,7 @@ def crowd(ask: Callable[[int], requests.Response]) -> list[requests.Response]:
         return list(pool.map(ask, range(CROWD)))
 
 
-def triggers(banno: Provider) -> int:
+def triggers(banno: SimulatorControl) -> int:
     return sum(entry.get("method") == "PUT" for entry in banno.ledger())
 
 
@@ -45,7 +46,7 @@ def timed(call: Callable[[], requests.Response]) -> tuple[requests.Response, flo
 
 
 def test_fifty_equal_requests_at_once_are_one_refresh_and_one_call_to_the_provider(
-    caller: Caller, connect: Connect, banno: Provider
+    caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
     connection = connect("ben")
     answers = crowd(lambda _: start(caller, connection, "login-1"))
@@ -61,9 +62,9 @@ def test_fifty_equal_requests_at_once_are_one_refresh_and_one_call_to_the_provid
 
 
 def test_fifty_requests_under_keys_of_their_own_join_one_refresh(
-    caller: Caller, connect: Connect, banno: Provider
+    caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
-    banno.set(task_seconds=20)
+    banno.settings(task_seconds=20)
     connection = connect("ben")
     answers = crowd(lambda number: start(caller, connection, f"login-{number}"))
     outcomes = [answer.json()["outcome"] for answer in answers]
@@ -75,7 +76,7 @@ def test_fifty_requests_under_keys_of_their_own_join_one_refresh(
 
 
 def test_a_key_belongs_to_the_body_with_which_it_came_first(
-    caller: Caller, connect: Connect, banno: Provider
+    caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
     connection = connect("ben")
     first = start(caller, connection, "k")
@@ -125,9 +126,9 @@ def test_a_repetition_gets_the_first_answer_however_things_stand_by_now(
     ],
 )
 def test_who_waits_gets_the_refresh_as_it_has_ended(
-    caller: Caller, connect: Connect, banno: Provider, asked: dict[str, Any]
+    caller: Caller, connect: Connect, banno: SimulatorControl, asked: dict[str, Any]
 ) -> None:
-    banno.set(task_seconds=1)
+    banno.settings(task_seconds=1)
     answer, seconds = timed(lambda: start(caller, connect("ben"), **asked))
 
     assert (answer.status_code, answer.json()["status"]) == (200, "published")
@@ -139,9 +140,9 @@ def test_who_waits_gets_the_refresh_as_it_has_ended(
 
 
 def test_a_wait_that_is_over_before_the_refresh_says_where_to_look(
-    caller: Caller, connect: Connect, banno: Provider
+    caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
-    banno.set(task_seconds=12)
+    banno.settings(task_seconds=12)
     connection = connect("ben")
     asked: dict[str, Any] = {"headers": {"Prefer": "wait=2"}, "body": {"synchronous": True}}
     answer, seconds = timed(lambda: start(caller, connection, **asked))
@@ -153,9 +154,9 @@ def test_a_wait_that_is_over_before_the_refresh_says_where_to_look(
 
 
 def test_a_preference_that_makes_no_sense_is_no_error(
-    caller: Caller, connect: Connect, banno: Provider
+    caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
-    banno.set(task_seconds=10)
+    banno.settings(task_seconds=10)
     connection = connect("ben")
     answer, seconds = timed(lambda: start(caller, connection, headers={"Prefer": "wait=soon"}))
 
@@ -166,9 +167,9 @@ def test_a_preference_that_makes_no_sense_is_no_error(
 
 
 def test_a_long_poll_tells_of_each_version_and_of_the_end(
-    caller: Caller, connect: Connect, banno: Provider
+    caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
-    banno.set(task_seconds=4)
+    banno.settings(task_seconds=4)
     refresh = caller.refresh(connect("ben"))
     path, versions = f"/v1/refreshes/{refresh['refresh_id']}", [refresh["version"]]
     while refresh["status"] not in {"published", "failed"}:
@@ -185,9 +186,9 @@ def test_a_long_poll_tells_of_each_version_and_of_the_end(
 
 
 def test_a_long_poll_without_a_version_waits_for_the_end_and_no_longer_than_it_may(
-    caller: Caller, connect: Connect, banno: Provider
+    caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
-    banno.set(task_seconds=12)
+    banno.settings(task_seconds=12)
     path = f"/v1/refreshes/{caller.refresh(connect('ben'))['refresh_id']}"
     early, seconds = timed(lambda: caller.send("GET", path, params={"wait": 2}))
     ended = caller.ask("GET", path, params={"wait": 25})

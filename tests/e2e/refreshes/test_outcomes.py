@@ -10,7 +10,8 @@ from functions.core.model import instant
 
 if TYPE_CHECKING:
     from infra.local.caller import Caller
-    from tests.e2e.conftest import Connect, Provider
+    from tests.e2e.conftest import Connect
+    from tests.support.simulator_control import SimulatorControl
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 def test_a_provider_at_fault_ends_the_refresh_and_leaves_the_snapshot(
     caller: Caller,
     connect: Connect,
-    banno: Provider,
+    banno: SimulatorControl,
     fault: dict[str, Any],
     error: str,
     method: str,
@@ -65,7 +66,7 @@ def test_a_provider_at_fault_ends_the_refresh_and_leaves_the_snapshot(
     [pytest.param("PUT", "*/fetch", id="trigger"), pytest.param("GET", "*/tasks/*", id="check")],
 )
 def test_a_provider_that_stands_still_holds_no_refresh_past_its_deadline(
-    caller: Caller, connect: Connect, banno: Provider, method: str, path: str
+    caller: Caller, connect: Connect, banno: SimulatorControl, method: str, path: str
 ) -> None:
     banno.fault(method=method, path=path, times=None, kind="slow", seconds=20)
     refresh = caller.wait_until_ended(
@@ -80,7 +81,7 @@ def test_a_provider_that_stands_still_holds_no_refresh_past_its_deadline(
 
 
 def test_an_expired_token_is_renewed_once_and_used(
-    caller: Caller, connect: Connect, banno: Provider
+    caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
     connection = connect("ben", expires_at="2020-01-01T00:00:00Z")
     banno.control("DELETE", "ledger")
@@ -91,10 +92,10 @@ def test_an_expired_token_is_renewed_once_and_used(
 
 
 def test_a_token_that_the_provider_ended_early_is_renewed(
-    caller: Caller, connect: Connect, banno: Provider
+    caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
     connection = connect("ben")
-    banno.control("POST", "expire", json={"user": "ben"})
+    banno.expire("ben")
 
     assert (
         caller.wait_until_ended(caller.refresh(connection)["refresh_id"])["status"] == "published"
@@ -103,10 +104,10 @@ def test_a_token_that_the_provider_ended_early_is_renewed(
 
 @pytest.mark.parametrize("refresh_token", [pytest.param(None, id="absent"), pytest.param("spent", id="spent")])  # fmt: skip
 def test_without_a_good_refresh_token_the_user_must_sign_in_again(
-    caller: Caller, connect: Connect, banno: Provider, refresh_token: str | None
+    caller: Caller, connect: Connect, banno: SimulatorControl, refresh_token: str | None
 ) -> None:
     connection = connect("ben", refresh_token=refresh_token)
-    banno.control("POST", "expire", json={"user": "ben"})
+    banno.expire("ben")
     refresh = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
 
     assert (refresh["error"]["name"], refresh["error"]["action"]) == (

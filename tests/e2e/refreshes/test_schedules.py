@@ -16,7 +16,8 @@ from tests.support.system.schedules import fire_once, put_again, schedule_of, wa
 if TYPE_CHECKING:
     from infra.local.caller import Caller
     from infra.local.system import System
-    from tests.e2e.conftest import Connect, Provider
+    from tests.e2e.conftest import Connect
+    from tests.support.simulator_control import SimulatorControl
 
 HOURLY = {"expression": "rate(1 hour)"}
 NIGHTLY = {
@@ -119,9 +120,9 @@ def test_what_is_wrong_is_told_and_the_schedule_before_stays(
 
 
 def test_a_connection_is_refreshed_by_the_clocks_of_its_zone(
-    caller: Caller, connect: Connect, banno: Provider
+    caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
-    banno.set(task_seconds=0.2)
+    banno.settings(task_seconds=0.2)
     connection = connect("ben")
     zone = "Asia/Kolkata"  # half an hour off every whole zone
     soon = datetime.now(UTC).astimezone(ZoneInfo(zone)) + timedelta(seconds=70)
@@ -140,9 +141,9 @@ def test_a_connection_is_refreshed_by_the_clocks_of_its_zone(
 
 
 def test_a_firing_that_finds_the_snapshot_young_enough_costs_no_call(
-    running: System, caller: Caller, connect: Connect, banno: Provider
+    running: System, caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
-    banno.set(task_seconds=0.2)
+    banno.settings(task_seconds=0.2)
     connection = connect("ben")
     first = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     asked = len(banno.ledger())
@@ -170,9 +171,9 @@ def test_an_erased_connection_is_not_refreshed_any_more(
 
 
 def test_a_last_firing_for_a_connection_that_is_gone_ends_and_touches_nothing(
-    running: System, caller: Caller, connect: Connect, banno: Provider
+    running: System, caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
-    banno.set(task_seconds=0.2)
+    banno.settings(task_seconds=0.2)
     gone, stays = connect("ben"), connect("ben")
     caller.wait_until_ended(caller.refresh(stays)["refresh_id"])
     before = caller.records(stays, "transactions")

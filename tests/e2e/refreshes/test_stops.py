@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from infra.local.caller import Caller
     from infra.local.system import System
-    from tests.e2e.conftest import Connect, Provider
+    from tests.e2e.conftest import Connect
+    from tests.support.simulator_control import SimulatorControl
 
 LIST = "/v1/refreshes"
 HOUR = 3600
@@ -37,9 +38,9 @@ def kept(running: System, refresh_id: str) -> bool:
 
 
 def test_a_cancelled_refresh_stops_here_and_frees_its_connection(
-    running: System, caller: Caller, connect: Connect, banno: Provider
+    running: System, caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
-    banno.set(task_seconds=8)
+    banno.settings(task_seconds=8)
     connection = connect("ben")
     refresh_id = caller.refresh(connection)["refresh_id"]
     caller.until(lambda: caller.state(refresh_id), lambda it: it["status"] == "running", seconds=20)
@@ -49,7 +50,7 @@ def test_a_cancelled_refresh_stops_here_and_frees_its_connection(
     assert cancelled["events"][-1]["type"] == "cancelled"
     assert describe_refresh(running, refresh_id)["status"] == "ABORTED"
 
-    banno.set(task_seconds=0.2)
+    banno.settings(task_seconds=0.2)
     again = caller.refresh(connection)
     assert (again["outcome"], again["refresh_id"] != refresh_id) == ("started", True)
     assert caller.wait_until_ended(again["refresh_id"])["status"] == "published"
@@ -58,9 +59,9 @@ def test_a_cancelled_refresh_stops_here_and_frees_its_connection(
 
 
 def test_what_a_fetch_goes_on_to_write_after_its_refresh_was_cancelled_goes_too(
-    running: System, caller: Caller, connect: Connect, banno: Provider
+    running: System, caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
-    banno.set(page_delay_seconds=0.4)
+    banno.settings(page_delay_seconds=0.4)
     connection = connect("ada")
     refresh_id = caller.refresh(connection)["refresh_id"]
     caller.until(
@@ -88,9 +89,9 @@ def test_a_refresh_that_has_ended_stays_as_it_is(caller: Caller, connect: Connec
 
 
 def test_who_waits_is_told_that_the_refresh_was_cancelled(
-    caller: Caller, connect: Connect, banno: Provider
+    caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
-    banno.set(task_seconds=20)
+    banno.settings(task_seconds=20)
     connection = connect("ben")
     refresh_id = caller.refresh(connection)["refresh_id"]
     cancel(caller, refresh_id)
@@ -102,7 +103,7 @@ def test_who_waits_is_told_that_the_refresh_was_cancelled(
 # --- a provider that forbids -------------------------------------------------------------------
 
 
-def forbid(caller: Caller, connection: str, banno: Provider) -> None:
+def forbid(caller: Caller, connection: str, banno: SimulatorControl) -> None:
     """Have the provider say that it wants no refresh for an hour."""
     banno.fault(
         method="PUT", path="*/fetch", times=1, kind="status", status=429, retry_after=str(HOUR)
@@ -112,7 +113,7 @@ def forbid(caller: Caller, connection: str, banno: Provider) -> None:
 
 
 def test_until_its_provider_allows_it_a_connection_is_not_refreshed(
-    running: System, caller: Caller, connect: Connect, banno: Provider
+    running: System, caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
     connection = connect("ben")
     began = time.time()
@@ -133,7 +134,7 @@ def test_until_its_provider_allows_it_a_connection_is_not_refreshed(
 
 
 def test_whoever_knows_better_lifts_the_pause(
-    caller: Caller, connect: Connect, banno: Provider
+    caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
     connection = connect("ben")
     forbid(caller, connection, banno)
@@ -147,7 +148,7 @@ def test_whoever_knows_better_lifts_the_pause(
 
 
 def test_a_young_snapshot_is_given_all_the_same_and_a_publication_ends_it(
-    running: System, caller: Caller, connect: Connect, banno: Provider
+    running: System, caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
     connection = connect("ben")
     first = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
@@ -168,7 +169,7 @@ def test_a_young_snapshot_is_given_all_the_same_and_a_publication_ends_it(
 
 
 def test_a_failure_is_counted_where_the_alarms_of_its_stage_look(
-    caller: Caller, connect: Connect, banno: Provider, logs: Callable[[], str]
+    caller: Caller, connect: Connect, banno: SimulatorControl, logs: Callable[[], str]
 ) -> None:
     forbid(caller, connect("ben"), banno)
     told = [json.loads(line) for line in logs().splitlines() if '"Faults"' in line]

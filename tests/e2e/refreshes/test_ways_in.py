@@ -12,15 +12,16 @@ from tests.support.system.schedules import fire_once, schedule_of, wait_for_fire
 if TYPE_CHECKING:
     from infra.local.caller import Caller
     from infra.local.system import System
-    from tests.e2e.conftest import Connect, Provider
+    from tests.e2e.conftest import Connect
+    from tests.support.simulator_control import SimulatorControl
 
 
-def triggers(banno: Provider) -> int:
+def triggers(banno: SimulatorControl) -> int:
     return sum(entry.get("method") == "PUT" for entry in banno.ledger())
 
 
 def test_a_person_types_a_connection_id_into_the_console(
-    running: System, caller: Caller, connect: Connect, banno: Provider
+    running: System, caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
     connection = connect("cleo")
     execution = run_refresh(running, {"connection_id": connection})
@@ -34,9 +35,9 @@ def test_a_person_types_a_connection_id_into_the_console(
 
 
 def test_starts_at_the_same_moment_end_in_one_refresh(
-    running: System, caller: Caller, connect: Connect, banno: Provider
+    running: System, caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
-    banno.set(task_seconds=8)
+    banno.settings(task_seconds=8)
     connection = connect("ben")
     caller.ask("PUT", f"/v1/connections/{connection}/schedule", json={"expression": "rate(1 hour)"})
     scheduled = schedule_of(running, connection)
@@ -60,7 +61,7 @@ def test_starts_at_the_same_moment_end_in_one_refresh(
 
 
 def test_a_snapshot_that_is_fresh_enough_costs_no_call(
-    running: System, caller: Caller, connect: Connect, banno: Provider
+    running: System, caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
     connection = connect("ben")
     first = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
@@ -77,9 +78,9 @@ def test_a_snapshot_that_is_fresh_enough_costs_no_call(
 
 
 def test_a_stopped_execution_frees_its_connection(
-    running: System, caller: Caller, connect: Connect, banno: Provider
+    running: System, caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
-    banno.set(task_seconds=6)
+    banno.settings(task_seconds=6)
     connection = connect("ben")
     refresh_id = caller.refresh(connection)["refresh_id"]
     caller.until(lambda: caller.state(refresh_id), lambda it: it["status"] == "running", seconds=20)
@@ -89,7 +90,7 @@ def test_a_stopped_execution_frees_its_connection(
 
     assert stopped["error"]["name"] == "Aborted"
 
-    banno.set(task_seconds=0.2)
+    banno.settings(task_seconds=0.2)
     again = caller.refresh(connection)
     assert again["outcome"] == "started"
     assert again["refresh_id"] != refresh_id

@@ -58,7 +58,7 @@ def engines(
 @pytest.fixture(params=["emulator", "moto"])
 def engine(engines: Mapping[str, Engine], request: pytest.FixtureRequest) -> Engine:
     found = engines[request.param]
-    found.set(task_seconds=QUICK_SECONDS)
+    found.simulator.settings(task_seconds=QUICK_SECONDS)
     return found
 
 
@@ -171,7 +171,7 @@ def test_a_long_pause_in_the_middle_of_the_fetch_doubles_and_repeats_nothing(
 
 
 def test_two_starts_at_once_are_one_refresh(engine: Engine) -> None:
-    engine.set(task_seconds=3)
+    engine.simulator.settings(task_seconds=3)
     ada, since = engine.connect("ada"), time.time()
     request = {"connection_id": ada.connection_id}
     with ThreadPoolExecutor() as pool:
@@ -193,7 +193,7 @@ def test_two_starts_at_once_are_one_refresh(engine: Engine) -> None:
 def test_what_a_run_has_under_way_is_cancelled_and_stopped_when_it_is_closed(
     engine: Engine,
 ) -> None:
-    engine.set(task_seconds=5)
+    engine.simulator.settings(task_seconds=5)
     ada = engine.connect("ada")
     harness = BulkHarness(ada)
     bulk = a_bulk(at=harness.clock(), bulk_id=f"blk_{uuid.uuid4().hex}", tenant=ada.tenant)

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import jwt
-import requests
 
 from infra.local.simulators.banno import create_app
 from infra.local.simulators.banno.bank import facts
 from infra.local.simulators.server import serve
 from tests.support.providers.simulated import WallClock
+from tests.support.simulator_control import SimulatorControl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import requests
 
 AUTH = "https://api.banno.com/consumer/auth"
 OFFLINE = f"{AUTH}/offline_access"
@@ -82,38 +84,22 @@ class Connected:
         return log
 
 
-class BannoClient:
+class BannoClient(SimulatorControl):
     """The institution at its base address, seen from outside."""
 
     def __init__(self, base_url: str, clock: WallClock) -> None:
+        super().__init__(base_url)
         self.clock = clock
-        self.base_url = base_url
         self.api = f"{base_url}/a/consumer/api/v0"
         self.issuer = f"{self.api}/oidc"
         told = facts(base_url)
         self.client_id, self.secret = str(told["client_id"]), str(told["client_secret"])
         self.public_id = str(told["public_client_id"])
-        self.http = requests.Session()
-        self.http.trust_env = False
-
-    def control(self, method: str, path: str, body: object = None) -> requests.Response:
-        url = f"{self.base_url}/_simulator/{path}"
-        return self.http.request(method, url, json=body, timeout=TIMEOUT)
-
-    def settings(self, **changes: object) -> None:
-        self.control("POST", "settings", changes).raise_for_status()
-
-    def fault(self, **fault: object) -> None:
-        self.control("POST", "faults", fault).raise_for_status()
-
-    def ledger(self, kind: str = "request") -> list[Json]:
-        rows: list[Json] = self.control("GET", "ledger").json()
-        return [row for row in rows if row["kind"] == kind]
 
     def reset(self) -> None:
         self.clock.ahead = 0.0
         self.http.cookies.clear()
-        self.control("POST", "reset").raise_for_status()
+        super().reset()
 
     def asked(self, **changes: str | None) -> dict[str, str]:
         """The parameters of a sound authorization request, with changes; None leaves one out."""

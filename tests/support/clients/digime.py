@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import jwt
-import requests
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.hashes import SHA1
@@ -28,9 +27,12 @@ from cryptography.hazmat.primitives.serialization import (
 from infra.local.simulators.digime import create_app
 from infra.local.simulators.digime.sharing import facts
 from infra.local.simulators.server import serve
+from tests.support.simulator_control import SimulatorControl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import requests
 
 REDIRECT_URI = "http://127.0.0.1:8123/callback"
 VERIFIER = "a-verifier-of-the-tests-that-is-long-enough-43"
@@ -87,13 +89,13 @@ class Tokens:
         return str(self.claims["refresh_token"]["value"])
 
 
-class DigimeClient:
+class DigimeClient(SimulatorControl):
     """An application with its contract, seen from outside of digi.me."""
 
     def __init__(self, base_url: str, clock: Clock) -> None:
         told = facts(base_url)
+        super().__init__(base_url)
         self.clock = clock
-        self.base_url = base_url
         self.api = str(told["api_base"])
         self.web = str(told["web_client"])
         self.contract_id = str(told["contract_id"])
@@ -101,12 +103,6 @@ class DigimeClient:
         key = load_pem_private_key(str(told["private_key"]).encode(), None)
         assert isinstance(key, rsa.RSAPrivateKey)
         self.key = key
-        self.http = requests.Session()
-        self.http.trust_env = False
-
-    def control(self, method: str, path: str, body: object = None) -> requests.Response:
-        url = f"{self.base_url}/_simulator/{path}"
-        return self.http.request(method, url, json=body, timeout=TIMEOUT)
 
     def to_push(self) -> DigimeClient:
         """The same application under its contract to push."""
@@ -117,13 +113,6 @@ class DigimeClient:
         assert isinstance(key, rsa.RSAPrivateKey)
         other.key = key
         return other
-
-    def settings(self, **changes: object) -> None:
-        self.control("POST", "settings", changes).raise_for_status()
-
-    def ledger(self, kind: str = "request") -> list[Json]:
-        rows: list[Json] = self.control("GET", "ledger").json()
-        return [row for row in rows if row["kind"] == kind]
 
     def claims(self, **changes: object) -> Json:
         """The claims of every request, with changes; None leaves one out."""

@@ -162,7 +162,7 @@ def reader(application: DigimeClient, user: str = "ada") -> Reader:
 
 def fault(application: DigimeClient, **fault: object) -> None:
     """Switch a fault on."""
-    application.control("POST", "faults", fault).raise_for_status()
+    application.fault(**fault)
 
 
 def requests(application: DigimeClient, ending: str) -> list[Json]:

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import requests
 from flask import Flask, request
 from werkzeug.wrappers import Response
 
@@ -17,9 +16,12 @@ from infra.local.simulators.endgrate import create_app
 from infra.local.simulators.endgrate.provider import facts
 from infra.local.simulators.server import serve
 from tests.support.providers.simulated import WallClock
+from tests.support.simulator_control import SimulatorControl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import requests
 
 CONTACT, COMPANY, DEAL = "crm-contact", "crm-company", "crm-deal"
 TICKET, PAGE_VIEWS = "crm-ticket", "analytics-page_views"
@@ -31,19 +33,17 @@ TRANSFER_SECONDS = 0.02
 Json = dict[str, Any]
 
 
-class EndgrateClient:
+class EndgrateClient(SimulatorControl):
     """A customer of Endgrate's, with the simulator's API key."""
 
     def __init__(self, base_url: str, clock: WallClock) -> None:
-        self.base_url = base_url
+        super().__init__(base_url)
         self.clock = clock
         self.told = facts(base_url)
         self.key = str(self.told["api_key"])
         sessions = self.told["sessions"]
         assert isinstance(sessions, list)
         self.demo: dict[str, str] = {each["name"]: each["id"] for each in sessions}
-        self.http = requests.Session()
-        self.http.trust_env = False
 
     def call(
         self, method: str, path: str, key: str | None = None, **more: Any
@@ -59,23 +59,9 @@ class EndgrateClient:
     def post(self, path: str, **body: object) -> requests.Response:
         return self.call("POST", path, json=body)
 
-    def control(self, method: str, path: str, body: object = None) -> requests.Response:
-        url = f"{self.base_url}/_simulator/{path}"
-        return self.http.request(method, url, json=body, timeout=TIMEOUT)
-
-    def settings(self, **changes: object) -> None:
-        self.control("POST", "settings", changes).raise_for_status()
-
-    def fault(self, **fault: object) -> None:
-        self.control("POST", "faults", fault).raise_for_status()
-
-    def ledger(self, kind: str) -> list[Json]:
-        rows: list[Json] = self.control("GET", "ledger").json()
-        return [row for row in rows if row["kind"] == kind]
-
     def reset(self) -> None:
         self.clock.ahead = 0.0
-        self.control("POST", "reset").raise_for_status()
+        super().reset()
         self.settings(transfer_seconds=TRANSFER_SECONDS, webhook_gap_seconds=0.01)
 
     def initiate(self, *types: str, **more: object) -> str:
@@ -93,7 +79,7 @@ class EndgrateClient:
         return session_id
 
     def configure(self, session_id: str) -> None:
-        self.control("POST", "configure", {"session_id": session_id}).raise_for_status()
+        self.order("configure", session_id=session_id)
 
     def pull(self, session_id: str, type_: str = CONTACT, **more: object) -> str:
         """A pull triggered; its id."""

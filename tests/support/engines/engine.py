@@ -19,8 +19,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import requests
-
 from functions.aws.executions import Executions
 from functions.aws.objects.snapshots import Snapshots
 from functions.aws.objects.staging import Line, read_lines
@@ -33,6 +31,7 @@ from infra.local.programs import HOST, answers, free_port, running
 from infra.local.providers import DEMOS
 from infra.local.system import STACK, simulator, system
 from tests.support.engines.moto_engine.deploy import deploy
+from tests.support.simulator_control import SimulatorControl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -170,28 +169,21 @@ class Engine:
 
     # --- the provider ----------------------------------------------------------------------
 
-    def control(self, method: str, switch: str, **body: Any) -> Any:
-        """Use the simulator's switches."""
-        url = f"{self.provider['base_url']}/_simulator/{switch}"
-        answer = requests.request(method, url, json=body or None, timeout=10)
-        answer.raise_for_status()
-        return answer.json()
-
-    def set(self, **settings: Any) -> None:
-        """Change the simulator's settings."""
-        self.control("POST", "settings", **settings)
+    @property
+    def simulator(self) -> SimulatorControl:
+        return SimulatorControl(self.provider["base_url"])
 
     def fault(self, connection: Connection, path: str, **fault: Any) -> None:
         """Let a request below the user's path go wrong."""
         whole = f"*/users/{connection.subject}{path}"
-        self.control("POST", "faults", path=whole, **fault)
+        self.simulator.fault(path=whole, **fault)
 
     def asked(self, connection: Connection, path: str, *, since: float = 0) -> int:
         """How many requests below the user's path have come since then; path is a regex."""
         wanted = re.compile(f".*/users/{connection.subject}{path}")
         return sum(
             entry["at"] >= since and wanted.fullmatch(entry.get("path", "")) is not None
-            for entry in self.control("GET", "ledger")
+            for entry in self.simulator.ledger()
         )
 
 

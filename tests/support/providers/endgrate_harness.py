@@ -61,8 +61,7 @@ class EndgrateHarness(ConnectorHarness):
 
     def happened(self, kind: str) -> list[dict[str, Any]]:
         """What the simulator did by itself, of one kind."""
-        rows: list[dict[str, Any]] = self.simulated.control("GET", "ledger")
-        return [row for row in rows if row["kind"] == kind]
+        return self.simulated.ledger(kind)
 
     def offsets(self) -> list[str]:
         """The offsets of the pages of data that were asked for."""

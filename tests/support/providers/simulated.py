@@ -15,11 +15,11 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import msgspec
-import requests
 
 from functions.core.model import Credentials
 from infra.local.simulators.server import serve
 from tests.support.scripted_connector import a_connection
+from tests.support.simulator_control import SimulatorControl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,7 +64,7 @@ class WallClock:
         return time.time() + self.ahead
 
 
-class Simulated(ABC):
+class Simulated(SimulatorControl, ABC):
     """One provider's simulator, running. ``clock`` is the time, the provider's and ours."""
 
     provider: ClassVar[str]
@@ -74,9 +74,8 @@ class Simulated(ABC):
     """The setting that says how long the provider's jobs take."""
 
     def __init__(self, base_url: str, clock: WallClock) -> None:
-        self.base_url, self.clock = base_url, clock
-        self.http = requests.Session()
-        self.http.trust_env = False
+        super().__init__(base_url)
+        self.clock = clock
 
     @classmethod
     @contextmanager
@@ -96,7 +95,7 @@ class Simulated(ABC):
         None where the application's own credentials open everything. By itself, this asks the
         simulator's ``BearerTokens``.
         """
-        tokens = self.control("POST", "sign_in", {"user": user, "lasting": lasting})
+        tokens = self.order("sign_in", user=user, lasting=lasting)
         ends = self.clock() + tokens.pop("expires_in")
         return Credentials(**tokens, expires_at=ends)
 
@@ -128,49 +127,18 @@ class Simulated(ABC):
     def reset(self) -> None:
         """Back to the beginning, and as fast as it can be."""
         self.clock.ahead = 0.0
-        self.control("POST", "reset")
+        super().reset()
         self.job_takes(0.05)
-
-    def settings(self, **changes: object) -> None:
-        """Set switches."""
-        self.control("POST", "settings", changes)
 
     def job_takes(self, seconds: float) -> None:
         """How long the provider's jobs take from now on."""
         self.settings(**{self.job_seconds: seconds})
 
-    def fault(self, **fault: object) -> None:
-        """Switch a fault on."""
-        self.control("POST", "faults", fault)
-
     def struck(self) -> bool:
         """Whether every fault that was switched on has been met, or one that stays has."""
-        return not self.control("GET", "faults") or any("fault" in row for row in self.ledger())
-
-    def heal(self) -> None:
-        """Switch all faults off."""
-        self.control("DELETE", "faults")
+        on = self.control("GET", "faults").json()
+        return not on or any("fault" in row for row in self.ledger())
 
     def calls(self, call: Call) -> int:
         """How often it has been called so."""
         return sum(map(call.meant, self.ledger()))
-
-    def ledger(self) -> list[dict[str, Any]]:
-        """Its requests so far."""
-        rows: list[dict[str, Any]] = self.control("GET", "ledger")
-        return [row for row in rows if row["kind"] == "request"]
-
-    def expire(self, user: str) -> None:
-        """End the access tokens."""
-        self.control("POST", "expire", {"user": user})
-
-    def revoke(self, user: str) -> None:
-        """End the refresh tokens, as a person does who withdraws consent."""
-        self.control("POST", "revoke", {"user": user})
-
-    def control(self, method: str, path: str, body: object = None) -> Any:
-        """Call one of the simulator's own endpoints."""
-        url = f"{self.base_url}/_simulator/{path}"
-        answer = self.http.request(method, url, json=body, timeout=TIMEOUT)
-        answer.raise_for_status()
-        return answer.json()

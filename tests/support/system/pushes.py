@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from infra.local.caller import Caller
     from infra.local.system import System
-    from tests.e2e.conftest import Provider
+    from tests.support.simulator_control import SimulatorControl
 
 FERN = {
     "provider": "endgrate",
@@ -51,11 +51,11 @@ def push_records(
     return wait_until_ended(caller, answer.json()["push_id"])
 
 
-def list_triggered(endgrate: Provider) -> list[dict[str, Any]]:
-    return [row for row in endgrate.ledger() if row["kind"] == "push_triggered"]
+def list_triggered(endgrate: SimulatorControl) -> list[dict[str, Any]]:
+    return endgrate.ledger("push_triggered")
 
 
-def count_posted(endgrate: Provider) -> int:
+def count_posted(endgrate: SimulatorControl) -> int:
     return sum(row.get("path") == TRANSFER for row in endgrate.ledger())
 
 

@@ -17,7 +17,7 @@ from functions.core.errors import (
 )
 from functions.core.model import PartState, Status
 from tests.contract.provider_cases.digime import CASE
-from tests.support.clients.digime import VERIFIER, DigimeClient, Tokens, open_digime
+from tests.support.clients.digime import VERIFIER, DigimeClient, Tokens
 from tests.support.clients.digime_reader import (
     DOWNLOADS,
     LISTS,
@@ -32,23 +32,13 @@ from tests.support.providers.connector_harness import ConnectorHarness
 from tests.support.providers.refresh_driver import Course
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from functions.core.errors import FreshetError
     from tests.support.providers.simulated import Simulated
 
 
-@pytest.fixture(scope="module")
-def opened() -> Iterator[DigimeClient]:
-    with open_digime() as application:
-        yield application
-
-
-@pytest.fixture
-def application(opened: DigimeClient) -> DigimeClient:
-    opened.control("POST", "reset").raise_for_status()
-    opened.settings(sync_seconds=10)
-    return opened
+SETTINGS = {"sync_seconds": 10}
 
 
 @pytest.mark.parametrize("status", [200, 202])
@@ -102,7 +92,7 @@ def test_a_held_session_that_is_refused_and_an_old_token_cost_a_rotation_only(
 ) -> None:
     application.settings(session_keys="refused")
     one = Reader(application, application.connect(), held="a-session-that-has-expired")
-    application.control("POST", "expire", {"user": "ada"}).raise_for_status()
+    application.expire("ada")
     one.trigger()
     assert [row["status"] for row in requests(application, "/trigger")] == [401, 401, 202]
     assert not one.stored.dead
@@ -299,7 +289,7 @@ def test_a_session_that_expires_while_files_are_read_is_replaced_and_nothing_is_
     pages = []
     for number, page in enumerate(one.patient(one.done())):
         if number == after:
-            application.control("POST", "expire_sessions", {"user": "max"}).raise_for_status()
+            application.order("expire_sessions", user="max")
         pages.append(page)
     read = Read(pages)
     versions = [(record.id, record.revision) for page in pages for record in page.records]
@@ -415,7 +405,7 @@ def test_sessions_that_expire_again_and_again_end_the_refresh(application: Digim
 def test_a_cursor_carries_no_session_in_the_clear(application: DigimeClient) -> None:
     one = reader(application)
     job = one.done()
-    application.control("POST", "expire_sessions", {"user": "ada"}).raise_for_status()
+    application.order("expire_sessions", user="ada")
     page = next(one.pages(job))
     assert page.cursor
     assert page.cursor["losses"] == 1

@@ -9,7 +9,6 @@ import pytest
 
 from functions.core.errors import FetchWaits
 from functions.core.model import PartState
-from tests.support.clients.digime import DigimeClient, open_digime
 from tests.support.clients.digime_reader import (
     DOWNLOADS,
     LISTS,
@@ -21,22 +20,11 @@ from tests.support.clients.digime_reader import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from functions.core.contract import Job
+    from tests.support.clients.digime import DigimeClient
 
 
-@pytest.fixture(scope="module")
-def opened() -> Iterator[DigimeClient]:
-    with open_digime() as application:
-        yield application
-
-
-@pytest.fixture
-def application(opened: DigimeClient) -> DigimeClient:
-    opened.control("POST", "reset").raise_for_status()
-    opened.settings(sync_seconds=10)
-    return opened
+SETTINGS = {"sync_seconds": 10}
 
 
 DAMAGE = [

@@ -7,24 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from functions.core.model import PartState
-from tests.support.clients.digime import DigimeClient, open_digime
 from tests.support.clients.digime_reader import LISTS, Read, fault, listing, reader, requests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from tests.support.clients.digime import DigimeClient
 
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[DigimeClient]:
-    with open_digime() as application:
-        yield application
-
-
-@pytest.fixture
-def application(opened: DigimeClient) -> DigimeClient:
-    opened.control("POST", "reset").raise_for_status()
-    opened.settings(sync_seconds=10)
-    return opened
+SETTINGS = {"sync_seconds": 10}
 
 
 def test_everything_is_read_once_as_it_is(application: DigimeClient) -> None:

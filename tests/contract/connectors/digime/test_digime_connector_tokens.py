@@ -48,7 +48,7 @@ def application() -> Iterator[DigimeClient]:
 def expired(application: DigimeClient) -> Reader:
     """A connection whose access token is good no more."""
     one = reader(application)
-    application.control("POST", "expire", {"user": "ada"}).raise_for_status()
+    application.expire("ada")
     return one
 
 
@@ -74,7 +74,7 @@ def test_a_refused_token_is_exchanged_once_and_what_is_kept_is_digi_me_s_word(
 
 def test_the_session_of_the_consent_outlives_a_rotation(application: DigimeClient) -> None:
     one = Reader(application, application.connect(), held="canary-session-4711")
-    application.control("POST", "expire", {"user": "ada"}).raise_for_status()
+    application.expire("ada")
     one.trigger()
     assert one.stored.version == 2
     assert one.stored.credentials.session_key == "canary-session-4711"
@@ -102,7 +102,7 @@ def test_what_is_odd_in_a_token_answer_costs_neither_of_its_tokens(
         {before.access_token, before.refresh_token}
     )
     assert bool(after.expires_at) is ("access_token.expires_on" not in odd)
-    application.control("POST", "expire", {"user": "ada"}).raise_for_status()
+    application.expire("ada")
     one.trigger()
     assert one.stored.version == 3
 
@@ -175,7 +175,7 @@ def test_a_refresh_token_that_has_expired_is_the_users_to_replace(
 ) -> None:
     application.settings(refresh_error_code=code)
     one = expired(application)
-    application.control("POST", "revoke", {"user": "ada"}).raise_for_status()
+    application.revoke("ada")
     with pytest.raises(ReauthRequired):
         one.trigger()
     assert one.stored.dead
@@ -192,7 +192,7 @@ def test_the_keys_are_read_once_in_a_quarter_of_an_hour(application: DigimeClien
     before = jwks_read(application)
     for seconds in (0, 400, 400, 200):
         application.clock.now += seconds
-        application.control("POST", "expire", {"user": "ada"}).raise_for_status()
+        application.expire("ada")
         one.trigger()
     assert jwks_read(application) - before == 2
 
@@ -200,11 +200,11 @@ def test_the_keys_are_read_once_in_a_quarter_of_an_hour(application: DigimeClien
 def test_a_new_key_is_asked_for_once(application: DigimeClient) -> None:
     expired(application).trigger()
     application.clock.now += 60
-    application.control("POST", "rotate_keys").raise_for_status()
+    application.order("rotate_keys")
     one = reader(application)
     before = jwks_read(application)
     for _ in range(3):
-        application.control("POST", "expire", {"user": "ada"}).raise_for_status()
+        application.expire("ada")
         one.trigger()
     assert jwks_read(application) - before == 1
 
@@ -215,7 +215,7 @@ def test_without_the_keys_no_refresh_token_is_spent(application: DigimeClient) -
     with pytest.raises(FreshetError) as caught:
         one.trigger()
     assert type(caught.value).__name__ == "ProviderUnavailable"
-    application.control("DELETE", "faults").raise_for_status()
+    application.heal()
     assert one.trigger()
 
 

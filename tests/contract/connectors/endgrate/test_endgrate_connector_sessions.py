@@ -89,7 +89,7 @@ def test_a_session_that_was_opened_here_does_not_end_by_itself(sessions: Endgrat
     one = EndgrateHarness(sessions, subject="", datasets=(CONTACT,))
     subject = one.endgrate.open(one.connection, token=TOKEN).subject
     sessions.later(30 * DAY)
-    sessions.control("POST", "configure", {"session_id": subject})
+    sessions.order("configure", session_id=subject)
     one.connection = replace(one.connection, subject=subject)
     assert one.refresh().manifest.coverage.fresh == 1
 
@@ -182,7 +182,7 @@ def test_a_session_tells_of_its_configuration_under_its_connections_token(
         application = sessions.application(hooks_url=hooks.url)
         one = EndgrateHarness(sessions, application=application, subject="", datasets=(CONTACT,))
         opened = one.endgrate.open(one.connection, token=TOKEN)
-        sessions.control("POST", "configure", {"session_id": opened.subject})
+        sessions.order("configure", session_id=opened.subject)
         ((path, body),) = hooks.wait(1)
     begun = replace(one.connection, subject=opened.subject, webhook=webhooks.digest(TOKEN))
     assert path == f"endgrate/{TOKEN}"

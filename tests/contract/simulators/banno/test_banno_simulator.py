@@ -5,27 +5,12 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.clients.banno import BannoClient, Json, is_error, open_banno
+from tests.support.clients.banno import BannoClient, Json, is_error
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[BannoClient]:
-    with open_banno() as banno:
-        yield banno
-
-
-@pytest.fixture
-def banno(opened: BannoClient) -> BannoClient:
-    opened.reset()
-    opened.settings(task_seconds=0.05)
-    return opened
+SETTINGS = {"task_seconds": 0.05}
 
 
 def types(log: list[Json]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,11 +13,7 @@ from tests.support.clients.banno import (
     TRANSACTIONS,
     BannoClient,
     is_error,
-    open_banno,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SCOPES = {
     "PUT /fetch": "openid",
@@ -30,18 +25,6 @@ SCOPES = {
     "GET ": PROFILE,
 }
 every_call = pytest.mark.parametrize("call", SCOPES)
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[BannoClient]:
-    with open_banno() as banno:
-        yield banno
-
-
-@pytest.fixture
-def banno(opened: BannoClient) -> BannoClient:
-    opened.reset()
-    return opened
 
 
 @every_call

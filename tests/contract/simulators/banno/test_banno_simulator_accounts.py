@@ -4,30 +4,16 @@ from __future__ import annotations
 
 import re
 import uuid
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.clients.banno import BannoClient, is_error, open_banno
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 MONEY = re.compile(r"-?\d+\.\d\d")
 
 
-@pytest.fixture(scope="module")
-def opened() -> Iterator[BannoClient]:
-    with open_banno() as banno:
-        yield banno
-
-
-@pytest.fixture
-def banno(opened: BannoClient) -> BannoClient:
-    opened.reset()
-    opened.settings(task_seconds=0)
-    return opened
+SETTINGS = {"task_seconds": 0}
 
 
 def test_accounts_carry_the_documented_fields_in_their_documented_types(banno: BannoClient) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import jwt
@@ -15,24 +14,8 @@ from tests.support.clients.banno import (
     TIMEOUT,
     BannoClient,
     Connected,
-    open_banno,
     way_back,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[BannoClient]:
-    with open_banno() as banno:
-        yield banno
-
-
-@pytest.fixture
-def banno(opened: BannoClient) -> BannoClient:
-    opened.reset()
-    return opened
 
 
 def links(banno: BannoClient, page: str) -> dict[str, str]:

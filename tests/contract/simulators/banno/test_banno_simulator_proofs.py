@@ -18,12 +18,9 @@ from tests.support.clients.banno import (
     VERIFIER,
     BannoClient,
     Json,
-    open_banno,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import requests
 
 KEYS: dict[str, Any] = {
@@ -33,18 +30,6 @@ KEYS: dict[str, Any] = {
     "EdDSA": ed25519.Ed25519PrivateKey.generate(),
     "RS256": rsa.generate_private_key(public_exponent=65537, key_size=2048),
 }
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[BannoClient]:
-    with open_banno() as banno:
-        yield banno
-
-
-@pytest.fixture
-def banno(opened: BannoClient) -> BannoClient:
-    opened.reset()
-    return opened
 
 
 def proof(method: str, url: str, *, by: str = "ES256", **changes: object) -> str:

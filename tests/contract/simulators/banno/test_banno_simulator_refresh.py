@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
-
-import pytest
 
 from tests.support.clients.banno import (
     OFFLINE,
@@ -13,23 +10,7 @@ from tests.support.clients.banno import (
     Connected,
     is_error,
     is_refused,
-    open_banno,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[BannoClient]:
-    with open_banno() as banno:
-        yield banno
-
-
-@pytest.fixture
-def banno(opened: BannoClient) -> BannoClient:
-    opened.reset()
-    return opened
 
 
 def test_each_refresh_gives_new_tokens_and_the_old_access_token_lives_on(

@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from tests.support.clients.banno import BannoClient, is_error, open_banno
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[BannoClient]:
-    with open_banno() as banno:
-        yield banno
-
-
-@pytest.fixture
-def banno(opened: BannoClient) -> BannoClient:
-    opened.reset()
-    return opened
+from tests.support.clients.banno import BannoClient, is_error
 
 
 def test_changes_are_merged_and_by_user_where_a_setting_is_by_user(banno: BannoClient) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from typing import TYPE_CHECKING
 
 import jwt
 import pytest
@@ -20,25 +19,9 @@ from tests.support.clients.banno import (
     Json,
     is_error,
     is_refused,
-    open_banno,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 INSTITUTION = "https://api.banno.com/consumer/claim/institution_id"
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[BannoClient]:
-    with open_banno() as banno:
-        yield banno
-
-
-@pytest.fixture
-def banno(opened: BannoClient) -> BannoClient:
-    opened.reset()
-    return opened
 
 
 def verified(banno: BannoClient, token: str, *, audience: str) -> Json:

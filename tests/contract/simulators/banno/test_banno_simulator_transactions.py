@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.clients.banno import BannoClient, Connected, Json, is_error, open_banno
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.support.clients.banno import BannoClient, Connected, Json, is_error
 
 MONEY = re.compile(r"-?\d+\.\d\d")
 
 
-@pytest.fixture(scope="module")
-def opened() -> Iterator[BannoClient]:
-    with open_banno() as banno:
-        yield banno
-
-
-@pytest.fixture
-def banno(opened: BannoClient) -> BannoClient:
-    opened.reset()
-    opened.settings(task_seconds=0)
-    return opened
+SETTINGS = {"task_seconds": 0}
 
 
 def rows(user: Connected, path: str, **query: object) -> list[Json]:

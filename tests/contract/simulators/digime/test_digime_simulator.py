@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from tests.support.clients.digime import DigimeClient, Json, is_error, open_digime
+from tests.support.clients.digime import DigimeClient, Json, is_error
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[DigimeClient]:
-    with open_digime() as application:
-        yield application
-
-
-@pytest.fixture
-def application(opened: DigimeClient) -> DigimeClient:
-    opened.control("POST", "reset").raise_for_status()
-    opened.settings(sync_seconds=10, compression="gzip")
-    return opened
+SETTINGS = {"sync_seconds": 10, "compression": "gzip"}
 
 
 def names(listed: Json) -> list[str]:

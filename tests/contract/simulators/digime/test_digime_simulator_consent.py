@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from tests.support.clients.digime import (
@@ -11,23 +9,7 @@ from tests.support.clients.digime import (
     DigimeClient,
     Tokens,
     is_error,
-    open_digime,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[DigimeClient]:
-    with open_digime() as application:
-        yield application
-
-
-@pytest.fixture
-def application(opened: DigimeClient) -> DigimeClient:
-    opened.control("POST", "reset").raise_for_status()
-    return opened
 
 
 def test_an_authorization_answers_a_code_in_a_jwt_and_a_session(application: DigimeClient) -> None:

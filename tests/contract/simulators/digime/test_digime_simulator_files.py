@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,25 +11,10 @@ from tests.support.clients.digime import (
     OpenError,
     is_error,
     metadata_of,
-    open_digime,
     opened_envelope,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[DigimeClient]:
-    with open_digime() as application:
-        yield application
-
-
-@pytest.fixture
-def application(opened: DigimeClient) -> DigimeClient:
-    opened.control("POST", "reset").raise_for_status()
-    opened.settings(compression="gzip")
-    return opened
+SETTINGS = {"compression": "gzip"}
 
 
 def finished(application: DigimeClient, user: str, options: object = None) -> str:

@@ -12,13 +12,10 @@ from tests.support.clients.digime import (
     Json,
     Tokens,
     is_error,
-    open_digime,
 )
 from tests.support.clients.digime_reader import reader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import requests
 
 DESCRIBED: Json = {
@@ -30,17 +27,7 @@ DESCRIBED: Json = {
 CONTENT = b'{"total": "12.30"}'
 
 
-@pytest.fixture(scope="module")
-def opened() -> Iterator[DigimeClient]:
-    with open_digime() as application:
-        yield application
-
-
-@pytest.fixture
-def application(opened: DigimeClient) -> DigimeClient:
-    opened.control("POST", "reset").raise_for_status()
-    opened.settings(sync_seconds=10)
-    return opened
+SETTINGS = {"sync_seconds": 10}
 
 
 def postbox(application: DigimeClient, user: str = "ben") -> dict[str, str]:
@@ -176,7 +163,7 @@ def test_a_file_that_is_pushed_is_read_by_our_connector(application: DigimeClien
     assert len(one.read().ids) == 1
     if by == "switch":
         body = {"user": "ben", "name": "receipt.json", "content": CONTENT.decode()}
-        application.control("POST", "push", body).raise_for_status()
+        application.order("push", **body)
     else:
         pushed(application).raise_for_status()
     read = one.read()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
 
 import jwt
 import pytest
@@ -11,24 +10,9 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA512
 from jwt.utils import base64url_encode
 
-from tests.support.clients.digime import DigimeClient, is_error, open_digime
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.support.clients.digime import DigimeClient, is_error
 
 TRIGGER = "permission-access/trigger"
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[DigimeClient]:
-    with open_digime() as application:
-        yield application
-
-
-@pytest.fixture
-def application(opened: DigimeClient) -> DigimeClient:
-    opened.control("POST", "reset").raise_for_status()
-    return opened
 
 
 @pytest.fixture
@@ -269,7 +253,7 @@ def test_unknown_paths_and_methods_answer_error_objects(application: DigimeClien
 
 def test_a_fault_speaks_as_digime_does(application: DigimeClient, access_token: str) -> None:
     fault = {"kind": "status", "status": 429, "retry_after": "3"}
-    application.control("POST", "faults", fault).raise_for_status()
+    application.fault(**fault)
     answer = application.trigger(access_token)
 
     assert answer.status_code == 429

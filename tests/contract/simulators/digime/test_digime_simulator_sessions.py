@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from tests.support.clients.digime import DigimeClient, Json, is_error, open_digime
+from tests.support.clients.digime import DigimeClient, Json, is_error
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[DigimeClient]:
-    with open_digime() as application:
-        yield application
-
-
-@pytest.fixture
-def application(opened: DigimeClient) -> DigimeClient:
-    opened.control("POST", "reset").raise_for_status()
-    opened.settings(sync_seconds=10, compression="gzip")
-    return opened
+SETTINGS = {"sync_seconds": 10, "compression": "gzip"}
 
 
 def to_the_end(application: DigimeClient, user: str) -> tuple[str, Json]:
@@ -109,6 +93,6 @@ def test_the_status_of_an_invalid_session_can_be_chosen(
 
 def test_sessions_can_be_made_to_expire(application: DigimeClient) -> None:
     session, _ = to_the_end(application, "ada")
-    application.control("POST", "expire_sessions", {"user": "ada"}).raise_for_status()
+    application.order("expire_sessions", user="ada")
 
     assert is_error(application.list(session), 401, "SessionInvalid")

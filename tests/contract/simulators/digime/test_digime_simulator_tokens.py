@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import jwt
 import pytest
 
@@ -13,23 +11,7 @@ from tests.support.clients.digime import (
     Tokens,
     challenge_of,
     is_error,
-    open_digime,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[DigimeClient]:
-    with open_digime() as application:
-        yield application
-
-
-@pytest.fixture
-def application(opened: DigimeClient) -> DigimeClient:
-    opened.control("POST", "reset").raise_for_status()
-    return opened
 
 
 def test_a_code_and_its_verifier_are_exchanged_for_tokens(application: DigimeClient) -> None:
