@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from functions.aws.faults import partial_batch_error
-from functions.aws.objects.staging import read_lines, read_texts, read_version, staged_under
+from functions.aws.objects.staging import folders_of, read_lines, read_texts, read_version
 from functions.core.contract import Prefix
 from functions.core.errors import Gone, NotFound, RecordTooLarge
 from functions.core.model import Manifest
@@ -31,7 +31,7 @@ URL_SECONDS: Final = 15 * 60
 class Position(msgspec.Struct, frozen=True, array_like=True):
     """Where a reader is: in which snapshot, file and line.
 
-    ``since`` is the refresh after whose snapshot the files begin, for whom only those interest.
+    ``since`` is the refresh whose snapshot the reader has: the files are those added after it.
     """
 
     refresh_id: str
@@ -74,10 +74,7 @@ class Snapshots:
         raise Gone
 
     def marks(self, files: Iterable[File]) -> dict[RecordKey, str | None]:
-        """The revision of each part and id in these files, as the last line of it has it.
-
-        None for a deletion.
-        """
+        """Read the revision in the last line of each part and id; None for a deletion."""
         return {
             (line.part, line.id): None if line.deleted else line.revision
             for file in files
@@ -87,7 +84,7 @@ class Snapshots:
     def records(
         self, files: tuple[File, ...], *, start: Position, limit: int
     ) -> tuple[list[bytes], Position | None]:
-        """At most ``limit`` lines from a position on, and where the next page starts.
+        """Read at most ``limit`` lines from a position on; also return where the next page starts.
 
         Raises:
             RecordTooLarge: the next line alone is larger than a page may be.
@@ -127,10 +124,10 @@ class Snapshots:
         return [found["Prefix"] for found in answer.get("CommonPrefixes", [])]
 
     def prune(self, folders: Iterable[str], *, keep: Iterable[Manifest]) -> None:
-        """Delete these folders but those that the manifests name files of.
+        """Delete these folders but those with files that the manifests name.
 
-        The folders must have been listed while the caller's refresh held the connection's
-        slot: what a later refresh writes is none of the caller's business.
+        List the folders while the refresh holds the connection's slot, so that none is of a later
+        refresh.
         """
         manifests = list(keep)
         datasets = [each for manifest in manifests for each in manifest.datasets.values()]
@@ -142,8 +139,8 @@ class Snapshots:
                 self.delete(folder)
 
     def discard(self, connection_id: str, *, refresh_id: str) -> None:
-        """Delete what a refresh had staged and nobody will publish."""
-        for prefix in staged_under(connection_id, refresh_id):
+        """Delete what a refresh had staged and will not publish."""
+        for prefix in folders_of(connection_id, refresh_id):
             self.delete(prefix)
 
     def erase(self, connection_id: str) -> None:

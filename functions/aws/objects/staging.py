@@ -1,9 +1,8 @@
 """Writes a refresh's records to S3 page by page, so that memory does not grow with the data.
 
 Files are gzip of JSON Lines, each of a bounded size, under keys that follow from the refresh
-and their number: what is written twice is overwritten. Nobody reads them before a manifest
-names them, by version. Where the time of one call runs out, progress is put aside and the next
-call goes on from there.
+and their number: a repetition overwrites them. They are read only once a manifest names them, by
+version. Where the time of one call runs out, progress is put aside and the next call goes on.
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-def staged_under(connection_id: str, refresh_id: str) -> tuple[str, str, str]:
+def folders_of(connection_id: str, refresh_id: str) -> tuple[str, str, str]:
     """The folder of a refresh's files, the key of its progress, the folder of its quarantine."""
     return (
         f"{Prefix.SNAPSHOTS}{connection_id}/{refresh_id}/",
@@ -77,11 +76,11 @@ class Staging:
     """One refresh's fetch in the making."""
 
     def __init__(self, s3: S3Client, *, bucket: str, connection_id: str, refresh_id: str) -> None:
-        """Begin; nothing is read or written yet."""
+        """Take the refresh; nothing is read or written yet."""
         self._s3, self._bucket = s3, bucket
-        self._folder, self._aside, self._apart = staged_under(connection_id, refresh_id)
+        self._folder, self._aside, self._apart = folders_of(connection_id, refresh_id)
         self._open: dict[str, _OpenFile] = {}
-        self._seen: dict[str, _Recent] = {}
+        self._marks: dict[str, _Recent] = {}
         self.progress = Progress()
 
     def resume(self) -> None:
@@ -97,9 +96,9 @@ class Staging:
     def write(self, page: Page) -> None:
         """Add a page. A record that its part has just had in the same state is left out."""
         if page.dataset in self.progress.datasets:
-            seen = self._seen_in(page)
+            marks = self._marks_of(page)
             for mark, line, blob in _lines(page):
-                if seen.add(mark):
+                if marks.add(mark):
                     self._append(page.dataset, line)
                     if blob is not None:
                         self._add_blob(page.dataset, line, blob=blob)
@@ -114,7 +113,7 @@ class Staging:
         self.progress.faults = 0
 
     def keep(self, name: str, dataset: Dataset, *, parts: Container[str]) -> None:
-        """Put before what was written what a dataset had of these parts, line by line."""
+        """Put the lines that a dataset had of these parts before those written so far."""
         self._finish_files()
         staged = self.progress.datasets[name]
         written = len(staged.files)
@@ -129,7 +128,7 @@ class Staging:
         staged.blobs = [*kept, *staged.blobs]
 
     def datasets(self, *, refresh_id: str, as_of: float) -> dict[str, Dataset]:
-        """What has been fetched, once there is no page to follow."""
+        """The datasets fetched, once the last page is written."""
         self._finish_files()
         return {
             name: Dataset(
@@ -145,24 +144,22 @@ class Staging:
         }
 
     def seal(self, manifest: Manifest) -> tuple[str, str]:
-        """Write the manifest; its key and version are the answer."""
+        """Write the manifest; return its key and version."""
         key = self._folder + "manifest.json"
         return key, self._put(key, msgspec.json.encode(manifest))
 
-    # --- inside ----------------------------------------------------------------------------
-
-    def _seen_in(self, page: Page) -> _Recent:
-        """The last records of the part in hand; after a resumption, read back from its files."""
+    def _marks_of(self, page: Page) -> _Recent:
+        """The marks of the page's part; after a resumption, read back from its files."""
         staged = self.progress.datasets[page.dataset]
-        if page.part != staged.part or page.dataset not in self._seen:
+        if page.part != staged.part or page.dataset not in self._marks:
             if page.part != staged.part:
                 staged.part, staged.part_from = page.part, len(staged.files)
-            seen = self._seen[page.dataset] = _Recent()
+            marks = self._marks[page.dataset] = _Recent()
             for file in _last(staged.files[staged.part_from :], lines=REMEMBERED):
                 for line in read_lines(self._s3, bucket=self._bucket, file=file.index or file):
                     if line.part == page.part:
-                        seen.add(_mark(line.id, deleted=line.deleted, revision=line.revision))
-        return self._seen[page.dataset]
+                        marks.add(_mark(line.id, deleted=line.deleted, revision=line.revision))
+        return self._marks[page.dataset]
 
     def _append(self, dataset: str, line: Line) -> None:
         staged = self.progress.datasets[dataset]
@@ -273,7 +270,7 @@ class _Packed:
 
 
 class _OpenFile:
-    """A file of lines in the making; ``index`` is None where a record has no revision."""
+    """A file of lines in the making, with an ``index`` if its first record has a revision."""
 
     def __init__(self) -> None:
         self.lines, self.packed = 0, _Packed()
@@ -290,14 +287,10 @@ class _OpenFile:
         if self.lines and self.lines % BLOCK_LINES == 0:
             self.packed.begin_block()
         self.packed.write(text + b"\n")
-        has_revision = line.deleted or line.revision != ""
-        if has_revision and self.lines == 0:
+        if line.revision and self.lines == 0:
             self.index = _Packed()
-        if self.index is not None and has_revision:
+        if self.index is not None:
             self.index.write(_split(text)[0] + b"\n")
-        elif self.index is not None:
-            self.index.end().close()
-            self.index = None
         self.lines += 1
         self._bytes += len(text) + 1
 
@@ -336,7 +329,7 @@ def _is_listed(s3: S3Client, *, bucket: str, key: str, version_id: str) -> bool:
 
 
 def read_lines(s3: S3Client, *, bucket: str, file: File) -> Iterator[Line]:
-    """A stored file's lines, unpacked as they are read.
+    """Read a stored file's lines.
 
     The data are the provider's, and may be JSON that the decoder refuses (a lone surrogate).
     """
@@ -347,7 +340,7 @@ def read_lines(s3: S3Client, *, bucket: str, file: File) -> Iterator[Line]:
 
 
 def _split(text: bytes) -> tuple[bytes, bytes]:
-    """A line without its data, and these."""
+    """A line without its data, and the data."""
     head, has_data, data = text.partition(_DATA)
     return (head + b"}", data.rstrip()[:-1]) if has_data else (head, b"")
 
@@ -355,7 +348,7 @@ def _split(text: bytes) -> tuple[bytes, bytes]:
 def read_texts(
     s3: S3Client, *, bucket: str, file: File, start: int = 0, count: int | None = None
 ) -> Iterator[bytes]:
-    """A stored file's lines as they stand, with their line ends: ``count`` from ``start`` on.
+    """Read ``count`` of a stored file's lines from ``start`` on, as bytes with their line ends.
 
     Only the gzip members with these lines are read.
 
@@ -386,7 +379,7 @@ def _last(files: Sequence[File], *, lines: int) -> Sequence[File]:
 
 
 def _lines(page: Page) -> Iterator[tuple[str, Line, IO[bytes] | None]]:
-    """What a page adds: the mark by which a repetition is known, the line, its blob."""
+    """A page's lines, each with the mark that tells a repetition, and its blob."""
     for record in page.records:
         line = Line(id=record.id, part=page.part, revision=record.revision, data=record.data)
         yield _mark(record.id, revision=record.revision), line, record.blob
