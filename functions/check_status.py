@@ -15,6 +15,7 @@ from functions.connectors.registry import REGISTRY
 from functions.core.budget import GO_ON_SECONDS
 from functions.core.contract import Ticket, TicketOutcome
 from functions.core.refresh.check import LAST_LOOK_SECONDS, check
+from functions.core.refresh.ports import StepPorts
 from functions.providers import connector, time_left
 from functions.wiring import prepare, wiring
 
@@ -32,8 +33,7 @@ def handler(event: object, context: LambdaContext) -> Any:  # noqa: ANN401 - JSO
         return event
     here = wiring()
     latest = max(ticket.deadline, here.clock()) + LAST_LOOK_SECONDS
-    looked = check(
-        ticket,
+    ports = StepPorts(
         connection=here.connection(ticket.connection_id),
         connector=connector(
             here,
@@ -42,9 +42,9 @@ def handler(event: object, context: LambdaContext) -> Any:  # noqa: ANN401 - JSO
             left=time_left(here, context, until=latest),
             patience_seconds=GO_ON_SECONDS,
         ),
-        holds=REGISTRY[ticket.provider].holds,
         refreshes=here.refreshes,
         clock=here.clock,
         sleep=here.sleep,
+        left=lambda: context.get_remaining_time_in_millis() / 1000,
     )
-    return msgspec.to_builtins(looked)
+    return msgspec.to_builtins(check(ticket, ports, holds=REGISTRY[ticket.provider].holds))

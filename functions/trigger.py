@@ -13,6 +13,7 @@ from functions.aws.boundary import Start, read, require_name, step
 from functions.core.contract import Reason, RefreshRequest, Ticket
 from functions.core.errors import Busy
 from functions.core.refresh.admission import admit
+from functions.core.refresh.ports import StepPorts
 from functions.core.refresh.trigger import queue, to_ticket, trigger
 from functions.providers import connector, time_left
 from functions.wiring import prepare, wiring
@@ -54,8 +55,7 @@ def _admit(start: Start[RefreshRequest], *, context: LambdaContext) -> Ticket:
 
 def _trigger(refresh: Refresh, *, context: LambdaContext) -> Ticket:
     here = wiring()
-    return trigger(
-        refresh,
+    ports = StepPorts(
         connection=here.connection(refresh.connection_id, fresh=False),
         connector=connector(
             here,
@@ -64,7 +64,8 @@ def _trigger(refresh: Refresh, *, context: LambdaContext) -> Ticket:
             left=time_left(here, context, until=refresh.deadline),
         ),
         refreshes=here.refreshes,
-        others=here.durations.read(refresh.provider),
         clock=here.clock,
-        seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+        sleep=here.sleep,
+        left=lambda: context.get_remaining_time_in_millis() / 1000,
     )
+    return trigger(refresh, ports, others=here.durations.read(refresh.provider))

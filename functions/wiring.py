@@ -30,7 +30,7 @@ from functions.connectors.registry import DATASETS
 from functions.core.bulk.model import BulkTicket
 from functions.core.contract import PushTicket, Ticket, Variable
 from functions.core.errors import Superseded
-from functions.core.refresh.admission import AdmissionPorts
+from functions.core.refresh.ports import AdmissionPorts
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from functions.core.contract import Schedule
     from functions.core.model import Connection
-    from functions.core.refresh.stores import Connections
+    from functions.core.refresh.ports import Connections
 
 MIN_MINUTES: Final = 5
 """How far apart two firings are at least: each is an execution, and a call to the provider."""

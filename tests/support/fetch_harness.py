@@ -9,8 +9,7 @@ from msgspec.structs import replace
 from functions.core.contract import TicketOutcome
 from functions.core.errors import ProviderUnavailable
 from functions.core.model import Part, PartState
-from functions.core.refresh.fetch import Time, fetch, publish, read_published
-from functions.core.refresh.increment import select_previous
+from functions.core.refresh.fetch import fetch, publish, read_published
 from tests.support.fakes.files import Objects, Snapshots, Staging
 from tests.support.fakes.stores import Clock, Tables
 from tests.support.scripted_connector import (
@@ -18,10 +17,10 @@ from tests.support.scripted_connector import (
     DATASETS,
     REFRESH,
     Scripted,
-    a_connection,
     a_page,
     a_refresh,
     a_ticket,
+    fetch_ports,
     stocked,
 )
 
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from functions.core.errors import FreshetError
     from functions.core.model import Connection, Dataset, Manifest, Refresh
     from functions.core.ports import Page
+    from functions.core.refresh.ports import FetchPorts
 
 PARTS = (
     Part(part="checking", state=PartState.FRESH, as_of=1_800_000_000),
@@ -86,30 +86,24 @@ class FetchHarness:
     def fetch(self, *, seconds_left: float = 300, **ticket: object) -> None:
         self.ticket = replace(self.ticket, **ticket)
         self.staging = self.staged()
-        fetch(
-            self.ticket,
-            connection=a_connection(),
-            connector=self.connector,
-            staging=self.staging,
-            refreshes=self.refreshes,
-            datasets=self.refresh.datasets,
-            time=Time(clock=self.clock, sleep=self.sleep, left=lambda: seconds_left),
-            previous=select_previous(
-                self.before or read_published(self.connection, self.snapshots),
-                refresh=self.refresh,
-                snapshots=self.snapshots,
-            ),
-        )
+        fetch(self.ticket, self.refresh, self.ports(seconds_left), before=self.published)
 
     def publish(self) -> tuple[Refresh, list[Manifest]]:
-        return publish(
-            self.ticket,
-            refresh=self.refresh,
-            connection=self.connection,
+        return publish(self.ticket, self.refresh, self.ports(), before=self.published)
+
+    @property
+    def published(self) -> Manifest | None:
+        return self.before or read_published(self.connection, self.snapshots)
+
+    def ports(self, seconds_left: float = 300) -> FetchPorts:
+        return fetch_ports(
+            self.connector,
+            self.refreshes,
+            clock=self.clock,
+            sleep=self.sleep,
+            left=lambda: seconds_left,
             staging=self.staging,
             snapshots=self.snapshots,
-            refreshes=self.refreshes,
-            clock=self.clock,
         )
 
     def read(self, dataset: Dataset) -> list[str]:

@@ -12,7 +12,8 @@ from functions.core.errors import Busy
 from functions.core.idempotency import key_of, once
 from functions.core.model import Status
 from functions.core.reconcile import Execution, reconcile
-from functions.core.refresh.admission import AdmissionPorts, admit, to_admission
+from functions.core.refresh.admission import admit, to_admission
+from functions.core.refresh.ports import AdmissionPorts
 from functions.core.refresh.steps import Admission, RefreshOutcome, fail
 from tests.support.fakes.idempotency import Keys
 from tests.support.fakes.stores import Clock, Tables

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 from math import inf
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from functions.core.contract import PAYLOAD_VERSION, Reason, Ticket, TicketOutcome
 from functions.core.model import Connection, Credentials, Dataset, Manifest, Refresh, Status
 from functions.core.ports import ConnectorPorts, Order, Page, Record, Triggered
-from functions.core.refresh.admission import AdmissionPorts
+from functions.core.refresh.ports import AdmissionPorts, FetchPorts, StepPorts
 from tests.support.fakes.idempotency import Keys
 from tests.support.fakes.stores import Connections, Refreshes, Tables
 
@@ -250,3 +250,24 @@ def admission_ports(
     return AdmissionPorts(
         connections=connections, refreshes=refreshes, keys=Keys(tables), datasets=DATASETS
     )
+
+
+def step_ports(connector: Any, refreshes: Any, *, clock: Any, **more: Any) -> StepPorts:
+    """What a call needs; ``more`` is what the test is about."""
+    return StepPorts(**_ports(connector, refreshes, clock=clock) | more)
+
+
+def fetch_ports(connector: Any, refreshes: Any, *, clock: Any, **more: Any) -> FetchPorts:
+    """The same for a fetch; ``more`` has the staging and the snapshots."""
+    return FetchPorts(**_ports(connector, refreshes, clock=clock) | more)
+
+
+def _ports(connector: Any, refreshes: Any, *, clock: Any) -> dict[str, Any]:
+    return {
+        "connection": a_connection(),
+        "connector": connector,
+        "refreshes": refreshes,
+        "clock": clock,
+        "sleep": getattr(clock, "sleep", None),
+        "left": lambda: 1000.0,
+    }

@@ -91,7 +91,7 @@ def _key(connection_id: str, version: int) -> str:
 
 
 class ConnectionTable:
-    """Implements ``core.refresh.stores.Connections`` and ``core.ports.CredentialStore``."""
+    """Implements ``core.refresh.ports.Connections`` and ``core.ports.CredentialStore``."""
 
     def __init__(
         self,

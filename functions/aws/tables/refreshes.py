@@ -34,7 +34,7 @@ _DAY: Final = 24 * 60 * 60
 
 
 class RefreshTable:
-    """Implements ``core.refresh.stores.Refreshes``."""
+    """Implements ``core.refresh.ports.Refreshes``."""
 
     def __init__(self, dynamodb: DynamoDBClient, *, table: str, connections: str) -> None:
         """Take the names of the refreshes' and the connections' tables."""

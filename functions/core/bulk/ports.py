@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from functions.core.contract import Clock
-from functions.core.refresh.stores import Connections, Refreshes
+from functions.core.refresh.ports import Connections, Refreshes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

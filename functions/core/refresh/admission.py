@@ -1,12 +1,10 @@
-"""Lets a refresh in: one at a time for a connection, whichever way it came."""
+"""Admits refreshes: one at a time for each connection."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
-import msgspec
 from msgspec.structs import replace
 
 from functions.core.contract import SLOT_SECONDS, RefreshRequest
@@ -18,30 +16,33 @@ from functions.core.errors import (
     PlatformFault,
     Superseded,
 )
-from functions.core.idempotency import Answer, Claim, Key, Keys
+from functions.core.idempotency import Answer, Claim
 from functions.core.model import Status
 from functions.core.refresh import steps as step
 from functions.core.refresh.steps import Admission, RefreshOutcome
-from functions.core.refresh.stores import Connections, Refreshes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from functions.core.contract import Ticket
     from functions.core.errors import ProviderUnavailable
+    from functions.core.idempotency import Key, Keys
     from functions.core.model import Connection, Refresh, Running
+    from functions.core.refresh.ports import AdmissionPorts, Connections, Refreshes
 
 COOLDOWN_SECONDS: Final = 60 * 60
-"""Longer than this no connection is kept from its provider, whatever that says: it may be mistaken,
-and says so again where it is not."""
+"""The longest pause that is stored: a provider may be mistaken, and says so again where it is
+not."""
 
 
 def note_cooldown(
     fault: ProviderUnavailable, failed: Refresh | Ticket, *, refreshes: Refreshes, at: float
 ) -> None:
-    """Remember at the connection until when its provider has forbidden to ask again.
+    """Store at the connection until when its provider wants no refresh.
 
-    For whoever is about to fail a refresh of this fault. Where the provider has not said how
-    long to wait, or no longer than the deadline is away, there is nothing to remember; nor
-    where it was not the provider who said it, but our own budget for it.
+    Call this just before failing a refresh of this fault. Nothing is stored where the provider has
+    named no pause, or one that ends before the deadline, or where it was our own budget that
+    refused.
     """
     wait = 0 if fault.unsent else fault.wait_seconds
     if wait and at + wait >= failed.deadline:
@@ -49,21 +50,9 @@ def note_cooldown(
 
 
 UNBEGUN_SECONDS: Final = 600
-"""How long a refresh may have been admitted and not begun until it is taken for lost. It is
-started at once, or within minutes by what looks after open things, see ``reconciling``; and where
-there is no room for its first function the state machine goes on trying for six minutes."""
-
-
-class AdmissionPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What an admission needs from outside.
-
-    ``datasets`` are what each provider yields, for connections that have none of their own.
-    """
-
-    connections: Connections
-    refreshes: Refreshes
-    keys: Keys
-    datasets: Mapping[str, Sequence[str]]
+"""How long a refresh may be admitted and not begun until it is taken for lost. It is started at
+once, or within minutes by the reconciler; the state machine tries its first function for six
+minutes."""
 
 
 def admit(
@@ -75,9 +64,9 @@ def admit(
     tenant: str | None = None,
     key: Key | None = None,
 ) -> Admission:
-    """Take the connection's slot for a new refresh, join the one that has it, or find it idle.
+    """Give the connection's slot to a new refresh, join the one that has it, or find it fresh.
 
-    Asked again under the same id, it gives the same refresh: a lost answer costs nothing.
+    A repetition under the same id returns the same refresh.
 
     Args:
         tenant: which one must own the connection; None for a start from inside (console,
@@ -109,7 +98,8 @@ def admit(
         answer = step.find_answer(connection, request, at=at)
     if answer is None:
         if at < connection.next_allowed_at and refreshes.get(refresh_id) is None:
-            raise _cooling_down(connection.next_allowed_at, at=at)
+            until = connection.next_allowed_at
+            raise CoolingDown(next_allowed_at=until, wait_seconds=ceil(until - at))
         new = step.create(connection, request, refresh_id=refresh_id, at=at)
         answer = _take_slot(new, before=connection.running, refreshes=refreshes, key=key)
     if answer.refresh_id != refresh_id and refreshes.get(refresh_id) is not None:
@@ -155,11 +145,7 @@ def _find_own(connection: Connection, *, refresh_id: str, refreshes: Refreshes) 
 
 
 def _is_over(answer: Admission, *, refreshes: Refreshes, at: float) -> bool:
-    """Whether the refresh to be joined has ended by now; it does not keep its slot then.
-
-    It ended since the connection was read, or whoever ended it died before it freed the slot;
-    or whoever admitted it died before starting it.
-    """
+    """Whether the refresh to be joined has ended, or was never begun; its slot is freed then."""
     joined = refreshes.get(answer.refresh_id) if answer.outcome is RefreshOutcome.JOINED else None
     if joined is None:
         return False
@@ -171,16 +157,12 @@ def _is_over(answer: Admission, *, refreshes: Refreshes, at: float) -> bool:
 
 
 def _give_up(refresh: Refresh, refreshes: Refreshes, *, at: float) -> bool:
-    """End a refresh that nobody else will end; whether it was still as it had been read."""
+    """Fail a refresh that no execution ends; return False if it has been written meanwhile."""
     try:
         refreshes.save(step.fail(refresh, PlatformFault, at=at), seen=refresh.version)
     except Superseded:
         return False
     return True
-
-
-def _cooling_down(until: float, *, at: float) -> CoolingDown:
-    return CoolingDown(next_allowed_at=until, wait_seconds=ceil(until - at))
 
 
 def _require_coverage(joined: Refresh | None, request: RefreshRequest) -> None:
@@ -194,7 +176,7 @@ def _require_coverage(joined: Refresh | None, request: RefreshRequest) -> None:
 def _take_slot(
     refresh: Refresh, *, before: Running | None, refreshes: Refreshes, key: Key | None
 ) -> Admission:
-    """The admission of a new refresh. One whose slot has run out before it is ended with it."""
+    """Take the slot for a new refresh, and end the refresh whose slot had run out."""
     holder = refreshes.admit(refresh, until=refresh.deadline + SLOT_SECONDS, key=key)
     if holder != refresh.refresh_id:
         return Admission(outcome=RefreshOutcome.JOINED, refresh_id=holder)

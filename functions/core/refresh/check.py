@@ -1,9 +1,9 @@
-"""Door 2's decisions: look as planned, wait inside the call while that is cheaper than leaving it.
+"""Looks as planned, and waits inside the call while that is cheaper than leaving it.
 
 A turn of the loop in the state machine costs three transitions, as much as this function
 waiting for ``HOLD_SECONDS``. So while the next look is nearer than that, the call stays: on the
-provider's own long poll where there is one, else asleep. Farther ones go to the machine's Wait
-state.
+provider's own long poll where there is one, else asleep. Longer waits are left to the machine's
+Wait state.
 """
 
 from __future__ import annotations
@@ -28,18 +28,15 @@ from functions.core.refresh import steps as step
 from functions.core.refresh.admission import note_cooldown
 
 if TYPE_CHECKING:
-    from functions.core.contract import Clock, Sleep
-    from functions.core.model import Connection
-    from functions.core.ports import Connector, Looked
-    from functions.core.refresh.stores import Refreshes
+    from functions.core.ports import Looked
+    from functions.core.refresh.ports import StepPorts
 
 MIN_GAP: Final = 0.25
-"""Seconds between two looks at least, should a provider answer its long poll at once."""
+"""Seconds between two looks at least, also where a provider answers its long poll at once."""
 
 LOOK_SHARE: Final = 4
-"""Looking takes at most one part in so many of the time. While the provider's budget is short, a
-look waits for its turn, and the next one is the farther away: looks leave it to what has more to
-do with it."""
+"""Looking takes at most this fraction (1/4) of the time. While the provider's budget is short, a
+look waits for its turn, and the next look comes later: the budget is left to fetches."""
 
 WEBHOOK_SECONDS: Final = 1
 """How long a call sleeps at a time where a webhook may tell it to look earlier."""
@@ -51,42 +48,28 @@ MAX_LOSSES: Final = 2
 """How often the provider may lose the job until the refresh fails."""
 
 
-def check(
-    ticket: Ticket,
-    *,
-    connection: Connection,
-    connector: Connector,
-    holds: bool = False,
-    refreshes: Refreshes,
-    clock: Clock,
-    sleep: Sleep,
-) -> Ticket:
+def check(ticket: Ticket, ports: StepPorts, *, holds: bool = False) -> Ticket:
     """Look until there is an answer or waiting here no longer pays; the ticket says which.
 
     Args:
         holds: whether the provider can hold a look open.
     """
+    clock = ports.clock
     if ticket.has_webhook:
-        refreshes.forget_webhooks(ticket.refresh_id)
+        ports.refreshes.forget_webhooks(ticket.refresh_id)
     until, wish = clock() + CALL_SECONDS, None
     wait = _begin(ticket, holds=holds, at=clock())
     while True:
         wait = min(wait, max(0.0, ticket.deadline - clock()))
         if wait > HOLD_SECONDS or clock() + wait > until:
-            return _leave(ticket, ceil(wait) if wish else floor(wait))
-        _rest(ticket, wait, refreshes=refreshes, sleep=sleep)
+            return replace(ticket, wait_seconds=max(1, ceil(wait) if wish else floor(wait)))
+        _rest(ticket, wait, ports)
         asked = clock()
         gap = _gap(ticket, at=asked, after=asked)
-        ticket, wish = _look(
-            ticket,
-            connection=connection,
-            connector=connector,
-            refreshes=refreshes,
-            hold_seconds=min(gap, ticket.deadline - asked) if gap <= HOLD_SECONDS else 0.0,
-            clock=clock,
-        )
+        hold = min(gap, ticket.deadline - asked) if gap <= HOLD_SECONDS else 0.0
+        ticket, wish = _look(ticket, ports, hold_seconds=hold)
         if ticket.outcome is TicketOutcome.LATER:
-            return _restart(ticket, refreshes=refreshes, at=clock())
+            return _restart(ticket, ports)
         if ticket.outcome is not TicketOutcome.RUNNING:
             return ticket
         gap, took = _gap(ticket, at=clock(), after=clock()), clock() - asked
@@ -107,43 +90,35 @@ def _begin(ticket: Ticket, *, holds: bool, at: float) -> float:
     return 0.0 if at_once else gap
 
 
-def _rest(ticket: Ticket, seconds: float, *, refreshes: Refreshes, sleep: Sleep) -> None:
+def _rest(ticket: Ticket, seconds: float, ports: StepPorts) -> None:
     """Sleep, but no longer than until a webhook comes."""
     while ticket.has_webhook and seconds > WEBHOOK_SECONDS:
-        sleep(WEBHOOK_SECONDS)
+        ports.sleep(WEBHOOK_SECONDS)
         seconds -= WEBHOOK_SECONDS
-        if refreshes.is_webhook_noted(ticket.refresh_id):
-            return refreshes.forget_webhooks(ticket.refresh_id)
-    return sleep(seconds)
+        if ports.refreshes.is_webhook_noted(ticket.refresh_id):
+            return ports.refreshes.forget_webhooks(ticket.refresh_id)
+    return ports.sleep(seconds)
 
 
-def _look(
-    ticket: Ticket,
-    *,
-    connection: Connection,
-    connector: Connector,
-    refreshes: Refreshes,
-    hold_seconds: float,
-    clock: Clock,
-) -> tuple[Ticket, float | None]:
-    """One look: what it says of the job, and when it wants the next one, if it has a wish."""
+def _look(ticket: Ticket, ports: StepPorts, *, hold_seconds: float) -> tuple[Ticket, float | None]:
+    """Look once: what the look says of the job, and seconds until the next, if it has a wish."""
     ticket = replace(ticket, poll_count=ticket.poll_count + 1)
     try:
-        looked = connector.check(connection, ticket.job, hold_seconds=hold_seconds)
+        looked = ports.connector.check(ports.connection, ticket.job, hold_seconds=hold_seconds)
     except ProviderUnavailable as fault:
         held = hold_seconds > 0 and not ticket.faults
-        return _handle_fault(ticket, fault, held=held, refreshes=refreshes, at=clock())
+        return _handle_fault(ticket, fault, ports, held=held)
     except (UserError, CallerError, OperatorError) as error:
         return _fail(ticket, error), 0
-    ticket = replace(ticket, job=looked.job, faults=0)
+    ticket, at = replace(ticket, job=looked.job, faults=0), ports.clock()
     if looked.done:
-        return replace(ticket, outcome=TicketOutcome.READY, noticed_at=clock()), 0
+        return replace(ticket, outcome=TicketOutcome.READY, noticed_at=at), 0
     if looked.lost:
         return replace(ticket, outcome=TicketOutcome.LATER), 0
-    ticket = replace(ticket, running_at=clock())
-    if clock() < ticket.deadline:
+    ticket = replace(ticket, running_at=at)
+    if at < ticket.deadline:
         return ticket, looked.wait_seconds
-    return _end_at_deadline(ticket, looked, at=clock()), 0
+    return _end_at_deadline(ticket, looked, at=at), 0
 
 
 def _end_at_deadline(ticket: Ticket, looked: Looked, *, at: float) -> Ticket:
@@ -154,17 +129,17 @@ def _end_at_deadline(ticket: Ticket, looked: Looked, *, at: float) -> Ticket:
 
 
 def _handle_fault(
-    ticket: Ticket, fault: ProviderUnavailable, *, held: bool, refreshes: Refreshes, at: float
+    ticket: Ticket, fault: ProviderUnavailable, ports: StepPorts, *, held: bool
 ) -> tuple[Ticket, float]:
-    """The provider cannot be looked at: when to try again, if the deadline leaves time for it.
+    """Try again after a pause, if the deadline leaves time for it.
 
-    One that was to hold the look, and has answered so far, may just have held it too long.
+    A provider that was to hold the look, and has answered so far, may have held it too long.
     """
-    ticket = replace(ticket, faults=ticket.faults + 1)
+    ticket, at = replace(ticket, faults=ticket.faults + 1), ports.clock()
     wait = max(fault.wait_seconds, backoff(ticket.faults))
     if at + wait < ticket.deadline:
         return ticket, wait
-    note_cooldown(fault, ticket, refreshes=refreshes, at=at)
+    note_cooldown(fault, ticket, refreshes=ports.refreshes, at=at)
     overdue = held and at >= ticket.deadline
     return _fail(ticket, DeadlineExceeded() if overdue else fault), wait
 
@@ -175,20 +150,17 @@ def _gap(ticket: Ticket, *, at: float, after: float) -> float:
     return max(0.0, start + find_next(ticket.looks, after=after - start) - at)
 
 
-def _leave(ticket: Ticket, seconds: int) -> Ticket:
-    return replace(ticket, outcome=TicketOutcome.RUNNING, wait_seconds=max(1, seconds))
-
-
-def _restart(ticket: Ticket, *, refreshes: Refreshes, at: float) -> Ticket:
-    refresh = refreshes.get(ticket.refresh_id)
+def _restart(ticket: Ticket, ports: StepPorts) -> Ticket:
+    """Trigger once more, unless the provider has lost the job too often."""
+    refresh = ports.refreshes.get(ticket.refresh_id)
     if refresh is None or refresh.status.has_ended:
         return _fail(ticket, JobLost())
-    # Without a job, an earlier call has written the loss down and its answer was lost.
-    told = step.lose_job(refresh, at=at) if refresh.job is not None else refresh
+    # Without a job, an earlier call has stored the loss and its answer was lost.
+    told = step.lose_job(refresh, at=ports.clock()) if refresh.job is not None else refresh
     if step.count_losses(told) >= MAX_LOSSES:
         return _fail(ticket, JobLost())
     if told is not refresh:
-        refreshes.save(told, seen=refresh.version)
+        ports.refreshes.save(told, seen=refresh.version)
     return replace(ticket, job={}, has_webhook=False, wait_seconds=1)
 
 

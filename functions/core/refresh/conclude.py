@@ -21,7 +21,7 @@ from functions.core.refresh import steps as step
 
 if TYPE_CHECKING:
     from functions.core.contract import Clock
-    from functions.core.refresh.stores import Refreshes
+    from functions.core.refresh.ports import Refreshes
 
 
 class Concluded(msgspec.Struct, frozen=True, kw_only=True):

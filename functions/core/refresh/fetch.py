@@ -1,9 +1,9 @@
-"""Door 3's decisions: pages into staged files, then everything published at once."""
+"""Fetches pages into staged files, then publishes everything at once."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from functions.core.contract import HOLD_SECONDS
 from functions.core.errors import (
@@ -17,179 +17,148 @@ from functions.core.errors import (
 from functions.core.polling import backoff, measure, remember
 from functions.core.refresh import increment, snapshot
 from functions.core.refresh import steps as step
+from functions.core.refresh.admission import note_cooldown
 from functions.core.refresh.progress import Staged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from functions.core.contract import Clock, Sleep, Ticket
+    from functions.core.contract import Ticket
     from functions.core.model import Connection, Manifest, Refresh
-    from functions.core.ports import Connector, Page, PreviousSnapshot
+    from functions.core.ports import Page, PreviousSnapshot
+    from functions.core.refresh.ports import FetchPorts, Snapshots
     from functions.core.refresh.progress import Progress
-    from functions.core.refresh.stores import Refreshes, Snapshots, Staging
 
 T = TypeVar("T")
 
 MARGIN_SECONDS: Final = 105
-"""A call stops fetching when it has no more than this left: the page that is on its way, sent
-for twice at the worst and each time after its turn in the budget, and the files fit in it."""
+"""A call stops fetching when it has no more than this left. It is enough for the page under way,
+requested twice at the worst and each time after its turn in the budget, and for the files."""
 
 PATIENCE: Final = 3
 PATIENCE_SECONDS: Final = 30
-"""So many faults in a row, and pauses of at most so long, are waited out even past the
-refresh's deadline: much may have been fetched by then."""
+"""So many faults in a row, with pauses of at most so long, are waited out even past the deadline:
+much may have been fetched by then."""
 
 PART_PATIENCE: Final = 5
-"""So many faults in a row, half a minute, are waited out that are one part's only, as others can
-be had; past the deadline, only ``PATIENCE``."""
+"""The same for faults of one part only, half a minute in all: the other parts can be had. Past the
+deadline it is ``PATIENCE``."""
 
 AGAIN_SECONDS: Final = 15 * 60
-"""How long past the refresh's deadline a connector may wait for a provider that has had to
-begin its job anew while it was fetched from. That is no fault, and is not counted as one."""
+"""How long past the deadline a connector may wait for a provider that begins its job anew while it
+is fetched from. That is not counted as a fault."""
 
 
-class Time(NamedTuple):
-    """The time of one call; ``left`` are the seconds until it is cut off."""
-
-    clock: Clock
-    sleep: Sleep
-    left: Callable[[], float]
-
-
-def fetch(
-    ticket: Ticket,
-    *,
-    connection: Connection,
-    connector: Connector,
-    staging: Staging,
-    refreshes: Refreshes,
-    datasets: tuple[str, ...],
-    time: Time,
-    previous: PreviousSnapshot | None = None,
-) -> None:
+def fetch(ticket: Ticket, refresh: Refresh, ports: FetchPorts, *, before: Manifest | None) -> None:
     """Write all pages to the staging.
 
-    A pause is slept through here, and the fetch goes on from its last page, while there is time
-    for it and no more than ``HOLD_SECONDS`` go by without a page. A longer one, or one that nobody
-    sees the end of, is left to the state machine.
+    A short pause is slept through here, and the fetch goes on from its last page, while no more
+    than ``HOLD_SECONDS`` go by without a page. Longer pauses are left to the state machine.
 
     Args:
-        base: what the connector may add to; without one it reads everything.
+        before: the snapshot that stands; a connector may read only what has changed since.
 
     Raises:
         FetchContinues: time is running out; progress is put aside.
         FetchWaits: the provider, or the connector, asks for a pause; progress is put aside.
         DeadlineExceeded: the connector still asks for one long after the deadline.
         ProviderUnavailable: it has failed for longer than the deadline allows.
-        Superseded: the base is no longer that with which the fetch began, or the refresh was
-            found to have ended after a pause.
+        Superseded: another snapshot stands than the one with which the fetch began, or the
+            refresh was found to have ended after a pause.
     """
-    progress, paused = _begin(ticket, staging=staging, datasets=datasets, previous=previous), 0
+    previous = increment.select_previous(before, refresh=refresh, snapshots=ports.snapshots)
+    progress, paused = _begin(ticket, refresh, ports, previous=previous), 0
     while True:
-        before = progress.cursor
-        pages = connector.fetch(
-            connection,
+        cursor = progress.cursor
+        pages = ports.connector.fetch(
+            ports.connection,
             ticket.job,
-            datasets=datasets,
-            cursor=before,
+            datasets=refresh.datasets,
+            cursor=cursor,
             previous=previous if progress.previous_id else None,
         )
         try:
-            return _write(pages, staging=staging, time=time)
+            return _write(pages, ports)
         except (ProviderUnavailable, FetchWaits) as wish:
-            if page := _give_up_part(wish, ticket=ticket, staging=staging, at=time.clock()):
-                _write(iter((page,)), staging=staging, time=time)
+            if page := _give_up_part(wish, ticket, ports):
+                _write(iter((page,)), ports)
                 if page.cursor is None:
                     return None
                 continue
-            wait = _decide_wait(wish, ticket=ticket, staging=staging, at=time.clock())
-        paused = wait + (paused if progress.cursor == before else 0)
-        if paused > HOLD_SECONDS or time.left() < MARGIN_SECONDS + wait:
-            staging.put_aside()
+            wait = _decide_wait(wish, ticket, ports)
+        paused = wait + (paused if progress.cursor == cursor else 0)
+        if paused > HOLD_SECONDS or ports.left() < MARGIN_SECONDS + wait:
+            ports.staging.put_aside()
             raise FetchWaits(wait)
-        time.sleep(wait)
-        _insist_on_running(ticket, refreshes=refreshes)
+        ports.sleep(wait)
+        _require_running(ticket, ports)
 
 
-def _write(pages: Iterator[Page], *, staging: Staging, time: Time) -> None:
+def _write(pages: Iterator[Page], ports: FetchPorts) -> None:
     for page in read_ahead(pages):
-        staging.write(page)
-        if page.cursor is not None and time.left() < MARGIN_SECONDS:
-            staging.put_aside()
+        ports.staging.write(page)
+        if page.cursor is not None and ports.left() < MARGIN_SECONDS:
+            ports.staging.put_aside()
             raise FetchContinues
 
 
-def _insist_on_running(ticket: Ticket, *, refreshes: Refreshes) -> None:
-    """Ask the provider nothing for a refresh that was cancelled, or erased, in a pause."""
-    refresh = refreshes.get(ticket.refresh_id)
+def _require_running(ticket: Ticket, ports: FetchPorts) -> None:
+    """Stop if the refresh was cancelled, or erased, in a pause."""
+    refresh = ports.refreshes.get(ticket.refresh_id)
     if refresh is None or refresh.status.has_ended:
         raise Superseded
 
 
 def _begin(
-    ticket: Ticket,
-    *,
-    staging: Staging,
-    datasets: tuple[str, ...],
-    previous: PreviousSnapshot | None,
+    ticket: Ticket, refresh: Refresh, ports: FetchPorts, *, previous: PreviousSnapshot | None
 ) -> Progress:
-    """The progress so far. What the fetch began with is what it goes on with."""
+    """The progress so far; it goes on from the snapshot with which it began."""
+    staging, found = ports.staging, previous.refresh_id if previous else ""
     if not ticket.resumed:
-        staging.progress.previous_id = previous.refresh_id if previous else ""
+        staging.progress.previous_id = found
     else:
         staging.resume()
-        if staging.progress.previous_id and (
-            previous is None or previous.refresh_id != staging.progress.previous_id
-        ):
+        if staging.progress.previous_id not in {"", found}:
             raise Superseded
-    for name in datasets:
+    for name in refresh.datasets:
         staging.progress.datasets.setdefault(name, Staged())
     return staging.progress
 
 
 def _give_up_part(
-    wish: ProviderUnavailable | FetchWaits, *, ticket: Ticket, staging: Staging, at: float
+    wish: ProviderUnavailable | FetchWaits, ticket: Ticket, ports: FetchPorts
 ) -> Page | None:
     """The page to go on with, where a fault is one part's only and has been waited out."""
     page = wish.instead if isinstance(wish, ProviderUnavailable) else None
-    faults = staging.progress.faults + 1
-    late = at + max(wish.wait_seconds, backoff(faults)) - ticket.deadline
+    faults = ports.staging.progress.faults + 1
+    late = ports.clock() + max(wish.wait_seconds, backoff(faults)) - ticket.deadline
     over = late > AGAIN_SECONDS or (late > 0 and faults > PATIENCE)
     return page if over or faults > PART_PATIENCE else None
 
 
-def _decide_wait(
-    wish: ProviderUnavailable | FetchWaits, *, ticket: Ticket, staging: Staging, at: float
-) -> int:
-    """Seconds to stay away: what the connector asks for, while that is no fault for too long."""
-    if isinstance(wish, ProviderUnavailable):
-        return _count_fault(wish, ticket=ticket, staging=staging, at=at)
-    if at > ticket.deadline + AGAIN_SECONDS:
-        raise DeadlineExceeded from None
-    return wish.wait_seconds
-
-
-def _count_fault(fault: ProviderUnavailable, *, ticket: Ticket, staging: Staging, at: float) -> int:
-    """Seconds to stay away after one more fault in a row; the fault itself, if it is too much."""
-    staging.progress.faults += 1
-    wait = max(fault.wait_seconds, backoff(staging.progress.faults))
-    patient = staging.progress.faults <= PATIENCE and wait <= PATIENCE_SECONDS
+def _decide_wait(wish: ProviderUnavailable | FetchWaits, ticket: Ticket, ports: FetchPorts) -> int:
+    """Seconds to stay away; the fault itself is raised where it has lasted too long."""
+    at, progress = ports.clock(), ports.staging.progress
+    if isinstance(wish, FetchWaits):
+        if at > ticket.deadline + AGAIN_SECONDS:
+            raise DeadlineExceeded from None
+        return wish.wait_seconds
+    progress.faults += 1
+    wait = max(wish.wait_seconds, backoff(progress.faults))
+    patient = progress.faults <= PATIENCE and wait <= PATIENCE_SECONDS
     if at + wait > ticket.deadline and not patient:
-        raise fault
+        note_cooldown(wish, ticket, refreshes=ports.refreshes, at=at)
+        raise wish
     return wait
 
 
 def publish(
-    ticket: Ticket,
-    *,
-    refresh: Refresh,
-    connection: Connection,
-    staging: Staging,
-    snapshots: Snapshots,
-    refreshes: Refreshes,
-    clock: Clock,
+    ticket: Ticket, refresh: Refresh, ports: FetchPorts, *, before: Manifest | None
 ) -> tuple[Refresh, list[Manifest]]:
     """Make what was staged the connection's snapshot.
+
+    Args:
+        before: the snapshot that stands.
 
     Returns:
         The refresh as it ended, and the manifests that must be kept: the new one and, for
@@ -198,31 +167,31 @@ def publish(
     Raises:
         Superseded: the refresh had ended or its connection was erased; nothing is published.
     """
-    at = clock()
-    before = read_published(connection, snapshots)
-    parts = staging.progress.parts
+    at, staging = ports.clock(), ports.staging
     increment.keep_failed(staging, before=before)
     fetched = increment.merge(
         staging.datasets(refresh_id=refresh.refresh_id, as_of=refresh.triggered_at),
         progress=staging.progress,
         before=before,
-        snapshots=snapshots,
+        snapshots=ports.snapshots,
         at=at,
     )
-    manifest = snapshot.build_manifest(refresh, fetched=fetched, parts=parts, before=before, at=at)
+    manifest = snapshot.build_manifest(
+        refresh, fetched=fetched, parts=staging.progress.parts, before=before, at=at
+    )
     key, version_id = staging.seal(manifest)
-    ended = step.publish(refresh, manifest, ticket=ticket, at=clock())
-    refreshes.publish(
+    ended = step.publish(refresh, manifest, ticket=ticket, at=ports.clock())
+    ports.refreshes.publish(
         ended,
         seen=refresh.version,
         snapshot=snapshot.to_pointer(manifest, key=key, version_id=version_id, at=at),
-        intervals=remember(connection.intervals, measure(ticket, refresh)),
+        intervals=remember(ports.connection.intervals, measure(ticket, refresh)),
     )
     return ended, [manifest, *([before] if before else [])]
 
 
 def read_published(connection: Connection, snapshots: Snapshots) -> Manifest | None:
-    """The snapshot that stands; one that cannot be read any more is no reason never to publish."""
+    """The manifest that stands; None where there is none, or it is no longer kept."""
     try:
         return snapshots.manifest(connection.snapshot) if connection.snapshot else None
     except Gone:
@@ -230,7 +199,7 @@ def read_published(connection: Connection, snapshots: Snapshots) -> Manifest | N
 
 
 def read_ahead(pages: Iterator[T]) -> Iterator[T]:
-    """The same pages, the next one asked for while the caller works on this one."""
+    """Yield the same pages, and request the next one while the caller works on this one."""
     with ThreadPoolExecutor(max_workers=1) as worker:
         coming = worker.submit(next, pages, None)
         while (page := coming.result()) is not None:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from functions.core.model import Dataset, Manifest, Refresh
     from functions.core.ports import RecordKey
+    from functions.core.refresh.ports import Snapshots, Staging
     from functions.core.refresh.progress import Progress
-    from functions.core.refresh.stores import Snapshots, Staging
 
 FULL_AFTER_REFRESHES: Final = 20
 FULL_AFTER_SECONDS: Final = 7 * 24 * 60 * 60

@@ -14,17 +14,17 @@ from functions.connectors.banno.transactions import OVERLAP
 from functions.core.contract import TicketOutcome
 from functions.core.errors import FetchContinues, FetchWaits
 from functions.core.model import Part, PartState
-from functions.core.refresh.fetch import Time, fetch
+from functions.core.refresh.fetch import fetch
 from infra.local.simulators.server import serve
-from tests.support.fakes.files import Objects, Staging
+from tests.support.fakes.files import Objects, Snapshots, Staging
 from tests.support.fakes.stores import Clock, Tables
 from tests.support.models.bank import Answer, Bank, Echo, Move, banno_at
 from tests.support.scripted_connector import (
     CONNECTION,
     REFRESH,
-    a_connection,
     a_refresh,
     a_ticket,
+    fetch_ports,
     stocked,
 )
 
@@ -74,19 +74,24 @@ def told(connector: Connector) -> tuple[Part, ...]:
 def fetched(connector: Connector, *, interrupted: bool) -> tuple[Objects, Staging]:
     clock, objects, tables = Clock(), Objects(), Tables()
     _, refreshes = stocked(tables, clock)
-    tables.refreshes[REFRESH] = a_refresh(at=clock())
+    refresh = a_refresh(at=clock(), datasets=("transactions",))
+    tables.refreshes[REFRESH] = refresh
     ticket = a_ticket(at=clock(), outcome=TicketOutcome.READY, job={"since": 0})
     for call in range(500):
         staging = Staging(objects, connection_id=CONNECTION, refresh_id=REFRESH)
         try:
             fetch(
                 replace(ticket, resumed=call > 0),
-                connection=a_connection(),
-                connector=connector,
-                staging=staging,
-                refreshes=refreshes,
-                datasets=("transactions",),
-                time=Time(clock=clock, sleep=clock.sleep, left=lambda: 0 if interrupted else 1000),
+                refresh,
+                fetch_ports(
+                    connector,
+                    refreshes,
+                    clock=clock,
+                    left=lambda: 0 if interrupted else 1000,
+                    staging=staging,
+                    snapshots=Snapshots(objects),
+                ),
+                before=None,
             )
         except (FetchContinues, FetchWaits):
             continue

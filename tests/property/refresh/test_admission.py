@@ -26,7 +26,7 @@ from functions.core.reconcile import Execution, reconcile
 from functions.core.refresh.admission import admit
 from functions.core.refresh.check import check
 from functions.core.refresh.conclude import cancel, conclude
-from functions.core.refresh.fetch import Time, fetch, publish
+from functions.core.refresh.fetch import fetch, publish, read_published
 from functions.core.refresh.trigger import to_ticket, trigger
 from tests.support.fakes.files import Objects, Snapshots, Staging
 from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
@@ -40,6 +40,8 @@ from tests.support.scripted_connector import (
     a_connection,
     a_page,
     admission_ports,
+    fetch_ports,
+    step_ports,
 )
 
 if TYPE_CHECKING:
@@ -224,14 +226,7 @@ class Executions(RuleBasedStateMachine):
         if ticket is None or ticket.outcome is TicketOutcome.LATER:
             return self._trigger(name, luck=luck, refreshes=refreshes)
         if ticket.outcome is TicketOutcome.RUNNING:
-            return check(
-                ticket,
-                connection=self.connection,
-                connector=self._provider(luck),
-                refreshes=refreshes,
-                clock=self.clock,
-                sleep=self.clock.sleep,
-            )
+            return check(ticket, step_ports(self._provider(luck), refreshes, clock=self.clock))
         if ticket.outcome is TicketOutcome.READY:
             self._fetch(ticket, luck=luck, refreshes=refreshes)
         else:
@@ -260,15 +255,7 @@ class Executions(RuleBasedStateMachine):
         )
 
     def _triggered(self, refresh: Refresh, *, provider: Scripted, refreshes: Refreshes) -> Ticket:
-        return trigger(
-            refresh,
-            connection=self.connection,
-            connector=provider,
-            refreshes=refreshes,
-            others=(),
-            clock=self.clock,
-            seconds_left=lambda: 1000,
-        )
+        return trigger(refresh, step_ports(provider, refreshes, clock=self.clock), others=())
 
     def _fetch(self, ticket: Ticket, *, luck: str, refreshes: Refreshes) -> None:
         refresh = refreshes.get(ticket.refresh_id)
@@ -277,28 +264,18 @@ class Executions(RuleBasedStateMachine):
         if refresh.status.has_ended:
             return
         staging = Staging(self.objects, connection_id=CONNECTION, refresh_id=refresh.refresh_id)
-        fetch(
-            ticket,
-            connection=self.connection,
-            connector=self._provider(luck),
-            staging=staging,
-            refreshes=refreshes,
-            datasets=refresh.datasets,
-            time=Time(
-                clock=self.clock,
-                sleep=self.clock.sleep,
-                left=lambda: 0 if luck == "running" else 1000,
-            ),
-        )
-        publish(
-            ticket,
-            refresh=refresh,
-            connection=self.connection,
-            staging=staging,
-            snapshots=Snapshots(self.objects),
-            refreshes=refreshes,
+        snapshots, connection = Snapshots(self.objects), self.connection
+        ports = fetch_ports(
+            self._provider(luck),
+            refreshes,
             clock=self.clock,
+            connection=connection,
+            left=lambda: 0 if luck == "running" else 1000,
+            staging=staging,
+            snapshots=snapshots,
         )
+        fetch(ticket, refresh, ports, before=None)
+        publish(ticket, refresh, ports, before=read_published(connection, snapshots))
 
     def _provider(self, luck: str) -> Scripted:
         told = TELLS.get(luck, replace(JOB, done=True))

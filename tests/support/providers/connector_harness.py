@@ -15,8 +15,8 @@ from functions.core.contract import TicketOutcome
 from functions.core.errors import FreshetError
 from functions.core.ports import Order
 from functions.core.refresh import snapshot
-from functions.core.refresh.fetch import Time, fetch
-from functions.core.refresh.increment import keep_failed, merge, select_previous
+from functions.core.refresh.fetch import fetch
+from functions.core.refresh.increment import keep_failed, merge
 from tests.support.fakes.files import Objects, Snapshots, Staging
 from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
 from tests.support.scripted_connector import (
@@ -25,6 +25,7 @@ from tests.support.scripted_connector import (
     a_refresh,
     a_ticket,
     connector_ports,
+    fetch_ports,
 )
 
 if TYPE_CHECKING:
@@ -138,17 +139,18 @@ class ConnectorHarness:
             a_ticket(
                 at=at, refresh_id=refresh_id, outcome=TicketOutcome.READY, job=job, resumed=resumed
             ),
-            connection=self.connection,
-            connector=self.connector,
-            staging=staging,
-            refreshes=Refreshes(self.tables),
-            datasets=self.datasets,
-            time=Time(
+            refresh,
+            fetch_ports(
+                self.connector,
+                Refreshes(self.tables),
                 clock=self.simulated.clock,
+                connection=self.connection,
                 sleep=self.simulated.later,
                 left=lambda: seconds_left,
+                staging=staging,
+                snapshots=snapshots,
             ),
-            previous=select_previous(before, refresh=refresh, snapshots=snapshots),
+            before=before,
         )
         parts = staging.progress.parts
         keep_failed(staging, before=before)

@@ -18,17 +18,17 @@ from functions.core.contract import (
 )
 from functions.core.errors import FetchWaits, FreshetError
 from functions.core.model import Status
-from functions.core.refresh.admission import AdmissionPorts, admit
+from functions.core.refresh.admission import admit
 from functions.core.refresh.check import check
 from functions.core.refresh.conclude import conclude
-from functions.core.refresh.fetch import Time, fetch, publish, read_published
-from functions.core.refresh.increment import select_previous
+from functions.core.refresh.fetch import fetch, publish, read_published
+from functions.core.refresh.ports import AdmissionPorts
 from functions.core.refresh.trigger import trigger
 from tests.support.fakes.files import Snapshots, Staging
 from tests.support.fakes.idempotency import Keys
 from tests.support.fakes.stores import Refreshes
 from tests.support.providers.connector_harness import ConnectorHarness
-from tests.support.scripted_connector import CONNECTION, REFRESH
+from tests.support.scripted_connector import CONNECTION, REFRESH, fetch_ports, step_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from tests.support.providers.simulated import Simulated
 
 DEADLINE_SECONDS = 120
-PLENTY = 1000.0
 LOOKS = tuple(number / 2 for number in range(MAX_LOOKS))
 
 
@@ -155,27 +154,11 @@ class Course:
     def _triggered(self) -> Ticket:
         """Trigger; the providers here are done soon, and that is known of them."""
         self._happens("trigger")
-        ticket = trigger(
-            self.refresh,
-            connection=self.connection,
-            connector=self.one.connector,
-            refreshes=self._refreshes,
-            others=(),
-            clock=self.clock,
-            seconds_left=lambda: PLENTY,
-        )
-        return replace(ticket, looks=LOOKS)
+        return replace(trigger(self.refresh, self._ports(), others=()), looks=LOOKS)
 
     def _checked(self, ticket: Ticket) -> Ticket:
         self._happens("check")
-        looked = check(
-            ticket,
-            connection=self.connection,
-            connector=self.one.connector,
-            refreshes=self._refreshes,
-            clock=self.clock,
-            sleep=self._later,
-        )
+        looked = check(ticket, self._ports())
         waits = looked.outcome in {TicketOutcome.RUNNING, TicketOutcome.LATER}
         return looked if waits else replace(looked, wait_seconds=0)
 
@@ -184,26 +167,20 @@ class Course:
         staging = Staging(self.one.objects, connection_id=CONNECTION, refresh_id=REFRESH)
         snapshots = Snapshots(self.one.objects)
         before = read_published(self.connection, snapshots)
-        fetch(
-            ticket,
-            connection=self.connection,
-            connector=self.one.connector,
-            staging=staging,
-            refreshes=self._refreshes,
-            datasets=self.refresh.datasets,
-            time=Time(clock=self.clock, sleep=self._later, left=lambda: PLENTY),
-            previous=select_previous(before, refresh=self.refresh, snapshots=snapshots),
-        )
-        publish(
-            ticket,
-            refresh=self.refresh,
-            connection=self.connection,
-            staging=staging,
-            snapshots=snapshots,
-            refreshes=self._refreshes,
-            clock=self.clock,
-        )
+        ports = self._ports(staging=staging, snapshots=snapshots)
+        fetch(ticket, self.refresh, ports, before=before)
+        publish(ticket, self.refresh, ports, before=before)
         return ticket
+
+    def _ports(self, **more: Any) -> Any:
+        return (fetch_ports if more else step_ports)(
+            self.one.connector,
+            self._refreshes,
+            clock=self.clock,
+            connection=self.connection,
+            sleep=self._later,
+            **more,
+        )
 
     def _happens(self, verb: str) -> None:
         if verb == ("fetch" if self._verb == "page" else self._verb) and not self._struck:

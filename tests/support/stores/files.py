@@ -15,7 +15,7 @@ from tests.support.scripted_connector import CONNECTION, REFRESH, a_manifest, a_
 from tests.support.stores.suite import pointer
 
 if TYPE_CHECKING:
-    from functions.core.refresh.stores import Staging
+    from functions.core.refresh.ports import Staging
     from tests.support.stores.suite import Stores
 
 

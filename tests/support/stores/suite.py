@@ -15,7 +15,7 @@ from functions.core.errors import Superseded
 from functions.core.model import Running, SnapshotPointer
 from functions.core.ports import CredentialStore
 from functions.core.refresh import steps as step
-from functions.core.refresh.stores import Connections, Refreshes, Snapshots, Staging
+from functions.core.refresh.ports import Connections, Refreshes, Snapshots, Staging
 from functions.core.schedules import Scheduled, Schedules
 from tests.support.scripted_connector import (
     CONNECTION,

@@ -15,7 +15,7 @@ from functions.core.refresh.trigger import trigger
 from tests.support.clients.endgrate import COMPANY, CONTACT, DEAL
 from tests.support.fakes.stores import Refreshes, Tables
 from tests.support.providers.endgrate_harness import EndgrateHarness, parts, sessions_of
-from tests.support.scripted_connector import Crash, CrashingRefreshes, a_refresh
+from tests.support.scripted_connector import Crash, CrashingRefreshes, a_refresh, step_ports
 
 if TYPE_CHECKING:
     from functions.core.contract import Ticket
@@ -53,15 +53,10 @@ def test_a_worker_who_dies_between_two_transfers_costs_at_most_one_in_vain(
     tables.refreshes["ref_1"] = a_refresh(at=sessions.clock(), datasets=one.datasets)
 
     def triggered(refreshes: Refreshes) -> Ticket:
-        return trigger(
-            tables.refreshes["ref_1"],
-            connection=one.connection,
-            connector=one.connector,
-            refreshes=refreshes,
-            others=(),
-            clock=sessions.clock,
-            seconds_left=lambda: 1000,
+        ports = step_ports(
+            one.connector, refreshes, clock=sessions.clock, connection=one.connection
         )
+        return trigger(tables.refreshes["ref_1"], ports, others=())
 
     with pytest.raises(Crash):
         triggered(CrashingRefreshes(tables, writes=writes))

@@ -21,7 +21,13 @@ from functions.core.refresh.trigger import trigger
 from tests.support.clients.endgrate import UNKNOWN_ID
 from tests.support.fakes.stores import Refreshes
 from tests.support.providers.endgrate_harness import EndgrateHarness, sessions_of
-from tests.support.scripted_connector import CONNECTION, Crash, CrashingRefreshes, a_refresh
+from tests.support.scripted_connector import (
+    CONNECTION,
+    Crash,
+    CrashingRefreshes,
+    a_refresh,
+    step_ports,
+)
 
 if TYPE_CHECKING:
     from tests.contract.provider_cases.endgrate import EndgrateSessions
@@ -54,12 +60,13 @@ class Visit:
     def call(self, refreshes: Refreshes | None = None) -> Ticket:
         ticket = trigger(
             self.one.tables.refreshes[self.refresh_id],
-            connection=self.one.connection,
-            connector=self.one.connector,
-            refreshes=refreshes or Refreshes(self.one.tables),
+            step_ports(
+                self.one.connector,
+                refreshes or Refreshes(self.one.tables),
+                clock=self.one.simulated.clock,
+                connection=self.one.connection,
+            ),
             others=(),
-            clock=self.one.simulated.clock,
-            seconds_left=lambda: 1000,
         )
         self.one.simulated.later(ticket.wait_seconds)
         return ticket

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 from msgspec.structs import replace
@@ -31,9 +31,9 @@ from tests.support.scripted_connector import (
     CONNECTION,
     TENANT,
     Scripted,
-    a_connection,
     a_refresh,
     a_ticket,
+    step_ports,
     stocked,
 )
 
@@ -401,25 +401,13 @@ class CoolingHarness:
         self.refreshes.admit(self.refresh, until=self.refresh.deadline + 3600)
 
     def trigger(self, fault: FreshetError) -> Ticket:
-        return trigger(
-            self.refresh,
-            connection=a_connection(),
-            connector=Scripted(self.clock, triggers=[fault]),
-            refreshes=self.refreshes,
-            others=(),
-            clock=self.clock,
-            seconds_left=lambda: 1000,
-        )
+        return trigger(self.refresh, self._ports(triggers=[fault]), others=())
 
     def check(self, fault: FreshetError) -> Ticket:
-        return check(
-            a_ticket(at=self.clock(), looks=(0.0,)),
-            connection=a_connection(),
-            connector=Scripted(self.clock, looks=[(0, fault)]),
-            refreshes=self.refreshes,
-            clock=self.clock,
-            sleep=self.clock.sleep,
-        )
+        return check(a_ticket(at=self.clock(), looks=(0.0,)), self._ports(looks=[(0, fault)]))
+
+    def _ports(self, **script: Any) -> Any:
+        return step_ports(Scripted(self.clock, **script), self.refreshes, clock=self.clock)
 
     @property
     def next_allowed_at(self) -> float:

@@ -28,9 +28,9 @@ from tests.support.fakes.stores import Clock, Tables
 from tests.support.scripted_connector import (
     REFRESH,
     Scripted,
-    a_connection,
     a_refresh,
     a_ticket,
+    step_ports,
     stocked,
 )
 
@@ -70,12 +70,8 @@ class Watch:
     def call(self, *, holds: bool = False, **changes: object) -> Ticket:
         self.ticket = check(
             replace(self.ticket, **changes),
-            connection=a_connection(),
-            connector=self.connector,
+            step_ports(self.connector, self.refreshes, clock=self.clock, sleep=self.sleep),
             holds=holds,
-            refreshes=self.refreshes,
-            clock=self.clock,
-            sleep=self.sleep,
         )
         return self.ticket
 

@@ -473,15 +473,7 @@ def test_a_publication_happens_once() -> None:
     harness.publish()
     pointer = harness.connection.snapshot
     with pytest.raises(Superseded):
-        publish(
-            harness.ticket,
-            refresh=before,
-            connection=harness.connection,
-            staging=harness.staging,
-            snapshots=harness.snapshots,
-            refreshes=harness.refreshes,
-            clock=harness.clock,
-        )
+        publish(harness.ticket, before, harness.ports(), before=None)
     assert harness.connection.snapshot == pointer
 
 

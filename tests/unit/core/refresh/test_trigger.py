@@ -38,6 +38,7 @@ from tests.support.scripted_connector import (
     Scripted,
     a_connection,
     a_refresh,
+    step_ports,
     stocked,
 )
 
@@ -73,12 +74,14 @@ class TriggerHarness:
     def call(self, *, refreshes: Refreshes | None = None, seconds_left: float = 1000) -> Ticket:
         return trigger(
             self.refresh,
-            connection=self._connection,
-            connector=self.connector,
-            refreshes=refreshes or self.refreshes,
+            step_ports(
+                self.connector,
+                refreshes or self.refreshes,
+                clock=self.clock,
+                connection=self._connection,
+                left=lambda: seconds_left,
+            ),
             others=KNOWN[1:],
-            clock=self.clock,
-            seconds_left=lambda: seconds_left,
         )
 
 
@@ -211,16 +214,9 @@ def test_two_workers_at_the_door_make_one_job() -> None:
     harness.call()
     late = TriggerHarness()
     late.refreshes = harness.refreshes
+    ports = step_ports(late.connector, harness.refreshes, clock=harness.clock)
     with pytest.raises(Superseded):
-        trigger(
-            seen_by_both,
-            connection=a_connection(),
-            connector=late.connector,
-            refreshes=harness.refreshes,
-            others=(),
-            clock=harness.clock,
-            seconds_left=lambda: 1000,
-        )
+        trigger(seen_by_both, ports, others=())
     assert late.connector.triggered == 0
 
 

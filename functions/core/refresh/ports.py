@@ -1,16 +1,23 @@
-"""Where refreshes and what belongs to them are kept, as protocols for the decisions."""
+"""What the decisions about refreshes need from outside, as protocols."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
+from functions.core.contract import Clock, Sleep
+from functions.core.idempotency import Keys
+from functions.core.model import Connection
+from functions.core.ports import Connector
+
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
+    from collections.abc import Container, Iterable
 
     from functions.core.contract import Ticket
     from functions.core.idempotency import Key
     from functions.core.model import (
-        Connection,
         Dataset,
         File,
         Interval,
@@ -152,3 +159,36 @@ class Snapshots(Protocol):
         None for a deletion.
         """
         ...
+
+
+class AdmissionPorts(msgspec.Struct, frozen=True, kw_only=True):
+    """What an admission needs from outside.
+
+    ``datasets`` are what each provider yields, for connections that have none of their own.
+    """
+
+    connections: Connections
+    refreshes: Refreshes
+    keys: Keys
+    datasets: Mapping[str, Sequence[str]]
+
+
+class StepPorts(msgspec.Struct, frozen=True, kw_only=True):
+    """What one call for a refresh needs from outside, at its provider.
+
+    ``left`` returns how many seconds the call may still run.
+    """
+
+    connection: Connection
+    connector: Connector
+    refreshes: Refreshes
+    clock: Clock
+    sleep: Sleep
+    left: Callable[[], float]
+
+
+class FetchPorts(StepPorts, frozen=True, kw_only=True):
+    """The same for a call that fetches and publishes."""
+
+    staging: Staging
+    snapshots: Snapshots
