@@ -47,7 +47,7 @@ pytest.register_assert_rewrite(
 
 
 def pytest_configure() -> None:
-    """Forget whose machine this is: no account, no proxy, no settings of other stages."""
+    """Forget the machine's own settings: no account, no proxy, no settings of other stages."""
     for name in list(os.environ):
         if name.startswith(OTHERS_SETTINGS) or name.lower().endswith("_proxy"):
             del os.environ[name]

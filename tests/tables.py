@@ -127,7 +127,7 @@ def filled(text: str) -> str:
 
 
 def main() -> None:
-    """Write every page anew whose tables are not what they ought to be."""
+    """Write every page anew that has an outdated table."""
     for page in pages():
         text = page.read_text()
         if (right := filled(text)) != text:

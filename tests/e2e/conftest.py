@@ -64,7 +64,7 @@ def endgrate(running: System) -> Iterator[SimulatorControl]:
 
 @pytest.fixture
 def _unclaimed(running: System) -> None:
-    """Endgrate's demo sessions are nobody's yet, as the tests' tenants share them."""
+    """Endgrate's demo sessions have no owner yet, as the tests' tenants share them."""
     client, table = running.client("dynamodb"), running.outputs["ConnectionsTableName"]
     for session in running.providers["endgrate"]["sessions"]:
         key = {"connection_id": {"S": f"subject#endgrate#{session['id']}"}}

@@ -152,7 +152,7 @@ def test_without_node_it_says_what_is_needed_even_after_it_was_set_up(
 
 
 @pytest.mark.parametrize(("own", "told"), [(None, "1"), ("0", "0")])
-def test_uv_trusts_whom_the_system_trusts_unless_told_otherwise(
+def test_uv_trusts_what_the_system_trusts_unless_told_otherwise(
     tmp_path: Path, own: str | None, told: str
 ) -> None:
     project = Project(tmp_path)

@@ -1,4 +1,4 @@
-"""The description of the API is an OpenAPI document, and costs nobody who does not ask for it."""
+"""The description of the API is an OpenAPI document, and is loaded only when it is asked for."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_everything_below_v1_goes_to_the_door(local: Template) -> None:
     assert {each["Integration"]["Type"] for each in methods} == {"AWS_PROXY"}
 
 
-def test_nothing_but_webhooks_and_the_description_is_open_to_whoever_has_no_token(
+def test_nothing_but_webhooks_and_the_description_is_open_without_a_token(
     local: Template,
 ) -> None:
     resources = local.all("ApiGateway::Resource")

@@ -343,7 +343,7 @@ def test_a_stage_may_set_a_number_of_functions_aside_for_the_api_and_for_nothing
 
 
 @pytest.mark.parametrize("most", [0, -1, 1.5, "40"])
-def test_a_number_of_functions_that_answers_nobody_is_refused(
+def test_a_number_of_functions_that_answers_no_call_is_refused(
     synthesised: Callable[..., Template], stages: dict[str, Any], most: object
 ) -> None:
     with pytest.raises(ValueError, match="api_concurrency"):

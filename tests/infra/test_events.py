@@ -86,7 +86,7 @@ def test_push_is_called_with_a_ticket_for_the_push_in_the_execution_s_name(
     assert (ticket.outcome, ticket.error) == ("aborted", "FAILED")
 
 
-def test_an_event_that_reaches_nobody_is_kept_for_two_weeks(local: Template) -> None:
+def test_an_event_that_reaches_no_function_is_kept_for_two_weeks(local: Template) -> None:
     queue = local.one("SQS::Queue")
 
     assert queue["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
@@ -163,7 +163,7 @@ def _watched(metric: dict[str, Any]) -> tuple[str, dict[str, str]]:
 
 
 @pytest.mark.parametrize(("name", "action"), URGENT.items())
-def test_one_fault_that_somebody_has_to_act_on_rings(
+def test_one_fault_that_an_operator_has_to_act_on_rings(
     local: Template, capsys: pytest.CaptureFixture[str], name: str, action: Action
 ) -> None:
     alarm = local.one("CloudWatch::Alarm", f"Alarms{name}")
@@ -210,7 +210,7 @@ def test_two_stages_of_an_account_do_not_ring_for_each_other(
     assert names == ["Freshet/local", "Freshet/prod"]
 
 
-def test_alarms_write_to_whom_the_stage_names(local: Template, told: Template) -> None:
+def test_alarms_write_to_the_address_that_the_stage_names(local: Template, told: Template) -> None:
     assert local.all("SNS::Topic") == {}
     assert told.one("SNS::Subscription")["Endpoint"] == "ops@example.com"
     for alarm in told.all("CloudWatch::Alarm").values():

@@ -41,7 +41,7 @@ def test_only_scheduler_acts_in_that_role_and_only_for_the_group(local: Template
     assert flat(condition["aws:SourceArn"]).startswith("<SchedulesGroup")
 
 
-def test_the_api_hands_that_role_to_scheduler_and_to_nobody_else(local: Template) -> None:
+def test_the_api_hands_that_role_to_scheduler_and_nothing_else(local: Template) -> None:
     (statement,) = [
         each for each in local.statements("ApiDoorRole") if each["Action"] == "iam:PassRole"
     ]

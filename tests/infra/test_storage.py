@@ -133,7 +133,7 @@ def test_the_bucket_is_private_versioned_and_encrypted_with_our_key(local: Templ
     assert encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
 
 
-def test_the_bucket_refuses_whoever_does_not_use_tls(local: Template) -> None:
+def test_the_bucket_refuses_requests_without_tls(local: Template) -> None:
     statements = local.one("S3::BucketPolicy")["PolicyDocument"]["Statement"]
     refused = [each["Condition"] for each in statements if each["Effect"] == "Deny"]
 

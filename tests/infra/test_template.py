@@ -94,7 +94,7 @@ def _of(stages: dict[str, Any], name: str, **values: object) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
-def test_whose_tokens_are_good_is_in_the_template_and_no_earlier_value_outlives_it(
+def test_the_issuer_of_good_tokens_is_in_the_template_and_no_earlier_value_outlives_it(
     synthesised: Callable[..., Template], stages: dict[str, Any], stage: str
 ) -> None:
     template = synthesised(**_of(stages, stage, **KNOWN))

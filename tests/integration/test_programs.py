@@ -110,7 +110,7 @@ def test_a_port_in_use_is_an_error_that_names_it(tmp_path: Path) -> None:
         pytest.fail("it had no port")
 
 
-def test_a_port_that_is_bound_and_answers_nobody_is_not_free() -> None:
+def test_a_port_that_is_bound_and_does_not_answer_is_not_free() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]

@@ -70,7 +70,7 @@ def test_as_many_as_have_their_turn_within_patience_are_never_refused() -> None:
 
 @given(order=st.data(), workers=st.integers(2, 5), burst=st.integers(1, 3), idle=st.booleans())
 @settings(max_examples=300)
-def test_whatever_comes_between_two_steps_nobody_is_let_through_too_early(
+def test_whatever_comes_between_two_steps_no_worker_is_let_through_too_early(
     *, order: DataObject, workers: int, burst: int, idle: bool
 ) -> None:
     """Steps are instantaneous; what a slow one may add is the rate times its delay."""
@@ -98,7 +98,7 @@ def test_whatever_comes_between_two_steps_nobody_is_let_through_too_early(
     waiting=st.integers(1, 30),
 )
 @settings(max_examples=60)
-def test_after_a_429_nobody_asks_until_the_pause_is_over_and_then_one_by_one(
+def test_after_a_429_no_worker_asks_until_the_pause_is_over_and_then_one_by_one(
     *, limit: BudgetLimit, before: int, seconds: int, waiting: int
 ) -> None:
     model = BudgetModel(limit)

@@ -1,4 +1,4 @@
-"""One key is one answer, and one refresh at most, whoever comes, ends or dies in between."""
+"""One key is one answer, and one refresh at most, whatever comes, ends or dies in between."""
 
 from __future__ import annotations
 

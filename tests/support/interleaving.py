@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Watched:
-    """A store each of whose calls is told before it is made and after."""
+    """A store that tells each of its calls before and after it is made."""
 
     def __init__(self, store: Any, told: Callable[[], object]) -> None:
         self._store, self._told = store, told

@@ -295,7 +295,7 @@ def test_without_allowed_origins_no_page_can_read_anything() -> None:
     assert "Access-Control-Allow-Origin" not in headers(answer)
 
 
-def test_a_fault_that_nobody_expected_is_a_problem_and_its_text_goes_nowhere(
+def test_an_unexpected_fault_is_a_problem_and_its_text_goes_nowhere(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     told = problem(call("GET", "/v1/connections", requestContext={"canary-4711": 1}), 500)

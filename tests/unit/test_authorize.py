@@ -52,7 +52,7 @@ def token(
     return jwt.encode(told, key, "ES256", headers={"kid": kid})
 
 
-def signed_with_what_everybody_knows() -> str:
+def signed_with_the_public_key() -> str:
     """A token whose secret, for HMAC, is the issuer's public key."""
     public = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     told = {**GOOD, "exp": int(time.time()) + 60}
@@ -227,7 +227,7 @@ def test_of_a_request_without_a_token_there_is_nothing_to_say(authorization: str
         pytest.param(f"Bearer {token(key=OTHER)}", "InvalidSignatureError", id="forged"),
         pytest.param(f"Bearer {unsigned()}", "InvalidAlgorithmError", id="unsigned"),
         pytest.param(
-            f"Bearer {signed_with_what_everybody_knows()}", "InvalidAlgorithmError", id="public-key"
+            f"Bearer {signed_with_the_public_key()}", "InvalidAlgorithmError", id="public-key"
         ),
         pytest.param(
             f"Bearer {signed_with_a_published_secret()}", "InvalidAlgorithmError", id="secret"

@@ -1,4 +1,4 @@
-"""What the last door leaves behind: what is counted, and nothing that fires for nobody."""
+"""What ``conclude`` counts, and the schedules that it deletes."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_an_erasure_in_the_midst_of_a_refresh_is_no_fault(room: Room) -> None:
     assert room.discarded == [f"{CONNECTION}/{REFRESH}"]
 
 
-# --- what fires for nobody ---------------------------------------------------------------------
+# --- schedules without a connection ------------------------------------------------------------
 
 
 def test_a_start_for_a_connection_that_is_gone_takes_its_schedule_away(room: Room) -> None:

@@ -21,7 +21,7 @@ from functions.core.errors import BY_NAME, InvalidRequest
         pytest.param({"push_id": "psh_1", "outcome": "gone"}, id="an-outcome-that-is-none"),
     ],
 )
-def test_the_machines_input_is_checked_whoever_started_it(event: object) -> None:
+def test_the_machines_input_is_checked_whatever_started_it(event: object) -> None:
     with pytest.raises(InvalidRequest):
         push.handler(event, LambdaContext())
 

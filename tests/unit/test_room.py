@@ -13,7 +13,7 @@ def test_no_socket_can_be_opened() -> None:
         socket.socket()
 
 
-def test_nobodys_account_is_at_hand() -> None:
+def test_no_account_is_at_hand() -> None:
     names = [name for name in os.environ if name.startswith(("FRESHET_", "AWS_"))]
     assert sorted(names) == [
         "AWS_CONFIG_FILE",

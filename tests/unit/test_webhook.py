@@ -1,4 +1,4 @@
-"""The door of webhooks, for a push: whom it believes, and what it starts."""
+"""The webhook function for a push: what it believes, and what it starts."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ def test_a_user_who_must_act_is_told_so(
 
 
 @every_provider
-def test_a_dataset_that_nobody_asked_for_is_not_read(simulator: Simulator, provider: str) -> None:
+def test_a_dataset_that_was_not_asked_for_is_not_read(simulator: Simulator, provider: str) -> None:
     one = tried(simulator, provider, user=CASES[provider].light)
     first, *others = one.datasets
     job = one.check(one.trigger())

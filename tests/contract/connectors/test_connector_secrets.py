@@ -83,7 +83,7 @@ def test_a_mended_secret_is_used_at_once(simulator: Simulator, provider: str, ho
 
 
 @pytest.mark.parametrize(("provider", "how"), WAYS)
-def test_a_secret_that_nobody_has_mended_is_read_anew_once(
+def test_a_secret_that_was_not_mended_is_read_anew_once(
     simulator: Simulator, provider: str, how: str
 ) -> None:
     case, simulated = CASES[provider], simulator(provider)

@@ -115,7 +115,7 @@ def forged(running: System) -> str:
         pytest.param(lambda it: it.issuer.token("a")[:-4] + "AAAA", id="tampered"),
     ],
 )
-def test_whoever_has_no_good_token_is_refused(
+def test_a_caller_without_a_good_token_is_refused(
     running: System, token: Callable[[System], str]
 ) -> None:
     answer = Caller(running.api, token=token(running)).send("GET", "/v1/connections")

@@ -1,4 +1,4 @@
-"""The same registration again: one connection, whoever repeats it and when."""
+"""The same registration again: one connection, however often and whenever it is repeated."""
 
 from __future__ import annotations
 

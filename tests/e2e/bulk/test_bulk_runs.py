@@ -1,4 +1,4 @@
-"""Bulk runs: whom they are about, what each connection ends with, and how they end themselves."""
+"""Bulk runs: the connections that they cover, the outcome of each, and the run's own end."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ def bodies(running: System, banno: SimulatorControl) -> Bodies:
     return sign_in_users(running)
 
 
-def test_named_connections_are_refreshed_and_no_word_tells_another_s_from_nobody_s(
+def test_named_connections_are_refreshed_and_another_s_look_like_unknown_ones(
     running: System, caller: Caller, bodies: Bodies
 ) -> None:
     stranger = Caller(running.api, token=running.issuer.token("a-stranger"))
     mine, theirs = caller.connect(bodies["ben"]), stranger.connect(bodies["ben"])
-    nobody = f"con_{'0' * 32}"
-    bulk = run(caller, connection_ids=[theirs, mine, nobody, mine])
+    unknown = f"con_{'0' * 32}"
+    bulk = run(caller, connection_ids=[theirs, mine, unknown, mine])
     listed = {each.pop("connection_id"): each for each in failures(caller, bulk["bulk_id"])}
 
     assert (bulk["named"], bulk["total"]) == (3, 3)
     assert nonzero_outcomes(bulk) == {"published": 1, "not_found": 2}
-    assert set(listed) == {theirs, nobody}
-    assert json.dumps(listed[theirs]) == json.dumps(listed[nobody])
-    assert listed[nobody]["refresh_id"] is None
+    assert set(listed) == {theirs, unknown}
+    assert json.dumps(listed[theirs]) == json.dumps(listed[unknown])
+    assert listed[unknown]["refresh_id"] is None
     assert stranger.ask("GET", f"/v1/connections/{theirs}")["snapshot"] is None
 
 
@@ -58,8 +58,8 @@ def test_a_run_is_its_tenant_s_alone(running: System, caller: Caller) -> None:
     stranger = Caller(running.api, token=running.issuer.token("a-stranger"))
     for method, path in (("GET", ""), ("GET", "/failures"), ("POST", "/cancel")):
         theirs = stranger.send(method, f"/v1/bulk-refreshes/{bulk_id}{path}")
-        nobody = stranger.send(method, f"/v1/bulk-refreshes/blk_{'0' * 32}{path}")
-        assert (theirs.status_code, theirs.content) == (404, nobody.content)
+        unknown = stranger.send(method, f"/v1/bulk-refreshes/blk_{'0' * 32}{path}")
+        assert (theirs.status_code, theirs.content) == (404, unknown.content)
     assert wait_until_ended(caller, bulk_id)["total"] == 0
 
 
@@ -174,7 +174,7 @@ def test_a_cancelled_refresh_is_told_as_such(
 @pytest.mark.parametrize(
     ("request_", "error"),
     [
-        ({"provider": "nobody"}, "InvalidRequest"),
+        ({"provider": "unknown"}, "InvalidRequest"),
         ({"spread_seconds": "soon"}, "InvalidRequest"),
         ({"bulk_id": "blk_of-another"}, "InvalidRequest"),
         ({"provider": "banno", "connection_ids": ["con_x"]}, "InvalidRequest"),
@@ -183,7 +183,7 @@ def test_a_cancelled_refresh_is_told_as_such(
     ],
     ids=str,
 )
-def test_a_request_that_nobody_can_serve_fails_under_its_own_name(
+def test_a_request_that_cannot_be_served_fails_under_its_own_name(
     running: System, request_: Any, error: str
 ) -> None:
     found = wait_for_execution(
@@ -237,7 +237,7 @@ def test_a_run_that_is_cancelled_stops_its_refreshes_and_publishes_nothing_more(
         assert caller.refresh(connection)["outcome"] == "started"
 
 
-def test_a_run_that_is_stopped_says_of_whom_nothing_is_known(
+def test_a_stopped_run_names_the_connections_without_an_outcome(
     running: System, caller: Caller, bodies: Bodies
 ) -> None:
     ids = [caller.connect(bodies["ben"]) for _ in range(3)]

@@ -136,7 +136,7 @@ def test_fifty_requests_side_by_side_under_one_key_are_one_push(
     running: System, caller: Caller, fern: str, endgrate: SimulatorControl
 ) -> None:
     def ask(number: int) -> requests.Response:
-        # Half of them differ: whoever comes first decides what the key stands for.
+        # Half of them differ: the first to come decides what the key stands for.
         return post(caller, fern, contact("rowan" if number % 2 else "alder"), key="rush")
 
     with ThreadPoolExecutor(AT_ONCE) as together:
@@ -225,11 +225,11 @@ def test_a_provider_that_limits_is_asked_again_until_it_takes_the_push(
 def test_a_session_that_is_not_there_fails_the_push_and_its_execution(
     running: System, caller: Caller
 ) -> None:
-    nobody = caller.connect({**FERN, "subject": "f" * 24})
-    push = push_records(caller, nobody, contact("rowan"))
+    unknown = caller.connect({**FERN, "subject": "f" * 24})
+    push = push_records(caller, unknown, contact("rowan"))
 
     assert (push["status"], push["error"]["name"]) == ("failed", "ProviderRefusesConnection")
-    assert push["push_id"] not in list_kept(running, nobody)
+    assert push["push_id"] not in list_kept(running, unknown)
     execution = caller.until(
         lambda: dict(executions(running, push["push_id"])[0]),
         lambda it: it["status"] != "RUNNING",

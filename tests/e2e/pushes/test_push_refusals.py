@@ -1,4 +1,4 @@
-"""Pushes that cannot be, whose they are, and what is left of them."""
+"""Pushes that are refused, the tenants that may see them, and what is left of them."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_erasing_while_a_push_is_being_sent_leaves_nothing_either(
     assert count_posted(endgrate) == 1
 
 
-def test_a_push_that_the_erasure_did_not_see_is_forgotten_by_whoever_takes_it_on(
+def test_a_push_that_the_erasure_did_not_see_is_forgotten_by_the_call_that_takes_it_on(
     running: System, caller: Caller, fern: str
 ) -> None:
     push = push_records(caller, fern, contact("rowan"))

@@ -1,4 +1,4 @@
-"""Refreshes that somebody stops, or that their provider forbids; and the list of them all."""
+"""Refreshes that a caller stops or a provider forbids, and the list of all refreshes."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_until_its_provider_allows_it_a_connection_is_not_refreshed(
     assert listed["next_allowed_at"] == shown
 
 
-def test_whoever_knows_better_lifts_the_pause(
+def test_a_caller_who_knows_better_lifts_the_pause(
     caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
     connection = connect("ben")

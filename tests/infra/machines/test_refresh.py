@@ -157,7 +157,7 @@ def test_the_one_choice_goes_by_the_outcome(
     assert [name for name, state in states.items() if state["Type"] == "Choice"] == ["What next?"]
 
 
-def test_an_outcome_that_nobody_knows_is_concluded_too(states: dict[str, Any]) -> None:
+def test_an_unknown_outcome_is_concluded_too(states: dict[str, Any]) -> None:
     assert states["What next?"]["Default"] == "Conclude"
 
 

@@ -220,10 +220,10 @@ NIGHTLY = {
     "expression": "cron(15 2 * * ? *)",
     "options": {"older_than_seconds": 43_200, "spread_seconds": 7200},
 }
-"""A stage whose owner wants everybody refreshed every night."""
+"""A stage whose owner wants all connections refreshed every night."""
 
 
-def test_a_stage_can_have_everybody_refreshed_every_night(
+def test_a_stage_can_have_all_connections_refreshed_every_night(
     synthesised: Any, local: Template, stages: dict[str, Any]
 ) -> None:
     nightly = synthesised(stages={"local": stages["local"] | {"nightly": NIGHTLY}})

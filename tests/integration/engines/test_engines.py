@@ -137,7 +137,7 @@ def test_a_provider_that_cannot_be_asked_now_is_asked_again(engine: Engine) -> N
     ],
     ids=str,
 )
-def test_a_request_that_nobody_can_serve_fails_under_its_own_name(
+def test_a_request_that_cannot_be_served_fails_under_its_own_name(
     engine: Engine, *, request_: object, error: str
 ) -> None:
     assert engine.wait_until_ended(engine.start(request_)) == failed(

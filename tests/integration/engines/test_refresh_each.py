@@ -91,7 +91,7 @@ def test_places_are_spread_evenly_over_the_window(evaluator: Evaluator) -> None:
     assert places == [pytest.approx(450 * index, abs=0.01) for index in range(8)]
 
 
-def test_without_a_window_everybody_s_place_is_the_beginning(evaluator: Evaluator) -> None:
+def test_without_a_window_every_place_is_the_beginning(evaluator: Evaluator) -> None:
     assert instant(child(evaluator, index=7, of=8)["at"]) == pytest.approx(NOW, abs=0.01)
 
 

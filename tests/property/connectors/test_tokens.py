@@ -38,7 +38,7 @@ def known_to_be_dead(model: TokenModel) -> bool:
 
 
 @pytest.mark.parametrize("rules", [STRICT, GRACE], ids=["strict", "grace"])
-def test_without_a_fault_every_token_is_used_once_and_nobody_has_to_act(rules: Rules) -> None:
+def test_without_a_fault_every_token_is_used_once_and_no_user_has_to_act(rules: Rules) -> None:
     """Who waited in vain for a sibling that is slow comes again later."""
     found = ends(rules)
     assert ("ok", "ok") in {model.over for model in found}
@@ -100,8 +100,8 @@ def test_a_successor_that_nothing_takes_is_lost_and_that_is_found_out() -> None:
 
 
 @pytest.mark.parametrize(("grace", "asides"), [(False, 0), (True, 0), (False, 1)])
-def test_a_user_who_signs_in_meanwhile_stops_nobody(*, grace: bool, asides: int) -> None:
-    """Families of tokens are apart: what is new wins, and nobody comes too late."""
+def test_a_user_who_signs_in_meanwhile_stops_no_worker(*, grace: bool, asides: int) -> None:
+    """Families of tokens are apart: what is new wins, and no user comes too late."""
     for model in ends(Rules(grace=grace, asides=asides, sign_ins=1)):
         assert set(model.over) <= {"ok", "ProviderUnavailable"}
         assert model.afterwards().over == ("ok",)

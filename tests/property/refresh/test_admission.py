@@ -238,7 +238,7 @@ class Executions(RuleBasedStateMachine):
         if admission.refresh is None:
             assert admission.refresh_id != name
             return to_ticket(admission, CONNECTION)
-        assert self.holder == name, "whoever asks the provider has the slot"
+        assert self.holder == name, "the refresh that asks the provider has the slot"
         provider = self._provider(luck)
         try:
             return self._triggered(admission.refresh, provider=provider, refreshes=refreshes)

@@ -55,7 +55,7 @@ class Bank(Scripted):
             self.gone[key] = self.tick
 
     def close(self, account: str) -> None:
-        """Its transactions go with it, and nobody is told of them."""
+        """Its transactions go with it, and no deletion of them is told."""
         self.closed |= self.accounts & {account}
         self.accounts -= {account}
         self.rows = {key: row for key, row in self.rows.items() if key[0] != account}

@@ -21,7 +21,7 @@ DATELESS: Final = {PartState.GONE, PartState.FAILED}
 
 
 class Told(NamedTuple):
-    """One refresh: of these datasets, of whose parts it tells this."""
+    """One refresh of these datasets, and the states of their parts."""
 
     datasets: tuple[str, ...]
     parts: list[Part]

@@ -1,4 +1,4 @@
-"""A schedule's two places agree in the end, whoever died or came in between."""
+"""A schedule's two places agree in the end, whichever worker died or came in between."""
 
 from __future__ import annotations
 

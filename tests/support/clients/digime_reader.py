@@ -126,8 +126,8 @@ class Reader:
         return base64.b85encode(f"{connection.connection_id} {text}".encode()).decode()
 
     def _unsealed(self, connection: Connection, sealed: str) -> str:
-        whose, _, text = base64.b85decode(sealed).decode().partition(" ")
-        assert whose == connection.connection_id
+        owner, _, text = base64.b85decode(sealed).decode().partition(" ")
+        assert owner == connection.connection_id
         return text
 
 
@@ -171,13 +171,13 @@ def requests(application: DigimeClient, ending: str) -> list[Json]:
 
 
 def listing(application: DigimeClient, key: str) -> Json:
-    """What digi.me lists to whoever has this key."""
+    """What digi.me lists to the holder of this key."""
     listed: Json = application.list(key).json()
     return listed
 
 
 class _Now(Clock):
-    """The provider's clock, put on by whoever sleeps."""
+    """The provider's clock, which each sleep puts ahead."""
 
     def __init__(self, application: DigimeClient) -> None:
         super().__init__()
@@ -191,7 +191,7 @@ class _Now(Clock):
 
 
 class Trap:
-    """A server that nobody should ever speak to."""
+    """A server that should never be asked."""
 
     def __init__(self) -> None:
         self.asked = 0

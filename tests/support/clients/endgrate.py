@@ -65,7 +65,7 @@ class EndgrateClient(SimulatorControl):
         self.settings(transfer_seconds=TRANSFER_SECONDS, webhook_gap_seconds=0.01)
 
     def initiate(self, *types: str, **more: object) -> str:
-        """A new session that nobody has configured yet, for Endgrate's own types."""
+        """A new session that is not configured yet, for Endgrate's own types."""
         schema = [{"endgrate_type": name} for name in types or (CONTACT,)]
         answer = self.post("/api/session/initiate", **{"schema": schema, **more})
         assert answer.status_code == 200, answer.text

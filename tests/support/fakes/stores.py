@@ -45,7 +45,7 @@ class Clock:
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        assert seconds >= 0, "nobody can sleep backwards"
+        assert seconds >= 0, "no sleep goes backwards"
         self.slept.append(seconds)
         self.now += seconds
 
@@ -72,7 +72,7 @@ class Tables:
         self.hinted: dict[str, bool] = {}
         self.claims: dict[str, tuple[Claim, float]] = {}
         self.subjects: dict[tuple[str, str], tuple[str, set[str]]] = {}
-        """Of a provider and a subject there: whose it is, and by which connections."""
+        """By provider and subject: its tenant, and the connections that claim it."""
         self.lock = Lock()
 
     def claim(self, name: str, *, at: float) -> Claim | None:

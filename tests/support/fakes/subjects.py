@@ -1,4 +1,4 @@
-"""In-memory stand-in for what says whose a subject is; ``support.fakes.stores.Connections`` takes the claims."""
+"""In-memory owners of subjects; ``support.fakes.stores.Connections`` takes the claims."""
 
 from __future__ import annotations
 

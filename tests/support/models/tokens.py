@@ -123,7 +123,7 @@ class TokenModel:
         return (*kept, self.provider, self.now, self.stories, self.over, faults, self.sent)
 
     def following(self) -> Iterator[TokenModel]:
-        """Every model that one step of somebody's can lead to."""
+        """Every model that one step of a worker can lead to."""
         for who, ended in enumerate(self.over):
             if ended is None:
                 yield from self._steps(who)

@@ -52,7 +52,7 @@ class ProviderCase:
     open: Callable[[], AbstractContextManager[Simulated]]
     wholes: tuple[Whole, ...]
     user: str
-    """A user of whom everything is fresh."""
+    """A user with nothing but fresh parts."""
     light: str
     """A user with little data, on several pages."""
     calls: dict[str, Call]

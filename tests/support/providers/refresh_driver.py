@@ -1,6 +1,6 @@
 """A refresh from its admission to its end, as the state machine takes it through the doors.
 
-Nobody waits: where someone would, the clock that the provider shares with us is put ahead.
+No one waits: where a worker would, the clock that the provider shares with us is put ahead.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ GAP = 50_000
 class BudgetBehaviour:
     """One instant that moves on, and only within the bounds that a caller names."""
 
-    def test_a_bucket_that_nobody_has_used_gives_no_token(self, stores: Stores) -> None:
+    def test_a_bucket_that_was_never_used_gives_no_token(self, stores: Stores) -> None:
         untouched = Level(full_at=0, drawn=False)
         assert stores.bucket.draw(gap=GAP, since=NOW, until=NOW + GAP) == untouched
         assert stores.bucket.draw(gap=GAP, since=0, until=NOW) == untouched
@@ -41,7 +41,7 @@ class BudgetBehaviour:
         assert stores.bucket.renew(full_at=NOW + 7, before=NOW + 1)
         assert stores.bucket.draw(gap=GAP, since=NOW + 7, until=NOW + 7).drawn
 
-    def test_a_bucket_is_open_until_somebody_closes_it(self, stores: Stores) -> None:
+    def test_a_bucket_is_open_until_it_is_closed(self, stores: Stores) -> None:
         assert stores.bucket.pause_end() == 0
         stores.bucket.close(until=NOW, full_at=NOW + GAP)
         assert stores.bucket.pause_end() == NOW

@@ -55,7 +55,7 @@ class CredentialBehaviour:
         stores.connections.release_lease(CONNECTION, owner="a")
         assert stores.sibling.lease(CONNECTION, version=1, owner="b")
 
-    def test_nobody_leases_a_version_that_has_moved_on(self, stores: Stores) -> None:
+    def test_a_version_that_has_moved_on_is_not_leased(self, stores: Stores) -> None:
         rotated(stores)
         assert not stores.connections.lease(CONNECTION, version=1, owner="a")
         assert stores.connections.lease(CONNECTION, version=2, owner="a")
@@ -180,9 +180,7 @@ class CredentialBehaviour:
         stored = stores.connections.load(CONNECTION)
         assert (stored.credentials, stored.version, stored.dead) == (NEW, 2, False)
 
-    def test_credentials_that_a_user_replaces_are_nobody_s_to_rotate_yet(
-        self, stores: Stores
-    ) -> None:
+    def test_credentials_that_a_user_replaces_are_not_leased(self, stores: Stores) -> None:
         stores.connections.create(a_connection(), TOKENS)
         stores.connections.lease(CONNECTION, version=1, owner="a")
         stores.connections.replace(a_connection(), NEW)
@@ -197,7 +195,7 @@ class CredentialBehaviour:
         assert stores.connections.load(CONNECTION).credentials == NEW
 
     @pytest.mark.parametrize("erased", ["never-there", "being-erased"])
-    def test_nobody_replaces_the_credentials_of_a_connection_that_is_gone(
+    def test_no_call_replaces_the_credentials_of_a_connection_that_is_gone(
         self, stores: Stores, erased: str
     ) -> None:
         if erased == "being-erased":

@@ -85,7 +85,7 @@ class KeyBehaviour:
         assert stores.keys.get(NAME, at=stores.clock()) == CLAIM
 
     @pytest.mark.parametrize("noted", [False, True], ids=["new-key", "noted-key"])
-    def test_who_is_not_given_the_slot_is_told_whose_it_is_and_notes_nothing(
+    def test_a_refresh_without_the_slot_is_told_its_holder_and_notes_nothing(
         self, stores: Stores, *, noted: bool
     ) -> None:
         stores.admitted("ref_0")

@@ -27,7 +27,7 @@ class RefreshBehaviour:
         assert stores.refreshes.get(REFRESH) == refresh
         assert stores.running() == Running(refresh_id=REFRESH, until=refresh.deadline)
 
-    def test_a_second_refresh_is_told_whose_the_slot_is(self, stores: Stores) -> None:
+    def test_a_second_refresh_is_told_the_holder_of_the_slot(self, stores: Stores) -> None:
         stores.admitted()
         second = stores.refresh("ref_2")
         assert stores.refreshes.admit(second, until=second.deadline) == REFRESH
@@ -71,7 +71,7 @@ class RefreshBehaviour:
             stores.refreshes.admit(refresh, until=refresh.deadline + SLOT_SECONDS)
         assert stores.refreshes.get(REFRESH) is None
 
-    def test_a_hint_is_noted_once_for_each_token_and_until_somebody_looks(
+    def test_a_hint_is_noted_once_for_each_token_and_until_the_next_look(
         self, stores: Stores
     ) -> None:
         refresh = stores.admitted()
@@ -210,7 +210,7 @@ class RefreshBehaviour:
         stores.connections.allow("con_0")
         assert stores.connections.get("con_0") is None
 
-    def test_a_slot_that_is_free_is_held_by_nobody(self, stores: Stores) -> None:
+    def test_a_free_slot_has_no_holder(self, stores: Stores) -> None:
         refresh = stores.admitted()
         stores.refreshes.release(refresh)
         stores.refreshes.hold(refresh, until=refresh.deadline)

@@ -48,7 +48,7 @@ class SubjectBehaviour:
         stores.subjects.release(MINE_TOO)
         assert stores.connections.create(THEIRS, None)
 
-    def test_a_claim_that_is_given_up_twice_takes_nobody_s_away(self, stores: Stores) -> None:
+    def test_a_claim_that_is_given_up_twice_takes_no_other_away(self, stores: Stores) -> None:
         stores.connections.create(MINE, None)
         stores.subjects.release(MINE)
         stores.subjects.release(MINE)

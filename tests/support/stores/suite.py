@@ -170,7 +170,7 @@ class ConnectionBehaviour:
         with pytest.raises(Superseded):
             stores.connections.load(CONNECTION)
 
-    def test_an_erasure_tells_once_whose_the_slot_was(self, stores: Stores) -> None:
+    def test_an_erasure_tells_the_holder_of_the_slot_once(self, stores: Stores) -> None:
         stores.admitted("ref_running")
         assert stores.connections.begin_erasing(CONNECTION) == "ref_running"
         assert stores.connections.begin_erasing(CONNECTION) is None

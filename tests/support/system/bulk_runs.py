@@ -36,7 +36,7 @@ def run(caller: Caller, **options: Any) -> dict[str, Any]:
 
 
 def nonzero_outcomes(bulk: dict[str, Any]) -> dict[str, int]:
-    """The outcomes that somebody has."""
+    """The outcomes that a connection has."""
     return {outcome: count for outcome, count in bulk["outcomes"].items() if count}
 
 

@@ -23,7 +23,7 @@ ABSENT: Final = {
 
 
 BEGUN: Final = {"provider": "endgrate", "datasets": ["crm-contact"]}
-"""A connection to a new session. The demo's own are whoever's has registered them first."""
+"""A connection to a new session. A demo session belongs to the tenant that registers it first."""
 
 
 def make_resources(running: System, caller: Caller) -> dict[str, str]:

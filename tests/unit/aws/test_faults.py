@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 AWS = boto3.Session("test", "test", region_name="us-east-1")
-NOBODY = LambdaContext()
+CONTEXT = LambdaContext()
 _THROTTLED = set(ThrottledRetryableChecker._THROTTLED_ERROR_CODES)  # type: ignore[attr-defined]  # noqa: SLF001
 _TRANSIENT = set(TransientRetryableChecker._TRANSIENT_ERROR_CODES)  # type: ignore[attr-defined]  # noqa: SLF001
 
@@ -219,9 +219,9 @@ def ticket(outcome: str, *, seconds: float) -> dict[str, Any]:
     return {"outcome": outcome, "deadline": time.time() + seconds}
 
 
-def test_a_door_that_somebody_waits_at_says_that_it_is_the_platform() -> None:
+def test_a_function_that_a_caller_waits_for_says_that_it_is_the_platform() -> None:
     with pytest.raises(PlatformFault):
-        raising(door, PASSING[0])({}, NOBODY)
+        raising(door, PASSING[0])({}, CONTEXT)
 
 
 @pytest.mark.parametrize(
@@ -238,13 +238,13 @@ def test_a_door_that_somebody_waits_at_says_that_it_is_the_platform() -> None:
 )
 def test_a_step_that_aws_does_not_let_through_is_tried_again(event: object) -> None:
     with pytest.raises(TryAgain):
-        raising(step, PASSING[0])(event, NOBODY)
+        raising(step, PASSING[0])(event, CONTEXT)
 
 
 @pytest.mark.parametrize("outcome", ["running", "ready"])
 def test_past_its_deadline_a_step_is_over(outcome: str) -> None:
     with pytest.raises(PlatformFault):
-        raising(step, PASSING[0])(ticket(outcome, seconds=-1), NOBODY)
+        raising(step, PASSING[0])(ticket(outcome, seconds=-1), CONTEXT)
 
 
 @pytest.mark.parametrize("wrap", [door, step])
@@ -252,7 +252,7 @@ def test_past_its_deadline_a_step_is_over(outcome: str) -> None:
     ("error", "action"),
     [(PASSING[0], None), (REFUSED[0], "contact_operator"), (DEFECTS[0], "report")],
 )
-def test_what_somebody_has_to_mend_is_counted_and_what_passes_is_not(
+def test_what_has_to_be_mended_is_counted_and_what_passes_is_not(
     wrap: Callable[[Any], Any],
     error: Exception,
     action: str | None,
@@ -260,7 +260,7 @@ def test_what_somebody_has_to_mend_is_counted_and_what_passes_is_not(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with pytest.raises(FreshetError):
-        raising(wrap, error)({}, NOBODY)
+        raising(wrap, error)({}, CONTEXT)
     told = capsys.readouterr().out
     assert told.count('"Faults":') == (action is not None)
     assert action is None or f'"action":"{action}"' in told

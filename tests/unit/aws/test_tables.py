@@ -124,7 +124,7 @@ def test_a_connection_whose_claim_is_refused_is_not_written_either(
     assert not connections.create(a_connection(), None)
 
 
-def test_a_connection_that_is_being_erased_gives_its_slot_to_nobody(
+def test_a_connection_that_is_being_erased_gives_its_slot_to_no_refresh(
     client: DynamoDBClient, dynamodb: Stubber
 ) -> None:
     conditions: list[str] = []

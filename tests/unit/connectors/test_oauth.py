@@ -25,7 +25,7 @@ SIBLINGS = Credentials(access_token="sibling", refresh_token="refresh-sibling")
 
 
 class TokenHarness:
-    """A connection whose token ends in so many seconds, and who is told what to do meanwhile."""
+    """A connection with a token that ends in so many seconds, and a keeper of it."""
 
     def __init__(self, *, ends_in: float | None = None, lasting: bool = True) -> None:
         self.clock = Clock()
@@ -85,7 +85,7 @@ class TokenHarness:
 @pytest.mark.parametrize(
     ("ends_in", "exchanges"),
     [
-        pytest.param(None, 0, id="nobody-knows-when"),
+        pytest.param(None, 0, id="unknown-end"),
         pytest.param(EARLY_SECONDS + 1, 0, id="in-good-time"),
         pytest.param(EARLY_SECONDS - 1, 1, id="soon"),
         pytest.param(-1, 1, id="it-has-ended"),

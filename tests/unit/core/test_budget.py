@@ -110,7 +110,7 @@ def test_who_has_little_time_left_waits_no_longer() -> None:
     assert harness.clock.slept == [0.5]
 
 
-def test_without_a_limit_nobody_is_asked_and_nobody_waits() -> None:
+def test_without_a_limit_no_budget_is_asked_and_no_call_waits() -> None:
     harness = BudgetHarness(None)
     harness.budget.pause(60)
     assert harness.takes(100) == [0] * 100
@@ -122,7 +122,9 @@ def test_without_a_limit_nobody_is_asked_and_nobody_waits() -> None:
     ("asked", "paused"),
     [(0, LEAST_PAUSE), (7, 7), (0.5, LEAST_PAUSE), (86_400, MOST_PAUSE)],
 )
-def test_a_429_stops_everybody_for_what_it_asks_within_bounds(asked: float, paused: float) -> None:
+def test_a_429_stops_all_workers_for_what_it_asks_within_bounds(
+    asked: float, paused: float
+) -> None:
     harness = BudgetHarness(patience_seconds=120)
     harness.budget.pause(asked)
     assert harness.takes(3) == [paused + 0.5, paused + 1, paused + 1.5]
@@ -255,7 +257,7 @@ def test_who_is_refused_is_told_when_one_token_is_there_again() -> None:
     assert harness.passes(process, of=2) == 1
 
 
-def test_what_nobody_uses_in_time_is_forfeited_and_one_token_is_taken_next() -> None:
+def test_what_is_not_used_in_time_is_forfeited_and_one_token_is_taken_next() -> None:
     harness = PrefetchHarness(BudgetLimit(requests_per_second=1, burst=40))
     process = harness.process()
     harness.passes(process, of=4)  # 1, 2 and the first of 4

@@ -141,7 +141,7 @@ def test_a_library_that_is_pending_or_running_is_not_done(
         application.clock.now += 4
 
 
-def test_a_state_that_nobody_has_documented_is_not_taken_for_running(
+def test_a_state_that_is_not_documented_is_not_taken_for_running(
     application: DigimeClient,
 ) -> None:
     one = reader(application)

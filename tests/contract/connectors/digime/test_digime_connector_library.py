@@ -49,7 +49,7 @@ def test_the_json_of_a_file_stands_in_its_record_byte_for_byte(application: Digi
 
 
 @pytest.mark.parametrize("datasets", [("accounts",), ("files",)])
-def test_a_dataset_that_nobody_asked_for_is_not_read(
+def test_a_dataset_that_was_not_asked_for_is_not_read(
     application: DigimeClient, datasets: tuple[str, ...]
 ) -> None:
     one = reader(application, "cleo")

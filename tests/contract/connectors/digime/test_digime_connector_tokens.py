@@ -128,7 +128,7 @@ def test_an_answer_without_a_readable_refresh_token_keeps_the_one_there_was(
     assert after.refresh_token == before.refresh_token
 
 
-def test_where_a_token_says_its_key_is_nobody_ever_asks(application: DigimeClient) -> None:
+def test_the_address_of_a_key_in_a_token_is_never_asked(application: DigimeClient) -> None:
     with trap() as (trapped, address):
         application.settings(evil_jku=f"{address}/jwks/oauth")
         one = expired(application)
@@ -295,7 +295,7 @@ def test_a_secret_that_is_not_whole_is_the_operators_to_mend(
 
 
 def told(verb: Callable[[], object]) -> str:
-    """All that a failure says of itself, to whoever looks."""
+    """All that a failure says of itself, in every form."""
     try:
         verb()
     except FreshetError as error:

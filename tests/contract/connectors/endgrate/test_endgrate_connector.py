@@ -152,7 +152,7 @@ def test_a_synchronous_trigger_that_endgrate_gives_up_to_hold_is_looked_at(
     assert one.fetch(one.check(taken.job)).manifest.coverage.fresh == 1
 
 
-def test_nothing_is_held_that_nobody_asked_to_be(sessions: EndgrateSessions) -> None:
+def test_nothing_is_held_that_was_not_asked_to_be(sessions: EndgrateSessions) -> None:
     sessions.job_takes(5)
     one = EndgrateHarness(sessions)
     began = time.monotonic()

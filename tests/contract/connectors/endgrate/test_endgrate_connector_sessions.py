@@ -94,7 +94,7 @@ def test_a_session_that_was_opened_here_does_not_end_by_itself(sessions: Endgrat
     assert one.refresh().manifest.coverage.fresh == 1
 
 
-def test_a_session_for_types_that_nobody_has_is_refused(sessions: EndgrateSessions) -> None:
+def test_a_session_for_types_that_no_provider_has_is_refused(sessions: EndgrateSessions) -> None:
     one = EndgrateHarness(sessions, subject="", datasets=(CONTACT, "crm-nonsense"))
     refused = one.refused(lambda: one.endgrate.open(one.connection, token=TOKEN))
     assert type(refused) is ProviderRefusesConnection

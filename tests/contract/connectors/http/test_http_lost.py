@@ -91,7 +91,7 @@ def speaks_no_tls(_: Listener, line: socket.socket) -> None:
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_refused_connection_sent_nothing(scheme: str) -> None:
     with closing(socket.socket()) as taken:
-        taken.bind((LOOPBACK, 0))  # so that nobody listens there meanwhile
+        taken.bind((LOOPBACK, 0))  # so that no program listens there meanwhile
         assert lost(http(taken.getsockname()[1], scheme=scheme)).unsent
 
 
@@ -118,7 +118,7 @@ def test_a_handshake_that_fails_sent_nothing(turn: Turn) -> None:
         assert lost(http(listener.port, scheme="https")).unsent
 
 
-def test_a_server_that_nobody_vouches_for_is_sent_nothing(tmp_path: Path) -> None:
+def test_a_server_without_a_trusted_certificate_is_sent_nothing(tmp_path: Path) -> None:
     tls, _ = certified(tmp_path)
     with listening(reads, tls=tls) as listener:
         assert lost(http(listener.port, scheme="https")).unsent

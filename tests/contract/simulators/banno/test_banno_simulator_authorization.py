@@ -126,7 +126,7 @@ def test_a_wrong_request_goes_back_with_its_error_and_state(
         pytest.param({"redirect_uri": "http://localhost:8/callback"}, id="localhost"),
     ],
 )
-def test_a_request_from_nobody_known_is_shown_and_never_redirected(
+def test_a_request_from_an_unknown_client_is_shown_and_never_redirected(
     banno: BannoClient, changes: dict[str, str | None]
 ) -> None:
     answer = banno.authorize(**changes)

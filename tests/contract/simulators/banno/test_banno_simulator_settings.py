@@ -60,7 +60,9 @@ def test_a_reset_puts_settings_data_tokens_faults_and_ledger_back(banno: BannoCl
 
 @pytest.mark.parametrize("path", ["revoke", "expire"])
 @pytest.mark.parametrize("body", [{"user": "nobody"}, {"users": "ada"}, {}, "ada"])
-def test_tokens_of_nobody_cannot_be_ended(banno: BannoClient, path: str, body: object) -> None:
+def test_tokens_of_an_unknown_user_cannot_be_ended(
+    banno: BannoClient, path: str, body: object
+) -> None:
     assert banno.control("POST", path, body).status_code == 400
 
 

@@ -59,7 +59,9 @@ def test_the_id_token_verifies_and_carries_what_was_asked(banno: BannoClient) ->
     assert abs(told["iat"] - time.time()) < 5
 
 
-def test_an_id_token_has_neither_nonce_nor_claims_that_nobody_asked_for(banno: BannoClient) -> None:
+def test_an_id_token_has_neither_nonce_nor_claims_that_were_not_asked_for(
+    banno: BannoClient,
+) -> None:
     tokens = banno.redeem(banno.code()).json()
 
     told = verified(banno, tokens["id_token"], audience=banno.client_id)

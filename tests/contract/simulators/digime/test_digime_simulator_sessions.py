@@ -28,7 +28,7 @@ def test_a_session_key_is_accepted_and_names_the_session_to_read(application: Di
     assert application.list(first).json()["status"]["state"] == "completed"
 
 
-def test_a_session_key_of_nobody_is_ignored_unless_it_matters(application: DigimeClient) -> None:
+def test_an_unknown_session_key_is_ignored_unless_it_matters(application: DigimeClient) -> None:
     access, others = application.connect().access, application.connect("cleo").access
     strange = application.session(others)
     for key in ("unknown", strange):

@@ -134,7 +134,7 @@ def test_keys_rotate_and_the_last_one_stays_published(application: DigimeClient)
     assert kids == [key["kid"] for key in keys]
 
 
-def test_an_evil_jku_can_be_sent_to_see_that_nobody_follows_it(application: DigimeClient) -> None:
+def test_an_evil_jku_can_be_sent_to_see_that_it_is_not_followed(application: DigimeClient) -> None:
     evil = "http://127.0.0.1:9/jwks"
     application.settings(evil_jku=evil)
     answer = application.authorize()

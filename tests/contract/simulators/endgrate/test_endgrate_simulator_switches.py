@@ -79,9 +79,7 @@ def _calls(caller: EndgrateClient, session_id: str, type_: str) -> list[str]:
     return [call for call, answer in answers.items() if answer.status_code == 418]
 
 
-def test_records_and_pages_can_carry_members_that_nobody_announced(
-    caller: EndgrateClient, fern: str
-) -> None:
+def test_records_and_pages_can_carry_unannounced_members(caller: EndgrateClient, fern: str) -> None:
     caller.settings(drift=True)
     answer = caller.page(caller.pull(fern, synchronous=True)).json()
 

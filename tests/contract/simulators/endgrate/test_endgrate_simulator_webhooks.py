@@ -185,7 +185,7 @@ def test_a_webhook_that_is_never_acknowledged_is_given_up(
     assert "canary" not in caller.control("GET", "ledger").text
 
 
-def test_an_endpoint_that_nobody_listens_on_is_noted(caller: EndgrateClient) -> None:
+def test_an_endpoint_that_does_not_listen_is_noted(caller: EndgrateClient) -> None:
     caller.settings(webhook_tries=1)
     hook = {"endpoint": "http://127.0.0.1:9/nobody"}
     caller.pull(caller.demo["fern"], DEAL, synchronous=True, completed_webhook=hook)

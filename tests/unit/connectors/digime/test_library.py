@@ -72,13 +72,13 @@ class Shelf:
         content = self._trouble.get(name, self._envelope)
         if not isinstance(content, bytes):
             raise content
-        body = SpooledTemporaryFile()  # noqa: SIM115 - whoever takes it closes it
+        body = SpooledTemporaryFile()  # noqa: SIM115 - the reader closes it
         body.write(content)
         body.seek(0)
         return Download(status=200, headers={"x-metadata": METADATA}, body=body)
 
     def held(self, count: int) -> dict[str, str]:
-        """The revisions of the first so many files, for whom they are there already."""
+        """The revisions of the first so many files, for a reader that has them already."""
         return {file.name: str(file.updated_date) for file in self.files[:count]}
 
     def pages(

@@ -35,7 +35,7 @@ def test_a_webhook_says_which_transfer_and_session_it_tells_of(
     assert read(payload) == Webhook(token="ref_1.rest", job=job, subject="s")
 
 
-def test_what_nobody_reads_of_a_webhook_makes_it_no_other() -> None:
+def test_unread_parts_of_a_webhook_change_nothing() -> None:
     odd = b'{"session_id": "s", "transfer_id": null, "metadata": {"token": "t"}, "x": "\\ud800"}'
     assert read_webhook(odd) == Webhook(token="t", job="", subject="s")
 
@@ -59,7 +59,7 @@ OTHERS = [
     pytest.param(msgspec.json.encode(COMPLETED)[:-1], id="cut-off"),
     pytest.param(b'{"session_id": "\xff", "metadata": {"token": "t"}}', id="no-utf-8"),
     pytest.param(b"[" * 100_000, id="deep"),
-    pytest.param(b'{"x": ' + b"[" * 100_000, id="deep-where-nobody-looks"),
+    pytest.param(b'{"x": ' + b"[" * 100_000, id="deep-in-an-unread-part"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Whom a bulk run is about, and how it ends."""
+"""The connections that a bulk run covers, and its end."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def aged(connection_id: str, *, seconds: float) -> Connection:
     return a_connection(connection_id, snapshot=snapshot)
 
 
-EVERYBODY = (
+ALL_CONNECTIONS = (
     aged("con_1", seconds=10),
     aged("con_2", seconds=3600),
     a_connection("con_3"),
@@ -44,8 +44,8 @@ EVERYBODY = (
 
 
 def begun(options: BulkOptions, *, tenant: str | None = TENANT) -> BulkHarness:
-    """A run among everybody, whose connections have been listed."""
-    harness = BulkHarness(*EVERYBODY)
+    """A run over all connections, which have been listed."""
+    harness = BulkHarness(*ALL_CONNECTIONS)
     bulk = a_bulk(at=NOW, options=options, tenant=tenant)
     harness.bulks.create(bulk)
     write_list(bulk, harness.ports)
@@ -77,7 +77,9 @@ def finish(harness: BulkHarness, *ids: str) -> None:
         ),
     ],
 )
-def test_a_run_is_about_whom_it_asks_for(options: BulkOptions, ids: list[str]) -> None:
+def test_a_run_covers_the_connections_that_it_asks_for(
+    options: BulkOptions, ids: list[str]
+) -> None:
     harness = begun(options)
     assert list(harness.lists.read(harness.bulk)) == ids
     assert (harness.bulk.status, harness.bulk.listed, harness.bulk.total) == (
@@ -101,7 +103,7 @@ def test_what_is_not_there_and_what_is_another_s_are_the_same() -> None:
 
 
 def test_who_is_being_erased_is_not_there() -> None:
-    harness = BulkHarness(*EVERYBODY)
+    harness = BulkHarness(*ALL_CONNECTIONS)
     harness.connections.begin_erasing("con_1")
     bulk = a_bulk(at=NOW, options=BulkOptions(connection_ids=("con_1",)))
     harness.bulks.create(bulk)
@@ -109,13 +111,13 @@ def test_who_is_being_erased_is_not_there() -> None:
     assert (told.outcome, harness.bulk.total) == (BulkTicketOutcome.DONE, 1)
 
 
-def test_a_run_about_nobody_goes_through_no_list() -> None:
+def test_a_run_over_no_connection_goes_through_no_list() -> None:
     harness = BulkHarness()
     harness.bulks.create(a_bulk(at=NOW))
     assert write_list(harness.bulk, harness.ports).outcome is BulkTicketOutcome.DONE
 
 
-def test_a_call_that_is_repeated_lists_nobody_anew() -> None:
+def test_a_repeated_call_lists_no_connection_anew() -> None:
     harness = begun(BulkOptions())
     before = len(harness.lists.versions)
     harness.connections.create(a_connection("con_9"), None)
@@ -124,7 +126,7 @@ def test_a_call_that_is_repeated_lists_nobody_anew() -> None:
 
 
 def test_of_two_who_list_at_once_one_is_heard_and_its_list_is_the_run_s() -> None:
-    harness = BulkHarness(*EVERYBODY)
+    harness = BulkHarness(*ALL_CONNECTIONS)
     fresh = a_bulk(at=NOW)
     harness.bulks.create(fresh)
     write_list(fresh, harness.ports)
@@ -280,7 +282,7 @@ def test_what_comes_after_the_end_changes_nothing() -> None:
     assert harness.bulks.counts(BULK) == counts
 
 
-def test_a_run_that_could_list_nobody_has_failed() -> None:
+def test_a_run_that_could_list_no_connection_has_failed() -> None:
     harness = BulkHarness()
     harness.bulks.create(a_bulk(at=NOW))
     ended = close_run(harness.bulk, error="Defect", ports=harness.ports)

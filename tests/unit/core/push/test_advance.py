@@ -126,7 +126,7 @@ def test_an_attempt_that_may_still_be_alive_is_waited_for(
         pytest.param(AnswerTooLarge(), id="an-endless-answer"),
     ],
 )
-def test_where_nobody_knows_the_outcome_is_unknown_and_nothing_is_sent_again(
+def test_an_outcome_that_cannot_be_found_is_unknown_and_nothing_is_sent_again(
     fault: FreshetError,
 ) -> None:
     harness = PushHarness(answers=(fault, "t1"))
@@ -323,7 +323,7 @@ def test_one_that_never_ends_is_looked_at_each_time_after_as_long_as_it_has_last
 @pytest.mark.parametrize(
     "answer",
     [
-        pytest.param(LOST, id="that-nobody-knows-the-name-of"),
+        pytest.param(LOST, id="without-a-known-name"),
         pytest.param(ProviderRefusesConnection(), id="that-failed"),
         pytest.param("t1", id="that-is-done"),
     ],

@@ -149,7 +149,7 @@ def results_of(*results: Result, failures: tuple[Failure, ...] = ()) -> tuple[Re
         (Result(id="x1", internal_id="whose"), Result(id="x1", internal_id="whose")),
         (Result(id="x1"), Result(id="x1")),
     ],
-    ids=["by-internal-id", "by-the-id-that-was-sent", "a-name-of-nobodys", "without-a-name"],
+    ids=["by-internal-id", "by-the-id-that-was-sent", "an-unknown-name", "without-a-name"],
 )
 def test_a_result_says_which_record_it_is_of_where_that_is_known(
     told: Result, kept: Result
@@ -213,7 +213,7 @@ def given_up() -> PushHarness:
     return harness
 
 
-def test_a_webhook_finds_a_push_whose_outcome_nobody_knew() -> None:
+def test_a_webhook_finds_a_push_of_unknown_outcome() -> None:
     harness = given_up()
     before = harness.push.execution
     harness.clock.now += 2

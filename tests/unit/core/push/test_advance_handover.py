@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def at_work(monkeypatch: pytest.MonkeyPatch) -> Callable[..., PushHarness]:
-    """What makes docks whose push the door takes on."""
+    """Makes harnesses with a push that the function takes on."""
 
     def made(*answers: str | FreshetError | Crash, **more: Any) -> PushHarness:
         harness = PushHarness(answers=answers, **more)
@@ -241,7 +241,7 @@ def counted(capsys: pytest.CaptureFixture[str]) -> list[str]:
         pytest.param(ProviderRefusesConnection(), "fix_request", id="refused"),
         pytest.param(ProviderRefusesApplication(), "contact_operator", id="our-own-key-refused"),
         pytest.param(LOST, "retry", id="unknown-as-it-was-lost"),
-        pytest.param(UnexpectedAnswer(), "report", id="unknown-as-nobody-understands-it"),
+        pytest.param(UnexpectedAnswer(), "report", id="unknown-as-it-cannot-be-read"),
     ],
 )
 def test_a_push_that_failed_is_counted_once_by_who_acts_on_the_cause(

@@ -96,7 +96,7 @@ def test_the_refresh_is_written_with_what_was_asked(harness: AdmissionHarness) -
     assert [event.type for event in refresh.events] == ["admitted"]
 
 
-def test_a_provider_may_take_a_quarter_of_an_hour_where_nobody_says_otherwise(
+def test_a_provider_may_take_a_quarter_of_an_hour_unless_told_otherwise(
     harness: AdmissionHarness,
 ) -> None:
     refresh = harness.ask().refresh
@@ -269,7 +269,7 @@ def test_a_connection_being_erased_is_not_there(harness: AdmissionHarness) -> No
         harness.ask()
 
 
-def test_a_slot_that_nobody_freed_is_given_away_after_its_end(harness: AdmissionHarness) -> None:
+def test_a_slot_that_was_not_freed_is_given_away_after_its_end(harness: AdmissionHarness) -> None:
     harness.ask("ref_1", deadline_seconds=60)
     harness.clock.now += 60 + SLOT_SECONDS
     assert harness.ask("ref_2").outcome is RefreshOutcome.JOINED
@@ -277,7 +277,7 @@ def test_a_slot_that_nobody_freed_is_given_away_after_its_end(harness: Admission
     assert harness.ask("ref_2").outcome is RefreshOutcome.STARTED
 
 
-def test_a_refresh_that_nobody_ended_is_ended_by_the_one_that_gets_its_slot(
+def test_a_refresh_that_was_not_ended_is_ended_by_the_one_that_gets_its_slot(
     harness: AdmissionHarness,
 ) -> None:
     first = harness.ask("ref_1").refresh
@@ -302,7 +302,7 @@ class Late(Connections):
 
 @pytest.fixture
 def late(harness: AdmissionHarness) -> AdmissionHarness:
-    """A harness at which ``ref_1`` is running, for whoever reads its connection next."""
+    """A harness at which ``ref_1`` is running, for the next reader of its connection."""
     harness.ask("ref_1")
     harness.connections = Late(harness.tables, clock=harness.clock)
     harness.connections.stale = Connections(harness.tables, clock=harness.clock).get(CONNECTION)

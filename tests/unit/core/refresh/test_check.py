@@ -342,7 +342,7 @@ def test_what_a_person_must_mend_fails_by_name(error: FreshetError) -> None:
 
 
 @pytest.mark.parametrize("error", [UnexpectedAnswer(), Superseded()])
-def test_what_nobody_expected_is_raised(error: FreshetError) -> None:
+def test_what_was_not_expected_is_raised(error: FreshetError) -> None:
     with pytest.raises(type(error)):
         Watch((0, error)).call()
 

@@ -161,7 +161,7 @@ def test_cancelling_again_changes_nothing_and_mends_a_slot_that_a_crash_left() -
     assert (harness.refresh, harness.running) == (first, None)
 
 
-def test_whoever_writes_meanwhile_gets_in_first_and_is_cancelled_all_the_same() -> None:
+def test_a_writer_meanwhile_gets_in_first_and_is_cancelled_all_the_same() -> None:
     harness = ConcludeHarness()
     read = harness.refresh
     harness.refreshes.save(step.accept_job(read, Triggered(job={}), at=1), seen=read.version)

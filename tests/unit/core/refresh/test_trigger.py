@@ -333,7 +333,7 @@ def waits_of(harness: TriggerHarness) -> list[int]:
     return waits
 
 
-def test_whoever_asks_sees_for_whom_the_refresh_waits() -> None:
+def test_a_reader_sees_which_user_the_refresh_waits_for() -> None:
     harness = TriggerHarness(AWAITED)
     assert harness.call().outcome is TicketOutcome.LATER
     event = harness.refresh.events[-1]

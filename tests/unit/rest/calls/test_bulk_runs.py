@@ -21,7 +21,7 @@ AT = 1_800_000_000.0
     ("body", "told"),
     [
         pytest.param({"provider": "nobody"}, "There are: banno", id="unknown-provider"),
-        pytest.param({"connection_ids": []}, "connection_ids", id="nobody-named"),
+        pytest.param({"connection_ids": []}, "connection_ids", id="none-named"),
         pytest.param(
             {"connection_ids": [f"con_{n}" for n in range(MAX_NAMED + 1)]},
             "connection_ids",
@@ -60,7 +60,7 @@ def test_a_caller_can_read_that_a_run_may_be_under_way_and_a_refresh_unbegun() -
     assert "`unknown`" in told["components"]["schemas"]["FailureOut"]["description"]
 
 
-def test_a_run_is_shown_with_every_outcome_even_those_that_nobody_has() -> None:
+def test_a_run_is_shown_with_every_outcome_even_those_without_a_connection() -> None:
     listing = bulk_out(a_bulk(at=AT, options=BulkOptions(provider="banno")), {})
     assert (listing.total, listing.named, listing.provider) == (None, None, "banno")
     assert set(msgspec.structs.asdict(listing.outcomes)) == set(BulkOutcome)
