@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from functions.core.contract import PushTicket, PushTicketOutcome
-from functions.core.push.advance import advance
+from functions.core.push.advance import advance, is_about, take_webhook
 from functions.core.push.ports import Pushed, PushPorts
+from functions.core.webhooks import Webhook
 from tests.support.fakes.pushes import PUSH, RECORDS, Contents, Pusher, Pushes, a_push
 from tests.support.fakes.stores import Clock
 from tests.support.scripted_connector import CONNECTION, Crash, a_connection
@@ -83,3 +84,10 @@ class PushHarness:
     def change(self, **changes: object) -> None:
         """Write the push anew, past everyone."""
         self.pushes.stored[PUSH] = replace(self.push, **changes)
+
+    def tell(self, *, token: str | None = None, job: str = "t7") -> Push | None:
+        """The provider's webhook about what it has taken."""
+        webhook = Webhook(token=token or self.pusher.tokens[-1], job=job)
+        if not is_about(self.push, webhook):
+            return None
+        return take_webhook(self.push, webhook, pushes=self.pushes, at=self.clock())

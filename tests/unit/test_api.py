@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.api import METHODS, cors, handler, resolver
+from functions.api import METHODS, cors, resolver
 from functions.connectors.registry import Provider
 from functions.core.contract import MAX_BODY_BYTES, Variable
 from functions.rest.routes import ROUTES
+from tests.support.api_gateway import call, headers, read_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,45 +26,6 @@ SAMPLES = {
 }
 
 
-def call(method: str, path: str, **changes: object) -> dict[str, Any]:
-    """What API Gateway gets for a request of the tenant ``acme``."""
-    event = {
-        "httpMethod": method,
-        "path": path,
-        "headers": {},
-        "multiValueHeaders": {},
-        "queryStringParameters": None,
-        "multiValueQueryStringParameters": None,
-        "body": None,
-        "isBase64Encoded": False,
-        "requestContext": {
-            "authorizer": {"tenant": "acme"},
-            "stage": "v",
-            "path": path,
-            "requestTimeEpoch": 1_800_000_000_000,
-        },
-        **changes,
-    }
-    return handler(event, LambdaContext())
-
-
-def headers(answer: dict[str, Any]) -> dict[str, str]:
-    """The answer's headers, however many values each may have."""
-    many: dict[str, list[str]] = answer.get("multiValueHeaders") or {}
-    one: dict[str, str] = answer.get("headers") or {}
-    return {name: values[0] for name, values in many.items()} | one
-
-
-def problem(answer: dict[str, Any], status: int) -> dict[str, Any]:
-    """The problem that an answer is; anything else fails."""
-    assert answer["statusCode"] == status
-    assert headers(answer)["Content-Type"] == "application/problem+json"
-    told: dict[str, Any] = msgspec.json.decode(answer["body"])
-    assert told.keys() == {"type", "title", "status", "detail", "action"}
-    assert told["status"] == status
-    return told
-
-
 @pytest.mark.parametrize(
     ("method", "rule"),
     [(method, rule) for rule in ROUTES for method in METHODS if method not in ROUTES[rule]],
@@ -73,7 +34,7 @@ def test_a_method_that_an_address_does_not_take_is_refused_with_those_it_takes(
     method: str, rule: str
 ) -> None:
     answer = call(method, SAMPLES[rule])
-    assert problem(answer, 405)["type"] == "urn:freshet:problem:method-not-allowed"
+    assert read_problem(answer, 405)["type"] == "urn:freshet:problem:method-not-allowed"
     assert headers(answer)["Allow"] == ", ".join(sorted(ROUTES[rule]))
 
 
@@ -91,7 +52,7 @@ def test_a_method_that_an_address_does_not_take_is_refused_with_those_it_takes(
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_an_unknown_address_is_not_found(method: str, path: str) -> None:
-    assert problem(call(method, path), 404)["type"] == "urn:freshet:problem:not-found"
+    assert read_problem(call(method, path), 404)["type"] == "urn:freshet:problem:not-found"
 
 
 @pytest.mark.parametrize("path", ["/v1/connections", "/v1/refreshes"])
@@ -110,7 +71,7 @@ def test_an_unknown_address_is_not_found(method: str, path: str) -> None:
     ],
 )
 def test_a_body_that_is_not_right_is_refused(path: str, body: str | None, status: int) -> None:
-    problem(call("POST", path, body=body), status)
+    read_problem(call("POST", path, body=body), status)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +85,7 @@ def test_a_body_that_is_not_right_is_refused(path: str, body: str | None, status
     ],
 )
 def test_a_body_that_cannot_be_read_is_told_why(body: str | None, told: str) -> None:
-    assert problem(call("POST", "/v1/refreshes", body=body), 400)["detail"] == told
+    assert read_problem(call("POST", "/v1/refreshes", body=body), 400)["detail"] == told
 
 
 @pytest.mark.parametrize(
@@ -136,13 +97,13 @@ def test_a_body_that_cannot_be_read_is_told_why(body: str | None, told: str) -> 
     ],
 )
 def test_what_only_claims_to_be_base64_is_refused(body: str) -> None:
-    told = problem(call("POST", "/v1/refreshes", body=body, isBase64Encoded=True), 400)
+    told = read_problem(call("POST", "/v1/refreshes", body=body, isBase64Encoded=True), 400)
     assert told["detail"] == "The body is not valid base64."
 
 
 def test_base64_is_unpacked_before_it_is_read() -> None:
     body = base64.b64encode(b'{"connection_id": "c", "surprise": 1}').decode()
-    told = problem(call("POST", "/v1/refreshes", body=body, isBase64Encoded=True), 400)
+    told = read_problem(call("POST", "/v1/refreshes", body=body, isBase64Encoded=True), 400)
     assert "surprise" in told["detail"]
 
 
@@ -152,7 +113,7 @@ def test_base64_is_unpacked_before_it_is_read() -> None:
 )
 def test_no_address_takes_a_parameter_that_it_does_not_know(method: str, rule: str) -> None:
     answer = call(method, SAMPLES[rule], queryStringParameters={"tenant": "other"}, body="{}")
-    assert problem(answer, 400)["detail"] == "Unknown query parameter: tenant."
+    assert read_problem(answer, 400)["detail"] == "Unknown query parameter: tenant."
 
 
 @pytest.mark.parametrize(
@@ -168,7 +129,7 @@ def test_no_address_takes_a_parameter_twice(method: str, rule: str, values: list
         multiValueQueryStringParameters={"limit": values},
         body="{}",
     )
-    told = problem(answer, 400)["detail"]
+    told = read_problem(answer, 400)["detail"]
     assert told == "A query parameter may be given once only: limit."
 
 
@@ -179,23 +140,23 @@ def test_a_parameter_that_came_once_is_as_the_gateway_passes_it() -> None:
         queryStringParameters={"limit": "x", "status": "failed"},
         multiValueQueryStringParameters={"limit": ["x"], "status": ["failed"]},
     )
-    assert problem(answer, 400)["detail"].startswith("limit must be")
+    assert read_problem(answer, 400)["detail"].startswith("limit must be")
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "1001", "1.5", "", "x", "1e2", "\u0663", "9" * 5000])
 def test_a_limit_outside_its_bounds_is_refused(limit: str) -> None:
     answer = call("GET", f"{CONNECTION}/datasets/accounts", queryStringParameters={"limit": limit})
-    assert problem(answer, 400)["detail"] == "limit must be a whole number from 1 to 1000."
+    assert read_problem(answer, 400)["detail"] == "limit must be a whole number from 1 to 1000."
 
 
 @pytest.mark.parametrize("name", ["x" * 81, "é"])
 def test_an_id_that_could_not_be_one_is_not_found(name: str) -> None:
-    problem(call("GET", f"/v1/refreshes/{name}"), 404)
+    read_problem(call("GET", f"/v1/refreshes/{name}"), 404)
 
 
 def test_an_unknown_provider_is_told_which_there_are() -> None:
     body = '{"provider": "x", "subject": "s", "credentials": {"access_token": "t"}}'
-    told = problem(call("POST", "/v1/connections", body=body), 400)
+    told = read_problem(call("POST", "/v1/connections", body=body), 400)
     assert told["detail"] == f"No such provider. There are: {', '.join(Provider)}."
 
 
@@ -205,7 +166,7 @@ def test_settings_are_exactly_those_of_the_provider(settings: str) -> None:
         '{"provider": "banno", "subject": "s", "credentials": {"access_token": "t"},'
         f' "settings": {settings}}}'
     )
-    told = problem(call("POST", "/v1/connections", body=body), 400)
+    told = read_problem(call("POST", "/v1/connections", body=body), 400)
     assert told["detail"] == "This provider's settings are: institution."
 
 
@@ -217,8 +178,8 @@ def test_nothing_is_kept_by_anyone_in_between() -> None:
 def test_the_base_path_of_a_custom_domain_changes_nothing(base: str) -> None:
     answer = call("GET", f"{base}/v1/docs/")
     assert (answer["statusCode"], headers(answer)["Location"]) == (308, "../docs")
-    problem(call("POST", f"{base}/v1/refreshes", body="{"), 400)
-    problem(call("GET", f"{base}/v10/connections"), 404)
+    read_problem(call("POST", f"{base}/v1/refreshes", body="{"), 400)
+    read_problem(call("GET", f"{base}/v10/connections"), 404)
 
 
 ORIGIN = "https://app.example.com"
@@ -298,7 +259,7 @@ def test_without_allowed_origins_no_page_can_read_anything() -> None:
 def test_an_unexpected_fault_is_a_problem_and_its_text_goes_nowhere(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    told = problem(call("GET", "/v1/connections", requestContext={"canary-4711": 1}), 500)
+    told = read_problem(call("GET", "/v1/connections", requestContext={"canary-4711": 1}), 500)
     assert told["type"] == "urn:freshet:problem:defect"
     (record,) = caplog.records
     assert vars(record)["error"] == "KeyError"

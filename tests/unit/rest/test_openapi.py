@@ -25,7 +25,7 @@ from functions.rest.models import error_out
 from functions.rest.openapi.document import EXAMPLES, address, document, ids_in
 from functions.rest.problems import CONTENT_TYPE, STATUS, TYPE, problem
 from functions.rest.routes import MODULES, ROUTES
-from tests.unit.test_api import call
+from tests.support.api_gateway import call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

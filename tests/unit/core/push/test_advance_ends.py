@@ -13,7 +13,7 @@ from functions.core.errors import (
     RateLimited,
 )
 from functions.core.push import model as step
-from functions.core.push.advance import RESULT_FAULTS, is_about, take_webhook
+from functions.core.push.advance import RESULT_FAULTS
 from functions.core.push.model import (
     MAX_NAMED_BYTES,
     MAX_RESULT_BYTES,
@@ -23,7 +23,6 @@ from functions.core.push.model import (
     Result,
 )
 from functions.core.push.ports import Pushed
-from functions.core.webhooks import Webhook
 from tests.support.fakes.pushes import RECORDS, a_push
 from tests.support.push_harness import PushHarness
 from tests.support.scripted_connector import CONNECTION, Crash
@@ -197,14 +196,6 @@ def test_results_are_kept_as_far_as_an_item_may_hold(length: int, *, all_kept: b
 # --- webhooks -----------------------------------------------------------------------------------
 
 
-def tell(harness: PushHarness, *, token: str | None = None, job: str = "t7") -> Push | None:
-    """The provider's webhook about what it has taken."""
-    webhook = Webhook(token=token or harness.pusher.tokens[-1], job=job)
-    if not is_about(harness.push, webhook):
-        return None
-    return take_webhook(harness.push, webhook, pushes=harness.pushes, at=harness.clock())
-
-
 def given_up() -> PushHarness:
     """A push whose answer was lost."""
     harness = PushHarness(answers=(LOST,))
@@ -217,7 +208,7 @@ def test_a_webhook_finds_a_push_of_unknown_outcome() -> None:
     harness = given_up()
     before = harness.push.execution
     harness.clock.now += 2
-    found = tell(harness)
+    found = harness.tell()
     assert found == harness.push
     assert found is not None
     assert found.execution != before
@@ -234,7 +225,7 @@ def test_what_was_sent_and_is_found_was_sent_when_it_was() -> None:
     harness.run()
     was = harness.push
     assert was.status is PushStatus.UNKNOWN_OUTCOME
-    found = tell(harness)
+    found = harness.tell()
     assert found is not None
     assert (found.sent_at, found.ended_at) == (was.sent_at, 0)
     assert 0 < was.sent_at < harness.clock()
@@ -243,24 +234,24 @@ def test_what_was_sent_and_is_found_was_sent_when_it_was() -> None:
 def test_one_that_comes_after_the_deadline_is_looked_at_once_more() -> None:
     harness = given_up()
     harness.clock.now = harness.push.deadline + 60
-    tell(harness)
+    harness.tell()
     harness.call()
     assert harness.push.status is PushStatus.DONE
 
 
 def test_a_webhook_that_comes_again_starts_the_same_execution_until_there_was_a_look() -> None:
     harness = given_up()
-    found = tell(harness)
-    assert tell(harness) == found
+    found = harness.tell()
+    assert harness.tell() == found
     harness.run()
-    assert tell(harness) is None
+    assert harness.tell() is None
 
 
 def test_a_webhook_that_comes_while_the_answer_is_being_lost_is_not_lost_with_it() -> None:
     harness = PushHarness(answers=(Crash(),))
     with pytest.raises(Crash):
         harness.call()
-    assert tell(harness) is None
+    assert harness.tell() is None
     harness.run()
     assert (harness.push.job, harness.push.status) == ("t7", PushStatus.DONE)
     assert len(harness.pusher.given) == 1
@@ -268,7 +259,7 @@ def test_a_webhook_that_comes_while_the_answer_is_being_lost_is_not_lost_with_it
 
 def test_an_attempt_whose_webhook_came_first_goes_on_from_there() -> None:
     harness = PushHarness(answers=(LOST,))
-    harness.pusher.meanwhile = lambda: tell(harness)
+    harness.pusher.meanwhile = harness.tell
     harness.run()
     assert harness.push.status is PushStatus.DONE
     assert harness.events == ["accepted", "sending", "found", "done"]
@@ -287,13 +278,13 @@ def test_a_webhook_that_is_not_the_attempts_own_changes_nothing(
 ) -> None:
     harness = given_up()
     before = harness.push
-    assert tell(harness, token=token, job=job) is None
+    assert harness.tell(token=token, job=job) is None
     assert harness.push == before
 
 
 def test_a_push_that_nothing_was_sent_of_has_no_webhook() -> None:
     harness = PushHarness()
-    assert tell(harness, token="psh_1.guessed") is None
+    assert harness.tell(token="psh_1.guessed") is None
     assert harness.push.status is PushStatus.ACCEPTED
     assert harness.contents.read(harness.push) == RECORDS
 
@@ -309,7 +300,7 @@ def test_a_webhook_stands_against_an_answer_that_said_otherwise(answer: FreshetE
     harness = PushHarness(answers=(answer, "a second transfer"))
     harness.call()
     harness.clock.now += 1
-    found = tell(harness)
+    found = harness.tell()
     assert found == harness.push
     assert (harness.push.status, harness.push.job, harness.push.error) == (
         PushStatus.SENT,
@@ -328,7 +319,7 @@ def test_what_was_refused_and_taken_has_its_failures_told_by_their_places() -> N
     )
     harness.run()
     assert not harness.kept
-    tell(harness)
+    harness.tell()
     harness.run()
     assert (harness.push.status, harness.push.failures) == (PushStatus.INCOMPLETE, (failure,))
 
@@ -337,7 +328,7 @@ def test_an_attempt_that_begins_as_a_webhook_comes_is_not_made() -> None:
     harness = PushHarness(answers=(RateLimited(), "a second transfer"))
     harness.call()
     seen = harness.push
-    tell(harness)
+    harness.tell()
     assert harness.call(seen).outcome is PushTicketOutcome.RUNNING
     assert len(harness.pusher.given) == 1
 
@@ -345,12 +336,12 @@ def test_an_attempt_that_begins_as_a_webhook_comes_is_not_made() -> None:
 def test_a_webhook_of_an_attempt_before_the_latest_is_not_taken_for_it() -> None:
     harness = PushHarness(answers=(RateLimited(), LOST))
     harness.run()
-    assert tell(harness, token=harness.pusher.tokens[0]) is None
+    assert harness.tell(token=harness.pusher.tokens[0]) is None
     assert harness.push.status is PushStatus.UNKNOWN_OUTCOME
 
 
 def test_a_push_that_has_ended_well_does_not_begin_again() -> None:
     harness = PushHarness()
     harness.run()
-    assert tell(harness) is None
+    assert harness.tell() is None
     assert harness.push.status is PushStatus.DONE

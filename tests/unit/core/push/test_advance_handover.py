@@ -27,7 +27,6 @@ from functions.core.push.model import PushStatus, is_handed_over, reopen
 from tests.support.fakes.pushes import PUSH
 from tests.support.push_harness import DONE, RUNNING, PushHarness
 from tests.support.scripted_connector import Crash, a_connection
-from tests.unit.core.push.test_advance_ends import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +73,7 @@ def stopped(name: str) -> dict[str, Any]:
 
 def found(harness: PushHarness) -> Push:
     harness.clock.now += 2
-    told = tell(harness)
+    told = harness.tell()
     assert told is not None
     return told
 
@@ -200,7 +199,7 @@ def test_what_was_found_while_the_provider_was_asked_ends_with_who_asked(
     first = harness.push.execution
     with pytest.raises(Crash):
         harness.call()
-    assert tell(harness) is None
+    assert harness.tell() is None
     assert not is_handed_over(harness.push, first)
 
     called(stopped(first))

@@ -11,8 +11,8 @@ from functions.core.bulk.model import MAX_NAMED, BulkOptions, BulkOutcome, BulkS
 from functions.rest.calls.bulk_runs import bulk_out, failure_out
 from functions.rest.openapi.document import document
 from functions.rest.routes import ROUTES
+from tests.support.api_gateway import call, read_problem
 from tests.support.fakes.bulk_runs import a_bulk
-from tests.unit.test_api import call, problem
 
 AT = 1_800_000_000.0
 
@@ -42,14 +42,14 @@ AT = 1_800_000_000.0
 )
 def test_what_makes_no_sense_is_refused(body: dict[str, object], told: str) -> None:
     answer = call("POST", "/v1/bulk-refreshes", body=json.dumps(body))
-    assert told in problem(answer, 400)["detail"]
+    assert told in read_problem(answer, 400)["detail"]
 
 
 @pytest.mark.parametrize("cursor", ["x", "IiI", "e30", "WyJjb25fMSJd"])
 def test_a_cursor_that_was_never_given_is_refused(cursor: str) -> None:
     query = {"queryStringParameters": {"cursor": cursor}}
     answer = call("GET", "/v1/bulk-refreshes/blk_1/failures", **query)
-    assert "next_cursor" in problem(answer, 400)["detail"]
+    assert "next_cursor" in read_problem(answer, 400)["detail"]
 
 
 def test_a_caller_can_read_that_a_run_may_be_under_way_and_a_refresh_unbegun() -> None:

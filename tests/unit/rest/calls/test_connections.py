@@ -9,12 +9,12 @@ from msgspec.structs import replace
 
 from functions import api
 from functions.core.contract import Schedule
+from tests.support.api_gateway import call
 from tests.support.fakes.pushes import Pushes
 from tests.support.fakes.schedules import Schedules
 from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
 from tests.support.fakes.subjects import SubjectOwners
 from tests.support.scripted_connector import CONNECTION, TOKENS, a_connection, a_refresh
-from tests.unit.test_api import call
 
 TENANT = "acme"
 DAILY = Schedule(expression="rate(1 day)")

@@ -19,8 +19,8 @@ from functions.core.errors import Gone
 from functions.core.model import Blob, Connection, Contribution, File, SnapshotPointer
 from functions.rest import cursors
 from functions.rest.calls import datasets
+from tests.support.api_gateway import call, read_problem
 from tests.support.scripted_connector import a_connection, a_manifest
-from tests.unit.test_api import call, problem
 
 if TYPE_CHECKING:
     from functions.core.model import Dataset
@@ -141,7 +141,7 @@ def test_cursors_lead_through_everything_once(
 def test_a_cursor_is_of_the_address_that_gave_it(given: str, taken: str) -> None:
     cursor = page(given, limit="1")["next_cursor"]
     assert page(given, cursor=cursor)
-    assert problem(asked(taken, cursor=cursor), 400)["detail"] == cursors.REFUSED
+    assert read_problem(asked(taken, cursor=cursor), 400)["detail"] == cursors.REFUSED
 
 
 @pytest.mark.parametrize(
@@ -163,26 +163,26 @@ def test_a_cursor_to_where_nothing_is_was_never_given(
 ) -> None:
     here = datasets.Listing("records", "con_1", "transactions")
     cursor = cursors.write(place, of=here)
-    assert problem(asked(path(), cursor=cursor), 400)["detail"] == cursors.REFUSED
+    assert read_problem(asked(path(), cursor=cursor), 400)["detail"] == cursors.REFUSED
 
 
 @pytest.mark.parametrize("place", [Position(NOW, 4), Position(NOW, -1), Position(NOW, 1, 1)])
 def test_nor_was_one_to_where_no_file_is(place: Position) -> None:
     here = datasets.Listing("files", "con_1", "transactions")
     cursor = cursors.write(place, of=here)
-    assert problem(asked(path(files=True), cursor=cursor), 400)["detail"] == cursors.REFUSED
+    assert read_problem(asked(path(files=True), cursor=cursor), 400)["detail"] == cursors.REFUSED
 
 
 @pytest.mark.parametrize("files", [True, False])
 @pytest.mark.parametrize("since", ["", " ", "yesterday!", "2026-11-22T00:00:00Z", "x" * 81, "\xe9"])
 def test_a_since_that_could_be_no_refresh_is_an_invalid_request(since: str, *, files: bool) -> None:
-    told = problem(asked(path(files=files), since=since), 400)["detail"]
+    told = read_problem(asked(path(files=files), since=since), 400)["detail"]
     assert told == "since must be the refresh_id of an answer that you have read."
 
 
 @pytest.mark.parametrize("since", ["ref_" + "0" * 32, "by-hand-2"])
 def test_a_refresh_that_the_dataset_does_not_know_is_gone(since: str) -> None:
-    told = problem(asked(path(), since=since), 410)
+    told = read_problem(asked(path(), since=since), 410)
     assert told["detail"] != Gone.text
     assert "Read the whole dataset" in told["detail"]
 
@@ -190,7 +190,7 @@ def test_a_refresh_that_the_dataset_does_not_know_is_gone(since: str) -> None:
 def test_a_cursor_goes_with_its_own_since_or_none() -> None:
     cursor = page(path(), since=BEFORE, limit="1")["next_cursor"]
     assert page(path(), cursor=cursor) == page(path(), cursor=cursor, since=BEFORE)
-    assert problem(asked(path(), cursor=cursor, since=NOW), 400)["detail"] == cursors.REFUSED
+    assert read_problem(asked(path(), cursor=cursor, since=NOW), 400)["detail"] == cursors.REFUSED
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3])
@@ -225,5 +225,5 @@ def test_a_page_ends_before_it_is_too_large(
 
 def test_a_record_that_no_page_can_hold_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshots, "MAX_PAGE_BYTES", LINE - 1)
-    told = problem(asked(path()), 422)
+    told = read_problem(asked(path()), 422)
     assert told["type"] == "urn:freshet:problem:record-too-large"

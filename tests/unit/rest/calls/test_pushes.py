@@ -11,8 +11,8 @@ from functions.core.idempotency import digest
 from functions.core.push import model as step
 from functions.rest.body import decode
 from functions.rest.calls.pushes import NO_KEY, PushIn, push_out
+from tests.support.api_gateway import call, read_problem
 from tests.support.fakes.pushes import a_push
-from tests.unit.test_api import call, problem
 
 AT = 1_800_000_000.0
 KEY = {"Idempotency-Key": "order-4711"}
@@ -24,14 +24,14 @@ def asked(records: str = '{"data": {}}', more: str = "") -> bytes:
 
 
 def test_a_push_without_a_key_is_told_why_it_needs_one() -> None:
-    told = problem(call("POST", "/v1/pushes", body=asked().decode()), 400)
+    told = read_problem(call("POST", "/v1/pushes", body=asked().decode()), 400)
     assert told["detail"] == NO_KEY
 
 
 @pytest.mark.parametrize("key", ["", "a b", "\u2615", "x" * 256])
 def test_a_malformed_key_is_told_what_one_is(key: str) -> None:
     answer = call("POST", "/v1/pushes", body=asked().decode(), headers={"idempotency-key": key})
-    assert "1 to 255 visible ASCII" in problem(answer, 400)["detail"]
+    assert "1 to 255 visible ASCII" in read_problem(answer, 400)["detail"]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_a_malformed_key_is_told_what_one_is(key: str) -> None:
     [(MAX_BODY_BYTES + 1, 400), (MAX_PUSH_BYTES, 400), (MAX_PUSH_BYTES + 1, 413)],
 )
 def test_the_body_of_a_push_may_be_larger_than_others(size: int, status: int) -> None:
-    told = problem(call("POST", "/v1/pushes", body=" " * size, headers=KEY), status)
+    told = read_problem(call("POST", "/v1/pushes", body=" " * size, headers=KEY), status)
     if status == 413:
         assert str(MAX_PUSH_BYTES) in told["detail"]
 

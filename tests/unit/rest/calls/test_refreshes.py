@@ -12,9 +12,9 @@ from functions import api
 from functions.core.model import Status
 from functions.core.refresh.history import Place
 from functions.rest import cursors
+from tests.support.api_gateway import call, read_problem
 from tests.support.request_harness import RequestHarness
 from tests.support.scripted_connector import CONNECTION, admission_ports
-from tests.unit.test_api import call, problem
 
 LIST = "/v1/refreshes"
 REFRESH = f"{LIST}/ref_1"
@@ -28,20 +28,20 @@ def packed(text: bytes) -> str:
 @pytest.mark.parametrize("wait", ["-1", "26", "1.5", "", "soon", "1e1", "\u0663", "9" * 5000])
 def test_a_wait_outside_its_bounds_is_refused(wait: str) -> None:
     answer = call("GET", REFRESH, queryStringParameters={"wait": wait})
-    assert problem(answer, 400)["detail"] == "wait must be a whole number from 0 to 25."
+    assert read_problem(answer, 400)["detail"] == "wait must be a whole number from 0 to 25."
 
 
 @pytest.mark.parametrize("version", ["-1", "1000001", "", "latest", "9" * 5000])
 def test_a_version_that_is_none_is_refused(version: str) -> None:
     answer = call("GET", REFRESH, queryStringParameters={"since_version": version})
-    told = problem(answer, 400)["detail"]
+    told = read_problem(answer, 400)["detail"]
     assert told == "since_version must be a whole number from 0 to 1000000."
 
 
 @pytest.mark.parametrize("key", ["", " ", "x" * 256, "a b", "\u2615"])
 def test_what_is_no_idempotency_key_is_refused(key: str) -> None:
     answer = call("POST", LIST, headers={"Idempotency-Key": key}, body='{"connection_id": "c"}')
-    assert problem(answer, 400)["detail"].startswith("Idempotency-Key must be")
+    assert read_problem(answer, 400)["detail"].startswith("Idempotency-Key must be")
 
 
 @pytest.mark.parametrize(
@@ -56,11 +56,11 @@ def test_what_is_no_idempotency_key_is_refused(key: str) -> None:
 )  # fmt: skip
 def test_a_filter_that_is_none_is_refused(name: str, value: str, told: str) -> None:
     answer = call("GET", LIST, queryStringParameters={name: value})
-    assert problem(answer, 400)["detail"].startswith(told)
+    assert read_problem(answer, 400)["detail"].startswith(told)
 
 
 def test_a_list_of_what_could_be_no_connection_is_not_found() -> None:
-    problem(call("GET", LIST, queryStringParameters={"connection_id": "\u00e9"}), 404)
+    read_problem(call("GET", LIST, queryStringParameters={"connection_id": "\u00e9"}), 404)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_list_of_what_could_be_no_connection_is_not_found() -> None:
 )
 def test_a_cursor_that_was_not_given_for_this_list_is_refused(cursor: str) -> None:
     answer = call("GET", LIST, queryStringParameters={"cursor": cursor})
-    assert problem(answer, 400)["detail"] == cursors.REFUSED
+    assert read_problem(answer, 400)["detail"] == cursors.REFUSED
 
 
 # --- while AWS falters -------------------------------------------------------------------------
@@ -143,6 +143,6 @@ def test_a_call_that_aws_does_not_let_through_says_when_to_come_again(
     monkeypatch.setattr(harness.refreshes, "get", throttled)
     monkeypatch.setattr(harness.connections, "get", throttled)
     answer = call(method, path, body='{"connection_id": "con_1"}' if path == LIST else None)
-    assert problem(answer, 503)["type"] == "urn:freshet:problem:unavailable"
+    assert read_problem(answer, 503)["type"] == "urn:freshet:problem:unavailable"
     assert answer["headers"]["Retry-After"] == "5"
     assert "canary" not in str(answer)

@@ -1,0 +1,49 @@
+"""Calls of the API as API Gateway makes them, and its answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.api import handler
+
+
+def call(method: str, path: str, **changes: object) -> dict[str, Any]:
+    """What API Gateway gets for a request of the tenant ``acme``."""
+    event = {
+        "httpMethod": method,
+        "path": path,
+        "headers": {},
+        "multiValueHeaders": {},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "body": None,
+        "isBase64Encoded": False,
+        "requestContext": {
+            "authorizer": {"tenant": "acme"},
+            "stage": "v",
+            "path": path,
+            "requestTimeEpoch": 1_800_000_000_000,
+        },
+        **changes,
+    }
+    return handler(event, LambdaContext())
+
+
+def headers(answer: dict[str, Any]) -> dict[str, str]:
+    """The answer's headers, however many values each may have."""
+    many: dict[str, list[str]] = answer.get("multiValueHeaders") or {}
+    one: dict[str, str] = answer.get("headers") or {}
+    return {name: values[0] for name, values in many.items()} | one
+
+
+def read_problem(answer: dict[str, Any], status: int) -> dict[str, Any]:
+    """The problem that an answer is; anything else fails."""
+    assert answer["statusCode"] == status
+    assert headers(answer)["Content-Type"] == "application/problem+json"
+    told: dict[str, Any] = msgspec.json.decode(answer["body"])
+    assert told.keys() == {"type", "title", "status", "detail", "action"}
+    assert told["status"] == status
+    return told
