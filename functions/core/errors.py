@@ -1,18 +1,19 @@
 """Every error that Freshet names, grouped by who must act on it.
 
 FreshetError
-├── RetryError      trying again later may help; nobody needs to act
+├── RetryError      trying again later may help
 ├── UserError       the end user must act at the provider
 ├── CallerError     the calling application must change its request
-├── OperatorError   whoever runs Freshet must act
+├── OperatorError   the operator of Freshet must act
 ├── DefectError     Freshet or the provider broke its contract; we must act
 └── Signal          not a failure: tells the state machine where to go on
 
 The leaves are a closed list. Step Functions compares an error's exact class name, so the
 state machine's definition is written from these classes, and an outcome names one of them.
 
-``str(error)`` is safe to show to anyone: it is the class's fixed text, or a text that the
-raiser made from names it owns. Bodies, tokens, people and account numbers never enter it.
+``str(error)`` is safe to show to a caller: it is the first paragraph of the class's docstring, or a
+text that the raiser made from names it owns. Bodies, tokens, people and account numbers never
+enter it.
 """
 
 from __future__ import annotations
@@ -46,10 +47,18 @@ class Action(StrEnum):
 
 
 class FreshetError(Exception):
-    """The root. ``text`` is the class's fixed, safe sentence, ``action`` what to do about it."""
+    """Something went wrong.
+
+    ``text`` is the class's fixed, safe sentence, ``action`` what to do about it.
+    """
 
     action: ClassVar[Action] = Action.REPORT
-    text: ClassVar[str] = "Something went wrong."
+    text: ClassVar[str] = ""
+
+    def __init_subclass__(cls) -> None:
+        """Take the text from the docstring, unless the class has one of its own."""
+        if "text" not in vars(cls):
+            cls.text = " ".join((cls.__doc__ or "").partition("\n\n")[0].split())
 
     def __init__(self, text: str | None = None) -> None:
         """Take a safe text that says more than the class's own, or none."""
@@ -80,7 +89,7 @@ class CallerError(FreshetError):
 
 
 class OperatorError(FreshetError):
-    """Whoever runs Freshet must act."""
+    """The operator of Freshet must act."""
 
     action = Action.CONTACT_OPERATOR
 
@@ -99,15 +108,15 @@ class Signal(FreshetError):
 
 
 class ProviderUnavailable(RetryError):
-    """No connection, a time-out, or a 5xx answer.
+    """The provider could not be reached or failed to answer. Try again later.
 
-    ``wait_seconds`` is how long the provider asked us to stay away (0 when it did not say).
-    ``unsent`` is true only where no byte of the request can have left us, because there never
-    was a connection. Where it is false, nobody knows what the provider has done.
-    ``instead`` is a page with which a fetch can go on where the fault lasts: it is one part's only.
+    Raised for no connection, a time-out, or a 5xx answer.
+
+    ``wait_seconds`` is how long the provider asked us to stay away; 0 when it did not say.
+    ``unsent`` is true only where there never was a connection, so that no byte has left us. Where
+    it is false, it is unknown what the provider has done. ``instead`` is a page with which a fetch
+    can go on where the fault lasts: it is of one part only.
     """
-
-    text = "The provider could not be reached or failed to answer. Try again later."
 
     def __init__(
         self, text: str | None = None, *, wait_seconds: int = 0, unsent: bool = False
@@ -120,15 +129,14 @@ class ProviderUnavailable(RetryError):
 
 
 class RateLimited(ProviderUnavailable):
-    """The provider answered 429."""
+    """The provider is limiting how often it may be asked. Try again later.
 
-    text = "The provider is limiting how often it may be asked. Try again later."
+    The provider answered 429, or our own budget for it is spent.
+    """
 
 
 class CoolingDown(RetryError):
-    """The provider has said how long it wants no refresh; it is not asked before that."""
-
-    text = "The provider does not allow another refresh yet. Try again later, or lift the pause."
+    """The provider does not allow another refresh yet. Try again later, or lift the pause."""
 
     def __init__(
         self, text: str | None = None, *, next_allowed_at: float = 0, wait_seconds: int = 0
@@ -139,9 +147,7 @@ class CoolingDown(RetryError):
 
 
 class Throttled(RetryError):
-    """A tenant calls the API more often than the stage allows it."""
-
-    text = "Too many requests. Try again later."
+    """Too many requests. Try again later."""
 
     def __init__(self, text: str | None = None, *, wait_seconds: int = 0) -> None:
         """Say after how many seconds the next call is allowed."""
@@ -150,41 +156,35 @@ class Throttled(RetryError):
 
 
 class DeadlineExceeded(RetryError):
-    """The provider did not finish within the refresh's deadline."""
-
-    text = "The provider did not finish in time. Try again later."
+    """The provider did not finish in time. Try again later."""
 
 
 class JobLost(RetryError):
-    """The provider no longer knows the job that it was asked to do, twice in a row."""
-
-    text = "The provider lost track of the refresh. Try again later."
+    """The provider lost track of the refresh. Try again later."""
 
 
 class PlatformFault(RetryError):
-    """AWS could not do what was needed, for as long as it is tried."""
-
-    text = "AWS could not do what this needs. Try again later."
+    """AWS could not do what this needs. Try again later."""
 
 
 class Aborted(RetryError):
-    """The execution was stopped before the refresh had ended."""
-
-    text = "The refresh was stopped before it had ended. Start another."
+    """The refresh was stopped before it had ended. Start another."""
 
 
 # --- user ------------------------------------------------------------------------------------
 
 
 class ReauthRequired(UserError):
-    """The connection's credentials are dead: expired, revoked, or lost while being rotated."""
+    """The end user must sign in at the provider again; then replace the credentials.
+
+    The connection's credentials are dead: expired, revoked, or lost while being rotated.
+    """
 
     action = Action.REAUTHENTICATE
-    text = "The end user must sign in at the provider again; then replace the credentials."
 
 
 class InteractionRequired(UserError):
-    """The provider wants the user, for example to finish signing in.
+    """The provider wants the end user, for example to finish signing in.
 
     ``awaited`` says that nothing was asked of the provider for that reason, and that the user may
     still come: a refresh is put off until then, or until its deadline. Otherwise it fails.
@@ -202,30 +202,25 @@ class InteractionRequired(UserError):
 
 
 class ConsentMissing(UserError):
-    """The user's consent does not cover what was asked for."""
-
-    text = "The end user's consent does not cover this data. Ask for it, then refresh again."
+    """The end user's consent does not cover this data. Ask for it, then refresh again."""
 
 
 # --- caller ----------------------------------------------------------------------------------
 
 
 class InvalidRequest(CallerError):
-    """The request has the wrong shape, type, value or field."""
-
-    text = "The request is not valid."
+    """The request is not valid."""
 
 
 class NotFound(CallerError):
-    """There is no such thing, or it is not this tenant's: the two are told apart nowhere."""
+    """There is nothing here under this name.
 
-    text = "There is nothing here under this name."
+    It may be another tenant's: the two are told apart nowhere.
+    """
 
 
 class Gone(CallerError):
-    """It was here and is no longer kept."""
-
-    text = "This is no longer kept. Start again from what there is now."
+    """This is no longer kept. Start again from what there is now."""
 
 
 class Unauthorized(CallerError):
@@ -243,9 +238,7 @@ class Unauthorized(CallerError):
 
 
 class MethodNotAllowed(CallerError):
-    """The path exists, this method of it does not."""
-
-    text = "This address does not take this method."
+    """This address does not take this method."""
 
 
 class Busy(CallerError):
@@ -259,10 +252,9 @@ class Busy(CallerError):
 
 
 class BulkRunning(CallerError):
-    """The tenant has a bulk run under way already."""
+    """Another bulk run of yours is under way. Wait until it has ended, or cancel it."""
 
     action = Action.WAIT
-    text = "Another bulk run of yours is under way. Wait until it has ended, or cancel it."
 
 
 class ProviderRefusesConnection(CallerError):
@@ -275,13 +267,11 @@ class ProviderRefusesConnection(CallerError):
 
 
 class KeyReused(CallerError):
-    """The idempotency key stands for another request already."""
-
-    text = "This Idempotency-Key was used for another request. Use a new key for a new one."
+    """This Idempotency-Key was used for another request. Use a new key for a new one."""
 
 
 class OutcomeUnknown(CallerError):
-    """A push may have reached the provider or not, and nobody can find out."""
+    """It is not known whether a push has reached the provider."""
 
     action = Action.CHECK_PROVIDER
     text = (
@@ -291,79 +281,61 @@ class OutcomeUnknown(CallerError):
 
 
 class RecordTooLarge(CallerError):
-    """A record does not fit into a page of the API."""
-
-    text = "The next record is larger than a page may be. Read the dataset's files instead."
+    """The next record is larger than a page may be. Read the dataset's files instead."""
 
 
 class TooLarge(CallerError):
-    """The body is over the bound."""
-
-    text = "The body is too large."
+    """The body is too large."""
 
 
 # --- operator --------------------------------------------------------------------------------
 
 
 class ProviderRefusesApplication(OperatorError):
-    """The provider does not accept Freshet's own application credentials."""
-
-    text = "The provider refuses this application's own credentials. The operator must mend them."
+    """The provider refuses this application's own credentials. The operator must mend them."""
 
 
 class ConfigurationInvalid(OperatorError):
-    """The provider's secret or the stage's configuration lacks something."""
-
-    text = "The configuration for this is missing or malformed. The operator must mend it."
+    """The configuration for this is missing or malformed. The operator must mend it."""
 
 
 # --- defect ----------------------------------------------------------------------------------
 
 
 class UnexpectedAnswer(DefectError):
-    """The provider answered with a status or shape outside its contract."""
-
-    text = "The provider's answer is outside its documented contract. Nothing was published."
+    """The provider's answer is outside its documented contract. Nothing was published."""
 
 
 class AnswerTooLarge(DefectError):
-    """The provider's answer is over the bound for one answer."""
-
-    text = "The provider's answer is larger than one answer may be. Nothing was published."
+    """The provider's answer is larger than one answer may be. Nothing was published."""
 
 
 class EnvelopeInvalid(DefectError):
-    """An encrypted file that cannot be opened, whatever is wrong with it."""
-
-    text = "An encrypted file of the provider cannot be opened."
+    """An encrypted file of the provider cannot be opened."""
 
 
 class Superseded(DefectError):
-    """A writer came too late: the refresh or connection has moved on without it."""
+    """The refresh has already ended or its connection was erased."""
 
     action = Action.RETRY
-    text = "The refresh has already ended or its connection was erased."
 
 
 class Defect(DefectError):
-    """Nobody expected this."""
-
-    text = "An unexpected fault. The log has the details."
+    """An unexpected fault. The log has the details."""
 
 
 # --- signals ---------------------------------------------------------------------------------
 
 
 class TryAgain(Signal):
-    """AWS could not do what a step needs, and there is time left to try the step again."""
-
-    text = "AWS could not do what this step needs. It is tried again."
+    """AWS could not do what this step needs. It is tried again."""
 
 
 class FetchContinues(Signal):
-    """The time budget of one call ran out; progress is staged: call FetchData again."""
+    """More to fetch.
 
-    text = "More to fetch."
+    The time of one call ran out; progress is put aside: call FetchData again.
+    """
 
 
 class FetchWaits(Signal):
@@ -397,10 +369,10 @@ BY_NAME: Final = {leaf.name(): leaf for leaf in _leaves(FreshetError)}
 
 
 def find_error(name: str | None) -> type[FreshetError]:
-    """The leaf of this name: a platform's name is ``PlatformFault``, any other ``Defect``.
+    """The error of this name, which may also be Step Functions' or an execution's status.
 
-    So is a signal's: no state heard it any more. The status of an execution that ended too early
-    is a name, too.
+    A platform's error is ``PlatformFault``, and so is a signal that no state has caught. A name
+    that is not known is ``Defect``.
     """
     if name in _STOPPED:
         return Aborted

@@ -1,4 +1,4 @@
-"""What API Gateway answers by itself, before or instead of a door, as problems."""
+"""The answers that API Gateway gives by itself, before or instead of a function, as problems."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 UNAVAILABLE: Final = "unavailable"
-"""How the type of a problem ends that AWS has: the gateway's with a door, or a door's with AWS."""
+"""How the type of a problem ends where AWS is at fault."""
 
 UNAVAILABLE_SECONDS: Final = 5
-"""When to come again then."""
+"""When to try again then."""
 
 CHALLENGE: Final = (
     'Bearer error="invalid_token", error_description="The access token is not good for this API."'
@@ -29,11 +29,11 @@ NOT_CHECKED: Final = "The access token cannot be checked now. Try again later."
 class GatewayProblem(NamedTuple):
     """One answer. ``response`` is the gateway's name for it, ``kind`` ends the problem's type.
 
-    ``status`` None leaves each of several cases its own status.
+    Without a ``status``, each of several cases has its own.
     """
 
     response: str
-    status: HTTPStatus | None
+    status: int | None
     kind: str
     action: Action
     detail: str
@@ -49,100 +49,35 @@ class GatewayProblem(NamedTuple):
         }
         if self.status is None:
             return {**told, "title": "Refused by the gateway"}
-        return {**told, "title": self.status.phrase, "status": int(self.status)}
+        return {**told, "title": HTTPStatus(self.status).phrase, "status": self.status}
 
+
+_FIX, _RETRY, _OPERATOR = Action.FIX_REQUEST, Action.RETRY, Action.CONTACT_OPERATOR
+_SIGN_IN: Final = "unauthorized"
+_SOON: Final = {"Retry-After": str(UNAVAILABLE_SECONDS)}
+_NEEDED: Final = "A valid access token is needed."
+_DENIED: Final = "$context.authorizer.detail"
+_BUSY: Final = "Too many requests. Try again later."
+_SLOW: Final = "The API did not answer in time. What was asked for may have been done."
+_FILTERED: Final = "A filter before the API refuses this request. The operator knows its rules."
+_NOT_JSON: Final = "The API takes bodies of application/json."
+_USED_UP: Final = "The quota of requests is used up. Try again later."
 
 GATEWAY_PROBLEMS: Final = (
-    GatewayProblem(
-        "UNAUTHORIZED",
-        HTTPStatus.UNAUTHORIZED,
-        "unauthorized",
-        Action.FIX_REQUEST,
-        "A valid access token is needed.",
-        headers={"WWW-Authenticate": "Bearer"},
-    ),
-    GatewayProblem(
-        "ACCESS_DENIED",  # what the gateway calls a denial by ``authorize``, which says why
-        HTTPStatus.UNAUTHORIZED,
-        "unauthorized",
-        Action.FIX_REQUEST,
-        "$context.authorizer.detail",
-        headers={"WWW-Authenticate": CHALLENGE},
-    ),
-    GatewayProblem(
-        "AUTHORIZER_FAILURE",
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        UNAVAILABLE,
-        Action.RETRY,
-        NOT_CHECKED,
-        headers={"Retry-After": str(UNAVAILABLE_SECONDS)},
-    ),
-    GatewayProblem(
-        "AUTHORIZER_CONFIGURATION_ERROR",
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        UNAVAILABLE,
-        Action.RETRY,
-        NOT_CHECKED,
-        headers={"Retry-After": str(UNAVAILABLE_SECONDS)},
-    ),
-    GatewayProblem(
-        "MISSING_AUTHENTICATION_TOKEN",  # what the gateway calls an unknown address
-        HTTPStatus.NOT_FOUND,
-        "not-found",
-        Action.FIX_REQUEST,
-        NotFound.text,
-    ),
-    GatewayProblem(
-        "REQUEST_TOO_LARGE",
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        "too-large",
-        Action.FIX_REQUEST,
-        TooLarge.text,
-    ),
-    GatewayProblem(
-        "THROTTLED",
-        HTTPStatus.TOO_MANY_REQUESTS,
-        "throttled",
-        Action.RETRY,
-        "Too many requests. Try again later.",
-        headers={"Retry-After": "1"},
-    ),
-    GatewayProblem(
-        "INTEGRATION_FAILURE",
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        UNAVAILABLE,
-        Action.RETRY,
-        PlatformFault.text,
-        headers={"Retry-After": str(UNAVAILABLE_SECONDS)},
-    ),
-    GatewayProblem(
-        "INTEGRATION_TIMEOUT",
-        HTTPStatus.GATEWAY_TIMEOUT,
-        "timeout",
-        Action.RETRY,
-        "The API did not answer in time. What was asked for may have been done.",
-    ),
-    GatewayProblem(
-        "WAF_FILTERED",
-        HTTPStatus.FORBIDDEN,
-        "filtered",
-        Action.CONTACT_OPERATOR,
-        "A filter before the API refuses this request. The operator knows its rules.",
-    ),
-    GatewayProblem(
-        "UNSUPPORTED_MEDIA_TYPE",
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        "unsupported-media-type",
-        Action.FIX_REQUEST,
-        "The API takes bodies of application/json.",
-    ),
-    GatewayProblem(
-        "QUOTA_EXCEEDED",
-        HTTPStatus.TOO_MANY_REQUESTS,
-        "throttled",
-        Action.RETRY,
-        "The quota of requests is used up. Try again later.",
-    ),
-    GatewayProblem("DEFAULT_4XX", None, "refused", Action.FIX_REQUEST, "The status says why."),
+    GatewayProblem("UNAUTHORIZED", 401, _SIGN_IN, _FIX, _NEEDED, {"WWW-Authenticate": "Bearer"}),
+    # A denial by ``authorize``, which says why.
+    GatewayProblem("ACCESS_DENIED", 401, _SIGN_IN, _FIX, _DENIED, {"WWW-Authenticate": CHALLENGE}),
+    GatewayProblem("AUTHORIZER_FAILURE", 503, UNAVAILABLE, _RETRY, NOT_CHECKED, _SOON),
+    GatewayProblem("AUTHORIZER_CONFIGURATION_ERROR", 503, UNAVAILABLE, _RETRY, NOT_CHECKED, _SOON),
+    # An unknown address.
+    GatewayProblem("MISSING_AUTHENTICATION_TOKEN", 404, "not-found", _FIX, NotFound.text),
+    GatewayProblem("REQUEST_TOO_LARGE", 413, "too-large", _FIX, TooLarge.text),
+    GatewayProblem("THROTTLED", 429, "throttled", _RETRY, _BUSY, {"Retry-After": "1"}),
+    GatewayProblem("INTEGRATION_FAILURE", 503, UNAVAILABLE, _RETRY, PlatformFault.text, _SOON),
+    GatewayProblem("INTEGRATION_TIMEOUT", 504, "timeout", _RETRY, _SLOW),
+    GatewayProblem("WAF_FILTERED", 403, "filtered", _OPERATOR, _FILTERED),
+    GatewayProblem("UNSUPPORTED_MEDIA_TYPE", 415, "unsupported-media-type", _FIX, _NOT_JSON),
+    GatewayProblem("QUOTA_EXCEEDED", 429, "throttled", _RETRY, _USED_UP),
+    GatewayProblem("DEFAULT_4XX", None, "refused", _FIX, "The status says why."),
     GatewayProblem("DEFAULT_5XX", None, "defect", Defect.action, Defect.text),
 )
