@@ -12,6 +12,7 @@ from botocore.config import Config
 
 from functions.aws.boundary import setting
 from functions.aws.executions import Endings, Executions, wake
+from functions.aws.objects.bucket import Bucket
 from functions.aws.objects.snapshots import Snapshots
 from functions.aws.objects.staging import Staging
 from functions.aws.schedules import Schedules, Unscheduling
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
-    from mypy_boto3_s3.client import S3Client
     from mypy_boto3_scheduler.client import EventBridgeSchedulerClient
     from mypy_boto3_stepfunctions.client import SFNClient
 
@@ -77,7 +77,7 @@ class Wiring:
             vault=self.vault,
             clock=self.clock,
             sleep=self.sleep,
-            successors=Successors(lambda: self._s3, bucket=setting(Variable.BUCKET)),
+            successors=Successors(lambda: self._bucket),
         )
 
     def connection(self, connection_id: str, *, fresh: bool = True) -> Connection:
@@ -158,26 +158,21 @@ class Wiring:
     @cached_property
     def snapshots(self) -> Snapshots:
         """Published snapshots."""
-        return Snapshots(self._s3, bucket=setting(Variable.BUCKET))
+        return Snapshots(self._bucket)
 
     def staging(self, *, connection_id: str, refresh_id: str) -> Staging:
         """Pages of a refresh that is not published yet."""
-        return Staging(
-            self._s3,
-            bucket=setting(Variable.BUCKET),
-            connection_id=connection_id,
-            refresh_id=refresh_id,
-        )
+        return Staging(self._bucket, connection_id=connection_id, refresh_id=refresh_id)
 
     @cached_property
     def push_contents(self) -> PushContents:
         """Records of pushes."""
-        return PushContents(self._s3, bucket=setting(Variable.BUCKET))
+        return PushContents(self._bucket)
 
     @cached_property
     def bulk_lists(self) -> BulkLists:
         """Lists of connections that bulk runs go through."""
-        return BulkLists(self._s3, bucket=setting(Variable.BUCKET))
+        return BulkLists(self._bucket)
 
     @cached_property
     def executions(self) -> Executions:
@@ -242,8 +237,9 @@ class Wiring:
         return self._session.client("dynamodb", config=_CONFIG)
 
     @cached_property
-    def _s3(self) -> S3Client:
-        return self._session.client("s3", config=_S3_CONFIG)
+    def _bucket(self) -> Bucket:
+        client = self._session.client("s3", config=_S3_CONFIG)
+        return Bucket(client, setting(Variable.BUCKET))
 
     @cached_property
     def _states(self) -> SFNClient:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from functions.aws.faults import partial_batch_error
-from functions.aws.objects.staging import folders_of, read_lines, read_texts, read_version
+from functions.aws.objects.staging import folders_of, read_lines, read_texts
 from functions.core.contract import Prefix
 from functions.core.errors import Gone, NotFound, RecordTooLarge
 from functions.core.model import Manifest
@@ -15,9 +14,7 @@ from functions.core.model import Manifest
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mypy_boto3_s3.client import S3Client
-    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
-
+    from functions.aws.objects.bucket import Bucket
     from functions.core.model import Connection, File, SnapshotPointer
     from functions.core.ports import RecordKey
 
@@ -43,9 +40,9 @@ class Position(msgspec.Struct, frozen=True, array_like=True):
 class Snapshots:
     """Published snapshots in S3."""
 
-    def __init__(self, s3: S3Client, *, bucket: str) -> None:
-        """Take the bucket's name."""
-        self._s3, self._bucket = s3, bucket
+    def __init__(self, bucket: Bucket) -> None:
+        """Take the bucket."""
+        self._bucket = bucket
 
     def manifest(self, pointer: SnapshotPointer) -> Manifest:
         """The manifest that a connection points to.
@@ -53,10 +50,8 @@ class Snapshots:
         Raises:
             Gone: it has been deleted since the pointer was read.
         """
-        answer = read_version(
-            self._s3, bucket=self._bucket, key=pointer.key, version_id=pointer.version_id
-        )
-        return msgspec.json.decode(answer["Body"].read(), type=Manifest)
+        body = self._bucket.read(pointer.key, pointer.version_id).read()
+        return msgspec.json.decode(body, type=Manifest)
 
     def of(self, connection: Connection, *, refresh_id: str | None = None) -> Manifest:
         """The published snapshot, or the one that a reader began with while it is kept.
@@ -78,7 +73,7 @@ class Snapshots:
         return {
             (line.part, line.id): None if line.deleted else line.revision
             for file in files
-            for line in read_lines(self._s3, bucket=self._bucket, file=file.index or file)
+            for line in read_lines(self._bucket, file.index or file)
         }
 
     def records(
@@ -94,9 +89,7 @@ class Snapshots:
         for number in range(start.file, len(files)):
             file, line = files[number], start.line if number == start.file else 0
             left = limit - len(lines)
-            for text in read_texts(
-                self._s3, bucket=self._bucket, file=file, start=line, count=left
-            ):
+            for text in read_texts(self._bucket, file, start=line, count=left):
                 size += len(text)
                 if size > MAX_PAGE_BYTES and not lines:
                     raise RecordTooLarge
@@ -110,18 +103,11 @@ class Snapshots:
 
     def url(self, file: File) -> str:
         """A presigned address of a file, good for ``URL_SECONDS``."""
-        return self._s3.generate_presigned_url(
-            "get_object",
-            Params={"Bucket": self._bucket, "Key": file.key, "VersionId": file.version_id},
-            ExpiresIn=URL_SECONDS,
-        )
+        return self._bucket.url(file.key, file.version_id, seconds=URL_SECONDS)
 
     def folders(self, connection_id: str) -> list[str]:
         """The folders of a connection's refreshes, one for each that has written something."""
-        answer = self._s3.list_objects_v2(
-            Bucket=self._bucket, Prefix=f"{Prefix.SNAPSHOTS}{connection_id}/", Delimiter="/"
-        )
-        return [found["Prefix"] for found in answer.get("CommonPrefixes", [])]
+        return self._bucket.folders(f"{Prefix.SNAPSHOTS}{connection_id}/")
 
     def prune(self, folders: Iterable[str], *, keep: Iterable[Manifest]) -> None:
         """Delete these folders but those with files that the manifests name.
@@ -136,35 +122,14 @@ class Snapshots:
         kept |= {link.refresh_id for each in datasets for link in each.history if link.files}
         for folder in folders:
             if folder.rstrip("/").rpartition("/")[2] not in kept:
-                self.delete(folder)
+                self._bucket.delete_all(folder)
 
     def discard(self, connection_id: str, *, refresh_id: str) -> None:
         """Delete what a refresh had staged and will not publish."""
         for prefix in folders_of(connection_id, refresh_id):
-            self.delete(prefix)
+            self._bucket.delete_all(prefix)
 
     def erase(self, connection_id: str) -> None:
         """Delete everything of a connection, every version of it."""
         for prefix in Prefix:
-            self.delete(f"{prefix}{connection_id}/")
-
-    def delete(self, prefix: str) -> None:
-        """Delete every version of every object below a prefix.
-
-        Raises:
-            ClientError: something could not be deleted; a repetition goes on.
-        """
-        pages = self._s3.get_paginator("list_object_versions").paginate(
-            Bucket=self._bucket, Prefix=prefix
-        )
-        for page in pages:
-            found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-            objects: list[ObjectIdentifierTypeDef] = [
-                {"Key": o["Key"], "VersionId": o["VersionId"]} for o in found
-            ]
-            if objects:
-                answer = self._s3.delete_objects(
-                    Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True}
-                )
-                if refused := answer.get("Errors"):
-                    raise partial_batch_error("DeleteObjects", [each["Code"] for each in refused])
+            self._bucket.delete_all(f"{prefix}{connection_id}/")

@@ -15,7 +15,6 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Final
 
 import msgspec
-from botocore.exceptions import ClientError
 from isal import isal_zlib
 from isal.igzip import IGzipFile
 from msgspec.structs import replace
@@ -28,9 +27,7 @@ from functions.core.refresh.progress import Progress
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
 
-    from mypy_boto3_s3.client import S3Client
-    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, GetObjectRequestTypeDef
-
+    from functions.aws.objects.bucket import Bucket
     from functions.core.ports import Page, Quarantined
 
 FILE_LINES: Final = 10_000
@@ -75,9 +72,9 @@ def folders_of(connection_id: str, refresh_id: str) -> tuple[str, str, str]:
 class Staging:
     """One refresh's fetch in the making."""
 
-    def __init__(self, s3: S3Client, *, bucket: str, connection_id: str, refresh_id: str) -> None:
+    def __init__(self, bucket: Bucket, *, connection_id: str, refresh_id: str) -> None:
         """Take the refresh; nothing is read or written yet."""
-        self._s3, self._bucket = s3, bucket
+        self._bucket = bucket
         self._folder, self._aside, self._apart = folders_of(connection_id, refresh_id)
         self._open: dict[str, _OpenFile] = {}
         self._marks: dict[str, _Recent] = {}
@@ -85,13 +82,13 @@ class Staging:
 
     def resume(self) -> None:
         """Go on from what an earlier call has put aside."""
-        body = self._s3.get_object(Bucket=self._bucket, Key=self._aside)["Body"].read()
+        body = self._bucket.read_newest(self._aside)
         self.progress = msgspec.json.decode(body, type=Progress)
 
     def put_aside(self) -> None:
         """Finish the open files and note how far the fetch has come."""
         self._finish_files()
-        self._put(self._aside, msgspec.json.encode(self.progress))
+        self._bucket.put(self._aside, msgspec.json.encode(self.progress))
 
     def write(self, page: Page) -> None:
         """Add a page. A record that its part has just had in the same state is left out."""
@@ -119,7 +116,7 @@ class Staging:
         written = len(staged.files)
         with suppress(Gone):
             for file in dataset.files:
-                for line in read_lines(self._s3, bucket=self._bucket, file=file):
+                for line in read_lines(self._bucket, file):
                     if (line.part or line.id) in parts:
                         self._append(name, line)
         self._finish_files()
@@ -146,7 +143,7 @@ class Staging:
     def seal(self, manifest: Manifest) -> tuple[str, str]:
         """Write the manifest; return its key and version."""
         key = self._folder + "manifest.json"
-        return key, self._put(key, msgspec.json.encode(manifest))
+        return key, self._bucket.put(key, msgspec.json.encode(manifest))
 
     def _marks_of(self, page: Page) -> _Recent:
         """The marks of the page's part; after a resumption, read back from its files."""
@@ -156,7 +153,7 @@ class Staging:
                 staged.part, staged.part_from = page.part, len(staged.files)
             marks = self._marks[page.dataset] = _Recent()
             for file in _last(staged.files[staged.part_from :], lines=REMEMBERED):
-                for line in read_lines(self._s3, bucket=self._bucket, file=file.index or file):
+                for line in read_lines(self._bucket, file.index or file):
                     if line.part == page.part:
                         marks.add(_mark(line.id, deleted=line.deleted, revision=line.revision))
         return self._marks[page.dataset]
@@ -200,7 +197,7 @@ class Staging:
         with packed.end() as body:
             return File(
                 key=key,
-                version_id=self._put(key, body),
+                version_id=self._bucket.put(key, body),
                 sha256=packed.digest.hexdigest(),
                 bytes=packed.size,
                 lines=lines,
@@ -209,11 +206,8 @@ class Staging:
 
     def _quarantine(self, found: Quarantined) -> None:
         number, name = len(self.progress.quarantined), found.name
-        self._put(f"{self._apart}{number:05}", found.content)
+        self._bucket.put(f"{self._apart}{number:05}", found.content)
         self.progress.quarantined.append(name)
-
-    def _put(self, key: str, body: bytes | IO[bytes]) -> str:
-        return self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)["VersionId"]
 
 
 class _Recent:
@@ -295,45 +289,12 @@ class _OpenFile:
         self._bytes += len(text) + 1
 
 
-def read_version(
-    s3: S3Client, *, bucket: str, key: str, version_id: str, span: str = ""
-) -> GetObjectOutputTypeDef:
-    """Read one version of an object, whole or only a span of its bytes (a Range).
-
-    S3 refuses the access to what is not there, where it may not be listed from the bucket's root,
-    and to what is there, where a grant is missing. Only the list of versions tells the two apart.
-
-    Raises:
-        Gone: it has been deleted.
-    """
-    wanted: GetObjectRequestTypeDef = {"Bucket": bucket, "Key": key, "VersionId": version_id}
-    try:
-        return s3.get_object(**wanted, **({"Range": span} if span else {}))
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        refused = code == "AccessDenied" and _is_listed(
-            s3, bucket=bucket, key=key, version_id=version_id
-        )
-        if refused or code not in {"NoSuchKey", "NoSuchVersion", "AccessDenied"}:
-            raise
-        raise Gone from None
-
-
-def _is_listed(s3: S3Client, *, bucket: str, key: str, version_id: str) -> bool:
-    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key)
-    return any(
-        (found["Key"], found["VersionId"]) == (key, version_id)
-        for page in pages
-        for found in page.get("Versions", [])
-    )
-
-
-def read_lines(s3: S3Client, *, bucket: str, file: File) -> Iterator[Line]:
+def read_lines(bucket: Bucket, file: File) -> Iterator[Line]:
     """Read a stored file's lines.
 
     The data are the provider's, and may be JSON that the decoder refuses (a lone surrogate).
     """
-    for text in read_texts(s3, bucket=bucket, file=file):
+    for text in read_texts(bucket, file):
         head, data = _split(text)
         line = msgspec.json.decode(head, type=Line)
         yield replace(line, data=msgspec.Raw(data)) if data else line
@@ -346,7 +307,7 @@ def _split(text: bytes) -> tuple[bytes, bytes]:
 
 
 def read_texts(
-    s3: S3Client, *, bucket: str, file: File, start: int = 0, count: int | None = None
+    bucket: Bucket, file: File, *, start: int = 0, count: int | None = None
 ) -> Iterator[bytes]:
     """Read ``count`` of a stored file's lines from ``start`` on, as bytes with their line ends.
 
@@ -362,8 +323,8 @@ def read_texts(
     end = last if count is None else min((start + count - 1) // BLOCK_LINES, last)
     bounds = (0, *file.blocks, file.bytes)
     span = f"bytes={bounds[begin]}-{bounds[end + 1] - 1}"
-    answer = read_version(s3, bucket=bucket, key=file.key, version_id=file.version_id, span=span)
-    unpacked = IGzipFile(fileobj=answer["Body"], mode="rb")  # type: ignore[no-untyped-call]
+    body = bucket.read(file.key, file.version_id, span=span)
+    unpacked = IGzipFile(fileobj=body, mode="rb")  # type: ignore[no-untyped-call]
     skipped = start - begin * BLOCK_LINES
     with BufferedReader(unpacked, _CHUNK) as lines:
         yield from islice(lines, skipped, None if count is None else skipped + count)

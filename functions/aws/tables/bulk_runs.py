@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
-    from mypy_boto3_s3.client import S3Client
 
+    from functions.aws.objects.bucket import Bucket
     from functions.aws.tables.dynamodb import Item, Reason, Request
     from functions.core.idempotency import Key
 
@@ -180,9 +180,9 @@ class BulkTable:
 class BulkLists:
     """Implements ``core.bulk.ports.BulkLists``: an object a run, a line an id, read by version."""
 
-    def __init__(self, s3: S3Client, *, bucket: str) -> None:
-        """Take the bucket's name."""
-        self._s3, self._bucket = s3, bucket
+    def __init__(self, bucket: Bucket) -> None:
+        """Take the bucket."""
+        self._bucket = bucket
 
     def write(self, bulk_id: str, ids: Iterable[str]) -> Listed:
         """Write a list by way of the disk. An empty one is not written, as none reads it."""
@@ -194,16 +194,13 @@ class BulkLists:
             if not count:
                 return Listed(count=0, version_id="")
             file.seek(0)
-            answer = self._s3.put_object(Bucket=self._bucket, Key=list_key(bulk_id), Body=file)
-        return Listed(count=count, version_id=answer["VersionId"])
+            return Listed(count=count, version_id=self._bucket.put(list_key(bulk_id), file))
 
     def read(self, bulk: BulkRun) -> Iterator[str]:
         """The list that a run goes through, one by one."""
         if bulk.listed:
-            answer = self._s3.get_object(
-                Bucket=self._bucket, Key=list_key(bulk.bulk_id), VersionId=bulk.version_id
-            )
-            yield from (line.decode() for line in answer["Body"].iter_lines())
+            body = self._bucket.read(list_key(bulk.bulk_id), bulk.version_id)
+            yield from (line.decode() for line in body.iter_lines())
 
 
 def outcome_item(bulk: BulkRun, result: Result) -> Item:

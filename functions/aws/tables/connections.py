@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
-    from mypy_boto3_s3.client import S3Client
 
+    from functions.aws.objects.bucket import Bucket
     from functions.aws.tables.dynamodb import Item, Written
     from functions.aws.vault import DataKey, Vault
     from functions.core.contract import Clock, Sleep
@@ -58,32 +57,26 @@ class Successors:
     version than the table's is of no meaning.
     """
 
-    def __init__(self, s3: Callable[[], S3Client], *, bucket: str) -> None:
-        """Take the maker of the client, which is hardly ever needed."""
-        self._s3, self._bucket = cache(s3), bucket
+    def __init__(self, bucket: Callable[[], Bucket]) -> None:
+        """Take what gives the bucket, which is hardly ever needed."""
+        self._bucket = bucket
 
     def put(self, connection_id: str, version: int, sealed: bytes) -> bool:
         """Keep the successor of this version; return False if S3 does not take it."""
-        key = _key(connection_id, version)
         try:
-            self._s3().put_object(Bucket=self._bucket, Key=key, Body=sealed)
+            self._bucket().put(_key(connection_id, version), sealed)
         except _FAULTS:
             return False
         return True
 
     def find(self, connection_id: str, version: int) -> bytes | None:
         """Find the successor of this version, if it is here."""
-        s3, key = self._s3(), _key(connection_id, version)
-        versions = s3.list_object_versions(Bucket=self._bucket, Prefix=key).get("Versions", [])
-        ids = [each["VersionId"] for each in versions if each["IsLatest"]]
-        if not ids:
-            return None
-        return s3.get_object(Bucket=self._bucket, Key=key, VersionId=ids[0])["Body"].read()
+        return self._bucket().find(_key(connection_id, version))
 
     def drop(self, connection_id: str, version: int) -> None:
         """Delete it if S3 lets it through; otherwise the bucket's lifecycle does."""
         with suppress(*_FAULTS):
-            self._s3().delete_object(Bucket=self._bucket, Key=_key(connection_id, version))
+            self._bucket().delete(_key(connection_id, version))
 
 
 def _key(connection_id: str, version: int) -> str:

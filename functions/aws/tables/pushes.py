@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from functions.aws.objects.staging import read_version
 from functions.aws.tables.dynamodb import Table, is_passing, to_text
 from functions.aws.tables.open_items import open_attributes
 from functions.core.contract import REFRESH_DAYS, Index, Prefix
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
-    from mypy_boto3_s3.client import S3Client
 
+    from functions.aws.objects.bucket import Bucket
     from functions.aws.tables.dynamodb import Gaps, Item
 
 _DAY: Final = 24 * 60 * 60
@@ -83,34 +82,21 @@ class PushTable:
 class PushContents:
     """Implements ``core.push.ports.Contents``."""
 
-    def __init__(self, s3: S3Client, *, bucket: str) -> None:
-        """Take the bucket's name."""
-        self._s3, self._bucket = s3, bucket
+    def __init__(self, bucket: Bucket) -> None:
+        """Take the bucket."""
+        self._bucket = bucket
 
     def write(self, records: bytes, *, connection_id: str, push_id: str) -> str:
         """Keep a push's records; return their version."""
-        answer = self._s3.put_object(
-            Bucket=self._bucket, Key=_key(connection_id, push_id), Body=records
-        )
-        return answer["VersionId"]
+        return self._bucket.put(_key(connection_id, push_id), records)
 
     def read(self, push: Push) -> bytes:
         """Read the records that were accepted."""
-        answer = read_version(
-            self._s3,
-            bucket=self._bucket,
-            key=_key(push.connection_id, push.push_id),
-            version_id=push.content,
-        )
-        return answer["Body"].read()
+        return self._bucket.read(_key(push.connection_id, push.push_id), push.content).read()
 
     def delete(self, push: Push) -> None:
         """Delete the records that were accepted, for good."""
-        self._s3.delete_object(
-            Bucket=self._bucket,
-            Key=_key(push.connection_id, push.push_id),
-            VersionId=push.content,
-        )
+        self._bucket.delete(_key(push.connection_id, push.push_id), push.content)
 
 
 def _key(connection_id: str, push_id: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from functions.aws.objects.bucket import Bucket
 from functions.aws.tables.bulk_runs import BulkLists, BulkTable
 from functions.aws.tables.connections import ConnectionTable, Successors
 from functions.aws.tables.idempotency import KeyTable
@@ -80,7 +81,7 @@ def store(endpoint: str) -> BulkStore:
     )
     return BulkStore(
         bulks=BulkTable(dynamodb, table=name, keys=refreshes),
-        lists=BulkLists(s3, bucket=name),
+        lists=BulkLists(Bucket(s3, name)),
         keys=KeyTable(dynamodb, table=refreshes),
     )
 
@@ -130,7 +131,7 @@ def test_connections_are_listed_by_tenant_or_all_but_those_that_are_being_erased
         vault=Vault(kms, key=kms.create_key()["KeyMetadata"]["KeyId"]),
         clock=Clock(),
         sleep=Clock().sleep,
-        successors=Successors(lambda: aws.client("s3"), bucket="none"),
+        successors=Successors(lambda: Bucket(aws.client("s3"), "none")),
     )
     for number in range(6):
         tenant = TENANT if number % 2 else "another"

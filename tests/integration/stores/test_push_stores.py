@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from functions.aws.objects.bucket import Bucket
 from functions.aws.tables.pushes import PushContents, PushTable
 from functions.core.contract import Index
 from infra.local.aws import emulator, session
@@ -34,7 +35,9 @@ def store(endpoint: str) -> PushStore:
     by = {Index.BY_CONNECTION: "connection_id"}
     make_table(dynamodb, name, key="push_id", ranged="requested_at", by=by)
     make_bucket(s3, name)
-    return PushStore(pushes=PushTable(dynamodb, table=name), contents=PushContents(s3, bucket=name))
+    return PushStore(
+        pushes=PushTable(dynamodb, table=name), contents=PushContents(Bucket(s3, name))
+    )
 
 
 class TestPushes(PushBehaviour):

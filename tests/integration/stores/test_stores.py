@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from msgspec.structs import replace
 
+from functions.aws.objects.bucket import Bucket
 from functions.aws.objects.snapshots import Snapshots
 from functions.aws.objects.staging import Line, Staging, read_lines
 from functions.aws.schedules import Schedules
@@ -132,6 +133,7 @@ def stores(endpoint: str) -> Stores:
     make_table(dynamodb, names["connections"], key=id_, ranged=id_, by=tenants)
     make_table(dynamodb, names["refreshes"], key="refresh_id", ranged=at, by=tenants | connected)
     make_bucket(s3, names["bucket"])
+    bucket = Bucket(s3, names["bucket"])
     vault = Vault(kms, key=kms.create_key()["KeyMetadata"]["KeyId"])
 
     def connections(client: DynamoDBClient = dynamodb) -> ConnectionTable:
@@ -142,7 +144,7 @@ def stores(endpoint: str) -> Stores:
             vault=vault,
             clock=clock,
             sleep=clock.sleep,
-            successors=Successors(lambda: s3, bucket=names["bucket"]),
+            successors=Successors(lambda: bucket),
         )
 
     def content(file: File) -> bytes:
@@ -169,14 +171,12 @@ def stores(endpoint: str) -> Stores:
         history=RefreshTable(dynamodb, table=names["refreshes"], connections=names["connections"]),
         schedules=make_schedules(aws.client("scheduler", endpoint_url=endpoint), group=mark),
         bucket=BudgetItem(dynamodb, table=names["connections"], name="banno"),
-        snapshots=Snapshots(s3, bucket=names["bucket"]),
+        snapshots=Snapshots(bucket),
         staging=lambda connection_id, refresh_id: Staging(
-            s3, bucket=names["bucket"], connection_id=connection_id, refresh_id=refresh_id
+            bucket, connection_id=connection_id, refresh_id=refresh_id
         ),
         lines=lambda dataset: [
-            kept(line)
-            for file in dataset.files
-            for line in read_lines(s3, bucket=names["bucket"], file=file)
+            kept(line) for file in dataset.files for line in read_lines(bucket, file)
         ],
         content=content,
         quarantined=quarantined,

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from functions.aws.executions import Executions
+from functions.aws.objects.bucket import Bucket
 from functions.aws.objects.snapshots import Snapshots
 from functions.aws.objects.staging import Line, read_lines
 from functions.aws.tables.connections import ConnectionTable, Successors
@@ -93,13 +94,14 @@ class Engine:
         """The lines of a dataset in the connection's snapshot."""
         connection = self._connections().get(connection_id)
         assert connection is not None
-        s3, name = self.client("s3"), self.outputs["BucketName"]
-        manifest = Snapshots(s3, bucket=name).of(connection)
+        bucket = self._bucket()
+        manifest = Snapshots(bucket).of(connection)
         return [
-            line
-            for file in manifest.datasets[dataset].files
-            for line in read_lines(s3, bucket=name, file=file)
+            line for file in manifest.datasets[dataset].files for line in read_lines(bucket, file)
         ]
+
+    def _bucket(self) -> Bucket:
+        return Bucket(self.client("s3"), self.outputs["BucketName"])
 
     def _connections(self) -> ConnectionTable:
         return ConnectionTable(
@@ -109,7 +111,7 @@ class Engine:
             vault=Vault(self.client("kms"), key=self.outputs["KeyArn"]),
             clock=time.time,
             sleep=time.sleep,
-            successors=Successors(lambda: self.client("s3"), bucket=self.outputs["BucketName"]),
+            successors=Successors(self._bucket),
         )
 
     # --- executions ------------------------------------------------------------------------

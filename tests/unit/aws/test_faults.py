@@ -21,8 +21,7 @@ from urllib3.exceptions import ProtocolError, ReadTimeoutError, SSLError
 
 from functions.aws.boundary import door, step
 from functions.aws.faults import fault_of
-from functions.aws.objects.snapshots import Snapshots
-from functions.aws.objects.staging import read_version
+from functions.aws.objects.bucket import Bucket
 from functions.aws.tables.dynamodb import Table
 from functions.core.errors import ConfigurationInvalid, FreshetError, Gone, PlatformFault, TryAgain
 
@@ -172,7 +171,7 @@ def test_objects_that_stay_when_many_are_deleted_are_told_by_why(
         s3.add_response("list_object_versions", {"Versions": [{"Key": "k", "VersionId": "v"}]})
         s3.add_response("delete_objects", {"Errors": [{"Key": "k", "Code": c} for c in codes]})
         with pytest.raises(ClientError) as raised:
-            Snapshots(client, bucket="bucket").delete("k")
+            Bucket(client, "bucket").delete_all("k")
     assert isinstance(fault_of(raised.value), told)
 
 
@@ -201,7 +200,7 @@ def test_only_what_was_deleted_is_gone(
                 "list_object_versions", {"Versions": listed}, {"Bucket": "b", "Prefix": "key"}
             )
         with pytest.raises((ClientError, FreshetError)) as raised:
-            read_version(client, bucket="b", key="key", version_id="v")
+            Bucket(client, "b").read("key", "v")
     assert isinstance(fault_of(raised.value) or raised.value, told)
 
 

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
+from functions.aws.objects.bucket import Bucket
 from functions.aws.tables.budgets import BudgetItem
 from functions.aws.tables.bulk_runs import BulkTable
 from functions.aws.tables.connections import (
@@ -67,7 +68,7 @@ def table_of(client: DynamoDBClient, *, kms: KMSClient, clock: Clock) -> Connect
         vault=Vault(kms, key="none"),
         clock=clock,
         sleep=clock.sleep,
-        successors=Successors(lambda: AWS.client("s3"), bucket="none"),
+        successors=Successors(lambda: Bucket(AWS.client("s3"), "none")),
     )
 
 
@@ -236,7 +237,7 @@ class Rotation:
             vault=Vault(kms, key="none"),
             clock=self.clock,
             sleep=self.clock.sleep,
-            successors=Successors(lambda: s3, bucket="bucket"),
+            successors=Successors(lambda: Bucket(s3, "bucket")),
         )
         self.kms.add_response("generate_data_key", {"Plaintext": b"k" * 32, "CiphertextBlob": b"w"})
         self.dynamodb.add_response("update_item", LEASED)
@@ -260,7 +261,7 @@ def test_a_successor_that_is_not_taken_is_put_aside_once_and_written_again(
     for _ in range(times):
         rotation.dynamodb.add_client_error("update_item", THROTTLED)
     rotation.dynamodb.add_response("update_item", LEASED)
-    rotation.s3.add_response("put_object", {})
+    rotation.s3.add_response("put_object", {"VersionId": "v"})
     rotation.s3.add_response("delete_object", {})
     rotation.rotate()
     rotation.s3.assert_no_pending_responses()
@@ -273,7 +274,7 @@ def test_a_successor_that_only_the_bucket_takes_is_stored_after_some_seconds(
     def throttle(**_: object) -> None:
         raise ClientError({"Error": {"Code": THROTTLED, "Message": ""}}, "UpdateItem")
 
-    rotation.s3.add_response("put_object", {})
+    rotation.s3.add_response("put_object", {"VersionId": "v"})
     monkeypatch.setattr(client, "update_item", throttle)
     rotation.rotate()
     rotation.s3.assert_no_pending_responses()
@@ -326,7 +327,7 @@ def test_a_rotation_that_broke_off_may_be_brought_to_its_end_by_two_at_once(
     del after["lease_owner"]
     place = {"Bucket": "bucket", "Key": f"successors/{CONNECTION}/1.sealed"}
     rotation.dynamodb.add_response("get_item", {"Item": before})
-    listed = {"Versions": [{"VersionId": "v", "IsLatest": True}]}
+    listed = {"Versions": [{"Key": place["Key"], "VersionId": "v", "IsLatest": True}]}
     rotation.s3.add_response(
         "list_object_versions", listed, {"Bucket": "bucket", "Prefix": place["Key"]}
     )
@@ -344,7 +345,7 @@ def test_a_rotation_that_broke_off_may_be_brought_to_its_end_by_two_at_once(
 def test_what_was_put_aside_for_a_connection_that_is_gone_is_deleted(rotation: Rotation) -> None:
     rotation.dynamodb.add_client_error("update_item", THROTTLED)
     rotation.dynamodb.add_client_error("update_item", "ConditionalCheckFailedException")
-    rotation.s3.add_response("put_object", {})
+    rotation.s3.add_response("put_object", {"VersionId": "v"})
     rotation.s3.add_response("delete_object", {})
     with pytest.raises(Superseded):
         rotation.rotate()

@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from functions.aws.objects import staging as files
+from functions.aws.objects.bucket import Bucket
 from functions.aws.objects.snapshots import Position, Snapshots
 from functions.aws.objects.staging import Staging
 from functions.core.model import BLOCK_LINES
@@ -35,7 +36,7 @@ def write(
     deletions: Sequence[str] = (),
 ) -> tuple[File, ...]:
     """The files of a dataset with so many records."""
-    staging = Staging(cast("Any", s3), bucket="b", connection_id="con_1", refresh_id=REFRESH)
+    staging = Staging(Bucket(cast("Any", s3), "b"), connection_id="con_1", refresh_id=REFRESH)
     staging.progress.datasets["d"] = Staged()
     ids = (f"{number:05}" for number in range(count))
     records = [Record(id_, msgspec.Raw(data), revision=revision) for id_ in ids]
@@ -48,7 +49,7 @@ def pages(s3: S3, stored: tuple[File, ...], *, limit: int) -> list[list[str]]:
     found: list[list[str]] = []
     place: Position | None = Position(REFRESH)
     while place is not None:
-        reader = Snapshots(cast("Any", s3), bucket="b")
+        reader = Snapshots(Bucket(cast("Any", s3), "b"))
         lines, place = reader.records(stored, start=place, limit=limit)
         found.append([msgspec.json.decode(line)["id"] for line in lines])
     return found
@@ -93,7 +94,7 @@ def test_revisions_are_read_without_the_contents() -> None:
     s3 = S3()
     data = b'"%s"' % secrets.token_hex(5_000).encode()
     (stored,) = write(s3, 100, data=data, revision="7", deletions=["00001"])
-    reader = Snapshots(cast("Any", s3), bucket="b")
+    reader = Snapshots(Bucket(cast("Any", s3), "b"))
     marks = reader.marks([stored])
     assert s3.bytes_read < stored.bytes / 10
     assert len(marks) == 100

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from functions import api
 from functions.aws.objects import snapshots
+from functions.aws.objects.bucket import Bucket
 from functions.aws.objects.snapshots import Position, Snapshots
 from functions.core.errors import Gone
 from functions.core.model import Blob, Connection, Contribution, File, SnapshotPointer
@@ -33,7 +34,7 @@ LINES = {"accounts": (2, 1), "transactions": (3, 4, 2), "closed": ()}
 """How many lines each file of each dataset has."""
 
 
-class Bucket:
+class S3:
     """As much of S3 as a reader needs."""
 
     def __init__(self) -> None:
@@ -52,7 +53,7 @@ class Bucket:
         return f"https://bucket.example/{told['Params']['Key']}"
 
 
-def filled(dataset: Dataset, name: str, *, bucket: Bucket) -> Dataset:
+def filled(dataset: Dataset, name: str, *, bucket: S3) -> Dataset:
     """The dataset with its files, of which the first is of the refresh before."""
     files = []
     for number, lines in enumerate(LINES[name]):
@@ -71,7 +72,7 @@ def filled(dataset: Dataset, name: str, *, bucket: Bucket) -> Dataset:
 @pytest.fixture(autouse=True)
 def _published(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two connections with the same snapshot."""
-    bucket = Bucket()
+    bucket = S3()
     manifest = a_manifest(NOW, as_of=AT, datasets=tuple(LINES))
     told = {name: filled(each, name, bucket=bucket) for name, each in manifest.datasets.items()}
     manifest = replace(manifest, datasets=told)
@@ -83,7 +84,7 @@ def _published(monkeypatch: pytest.MonkeyPatch) -> None:
 
     here = SimpleNamespace(
         connections=SimpleNamespace(get=get),
-        snapshots=Snapshots(cast("Any", bucket), bucket="b"),
+        snapshots=Snapshots(Bucket(cast("Any", bucket), "b")),
     )
     monkeypatch.setattr(api, "wiring", lambda: here)
 
