@@ -58,7 +58,7 @@ def handler(_event: object, context: LambdaContext) -> None:
             raise
         except FreshetError as error:
             broken = broken or error
-            kind.items.claim(due, until=wiring().clock() + LOOK_SECONDS)
+            kind.items.postpone(due, until=wiring().clock() + LOOK_SECONDS)
     if broken is not None:
         raise broken
 
@@ -77,7 +77,7 @@ def _look_after(one: dict[str, Any], _context: LambdaContext) -> None:
     kind, due = one["kind"], one["due"]
     at, thing = wiring().clock(), kind.get(one[kind.key])
     later = next_look(thing, at=at) if thing else None
-    if thing is None or later is None or not kind.items.claim(due, until=later):
+    if thing is None or later is None or not kind.items.postpone(due, until=later):
         return  # it has ended, or another call looks after it
     done = reconcile(thing, executions=kind.executions, end=wiring().endings.end, at=at)
     if done is not None:

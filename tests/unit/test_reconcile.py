@@ -1,4 +1,4 @@
-"""The door that looks after what is open: what it is given, claims, and does."""
+"""The door that looks after what is open: what it is given, postpones, and does."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ def refusal(code: str) -> ClientError:
 
 
 class Items:
-    """What is due, as a table would say, and who has claimed it."""
+    """What is due, as a table would say, and what was postponed."""
 
     def __init__(self, *ids: str) -> None:
         self._due = [Due(key={"refresh_id": id_}, look_at="1") for id_ in ids]
-        self.claimed: list[tuple[str, float]] = []
+        self.postponed: list[tuple[str, float]] = []
         self.taken = False
 
     def due(self, *, at: float, most: int) -> list[Due]:
         assert at > 1
         return self._due[:most]
 
-    def claim(self, due: Due, *, until: float) -> bool:
+    def postpone(self, due: Due, *, until: float) -> bool:
         if not self.taken:
-            self.claimed.append((due.key["refresh_id"], until))
+            self.postponed.append((due.key["refresh_id"], until))
         return not self.taken
 
 
@@ -105,7 +105,7 @@ def test_what_is_due_is_claimed_first_and_counted(
     room: Room, capsys: pytest.CaptureFixture[str]
 ) -> None:
     room.call()
-    assert room.items.claimed == [(REFRESH, room.clock() + 30)]
+    assert room.items.postponed == [(REFRESH, room.clock() + 30)]
     assert room.started == [REFRESH]
     told = capsys.readouterr().out
     assert '"Reconciled":' in told
@@ -129,19 +129,19 @@ def test_what_has_ended_since_it_was_listed_is_passed_over(room: Room) -> None:
     ended = fail(room.refresh, PlatformFault, at=room.clock())
     room.refreshes.save(ended, seen=room.refresh.version)
     room.call()
-    assert (room.items.claimed, room.started, room.ended) == ([], [], [])
+    assert (room.items.postponed, room.started, room.ended) == ([], [], [])
 
 
 def test_what_was_erased_since_it_was_listed_is_passed_over(room: Room) -> None:
     room.refreshes.delete(REFRESH)
     room.call()
-    assert (room.items.claimed, room.started, room.ended) == ([], [], [])
+    assert (room.items.postponed, room.started, room.ended) == ([], [], [])
 
 
 def test_a_call_that_is_at_its_end_leaves_the_rest_to_the_next(room: Room) -> None:
     room.milliseconds = 14_999
     room.call()
-    assert room.items.claimed == []
+    assert room.items.postponed == []
 
 
 OTHERS = ["ref_8", "ref_9"]
@@ -177,7 +177,7 @@ def test_one_that_cannot_be_looked_after_keeps_no_other_from_its_turn(
         name
     ] * 2
     put_off = [(id_, room.clock() + LOOK_SECONDS) for id_ in OTHERS]
-    assert room.items.claimed == [*put_off, (REFRESH, room.clock() + 30)]
+    assert room.items.postponed == [*put_off, (REFRESH, room.clock() + 30)]
 
 
 def test_where_aws_falters_the_call_ends_and_the_rest_stays_due(
@@ -189,7 +189,7 @@ def test_where_aws_falters_the_call_ends_and_the_rest_stays_due(
     monkeypatch.setattr(room.refreshes, "get", reading)
     with pytest.raises(PlatformFault):
         room.call()
-    assert room.items.claimed == []
+    assert room.items.postponed == []
 
 
 # --- the items -----------------------------------------------------------------------------------
@@ -214,7 +214,7 @@ def test_the_longest_overdue_come_first_and_each_is_claimed_as_it_was_seen() -> 
     key = {"bulk_id": {"S": "b"}, "entry": {"S": "bulk"}}
     later = {**key, "bulk_id": {"S": "c"}, "open_as": {"S": "open#0"}, "look_at": {"S": SEEN + "Z"}}
     item = {**key, "open_as": {"S": "open#9"}, "look_at": {"S": SEEN}}
-    claim = {
+    update = {
         "TableName": "table",
         "Key": key,
         "UpdateExpression": "SET look_at = :until",
@@ -242,12 +242,12 @@ def test_the_longest_overdue_come_first_and_each_is_claimed_as_it_was_seen() -> 
                     "Limit": 1,
                 },
             )
-        dynamodb.add_response("update_item", {}, claim)
+        dynamodb.add_response("update_item", {}, update)
         dynamodb.add_client_error("update_item", "ConditionalCheckFailedException")
         (due,) = items.due(at=8, most=1)
         assert due == Due(key={"bulk_id": "b", "entry": "bulk"}, look_at=SEEN)
-        assert items.claim(due, until=99)
-        assert not items.claim(due, until=99)
+        assert items.postpone(due, until=99)
+        assert not items.postpone(due, until=99)
 
 
 # --- the executions ------------------------------------------------------------------------------

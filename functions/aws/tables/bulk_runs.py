@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
     from functions.aws.objects.bucket import Bucket
-    from functions.aws.tables.dynamodb import Item, Reason, Request
+    from functions.aws.tables.dynamodb import CancellationReason, Item, Request
     from functions.core.idempotency import Key
 
 RUN: Final = "bulk"
@@ -245,6 +245,6 @@ def _bulk(item: Item) -> BulkRun:
     return msgspec.json.decode(item["document"], type=BulkRun)
 
 
-def _is_written(bulk: BulkRun, reason: Reason) -> bool:
+def _is_written(bulk: BulkRun, reason: CancellationReason) -> bool:
     """True if a refused write finds what it would write: its answer was lost before."""
     return bool(reason.item) and _bulk(reason.item) == bulk

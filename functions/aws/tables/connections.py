@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from functions.aws.tables.dynamodb import Table, endless_gaps, to_text
 from functions.aws.tables.idempotency import answer_requests
-from functions.aws.tables.subjects import claim_request
+from functions.aws.tables.subjects import ownership_request
 from functions.core.contract import Index, Prefix, Schedule
 from functions.core.errors import Superseded
 from functions.core.model import (
@@ -121,7 +121,7 @@ class ConnectionTable:
     ) -> bool:
         """Store a new connection; its id must be new.
 
-        With credentials they are stored beside it; without, it claims its subject at once.
+        With credentials they are stored beside it; without, its tenant owns its subject at once.
 
         Args:
             key: is noted as answered by this connection, in the same write.
@@ -136,8 +136,8 @@ class ConnectionTable:
         sealed = self._data_key(connection).seal(_encode(credentials)) if credentials else None
         noted = answer_requests(key, id_, table=self._key_table, at=at)
         put = self._table.put_request(item_of(connection, sealed=sealed))
-        claims = [] if credentials else [claim_request(connection, table=self._table)]
-        reasons = self._table.transact([*noted, put, *claims])
+        owned = [] if credentials else [ownership_request(connection, table=self._table)]
+        reasons = self._table.transact([*noted, put, *owned])
         if reasons is not None and noted and reasons[0].unmet:
             raise Superseded
         return reasons is None

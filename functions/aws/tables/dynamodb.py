@@ -52,8 +52,8 @@ class Written(NamedTuple):
     item: Item
 
 
-class Reason(NamedTuple):
-    """A write of a refused transaction: ``unmet`` if its condition was not met, the stored item."""
+class CancellationReason(NamedTuple):
+    """One write of a cancelled transaction: ``unmet`` if its condition was not, the stored item."""
 
     unmet: bool
     item: Item
@@ -282,7 +282,7 @@ class Table:
 
     def transact(
         self, requests: Sequence[Request], *, gaps: Gaps = short_gaps
-    ) -> list[Reason] | None:
+    ) -> list[CancellationReason] | None:
         """Write all or nothing: None when done, else the reasons in the order of the requests.
 
         Two transactions that meet are a conflict, not a refusal: tried again. The client gives
@@ -320,15 +320,15 @@ def _values(values: Item) -> dict[str, Any] | None:
     return {f":{name}": value for name, value in encode(values).items()} or None
 
 
-def _is_refused(reasons: list[Reason]) -> bool:
+def _is_refused(reasons: list[CancellationReason]) -> bool:
     return any(reason.unmet for reason in reasons)
 
 
-def _reasons(error: Exception) -> list[Reason]:
+def _reasons(error: Exception) -> list[CancellationReason]:
     if not isinstance(error, ClientError) or code_of(error) != "TransactionCanceledException":
         return []
     return [
-        Reason(
+        CancellationReason(
             unmet=reason["Code"] == "ConditionalCheckFailed", item=decode(reason.get("Item", {}))
         )
         for reason in error.response.get("CancellationReasons", [])

@@ -55,8 +55,8 @@ class OpenItems:
         )
         return [_to_due(item) for item in items]
 
-    def claim(self, due: Due, *, until: float) -> bool:
-        """Put off the next look; not where another has, or where the item was written since."""
+    def postpone(self, due: Due, *, until: float) -> bool:
+        """Put off the next look; return False if another call has, or it was written since."""
         return self._table.write(
             self._table.update_request(
                 due.key,

@@ -1,8 +1,8 @@
 """Which tenant owns each subject of a provider that asks for no credentials of a user's own.
 
 Any caller can name a subject there, so the first connection makes it its tenant's. It stays so
-until the tenant has erased the last one. A connection and its claim are written at once: a claim
-without a connection could never be erased.
+until the tenant has erased the last one. A connection and its ownership are written at once: an
+ownership without a connection could never be erased.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from functions.core.model import Connection
 
 
-def claim_request(connection: Connection, *, table: Table) -> Request:
+def ownership_request(connection: Connection, *, table: Table) -> Request:
     """The write that makes the connection's subject its tenant's; refused if it is another's."""
     return table.update_request(
         _key(connection),
@@ -36,8 +36,8 @@ class SubjectOwners:
         self._table = Table(dynamodb, table)
 
     def release(self, connection: Connection) -> None:
-        """Give the subject up, once no other connection claims it."""
-        claimed, item = self._table.write(
+        """Give the subject up, once no other connection has it."""
+        owned, item = self._table.write(
             self._table.update_request(
                 _key(connection),
                 "DELETE claims :id",
@@ -45,7 +45,7 @@ class SubjectOwners:
                 values={"id": {connection.connection_id}},
             )
         )
-        if claimed and "claims" not in item:
+        if owned and "claims" not in item:
             self._table.write(
                 self._table.delete_request(
                     _key(connection), condition="attribute_not_exists(claims)"

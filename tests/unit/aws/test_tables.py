@@ -162,7 +162,7 @@ CONDITIONAL = {
     "a-key-is-claimed": ("put_item", lambda it: KeyTable(it, table="refreshes").claim("k", Claim(digest="d", resource_id="r"), at=0)),
     "a-budget-is-drawn-on": ("update_item", lambda it: BudgetItem(it, table="connections", name="b").draw(**AT_BUDGET)),
     "a-subject-is-left": ("update_item", lambda it: SubjectOwners(it, table="connections").release(a_connection())),
-    "an-open-item-is-claimed": ("update_item", lambda it: OpenItems(it, table="refreshes").claim(Due(key={"refresh_id": "r"}, look_at="l"), until=1)),
+    "an-open-item-is-postponed": ("update_item", lambda it: OpenItems(it, table="refreshes").postpone(Due(key={"refresh_id": "r"}, look_at="l"), until=1)),
 }  # fmt: skip
 
 

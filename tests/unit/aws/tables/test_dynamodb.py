@@ -19,7 +19,7 @@ from functions.aws.tables.bulk_runs import BulkTable
 from functions.aws.tables.dynamodb import (
     FIRST_GAP_SECONDS,
     TRIES,
-    Reason,
+    CancellationReason,
     Table,
     meets_transaction,
     retry,
@@ -228,7 +228,7 @@ def test_a_refusal_that_stays_is_told(write: Write, calls: int) -> None:
 # --- a transaction -----------------------------------------------------------------------------
 
 
-def transact(client: DynamoDBClient) -> list[Reason] | None:
+def transact(client: DynamoDBClient) -> list[CancellationReason] | None:
     table = Table(client, "table")
     return table.transact([table.delete_request({})], gaps=at_once)
 
@@ -255,7 +255,10 @@ def test_a_condition_that_is_not_met_is_the_answer(
     cancelled(dynamodb, "TransactionConflict", "None")
     cancelled(dynamodb, "None", "ConditionalCheckFailed")
     refused = transact(client)
-    assert refused == [Reason(unmet=False, item={}), Reason(unmet=True, item={})]
+    assert refused == [
+        CancellationReason(unmet=False, item={}),
+        CancellationReason(unmet=True, item={}),
+    ]
 
 
 def test_a_conflict_that_stays_is_told(client: DynamoDBClient, dynamodb: Stubber) -> None:
