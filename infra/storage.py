@@ -16,7 +16,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from functions.connectors.registry import Provider
-from functions.core.contract import Index, Prefix
+from functions.core.contract import FAILED_IN, LOOK_AT, OPEN_AS, Index, Prefix
 
 if TYPE_CHECKING:
     from infra.config import Stage
@@ -106,7 +106,7 @@ class Storage(Construct):
         )
         table.add_global_secondary_index(
             index_name=Index.BY_FAILURE,
-            partition_key=_string("failed_in"),
+            partition_key=_string(FAILED_IN),
             sort_key=_string("entry"),
             projection_type=dynamodb.ProjectionType.INCLUDE,
             non_key_attributes=["outcome", "refresh_id", "error"],
@@ -118,8 +118,8 @@ class Storage(Construct):
         """List what has not ended, by when to look at it: only that has these attributes."""
         table.add_global_secondary_index(
             index_name=Index.OPEN,
-            partition_key=_string("open_as"),
-            sort_key=_string("look_at"),
+            partition_key=_string(OPEN_AS),
+            sort_key=_string(LOOK_AT),
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
 

@@ -131,6 +131,11 @@ class Prefix(StrEnum):
 FAILED_IN: Final = "failed_in"
 """Attribute of an outcome that is not good: its bulk run. The index by failure goes by it."""
 
+OPEN_AS: Final = "open_as"
+LOOK_AT: Final = "look_at"
+"""Attributes of an item that has not ended: its partition in the index of open items, and when to
+look at it."""
+
 OUTCOME_OF: Final = "of#"
 """Before the connection's id in the key of what became of it in a bulk run."""
 

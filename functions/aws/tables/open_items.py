@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from functions.aws.tables.dynamodb import Table
-from functions.core.contract import Index
+from functions.core.contract import LOOK_AT, OPEN_AS, Index
 from functions.core.model import iso
 from functions.core.reconcile import next_look
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from functions.aws.tables.dynamodb import Item
     from functions.core.reconcile import Open
 
-OPEN: Final = "open_as"
-LOOK_AT: Final = "look_at"
 SHARDS: Final = tuple(f"open#{digit}" for digit in range(10))
 """The partitions of the index. Each takes 1,000 write units a second, and a refresh has four, as it
 is admitted, begins and ends: one partition for all would bound the whole stage."""
@@ -48,7 +46,7 @@ class OpenItems:
 
     def _due_in(self, shard: str, *, at: float, most: int) -> list[Due]:
         items, _ = self._table.query(
-            f"{OPEN} = :shard AND {LOOK_AT} <= :now",
+            f"{OPEN_AS} = :shard AND {LOOK_AT} <= :now",
             {"shard": shard, "now": iso(at)},
             index=Index.OPEN,
             limit=most,
@@ -73,9 +71,9 @@ def open_attributes(thing: Open, *, at: float) -> Item:
     if look_at is None:
         return {}
     shard = SHARDS[int(look_at * 1000) % len(SHARDS)]
-    return {OPEN: shard, LOOK_AT: iso(look_at)}
+    return {OPEN_AS: shard, LOOK_AT: iso(look_at)}
 
 
 def _to_due(item: Item) -> Due:
-    key = {name: value for name, value in item.items() if name not in {OPEN, LOOK_AT}}
+    key = {name: value for name, value in item.items() if name not in {OPEN_AS, LOOK_AT}}
     return Due(key=key, look_at=item[LOOK_AT])

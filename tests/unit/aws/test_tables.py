@@ -30,7 +30,7 @@ from functions.aws.tables.refreshes import RefreshTable
 from functions.aws.tables.subjects import SubjectOwners
 from functions.aws.vault import DataKey, Vault
 from functions.core.bulk.model import BulkOutcome, Result
-from functions.core.contract import COUNT, FAILED_IN, HINTED, OUTCOME_OF, WAKE
+from functions.core.contract import COUNT, FAILED_IN, HINTED, LOOK_AT, OPEN_AS, OUTCOME_OF, WAKE
 from functions.core.errors import Superseded
 from functions.core.idempotency import Claim, Key
 from functions.core.model import Credentials, SnapshotPointer
@@ -482,4 +482,4 @@ def test_every_item_has_the_attributes_that_the_version_before_reads(
 
 def test_what_is_stored_beside_an_item_s_document_keeps_its_names() -> None:
     assert (COUNT, OUTCOME_OF, FAILED_IN) == ("count#", "of#", "failed_in")
-    assert (WAKE, HINTED) == ("wake", "hinted")
+    assert (WAKE, HINTED, OPEN_AS, LOOK_AT) == ("wake", "hinted", "open_as", "look_at")
