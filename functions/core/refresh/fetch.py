@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -34,6 +35,10 @@ T = TypeVar("T")
 MARGIN_SECONDS: Final = 105
 """A call stops fetching when it has no more than this left. It is enough for the page under way,
 requested twice at the worst and each time after its turn in the budget, and for the files."""
+
+AHEAD: Final = 2
+"""How many pages are requested, one by one, while another is written. With one only, the thread
+that requests would wait for the writer to let it run before it sends its next request."""
 
 PATIENCE: Final = 3
 PATIENCE_SECONDS: Final = 30
@@ -199,9 +204,12 @@ def read_published(connection: Connection, snapshots: Snapshots) -> Manifest | N
 
 
 def read_ahead(pages: Iterator[T]) -> Iterator[T]:
-    """Yield the same pages, and request the next one while the caller works on this one."""
-    with ThreadPoolExecutor(max_workers=1) as worker:
-        coming = worker.submit(next, pages, None)
-        while (page := coming.result()) is not None:
-            coming = worker.submit(next, pages, None)
+    """Yield the same pages, and request the next ones while the caller works on this one."""
+    worker = ThreadPoolExecutor(max_workers=1)
+    try:
+        coming = deque(worker.submit(next, pages, None) for _ in range(AHEAD))
+        while (page := coming.popleft().result()) is not None:
+            coming.append(worker.submit(next, pages, None))
             yield page
+    finally:
+        worker.shutdown(cancel_futures=True)
