@@ -1,4 +1,4 @@
-"""Runs every benchmark, or those that are named, on one running system.
+"""Runs every benchmark, or those that are named; those that measure, on one running system.
 
 ``python -m benchmarks [--quick] [NAME ...]``. The figures go into ``benchmarks/results.json``, but
 for those of a quick run, which takes small numbers and says only that all works.
@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Final
 from benchmarks import results
 from benchmarks.bench import PEERS_PYTHON, Bench
 from benchmarks.peers import fetching, memory, starting, waiting
+from benchmarks.polling import simulation
 from benchmarks.system import bulk, bulk_list, latency, refresh_cost
 from infra.local.system import synthesise, system
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from benchmarks.results import Result
 
@@ -33,27 +34,41 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Result]]] = {
     "bulk_list": bulk_list.main,
     "bulk": bulk.main,
 }
+SIMULATIONS: Final[dict[str, Callable[..., Result]]] = {"polling": simulation.main}
 PEERS: Final = ("airbyte-cdk", "dlt", "requests")
 
 
 def main() -> None:
-    """Run them in order."""
+    """Run them in order, what needs no system first."""
+    known = [*SIMULATIONS, *BENCHMARKS]
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
     parser.add_argument("--quick", action="store_true", help="small numbers, of which none is kept")
     asked = parser.parse_args()
-    if strangers := set(asked.names) - set(BENCHMARKS):
+    if strangers := set(asked.names) - set(known):
         parser.error(f"no such benchmark: {', '.join(sorted(strangers))}")
+    chosen = [name for name in known if not asked.names or name in asked.names]
+    for name in chosen:
+        if name in SIMULATIONS:
+            tell(name, SIMULATIONS[name](quick=asked.quick), keep=not asked.quick, peers={})
+    if set(chosen) <= set(SIMULATIONS):
+        return
     with TemporaryDirectory() as folder:
         assembly = synthesise(Path(folder) / "cdk.out")
         with system(Path(folder) / "logs", assembly=assembly) as running:
             bench = Bench(system=running, asset=asset(assembly), quick=asked.quick)
-            for name in asked.names or BENCHMARKS:
-                result = BENCHMARKS[name](bench)
-                for title, rows in result.tables.items():
-                    print(f"\n### {title}\n\n{results.write_rows(rows)}", end="", flush=True)
-                if not asked.quick:
-                    results.keep(name, result, peers=versions())
+            for name in chosen:
+                if name in BENCHMARKS:
+                    result = BENCHMARKS[name](bench)
+                    tell(name, result, keep=not asked.quick, peers=versions())
+
+
+def tell(name: str, result: Result, *, keep: bool, peers: Mapping[str, str]) -> None:
+    """Print the tables of a result, and keep it."""
+    for title, rows in result.tables.items():
+        print(f"\n### {title}\n\n{results.write_rows(rows)}", end="", flush=True)
+    if keep:
+        results.keep(name, result, peers=peers)
 
 
 def asset(assembly: Path) -> Path:

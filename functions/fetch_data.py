@@ -38,7 +38,7 @@ def handler(event: object, context: LambdaContext) -> dict[str, Any]:
         raise Superseded
     if not refresh.status.has_ended:
         refresh = _fetch_and_publish(ticket, refresh, context=context)
-        if interval := measure(ticket, refresh):
+        if interval := measure(ticket, synchronous=refresh.synchronous):
             here.durations.add(refresh.provider, interval, refresh_id=refresh.refresh_id)
         count(refresh.status.capitalize(), provider=refresh.provider)
     return {

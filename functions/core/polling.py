@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functions.core.contract import Ticket
-    from functions.core.model import Refresh
 
 LOOK_PRICE: Final = 0.5
 """Seconds of lateness that one look is worth."""
@@ -56,9 +55,9 @@ _FINENESS: Final = 5
 _FINEST: Final = 16
 
 
-def measure(ticket: Ticket, refresh: Refresh) -> Interval | None:
+def measure(ticket: Ticket, *, synchronous: bool) -> Interval | None:
     """How long the job took; None where no look tells, as it was done when it was triggered."""
-    if refresh.synchronous or ticket.noticed_at <= max(ticket.triggered_at, ticket.running_at):
+    if synchronous or ticket.noticed_at <= max(ticket.triggered_at, ticket.running_at):
         return None
     after, by = (at - ticket.triggered_at for at in (ticket.running_at, ticket.noticed_at))
     return Interval(round(max(after, 0.0), 1), round(by, 1), int(ticket.noticed_at // DAY_SECONDS))

@@ -186,11 +186,12 @@ def publish(
     )
     key, version_id = staging.seal(manifest)
     ended = step.publish(refresh, manifest, ticket=ticket, at=ports.clock())
+    took = measure(ticket, synchronous=refresh.synchronous)
     ports.refreshes.publish(
         ended,
         seen=refresh.version,
         snapshot=snapshot.to_pointer(manifest, key=key, version_id=version_id, at=at),
-        intervals=remember(ports.connection.intervals, measure(ticket, refresh)),
+        intervals=remember(ports.connection.intervals, took),
     )
     return ended, [manifest, *([before] if before else [])]
 

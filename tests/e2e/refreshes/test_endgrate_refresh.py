@@ -219,7 +219,7 @@ def test_a_user_who_never_configures_is_what_a_refresh_waited_for(
 def test_a_webhook_ends_the_wait_long_before_its_time(
     running: System, caller: Caller, endgrate: SimulatorControl
 ) -> None:
-    endgrate.settings(transfer_seconds=5)
+    endgrate.settings(transfer_seconds=LONG_ENOUGH)
     connection = caller.connect({**FERN, "datasets": ["crm-company"]})
     refresh = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     completed = next(each["at"] for each in endgrate.ledger("pull_completed"))

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.polling.durations import CHANGING, RANDOM, STEADY
+from benchmarks.polling.simulation import AFTER, LATE, Study
 from functions.core.contract import MAX_DEADLINE_SECONDS, MAX_LOOKS
 from functions.core.model import Interval
 from functions.core.polling import DAY_SECONDS, backoff, find_next, pause, plan
+
+if TYPE_CHECKING:
+    from benchmarks.polling.durations import Durations
+    from benchmarks.polling.simulation import Window
 
 TODAY = 20_000
 AT = float(TODAY * DAY_SECONDS)
@@ -52,6 +60,22 @@ def test_a_job_that_ends_long_before_all_others_is_seen_before_them(
     after, width = abs(after), abs(width) + 0.1
     looks = plan([Interval(after, after + width, TODAY)] * 24, others, at=AT)
     assert looks[0] <= max(30.0, 0.8 * (after + width))
+
+
+@pytest.mark.parametrize(
+    ("durations", "window", "most"),
+    [
+        pytest.param(RANDOM[3], LATE, 1.4, id="as-they-come"),
+        pytest.param(RANDOM[5], LATE, 1.7, id="most-short-and-some-long"),
+        pytest.param(CHANGING[1], AFTER[2], 1.7, id="after-they-became-short"),
+        pytest.param(CHANGING[2], AFTER[2], 1.7, id="after-they-became-long"),
+        pytest.param(STEADY[0], LATE, 2.5, id="always-short"),
+    ],
+)
+def test_job_after_job_it_comes_close_to_the_optimum(
+    durations: Durations, window: Window, most: float
+) -> None:
+    assert Study(durations, seeds=1).of_optimum(window) <= most
 
 
 @given(elapsed=SECONDS)

@@ -19,7 +19,7 @@ from functions.core.polling import (
     plan,
     remember,
 )
-from tests.support.scripted_connector import a_refresh, a_ticket
+from tests.support.scripted_connector import a_ticket
 
 TODAY = 20_000
 AT = TODAY * DAY_SECONDS + 3600.0
@@ -66,9 +66,8 @@ def test_what_tells_nothing_of_how_long_a_job_takes_is_not_kept(
     synchronous: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     start = 1_800_000_000.0
-    refresh = a_refresh(at=start, synchronous=synchronous)
     instants = {name: start + seconds for name, seconds in ticket.items()}
-    assert measure(a_ticket(at=start, **instants), refresh) is None
+    assert measure(a_ticket(at=start, **instants), synchronous=synchronous) is None
 
 
 def test_of_a_connection_the_latest_jobs_are_kept() -> None:
