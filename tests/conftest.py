@@ -1,4 +1,4 @@
-"""What every room has: a clean environment, and no way out but loopback."""
+"""All tests: a clean environment, and no network but loopback."""
 
 from __future__ import annotations
 

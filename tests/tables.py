@@ -54,7 +54,7 @@ BLOCK = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def faults() -> str:
-    """What the contract suite tries of each provider's faults."""
+    """The table of faults that the contract suite tries."""
     by_entry = {case.entry: case for case in CASES.values()}
     cases = [by_entry[entry] for entry in REGISTRY.values()]
     header = ("the provider's fault", *(case.title for case in cases))
@@ -63,7 +63,7 @@ def faults() -> str:
 
 
 def calls() -> str:
-    """What the API serves."""
+    """The table of the API's calls."""
     rows = (
         (f"`{method} {address}`", f"{route.summary}{'; needs no token' if route.open else ''}")
         for rule, routes in ROUTES.items()
@@ -74,7 +74,7 @@ def calls() -> str:
 
 
 def problems() -> str:
-    """What the API answers where it refuses a call, by status."""
+    """The table of the API's problems, by status."""
     responses = document(ROUTES)["components"]["responses"].values()
     content = (each["content"][CONTENT_TYPE]["examples"].values() for each in responses)
     told = [example["value"] for examples in content for example in examples]
@@ -92,7 +92,7 @@ def problems() -> str:
 
 
 def errors() -> str:
-    """What a refresh or a push can fail with, by what to do."""
+    """The table of errors of refreshes and pushes, by action."""
     actions = list(Action)
     leaves = sorted(
         (leaf for leaf in BY_NAME.values() if not issubclass(leaf, Signal | ONLY_ANSWERS)),

@@ -23,7 +23,7 @@ Connect = Callable[..., str]
 
 @pytest.fixture(scope="session")
 def relay() -> Iterator[Relay]:
-    """Where the providers send their webhooks, on their way to the API."""
+    """Passes the providers' webhooks on to the API."""
     with relaying() as found:
         yield found
 

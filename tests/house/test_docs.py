@@ -1,4 +1,4 @@
-"""What the README and the pages of docs/ say is so, and leads somewhere."""
+"""The README and the pages of docs/ are true, and their links lead somewhere."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def without_code(page: Path) -> str:
 
 
 def links(page: Path) -> list[tuple[Path, str]]:
-    """Where a page leads, below the repository: the file, and the heading if one is named."""
+    """The links of a page into the repository: the file, and the heading if one is named."""
     found = LINK.findall(without_code(page))
     return [
         ((page.parent / path).resolve() if path else page, anchor)

@@ -1,4 +1,4 @@
-"""What `make run ONCE=1` tells the shell."""
+"""The exit status of `make run ONCE=1`."""
 
 from __future__ import annotations
 

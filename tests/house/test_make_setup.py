@@ -1,4 +1,4 @@
-"""What `make setup` makes anew, and what it says of a machine that lacks something."""
+"""`make setup` makes anew what is outdated, and says what a machine lacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the house is built: small modules, plain names, one error boundary."""
+"""The shape of the code: small modules and folders, plain names, one error boundary."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ FOREIGN = {"accounts.json", "cdk.out", "emulator.log", "http.client", "package.m
 
 @cache
 def members(path: Path) -> dict[str, set[str]]:
-    """What a module defines at its top, each with the names that it has itself."""
+    """The names that a module defines, each with the names defined in it."""
     found: dict[str, set[str]] = {}
     for node in ast.parse(path.read_text()).body:
         inside = {name for part in getattr(node, "body", ()) for name in bound(part)}
@@ -94,7 +94,7 @@ def bound(node: ast.AST) -> set[str]:
 
 
 def is_there(name: str, *, seen_from: Path) -> bool:
-    """Whether a dotted name leads to a module, a file, or what one of them defines."""
+    """True if a dotted name leads to a module, a file, or what one of them defines."""
     if name.endswith(".py"):
         return any(path.name == name for path in modules())
     above = takewhile(lambda folder: folder != ROOT.parent, seen_from.parents)
@@ -103,7 +103,7 @@ def is_there(name: str, *, seen_from: Path) -> bool:
 
 
 def leads(folder: Path, parts: list[str]) -> bool:
-    """Whether the parts of a name lead from a folder to something that is there."""
+    """True if the parts of a name lead from a folder to something that is there."""
     if not parts:
         return True
     module, rest = folder / f"{parts[0]}.py", parts[1:]

@@ -1,4 +1,4 @@
-"""What happens by itself: endings, alarms."""
+"""Rules for ended executions, schedules, and alarms."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ EVENT = {"$.detail.name": "the-name", "$.detail.status": "FAILED"}
 
 
 def _told(template: Template, rule: str) -> str:
-    """What a rule's door is called with for such an event."""
+    """The input of a rule's function for such an event."""
     (target,) = template.one("Events::Rule", rule)["Targets"]
     transformer = target["InputTransformer"]
     told: str = transformer["InputTemplate"]

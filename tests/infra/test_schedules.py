@@ -1,4 +1,4 @@
-"""What the schedules of connections may do, and who may make them."""
+"""The grants of connections' schedules, and of the functions that make them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where things are kept."""
+"""Tables, bucket, key and secrets."""
 
 from __future__ import annotations
 

@@ -213,7 +213,7 @@ def test_nothing_but_secrets_has_a_name_that_another_stack_could_have(
 
 
 def _of_the_stack(name: Any) -> bool:
-    """Whether a name is of this stack's own, or has the stack's id in it."""
+    """True if a name is of this stack's own, or has the stack's id in it."""
     text = flat(name)
     return text.startswith("Freshet-local-") or "<AWS::StackId" in text
 

@@ -1,4 +1,4 @@
-"""What comes from outside is read or refused, and nothing else happens."""
+"""Input from outside is read or refused, and nothing else happens."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ ANSWERS = st.sampled_from(
 
 
 def not_taken(answer: Answer) -> bool:
-    """Whether the provider has certainly not taken it, and may be asked again."""
+    """True if the provider has certainly not taken it, and may be asked again."""
     unsent = isinstance(answer, ProviderUnavailable) and answer.unsent
     return unsent or isinstance(answer, RateLimited)
 

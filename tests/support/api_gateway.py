@@ -11,7 +11,7 @@ from functions.api import handler
 
 
 def call(method: str, path: str, **changes: object) -> dict[str, Any]:
-    """What API Gateway gets for a request of the tenant ``acme``."""
+    """The function's answer to a request of the tenant ``acme``."""
     event = {
         "httpMethod": method,
         "path": path,

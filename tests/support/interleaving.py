@@ -83,5 +83,5 @@ def both(one: Callable[[], object], other: Callable[[], object]) -> Callable[[],
 
 
 def dying() -> None:
-    """What a worker does last of all."""
+    """End the worker that calls it."""
     raise Crash

@@ -54,7 +54,7 @@ class PushHarness:
 
     @property
     def kept(self) -> bool:
-        """Whether the records are still kept."""
+        """True if the records are still kept."""
         return self.contents.kept[CONNECTION, PUSH] == [RECORDS]
 
     def ports(self, *, writes: int = 0) -> PushPorts:

@@ -1,4 +1,4 @@
-"""Where requests for one connection come in, over fakes, as the API's route takes them."""
+"""Requests for one connection over fakes, as the API's route takes them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def nothing() -> None:
-    """What most requests meet on their way."""
+    """Do nothing between two steps."""
 
 
 class Answered(NamedTuple):

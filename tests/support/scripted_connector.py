@@ -222,7 +222,7 @@ def connector_ports(
     budget: Budget | None = None,
     left: Callable[[], float] = lambda: inf,
 ) -> ConnectorPorts:
-    """What a connector is given, over fakes."""
+    """The ports of a connector, over fakes."""
     return ConnectorPorts(
         application=lambda: application,
         credentials=connections,

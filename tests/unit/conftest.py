@@ -14,7 +14,7 @@ def _no_sockets(socket_disabled: None) -> None:
 
 @pytest.fixture(autouse=True)
 def _metrics(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a stage's metrics are, as a door is told it."""
+    """The namespace of a stage's metrics."""
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Freshet/unit")
 
 

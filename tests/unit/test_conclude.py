@@ -1,4 +1,4 @@
-"""What ``conclude`` counts, and the schedules that it deletes."""
+"""The metrics of ``conclude``, and the schedules that it deletes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long each door lets a request to a provider wait for its turn, and take."""
+"""The time that each function gives a request to a provider, waiting included."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def test_a_refresh_of_one_dataset_keeps_what_is_known_of_the_others(
 
 
 def _told(read: Read, dataset: str) -> dict[str, Part]:
-    """What a snapshot says of a dataset's parts."""
+    """The parts of a dataset in a snapshot."""
     parts = read.manifest.parts
     return {part.part: replace(part, datasets=()) for part in parts if dataset in part.datasets}
 

@@ -57,7 +57,7 @@ def with_job(one: ConnectorHarness, job: Job, value: str) -> None:
 
 
 def targets(simulated: Simulated, provider: str, *, act: Act, value: str) -> list[str]:
-    """What stands in the request lines, byte for byte, as a listener on a socket gets them."""
+    """The targets of the request lines, byte for byte, as a listener on a socket gets them."""
     job = ConnectorHarness(CASES[provider], simulated, user=CASES[provider].user).trigger()
     with listening(*[not_found] * MOST_REQUESTS) as listener:
         address = f"http://{LOOPBACK}:{listener.port}"

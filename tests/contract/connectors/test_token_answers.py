@@ -1,4 +1,4 @@
-"""What a token endpoint may answer: whatever stands beside the two tokens, they are taken."""
+"""The answers of a token endpoint: the two tokens are taken, whatever stands beside them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PAIR = '"access_token": "access-2", "refresh_token": "refresh-2"'
 
 
 def answered(body: bytes, *, status: int = 200) -> Credentials:
-    """What is taken of this answer to an exchange of ``refresh-1``."""
+    """The credentials from this answer to an exchange of ``refresh-1``."""
 
     def app(_environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         start_response(f"{status} x", [("Content-Length", str(len(body)))])

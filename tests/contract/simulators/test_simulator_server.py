@@ -1,4 +1,4 @@
-"""How simulators are served: connections, bodies, and the command that starts one."""
+"""Serving simulators: connections, bodies, and the command that starts one."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def tenants() -> list[str]:
 def there(
     running: System, tenants: list[str], banno: SimulatorControl, endgrate: SimulatorControl
 ) -> dict[str, list[str]]:
-    """What the first tenant has to begin with, at a provider of each sort."""
+    """The first tenant's resources at the beginning, at a provider of each sort."""
     banno.settings(task_seconds=0.2)
     endgrate.settings(transfer_seconds=0.2)
     caller = Caller(running.api, token=running.issuer.token(tenants[0]))

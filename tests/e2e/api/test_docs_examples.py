@@ -41,7 +41,7 @@ def pasted(block: str) -> str:
 
 @pytest.fixture
 def given(running: System, banno: SimulatorControl, endgrate: SimulatorControl) -> dict[str, str]:
-    """What `make run` would print."""
+    """The variables that `make run` prints."""
     banno.settings(task_seconds=0.2)
     endgrate.settings(transfer_seconds=0.2)
     token = running.issuer.token(TENANT)

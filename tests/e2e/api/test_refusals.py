@@ -1,4 +1,4 @@
-"""What a caller is told when something is wrong, and what is never lost by it."""
+"""The API's refusals, and the state that they leave as it was."""
 
 from __future__ import annotations
 

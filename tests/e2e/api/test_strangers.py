@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def slots(rule: str, route: Route) -> list[str]:
-    """Where a call takes ids of a tenant's things."""
+    """The places of a call that take ids of a tenant's resources."""
     fields = [field.name for field in msgspec.structs.fields(route.body)] if route.body else []
     names = [*ids_in(rule), *(each.name for each in route.query), *fields]
     return [name for name in names if name in KINDS]

@@ -83,7 +83,7 @@ class Trial:
 
     @property
     def outlasted(self) -> bool:
-        """Whether its deadline is over before the outage is, or about then."""
+        """True if its deadline is over before the outage is, or about then."""
         began = self.outage.began is not None
         return began and self.deadline_seconds < self.outage.seconds + EARLY_SECONDS
 
@@ -152,7 +152,7 @@ class Field:
 
     @contextmanager
     def reconciled(self) -> Iterator[None]:
-        """What the clock does, meanwhile."""
+        """Call the reconciler again and again, meanwhile, as the clock does."""
         over, client = threading.Event(), self.running.client("lambda")
 
         def reconcile() -> None:

@@ -1,4 +1,4 @@
-"""What is erased, and what is never written down."""
+"""Data that is erased, and data that is never written."""
 
 from __future__ import annotations
 

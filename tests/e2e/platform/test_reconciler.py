@@ -1,4 +1,4 @@
-"""What nothing else brings to its end: begun or ended by the door that the clock calls."""
+"""Refreshes that lost their execution are started or ended by the reconciler."""
 
 from __future__ import annotations
 

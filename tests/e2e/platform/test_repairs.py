@@ -1,4 +1,4 @@
-"""What is put right: credentials, half-done work, questions at the wrong moment."""
+"""Repairs: new credentials, half-done work, calls at the wrong moment."""
 
 from __future__ import annotations
 

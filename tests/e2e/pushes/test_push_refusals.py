@@ -52,7 +52,7 @@ def test_a_connection_is_erased_with_its_pushes(
 
 
 def item(running: System, push_id: str) -> dict[str, Any]:
-    """What is stored of a push."""
+    """The stored item of a push."""
     found = running.client("dynamodb").get_item(
         TableName=running.outputs["PushesTableName"], Key={"push_id": {"S": push_id}}
     )

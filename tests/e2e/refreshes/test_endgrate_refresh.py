@@ -43,7 +43,7 @@ def first_looks_in_vain(endgrate: SimulatorControl) -> None:
 
 
 def waits_for_a_hint(running: System, refresh_id: str, state: str = "WaitForHint") -> bool:
-    """Whether the execution is in this state, which a webhook ends."""
+    """True if the execution is in this state, which a webhook ends."""
     arn = running.outputs["RefreshMachineArn"].replace(":stateMachine:", ":execution:")
     events = running.client("stepfunctions").get_execution_history(
         executionArn=f"{arn}:{refresh_id}", reverseOrder=True, maxResults=5
@@ -66,12 +66,12 @@ def visited(running: System, refresh_id: str) -> list[str]:
 
 
 def transfers(endgrate: SimulatorControl) -> int:
-    """How many have been triggered."""
+    """The number of transfers triggered."""
     return len(endgrate.ledger("pull_triggered"))
 
 
 def looked(endgrate: SimulatorControl) -> dict[str, int]:
-    """How often transfers have been looked at."""
+    """The number of looks at transfers."""
     return {"looks": sum("/statistics" in each.get("path", "") for each in endgrate.ledger())}
 
 

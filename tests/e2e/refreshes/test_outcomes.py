@@ -1,4 +1,4 @@
-"""How a refresh ends when the provider or the user's consent is at fault."""
+"""The end of a refresh when the provider or the user's consent is at fault."""
 
 from __future__ import annotations
 

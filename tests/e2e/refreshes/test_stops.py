@@ -32,7 +32,7 @@ def cancel(caller: Caller, refresh_id: str) -> dict[str, Any]:
 
 
 def kept(running: System, refresh_id: str) -> bool:
-    """Whether anything that the refresh has written is still there."""
+    """True if anything that the refresh has written is still there."""
     bucket = running.outputs["BucketName"]
     return refresh_id in str(running.client("s3").list_object_versions(Bucket=bucket))
 

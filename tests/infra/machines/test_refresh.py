@@ -26,7 +26,7 @@ HISTORY = 25_000
 
 
 def mean_seconds(retry: dict[str, Any]) -> float:
-    """How long a retrier goes on, in the middle."""
+    """The mean time for which a retrier goes on."""
     return float(retry["MaxAttempts"] * retry["MaxDelaySeconds"] / 2)
 
 

@@ -1,4 +1,4 @@
-"""What the system relies on the local AWS for; every patch to it has a test here or beside."""
+"""The behaviour of the local AWS that the system needs; each patch has a test here or beside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What clients see of a REST API on the local AWS, and what roles may do there with IAM."""
+"""REST APIs on the local AWS as clients see them, and roles under IAM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What connections' schedules rely on the local EventBridge Scheduler for."""
+"""The behaviour of the local EventBridge Scheduler that connections' schedules need."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def failed(visited: Sequence[str], failures: Sequence[str]) -> Ended:
 
 
 def is_whole(engine: Engine, connection: Connection) -> bool:
-    """Whether each of Ada's transactions stands in the snapshot, and stands there once."""
+    """True if each of Ada's transactions stands in the snapshot, and stands there once."""
     ids = [
         line.id
         for line in engine.published(connection.connection_id, "transactions")

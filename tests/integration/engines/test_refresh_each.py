@@ -1,4 +1,4 @@
-"""What ``RefreshAll`` reckons for each connection, on the reference implementation of JSONata."""
+"""The expressions of ``RefreshAll`` on the reference implementation of JSONata."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def reckoned(evaluator: Evaluator, expression: str, **states: Any) -> Any:
 
 
 def child(evaluator: Evaluator, *, index: int, of: int, **options: Any) -> dict[str, Any]:
-    """What the child of the connection in this place is given."""
+    """The input of the child for the connection in this place."""
     bulk = a_bulk(
         at=NOW,
         options=BulkOptions(**options),

@@ -37,7 +37,7 @@ TOP = 0
 
 
 def moves(most: int) -> st.SearchStrategy[list[Move]]:
-    """What may happen between pages; fewer rows come at once than a page goes on."""
+    """The changes between pages; fewer rows come at once than a page goes on."""
     place, rows = st.integers(TOP, 1000), st.integers(0, 300)
     went = st.builds(Move, comes=st.just(value=False), place=place, rows=rows)
     came = st.builds(Move, comes=st.just(value=True), place=place, rows=st.integers(0, most))
@@ -67,7 +67,7 @@ def staged(connector: Connector, *, interrupted: bool) -> list[str]:
 
 
 def told(connector: Connector) -> tuple[Part, ...]:
-    """What a fetch knows of the parts in the end."""
+    """The parts at the end of a fetch."""
     return fetched(connector, interrupted=False)[1].progress.parts
 
 

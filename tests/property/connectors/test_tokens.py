@@ -28,12 +28,12 @@ UNTAKEN = [
 
 
 def most_sent(model: TokenModel) -> int:
-    """How often the token that was sent most was sent."""
+    """The most often that one token was sent."""
     return max(Counter(model.sent).values(), default=0)
 
 
 def known_to_be_dead(model: TokenModel) -> bool:
-    """Whether the store says so, and with it the API."""
+    """True if the store says so, and with it the API."""
     return model.item.dead
 
 

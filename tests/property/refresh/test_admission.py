@@ -290,7 +290,7 @@ class Executions(RuleBasedStateMachine):
 
 
 def _caught(name: str, ticket: Ticket | None, *, error: FreshetError) -> Ticket:
-    """What the state machine's catcher makes of an error."""
+    """The error as the state machine's catcher passes it on."""
     bare = Ticket(
         v=PAYLOAD_VERSION, outcome=TicketOutcome.FAILED, refresh_id=name, connection_id=CONNECTION
     )

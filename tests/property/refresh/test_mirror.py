@@ -98,7 +98,7 @@ class Bank(Scripted):
 
 
 def applied(copy: dict[Key, bytes], objects: Objects, manifest: Manifest, *, since: str) -> None:
-    """What a mirror does with the answers to ``since``."""
+    """Apply the answers to ``since`` to a mirror."""
     for line in objects.lines(select_changes(manifest.datasets[NAME], since=since)):
         copy.pop((line.part, line.id), None)
         if not line.deleted:

@@ -41,7 +41,7 @@ def refreshes(draw: st.DrawFn) -> Told:
 
 
 def of(parts: list[Part] | tuple[Part, ...], name: str) -> list[tuple[str, PartState, float]]:
-    """What these say of a dataset; a part that names none tells of all."""
+    """The parts of a dataset; a part that names none is of all."""
     return [(one.part, one.state, one.as_of) for one in parts if name in (one.datasets or NAMES)]
 
 

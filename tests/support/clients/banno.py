@@ -163,13 +163,13 @@ def open_banno() -> Iterator[BannoClient]:
 
 
 def way_back(response: requests.Response) -> dict[str, str]:
-    """What a redirect tells the client."""
+    """The parameters that a redirect carries to the client."""
     assert response.status_code == 302, response.text
     return dict(parse_qsl(urlsplit(response.headers["Location"]).query))
 
 
 def is_error(response: requests.Response, status: int) -> bool:
-    """Whether this is Banno's Error object and nothing else."""
+    """True if this is Banno's Error object and nothing else."""
     body = response.json()
     types = {name: type(value) for name, value in body.items()}
     return (
@@ -180,7 +180,7 @@ def is_error(response: requests.Response, status: int) -> bool:
 
 
 def is_refused(response: requests.Response, error: str, *, status: int = 400) -> bool:
-    """Whether this is an error as RFC 6749 lays it out."""
+    """True if this is an error as RFC 6749 lays it out."""
     return (
         response.status_code == status
         and response.json()["error"] == error

@@ -76,7 +76,7 @@ class File:
 
 @dataclass(frozen=True)
 class Tokens:
-    """What a token reply's JWT says."""
+    """The claims of a token reply's JWT."""
 
     claims: Json
 
@@ -285,7 +285,7 @@ def challenge_of(verifier: str) -> str:
 
 
 def is_error(answer: requests.Response, status: int, code: str) -> bool:
-    """Whether this is digi.me's error object, in the body and in the headers alike."""
+    """True if this is digi.me's error object, in the body and in the headers alike."""
     error = answer.json()["error"]
     headers = {name: answer.headers[f"X-Error-{name.title()}"] for name in error}
     return (

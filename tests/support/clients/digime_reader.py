@@ -132,7 +132,7 @@ class Reader:
 
 
 class Read:
-    """What pages brought."""
+    """The records of pages."""
 
     def __init__(self, pages: Sequence[Page]) -> None:
         self.pages = pages
@@ -166,12 +166,12 @@ def fault(application: DigimeClient, **fault: object) -> None:
 
 
 def requests(application: DigimeClient, ending: str) -> list[Json]:
-    """What has been asked for at addresses with this ending."""
+    """The requests to addresses with this ending."""
     return [row for row in application.ledger() if row["path"].endswith(ending)]
 
 
 def listing(application: DigimeClient, key: str) -> Json:
-    """What digi.me lists to the holder of this key."""
+    """The files that digi.me lists to the holder of this key."""
     listed: Json = application.list(key).json()
     return listed
 

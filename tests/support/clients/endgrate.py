@@ -97,7 +97,7 @@ class EndgrateClient(SimulatorControl):
         return _transfer(self.post("/api/push/transfer", **body))
 
     def pushed(self, session_id: str, *items: Json, type_: str = CONTACT) -> list[Json]:
-        """What a push returns."""
+        """The rows that a push returns."""
         transfer = self.push(session_id, *items, type_=type_, synchronous=True)
         return self.records(transfer, type_, path="push")
 
@@ -198,7 +198,7 @@ def receiving() -> Iterator[Receiver]:
 
 
 def is_error(response: requests.Response, status: int = 400, *, at: str | None = None) -> bool:
-    """Whether this is Endgrate's Error object; `at` is a place that its `errors` must name."""
+    """True if this is Endgrate's Error object; `at` is a place that its `errors` must name."""
     body = response.json()
     return (
         response.status_code == status

@@ -30,7 +30,7 @@ NUMBERS = count()
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """Where the stack is."""
+    """The emulator with the small stack on it."""
 
     endpoint: str
     assembly: Path
@@ -39,7 +39,7 @@ class Local:
     machines: SFNClient
 
     def call(self, **event: object) -> Any:
-        """What the function answers, or its failure."""
+        """The function's answer, or its failure."""
         name = self.outputs["Function"]
         answer = self.functions.invoke(FunctionName=name, Payload=json.dumps(event))
         return json.loads(answer["Payload"].read())
@@ -47,7 +47,7 @@ class Local:
     def ask(
         self, path: str, token: str = TENANT, *, body: bytes | None = None
     ) -> requests.Response:
-        """What the API answers."""
+        """The API's answer."""
         url = api_url(self.endpoint, self.outputs["Api"], stage=STAGE)
         headers = {"Authorization": f"Bearer {token}"}
         method = "GET" if body is None else "POST"

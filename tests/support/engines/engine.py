@@ -46,7 +46,7 @@ OWN_NAME = "(this execution)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """What is the same on every engine once an execution has ended.
+    """The end of an execution, as far as every engine must agree.
 
     ``failures`` are the errors of tasks, also of those that were retried or caught. In the
     output, the execution's own name reads ``OWN_NAME``.
@@ -126,7 +126,7 @@ class Engine:
         return str(started["executionArn"])
 
     def refreshes(self) -> RefreshTable:
-        """What is kept of the refreshes."""
+        """The stored refreshes."""
         return RefreshTable(
             self.client("dynamodb"),
             table=self.outputs["RefreshesTableName"],
@@ -181,7 +181,7 @@ class Engine:
         self.simulator.fault(path=whole, **fault)
 
     def asked(self, connection: Connection, path: str, *, since: float = 0) -> int:
-        """How many requests below the user's path have come since then; path is a regex."""
+        """The number of requests below the user's path since then; path is a regex."""
         wanted = re.compile(f".*/users/{connection.subject}{path}")
         return sum(
             entry["at"] >= since and wanted.fullmatch(entry.get("path", "")) is not None
@@ -190,7 +190,7 @@ class Engine:
 
 
 def until(look: Callable[[], Any], true: Callable[[Any], bool]) -> Any:
-    """What is seen once it is as wished."""
+    """Look until it is as wished."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not true(found := look()):
         assert time.monotonic() < deadline, found

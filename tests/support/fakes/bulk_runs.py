@@ -69,7 +69,7 @@ class Bulks:
                 del self.places[bulk.occupies]
 
     def _holder(self, bulk: BulkRun) -> str | None:
-        """Who has the place that a run would take, and still keeps it."""
+        """The run that holds the place, if it still does."""
         other = self.places.get(bulk.occupies or "")
         return other.bulk_id if other and other.open_until >= bulk.requested_at else None
 

@@ -30,7 +30,7 @@ class Kept(NamedTuple):
 
     @property
     def mark(self) -> tuple[object, ...]:
-        """What a line that comes twice is known by."""
+        """The key of a line; a line that comes twice has the same."""
         return (self.part, self.id, self.deleted, self.revision)
 
 
@@ -56,7 +56,7 @@ class Objects:
         return [self.get(key) for key in sorted(self._versions) if key.startswith(prefix)]
 
     def lines(self, dataset: Dataset) -> list[Kept]:
-        """What a reader of the dataset gets, in order."""
+        """The lines of the dataset, in order."""
         return [line for file in dataset.files for line in self.file(file)]
 
     def file(self, file: File) -> list[Kept]:

@@ -64,7 +64,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tables:
-    """What connections, refreshes and keys are kept in; a transaction touches them all."""
+    """The tables of connections, refreshes and keys; a transaction touches them all."""
 
     def __init__(self) -> None:
         self.connections: dict[str, Item] = {}

@@ -34,7 +34,7 @@ class Move(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What is answered instead, whatever is asked."""
+    """An answer given instead of the bank's own."""
 
     status: int
     body: bytes

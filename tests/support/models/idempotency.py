@@ -42,7 +42,7 @@ class IdempotencyModel:
         self.harness.refuses = refuses
 
     def do(self, act: Act, *, told: Callable[[], object] = nothing) -> bool:
-        """Whether it went well; a request may be refused."""
+        """True if it went well; a request may be refused."""
         number = next(self._numbers)
         try:
             if act == "ask":
@@ -56,7 +56,7 @@ class IdempotencyModel:
         return True
 
     def agrees(self) -> bool:
-        """Whether the key has one answer at most, and no refresh but the one that answers.
+        """True if the key has one answer at most, and no refresh but the one that answers.
 
         What was refused its start has it by then from the reconciler.
         """

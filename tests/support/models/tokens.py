@@ -80,7 +80,7 @@ class Provider:
 
 @dataclass(frozen=True)
 class Rules:
-    """How the model is set up, and how much may go wrong in it.
+    """The settings of the model, and its limits of faults.
 
     So many successors are not taken by their table: they are put aside. So many are taken nowhere.
     So often the user signs in again.
@@ -267,7 +267,7 @@ class Replay:
 
 
 def replayed(story: tuple[Told, ...], *, owner: str) -> str:
-    """How a worker who was told this ends: ``ok``, or the name of the error it raises.
+    """The end of a worker that was told this: ``ok``, or the name of the error it raises.
 
     Raises:
         Pause: it has not ended.

@@ -1,4 +1,4 @@
-"""What the connectors' suite must know of a provider; ``registry.py`` finds them all.
+"""The facts about a provider that the connectors' suite needs; ``registry.py`` finds them all.
 
 A provider case says how the provider's simulator is opened, how a person signs in there, what each demo
 user has, and which of the provider's own answers mean what. The rest is the same for all.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Whole:
-    """What a whole read of a user gives."""
+    """The expected result of reading a user whole."""
 
     user: str
     records: dict[str, int]
@@ -65,7 +65,7 @@ class ProviderCase:
     token_seconds: int = 0
     """How long an access token is good for."""
     fetched_with_token: bool = True
-    """Whether a fetch needs an access token."""
+    """True if a fetch needs an access token."""
     money: str = ""
     """The field that holds an amount, where the provider's records have one."""
     refused_users: tuple[tuple[str, type[FreshetError]], ...] = ()

@@ -191,7 +191,7 @@ class ConnectorHarness:
 
 
 class Read:
-    """What a fetch brought."""
+    """The result of a fetch."""
 
     def __init__(self, manifest: Manifest, lines: dict[str, list[Kept]]) -> None:
         self.manifest, self.lines = manifest, lines

@@ -60,7 +60,7 @@ class EndgrateHarness(ConnectorHarness):
         return self.connector.check(self.connection, job, hold_seconds=0)
 
     def happened(self, kind: str) -> list[dict[str, Any]]:
-        """What the simulator did by itself, of one kind."""
+        """The simulator's own events of one kind."""
         return self.simulated.ledger(kind)
 
     def offsets(self) -> list[str]:
@@ -69,10 +69,10 @@ class EndgrateHarness(ConnectorHarness):
         return [row["query"]["offset"] for row in rows if row["path"] == "/api/pull/data"]
 
     def asked(self, path: str) -> int:
-        """How often an address was asked."""
+        """The number of requests to an address."""
         return sum(row["path"] == path for row in self.simulated.ledger())
 
 
 def parts(read: Read) -> dict[str, Part]:
-    """What a read says of each part."""
+    """The parts of a read by name."""
     return {part.part: part for part in read.manifest.parts}

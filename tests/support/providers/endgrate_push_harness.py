@@ -85,5 +85,5 @@ class EndgratePushHarness(EndgrateHarness):
 
     @property
     def triggered(self) -> int:
-        """How many pushes the provider has taken."""
+        """The number of pushes that the provider has taken."""
         return len(self.happened("push_triggered"))

@@ -1,4 +1,4 @@
-"""What a provider can do to a refresh, and what the user sees of it: the docs' table.
+"""The faults of a provider and their effects for the user: the docs' table.
 
 Each row is tried at each provider, once for each verb that it is about, from the admission to
 the end. What a fault is or comes to at one provider only is in that provider's case.

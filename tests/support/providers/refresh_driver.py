@@ -107,7 +107,7 @@ class Course:
 
     @property
     def manifest(self) -> Manifest:
-        """What was published."""
+        """The published manifest."""
         pointer = self.connection.snapshot
         assert pointer is not None
         return Snapshots(self.one.objects).manifest(pointer)

@@ -35,18 +35,18 @@ Truth = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Call:
-    """How a connector's verb looks on the wire: a method, and a path as in a fault."""
+    """A connector's verb on the wire: a method, and a path as in a fault."""
 
     method: str
     path: str
     repeated: bool
-    """Whether it may be sent again after it broke off."""
+    """True if it may be sent again after it broke off."""
     json: bool = True
-    """Whether its answer's body is JSON. Where it is something else, or there is none, nothing
+    """True if its answer's body is JSON. Where it is something else, or there is none, nothing
     shows that a part of it is missing, but HTTP."""
 
     def meant(self, row: dict[str, Any]) -> bool:
-        """Whether this line of a ledger is such a call."""
+        """True if this line of a ledger is such a call."""
         if row.get("method") != self.method:
             return False
         if self.path.startswith("^"):
@@ -131,14 +131,14 @@ class Simulated(SimulatorControl, ABC):
         self.job_takes(0.05)
 
     def job_takes(self, seconds: float) -> None:
-        """How long the provider's jobs take from now on."""
+        """Set how long the provider's jobs take from now on."""
         self.settings(**{self.job_seconds: seconds})
 
     def struck(self) -> bool:
-        """Whether every fault that was switched on has been met, or one that stays has."""
+        """True if every fault that was switched on has been met, or one that stays has."""
         on = self.control("GET", "faults").json()
         return not on or any("fault" in row for row in self.ledger())
 
     def calls(self, call: Call) -> int:
-        """How often it has been called so."""
+        """The number of such calls."""
         return sum(map(call.meant, self.ledger()))

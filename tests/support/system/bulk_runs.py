@@ -1,4 +1,4 @@
-"""What the tests of bulk runs ask for and look at."""
+"""Bulk runs of a running system, for the tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Bodies = dict[str, dict[str, Any]]
 
 
 def sign_in_users(running: System) -> Bodies:
-    """What registers a connection of each user; one sign-in will do for many."""
+    """The bodies that register a connection of each user; one sign-in will do for many."""
     facts = running.providers["banno"]
     made = {user: DEMOS["banno"].connection(facts, user) for user in ("ben", "cleo")}
     return made | {"dead": made["ben"] | {"credentials": {"access_token": "dead"}}}

@@ -31,7 +31,7 @@ NOT_PASSED: Final = {"connection", "date", "server", "transfer-encoding", "conte
 
 
 class Fault(StrEnum):
-    """How a service refuses. What is ``LOST`` was done, and the answer never came."""
+    """A refusal of a service. A ``LOST`` request was carried out, and its answer never came."""
 
     THROTTLED = "throttled"
     BROKEN = "broken"
@@ -73,7 +73,7 @@ class Outage:
     refused: int = 0
 
     def refuses(self, service: str, text: str, *, at: float) -> bool:
-        """Whether it refuses this request."""
+        """True if it refuses this request."""
         if self.about and not any(it in text for it in self.about):
             return False
         if self.about:
@@ -108,7 +108,7 @@ class Outages:
             self.planned.remove(outage)
 
     def of(self, service: str, text: str) -> Fault | None:
-        """How this request is refused, if it is."""
+        """The refusal of this request, if it is refused."""
         now = time.monotonic()
         with self.lock:
             refusing = [it for it in self.planned if it.refuses(service, text, at=now)]

@@ -1,4 +1,4 @@
-"""What the tests of pushes ask for, and where they look."""
+"""Pushes of a running system, for the tests."""
 
 from __future__ import annotations
 

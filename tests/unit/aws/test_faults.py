@@ -1,4 +1,4 @@
-"""What is wrong with AWS, told from what is wrong with us."""
+"""Faults of AWS are told from our own defects."""
 
 from __future__ import annotations
 

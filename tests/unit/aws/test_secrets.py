@@ -1,4 +1,4 @@
-"""What a connection says of itself, held against the secret of the application."""
+"""A connection's settings are checked against the application's secret."""
 
 from __future__ import annotations
 

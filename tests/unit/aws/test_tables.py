@@ -384,7 +384,7 @@ def written(client: DynamoDBClient) -> list[Any]:
 
 
 def ends(item: Any) -> int:
-    """How many days after ``AT`` it is forgotten."""
+    """The number of days after ``AT`` until it is forgotten."""
     return (int(item["expires_at"]["N"]) - AT) // (24 * 60 * 60)
 
 

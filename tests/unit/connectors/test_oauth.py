@@ -57,7 +57,7 @@ class TokenHarness:
         return TokenKeeper(ports, connection_id=CONNECTION, exchange=self._exchange)
 
     def rotate(self, to: Credentials) -> None:
-        """What a sibling, or a user who signs in again, does."""
+        """A rotation by a sibling or by a new sign-in."""
         self.connections.rotate(CONNECTION, version=self.stored.version, to=to)
 
     def sign_in(self) -> None:

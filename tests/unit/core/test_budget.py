@@ -220,7 +220,7 @@ class PrefetchHarness:
         return PrefetchedTokens(budget, most=most, clock=self.clock)
 
     def passes(self, process: PrefetchedTokens, *, of: int) -> int:
-        """How many of so many calls are let through at this moment."""
+        """The number of calls that are let through at this moment."""
         passed = 0
         for _ in range(of):
             try:

@@ -1,4 +1,4 @@
-"""What passes between the states, and what is stored, is read by the next version."""
+"""Payloads between states and stored items are read by the next version."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ DOCUMENTS = {
 
 
 def keeps(told: Any, read: Any) -> bool:
-    """Whether all that was told is in what was read, under the same names and as it was."""
+    """True if all that was told is in what was read, under the same names and as it was."""
     if isinstance(told, dict):
         return isinstance(read, dict) and all(
             name in read and keeps(value, read[name]) for name, value in told.items()

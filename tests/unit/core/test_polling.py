@@ -30,7 +30,7 @@ def took(after: float, by: float, *, day: int = TODAY) -> Interval:
 
 
 def learn(seconds: float, *, jobs: int, known: tuple[Interval, ...] = ()) -> tuple[Interval, ...]:
-    """What is known after so many jobs of this length, each looked at as planned before it."""
+    """The intervals learned from so many jobs of this length, each looked at as planned."""
     for _ in range(jobs):
         looks, at, last = plan(known, (), at=AT), 0.0, 0.0
         while (at := find_next(looks, after=at)) < seconds:

@@ -1,4 +1,4 @@
-"""What becomes of what nothing else brings to its end."""
+"""The reconciler ends or starts what has lost its execution."""
 
 from __future__ import annotations
 

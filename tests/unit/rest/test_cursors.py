@@ -1,4 +1,4 @@
-"""Where a reader goes on, and in which list."""
+"""Cursors: a reader's place, and the list that it is in."""
 
 from __future__ import annotations
 

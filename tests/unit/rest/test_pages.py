@@ -23,7 +23,7 @@ POLICY = (
 
 
 def get(path: str, **context: object) -> dict[str, Any]:
-    """What API Gateway gets for a request without a token."""
+    """The function's answer to a request without a token."""
     event = {
         "httpMethod": "GET",
         "path": path,

@@ -104,12 +104,12 @@ class Accounts:
         self.simulated.fault(method="GET", path=path, times=times, skip=skip, **fault)
 
     def rows(self, read: Read) -> dict[str, int]:
-        """How many transactions there are of each account."""
+        """The number of transactions of each account."""
         parts = [part for part, _ in read.records["transactions"]]
         return {id_: parts.count(id_) for id_ in self.ids}
 
     def others(self, read: Read) -> bool:
-        """Whether the transactions of all other accounts are there, and no others."""
+        """True if the transactions of all other accounts are there, and no others."""
         rows = self.rows(read) | {self.troubled: 0}
         return rows == self.expected | {self.troubled: 0}
 

@@ -1,4 +1,4 @@
-"""What a user's digi.me library is read as: accounts, files, and how each account ended."""
+"""A user's digi.me library as it is read: accounts, files, and the end of each account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Endgrate could not get: told part by part, never as fresh, and in no one's prose."""
+"""Records that Endgrate could not get are told part by part, never as fresh, in fixed words."""
 
 from __future__ import annotations
 

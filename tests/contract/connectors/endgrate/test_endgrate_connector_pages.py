@@ -1,4 +1,4 @@
-"""What Endgrate's transfers brought, page by page."""
+"""The records of Endgrate's transfers, page by page."""
 
 from __future__ import annotations
 

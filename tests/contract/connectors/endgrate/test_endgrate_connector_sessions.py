@@ -40,7 +40,7 @@ def webhook(body: bytes) -> Webhook:
 
 
 class Hooks:
-    """Where our webhooks arrive: the paths and the bodies, in order."""
+    """Receives our webhooks: the paths and the bodies, in order."""
 
     def __init__(self) -> None:
         self.url = ""

@@ -1,4 +1,4 @@
-"""What a call that got no answer knows of its request, on loopback sockets.
+"""A call without an answer tells whether its request can have been sent, on loopback sockets.
 
 A request that changes something may be sent again only where nothing of it was sent.
 """

@@ -1,4 +1,4 @@
-"""Who may call the Banno simulator's Consumer API, and how it refuses the others."""
+"""The Banno simulator's Consumer API: the calls that it lets in, and its refusals."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ SETTINGS = {"sync_seconds": 10}
 
 
 def postbox(application: DigimeClient, user: str = "ben") -> dict[str, str]:
-    """What the consent to be pushed to gives; the application is under its contract to push."""
+    """The postbox that a consent to push gives; the application is under its contract to push."""
     code = application.opened(application.authorize())["preauthorization_code"]
     return application.visit("authorize", code=code, callback=REDIRECT_URI, user=user)
 

@@ -1,4 +1,4 @@
-"""How the digi.me simulator verifies requests, against digi.me's guide Authorization."""
+"""The digi.me simulator verifies requests by digi.me's guide Authorization."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Door:
 
     @property
     def lives(self) -> bool:
-        """Whether the process can take another event."""
+        """True if the process can take another event."""
         return self._process.poll() is None
 
     def invoke(self, event: object) -> Answer:
@@ -82,7 +82,7 @@ class Door:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doors:
-    """What the interpreter takes for a client of Lambda.
+    """A client of Lambda for the interpreter.
 
     ``find`` gives the function of an ARN; ``assets`` the folder of the code with an S3 key.
     """

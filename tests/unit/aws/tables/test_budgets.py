@@ -1,4 +1,4 @@
-"""What providers have in the connections' table."""
+"""The items of providers in the connections' table."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ SEEDS = pytest.mark.parametrize("seed", range(20))
 
 
 def lost(gaps: Callable[[], Iterator[float]]) -> int:
-    """How many of a crowd that comes at one moment give up, where each takes its turn alone."""
+    """The number of a crowd's writers that give up, where only one can write at a time."""
     free, given_up = 0.0, 0
     waiting = [(0.0, who, gaps()) for who in range(CROWD)]
     heapify(waiting)

@@ -1,4 +1,4 @@
-"""What digi.me says of a user's accounts, in every shape in circulation, and in none."""
+"""digi.me's list of a user's accounts, in every shape in circulation, and absent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What digi.me's refusals mean: the code says it, wherever it stands, whatever the status."""
+"""digi.me's refusals are read by their code, wherever it stands, whatever the status."""
 
 from __future__ import annotations
 

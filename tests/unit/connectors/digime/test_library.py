@@ -1,4 +1,4 @@
-"""How a library is read: several downloads at a time, in order, and none left open."""
+"""Reading a library: several downloads at a time, in order, and none left open."""
 
 from __future__ import annotations
 

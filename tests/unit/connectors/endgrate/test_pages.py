@@ -1,4 +1,4 @@
-"""How fresh a dataset of Endgrate's is, by its error log and its pages."""
+"""The freshness of an Endgrate dataset, by its error log and its pages."""
 
 from __future__ import annotations
 

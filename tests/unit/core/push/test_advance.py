@@ -286,7 +286,7 @@ LOST = ProviderUnavailable()
 
 
 def again(harness: PushHarness) -> bool:
-    """Whether a reader has the push looked at again; it is then."""
+    """True if a reader has the push looked at again; it is then."""
     push = reopen(harness.push, at=harness.clock())
     if push:
         harness.pushes.save(push, seen=harness.push.version)

@@ -1,4 +1,4 @@
-"""How a push ends: which records the provider could not take, and what a webhook puts right."""
+"""The end of a push: the records that the provider refused, and webhooks that correct it."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_failures_are_told_without_names_where_the_records_are_no_longer_kept() 
 
 
 def results_of(*results: Result, failures: tuple[Failure, ...] = ()) -> tuple[Result, ...]:
-    """What is told of three records: one with an id, one with an internal id, one with neither."""
+    """The results of three records: one with an id, one with an internal id, one with neither."""
     harness = PushHarness(looks=(Pushed(done=True, failures=failures, results=results),))
     harness.run()
     return harness.push.results

@@ -67,7 +67,7 @@ def begun(push: Push) -> dict[str, Any]:
 
 
 def stopped(name: str) -> dict[str, Any]:
-    """What the rule calls the door with for an execution of this name."""
+    """The rule's input for an execution of this name."""
     return {"push_id": name, "outcome": PushTicketOutcome.ABORTED, "error": Aborted.name()}
 
 
@@ -229,7 +229,7 @@ def test_the_end_of_an_execution_without_a_name_ends_its_push(
 
 
 def counted(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """Who has to act on the faults that the door has counted."""
+    """The actions of the faults that the function has counted."""
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     return [each["action"] for each in told if FAULTS in each]
 

@@ -191,7 +191,7 @@ class Stuck(Scripted):
 
 
 def pauses(harness: FetchHarness) -> list[float]:
-    """How long each pause is that a provider gets that never answers."""
+    """The pauses before each new request to a provider that never answers."""
     harness.connector, resumed = Stuck(harness.clock, wish=AWAY), False
     while True:
         try:

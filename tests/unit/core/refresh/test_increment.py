@@ -1,4 +1,4 @@
-"""What a refresh may add to, and how long."""
+"""Incremental refreshes: the snapshots they may add to, and for how long."""
 
 from __future__ import annotations
 

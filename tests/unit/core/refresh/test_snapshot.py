@@ -1,4 +1,4 @@
-"""What is known of each part, from one refresh to the next, and how old that makes a snapshot."""
+"""The state of each part from one refresh to the next, and the age of a snapshot."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def page(where: str, **query: str) -> dict[str, Any]:
 
 
 def ids(where: str, **query: str) -> list[str]:
-    """What all pages bring; ``since`` is asked for on the first only."""
+    """The ids on all pages; ``since`` is asked for on the first only."""
     told, found = page(where, **query), []
     query.pop("since", "")
     while True:

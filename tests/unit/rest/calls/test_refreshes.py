@@ -1,4 +1,4 @@
-"""What the calls about refreshes refuse by themselves; the rest is tried end to end, in e2e."""
+"""Refusals of the calls about refreshes; the rest is tested end to end, in e2e."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_cursor_that_was_not_given_for_this_list_is_refused(cursor: str) -> No
 
 
 class CallHarness:
-    """What the calls stand on, over fakes. Step Functions refuses the next ``refuses`` starts."""
+    """The API's calls over fakes. Step Functions refuses the next ``refuses`` starts."""
 
     def __init__(self, *, refuses: int = 0) -> None:
         self.harness = RequestHarness(refuses=refuses)
