@@ -1,11 +1,10 @@
-"""A provider's budget: how often everything that runs may ask it, together.
+"""A provider's budget: the rate at which all processes together may send requests to it.
 
-A token bucket, of which one number is kept: the instant at which it will be full again. Each
-token taken moves that instant on by the gap between two requests; a bucket that has been full
-since the past is begun anew from now. The turn that a token gives comes as long before that
-instant as a whole bucket takes to fill. So turns queue up without conflicts, in any window there
-are at most ``burst + requests_per_second x seconds`` of them, and nothing is lost by who does
-not want to queue: whose turn would come too late takes no token, and is told when to come again.
+It is a token bucket (GCRA). One number is stored: the instant at which the bucket will be full.
+Each token moves it on by the gap between two requests; where it lies in the past, it starts from
+now. A token's turn is that instant less the time in which a whole bucket fills. So turns queue up
+without conflicts, and any window has at most ``burst + requests_per_second x seconds`` of them. A
+request that would wait too long takes no token, and is told when to try again.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ SECOND: Final = 1_000_000
 
 BEGIN_SECONDS: Final = 5
 GO_ON_SECONDS: Final = 15
-"""How long one waits here for a turn: who begins something, and who goes on with it. The first
-gives up sooner, so that under load what has begun is ended and new work waits in the machine."""
+"""How long a request waits for its turn: where something begins, and where it goes on. The first
+gives up sooner, so that under load begun work ends and new work waits in the state machine."""
 
 LEAST_PAUSE: Final = 1
 MOST_PAUSE: Final = 60
-"""Seconds for which one 429 stops everybody. One that asks for hours is more likely about its
-own user than about us; and if not, the next request is told again."""
+"""Bounds of the pause, in seconds, after a 429. One that asks for hours is more likely about one
+user than about the application; where it is not, the next request meets it again."""
 
 
 class BudgetLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,38 +69,38 @@ def read_limit(secret: bytes) -> BudgetLimit | None:
 
 
 class Level(msgspec.Struct, frozen=True, kw_only=True):
-    """How a bucket stands, in microseconds since the epoch, and whether a token was drawn."""
+    """When a bucket is full, in microseconds since the epoch, and whether a token was drawn."""
 
     full_at: int
     drawn: bool
 
 
 class BudgetStore(Protocol):
-    """Where a bucket is kept, for all that runs. Each method is one step that is not divided."""
+    """Stores a bucket for all processes. Each method is atomic."""
 
     def draw(self, *, gap: int, since: int, until: int) -> Level:
         """Move ``full_at`` on by ``gap``, if it lies in these bounds, both included.
 
         Returns:
-            How it stands then; 0 for a bucket that was never used.
+            The level afterwards; 0 for a bucket that was never used.
         """
         ...
 
     def renew(self, *, full_at: int, before: int) -> bool:
-        """Replace an instant before that one, or none; return whether it was so."""
+        """Set ``full_at`` if it lies before that instant, or is not set; return whether it did."""
         ...
 
     def close(self, *, until: int, full_at: int) -> None:
-        """Forbid requests until then, and let it be full at this instant at the earliest."""
+        """Forbid requests until then, and set ``full_at`` to this instant if that is later."""
         ...
 
     def pause_end(self) -> int:
-        """Read until when requests are forbidden; 0 or an instant in the past: they are not."""
+        """Read until when requests are forbidden; 0 where they never were."""
         ...
 
 
 class SharedBudget:
-    """Implements ``Budget`` over a bucket that all share."""
+    """Implements ``Budget`` over a stored bucket."""
 
     def __init__(
         self,
@@ -113,9 +112,9 @@ class SharedBudget:
         sleep: Sleep,
         left: Callable[[], float] = lambda: inf,
     ) -> None:
-        """Take how the limit is found: without one, no request waits and no bucket is asked.
+        """Take what returns the limit: without one, no request waits, and no store is read.
 
-        A request waits for its turn as long as it has patience, and time ``left``.
+        A request waits for its turn at most ``patience_seconds``, and while time is ``left``.
         """
         self._store, self._limit = store, limit
         self._patience, self._left = patience_seconds, left
@@ -123,18 +122,18 @@ class SharedBudget:
         self._seen_full_at: int | None = None
 
     def take(self, tokens: int = 1) -> None:
-        """Wait for this request's turn, or for that of so many at once; see ``Budget``."""
+        """Wait for the turn of this request, or of so many at once; see ``Budget``."""
         limit = self._limit()
         if limit is None:
             return
         wait = self._turn(limit, gap=limit.gap * tokens) - self._now()
         if wait > 0:
             self._sleep(wait / SECOND)
-            # Whoever was asleep has not heard of a 429 that came meanwhile.
+            # A 429 may have come while this slept.
             self._require_open()
 
     def pause(self, seconds: float) -> None:
-        """Stop everybody; see ``Budget``. After it, requests come one by one, not in a burst."""
+        """Stop all requests; see ``Budget``. They come one by one afterwards, not in a burst."""
         limit = self._limit()
         if limit is not None:
             bounded = min(max(seconds, LEAST_PAUSE), MOST_PAUSE)
@@ -142,10 +141,10 @@ class SharedBudget:
             self._store.close(until=until, full_at=until + limit.fill_time)
 
     def _turn(self, limit: BudgetLimit, *, gap: int) -> int:
-        """When the turn comes of what is taken now, which moves the bucket on by ``gap``.
+        """Take tokens, which moves the bucket on by ``gap``, and return when their turn comes.
 
-        A bucket that was seen to be full by now is begun anew without a look at it first. The
-        loop goes round again where that was so, or where another has just begun it anew.
+        A bucket that was seen to be full by now is restarted without reading it first. The loop
+        repeats where another process has just restarted it.
         """
         while True:
             now = self._now()
@@ -176,14 +175,14 @@ def _to_error(wait: int) -> RateLimited:
 
 
 KEPT_SECONDS: Final = 1.0
-"""How long tokens may be kept. So no window of time sees more than what the bucket grants to one
-that is longer by this; and what nobody has used by then is forfeited."""
+"""How long prefetched tokens are valid. So no window sees more requests than the bucket grants to
+a window that is longer by this."""
 
 
 class PrefetchedTokens:
-    """What one process has taken: a token at first, twice as many each time all were used.
+    """Tokens that one process takes in advance: one at first, then twice as many each time.
 
-    Whoever lets some of them go to waste begins with one again.
+    Where some were not used in time, it begins with one again.
     """
 
     def __init__(self, budget: SharedBudget, *, most: int, clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""What the stack and the doors must agree on: names, bounds and the state machine's payload."""
+"""What the stack and the functions agree on: names, bounds and the state machines' payloads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 
 PAYLOAD_VERSION: Final = 1
 PAYLOAD_BYTES: Final = 4096
-"""Upper bound of what passes between two states: ids, counts and cursors, never records."""
+"""Upper bound of a ticket's JSON: it holds ids, counts and cursors, never records."""
 
 HOLD_SECONDS: Final = 20
 """How long a call of check_status waits inside itself for the next look: about what one more turn
@@ -24,7 +24,7 @@ MAX_LOOKS: Final = 40
 """How many planned looks a ticket carries at most."""
 
 DEADLINE_SECONDS: Final = 15 * 60
-"""How long a provider may take, from admission on, when the request does not say."""
+"""How long a provider may take, from admission on, where the request does not say."""
 
 PART_SECONDS: Final = 75
 """Seconds that a provider takes at the worst to accept one part of a job, or a push."""
@@ -35,30 +35,30 @@ SYNCHRONOUS_SECONDS: Final = 335
 MIN_DEADLINE_SECONDS: Final = 5
 MAX_DEADLINE_SECONDS: Final = 6 * 60 * 60
 MAX_AGE_SECONDS: Final = 60 * 24 * 60 * 60
-"""The oldest that a snapshot may be asked to be at most: as long as its refresh is known."""
+"""Upper bound of ``max_age_seconds``: as long as a refresh is kept."""
 
 SLOT_SECONDS: Final = 60 * 60
-"""How long past its deadline a refresh keeps its connection's slot when nothing ends it. Each
-further call of a long fetch takes it for so long again."""
+"""How long past its deadline a refresh keeps its connection's slot where nothing ends it. Each
+further call of a long fetch extends that by the same time."""
 
 REFRESH_DAYS: Final = 60
-"""How long a refresh's history is kept. Shorter than the 90 days for which Step Functions
-remembers an execution's name, so that a name found taken always means the same refresh."""
+"""How long a refresh is kept: shorter than the 90 days for which Step Functions remembers an
+execution's name, so that a name that is taken always means the same refresh."""
 
 EXECUTION_NAME: Final = r"[A-Za-z0-9_-]{1,80}"
-"""How a refresh may be called: by us, or by whoever names an execution in the console."""
+"""What a refresh's id may be, as an execution's name is typed in the console, too."""
 
 MAX_JITTER_MINUTES: Final = 24 * 60
-"""The widest window that EventBridge Scheduler spreads a schedule's firings over."""
+"""The widest window over which EventBridge Scheduler spreads a schedule's firings."""
 
 MAX_BODY_BYTES: Final = 64 * 1024
-"""The largest request body that the API reads, but for a push's."""
+"""The largest request body of the API, except for a push."""
 
 MAX_PUSH_BYTES: Final = 1024 * 1024
 MAX_PUSH_RECORDS: Final = 1000
 
 METRICS_NAMESPACE: Final = "Freshet"
-"""Each stage's own metrics are below it."""
+"""Prefix of each stage's own namespace."""
 
 FAULTS: Final = "Faults"
 """The metric of what went wrong, by the action that it needs; alarms go by it."""
@@ -82,7 +82,7 @@ class Door(StrEnum):
 
 
 class Variable(StrEnum):
-    """Environment variables by which the stack tells a door where things are."""
+    """Environment variables of the functions; the stack sets them."""
 
     CONNECTIONS_TABLE = "FRESHET_CONNECTIONS_TABLE"
     REFRESHES_TABLE = "FRESHET_REFRESHES_TABLE"
@@ -118,7 +118,7 @@ class Index(StrEnum):
 
 
 class Prefix(StrEnum):
-    """First folders of the bucket; lifecycle rules go by them."""
+    """Top folders of the bucket; each has its lifecycle rule."""
 
     SNAPSHOTS = "snapshots/"
     STAGING = "staging/"
@@ -193,7 +193,7 @@ Sleep: TypeAlias = Callable[[float], None]
 
 Scalar: TypeAlias = str | int | float | bool | None
 Job: TypeAlias = dict[str, Scalar]
-"""The provider's side of a refresh, as its connector wrote it: a small, flat JSON object."""
+"""The provider's side of a refresh, a small and flat JSON object; only the connector reads it."""
 
 Cursor: TypeAlias = dict[str, Scalar]
 """Where a connector's next page starts; only the connector reads it."""

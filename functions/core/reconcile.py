@@ -1,14 +1,14 @@
-"""Looks after what nothing else brings to its end: starts what never began, ends what is over.
+"""Starts what never began, and ends what has lost its execution.
 
-A refresh, a push or a bulk run is open until it has ended. Its execution brings it there, and
-where that broke, the rule that watches executions. Either may be lost where AWS falters: a start
-that was refused, an end that could not be written. So each open thing is looked at now and then:
+A refresh, a push or a bulk run is open until it has ended. Its execution ends it, or the rule that
+watches executions that break. Either may be lost in a fault of AWS: a start that was refused, an
+end that could not be written. So each open thing is looked at now and then:
 
 - Its execution is running: it is left alone.
 - It has none: it is started, under the name that it would have had, so that it cannot run twice;
   past its time it is ended.
-- Its execution is over: it is ended, by the door and with the ticket of that rule. The door reads
-  again what is stored, so that what has ended by then stays as it is.
+- Its execution is over: it is ended, by the function and with the ticket of that rule. The
+  function reads again what is stored, so that what has ended by then stays as it is.
 """
 
 from __future__ import annotations
@@ -32,57 +32,57 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 UNBEGUN_SECONDS: Final = 30
-"""How long after its admission something may be without an execution."""
+"""How long after its admission a thing may be without an execution."""
 
 LOOK_SECONDS: Final = 5 * 60
-"""How long after its beginning, and after each look, something open is looked at."""
+"""How long after its beginning, and after each look, an open thing is looked at."""
 
 CLOSING_SECONDS: Final = 20 * 60
-"""The same for a bulk run: its door may take a quarter of an hour to close it."""
+"""The same for a bulk run: closing it may take a quarter of an hour."""
 
 Open: TypeAlias = Refresh | Push | BulkRun
 End: TypeAlias = "Callable[[Ticket | PushTicket | BulkTicket], None]"
-"""Has the door end what a ticket names, and does not wait for it."""
+"""Calls the function that ends what a ticket names, and does not wait for it."""
 
 
 class Execution(NamedTuple):
-    """How an execution is, in Step Functions' words; ``error`` is what it failed under."""
+    """An execution's status, in Step Functions' words, and the error with which it failed."""
 
     status: str
     error: str | None = None
 
     @property
     def runs(self) -> bool:
-        """Whether it goes on by itself, or is about to."""
+        """Whether it goes on by itself."""
         return self.status in {"RUNNING", "PENDING_REDRIVE"}
 
     @property
     def cause(self) -> str:
-        """The name of what ended it, for ``core.errors.find_error``."""
+        """What ended it, for ``core.errors.find_error``."""
         return self.error if self.error and self.status == "FAILED" else self.status
 
 
 class Done(StrEnum):
-    """What was done about something open."""
+    """What was done about an open thing."""
 
     STARTED = "started"
     ENDED = "ended"
 
 
 class Executions(Protocol):
-    """The executions of things of one kind."""
+    """The executions of one state machine."""
 
     def look(self, name: str) -> Execution | None:
         """The execution of this name; None when there is none."""
         ...
 
     def start(self, thing: Any) -> bool:  # noqa: ANN401 - of that kind
-        """Start the execution that brings a thing to its end; whether there is one then."""
+        """Start the execution of a thing; return whether there is one then."""
         ...
 
 
 def next_look(thing: Open, *, at: float) -> float | None:
-    """When to look at what is written, or looked at, at this instant; None once it has ended."""
+    """When to look at a thing that is written, or looked at, now; None once it has ended."""
     if thing.status.has_ended:
         return None
     if _is_unbegun(thing):
@@ -91,10 +91,10 @@ def next_look(thing: Open, *, at: float) -> float | None:
 
 
 def reconcile(thing: Open, *, executions: Executions, end: End, at: float) -> Done | None:
-    """Start something open, or have it ended, if its execution does not bring it to its end.
+    """Start an open thing, or have it ended, if no execution of it runs.
 
-    A push has been handed from one execution to another where a webhook or a reader has taken it
-    on; the latest that there is counts.
+    A push may have several executions, as a webhook or a reader has it continued by another; the
+    latest that exists counts.
     """
     names = _execution_names(thing)
     for name in names:
@@ -112,7 +112,7 @@ def _end(thing: Open, name: str, *, cause: str, end: End) -> Done:
 
 
 def _execution_names(thing: Open) -> list[str]:
-    """Of the executions that may be at work on it, the latest first."""
+    """The names of the executions that may run for it, the latest first."""
     match thing:
         case Refresh():
             return [thing.refresh_id]
@@ -123,7 +123,7 @@ def _execution_names(thing: Open) -> list[str]:
 
 
 def _is_unbegun(thing: Open) -> bool:
-    """Whether nothing has been done about it yet, as far as is written down."""
+    """Whether nothing is stored that was done about it."""
     match thing:
         case Refresh():
             return thing.status is Status.ADMITTED
@@ -134,7 +134,7 @@ def _is_unbegun(thing: Open) -> bool:
 
 
 def _is_in_time(thing: Open, *, at: float) -> bool:
-    """Whether it may still begin. A push that comes too late is ended by its own execution."""
+    """Whether it may still begin. A late push is ended by its own execution."""
     match thing:
         case Refresh():
             return _is_unbegun(thing) and at < thing.deadline
@@ -145,7 +145,7 @@ def _is_in_time(thing: Open, *, at: float) -> bool:
 
 
 def _to_ticket(thing: Open, name: str, *, cause: str) -> Ticket | PushTicket | BulkTicket:
-    """What the rule that watches executions would have told, see ``infra.events``."""
+    """The ticket that the rule that watches executions sends, see ``infra.events``."""
     v = PAYLOAD_VERSION
     match thing:
         case Refresh():

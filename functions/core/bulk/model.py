@@ -3,9 +3,8 @@
 listing ─► running ─► done
    └──────────┴─► failed: the run broke or was stopped, and what was under way is stopped with it
 
-A run keeps nothing of a connection but its id, how its refresh ended and which refresh that was.
-The outcomes are counted where they are written, in the same transaction, so that the counts are
-exact however often a step is repeated.
+A run stores of each connection its id, its refresh and the outcome. Outcomes are counted in the
+transaction that writes them, so that the counts are exact however often a step is repeated.
 """
 
 from __future__ import annotations
@@ -29,21 +28,21 @@ from functions.core.model import REFRESH_PREFIX
 
 BULK_PREFIX: Final = "blk_"
 MAX_NAMED: Final = 1000
-"""How many connections one request may name."""
+"""How many connections a request may name."""
 
 MAX_SPREAD_SECONDS: Final = 24 * 60 * 60
 RUN_SECONDS: Final = 3 * 24 * 60 * 60
 """How long a run may take: shorter than its list is kept."""
 
 OPEN_SECONDS: Final = RUN_SECONDS + 60 * 60
-"""How long a run keeps its tenant's place when nothing closes it."""
+"""How long a run keeps its tenant's place where nothing closes it."""
 
 BULK_DAYS: Final = 30
 """How long a run's outcomes are kept."""
 
 
 class BulkStatus(StrEnum):
-    """Where a run is."""
+    """The state of a run."""
 
     LISTING = "listing"
     RUNNING = "running"
@@ -52,7 +51,7 @@ class BulkStatus(StrEnum):
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more will happen to the run."""
+        """Whether nothing more happens to the run."""
         return self in {BulkStatus.DONE, BulkStatus.FAILED}
 
 
@@ -132,8 +131,8 @@ class BulkRequest(
 class BulkRun(msgspec.Struct, frozen=True, kw_only=True):
     """One run. ``tenant`` None is a run over all tenants, which none of them can see.
 
-    ``total`` is how many connections it is about, ``listed`` how many of them are in the list
-    that the state machine goes through, and ``version_id`` which version of that list it is.
+    ``total`` is the number of its connections, ``listed`` of those in the list that the state
+    machine goes through, and ``version_id`` is the version of that list.
     """
 
     bulk_id: str
@@ -151,17 +150,17 @@ class BulkRun(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def occupies(self) -> str | None:
-        """The tenant whose one place among runs it takes; None for what an operator starts."""
+        """The tenant that can have no other run beside it; None for an operator's run."""
         return self.tenant if self.reason is Reason.API else None
 
     @property
     def open_until(self) -> int:
-        """When it keeps its tenant's place no longer, in whole seconds since the epoch."""
+        """Until when it keeps its tenant's place, in whole seconds since the epoch."""
         return int(self.requested_at) + OPEN_SECONDS
 
     @property
     def expires_at(self) -> int:
-        """When it may be forgotten, in whole seconds since the epoch."""
+        """When DynamoDB may delete it, in whole seconds since the epoch."""
         return int(self.requested_at) + BULK_DAYS * 24 * 60 * 60
 
 
@@ -177,8 +176,8 @@ class BulkTicketOutcome(StrEnum):
 class BulkTicket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What passes between the states of a run's execution.
 
-    ``began_ms`` is when the spread window begins, in milliseconds since the epoch; ``asked`` is
-    what each refresh is asked for besides. ``error`` says why the run cannot go on.
+    ``began_ms`` is when the spread window begins, in milliseconds since the epoch; ``asked`` are
+    the further options of each refresh. ``error`` says why the run cannot go on.
     """
 
     v: int
@@ -194,7 +193,7 @@ class BulkTicket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one connection, by which refresh; ``error`` is empty where all is well."""
+    """The outcome of one connection and its refresh; ``error`` is empty where all is well."""
 
     connection_id: str
     outcome: BulkOutcome
@@ -203,8 +202,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def refresh_id(bulk_id: str, connection_id: str) -> str:
-    """The refresh of a connection in a run: always the same, so that it is begun once.
+    """The id of a connection's refresh in a run: always the same, so that it is begun once.
 
-    The state machine reckons it, too, see ``infra.machines.refresh_all``.
+    The state machine computes it, too, see ``infra.machines.refresh_all``.
     """
     return REFRESH_PREFIX + sha256(f"{bulk_id} {connection_id}".encode()).hexdigest()[:32]

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """A list as it was written: how many ids it has, and its version."""
+    """A written list: how many ids it has, and its version."""
 
     count: int
     version_id: str
 
 
 class BulkRuns(Protocol):
-    """Where runs and their outcomes are kept. Every write survives the loss of its own answer."""
+    """Stores runs and their outcomes. A write may be repeated after its answer was lost."""
 
     def get(self, bulk_id: str) -> BulkRun | None:
         """Read one with a consistent read; None when there is none."""
@@ -40,7 +40,7 @@ class BulkRuns(Protocol):
 
         Returns:
             The id of the run that has the place, until it is saved as ended or its time is over:
-            this one's, or another's. A run that takes no place is kept whoever has it.
+            this one's, or another's. A run that takes no place is always kept.
 
         Raises:
             Superseded: the id is another run's, or the key is noted already.
@@ -77,14 +77,14 @@ class BulkRuns(Protocol):
 
 
 class BulkLists(Protocol):
-    """Where the lists are kept that the state machine goes through."""
+    """Stores the lists that the state machine goes through."""
 
     def write(self, bulk_id: str, ids: Iterable[str]) -> Listed:
         """Write a list, however long, in bounded memory."""
         ...
 
     def read(self, bulk: BulkRun) -> Iterator[str]:
-        """The list that a run goes through, one by one."""
+        """Read a run's list, one by one."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The decisions of the door ``bulk``: which connections a run is about, and how it ends."""
+"""Lists the connections of a bulk run, and ends it."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from functions.core.model import Connection, Refresh
 
 AT_ONCE: Final = 90
-"""How many connections are looked up, or given an outcome, in one go."""
+"""How many connections are read, or given an outcome, at a time."""
 
 
 def create(request: BulkRequest, *, bulk_id: str, at: float) -> BulkRun:
-    """A new run. An id that is named twice is meant once."""
+    """A new run. An id that is named twice counts once."""
     asked = msgspec.convert(
         {name: getattr(request, name) for name in BulkOptions.__struct_fields__}, BulkOptions
     )
@@ -51,10 +51,10 @@ def create(request: BulkRequest, *, bulk_id: str, at: float) -> BulkRun:
 
 
 def check(options: BulkOptions, *, providers: Collection[str]) -> None:
-    """Refuse options that would be passed over, whichever way in they came.
+    """Refuse options that would have no effect.
 
     Args:
-        providers: the names of those there are.
+        providers: the names of all providers.
 
     Raises:
         InvalidRequest: no such provider, or a filter beside connections that are named.
@@ -69,7 +69,7 @@ def check(options: BulkOptions, *, providers: Collection[str]) -> None:
 
 
 def keep(bulk: BulkRun, *, bulk_runs: BulkRuns, key: Key | None = None) -> None:
-    """Keep a new run, if its tenant has no other under way.
+    """Store a new run, if its tenant has no other under way.
 
     Args:
         key: the request's, if it has one; it is noted with the run.
@@ -84,10 +84,10 @@ def keep(bulk: BulkRun, *, bulk_runs: BulkRuns, key: Key | None = None) -> None:
 
 
 def write_list(bulk: BulkRun, ports: BulkPorts) -> BulkTicket:
-    """Write down whom the run is about; asked again, it is what was written down before.
+    """Write the list of the run's connections; a repetition finds the list that was written.
 
     Raises:
-        Superseded: another call has listed them at the same moment.
+        Superseded: another call has written it at the same moment.
     """
     if bulk.status is not BulkStatus.LISTING:
         return to_ticket(bulk)
@@ -113,10 +113,10 @@ def write_list(bulk: BulkRun, ports: BulkPorts) -> BulkTicket:
 
 
 def close_run(bulk: BulkRun, *, error: str | None, ports: BulkPorts) -> BulkRun:
-    """End the run; a connection that was listed and has no outcome gets one, see ``_settle``.
+    """End the run; a listed connection that has no outcome gets one, see ``_settle``.
 
     Args:
-        error: why it could not go on; None where it has gone through its list.
+        error: why it could not go on; None where it has finished its list.
     """
     if bulk.status.has_ended:
         return bulk
@@ -152,7 +152,7 @@ def to_ticket(bulk: BulkRun) -> BulkTicket:
 
 
 def _select_ids(bulk: BulkRun, ports: BulkPorts, *, absent: list[str]) -> Iterator[str]:
-    """The ids of those who are to be refreshed; those who are named and not there, aside."""
+    """The ids of connections to refresh; those named and not found go to ``absent``."""
     named = bulk.options.connection_ids
     if named is None:
         at = ports.clock()
@@ -175,7 +175,7 @@ def _is_due(connection: Connection, options: BulkOptions, *, at: float) -> bool:
 
 
 def _settle(bulk: BulkRun, *, error: str, ports: BulkPorts) -> None:
-    """Give an outcome to each of the list that has none, and stop what is under way of them."""
+    """Give an outcome to each listed connection that has none, and stop what is under way."""
     for ids in _chunk(ports.lists.read(bulk)):
         there = ports.bulk_runs.find_recorded(bulk.bulk_id, ids)
         left = {refresh_id(bulk.bulk_id, id_): id_ for id_ in ids if id_ not in there}
@@ -197,7 +197,7 @@ def _settle(bulk: BulkRun, *, error: str, ports: BulkPorts) -> None:
 
 
 def _stop(refresh: Refresh, connection_id: str, *, ports: BulkPorts) -> Result:
-    """How a refresh of the run has ended; one that is under way is cancelled."""
+    """The outcome of a refresh of the run; one that is under way is cancelled."""
     ended, mine = refresh, False
     with suppress(NotFound):  # its connection was erased at this moment
         ended, mine = cancel(refresh, refreshes=ports.refreshes, clock=ports.clock)

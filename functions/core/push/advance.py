@@ -1,10 +1,9 @@
-"""The decisions about a push: records reach the provider once at most.
+"""Sends a push, so that its records reach the provider once at most.
 
-What is about to be done is written down first, with the digest of a token that no other attempt
-has, so that of two calls only one goes on. A call that finds an attempt whose outcome nobody
-has written down does not make another: the caller is told that the outcome is unknown. So is
-what comes of an answer that broke off. Only where the provider has certainly not taken the
-records, they are sent again.
+Each attempt is stored first, with the digest of its own token, so that of two calls only one goes
+on. A call that finds an attempt without an outcome makes no other: the outcome is unknown. So it
+is after an answer that broke off. The records are sent again only where the provider has certainly
+not taken them.
 """
 
 from __future__ import annotations
@@ -50,8 +49,8 @@ if TYPE_CHECKING:
 
 
 RESULT_FAULTS: Final = 3
-"""So often in a row a provider that is done may fail to tell what it has made of the records; then
-the push ends without that."""
+"""How often in a row a provider that is done may fail to return the results; then the push ends
+without them."""
 
 
 HEARD: Final = frozenset(
@@ -62,11 +61,11 @@ HEARD: Final = frozenset(
         PushStatus.UNKNOWN_OUTCOME,
     }
 )
-"""Where a webhook tells what is not known yet, or puts right what an answer has said."""
+"""States in which a webhook says what is not known yet, or corrects an answer."""
 
 
 class _Named(msgspec.Struct):
-    """A record, as far as its names go."""
+    """A record's own names."""
 
     id: str | None = None
     internal_id: str | None = None
@@ -75,7 +74,7 @@ class _Named(msgspec.Struct):
 def advance(push: Push, ports: PushPorts) -> PushTicket:
     """Go on with a push until it has ended or waiting here no longer pays; the ticket says which.
 
-    Where someone else has written the push meanwhile, another call or a webhook, that stands.
+    Where another call or a webhook has written the push meanwhile, that stands.
 
     Raises:
         Superseded: the push is no longer kept.
@@ -93,7 +92,7 @@ def advance(push: Push, ports: PushPorts) -> PushTicket:
 
 
 def _take_step(push: Push, ports: PushPorts) -> tuple[Push, int]:
-    """The push as it was written last, and after how many seconds to come back to it."""
+    """Make one step; return the push, and seconds until the next."""
     until, wait = ports.clock() + HOLD_SECONDS, 0
     if push.status is PushStatus.ACCEPTED:
         push, wait = _send(push, ports)
@@ -105,7 +104,7 @@ def _take_step(push: Push, ports: PushPorts) -> tuple[Push, int]:
 
 
 def to_ticket(push: Push, *, wait_seconds: int = 0) -> PushTicket:
-    """How its execution goes on."""
+    """The ticket with which its execution goes on."""
     going_on = PushTicketOutcome.FAILED if push.error else PushTicketOutcome.DONE
     return PushTicket(
         outcome=going_on if push.status.has_ended else PushTicketOutcome.RUNNING,
@@ -130,10 +129,10 @@ def end(
 
 
 def is_overtaken(push: Push, last: PushTicket) -> bool:
-    """Whether an execution that cannot go on is to leave its push as it is.
+    """Whether the end of an execution does not concern its push any more.
 
-    It is told of late, once more, or after a webhook has had another execution take the push
-    on. ``last`` is its ticket. One with an outcome that nobody knows is of a push that ended.
+    It comes late, once more, or after the push was handed over to another execution. ``last`` is
+    its ticket. One with an unknown outcome is of a push that has ended.
     """
     return last.error == OutcomeUnknown.name() or step.is_handed_over(push, last.push_id)
 
@@ -144,13 +143,13 @@ def is_about(push: Push, webhook: Webhook) -> bool:
 
 
 def take_webhook(push: Push, webhook: Webhook, *, pushes: Pushes, at: float) -> Push | None:
-    """Take from a webhook about the push's latest attempt that the provider has taken it.
+    """Note by a webhook about the push's latest attempt that the provider has taken it.
 
-    That stands against an answer that said otherwise: a proxy's 429, a refusal after a long
-    silence. The push would be sent again after the one, and has failed after the other.
+    It counts more than an answer that said otherwise: a proxy's 429, or a refusal after a long
+    silence.
 
     Returns:
-        The push whose execution is to be started, but where one is asking the provider now.
+        The push for which to start an execution; None where one is asking the provider now.
 
     Raises:
         Superseded: another writer was faster; a repetition sees what is left to do.
@@ -168,7 +167,7 @@ def take_webhook(push: Push, webhook: Webhook, *, pushes: Pushes, at: float) -> 
 
 
 def _send(push: Push, ports: PushPorts) -> tuple[Push, int]:
-    """Ask the provider, once: the push that follows, and when to come back."""
+    """Ask the provider once; return the push, and seconds until the next step."""
     if ports.clock() >= push.deadline:
         late = DeadlineExceeded if push.attempts else PlatformFault
         return _save(step.fail(push, late, at=ports.clock()), ports=ports), 0
@@ -190,7 +189,7 @@ def _send(push: Push, ports: PushPorts) -> tuple[Push, int]:
 
 
 def _handle_refusal(push: Push, error: FreshetError, *, ports: PushPorts) -> tuple[Push, int]:
-    """What follows from an attempt that gave no job: only what is certain is tried again."""
+    """Try again only where the provider has certainly not taken the records."""
     at = ports.clock()
     match error:
         case RateLimited() | ProviderUnavailable(unsent=True):
@@ -208,7 +207,7 @@ def _handle_refusal(push: Push, error: FreshetError, *, ports: PushPorts) -> tup
 
 
 def _wait_for_other(push: Push, ports: PushPorts) -> tuple[Push, int]:
-    """Another call's attempt. Once that call cannot be alive any more, nobody knows of it."""
+    """Wait for another call's attempt, until that call cannot be alive any more."""
     longest = SYNCHRONOUS_SECONDS if push.synchronous else PART_SECONDS
     left = push.changed_at + longest - ports.clock()
     if left > 0:
@@ -238,12 +237,12 @@ def _look_until_done(push: Push, ports: PushPorts, *, until: float) -> tuple[Pus
 
 
 def _is_enough(push: Push, seen: Pushed, faults: int, *, at: float) -> bool:
-    """Whether it ends with this look: its results are there, or were asked for long enough."""
+    """Whether it ends with this look: it has results, or was looked at often enough."""
     return seen.results is not None or faults >= RESULT_FAULTS or at >= push.deadline
 
 
 def _look(push: Push, ports: PushPorts) -> Pushed | FreshetError:
-    """A look, or what was wrong with it. What it is about was taken, so that may pass."""
+    """Look once; return an error rather than raise it, as the records were taken."""
     try:
         return ports.pusher.check_push(ports.connection, push.job, dataset=push.dataset)
     except FreshetError as error:
@@ -251,15 +250,15 @@ def _look(push: Push, ports: PushPorts) -> Pushed | FreshetError:
 
 
 def _wish(seen: Pushed | FreshetError, *, faults: int) -> int:
-    """Seconds to stay away after so many faults in a row; 0 after none."""
+    """Seconds to wait after so many faults in a row; 0 after none."""
     asked = seen.wait_seconds if isinstance(seen, ProviderUnavailable) else 0
     return max(asked, backoff(faults)) if faults else 0
 
 
 def _finish(push: Push, seen: Pushed, *, ports: PushPorts) -> Push:
-    """The push with its end; what is told of records has the names that the caller gave them.
+    """End the push; failures and results get the names that the caller gave to their records.
 
-    Where these are no longer kept, it has what is certain without them.
+    Where the records are no longer kept, they have what is certain without them.
     """
     failures, results = seen.failures, seen.results or ()
     try:
@@ -277,7 +276,7 @@ def _finish(push: Push, seen: Pushed, *, ports: PushPorts) -> Push:
 
 
 def _index_names(names: Iterable[str | None]) -> Mapping[str | None, int]:
-    """Where each name stands first."""
+    """The first index of each name."""
     first: dict[str | None, int] = {}
     for index, name in enumerate(names):
         if name is not None:
@@ -288,10 +287,10 @@ def _index_names(names: Iterable[str | None]) -> Mapping[str | None, int]:
 def _match_results(
     results: Iterable[Result], records: Sequence[_Named], *, failures: Iterable[Failure]
 ) -> tuple[Result, ...]:
-    """The results with their records' places: by internal id, or the id that was sent, or the last.
+    """The results with their records' places: by internal id, or else by the id that was sent.
 
-    The order in which a provider gives its results is no evidence, but one result that is left is
-    of the one record that is left.
+    The order of results is no evidence. But one result that is left belongs to the one record
+    that is left.
     """
     first = _index_names(record.internal_id for record in records)
     known = _index_names(record.id for record in records)
@@ -311,9 +310,10 @@ def _match_results(
 def _match_failure(
     failure: Failure, records: Sequence[_Named], *, first: Mapping[str | None, int]
 ) -> Failure:
-    """The failure with its record's place and names; as it is where it has no record here.
+    """The failure with its record's place and names, if it has a record.
 
-    The record is the one of its internal id, and where that is shared, or none, of its index.
+    The record is that of its internal id, or, where several share that or none has it, of its
+    index.
     """
     index = failure.index if failure.index in range(len(records)) else None
     if index is None or records[index].internal_id != failure.internal_id:

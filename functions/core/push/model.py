@@ -1,15 +1,15 @@
-"""A push: records on their way to a provider, once at most. What may happen to it, in which order.
+"""A push of records to a provider, which takes them once at most. Its states and transitions.
 
 accepted ─► sending ─► sent ─► done | incomplete
    ▲  └────────┴─► failed: the provider has certainly not taken it
    └── later ──┤
-               └─► unknown_outcome: it may have, and nobody knows (from sent, too)
+               └─► unknown_outcome: it may have taken it or not (from sent, too)
 
-From wherever its end is not known to be good, the provider's own webhook leads to ``sent``. So
+From each state but ``done`` and ``incomplete``, the provider's own webhook leads to ``sent``. So
 does a reader, from ``unknown_outcome``, where the provider had said that it has taken it.
 
-Each step gives the push that follows. ``sending`` is written before the provider is asked, so
-that whoever finds it there does not ask again.
+Each transition returns the push with one event more. ``sending`` is stored before the provider is
+asked, so that a call that finds it does not ask again.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
 PUSH_PREFIX: Final = "psh_"
 
 MAX_NAMED_BYTES: Final = 192 * 1024
-"""How large the failures may be as JSON with the records' own names in them. What is stored of
-a push must stay below DynamoDB's 400 KB; beyond this, ``index`` alone says which record it is."""
+"""How large the failures may be as JSON with the records' own names. A stored push must stay below
+DynamoDB's 400 KB; beyond this bound only ``index`` says which record it is."""
 
 MAX_RESULT_BYTES: Final = 128 * 1024
 """The same for the results."""
 
 
 class PushStatus(StrEnum):
-    """Where a push is."""
+    """The state of a push."""
 
     ACCEPTED = "accepted"
     SENDING = "sending"
@@ -53,22 +53,22 @@ class PushStatus(StrEnum):
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more will happen to the push by itself."""
+        """Whether nothing more happens to the push by itself."""
         return self.is_known or self is PushStatus.UNKNOWN_OUTCOME
 
     @property
     def is_known(self) -> bool:
-        """Whether it has ended and everything is known of how."""
+        """Whether it has ended, and its outcome is known."""
         return self in {PushStatus.DONE, PushStatus.INCOMPLETE, PushStatus.FAILED}
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A record that was sent and that the provider could not take.
+    """A record that the provider could not take.
 
-    ``index`` is its place in the request, from 0 on. Without one, the provider does not say
-    which record it is, or means them all; the push's ``failed`` tells the two apart.
-    ``error`` is the provider's name for what is wrong, never its prose. ``id`` and
-    ``internal_id`` are the caller's own names for the record.
+    ``index`` is its place in the request, from 0 on. Without one, the provider does not say which
+    record it is, or means all; the push's ``failed`` tells the two apart. ``error`` is the
+    provider's name for what is wrong, never its prose. ``id`` and ``internal_id`` are the caller's
+    own names for the record.
     """
 
     error: str
@@ -78,9 +78,9 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the provider has made of a record: its ``id`` there.
+    """The ``id`` that the provider has given to a record.
 
-    ``index`` and ``internal_id`` say which record of the request it is, as far as that is known.
+    ``index`` and ``internal_id`` say which record of the request it is, where that is known.
     """
 
     id: str
@@ -91,11 +91,10 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Push(msgspec.Struct, frozen=True, kw_only=True):
     """One push of records over one connection. Its version is the number of its events.
 
-    The records themselves are kept apart; ``content`` is which version of them was accepted,
-    and ``records`` how many they are. ``digest`` is of everything that was asked for. ``webhook``
-    is the digest of the token that went with the latest attempt, and ``job`` the provider's
-    name for what it has taken. ``failed`` counts the records that it could not take, and
-    ``results`` are of those that it took, as far as it says.
+    The records are stored apart; ``content`` is the version of them that was accepted, and
+    ``records`` their number. ``digest`` is of the request's body. ``webhook`` is the digest of the
+    latest attempt's token, and ``job`` the provider's name for what it has taken. ``failed``
+    counts the records that it could not take; ``results`` are of those that it took.
     """
 
     push_id: str
@@ -128,7 +127,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def changed_at(self) -> float:
-        """When the last event was."""
+        """When it was written last."""
         return self.events[-1].at
 
     @property
@@ -140,33 +139,33 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def execution(self) -> str:
-        """The name of the execution that takes it on from its last event.
+        """The name of the execution that continues from its last event.
 
-        Step Functions remembers names for longer than an idempotency key is remembered: the
-        instant keeps a later push under the same key apart.
+        Step Functions remembers names for longer than an idempotency key lives: the instant keeps
+        a later push under the same key apart.
         """
         return _execution(self, self.events[-1])
 
 
 def push_id_of(execution: str) -> str:
-    """The id of the push that an execution of this name takes on."""
+    """The id of the push of an execution of this name."""
     return execution.partition("-")[0]
 
 
 def executions_of(push: Push) -> list[str]:
-    """The names of the executions that may be at work on it, the latest first.
+    """The names of the executions that may run for it, the latest first.
 
-    They are named by its last event, where it was started late, and by that with which it was
-    accepted or given to another execution.
+    They are named by its last event, where the reconciler has started it, and by the event with
+    which it was accepted or handed over.
     """
     begun = [push.events[0], *_handovers(push)][-1]
     return list(dict.fromkeys(_execution(push, event) for event in (push.events[-1], begun)))
 
 
 def is_handed_over(push: Push, execution: str) -> bool:
-    """Whether a webhook or a reader has given the push to a later execution than of this name.
+    """Whether the push was handed over to a later execution than that of this name.
 
-    A bare id instead of a name does not say where its execution began: nothing is later then.
+    A bare id does not say where its execution began: none is later then.
     """
     instant = execution.partition("-")[2]
     began = [event.version for event in push.events if _instant(event) == instant]
@@ -175,9 +174,9 @@ def is_handed_over(push: Push, execution: str) -> bool:
 
 
 def _handovers(push: Push) -> list[Event]:
-    """The events by which it was given to another execution.
+    """The events by which a webhook or a reader has handed it over to another execution.
 
-    What was found while the provider was being asked stays with the execution that asked.
+    A webhook that comes while the provider is being asked leaves it with the execution that asks.
     """
     return [
         event
@@ -187,30 +186,30 @@ def _handovers(push: Push) -> list[Event]:
 
 
 def accept(push: Push) -> Push:
-    """It has been asked for."""
+    """Begin a push."""
     return _append(push, "accepted", push.requested_at)
 
 
 def begin_sending(push: Push, *, webhook: str, at: float) -> Push:
-    """The provider is about to be asked. The token's digest tells this attempt from any other."""
+    """Note that the provider is about to be asked; ``webhook`` identifies the attempt."""
     attempts = push.attempts + 1
     moved = replace(push, status=PushStatus.SENDING, attempts=attempts, webhook=webhook)
     return _append(moved, "sending", at, attempt=attempts)
 
 
 def postpone(push: Push, error: type[FreshetError], *, wait_seconds: int, at: float) -> Push:
-    """The provider has certainly not taken it, and may be asked again."""
+    """Note that the provider has certainly not taken it, and will be asked again."""
     moved = replace(push, status=PushStatus.ACCEPTED)
     return _append(moved, "postponed", at, error=error.name(), wait_seconds=wait_seconds)
 
 
 def confirm(push: Push, *, job: str, at: float) -> Push:
-    """The provider says that it has taken it."""
+    """Note that the provider has answered that it has taken it."""
     return _append(replace(push, status=PushStatus.SENT, job=job, sent_at=at), "sent", at)
 
 
 def recover(push: Push, *, job: str, at: float) -> Push:
-    """The provider has told by itself that it has taken it, whatever was known before."""
+    """Note that the provider's webhook says that it has taken it."""
     moved = replace(
         push,
         status=PushStatus.SENT,
@@ -223,11 +222,10 @@ def recover(push: Push, *, job: str, at: float) -> Push:
 
 
 def reopen(push: Push, *, at: float) -> Push | None:
-    """A push of unknown outcome, to be looked at again; None where that is too early or no use.
+    """Have a push of unknown outcome looked at again; None where that is too early or no use.
 
-    It is of use where the provider has named what it has taken: nobody has seen the end of that.
-    The push is left alone each time for as long as it has lasted in all, so that whoever keeps
-    asking for it has few looks made and few events kept.
+    It is of use where the provider has named what it has taken. Each time, the push is left alone
+    for as long as it has lasted in all, so that frequent readers cause few looks and few events.
     """
     lasted = push.ended_at - push.requested_at
     closed = push.status is PushStatus.UNKNOWN_OUTCOME and push.job != ""
@@ -240,10 +238,10 @@ def reopen(push: Push, *, at: float) -> Push | None:
 def finish(
     push: Push, failures: Iterable[Failure], *, at: float, results: Iterable[Result] = ()
 ) -> Push:
-    """The provider is done with it.
+    """End a push with which the provider is done.
 
-    A failure that has neither an index nor an internal id concerns all records; one whose index
-    is none of theirs, or whose internal id nobody knows, concerns one that cannot be told.
+    A failure without index and internal id is of all records; one with an index or internal id
+    that is none of theirs is of one record, but not known of which.
     """
     told = tuple(failures)
     whole = any(each.index is None and each.internal_id is None for each in told)
@@ -261,20 +259,20 @@ def finish(
 
 
 def fail(push: Push, error: type[FreshetError], *, at: float) -> Push:
-    """It ended, and the provider has certainly not taken it."""
+    """End a push that the provider has certainly not taken."""
     ended = replace(push, status=PushStatus.FAILED, error=error.name(), ended_at=at)
     return _append(ended, ended.status, at, error=error.name())
 
 
 def end_unknown(push: Push, cause: type[FreshetError], *, at: float) -> Push:
-    """It ended, and whether or how far the provider has taken it is not known."""
+    """End a push of which it is not known whether, or how far, the provider has taken it."""
     error = OutcomeUnknown.name()
     ended = replace(push, status=PushStatus.UNKNOWN_OUTCOME, error=error, ended_at=at)
     return _append(ended, ended.status, at, error=error, cause=cause.name())
 
 
 def _select_failures(failures: Iterable[Failure], *, records: int) -> tuple[Failure, ...]:
-    """The first failure of each record, and before them each error of no record in particular."""
+    """Each error of no record in particular, then the first failure of each record."""
     first: dict[int | str, Failure] = {}
     for each in failures:
         if each.index is not None and each.index in range(records):
@@ -295,9 +293,9 @@ def _execution(push: Push, event: Event) -> str:
 
 
 def _shorten_results(results: tuple[Result, ...]) -> tuple[Result, ...]:
-    """The results as far as they may be kept: with the caller's own names, without, or the first.
+    """The results within the bound: with the caller's own names, without, or the first of them.
 
-    Those names follow from ``index``. Of a thousand ids, all may be a hundred characters long.
+    The names follow from ``index``. A thousand ids may be of a hundred characters each.
     """
     if len(msgspec.json.encode(results)) <= MAX_RESULT_BYTES:
         return results

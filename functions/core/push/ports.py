@@ -15,7 +15,7 @@ from functions.core.push.model import Failure, Push, Result
 class Pushed(msgspec.Struct, frozen=True, kw_only=True):
     """What a look at a push found: whether the provider is done, and what came of its records.
 
-    ``results`` None: which records it has made of them cannot be read at the time.
+    ``results`` None: they cannot be read at the time.
     """
 
     done: bool
@@ -35,31 +35,31 @@ class Pusher(Protocol):
         synchronous: bool,
         token: str,
     ) -> str:
-        """Ask the provider once, and never again, to take these records (a JSON array).
+        """Ask the provider once to take these records (a JSON array).
 
         Args:
-            synchronous: have the provider answer only when it is done, where it can.
-            token: what its webhooks about this push are to give back.
+            synchronous: let the provider answer only when it is done, where it can.
+            token: what its webhooks about this push give back.
 
         Returns:
             The provider's name for what it has taken.
 
         Raises:
             RateLimited: it has not taken them.
-            ProviderUnavailable: it has not taken them where ``unsent`` says so; otherwise
-                nobody knows.
+            ProviderUnavailable: it has not taken them where ``unsent`` says so; otherwise that
+                is unknown.
             UserError, CallerError, OperatorError: it refuses them.
-            DefectError: nobody knows.
+            DefectError: it is unknown whether it has taken them.
         """
         ...
 
     def check_push(self, connection: Connection, job: str, *, dataset: str) -> Pushed:
-        """Look once at what the provider has taken; what came of it is told once it is done."""
+        """Look once at what the provider has taken; it has results once it is done."""
         ...
 
 
 class Pushes(Protocol):
-    """Where pushes are kept. Every write survives the loss of its own answer."""
+    """Stores pushes. A write may be repeated after its answer was lost."""
 
     def get(self, push_id: str) -> Push | None:
         """Read one with a consistent read; None when there is none."""
@@ -79,7 +79,7 @@ class Pushes(Protocol):
 
 
 class Contents(Protocol):
-    """Where the records of pushes are kept until nobody needs them."""
+    """Stores the records of pushes while they are needed."""
 
     def read(self, push: Push) -> bytes:
         """The records that were accepted.
@@ -95,7 +95,7 @@ class Contents(Protocol):
 
 
 class PushPorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a push is carried out with. ``token`` makes an unguessable name."""
+    """What one call for a push needs from outside. ``token`` makes an unguessable name."""
 
     connection: Connection
     pusher: Pusher

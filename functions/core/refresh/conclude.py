@@ -1,4 +1,4 @@
-"""Door 4's decisions: end what is not published."""
+"""Ends refreshes that are not published: failed, cancelled, joined, fresh."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 class Concluded(msgspec.Struct, frozen=True, kw_only=True):
-    """What is left to do: count the refresh if this call ended it, and fail the execution.
+    """What the function has to do: count the refresh if this call ended it, fail the execution.
 
-    ``unpublished`` says that whatever the refresh had staged can go; ``refresh`` is the one
-    that is stored, if there is one. ``action`` says what to do about the failure that this
-    call ends with, or has ended in the execution's place.
+    ``unpublished`` says that what the refresh had staged can be deleted; ``refresh`` is the stored
+    one, if there is one. ``action`` says what to do about the failure with which this call ends,
+    or which it has stored in the execution's place.
     """
 
     refresh: Refresh | None = None
@@ -40,16 +40,16 @@ class Concluded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 MOOT: Final = (Aborted, CoolingDown, Superseded)
-"""Nobody has to do anything about these: somebody stopped the execution, the provider wants no
-refresh yet, or the connection was erased in between. One that took too long has its own alarm."""
+"""No action follows from these: a person stopped the execution, the provider wants no refresh yet,
+or the connection was erased in between. An execution that takes too long has its own alarm."""
 
 
 def conclude(ticket: Ticket, *, refreshes: Refreshes, clock: Clock) -> Concluded:
     """End the refresh and free its slot.
 
-    There is no error where the request joined another refresh, found the snapshot fresh
-    enough, or turns out to have been published or cancelled before something broke; nor where
-    the execution has ended already (``aborted``) and only its refresh is left to end.
+    There is no error where the request joined another refresh, found the snapshot fresh enough,
+    or was published or cancelled before something broke; nor where the execution has ended
+    already (``aborted``).
     """
     if ticket.outcome in {TicketOutcome.JOINED, TicketOutcome.FRESH}:
         return Concluded()
@@ -80,10 +80,10 @@ def _action(error: type[FreshetError]) -> Action | None:
 
 
 def cancel(refresh: Refresh, *, refreshes: Refreshes, clock: Clock) -> tuple[Refresh, bool]:
-    """End the refresh because a caller wants no more of it, and free its slot.
+    """Cancel the refresh, and free its slot; one that has ended stays as it is.
 
-    One that has ended stays as it is. Whoever is writing it gets in first: each turn means that
-    another has written, and a refresh is written a few times in its life.
+    Where another call writes the refresh at the same moment, this one repeats: a refresh is
+    written only a few times.
 
     Returns:
         The refresh as it has ended, and whether this call has ended it.

@@ -1,4 +1,4 @@
-"""The refreshes of a tenant or of a connection, newest first, page by page."""
+"""Lists refreshes of a tenant or of a connection, newest first, page by page."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 READ_AT_ONCE: Final = 100
 READ_AT_MOST: Final = 300
-"""How many refreshes are read for one answer that a filter thins out. Where they do not give
-enough, the caller is told where to go on."""
+"""How many refreshes are read for a page with a filter. Where too few of them match, the page is
+shorter, and says where to go on."""
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
-    """Where a reader is: behind the refresh of this RFC 3339 time and id."""
+    """A position in a list: behind the refresh of this RFC 3339 time and id."""
 
     requested_at: str
     refresh_id: str
@@ -28,14 +28,14 @@ class Line(Protocol):
     """Refreshes in their order, newest first."""
 
     def __call__(self, *, limit: int, after: Place | None) -> tuple[list[Refresh], Place | None]:
-        """At most so many behind a place, and the place to go on from; None at the end."""
+        """Read at most so many behind a place, and the place to go on from; None at the end."""
         ...
 
 
 def list_refreshes(
     line: Line, *, wanted: Callable[[Refresh], bool] | None, limit: int, after: Place | None
 ) -> tuple[list[Refresh], Place | None]:
-    """At most ``limit`` of those that are wanted, and the place to go on from; None at the end.
+    """At most ``limit`` matching refreshes, and the place to go on from; None at the end.
 
     There may be fewer, even none, although more follow: see ``READ_AT_MOST``.
     """

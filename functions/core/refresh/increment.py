@@ -1,9 +1,8 @@
-"""Refreshes that read only what has changed: what they begin from, and what becomes of it.
+"""Refreshes that read only what has changed since the previous snapshot.
 
-A dataset is files in order, of which a later line of a part and id replaces an earlier one. So
-what a refresh adds is more files behind those that were there, and a reader who has these needs
-no others. Now and then everything is read again: that is the remedy for whatever a provider does
-not tell in its changes, and what keeps the files few.
+A dataset is a list of files. A later line of a part and id replaces an earlier one. So an
+incremental refresh adds files at the end, and a reader who has the earlier ones needs only these.
+Now and then everything is read again: a provider may leave out changes, and files must stay few.
 """
 
 from __future__ import annotations
@@ -26,16 +25,16 @@ if TYPE_CHECKING:
 
 FULL_AFTER_REFRESHES: Final = 20
 FULL_AFTER_SECONDS: Final = 7 * 24 * 60 * 60
-"""So many refreshes, or so long, after a full read comes another. Banno documents only partly
-what `updatedSince` leaves out; what it has left out is missed for a week at the most."""
+"""A full read is due after so many refreshes, or so long. Banno documents only partly what
+`updatedSince` leaves out; a change that it leaves out is missed for a week at the most."""
 
 FULL_ABOVE_SHARE: Final = 0.5
-"""More lines added than this share of those read in full, and everything is read again: a
-reader of the whole would have to pass over too many that no longer count."""
+"""A full read is due where more lines were added than this share of those read in full: a reader
+of the whole dataset would skip too many lines that were replaced."""
 
 MAX_CONTRIBUTIONS: Final = 50
-"""How many refreshes a chain remembers. A dataset that is hardly ever asked for would otherwise
-remember all those that were about others."""
+"""How long a dataset's history may be. A dataset that is rarely requested would otherwise keep a
+contribution of each refresh of the others."""
 
 
 def select_previous(
@@ -43,7 +42,7 @@ def select_previous(
 ) -> PreviousSnapshot | None:
     """What a refresh may add to; None where it has to read everything.
 
-    The same for each call of the refresh, whenever it comes.
+    It is the same for each call of the refresh.
     """
     if before is None or refresh.full:
         return None
@@ -74,10 +73,9 @@ def _is_due(dataset: Dataset, *, at: float) -> bool:
 
 
 def keep_failed(staging: Staging, *, before: Manifest | None) -> None:
-    """Keep what the snapshot before has of each part that failed in a dataset that is read in full.
+    """Copy from the snapshot before each part that failed in a dataset that is read in full.
 
-    What could not be had has not gone. Where a dataset only adds, or failed as a whole, it stands
-    as it was anyway.
+    Datasets that are read incrementally, or that failed as a whole, keep everything anyway.
     """
     progress = staging.progress
     for name, dataset in (before.datasets if before else {}).items():
@@ -101,7 +99,7 @@ def merge(
     snapshots: Snapshots,
     at: float,
 ) -> dict[str, Dataset]:
-    """The datasets that a refresh has fetched, with what those that add are added to.
+    """Add what was fetched incrementally to the snapshot before.
 
     Raises:
         Superseded: the snapshot before is not the one that the fetch began from.
@@ -121,7 +119,7 @@ def merge(
 
 
 def _extend(dataset: Dataset, *, base: Dataset, touched: Container[RecordKey]) -> Dataset:
-    """A dataset with more files; content that a line of them replaces is left out."""
+    """A dataset with more files; blobs of records that these replace are left out."""
     kept = (blob for blob in base.blobs if (blob.part, blob.id) not in touched)
     new = (replace(blob, refresh_id=dataset.refresh_id) for blob in dataset.blobs)
     return replace(
@@ -136,15 +134,15 @@ def _extend(dataset: Dataset, *, base: Dataset, touched: Container[RecordKey]) -
 
 
 def carry_over(dataset: Dataset, *, refresh_id: str) -> Dataset:
-    """A dataset as it stands in a snapshot whose refresh put nothing to it.
+    """A dataset in a snapshot to which its refresh has added nothing.
 
-    Its readers may know that snapshot, so the chain tells of the refresh, too.
+    Its readers may know that snapshot, so the history has the refresh, too.
     """
     return replace(dataset, history=_append(dataset, Contribution(refresh_id=refresh_id)))
 
 
 def select_changes(dataset: Dataset, *, since: str) -> Dataset:
-    """The dataset with only the files and contents that came after a refresh's snapshot.
+    """The dataset with only the files and blobs that came after a refresh's snapshot.
 
     Raises:
         Gone: it was read in full since, or has never been in that snapshot.
@@ -159,13 +157,13 @@ def select_changes(dataset: Dataset, *, since: str) -> Dataset:
 
 
 def _to_contribution(dataset: Dataset, *, kept: int = 0) -> Contribution:
-    """What a refresh put to a dataset. Records ``kept`` of the snapshot before it did not bring."""
+    """What a refresh added; it did not bring the records ``kept`` of the snapshot before."""
     records = dataset.records - kept
     return Contribution(refresh_id=dataset.refresh_id, files=len(dataset.files), records=records)
 
 
 def _append(dataset: Dataset, link: Contribution) -> tuple[Contribution, ...]:
-    """The chain with one link more; where it is too long, without the oldest that put nothing."""
+    """Append to the history; where it is too long, drop the oldest entry without files."""
     if not dataset.history:
         return ()
     first, *links = (*dataset.history, link)

@@ -1,4 +1,4 @@
-"""How far a fetch has come: what is put aside between two calls of it."""
+"""The progress of a fetch, stored between two calls of it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 class Staged(msgspec.Struct, kw_only=True):
     """One dataset so far. ``part_from`` is the number of the file in which ``part`` began.
 
-    Of several ``blobs`` of a record, the last counts.
-    ``incremental`` says that it will be added to what the snapshot before has; else it stands for
-    itself. ``bookmark`` is for the next refresh. ``kept`` of the ``records`` are the snapshot's
-    before, of parts that failed.
+    Of several ``blobs`` of a record, the last counts. ``incremental`` says that the dataset is
+    added to that of the snapshot before; otherwise it replaces it. ``bookmark`` is for the next
+    refresh. ``kept`` of the ``records`` were copied from the snapshot before, for parts that
+    failed.
     """
 
     files: list[File] = []
@@ -40,7 +40,8 @@ class Staged(msgspec.Struct, kw_only=True):
 class Progress(msgspec.Struct, kw_only=True):
     """How far a refresh's fetch has come. ``faults`` counts those in a row without a page.
 
-    ``previous_id`` is the refresh whose snapshot may be added to; empty, everything is read.
+    ``previous_id`` is the refresh of the snapshot that may be added to; where it is empty,
+    everything is read.
     """
 
     cursor: Cursor | None = None
@@ -51,10 +52,7 @@ class Progress(msgspec.Struct, kw_only=True):
     datasets: dict[str, Staged] = {}
 
     def tell(self, parts: Iterable[Part]) -> None:
-        """Take in what is known of parts.
-
-        It replaces what was said before of that part, as far as it tells of the same datasets.
-        """
+        """Take in what is known of parts; it replaces what was known of the same datasets."""
         told: dict[str, tuple[Part, ...]] = {}
         for part in (*self.parts, *parts):
             names = part.datasets or self.datasets
@@ -63,7 +61,7 @@ class Progress(msgspec.Struct, kw_only=True):
         self.parts = tuple(each for parts in told.values() for each in parts)
 
     def set_read_modes(self, read_modes: Mapping[str, ReadMode]) -> None:
-        """Take in how datasets are read. A bookmark is added to the one before, name by name."""
+        """Take in how datasets are read. Bookmarks are merged, name by name."""
         for name in read_modes.keys() & self.datasets.keys():
             staged, begun = self.datasets[name], read_modes[name]
             staged.incremental = begun.incremental
@@ -72,7 +70,7 @@ class Progress(msgspec.Struct, kw_only=True):
             )
 
     def _narrow(self, part: Part, names: Container[str]) -> Part | None:
-        """What stands of a part beside one that tells of these datasets."""
+        """What remains of a part beside a newer one about these datasets."""
         told = part.datasets or tuple(self.datasets)
         left = tuple(name for name in told if name not in names)
         return part if left == told else replace(part, datasets=left) if left else None

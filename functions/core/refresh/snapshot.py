@@ -1,4 +1,4 @@
-"""Puts together what is published."""
+"""Builds the manifest that is published, and the pointer to it."""
 
 from __future__ import annotations
 
@@ -27,10 +27,9 @@ def build_manifest(
 ) -> Manifest:
     """The manifest of a finished fetch.
 
-    Datasets that this refresh was not asked for, or that failed as a whole, stand as the
-    snapshot ``before`` has them, so that no refresh takes away what it has nothing to put in
-    the place of; one that failed and never came before has no age. Likewise with the parts: what
-    was told of a dataset stands until it is fetched again.
+    Datasets that were not requested, or that failed as a whole, stay as the snapshot ``before``
+    has them; one that failed and was never there has no age. What is known of the parts of a
+    dataset stays until it is fetched again.
     """
     carried = {
         name: increment.carry_over(dataset, refresh_id=refresh.refresh_id)
@@ -63,10 +62,9 @@ def build_manifest(
 
 
 def narrow(manifest: Manifest, names: Iterable[str]) -> Manifest:
-    """What a manifest says of these datasets: themselves, what is told of them, and their age.
+    """The manifest of these datasets only, with their parts and the oldest ``as_of`` of them.
 
-    They are as old as the oldest of them. What failed and has left nothing to be read is not
-    old: it is not there.
+    A dataset that failed and has nothing to be read has no age.
     """
     datasets = {name: manifest.datasets[name] for name in names}
     parts = tuple(part for part in manifest.parts if not datasets.keys().isdisjoint(part.datasets))
@@ -77,7 +75,7 @@ def narrow(manifest: Manifest, names: Iterable[str]) -> Manifest:
 
 
 def to_pointer(manifest: Manifest, *, key: str, version_id: str, at: float) -> SnapshotPointer:
-    """What the connection will hold of it."""
+    """The pointer that the connection will hold."""
     return SnapshotPointer(
         refresh_id=manifest.refresh_id,
         key=key,
@@ -90,14 +88,14 @@ def to_pointer(manifest: Manifest, *, key: str, version_id: str, at: float) -> S
 
 
 def _find_absent(manifest: Manifest) -> set[str]:
-    """The datasets that failed as a whole and have never been there."""
+    """The datasets that failed as a whole and were never there."""
     return {
         part.part for part in manifest.parts if part.state is PartState.FAILED and not part.as_of
     }
 
 
 def _find_oldest(parts: Iterable[Part], *, dataset: str, otherwise: float) -> float:
-    """How old a dataset's oldest part is that something came of; 0: that is unknown of one."""
+    """The oldest ``as_of`` of a dataset's parts that were read; 0 where that of one is unknown."""
     came = (part for part in parts if part.state not in {PartState.GONE, PartState.FAILED})
     return min((part.as_of for part in came if dataset in part.datasets), default=otherwise)
 
@@ -105,9 +103,9 @@ def _find_oldest(parts: Iterable[Part], *, dataset: str, otherwise: float) -> fl
 def _keep_parts(
     before: Manifest | None, *, fetched: Container[str], kept: Container[str]
 ) -> Iterator[Part]:
-    """What the snapshot before says of datasets that stand as it has them.
+    """Parts of the snapshot before, of the datasets that stay as it has them.
 
-    Of those that were to be fetched and failed, the failure is told anew.
+    Failures of datasets that have failed again are left out.
     """
     if before is None:
         return

@@ -1,4 +1,4 @@
-"""What may happen to a refresh, and in which order: each step gives the refresh that follows."""
+"""The transitions of a refresh. Each returns the refresh with one event more."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class RefreshOutcome(StrEnum):
 
 
 class Admission(msgspec.Struct, frozen=True, kw_only=True):
-    """The refresh that answers a request; as an object, too, where it was started for it."""
+    """The refresh that answers a request; ``refresh`` is set where it was started for it."""
 
     outcome: RefreshOutcome
     refresh_id: str
@@ -51,8 +51,8 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
 def find_answer(connection: Connection, request: RefreshRequest, *, at: float) -> Admission | None:
     """The answer that needs no new refresh, if there is one.
 
-    A snapshot that has the datasets asked for, all young enough by their ``as_of``, wins over a
-    refresh that is still running; but not where everything is to be read again.
+    A snapshot that has all requested datasets, each young enough by its ``as_of``, comes before a
+    refresh that is running; but not where everything is to be read again (``full``).
     """
     snapshot, running = connection.snapshot, connection.running
     if (
@@ -69,7 +69,7 @@ def find_answer(connection: Connection, request: RefreshRequest, *, at: float) -
 
 
 def _as_of(snapshot: SnapshotPointer, datasets: Iterable[str]) -> float:
-    """How old these are in a snapshot, by the oldest of them."""
+    """The oldest ``as_of`` of these datasets."""
     ages = (snapshot.as_of_by_dataset.get(name, snapshot.as_of) for name in datasets)
     return min(ages, default=snapshot.as_of)
 
@@ -95,14 +95,14 @@ def create(
 
 
 def begin_trigger(refresh: Refresh, *, at: float) -> Refresh:
-    """The provider is about to be asked: written down first, so that a crash can be counted."""
+    """Note that the provider is about to be asked, so that a crash after it is seen."""
     attempts = refresh.attempts + 1
     moved = replace(refresh, status=Status.RUNNING, attempts=attempts)
     return _append(moved, "triggering", at, attempt=attempts)
 
 
 def accept_job(refresh: Refresh, taken: Triggered, *, at: float) -> Refresh:
-    """The provider has taken the job, or a part of it."""
+    """Note the job, or the part of it, that the provider has taken."""
     moved = replace(
         refresh,
         job=taken.job,
@@ -116,24 +116,24 @@ def accept_job(refresh: Refresh, taken: Triggered, *, at: float) -> Refresh:
 def postpone(
     refresh: Refresh, error: type[FreshetError], *, wait_seconds: int, at: float
 ) -> Refresh:
-    """The job cannot be begun now; the trigger will be tried again."""
+    """Note that the trigger will be tried again."""
     return _append(refresh, "postponed", at, error=error.name(), wait_seconds=wait_seconds)
 
 
 def lose_job(refresh: Refresh, *, at: float) -> Refresh:
-    """The provider does not know the job any more; it will be asked anew."""
+    """Note that the provider does not know the job any more."""
     return _append(replace(refresh, job=None, webhooks={}, triggered_at=0), "lost", at)
 
 
 def count_losses(refresh: Refresh) -> int:
-    """How often the provider has lost its job."""
+    """How often the provider has lost the job."""
     return [event.type for event in refresh.events].count("lost")
 
 
 def publish(refresh: Refresh, manifest: Manifest, *, ticket: Ticket, at: float) -> Refresh:
-    """The snapshot stands; of it, the refresh tells what it was asked for.
+    """End the refresh with what was published of the datasets that it was to fetch.
 
-    Stale, incomplete or failed parts of that make it ``partial``.
+    Stale, incomplete or failed parts make it ``partial``.
     """
     own = narrow(manifest, refresh.datasets)
     coverage = own.coverage
@@ -149,18 +149,18 @@ def publish(refresh: Refresh, manifest: Manifest, *, ticket: Ticket, at: float) 
 
 
 def fail(refresh: Refresh, error: type[FreshetError], *, at: float) -> Refresh:
-    """It ended without a publication; the snapshot before it stays."""
+    """End the refresh without a publication."""
     ended = replace(refresh, status=Status.FAILED, error=error.name())
     return _append(ended, Status.FAILED, at, error=error.name())
 
 
 def cancel(refresh: Refresh, *, at: float) -> Refresh:
-    """A caller has stopped it; the snapshot before it stays."""
+    """End the refresh because a caller has stopped it."""
     return _append(replace(refresh, status=Status.CANCELLED), Status.CANCELLED, at)
 
 
 def _count_fetched(refresh: Refresh, dataset: Dataset) -> int:
-    """How many records this refresh brought; a dataset that failed is an earlier one's."""
+    """How many records this refresh has brought."""
     links = (link for link in dataset.history if link.refresh_id == refresh.refresh_id)
     return sum(link.records for link in links)
 

@@ -1,4 +1,4 @@
-"""Waits for a refresh to move on, by looking at what is stored of it."""
+"""Waits for a refresh to move on, by reading it again and again."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ MAX_WAIT_SECONDS: Final = 25
 """How long a call of the API waits at most."""
 
 ANSWER_SECONDS: Final = 27
-"""When the answer has to be on its way, after the gateway took the request. The gateway gives up
-after 29 seconds, of which a function that has to start first may take several."""
+"""Seconds after the gateway took the request by which the answer is sent. The gateway gives up
+after 29 seconds, of which the start of a function may take several."""
 
 FIRST_PAUSE: Final = 0.1
 LAST_PAUSE: Final = 0.5
@@ -31,12 +31,12 @@ def wait(
     clock: Clock,
     sleep: Sleep,
 ) -> Refresh:
-    """The refresh once it has ended, or has come past a version, or as it is when time is over.
+    """Wait until the refresh has ended, has passed a version, or time is over.
 
     Args:
         refresh: as it was just read.
         look: reads it again.
-        since: the version that the caller knows; None for one who waits for the end.
+        since: the version that the caller knows; None waits for the end.
     """
     pause = FIRST_PAUSE
     while not _has_moved(refresh, since=since) and (left := until - clock()) > 0:
