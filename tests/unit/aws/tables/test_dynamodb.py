@@ -8,11 +8,9 @@ from itertools import repeat
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import msgspec
 import pytest
 from botocore.exceptions import ClientError
-from botocore.stub import Stubber
 
 from functions.aws.faults import fault_of
 from functions.aws.tables.bulk_runs import BulkTable
@@ -32,6 +30,7 @@ from tests.support.scripted_connector import TENANT, a_refresh
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from botocore.stub import Stubber
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 TABLE = "table"
@@ -41,23 +40,6 @@ KEYS = [{"id": {"S": each}} for each in "abc"]
 
 def at_once() -> Iterable[float]:
     return repeat(0, TRIES - 1)
-
-
-@pytest.fixture
-def client() -> DynamoDBClient:
-    return boto3.client(
-        "dynamodb",
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-
-
-@pytest.fixture
-def dynamodb(client: DynamoDBClient) -> Iterator[Stubber]:
-    with Stubber(client) as stubber:
-        yield stubber
-        stubber.assert_no_pending_responses()
 
 
 @pytest.fixture
