@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
     from werkzeug.exceptions import HTTPException
 
     ErrorBody = Callable[[int], Mapping[str, object]]
+
+
+def stamp(instant: float) -> str:
+    """Writes seconds since 1970 as `2026-01-31T23:59:59.123Z`; fractions of a ms are cut off."""
+    return f"{datetime.fromtimestamp(instant, UTC).isoformat(timespec='milliseconds')[:-6]}Z"
 
 
 def reply(payload: object, *, status: int = 200) -> Response:

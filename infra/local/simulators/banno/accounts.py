@@ -12,8 +12,9 @@ from infra.local.simulators.banno.institution import (
     ROUTING_NUMBER,
     make_id,
 )
-from infra.local.simulators.banno.replies import ApiError, read_instant, stamp
+from infra.local.simulators.banno.replies import ApiError, read_instant
 from infra.local.simulators.banno.transactions import Register, Window
+from infra.local.simulators.replies import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -33,7 +33,7 @@ from infra.local.simulators.banno.issuer import (
 from infra.local.simulators.banno.settings import CLIENTS, CONFIDENTIAL, PUBLIC, Client, Settings
 from infra.local.simulators.banno.tasks import Tasks
 from infra.local.simulators.control import PREFIX, refuse_body
-from infra.local.simulators.pkce import challenge_of
+from infra.local.simulators.oauth import challenge_of
 from infra.local.simulators.replies import reply
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from infra.local.simulators.banno.issuer import OFFLINE
-from infra.local.simulators.pkce import challenge_of
+from infra.local.simulators.oauth import challenge_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -210,18 +210,17 @@ class Grants:
 
     def drop_refresh(self, user_id: str) -> int:
         """Makes all refresh tokens of a user unknown; how many there were."""
-        with self._lock:
-            dead = [token for token, kept in self._refresh.items() if kept.grant.user.id == user_id]
-            for token in dead:
-                del self._refresh[token]
-        return len(dead)
+        return self._drop(self._refresh, user_id)
 
     def drop_access(self, user_id: str) -> int:
         """Makes all access tokens of a user invalid at once; how many there were."""
+        return self._drop(self._access, user_id)
+
+    def _drop(self, tokens: dict[str, Access] | dict[str, _Refresh], user_id: str) -> int:
         with self._lock:
-            dead = [token for token, kept in self._access.items() if kept.grant.user.id == user_id]
+            dead = [token for token, kept in tokens.items() if kept.grant.user.id == user_id]
             for token in dead:
-                del self._access[token]
+                del tokens[token]
         return len(dead)
 
     def _end(self, grant: Grant, *, because: str) -> None:

@@ -8,7 +8,7 @@ is not published; 40 with 403 has been seen, the others are invented.
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -17,11 +17,6 @@ from infra.local.simulators import replies
 if TYPE_CHECKING:
     from werkzeug.exceptions import HTTPException
     from werkzeug.wrappers import Response
-
-
-def stamp(instant: float) -> str:
-    """Writes seconds since 1970 as `2026-01-31T23:59:59.123Z`; fractions of a ms are cut off."""
-    return f"{datetime.fromtimestamp(instant, UTC).isoformat(timespec='milliseconds')[:-6]}Z"
 
 
 def read_instant(text: str) -> float:

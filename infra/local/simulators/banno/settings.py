@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
 from infra.local.simulators.banno.institution import PEOPLE
 from infra.local.simulators.banno.issuer import ALGORITHM, Algorithm
+from infra.local.simulators.oauth import is_redirect_uri, is_registered
 
-_LOOPBACK_ADDRESSES = frozenset({"127.0.0.1", "::1"})
+_LOOPBACK = ("127.0.0.1", "::1")
 
 
 class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,7 +29,10 @@ class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def allows(self, redirect_uri: str, *, also: tuple[str, ...] = ()) -> bool:
         """True if the redirect URI is registered: exactly, or on another port of loopback."""
-        return any(_same(redirect_uri, registered) for registered in (*self.redirect_uris, *also))
+        return any(
+            is_registered(redirect_uri, registered, loopback=_LOOPBACK)
+            for registered in (*self.redirect_uris, *also)
+        )
 
 
 _REDIRECT_URIS = ("http://127.0.0.1/callback", "https://app.example.com/callback")
@@ -43,32 +46,6 @@ PUBLIC = Client(
     "3f0a9f5e-6f52-4d0c-9a57-000000000002", None, "Freshet demo (public)", _REDIRECT_URIS
 )
 CLIENTS = (CONFIDENTIAL, PUBLIC)
-
-
-def is_redirect_uri(text: str) -> bool:
-    """True if a client could register this: https, or http on loopback, and no fragment."""
-    try:
-        uri = urlsplit(text)
-    except ValueError:
-        return False
-    local = uri.scheme == "http" and uri.hostname in {*_LOOPBACK_ADDRESSES, "localhost"}
-    return bool(uri.hostname) and "#" not in text and (local or uri.scheme == "https")
-
-
-def _same(asked: str, registered: str) -> bool:
-    """RFC 8252 §7.3: on a loopback address, registered without a port, any port will do."""
-    known = urlsplit(registered)
-    any_port = known.hostname in _LOOPBACK_ADDRESSES and known.port is None
-    return asked == registered or (any_port and _without_port(asked) == registered)
-
-
-def _without_port(text: str) -> str | None:
-    try:
-        uri = urlsplit(text)
-        port = uri.port
-    except ValueError:
-        return None
-    return uri._replace(netloc=uri.netloc.removesuffix(f":{port}")).geturl()
 
 
 Seconds = Annotated[float, Meta(ge=0, le=86_400)]

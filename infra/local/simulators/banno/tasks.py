@@ -15,8 +15,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from infra.local.simulators.banno.replies import stamp
 from infra.local.simulators.banno.settings import Outcome
+from infra.local.simulators.replies import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

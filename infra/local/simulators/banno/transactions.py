@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from infra.local.simulators.banno.replies import stamp
+from infra.local.simulators.replies import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, assert_never
-from urllib.parse import urlsplit
 
 import jwt
 import msgspec
@@ -22,10 +21,12 @@ from cryptography.hazmat.primitives.serialization import (
 from jwt.algorithms import RSAAlgorithm
 from jwt.utils import base64url_encode
 
+from infra.local.simulators.oauth import is_registered
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_LOOPBACK = frozenset({"127.0.0.1", "localhost"})
+_LOOPBACK = ("127.0.0.1", "localhost")
 _RSA_BITS = 2048
 
 
@@ -56,7 +57,10 @@ class Contract:
 
     def allows(self, redirect_uri: str, *, also: Iterable[str]) -> bool:
         """True if a redirect URI is registered: exactly, or on another port of loopback."""
-        return any(_same(redirect_uri, registered) for registered in (*self.redirect_uris, *also))
+        return any(
+            is_registered(redirect_uri, registered, loopback=_LOOPBACK)
+            for registered in (*self.redirect_uris, *also)
+        )
 
 
 @cache
@@ -83,31 +87,6 @@ def _make_contract(contract_id: str) -> Contract:
 def new_key() -> rsa.RSAPrivateKey:
     """A new RSA key pair of 2048 bits."""
     return rsa.generate_private_key(public_exponent=65_537, key_size=_RSA_BITS)
-
-
-def is_web_address(text: str) -> bool:
-    """True if a browser may be sent there: https, or http on loopback, and no fragment."""
-    try:
-        uri = urlsplit(text)
-        sound = uri.port != 0 and text.isprintable() and "#" not in text
-    except ValueError:
-        return False
-    local = uri.scheme == "http" and uri.hostname in _LOOPBACK
-    return sound and bool(uri.hostname) and (local or uri.scheme == "https")
-
-
-def _same(asked: str, registered: str) -> bool:
-    known = urlsplit(registered)
-    any_port = known.hostname in _LOOPBACK and known.port is None
-    with_port = registered.replace(known.netloc, f"{known.netloc}:{_port(asked)}", 1)
-    return asked == registered or (any_port and asked == with_port)
-
-
-def _port(text: str) -> int | None:
-    try:
-        return urlsplit(text).port
-    except ValueError:
-        return None
 
 
 ALGORITHM = "PS512"

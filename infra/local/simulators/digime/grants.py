@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from infra.local.simulators.digime.replies import ApiError
-from infra.local.simulators.pkce import challenge_of
+from infra.local.simulators.oauth import challenge_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -26,11 +26,12 @@ from infra.local.simulators.digime.claims import (
     SessionOptions,
     UserClaims,
 )
-from infra.local.simulators.digime.contract import ALGORITHM, is_web_address, the_write_contract
+from infra.local.simulators.digime.contract import ALGORITHM, the_write_contract
 from infra.local.simulators.digime.people import GROUPS, SERVICES, person
 from infra.local.simulators.digime.replies import ApiError, alter
 from infra.local.simulators.digime.settings import ConsentError
 from infra.local.simulators.digime.sharing import API_PATH, WEB_CLIENT_PATH, the_sharing
+from infra.local.simulators.oauth import is_redirect_uri
 from infra.local.simulators.replies import reply
 
 if TYPE_CHECKING:
@@ -280,7 +281,7 @@ def onboard() -> Response:
 def _callback(asked_for: Request | None) -> str:
     asked = asked_for.asked if asked_for else None
     callback = request.args.get("callback") or (asked.redirect_uri if asked else "")
-    if not is_web_address(callback):
+    if not is_redirect_uri(callback):
         message = "callback is no address to send a browser to"
         raise ApiError(400, "InvalidRedirectUri", message=message)
     return callback

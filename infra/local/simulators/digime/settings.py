@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from infra.local.simulators.digime.contract import Flaw, is_web_address
+from infra.local.simulators.digime.contract import Flaw
 from infra.local.simulators.digime.envelope import Damage
 from infra.local.simulators.digime.people import PEOPLE
+from infra.local.simulators.oauth import is_redirect_uri
 
 Seconds = Annotated[float, Meta(ge=0, le=31_536_000)]
 _LARGEST_FILE = 64 * 1024 * 1024
@@ -146,5 +147,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         strangers = named - {each.name for each in PEOPLE}
         if strangers:
             raise ValueError(f"no such user: {', '.join(sorted(strangers))}")
-        if not all(map(is_web_address, self.redirect_uris)):
+        if not all(map(is_redirect_uri, self.redirect_uris)):
             raise ValueError("a redirect URI is https, or http on a loopback address")

@@ -17,7 +17,7 @@ from infra.local.simulators.digime.library import Postboxes
 from infra.local.simulators.digime.people import PEOPLE, SERVICES, person
 from infra.local.simulators.digime.sessions import Sessions
 from infra.local.simulators.digime.settings import Settings
-from infra.local.simulators.pkce import challenge_of
+from infra.local.simulators.oauth import challenge_of
 from infra.local.simulators.replies import reply
 from infra.local.simulators.settings import Provider
 

@@ -26,10 +26,9 @@ from infra.local.simulators.endgrate.replies import (
     Window,
     meta,
     single,
-    stamp,
     window,
 )
-from infra.local.simulators.replies import reply
+from infra.local.simulators.replies import reply, stamp
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from infra.local.simulators.endgrate.replies import new_id, stamp
+from infra.local.simulators.endgrate.replies import new_id
+from infra.local.simulators.replies import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
