@@ -54,8 +54,7 @@ def records(content: bytes) -> tuple[list[Record], bool]:
     """Read ``accounts.json``: a record per account with an id, and whether all have one.
 
     Raises:
-        UnexpectedAnswer: it is not the list of accounts that digi.me describes, or none of them
-            has an id.
+        UnexpectedAnswer: it is no list of accounts, or none of them has an id.
     """
     rows = elements(members(content).get("accounts", msgspec.Raw(b"")))
     found = [record for record in map(_record, rows) if record]
@@ -72,14 +71,11 @@ def _record(raw: msgspec.Raw) -> Record | None:
 
 
 def states(status: Status, *, since: float, at: float) -> tuple[Part, ...]:
-    """The state of each account when all has ended.
+    """The state of each account when all has ended; ``at`` is now.
 
     digi.me does not date the accounts: a completed one is as fresh as the trigger, ``since``. One
     that is neither completed nor has an error was given up; one that cannot be read has failed.
     Where a library is partial and no named account failed, an unnamed one did.
-
-    Args:
-        at: now, from which a ``retryAfter`` in seconds counts.
     """
     try:
         details = members(status.details)

@@ -156,10 +156,7 @@ class Tokens(msgspec.Struct, frozen=True):
     def credentials(self, *, spent: str) -> Credentials:
         """The tokens; ``access_token`` is "" where only a refresh token can be read.
 
-        ``expires_on`` is in seconds since the epoch; an odd one counts as unknown.
-
-        Args:
-            spent: the refresh token that was exchanged. It stays where no other came.
+        ``spent``, the refresh token that was exchanged, stays where no other came.
 
         Raises:
             UnexpectedAnswer: there is neither token.
@@ -206,18 +203,15 @@ def code(answer: Answer) -> str:
 
 
 def refusal(answer: Answer, *, at: float) -> Exception:
-    """The error for a refused signed request: by its code, whatever the status.
-
-    A 401 without a known code is about the token. ``at`` is now.
-    """
+    """The error for a refused signed request: by its code, else by a 401. ``at`` is now."""
     unnamed = TokenRefused if answer.status == HTTPStatus.UNAUTHORIZED else UnexpectedAnswer
     return _make_error(MEANINGS.get(code(answer), unnamed), answer, at=at)
 
 
 def query_refusal(answer: Answer, *, at: float) -> Exception:
-    """The error for a refused query, which the session's key alone allows.
+    """The error for a refused query, which needs the session's key alone.
 
-    A code about a token, or none with a status that denies or does not find, is about the session.
+    So a code about a token, or a status that denies without a code, is about the session.
     """
     meaning = MEANINGS.get(code(answer), TokenRefused)
     if meaning is TokenRefused:
@@ -365,10 +359,7 @@ class Api:
         return problem if ours else UnexpectedAnswer()
 
     def _is_known(self) -> bool:
-        """Whether digi.me accepts our signature: ask for an authorization that nothing uses.
-
-        A refusal for another reason says nothing against the signature or the application.
-        """
+        """Whether digi.me accepts our signature: ask for an authorization that nothing uses."""
         challenge = base64.urlsafe_b64encode(sha256(random_text(32).encode()).digest())
         claims = {
             "code_challenge": challenge.decode().rstrip("="),

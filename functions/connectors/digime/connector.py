@@ -4,9 +4,8 @@ A refresh is ``POST permission-access/trigger`` with a signed JWT; it gives the 
 with which the library is listed until its state is ``completed`` or ``partial``, and its files
 are downloaded. Each file is sealed for the contract's key.
 
-A session expires. Where that happens while digi.me is still at work, the state machine triggers
-the refresh anew; where it happens while files are read, this module does, and reading goes on
-where it was, as the files are the user's and not the session's.
+A session expires. While digi.me is still at work, the state machine triggers the refresh anew then;
+while files are read, this module does, and reading goes on, as the files are the user's.
 """
 
 from __future__ import annotations
@@ -50,8 +49,7 @@ class DigiMe:
     def trigger(self, connection: Connection, _order: Order, /) -> Triggered:
         """Start a refresh. The session's key travels in the job, sealed.
 
-        Where the answer has no session, as the guide Sync has it, the connection's own is read:
-        the one that came with the consent.
+        Where the answer has no session (guide Sync), it is the one that came with the consent.
         """
         return Triggered(job=self._trigger(connection))
 
@@ -135,10 +133,9 @@ def _revisions(previous: PreviousSnapshot) -> dict[str, str]:
 
 
 def _session_key(api: Api, access_token: str, *, held: str | None) -> str:
-    """Trigger; the key of the session that the answer gives, or else of the one that is held.
+    """Trigger; the key of the session that the answer gives, or else the one that is held.
 
-    A held session expires, and the SDKs name none: where digi.me does not take it, the trigger
-    is sent once more without.
+    Where digi.me does not take the held one, as it has expired, trigger once more without it.
 
     Raises:
         ReauthRequired: digi.me takes neither.

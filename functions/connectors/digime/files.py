@@ -51,10 +51,9 @@ class File(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Files(msgspec.Struct, frozen=True):
-    """A file list, read row by row.
+    """A file list. ``sound`` are the files, the oldest first, each once, as it was written last.
 
-    ``sound`` are the files, the oldest first, each once, as it was written last. ``odd`` names the
-    rows that cannot be read; ``nameless``: some of these have no name but their place in the list.
+    ``odd`` names the rows that cannot be read; ``nameless``: some of these have only a place.
     """
 
     sound: list[File]
@@ -128,11 +127,10 @@ def open_or_keep(
     opening: Callable[[File, Download], Result],
     again: Callable[[int], Download | str | None] = lambda _size: None,
 ) -> Result:
-    """Open a download (or the name of why there is none); quarantine one that cannot be opened.
+    """Open a download (or take the name of why there is none); quarantine what cannot be opened.
 
     Args:
-        again: downloads the file once more, given how many bytes came that cannot be opened;
-            None where that would not help.
+        again: downloads the file once more, given the size of what cannot be opened; or None.
     """
     if isinstance(answer, str):
         return Result(file=file, parts=(failure(file, answer),))

@@ -56,8 +56,7 @@ if TYPE_CHECKING:
 PAGE_FILES: Final = 32
 PAGE_BYTES: Final = 8 * 1024 * 1024
 PAGE_SECONDS: Final = 15
-"""A page ends at so many files, bytes of content, or seconds, whichever comes first: a call that
-runs out of time loses no more than one page."""
+"""A page ends at so many files, bytes of content, or seconds, whichever comes first."""
 
 IN_FLIGHT: Final = 5
 """How many files are downloaded at a time: as many as digi.me's own SDKs for phones do."""
@@ -88,10 +87,9 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     """How far a fetch is. ``session``, sealed, replaces the job's; it is the ``losses``-th.
 
     ``updated`` and ``name`` are of the last file read, ``rereads`` counts the passes over all.
-    ``sealed``: something could not be opened. ``keyed``: something has shown the key to be good.
-    ``refused`` names why something could not be had. ``came``: a file was read. ``put_off`` is a
-    JSON array of files to try again after all others, ``barren`` how many were put off since the
-    last one that was read.
+    ``sealed``: something could not be opened. ``keyed``: the key has opened something. ``refused``
+    names why something could not be had. ``came``: a file was read. ``put_off`` is a JSON array of
+    files to try again after all others, ``barren`` counts those put off since the last one read.
     """
 
     session: str = ""
@@ -199,20 +197,12 @@ class Library:
         return {"files": ReadMode(incremental=self._held is not None, bookmark={})}
 
     def _deletions(self, files: Files) -> list[str]:
-        """The files that were read before and are not listed any more.
-
-        None, where a row has no name: it may be any of them.
-        """
+        """The files read before that are not listed any more; none, where a row has no name."""
         listed = {*files.odd, *(file.name for file in files.sound)}
         return [] if files.nameless else sorted((self._held or {}).keys() - listed)
 
     def _require_something(self, session_key: str, files: Files) -> None:
-        """Fail where everything has failed. The file list alone is nothing to publish.
-
-        Raises:
-            EnvelopeInvalid: nothing could be opened: the key is not the contract's.
-            ConsentMissing, UnexpectedAnswer: nothing could be had, for this reason.
-        """
+        """Fail where everything has failed, with the reason."""
         if self.place.keyed:
             return
         held = self._held or {}
@@ -294,11 +284,7 @@ class Library:
             yield self._read(batch)
 
     def _without(self, file: File, fault: ProviderUnavailable) -> Page | None:
-        """The page to go on with where this file cannot be had for too long.
-
-        It is put off until all others were tried, and given up where it cannot be had then and
-        others could.
-        """
+        """Put a file off until all others were tried, then give it up; the page to go on with."""
         waiting = self.place.waiting
         if file.name in waiting:
             if not (self.place.came or self._held):
@@ -366,11 +352,7 @@ class Library:
     # --- downloads -----------------------------------------------------------------------------
 
     def _download(self, session_key: str, name: str) -> Download | str:
-        """Download a sealed file, or tell by an error's name why it cannot be had.
-
-        Raises:
-            SessionLost: go on with another session.
-        """
+        """Download a sealed file; the name of an error where it cannot be had."""
         for pause in (*NOT_READY_PAUSES, 0):
             try:
                 answer = self._api.download(session_key, name)

@@ -91,12 +91,10 @@ _parsed: dict[bytes, Application] = {}
 def application(secret: bytes) -> Application:
     """Read the application's secret (JSON); its key is parsed once in a process.
 
-    The key is not validated, which would take longer than all the rest of a start: digi.me
-    refuses what a wrong one signs.
+    The key is not validated, which would take longer than the rest of a start.
 
     Raises:
-        ConfigurationInvalid: the secret is malformed, or its key is not RSA of 2048 bits, as the
-            layout of a sealed file requires.
+        ConfigurationInvalid: the secret is malformed, or its key is not RSA of 2048 bits.
     """
     digest = sha256(secret).digest()
     if digest not in _parsed:

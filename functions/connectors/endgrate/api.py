@@ -1,12 +1,10 @@
 """The calls of Endgrate's API in the name of one application, and their answers.
 
-After Endgrate's guides and the API description that its Python client was generated from. Both
-type two answers only: a 200, and the 400 of a transfer that is not completed. Endgrate answers
-400 to whatever it refuses: an unknown session, a wrong type, a transfer that is not completed.
-Only the prose in it differs, so the caller has to find out what ``Refused`` means. A 404 or 422
-with the same body counts as the same.
-
-The fields that an answer is for are read strictly; the others leniently, one by one.
+After Endgrate's guides and the API description that its Python client was generated from. Endgrate
+answers 400 to whatever it refuses: an unknown session, a wrong type, a transfer that is not
+completed. Only the prose differs, so the caller has to find out what ``Refused`` means. A 404 or
+422 with the same body counts as the same. The fields that an answer is for are read strictly; the
+others leniently, one by one.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from functions.connectors.http.answers import Answer, decode, elements, is_json, members, read
-from functions.connectors.http.client import DONE, READ_SECONDS, Http, leave_connections, origin
+from functions.connectors.http.client import DONE, OK, Http, leave_connections, origin
 from functions.core.errors import (
     ConfigurationInvalid,
     FreshetError,
@@ -150,9 +148,9 @@ class Item(msgspec.Struct, frozen=True):
 class Entries(msgspec.Struct, frozen=True, kw_only=True):
     """A page of records or of the error log; each entry as it stands in the answer.
 
-    ``following`` is the offset of the next page; None: this was the last. ``guessed``: ``meta``
-    did not tell, so it is the offset behind these entries, and an empty page, or one that comes
-    again, is the end. ``flagged``: newer guides' word that the error log has entries.
+    ``following`` is the offset of the next page, None after the last. ``guessed``: ``meta`` did not
+    tell it, so an empty page, or one that comes again, is the end. ``flagged``: newer guides' word
+    that the error log has entries.
     """
 
     entries: list[msgspec.Raw]
@@ -257,11 +255,10 @@ class Api:
     """
 
     def __init__(self, ports: ConnectorPorts) -> None:
-        """Take the way to the application's secret, and the clock, budget and time for calls.
+        """Read the application's secret, and take the clock, budget and time for calls.
 
         Raises:
-            ConfigurationInvalid: the secret is malformed, lacks something, or has an address
-                that is not HTTPS and not on this machine.
+            ConfigurationInvalid: the secret is malformed, or an address is neither HTTPS nor local.
         """
         try:
             secret = msgspec.json.decode(ports.application(), type=Secret)
@@ -307,8 +304,7 @@ class Api:
     def configuration(self, session_id: str) -> msgspec.Raw | None:
         """The end user's choices, as JSON; None before they are made.
 
-        A session that Endgrate does not know looks the same as one that is not configured, but
-        for the prose; ``knows`` tells them apart.
+        An unknown session looks the same as one that is not configured; ``knows`` tells.
         """
         answer = self._call(
             "GET",
@@ -335,10 +331,7 @@ class Api:
     def pull(self, wanted: Mapping[str, object], *, synchronous: bool = False) -> str:
         """Trigger a pull; its id. A repetition triggers another.
 
-        Args:
-            wanted: the body as Endgrate takes it.
-            synchronous: have Endgrate answer when the transfer is completed, or after five
-                minutes, instead of at once.
+        A ``synchronous`` one is answered when it is completed, or after five minutes.
 
         Raises:
             Refused: the session, the type or what is wanted is not good.
@@ -418,20 +411,16 @@ class Api:
         method: str,
         path: str,
         *,
-        params: Mapping[str, Scalar] | None = None,
-        json: Mapping[str, object] | None = None,
-        accept: frozenset[int] = frozenset({HTTPStatus.OK}),
-        read_seconds: float = READ_SECONDS,
+        accept: frozenset[int] = OK,
+        **more: Any,  # noqa: ANN401 - as Http.call takes it
     ) -> Answer:
         answer = self._http.call(
             method,
             path,
             headers=self._headers,
-            params=params,
-            json=json,
             refusals=_REFUSALS,
             accept=accept | _REFUSED,
-            read_seconds=read_seconds,
+            **more,
         )
         if answer.status in accept:
             return answer

@@ -1,10 +1,9 @@
 """Endgrate: pulls, pushes and sessions.
 
-A connection is a session of Endgrate's, which the end user has configured, or will. A refresh is
-``POST pull/transfer`` for each dataset; the statistics tell when a transfer is completed, its
-records are read page by page, and the error log tells which of them could not be had. By the
-guide on transfers, those that are triggered before the session is configured wait for that,
-however many there are. So none is, here: the refresh waits for the user instead.
+A connection is a session of Endgrate's. A refresh is ``POST pull/transfer`` for each dataset; the
+statistics tell when a transfer is completed, its records are read page by page, and the error log
+tells which could not be had. By the guide on transfers, those that are triggered before the user
+has configured the session pile up until then. So none is: the refresh waits for the user.
 
 A push is ``POST push/transfer``, once: there is no idempotency key. The guide on pushing data
 takes records with ``id``, ``internal_id``, ``data`` and ``associations``, as they are kept here.
@@ -77,8 +76,8 @@ class Endgrate:
         """Trigger the transfer of the first dataset that has none yet.
 
         The job has the transfers' ids by the place of their dataset in the order; null, and beside
-        it the error's name, where there is none. Those that Endgrate could not trigger at the time
-        are asked for again after the others, a few times.
+        it the error's name, where there is none. Those that failed for now are tried again after
+        the others, a few times.
 
         Raises:
             InteractionRequired: the session's user has yet to configure it.
@@ -133,7 +132,7 @@ class Endgrate:
         """Look at the transfers in their order, up to the first that is not completed.
 
         With a transfer that Endgrate does not know the job is lost; the next time, its dataset
-        alone. Where that is because the session is gone, triggering it anew is refused.
+        alone.
 
         Raises:
             RateLimited: Endgrate limits how often it may be asked.
@@ -206,8 +205,7 @@ class Endgrate:
     def check_push(self, connection: Connection, job: str, *, dataset: str) -> Pushed:
         """Look at a push; once it is completed, read the error log and ``push/data``.
 
-        Entries that are resolved, and warnings, are no failures. One with neither an index nor an
-        internal id concerns the whole transfer.
+        A failure with neither an index nor an internal id concerns the whole transfer.
         """
         api, session_id = Api(self._ports), connection.subject
         try:
@@ -227,11 +225,10 @@ class Endgrate:
     def open(self, connection: Connection, *, token: str) -> Opened:
         """Open a session for the connection's datasets, which its user is to configure.
 
-        Without ``save_session`` it would end after 72 hours, and every later refresh with it.
+        Without ``save_session`` it would end after 72 hours.
 
         Raises:
-            ProviderRefusesConnection: Endgrate refuses these types; those that it does not have
-                are named, where it tells which it has.
+            ProviderRefusesConnection: Endgrate refuses these types; the text names unknown ones.
         """
         api = Api(self._ports)
         titles = [connection.title(name) for name in connection.datasets]
@@ -277,11 +274,7 @@ def _without(job: Job, place: int, error: FreshetError) -> Job:
 
 
 def _place_to_trigger(job: Job, *, of: int) -> int | None:
-    """The place of the dataset to trigger next; None: there is none.
-
-    It is one that was not asked for, or else the one of those to ask for again that was asked for
-    least often.
-    """
+    """The place of the dataset to trigger next: a new one, or else the one tried least often."""
     transfers = _transfers(job)
     if len(transfers) < of:
         return len(transfers)
@@ -314,7 +307,7 @@ def _look(api: Api, session_id: str, *, transfer_id: str) -> bool | FreshetError
 def _look_again(job: Job, faults: Sequence[ProviderUnavailable], *, place: int) -> Looked:
     """The look's outcome where the transfer at this place is not completed.
 
-    At the deadline the others are fetched, and those that are not completed have failed for it.
+    At the deadline those that are completed are fetched, and the others have failed.
     """
     known = [transfer_id for transfer_id in _transfers(job) if transfer_id is not None]
     late: Job | None = {**job, "late": True} if len(known) > 1 else None
@@ -331,7 +324,7 @@ def _wait(missed: int, faults: Sequence[ProviderUnavailable]) -> int:
 def _conclude(job: Job, faults: Sequence[ProviderUnavailable]) -> Looked:
     """The look's outcome where all transfers are completed but those with faults.
 
-    A transfer that cannot be looked at is looked at a few times more, and then left to the fetch.
+    These are looked at a few times more, and then left to the fetch.
     """
     transfers = _transfers(job)
     known = [transfer_id for transfer_id in transfers if transfer_id is not None]
@@ -375,7 +368,7 @@ def _results(api: Api, transfer_id: str, *, endgrate_type: str) -> tuple[Result,
     """The records that a completed push has made; None: they cannot be read at the time.
 
     Endgrate's guide on transfers names ``GET push/data`` and shows no answer. It is taken for pages
-    like those of a pull, whose rows may have our ``internal_id``. Whatever it is, the push stands.
+    like those of a pull, whose rows may have our ``internal_id``.
     """
     results: dict[str, Result] = {}
     following: int | None = 0

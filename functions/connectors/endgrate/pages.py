@@ -1,15 +1,14 @@
 """Reads what transfers brought, one after the other, page by page.
 
 Endgrate documents no order of the records and no rate; it says to follow each page to the next.
-So there is one request at a time. Staging leaves out the records that come twice.
+So there is one request at a time.
 
 A dataset that fails costs only itself. One that Endgrate fails to give for long is put off once
 until all others have been read, and given up then. The fetch fails only where nothing came of any.
 
-A transfer completes whether it went well or not. A dataset is fresh when no error stands against
-it: no entry of the error log that is neither resolved nor a warning, and no word on its pages of
-errors. Where the two disagree, or where nothing came and the log has only errors resolved since,
-it is unknown what is missing, and the dataset is not fresh.
+A transfer completes whether it went well or not. A dataset is fresh when the error log has no
+entry that is neither resolved nor a warning, and its pages have no word of errors. It is not where
+the two disagree, or where nothing came and the log has only errors resolved since.
 """
 
 from __future__ import annotations
@@ -259,8 +258,7 @@ def _behind(here: Place, entries: Entries, *, digest: str, had: bool, odd: int) 
     """The place behind a page; one that came before is the last, where none is named.
 
     Raises:
-        UnexpectedAnswer: it came before, or is one too many without a record, and yet another is
-            named: where the list ends is unknown.
+        UnexpectedAnswer: it came before, or is one too many without a record, and names another.
     """
     again = bool(entries.entries) and digest == here.last  # places in the middle may be empty
     empty = 0 if entries.entries else here.empty + 1
@@ -281,7 +279,7 @@ def _behind(here: Place, entries: Entries, *, digest: str, had: bool, odd: int) 
 
 
 def _items(raws: Sequence[msgspec.Raw], text: bytes) -> Sequence[Item | None]:
-    """Read records, whose ``text`` they are with commas between; all at once, as that is faster."""
+    """Read records; ``text`` is them with commas between, which is faster to read at once."""
     with suppress(UnexpectedAnswer):
         return read(b"[%s]" % text, list[Item])
     return [_item(raw) for raw in raws]
@@ -315,7 +313,7 @@ def state(
         had: whether the transfer brought any record that could be read.
         flagged: whether its pages say that there were errors.
         since: when it was triggered.
-        odd: how many of its records could not be read.
+        odd: how many records could not be read.
     """
     errors = [each for each in failures if not each.warn]
     standing = [each for each in errors if not each.resolved]
