@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from itertools import chain, islice
 from random import SystemRandom
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypedDict, TypeVar
 
 import msgspec
 from botocore.exceptions import ClientError
@@ -15,6 +15,7 @@ from functions.core.errors import PlatformFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Unpack
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
@@ -39,6 +40,13 @@ LONG_TRIES: Final = 15
 
 _CALLS: Final = {"Put": "put_item", "Update": "update_item", "Delete": "delete_item"}
 _UNIFORM: Final = SystemRandom().uniform
+
+
+class _Condition(TypedDict, total=False):
+    """A write's condition, and the values that its expressions name with a ``:``."""
+
+    condition: str
+    values: Item | None
 
 
 class Written(NamedTuple):
@@ -222,32 +230,22 @@ class Table:
             raise partial_batch_error("BatchGetItem", ["ThrottlingException"])
         return found
 
-    def put_request(
-        self, item: Item, *, condition: str | None = None, values: Item | None = None
-    ) -> Request:
+    def put_request(self, item: Item, **given: Unpack[_Condition]) -> Request:
         """The write of a whole item."""
-        return {"Put": self._request(condition, values, Item=encode(item))}
+        return {"Put": self._request(Item=encode(item), **given)}
 
     def update_request(
-        self,
-        key: Item,
-        update: str,
-        *,
-        condition: str | None = None,
-        values: Item | None = None,
-        names: Iterable[str] = (),
+        self, key: Item, update: str, *, names: Iterable[str] = (), **given: Unpack[_Condition]
     ) -> Request:
         """The change of an item; ``names`` are attributes that it names with a ``#``."""
-        request = self._request(condition, values, Key=encode(key), UpdateExpression=update)
+        request = self._request(Key=encode(key), UpdateExpression=update, **given)
         if by_name := {f"#{name}": name for name in names}:
             request["ExpressionAttributeNames"] = by_name
         return {"Update": request}
 
-    def delete_request(
-        self, key: Item, *, condition: str | None = None, values: Item | None = None
-    ) -> Request:
+    def delete_request(self, key: Item, **given: Unpack[_Condition]) -> Request:
         """The deletion of an item."""
-        return {"Delete": self._request(condition, values, Key=encode(key))}
+        return {"Delete": self._request(Key=encode(key), **given)}
 
     def write(
         self,
@@ -268,11 +266,7 @@ class Table:
             parameters = {**parameters, "ReturnValues": "ALL_OLD" if old else "ALL_NEW"}
         call: Any = getattr(self._dynamodb, _CALLS[kind])
         try:
-            answer = retry(
-                lambda: call(**parameters),
-                when=again,
-                gaps=gaps,
-            )
+            answer = retry(lambda: call(**parameters), when=again, gaps=gaps)
         except ClientError as error:
             if code_of(error) != "ConditionalCheckFailedException":
                 raise
@@ -302,11 +296,8 @@ class Table:
         return None
 
     def _request(
-        self,
-        condition: str | None,
-        values: Item | None,
-        **parameters: Any,  # noqa: ANN401 - boto3's shapes
-    ) -> dict[str, Any]:
+        self, *, condition: str = "", values: Item | None = None, **parameters: object
+    ) -> Request:
         request = {"TableName": self._name, **parameters}
         if condition:
             request["ConditionExpression"] = condition
