@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from benchmarks import results
 from benchmarks.bench import PEERS_PYTHON, Bench
 from benchmarks.peers import fetching, memory, starting, waiting
-from benchmarks.polling import simulation
+from benchmarks.polling import cost, simulation
 from benchmarks.system import bulk, bulk_list, latency, refresh_cost
 from infra.local.system import synthesise, system
 
@@ -34,7 +34,10 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Result]]] = {
     "bulk_list": bulk_list.main,
     "bulk": bulk.main,
 }
-SIMULATIONS: Final[dict[str, Callable[..., Result]]] = {"polling": simulation.main}
+SIMULATIONS: Final[dict[str, Callable[..., Result]]] = {
+    "polling": simulation.main,
+    "cost": cost.main,
+}
 PEERS: Final = ("airbyte-cdk", "dlt", "requests")
 
 

@@ -34,7 +34,7 @@ SIZES: Final = {
     # A token renewed, tried twice, and a call, each at its slowest, take 90 s; a provider that
     # answers only when it is done takes five minutes, after a call that asks whether it would.
     Door.TRIGGER: Size(256, 400),
-    Door.CHECK_STATUS: Size(256, 245),  # after its looks, a token renewed and a call, in their turn
+    Door.CHECK_STATUS: Size(144, 245),  # after its looks, a token renewed and a call, in their turn
     Door.FETCH_DATA: Size(512, 300, disk_mb=1536),  # files of 50 MB, several, sealed and opened
     Door.CONCLUDE: Size(256, 30),
     Door.PUSH: Size(256, 345),  # a synchronous push, or its hold and a look

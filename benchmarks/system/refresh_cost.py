@@ -21,7 +21,7 @@ TASK_SECONDS = (0.5, 2.0, 6.0, 15.0, 30.0)
 DOLLARS_A_TRANSITION = 25 / 1e6
 DOLLARS_A_GB_SECOND = 13.3334 / 1e6
 DOLLARS_AN_INVOCATION = 0.2 / 1e6
-MEMORY_GB = {"Trigger": 0.25, "CheckStatus": 0.25, "FetchData": 0.5}
+MEMORY_GB = {"Trigger": 0.25, "CheckStatus": 144 / 1024, "FetchData": 0.5}
 
 
 def main(bench: Bench) -> Result:

@@ -12,10 +12,13 @@ PAYLOAD_VERSION: Final = 1
 PAYLOAD_BYTES: Final = 4096
 """Upper bound of a ticket's JSON: it holds ids, counts and cursors, never records."""
 
+LOOK_HOLD_SECONDS: Final = 40
+"""How long a call of check_status waits inside itself for the next look: what one more turn of the
+loop (three transitions) costs in money for its 144 MB, so much as the largest answer needs."""
+
 HOLD_SECONDS: Final = 20
-"""How long a call of check_status waits inside itself for the next look: about what one more turn
-of the loop (three transitions) costs in money for a function of 256 MB. A call of fetch_data, for
-which the sum is much the same, waits no longer for a page."""
+"""How long a call of fetch_data waits inside itself for a page, and one of push in all, for which
+the sum is smaller."""
 
 CALL_SECONDS: Final = 100
 """How long a call of check_status goes on with its looks, however near the next one is."""

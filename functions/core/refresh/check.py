@@ -1,9 +1,9 @@
 """Looks as planned, and waits inside the call while that is cheaper than leaving it.
 
 A turn of the loop in the state machine costs three transitions, as much as this function
-waiting for ``HOLD_SECONDS``. So while the next look is nearer than that, the call stays: on the
-provider's own long poll where there is one, else asleep. Longer waits are left to the machine's
-Wait state.
+waiting for ``LOOK_HOLD_SECONDS``. So while the next look is nearer than that, the call stays: on
+the provider's own long poll where there is one, else asleep. Longer waits are left to the
+machine's Wait state.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from functions.core.contract import CALL_SECONDS, HOLD_SECONDS, Ticket, TicketOutcome
+from functions.core.contract import CALL_SECONDS, LOOK_HOLD_SECONDS, Ticket, TicketOutcome
 from functions.core.errors import (
     CallerError,
     DeadlineExceeded,
@@ -61,19 +61,19 @@ def check(ticket: Ticket, ports: StepPorts, *, holds: bool = False) -> Ticket:
     wait = _begin(ticket, holds=holds, at=clock())
     while True:
         wait = min(wait, max(0.0, ticket.deadline - clock()))
-        if wait > HOLD_SECONDS or clock() + wait > until:
+        if wait > LOOK_HOLD_SECONDS or clock() + wait > until:
             return replace(ticket, wait_seconds=max(1, ceil(wait) if wish else floor(wait)))
         _rest(ticket, wait, ports)
         asked = clock()
         gap = _gap(ticket, at=asked, after=asked)
-        hold = min(gap, ticket.deadline - asked) if gap <= HOLD_SECONDS else 0.0
+        hold = min(gap, ticket.deadline - asked) if gap <= LOOK_HOLD_SECONDS else 0.0
         ticket, wish = _look(ticket, ports, hold_seconds=hold)
         if ticket.outcome is TicketOutcome.LATER:
             return _restart(ticket, ports)
         if ticket.outcome is not TicketOutcome.RUNNING:
             return ticket
         gap, took = _gap(ticket, at=clock(), after=clock()), clock() - asked
-        if wish is None or (wish == 0 and gap > HOLD_SECONDS):
+        if wish is None or (wish == 0 and gap > LOOK_HOLD_SECONDS):
             wait = max(gap, (LOOK_SHARE - 1) * took)
         else:
             wait = max(wish, MIN_GAP - took)
@@ -86,7 +86,7 @@ def _begin(ticket: Ticket, *, holds: bool, at: float) -> float:
     The first of all begins a look that can be held open, as its end is noticed then.
     """
     gap = _gap(ticket, at=at, after=ticket.running_at or ticket.triggered_at - 1)
-    at_once = gap > 1 if ticket.wait_seconds else holds and gap <= HOLD_SECONDS
+    at_once = gap > 1 if ticket.wait_seconds else holds and gap <= LOOK_HOLD_SECONDS
     return 0.0 if at_once else gap
 
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from functions.core.bulk.model import BulkOutcome, refresh_id
 from functions.core.bulk.run import close_run, write_list
-from functions.core.contract import HOLD_SECONDS
+from functions.core.contract import HOLD_SECONDS, LOOK_HOLD_SECONDS
 from functions.core.errors import NotFound
 from functions.core.model import Coverage, Status
 from tests.support.engines.engine import (
@@ -111,7 +111,8 @@ def test_a_refresh_within_the_hold_visits_four_states(engine: Engine) -> None:
 
 def test_a_look_that_is_due_later_is_waited_for_in_the_machine(engine: Engine) -> None:
     ben = engine.connect("ben")
-    engine.fault(ben, "/tasks/*", kind="status", status=503, retry_after=str(HOLD_SECONDS + 1))
+    long = str(LOOK_HOLD_SECONDS + 1)
+    engine.fault(ben, "/tasks/*", kind="status", status=503, retry_after=long)
     assert refreshed(engine, ben) == published([*BEGIN, "Wait", *TURN, "FetchData"], BEN)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from functions.core.contract import CALL_SECONDS, HOLD_SECONDS, Ticket, TicketOutcome
+from functions.core.contract import CALL_SECONDS, LOOK_HOLD_SECONDS, Ticket, TicketOutcome
 from functions.core.errors import (
     ConsentMissing,
     FreshetError,
@@ -120,14 +120,14 @@ def test_without_a_plan_looks_are_less_and_less_often() -> None:
 
 def test_a_call_stays_while_the_next_look_is_nearer_than_a_turn_of_the_loop_costs() -> None:
     watch = Watch((0, RUNNING))
-    ticket = watch.call(looks=(1, 1 + HOLD_SECONDS, 2.5 + 2 * HOLD_SECONDS))
-    assert watch.looked == [1, 1 + HOLD_SECONDS]
-    assert ticket.wait_seconds == HOLD_SECONDS + 1
+    ticket = watch.call(looks=(1, 1 + LOOK_HOLD_SECONDS, 2.5 + 2 * LOOK_HOLD_SECONDS))
+    assert watch.looked == [1, 1 + LOOK_HOLD_SECONDS]
+    assert ticket.wait_seconds == LOOK_HOLD_SECONDS + 1
 
 
 def test_a_call_goes_on_for_so_long_and_no_longer() -> None:
     watch = Watch((0, RUNNING))
-    every = HOLD_SECONDS / 2
+    every = LOOK_HOLD_SECONDS / 2
     ticket = watch.call(looks=tuple(every * number for number in range(1, 30)))
     assert watch.looked[-1] == CALL_SECONDS
     assert ticket.wait_seconds == every
@@ -172,9 +172,9 @@ def test_a_look_that_waits_for_its_turn_makes_the_next_one_come_later() -> None:
 
 
 def test_a_first_look_that_is_far_is_not_waited_for_at_all() -> None:
-    watch = Watch((0, RUNNING), looks=(HOLD_SECONDS + 1.5, 900))
+    watch = Watch((0, RUNNING), looks=(LOOK_HOLD_SECONDS + 1.5, 900))
     ticket = watch.call()
-    assert (ticket.wait_seconds, watch.looked) == (HOLD_SECONDS + 1, [])
+    assert (ticket.wait_seconds, watch.looked) == (LOOK_HOLD_SECONDS + 1, [])
     assert watch.clock.slept == []
 
 
@@ -300,8 +300,8 @@ def test_the_deadline_is_waited_for_in_the_call_where_it_is_near(elapsed: float)
 def test_faults_are_waited_out_with_growing_gaps() -> None:
     watch = Watch((0, AWAY))
     ticket = watch.call()
-    assert watch.looked == [2, 3, 5, 9, 17, 33]
-    assert (ticket.outcome, ticket.wait_seconds, ticket.faults) == (TicketOutcome.RUNNING, 32, 6)
+    assert watch.looked == [2, 3, 5, 9, 17, 33, 65]
+    assert (ticket.outcome, ticket.wait_seconds, ticket.faults) == (TicketOutcome.RUNNING, 60, 7)
 
 
 def test_the_count_of_faults_goes_on_in_the_next_call() -> None:
