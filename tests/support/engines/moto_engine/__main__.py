@@ -24,7 +24,7 @@ from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from infra.local.aws import ACCOUNT, REGION
 from infra.local.programs import HOST
-from tests.support.engines.moto_engine.functions import Doors
+from tests.support.engines.moto_engine.functions import FunctionPool
 from tests.support.engines.moto_engine.jsonata import Evaluator, evaluating
 
 
@@ -46,13 +46,13 @@ def replaced(module: object, **values: Any) -> None:
     vars(module).update(values)
 
 
-def patch(evaluator: Evaluator, doors: Doors) -> None:
+def patch(evaluator: Evaluator, pool: FunctionPool) -> None:
     """Makes moto interpret state machines, those made by CloudFormation too."""
     default_user_config["stepfunctions"]["execute_state_machine"] = True
     replaced(models, stepfunctions_backends=stepfunctions_parser_backends)
     replaced(intrinsic, _DECLARATION_BY_VARIABLE_REFERENCE={})  # the evaluator has them
     replaced(jsonata, _eval_jsonata=evaluator.evaluate)
-    replaced(lambda_eval_utils, boto_client_for=lambda **_client: doors)
+    replaced(lambda_eval_utils, boto_client_for=lambda **_client: pool)
 
 
 def main() -> None:
@@ -63,12 +63,12 @@ def main() -> None:
     asked = parser.parse_args()
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     with evaluating() as evaluator:
-        doors = Doors(
+        pool = FunctionPool(
             find=lambda_backends[ACCOUNT][REGION].get_function,
             assets=assets(asked.assembly),
             endpoint=f"http://{HOST}:{asked.port}",
         )
-        patch(evaluator, doors)
+        patch(evaluator, pool)
         ThreadedMotoServer(HOST, asked.port, verbose=False).start()
         signal.pause()
 

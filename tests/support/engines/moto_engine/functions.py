@@ -27,7 +27,7 @@ BOOTSTRAP = ROOT / "infra" / "local" / "emulator" / "bootstrap.py"
 Answer = dict[str, Any]  # {"result": ...} or {"failure": ...}
 
 
-class Door:
+class FunctionProcess:
     """A function's process, which stays warm from one event to the next."""
 
     def __init__(self, function: LambdaFunction, *, asset: Path, endpoint: str) -> None:
@@ -46,7 +46,7 @@ class Door:
         self._receive()
 
     @property
-    def lives(self) -> bool:
+    def is_alive(self) -> bool:
         """True if the process can take another event."""
         return self._process.poll() is None
 
@@ -81,7 +81,7 @@ class Door:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doors:
+class FunctionPool:
     """A client of Lambda for the interpreter.
 
     ``find`` gives the function of an ARN; ``assets`` the folder of the code with an S3 key.
@@ -90,14 +90,16 @@ class Doors:
     find: Callable[[str], LambdaFunction]
     assets: Mapping[str, Path]
     endpoint: str
-    _warm: dict[str, LifoQueue[Door]] = field(default_factory=lambda: defaultdict(LifoQueue))
+    _warm: dict[str, LifoQueue[FunctionProcess]] = field(
+        default_factory=lambda: defaultdict(LifoQueue)
+    )
 
     def invoke(self, **call: Any) -> dict[str, Any]:
         """Lambda's ``Invoke``."""
         name = call["FunctionName"]
-        door = self._door(name)
-        answer = door.invoke(json.loads(call["Payload"]))
-        self._warm[name].put(door)
+        process = self._take(name)
+        answer = process.invoke(json.loads(call["Payload"]))
+        self._warm[name].put(process)
         told = answer.get("failure", answer.get("result"))
         return {
             "StatusCode": 200,
@@ -106,17 +108,17 @@ class Doors:
             **({"FunctionError": "Unhandled"} if "failure" in answer else {}),
         }
 
-    def _door(self, name: str) -> Door:
+    def _take(self, name: str) -> FunctionProcess:
         """One that is warm and idle, else a new one."""
         while True:
             try:
-                door = self._warm[name].get_nowait()
+                process = self._warm[name].get_nowait()
             except Empty:
                 function = self.find(name)
                 asset = self.assets[function.code["S3Key"]]
-                return Door(function, asset=asset, endpoint=self.endpoint)
-            if door.lives:
-                return door
+                return FunctionProcess(function, asset=asset, endpoint=self.endpoint)
+            if process.is_alive:
+                return process
 
 
 def failure(name: str, message: str) -> Answer:
@@ -137,7 +139,7 @@ def variables(function: LambdaFunction, *, asset: Path, endpoint: str) -> dict[s
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
         "AWS_LAMBDA_LOG_GROUP_NAME": function.logs_group_name,
-        "AWS_LAMBDA_LOG_STREAM_NAME": "doors",
+        "AWS_LAMBDA_LOG_STREAM_NAME": "functions",
         "LAMBDA_TASK_ROOT": str(asset),
         "_HANDLER": str(function.handler),
     }
