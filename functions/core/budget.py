@@ -84,19 +84,15 @@ class BudgetStore(Protocol):
         Returns:
             The level afterwards; 0 for a bucket that was never used.
         """
-        ...
 
     def renew(self, *, full_at: int, before: int) -> bool:
         """Set ``full_at`` if it lies before that instant, or is not set; return whether it did."""
-        ...
 
     def close(self, *, until: int, full_at: int) -> None:
         """Forbid requests until then, and set ``full_at`` to this instant if that is later."""
-        ...
 
     def pause_end(self) -> int:
         """Read until when requests are forbidden; 0 where they never were."""
-        ...
 
 
 class SharedBudget:

@@ -57,14 +57,12 @@ class Keys(Protocol):
 
     def get(self, name: str, *, at: float) -> Claim | None:
         """Read one with a consistent read; None where there is none, or only a forgotten one."""
-        ...
 
     def claim(self, name: str, claim: Claim, *, at: float) -> Claim:
         """Keep the claim where there is none, or only a forgotten one; what is kept then.
 
         The write survives the loss of its own answer.
         """
-        ...
 
 
 def name(tenant: str, key: str) -> str:

@@ -17,7 +17,7 @@ from functions.core.model import (
 )
 
 RecordKey: TypeAlias = tuple[str, str]
-"""What a record is known by in its dataset: its part and its id there. Two accounts may give the
+"""What identifies a record in its dataset: its part and its id there. Two accounts may give the
 same id to different transactions."""
 
 
@@ -25,8 +25,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What a refresh wants of the provider.
 
     ``synchronous`` asks the provider to answer only when it is done, where it can. ``job`` is
-    what the provider has taken already, where one job is several to it. ``losses`` is how often
-    it has lost the refresh's job so far.
+    the part that the provider has taken already, where it takes a job in parts. ``losses`` is how
+    often it has lost the refresh's job so far.
     """
 
     datasets: tuple[str, ...]
@@ -36,11 +36,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Triggered(msgspec.Struct, frozen=True, kw_only=True):
-    """The provider has taken the job.
+    """The job that the provider has taken.
 
-    ``more`` says that it has taken a part only, and is to be asked again with that. ``webhooks``
-    are webhooks that it was given: digests of their tokens, each with the name by which the
-    provider will speak of this part of the job, see ``core.webhooks``.
+    ``more`` says that it has taken a part only, and has to be triggered again with that job.
+    ``webhooks`` maps the digests of the webhooks' tokens to the provider's names for this part of
+    the job, see ``core.webhooks``.
     """
 
     job: Job
@@ -51,10 +51,10 @@ class Triggered(msgspec.Struct, frozen=True, kw_only=True):
 class Looked(msgspec.Struct, frozen=True, kw_only=True):
     """What a look found.
 
-    ``done`` says that the provider is ready to be fetched from, ``lost`` that it does not know
-    the job. ``job`` replaces the ticket's. ``wait_seconds`` is when the provider wants to be
-    asked again: 0 at once (it waits by itself), None when it does not say. ``at_deadline`` is the
-    job with which to fetch what is ready, should this be the last look; None: nothing is by itself.
+    ``done`` says that the job can be fetched, ``lost`` that the provider does not know it. ``job``
+    replaces the ticket's. ``wait_seconds`` is when the provider wants the next look: 0 at once (it
+    holds a look open), None where it does not say. ``at_deadline`` is the job with which to fetch
+    what is ready, if this is the last look; None where nothing is.
     """
 
     job: Job
@@ -69,7 +69,7 @@ class Record(msgspec.Struct, frozen=True):
 
     A record that comes twice in one part is written once, unless its ``revision`` differs.
     ``blob`` is content that is too large for a line of a file: an open file to read from its
-    beginning. It is closed by whoever takes the record.
+    beginning. The staging closes it.
     """
 
     id: str
@@ -79,18 +79,17 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class Quarantined(msgspec.Struct, frozen=True):
-    """Something that the provider gave and that cannot be opened: its name there, and itself."""
+    """A file of the provider that cannot be opened: its name there, and its content."""
 
     name: str
     content: bytes
 
 
 class ReadMode(msgspec.Struct, frozen=True, kw_only=True):
-    """How a dataset is read in this refresh, decided once for the whole of it.
+    """How a dataset is read in a refresh.
 
     ``incremental``: its records and deletions are added to the previous snapshot's; otherwise
-    they replace them. ``bookmark`` is what the next refresh is given of it; None: it is read in
-    full.
+    they replace them. ``bookmark`` is for the next refresh; without one, that reads everything.
     """
 
     incremental: bool = False
@@ -100,11 +99,10 @@ class ReadMode(msgspec.Struct, frozen=True, kw_only=True):
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """A batch of one dataset's records from one part, and where the next page starts.
 
-    ``cursor`` None means that this was the last page. ``parts`` is evidence of freshness: what
-    a later page says of a part replaces what an earlier one said of it and the same datasets.
-    ``quarantined`` is kept apart, for people to look at, and is not published. ``read_modes`` tells
-    of datasets, by name, how they are read; told of none, a dataset is read in full, and so it
-    is the next time. A later page may add to a bookmark.
+    ``cursor`` None means that this was the last page. ``parts`` is evidence of freshness; a later
+    page's replaces an earlier one's about the same part and datasets. ``quarantined`` is stored
+    for people to look at, and not published. ``read_modes`` are by dataset; one without is read in
+    full, now and the next time. A later page may add to a bookmark.
     """
 
     dataset: str
@@ -118,10 +116,10 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PreviousSnapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """What a fetch may add to: datasets of the snapshot that ``refresh_id`` published.
+    """The snapshot that ``refresh_id`` published, for a fetch that may add to it.
 
-    ``bookmarks`` are theirs, by name; a dataset that has none here must be read in full.
-    ``revisions`` reads the revisions of a dataset's records, and takes its time.
+    ``bookmarks`` are by dataset; a dataset without one must be read in full. ``revisions`` reads
+    the revisions of a dataset's records, which is slow.
     """
 
     refresh_id: str
@@ -141,11 +139,9 @@ class Connector(Protocol):
         Raises:
             InteractionRequired: there is none yet. Where it is ``awaited``, this is called again.
         """
-        ...
 
     def check(self, connection: Connection, job: Job, *, hold_seconds: float) -> Looked:
         """Look once; hold the look open up to ``hold_seconds`` where the provider can."""
-        ...
 
     def fetch(
         self,
@@ -156,26 +152,25 @@ class Connector(Protocol):
         cursor: Cursor | None,
         previous: PreviousSnapshot | None = None,
     ) -> Iterator[Page]:
-        """Yield pages lazily, from the beginning or from where an earlier page pointed.
+        """Yield pages lazily, from the beginning or from an earlier page's cursor.
 
-        With a base, a connector that can tells only what has changed since, and says so. It is
-        given the same base with each cursor of a refresh.
+        With a previous snapshot, a connector may read only what has changed since, and says so in
+        its pages. Each cursor of a refresh comes with the same previous snapshot.
 
         Raises:
-            FetchWaits: the provider is at its job again; ask once more after a pause.
+            FetchWaits: the provider has begun its job anew; fetch again after a pause.
         """
-        ...
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
-    """A connection begun at the provider: its subject there, and where the user goes on."""
+    """A connection begun at the provider: its subject, and the address where the user goes on."""
 
     subject: str
     url: str
 
 
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
-    """What the end user chose at the provider, in its words; nothing yet: ``chosen`` is None.
+    """What the end user has chosen at the provider, in its words; None where nothing yet.
 
     ``url`` is where the user chooses.
     """
@@ -185,19 +180,17 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Opener(Connector, Protocol):
-    """A provider at which a connection is begun here, and configured there by its end user."""
+    """A provider at which Freshet begins connections, and end users configure them."""
 
     def open(self, connection: Connection, *, token: str) -> Opened:
         """Begin a connection that has no subject yet; ``token`` is for its webhooks."""
-        ...
 
     def configuration(self, connection: Connection) -> Configuration:
-        """What the end user has chosen so far."""
-        ...
+        """Read what the end user has chosen so far."""
 
 
 class CredentialStore(Protocol):
-    """Where a connection's credentials are kept, one version after the other."""
+    """Stores the credentials of connections, in versions."""
 
     def load(self, connection_id: str, *, fresh: bool = True) -> StoredCredentials:
         """Read them with a consistent read.
@@ -205,27 +198,22 @@ class CredentialStore(Protocol):
         Args:
             fresh: otherwise they may be as they were when this call last read the connection.
         """
-        ...
 
     def lease(self, connection_id: str, *, version: int, owner: str) -> bool:
-        """Take the right to rotate this version, if nobody alive has it and it still stands."""
-        ...
+        """Take the right to rotate this version, if it is the current one and not leased."""
 
     def release_lease(self, connection_id: str, *, owner: str) -> None:
-        """Give the right back: nothing came of it."""
-        ...
+        """Give the right back without a rotation."""
 
     def rotate(self, connection_id: str, *, version: int, to: Credentials) -> None:
-        """Put the successor of this version in its place; a repetition changes nothing."""
-        ...
+        """Replace this version by its successor; a repetition changes nothing."""
 
     def mark_dead(self, connection_id: str, *, version: int) -> None:
         """Mark this version dead: the user must sign in again."""
-        ...
 
 
 class Budget(Protocol):
-    """What every request to a provider is asked of first."""
+    """Bounds the rate of requests to a provider."""
 
     def take(self) -> None:
         """Wait for this request's turn.
@@ -233,21 +221,19 @@ class Budget(Protocol):
         Raises:
             RateLimited: it is too far away; nothing was sent.
         """
-        ...
 
     def pause(self, seconds: float) -> None:
-        """The provider has had too much (429): nobody asks it for so long."""
-        ...
+        """Stop all requests for so long, after a 429."""
 
 
 class ConnectorPorts(msgspec.Struct, frozen=True, kw_only=True):
     """What a connector is given.
 
-    ``application`` reads the provider's own secret (JSON). ``seal`` and ``unseal`` encrypt
-    and decrypt a short secret that has to travel in a job (a session key); only the same
-    connection can open it. ``token`` makes an unguessable name. ``owner`` is the id of what the
-    connector works for: a refresh, a push, a connection. ``budget`` is asked before every request
-    to the provider; without one, nothing is. ``left`` tells how many seconds a call may take now.
+    ``application`` reads the provider's application secret (JSON). ``seal`` and ``unseal`` encrypt
+    and decrypt a short secret that travels in a job (a session key); only the same connection can
+    open it. ``token`` makes an unguessable name. ``owner`` is the id of the refresh, push or
+    connection for which the connector works. ``budget`` bounds the requests; without one they are
+    not bounded. ``left`` returns how many seconds a call may take now.
     """
 
     application: Callable[[], bytes]

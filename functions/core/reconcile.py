@@ -74,18 +74,28 @@ class Executions(Protocol):
 
     def look(self, name: str) -> Execution | None:
         """The execution of this name; None when there is none."""
-        ...
 
     def start(self, thing: Any) -> bool:  # noqa: ANN401 - of that kind
         """Start the execution of a thing; return whether there is one then."""
-        ...
+
+
+class _State(NamedTuple):
+    """What is stored of an open thing.
+
+    ``names`` are of the executions that may run for it, the latest first. ``unbegun`` says that
+    nothing was done about it yet, ``may_start`` that an execution may still be started.
+    """
+
+    names: list[str]
+    unbegun: bool
+    may_start: bool
 
 
 def next_look(thing: Open, *, at: float) -> float | None:
     """When to look at a thing that is written, or looked at, now; None once it has ended."""
     if thing.status.has_ended:
         return None
-    if _is_unbegun(thing):
+    if _read(thing, at=at).unbegun:
         return at + UNBEGUN_SECONDS
     return at + (CLOSING_SECONDS if isinstance(thing, BulkRun) else LOOK_SECONDS)
 
@@ -96,52 +106,32 @@ def reconcile(thing: Open, *, executions: Executions, end: End, at: float) -> Do
     A push may have several executions, as a webhook or a reader has it continued by another; the
     latest that exists counts.
     """
-    names = _execution_names(thing)
-    for name in names:
-        found = executions.look(name)
-        if found is not None:
-            return None if found.runs else _end(thing, name, cause=found.cause, end=end)
-    if _is_in_time(thing, at=at):
-        return Done.STARTED if executions.start(thing) else None
-    return _end(thing, names[0], cause=PlatformFault.name(), end=end)
-
-
-def _end(thing: Open, name: str, *, cause: str, end: End) -> Done:
+    state = _read(thing, at=at)
+    name, cause = state.names[0], PlatformFault.name()
+    for each in state.names:
+        if found := executions.look(each):
+            if found.runs:
+                return None
+            name, cause = each, found.cause
+            break
+    else:
+        if state.may_start:
+            return Done.STARTED if executions.start(thing) else None
     end(_to_ticket(thing, name, cause=cause))
     return Done.ENDED
 
 
-def _execution_names(thing: Open) -> list[str]:
-    """The names of the executions that may run for it, the latest first."""
+def _read(thing: Open, *, at: float) -> _State:
     match thing:
         case Refresh():
-            return [thing.refresh_id]
-        case Push():
-            return executions_of(thing)
+            unbegun = thing.status is Status.ADMITTED
+            return _State([thing.refresh_id], unbegun, unbegun and at < thing.deadline)
+        case Push():  # a late one is ended by its own execution
+            names = executions_of(thing)
+            return _State(names, len(names) == 1, may_start=True)
         case BulkRun():
-            return [thing.bulk_id]
-
-
-def _is_unbegun(thing: Open) -> bool:
-    """Whether nothing is stored that was done about it."""
-    match thing:
-        case Refresh():
-            return thing.status is Status.ADMITTED
-        case Push():
-            return len(executions_of(thing)) == 1
-        case BulkRun():
-            return thing.status is BulkStatus.LISTING
-
-
-def _is_in_time(thing: Open, *, at: float) -> bool:
-    """Whether it may still begin. A late push is ended by its own execution."""
-    match thing:
-        case Refresh():
-            return _is_unbegun(thing) and at < thing.deadline
-        case Push():
-            return True
-        case BulkRun():
-            return _is_unbegun(thing) and at < thing.open_until
+            unbegun = thing.status is BulkStatus.LISTING
+            return _State([thing.bulk_id], unbegun, unbegun and at < thing.open_until)
 
 
 def _to_ticket(thing: Open, name: str, *, cause: str) -> Ticket | PushTicket | BulkTicket:

@@ -79,7 +79,6 @@ class Scheduled(Protocol):
 
     def get(self, connection_id: str) -> Connection | None:
         """Read a connection with a consistent read; None when it is gone."""
-        ...
 
     def schedule(
         self,
@@ -96,7 +95,6 @@ class Scheduled(Protocol):
         Returns:
             Whether it was written; not where the connection is gone.
         """
-        ...
 
 
 class Schedules(Protocol):
@@ -104,7 +102,6 @@ class Schedules(Protocol):
 
     def get(self, connection_id: str) -> Schedule | None:
         """The schedule that fires for a connection; None when there is none."""
-        ...
 
     def put(self, connection_id: str, schedule: Schedule) -> None:
         """Create the schedule, or replace the one there is.
@@ -112,11 +109,9 @@ class Schedules(Protocol):
         Raises:
             InvalidRequest: Scheduler refuses it.
         """
-        ...
 
     def remove(self, connection_id: str) -> None:
         """Delete the schedule."""
-        ...
 
 
 def put(

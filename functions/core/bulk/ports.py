@@ -30,7 +30,6 @@ class BulkRuns(Protocol):
 
     def get(self, bulk_id: str) -> BulkRun | None:
         """Read one with a consistent read; None when there is none."""
-        ...
 
     def create(self, bulk: BulkRun, *, key: Key | None = None) -> str:
         """Keep a new one and give it its tenant's place, or return the run that has it.
@@ -45,7 +44,6 @@ class BulkRuns(Protocol):
         Raises:
             Superseded: the id is another run's, or the key is noted already.
         """
-        ...
 
     def save(self, bulk: BulkRun, *, seen: BulkStatus) -> None:
         """Write the run where its stored status is still ``seen``.
@@ -55,25 +53,20 @@ class BulkRuns(Protocol):
         Raises:
             Superseded: another writer was faster.
         """
-        ...
 
     def counts(self, bulk_id: str) -> Mapping[BulkOutcome, int]:
         """Count the connections by outcome so far; outcomes of none are left out."""
-        ...
 
     def find_recorded(self, bulk_id: str, ids: Sequence[str]) -> set[str]:
         """Find which of these connections have an outcome already."""
-        ...
 
     def record(self, bulk: BulkRun, results: Iterable[Result]) -> None:
         """Write the outcomes of connections that have none, and count them."""
-        ...
 
     def failures(
         self, bulk_id: str, *, limit: int, after: str | None
     ) -> tuple[list[Result], str | None]:
         """Read outcomes that are not good, by connection, and the connection to go on after."""
-        ...
 
 
 class BulkLists(Protocol):
@@ -81,11 +74,9 @@ class BulkLists(Protocol):
 
     def write(self, bulk_id: str, ids: Iterable[str]) -> Listed:
         """Write a list, however long, in bounded memory."""
-        ...
 
     def read(self, bulk: BulkRun) -> Iterator[str]:
         """Read a run's list, one by one."""
-        ...
 
 
 class ManyConnections(Connections, Protocol):
@@ -93,7 +84,6 @@ class ManyConnections(Connections, Protocol):
 
     def of_tenant(self, tenant: str | None) -> Iterator[Connection]:
         """A tenant's connections, or all, one by one."""
-        ...
 
 
 class ManyRefreshes(Refreshes, Protocol):
@@ -101,7 +91,6 @@ class ManyRefreshes(Refreshes, Protocol):
 
     def get_many(self, ids: Collection[str]) -> list[Refresh]:
         """Read those of these ids, 100 at most, that exist, with a consistent read."""
-        ...
 
 
 class BulkPorts(msgspec.Struct, frozen=True, kw_only=True):

@@ -51,11 +51,9 @@ class Pusher(Protocol):
             UserError, CallerError, OperatorError: it refuses them.
             DefectError: it is unknown whether it has taken them.
         """
-        ...
 
     def check_push(self, connection: Connection, job: str, *, dataset: str) -> Pushed:
         """Look once at what the provider has taken; it has results once it is done."""
-        ...
 
 
 class Pushes(Protocol):
@@ -63,11 +61,9 @@ class Pushes(Protocol):
 
     def get(self, push_id: str) -> Push | None:
         """Read one with a consistent read; None when there is none."""
-        ...
 
     def create(self, push: Push) -> bool:
         """Keep a new one; return False if its id exists."""
-        ...
 
     def save(self, push: Push, *, seen: int) -> None:
         """Write the push where the stored version is still ``seen``.
@@ -75,7 +71,6 @@ class Pushes(Protocol):
         Raises:
             Superseded: another writer was faster, or the push is no longer kept.
         """
-        ...
 
 
 class Contents(Protocol):
@@ -87,11 +82,9 @@ class Contents(Protocol):
         Raises:
             Gone: they are no longer kept.
         """
-        ...
 
     def delete(self, push: Push) -> None:
         """Delete them; a repetition changes nothing."""
-        ...
 
 
 class PushPorts(msgspec.Struct, frozen=True, kw_only=True):

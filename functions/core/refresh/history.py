@@ -29,7 +29,6 @@ class Line(Protocol):
 
     def __call__(self, *, limit: int, after: Place | None) -> tuple[list[Refresh], Place | None]:
         """Read at most so many behind a place, and the place to go on from; None at the end."""
-        ...
 
 
 def list_refreshes(

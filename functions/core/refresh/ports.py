@@ -30,55 +30,47 @@ if TYPE_CHECKING:
 
 
 class Staging(Protocol):
-    """Where a refresh's records are written before they are published."""
+    """Stores a refresh's records before they are published."""
 
     progress: Progress
 
     def resume(self) -> None:
-        """Go on from what an earlier call has put aside."""
-        ...
+        """Read the progress that an earlier call has put aside."""
 
     def put_aside(self) -> None:
-        """Keep the progress for a later call."""
-        ...
+        """Store the progress for a later call."""
 
     def write(self, page: Page) -> None:
-        """Add a page; a record that this part has had already is left out."""
-        ...
+        """Add a page; a record that its part already has is left out."""
 
     def keep(self, name: str, dataset: Dataset, *, parts: Container[str]) -> None:
-        """Put before what was written what a dataset had of these parts.
+        """Copy a dataset's records of these parts before those that were written.
 
-        A record that is in no part is one by itself. What cannot be read any more is left out.
+        A record without a part is a part by itself. What cannot be read any more is left out.
         """
-        ...
 
     def datasets(self, *, refresh_id: str, as_of: float) -> dict[str, Dataset]:
-        """What has been written, once there is no page to follow."""
-        ...
+        """Return what was written, after the last page."""
 
     def seal(self, manifest: Manifest) -> tuple[str, str]:
-        """Write the manifest; its key and version are the answer."""
-        ...
+        """Write the manifest, and return its key and version."""
 
 
 class Connections(Protocol):
-    """Where connections are kept."""
+    """Stores connections."""
 
     def get(self, connection_id: str) -> Connection | None:
         """Read one with a consistent read; None when there is none."""
-        ...
 
 
 class Refreshes(Protocol):
-    """Where refreshes are kept. Every write survives the loss of its own answer."""
+    """Stores refreshes. A write may be repeated after its answer was lost."""
 
     def get(self, refresh_id: str) -> Refresh | None:
         """Read one with a consistent read; None when there is none."""
-        ...
 
     def admit(self, refresh: Refresh, *, until: float, key: Key | None = None) -> str:
-        """Give the connection's slot to this refresh, or answer whose it is.
+        """Give the connection's slot to this refresh, if it is free.
 
         Args:
             key: is noted as answered by this refresh, where it is given the slot.
@@ -90,7 +82,6 @@ class Refreshes(Protocol):
             Superseded: the connection is gone, this id was admitted before, or the key is
                 noted already.
         """
-        ...
 
     def save(self, refresh: Refresh, *, seen: int) -> None:
         """Write the refresh where the stored version is still ``seen``.
@@ -98,7 +89,6 @@ class Refreshes(Protocol):
         Raises:
             Superseded: another writer was faster.
         """
-        ...
 
     def publish(
         self,
@@ -111,54 +101,43 @@ class Refreshes(Protocol):
         """Point the connection to the snapshot, end the refresh and free the slot, at once.
 
         Args:
-            intervals: what is known of the connection's jobs from now on.
+            intervals: the connection's, from now on.
 
         Raises:
-            Superseded: the refresh was ended, or lost its slot, by someone else.
+            Superseded: the refresh has ended, or lost its slot.
         """
-        ...
 
     def release(self, refresh: Refresh) -> None:
         """Free the slot if this refresh still has it."""
-        ...
 
     def hold(self, refresh: Refresh, *, until: float) -> None:
-        """Keep the slot longer, if this refresh still has it."""
-        ...
+        """Keep the slot until then, if this refresh still has it."""
 
     def forbid(self, failed: Refresh | Ticket, *, until: float) -> None:
-        """Note until when the provider wants no refresh, if this one still has the slot.
+        """Store until when the provider wants no refresh, if this one still has the slot.
 
         The next publication ends that.
         """
-        ...
 
     def forget_webhooks(self, refresh_id: str) -> None:
         """Forget the webhooks so far: the provider is about to be looked at."""
-        ...
 
     def is_webhook_noted(self, refresh_id: str) -> bool:
         """Whether there is a webhook that is not forgotten."""
-        ...
 
 
 class Snapshots(Protocol):
-    """Where published snapshots are kept."""
+    """Reads published snapshots."""
 
     def manifest(self, pointer: SnapshotPointer) -> Manifest:
-        """The manifest that a connection points to.
+        """Read the manifest that a connection points to.
 
         Raises:
             Gone: it is no longer there.
         """
-        ...
 
     def marks(self, files: Iterable[File]) -> dict[RecordKey, str | None]:
-        """The revision of each part and id in these files, as the last line of it has it.
-
-        None for a deletion.
-        """
-        ...
+        """Read the last revision of each part and id in these files; None for a deletion."""
 
 
 class AdmissionPorts(msgspec.Struct, frozen=True, kw_only=True):
