@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 KEY_SECONDS: Final = 24 * 60 * 60
-"""How long a key is remembered at least, from the request that was answered."""
+"""How long a key is kept at least, from the request that was answered."""
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
-    """An idempotency key: the name that it is kept under, and the digest of its body."""
+    """An idempotency key: the name under which it is stored, and the digest of its body."""
 
     name: str
     digest: str
@@ -53,20 +53,20 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Keys(Protocol):
-    """Where keys are kept, by name, for ``KEY_SECONDS``; what a request creates notes its own."""
+    """Stores keys by name for ``KEY_SECONDS``."""
 
     def get(self, name: str, *, at: float) -> Claim | None:
-        """Read one with a consistent read; None where there is none, or only a forgotten one."""
+        """Read one with a consistent read; None where there is none, or its time is over."""
 
     def claim(self, name: str, claim: Claim, *, at: float) -> Claim:
-        """Keep the claim where there is none, or only a forgotten one; what is kept then.
+        """Store the claim where there is none, or its time is over; return the stored one.
 
-        The write survives the loss of its own answer.
+        The write may be repeated after its answer was lost.
         """
 
 
 def name(tenant: str, key: str) -> str:
-    """Under which name a tenant's key is kept. A key has no blanks, so that ends the tenant."""
+    """The name under which a tenant's key is stored. A key has no blanks."""
     return sha256(f"{tenant} {key}".encode()).hexdigest()
 
 

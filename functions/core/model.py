@@ -1,7 +1,7 @@
-"""The values that are kept: connections, refreshes, snapshots.
+"""The stored values: connections, refreshes, snapshots.
 
-Instants are seconds since the epoch (float) where they are reckoned with; the API renders
-them as RFC 3339. Ids are random and global, and say nothing about a person.
+Instants are seconds since the epoch (float); the API renders them as RFC 3339. Ids are random and
+global, and say nothing about a person.
 """
 
 from __future__ import annotations
@@ -43,27 +43,27 @@ def instant(text: str) -> float:
 
 
 AHEAD_SECONDS: Final = 60
-"""How far a provider's clock may run ahead of ours until its instants prove nothing. Clocks
-that are kept right differ by seconds."""
+"""How far a provider's clock may be ahead of ours until its instants prove nothing. Synchronised
+clocks differ by seconds."""
 
 EARLIEST: Final = datetime(2002, 1, 1, tzinfo=UTC).timestamp()
-"""No data that is served today was fetched before this. Instants before it stand for a missing
-value: the year 1, and the zeros of Excel, Unix and Apple (1900, 1970, 2001)."""
+"""Instants before this stand for a missing value: the year 1, and the zeros of Excel, Unix and
+Apple (1900, 1970, 2001)."""
 
 
 def read_instant(value: object) -> float:
-    """The instant that a field of a provider's names; 0 where it is no text that names one."""
+    """The instant in a provider's field; 0 where it is no RFC 3339 text."""
     try:
         return instant(value) if isinstance(value, str) else 0
     except ValueError:
         return 0
 
 
-def reckon_as_of(instant: float, *, now: float) -> float:
-    """How old data is by an instant of its provider's: never later than ``now``, our own clock.
+def clamp_as_of(instant: float, *, now: float) -> float:
+    """A provider's ``as_of``, at most ``now``, our own clock.
 
-    0, unknown, where the instant proves nothing: it is over ``AHEAD_SECONDS`` in the future, or
-    before ``EARLIEST``.
+    It is 0, unknown, where the instant proves nothing: it is over ``AHEAD_SECONDS`` in the future,
+    or before ``EARLIEST``.
     """
     return min(instant, now) if EARLIEST <= instant <= now + AHEAD_SECONDS else 0
 
@@ -72,10 +72,9 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 def name_dataset(title: str) -> str:
-    """The name of a dataset with this title: what can stand in an address and an object's key.
+    """The name of a dataset with this title: what can be in an address and an object's key.
 
-    A title that can is its own name. Any other gets its words and a digest, the same each time and
-    no other title's.
+    A title that can is its own name. Any other becomes its words and its digest.
     """
     if _NAME.fullmatch(title):
         return title
@@ -94,9 +93,9 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SnapshotPointer(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the published manifest lies, what there is to read, and how old: each, and at most.
+    """Location of the published manifest, its datasets, and the oldest ``as_of``, also by dataset.
 
-    Nothing is younger than the publication, whatever was stored.
+    No ``as_of`` is later than the publication.
     """
 
     refresh_id: str
@@ -108,11 +107,11 @@ class SnapshotPointer(msgspec.Struct, frozen=True, kw_only=True):
     as_of_by_dataset: dict[str, float] = msgspec.field(name="ages", default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Drop ages that are none."""
+        """Drop instants that prove nothing."""
         now = self.published_at
-        ages = {name: reckon_as_of(as_of, now=now) for name, as_of in self.as_of_by_dataset.items()}
-        force_setattr(self, "as_of", reckon_as_of(self.as_of, now=now))
-        force_setattr(self, "as_of_by_dataset", ages)
+        each = {name: clamp_as_of(as_of, now=now) for name, as_of in self.as_of_by_dataset.items()}
+        force_setattr(self, "as_of", clamp_as_of(self.as_of, now=now))
+        force_setattr(self, "as_of_by_dataset", each)
 
 
 class Interval(msgspec.Struct, frozen=True, array_like=True):
@@ -127,17 +126,16 @@ class Interval(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
-    """One end user's link to one provider. Its credentials are kept apart, encrypted.
+    """One end user at one provider, for one tenant. Its credentials are stored apart, encrypted.
 
     ``subject`` is the user's id at the provider. ``datasets`` are the connection's own, where
-    its provider has no fixed ones; ``titles`` are what the provider calls those that cannot have
-    its title for a name, and ``params`` narrow them down, by dataset, in the provider's words.
+    its provider has no fixed ones; ``titles`` are the provider's names of those that have another,
+    and ``params`` narrow them down, by dataset, in the provider's words.
     ``webhook`` is the digest of the token of the webhooks about this connection.
-    ``previous`` is the snapshot before the published one, kept so that a reader who is paging
-    through it can go on until the next. Before ``next_allowed_at`` its provider wants no refresh.
-    By its ``schedule`` it is refreshed by itself. ``intervals`` tell how long its latest jobs
-    took, the newest last. ``reauth_required`` says that its credentials are dead: the user must
-    sign in again.
+    ``previous`` is the snapshot before the published one, kept for readers who are paging through
+    it. Before ``next_allowed_at`` its provider wants no refresh. ``intervals`` say how long its
+    latest jobs took, the newest last. ``reauth_required`` says that its credentials are dead: the
+    user must sign in again.
     """
 
     connection_id: str
@@ -159,7 +157,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     reauth_required: bool = False
 
     def title(self, dataset: str) -> str:
-        """What the provider calls a dataset."""
+        """The provider's name of a dataset."""
         return self.titles.get(dataset, dataset)
 
 
@@ -167,8 +165,8 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     """An OAuth token pair. ``expires_at`` 0 means unknown: used until refused.
 
     ``access_token`` "" means that only the refresh token is known. ``obtained_at`` is when the
-    provider was asked for them, 0 where that or the end is not known. ``session_key`` is what
-    digi.me gave along with the consent.
+    tokens were requested, 0 where that or their end is not known. ``session_key`` came with
+    digi.me's consent.
     """
 
     access_token: str
@@ -179,7 +177,7 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoredCredentials(msgspec.Struct, frozen=True, kw_only=True):
-    """Credentials with what single flight needs: their version and whether they are dead."""
+    """Credentials with their version, and whether they are dead."""
 
     credentials: Credentials
     version: int
@@ -201,12 +199,12 @@ class Status(StrEnum):
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more will happen to the refresh."""
+        """Whether nothing more happens to the refresh."""
         return self not in {Status.ADMITTED, Status.RUNNING}
 
     @property
     def is_unpublished(self) -> bool:
-        """Whether it ended and nothing will be published of it."""
+        """Whether it ended without a publication."""
         return self in {Status.FAILED, Status.CANCELLED}
 
 
@@ -247,12 +245,12 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refresh(msgspec.Struct, frozen=True, kw_only=True):
-    """One run for one connection. Its version is the number of its events.
+    """One trigger, wait and fetch for a connection. Its version is the number of its events.
 
     ``full`` asks for everything to be read again, not only what has changed. ``job_complete`` is
-    false while the provider has taken only a part of the ``job``. ``webhooks`` are those that it
-    was given, see ``core.webhooks``. ``records``, ``coverage`` and ``as_of`` are of its
-    ``datasets``.
+    false while the provider has taken only a part of the ``job``. ``webhooks`` maps the digests of
+    their tokens to the provider's names for the job, see ``core.webhooks``. ``records``,
+    ``coverage`` and ``as_of`` are of its ``datasets``.
     """
 
     refresh_id: str
@@ -308,10 +306,10 @@ class File(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Blob(msgspec.Struct, frozen=True, kw_only=True):
-    """A record's content that is kept in a file of its own, as gzip.
+    """A record's content in a gzip file of its own.
 
-    The record is known by its ``part`` and ``id``. ``refresh_id`` is there only where it was
-    added to what an earlier refresh had read.
+    The record is identified by ``part`` and ``id``. ``refresh_id`` is set only where an
+    incremental refresh has added it.
     """
 
     id: str
@@ -321,7 +319,7 @@ class Blob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Contribution(msgspec.Struct, frozen=True, kw_only=True):
-    """What one refresh put to a dataset: so many files, with so many records."""
+    """What one refresh has added to a dataset: so many files, with so many records."""
 
     refresh_id: str
     files: int = 0
@@ -331,11 +329,10 @@ class Contribution(msgspec.Struct, frozen=True, kw_only=True):
 class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     """A dataset's files in order, what they hold, and the refresh that fetched the last of them.
 
-    ``records`` and ``deletions`` count lines: a record that a later refresh has read again
-    counts twice until the next full read. The ``history`` says whose the files are: it begins
-    with the last full read, at ``full_read_at``, and goes on with what each refresh added, if only
-    nothing. Empty, it is not known. The ``bookmark`` is where a connector goes on from; without
-    one the dataset is read in full.
+    ``records`` and ``deletions`` count lines: a record that was read again counts twice until the
+    next full read. The ``history`` says which refresh has added which files: it begins with the
+    last full read, at ``full_read_at``, and has each refresh since; where it is empty, it is not
+    known. The ``bookmark`` is where a connector continues; without one it reads everything.
     """
 
     refresh_id: str
@@ -352,11 +349,11 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one part's freshness; ``as_of`` 0 means unknown.
 
-    ``datasets`` are those that it tells of; none: all that its refresh fetches.
-    ``why`` is a name (of an error, of a provider's code), never the provider's own prose.
-    ``failures`` is how many of the part's records could not be had.
-    ``reauth`` says that the end user has to sign in again at this part's source; ``retry_at``
-    is when the provider wants to be asked again about it, 0 when it does not say.
+    ``datasets`` are those that this is about; without any, all that its refresh fetches. ``why``
+    is a name (of an error, of a provider's code), never the provider's own prose. ``failures``
+    counts the part's records that could not be read. ``reauth`` says that the end user has to sign
+    in again at this part's source; ``retry_at`` is when the provider allows the next request about
+    it, 0 where it does not say.
     """
 
     part: str
@@ -368,19 +365,19 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     retry_at: float = 0
     datasets: tuple[str, ...] = ()
 
-    def reckon(self, *, now: float) -> Part:
-        """The same with an age that is one; a part is not fresh by an instant that proves nothing.
+    def clamp(self, *, now: float) -> Part:
+        """The same with ``clamp_as_of``; a part whose ``as_of`` proves nothing is not fresh.
 
         Args:
             now: our own clock when the part was fetched or later.
         """
-        as_of = reckon_as_of(self.as_of, now=now)
+        as_of = clamp_as_of(self.as_of, now=now)
         state = PartState.STALE if self.state is PartState.FRESH and not as_of else self.state
         return replace(self, as_of=as_of, state=state)
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What one refresh published for a connection. Nothing of it is younger than its fetch."""
+    """What one refresh has published for a connection. No ``as_of`` is later than its fetch."""
 
     v: int
     refresh_id: str
@@ -393,15 +390,15 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[Part, ...] = ()
 
     def __post_init__(self) -> None:
-        """Drop ages that are none."""
+        """Drop instants that prove nothing."""
         now = self.fetched_at
         datasets = {
-            name: replace(dataset, as_of=reckon_as_of(dataset.as_of, now=now))
+            name: replace(dataset, as_of=clamp_as_of(dataset.as_of, now=now))
             for name, dataset in self.datasets.items()
         }
-        force_setattr(self, "as_of", reckon_as_of(self.as_of, now=now))
+        force_setattr(self, "as_of", clamp_as_of(self.as_of, now=now))
         force_setattr(self, "datasets", datasets)
-        force_setattr(self, "parts", tuple(part.reckon(now=now) for part in self.parts))
+        force_setattr(self, "parts", tuple(part.clamp(now=now) for part in self.parts))
 
     @property
     def coverage(self) -> Coverage:

@@ -47,7 +47,7 @@ from functions.core.model import (
     AHEAD_SECONDS,
     Part,
     PartState,
-    reckon_as_of,
+    clamp_as_of,
 )
 from functions.core.ports import Looked, Page, Record, Triggered
 
@@ -238,7 +238,7 @@ def _judge(accounts: Sequence[Account], job: Job, *, now: float) -> dict[str, Pa
     since, ahead = float(job["since"] or 0), float(job.get("ahead") or 0)
     states: dict[str, Part] = {}
     for account in accounts:
-        as_of = reckon_as_of(account.fetched_at - ahead, now=now)
+        as_of = clamp_as_of(account.fetched_at - ahead, now=now)
         fresh = as_of > 0 and account.fetched_at >= since
         part = Part(
             part=account.id,

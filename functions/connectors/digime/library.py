@@ -40,7 +40,7 @@ from functions.core.errors import (
     UnexpectedAnswer,
     find_error,
 )
-from functions.core.model import Part, PartState, reckon_as_of
+from functions.core.model import Part, PartState, clamp_as_of
 from functions.core.ports import Page, ReadMode
 
 if TYPE_CHECKING:
@@ -344,7 +344,7 @@ class Library:
         return Part(
             part=file.name,
             state=PartState.STALE,
-            as_of=reckon_as_of(had / 1000, now=self._at),
+            as_of=clamp_as_of(had / 1000, now=self._at),
             why="Rewritten",
             datasets=("files",),
         )

@@ -36,7 +36,7 @@ def build_manifest(
         for name, dataset in (before.datasets if before else {}).items()
     }
     told = [
-        replace(part.reckon(now=at), datasets=part.datasets or refresh.datasets) for part in parts
+        replace(part.clamp(now=at), datasets=part.datasets or refresh.datasets) for part in parts
     ]
     failed = {part.part for part in told if part.state is PartState.FAILED} & fetched.keys()
     kept = {name: carried.get(name) or replace(fetched[name], as_of=0) for name in failed}

@@ -20,7 +20,7 @@ from functions.connectors.http.answers import decode, elements, read_leniently, 
 from functions.connectors.http.client import DONE
 from functions.connectors.oauth import Application, BearerHttp
 from functions.core.errors import ConsentMissing, UnexpectedAnswer
-from functions.core.model import Part, PartState, read_instant, reckon_as_of
+from functions.core.model import Part, PartState, clamp_as_of, read_instant
 from functions.core.ports import Looked, Page, Record, Triggered
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Bookbus:
     def _judge(self, page: _Loans, job: Job, *, odd: int) -> Part:
         """How fresh the loans are: not by a clock that is ahead of ours, nor if one is missing."""
         counted_at = read_instant(read_leniently(page.counted_at, str))
-        as_of = reckon_as_of(counted_at, now=self._ports.clock())
+        as_of = clamp_as_of(counted_at, now=self._ports.clock())
         if odd:
             why = UnexpectedAnswer.name()
             return Part(part=PART, state=PartState.INCOMPLETE, as_of=as_of, why=why, failures=odd)
