@@ -7,9 +7,9 @@ import hypercorn.asyncio
 from hypercorn.config import Config
 from ministack.app import app
 
-from infra.local.emulator import access, executions, gateway, lambdas, resources, schedules
+from infra.local.emulator import access, executions, gateway, lambdas, objects, resources, schedules
 
-PATCHES = (access, executions, gateway, lambdas, resources, schedules)
+PATCHES = (access, executions, gateway, lambdas, objects, resources, schedules)
 
 
 def serve(server: socket.socket) -> None:

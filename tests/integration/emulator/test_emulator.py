@@ -189,6 +189,34 @@ def test_a_stopped_execution_does_nothing_more(local: Local) -> None:
     assert events[-1]["type"] == "ExecutionAborted"
 
 
+# Objects
+
+
+@pytest.mark.parametrize("span", ["bytes=3-5", "bytes=3-", "bytes=-2", None])
+@pytest.mark.parametrize("versioned", [False, True])
+def test_a_span_is_read_of_a_version_as_of_the_newest(
+    local: Local, *, span: str | None, versioned: bool
+) -> None:
+    s3, text, name = session().client("s3", endpoint_url=local.endpoint), b"0123456789", "spans"
+    s3.create_bucket(Bucket=name)
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    version = s3.put_object(Bucket=name, Key="k", Body=text)["VersionId"]
+    request = {"Bucket": name, "Key": "k"}
+    request |= {"Range": span} if span else {}
+    request |= {"VersionId": version} if versioned else {}
+    whole = {"bytes=3-5": text[3:6], "bytes=3-": text[3:], "bytes=-2": text[-2:], None: text}
+    assert s3.get_object(**request)["Body"].read() == whole[span]  # type: ignore[arg-type]
+
+
+def test_a_span_past_the_end_of_a_version_is_refused(local: Local) -> None:
+    s3, name = session().client("s3", endpoint_url=local.endpoint), "ends"
+    s3.create_bucket(Bucket=name)
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    version = s3.put_object(Bucket=name, Key="k", Body=b"0123456789")["VersionId"]
+    with pytest.raises(ClientError, match="416"):
+        s3.get_object(Bucket=name, Key="k", VersionId=version, Range="bytes=10-")
+
+
 # Resources
 
 
