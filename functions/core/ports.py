@@ -67,7 +67,7 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
 class Record(msgspec.Struct, frozen=True):
     """One item as the provider gave it: its id there, and its JSON, byte for byte.
 
-    A record that comes twice in one part is written once, unless its ``revision`` differs.
+    A record that comes again soon in one part is written once, unless its ``revision`` differs.
     ``blob`` is content that is too large for a line of a file: an open file to read from its
     beginning. The staging closes it.
     """

@@ -41,7 +41,7 @@ class Staging(Protocol):
         """Store the progress for a later call."""
 
     def write(self, page: Page) -> None:
-        """Add a page; a record that its part already has is left out."""
+        """Add a page; leave out a record that this part has just had in the same state."""
 
     def keep(self, name: str, dataset: Dataset, *, parts: Container[str]) -> None:
         """Copy a dataset's records of these parts before those that were written.
