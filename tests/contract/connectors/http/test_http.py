@@ -49,9 +49,7 @@ def test_a_cookie_of_one_users_answer_does_not_go_with_the_next_users_call() -> 
 
 
 def test_an_answers_headers_are_had_by_their_names_in_any_case() -> None:
-    server = Server(
-        status=202, body=b"", Location="/jobs/7", Contribution='</list?page=2>; rel="next"'
-    )
+    server = Server(status=202, body=b"", Location="/jobs/7", Link='</list?page=2>; rel="next"')
     with serving(server) as http:
         answer = http.call("POST", "/jobs", headers={}, accept=frozenset({202}))
     assert (answer.headers["location"], answer.body) == ("/jobs/7", b"")
