@@ -87,7 +87,7 @@ _ADDRESS: Final = re.compile(r"https?://[^\s?#@\\]+", re.IGNORECASE)
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _STEPS: Final = frozenset({".", ".."})
 _POOL: Final = 16
-_CHUNK: Final = 64 * 1024
+_CHUNK: Final = 256 * 1024
 _PIECE: Final = 16 * 1024
 """What is sent at a time: a TLS record, as each of them takes a socket's whole timeout."""
 
