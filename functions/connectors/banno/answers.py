@@ -24,6 +24,10 @@ T = TypeVar("T")
 PAGE: Final = 500
 """The most transactions that one page may hold, says the transactions reference."""
 
+OVERLAP: Final = 50
+"""How many rows are read again with each page, as the list may move between two of them; half of
+a page at the most, should the provider give fewer than it is asked for."""
+
 Id = Annotated[str, Meta(min_length=1, max_length=200)]
 """An id that Banno gave; its documents set no bound, so this one is ours."""
 
@@ -98,11 +102,12 @@ class Row(NamedTuple):
 
 
 class Transactions(NamedTuple):
-    """A page of transactions; ``odd_deletions`` is how many ids of deletions are not readable."""
+    """A page of transactions, ``size`` bytes; ``odd_deletions`` counts ids that are unreadable."""
 
     rows: list[Row]
     deletions: list[str]
     odd_deletions: int
+    size: int
 
 
 def read_log(answer: Answer) -> Log:
@@ -158,7 +163,7 @@ def read_transactions(answer: Answer) -> Transactions:
         raise UnexpectedAnswer
     rows = [_read_row(raw) for raw in _read_list(told.get("transactions"))]
     deletions, odd = _read_ids(told.get("inactivatedTransactionIds"))
-    return Transactions(rows, deletions, odd)
+    return Transactions(rows, deletions, odd, len(answer.body))
 
 
 def identify(raw: msgspec.Raw) -> str | None:

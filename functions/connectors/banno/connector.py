@@ -11,6 +11,7 @@ an account is fresh when it is not older than the task's start, and stale otherw
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import partial
 from http import HTTPStatus
 from math import floor
@@ -20,6 +21,7 @@ from urllib.parse import quote
 import msgspec
 
 from functions.connectors.banno import transactions as banno_transactions
+from functions.connectors.banno.ahead import Ahead
 from functions.connectors.banno.answers import (
     NO_NEWS,
     PAGE,
@@ -159,13 +161,15 @@ class Banno:
                 read_modes={banno_transactions.NAME: begun},
                 cursor=place.cursor() if place else None,
             )
+        if place is None:
+            return
         course = Course(ids=ids, states=states, previous=previous)
-        while place is not None:
-            since = banno_transactions.find_since(previous, place.account) if place.adds else None
-            ask = partial(_ask_page, user, place.account, since=since)
-            reading = Reading(ask, course, place)
-            yield from reading.pages()
-            place = reading.following
+        ahead = Ahead(partial(_ask_page, user, previous=previous if place.adds else None))
+        with closing(ahead):
+            while place is not None:
+                reading = Reading(ahead, course, place)
+                yield from reading.pages()
+                place = reading.following
 
     def _tell_others(self, listed: Accounts) -> Iterator[Part]:
         """What is known beside the accounts that are there: who is gone, and who is nameless."""
@@ -197,11 +201,13 @@ class Banno:
         return self._users[connection.connection_id]
 
 
-def _ask_page(user: BearerHttp, account: str, offset: int, *, since: str | None) -> Transactions:
-    """An account's transactions from a place in their list on; only what was updated since."""
+def _ask_page(
+    user: BearerHttp, account: str, offset: int, *, previous: PreviousSnapshot | None
+) -> Transactions:
+    """An account's transactions from a place in their list on; only changes since a snapshot."""
+    since = banno_transactions.find_since(previous, account)
     params: dict[str, Scalar] = {"offset": offset, "limit": PAGE}
-    if since is not None:
-        params["updatedSince"] = since
+    params |= {"updatedSince": since} if since else {}
     try:
         answer = user.call(
             "GET",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from functions.connectors.banno.answers import PAGE
+from functions.connectors.banno.answers import OVERLAP, PAGE
 from functions.core.errors import (
     AnswerTooLarge,
     ConsentMissing,
@@ -31,8 +31,9 @@ from functions.core.model import Part, PartState, iso
 from functions.core.ports import Page, ReadMode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from functions.connectors.banno.ahead import Ahead
     from functions.connectors.banno.answers import Transactions
     from functions.core.contract import Bookmark, Cursor
     from functions.core.ports import PreviousSnapshot
@@ -43,10 +44,6 @@ OVERLAP_SECONDS: Final = 60 * 60
 """How long before the last refresh an update may have happened that it did not see yet. What is
 read twice for it does no harm."""
 
-
-OVERLAP: Final = 50
-"""How many rows are read again with each page, as the list may move between two of them; half of
-a page at the most, should the provider give fewer than it is asked for."""
 
 REREADS: Final = 3
 MOST_REREADS: Final = 12
@@ -125,9 +122,11 @@ class Course(NamedTuple):
 class Reading:
     """Reads one account's transactions from a place on."""
 
-    def __init__(self, ask: Callable[[int], Transactions], course: Course, place: Place) -> None:
-        """Take how the page at an offset is asked for."""
-        self._ask, self._course, self._place = ask, course, place
+    def __init__(self, ahead: Ahead, course: Course, place: Place) -> None:
+        """Take where the pages come from."""
+        later = () if place.second else [id_ for id_ in course.ids if id_ > place.account]
+        ahead.turn_to(place.account, then=later)
+        self._ahead, self._course, self._place = ahead, course, place
         self._had = place.offset > 0
         self._seen: set[str] | None = None
         self._rereads = self._same = 0
@@ -174,9 +173,8 @@ class Reading:
     def _ask_next(self) -> Transactions:
         """The next page. Where it does not meet the one before, the list is read from its top."""
         while True:
-            page, last = self._ask(self._place.offset), self._place.last
-            alone = self._place.rows == 1  # nothing of a page of one can be read again
-            if last is None or alone or last in {row.key for row in page.rows}:
+            page = self._ahead.take(self._place.offset, meets=self._meets)
+            if self._meets(page):
                 return page
             rereads = self._place.rereads + 1
             if rereads > MOST_REREADS:
@@ -186,6 +184,11 @@ class Reading:
                 raise ProviderUnavailable
             self._place = _begin_anew(self._place, rereads=rereads)
             self._seen = set()
+
+    def _meets(self, page: Transactions) -> bool:
+        """Whether a page shows the last row of the one before; nothing shows that of a single."""
+        last = self._place.last
+        return last is None or self._place.rows == 1 or last in {row.key for row in page.rows}
 
     def _advance(self, page: Transactions) -> bool:
         """Go on behind a page; whether the list has ended with it.

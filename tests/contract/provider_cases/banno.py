@@ -94,7 +94,7 @@ TELEPORTED = {"type": "TaskTeleported", "date": "2026-11-22T12:00:00Z"}
 def _page_again(one: ConnectorHarness, verb: str) -> None:
     assert isinstance(one.simulated, BannoGarden)
     first, *_ = one.simulated.pages(one.user)
-    one.strike(verb, kind="status", status=200, body=first, skip=1)
+    _of_one_account(kind="status", status=200, body=first, skip=1)(one, verb)
 
 
 def _failure(one: ConnectorHarness, _verb: str) -> None:
@@ -105,13 +105,12 @@ def _endless(one: ConnectorHarness, _verb: str) -> None:
     one.simulated.settings(task_seconds=86_400, hold_seconds=0)
 
 
-def _account_answered(status: int) -> Strike:
-    """The transactions of one account cannot be had."""
+def _of_one_account(**fault: object) -> Strike:
+    """A fault of the transactions of the first account."""
 
     def strike(one: ConnectorHarness, _verb: str, /) -> None:
         first = min(one.simulated.truth(one.user)["accounts"])
-        path = f"*/accounts/{first}/transactions"
-        one.simulated.fault(path=path, kind="status", status=status, times=None)
+        one.simulated.fault(path=f"*/accounts/{first}/transactions", **fault)
 
     return strike
 
@@ -184,7 +183,9 @@ CASE = ProviderCase(
             "published", replied({"version": 1, "events": [TELEPORTED]})
         ),
         "a page comes again": Meets(strike=_page_again),
-        "an empty page comes between others": Meets(strike=replied({"transactions": []}, skip=1)),
+        "an empty page comes between others": Meets(
+            strike=_of_one_account(kind="status", status=200, body={"transactions": []}, skip=1)
+        ),
         "some of the data cannot be had": Meets(strike=_failure),
         "the provider's clock is five hours ahead": Meets(
             strike=switched(clock_ahead_seconds=AHEAD_SECONDS)
@@ -193,9 +194,12 @@ CASE = ProviderCase(
             strike=switched(page_cap=100, limit_echo="asked")
         ),
         "two parts have records of the same ids": Meets(strike=switched(same_ids=True)),
-        "one part is answered with 404": Meets(strike=_account_answered(404)),
+        "one part is answered with 404": Meets(
+            strike=_of_one_account(kind="status", status=404, times=None)
+        ),
         "one part is answered with 503": Meets(
-            outcome="partial 62 s later", strike=_account_answered(503)
+            outcome="partial 62 s later",
+            strike=_of_one_account(kind="status", status=503, times=None),
         ),
         "one record cannot be read": Meets(strike=_odd_record),
         "the job never ends": Meets(strike=_endless),

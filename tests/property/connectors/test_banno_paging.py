@@ -6,11 +6,12 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from functions.connectors.banno.transactions import OVERLAP
+from functions.connectors.banno import ahead
+from functions.connectors.banno.answers import OVERLAP, PAGE
 from functions.core.contract import TicketOutcome
 from functions.core.errors import FetchContinues, FetchWaits
 from functions.core.model import Part, PartState
@@ -129,6 +130,22 @@ def test_nothing_that_was_there_all_the_time_is_lost_and_nothing_doubled(
     clamp, between = clamp_and_moves
     moving.opens(rows, clamp=clamp, moves=between)
     got = staged(connector, interrupted=interrupted)
+    assert max(Counter(got).values(), default=1) == 1
+    assert moving.always <= set(got) <= moving.ever
+
+
+@given(rows=st.integers(0, 6000), between=moves(PAGE - OVERLAP - 1))
+@example(rows=6000, between=[came(OVERLAP)] * 8)
+@example(rows=6000, between=[came(OVERLAP - 1), went(OVERLAP + 1)] * 4)
+@settings(max_examples=40)
+def test_nor_where_pages_are_asked_for_far_ahead(
+    bank: tuple[Bank, Connector], rows: int, between: list[Move]
+) -> None:
+    moving, connector = bank
+    moving.opens(rows, clamp=PAGE, moves=between)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ahead, "FULL_PAGES", 1)
+        got = staged(connector, interrupted=False)
     assert max(Counter(got).values(), default=1) == 1
     assert moving.always <= set(got) <= moving.ever
 

@@ -6,6 +6,7 @@ and what it answers otherwise, is for each test to say. It is no simulator: it c
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from urllib.parse import parse_qs
 
@@ -45,6 +46,7 @@ class Bank:
     """A WSGI application; ``answers`` go first, one for each request."""
 
     def __init__(self) -> None:
+        self._lock = Lock()
         self.opens(0, clamp=MOST, moves=[])
 
     def opens(
@@ -64,7 +66,8 @@ class Bank:
         self.pages = 0
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
-        answer = self.answers.pop(0) if self.answers else Answer(200, self._body(environ))
+        with self._lock:
+            answer = self.answers.pop(0) if self.answers else Answer(200, self._body(environ))
         headers = [("Content-Length", str(len(answer.body)))]
         if answer.retry_after is not None:
             headers.append(("Retry-After", answer.retry_after))
