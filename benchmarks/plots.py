@@ -13,13 +13,14 @@ from matplotlib import pyplot as plt
 from benchmarks import results
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from benchmarks.results import Panel, Row
 
 FOLDER: Final = results.FILE.parents[1] / "docs" / "performance"
 OWN, OTHER = "#2f6f4f", "#b7bcc4"
-WIDTH, BAR_HEIGHT, MARGIN_HEIGHT = 3.6, 0.3, 0.8  # inches
+MARKERS = (("o", OWN), ("s", "#8b93a1"), ("^", "#c08a3e"), ("v", "#5b7fb5"))
+WIDTH, ROW_HEIGHT, MARGIN_HEIGHT = 3.6, 0.3, 0.8  # inches
 
 
 def main() -> None:
@@ -35,22 +36,39 @@ def main() -> None:
 
 def draw(panels: Sequence[Panel], *, rows: Sequence[Sequence[Row]]) -> Any:
     """A picture of panels beside each other."""
-    height = MARGIN_HEIGHT + BAR_HEIGHT * max(map(len, rows))
-    size = (WIDTH * len(panels), height)
+    width = WIDTH * max(len(panels), 2 * (len(panels[0].columns) > 1))
+    size = (width, MARGIN_HEIGHT + ROW_HEIGHT * max(map(len, rows)))
     figure, axes = plt.subplots(1, len(panels), figsize=size, layout="constrained", squeeze=False)
     for axis, panel, found in zip(axes[0], panels, rows, strict=True):
         names = [str(next(iter(row.values()))) for row in found]
-        own = [name.startswith("Freshet") for name in names]
-        colours = [OWN if any(own) <= mine else OTHER for mine in own]
-        bars = axis.barh(names, [row[panel.column] for row in found], color=colours)
-        axis.bar_label(bars, fmt="%.3g", padding=3)
+        if len(panel.columns) == 1:
+            draw_bars(axis, names, [row[panel.columns[0]] for row in found])
+        else:
+            draw_points(axis, names, {name: [row[name] for row in found] for name in panel.columns})
         axis.set_title(panel.title, fontsize=10)
         axis.invert_yaxis()
-        axis.margins(x=0.2)
         axis.spines[["top", "right"]].set_visible(False)
-        if ", of " in panel.column:
+        if panel.is_ratio:
             axis.axvline(1, color="black", linewidth=0.6, linestyle=":")
     return figure
+
+
+def draw_bars(axis: Any, names: Sequence[str], values: Sequence[Any]) -> None:
+    """One value a row; Freshet's rows are told apart where there are others."""
+    own = [name.startswith("Freshet") for name in names]
+    colours = [OWN if mine or not any(own) else OTHER for mine in own]
+    axis.bar_label(axis.barh(names, values, color=colours), fmt="%.3g", padding=3)
+    axis.margins(x=0.2)
+
+
+def draw_points(axis: Any, names: Sequence[str], columns: Mapping[str, Sequence[Any]]) -> None:
+    """Several values a row, on a logarithmic scale."""
+    for (name, values), (marker, colour) in zip(columns.items(), MARKERS, strict=True):
+        axis.scatter(values, names, marker=marker, color=colour, label=name, zorder=2)
+    axis.set_xscale("log")
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.grid(axis="y", linewidth=0.4)
+    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 
 
 if __name__ == "__main__":

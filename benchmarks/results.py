@@ -97,23 +97,43 @@ def _write_cell(value: str | float | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A part of a picture: a column of a table, as bars."""
+    """A part of a picture: a column of a table as bars, or several as points.
+
+    ``is_ratio`` says that 1 means as much as what it is compared with.
+    """
 
     table: str
-    column: str
     title: str
+    columns: tuple[str, ...]
+    is_ratio: bool = True
 
 
-_TIME: Final = "pages, of the floor"
-_CPU: Final = "CPU, of naive"
+_TIME: Final = ("pages, of the floor",)
+_CPU: Final = ("CPU, of naive",)
+_PEERS: Final = ("Airbyte, each 5 s", "loop, each 10 s", "loop, 1 to 30 s")
 
 PICTURES: Final = {
     "fetching": (
-        Panel("banno-one", _TIME, "Banno, one account"),
-        Panel("banno-many", _TIME, "Banno, twenty accounts"),
-        Panel("endgrate", _TIME, "Endgrate, linked pages"),
-        Panel("digime", _TIME, "digi.me, files"),
+        Panel("banno-one", "Banno, one account", _TIME),
+        Panel("banno-many", "Banno, twenty accounts", _TIME),
+        Panel("endgrate", "Endgrate, linked pages", _TIME),
+        Panel("digime", "digi.me, files", _TIME),
     ),
+    "waiting": (
+        Panel("waiting", "requests until noticed", ("requests until then",), is_ratio=False),
+        Panel("waiting", "seconds until noticed", ("noticed after, s",), is_ratio=False),
+    ),
+    "polling": (
+        Panel("polling", "cost of a job, of the optimum", ("Freshet, 101 to 300", *_PEERS)),
+    ),
+    "polling-change": (
+        Panel(
+            "polling-change",
+            "cost of a job after a change",
+            ("Freshet, 11 to 50 after it", *_PEERS),
+        ),
+    ),
+    "starting": (Panel("starting", "CPU of import and first call, of naive", _CPU),),
 }
 """The page's pictures, by the names of their files."""
 

@@ -71,8 +71,8 @@ def main(bench: Bench) -> Result:
     rows: list[Row] = [
         {
             "client": name,
-            "requests until then": mean(each["requests"] for each in found),
-            "noticed after, s": mean(each["late"] for each in found),
+            "requests until then": float(mean(each["requests"] for each in found)),
+            "noticed after, s": float(mean(each["late"] for each in found)),
         }
         for name, found in figures.items()
     ]
