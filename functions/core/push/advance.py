@@ -229,7 +229,7 @@ def _look_until_done(push: Push, ports: PushPorts, *, until: float) -> tuple[Pus
             cause = DeadlineExceeded if isinstance(seen, Pushed) else type(seen)
             return _save(step.end_unknown(push, cause, at=at), ports=ports), 0
         faults = 0 if isinstance(seen, Pushed) and not seen.done else faults + 1
-        wish = _wish(seen, faults=faults)
+        wish = _find_wait(seen, faults=faults)
         wait = min(wish or pause(at - push.sent_at), push.deadline - at)
         if at + wait > until:
             return push, max(1, ceil(wait) if wish else floor(wait))
@@ -249,7 +249,7 @@ def _look(push: Push, ports: PushPorts) -> Pushed | FreshetError:
         return error
 
 
-def _wish(seen: Pushed | FreshetError, *, faults: int) -> int:
+def _find_wait(seen: Pushed | FreshetError, *, faults: int) -> int:
     """Seconds to wait after so many faults in a row; 0 after none."""
     asked = seen.wait_seconds if isinstance(seen, ProviderUnavailable) else 0
     return max(asked, backoff(faults)) if faults else 0
