@@ -1,4 +1,4 @@
-"""What stands around each Lambda handler: its settings and the one error boundary."""
+"""Settings of the Lambda handlers, and the one error boundary around each."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ T = TypeVar("T")
 
 
 def setting(variable: Variable) -> str:
-    """What the stack has put into this function's environment."""
+    """Read a variable that the stack has put into this function's environment."""
     return os.environ[variable]
 
 
 class Start(msgspec.Struct, Generic[T], frozen=True, forbid_unknown_fields=True):
-    """What a state machine gives its first function: its execution's name and input."""
+    """Event of a state machine's first function: the execution's name and input."""
 
     execution: str
     input: T
@@ -102,7 +102,7 @@ def _again(event: Any) -> FreshetError:  # noqa: ANN401 - any event
 
 def _guard(handler: Handler, *, passing: Callable[[Any], FreshetError]) -> Handler:
     @wraps(handler)
-    def guarded(event: Any, context: LambdaContext) -> Any:  # noqa: ANN401 - any event
+    def guard(event: Any, context: LambdaContext) -> Any:  # noqa: ANN401 - any event
         logger().set_correlation_id(_id_of(event))
         try:
             return handler(event, context)
@@ -114,7 +114,7 @@ def _guard(handler: Handler, *, passing: Callable[[Any], FreshetError]) -> Handl
         except Exception as error:  # noqa: BLE001 - the error boundary, the only one
             raise _classify(error, passing=lambda: passing(event)) from None
 
-    return guarded
+    return guard
 
 
 def _classify(error: Exception, *, passing: Callable[[], FreshetError]) -> FreshetError:

@@ -26,7 +26,7 @@ URL_SECONDS: Final = 15 * 60
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True):
-    """Where a reader is: in which snapshot, file and line.
+    """A reader's place: the snapshot, the file and the line.
 
     ``since`` is the refresh whose snapshot the reader has: the files are those added after it.
     """

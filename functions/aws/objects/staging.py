@@ -35,15 +35,15 @@ FILE_BYTES: Final = 16 * 1024 * 1024
 """A file ends at so many lines or bytes before compression, whichever comes first."""
 
 REMEMBERED: Final = 10_000
-"""How many of a part's last records are remembered at least, so that one that comes again is
-left out. Pages overlap by less. Where one comes again after more, its later line counts."""
+"""So many of a part's last records are remembered at least, so that one that comes again is left
+out. Pages overlap by less. Where one comes again after more, its later line counts."""
 
 _IN_MEMORY: Final = 1024 * 1024
 _LEVEL: Final = 1
 _GZIP: Final = 31
 _CHUNK: Final = 256 * 1024
 _DATA: Final = b',"data":'
-"""Where a line's data begin, its last field: before it are strings, in which a quote is escaped."""
+"""A line's last field, its data, begins so: in the strings before it, a quote is escaped."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

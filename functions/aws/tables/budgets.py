@@ -78,7 +78,7 @@ _INTERVAL: Final = "i"
 
 
 class DurationTable:
-    """How long providers' jobs have taken: ``PROVIDER_INTERVALS`` attributes of an item each."""
+    """Durations of each provider's jobs: ``PROVIDER_INTERVALS`` attributes of one item."""
 
     def __init__(self, dynamodb: DynamoDBClient, *, table: str) -> None:
         """Take the connections' table."""

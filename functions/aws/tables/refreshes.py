@@ -151,7 +151,7 @@ class RefreshTable:
         self._update_item(refresh_id, f"REMOVE {HINTED}, {WAKE}")
 
     def is_webhook_noted(self, refresh_id: str) -> bool:
-        """Whether there is a webhook that is not forgotten."""
+        """True if a webhook came that is not forgotten."""
         return HINTED in (self._table.get({"refresh_id": refresh_id}) or {})
 
     def note_webhook(self, refresh_id: str, *, by: str) -> str | None:
