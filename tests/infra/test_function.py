@@ -9,7 +9,7 @@ import pytest
 from functions.aws.tables.connections import LEASE_SECONDS
 from functions.connectors.registry import Provider
 from functions.core.contract import CALL_SECONDS, Door, Prefix, Variable
-from tests.support.cloudformation.template import flat, listed
+from tests.support.cloudformation.template import as_list, flat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -285,8 +285,8 @@ def test_a_door_may_do_what_the_table_says_and_no_more(local: Template, door: Do
     may: dict[str, set[str]] = {}
     for statement in local.statements(f"{_prefix(door)}Role"):
         assert statement["Effect"] == "Allow"
-        for resource in listed(statement["Resource"]):
-            may.setdefault(_named(resource), set()).update(listed(statement["Action"]))
+        for resource in as_list(statement["Resource"]):
+            may.setdefault(_named(resource), set()).update(as_list(statement["Action"]))
     own_log = next(name for name in may if name.startswith(f"<{_prefix(door)}Logs"))
 
     assert may.pop(own_log) == LOGS
@@ -307,7 +307,7 @@ def test_a_door_lists_the_bucket_only_below_its_prefixes(local: Template) -> Non
         statement
         for door in Door
         for statement in local.statements(f"{_prefix(door)}Role")
-        if any(action.startswith("s3:List") for action in listed(statement["Action"]))
+        if any(action.startswith("s3:List") for action in as_list(statement["Action"]))
     ]
 
     everything = [f"{prefix}*" for prefix in Prefix]
@@ -322,7 +322,7 @@ def test_a_door_lists_the_bucket_only_below_its_prefixes(local: Template) -> Non
 def test_no_action_is_a_wildcard_but_the_account_s_own_on_its_key(local: Template) -> None:
     for policy in local.all("IAM::Policy").values():
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
-            assert not [action for action in listed(statement["Action"]) if "*" in action]
+            assert not [action for action in as_list(statement["Action"]) if "*" in action]
 
 
 KEY = "ReservedConcurrentExecutions"
@@ -356,7 +356,7 @@ def _readable_secrets(template: Template, door: Door) -> list[Any]:
         for each in template.statements(f"{door.title().replace('_', '')}DoorRole")
         if each["Action"] == "secretsmanager:GetSecretValue"
     ]
-    return listed(statement["Resource"])
+    return as_list(statement["Resource"])
 
 
 def test_a_door_that_speaks_to_a_provider_may_read_every_provider_s_secret(local: Template) -> None:

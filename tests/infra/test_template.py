@@ -15,7 +15,7 @@ import pytest
 from app import freshet
 from functions.connectors.registry import Provider
 from infra.config import Stage
-from tests.support.cloudformation.template import flat, listed
+from tests.support.cloudformation.template import as_list, flat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -254,4 +254,4 @@ def test_the_template_holds_no_secret(local: Template, prod: Template) -> None:
 def test_a_role_is_assumed_by_one_service_each(local: Template) -> None:
     for role in local.all("IAM::Role").values():
         (statement,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
-        assert len(listed(statement["Principal"]["Service"])) == 1
+        assert len(as_list(statement["Principal"]["Service"])) == 1

@@ -43,7 +43,7 @@ def public_pem_of(private: rsa.RSAPrivateKey) -> str:
     return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
-def sealed(
+def seal(
     payload: bytes,
     private: rsa.RSAPrivateKey,
     *,

@@ -38,11 +38,11 @@ class Listener:
 
     def serve(self) -> None:
         for turn in self._turns:
-            with suppress(OSError), self._accepted() as line:
+            with suppress(OSError), self._accept() as line:
                 turn(self, line)
             self.ended.release()
 
-    def _accepted(self) -> socket.socket:
+    def _accept(self) -> socket.socket:
         line = self.socket.accept()[0]
         line.settimeout(20)
         return self._tls.wrap_socket(line, server_side=True) if self._tls else line
@@ -76,7 +76,7 @@ def full() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def certified(folder: Path) -> tuple[ssl.SSLContext, Path]:
+def make_certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
     """A server's side of TLS on loopback, and the file with what to trust it by."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "loopback")])

@@ -9,7 +9,7 @@ import pytest
 from functions.core.model import Status
 from functions.core.refresh.steps import RefreshOutcome
 from tests.support.providers.faults import FAULTS, NONE, outcome, strike
-from tests.support.providers.refresh_driver import Course
+from tests.support.providers.refresh_driver import RefreshDriver
 from tests.support.providers.registry import CASES
 
 if TYPE_CHECKING:
@@ -42,15 +42,15 @@ def test_a_refresh_ends_as_the_table_says(
     strikes, whole = strike(case, name), case.faulted
     assert strikes is not None, "the provider's case must say how this comes about"
     simulated.settings(**whole.settings)
-    course = Course(case, simulated, user=whole.user, verb=verb, strike=strikes)
-    course.run()
+    driver = RefreshDriver(case, simulated, user=whole.user, verb=verb, strike=strikes)
+    driver.run()
     assert simulated.struck()
-    assert course.told == outcome(case, name)
-    if course.refresh.status in {Status.PUBLISHED, Status.PARTIAL}:
-        told = course.manifest
+    assert driver.told == outcome(case, name)
+    if driver.refresh.status in {Status.PUBLISHED, Status.PARTIAL}:
+        told = driver.manifest
         assert all(part.as_of <= simulated.clock() for part in told.parts)
         assert all(each.as_of <= simulated.clock() for each in told.datasets.values())
-        assert course.ask_again() is not RefreshOutcome.FRESH
-    if course.told.startswith("published"):
-        assert {name: len(set(marks)) for name, marks in course.marks().items()} == whole.records
-        assert {name: len(marks) for name, marks in course.marks().items()} == whole.records
+        assert driver.ask_again() is not RefreshOutcome.FRESH
+    if driver.told.startswith("published"):
+        assert {name: len(set(marks)) for name, marks in driver.marks().items()} == whole.records
+        assert {name: len(marks) for name, marks in driver.marks().items()} == whole.records

@@ -72,7 +72,7 @@ class EndgrateSessions(Simulated):
         """Read with transfers of its own, each of which brings everything."""
         session = self.session(user)
         return {
-            dataset: {each["id"]: each for each in self.caller.pulled(session, dataset)}
+            dataset: {each["id"]: each for each in self.caller.pull_records(session, dataset)}
             for dataset in DATASETS[user]
         }
 

@@ -11,7 +11,7 @@ from functions.core.bulk.model import OPEN_SECONDS, BulkRequest
 from functions.core.contract import MAX_DEADLINE_SECONDS, SLOT_SECONDS, Prefix, Reason
 from infra.config import Nightly
 from infra.storage import LISTED_DAYS
-from tests.support.cloudformation.template import flat, listed
+from tests.support.cloudformation.template import as_list, flat
 
 if TYPE_CHECKING:
     from tests.support.cloudformation.template import Template
@@ -205,11 +205,11 @@ def test_the_machine_may_do_what_its_states_need_and_no_more(local: Template) ->
         if name.startswith(("Storage", "BulkDoorFunction", "Refresh"))
     }
     for statement in local.statements("RefreshAllMachineRole"):
-        for resource in listed(statement["Resource"]):
+        for resource in as_list(statement["Resource"]):
             text = flat(resource)
             for name, plain in names.items():
                 text = text.replace(f"<{name}", f"<{plain}")
-            may.setdefault(text, set()).update(listed(statement["Action"]))
+            may.setdefault(text, set()).update(as_list(statement["Action"]))
     everything = may.pop("*")
 
     assert all(action.startswith(("logs:", "xray:")) for action in everything)

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from infra.local.aws import session
 from infra.local.deploy import DeployError, deploy
-from tests.support.emulator.local_aws import Local, emulated
+from tests.support.emulator.local_aws import Local, run_emulator
 from tests.support.emulator.stack import STACK, assembly, resource
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ SOON: WaiterConfigTypeDef = {"Delay": 1}
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    with emulated(tmp_path_factory.mktemp("emulated")) as running:
+    with run_emulator(tmp_path_factory.mktemp("emulated")) as running:
         yield running
 
 

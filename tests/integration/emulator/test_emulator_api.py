@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.emulator.local_aws import TENANT, Local, emulated
+from tests.support.emulator.local_aws import TENANT, Local, run_emulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    with emulated(tmp_path_factory.mktemp("emulated")) as running:
+    with run_emulator(tmp_path_factory.mktemp("emulated")) as running:
         yield running
 
 
@@ -79,7 +79,7 @@ def test_a_body_over_ten_megabytes_is_refused(local: Local) -> None:
 
 
 def test_with_iam_a_function_may_do_what_its_role_says_and_no_more(tmp_path: Path) -> None:
-    with emulated(tmp_path, iam=True) as local:
+    with run_emulator(tmp_path, iam=True) as local:
         environ = local.call(do="look", modules=[])["environ"]
         function = boto3.Session(
             aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],

@@ -97,7 +97,7 @@ def is_whole(engine: Engine, connection: Connection) -> bool:
     """True if each of Ada's transactions stands in the snapshot, and stands there once."""
     ids = [
         line.id
-        for line in engine.published(connection.connection_id, "transactions")
+        for line in engine.read_published(connection.connection_id, "transactions")
         if not line.deleted
     ]
     return len(ids) == len(set(ids)) == ADA["transactions"]
@@ -156,7 +156,7 @@ def test_a_short_pause_in_the_middle_of_the_fetch_is_slept_through(engine: Engin
     engine.fault(ada, PAGES, kind="status", status=503, skip=4)
     assert refreshed(engine, ada) == published([*BEGIN, "FetchData"], ADA, gone=1)
     assert is_whole(engine, ada)
-    assert engine.asked(ada, PAGES_ASKED, since=since) == PAGES_OF_ADA + 1
+    assert engine.count_requests(ada, PAGES_ASKED, since=since) == PAGES_OF_ADA + 1
 
 
 def test_a_long_pause_in_the_middle_of_the_fetch_doubles_and_repeats_nothing(
@@ -168,7 +168,7 @@ def test_a_long_pause_in_the_middle_of_the_fetch_doubles_and_repeats_nothing(
     visited = [*BEGIN, "FetchData", "Wait", *TURN, "FetchData"]
     assert refreshed(engine, ada) == published(visited, ADA, gone=1, failures=["FetchWaits"])
     assert is_whole(engine, ada)
-    assert engine.asked(ada, PAGES_ASKED, since=since) == PAGES_OF_ADA + 1
+    assert engine.count_requests(ada, PAGES_ASKED, since=since) == PAGES_OF_ADA + 1
 
 
 def test_two_starts_at_once_are_one_refresh(engine: Engine) -> None:
@@ -188,7 +188,7 @@ def test_two_starts_at_once_are_one_refresh(engine: Engine) -> None:
         failures=[],
         output={"refresh_id": execution.rpartition(":")[2], "outcome": "joined"},
     )
-    assert engine.asked(ada, "/fetch", since=since) == 1
+    assert engine.count_requests(ada, "/fetch", since=since) == 1
 
 
 def test_what_a_run_has_under_way_is_cancelled_and_stopped_when_it_is_closed(
@@ -214,7 +214,7 @@ def test_what_a_run_has_under_way_is_cancelled_and_stopped_when_it_is_closed(
     assert found is not None
     assert found.status is Status.CANCELLED
     with pytest.raises(NotFound):
-        engine.published(ada.connection_id, "accounts")
+        engine.read_published(ada.connection_id, "accounts")
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="finds the door's process in /proc")
@@ -222,7 +222,9 @@ def test_a_door_that_dies_in_the_middle_of_the_fetch_is_called_again(engine: Eng
     ada, since = engine.connect("ada"), time.time()
     engine.fault(ada, PAGES, kind="slow", seconds=20, skip=4)
     execution = engine.start({"connection_id": ada.connection_id})
-    until(lambda: engine.asked(ada, PAGES_ASKED, since=since), lambda requests: requests > 4)
+    until(
+        lambda: engine.count_requests(ada, PAGES_ASKED, since=since), lambda requests: requests > 4
+    )
     engine.kill("fetch_data")
     assert engine.wait_until_ended(execution) == published(
         [*BEGIN, "FetchData"], ADA, gone=1, failures=["Runtime.ExitError"]

@@ -207,7 +207,7 @@ class DigimeClient(SimulatorControl):
         said = self.claims(
             access_token=access_token,
             iv=vector.hex(),
-            metadata=b64(encrypted(json.dumps(described).encode(), secret, vector)),
+            metadata=b64(encrypt(json.dumps(described).encode(), secret, vector)),
             symmetrical_key=b64(public.encrypt(secret, OAEP)),
         )
         return self.http.post(
@@ -216,7 +216,7 @@ class DigimeClient(SimulatorControl):
                 "Authorization": f"Bearer {self.sign(said | (claims or {}))}",
                 "Accept": "application/json",
             },
-            files={"file": ("receipt.json", encrypted(content, secret, vector))},
+            files={"file": ("receipt.json", encrypt(content, secret, vector))},
             timeout=TIMEOUT,
         )
 
@@ -233,7 +233,7 @@ class DigimeClient(SimulatorControl):
         answer = self.download(session, name)
         assert answer.status_code == 200, answer.text
         told = metadata_of(answer)
-        payload = opened_envelope(answer.content, self.key)
+        payload = open_envelope(answer.content, self.key)
         match told.get("compression"):
             case "gzip":
                 payload = gzip.decompress(payload)
@@ -248,7 +248,7 @@ def metadata_of(answer: requests.Response) -> Json:
     return told
 
 
-def opened_envelope(sealed: bytes, key: rsa.RSAPrivateKey) -> bytes:
+def open_envelope(sealed: bytes, key: rsa.RSAPrivateKey) -> bytes:
     """The payload; digi.me's rules for size, key, padding and hash."""
     if len(sealed) < 352 or len(sealed) % 16:
         raise OpenError("size not valid")
@@ -273,7 +273,7 @@ def b64(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
-def encrypted(content: bytes, secret: bytes, vector: bytes) -> bytes:
+def encrypt(content: bytes, secret: bytes, vector: bytes) -> bytes:
     gap = 16 - len(content) % 16
     encryptor = Cipher(algorithms.AES(secret), modes.CBC(vector)).encryptor()
     return encryptor.update(content + bytes([gap]) * gap) + encryptor.finalize()

@@ -71,8 +71,8 @@ class Reader:
             ConnectorPorts(
                 application=lambda: msgspec.json.encode(self.secret),
                 credentials=self._connections,
-                seal=self._sealed,
-                unseal=self._unsealed,
+                seal=self._seal,
+                unseal=self._unseal,
                 clock=clock,
                 sleep=clock.sleep,
                 token=lambda: "token",
@@ -121,11 +121,11 @@ class Reader:
                 return
         raise AssertionError("it never ends")
 
-    def _sealed(self, connection: Connection, text: str) -> str:
+    def _seal(self, connection: Connection, text: str) -> str:
         self.keys.add(text)
         return base64.b85encode(f"{connection.connection_id} {text}".encode()).decode()
 
-    def _unsealed(self, connection: Connection, sealed: str) -> str:
+    def _unseal(self, connection: Connection, sealed: str) -> str:
         owner, _, text = base64.b85decode(sealed).decode().partition(" ")
         assert owner == connection.connection_id
         return text

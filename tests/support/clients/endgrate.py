@@ -72,7 +72,7 @@ class EndgrateClient(SimulatorControl):
         session_id: str = answer.json()["session_id"]
         return session_id
 
-    def configured(self, *types: str, **more: object) -> str:
+    def open_session(self, *types: str, **more: object) -> str:
         """A new session that its user has configured."""
         session_id = self.initiate(*types, **more)
         self.configure(session_id)
@@ -86,7 +86,7 @@ class EndgrateClient(SimulatorControl):
         body = {"session_id": session_id, "endgrate_type": type_, **more}
         return _transfer(self.post("/api/pull/transfer", **body))
 
-    def pulled(self, session_id: str, type_: str = CONTACT, **more: object) -> list[Json]:
+    def pull_records(self, session_id: str, type_: str = CONTACT, **more: object) -> list[Json]:
         """Everything that a pull brings, page by page."""
         transfer = self.pull(session_id, type_, synchronous=True, **more)
         return self.records(transfer, type_)
@@ -96,7 +96,7 @@ class EndgrateClient(SimulatorControl):
         body = {"session_id": session_id, "endgrate_type": type_, "transfer_data": items, **more}
         return _transfer(self.post("/api/push/transfer", **body))
 
-    def pushed(self, session_id: str, *items: Json, type_: str = CONTACT) -> list[Json]:
+    def push_records(self, session_id: str, *items: Json, type_: str = CONTACT) -> list[Json]:
         """The rows that a push returns."""
         transfer = self.push(session_id, *items, type_=type_, synchronous=True)
         return self.records(transfer, type_, path="push")

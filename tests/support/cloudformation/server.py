@@ -110,7 +110,7 @@ class Cloud:
     def describe_stacks(self, asked: dict[str, str]) -> Any:
         wanted = asked["StackName"]
         found = next((each for each in self.stacks.values() if each.arn == wanted), None)
-        return {"Stacks": [_told(found or self.stack(wanted))]}
+        return {"Stacks": [_describe(found or self.stack(wanted))]}
 
     def get_template(self, asked: dict[str, str]) -> Any:
         return {"TemplateBody": json.dumps(self.stack(asked["StackName"]).template)}
@@ -310,7 +310,7 @@ def _refusal(before: dict[str, Any], after: dict[str, Any]) -> str:
     return ""
 
 
-def _told(stack: Stack) -> dict[str, Any]:
+def _describe(stack: Stack) -> dict[str, Any]:
     outputs = {
         name: "output" for name in stack.template.get("Outputs", {}) if name != "BucketName"
     } | {"BucketName": "bucket", "RefreshMachineArn": machine("Refresh")}

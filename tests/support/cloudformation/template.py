@@ -63,6 +63,6 @@ def flat(value: Any) -> str:
     raise ValueError(value)
 
 
-def listed(value: str | list[Any]) -> list[Any]:
+def as_list(value: str | list[Any]) -> list[Any]:
     """IAM writes a list of one as that one."""
     return value if isinstance(value, list) else [value]

@@ -91,7 +91,7 @@ class Local:
 
 
 @contextmanager
-def emulated(folder: Path, *, iam: bool = False) -> Iterator[Local]:
+def run_emulator(folder: Path, *, iam: bool = False) -> Iterator[Local]:
     """Runs the emulator and deploys the stack to it; the folder takes the files of both."""
     written = assembly(folder / "assembly", template())
     with emulator(free_port(), folder, iam=iam) as endpoint:

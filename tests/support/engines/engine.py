@@ -90,7 +90,7 @@ class Engine:
         self._connections().create(connection, Credentials(**(given | {"expires_at": expires_at})))
         return connection
 
-    def published(self, connection_id: str, dataset: str) -> list[Line]:
+    def read_published(self, connection_id: str, dataset: str) -> list[Line]:
         """The lines of a dataset in the connection's snapshot."""
         connection = self._connections().get(connection_id)
         assert connection is not None
@@ -180,7 +180,7 @@ class Engine:
         whole = f"*/users/{connection.subject}{path}"
         self.simulator.fault(path=whole, **fault)
 
-    def asked(self, connection: Connection, path: str, *, since: float = 0) -> int:
+    def count_requests(self, connection: Connection, path: str, *, since: float = 0) -> int:
         """The number of requests below the user's path since then; path is a regex."""
         wanted = re.compile(f".*/users/{connection.subject}{path}")
         return sum(

@@ -128,46 +128,46 @@ class TokenModel:
             if ended is None:
                 yield from self._steps(who)
                 if self.crashes < self.rules.crashes:
-                    yield replace(self._ended(who, "crashed"), crashes=self.crashes + 1)
+                    yield replace(self._end(who, "crashed"), crashes=self.crashes + 1)
 
         if self.sign_ins < self.rules.sign_ins and None in self.over:
-            yield self._signed_in()
+            yield self._sign_in()
 
-    def _signed_in(self) -> TokenModel:
+    def _sign_in(self) -> TokenModel:
         """The user has signed in again: a family of its own, whose access token is not known."""
         provider = self.provider.signed_in()
         new = Credentials(access_token="A0", refresh_token=f"R{len(provider.successors)}")
         model = replace(self, provider=provider, sign_ins=self.sign_ins + 1)
-        return model.kept_by(lambda store: store.replace(a_connection(), new))[0]
+        return model.keep(lambda store: store.replace(a_connection(), new))[0]
 
     def _steps(self, who: int) -> Iterator[TokenModel]:
         try:
-            result = replayed(self.stories[who], owner=self.rules.owners[who])
+            result = replay(self.stories[who], owner=self.rules.owners[who])
         except Pause as pause:
             yield self._after(who, pause)
             if pause.step == "rotate":
                 yield from self._not_taken(who, pause)
             if pause.step in {"send", "receive"} and self.losses < self.rules.losses:
-                lost = self.heard(who, Told(error=ProviderUnavailable))
+                lost = self.hear(who, Told(error=ProviderUnavailable))
                 yield replace(lost, losses=self.losses + 1)
         else:
-            yield self._ended(who, result)
+            yield self._end(who, result)
 
     def _after(self, who: int, pause: Pause) -> TokenModel:
         match pause.step:
             case "clock":
-                return self.heard(who, Told(self.now))
+                return self.hear(who, Told(self.now))
             case "sleep":
-                return replace(self, now=self.now + GIVEN_UP).heard(who, Told())
+                return replace(self, now=self.now + GIVEN_UP).hear(who, Told())
             case "send":
                 provider, answer = self.provider.exchange(*pause.arguments)
                 moved = replace(self, provider=provider, sent=(*self.sent, *pause.arguments))
-                return moved.heard(who, Told(answer))
+                return moved.hear(who, Told(answer))
             case "receive":
-                return self.heard(who, self._mail(who))
+                return self.hear(who, self._mail(who))
             case "use":
                 good = self.provider.accepts(*pause.arguments)
-                return self.heard(who, Told("ok") if good else Told(error=TokenRefused))
+                return self.hear(who, Told("ok") if good else Told(error=TokenRefused))
             case _:
                 return self.stored(who, pause)
 
@@ -176,18 +176,18 @@ class TokenModel:
         if self.asides < self.rules.asides:
             yield replace(self, asides=self.asides + 1).stored(who, pause, throttled=True)
         if self.drops < self.rules.drops:
-            dropped = self.heard(who, Told(error=PlatformFault))
+            dropped = self.hear(who, Told(error=PlatformFault))
             yield replace(dropped, drops=self.drops + 1)
 
     def stored(self, who: int, pause: Pause, *, throttled: bool = False) -> TokenModel:
         """A call to the store of credentials, which is the fake that the suites share."""
         arguments, named = pause.arguments
-        model, told = self.kept_by(
+        model, told = self.keep(
             lambda store: getattr(store, pause.step)(*arguments, **named), throttled=throttled
         )
-        return model.heard(who, told)
+        return model.hear(who, told)
 
-    def kept_by(
+    def keep(
         self, call: Callable[[Connections], Any], *, throttled: bool = False
     ) -> tuple[TokenModel, Told]:
         tables, clock = Tables(), Clock(self.now)
@@ -205,12 +205,12 @@ class TokenModel:
         assert isinstance(answer, Told)
         return answer
 
-    def heard(self, who: int, told: Told) -> TokenModel:
+    def hear(self, who: int, told: Told) -> TokenModel:
         stories = list(self.stories)
         stories[who] = (*stories[who], told)
         return replace(self, stories=tuple(stories))
 
-    def _ended(self, who: int, how: str) -> TokenModel:
+    def _end(self, who: int, how: str) -> TokenModel:
         over, stories = list(self.over), list(self.stories)
         over[who], stories[who] = how, ()
         return replace(self, over=tuple(over), stories=tuple(stories))
@@ -266,7 +266,7 @@ class Replay:
         return new
 
 
-def replayed(story: tuple[Told, ...], *, owner: str) -> str:
+def replay(story: tuple[Told, ...], *, owner: str) -> str:
     """The end of a worker that was told this: ``ok``, or the name of the error it raises.
 
     Raises:

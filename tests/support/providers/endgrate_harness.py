@@ -59,7 +59,7 @@ class EndgrateHarness(ConnectorHarness):
     def look(self, job: Job) -> Looked:
         return self.connector.check(self.connection, job, hold_seconds=0)
 
-    def happened(self, kind: str) -> list[dict[str, Any]]:
+    def list_events(self, kind: str) -> list[dict[str, Any]]:
         """The simulator's own events of one kind."""
         return self.simulated.ledger(kind)
 
@@ -68,7 +68,7 @@ class EndgrateHarness(ConnectorHarness):
         rows = self.simulated.ledger()
         return [row["query"]["offset"] for row in rows if row["path"] == "/api/pull/data"]
 
-    def asked(self, path: str) -> int:
+    def count_requests(self, path: str) -> int:
         """The number of requests to an address."""
         return sum(row["path"] == path for row in self.simulated.ledger())
 

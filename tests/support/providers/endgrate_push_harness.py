@@ -84,6 +84,6 @@ class EndgratePushHarness(EndgrateHarness):
         self.simulated.fault(method="POST", path=TRANSFER, **fault)
 
     @property
-    def triggered(self) -> int:
+    def triggered_count(self) -> int:
         """The number of pushes that the provider has taken."""
-        return len(self.happened("push_triggered"))
+        return len(self.list_events("push_triggered"))

@@ -42,7 +42,7 @@ DEADLINE_SECONDS = 120
 LOOKS = tuple(number / 2 for number in range(MAX_LOOKS))
 
 
-class Course:
+class RefreshDriver:
     """One refresh. Right before a verb is called first, something strikes."""
 
     def __init__(
@@ -142,27 +142,27 @@ class Course:
     def _step(self, ticket: Ticket) -> Ticket:
         match ticket.outcome:
             case TicketOutcome.LATER:
-                return self._triggered()
+                return self._trigger()
             case TicketOutcome.RUNNING:
-                return self._checked(ticket)
+                return self._check(ticket)
             case TicketOutcome.READY:
-                return self._fetched(ticket)
+                return self._fetch(ticket)
             case _:
                 conclude(ticket, refreshes=self._refreshes, clock=self.clock)
                 return ticket
 
-    def _triggered(self) -> Ticket:
+    def _trigger(self) -> Ticket:
         """Trigger; the providers here are done soon, and that is known of them."""
         self._happens("trigger")
         return replace(trigger(self.refresh, self._ports(), others=()), looks=LOOKS)
 
-    def _checked(self, ticket: Ticket) -> Ticket:
+    def _check(self, ticket: Ticket) -> Ticket:
         self._happens("check")
         looked = check(ticket, self._ports())
         waits = looked.outcome in {TicketOutcome.RUNNING, TicketOutcome.LATER}
         return looked if waits else replace(looked, wait_seconds=0)
 
-    def _fetched(self, ticket: Ticket) -> Ticket:
+    def _fetch(self, ticket: Ticket) -> Ticket:
         self._happens("fetch")
         staging = Staging(self.one.objects, connection_id=CONNECTION, refresh_id=REFRESH)
         snapshots = Snapshots(self.one.objects)

@@ -183,7 +183,7 @@ def outages(running: System) -> Iterator[Outages]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        with pointed_at(f"http://127.0.0.1:{server.server_port}", running):
+        with point_at(f"http://127.0.0.1:{server.server_port}", running):
             yield found
     finally:
         server.shutdown()
@@ -192,7 +192,7 @@ def outages(running: System) -> Iterator[Outages]:
 
 
 @contextmanager
-def pointed_at(address: str, running: System) -> Iterator[None]:
+def point_at(address: str, running: System) -> Iterator[None]:
     """Have every function take this address for that of AWS."""
     client = running.client("lambda")
     pages = client.get_paginator("list_functions").paginate()

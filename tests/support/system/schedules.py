@@ -46,14 +46,14 @@ def fire_once(running: System, target: dict[str, Any]) -> None:
 def wait_for_fired(running: System, connection_id: str) -> dict[str, Any]:
     """The execution that a firing for a connection has started, once it has ended."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (found := _ended(running, connection_id)):
+    while not (found := _find_ended(running, connection_id)):
         assert time.monotonic() < deadline
         time.sleep(0.5)
     (execution,) = found
     return execution
 
 
-def _ended(running: System, connection_id: str) -> list[dict[str, Any]]:
+def _find_ended(running: System, connection_id: str) -> list[dict[str, Any]]:
     states, machine = running.client("stepfunctions"), running.outputs["RefreshMachineArn"]
     listed = states.list_executions(stateMachineArn=machine)["executions"]
     known = [states.describe_execution(executionArn=one["executionArn"]) for one in listed]

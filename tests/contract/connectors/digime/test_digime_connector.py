@@ -29,7 +29,7 @@ from tests.support.clients.digime_reader import (
 )
 from tests.support.fakes.files import Snapshots
 from tests.support.providers.connector_harness import ConnectorHarness
-from tests.support.providers.refresh_driver import Course
+from tests.support.providers.refresh_driver import RefreshDriver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -236,7 +236,7 @@ def test_a_file_that_is_denied_for_no_known_reason_costs_itself_while_its_sessio
     simulated = simulator("digime")
     simulated.settings(scale_files=12, scale_bytes=500)
     body = {"error": {"code": code, "message": "m", "reference": "r"}}
-    taken = course(simulated, "max", path="*_7.json", kind="status", status=status, body=body)
+    taken = driver(simulated, "max", path="*_7.json", kind="status", status=status, body=body)
     assert taken.refresh.status is Status.PARTIAL
     assert {why for why, _ in failed(taken).values()} == {"UnexpectedAnswer"}
     assert len(failed(taken)) == 1
@@ -318,19 +318,19 @@ def test_a_fetch_that_loses_its_session_waits_for_the_next_one_and_goes_on(
     assert simulated.calls(CASE.calls["trigger"]) == 2
 
 
-def course(simulated: Simulated, user: str, **fault_: object) -> Course:
+def driver(simulated: Simulated, user: str, **fault_: object) -> RefreshDriver:
     """A refresh whose fetch meets a fault that stays, taken to its end."""
 
     def strike(one: ConnectorHarness, _verb: str) -> None:
         one.simulated.fault(**{"times": None, **fault_})
 
-    taken = Course(CASE, simulated, user=user, verb="page", strike=strike)
+    taken = RefreshDriver(CASE, simulated, user=user, verb="page", strike=strike)
     taken.run()
     simulated.heal()
     return taken
 
 
-def failed(taken: Course) -> dict[str, tuple[str, tuple[str, ...]]]:
+def failed(taken: RefreshDriver) -> dict[str, tuple[str, tuple[str, ...]]]:
     """The parts that failed, each with its reason and datasets."""
     snapshot = taken.connection.snapshot
     assert snapshot is not None
@@ -347,7 +347,7 @@ def test_a_file_that_cannot_be_had_for_long_costs_itself(
 ) -> None:
     simulated = simulator("digime")
     simulated.settings(scale_files=12, scale_bytes=500)
-    taken = course(simulated, "max", path=path, **kind)
+    taken = driver(simulated, "max", path=path, **kind)
     assert taken.refresh.status is Status.PARTIAL
     truth = simulated.truth("max")
     (name,) = truth["files"].keys() - set(taken.ids()["files"])
@@ -361,7 +361,7 @@ def test_a_file_that_is_put_off_is_read_after_all_others(
 ) -> None:
     simulated = simulator("digime")
     simulated.settings(scale_files=12, scale_bytes=500)
-    taken = course(simulated, "max", path="*_7.json", kind="status", status=503, times=times)
+    taken = driver(simulated, "max", path="*_7.json", kind="status", status=503, times=times)
     assert taken.refresh.status is Status.PUBLISHED
     assert set(taken.ids()["files"]) == simulated.truth("max")["files"].keys()
     assert taken.ids()["files"][-1].endswith("_7.json") is (times > 6)
@@ -371,7 +371,7 @@ def test_accounts_that_cannot_be_had_for_long_cost_themselves(
     simulator: Callable[[str], Simulated],
 ) -> None:
     path = "*/accounts.json"
-    taken = course(simulator("digime"), "ada", path=path, kind="status", status=503)
+    taken = driver(simulator("digime"), "ada", path=path, kind="status", status=503)
     assert taken.refresh.status is Status.PARTIAL
     assert len(taken.ids()["files"]) == 12
     assert failed(taken) == {"accounts": ("ProviderUnavailable", ("accounts",))}
@@ -383,7 +383,7 @@ def test_where_nothing_can_be_had_for_long_the_refresh_fails(
 ) -> None:
     simulated = simulator("digime")
     simulated.settings(scale_files=3, scale_bytes=500)
-    taken = course(simulated, user, path="*/query/*/*.*", kind="status", status=503)
+    taken = driver(simulated, user, path="*/query/*/*.*", kind="status", status=503)
     assert taken.told == "failed `ProviderUnavailable`"
 
 

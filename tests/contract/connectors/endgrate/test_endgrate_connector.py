@@ -39,7 +39,7 @@ def test_each_call_triggers_one_transfer_and_says_whether_more_are_to_come(
     second = one.connector.trigger(one.connection, replace(one.order, job=first.job))
     third = one.connector.trigger(one.connection, replace(one.order, job=second.job))
     assert [first.more, second.more, third.more] == [True, True, False]
-    triggered = one.happened("pull_triggered")
+    triggered = one.list_events("pull_triggered")
     assert [row["endgrate_type"] for row in triggered] == [CONTACT, COMPANY, DEAL]
     told = {f"transfer_{place}": row["transfer_id"] for place, row in enumerate(triggered)}
     assert third.job == {"since": first.job["since"], **told}
@@ -61,7 +61,7 @@ def test_a_worker_who_dies_between_two_transfers_costs_at_most_one_in_vain(
     with pytest.raises(Crash):
         triggered(CrashingRefreshes(tables, writes=writes))
     ticket = triggered(Refreshes(tables))
-    assert len(one.happened("pull_triggered")) == 3
+    assert len(one.list_events("pull_triggered")) == 3
     assert one.fetch(one.check(ticket.job)).truth == sessions.truth("fern")
 
 
@@ -72,7 +72,7 @@ def test_an_answer_that_was_lost_costs_one_transfer_and_no_other(
     path = "/api/pull/transfer"
     sessions.fault(method="POST", path=path, kind="disconnect", processed=True, skip=1)
     job = one.trigger()
-    types = [row["endgrate_type"] for row in one.happened("pull_triggered")]
+    types = [row["endgrate_type"] for row in one.list_events("pull_triggered")]
     assert types == [CONTACT, COMPANY, DEAL, COMPANY]
     assert one.fetch(one.check(job)).truth == sessions.truth("fern")
     assert job.keys() == {"since", "transfer_0", "transfer_1", "transfer_2"}
@@ -82,7 +82,7 @@ def test_an_answer_that_was_lost_costs_one_transfer_and_no_other(
 def test_a_job_has_from_one_to_twenty_transfers(sessions: EndgrateSessions, count: int) -> None:
     one = EndgrateHarness(sessions, datasets=tuple(f"crm-{number}" for number in range(count)))
     assert type(one.refused(one.trigger)) is InvalidRequest
-    assert one.asked("/api/pull/transfer") == 0
+    assert one.count_requests("/api/pull/transfer") == 0
 
 
 def test_a_job_of_twenty_transfers_is_no_longer_than_it_may_be(sessions: EndgrateSessions) -> None:
@@ -109,7 +109,7 @@ def test_what_endgrate_does_not_take_is_the_connections_fault(
 
 def test_a_dataset_is_asked_for_by_its_title(sessions: EndgrateSessions) -> None:
     title, schema = "Our Leads, 2026!", {"endgrate_type": CONTACT}
-    subject = sessions.caller.configured(schema=[{**schema, "title": title}])
+    subject = sessions.caller.open_session(schema=[{**schema, "title": title}])
     name = name_dataset(title)
     one = EndgrateHarness(sessions, subject=subject, datasets=(name,), titles={name: title})
     read = one.refresh()

@@ -18,7 +18,7 @@ from functions.core.model import Coverage, PartState, Status
 from tests.contract.provider_cases.endgrate import CASE
 from tests.support.clients.endgrate import COMPANY, CONTACT, DEAL
 from tests.support.providers.endgrate_harness import EndgrateHarness, parts, sessions_of
-from tests.support.providers.refresh_driver import Course
+from tests.support.providers.refresh_driver import RefreshDriver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,15 +50,15 @@ def sessions(simulator: Simulator) -> EndgrateSessions:
     return sessions_of(simulator)
 
 
-def course(sessions: EndgrateSessions, broken: dict[str, dict[str, int]]) -> Course:
+def driver(sessions: EndgrateSessions, broken: dict[str, dict[str, int]]) -> RefreshDriver:
     """A refresh from its admission to its end, where some calls never go well."""
 
     def strike(one: ConnectorHarness, _verb: str) -> None:
         one.simulated.settings(broken=broken)
 
-    course = Course(CASE, sessions, user="fern", verb="trigger", strike=strike)
-    course.run()
-    return course
+    driver = RefreshDriver(CASE, sessions, user="fern", verb="trigger", strike=strike)
+    driver.run()
+    return driver
 
 
 @pytest.mark.parametrize("dataset", [CONTACT, DEAL])
@@ -67,7 +67,7 @@ def test_a_dataset_of_which_a_call_never_goes_well_costs_itself(
     sessions: EndgrateSessions, call: str, status: int, why: type[FreshetError], dataset: str
 ) -> None:
     truth = {name: set(records) for name, records in sessions.truth("fern").items()}
-    ended = course(sessions, {dataset: {call: status}})
+    ended = driver(sessions, {dataset: {call: status}})
     # Where only the error log is refused, the records are there.
     whole = call == "errors" or (call == "statistics" and why is UNAVAILABLE)
     had = truth if whole else {**truth, dataset: set()}
@@ -86,7 +86,7 @@ def test_a_dataset_of_which_a_call_never_goes_well_costs_itself(
 def test_where_it_is_so_of_all_the_refresh_fails_for_it(
     sessions: EndgrateSessions, call: str, status: int, why: type[FreshetError]
 ) -> None:
-    ended = course(sessions, {dataset: {call: status} for dataset in DATASETS})
+    ended = driver(sessions, {dataset: {call: status} for dataset in DATASETS})
     if call == "errors":
         assert ended.manifest.coverage == Coverage(incomplete=2, failed=1)
     else:
@@ -122,7 +122,7 @@ def test_a_dataset_that_is_not_completed_by_the_deadline_costs_itself(
 ) -> None:
     truth = {name: set(records) for name, records in sessions.truth("fern").items()}
     strike = never_completed(dataset)
-    ended = Course(CASE, sessions, user="fern", verb="trigger", strike=strike)
+    ended = RefreshDriver(CASE, sessions, user="fern", verb="trigger", strike=strike)
     ended.run()
     part = next(each for each in ended.manifest.parts if each.part == dataset)
     assert {name: set(ids) for name, ids in ended.ids().items()} == {**truth, dataset: set()}
@@ -135,7 +135,7 @@ def test_where_none_is_completed_by_the_deadline_the_refresh_fails_for_it(
     sessions: EndgrateSessions,
 ) -> None:
     strike = never_completed(*DATASETS)
-    ended = Course(CASE, sessions, user="fern", verb="trigger", strike=strike)
+    ended = RefreshDriver(CASE, sessions, user="fern", verb="trigger", strike=strike)
     ended.run()
     assert ended.told == "failed `DeadlineExceeded`"
 
@@ -144,15 +144,15 @@ def test_a_dataset_that_comes_back_in_time_is_whole(sessions: EndgrateSessions) 
     def strike(one: ConnectorHarness, verb: str) -> None:
         one.strike(verb, kind="status", status=503, skip=2, times=3)
 
-    course = Course(CASE, sessions, user="fern", verb="page", strike=strike)
-    course.run()
-    assert course.told == "published 7 s later"
+    driver = RefreshDriver(CASE, sessions, user="fern", verb="page", strike=strike)
+    driver.run()
+    assert driver.told == "published 7 s later"
 
 
 def test_a_rate_that_stays_limited_for_one_dataset_costs_that_one(
     sessions: EndgrateSessions,
 ) -> None:
-    ended = course(sessions, {DEAL: {"data": 429}})
+    ended = driver(sessions, {DEAL: {"data": 429}})
     assert ended.told == "partial 31 s later"
     part = next(each for each in ended.manifest.parts if each.part == DEAL)
     assert (part.state, part.why) == (PartState.FAILED, "RateLimited")
@@ -162,6 +162,6 @@ def test_a_limited_rate_is_waited_out_where_it_is_met(sessions: EndgrateSessions
     def strike(one: ConnectorHarness, verb: str) -> None:
         one.strike(verb, kind="status", status=429, retry_after="7", skip=3, times=2)
 
-    course = Course(CASE, sessions, user="fern", verb="page", strike=strike)
-    course.run()
-    assert course.told == "published 14 s later"
+    driver = RefreshDriver(CASE, sessions, user="fern", verb="page", strike=strike)
+    driver.run()
+    assert driver.told == "published 14 s later"

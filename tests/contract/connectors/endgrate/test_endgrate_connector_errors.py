@@ -71,7 +71,7 @@ def test_every_page_of_the_error_log_is_counted(sessions: EndgrateSessions) -> N
     read = one.refresh()
     assert parts(read)[CONTACT].failures == 601
     assert len(read.ids(CONTACT)) == 299
-    assert one.asked(ERRORS) == 3
+    assert one.count_requests(ERRORS) == 3
 
 
 def test_an_error_log_without_an_end_is_read_so_far(sessions: EndgrateSessions) -> None:
@@ -79,7 +79,7 @@ def test_an_error_log_without_an_end_is_read_so_far(sessions: EndgrateSessions) 
     one = EndgrateHarness(sessions, datasets=(CONTACT,))
     read = one.refresh()
     assert parts(read)[CONTACT].failures == PAGE * MAX_FAILURE_PAGES
-    assert one.asked(ERRORS) == MAX_FAILURE_PAGES
+    assert one.count_requests(ERRORS) == MAX_FAILURE_PAGES
 
 
 def test_the_most_frequent_error_says_why(sessions: EndgrateSessions) -> None:
@@ -188,7 +188,7 @@ def test_an_error_log_that_repeats_a_page_and_names_none_is_read_once(
     body = {"success": True, "errors": [entry("upstream")] * 3}
     sessions.fault(method="GET", path=ERRORS, kind="status", status=200, body=body, times=None)
     assert parts(one.fetch(job))[CONTACT].failures == 3
-    assert one.asked(ERRORS) == 2
+    assert one.count_requests(ERRORS) == 2
 
 
 def test_without_the_error_log_nothing_is_called_fresh(sessions: EndgrateSessions) -> None:

@@ -31,10 +31,10 @@ def test_a_look_asks_no_further_than_to_the_first_transfer_that_is_not_completed
     sessions.job_takes(100)
     job = one.trigger()
     looked = one.look(one.look(job).job)
-    assert one.asked(STATISTICS) == 2
+    assert one.count_requests(STATISTICS) == 2
     sessions.later(101)
     assert one.look(looked.job).done
-    assert one.asked(STATISTICS) == 5
+    assert one.count_requests(STATISTICS) == 5
 
 
 def test_what_has_been_seen_completed_is_not_asked_again(sessions: EndgrateSessions) -> None:
@@ -45,9 +45,9 @@ def test_what_has_been_seen_completed_is_not_asked_again(sessions: EndgrateSessi
     job = one.connector.trigger(one.connection, replace(one.order, job=first.job)).job
     looked = one.look(job)
     assert not looked.done
-    before = one.asked(STATISTICS)
+    before = one.count_requests(STATISTICS)
     assert not one.look(looked.job).done
-    assert one.asked(STATISTICS) == before + 1
+    assert one.count_requests(STATISTICS) == before + 1
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def ended(one: EndgrateHarness, how: str) -> None:
 def test_a_session_that_ends_is_found_out_when_its_transfers_are_triggered_anew(
     sessions: EndgrateSessions, how: str
 ) -> None:
-    subject = sessions.caller.configured(CONTACT)
+    subject = sessions.caller.open_session(CONTACT)
     one = EndgrateHarness(sessions, subject=subject, datasets=(CONTACT,))
     job = one.trigger()
     ended(one, how)
@@ -91,7 +91,7 @@ def test_a_session_that_ends_is_found_out_when_its_transfers_are_triggered_anew(
 def test_a_session_that_ends_before_its_records_are_read_has_lost_the_job(
     sessions: EndgrateSessions, how: str
 ) -> None:
-    subject = sessions.caller.configured(CONTACT)
+    subject = sessions.caller.open_session(CONTACT)
     one = EndgrateHarness(sessions, subject=subject, datasets=(CONTACT,))
     job = one.check(one.trigger())
     ended(one, how)

@@ -220,11 +220,11 @@ def test_a_page_that_comes_again_and_tells_of_none_is_the_end(sessions: Endgrate
     read = one.fetch(job)
     assert read.ids(CONTACT) == ["1"]
     assert parts(read)[CONTACT].failures == 1
-    assert one.asked(PAGE) == 2
+    assert one.count_requests(PAGE) == 2
 
 
 def test_a_record_that_is_gone_is_a_deletion(sessions: EndgrateSessions) -> None:
-    subject = sessions.caller.configured(CONTACT, sync=True)
+    subject = sessions.caller.open_session(CONTACT, sync=True)
     one = EndgrateHarness(sessions, subject=subject, datasets=(CONTACT,))
     whole = one.refresh()
     sessions.settings(removed_per_pull=2, added_per_pull=1)

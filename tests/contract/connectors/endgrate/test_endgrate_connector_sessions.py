@@ -194,7 +194,7 @@ def test_a_session_tells_of_its_configuration_under_its_connections_token(
 def test_all_four_webhooks_are_read(sessions: EndgrateSessions) -> None:
     with receiving() as receiver:
         hooks = receiver.hooks(metadata={"token": TOKEN})
-        session = sessions.caller.configured(TICKET, COMPANY, **hooks)
+        session = sessions.caller.open_session(TICKET, COMPANY, **hooks)
         transfer = sessions.caller.pull(session, TICKET)
         receiver.wait(6)
         arrived = {event: receiver.payloads(event) for event, _ in receiver.received}
@@ -215,4 +215,4 @@ def test_without_an_address_of_ours_no_webhook_is_asked_for(sessions: EndgrateSe
     one = EndgrateHarness(sessions)
     assert one.connector.trigger(one.connection, one.order).webhooks == {}
     one.refresh()
-    assert one.happened("webhook") == []
+    assert one.list_events("webhook") == []

@@ -83,9 +83,9 @@ def test_nothing_is_triggered_however_many_refreshes_come(sessions: EndgrateSess
     for number in range(4):
         ticket = Visit(one, f"ref_{number}").run()
         assert (ticket.outcome, ticket.error) == (TicketOutcome.FAILED, InteractionRequired.name())
-    assert one.asked(CONFIGURATION) > 4
-    assert one.asked(TRANSFER) == 0
-    assert one.happened("pull_triggered") == []
+    assert one.count_requests(CONFIGURATION) > 4
+    assert one.count_requests(TRANSFER) == 0
+    assert one.list_events("pull_triggered") == []
     connection = one.connections.get(CONNECTION)
     assert connection is not None
     assert connection.next_allowed_at == 0
@@ -102,7 +102,7 @@ def test_a_refresh_waits_for_the_user_and_goes_on(sessions: EndgrateSessions, st
     sessions.caller.configure(one.connection.subject)
     ticket = visit.call()
     assert ticket.outcome is TicketOutcome.RUNNING
-    assert len(one.happened("pull_triggered")) == len(one.datasets)
+    assert len(one.list_events("pull_triggered")) == len(one.datasets)
     assert one.fetch(one.check(ticket.job)).truth == sessions.truth("thyme")
 
 
@@ -115,20 +115,20 @@ def test_a_worker_who_dies_before_the_user_has_come_has_triggered_nothing(
     with pytest.raises(Crash):
         visit.call(CrashingRefreshes(one.tables, writes=writes))
     assert visit.call().outcome is TicketOutcome.LATER
-    assert one.asked(TRANSFER) == 0
+    assert one.count_requests(TRANSFER) == 0
 
 
 def test_the_configuration_is_read_once_for_all_transfers(sessions: EndgrateSessions) -> None:
     one = EndgrateHarness(sessions)
     one.trigger()
-    assert (one.asked(CONFIGURATION), one.asked(ERRORS)) == (1, 0)
-    assert one.asked(TRANSFER) == len(one.datasets) > 1
+    assert (one.count_requests(CONFIGURATION), one.count_requests(ERRORS)) == (1, 0)
+    assert one.count_requests(TRANSFER) == len(one.datasets) > 1
 
 
 def test_a_session_that_has_brought_something_is_not_asked(sessions: EndgrateSessions) -> None:
     one = EndgrateHarness(sessions, snapshot=SNAPSHOT)
     assert one.refresh().manifest.coverage.fresh == len(one.datasets)
-    assert one.asked(CONFIGURATION) == 0
+    assert one.count_requests(CONFIGURATION) == 0
 
 
 @pytest.mark.parametrize("status", [200, 400, 404])
@@ -141,7 +141,7 @@ def test_a_session_that_there_is_not_has_no_user_to_wait_for(
     sessions.caller.post("/api/session/delete", session_id=deleted)
     one = EndgrateHarness(sessions, "thyme", subject=deleted if how == "deleted" else UNKNOWN_ID)
     assert type(one.refused(one.trigger)) is ProviderRefusesConnection
-    assert one.asked(TRANSFER) == 0
+    assert one.count_requests(TRANSFER) == 0
 
 
 @pytest.mark.parametrize("path", [CONFIGURATION, ERRORS])
@@ -168,7 +168,7 @@ def test_an_answer_that_says_nothing_of_the_user_is_not_taken_for_one(
     one = EndgrateHarness(sessions, "thyme")
     sessions.fault(method="GET", path=path, **{"kind": "status", **fault})
     assert type(one.refused(one.trigger)) is error
-    assert one.asked(TRANSFER) == 0
+    assert one.count_requests(TRANSFER) == 0
 
 
 def test_a_configuration_with_an_excuse_is_none(sessions: EndgrateSessions) -> None:

@@ -36,7 +36,7 @@ def sessions(simulator: Simulator) -> EndgrateSessions:
 
 def found(sessions: EndgrateSessions, name: str) -> list[Any]:
     fern = sessions.session("fern")
-    return sessions.caller.pulled(fern, params={"first_name": name})
+    return sessions.caller.pull_records(fern, params={"first_name": name})
 
 
 def test_records_are_pushed_as_they_are_and_found_there(sessions: EndgrateSessions) -> None:
@@ -45,8 +45,8 @@ def test_records_are_pushed_as_they_are_and_found_there(sessions: EndgrateSessio
     assert (push.status, push.failed, push.failures) == (PushStatus.DONE, 0, ())
     assert [each["data"] for each in found(sessions, "rowan")] == [ROWAN["data"]]
     assert len(found(sessions, "alder")) == 1
-    assert push.job == harness.happened("push_triggered")[0]["transfer_id"]
-    assert (harness.triggered, harness.asked(TRANSFER)) == (1, 1)
+    assert push.job == harness.list_events("push_triggered")[0]["transfer_id"]
+    assert (harness.triggered_count, harness.count_requests(TRANSFER)) == (1, 1)
 
 
 def test_records_reach_the_provider_byte_for_byte(sessions: EndgrateSessions) -> None:
@@ -75,7 +75,7 @@ def test_records_that_fail_are_named_and_the_others_are_taken(sessions: Endgrate
     assert push.failures == tuple(
         Failure(error="upstream", index=index, internal_id=f"t{index}") for index in range(3)
     )
-    assert harness.triggered == 1
+    assert harness.triggered_count == 1
 
 
 DATA = "/api/push/data"
@@ -84,7 +84,7 @@ DATA = "/api/push/data"
 def test_what_endgrate_has_made_of_the_records_is_told_by_their_names(
     sessions: EndgrateSessions,
 ) -> None:
-    (known,) = sessions.caller.pulled(sessions.session("fern"))[:1]
+    (known,) = sessions.caller.pull_records(sessions.session("fern"))[:1]
     harness = EndgratePushHarness(
         sessions, ROWAN, {"id": known["id"], "data": {"age": 40}}, contact("alder")
     )
@@ -111,7 +111,7 @@ def test_every_page_of_the_results_is_read(sessions: EndgrateSessions) -> None:
     records = [contact(f"c{n}", internal_id=f"i{n}") for n in range(600)]
     harness = EndgratePushHarness(sessions, *records)
     assert {each.index for each in harness.run().results} == set(range(600))
-    assert harness.asked(DATA) == 3
+    assert harness.count_requests(DATA) == 3
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_every_page_of_the_error_log_is_read(sessions: EndgrateSessions) -> None
     harness = EndgratePushHarness(sessions, *[{"data": {"subject": "s"}}] * 800, dataset=TICKET)
     push = harness.run()
     assert (push.failed, len(push.failures)) == (700, 700)
-    assert harness.asked("/api/errors") == 3
+    assert harness.count_requests("/api/errors") == 3
 
 
 @pytest.mark.parametrize(
@@ -239,11 +239,11 @@ def test_a_push_before_the_session_is_configured_waits_for_its_user(
     assert harness.push.status is PushStatus.SENT
     sessions.caller.configure(sessions.session("thyme"))
     assert harness.run().status is PushStatus.DONE
-    assert harness.triggered == 1
+    assert harness.triggered_count == 1
 
 
 def test_a_synchronous_push_is_done_when_it_is_answered(sessions: EndgrateSessions) -> None:
     sessions.job_takes(0.5)
     harness = EndgratePushHarness(sessions, synchronous=True)
     assert harness.call() is PushTicketOutcome.DONE
-    assert harness.asked("/api/statistics") == 1
+    assert harness.count_requests("/api/statistics") == 1

@@ -50,9 +50,9 @@ def test_where_the_answer_is_lost_the_outcome_is_unknown_and_nothing_is_sent_twi
     harness.strike_push(**fault)
     push = harness.run()
     assert (push.status, push.error) == (PushStatus.UNKNOWN_OUTCOME, "OutcomeUnknown")
-    assert (harness.triggered, harness.asked(TRANSFER)) == (taken, 1)
+    assert (harness.triggered_count, harness.count_requests(TRANSFER)) == (taken, 1)
     assert harness.run() == push
-    assert harness.asked(TRANSFER) == 1
+    assert harness.count_requests(TRANSFER) == 1
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_what_is_refused_has_failed(
     harness.strike_push(**fault)
     push = harness.run()
     assert (push.status, push.error) == (PushStatus.FAILED, error)
-    assert (harness.triggered, harness.asked(TRANSFER)) == (0, 1)
+    assert (harness.triggered_count, harness.count_requests(TRANSFER)) == (0, 1)
 
 
 def test_what_the_provider_itself_refuses_has_failed(sessions: EndgrateSessions) -> None:
@@ -91,7 +91,7 @@ def test_a_provider_that_limits_is_asked_again(sessions: EndgrateSessions) -> No
     harness = EndgratePushHarness(sessions)
     harness.strike_push(kind="status", status=429, retry_after="3", times=2)
     push = harness.run()
-    assert (push.status, push.attempts, harness.triggered) == (PushStatus.DONE, 3, 1)
+    assert (push.status, push.attempts, harness.triggered_count) == (PushStatus.DONE, 3, 1)
     waits = [event.facts["wait_seconds"] for event in push.events if event.type == "postponed"]
     assert waits == [3, 3]
 
@@ -101,7 +101,7 @@ def test_looks_survive_a_provider_that_is_away(sessions: EndgrateSessions) -> No
     sessions.fault(method="GET", path="/api/statistics", kind="status", status=503, times=2)
     sessions.fault(method="GET", path="/api/errors", kind="status", status=503)
     assert harness.run().status is PushStatus.DONE
-    assert harness.triggered == 1
+    assert harness.triggered_count == 1
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_one_bad_look_is_not_the_last(
     harness = EndgratePushHarness(sessions)
     sessions.fault(method="GET", path=path, **fault)
     assert harness.run().status is PushStatus.DONE
-    assert harness.triggered == 1
+    assert harness.triggered_count == 1
 
 
 def test_a_transfer_that_the_provider_has_forgotten_is_of_unknown_outcome_at_the_deadline(
@@ -150,5 +150,5 @@ def test_a_push_whose_answer_was_lost_is_found_by_its_webhook(sessions: Endgrate
         take_webhook(harness.push, told, pushes=harness.pushes, at=sessions.clock()) == harness.push
     )
     assert harness.run().status is PushStatus.DONE
-    assert (harness.triggered, harness.asked(TRANSFER)) == (1, 1)
-    assert harness.push.job == harness.happened("push_triggered")[0]["transfer_id"]
+    assert (harness.triggered_count, harness.count_requests(TRANSFER)) == (1, 1)
+    assert harness.push.job == harness.list_events("push_triggered")[0]["transfer_id"]

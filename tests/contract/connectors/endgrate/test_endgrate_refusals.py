@@ -102,4 +102,4 @@ def test_a_push_that_is_refused_like_this_has_failed(
     harness = EndgratePushHarness(sessions)
     harness.strike_push(kind="status", status=status, body=MESSAGE)
     assert harness.run().error == "ProviderRefusesConnection"
-    assert harness.triggered == 0
+    assert harness.triggered_count == 0

@@ -17,7 +17,15 @@ import pytest
 from functions.connectors.http.client import Http, leave_connections, session
 from functions.core.errors import ProviderUnavailable, RateLimited
 from tests.support.fakes.stores import Clock
-from tests.support.http_listener import HALF, LOOPBACK, WHOLE, Listener, certified, full, listening
+from tests.support.http_listener import (
+    HALF,
+    LOOPBACK,
+    WHOLE,
+    Listener,
+    full,
+    listening,
+    make_certificate,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,7 +127,7 @@ def test_a_handshake_that_fails_sent_nothing(turn: Turn) -> None:
 
 
 def test_a_server_without_a_trusted_certificate_is_sent_nothing(tmp_path: Path) -> None:
-    tls, _ = certified(tmp_path)
+    tls, _ = make_certificate(tmp_path)
     with listening(reads, tls=tls) as listener:
         assert lost(http(listener.port, scheme="https")).unsent
     assert b"".join(listener.heard) == b""
@@ -137,7 +145,7 @@ def test_what_breaks_once_a_connection_stands_is_ambiguous(turn: Turn) -> None:
 def test_what_breaks_once_tls_stands_is_ambiguous(
     turn: Turn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tls, trusted = certified(tmp_path)
+    tls, trusted = make_certificate(tmp_path)
     monkeypatch.setattr(session(), "verify", str(trusted))
     with listening(turn, tls=tls) as listener:
         assert not lost(http(listener.port, scheme="https"), read_seconds=0.2).unsent

@@ -14,7 +14,7 @@ from functions.connectors.http import client as http_client
 from functions.connectors.http.client import READ_SECONDS, Http, session
 from functions.core.errors import ProviderUnavailable
 from tests.support.fakes.stores import Clock
-from tests.support.http_listener import LOOPBACK, WHOLE, Listener, certified, full, listening
+from tests.support.http_listener import LOOPBACK, WHOLE, Listener, full, listening, make_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +89,7 @@ def test_a_server_that_drips_holds_no_call_beyond_its_time(
 def test_nor_does_one_that_drips_over_tls(
     drip: tuple[bytes, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tls, trusted = certified(tmp_path)
+    tls, trusted = make_certificate(tmp_path)
     monkeypatch.setattr(session(), "verify", str(trusted))
     with listening(drips(*drip), tls=tls) as listener, given_up():
         http(listener.port, scheme="https").call("GET", "/slow", headers={})

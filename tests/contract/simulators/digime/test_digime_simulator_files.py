@@ -11,7 +11,7 @@ from tests.support.clients.digime import (
     OpenError,
     is_error,
     metadata_of,
-    opened_envelope,
+    open_envelope,
 )
 
 SETTINGS = {"compression": "gzip"}
@@ -97,7 +97,7 @@ def test_each_download_is_sealed_anew(application: DigimeClient) -> None:
 
     assert first.content != second.content
     assert first.headers["Content-Type"] == "application/octet-stream"
-    opened = [opened_envelope(each.content, application.key) for each in (first, second)]
+    opened = [open_envelope(each.content, application.key) for each in (first, second)]
     assert opened[0] == opened[1]
 
 
@@ -161,7 +161,7 @@ def test_an_envelope_can_be_corrupted(application: DigimeClient, damage: dict[st
     application.settings(corrupt={name: damage})
 
     with pytest.raises(OpenError):
-        opened_envelope(application.download(session, name).content, application.key)
+        open_envelope(application.download(session, name).content, application.key)
     assert application.read(session, other).objects
 
     application.settings(corrupt={name: None})
@@ -173,7 +173,7 @@ def test_a_sound_envelope_can_hold_what_is_not_announced(application: DigimeClie
     application.settings(corrupt={"*": {"kind": "not_compressed"}})
     answer = application.download(session, "accounts.json")
     assert metadata_of(answer)["compression"] == "gzip"
-    assert opened_envelope(answer.content, application.key).startswith(b'{"accounts"')
+    assert open_envelope(answer.content, application.key).startswith(b'{"accounts"')
 
     application.settings(corrupt={"*": {"kind": "not_json"}})
     file = application.read(session, "accounts.json")

@@ -163,7 +163,7 @@ def test_a_session_that_is_not_configured_says_so(caller: EndgrateClient, status
 
 
 def test_the_configuration_shows_the_provider_and_the_schemas(caller: EndgrateClient) -> None:
-    shown = configuration(caller, caller.configured(CONTACT, COMPANY, passthrough_fields=True))
+    shown = configuration(caller, caller.open_session(CONTACT, COMPANY, passthrough_fields=True))
 
     assert shown.keys() == {
         *("success", "session_id", "endgrate", "schemas", "passthrough_schemas"),
@@ -210,7 +210,7 @@ def test_schemas_that_no_provider_has_together_are_refused(caller: EndgrateClien
 
 
 def test_a_deleted_session_is_gone_with_its_transfers(caller: EndgrateClient) -> None:
-    session_id = caller.configured()
+    session_id = caller.open_session()
     transfer = caller.pull(session_id, synchronous=True)
 
     answer = caller.post("/api/session/delete", session_id=session_id)
@@ -223,7 +223,7 @@ def test_a_deleted_session_is_gone_with_its_transfers(caller: EndgrateClient) ->
 
 
 def test_a_session_lasts_72_hours_unless_it_is_saved(caller: EndgrateClient) -> None:
-    fleeting, saved = caller.configured(), caller.configured(save_session=True)
+    fleeting, saved = caller.open_session(), caller.open_session(save_session=True)
     transfer = caller.pull(fleeting, synchronous=True)
 
     caller.clock.ahead = 72 * 3600 - 10

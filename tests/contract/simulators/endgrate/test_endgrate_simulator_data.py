@@ -31,10 +31,10 @@ def ids(records: list[Json]) -> list[str]:
 
 
 def test_the_demo_has_the_records_that_it_tells_of(caller: EndgrateClient, fern: str) -> None:
-    assert len(set(ids(caller.pulled(fern, CONTACT)))) == 430
-    assert len(caller.pulled(fern, COMPANY)) == 120
-    assert caller.pulled(fern, DEAL) == []
-    assert len(caller.pulled(fern, TICKET)) == 57
+    assert len(set(ids(caller.pull_records(fern, CONTACT)))) == 430
+    assert len(caller.pull_records(fern, COMPANY)) == 120
+    assert caller.pull_records(fern, DEAL) == []
+    assert len(caller.pull_records(fern, TICKET)) == 57
 
 
 def test_pages_name_the_pages_beside_them(caller: EndgrateClient, fern: str) -> None:
@@ -100,7 +100,7 @@ def test_a_page_out_of_bounds_or_of_no_transfer_is_answered_400(
 
 
 def test_data_hold_strings_floats_lists_and_dates(caller: EndgrateClient, fern: str) -> None:
-    record = caller.pulled(fern)[0]
+    record = caller.pull_records(fern)[0]
     data = record["data"]
 
     assert record.keys() == {"id", "data", "associations"}
@@ -109,7 +109,7 @@ def test_data_hold_strings_floats_lists_and_dates(caller: EndgrateClient, fern: 
     assert isinstance(data["is_employed"], bool)
     assert all("@" in email for email in data["emails"])
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", data["updated_at"])
-    assert caller.pulled(fern)[0] == record
+    assert caller.pull_records(fern)[0] == record
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ def test_data_hold_strings_floats_lists_and_dates(caller: EndgrateClient, fern: 
 def test_params_choose_records(
     caller: EndgrateClient, fern: str, params: Json, wanted: Callable[[Json], bool]
 ) -> None:
-    everything = caller.pulled(fern)
-    chosen = caller.pulled(fern, params=params)
+    everything = caller.pull_records(fern)
+    chosen = caller.pull_records(fern, params=params)
 
     assert chosen == [each for each in everything if wanted(each["data"])]
     assert 0 < len(chosen) < len(everything)
@@ -153,7 +153,7 @@ def test_params_choose_records(
 
 def test_params_reach_into_nested_objects(caller: EndgrateClient, fern: str) -> None:
     params = {"addresses": {"address_type": "BILLING"}}
-    chosen = caller.pulled(fern, COMPANY, params=params)
+    chosen = caller.pull_records(fern, COMPANY, params=params)
 
     assert len(chosen) == 80
     assert all(len(each["data"]["addresses"]) > 1 for each in chosen)
@@ -171,4 +171,4 @@ def test_a_hundred_thousand_records_cost_nothing_until_they_are_read(
     assert last["meta"]["count"] == 100_000
     assert len(last["transfer_data"]) == 10
     caller.settings(records={PAGE_VIEWS: 7})
-    assert len(caller.pulled(reed, PAGE_VIEWS)) == 7
+    assert len(caller.pull_records(reed, PAGE_VIEWS)) == 7

@@ -78,8 +78,8 @@ def test_a_user_may_choose_schemas_fields_and_own_objects_where_allowed(
     assert shown["schemas"].keys() == {CONTACT}
     assert shown["schemas"][CONTACT]["schema"]["properties"].keys() == {"emails", "age"}
     assert shown["passthrough_schemas"].keys() == {"Greenhouse Visit"}
-    assert len(caller.pulled(session_id, "Greenhouse Visit")) == 12
-    assert caller.pulled(session_id)[0]["data"].keys() == {"emails", "age"}
+    assert len(caller.pull_records(session_id, "Greenhouse Visit")) == 12
+    assert caller.pull_records(session_id)[0]["data"].keys() == {"emails", "age"}
     refused = {"session_id": session_id, "endgrate_type": COMPANY}
     assert is_error(caller.post("/api/pull/transfer", **refused), at="$.endgrate_type")
 

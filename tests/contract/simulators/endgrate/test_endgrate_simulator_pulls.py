@@ -149,10 +149,10 @@ def test_a_session_for_pushing_does_not_pull(caller: EndgrateClient) -> None:
 
 
 def test_associated_ids_come_with_records_when_asked_for(caller: EndgrateClient, fern: str) -> None:
-    companies = set(ids(caller.pulled(fern, COMPANY)))
-    contacts = caller.pulled(fern, associations={COMPANY: True})
+    companies = set(ids(caller.pull_records(fern, COMPANY)))
+    contacts = caller.pull_records(fern, associations={COMPANY: True})
 
-    assert caller.pulled(fern)[0]["associations"] == {}
+    assert caller.pull_records(fern)[0]["associations"] == {}
     assert {each["associations"][COMPANY][0] for each in contacts} == companies
 
 
@@ -165,20 +165,22 @@ def test_a_customers_own_schema_goes_by_its_title(caller: EndgrateClient) -> Non
     session_id = caller.post("/api/session/initiate", schema=schema).json()["session_id"]
     caller.configure(session_id)
 
-    walkers = caller.pulled(session_id, "Walker")
+    walkers = caller.pull_records(session_id, "Walker")
     assert walkers[0]["data"].keys() == properties.keys()
-    assert len(walkers) == len(caller.pulled(session_id, CONTACT)) == 430
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d", caller.pulled(session_id, "Shoe")[0]["data"]["worn_on"])
+    assert len(walkers) == len(caller.pull_records(session_id, CONTACT)) == 430
+    assert re.fullmatch(
+        r"\d{4}-\d\d-\d\d", caller.pull_records(session_id, "Shoe")[0]["data"]["worn_on"]
+    )
 
 
 def test_a_session_that_syncs_pulls_what_is_new_updated_or_deleted(caller: EndgrateClient) -> None:
     moss = caller.demo["moss"]
-    before = caller.pulled(moss)
+    before = caller.pull_records(moss)
     assert len(before) == 430
-    assert caller.pulled(moss) == []
+    assert caller.pull_records(moss) == []
 
     caller.settings(added_per_pull=2, updated_per_pull=3, removed_per_pull=1)
-    news = caller.pulled(moss)
+    news = caller.pull_records(moss)
 
     deleted = [each for each in news if each.get("deleted")]
     known = {each["id"]: each for each in before}
@@ -187,18 +189,18 @@ def test_a_session_that_syncs_pulls_what_is_new_updated_or_deleted(caller: Endgr
     assert [each["data"] != known[each["id"]]["data"] for each in updated] == [True] * 3
     assert len(news) == 6
     caller.settings(added_per_pull=0, updated_per_pull=0, removed_per_pull=0)
-    assert caller.pulled(moss) == []
-    assert len(caller.pulled(moss, COMPANY)) == 120
+    assert caller.pull_records(moss) == []
+    assert len(caller.pull_records(moss, COMPANY)) == 120
 
 
 def test_records_that_failed_come_with_the_next_sync(caller: EndgrateClient) -> None:
     moss = caller.demo["moss"]
     caller.settings(failing={CONTACT: 5})
-    assert len(caller.pulled(moss)) == 425
+    assert len(caller.pull_records(moss)) == 425
 
     caller.settings(failing={CONTACT: 0})
 
-    assert len(caller.pulled(moss)) == 5
+    assert len(caller.pull_records(moss)) == 5
 
 
 def test_a_transfers_pages_do_not_change_when_the_users_records_do(
@@ -208,5 +210,5 @@ def test_a_transfers_pages_do_not_change_when_the_users_records_do(
     before = caller.records(transfer)
     caller.settings(updated_per_pull=400, removed_per_pull=30)
 
-    assert len(caller.pulled(fern)) == 400
+    assert len(caller.pull_records(fern)) == 400
     assert caller.records(transfer) == before

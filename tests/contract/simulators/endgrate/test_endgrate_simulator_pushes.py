@@ -23,16 +23,16 @@ def contact(name: str, **more: object) -> Json:
 
 
 def found(caller: EndgrateClient, session_id: str, name: str) -> list[Json]:
-    return caller.pulled(session_id, params={"first_name": name})
+    return caller.pull_records(session_id, params={"first_name": name})
 
 
 def test_a_push_returns_the_ids_of_what_it_created(caller: EndgrateClient, fern: str) -> None:
-    rows = caller.pushed(fern, contact("rowan", internal_id="mine-1"), contact("alder"))
+    rows = caller.push_records(fern, contact("rowan", internal_id="mine-1"), contact("alder"))
 
     assert [row["data"]["first_name"] for row in rows] == ["rowan", "alder"]
     assert rows[0]["internal_id"] == "mine-1"
     assert "internal_id" not in rows[1]
-    assert len(caller.pulled(fern)) == 432
+    assert len(caller.pull_records(fern)) == 432
     assert [each["id"] for each in found(caller, fern, "rowan")] == [rows[0]["id"]]
     assert found(caller, fern, "rowan")[0]["data"] == contact("rowan")["data"]
 
@@ -57,29 +57,29 @@ def test_data_of_a_push_are_paged_and_told_apart_from_those_of_pulls(
 
 
 def test_a_record_is_updated_by_the_providers_id(caller: EndgrateClient, fern: str) -> None:
-    before = caller.pulled(fern)[3]
+    before = caller.pull_records(fern)[3]
 
-    caller.pushed(fern, {"id": before["id"], "data": {"age": 99.5}})
+    caller.push_records(fern, {"id": before["id"], "data": {"age": 99.5}})
 
-    after = caller.pulled(fern)
+    after = caller.pull_records(fern)
     assert len(after) == 430
     assert after[3]["data"] == {**before["data"], "age": 99.5}
 
 
 def test_a_record_is_found_again_by_the_callers_own_id(caller: EndgrateClient, fern: str) -> None:
-    first = caller.pushed(fern, contact("rowan", internal_id="mine-1"))
-    second = caller.pushed(fern, {"internal_id": "mine-1", "data": {"age": 40.0}})
+    first = caller.push_records(fern, contact("rowan", internal_id="mine-1"))
+    second = caller.push_records(fern, {"internal_id": "mine-1", "data": {"age": 40.0}})
 
     assert second[0]["id"] == first[0]["id"]
-    assert len(caller.pulled(fern)) == 431
+    assert len(caller.pull_records(fern)) == 431
     assert found(caller, fern, "rowan")[0]["data"]["age"] == 40.0
 
 
 def test_associated_records_are_pushed_along(caller: EndgrateClient, fern: str) -> None:
     company = {"internal_id": "firm-1", "data": {"name": "Osier Works"}}
-    rows = caller.pushed(fern, contact("rowan", associations={COMPANY: [company, "2000001"]}))
+    rows = caller.push_records(fern, contact("rowan", associations={COMPANY: [company, "2000001"]}))
 
-    companies = caller.pulled(fern, COMPANY, params={"name": "Osier Works"})
+    companies = caller.pull_records(fern, COMPANY, params={"name": "Osier Works"})
     assert rows[0]["associations"] == {COMPANY: [companies[0]["id"], "2000001"]}
     assert found(caller, fern, "rowan")[0]["associations"] == rows[0]["associations"]
 
@@ -108,7 +108,7 @@ def test_records_that_do_not_fit_are_reported_and_keep_no_others_back(
     assert "'emails' is required" in errors[1]["error_resolve_text"]
     assert "old" not in errors[0]["error_resolve_text"]
     assert errors[0]["endgrate"]["integration_info"]["method"] == "EXPORT"
-    assert len(caller.pulled(fern)) == 431
+    assert len(caller.pull_records(fern)) == 431
 
 
 def test_newer_guides_name_misfits_after_the_transfer_data(
@@ -198,8 +198,8 @@ def test_a_push_before_the_configuration_waits_for_it(caller: EndgrateClient) ->
 
 def test_what_is_pushed_is_new_to_a_session_that_syncs(caller: EndgrateClient) -> None:
     moss = caller.demo["moss"]
-    caller.pulled(moss)
+    caller.pull_records(moss)
 
-    caller.pushed(moss, contact("rowan"))
+    caller.push_records(moss, contact("rowan"))
 
-    assert [each["data"]["first_name"] for each in caller.pulled(moss)] == ["rowan"]
+    assert [each["data"]["first_name"] for each in caller.pull_records(moss)] == ["rowan"]

@@ -102,7 +102,7 @@ def test_credentials_that_no_longer_work_are_an_authentication_error_until_renew
     assert caller.http.post(url, timeout=5).status_code == 200
 
     assert caller.errors(transfer)[0]["resolved"] is True
-    assert len(caller.pulled(fern)) == 430
+    assert len(caller.pull_records(fern)) == 430
 
 
 def test_statistics_need_no_key_and_follow_a_transfer(caller: EndgrateClient, fern: str) -> None:

@@ -24,10 +24,10 @@ from tests.support.clients.endgrate import (
 
 @pytest.mark.parametrize("order", ["descending", "scattered"])
 def test_the_order_of_records_can_be_another(caller: EndgrateClient, fern: str, order: str) -> None:
-    ascending = [each["id"] for each in caller.pulled(fern)]
+    ascending = [each["id"] for each in caller.pull_records(fern)]
     caller.settings(sort=order)
 
-    other = [each["id"] for each in caller.pulled(fern)]
+    other = [each["id"] for each in caller.pull_records(fern)]
 
     assert other != ascending
     assert sorted(other) == ascending
@@ -131,7 +131,7 @@ def test_control_endpoints_refuse_sessions_that_there_are_not(caller: EndgrateCl
 def test_a_reset_brings_the_demo_back(caller: EndgrateClient) -> None:
     fern, thyme = caller.demo["fern"], caller.demo["thyme"]
     caller.configure(thyme)
-    caller.pushed(fern, {"data": {"name": "Osier"}}, type_=COMPANY)
+    caller.push_records(fern, {"data": {"name": "Osier"}}, type_=COMPANY)
     caller.settings(transfer_seconds=30)
     caller.pull(fern)
     caller.post("/api/session/delete", session_id=caller.demo["moss"])
@@ -141,8 +141,8 @@ def test_a_reset_brings_the_demo_back(caller: EndgrateClient) -> None:
     assert caller.control("GET", "ledger").json() == []
     caller.settings(transfer_seconds=0)
     assert is_error(caller.get("/api/session/configuration", session_id=thyme))
-    assert len(caller.pulled(fern, COMPANY)) == 120
-    assert len(caller.pulled(caller.demo["moss"])) == 430
+    assert len(caller.pull_records(fern, COMPANY)) == 120
+    assert len(caller.pull_records(caller.demo["moss"])) == 430
 
 
 def test_a_reset_ends_what_is_held(caller: EndgrateClient, fern: str) -> None:

@@ -31,7 +31,7 @@ def test_the_configuration_is_told_with_the_callers_metadata(
     caller: EndgrateClient, receiver: Receiver
 ) -> None:
     hook = receiver.hook("configuration", metadata={"user": 7})
-    session_id = caller.configured(configuration_webhook=hook)
+    session_id = caller.open_session(configuration_webhook=hook)
 
     told = receiver.payloads("configuration")[0]
 
@@ -43,7 +43,7 @@ def test_the_configuration_is_told_with_the_callers_metadata(
 def test_a_completed_transfer_is_told_after_its_data(
     caller: EndgrateClient, receiver: Receiver
 ) -> None:
-    session_id = caller.configured(CONTACT, **receiver.hooks(metadata="a secret of the caller's"))
+    session_id = caller.open_session(CONTACT, **receiver.hooks(metadata="a secret of the caller's"))
     transfer = caller.pull(session_id)
 
     assert receiver.wait(5) == ["configuration", "data", "data", "data", "completed"]
@@ -81,7 +81,7 @@ def test_a_transfer_without_records_has_one_empty_batch(
 def test_a_transfers_own_webhooks_go_before_those_of_its_session(
     caller: EndgrateClient, receiver: Receiver
 ) -> None:
-    session_id = caller.configured(completed_webhook=receiver.hook("session"))
+    session_id = caller.open_session(completed_webhook=receiver.hook("session"))
 
     caller.pull(session_id, completed_webhook={"url": receiver.hook("transfer")["endpoint"]})
     caller.pull(session_id, synchronous=True)
@@ -134,7 +134,7 @@ def test_each_webhook_waits_for_the_answer_to_the_last(
     caller: EndgrateClient, receiver: Receiver
 ) -> None:
     receiver.seconds = 0.03
-    session_id = caller.configured(**receiver.hooks())
+    session_id = caller.open_session(**receiver.hooks())
     caller.pull(session_id)
     caller.pull(session_id)
 
@@ -147,7 +147,7 @@ def test_webhooks_are_concurrent_where_the_caller_asks_for_it(
     caller: EndgrateClient, receiver: Receiver
 ) -> None:
     receiver.seconds = 0.2
-    session_id = caller.configured(data_webhook=receiver.hook("data"), webhook_concurrency=True)
+    session_id = caller.open_session(data_webhook=receiver.hook("data"), webhook_concurrency=True)
     caller.pull(session_id)
 
     receiver.wait(3)
@@ -201,7 +201,7 @@ def test_a_continuous_data_webhook_has_its_session_pulled_again_and_again(
 ) -> None:
     caller.settings(continuous_seconds=0.05)
     hook = receiver.hook("data", continuous=True)
-    session_id = caller.configured(DEAL, data_webhook=hook)
+    session_id = caller.open_session(DEAL, data_webhook=hook)
 
     receiver.wait(3)
 
@@ -218,7 +218,7 @@ def test_deleting_a_session_drops_what_has_not_been_told(
     caller: EndgrateClient, receiver: Receiver
 ) -> None:
     receiver.seconds = 0.2
-    session_id = caller.configured(data_webhook=receiver.hook("data"))
+    session_id = caller.open_session(data_webhook=receiver.hook("data"))
     caller.pull(session_id, synchronous=True)
 
     caller.post("/api/session/delete", session_id=session_id)

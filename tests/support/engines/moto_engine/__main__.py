@@ -38,7 +38,7 @@ def assets(assembly: Path) -> dict[str, Path]:
     return found
 
 
-def replaced(module: object, **values: Any) -> None:
+def replace(module: object, **values: Any) -> None:
     """Puts values where a module has some already, under names that it may call its own."""
     missing = values.keys() - vars(module).keys()
     if missing:
@@ -49,10 +49,10 @@ def replaced(module: object, **values: Any) -> None:
 def patch(evaluator: Evaluator, pool: FunctionPool) -> None:
     """Makes moto interpret state machines, those made by CloudFormation too."""
     default_user_config["stepfunctions"]["execute_state_machine"] = True
-    replaced(models, stepfunctions_backends=stepfunctions_parser_backends)
-    replaced(intrinsic, _DECLARATION_BY_VARIABLE_REFERENCE={})  # the evaluator has them
-    replaced(jsonata, _eval_jsonata=evaluator.evaluate)
-    replaced(lambda_eval_utils, boto_client_for=lambda **_client: pool)
+    replace(models, stepfunctions_backends=stepfunctions_parser_backends)
+    replace(intrinsic, _DECLARATION_BY_VARIABLE_REFERENCE={})  # the evaluator has them
+    replace(jsonata, _eval_jsonata=evaluator.evaluate)
+    replace(lambda_eval_utils, boto_client_for=lambda **_client: pool)
 
 
 def main() -> None:

@@ -43,17 +43,17 @@ def deploy(assembly: Path, *, endpoint: str, stack: str) -> dict[str, str]:
     template = json.loads((assembly / f"{stack}.template.json").read_text())
     aws = session()
     outputs = create(
-        aws.client("cloudformation", endpoint_url=endpoint), stack, template=reduced(template)
+        aws.client("cloudformation", endpoint_url=endpoint), stack, template=reduce(template)
     )
     version(aws.client("s3", endpoint_url=endpoint), outputs["BucketName"])
     make_secrets(aws.client("secretsmanager", endpoint_url=endpoint), template["Resources"])
     return outputs
 
 
-def reduced(template: dict[str, Any]) -> dict[str, Any]:
+def reduce(template: dict[str, Any]) -> dict[str, Any]:
     """The same template, without what no refresh needs, and what moto cannot make."""
     outputs = {name: template["Outputs"][name] for name in OUTPUTS}
-    reached = needed(outputs, among=template["Resources"])
+    reached = find_needed(outputs, among=template["Resources"])
     made = {
         name: resource
         for name, resource in template["Resources"].items()
@@ -67,27 +67,27 @@ def reduced(template: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def needed(part: object, *, among: dict[str, Any]) -> set[str]:
+def find_needed(part: object, *, among: dict[str, Any]) -> set[str]:
     """The names of the resources that a part of a template stands on, however indirectly."""
     found: set[str] = set()
-    waiting = referred(part)
+    waiting = find_references(part)
     while waiting:
         name = waiting.pop()
         if name in among and name not in found:
             found.add(name)
-            waiting |= referred(among[name].get("Properties", {}))
+            waiting |= find_references(among[name].get("Properties", {}))
     return found
 
 
-def referred(part: object) -> set[str]:
+def find_references(part: object) -> set[str]:
     """The names that a part refers to itself."""
     match part:
         case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]}:
             return {name}
         case dict():
-            return {name for each in part.values() for name in referred(each)}
+            return {name for each in part.values() for name in find_references(each)}
         case list():
-            return {name for each in part for name in referred(each)}
+            return {name for each in part for name in find_references(each)}
         case _:
             return set()
 

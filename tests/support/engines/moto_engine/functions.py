@@ -68,14 +68,14 @@ class FunctionProcess:
             seconds = f"{self._function.timeout:.2f}"
             return failure("Sandbox.Timedout", f"Task timed out after {seconds} seconds")
         except ConnectionError:
-            return self._exited()
+            return self._exit_failure()
 
     def _receive(self) -> Answer:
         line = self._answers.readline()
-        answer: Answer = json.loads(line) if line else self._exited()
+        answer: Answer = json.loads(line) if line else self._exit_failure()
         return answer
 
-    def _exited(self) -> Answer:
+    def _exit_failure(self) -> Answer:
         status = self._process.wait()
         return failure("Runtime.ExitError", f"Runtime exited with status {status}")
 

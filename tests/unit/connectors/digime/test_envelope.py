@@ -15,7 +15,7 @@ import pytest
 
 from functions.connectors.digime.envelope import MAX_PAYLOAD_BYTES, open_envelope
 from functions.core.errors import EnvelopeInvalid
-from tests.support.digime_samples import another, key, sealed
+from tests.support.digime_samples import another, key, seal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +66,7 @@ def refused(
 @pytest.mark.parametrize("size", SIZES)
 def test_what_was_sealed_comes_out_of_bytes_and_of_a_stream(ours: RSAPrivateKey, size: int) -> None:
     payload = os.urandom(size)
-    envelope = sealed(payload, ours)
+    envelope = seal(payload, ours)
     assert opened(envelope, ours) == payload
     with open_envelope(io.BytesIO(envelope), ours) as out:
         assert out.read() == payload
@@ -88,7 +88,7 @@ class Drop(io.RawIOBase):
 @pytest.mark.parametrize("most", [1, 7, 16, 255, 1000])
 def test_a_stream_may_give_a_little_at_a_time(ours: RSAPrivateKey, most: int) -> None:
     payload = os.urandom(3000)
-    stream = cast("IO[bytes]", Drop(sealed(payload, ours), most=most))
+    stream = cast("IO[bytes]", Drop(seal(payload, ours), most=most))
     with open_envelope(stream, ours) as out:
         assert out.read() == payload
 
@@ -97,12 +97,12 @@ def test_a_stream_may_give_a_little_at_a_time(ours: RSAPrivateKey, most: int) ->
 @pytest.mark.parametrize("size", [0, 1, 100_000, 3_000_000])
 def test_a_packed_payload_comes_out_expanded(ours: RSAPrivateKey, name: str, size: int) -> None:
     payload = os.urandom(size // 2).hex().encode()
-    assert opened(sealed(PACKING[name](payload), ours), ours, compression=name) == payload
+    assert opened(seal(PACKING[name](payload), ours), ours, compression=name) == payload
 
 
 def test_a_gzip_file_of_several_members_is_one_payload(ours: RSAPrivateKey) -> None:
     packed = gzip.compress(b"one ") + gzip.compress(b"two")
-    assert opened(sealed(packed, ours), ours, compression="gzip") == b"one two"
+    assert opened(seal(packed, ours), ours, compression="gzip") == b"one two"
 
 
 @pytest.mark.parametrize("place", [*range(0, HEAD, 17), 255, 256, 271])
@@ -116,7 +116,7 @@ def test_any_byte_of_the_cipher_text_counts(ours: RSAPrivateKey, place: int) -> 
 
 
 def _flipped_is_refused(ours: RSAPrivateKey, place: int) -> None:
-    envelope = bytearray(sealed(b"payload" * 5, ours))
+    envelope = bytearray(seal(b"payload" * 5, ours))
     assert len(envelope) == 384
     envelope[place % 384] ^= 1 + place % 255
     refused(bytes(envelope), ours)
@@ -124,18 +124,18 @@ def _flipped_is_refused(ours: RSAPrivateKey, place: int) -> None:
 
 @pytest.mark.parametrize("length", [0, 1, 255, 256, 271, 272, 287, 288, 336, 351, 352, 383])
 def test_an_envelope_that_was_cut_is_refused(ours: RSAPrivateKey, length: int) -> None:
-    refused(sealed(b"payload" * 5, ours)[:length], ours)
+    refused(seal(b"payload" * 5, ours)[:length], ours)
 
 
 @pytest.mark.parametrize("more", [1, 15, 16, 17, 4096])
 def test_an_envelope_with_more_after_it_is_refused(ours: RSAPrivateKey, more: int) -> None:
-    refused(sealed(b"payload" * 5, ours) + os.urandom(more), ours)
-    refused(sealed(b"payload" * 5, ours) + bytes(more), ours)
+    refused(seal(b"payload" * 5, ours) + os.urandom(more), ours)
+    refused(seal(b"payload" * 5, ours) + bytes(more), ours)
 
 
 def test_an_empty_payload_is_the_smallest_envelope(ours: RSAPrivateKey) -> None:
-    assert len(sealed(b"", ours)) == 352
-    assert opened(sealed(b"", ours), ours) == b""
+    assert len(seal(b"", ours)) == 352
+    assert opened(seal(b"", ours), ours) == b""
 
 
 @pytest.mark.parametrize(
@@ -144,24 +144,24 @@ def test_an_empty_payload_is_the_smallest_envelope(ours: RSAPrivateKey) -> None:
     ids=["zeros", "last-too-large", "first-wrong", "over-a-block", "far-over-a-block"],
 )
 def test_a_wrong_padding_is_refused(ours: RSAPrivateKey, filler: bytes) -> None:
-    assert opened(sealed(b"x" * 56, ours, filler=b"\x08" * 8), ours) == b"x" * 56
-    refused(sealed(b"x" * 56, ours, filler=filler), ours)
+    assert opened(seal(b"x" * 56, ours, filler=b"\x08" * 8), ours) == b"x" * 56
+    refused(seal(b"x" * 56, ours, filler=filler), ours)
 
 
 @pytest.mark.parametrize("digest", [b"\0" * 64, b"x" * 48, b""], ids=["wrong", "short", "none"])
 def test_a_wrong_hash_is_refused(ours: RSAPrivateKey, digest: bytes) -> None:
-    refused(sealed(b"payload", ours, digest=digest), ours)
+    refused(seal(b"payload", ours, digest=digest), ours)
 
 
 @pytest.mark.parametrize("length", [16, 24])
 def test_a_file_key_of_another_length_is_refused(ours: RSAPrivateKey, length: int) -> None:
-    refused(sealed(b"payload", ours, secret=os.urandom(length)), ours)
+    refused(seal(b"payload", ours, secret=os.urandom(length)), ours)
 
 
 @pytest.mark.parametrize("bits", [2048, 3072])
 def test_the_key_of_another_contract_opens_nothing(ours: RSAPrivateKey, bits: int) -> None:
-    refused(sealed(b"payload", ours), another(bits))
-    refused(sealed(b"payload", another(bits)), ours)
+    refused(seal(b"payload", ours), another(bits))
+    refused(seal(b"payload", another(bits)), ours)
 
 
 @pytest.mark.parametrize(
@@ -186,12 +186,12 @@ def test_the_key_of_another_contract_opens_nothing(ours: RSAPrivateKey, bits: in
 def test_a_payload_that_is_not_packed_as_announced_is_refused(
     ours: RSAPrivateKey, name: str, packed: bytes
 ) -> None:
-    refused(sealed(packed, ours), ours, compression=name)
+    refused(seal(packed, ours), ours, compression=name)
 
 
 @pytest.mark.parametrize("name", PACKING)
 def test_a_bomb_stops_at_the_bound(ours: RSAPrivateKey, name: str) -> None:
-    envelope = sealed(PACKING[name](bytes(50_000_000)), ours)
+    envelope = seal(PACKING[name](bytes(50_000_000)), ours)
     tracemalloc.start()
     refused(envelope, ours, compression=name, most=10_000_000)
     _, peak = tracemalloc.get_traced_memory()
@@ -200,7 +200,7 @@ def test_a_bomb_stops_at_the_bound(ours: RSAPrivateKey, name: str) -> None:
 
 
 def test_the_bound_counts_to_the_byte(ours: RSAPrivateKey) -> None:
-    envelope, packed = sealed(bytes(1000), ours), sealed(gzip.compress(bytes(1000)), ours)
+    envelope, packed = seal(bytes(1000), ours), seal(gzip.compress(bytes(1000)), ours)
     assert opened(envelope, ours, most=1000) == bytes(1000)
     assert opened(packed, ours, compression="gzip", most=1000) == bytes(1000)
     refused(envelope, ours, most=999)
@@ -212,7 +212,7 @@ def test_fifty_megabytes_pass_through_little_memory(ours: RSAPrivateKey, name: s
     payload = os.urandom(500_000).hex().encode() * 50
     packed = PACKING[name](payload) if name else payload
     with tempfile.TemporaryFile() as stream:
-        stream.write(sealed(packed, ours))
+        stream.write(seal(packed, ours))
         stream.seek(0)
         tracemalloc.start()
         with open_envelope(stream, ours, compression=name) as out:
@@ -224,8 +224,8 @@ def test_fifty_megabytes_pass_through_little_memory(ours: RSAPrivateKey, name: s
 
 
 def test_nothing_is_left_open_when_it_is_refused(ours: RSAPrivateKey) -> None:
-    envelope = bytearray(sealed(os.urandom(5_000_000), ours))
+    envelope = bytearray(seal(os.urandom(5_000_000), ours))
     envelope[-20] ^= 1
     refused(bytes(envelope), ours)
-    refused(sealed(os.urandom(5_000_000), ours), ours, compression="gzip")
+    refused(seal(os.urandom(5_000_000), ours), ours, compression="gzip")
     gc.collect()  # a file that is not closed would warn, and warnings are errors here

@@ -26,7 +26,7 @@ from functions.core.errors import (
     UnexpectedAnswer,
 )
 from functions.core.model import PartState
-from tests.support.digime_samples import another, key, sealed
+from tests.support.digime_samples import another, key, seal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,7 @@ class Shelf:
         self.now = self.most = 0
         self.asked: list[str] = []
         self.rows: list[object] = []
-        self._envelope = sealed(b"[1]", key())
+        self._envelope = seal(b"[1]", key())
 
     def listing(self, _session_key: str) -> Listing:
         return Listing(
@@ -291,7 +291,7 @@ def test_a_wrong_key_is_known_in_whatever_call_the_last_file_is_read(held: int |
 
 
 def test_accounts_that_can_be_opened_prove_the_key_where_the_only_file_is_damaged() -> None:
-    accounts = sealed(b'{"accounts": [{"id": "1"}]}', key())
+    accounts = seal(b'{"accounts": [{"id": "1"}]}', key())
     shelf = Shelf(1, f000=b"x" * 352, **{"accounts.json": accounts})
     pages = list(shelf.pages(datasets=("accounts", "files")))
     assert (ids(pages), failed(pages)) == (["1"], ["f000"])
