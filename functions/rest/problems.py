@@ -95,12 +95,12 @@ def retry_after(error: FreshetError) -> dict[str, str]:
     return {"Retry-After": str(known)} if known else {}
 
 
-def refusal(error: FreshetError) -> dict[str, Any]:
+def refusal(error: FreshetError, **headers: str) -> dict[str, Any]:
     """The gateway's form of an answer that tells of this error."""
-    told = problem(error)
+    told, fixed = problem(error), {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"}
     return {
         "statusCode": told.status,
-        "headers": {"Content-Type": CONTENT_TYPE, **retry_after(error)},
+        "headers": {**fixed, **retry_after(error), **headers},
         "body": msgspec.json.encode(told).decode(),
     }
 

@@ -33,10 +33,9 @@ def call(method: str, path: str, **changes: object) -> dict[str, Any]:
 
 
 def headers(answer: dict[str, Any]) -> dict[str, str]:
-    """The answer's headers, however many values each may have."""
-    many: dict[str, list[str]] = answer.get("multiValueHeaders") or {}
-    one: dict[str, str] = answer.get("headers") or {}
-    return {name: values[0] for name, values in many.items()} | one
+    """The answer's headers."""
+    found: dict[str, str] = answer["headers"]
+    return found
 
 
 def read_problem(answer: dict[str, Any], status: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from functions.api import METHODS, cors, resolver
+from functions.api import allowed_origins
 from functions.connectors.registry import Provider
 from functions.core.contract import MAX_BODY_BYTES, Variable
 from functions.rest.routes import ROUTES
@@ -17,6 +17,7 @@ from tests.support.api_gateway import call, headers, read_problem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "QUERY")
 CONNECTION = "/v1/connections/con_1"
 SAMPLES = {
     rule: rule.replace("<connection_id>", "con_1")
@@ -190,11 +191,9 @@ def _browsers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A stage that lets pages of two origins in."""
     origins = msgspec.json.encode(["https://other.example.com", ORIGIN]).decode()
     monkeypatch.setenv(Variable.ALLOWED_ORIGINS, origins)
-    for each in (resolver, cors):
-        each.cache_clear()
+    allowed_origins.cache_clear()
     yield
-    for each in (resolver, cors):
-        each.cache_clear()
+    allowed_origins.cache_clear()
 
 
 def asked_from(origin: str, method: str, path: str, **changes: object) -> dict[str, Any]:

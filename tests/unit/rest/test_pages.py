@@ -44,8 +44,7 @@ def get(path: str, **context: object) -> dict[str, Any]:
 
 
 def header(answer: dict[str, Any], name: str) -> str:
-    (value,) = answer["multiValueHeaders"][name]
-    return str(value)
+    return str(answer["headers"][name])
 
 
 def test_only_the_description_and_its_page_are_open() -> None:
