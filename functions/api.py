@@ -87,7 +87,7 @@ def _answer(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         call = _read(event, route, path=path)
         if not route.open:
             throttle(call.here, call.tenant)
-        return _render(route.answer(call, **ids), path=path)
+        return _render(route.handle(call, **ids), path=path)
     except FreshetError as error:
         return refusal(error)
 

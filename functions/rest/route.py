@@ -57,7 +57,7 @@ class Parameter(msgspec.Struct, frozen=True):
         """The name of the handler's argument."""
         return self.name.lower().replace("-", "_")
 
-    def value(self, text: str | None) -> Any:  # noqa: ANN401 - what the handler takes
+    def parse(self, text: str | None) -> Any:  # noqa: ANN401 - what the handler takes
         """The handler's argument.
 
         Raises:
@@ -135,22 +135,22 @@ class Route(msgspec.Struct, frozen=True):
         """What else a caller must know."""
         return " ".join(inspect.cleandoc(self.handler.__doc__ or "").split("\n")[1:]).strip()
 
-    def answer(self, call: Call, **ids: str) -> Reply:
-        """Read what the request says as far as it is declared, and have the handler answer.
+    def handle(self, call: Call, **ids: str) -> Reply:
+        """Parse the declared parts of the request and call the handler.
 
         Raises:
-            InvalidRequest: there is more in the query, or something is not as it should be.
+            InvalidRequest: a part is not as declared, or a query parameter is unknown.
         """
         given: dict[str, Any] = {**ids}
         known = {each.name for each in self.query}
         if unknown := call.query.keys() - known:
             raise InvalidRequest(f"Unknown query parameter: {min(unknown)[:MAX_ID]}.")
         for each in self.query:
-            given[each.argument] = each.value(call.query.get(each.name))
+            given[each.argument] = each.parse(call.query.get(each.name))
         if self.body:
             given["body"] = decode(call.body, self.body)
         for each in self.headers:
-            given[each.argument] = each.value(call.headers.get(each.name.lower()))
+            given[each.argument] = each.parse(call.headers.get(each.name.lower()))
         return self.handler(call, **given)
 
 

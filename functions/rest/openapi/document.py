@@ -152,7 +152,7 @@ class _Document:
         return found
 
     def _content(self, model: Any) -> dict[str, Any]:  # noqa: ANN401 - any type
-        named = EXAMPLES.models[model.__name__]
+        named = EXAMPLES.models.get(model.__name__, {})
         examples = {name: {"value": value} for name, value in named.items()}
         return {"schema": self._schemas.of(model), "examples": examples}
 
@@ -172,7 +172,7 @@ class _Document:
 
 
 def _id(name: str) -> dict[str, Any]:
-    id_ = EXAMPLES.ids[name]
+    id_ = EXAMPLES.ids.get(name, Id(about="", example=""))
     return {
         "name": name,
         "in": "path",

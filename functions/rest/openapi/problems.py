@@ -49,7 +49,7 @@ class Problems:
     def of(self, route: Route, *, ids: list[str]) -> dict[str, Any]:
         """A call's answers that are problems, by status."""
         by_status: dict[int, dict[str, Example]] = {}
-        for told in _list(route, ids=ids):
+        for told in _examples(route, ids=ids):
             by_status.setdefault(told.body["status"], {}).setdefault(told.kind, told)
         return {
             str(status): self._share(list(by_status[status].values()))
@@ -62,7 +62,7 @@ class Problems:
         return {"$ref": f"#/components/responses/{name}"}
 
 
-def _list(route: Route, *, ids: list[str]) -> Iterator[Example]:
+def _examples(route: Route, *, ids: list[str]) -> Iterator[Example]:
     names = {each.name for each in route.query} | set(ids)
     if route.body:
         names |= {field.name for field in msgspec.structs.fields(route.body)}

@@ -14,9 +14,9 @@ def test_a_key_is_taken_as_it_is(key: str) -> None:
 
 
 def test_a_request_needs_no_key_unless_its_call_says_so() -> None:
-    assert idempotency_key("Yours.", example="k").value(None) is None
+    assert idempotency_key("Yours.", example="k").parse(None) is None
     with pytest.raises(InvalidRequest, match=r"^A key is needed\.$"):
-        idempotency_key("Yours.", example="k", missing="A key is needed.").value(None)
+        idempotency_key("Yours.", example="k", missing="A key is needed.").parse(None)
 
 
 @pytest.mark.parametrize(
@@ -78,4 +78,4 @@ def test_what_makes_no_sense_is_ignored(told: str) -> None:
 
 
 def test_a_caller_who_prefers_nothing_does_not_wait() -> None:
-    assert PREFER.value(None) is None
+    assert PREFER.parse(None) is None
