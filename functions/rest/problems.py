@@ -8,27 +8,14 @@ from typing import Any, Final
 
 import msgspec
 
+from functions.core import errors
 from functions.core.errors import (
     Action,
-    AnswerTooLarge,
-    BulkRunning,
-    Busy,
     CoolingDown,
     FreshetError,
-    Gone,
-    InvalidRequest,
-    KeyReused,
-    MethodNotAllowed,
-    NotFound,
     PlatformFault,
-    ProviderRefusesConnection,
     ProviderUnavailable,
-    RateLimited,
-    RecordTooLarge,
-    Superseded,
     Throttled,
-    TooLarge,
-    UnexpectedAnswer,
 )
 from functions.core.gateway import UNAVAILABLE, UNAVAILABLE_SECONDS
 from functions.core.model import iso
@@ -37,25 +24,25 @@ CONTENT_TYPE: Final = "application/problem+json"
 TYPE: Final = "urn:freshet:problem:"
 """How the type of every problem begins."""
 
-STATUS: Final[dict[type[FreshetError], HTTPStatus]] = {
-    InvalidRequest: HTTPStatus.BAD_REQUEST,
-    NotFound: HTTPStatus.NOT_FOUND,
-    MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
-    BulkRunning: HTTPStatus.CONFLICT,
-    Busy: HTTPStatus.CONFLICT,
-    Superseded: HTTPStatus.CONFLICT,
-    Gone: HTTPStatus.GONE,
-    TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
-    ProviderRefusesConnection: HTTPStatus.UNPROCESSABLE_ENTITY,
-    RecordTooLarge: HTTPStatus.UNPROCESSABLE_ENTITY,
-    CoolingDown: HTTPStatus.TOO_MANY_REQUESTS,
-    Throttled: HTTPStatus.TOO_MANY_REQUESTS,
-    AnswerTooLarge: HTTPStatus.BAD_GATEWAY,
-    UnexpectedAnswer: HTTPStatus.BAD_GATEWAY,
-    PlatformFault: HTTPStatus.SERVICE_UNAVAILABLE,
-    ProviderUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
-    RateLimited: HTTPStatus.SERVICE_UNAVAILABLE,
+STATUS: Final[dict[type[FreshetError], int]] = {
+    errors.InvalidRequest: 400,
+    errors.NotFound: 404,
+    errors.MethodNotAllowed: 405,
+    errors.BulkRunning: 409,
+    errors.Busy: 409,
+    errors.Superseded: 409,
+    errors.Gone: 410,
+    errors.TooLarge: 413,
+    errors.KeyReused: 422,
+    errors.ProviderRefusesConnection: 422,
+    errors.RecordTooLarge: 422,
+    errors.CoolingDown: 429,
+    errors.Throttled: 429,
+    errors.AnswerTooLarge: 502,
+    errors.UnexpectedAnswer: 502,
+    errors.PlatformFault: 503,
+    errors.ProviderUnavailable: 503,
+    errors.RateLimited: 503,
 }
 """What the API answers for an error; for any other it is 500."""
 
@@ -76,10 +63,10 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 def problem(error: FreshetError) -> Problem:
     """The problem that tells a caller of this error."""
-    status = STATUS.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
+    status = STATUS.get(type(error), 500)
     return Problem(
         type=TYPE + KINDS.get(type(error), _kebab(error.name())),
-        title=status.phrase,
+        title=HTTPStatus(status).phrase,
         status=status,
         detail=str(error),
         action=error.action,

@@ -26,7 +26,7 @@ ABOUT: Final = (
     " whole, with the evidence of how fresh each part is.\n\n"
     "Every call carries an OpenID Connect access token and sees the things of that token's"
     " tenant; what belongs to another is answered as what does not exist. Unknown fields and"
-    " parameters are refused, and a parameter that comes twice. Every error is a problem (RFC 9457)"
+    " parameters are refused, and those that are given twice. Every error is a problem (RFC 9457)"
     " with a `type` and an `action` that stay the same."
 )
 TOKEN: Final = {
