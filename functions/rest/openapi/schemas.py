@@ -46,39 +46,27 @@ class Schemas:
 
 def _of_provider(provider: str, entry: Entry) -> dict[str, Any]:
     """What a connection to this provider must have, and must not."""
+    settings = sorted(entry.settings)
     needed = {
-        "settings": bool(entry.settings),
+        "settings": bool(settings),
         "subject": not entry.opens,
         "credentials": entry.credentials,
         "datasets": not entry.datasets,
     }
-    given: dict[str, Any] = {
-        "subject": {"type": "string"},
-        "credentials": {"type": "object"},
-        "datasets": {"type": "array", "uniqueItems": True},
-        "settings": {
-            "required": sorted(entry.settings),
-            "propertyNames": {"enum": sorted(entry.settings)},
-        },
+    names = {"required": settings, "propertyNames": {"enum": settings}}
+    properties: dict[str, Any] = {
+        "settings": names if settings else {"maxProperties": 0},
+        "credentials": {"type": "object" if entry.credentials else "null"},
+        "datasets": {"type": "null"} if entry.datasets else {"type": "array", "uniqueItems": True},
     }
-    absent = {
-        "settings": {"maxProperties": 0},
-        "credentials": {"type": "null"},
-        "datasets": {"type": "null"},
-        "params": {"maxProperties": 0},
-    }
-    then = {name: given[name] for name, needs in needed.items() if needs}
-    for name in ("settings", "credentials", "datasets"):
-        if not needed[name]:
-            then[name] = absent[name]
+    if not entry.opens:
+        properties["subject"] = {"type": "string"}
     if entry.datasets:
-        then["params"] = absent["params"]
+        properties["params"] = {"maxProperties": 0}
+    required = [name for name, needs in needed.items() if needs]
     return {
         "if": {"properties": {"provider": {"const": str(provider)}}},
-        "then": {
-            "properties": then,
-            "required": [name for name, needs in needed.items() if needs],
-        },
+        "then": {"properties": properties, "required": required},
     }
 
 
