@@ -89,7 +89,7 @@ def _connect(running: System, caller: Caller) -> dict[str, str]:
     return {
         f"{provider}/{user}": caller.connect(demo.connection(running.providers[provider], user))
         for provider, demo in DEMOS.items()
-        for user in demo.users
+        for user in demo.users(running.providers[provider])
     }
 
 

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+import requests
+
+from functions.connectors.registry import Provider
 from infra.local.sign_in.digime import Contract, connect
 from infra.local.sign_in.oauth import REDIRECT_URI, Application, sign_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     Facts = Mapping[str, Any]
 
@@ -23,12 +26,14 @@ class Demo:
         secret: what an operator stores for the application. The simulator's facts may have
             ``hooks_url`` beside them: where the API takes webhooks.
         connection: signs a user in and gives the body that registers the connection.
-        users: those that the demo refreshes.
+        users: those that the demo refreshes; by default, all that the facts tell of.
     """
 
     secret: Callable[[Facts], dict[str, Any]]
     connection: Callable[[Facts, str], dict[str, Any]]
-    users: tuple[str, ...]
+    users: Callable[[Facts], Iterable[str]] = lambda facts: [
+        each["name"] for each in facts["users"]
+    ]
 
 
 def _to_application(facts: Facts) -> dict[str, Any]:
@@ -113,20 +118,35 @@ def _endgrate_connection(facts: Facts, user: str) -> dict[str, Any]:
     }
 
 
-DEMOS: Final = {
+def _demo_by_control(provider: str) -> Demo:
+    """The demo of a provider whose simulator signs users in by its ``BearerTokens``."""
+
+    def connect(facts: Facts, user: str) -> dict[str, Any]:
+        url = f"{facts['base_url']}/_simulator/sign_in"
+        tokens = requests.post(url, json={"user": user}, timeout=10).json()
+        return {"provider": provider, "subject": user, "credentials": _to_credentials(tokens)}
+
+    return Demo(secret=_to_application, connection=connect)
+
+
+_DEMOS: Final = {
     "banno": Demo(
         secret=_banno_secret,
         connection=_banno_connection,
-        users=("ada", "ben", "cleo"),
+        users=lambda _facts: ("ada", "ben", "cleo"),
     ),
     "digime": Demo(
         secret=_digime_secret,
         connection=_digime_connection,
-        users=("ada", "cleo"),
+        users=lambda _facts: ("ada", "cleo"),
     ),
     "endgrate": Demo(
         secret=_endgrate_secret,
         connection=_endgrate_connection,
-        users=tuple(_ENDGRATE_DATASETS),
+        users=lambda _facts: _ENDGRATE_DATASETS,
     ),
+}
+
+DEMOS: Final = {
+    str(provider): _DEMOS.get(provider) or _demo_by_control(provider) for provider in Provider
 }

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 CASES_FOLDER = ROOT / "tests" / "contract" / "provider_cases"
 FOLDERS = ("functions", "infra", "tests", "benchmarks", "requirements")
 TEXTS = {".py", ".toml", ".json", ".in", ".txt", ".md", ".sh", ".yaml", ".yml", ""}
-BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
+BLOCK = re.compile(r"```(?:python|json)\n(.*?)```", re.DOTALL)
 
 NAME, *_ = [name for name, case in CASES.items() if case.entry.module.startswith("tests.")]
 
@@ -25,13 +25,11 @@ COPIED = {
     "simulator.py": f"infra/local/simulators/{NAME}.py",
     "__init__.py": f"tests/contract/provider_cases/{NAME}.py",
 }
-REGISTRY, DEMOS = "functions/connectors/registry.py", "infra/local/providers.py"
+REGISTRY, EXAMPLES = "functions/connectors/registry.py", "functions/rest/openapi/examples.json"
 INSERTED = (
     (REGISTRY, "\n\n\nclass Entry"),
     (REGISTRY, "\n}\n\nDATASETS"),
-    (DEMOS, "\n\nfrom infra"),
-    (DEMOS, "\n\n\n_ENDGRATE_DATASETS"),
-    (DEMOS, "\n}\n"),
+    (EXAMPLES, '\n      "digime": {\n        "provider"'),
 )
 """Where the guide's blocks belong: in which file, and before what."""
 
@@ -69,8 +67,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (copy / place).write_text(text)
     for (place, before), block in zip(INSERTED, blocks(), strict=True):
         head, tail, rest = (copy / place).read_text().partition(before)
-        gap = {"def": "\n\n\n", "imp": "\n\n"}.get(block[:3], "\n")
-        (copy / place).write_text(f"{head}{gap}{block}{tail}{rest}")
+        (copy / place).write_text(f"{head}\n{block}{tail}{rest}")
     return copy
 
 
@@ -93,15 +90,18 @@ def test_nothing_outside_its_folder_names_the_example() -> None:
 
 def test_the_example_is_as_small_as_the_guide_says(copy: Path) -> None:
     written = [(copy / place).read_text() for place in COPIED.values()] + blocks()
-    assert len({*COPIED.values(), REGISTRY, DEMOS}) <= MOST_FILES
+    assert len({*COPIED.values(), REGISTRY, EXAMPLES}) <= MOST_FILES
     assert sum(len(text.strip("\n").splitlines()) for text in written) <= MOST_LINES
 
 
 def test_a_copy_of_the_example_is_good_where_it_belongs(copy: Path) -> None:
-    files = [*COPIED.values(), REGISTRY, DEMOS]
+    files = [*COPIED.values(), REGISTRY]
     assert run(copy, "ruff", "check", "--quiet", *files) == ""
     assert run(copy, "ruff", "format", "--check", "--quiet", *files) == ""
-    suite = "tests/contract/connectors/test_connector_contract.py"
-    assert run(copy, "pytest", "-q", suite, "-k", NAME) == ""
+    suite = [
+        "tests/contract/connectors/test_connector_contract.py",
+        "tests/unit/rest/test_openapi.py",
+    ]
+    assert run(copy, "pytest", "-q", *suite, "-k", f"{NAME} or every_provider") == ""
     for place in COPIED.values():
         assert place.startswith("tests") or "tests" not in (copy / place).read_text()

@@ -117,4 +117,5 @@ def create_app(*, clock: Callable[[], float] = time.time) -> Flask:
 
 def facts(base_url: str) -> dict[str, object]:
     """What to tell of a simulator served at a base address."""
-    return {"base_url": base_url, **CLIENT, "readers": [{"id": each} for each in READERS]}
+    users = [{"name": each} for each in READERS if each != CLOSED]
+    return {"base_url": base_url, **CLIENT, "users": users}
