@@ -71,9 +71,14 @@ class FreshetError(Exception):
 
 
 class RetryError(FreshetError):
-    """Trying again later may help."""
+    """Trying again later may help; ``wait_seconds`` later, 0 where that is not known."""
 
     action = Action.RETRY
+
+    def __init__(self, text: str | None = None, *, wait_seconds: int = 0) -> None:
+        """Take a safe text, and after how many seconds to try again."""
+        super().__init__(text)
+        self.wait_seconds = wait_seconds
 
 
 class UserError(FreshetError):
@@ -121,9 +126,8 @@ class ProviderUnavailable(RetryError):
     def __init__(
         self, text: str | None = None, *, wait_seconds: int = 0, unsent: bool = False
     ) -> None:
-        """Carry the provider's own Retry-After, in seconds, and whether it knows of nothing."""
-        super().__init__(text)
-        self.wait_seconds = wait_seconds
+        """Take the provider's own Retry-After, in seconds, and whether it knows of nothing."""
+        super().__init__(text, wait_seconds=wait_seconds)
         self.unsent = unsent
         self.instead: Page | None = None
 
@@ -142,17 +146,12 @@ class CoolingDown(RetryError):
         self, text: str | None = None, *, next_allowed_at: float = 0, wait_seconds: int = 0
     ) -> None:
         """Say until when, and how long that is from now, where it is known."""
-        super().__init__(text)
-        self.next_allowed_at, self.wait_seconds = next_allowed_at, wait_seconds
+        super().__init__(text, wait_seconds=wait_seconds)
+        self.next_allowed_at = next_allowed_at
 
 
 class Throttled(RetryError):
     """Too many requests. Try again later."""
-
-    def __init__(self, text: str | None = None, *, wait_seconds: int = 0) -> None:
-        """Say after how many seconds the next call is allowed."""
-        super().__init__(text)
-        self.wait_seconds = wait_seconds
 
 
 class DeadlineExceeded(RetryError):

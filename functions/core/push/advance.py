@@ -170,7 +170,7 @@ def _send(push: Push, ports: PushPorts) -> tuple[Push, int]:
     """Ask the provider once; return the push, and seconds until the next step."""
     if ports.clock() >= push.deadline:
         late = DeadlineExceeded if push.attempts else PlatformFault
-        return _save(step.fail(push, late, at=ports.clock()), ports=ports), 0
+        return _save(step.fail(push, late, at=ports.clock()), ports), 0
     records = ports.contents.read(push)
     token = webhooks.token(push.push_id, rest=ports.token())
     begun = step.begin_sending(push, webhook=webhooks.digest(token), at=ports.clock())
@@ -184,11 +184,11 @@ def _send(push: Push, ports: PushPorts) -> tuple[Push, int]:
             token=token,
         )
     except FreshetError as error:
-        return _handle_refusal(begun, error, ports=ports)
-    return _save(step.confirm(begun, job=job, at=ports.clock()), ports=ports), 0
+        return _handle_refusal(begun, error, ports)
+    return _save(step.confirm(begun, job=job, at=ports.clock()), ports), 0
 
 
-def _handle_refusal(push: Push, error: FreshetError, *, ports: PushPorts) -> tuple[Push, int]:
+def _handle_refusal(push: Push, error: FreshetError, ports: PushPorts) -> tuple[Push, int]:
     """Try again only where the provider has certainly not taken the records."""
     at = ports.clock()
     match error:
@@ -197,13 +197,13 @@ def _handle_refusal(push: Push, error: FreshetError, *, ports: PushPorts) -> tup
             wait = ceil(max(error.wait_seconds, backoff(push.attempts), waited))
             if at + wait < push.deadline:
                 later = step.postpone(push, type(error), wait_seconds=wait, at=at)
-                return _save(later, ports=ports), wait
+                return _save(later, ports), wait
             told = step.fail(push, type(error), at=at)
         case UserError() | CallerError() | OperatorError():
             told = step.fail(push, type(error), at=at)
         case _:
             told = step.end_unknown(push, type(error), at=at)
-    return _save(told, ports=ports), 0
+    return _save(told, ports), 0
 
 
 def _wait_for_other(push: Push, ports: PushPorts) -> tuple[Push, int]:
@@ -212,7 +212,7 @@ def _wait_for_other(push: Push, ports: PushPorts) -> tuple[Push, int]:
     left = push.changed_at + longest - ports.clock()
     if left > 0:
         return push, ceil(left)
-    return _save(step.end_unknown(push, PlatformFault, at=ports.clock()), ports=ports), 0
+    return _save(step.end_unknown(push, PlatformFault, at=ports.clock()), ports), 0
 
 
 # --- sent: look until it is done ----------------------------------------------------------------
@@ -224,10 +224,10 @@ def _look_until_done(push: Push, ports: PushPorts, *, until: float) -> tuple[Pus
     while True:
         seen, at = _look(push, ports), ports.clock()
         if isinstance(seen, Pushed) and seen.done and _is_enough(push, seen, faults, at=at):
-            return _finish(push, seen, ports=ports), 0
+            return _finish(push, seen, ports), 0
         if at >= push.deadline:
             cause = DeadlineExceeded if isinstance(seen, Pushed) else type(seen)
-            return _save(step.end_unknown(push, cause, at=at), ports=ports), 0
+            return _save(step.end_unknown(push, cause, at=at), ports), 0
         faults = 0 if isinstance(seen, Pushed) and not seen.done else faults + 1
         wish = _find_wait(seen, faults=faults)
         wait = min(wish or pause(at - push.sent_at), push.deadline - at)
@@ -255,7 +255,7 @@ def _find_wait(seen: Pushed | FreshetError, *, faults: int) -> int:
     return max(asked, backoff(faults)) if faults else 0
 
 
-def _finish(push: Push, seen: Pushed, *, ports: PushPorts) -> Push:
+def _finish(push: Push, seen: Pushed, ports: PushPorts) -> Push:
     """End the push; failures and results get the names that the caller gave to their records.
 
     Where the records are no longer kept, they have what is certain without them.
@@ -272,7 +272,7 @@ def _finish(push: Push, seen: Pushed, *, ports: PushPorts) -> Push:
             each if each.index is None else replace(each, internal_id=None) for each in failures
         )
     ended = step.finish(push, failures, results=results, at=ports.clock())
-    return _save(ended, ports=ports)
+    return _save(ended, ports)
 
 
 def _index_names(names: Iterable[str | None]) -> Mapping[str | None, int]:
@@ -324,6 +324,6 @@ def _match_failure(
     return replace(failure, index=index, id=record.id, internal_id=record.internal_id)
 
 
-def _save(push: Push, *, ports: PushPorts) -> Push:
+def _save(push: Push, ports: PushPorts) -> Push:
     ports.pushes.save(push, seen=push.version - 1)
     return push

@@ -68,8 +68,14 @@ def trigger(refresh: Refresh, ports: StepPorts, *, others: Sequence[Interval]) -
     while not _has_job(refresh):
         if refresh.job is not None and ports.left() < longest:
             return _ticket(refresh, TicketOutcome.LATER, wait_seconds=1)
+        order = Order(
+            datasets=refresh.datasets,
+            synchronous=refresh.synchronous,
+            losses=step.count_losses(refresh),
+            job=refresh.job,
+        )
         try:
-            taken = ports.connector.trigger(ports.connection, _to_order(refresh))
+            taken = ports.connector.trigger(ports.connection, order)
         except (ProviderUnavailable, UserError, CallerError, OperatorError) as error:
             return _handle_refusal(refresh, error, ports)
         refresh = _save(step.accept_job(refresh, taken, at=ports.clock()), ports)
@@ -100,15 +106,6 @@ def queue(refresh_id: str, connection_id: str) -> Ticket:
 def _has_job(refresh: Refresh) -> bool:
     """Whether the provider has taken the whole job."""
     return refresh.job is not None and refresh.job_complete
-
-
-def _to_order(refresh: Refresh) -> Order:
-    return Order(
-        datasets=refresh.datasets,
-        synchronous=refresh.synchronous,
-        losses=step.count_losses(refresh),
-        job=refresh.job,
-    )
 
 
 def _handle_refusal(refresh: Refresh, error: FreshetError, ports: StepPorts) -> Ticket:
