@@ -35,8 +35,8 @@ FILE_BYTES: Final = 16 * 1024 * 1024
 """A file ends at so many lines or bytes before compression, whichever comes first."""
 
 REMEMBERED: Final = 10_000
-"""So many of a part's last records are remembered at least, so that one that comes again is left
-out. Pages overlap by less. Where one comes again after more, its later line counts."""
+"""So many of a dataset's last records are remembered at least, so that one that comes again is
+left out. Pages overlap by less. Where one comes again after more, its later line counts."""
 
 _IN_MEMORY: Final = 1024 * 1024
 _LEVEL: Final = 1
@@ -93,9 +93,9 @@ class Staging:
     def write(self, page: Page) -> None:
         """Add a page. A record that its part has just had in the same state is left out."""
         if page.dataset in self.progress.datasets:
-            marks = self._marks_of(page)
-            for mark, line, blob in _lines(page):
-                if marks.add(mark):
+            marks = self._marks_of(page.dataset)
+            for line, blob in _lines(page):
+                if marks.add(line):
                     self._append(page.dataset, line)
                     if blob is not None:
                         self._add_blob(page.dataset, line, blob=blob)
@@ -145,18 +145,14 @@ class Staging:
         key = self._folder + "manifest.json"
         return key, self._bucket.put(key, msgspec.json.encode(manifest))
 
-    def _marks_of(self, page: Page) -> _Recent:
-        """The marks of the page's part; after a resumption, read back from its files."""
-        staged = self.progress.datasets[page.dataset]
-        if page.part != staged.part or page.dataset not in self._marks:
-            if page.part != staged.part:
-                staged.part, staged.part_from = page.part, len(staged.files)
-            marks = self._marks[page.dataset] = _Recent()
-            for file in _last(staged.files[staged.part_from :], lines=REMEMBERED):
+    def _marks_of(self, dataset: str) -> _Recent:
+        """The marks of the last lines; after a resumption, read back from the files."""
+        if dataset not in self._marks:
+            marks = self._marks[dataset] = _Recent()
+            for file in _last(self.progress.datasets[dataset].files, lines=REMEMBERED):
                 for line in read_lines(self._bucket, file.index or file):
-                    if line.part == page.part:
-                        marks.add(_mark(line.id, deleted=line.deleted, revision=line.revision))
-        return self._marks[page.dataset]
+                    marks.add(line)
+        return self._marks[dataset]
 
     def _append(self, dataset: str, line: Line) -> None:
         staged = self.progress.datasets[dataset]
@@ -211,13 +207,14 @@ class Staging:
 
 
 class _Recent:
-    """The last marks: ``REMEMBERED`` of them at least, and at most twice as many."""
+    """The marks of the last lines: ``REMEMBERED`` at least, and at most twice as many."""
 
     def __init__(self) -> None:
-        self._new, self._old = set[str](), set[str]()
+        self._new, self._old = set[object](), set[object]()
 
-    def add(self, mark: str) -> bool:
-        """Remember a mark; whether it was not remembered before."""
+    def add(self, line: Line) -> bool:
+        """Remember a line; return whether it was not remembered before."""
+        mark = (line.part, line.id, line.revision, line.deleted)
         if mark in self._new or mark in self._old:
             return False
         self._new.add(mark)
@@ -339,14 +336,10 @@ def _last(files: Sequence[File], *, lines: int) -> Sequence[File]:
     return files
 
 
-def _lines(page: Page) -> Iterator[tuple[str, Line, IO[bytes] | None]]:
-    """A page's lines, each with the mark that tells a repetition, and its blob."""
+def _lines(page: Page) -> Iterator[tuple[Line, IO[bytes] | None]]:
+    """A page's lines, each with its blob."""
     for record in page.records:
         line = Line(id=record.id, part=page.part, revision=record.revision, data=record.data)
-        yield _mark(record.id, revision=record.revision), line, record.blob
+        yield line, record.blob
     for id_ in page.deletions:
-        yield _mark(id_, deleted=True), Line(id=id_, part=page.part, deleted=True), None
-
-
-def _mark(id_: str, *, deleted: bool = False, revision: str = "") -> str:
-    return f"{'-' if deleted else '+'}{revision}\0{id_}"
+        yield Line(id=id_, part=page.part, deleted=True), None

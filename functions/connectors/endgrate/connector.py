@@ -93,9 +93,9 @@ class Endgrate:
             _require_configured(Api(self._ports), connection.subject)
         if tries := int(job.get(f"tries_{place}") or 0):
             self._ports.sleep(backoff(tries))
-        webhooks: dict[str, str] = {}
+        given: dict[str, str] = {}
         try:
-            transfer_id, webhooks = self._transfer(connection, order.datasets[place], order=order)
+            transfer_id, given = self._transfer(connection, order.datasets[place], order=order)
             failed = {f"failed_{place}", f"tries_{place}"}
             job = {name: job[name] for name in job if name not in failed}
             job[_name(place)] = transfer_id
@@ -106,7 +106,7 @@ class Endgrate:
             if _is_vain(job, error, of=wanted):
                 raise
         more = _place_to_trigger(job, of=wanted) is not None
-        return Triggered(job=job, more=more, webhooks=webhooks)
+        return Triggered(job=job, more=more, webhooks=given)
 
     def _transfer(
         self, connection: Connection, dataset: str, *, order: Order

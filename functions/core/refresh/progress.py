@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Staged(msgspec.Struct, kw_only=True):
-    """One dataset so far. ``part_from`` is the number of the file in which ``part`` began.
+    """One dataset so far.
 
     Of several ``blobs`` of a record, the last counts. ``incremental`` says that the dataset is
     added to that of the snapshot before; otherwise it replaces it. ``bookmark`` is for the next
@@ -31,8 +31,6 @@ class Staged(msgspec.Struct, kw_only=True):
     records: int = 0
     kept: int = 0
     deletions: int = 0
-    part: str = ""
-    part_from: int = 0
     incremental: bool = msgspec.field(name="adds", default=False)
     bookmark: Bookmark | None = None
 
