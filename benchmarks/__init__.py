@@ -1,1 +1,1 @@
-"""What is measured and how: `make bench` runs all of it and prints the figures."""
+"""The benchmarks: `make bench` runs all of them and prints the figures."""

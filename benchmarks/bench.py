@@ -1,4 +1,4 @@
-"""What the benchmarks share: the running system, and programs in processes of their own."""
+"""Shared by the benchmarks: the running system, and programs in processes of their own."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Bench:
         self._control(provider, "POST", "settings", json=settings)
 
     def ledger(self, provider: str) -> list[dict[str, Any]]:
-        """What a simulator has received, and what has happened in it, oldest first."""
+        """The requests and events of a simulator, oldest first."""
         rows: list[dict[str, Any]] = self._control(provider, "GET", "ledger")
         return rows
 
@@ -99,7 +99,7 @@ def call_handler(
 def run_program(
     command: Sequence[str | Path], *, given: Any, variables: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """What a program of ours tells of itself (see ``benchmarks.measure``), run in our root."""
+    """Run a program of ours and return its figures (see ``benchmarks.measure``)."""
     done = subprocess.run(
         command,
         cwd=ROOT,

@@ -17,7 +17,7 @@ BUDGET_SECONDS = 280
 
 
 class Context:
-    """What a door reads of Lambda's context."""
+    """The part of Lambda's context that a function reads."""
 
     function_name = memory_limit_in_mb = aws_request_id = invoked_function_arn = ""
 

@@ -1,4 +1,4 @@
-"""What a program of a benchmark tells of itself; standard library only, as it runs anywhere."""
+"""The figures of a benchmark's program about itself; needs the standard library only."""
 
 from __future__ import annotations
 

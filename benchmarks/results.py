@@ -1,4 +1,4 @@
-"""What was measured: kept as JSON beside this module, shown on the page ``docs/performance.md``.
+"""The results: JSON beside this module, shown on the page ``docs/performance.md``.
 
 A full run keeps its figures here. ``make tables`` writes the page's tables from them, and
 ``benchmarks.plots`` its pictures. Standard library only, as the latter runs among the peers.
@@ -25,7 +25,7 @@ Row = dict[str, str | int | float | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a benchmark has found: tables by name, of rows alike, and what each round gave."""
+    """The result of a benchmark: tables by name, with rows alike, and the figures of each round."""
 
     tables: dict[str, list[Row]]
     rounds: Any = None
@@ -139,7 +139,7 @@ PICTURES: Final = {
 
 
 def digest(name: str) -> str:
-    """What a picture shows, so that one that no longer shows the results is found out."""
+    """The digest of a picture's data, so that an outdated picture is found."""
     rows = all_rows()
     shown = [[repr(panel), rows.get(panel.table)] for panel in PICTURES[name]]
     return hashlib.sha256(json.dumps(shown).encode()).hexdigest()

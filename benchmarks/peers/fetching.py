@@ -1,4 +1,4 @@
-"""How long the same pages take each client, what it asks for, and what it costs.
+"""The same pages by each client: its time, requests and cost.
 
 The clients take turns, each in a process of its own. The time is the simulator's: from the arrival
 of the first request for a page to the last answer, and to the end of the process, when all is
@@ -44,7 +44,7 @@ Figures = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What is to be fetched.
+    """The pages to fetch.
 
     Attributes:
         settings: of the provider's simulator.
@@ -137,7 +137,7 @@ def take_turns(
 
 
 def fetch(bench: Bench, scenario: Scenario, *, client: str) -> Figures:
-    """What one client took, and what the simulator saw of it."""
+    """The figures of one client, and the simulator's of it."""
     if client == FRESHET:
         told = fetch_through_doors(bench, scenario)
         records = told["answer"]["records"][scenario.dataset]
@@ -156,7 +156,7 @@ def pick(told: Figures) -> Figures:
 
 
 def read_ledger(bench: Bench, provider: str, *, ended: float) -> Figures:
-    """What the simulator's ledger says, of the pages and of all requests."""
+    """The simulator's ledger: the pages, and all requests."""
     ledger = bench.ledger(provider)
     sent = [row for row in ledger if row["kind"] == "request"]
     pages = [row for row in sent if IS_PAGE[provider](row["path"])]
@@ -224,7 +224,7 @@ def run_client(bench: Bench, scenario: Scenario, *, client: str, folder: str) ->
 
 
 def job(scenario: Scenario, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What a client must know."""
+    """The settings of a client's job."""
     asked = {"provider": scenario.provider, "base": facts["base_url"]}
     if scenario.provider == "endgrate":
         return {
@@ -244,7 +244,7 @@ def job(scenario: Scenario, facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def headers(asked: Mapping[str, Any]) -> dict[str, str]:
-    """What the floor sends."""
+    """The headers of the floor's requests."""
     return {"Authorization": f"Bearer {asked['token']}"}
 
 

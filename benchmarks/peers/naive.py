@@ -153,7 +153,7 @@ def files_of(job: Job, client: Client) -> list[str]:
 
 
 def opened(answer: requests.Response, *, key: Any) -> bytes:
-    """What an envelope holds: key, vector, then the payload's hash and the payload, sealed."""
+    """Open an envelope: key, vector, then the payload's hash and the payload, sealed."""
     import brotli  # type: ignore[import-untyped] # noqa: PLC0415 - the others do without
     from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP  # noqa: PLC0415
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415

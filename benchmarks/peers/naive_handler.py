@@ -25,7 +25,7 @@ TIMEOUT_SECONDS = 30
 
 
 def check(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Whether the transfer has completed."""
+    """True if the transfer has completed."""
     told = _ask(event, "statistics", transfer_id=event["transfer"])
     logger.info("looked", extra={"completed": told["completed"]})
     return {**event, "completed": told["completed"]}

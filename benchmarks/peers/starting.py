@@ -1,4 +1,4 @@
-"""What a cold start takes: the import of a function and its first call, each in a fresh process.
+"""Cold starts: the import of a function and its first call, each in a fresh process.
 
 Freshet's functions run from the asset as it is shipped, and the naive handler's with the same
 versions of the same packages as they are installed. Both do a refresh at Endgrate that has one
@@ -100,7 +100,7 @@ def run_round(bench: Bench) -> dict[str, Figures]:
 
 
 def places(bench: Bench) -> dict[str, Any]:
-    """What the naive handler's event tells it: where things are."""
+    """The naive handler's event: the places of tables and secrets."""
     outputs = bench.system.outputs
     return {
         "type": ENDGRATE_TYPE,

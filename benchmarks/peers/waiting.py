@@ -1,4 +1,4 @@
-"""How soon each client notices that a task has ended, and how often it asks for that.
+"""The time until each client notices the end of a task, and its requests until then.
 
 Endgrate's transfers take about fourteen seconds, and then have a single page. The simulator's
 ledger says when one was completed and when its page was asked for: so late it was noticed.
@@ -80,7 +80,7 @@ def main(bench: Bench) -> Result:
 
 
 def read_ledger(bench: Bench) -> dict[str, Any]:
-    """How late the ledger's one transfer was noticed, and how many requests that took."""
+    """The lateness of the ledger's one transfer, and the requests that it took."""
     ledger = bench.ledger("endgrate")
     sent = [row for row in ledger if row["kind"] == "request"]
     (ended,) = (row["at"] for row in ledger if row["kind"] == "pull_completed")

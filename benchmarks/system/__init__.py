@@ -1,1 +1,1 @@
-"""What is measured of the whole system: cost, latency, bulk runs."""
+"""Benchmarks of the whole system: cost, latency, bulk runs."""

@@ -77,7 +77,7 @@ def run(caller: Caller) -> dict[str, Any]:
 
 
 def read_requests(bulk: dict[str, Any], *, sent: Sequence[float]) -> list[Row]:
-    """What the provider saw."""
+    """The requests that the provider received."""
     seconds = max(sent) - min(sent)
     outcomes = [f"{count} {name}" for name, count in bulk["outcomes"].items() if count]
     found: dict[str, str | int | float | None] = {
@@ -93,7 +93,7 @@ def read_requests(bulk: dict[str, Any], *, sent: Sequence[float]) -> list[Row]:
 
 
 def read_states(running: System, bulk: dict[str, Any], *, connections: int) -> list[Row]:
-    """What a refresh took on average, by state."""
+    """The mean time of a refresh in each state."""
     states, times = count_states(running, bulk)
     return [
         {
@@ -107,7 +107,7 @@ def read_states(running: System, bulk: dict[str, Any], *, connections: int) -> l
 
 
 def most_in(sent: Sequence[float], *, window: float) -> int:
-    """How many requests came within the busiest window of so many seconds."""
+    """The number of requests in the busiest window of so many seconds."""
     ordered, first, most = sorted(sent), 0, 0
     for last, at in enumerate(ordered):
         while ordered[first] <= at - window:
@@ -117,7 +117,7 @@ def most_in(sent: Sequence[float], *, window: float) -> int:
 
 
 def count_states(running: System, bulk: dict[str, Any]) -> tuple[Counter[str], dict[str, float]]:
-    """How often the refreshes have entered each state, and how long they were in it."""
+    """The number of entries of the refreshes into each state, and their time in it."""
     states: Counter[str] = Counter()
     times: dict[str, float] = defaultdict(float)
     pages = running.client("dynamodb").get_paginator("query")

@@ -1,4 +1,4 @@
-"""How long the API takes to answer, as a ratio to a function that does nothing.
+"""The API's latency, as a ratio to a function that does nothing.
 
 The function that does nothing stands behind the same gateway and the same authorizer, so that
 the ratio is of what the door itself does. The three calls are measured in turns: in each, the

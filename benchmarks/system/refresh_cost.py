@@ -61,7 +61,7 @@ def history(running: System, refresh_id: str) -> list[dict[str, Any]]:
 
 
 def functions_cost(events: list[dict[str, Any]]) -> float:
-    """What the functions of an execution cost, by the time between their state's two ends."""
+    """The cost of an execution's functions, by the time between their state's two ends."""
     dollars, entered = 0.0, 0.0
     for event in events:
         if event["type"] == "TaskStateEntered":

@@ -6,8 +6,6 @@ verified with the key that it publishes.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import secrets
 import time
 from dataclasses import dataclass
@@ -17,7 +15,13 @@ from urllib.parse import parse_qs, urlsplit
 import jwt
 import requests
 
-from infra.local.sign_in.oauth import REDIRECT_URI, TIMEOUT_SECONDS, SignedIn, SignInError
+from infra.local.sign_in.oauth import (
+    REDIRECT_URI,
+    TIMEOUT_SECONDS,
+    SignedIn,
+    SignInError,
+    challenge_of,
+)
 
 ALGORITHM: Final = "PS512"
 
@@ -39,14 +43,13 @@ def connect(contract: Contract, *, user: str) -> SignedIn:
         SignInError: a step failed.
     """
     verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
-    digest = hashlib.sha256(verifier.encode()).digest()
     with requests.Session() as session:
         session.trust_env = False
         asked = _send(
             session,
             contract,
             "oauth/authorize",
-            code_challenge=base64.urlsafe_b64encode(digest).decode().rstrip("="),
+            code_challenge=challenge_of(verifier),
             code_challenge_method="S256",
             response_mode="query",
             response_type="code",

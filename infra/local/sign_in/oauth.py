@@ -82,6 +82,12 @@ def sign_in(application: Application, *, login_hint: str) -> SignedIn:
     return SignedIn(subject=claims["sub"], tokens=tokens)
 
 
+def challenge_of(verifier: str) -> str:
+    """The S256 challenge of a verifier (RFC 7636)."""
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
 def _code(
     session: requests.Session,
     endpoint: str,
@@ -92,7 +98,6 @@ def _code(
     verifier: str,
 ) -> str:
     state = secrets.token_urlsafe(16)
-    digest = hashlib.sha256(verifier.encode()).digest()
     params = {
         "response_type": "code",
         "client_id": application.client_id,
@@ -101,7 +106,7 @@ def _code(
         "state": state,
         "nonce": nonce,
         "login_hint": login_hint,
-        "code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="),
+        "code_challenge": challenge_of(verifier),
         "code_challenge_method": "S256",
     }
     answer = session.get(endpoint, params=params, timeout=TIMEOUT_SECONDS, allow_redirects=False)
