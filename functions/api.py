@@ -51,7 +51,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         answer: dict[str, Any] = _answer(event, context)
     except FreshetError as error:
         answer = refusal(error)
-    if origins := allowed_origins():
+    if origins := read_allowed_origins():
         answer["headers"]["Vary"] = "Origin"  # or a cache would give one origin's answer to another
         if (origin := _headers(event).get("origin")) in origins:
             answer["headers"]["Access-Control-Allow-Origin"] = origin
@@ -60,7 +60,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 @cache
-def allowed_origins() -> frozenset[str]:
+def read_allowed_origins() -> frozenset[str]:
     """The origins of pages that may call the API from a browser."""
     return msgspec.json.decode(setting(Variable.ALLOWED_ORIGINS), type=frozenset[str])
 
@@ -77,7 +77,7 @@ def strip_base_path(path: str) -> str:
 @door
 def _answer(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     method, path = event["httpMethod"], strip_base_path(event["path"])
-    if method == "OPTIONS" and allowed_origins():
+    if method == "OPTIONS" and read_allowed_origins():
         return {"statusCode": 204, "headers": {**PREFLIGHT}, "body": ""}
     try:
         by_method, ids = _find(path)

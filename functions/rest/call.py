@@ -1,4 +1,4 @@
-"""What a handler gets and gives, and what several handlers do."""
+"""A handler's request and reply, and the steps that several handlers share."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class Owned(Protocol):
-    """What belongs to a tenant, or to none."""
+    """A thing of a tenant, or of none."""
 
     @property
     def tenant(self) -> str | None:
@@ -110,7 +110,7 @@ def connection_of(call: Call, connection_id: str) -> Connection:
 
 
 def own(call: Call, id_: str, get: Callable[[Wiring], Own | None]) -> Own:
-    """What has this id, if it is the tenant's.
+    """Read a thing of the tenant by its id.
 
     Raises:
         NotFound: the id could be none, there is nothing, or it is another tenant's.

@@ -45,7 +45,7 @@ def events_out(events: tuple[Event, ...]) -> tuple[EventOut, ...]:
 
 
 def _facts(event: Event) -> dict[str, Scalar]:
-    """What an event tells, with what to do about its error. Version 0.1.0 stored ``acts``."""
+    """An event's facts with the action of its error. Version 0.1.0 stored ``acts``."""
     facts = {name: value for name, value in event.facts.items() if name != "acts"}
     return facts | {"action": find_error(str(facts["error"])).action} if "error" in facts else facts
 

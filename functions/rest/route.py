@@ -1,4 +1,4 @@
-"""What a call of the API is: its handler, and all that a caller must know of it.
+"""A call of the API: its handler, and all that a caller must know of it.
 
 To add a call, write its handler under a ``@Route`` and its models in a module of ``rest.calls``,
 and an example of each new model and id in ``rest/openapi/examples.json``. ``make tables`` writes
@@ -127,12 +127,12 @@ class Route(msgspec.Struct, frozen=True):
 
     @property
     def summary(self) -> str:
-        """What the call does, in a line."""
+        """The call in a line."""
         return inspect.cleandoc(self.handler.__doc__ or "").partition("\n")[0].removesuffix(".")
 
     @property
     def about(self) -> str:
-        """What else a caller must know."""
+        """The rest that a caller must know."""
         return " ".join(inspect.cleandoc(self.handler.__doc__ or "").split("\n")[1:]).strip()
 
     def handle(self, call: Call, **ids: str) -> Reply:
@@ -191,7 +191,7 @@ def whole(
 
 
 def limit(default: int, most: int) -> Parameter:
-    """How many there may be on a page."""
+    """The parameter ``limit``: the most that a page may hold."""
     about = "How many there may be on a page."
     return whole("limit", about, example=default, least=1, most=most, default=default)
 

@@ -1,4 +1,4 @@
-"""How often a tenant may call the API, independent of the other tenants."""
+"""The limit on how often one tenant calls the API, independent of the others."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from functions.api import allowed_origins
+from functions.api import read_allowed_origins
 from functions.connectors.registry import Provider
 from functions.core.contract import MAX_BODY_BYTES, Variable
 from functions.rest.routes import ROUTES
@@ -191,9 +191,9 @@ def _browsers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A stage that lets pages of two origins in."""
     origins = msgspec.json.encode(["https://other.example.com", ORIGIN]).decode()
     monkeypatch.setenv(Variable.ALLOWED_ORIGINS, origins)
-    allowed_origins.cache_clear()
+    read_allowed_origins.cache_clear()
     yield
-    allowed_origins.cache_clear()
+    read_allowed_origins.cache_clear()
 
 
 def asked_from(origin: str, method: str, path: str, **changes: object) -> dict[str, Any]:

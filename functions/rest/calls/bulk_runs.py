@@ -52,7 +52,7 @@ NEVER_BEGUN = frozenset(error.name() for error in (Busy, CoolingDown, InvalidReq
 
 
 class OutcomesOut(msgspec.Struct, frozen=True, kw_only=True):
-    """How many connections have each outcome so far.
+    """The number of connections with each outcome so far.
 
     ``fresh``: the snapshot was young enough. ``joined``: a refresh was running already.
     ``busy``: one of other datasets was. ``not_found``: there is no such connection, or it is

@@ -73,7 +73,7 @@ class CredentialsIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class SnapshotOut(msgspec.Struct, frozen=True, kw_only=True):
-    """What is published: by which refresh, when, and how old its oldest part is.
+    """The published snapshot: its refresh, when it was published, and the age of its oldest part.
 
     ``max_age_seconds`` and ``older_than_seconds`` go by this ``as_of``, see ``DatasetsOut``.
     """
@@ -112,7 +112,7 @@ class ConnectionOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConfigurationOut(msgspec.Struct, frozen=True, kw_only=True):
-    """What the end user has chosen at the provider, in its words, and where that is done."""
+    """The end user's choice at the provider, in its words, and the address to change it."""
 
     configured: bool
     sign_in_url: str

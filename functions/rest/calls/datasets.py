@@ -1,4 +1,4 @@
-"""What is published: the snapshot, its records and its files."""
+"""The published snapshot, its records and its files."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class DatasetOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PartOut(msgspec.Struct, frozen=True, kw_only=True):
-    """How fresh one part (an account, a file, a dataset) is, and why it is not.
+    """One part (an account, a file, a dataset): how fresh it is, and why it is not.
 
     ``datasets``: those that this tells of; a part stands here again for those that were fetched
     at another time. ``as_of``: how old its data are; null where that is not known, or it is gone

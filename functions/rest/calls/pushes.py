@@ -177,7 +177,7 @@ def read_push(call: Call, push_id: str) -> Reply:
 
 
 def _claim(call: Call, push_id: str) -> Claim | None:
-    """What a key stands for: the push that has its id from the key."""
+    """The claim of a push's key, which the push itself keeps."""
     push = call.here.pushes.get(push_id)
     return Claim(digest=push.digest, resource_id=push_id) if push else None
 

@@ -45,7 +45,7 @@ class Id(msgspec.Struct, frozen=True):
 
 
 class Examples(msgspec.Struct, frozen=True):
-    """What to show of each id, and of each model by the example's name."""
+    """Examples of each id, and of each model by the example's name."""
 
     ids: dict[str, Id]
     models: dict[str, dict[str, Any]]

@@ -45,7 +45,7 @@ class Schemas:
 
 
 def _of_provider(provider: str, entry: Entry) -> dict[str, Any]:
-    """What a connection to this provider must have, and must not."""
+    """The fields that a connection to this provider must have, and must not have."""
     settings = sorted(entry.settings)
     needed = {
         "settings": bool(settings),
