@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from benchmarks.results import Row
     from infra.local.system import System
 
-TASK_SECONDS = (0.5, 2.0, 6.0, 15.0, 30.0)
+TASK_SECONDS = (0.5, 2.0, 6.0, 15.0, 30.0, 60.0)
 DOLLARS_A_TRANSITION = 25 / 1e6
 DOLLARS_A_GB_SECOND = 13.3334 / 1e6
 DOLLARS_AN_INVOCATION = 0.2 / 1e6

@@ -111,7 +111,7 @@ def backoff(faults: int) -> int:
     return min(60, 1 << min(max(faults - 1, 0), 6))
 
 
-def _ended(seconds: float) -> float:
+def _prior(seconds: float) -> float:
     """The share of jobs of which nothing is known that end within so many seconds."""
     return seconds / (seconds + HALF)
 
@@ -127,7 +127,7 @@ def _spread(known: Sequence[tuple[float, Interval]]) -> tuple[list[float], list[
     for weight, interval in known:
         by = round(min(max(interval.by, _LEAST), MAX_DEADLINE_SECONDS), 1)
         after = round(max(0.0, min(interval.after, by * (1 - _SPREAD), by - _LEAST)), 1)
-        rise = weight / (_ended(by) - _ended(after))
+        rise = weight / (_prior(by) - _prior(after))
         rises[after] = rises.get(after, 0.0) + rise
         rises[by] = rises.get(by, 0.0) - rise
         end = max(end, by)
@@ -136,7 +136,7 @@ def _spread(known: Sequence[tuple[float, Interval]]) -> tuple[list[float], list[
     moments, shares, height = [0.0], [0.0], 1.0
     for start, stop in pairwise(edges):
         height += rises.get(start, 0.0)
-        mass = max(0.0, height) * (_ended(stop) - _ended(start)) / total
+        mass = max(0.0, height) * (_prior(stop) - _prior(start)) / total
         steps = min(_FINEST, max(1, ceil(_FINENESS * sqrt((stop - start) * mass))))
         for step in range(1, steps + 1):
             moments.append(start + (stop - start) * step / steps)

@@ -13,6 +13,7 @@ from functions.core.errors import BY_NAME
 
 INSTANT = st.floats(min_value=0, max_value=4e9)
 COUNT = st.integers(min_value=0, max_value=MAX_DEADLINE_SECONDS)
+LOOK = st.floats(min_value=0, max_value=MAX_DEADLINE_SECONDS)
 SCALAR = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | INSTANT | st.text(max_size=20)
 TICKET = st.builds(
     Ticket,
@@ -24,8 +25,9 @@ TICKET = st.builds(
     job=st.dictionaries(st.text(max_size=10), SCALAR, max_size=5),
     triggered_at=INSTANT,
     deadline=INSTANT,
-    looks=st.lists(COUNT, max_size=MAX_LOOKS).map(tuple),
+    looks=st.lists(LOOK, max_size=MAX_LOOKS).map(tuple),
     wait_seconds=COUNT,
+    running_at=INSTANT,
     noticed_at=INSTANT,
     poll_count=COUNT,
     faults=COUNT,
