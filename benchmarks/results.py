@@ -61,18 +61,16 @@ def keep(name: str, result: Result, *, peers: Mapping[str, str]) -> None:
 
 def tables() -> dict[str, str]:
     """Every table of the page, by name; ``measured`` says when and where each was measured."""
-    results = read()
-    origins: list[Row] = [
-        {
-            "benchmark": f"`{name}`",
-            "on": result.at,
-            "machine": result.machine,
-            "peers": ", ".join(f"{peer} {version}" for peer, version in result.peers.items()),
-        }
-        for name, result in results.items()
+    origins: dict[tuple[str, str, str], list[str]] = {}
+    for name, result in read().items():
+        peers = ", ".join(f"{peer} {version}" for peer, version in result.peers.items())
+        origins.setdefault((result.at, result.machine, peers), []).append(f"`{name}`")
+    rows: list[Row] = [
+        {"benchmarks": ", ".join(names), "on": at, "machine": machine, "peers": peers or "none"}
+        for (at, machine, peers), names in origins.items()
     ]
-    found = {f"measured-{name}": write_rows(rows) for name, rows in all_rows().items()}
-    return {"measured": write_rows(origins), **found}
+    found = {f"measured-{name}": write_rows(each) for name, each in all_rows().items()}
+    return {"measured": write_rows(rows), **found}
 
 
 def all_rows() -> dict[str, list[Row]]:
