@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from benchmarks.bench import Bench
     from benchmarks.results import Row
 
-SIZES = (45_000, 450_000, 900_000)
+SIZES = (45_000, 900_000)
 QUICK_SIZES = (4_500, 45_000)
 ROUNDS = 1
 
