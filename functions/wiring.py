@@ -22,10 +22,10 @@ from functions.aws.tables.bulk_runs import BulkLists, BulkTable
 from functions.aws.tables.connections import ConnectionTable, Successors
 from functions.aws.tables.dynamodb import long_gaps
 from functions.aws.tables.idempotency import KeyTable
+from functions.aws.tables.lookups import Lookups
 from functions.aws.tables.open_items import OpenItems
 from functions.aws.tables.pushes import PushContents, PushTable
 from functions.aws.tables.refreshes import RefreshTable
-from functions.aws.tables.subjects import SubjectOwners
 from functions.aws.vault import Vault
 from functions.connectors.registry import DATASETS
 from functions.core.bulk.model import BulkTicket
@@ -95,9 +95,9 @@ class Wiring:
         return connection
 
     @cached_property
-    def subjects(self) -> SubjectOwners:
-        """Which tenant owns each provider's subject."""
-        return SubjectOwners(self._dynamodb, table=setting(Variable.CONNECTIONS_TABLE))
+    def lookups(self) -> Lookups:
+        """Connections by external id and by subject."""
+        return Lookups(self._dynamodb, table=setting(Variable.CONNECTIONS_TABLE))
 
     @cached_property
     def refreshes(self) -> RefreshTable:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from infra.storage import ProviderSecrets, Storage
 
 CONNECTIONS: Final = {
-    Door.API: ("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+    Door.API: ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem"),
     Door.WEBHOOK: ("GetItem",),
     Door.TRIGGER: ("GetItem", "UpdateItem"),
     Door.CHECK_STATUS: ("GetItem", "UpdateItem"),

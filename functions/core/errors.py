@@ -256,6 +256,24 @@ class BulkRunning(CallerError):
     action = Action.WAIT
 
 
+class ConnectionExists(CallerError):
+    """The tenant has this connection; ``connection_id`` names it where it is known."""
+
+    text = (
+        "You have a connection of this provider, settings, subject and external_id already."
+        " Use it; replace its credentials if the user has signed in again."
+    )
+
+    def __init__(self, connection_id: str = "") -> None:
+        """Name the connection."""
+        super().__init__()
+        self.connection_id = connection_id
+
+
+class Paused(CallerError):
+    """You have paused this connection. Resume it first."""
+
+
 class ProviderRefusesConnection(CallerError):
     """The provider does not know the connection's subject or dataset, or refuses its params."""
 

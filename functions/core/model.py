@@ -131,6 +131,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     ``subject`` is the user's id at the provider. ``datasets`` are the connection's own, where
     its provider has no fixed ones; ``titles`` are the provider's names of those that have another,
     and ``params`` narrow them down, by dataset, in the provider's words.
+    ``external_id`` and ``labels`` are the application's own; the id names its user. A connection
+    that is ``paused`` is not refreshed.
     ``webhook`` is the digest of the token of the webhooks about this connection.
     ``previous`` is the snapshot before the published one, kept for readers who are paging through
     it. Before ``next_allowed_at`` its provider wants no refresh. ``intervals`` say how long its
@@ -147,6 +149,9 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     datasets: tuple[str, ...] = ()
     titles: dict[str, str] = {}
     params: dict[str, dict[str, Any]] = {}
+    external_id: str = ""
+    labels: dict[str, str] = {}
+    paused: bool = False
     webhook: str = msgspec.field(name="hook", default="")
     running: Running | None = None
     snapshot: SnapshotPointer | None = None

@@ -14,11 +14,13 @@ T = TypeVar("T")
 
 VISIBLE: Final = r"^[!-~]+$(?!\n)"
 VISIBLE_NOT_DOTS: Final = r"^(?!\.+$)[!-~]+$(?!\n)"
+NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$(?!\n)"
 NOT_A_STEP: Final = r"^(?!\.{1,2}$)"
 
 ALLOWED: Final = {
     VISIBLE: "visible ASCII characters without blanks",
     VISIBLE_NOT_DOTS: "visible ASCII characters without blanks, and not dots alone",
+    NAME: "letters, digits, `_`, `.` and `-`, beginning with a letter or digit",
     NOT_A_STEP: "a text other than `.` and `..`",
 }
 """Every pattern of a body's text in words."""
@@ -36,6 +38,14 @@ Token = Annotated[str, Meta(min_length=1, max_length=MAX_TOKEN, pattern=VISIBLE)
 
 SessionKey = Annotated[str, Meta(min_length=1, max_length=MAX_TOKEN, pattern=VISIBLE_NOT_DOTS)]
 """A token that stands in an address, too: dots alone would lead to another."""
+
+ExternalId = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT, pattern=VISIBLE)]
+"""An application's own id of its user."""
+
+Label = Annotated[str, Meta(max_length=MAX_TEXT)]
+LabelName = Annotated[str, Meta(min_length=1, max_length=64, pattern=NAME)]
+Labels = Annotated[dict[LabelName, Label], Meta(max_length=20)]
+"""What an application filters its connections by."""
 
 _END: Final = b" " * 12
 """Behind a body, so that half a surrogate pair at its end is not taken for a body cut off."""

@@ -11,6 +11,7 @@ import msgspec
 from functions.core import errors
 from functions.core.errors import (
     Action,
+    ConnectionExists,
     CoolingDown,
     FreshetError,
     PlatformFault,
@@ -30,6 +31,8 @@ STATUS: Final[dict[type[FreshetError], int]] = {
     errors.MethodNotAllowed: 405,
     errors.BulkRunning: 409,
     errors.Busy: 409,
+    errors.ConnectionExists: 409,
+    errors.Paused: 409,
     errors.Superseded: 409,
     errors.Gone: 410,
     errors.TooLarge: 413,
@@ -59,6 +62,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     action: Action
     next_allowed_at: str | msgspec.UnsetType = msgspec.UNSET
+    connection_id: str | msgspec.UnsetType = msgspec.UNSET
 
 
 def problem(error: FreshetError) -> Problem:
@@ -71,6 +75,7 @@ def problem(error: FreshetError) -> Problem:
         detail=str(error),
         action=error.action,
         next_allowed_at=_next_allowed_at(error),
+        connection_id=_connection_id(error),
     )
 
 
@@ -95,6 +100,11 @@ def refusal(error: FreshetError, **headers: str) -> dict[str, Any]:
 def _next_allowed_at(error: FreshetError) -> str | msgspec.UnsetType:
     known = isinstance(error, CoolingDown) and error.next_allowed_at
     return iso(known) if known else msgspec.UNSET
+
+
+def _connection_id(error: FreshetError) -> str | msgspec.UnsetType:
+    known = isinstance(error, ConnectionExists) and error.connection_id
+    return known or msgspec.UNSET
 
 
 def _kebab(name: str) -> str:

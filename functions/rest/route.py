@@ -196,6 +196,17 @@ def limit(default: int, most: int) -> Parameter:
     return whole("limit", about, example=default, least=1, most=most, default=default)
 
 
+def boolean(name: str, about: str) -> Parameter:
+    """A filter by ``true`` or ``false``."""
+
+    def read(text: str) -> bool:
+        if text not in {"true", "false"}:
+            raise InvalidRequest(f"{name} must be true or false.")
+        return text == "true"
+
+    return Parameter(name, about, True, type=bool, read=read)  # noqa: FBT003 - an example
+
+
 def one_of(name: str, values: type[StrEnum], *, example: StrEnum) -> Parameter:
     """A filter by one of these values."""
 

@@ -136,7 +136,7 @@ def _scheduler(*actions: str) -> set[str]:
 
 MAY: dict[Door, dict[str, set[str]]] = {
     Door.API: {
-        "connections": _dynamodb("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+        "connections": _dynamodb("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem"),
         "connections/index/by_tenant": _dynamodb("Query"),
         "refreshes": _dynamodb("GetItem", "BatchGetItem", "PutItem", "DeleteItem"),
         "refreshes/index/by_tenant": _dynamodb("Query"),

@@ -147,6 +147,7 @@ def a_connection(connection_id: str = CONNECTION, **changes: object) -> Connecti
         provider="banno",
         subject="user-1",
         settings={"institution": "garden"},
+        external_id=f"user of {connection_id}".replace(" ", "-"),
         created_at=0,
     )
     return replace(fresh, **changes)

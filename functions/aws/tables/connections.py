@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from functions.aws.tables.dynamodb import Table, endless_gaps, to_text
 from functions.aws.tables.idempotency import answer_requests
-from functions.aws.tables.subjects import ownership_request
+from functions.aws.tables.lookups import Lookups, refusal
 from functions.core.contract import Index, Prefix, Schedule
 from functions.core.errors import Superseded
 from functions.core.model import (
@@ -24,7 +24,7 @@ from functions.core.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
@@ -104,6 +104,7 @@ class ConnectionTable:
         self._table, self._key_table = Table(dynamodb, table), Table(dynamodb, keys)
         self._vault, self._clock, self._sleep = vault, clock, sleep
         self._successors = successors
+        self._lookups = Lookups(dynamodb, table=table)
         self._keys: dict[str, DataKey] = {}
         self._recent = _NOTHING
 
@@ -118,7 +119,7 @@ class ConnectionTable:
 
     def create(
         self, connection: Connection, credentials: Credentials | None, *, key: Key | None = None
-    ) -> bool:
+    ) -> None:
         """Store a new connection; its id must be new.
 
         With credentials they are stored beside it; without, its tenant owns its subject at once.
@@ -126,21 +127,55 @@ class ConnectionTable:
         Args:
             key: is noted as answered by this connection, in the same write.
 
-        Returns:
-            Whether it is stored: it is not where its subject is another tenant's.
-
         Raises:
             Superseded: the key is noted already.
+            ConnectionExists: its tenant has this connection under another id.
+            ProviderRefusesConnection: its subject is another tenant's.
+            InvalidRequest: there are too many of its external id or its login.
         """
         id_, at = connection.connection_id, connection.created_at
         sealed = self._data_key(connection).seal(_encode(credentials)) if credentials else None
         noted = answer_requests(key, id_, table=self._key_table, at=at)
         put = self._table.put_request(item_of(connection, sealed=sealed))
-        owned = [] if credentials else [ownership_request(connection, table=self._table)]
-        reasons = self._table.transact([*noted, put, *owned])
-        if reasons is not None and noted and reasons[0].unmet:
+        found = self._lookups.requests(connection, owned=credentials is None)
+        reasons = self._table.transact([*noted, put, *found])
+        if reasons is None:
+            return
+        if noted and reasons[0].unmet:
             raise Superseded
-        return reasons is None
+        raise refusal(reasons, connection)
+
+    def change(self, connection_id: str, **changes: object) -> Connection:
+        """Change what its application says of it: external id, labels, params, pause.
+
+        Raises:
+            Superseded: it was changed or erased meanwhile.
+            ConnectionExists: its tenant has another connection of the new external id.
+        """
+        item = self._item(connection_id)
+        if "document" not in item or "erasing" in item:
+            raise Superseded
+        before = msgspec.json.decode(item["document"], type=Connection)
+        after = msgspec.structs.replace(before, **changes)
+        update = self._table.update_request(
+            {"connection_id": connection_id},
+            "SET document = :after",
+            condition="document = :before AND attribute_not_exists(erasing)",
+            values={"before": item["document"], "after": to_text(after)},
+        )
+        self._recent = _NOTHING
+        reasons = self._table.transact([update, *self._lookups.rename_requests(before, after)])
+        if reasons is None:
+            return _connection({**item, "document": to_text(after)})
+        if reasons[0].unmet:
+            raise Superseded
+        raise refusal(reasons, after)
+
+    def get_many(self, ids: Sequence[str]) -> list[Connection]:
+        """Read connections, 100 at most, in the order of their ids; not those being erased."""
+        found = self._table.get_many([{"connection_id": id_} for id_ in ids], consistent=True)
+        there = [item for item in found if "document" in item and "erasing" not in item]
+        return sorted(map(_connection, there), key=lambda one: one.connection_id)
 
     def page(
         self, tenant: str, *, limit: int, after: str | None
@@ -181,10 +216,10 @@ class ConnectionTable:
         running: str | None = item.get("running")
         return running
 
-    def erasing(self, connection_id: str) -> str | None:
-        """Return the tenant of a connection that is being erased, else None."""
+    def erasing(self, connection_id: str) -> Connection | None:
+        """Read a connection that is being erased; None for any other."""
         item = self._item(connection_id)
-        return item["tenant"] if "erasing" in item else None
+        return _connection(item) if "erasing" in item else None
 
     def delete(self, connection_id: str) -> None:
         """Remove what is left of it."""

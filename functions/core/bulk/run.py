@@ -168,7 +168,7 @@ def _select_ids(bulk: BulkRun, ports: BulkPorts, *, absent: list[str]) -> Iterat
 
 
 def _is_due(connection: Connection, options: BulkOptions, *, at: float) -> bool:
-    if options.provider not in {None, connection.provider}:
+    if connection.paused or options.provider not in {None, connection.provider}:
         return False
     as_of = connection.snapshot.as_of if connection.snapshot else 0
     return options.older_than_seconds is None or at - as_of > options.older_than_seconds

@@ -13,6 +13,7 @@ from functions.core.errors import (
     CoolingDown,
     InvalidRequest,
     NotFound,
+    Paused,
     PlatformFault,
     Superseded,
 )
@@ -77,6 +78,7 @@ def admit(
     Raises:
         InvalidRequest: it asks for a dataset that the provider does not have.
         Busy: the refresh that is running does not fetch all that was asked for.
+        Paused: its application has paused the connection.
         CoolingDown: the provider wants no refresh yet, and none is there to be joined.
         NotFound: there is no such connection, or it is another tenant's.
         Superseded: the connection was erased meanwhile, or the key noted with another answer;
@@ -97,9 +99,8 @@ def admit(
         connection = _require(request.connection_id, connections=connections, tenant=tenant)
         answer = step.find_answer(connection, request, at=at)
     if answer is None:
-        if at < connection.next_allowed_at and refreshes.get(refresh_id) is None:
-            until = connection.next_allowed_at
-            raise CoolingDown(next_allowed_at=until, wait_seconds=ceil(until - at))
+        if refreshes.get(refresh_id) is None:
+            _require_allowed(connection, at=at)
         new = step.create(connection, request, refresh_id=refresh_id, at=at)
         answer = _take_slot(new, before=connection.running, refreshes=refreshes, key=key)
     if answer.refresh_id != refresh_id and refreshes.get(refresh_id) is not None:
@@ -109,6 +110,15 @@ def admit(
     if key is not None and answer.refresh_id != refresh_id:
         _note(key, answer, refresh_id=refresh_id, keys=ports.keys, at=at)
     return answer
+
+
+def _require_allowed(connection: Connection, *, at: float) -> None:
+    """Refuse a new refresh while the application or the provider wants none."""
+    if connection.paused:
+        raise Paused
+    until = connection.next_allowed_at
+    if at < until:
+        raise CoolingDown(next_allowed_at=until, wait_seconds=ceil(until - at))
 
 
 def to_admission(claim: Claim) -> Admission:

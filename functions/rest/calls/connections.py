@@ -7,14 +7,15 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from functions.aws.telemetry import logger
 from functions.connectors.registry import DATASETS, REGISTRY
-from functions.core.contract import Schedule
+from functions.core.contract import MAX_AGE_SECONDS, Schedule
 from functions.core.errors import (
     AnswerTooLarge,
     ConfigurationInvalid,
+    ConnectionExists,
     InvalidRequest,
     NotFound,
     ProviderRefusesApplication,
@@ -26,13 +27,19 @@ from functions.core.errors import (
 )
 from functions.core.model import CONNECTION_PREFIX, Connection, Credentials, SnapshotPointer, iso
 from functions.rest import cursors
-from functions.rest.body import SessionKey, Token
+from functions.rest.body import ExternalId, Labels, SessionKey, Token
 from functions.rest.call import MAX_ID, Call, Reply, check_id, connection_of, opener
 from functions.rest.models import when
-from functions.rest.route import Answer, Parameter, Route, Tag, limit
+from functions.rest.route import Answer, Parameter, Route, Tag, boolean, limit, whole
 
 LIMIT: Final = 50
 MAX_LIMIT: Final = 200
+
+MAX_BATCH: Final = 100
+"""How many connections are read at once by their ids."""
+
+MAX_PAGES: Final = 10
+"""How many pages of ``MAX_LIMIT`` a filtered list reads in one call."""
 
 DELETES: Final = 8
 """How many items of a connection's history are deleted at a time."""
@@ -102,13 +109,16 @@ class ConnectionOut(msgspec.Struct, frozen=True, kw_only=True):
     datasets: tuple[str, ...]
     titles: dict[str, str]
     params: dict[str, dict[str, Any]]
+    external_id: str | None
+    labels: dict[str, str]
+    paused: bool
     created_at: str
     running_refresh_id: str | None
     next_allowed_at: str | None
     reauth_required: bool
     snapshot: SnapshotOut | None
     schedule: Schedule | None
-    sign_in_url: str | msgspec.UnsetType = msgspec.UNSET
+    sign_in_url: str | UnsetType = UNSET
 
 
 class ConfigurationOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,7 +147,7 @@ def credentials_of(given: CredentialsIn) -> Credentials:
 
 
 def connection_out(
-    connection: Connection, *, sign_in_url: str | msgspec.UnsetType = msgspec.UNSET
+    connection: Connection, *, sign_in_url: str | UnsetType = UNSET
 ) -> ConnectionOut:
     """Render a connection."""
     return ConnectionOut(
@@ -148,6 +158,9 @@ def connection_out(
         datasets=connection.datasets or DATASETS[connection.provider],
         titles=connection.titles,
         params=connection.params,
+        external_id=connection.external_id or None,
+        labels=connection.labels,
+        paused=connection.paused,
         created_at=iso(connection.created_at),
         running_refresh_id=connection.running.refresh_id if connection.running else None,
         next_allowed_at=when(connection.next_allowed_at),
@@ -172,11 +185,60 @@ def _read_cursor(text: str) -> str:
     return text
 
 
+def _read_label(text: str) -> tuple[str, str]:
+    name, found, value = text.partition(":")
+    if not found:
+        raise InvalidRequest("label must be a name, a colon and a value.")
+    return name, value
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which connections of a tenant are meant; None means any."""
+
+    external_id: str | None = None
+    provider: str | None = None
+    subject: str | None = None
+    reauth_required: bool | None = None
+    paused: bool | None = None
+    as_of_before: float | None = None
+    label: tuple[str, str] | None = None
+
+    def takes(self, one: Connection) -> bool:
+        """Whether a connection is meant."""
+        as_of = one.snapshot.as_of if one.snapshot else 0
+        return (
+            self.external_id in {None, one.external_id}
+            and self.provider in {None, one.provider}
+            and self.subject in {None, one.subject}
+            and self.reauth_required in {None, one.reauth_required}
+            and self.paused in {None, one.paused}
+            and (self.as_of_before is None or as_of < self.as_of_before)
+            and (self.label is None or one.labels.get(self.label[0]) == self.label[1])
+        )
+
+
 @Route(
     "GET /v1/connections",
     Tag.CONNECTIONS,
     (Answer("A page of them.", ConnectionsOut),),
     query=(
+        Parameter("external_id", "Only those of this user of yours.", "user-4711"),
+        Parameter("provider", "Only those of this provider.", "banno"),
+        Parameter("subject", "Only those on this login; with `provider`.", "u-ada"),
+        boolean("reauth_required", "Only those whose user must sign in again, or must not."),
+        boolean("paused", "Only those that are paused, or are not."),
+        whole(
+            "older_than_seconds",
+            "Only those whose data is older than so much, or that have none.",
+            example=86400,
+            most=MAX_AGE_SECONDS,
+        ),
+        Parameter(
+            "label",
+            "Only those with this label: a name, a colon, a value.",
+            "plan:pro",
+            read=_read_label,
+        ),
         limit(LIMIT, MAX_LIMIT),
         Parameter(
             "cursor",
@@ -187,12 +249,110 @@ def _read_cursor(text: str) -> str:
         ),
     ),
 )
-def list_connections(call: Call, *, limit: int, cursor: str | None) -> Reply:
-    """List your connections."""
-    found, following = call.here.connections.page(call.tenant, limit=limit, after=cursor)
+def list_connections(  # noqa: PLR0913 - a filter each
+    call: Call,
+    *,
+    external_id: str | None,
+    provider: str | None,
+    subject: str | None,
+    reauth_required: bool | None,
+    paused: bool | None,
+    older_than_seconds: int | None,
+    label: tuple[str, str] | None,
+    limit: int,
+    cursor: str | None,
+) -> Reply:
+    """List your connections.
+
+    Filters are joined by AND. A page may be short, or empty: go on until `next_cursor` is null.
+    """
+    before = None if older_than_seconds is None else call.here.clock() - older_than_seconds
+    wanted = Filter(
+        external_id=external_id,
+        provider=provider,
+        subject=subject,
+        reauth_required=reauth_required,
+        paused=paused,
+        as_of_before=before,
+        label=label,
+    )
+    if wanted.subject is not None and wanted.provider is None:
+        raise InvalidRequest("subject needs provider: a subject is a provider's own.")
+    found, following = _find(call, wanted, limit=limit, after=cursor)
     return Reply(
         ConnectionsOut(connections=[connection_out(one) for one in found], next_cursor=following)
     )
+
+
+def _find(
+    call: Call, wanted: Filter, *, limit: int, after: str | None
+) -> tuple[list[Connection], str | None]:
+    """A page of the connections that are meant, and the id to go on after."""
+    here = call.here
+    if wanted.external_id is not None:
+        ids = here.lookups.ids_of_external(call.tenant, wanted.external_id)
+    elif wanted.provider is not None and wanted.subject is not None:
+        ids = here.lookups.ids_of_subject(wanted.provider, wanted.subject)
+    else:
+        return _scan(call, wanted, limit=limit, after=after)
+    left = [id_ for id_ in ids if after is None or id_ > after]
+    page = left[: min(limit, MAX_BATCH)]
+    own = (one for one in here.connections.get_many(page) if one.tenant == call.tenant)
+    following = page[-1] if len(left) > len(page) else None
+    return [one for one in own if wanted.takes(one)], following
+
+
+def _scan(
+    call: Call, wanted: Filter, *, limit: int, after: str | None
+) -> tuple[list[Connection], str | None]:
+    """Read pages of the tenant's connections until ``limit`` are found or enough were read."""
+    found: list[Connection] = []
+    for _ in range(MAX_PAGES):
+        page, after = call.here.connections.page(call.tenant, limit=MAX_LIMIT, after=after)
+        for one in page:
+            if wanted.takes(one):
+                found.append(one)
+                if len(found) == limit:
+                    last = one.connection_id
+                    is_end = after is None and one is page[-1]
+                    return found, None if is_end else last
+        if after is None:
+            break
+    return found, after
+
+
+class ConnectionChange(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """What to change of a connection; what is left out stays. ``external_id`` null has none."""
+
+    external_id: ExternalId | UnsetType | None = UNSET
+    labels: Labels | UnsetType = UNSET
+    paused: bool | UnsetType = UNSET
+
+
+@Route(
+    "PATCH /v1/connections/<connection_id>",
+    Tag.CONNECTIONS,
+    (Answer("The connection as it is now.", ConnectionOut),),
+    body=ConnectionChange,
+    problems=(ConnectionExists, Superseded),
+)
+def change_connection(call: Call, connection_id: str, *, body: ConnectionChange) -> Reply:
+    """Change what you say of a connection, or pause it.
+
+    While it is `paused`, each new refresh and push is 409; a running one goes on, and its data can
+    be read. `labels` replace all that there were.
+    """
+    connection = connection_of(call, connection_id)
+    changes = {
+        name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET
+    }
+    if "external_id" in changes:
+        changes["external_id"] = changes["external_id"] or ""
+    if changes:
+        connection = call.here.connections.change(connection_id, **changes)
+    return Reply(connection_out(connection))
 
 
 @Route(
@@ -216,14 +376,15 @@ def erase_connection(call: Call, connection_id: str) -> Reply:
     Credentials, snapshots in every version, and the history of its refreshes.
     """
     here = call.here
-    if here.connections.erasing(check_id(connection_id)) != call.tenant:
-        connection = connection_of(call, connection_id)
+    erasing = here.connections.erasing(check_id(connection_id))
+    if erasing is None or erasing.tenant != call.tenant:
+        erasing = connection_of(call, connection_id)
         here.schedules.remove(connection_id)  # first, as what follows may break off
-        if not REGISTRY[connection.provider].credentials:
-            here.subjects.release(connection)
         running = here.connections.begin_erasing(connection_id)
         if running is not None:
             here.refreshes.delete(running)
+        erasing = here.connections.erasing(connection_id) or erasing
+    here.lookups.release(erasing)
     here.schedules.remove(connection_id)  # it may have been put meanwhile
     here.snapshots.erase(connection_id)
     with ThreadPoolExecutor(DELETES) as workers:

@@ -16,7 +16,7 @@ from functions.core.contract import (
     MAX_PUSH_RECORDS,
     MIN_DEADLINE_SECONDS,
 )
-from functions.core.errors import InvalidRequest, KeyReused, Superseded
+from functions.core.errors import InvalidRequest, KeyReused, Paused, Superseded
 from functions.core.idempotency import Claim
 from functions.core.model import Connection, iso
 from functions.core.push.model import (
@@ -144,7 +144,7 @@ def push_out(push: Push) -> PushOut:
             missing=NO_KEY,
         ),
     ),
-    problems=(KeyReused,),
+    problems=(KeyReused, Paused),
 )
 def start_push(call: Call, *, body: PushIn, idempotency_key: str) -> Reply:
     """Push records to a provider.
@@ -218,6 +218,8 @@ def _connection(call: Call, given: PushIn) -> Connection:
     connection = connection_of(call, given.connection_id)
     if not REGISTRY[connection.provider].pushes:
         raise InvalidRequest("This connection's provider takes no pushes.")
+    if connection.paused:
+        raise Paused
     datasets = connection.datasets or DATASETS[connection.provider]
     if given.dataset not in datasets:
         raise InvalidRequest(f"This connection's datasets are: {', '.join(datasets)}.")

@@ -19,13 +19,13 @@ from functions.connectors.registry import REGISTRY, Entry, check_settings
 from functions.core import webhooks
 from functions.core.errors import (
     ConfigurationInvalid,
+    ConnectionExists,
     Gone,
     InvalidRequest,
     KeyReused,
-    ProviderRefusesConnection,
 )
 from functions.core.model import CONNECTION_PREFIX, Connection, name_dataset
-from functions.rest.body import Subject, Text
+from functions.rest.body import ExternalId, Labels, Subject, Text
 from functions.rest.call import Call, Reply, once, opener
 from functions.rest.calls.connections import (
     ASKS_PROVIDER,
@@ -51,7 +51,9 @@ class ConnectionIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     ``subject`` is the user's id at the provider; where that is Endgrate, a session, and one is
     begun if none is given. ``datasets`` are for a provider that has no fixed ones, in its own
-    words; ``params`` narrow them down.
+    words; ``params`` narrow them down. ``external_id`` is your own id of your user, never an
+    address or a name; with the rest it makes the connection one: a second is 409. ``labels`` are
+    yours to filter by.
     """
 
     provider: Text
@@ -59,6 +61,8 @@ class ConnectionIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     settings: dict[Text, Text] = {}
     datasets: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=20)] | None = None
     params: dict[Text, dict[Text, Any]] = {}
+    external_id: ExternalId | None = None
+    labels: Labels = {}
     credentials: CredentialsIn | None = None
 
 
@@ -74,7 +78,7 @@ class ConnectionIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             example="sign-in-4711",
         ),
     ),
-    problems=(*ASKS_PROVIDER, Gone, KeyReused),
+    problems=(*ASKS_PROVIDER, ConnectionExists, Gone, KeyReused),
 )
 def create_connection(call: Call, *, body: ConnectionIn, idempotency_key: str | None) -> Reply:
     """Register a connection.
@@ -110,14 +114,15 @@ def _register(call: Call, given: ConnectionIn, *, key: Key | None) -> Connection
         datasets=tuple(names.values()),
         titles={name: title for title, name in names.items() if name != title},
         params={names[title]: params for title, params in given.params.items()},
+        external_id=given.external_id or "",
+        labels=given.labels,
         created_at=call.here.clock(),
     )
     url: str | UnsetType = UNSET
     if given.subject is None:
         connection, url = _open(call, connection)
     credentials = credentials_of(given.credentials) if given.credentials else None
-    if not call.here.connections.create(connection, credentials, key=key):
-        raise ProviderRefusesConnection
+    call.here.connections.create(connection, credentials, key=key)
     return connection_out(connection, sign_in_url=url)
 
 

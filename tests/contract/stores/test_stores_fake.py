@@ -10,15 +10,14 @@ from tests.support.fakes.idempotency import History, Keys
 from tests.support.fakes.pushes import Contents, Pushes
 from tests.support.fakes.schedules import Schedules
 from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
-from tests.support.fakes.subjects import SubjectOwners
 from tests.support.stores.budgets import BudgetBehaviour
 from tests.support.stores.credentials import CredentialBehaviour
 from tests.support.stores.files import StagingBehaviour
 from tests.support.stores.keys import HistoryBehaviour, KeyBehaviour
+from tests.support.stores.lookups import LookupBehaviour
 from tests.support.stores.pushes import ContentBehaviour, PushBehaviour, PushStore
 from tests.support.stores.refreshes import RefreshBehaviour
 from tests.support.stores.schedules import ScheduleBehaviour
-from tests.support.stores.subjects import SubjectBehaviour
 from tests.support.stores.suite import ConnectionBehaviour, Stores
 
 
@@ -30,7 +29,7 @@ def stores() -> Stores:
         connections=Connections(tables, clock=clock),
         sibling=Connections(tables, clock=clock),
         throttled=Connections(tables, clock=clock, throttled=True),
-        subjects=SubjectOwners(tables),
+        lookups=tables.lookups,
         refreshes=Refreshes(tables),
         keys=Keys(tables),
         history=History(tables),
@@ -57,7 +56,7 @@ class TestConnections(ConnectionBehaviour):
     """Over the fake."""
 
 
-class TestClaims(SubjectBehaviour):
+class TestClaims(LookupBehaviour):
     """Over the fake."""
 
 

@@ -32,15 +32,18 @@ DATASETS = ["accounts", "transactions"]
 SECONDS = 240
 """When something hangs; it takes less than a minute."""
 SUCCESS = {*range(200, 300)}
-ERASE = "erase_connection"
-"""Tried by itself, so that the other calls find something."""
+ALONE = {
+    "erase_connection": "DELETE /connections/{connection_id}",
+    "change_connection": "PATCH /connections/{connection_id}",
+}
+"""Calls that are tried by themselves, so that the others find a connection that is not paused."""
 
 CONFIG = """
 hooks = "tests.support.system.openapi_check"
 continue-on-failure = true
 request-timeout = 35
 workers = 1  # in two, Python 3.11 loses count of how deep ast.parse is, and raises SystemError
-seed = 1
+seed = 2
 
 [generation]
 database = "none"
@@ -176,19 +179,22 @@ def test_the_system_does_what_its_description_says_and_nothing_else(
 ) -> None:
     sign_in(running, tenants, folder=tmp_path)
     configure(there, tenants, folder=tmp_path)
-    found = explore(running, tmp_path, only=["--exclude-operation-id", ERASE])
+    found = explore(
+        running, tmp_path, only=[part for id_ in ALONE for part in ("--exclude-operation-id", id_)]
+    )
     assert not found, found
 
     statuses = answered(tmp_path)
     in_vain = {call for call in described(running) if not statuses.get(call, set()) & SUCCESS}
-    assert in_vain == {"DELETE /connections/{connection_id}"}
+    assert in_vain == set(ALONE.values())
 
 
-def test_what_is_erased_is_gone(
+def test_what_is_erased_or_paused_is_so(
     running: System, tenants: list[str], there: dict[str, list[str]], tmp_path: Path
 ) -> None:
     sign_in(running, tenants, folder=tmp_path)
     configure(there, tenants, folder=tmp_path)
     found = explore(running, tmp_path, only=["--include-path-regex", r"^/connections(/[^/]+)?$"])
     assert not found, found
-    assert answered(tmp_path)["DELETE /connections/{connection_id}"] & SUCCESS
+    statuses = answered(tmp_path)
+    assert all(statuses[call] & SUCCESS for call in ALONE.values())

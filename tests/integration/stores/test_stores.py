@@ -18,8 +18,8 @@ from functions.aws.schedules import Schedules
 from functions.aws.tables.budgets import BudgetItem
 from functions.aws.tables.connections import ConnectionTable, Successors
 from functions.aws.tables.idempotency import KeyTable
+from functions.aws.tables.lookups import Lookups
 from functions.aws.tables.refreshes import RefreshTable
-from functions.aws.tables.subjects import SubjectOwners
 from functions.aws.vault import Vault
 from functions.core.contract import Index
 from functions.core.model import Contribution
@@ -34,9 +34,9 @@ from tests.support.stores.budgets import BudgetBehaviour
 from tests.support.stores.credentials import CredentialBehaviour
 from tests.support.stores.files import StagingBehaviour, begun
 from tests.support.stores.keys import HistoryBehaviour, KeyBehaviour
+from tests.support.stores.lookups import LookupBehaviour
 from tests.support.stores.refreshes import RefreshBehaviour
 from tests.support.stores.schedules import ScheduleBehaviour
-from tests.support.stores.subjects import SubjectBehaviour
 from tests.support.stores.suite import ConnectionBehaviour, Stores
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def stores(endpoint: str) -> Stores:
         connections=connections(),
         sibling=connections(),
         throttled=connections(cast("DynamoDBClient", TakesNoSuccessor(dynamodb))),
-        subjects=SubjectOwners(dynamodb, table=names["connections"]),
+        lookups=Lookups(dynamodb, table=names["connections"]),
         refreshes=RefreshTable(
             dynamodb, table=names["refreshes"], connections=names["connections"]
         ),
@@ -187,7 +187,7 @@ class TestConnections(ConnectionBehaviour):
     """Over DynamoDB and KMS."""
 
 
-class TestClaims(SubjectBehaviour):
+class TestClaims(LookupBehaviour):
     """Over DynamoDB."""
 
 

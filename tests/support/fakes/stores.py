@@ -24,6 +24,7 @@ from functions.core.model import (
     SnapshotPointer,
     StoredCredentials,
 )
+from tests.support.fakes.lookups import Lookups
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -71,8 +72,7 @@ class Tables:
         self.refreshes: dict[str, Refresh] = {}
         self.hinted: dict[str, bool] = {}
         self.claims: dict[str, tuple[Claim, float]] = {}
-        self.subjects: dict[tuple[str, str], tuple[str, set[str]]] = {}
-        """By provider and subject: its tenant, and the connections that claim it."""
+        self.lookups = Lookups()
         self.lock = Lock()
 
     def claim(self, name: str, *, at: float) -> Claim | None:
@@ -100,7 +100,6 @@ class Connections:
         self._throttled = throttled
         self._items, self._lock, self._clock = tables.connections, tables.lock, clock
         self._tables = tables
-        self._subjects = tables.subjects
         self._lease_seconds = lease_seconds
 
     def get(self, connection_id: str, *, fresh: bool = True) -> Connection | None:
@@ -110,22 +109,30 @@ class Connections:
 
     def create(
         self, connection: Connection, credentials: Credentials | None, *, key: Key | None = None
-    ) -> bool:
+    ) -> None:
         new, at = Item(connection=connection, credentials=credentials), connection.created_at
         with self._lock:
             if key and self._tables.claim(key.name, at=at):
                 raise Superseded
-            if credentials is None:
-                subject, mine = (connection.provider, connection.subject), connection.tenant
-                tenant, claims = self._subjects.setdefault(subject, (mine, set()))
-                if tenant != mine:
-                    return False
-                claims.add(connection.connection_id)
+            self._tables.lookups.add(connection, owned=credentials is None)
             if key:
                 claim = Claim(digest=key.digest, resource_id=connection.connection_id)
                 self._tables.keep(key.name, claim, at=at)
             self._items[connection.connection_id] = new
-            return True
+
+    def change(self, connection_id: str, **changes: object) -> Connection:
+        with self._lock:
+            item = self._items.get(connection_id)
+            if item is None or item.erasing:
+                raise Superseded
+            after = replace(item.connection, **changes)
+            self._tables.lookups.rename(item.connection, after)
+            self._items[connection_id] = replace(item, connection=after)
+        return _shown(self._items[connection_id])
+
+    def get_many(self, ids: Sequence[str]) -> list[Connection]:
+        found = (self.get(id_) for id_ in sorted(ids))
+        return [one for one in found if one is not None]
 
     def page(
         self, tenant: str, *, limit: int, after: str | None
@@ -150,9 +157,9 @@ class Connections:
         )
         return item.connection.running.refresh_id if item.connection.running else None
 
-    def erasing(self, connection_id: str) -> str | None:
+    def erasing(self, connection_id: str) -> Connection | None:
         item = self._items.get(connection_id)
-        return item.connection.tenant if item and item.erasing else None
+        return item.connection if item and item.erasing else None
 
     def delete(self, connection_id: str) -> None:
         self._items.pop(connection_id, None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from functions.core.errors import Superseded
+from functions.core.errors import ProviderRefusesConnection, Superseded
 from functions.core.idempotency import KEY_SECONDS, Answer, Claim, Key
 from functions.core.model import iso
 from functions.core.refresh.history import Place
@@ -102,7 +102,7 @@ class KeyBehaviour:
     ) -> None:
         at = stores.clock()
         connection = a_connection(created_at=at)
-        assert stores.connections.create(connection, credentials, key=KEY)
+        stores.connections.create(connection, credentials, key=KEY)
         assert stores.keys.get(NAME, at=at) == Claim(digest="d1", resource_id=CONNECTION)
         assert stores.connections.get(CONNECTION) == connection
 
@@ -117,14 +117,15 @@ class KeyBehaviour:
         assert stores.connections.get(CONNECTION) is None
         assert stores.keys.get(NAME, at=at) == kept
         later = a_connection(created_at=at + KEY_SECONDS + 2)
-        assert stores.connections.create(later, credentials, key=KEY)
+        stores.connections.create(later, credentials, key=KEY)
 
     def test_a_connection_whose_subject_is_another_tenant_s_notes_no_key(
         self, stores: Stores
     ) -> None:
         at = stores.clock()
         stores.connections.create(a_connection("con_x", tenant="other"), None)
-        assert not stores.connections.create(a_connection(created_at=at), None, key=KEY)
+        with pytest.raises(ProviderRefusesConnection):
+            stores.connections.create(a_connection(created_at=at), None, key=KEY)
         assert stores.keys.get(NAME, at=at) is None
 
     def test_what_is_kept_of_a_key_is_no_refresh(self, stores: Stores) -> None:

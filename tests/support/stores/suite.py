@@ -27,7 +27,7 @@ from tests.support.scripted_connector import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from functions.core.budget import BudgetStore
     from functions.core.idempotency import Key, Keys
@@ -42,20 +42,24 @@ class ConnectionStore(Connections, CredentialStore, Scheduled, Protocol):
 
     def create(
         self, connection: Connection, credentials: Credentials | None, *, key: Key | None = None
-    ) -> bool: ...
+    ) -> None: ...
+    def change(self, connection_id: str, **changes: object) -> Connection: ...
+    def get_many(self, ids: Sequence[str]) -> list[Connection]: ...
     def page(
         self, tenant: str, *, limit: int, after: str | None
     ) -> tuple[list[Connection], str | None]: ...
     def begin_erasing(self, connection_id: str) -> str | None: ...
-    def erasing(self, connection_id: str) -> str | None: ...
+    def erasing(self, connection_id: str) -> Connection | None: ...
     def delete(self, connection_id: str) -> None: ...
     def allow(self, connection_id: str) -> None: ...
     def replace(self, connection: Connection, credentials: Credentials) -> None: ...
 
 
-class SubjectOwners(Protocol):
-    """Everything that the adapter for claims can do."""
+class Lookups(Protocol):
+    """Everything that the adapter for lookups can do."""
 
+    def ids_of_external(self, tenant: str, external_id: str) -> list[str]: ...
+    def ids_of_subject(self, provider: str, subject: str) -> list[str]: ...
     def release(self, connection: Connection) -> None: ...
 
 
@@ -84,7 +88,7 @@ class Stores:
     """The same connections, in the hands of another worker."""
     throttled: ConnectionStore
     """The same once more, for a worker that the table takes no successor from."""
-    subjects: SubjectOwners
+    lookups: Lookups
     refreshes: RefreshStore
     keys: Keys
     history: History
@@ -179,6 +183,8 @@ class ConnectionBehaviour:
         stores.connections.create(a_connection(), TOKENS)
         assert stores.connections.erasing(CONNECTION) is None
         stores.connections.begin_erasing(CONNECTION)
-        assert stores.connections.erasing(CONNECTION) == TENANT
+        erasing = stores.connections.erasing(CONNECTION)
+        assert erasing is not None
+        assert erasing.tenant == TENANT
         stores.connections.delete(CONNECTION)
         assert stores.connections.erasing(CONNECTION) is None

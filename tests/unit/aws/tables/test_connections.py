@@ -22,7 +22,13 @@ from functions.aws.tables.connections import (
 )
 from functions.aws.tables.dynamodb import encode
 from functions.aws.vault import DataKey, Vault
-from functions.core.errors import Superseded
+from functions.core.errors import (
+    ConnectionExists,
+    FreshetError,
+    InvalidRequest,
+    ProviderRefusesConnection,
+    Superseded,
+)
 from functions.core.model import Credentials
 from tests.support.fakes.stores import Clock
 from tests.support.scripted_connector import CONNECTION, a_connection
@@ -40,19 +46,31 @@ def test_a_connection_and_its_claim_are_one_write(
     connections: ConnectionTable, dynamodb: Stubber
 ) -> None:
     dynamodb.add_response("transact_write_items", {})
-    assert connections.create(a_connection(), None)
+    connections.create(a_connection(), None)
 
 
-def test_a_connection_whose_claim_is_refused_is_not_written_either(
-    connections: ConnectionTable, dynamodb: Stubber
+@pytest.mark.parametrize(
+    ("item", "error"),
+    [
+        pytest.param({"tenant_of": {"S": "x"}}, ProviderRefusesConnection, id="another-tenant"),
+        pytest.param({"holder": {"S": "con_0"}}, ConnectionExists, id="the-same-connection"),
+        pytest.param({"claims": {"SS": ["con_0"]}}, InvalidRequest, id="too-many"),
+    ],
+)
+def test_a_connection_whose_lookup_is_refused_is_not_written_either(
+    connections: ConnectionTable,
+    dynamodb: Stubber,
+    item: dict[str, Any],
+    error: type[FreshetError],
 ) -> None:
-    reasons = [{"Code": "None"}, {"Code": "ConditionalCheckFailed"}]
+    reasons = [{"Code": "None"}, {"Code": "ConditionalCheckFailed", "Item": item}]
     dynamodb.add_client_error(
         "transact_write_items",
         "TransactionCanceledException",
         modeled_fields={"CancellationReasons": reasons},
     )
-    assert not connections.create(a_connection(), None)
+    with pytest.raises(error):
+        connections.create(a_connection(), None)
 
 
 def test_nor_where_a_connection_is_written(connections: ConnectionTable, dynamodb: Stubber) -> None:

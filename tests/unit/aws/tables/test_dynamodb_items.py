@@ -12,10 +12,10 @@ from functions.aws.tables.budgets import BudgetItem
 from functions.aws.tables.bulk_runs import BulkTable
 from functions.aws.tables.dynamodb import long_gaps
 from functions.aws.tables.idempotency import KeyTable
+from functions.aws.tables.lookups import Lookups
 from functions.aws.tables.open_items import Due, OpenItems
 from functions.aws.tables.pushes import PushTable
 from functions.aws.tables.refreshes import RefreshTable
-from functions.aws.tables.subjects import SubjectOwners
 from functions.core.bulk.model import BulkOutcome, Result
 from functions.core.contract import COUNT, FAILED_IN, HINTED, LOOK_AT, OPEN_AS, OUTCOME_OF, WAKE
 from functions.core.idempotency import Claim, Key
@@ -60,10 +60,10 @@ def test_a_connection_is_erased_while_its_refresh_is_published(
 def test_a_subject_is_left_while_another_connection_claims_it(
     client: DynamoDBClient, dynamodb: Stubber
 ) -> None:
-    left = {"Attributes": {"tenant_of": {"S": "acme"}}}
-    dynamodb.add_response("update_item", left)
+    for write in ("delete_item", "update_item", "delete_item", "update_item"):
+        dynamodb.add_response(write, {})
     meets_a_transaction(dynamodb)
-    SubjectOwners(client, table="connections").release(a_connection())
+    Lookups(client, table="connections").release(a_connection())
 
 
 def test_a_connection_that_is_being_erased_gives_its_slot_to_no_refresh(
@@ -102,7 +102,7 @@ CONDITIONAL = {
     "a-push-is-kept": ("put_item", lambda it: PushTable(it, table="pushes").create(a_push(at=0, content="v"))),
     "a-key-is-claimed": ("put_item", lambda it: KeyTable(it, table="refreshes").claim("k", Claim(digest="d", resource_id="r"), at=0)),
     "a-budget-is-drawn-on": ("update_item", lambda it: BudgetItem(it, table="connections", name="b").draw(**AT_BUDGET)),
-    "a-subject-is-left": ("update_item", lambda it: SubjectOwners(it, table="connections").release(a_connection())),
+    "a-connection-is-not-found": ("delete_item", lambda it: Lookups(it, table="connections").release(a_connection())),
     "an-open-item-is-postponed": ("update_item", lambda it: OpenItems(it, table="refreshes").postpone(Due(key={"refresh_id": "r"}, look_at="l"), until=1)),
 }  # fmt: skip
 
@@ -223,6 +223,7 @@ def test_every_item_has_the_attributes_that_the_version_before_reads(
     is_open = "expires_at look_at open_as"
     assert [" ".join(sorted(item)) for item in written] == [
         "connection_id document tenant",
+        "connection_id holder",
         f"connection_id document {is_open} refresh_id requested_at tenant version",
         "claim expires_at refresh_id",
         f"bulk_id document entry {is_open} phase",

@@ -89,6 +89,14 @@ def test_a_run_covers_the_connections_that_it_asks_for(
     )
 
 
+def test_a_run_passes_over_connections_that_are_paused() -> None:
+    harness = BulkHarness(*(a_connection(f"con_{number}") for number in (1, 2)))
+    harness.connections.change("con_1", paused=True)
+    harness.bulks.create(a_bulk(at=NOW))
+    write_list(harness.bulk, harness.ports)
+    assert harness.lists.versions == [["con_2"]]
+
+
 def test_a_run_of_the_operator_s_is_about_every_tenant() -> None:
     harness = begun(BulkOptions(provider="banno"), tenant=None)
     assert list(harness.lists.read(harness.bulk)) == ["con_1", "con_2", "con_3", "con_5"]

@@ -15,6 +15,7 @@ from functions.core.errors import (
     FreshetError,
     InvalidRequest,
     NotFound,
+    Paused,
     ProviderUnavailable,
     RateLimited,
     ReauthRequired,
@@ -54,6 +55,26 @@ def test_while_its_provider_wants_no_refresh_a_connection_gets_none(
     assert harness.refreshes.get("ref_2") is None
     harness.clock.now += 91
     assert harness.ask("ref_2").outcome is RefreshOutcome.STARTED
+
+
+def test_a_paused_connection_gets_no_refresh_until_it_is_resumed(
+    harness: AdmissionHarness,
+) -> None:
+    harness.connections.change(CONNECTION, paused=True)
+    with pytest.raises(Paused):
+        harness.ask("ref_2")
+    assert harness.refreshes.get("ref_2") is None
+    harness.connections.change(CONNECTION, paused=False)
+    assert harness.ask("ref_2").outcome is RefreshOutcome.STARTED
+
+
+def test_a_running_refresh_is_joined_though_its_connection_is_paused(
+    harness: AdmissionHarness,
+) -> None:
+    harness.ask("ref_1")
+    harness.connections.change(CONNECTION, paused=True)
+    assert harness.ask("ref_1").outcome is RefreshOutcome.STARTED  # the same, repeated
+    assert harness.ask("ref_2").outcome is RefreshOutcome.JOINED
 
 
 def test_a_provider_s_ban_is_no_reason_not_to_join(harness: AdmissionHarness) -> None:
