@@ -30,8 +30,8 @@ MIN_MINUTES: Final = 5
 
 _TOO_OFTEN: Final = f"A schedule fires every {MIN_MINUTES} minutes at the most."
 _SHAPE: Final = "expression must be like rate(1 hour) or cron(0 3 * * ? *)."
-_RATE: Final = re.compile(r"rate\(([1-9][0-9]{0,5}) (minute|hour|day)s?\)")
-_CRON: Final = re.compile(r"cron\((\S+) (\S+)(?: [A-Za-z0-9*?/,#-]+){4}\)", re.ASCII)
+_RATE: Final = re.compile(r"rate\(([1-9][0-9]{0,5}) (minute|hour|day)(s?)\)")
+_CRON: Final = re.compile(r"cron\((\S+) (\S+)" + 4 * r" ([A-Za-z0-9*?/,#-]+)" + r"\)", re.ASCII)
 _ITEM: Final = re.compile(r"(\*|[0-9]{1,2})(?:-([0-9]{1,2}))?(?:/([1-9][0-9]?))?")
 
 
@@ -43,13 +43,15 @@ def check(expression: str) -> None:
     Raises:
         InvalidRequest: the text says what would be right.
     """
-    if rate := _RATE.fullmatch(expression):
-        if rate[2] == "minute" and int(rate[1]) < MIN_MINUTES:
-            raise InvalidRequest(_TOO_OFTEN)
-    elif cron := _CRON.fullmatch(expression):
-        _check_minutes(_read_field(cron[1], most=59), hours=_read_field(cron[2], most=23))
-    else:
+    rate, cron = _RATE.fullmatch(expression), _CRON.fullmatch(expression)
+    if rate and rate[2] == "minute" and int(rate[1]) < MIN_MINUTES:
+        raise InvalidRequest(_TOO_OFTEN)
+    plural_fits = rate and bool(rate[3]) is (int(rate[1]) > 1)
+    has_one_day = cron and (cron[3] == "?") is not (cron[5] == "?")
+    if not (plural_fits or has_one_day):
         raise InvalidRequest(_SHAPE)
+    if cron:
+        _check_minutes(_read_field(cron[1], most=59), hours=_read_field(cron[2], most=23))
 
 
 def _check_minutes(minutes: list[int], *, hours: list[int]) -> None:

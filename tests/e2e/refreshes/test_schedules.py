@@ -93,7 +93,7 @@ def test_scheduler_is_told_what_the_caller_said_and_no_more(
     ("wrong", "told"),
     [
         pytest.param({"expression": "rate(1 minute)"}, "every 5 minutes at the most", id="too-often"),
-        pytest.param({"expression": "cron(0 3 * * * *)"}, "check expression and time_zone", id="both-days"),
+        pytest.param({"expression": "cron(0 3 * * * *)"}, "must be like rate(1 hour)", id="both-days"),
         pytest.param({"expression": "every night"}, "must be like rate(1 hour)", id="prose"),
         pytest.param({"time_zone": "Europe/Bern"}, "an IANA name", id="no-such-zone"),
         pytest.param({"time_zone": "europe/berlin"}, "an IANA name", id="a-zone-in-small-letters"),

@@ -261,8 +261,8 @@ def test_a_night_that_could_start_nothing_is_refused(
 
 @pytest.mark.parametrize(
     "expression",
-    ["0 3 * * *", "rate(1 days)", "rate(1 minute)", "cron(0 3 * * * *)", "cron(0 3 30 2 ? *)"],
+    ["0 3 * * *", "rate(1 days)", "rate(1 minute)", "cron(0 3 * * * *)"],
 )
-def test_a_night_that_aws_would_refuse_or_that_never_comes_is_refused(expression: str) -> None:
-    with pytest.raises(msgspec.ValidationError, match=r"like rate|takes|every 5|Exactly|never"):
+def test_a_night_that_aws_would_refuse_is_refused(expression: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=r"like rate|every 5"):
         msgspec.convert({"expression": expression}, Nightly)
