@@ -48,7 +48,7 @@ MAX_LIFE_SECONDS: Final = 10 * 365 * 24 * 60 * 60
 """A longer life is taken for a mistake (milliseconds, an instant): the end is not known then."""
 
 EXCHANGE_SECONDS: Final = 5
-"""What an exchange may take at least: where its answer is not heard, a token is lost."""
+"""The least that an exchange may take: where its answer is not heard, a token is lost."""
 
 _SIBLING_SECONDS: Final = 8
 _SIBLING_GAP: Final = 0.5
@@ -202,7 +202,7 @@ class TokenKeeper:
             return stored
 
     def _ends_soon(self, credentials: Credentials) -> bool:
-        """Whether the access token is to be replaced before it is used."""
+        """Tell whether the access token is to be replaced before it is used."""
         if not credentials.access_token:
             return True
         began, ends = credentials.obtained_at, credentials.expires_at
@@ -284,7 +284,7 @@ class TokenKeeper:
 
 
 def _date(given: Credentials, *, at: float) -> Credentials:
-    """What was asked for at this time; an end that cannot be is not known."""
+    """Date credentials that were asked for at this time; an end that cannot be is not known."""
     life = given.expires_at - at
     ends = given.expires_at if 0 < life <= MAX_LIFE_SECONDS else 0
     return replace(given, expires_at=ends, obtained_at=at if ends else 0)

@@ -24,7 +24,7 @@ class Provider(StrEnum):
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a provider without loading its connector.
+    """A provider, as far as it is known without loading its connector.
 
     Attributes:
         module: has a function ``connector(ports)``. Modules beside it are found by their names:

@@ -77,7 +77,7 @@ class Ahead:
         self._pool.shutdown(cancel_futures=True)
 
     def turn_to(self, account: str, *, then: Sequence[str]) -> None:
-        """Say whose pages are taken now, and which accounts come next."""
+        """Take the account that is read now, and those that come next."""
         with self._lock:
             known = {each.account: each for each in self._lists}
             wanted = (account, *then[: AT_ONCE - 1])

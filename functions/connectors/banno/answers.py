@@ -25,8 +25,8 @@ PAGE: Final = 500
 """The most transactions that one page may hold, says the transactions reference."""
 
 OVERLAP: Final = 50
-"""How many rows are read again with each page, as the list may move between two of them; half of
-a page at the most, should the provider give fewer than it is asked for."""
+"""Rows that are read again with each page, as the list may move between two of them. Half of a page
+at most, should the provider give fewer than it is asked for."""
 
 Id = Annotated[str, Meta(min_length=1, max_length=200)]
 """An id that Banno gave; its documents set no bound, so this one is ours."""
@@ -40,7 +40,7 @@ _OF_A_PAGE: Final = ("transactions", "inactivatedTransactionIds", "offset", "lim
 
 CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 FINE: Final = frozenset({"ok", "active", "success", "none"})
-"""What a code looks like, and which tell of no failure."""
+"""The pattern of a code, and the codes that tell of no failure."""
 
 
 class Secret(msgspec.Struct, frozen=True):

@@ -172,7 +172,7 @@ class Banno:
                 place = reading.following
 
     def _tell_others(self, listed: Accounts) -> Iterator[Part]:
-        """What is known beside the accounts that are there: who is gone, and who is nameless."""
+        """Give the parts of accounts that have gone, and of those without a readable id."""
         for id_ in listed.gone:
             yield Part(part=id_, state=PartState.GONE)
         if listed.unreadable:
@@ -237,9 +237,9 @@ def _read_start(log: Log, job: Job) -> Job:
 
 
 def _judge(accounts: Sequence[Account], job: Job, *, now: float) -> dict[str, Part]:
-    """How fresh each account is, by its id; of one that is listed twice the first counts.
+    """Judge how fresh each account is, by its id; of one that is listed twice the first counts.
 
-    So does its first record with those who write them.
+    So does its first record where records are written.
     """
     since, ahead = float(job["since"] or 0), float(job.get("ahead") or 0)
     states: dict[str, Part] = {}

@@ -41,13 +41,13 @@ if TYPE_CHECKING:
 NAME: Final = "transactions"
 
 OVERLAP_SECONDS: Final = 60 * 60
-"""How long before the last refresh an update may have happened that it did not see yet. What is
-read twice for it does no harm."""
+"""An update may have happened so long before the last refresh and not been seen by it. What is read
+twice for it does no harm."""
 
 
 REREADS: Final = 3
 MOST_REREADS: Final = 12
-"""How often a list that has moved by more is read again from its top: before a pause, at all."""
+"""The most times that a list that has moved by more is read again: before a pause, at all."""
 
 SAME_PAGES: Final = 2
 """So many pages in a row that are the page before, though they began at other offsets, and the
@@ -55,16 +55,16 @@ provider does not go by offsets: one may be chance, where a list grows as it is 
 
 _GONE: Final = (NotFound, Gone)
 _ONE_ACCOUNTS: Final = (*_GONE, ConsentMissing, UnexpectedAnswer, AnswerTooLarge)
-"""What may be wrong with one account's transactions and no other's; the first two always are."""
+"""Errors of one account's transactions, and maybe no other's; of the first two that is certain."""
 
 
 def beginning(
     previous: PreviousSnapshot | None, *, ids: Sequence[str], parts: Iterable[Part], since: float
 ) -> ReadMode:
-    """How the transactions of these accounts are read: in full, or only their changes.
+    """Decide how the transactions of these accounts are read: in full, or only their changes.
 
-    Only changes where the accounts are those of the base: nothing tells that the transactions of
-    an account that has gone have gone with it.
+    Only changes where the accounts are those of the snapshot before: nothing tells that the
+    transactions of an account that has gone have gone with it.
 
     Args:
         ids: all accounts that there are.
@@ -79,19 +79,24 @@ def beginning(
 
 
 def find_since(previous: PreviousSnapshot | None, account: str) -> str | None:
-    """From when on an account's changes are asked for; None: all of its transactions are."""
+    """The instant from which an account's changes are asked for; None: all its transactions are."""
     known = previous.bookmarks.get(NAME, {}).get(account) if previous else None
     return iso(max(0, float(known) - OVERLAP_SECONDS)) if known else None
 
 
 class Place(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where a fetch is: in which account's transactions, and where among them.
+    """A place in the transactions of one account.
 
-    The next page begins at ``offset``. The one before had ``rows`` rows, of which ``last`` is the
-    last one's key. ``failures`` counts what could not be read of the account. ``came`` says that
-    an account's transactions could be had, ``adds`` that they are put to those of the base.
-    ``rereads`` counts how often the list was begun anew. ``put_off`` is a JSON array of accounts
-    to be tried again, ``second`` says that this is one.
+    Attributes:
+        offset: where the next page begins.
+        last: the key of the last row of the page before.
+        rows: how many rows that page had.
+        failures: how much could not be read of the account.
+        rereads: how often the list was begun anew.
+        came: whether any account's transactions could be had.
+        adds: whether they are added to those of the snapshot before.
+        put_off: a JSON array of accounts to be tried again.
+        second: whether this is one of those.
     """
 
     account: str
@@ -112,7 +117,7 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Course(NamedTuple):
-    """All accounts in the order in which they are read, how fresh each is, and the base."""
+    """All accounts in the order of reading, how fresh each is, and the snapshot before."""
 
     ids: Sequence[str]
     states: Mapping[str, Part]
@@ -124,9 +129,8 @@ class Reading:
 
     def __init__(self, ahead: Ahead, course: Course, place: Place) -> None:
         """Take where the pages come from."""
-        later = () if place.second else [id_ for id_ in course.ids if id_ > place.account]
-        ahead.turn_to(place.account, then=later)
         self._ahead, self._course, self._place = ahead, course, place
+        ahead.turn_to(place.account, then=self._find_later(place))
         self._had = place.offset > 0
         self._seen: set[str] | None = None
         self._rereads = self._same = 0
@@ -171,7 +175,7 @@ class Reading:
             )
 
     def _ask_next(self) -> Transactions:
-        """The next page. Where it does not meet the one before, the list is read from its top."""
+        """The next page. If it does not meet the one before, the list is read from its top."""
         while True:
             page = self._ahead.take(self._place.offset, meets=self._meets)
             if self._meets(page):
@@ -186,7 +190,7 @@ class Reading:
             self._seen = set()
 
     def _meets(self, page: Transactions) -> bool:
-        """Whether a page shows the last row of the one before; nothing shows that of a single."""
+        """Tell whether a page shows the last row of the one before; that of a single row cannot."""
         last = self._place.last
         return last is None or self._place.rows == 1 or last in {row.key for row in page.rows}
 
@@ -221,9 +225,9 @@ class Reading:
         return not keys or stuck or (not new and len(keys) < place.rows)
 
     def _find_page_instead(self, fault: ProviderUnavailable) -> Page | None:
-        """What to go on with where an account's transactions cannot be had for too long.
+        """The page to go on with where an account's transactions cannot be had for too long.
 
-        It is put off first, so that it is seen whether others' can.
+        The account is put off first, so that it is seen whether others' can be had.
         """
         place, following = self._place, self._find_next(self._place)
         if following is not None and not (self._had or place.second):
@@ -272,15 +276,17 @@ class Reading:
         return {NAME: ReadMode(incremental=self._place.adds, bookmark={account: known or 0})}
 
     def _find_next(self, place: Place) -> Place | None:
-        """Where to go on once an account is done: the next one, then those that were put off."""
-        waiting = msgspec.json.decode(place.put_off, type=list[str])
-        later = [] if place.second else [id_ for id_ in self._course.ids if id_ > place.account]
-        if later:
+        """The place behind an account: the next account, then those that were put off."""
+        if later := self._find_later(place):
             return replace(_begin_anew(place), account=later[0])
+        waiting = msgspec.json.decode(place.put_off, type=list[str])
         if not waiting:
             return None
         put_off = msgspec.json.encode(waiting[1:]).decode()
         return replace(_begin_anew(place), account=waiting[0], put_off=put_off, second=True)
+
+    def _find_later(self, place: Place) -> list[str]:
+        return [] if place.second else [id_ for id_ in self._course.ids if id_ > place.account]
 
 
 def _begin_anew(place: Place, *, rereads: int = 0) -> Place:

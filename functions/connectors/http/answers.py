@@ -131,7 +131,7 @@ def read_secret(secret: bytes, shape: type[T]) -> T:
 
 
 def ends_early(body: bytes, *, status: int) -> bool:
-    """Whether a JSON object or array breaks off, or is missing from a 200.
+    """Tell whether a JSON object or array breaks off, or is missing from a 200.
 
     HTTP does not show it where a server gives no Content-Length, or that of the half. Other
     statuses may have no body. What does not begin as an object or array is something else.
@@ -149,7 +149,7 @@ def ends_early(body: bytes, *, status: int) -> bool:
 
 
 def _is_open(text: bytes) -> bool:
-    """Whether a text ends within a string or a bracket that it has opened."""
+    """Tell whether a text ends within a string or a bracket that it has opened."""
     depth = 0
     for token in _TOKENS.finditer(text):
         if token[0] == b'"':
@@ -195,7 +195,7 @@ def elements(raw: bytes | msgspec.Raw) -> list[msgspec.Raw]:
 
 
 def is_json(raw: bytes | msgspec.Raw) -> bool:
-    """Whether a piece is JSON in UTF-8. JSON allows lone surrogates, which ``read`` refuses."""
+    """Tell whether a piece is JSON in UTF-8, be it with lone surrogates, which ``read`` refuses."""
     with suppress(UnexpectedAnswer):
         read(raw, msgspec.Raw)
         return True
@@ -211,7 +211,7 @@ def _refuse(constant: str) -> None:
 
 
 def _pieces(text: bytes, *, within: bytes) -> list[bytes]:
-    """What stands between the commas of an array or object, not looked into."""
+    """Split an array or object at its commas, without a look into the pieces."""
     text = text.strip(_SPACE)
     pieces, depth, start = [], 0, 1
     for token in _TOKENS.finditer(text if text[:1] + text[-1:] == within else b""):

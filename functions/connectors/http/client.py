@@ -68,7 +68,7 @@ T = TypeVar("T")
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 15.0
 SLACK_SECONDS: Final = 15.0
-"""What a whole sending may take beyond one read of the longest, the connection included."""
+"""The most that a whole sending takes beyond one read, the connection included."""
 
 MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
 SLOWEST: Final = 1024 * 1024
@@ -89,7 +89,7 @@ _STEPS: Final = frozenset({".", ".."})
 _POOL: Final = 16
 _CHUNK: Final = 256 * 1024
 _PIECE: Final = 16 * 1024
-"""What is sent at a time: a TLS record, as each of them takes a socket's whole timeout."""
+"""Bytes sent at a time: a TLS record, as each of them takes a socket's whole timeout."""
 
 
 def origin(url: str) -> str:
@@ -267,13 +267,13 @@ class Http:
 
 
 def _broke_off(fault: exceptions.RequestException) -> bool:
-    """Whether to try once more pays: a time-out has taken long enough."""
+    """Tell whether to try once more pays: a time-out has taken long enough."""
     broken = isinstance(fault, exceptions.ConnectionError | exceptions.ChunkedEncodingError)
     return broken and not isinstance(fault, exceptions.Timeout)
 
 
 def _is_unsent(fault: exceptions.RequestException) -> bool:
-    """Whether there was no connection to send anything on.
+    """Tell whether there was no connection to send anything on.
 
     Only connecting fails with these two. A connection out of the pool is there already: what
     breaks on it may have been sent.

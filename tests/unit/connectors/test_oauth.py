@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from math import inf, nan
+from threading import Barrier
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from functions.core.model import StoredCredentials
 
 NEW = Credentials(access_token="new", refresh_token="refresh-new")
+THREADS = 4
 SIBLINGS = Credentials(access_token="sibling", refresh_token="refresh-sibling")
 
 
@@ -98,6 +101,40 @@ def test_a_token_that_ends_soon_is_exchanged_before_it_is_used(
     harness.good |= {"old"}
     assert harness.use() == ("new" if exchanges else "old")
     assert len(harness.exchanged) == exchanges
+
+
+def test_of_several_threads_that_are_refused_one_exchanges_and_all_go_on() -> None:
+    harness, together = TokenHarness(), Barrier(THREADS)
+    keeper = harness.keeper()
+
+    def call(token: str) -> str:
+        if token == "old":
+            together.wait()
+        return harness.call(token)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        used = [*pool.map(lambda _: keeper.use(call), range(THREADS))]
+    assert used == ["new"] * THREADS
+    assert harness.exchanged == ["refresh-old"]
+
+
+def test_a_new_token_that_is_refused_at_once_is_exchanged_by_no_thread() -> None:
+    harness, together = TokenHarness(), Barrier(THREADS)
+    harness.good = set()
+    keeper = harness.keeper()
+
+    def call(token: str) -> str:
+        together.wait()
+        return harness.call(token)
+
+    def use(_: int) -> bool:
+        with pytest.raises(ReauthRequired):
+            keeper.use(call)
+        return True
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        assert all(pool.map(use, range(THREADS)))
+    assert harness.exchanged == ["refresh-old"]
 
 
 def test_a_new_token_is_stored_before_it_is_used() -> None:
