@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 PROVIDER = "banno"
 SECRET = f"freshet/local/providers/{PROVIDER}"
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 90
 LOOK_SECONDS = 0.05
 OWN_NAME = "(this execution)"
 
