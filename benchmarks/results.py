@@ -117,6 +117,10 @@ PICTURES: Final = {
         Panel("endgrate", "Endgrate, linked pages", _TIME),
         Panel("digime", "digi.me, files", _TIME),
     ),
+    "using": (
+        Panel("memory", "CPU for the same records, of naive", _CPU),
+        Panel("memory", "peak memory at 20 times the records", ("growth",)),
+    ),
     "waiting": (
         Panel("waiting", "requests until noticed", ("requests until then",), is_ratio=False),
         Panel("waiting", "seconds until noticed", ("noticed after, s",), is_ratio=False),
