@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from functions.core.contract import RefreshRequest
-from functions.core.refresh.admission import admit
+from functions.core.refresh.admission import Admission, admit
 from functions.core.refresh.snapshot import to_pointer
-from functions.core.refresh.steps import Admission, publish
+from functions.core.refresh.steps import publish
 from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
 from tests.support.scripted_connector import (
     CONNECTION,

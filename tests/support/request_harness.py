@@ -12,9 +12,9 @@ from functions.core.errors import Busy
 from functions.core.idempotency import key_of, once
 from functions.core.model import Status
 from functions.core.reconcile import Execution, reconcile
-from functions.core.refresh.admission import admit, to_admission
+from functions.core.refresh.admission import Admission, RefreshOutcome, admit, to_admission
 from functions.core.refresh.ports import AdmissionPorts
-from functions.core.refresh.steps import Admission, RefreshOutcome, fail
+from functions.core.refresh.steps import fail
 from tests.support.fakes.idempotency import Keys
 from tests.support.fakes.stores import Clock, Tables
 from tests.support.interleaving import Watched

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from msgspec.structs import replace
 
 from functions.core.contract import SLOT_SECONDS, RefreshRequest
@@ -18,18 +20,38 @@ from functions.core.errors import (
     Superseded,
 )
 from functions.core.idempotency import Answer, Claim
-from functions.core.model import Status
+from functions.core.model import Refresh, Status
 from functions.core.refresh import steps as step
-from functions.core.refresh.steps import Admission, RefreshOutcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from functions.core.contract import Ticket
     from functions.core.errors import ProviderUnavailable
     from functions.core.idempotency import Key, Keys
-    from functions.core.model import Connection, Refresh, Running
+    from functions.core.model import Connection, Running, SnapshotPointer
     from functions.core.refresh.ports import AdmissionPorts, Connections, Refreshes
+
+
+class RefreshOutcome(StrEnum):
+    """What became of a request for a refresh, however that refresh stands by now.
+
+    ``started``: a refresh for this request. ``joined``: one that was running already. ``fresh``:
+    none; the refresh is the one whose snapshot is fresh enough.
+    """
+
+    STARTED = "started"
+    JOINED = "joined"
+    FRESH = "fresh"
+
+
+class Admission(msgspec.Struct, frozen=True, kw_only=True):
+    """The refresh that answers a request; ``refresh`` is set where it was started for it."""
+
+    outcome: RefreshOutcome
+    refresh_id: str
+    refresh: Refresh | None = None
+
 
 COOLDOWN_SECONDS: Final = 60 * 60
 """The longest pause that is stored: a provider may be mistaken, and says so again where it is
@@ -93,11 +115,11 @@ def admit(
     own = _find_own(connection, refresh_id=refresh_id, refreshes=refreshes)
     if own is not None:
         return Admission(outcome=RefreshOutcome.STARTED, refresh_id=refresh_id, refresh=own)
-    answer = step.find_answer(connection, request, at=at)
+    answer = find_answer(connection, request, at=at)
     while answer is not None and _is_over(answer, refreshes=refreshes, at=at):
         # Its end has left a snapshot, or the provider's word that it wants no other for now.
         connection = _require(request.connection_id, connections=connections, tenant=tenant)
-        answer = step.find_answer(connection, request, at=at)
+        answer = find_answer(connection, request, at=at)
     if answer is None:
         if refreshes.get(refresh_id) is None:
             _require_allowed(connection, at=at)
@@ -119,6 +141,32 @@ def _require_allowed(connection: Connection, *, at: float) -> None:
     until = connection.next_allowed_at
     if at < until:
         raise CoolingDown(next_allowed_at=until, wait_seconds=ceil(until - at))
+
+
+def find_answer(connection: Connection, request: RefreshRequest, *, at: float) -> Admission | None:
+    """The answer that needs no new refresh, if there is one.
+
+    A snapshot that has all requested datasets, each young enough by its ``as_of``, comes before a
+    refresh that is running; but not where everything is to be read again (``full``).
+    """
+    snapshot, running = connection.snapshot, connection.running
+    if (
+        request.max_age_seconds is not None
+        and not request.full
+        and snapshot is not None
+        and set(request.datasets or ()) <= set(snapshot.datasets)
+        and at - _as_of(snapshot, request.datasets or ()) <= request.max_age_seconds
+    ):
+        return Admission(outcome=RefreshOutcome.FRESH, refresh_id=snapshot.refresh_id)
+    if running is not None and at < running.until:
+        return Admission(outcome=RefreshOutcome.JOINED, refresh_id=running.refresh_id)
+    return None
+
+
+def _as_of(snapshot: SnapshotPointer, datasets: Iterable[str]) -> float:
+    """The oldest ``as_of`` of these datasets."""
+    ages = (snapshot.as_of_by_dataset.get(name, snapshot.as_of) for name in datasets)
+    return min(ages, default=snapshot.as_of)
 
 
 def to_admission(claim: Claim) -> Admission:

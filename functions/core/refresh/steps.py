@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,62 +15,13 @@ from functions.core.model import (
     Event,
     Manifest,
     Refresh,
-    SnapshotPointer,
     Status,
 )
 from functions.core.refresh.snapshot import narrow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from functions.core.errors import FreshetError
     from functions.core.ports import Triggered
-
-
-class RefreshOutcome(StrEnum):
-    """What became of a request for a refresh, however that refresh stands by now.
-
-    ``started``: a refresh for this request. ``joined``: one that was running already. ``fresh``:
-    none; the refresh is the one whose snapshot is fresh enough.
-    """
-
-    STARTED = "started"
-    JOINED = "joined"
-    FRESH = "fresh"
-
-
-class Admission(msgspec.Struct, frozen=True, kw_only=True):
-    """The refresh that answers a request; ``refresh`` is set where it was started for it."""
-
-    outcome: RefreshOutcome
-    refresh_id: str
-    refresh: Refresh | None = None
-
-
-def find_answer(connection: Connection, request: RefreshRequest, *, at: float) -> Admission | None:
-    """The answer that needs no new refresh, if there is one.
-
-    A snapshot that has all requested datasets, each young enough by its ``as_of``, comes before a
-    refresh that is running; but not where everything is to be read again (``full``).
-    """
-    snapshot, running = connection.snapshot, connection.running
-    if (
-        request.max_age_seconds is not None
-        and not request.full
-        and snapshot is not None
-        and set(request.datasets or ()) <= set(snapshot.datasets)
-        and at - _as_of(snapshot, request.datasets or ()) <= request.max_age_seconds
-    ):
-        return Admission(outcome=RefreshOutcome.FRESH, refresh_id=snapshot.refresh_id)
-    if running is not None and at < running.until:
-        return Admission(outcome=RefreshOutcome.JOINED, refresh_id=running.refresh_id)
-    return None
-
-
-def _as_of(snapshot: SnapshotPointer, datasets: Iterable[str]) -> float:
-    """The oldest ``as_of`` of these datasets."""
-    ages = (snapshot.as_of_by_dataset.get(name, snapshot.as_of) for name in datasets)
-    return min(ages, default=snapshot.as_of)
 
 
 def create(

@@ -36,7 +36,7 @@ from functions.core.model import Event
 from functions.core.polling import backoff, plan
 from functions.core.ports import Order
 from functions.core.refresh import steps as step
-from functions.core.refresh.admission import note_cooldown
+from functions.core.refresh.admission import Admission, note_cooldown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +82,7 @@ def trigger(refresh: Refresh, ports: StepPorts, *, others: Sequence[Interval]) -
     return _go_on(refresh, ports, others)
 
 
-def to_ticket(admission: step.Admission, connection_id: str) -> Ticket:
+def to_ticket(admission: Admission, connection_id: str) -> Ticket:
     """The ticket of a request that needs no refresh of its own."""
     return Ticket(
         v=PAYLOAD_VERSION,

@@ -14,9 +14,8 @@ from functions.core.contract import Reason, RefreshOptions, RefreshRequest
 from functions.core.errors import Busy, CoolingDown, InvalidRequest, KeyReused, Superseded
 from functions.core.model import REFRESH_PREFIX, Coverage, Refresh, Status, instant, iso
 from functions.core.refresh import conclude, history
-from functions.core.refresh.admission import admit, to_admission
+from functions.core.refresh.admission import RefreshOutcome, admit, to_admission
 from functions.core.refresh.history import Place
-from functions.core.refresh.steps import RefreshOutcome
 from functions.core.refresh.wait import ANSWER_SECONDS, MAX_WAIT_SECONDS, wait
 from functions.rest import cursors
 from functions.rest.call import MAX_ID, Call, Reply, connection_of, once, own
@@ -36,7 +35,7 @@ from functions.rest.route import (
 
 if TYPE_CHECKING:
     from functions.core.idempotency import Key
-    from functions.core.refresh.steps import Admission
+    from functions.core.refresh.admission import Admission
 
 LIMIT: Final = 50
 MAX_LIMIT: Final = 100

@@ -46,7 +46,7 @@ from tests.support.scripted_connector import (
 
 if TYPE_CHECKING:
     from functions.core.model import Connection, Refresh
-    from functions.core.refresh.steps import Admission
+    from functions.core.refresh.admission import Admission
 
 ENDINGS = {"published", "partial", "failed", "cancelled"}
 LUCK = st.sampled_from(["well", "running", "lost", "away", "user", "defect", "crash", "dies"])

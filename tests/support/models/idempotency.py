@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from functions.core.errors import Busy, FreshetError
 from functions.core.model import Status
+from functions.core.refresh.admission import RefreshOutcome
 from functions.core.refresh.snapshot import to_pointer
-from functions.core.refresh.steps import RefreshOutcome, fail
+from functions.core.refresh.steps import fail
 from tests.support.interleaving import Watched
 from tests.support.request_harness import RequestHarness, nothing
 from tests.support.scripted_connector import CONNECTION, a_manifest

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from functions.core.model import Connection, Manifest, Refresh
-    from functions.core.refresh.steps import RefreshOutcome
+    from functions.core.refresh.admission import RefreshOutcome
     from tests.support.providers.case import ProviderCase
     from tests.support.providers.simulated import Simulated
 

@@ -13,8 +13,7 @@ import pytest
 from functions.core.contract import RefreshOptions
 from functions.core.errors import Busy, InvalidRequest, KeyReused, NotFound
 from functions.core.idempotency import KEY_SECONDS, Claim, digest, name
-from functions.core.refresh.admission import to_admission
-from functions.core.refresh.steps import RefreshOutcome
+from functions.core.refresh.admission import RefreshOutcome, to_admission
 from functions.rest.body import decode
 from functions.rest.calls.connections import CredentialsIn
 from functions.rest.calls.pushes import PushIn

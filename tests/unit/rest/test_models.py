@@ -8,7 +8,8 @@ import pytest
 from functions.core.contract import Reason, RefreshOptions, Scalar
 from functions.core.errors import InvalidRequest, ReauthRequired
 from functions.core.model import Event, Running, SnapshotPointer, Status
-from functions.core.refresh.steps import RefreshOutcome, fail, publish
+from functions.core.refresh.admission import RefreshOutcome
+from functions.core.refresh.steps import fail, publish
 from functions.rest.body import decode
 from functions.rest.calls.connections import connection_out
 from functions.rest.calls.datasets import datasets_out

@@ -22,9 +22,14 @@ from functions.core.errors import (
     Superseded,
 )
 from functions.core.model import Connection, Running, Status
-from functions.core.refresh.admission import COOLDOWN_SECONDS, UNBEGUN_SECONDS, note_cooldown
+from functions.core.refresh.admission import (
+    COOLDOWN_SECONDS,
+    UNBEGUN_SECONDS,
+    RefreshOutcome,
+    note_cooldown,
+)
 from functions.core.refresh.check import check
-from functions.core.refresh.steps import RefreshOutcome, begin_trigger, cancel
+from functions.core.refresh.steps import begin_trigger, cancel
 from functions.core.refresh.trigger import trigger
 from tests.support.admission_harness import AdmissionHarness
 from tests.support.fakes.stores import Clock, Connections, Tables

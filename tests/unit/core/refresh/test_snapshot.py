@@ -19,7 +19,7 @@ from functions.core.model import (
     instant,
 )
 from functions.core.refresh import snapshot
-from functions.core.refresh.steps import find_answer
+from functions.core.refresh.admission import find_answer
 from tests.support.fetch_harness import PARTS, FetchHarness
 from tests.support.scripted_connector import (
     CONNECTION,

@@ -27,7 +27,8 @@ from functions.core.errors import (
 from functions.core.model import Connection, Event, Interval, Refresh, Status
 from functions.core.polling import plan
 from functions.core.ports import Triggered
-from functions.core.refresh.steps import Admission, RefreshOutcome, lose_job
+from functions.core.refresh.admission import Admission, RefreshOutcome
+from functions.core.refresh.steps import lose_job
 from functions.core.refresh.trigger import to_ticket, trigger
 from tests.support.fakes.stores import Clock, Refreshes, Tables
 from tests.support.scripted_connector import (
