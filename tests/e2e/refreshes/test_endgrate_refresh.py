@@ -35,10 +35,9 @@ def webhooks(relay: Relay) -> Iterator[Relay]:
     relay.holds = False
 
 
-@pytest.fixture
-def first_looks_in_vain(endgrate: SimulatorControl) -> None:
-    """Endgrate asks the first two who look at a transfer to come back much later."""
-    fault = {"kind": "status", "status": 503, "retry_after": f"{LONG:.0f}", "times": 2}
+def put_off_looks(endgrate: SimulatorControl, *, times: int) -> None:
+    """Have Endgrate ask who looks at a transfer, so many times, to come back much later."""
+    fault = {"kind": "status", "status": 503, "retry_after": f"{LONG:.0f}", "times": times}
     endgrate.fault(path="*/statistics", **fault)
 
 
@@ -215,11 +214,11 @@ def test_a_user_who_never_configures_is_what_a_refresh_waited_for(
     assert transfers(endgrate) == 0
 
 
-@pytest.mark.usefixtures("first_looks_in_vain")
 def test_a_webhook_ends_the_wait_long_before_its_time(
     running: System, caller: Caller, endgrate: SimulatorControl
 ) -> None:
     endgrate.settings(transfer_seconds=LONG_ENOUGH)
+    put_off_looks(endgrate, times=1)
     connection = caller.connect({**FERN, "datasets": ["crm-company"]})
     refresh = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
     completed = next(each["at"] for each in endgrate.ledger("pull_completed"))
@@ -229,12 +228,12 @@ def test_a_webhook_ends_the_wait_long_before_its_time(
     assert 0 <= told(refresh, "ready") - completed < LONG / 6
 
 
-@pytest.mark.usefixtures("first_looks_in_vain")
 def test_forged_repeated_and_swapped_webhooks_change_nothing(
     running: System, caller: Caller, endgrate: SimulatorControl, webhooks: Relay
 ) -> None:
     webhooks.holds = True
     endgrate.settings(transfer_seconds=1)
+    put_off_looks(endgrate, times=2)
     mine, other = (
         caller.connect({**FERN, "datasets": [name]}) for name in ("crm-company", "crm-contact")
     )
