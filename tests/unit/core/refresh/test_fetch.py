@@ -27,6 +27,7 @@ from functions.core.polling import backoff
 from functions.core.ports import Page, ReadMode
 from functions.core.refresh.fetch import (
     AGAIN_SECONDS,
+    AHEAD,
     MARGIN_SECONDS,
     PART_PATIENCE,
     PATIENCE,
@@ -266,6 +267,14 @@ def test_the_next_page_is_asked_for_while_one_is_worked_on() -> None:
     assert next(coming) == 1
     assert asked.wait(timeout=5)
     assert list(coming) == [2]
+
+
+def test_a_reader_that_stops_leaves_the_next_pages_unasked_for() -> None:
+    pages = iter(range(100))
+    coming = read_ahead(pages)
+    assert next(coming) == 0
+    del coming
+    assert next(pages) <= 1 + AHEAD
 
 
 def test_a_fault_in_a_page_reaches_the_reader_after_the_pages_before() -> None:
