@@ -180,12 +180,12 @@ def page(answer: Answer, name: str, *, offset: int) -> Entries:
     Raises:
         UnexpectedAnswer: it has no entries, is no success, or names a page not beyond itself.
     """
-    told = members(answer.body)
-    if name not in told or not lenient(told.get("success"), bool, otherwise=True):
+    fields = members(answer.body)
+    if name not in fields or not lenient(fields.get("success"), bool, otherwise=True):
         raise UnexpectedAnswer
-    found = elements(told[name])
+    found = elements(fields[name])
     try:
-        following, guessed = _following(told["meta"]), False
+        following, guessed = _following(fields["meta"]), False
     except (KeyError, UnexpectedAnswer):
         following, guessed = offset + len(found) if found else None, True
     if following is not None and following <= offset:
@@ -194,7 +194,7 @@ def page(answer: Answer, name: str, *, offset: int) -> Entries:
         entries=found,
         following=following,
         guessed=guessed,
-        flagged=bool(lenient(told.get("transfer_errors"), object, otherwise=None)),
+        flagged=bool(lenient(fields.get("transfer_errors"), object, otherwise=None)),
     )
 
 
@@ -211,13 +211,13 @@ def _following(meta: msgspec.Raw) -> int | None:
 def failure(raw: msgspec.Raw) -> Failure:
     """Read an entry of the error log; an unreadable field counts as absent."""
     with suppress(UnexpectedAnswer):
-        told = members(raw)
+        fields = members(raw)
         return Failure(
-            error_type=lenient(told.get("error_type"), str, otherwise=""),
-            resolved=lenient(told.get("resolved"), bool, otherwise=False),
-            warn=lenient(told.get("warn"), bool, otherwise=False),
-            index=lenient(told.get("index"), Offset, otherwise=None),
-            internal_id=lenient(told.get("internal_id"), str, otherwise=None),
+            error_type=lenient(fields.get("error_type"), str, otherwise=""),
+            resolved=lenient(fields.get("resolved"), bool, otherwise=False),
+            warn=lenient(fields.get("warn"), bool, otherwise=False),
+            index=lenient(fields.get("index"), Offset, otherwise=None),
+            internal_id=lenient(fields.get("internal_id"), str, otherwise=None),
         )
     return Failure()
 
@@ -298,8 +298,8 @@ class Api:
 
     def types(self) -> set[str]:
         """The types that any provider of Endgrate's has."""
-        told = decode(self._call("GET", "/api/integrations"), _Integrations)
-        return {row.endgrate_type for each in told.providers for row in each.integrations}
+        found = decode(self._call("GET", "/api/integrations"), _Integrations)
+        return {row.endgrate_type for each in found.providers for row in each.integrations}
 
     def configuration(self, session_id: str) -> msgspec.Raw | None:
         """The end user's choices, as JSON; None before they are made.
@@ -312,11 +312,11 @@ class Api:
             params={"session_id": session_id},
             accept=_CONFIGURATION,
         )
-        told = members(answer.body)
-        schemas = lenient(told.get("schemas"), dict[str, object], otherwise=None)
+        fields = members(answer.body)
+        schemas = lenient(fields.get("schemas"), dict[str, object], otherwise=None)
         if answer.status == HTTPStatus.OK and schemas is not None and is_json(answer.body):
             return msgspec.Raw(answer.body)
-        if schemas is not None or lenient(told.get("message"), str, otherwise=None) is None:
+        if schemas is not None or lenient(fields.get("message"), str, otherwise=None) is None:
             raise UnexpectedAnswer
         return None
 

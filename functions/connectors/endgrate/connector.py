@@ -390,7 +390,7 @@ def _results(api: Api, transfer_id: str, *, endgrate_type: str) -> tuple[Result,
 
 def _result(raw: msgspec.Raw) -> Result | None:
     with suppress(KeyError, UnexpectedAnswer):
-        told = members(raw)
-        internal_id = lenient(told.get("internal_id"), str, otherwise=None)
-        return Result(id=read(told["id"], RecordId), internal_id=internal_id)
+        fields = members(raw)
+        internal_id = lenient(fields.get("internal_id"), str, otherwise=None)
+        return Result(id=read(fields["id"], RecordId), internal_id=internal_id)
     return None

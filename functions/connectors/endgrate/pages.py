@@ -290,10 +290,10 @@ def _item(raw: msgspec.Raw) -> Item | None:
     with suppress(UnexpectedAnswer):
         return read(raw, Item)
     with suppress(KeyError, UnexpectedAnswer):
-        told = members(raw)
-        id_ = read(told["id"], RecordId)
+        fields = members(raw)
+        id_ = read(fields["id"], RecordId)
         if is_json(raw):
-            return Item(id_, lenient(told.get("deleted"), bool, otherwise=False))
+            return Item(id_, lenient(fields.get("deleted"), bool, otherwise=False))
     return None
 
 

@@ -39,7 +39,9 @@ def read_webhook(body: bytes) -> Webhook:
         InvalidRequest: it is no webhook that we asked for.
     """
     try:
-        told = decode(Answer(status=HTTPStatus.OK, body=body), _Payload)
+        payload = decode(Answer(status=HTTPStatus.OK, body=body), _Payload)
     except (ProviderUnavailable, UnexpectedAnswer):
         raise InvalidRequest from None
-    return Webhook(token=told.metadata.token, job=told.transfer_id or "", subject=told.session_id)
+    return Webhook(
+        token=payload.metadata.token, job=payload.transfer_id or "", subject=payload.session_id
+    )
