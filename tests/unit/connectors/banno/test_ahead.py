@@ -45,7 +45,7 @@ class Lists:
             self._running -= 1
         if error := self.errors.get((account, offset)):
             raise error
-        ids = [f"{account}{each}" for each in range(self._rows[account])][offset : offset + PAGE]
+        ids = [f"{account}{each}" for each in range(self._rows[account])[offset : offset + PAGE]]
         rows = [Row(id_, Record(id_, RAW)) for id_ in ids]
         return Transactions(rows, self.deletions.get((account, offset), []), 0, self._size)
 
