@@ -327,6 +327,7 @@ class BearerHttp:
         params: Mapping[str, Scalar] | None = None,
         refusals: Mapping[int, type[FreshetError]] | None = None,
         accept: Container[int] = OK,
+        at_once: bool = False,
     ) -> Answer:
         """Send a request as ``Http.call`` does, with a token as ``TokenKeeper.use`` has it."""
         return self._keeper.use(
@@ -337,5 +338,6 @@ class BearerHttp:
                 params=params,
                 refusals=refusals,
                 accept=accept,
+                at_once=at_once,
             )
         )

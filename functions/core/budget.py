@@ -117,12 +117,13 @@ class SharedBudget:
         self._clock, self._sleep = clock, sleep
         self._seen_full_at: int | None = None
 
-    def take(self, tokens: int = 1) -> None:
+    def take(self, tokens: int = 1, *, at_once: bool = False) -> None:
         """Wait for the turn of this request, or of so many at once; see ``Budget``."""
         limit = self._limit()
         if limit is None:
             return
-        wait = self._turn(limit, gap=limit.gap * tokens) - self._now()
+        patience = 0 if at_once else max(0, min(self._patience, self._left()))
+        wait = self._turn(limit, gap=limit.gap * tokens, patience=patience) - self._now()
         if wait > 0:
             self._sleep(wait / SECOND)
             # A 429 may have come while this slept.
@@ -136,7 +137,7 @@ class SharedBudget:
             until = self._now() + int(bounded * SECOND)
             self._store.close(until=until, full_at=until + limit.fill_time)
 
-    def _turn(self, limit: BudgetLimit, *, gap: int) -> int:
+    def _turn(self, limit: BudgetLimit, *, gap: int, patience: float) -> int:
         """Take tokens, which moves the bucket on by ``gap``, and return when their turn comes.
 
         A bucket that was seen to be full by now is restarted without reading it first. The loop
@@ -148,7 +149,6 @@ class SharedBudget:
             if known and self._store.renew(full_at=now + gap, before=now):
                 self._seen_full_at = now + gap
                 return now
-            patience = max(0.0, min(self._patience, self._left()))
             latest = now + int(patience * SECOND) + limit.fill_time - gap
             level = self._store.draw(gap=gap, since=now, until=latest)
             self._seen_full_at = level.full_at

@@ -215,11 +215,11 @@ class CredentialStore(Protocol):
 class Budget(Protocol):
     """Bounds the rate of requests to a provider."""
 
-    def take(self) -> None:
+    def take(self, *, at_once: bool = False) -> None:
         """Wait for this request's turn.
 
         Raises:
-            RateLimited: it is too far away; nothing was sent.
+            RateLimited: it is too far away, or not ``at_once``; nothing was sent.
         """
 
     def pause(self, seconds: float) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from functions.connectors.banno.answers import OVERLAP, PAGE
 from functions.core.errors import FreshetError, ProviderUnavailable, RateLimited
@@ -60,15 +60,23 @@ class _List:
             self.offset = offset + len(page.rows) - min(OVERLAP, len(page.rows) // 2)
 
 
+class Ask(Protocol):
+    """Asks an account for the page at an offset; early, only if the budget has a turn at once."""
+
+    def __call__(self, account: str, offset: int, /, *, early: bool) -> Transactions:
+        """Send the request."""
+
+
 class Ahead:
     """The pages of one user's accounts, for one thread to take in order."""
 
-    def __init__(self, ask: Callable[[str, int], Transactions]) -> None:
-        """Take how an account is asked for the page at an offset."""
+    def __init__(self, ask: Ask) -> None:
+        """Take how an account is asked for a page."""
         self._ask, self._pool, self._lock = ask, ThreadPoolExecutor(AT_ONCE), Lock()
         self._lists = [_List("")]
         self._running = self._largest = 0
-        self._failed: ProviderUnavailable | None = None
+        self._limited: RateLimited | None = None
+        self._stopped = False
 
     def close(self) -> None:
         """Ask for nothing more, and wait for what is under way."""
@@ -92,9 +100,14 @@ class Ahead:
         with self._lock:
             early = self._lists[0].pages.pop(offset, None)
             self._plan()
-        if early is not None and meets(page := early.coming.result()):
-            behind = early.behind
-        else:
+        page, behind = None, 0
+        if early is not None:
+            try:
+                page, behind = early.coming.result(), early.behind
+            except RateLimited as error:
+                if not error.unsent:  # else the budget had no turn at once
+                    raise
+        if page is None or not meets(page):
             page, behind = self._begin(offset).result(), 0
         told = self._lists[0].deletions
         told.append(page.deletions)
@@ -104,17 +117,17 @@ class Ahead:
     def _begin(self, offset: int) -> Future[Transactions]:
         """Ask for the page at an offset now. What was asked for early of another course is lost."""
         with self._lock:
-            if isinstance(self._failed, RateLimited):
-                raise self._failed
+            if self._limited is not None:
+                raise self._limited
             if offset != self._lists[0].offset or self._lists[0].pages:
                 self._lists[0] = _List(self._lists[0].account, offset)
-            coming = self._send(self._lists[0])
+            coming = self._send(self._lists[0], early=False)
             self._plan()
             return coming
 
     def _plan(self) -> None:
         """Ask ahead: the list that is read now by its window, the next ones page by page."""
-        if not self._lists or not self._largest or self._failed:
+        if not self._lists or not self._largest or self._stopped:
             return
         first, *others = self._lists
         room = MOST_BYTES // self._largest - sum(len(each.pages) for each in self._lists)
@@ -123,31 +136,32 @@ class Ahead:
             if self._running >= AT_ONCE:
                 return
             offset, behind = first.offset, len(first.pages) + 1
-            first.pages[offset] = _Early(self._send(first), behind)
+            first.pages[offset] = _Early(self._send(first, early=True), behind)
             room -= 1
         for each in others:
             if self._running >= AT_ONCE - 1 or room <= AT_ONCE:
                 return
             if not each.ends and not each.running:
                 offset = each.offset
-                each.pages[offset] = _Early(self._send(each), behind=0)
+                each.pages[offset] = _Early(self._send(each, early=True), behind=0)
                 room -= 1
 
-    def _send(self, of: _List) -> Future[Transactions]:
+    def _send(self, of: _List, *, early: bool) -> Future[Transactions]:
         offset, of.offset = of.offset, of.offset + PAGE - OVERLAP
         self._running += 1
         of.running += 1
-        return self._pool.submit(self._run, of, offset)
+        return self._pool.submit(self._run, of, offset, early=early)
 
-    def _run(self, of: _List, offset: int) -> Transactions:
+    def _run(self, of: _List, offset: int, *, early: bool) -> Transactions:
         try:
-            page = self._ask(of.account, offset)
+            page = self._ask(of.account, offset, early=early)
         except FreshetError as error:
             with self._lock:
                 self._running -= 1
                 of.ends = True
-                if isinstance(error, ProviderUnavailable):
-                    self._failed = error
+                self._stopped = self._stopped or isinstance(error, ProviderUnavailable)
+                if isinstance(error, RateLimited) and not error.unsent:
+                    self._limited = error
             raise
         with self._lock:
             self._running -= 1

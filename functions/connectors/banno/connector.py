@@ -202,7 +202,7 @@ class Banno:
 
 
 def _ask_page(
-    user: BearerHttp, account: str, offset: int, *, previous: PreviousSnapshot | None
+    user: BearerHttp, account: str, offset: int, *, early: bool, previous: PreviousSnapshot | None
 ) -> Transactions:
     """An account's transactions from a place in their list on; only changes since a snapshot."""
     since = banno_transactions.find_since(previous, account)
@@ -215,6 +215,7 @@ def _ask_page(
             params=params,
             refusals=_FORBIDDEN | {HTTPStatus.NOT_FOUND: NotFound, HTTPStatus.GONE: Gone},
             accept=frozenset({HTTPStatus.OK, HTTPStatus.NO_CONTENT}),
+            at_once=early,
         )
     except ReauthRequired:
         user.call("GET", "/accounts")  # where these can be had, it is about the account

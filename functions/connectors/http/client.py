@@ -141,6 +141,7 @@ class Http:
         accept: Container[int] = OK,
         read_seconds: float = READ_SECONDS,
         least_seconds: float = 0,
+        at_once: bool = False,
     ) -> Answer:
         """Send one request and give its answer. A broken-off GET is sent once more.
 
@@ -153,6 +154,7 @@ class Http:
                 ``SLACK_SECONDS`` more, and all of it no longer than there is time left.
             least_seconds: how long a sending may take though less is left, where giving up on it
                 costs more than being late.
+            at_once: do not wait for a turn in the budget, but raise ``RateLimited``.
 
         Raises:
             TokenRefused: 401.
@@ -175,6 +177,7 @@ class Http:
             refusals=refusals or {},
             read_seconds=read_seconds,
             least_seconds=least_seconds,
+            at_once=at_once,
         )
 
     def download(
@@ -200,6 +203,7 @@ class Http:
         refusals: Refusals,
         read_seconds: float = READ_SECONDS,
         least_seconds: float = 0,
+        at_once: bool = False,
     ) -> T:
         """Send a request and read its answer; at a status that is none, its body is not read.
 
@@ -220,7 +224,7 @@ class Http:
                     raise self._refuse(response, refusals)
                 return read(response)
 
-        self._wait_for_turn()
+        self._take_turn(at_once=at_once)
         if self._left() <= 0:
             raise ProviderUnavailable(unsent=True)
         try:
@@ -228,7 +232,7 @@ class Http:
         except exceptions.RequestException as fault:
             if request.method != "GET" or not _broke_off(fault):
                 raise ProviderUnavailable(unsent=_is_unsent(fault)) from None
-        self._wait_for_turn()
+        self._take_turn(at_once=at_once)
         leave_connections()
         try:
             return send_once(left=self._left())
@@ -245,9 +249,9 @@ class Http:
             raise UnexpectedAnswer
         return self._base_url + path
 
-    def _wait_for_turn(self) -> None:
+    def _take_turn(self, *, at_once: bool) -> None:
         if self._budget is not None:
-            self._budget.take()
+            self._budget.take(at_once=at_once)
 
     def _refuse(self, response: requests.Response, refusals: Refusals) -> Exception:
         """The table of outcomes."""

@@ -24,11 +24,11 @@ class Counted:
     """A budget that counts, and that may be spent."""
 
     def __init__(self) -> None:
-        self.taken, self.spent = 0, False
+        self.taken, self.spent, self.busy = 0, False, False
         self.pauses: list[float] = []
 
-    def take(self) -> None:
-        if self.spent:
+    def take(self, *, at_once: bool = False) -> None:
+        if self.spent or (at_once and self.busy):
             raise RateLimited(wait_seconds=3, unsent=True)
         self.taken += 1
 
@@ -55,6 +55,17 @@ def test_every_request_of_a_refresh_takes_its_turn(simulator: Simulator, provide
     asked = Asked(simulator, provider)
     asked.one.refresh()
     assert asked.budget.taken == asked.requests > 0
+
+
+@every_provider
+def test_a_budget_without_a_turn_at_once_costs_time_and_nothing_else(
+    simulator: Simulator, provider: str
+) -> None:
+    asked = Asked(simulator, provider)
+    asked.budget.busy = True
+    read = asked.one.refresh()
+    assert read.truth == asked.one.simulated.truth(asked.one.user)
+    assert asked.budget.taken == asked.requests
 
 
 @pytest.mark.parametrize("provider", WITH_TOKENS)

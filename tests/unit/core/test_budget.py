@@ -64,6 +64,17 @@ def test_the_burst_goes_at_once_and_the_rest_at_the_rate() -> None:
     assert BudgetHarness().takes(6) == [0, 0, 0, 0.5, 1, 1.5]
 
 
+def test_a_request_that_does_not_wait_goes_at_once_or_not_at_all() -> None:
+    harness = BudgetHarness()
+    for _ in range(3):
+        harness.budget.take(at_once=True)
+    with pytest.raises(RateLimited) as caught:
+        harness.budget.take(at_once=True)
+    assert caught.value.unsent
+    assert harness.clock() == harness.start
+    assert harness.takes(1) == [0.5]
+
+
 def test_a_bucket_fills_again_and_not_beyond_its_burst() -> None:
     harness = BudgetHarness()
     harness.takes(3)

@@ -32,10 +32,14 @@ class Lists:
         self._running = 0
         self.asked: list[tuple[str, int]] = []
         self.at_once = 0
+        self.busy = False
+        """Whether the budget has a turn only for who waits for it."""
         self.errors: dict[tuple[str, int], FreshetError] = {}
         self.deletions: dict[tuple[str, int], list[str]] = {}
 
-    def ask(self, account: str, offset: int) -> Transactions:
+    def ask(self, account: str, offset: int, *, early: bool) -> Transactions:
+        if early and self.busy:
+            raise RateLimited(unsent=True)
         with self._lock:
             self.asked.append((account, offset))
             self._running += 1
@@ -142,6 +146,13 @@ def test_after_429_nothing_new_is_asked_for_and_what_has_come_is_read() -> None:
     assert read[:1] == ["a0"]
     assert lists.asked.count(("b", 0)) == 1
     assert len(lists.asked) <= 1 + AT_ONCE
+
+
+def test_where_the_budget_has_no_turn_at_once_pages_are_asked_for_one_after_the_other() -> None:
+    lists = Lists({"a": 30 * STRIDE, "b": 3 * PAGE})
+    lists.busy = True
+    assert len([*lists.read()]) == len(lists.asked)
+    assert lists.at_once == 1
 
 
 def test_a_deletion_is_told_with_each_page_that_may_be_older_than_it() -> None:
