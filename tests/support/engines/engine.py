@@ -79,6 +79,7 @@ class Engine:
         body = DEMOS[PROVIDER].connection(self.provider, user)
         connection = Connection(
             connection_id=f"{CONNECTION_PREFIX}{uuid.uuid4().hex}",
+            external_id=uuid.uuid4().hex,
             tenant="tenant-1",
             provider=PROVIDER,
             subject=body["subject"],
