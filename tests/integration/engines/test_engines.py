@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from functions.connectors.banno.ahead import AT_ONCE
 from functions.core.bulk.model import BulkOutcome, refresh_id
 from functions.core.bulk.run import close_run, write_list
 from functions.core.contract import HOLD_SECONDS, LOOK_HOLD_SECONDS
@@ -156,10 +157,11 @@ def test_a_short_pause_in_the_middle_of_the_fetch_is_slept_through(engine: Engin
     engine.fault(ada, PAGES, kind="status", status=503, skip=4)
     assert refreshed(engine, ada) == published([*BEGIN, "FetchData"], ADA, gone=1)
     assert is_whole(engine, ada)
-    assert engine.count_requests(ada, PAGES_ASKED, since=since) == PAGES_OF_ADA + 1
+    asked = engine.count_requests(ada, PAGES_ASKED, since=since)
+    assert PAGES_OF_ADA < asked <= PAGES_OF_ADA + AT_ONCE  # what was under way is asked again
 
 
-def test_a_long_pause_in_the_middle_of_the_fetch_doubles_and_repeats_nothing(
+def test_a_long_pause_in_the_middle_of_the_fetch_doubles_and_loses_nothing(
     engine: Engine,
 ) -> None:
     ada, since = engine.connect("ada"), time.time()
@@ -168,7 +170,8 @@ def test_a_long_pause_in_the_middle_of_the_fetch_doubles_and_repeats_nothing(
     visited = [*BEGIN, "FetchData", "Wait", *TURN, "FetchData"]
     assert refreshed(engine, ada) == published(visited, ADA, gone=1, failures=["FetchWaits"])
     assert is_whole(engine, ada)
-    assert engine.count_requests(ada, PAGES_ASKED, since=since) == PAGES_OF_ADA + 1
+    asked = engine.count_requests(ada, PAGES_ASKED, since=since)
+    assert PAGES_OF_ADA < asked <= PAGES_OF_ADA + AT_ONCE  # what was under way is asked again
 
 
 def test_two_starts_at_once_are_one_refresh(engine: Engine) -> None:
