@@ -64,8 +64,8 @@ def test_a_budget_without_a_turn_at_once_costs_time_and_nothing_else(
     asked = Asked(simulator, provider)
     asked.budget.busy = True
     read = asked.one.refresh()
-    assert read.truth == asked.one.simulated.truth(asked.one.user)
     assert asked.budget.taken == asked.requests
+    assert read.truth == asked.one.simulated.truth(asked.one.user)
 
 
 @pytest.mark.parametrize("provider", WITH_TOKENS)
