@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 PREFLIGHT: Final = {
     "Access-Control-Allow-Headers": "Authorization,Content-Type,Idempotency-Key,Prefer",
-    "Access-Control-Allow-Methods": "DELETE,GET,POST,PUT",
+    "Access-Control-Allow-Methods": ",".join(
+        sorted({each for by in ROUTES.values() for each in by})
+    ),
     "Access-Control-Max-Age": str(2 * 60 * 60),  # Chromium remembers it no longer
 }
 """What a page of an allowed origin may send."""
