@@ -158,7 +158,8 @@ def test_a_short_pause_in_the_middle_of_the_fetch_is_slept_through(engine: Engin
     assert refreshed(engine, ada) == published([*BEGIN, "FetchData"], ADA, gone=1)
     assert is_whole(engine, ada)
     asked = engine.count_requests(ada, PAGES_ASKED, since=since)
-    assert PAGES_OF_ADA < asked <= PAGES_OF_ADA + AT_ONCE  # what was under way is asked again
+    # Pages asked for ahead of the pause come again; some are asked for behind the ends of lists.
+    assert PAGES_OF_ADA < asked <= PAGES_OF_ADA + 2 * AT_ONCE
 
 
 def test_a_long_pause_in_the_middle_of_the_fetch_doubles_and_loses_nothing(
@@ -171,7 +172,8 @@ def test_a_long_pause_in_the_middle_of_the_fetch_doubles_and_loses_nothing(
     assert refreshed(engine, ada) == published(visited, ADA, gone=1, failures=["FetchWaits"])
     assert is_whole(engine, ada)
     asked = engine.count_requests(ada, PAGES_ASKED, since=since)
-    assert PAGES_OF_ADA < asked <= PAGES_OF_ADA + AT_ONCE  # what was under way is asked again
+    # Pages asked for ahead of the pause come again; some are asked for behind the ends of lists.
+    assert PAGES_OF_ADA < asked <= PAGES_OF_ADA + 2 * AT_ONCE
 
 
 def test_two_starts_at_once_are_one_refresh(engine: Engine) -> None:
