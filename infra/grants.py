@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from aws_cdk import aws_iam as iam
 
-from functions.connectors.registry import REGISTRY, Provider
+from functions.connectors.registry import REGISTRY, Entry, Provider
 from functions.core.contract import Door, Index, Prefix
 from infra.events import SERVICE
 from infra.machines import states
@@ -60,7 +60,7 @@ OBJECTS: Final = {
     (Door.API, Prefix.STAGING): ERASE,
     (Door.API, Prefix.QUARANTINE): ERASE,
     (Door.API, Prefix.PUSHES): ("PutObject", *ERASE),
-    (Door.API, Prefix.SUCCESSORS): ERASE,
+    (Door.API, Prefix.SUCCESSORS): (*SUCCEED, "DeleteObjectVersion"),
     (Door.TRIGGER, Prefix.SUCCESSORS): SUCCEED,
     (Door.CHECK_STATUS, Prefix.SUCCESSORS): SUCCEED,
     (Door.FETCH_DATA, Prefix.SUCCESSORS): SUCCEED,
@@ -107,17 +107,20 @@ SCHEDULES: Final = {
 }
 """Actions of EventBridge Scheduler on the schedules of the stack's group."""
 
+
+def _serves_api(entry: Entry) -> bool:
+    return entry.opens or bool(entry.settings or entry.revokes)
+
+
 SECRETS: Final = {
-    Door.API: tuple(
-        provider for provider in Provider if REGISTRY[provider].opens or REGISTRY[provider].settings
-    ),
+    Door.API: tuple(provider for provider in Provider if _serves_api(REGISTRY[provider])),
     Door.TRIGGER: tuple(Provider),
     Door.CHECK_STATUS: tuple(Provider),
     Door.FETCH_DATA: tuple(Provider),
     Door.PUSH: tuple(provider for provider in Provider if REGISTRY[provider].pushes),
 }
-"""The doors that speak to providers, and to which. The API begins connections, and holds what
-they say of themselves against the secret."""
+"""The doors that speak to providers, and to which. The API begins and ends connections,
+and holds what they say of themselves against the secret."""
 
 
 def grant(

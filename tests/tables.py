@@ -21,6 +21,7 @@ from functions.core.errors import (
     BulkRunning,
     Gone,
     KeyReused,
+    LoginShared,
     MethodNotAllowed,
     RecordTooLarge,
     Signal,
@@ -41,6 +42,7 @@ ONLY_ANSWERS = (
     BulkRunning
     | Gone
     | KeyReused
+    | LoginShared
     | MethodNotAllowed
     | RecordTooLarge
     | Throttled

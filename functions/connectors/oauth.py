@@ -87,9 +87,7 @@ def exchange_refresh_token(
             ProviderUnavailable the token may be used up or not.
     """
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-    form |= {"client_id": application.client_id}
-    if application.client_secret:
-        form |= {"client_secret": application.client_secret}
+    form |= _authenticate(application)
     accept = DONE | _REFUSALS
     answer = http.call(
         "POST", path, headers={}, form=form, accept=accept, least_seconds=EXCHANGE_SECONDS
@@ -111,6 +109,33 @@ def exchange_refresh_token(
         refresh_token=successor or refresh_token,
         expires_at=at + life if life else 0,
     )
+
+
+def revoke_token(
+    http: Http, path: str, *, application: Application, credentials: Credentials
+) -> None:
+    """Revoke the refresh token, or where there is none the access token (RFC 7009 section 2).
+
+    Raises:
+        GrantRefused: the provider says that the token is none.
+        ProviderRefusesApplication: it does not take us.
+        RateLimited, ProviderUnavailable, UnexpectedAnswer: as for any call.
+    """
+    refresh = credentials.refresh_token
+    form = {
+        "token": refresh or credentials.access_token,
+        "token_type_hint": "refresh_token" if refresh else "access_token",
+        **_authenticate(application),
+    }
+    # The body of a 200 says nothing, and may be empty.
+    answer = http.call("POST", path, headers={"Accept": "*/*"}, form=form, accept=DONE | _REFUSALS)
+    if answer.status in _REFUSALS:
+        raise _refusal(answer)
+
+
+def _authenticate(application: Application) -> dict[str, str]:
+    secret = application.client_secret
+    return {"client_id": application.client_id, **({"client_secret": secret} if secret else {})}
 
 
 def seconds_in(value: object) -> float:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from functions.core.ports import Revoke
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -39,6 +41,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         pushes: whether records can be sent (``core.push.ports.Pusher``).
         holds: whether the provider can hold a look open until its job is done.
         webhooks: whether the provider sends any, see ``core.webhooks``.
+        revokes: the wishes that ``core.ports.Revoker`` fulfils.
     """
 
     module: str
@@ -49,6 +52,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     pushes: bool = False
     holds: bool = False
     webhooks: bool = False
+    revokes: frozenset[Revoke] = frozenset()
 
 
 REGISTRY: Final[dict[str, Entry]] = {
@@ -57,10 +61,12 @@ REGISTRY: Final[dict[str, Entry]] = {
         settings=frozenset({"institution"}),
         datasets=("accounts", "transactions"),
         holds=True,
+        revokes=frozenset({Revoke.TRUE, Revoke.REQUIRED}),
     ),
     Provider.DIGIME: Entry(
         module="functions.connectors.digime.connector",
         datasets=("accounts", "files"),
+        revokes=frozenset({Revoke.LIBRARY}),
     ),
     Provider.ENDGRATE: Entry(
         module="functions.connectors.endgrate.connector",
@@ -68,6 +74,7 @@ REGISTRY: Final[dict[str, Entry]] = {
         opens=True,
         pushes=True,
         webhooks=True,
+        revokes=frozenset({Revoke.TRUE, Revoke.REQUIRED}),
     ),
 }
 

@@ -270,6 +270,10 @@ class ConnectionExists(CallerError):
         self.connection_id = connection_id
 
 
+class LoginShared(CallerError):
+    """Other connections stand on this login, and would lose the library. Erase them first."""
+
+
 class Paused(CallerError):
     """You have paused this connection. Resume it first."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import StrEnum
 from math import inf
 from typing import IO, Protocol, TypeAlias
 
@@ -187,6 +188,45 @@ class Opener(Connector, Protocol):
 
     def configuration(self, connection: Connection) -> Configuration:
         """Read what the end user has chosen so far."""
+
+
+class Revoke(StrEnum):
+    """What erasing a connection does at its provider.
+
+    ``true``: revoke, once; the connection is erased also where that fails. ``false``: nothing.
+    ``required``: revoke first; where that fails, nothing is erased. ``library``: as ``required``,
+    and delete the user's library, which other applications may use.
+    """
+
+    TRUE = "true"
+    FALSE = "false"
+    REQUIRED = "required"
+    LIBRARY = "library"
+
+
+class Revoked(StrEnum):
+    """What has become of a connection at its provider.
+
+    ``done``: it is revoked. ``already``: the provider did not know it any more. ``shared``: another
+    connection stands on the same login, so nothing was done. ``skipped``: nothing was to be done.
+    ``unsupported``: the provider cannot. ``failed``: it may still be alive there.
+    """
+
+    DONE = "done"
+    ALREADY = "already"
+    SHARED = "shared"
+    SKIPPED = "skipped"
+    UNSUPPORTED = "unsupported"
+    FAILED = "failed"
+
+
+class Revoker(Connector, Protocol):
+    """A provider at which a connection can be ended."""
+
+    def revoke(
+        self, connection: Connection, credentials: Credentials | None, *, wish: Revoke
+    ) -> Revoked:
+        """End what the connection stands on, once; None where it has no credentials of its own."""
 
 
 class CredentialStore(Protocol):

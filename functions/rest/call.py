@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
@@ -15,12 +16,15 @@ from functions.wiring import Wiring
 if TYPE_CHECKING:
     from functions.core.idempotency import Claim, Key
     from functions.core.model import Connection
-    from functions.core.ports import Opener
+    from functions.core.ports import Connector, Opener, Revoker
 
 MAX_ID = 80
 
 OPEN_SECONDS = 20
 """How long a provider may take to begin or tell of a connection: the gateway waits 29."""
+
+REVOKE_SECONDS = 8
+"""How long a provider may take to end a connection: its data is deleted in the rest."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,16 +92,23 @@ def once(
 
 
 def opener(call: Call, provider: str, *, owner: str) -> Opener:
-    """A connector that can begin connections.
+    """A connector that can begin connections."""
+    return cast("Opener", _connector(call, provider, owner=owner, seconds=OPEN_SECONDS))
 
-    It is imported here: few calls need it, and every cold start would pay for it.
-    """
+
+def revoker(call: Call, provider: str) -> Revoker:
+    """A connector that can end connections. Its owner is new: each call rotates for itself."""
+    owner = f"erasure_{secrets.token_hex(8)}"
+    return cast("Revoker", _connector(call, provider, owner=owner, seconds=REVOKE_SECONDS))
+
+
+def _connector(call: Call, provider: str, *, owner: str, seconds: float) -> Connector:
+    # Imported here: few calls need it, and every cold start would pay for it.
     from functions.providers import connector  # noqa: PLC0415 - see above
 
     clock = call.here.clock
-    until = clock() + OPEN_SECONDS
-    made = connector(call.here, provider, owner=owner, left=lambda: until - clock())
-    return cast("Opener", made)
+    until = clock() + seconds
+    return connector(call.here, provider, owner=owner, left=lambda: until - clock())
 
 
 def connection_of(call: Call, connection_id: str) -> Connection:

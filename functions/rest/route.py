@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
-from msgspec import UNSET, Meta
+from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
 from functions.core.contract import MAX_BODY_BYTES
@@ -207,15 +207,23 @@ def boolean(name: str, about: str) -> Parameter:
     return Parameter(name, about, True, type=bool, read=read)  # noqa: FBT003 - an example
 
 
-def one_of(name: str, values: type[StrEnum], *, example: StrEnum) -> Parameter:
-    """A filter by one of these values."""
+def one_of(
+    name: str,
+    values: type[StrEnum],
+    *,
+    example: StrEnum,
+    about: str = "",
+    default: StrEnum | UnsetType = UNSET,
+) -> Parameter:
+    """One of these values; a filter, unless ``about`` says what else it is."""
 
     def read(text: str) -> StrEnum:
         if text not in set(values):
             raise InvalidRequest(f"{name} must be one of: {', '.join(values)}.")
         return values(text)
 
-    return Parameter(name, f"Only those of this {name}.", example, type=values, read=read)
+    told = about or f"Only those of this {name}."
+    return Parameter(name, told, example, type=values, read=read, default=default)
 
 
 LOCATION: Final = Parameter(

@@ -9,6 +9,7 @@ from functions.rest.calls import (
     bulk_runs,
     connections,
     datasets,
+    erasures,
     pushes,
     refreshes,
     registrations,
@@ -19,6 +20,7 @@ from functions.rest.route import Route, routes
 MODULES: Final = (
     registrations,
     connections,
+    erasures,
     schedules,
     refreshes,
     pushes,

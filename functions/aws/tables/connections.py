@@ -201,17 +201,19 @@ class ConnectionTable:
         return map(_connection, items)
 
     def begin_erasing(self, connection_id: str) -> str | None:
-        """Make it absent for all, and its credentials gone, before its data is deleted.
+        """Make it absent for all, before its data is deleted; see also ``load_erasing``.
 
         Returns:
             The id of the refresh that had the slot: so young that no index may list it yet.
         """
         _, item = self._update(
             connection_id,
-            "SET erasing = :yes REMOVE credentials, running, running_until",
-            condition="attribute_exists(connection_id)",
+            "SET erasing = :yes, revoking = if_not_exists(credentials, :none)"
+            " REMOVE credentials, running, running_until",
+            condition="attribute_exists(connection_id) AND attribute_not_exists(erasing)",
             old=True,
             yes=True,
+            none=b"",
         )
         running: str | None = item.get("running")
         return running
@@ -268,14 +270,22 @@ class ConnectionTable:
                     self._put_in_place(connection_id, version=version, sealed=successor)
                 self._successors.drop(connection_id, version)
                 return self.load(connection_id)
-        plain = self._vault.open(
-            item["credentials"], tenant=item["tenant"], connection_id=connection_id
-        )
         return StoredCredentials(
-            credentials=msgspec.json.decode(plain, type=Credentials),
+            credentials=self._open(item, "credentials"),
             version=version,
             dead="credentials_dead" in item,
         )
+
+    def load_erasing(self, connection_id: str) -> Credentials:
+        """Open the credentials of a connection that is being erased, to revoke them.
+
+        Raises:
+            Superseded: there are none.
+        """
+        item = self._item(connection_id)
+        if not item.get("revoking"):
+            raise Superseded
+        return self._open(item, "revoking")
 
     def lease(self, connection_id: str, *, version: int, owner: str) -> bool:
         """Take or keep the right to rotate this version.
@@ -398,6 +408,11 @@ class ConnectionTable:
                 raise
             self._successors.drop(connection_id, version)
             return
+
+    def _open(self, item: Item, name: str) -> Credentials:
+        id_ = item["connection_id"]
+        plain = self._vault.open(item[name], tenant=item["tenant"], connection_id=id_)
+        return msgspec.json.decode(plain, type=Credentials)
 
     def _data_key(self, connection: Connection) -> DataKey:
         return self._vault.data_key(

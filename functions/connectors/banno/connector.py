@@ -33,8 +33,8 @@ from functions.connectors.banno.answers import (
 )
 from functions.connectors.banno.transactions import Course, Place, Reading
 from functions.connectors.http.answers import decode, read_secret
-from functions.connectors.http.client import DONE
-from functions.connectors.oauth import BearerHttp
+from functions.connectors.http.client import DONE, Http
+from functions.connectors.oauth import BearerHttp, GrantRefused, revoke_token
 from functions.core.errors import (
     ConfigurationInvalid,
     ConsentMissing,
@@ -43,6 +43,7 @@ from functions.core.errors import (
     InteractionRequired,
     NotFound,
     ReauthRequired,
+    Superseded,
     UnexpectedAnswer,
 )
 from functions.core.model import (
@@ -51,17 +52,21 @@ from functions.core.model import (
     PartState,
     clamp_as_of,
 )
-from functions.core.ports import Looked, Page, Record, Triggered
+from functions.core.ports import Looked, Page, Record, Revoked, Triggered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from functions.connectors.banno.answers import Account, Accounts, Log, Transactions
+    from functions.connectors.oauth import Application
     from functions.core.contract import Cursor, Job, Scalar
-    from functions.core.model import Connection
-    from functions.core.ports import ConnectorPorts, Order, PreviousSnapshot
+    from functions.core.model import Connection, Credentials
+    from functions.core.ports import ConnectorPorts, Order, PreviousSnapshot, Revoke
 
 API: Final = "/a/consumer/api/v0"
+
+REVOCATION: Final = f"{API}/oidc/token/revocation"
+"""As a live institution's discovery document has it."""
 
 HELD_SECONDS: Final = 2
 """A look that took so long was held open. Banno holds for up to seven seconds."""
@@ -171,6 +176,24 @@ class Banno:
                 yield from reading.pages()
                 place = reading.following
 
+    def revoke(
+        self,
+        connection: Connection,
+        credentials: Credentials | None,
+        *,
+        wish: Revoke,  # noqa: ARG002 - Banno has one way
+    ) -> Revoked:
+        """Revoke the user's token at the institution."""
+        if credentials is None:
+            raise Superseded
+        ports, application = self._ports, self._institution(connection)
+        http = Http(application.base_url, clock=ports.clock, budget=ports.budget, left=ports.left)
+        try:
+            revoke_token(http, REVOCATION, application=application, credentials=credentials)
+        except GrantRefused:
+            return Revoked.ALREADY
+        return Revoked.DONE
+
     def _tell_others(self, listed: Accounts) -> Iterator[Part]:
         """Give the parts of accounts that have gone, and of those without a readable id."""
         for id_ in listed.gone:
@@ -187,18 +210,21 @@ class Banno:
     def _user(self, connection: Connection) -> BearerHttp:
         """Calls below the user's path, with the user's token."""
         if connection.connection_id not in self._users:
-            secret = read_secret(self._ports.application(), Secret)
-            institution = secret.institutions.get(connection.settings["institution"])
-            if institution is None:
-                raise ConfigurationInvalid
             self._users[connection.connection_id] = BearerHttp(
                 self._ports,
                 connection_id=connection.connection_id,
-                application=institution,
+                application=self._institution(connection),
                 path=f"{API}/users/{_quote(connection.subject)}",
                 exchange_path=f"{API}/oidc/token",
             )
         return self._users[connection.connection_id]
+
+    def _institution(self, connection: Connection) -> Application:
+        secret = read_secret(self._ports.application(), Secret)
+        institution = secret.institutions.get(connection.settings["institution"])
+        if institution is None:
+            raise ConfigurationInvalid
+        return institution
 
 
 def _ask_page(

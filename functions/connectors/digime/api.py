@@ -249,7 +249,7 @@ class Api:
         """
         claims = {"access_token": access_token}
         claims |= {"session_key": session_key} if session_key else {}
-        answer = self._post("/permission-access/trigger", claims)
+        answer = self._send("/permission-access/trigger", claims)
         if answer.status not in DONE:
             raise self._pause_if_limited(refusal(answer, at=self._clock()))
         return decode(answer, Triggered).session if answer.body.strip() else None
@@ -263,13 +263,26 @@ class Api:
         """
         self._keys.warm(self._fetch_keys, at=self._clock())
         claims = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-        answer = self._post("/oauth/token", claims, least_seconds=EXCHANGE_SECONDS)
+        answer = self._send("/oauth/token", claims, least_seconds=EXCHANGE_SECONDS)
         if answer.status not in DONE:
             raise self._grant_refusal(answer)
         tokens = self._keys.claims(
             decode(answer, Signed).token, Tokens, fetch=self._fetch_keys, at=self._clock()
         )
         return tokens.credentials(spent=refresh_token)
+
+    def delete_user(self, access_token: str) -> None:
+        """Delete what the user has in the library, as the Node SDK's ``deleteUser`` does.
+
+        Raises:
+            TokenRefused: the access token is not good.
+            ProviderRefusesApplication: digi.me does not take the application.
+        """
+        answer = self._send("/user", {"access_token": access_token}, method="DELETE")
+        if answer.status not in DONE:
+            problem = self._pause_if_limited(refusal(answer, at=self._clock()))
+            told = TokenRefused | ProviderRefusesApplication | RateLimited
+            raise problem if isinstance(problem, told) else UnexpectedAnswer()
 
     def listing(self, session_key: str) -> Listing:
         """List the library: how far the refresh is, and the files there are so far.
@@ -318,17 +331,18 @@ class Api:
             self._budget.pause(problem.wait_seconds)
         return problem
 
-    def _post(
+    def _send(
         self,
         path: str,
         claims: dict[str, str],
         *,
+        method: str = "POST",
         json: Mapping[str, object] | None = None,
         least_seconds: float = 0,
     ) -> Answer:
         token = self._application.sign(claims, at=self._clock())
         return self._http.call(
-            "POST",
+            method,
             path,
             headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
             json=json,
@@ -368,5 +382,5 @@ class Api:
             "response_type": "code",
             "state": random_text(32),
         }
-        answer = self._post("/oauth/authorize", claims, json=AGENT)
+        answer = self._send("/oauth/authorize", claims, json=AGENT)
         return answer.status in DONE or code(answer) not in _NOT_OURS

@@ -20,7 +20,7 @@ from functions.connectors.digime.library import Library, Place
 from functions.connectors.digime.tokens import Application, application
 from functions.connectors.oauth import TokenKeeper
 from functions.core.errors import JobLost, ReauthRequired, UnexpectedAnswer
-from functions.core.ports import Looked, Page, Triggered
+from functions.core.ports import Looked, Page, Revoked, Triggered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from functions.connectors.digime.api import Session
     from functions.core.contract import Cursor, Job
     from functions.core.model import Connection, Credentials
-    from functions.core.ports import ConnectorPorts, Order, PreviousSnapshot
+    from functions.core.ports import ConnectorPorts, Order, PreviousSnapshot, Revoke
 
 MAX_LOSSES: Final = 2
 """How many sessions may expire while files are read until the refresh fails."""
@@ -57,13 +57,33 @@ class DigiMe:
         at, api = self._ports.clock(), self._api()
         stored = self._ports.credentials.load(connection.connection_id, fresh=False)
         held = stored.credentials.session_key
+        keeper = self._keeper(api, connection, held=held)
+        key = keeper.use(lambda token: _session_key(api, token, held=held))
+        return {"session": self._ports.seal(connection, key), "since": at}
 
+    def _keeper(self, api: Api, connection: Connection, *, held: str | None) -> TokenKeeper:
         def exchange(refresh_token: str) -> Credentials:
             return replace(api.exchange(refresh_token), session_key=held)
 
-        keeper = TokenKeeper(self._ports, connection_id=connection.connection_id, exchange=exchange)
-        key = keeper.use(lambda token: _session_key(api, token, held=held))
-        return {"session": self._ports.seal(connection, key), "since": at}
+        return TokenKeeper(self._ports, connection_id=connection.connection_id, exchange=exchange)
+
+    def revoke(
+        self,
+        connection: Connection,
+        credentials: Credentials | None,
+        *,
+        wish: Revoke,  # noqa: ARG002 - the only one that the registry lets through
+    ) -> Revoked:
+        """Delete the user's library, on the word ``library`` only: v1.6 has no lesser revocation.
+
+        Other contracts lose it, too.
+
+        Raises:
+            ReauthRequired: the credentials are dead, so that nothing can be deleted with them.
+        """
+        api, held = self._api(), credentials.session_key if credentials else None
+        self._keeper(api, connection, held=held).use(api.delete_user)
+        return Revoked.DONE
 
     def check(self, connection: Connection, job: Job, *, hold_seconds: float) -> Looked:  # noqa: ARG002 - digi.me cannot hold a look open
         """List once; an expired session is a lost job."""

@@ -296,6 +296,15 @@ class Api:
         answer = self._call("POST", "/api/session/initiate", json=wanted, accept=DONE)
         return decode(answer, _Initiated).session_id
 
+    def delete(self, session_id: str) -> None:
+        """Delete a session with all of its data.
+
+        Raises:
+            Refused: Endgrate does not have it, or not any more.
+        """
+        wanted = {"session_id": session_id}
+        decode(self._call("POST", "/api/session/delete", json=wanted, accept=DONE), _Success)
+
     def types(self) -> set[str]:
         """The types that any provider of Endgrate's has."""
         found = decode(self._call("GET", "/api/integrations"), _Integrations)

@@ -35,7 +35,7 @@ from functions.core.errors import (
     find_error,
 )
 from functions.core.polling import backoff
-from functions.core.ports import Configuration, Looked, Opened, Triggered
+from functions.core.ports import Configuration, Looked, Opened, Revoke, Revoked, Triggered
 from functions.core.push.model import Failure, Result
 from functions.core.push.ports import Pushed
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from functions.core.contract import Cursor, Job
-    from functions.core.model import Connection
+    from functions.core.model import Connection, Credentials
     from functions.core.ports import ConnectorPorts, Order, Page, PreviousSnapshot
 
 MAX_DATASETS: Final = 20
@@ -248,6 +248,28 @@ class Endgrate:
         chosen = api.configuration(connection.subject)
         url = api.user_url(connection.subject, configured=chosen is not None)
         return Configuration(url=url, chosen=chosen)
+
+    def revoke(
+        self,
+        connection: Connection,
+        credentials: Credentials | None,  # noqa: ARG002 - a session has none
+        *,
+        wish: Revoke,
+    ) -> Revoked:
+        """Delete the session with all its data.
+
+        One that Freshet has not begun may be used elsewhere: it stays unless that is required.
+        """
+        if not connection.webhook and wish is not Revoke.REQUIRED:
+            return Revoked.SKIPPED
+        api = Api(self._ports)
+        try:
+            api.delete(connection.subject)
+        except Refused:
+            if api.knows(connection.subject):
+                raise ProviderRefusesConnection from None
+            return Revoked.ALREADY
+        return Revoked.DONE
 
 
 # --- jobs --------------------------------------------------------------------------------------

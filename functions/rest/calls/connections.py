@@ -1,15 +1,13 @@
-"""Connections: list, read and erase them, and let them be used again."""
+"""Connections: list, read and change them, and let them be used again."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from functions.aws.telemetry import logger
 from functions.connectors.registry import DATASETS, REGISTRY
 from functions.core.contract import MAX_AGE_SECONDS, Schedule
 from functions.core.errors import (
@@ -28,7 +26,7 @@ from functions.core.errors import (
 from functions.core.model import CONNECTION_PREFIX, Connection, Credentials, SnapshotPointer, iso
 from functions.rest import cursors
 from functions.rest.body import ExternalId, Labels, SessionKey, Token
-from functions.rest.call import MAX_ID, Call, Reply, check_id, connection_of, opener
+from functions.rest.call import MAX_ID, Call, Reply, connection_of, opener
 from functions.rest.models import when
 from functions.rest.route import Answer, Parameter, Route, Tag, boolean, limit, whole
 
@@ -40,9 +38,6 @@ MAX_BATCH: Final = 100
 
 MAX_PAGES: Final = 10
 """How many pages of ``MAX_LIMIT`` a filtered list reads in one call."""
-
-DELETES: Final = 8
-"""How many items of a connection's history are deleted at a time."""
 
 NO_CREDENTIALS: Final = "This provider has no credentials of a user's own; leave them out."
 
@@ -363,38 +358,6 @@ def change_connection(call: Call, connection_id: str, *, body: ConnectionChange)
 def read_connection(call: Call, connection_id: str) -> Reply:
     """Read a connection."""
     return Reply(connection_out(connection_of(call, connection_id)))
-
-
-@Route(
-    "DELETE /v1/connections/<connection_id>",
-    Tag.CONNECTIONS,
-    (Answer("Nothing of it is left.", status=204),),
-)
-def erase_connection(call: Call, connection_id: str) -> Reply:
-    """Erase a connection with all its data.
-
-    Credentials, snapshots in every version, and the history of its refreshes.
-    """
-    here = call.here
-    erasing = here.connections.erasing(check_id(connection_id))
-    if erasing is None or erasing.tenant != call.tenant:
-        erasing = connection_of(call, connection_id)
-        here.schedules.remove(connection_id)  # first, as what follows may break off
-        running = here.connections.begin_erasing(connection_id)
-        if running is not None:
-            here.refreshes.delete(running)
-        erasing = here.connections.erasing(connection_id) or erasing
-    here.lookups.release(erasing)
-    here.schedules.remove(connection_id)  # it may have been put meanwhile
-    here.snapshots.erase(connection_id)
-    with ThreadPoolExecutor(DELETES) as workers:
-        deleted = [
-            *workers.map(here.refreshes.delete, here.refreshes.ids(connection_id)),
-            *workers.map(here.pushes.delete, here.pushes.ids(connection_id)),
-        ]
-    logger().info("erased", items=len(deleted))
-    here.connections.delete(connection_id)
-    return Reply(status=204)
 
 
 @Route(

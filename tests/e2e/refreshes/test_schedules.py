@@ -162,7 +162,7 @@ def test_an_erased_connection_is_not_refreshed_any_more(
 ) -> None:
     connection = connect("ben")
     put(caller, connection, HOURLY)
-    assert caller.send("DELETE", f"/v1/connections/{connection}").status_code == 204
+    assert caller.send("DELETE", f"/v1/connections/{connection}").status_code == 200
 
     assert schedule_of(running, connection) is None
     assert caller.send("PUT", address(connection), json=HOURLY).status_code == 404

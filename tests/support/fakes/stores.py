@@ -62,6 +62,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     aside: tuple[int, Credentials] | None = None
     """What comes after which version, where the table itself did not take it."""
     erasing: bool = False
+    revoking: Credentials | None = None
 
 
 class Tables:
@@ -149,11 +150,15 @@ class Connections:
 
     def begin_erasing(self, connection_id: str) -> str | None:
         item = self._items.get(connection_id)
-        if item is None:
+        if item is None or item.erasing:
             return None
         absent = replace(item.connection, running=None)
         self._items[connection_id] = replace(
-            item, connection=absent, credentials=None, erasing=True
+            item,
+            connection=absent,
+            credentials=None,
+            revoking=item.credentials,
+            erasing=True,
         )
         return item.connection.running.refresh_id if item.connection.running else None
 
@@ -192,6 +197,12 @@ class Connections:
             item = self._items[connection_id] = _succeeded(item, item.aside[1])
         assert item.credentials is not None
         return StoredCredentials(credentials=item.credentials, version=item.version, dead=item.dead)
+
+    def load_erasing(self, connection_id: str) -> Credentials:
+        item = self._items.get(connection_id)
+        if item is None or item.revoking is None:
+            raise Superseded
+        return item.revoking
 
     def lease(self, connection_id: str, *, version: int, owner: str) -> bool:
         now = self._clock()

@@ -121,6 +121,26 @@ class CredentialBehaviour:
         with pytest.raises(Superseded):
             stores.sibling.load(CONNECTION)
 
+    def test_what_is_being_erased_has_credentials_to_be_revoked_only(self, stores: Stores) -> None:
+        rotated(stores)
+        with pytest.raises(Superseded):
+            stores.connections.load_erasing(CONNECTION)
+        for _ in range(2):
+            stores.connections.begin_erasing(CONNECTION)
+            assert stores.sibling.load_erasing(CONNECTION) == NEW
+        with pytest.raises(Superseded):
+            stores.connections.load(CONNECTION)
+        stores.connections.delete(CONNECTION)
+        with pytest.raises(Superseded):
+            stores.connections.load_erasing(CONNECTION)
+
+    def test_what_has_no_credentials_has_none_to_be_revoked(self, stores: Stores) -> None:
+        stores.connections.create(a_connection(), None)
+        stores.connections.begin_erasing(CONNECTION)
+        assert stores.connections.erasing(CONNECTION) is not None
+        with pytest.raises(Superseded):
+            stores.connections.load_erasing(CONNECTION)
+
     def test_a_dead_version_stays_dead_until_it_has_a_successor(self, stores: Stores) -> None:
         stores.connections.create(a_connection(), TOKENS)
         stores.connections.mark_dead(CONNECTION, version=1)

@@ -195,12 +195,17 @@ def reference() -> Response:
 
 @oauth.delete("/user")
 def delete_user() -> Response:
-    """Ends all that the user shares: tokens and sessions are void from now on."""
+    """Deletes the user's library; tokens and sessions are void from now on.
+
+    The library stays empty, also for a new consent, until a reset.
+    """
     claims, sharing = verify(_USER), the_sharing()
     person = sharing.tokens.holder(claims.access_token)
     sharing.tokens.drop("access", person=person)
     sharing.tokens.drop("refresh", person=person)
-    sharing.sessions.drop(person)
+    sharing.sessions.delete_library(person)
+    now = sharing.clock()
+    sharing.ledger.add_event("library_deleted", at=now, user=person.name)
     return Response(status=204)
 
 

@@ -284,6 +284,7 @@ class Sessions:
         self._sessions: dict[str, Session] = {}
         self._latest: dict[str, Sync] = {}
         self._unfinished: list[Sync] = []
+        self._deleted: set[str] = set()
 
     def open(self, options: SessionOptions) -> Session:
         """A new session, which waits for consent.
@@ -351,16 +352,25 @@ class Sessions:
                 session.expires = 0.0
         return len(dropped)
 
+    def delete_library(self, person: Person) -> None:
+        """Makes all sessions of a user expire, and the library empty for those that come."""
+        with self._lock:
+            self.drop(person)
+            self._latest.pop(person.name, None)
+            self._deleted.add(person.name)
+
     def clear(self) -> None:
         """Forgets everything."""
         with self._lock:
+            self._deleted.clear()
             self._sessions.clear()
             self._latest.clear()
             self._unfinished.clear()
 
     def _begin(self, person: Person, options: SessionOptions, *, now: float) -> Sync:
         settings, before = self._settings(), self._latest.get(person.name)
-        accounts = in_scope(person.accounts, options)
+        deleted = person.name in self._deleted
+        accounts = () if deleted else in_scope(person.accounts, options)
         files = tuple(file for file in files_of(person, settings) if file.account in accounts)
         return Sync(
             person=person,
@@ -371,7 +381,7 @@ class Sessions:
             accounts=accounts,
             files=files,
             places={file.name: place for place, file in enumerate(files)},
-            pushed=() if is_scoped(options) else self._pushed(person),
+            pushed=() if deleted or is_scoped(options) else self._pushed(person),
             kept=before.list_remaining(now) if before else {},
         )
 

@@ -57,7 +57,7 @@ class Sharing(Provider[Settings]):
 
     def __init__(self, *, clock: Callable[[], float], ledger: Ledger) -> None:
         """Opens for business; `clock` tells the seconds since 1970."""
-        self.clock = clock
+        self.clock, self.ledger = clock, ledger
         self.contract = the_contract()
         self.settings = Settings()
         self.signer = Signer()

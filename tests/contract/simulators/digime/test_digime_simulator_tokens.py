@@ -183,6 +183,21 @@ def test_deleting_the_user_voids_tokens_and_sessions(application: DigimeClient) 
     assert is_error(application.list(session), 401, "SessionInvalid")
 
 
+def test_a_library_that_was_deleted_is_empty_also_for_a_new_consent(
+    application: DigimeClient,
+) -> None:
+    application.settings(sync_seconds=0)
+    tokens = application.connect()
+    token = application.sign(application.claims(access_token=tokens.access))
+    assert application.list(application.session(tokens.access)).json()["fileList"]
+
+    assert application.send("DELETE", "user", token).status_code == 204
+    listed = application.list(application.session(application.connect().access)).json()
+
+    assert [row["user"] for row in application.ledger("library_deleted")] == ["ada"]
+    assert (listed["fileList"], listed["status"]["state"]) == ([], "completed")
+
+
 def test_the_challenge_is_the_one_of_rfc_7636(application: DigimeClient) -> None:
     verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
     challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
