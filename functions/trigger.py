@@ -68,4 +68,5 @@ def _trigger(refresh: Refresh, *, context: LambdaContext) -> Ticket:
         sleep=here.sleep,
         left=lambda: context.get_remaining_time_in_millis() / 1000,
     )
-    return trigger(refresh, ports, others=here.durations.read(refresh.provider))
+    others = here.durations.read(refresh.provider)
+    return trigger(refresh, ports, credentials=here.connections, others=others)

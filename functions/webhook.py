@@ -61,10 +61,8 @@ def _take(event: dict[str, Any], _context: LambdaContext) -> None:
         _resume_push(webhook, provider=provider)
         return
     refresh_id = _find_refresh(webhook, provider=provider)
-    by = webhooks.digest(token)
-    task = wiring().refreshes.note_webhook(refresh_id, by=by) if refresh_id else None
-    if task:
-        wiring().wake(task)
+    if refresh_id:
+        wiring().wake(refresh_id, by=webhooks.digest(token))
 
 
 def _resume_push(webhook: Webhook, *, provider: str) -> None:

@@ -179,9 +179,15 @@ class Wiring:
         """Executions of the machine ``Refresh``."""
         return Executions(self._states, machine=setting(Variable.MACHINE))
 
-    def wake(self, task: str) -> None:
-        """End the wait of a refresh that has left this task token."""
-        wake(self._states, task)
+    def wake(self, refresh_id: str, *, by: str) -> None:
+        """Have a refresh go on that waits for a webhook or for its user.
+
+        Args:
+            by: as ``RefreshTable.note_webhook`` takes it.
+        """
+        task = self.refreshes.note_webhook(refresh_id, by=by)
+        if task:
+            wake(self._states, task)
 
     @cached_property
     def push_executions(self) -> Executions:

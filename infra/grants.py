@@ -31,7 +31,7 @@ CONNECTIONS: Final = {
     Door.BULK: ("GetItem", "UpdateItem"),
 }
 REFRESHES: Final = {
-    Door.API: ("GetItem", "BatchGetItem", "PutItem", "DeleteItem"),
+    Door.API: ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem"),
     Door.WEBHOOK: ("GetItem", "UpdateItem"),
     Door.TRIGGER: ("GetItem", "PutItem"),
     Door.CHECK_STATUS: ("GetItem", "PutItem", "UpdateItem"),
@@ -154,7 +154,7 @@ def grant_api(
     bulks: sfn.StateMachine,
     pushes: sfn.StateMachine,
 ) -> None:
-    """Grant what only the API does: list what a tenant has, start things, stop them."""
+    """Grant what the API does: list what a tenant has, start things, stop them, end waits."""
     arns = (
         f"{storage.connections.table_arn}/index/{Index.BY_TENANT}",
         f"{storage.refreshes.table_arn}/index/{Index.BY_TENANT}",
@@ -165,6 +165,7 @@ def grant_api(
     _allow(door.role, "dynamodb", ("Query",), *arns)
     machines = [each.state_machine_arn for each in (refreshes, bulks, pushes)]
     _allow(door.role, "states", ("StartExecution",), *machines)
+    _allow(door.role, "states", ("SendTaskSuccess",), refreshes.state_machine_arn)
     stopped = [states.executions(each, "*") for each in (refreshes, bulks)]
     _allow(door.role, "states", ("StopExecution",), *stopped)
 
@@ -192,7 +193,7 @@ def grant_schedules(doors: Mapping[Door, DoorFunction], *, schedules: Schedules)
 def grant_webhook(
     door: DoorFunction, *, machine: sfn.IStateMachine, push: sfn.IStateMachine
 ) -> None:
-    """Grant what only `webhook` does: end a wait, and take on a push that was given up."""
+    """Grant what `webhook` does: end a wait, and take on a push that was given up."""
     _allow(door.role, "states", ("SendTaskSuccess",), machine.state_machine_arn)
     _allow(door.role, "states", ("StartExecution",), push.state_machine_arn)
 

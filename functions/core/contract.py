@@ -149,7 +149,7 @@ BULK_LIST: Final = "connections.csv"
 """Name of a bulk run's list, in its folder."""
 
 WAKE: Final = "wake"
-"""Attribute of a refresh: the task token of the state that waits for a webhook."""
+"""Attribute of a refresh: the task token of the state that waits for a webhook, or for its user."""
 
 HINTED: Final = "hinted"
 """Attribute of a refresh that was hinted at since it was last written."""
@@ -212,8 +212,8 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     look at the provider pays; ``running_at`` is when the last look found the job running, and
     ``noticed_at`` when one found it done; ``poll_count`` counts looks, ``faults`` those that
     failed in a row; ``has_webhook`` says that the provider may tell us to look, or to trigger,
-    earlier; ``resumed`` that an earlier call of fetch_data has put progress aside. ``error`` names
-    a class of ``core.errors``, or is what the platform said.
+    earlier, or new credentials may; ``resumed`` that an earlier call of fetch_data has put progress
+    aside. ``error`` names a class of ``core.errors``, or is what the platform said.
     """
 
     v: int
@@ -265,7 +265,8 @@ class RefreshOptions(
     counts by the age of its data, and what failed does not count, see ``DatasetsOut``.
     ``deadline_seconds`` is how long the provider may take. ``datasets`` None means all.
     ``synchronous`` is passed on to a provider that can hold its answer until it is done.
-    ``full`` has everything read again, not only what has changed.
+    ``full`` has everything read again, not only what has changed. ``wait_for_user`` has the refresh
+    wait for a user who must act first, until the deadline, instead of failing.
     """
 
     connection_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -276,6 +277,7 @@ class RefreshOptions(
     ) = None
     synchronous: bool = False
     full: bool = False
+    wait_for_user: bool = False
 
 
 class RefreshRequest(

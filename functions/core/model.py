@@ -252,10 +252,11 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
 class Refresh(msgspec.Struct, frozen=True, kw_only=True):
     """One trigger, wait and fetch for a connection. Its version is the number of its events.
 
-    ``full`` asks for everything to be read again, not only what has changed. ``job_complete`` is
-    false while the provider has taken only a part of the ``job``. ``webhooks`` maps the digests of
-    their tokens to the provider's names for the job, see ``core.webhooks``. ``records``,
-    ``coverage`` and ``as_of`` are of its ``datasets``.
+    ``full`` asks for everything to be read again, not only what has changed. ``wait_for_user``
+    asks to wait for a user who must act before the job can begin. ``job_complete`` is false while
+    the provider has taken only a part of the ``job``. ``webhooks`` maps the digests of their tokens
+    to the provider's names for the job, see ``core.webhooks``. ``records``, ``coverage`` and
+    ``as_of`` are of its ``datasets``.
     """
 
     refresh_id: str
@@ -269,6 +270,7 @@ class Refresh(msgspec.Struct, frozen=True, kw_only=True):
     datasets: tuple[str, ...] = ()
     synchronous: bool = False
     full: bool = False
+    wait_for_user: bool = False
     attempts: int = 0
     job: Job | None = None
     job_complete: bool = msgspec.field(name="whole", default=True)

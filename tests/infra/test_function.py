@@ -138,7 +138,7 @@ MAY: dict[Door, dict[str, set[str]]] = {
     Door.API: {
         "connections": _dynamodb("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem"),
         "connections/index/by_tenant": _dynamodb("Query"),
-        "refreshes": _dynamodb("GetItem", "BatchGetItem", "PutItem", "DeleteItem"),
+        "refreshes": _dynamodb("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem"),
         "refreshes/index/by_tenant": _dynamodb("Query"),
         "refreshes/index/by_connection": _dynamodb("Query"),
         "bucket": {"s3:ListBucketVersions"},
@@ -152,7 +152,7 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "bulks": _dynamodb("GetItem", "PutItem", "Query"),
         "bulks/index/by_failure": _dynamodb("Query"),
         "key": _kms("Decrypt", "GenerateDataKey"),
-        "machine": {"states:StartExecution"},
+        "machine": {"states:SendTaskSuccess", "states:StartExecution"},
         "machine:*": {"states:StopExecution"},
         "push machine": {"states:StartExecution"},
         "bulk machine": {"states:StartExecution"},

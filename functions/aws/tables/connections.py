@@ -337,8 +337,11 @@ class ConnectionTable:
         except _FAULTS:
             self._put_somewhere(connection_id, version=version, sealed=sealed)
 
-    def replace(self, connection: Connection, credentials: Credentials) -> None:
+    def replace(self, connection: Connection, credentials: Credentials) -> Connection:
         """Put new credentials in the place of whatever is there: the user has signed in again.
+
+        Returns:
+            The connection as it is now, with the refresh that runs.
 
         Raises:
             Superseded: the connection has been erased.
@@ -353,6 +356,7 @@ class ConnectionTable:
         )
         if not written.done:
             raise Superseded
+        return _connection(written.item)
 
     def mark_dead(self, connection_id: str, *, version: int) -> None:
         """Mark this version dead; one that has moved on is left alone."""

@@ -155,15 +155,17 @@ class RefreshTable:
         return HINTED in (self._table.get({"refresh_id": refresh_id}) or {})
 
     def note_webhook(self, refresh_id: str, *, by: str) -> str | None:
-        """Note a webhook; return the task token of the state that waits for one, if any.
+        """Note a webhook or new credentials; return the task token of a state that waits for one.
 
         The state machine writes its token only where no webhook is noted, see
         ``infra.machines.refresh``: the second of the two writers finds the first. Writing the
         refresh anew forgets both, as a look came before that or follows at once. Only a webhook
-        that comes while a trigger finds the user still missing waits for its next time.
+        that comes while a trigger finds the user still missing waits for its next time; after
+        such a write, ``core.refresh.trigger`` looks for new credentials by their version.
 
         Args:
-            by: digest of the webhook's own token; one that comes again is ignored.
+            by: digest of the webhook's own token, or a name of the new credentials; what comes
+                again is ignored.
         """
         hinted, item = self._update_item(
             refresh_id,

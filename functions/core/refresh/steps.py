@@ -40,6 +40,7 @@ def create(
         datasets=request.datasets or (),
         synchronous=request.synchronous,
         full=request.full,
+        wait_for_user=request.wait_for_user,
     )
     return _append(refresh, "admitted", at, reason=request.reason)
 

@@ -4,11 +4,13 @@ The intent is stored before each attempt. A call that finds a stored job does no
 again. One that finds an intent without a job cannot know whether the provider has heard it: it
 asks again, and the refresh counts the attempts. A job that the provider takes in parts is stored
 part by part. Where the end user has to act first, the refresh comes back until they have, or until
-its deadline.
+its deadline: always where they have begun at the provider, else where the refresh waits for its
+user.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +31,7 @@ from functions.core.errors import (
     OperatorError,
     PlatformFault,
     ProviderUnavailable,
+    Superseded,
     UserError,
     find_error,
 )
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from functions.core.model import Interval, Refresh
+    from functions.core.ports import CredentialStore
     from functions.core.refresh.ports import StepPorts
 
 
@@ -52,11 +56,22 @@ USER_FACTOR: Final = 2
 """How many times longer to wait for a person than for a provider that is away: 2, 4, 8 … 120
 seconds. The longest deadline then has room for fewer than two hundred tries."""
 
+SIGN_IN_SECONDS: Final = 600
+"""How long to wait at a time for a user whose new credentials end the wait. What the user does at
+the provider alone is found by then."""
 
-def trigger(refresh: Refresh, ports: StepPorts, *, others: Sequence[Interval]) -> Ticket:
+
+def trigger(
+    refresh: Refresh,
+    ports: StepPorts,
+    *,
+    credentials: CredentialStore,
+    others: Sequence[Interval],
+) -> Ticket:
     """Start the job, and return the ticket with which the refresh goes on.
 
     Args:
+        credentials: where the connection's are, whose version tells that the user has come.
         others: how long the provider's jobs took, for ``polling.plan``.
     """
     if _has_job(refresh):
@@ -64,6 +79,7 @@ def trigger(refresh: Refresh, ports: StepPorts, *, others: Sequence[Interval]) -
     if ports.clock() >= refresh.deadline:
         return _fail(refresh, _find_cause(refresh))
     refresh = _save(step.begin_trigger(refresh, at=ports.clock()), ports)
+    seen = _read_version(refresh, credentials)
     longest = SYNCHRONOUS_SECONDS if refresh.synchronous else PART_SECONDS
     while not _has_job(refresh):
         if refresh.job is not None and ports.left() < longest:
@@ -77,7 +93,12 @@ def trigger(refresh: Refresh, ports: StepPorts, *, others: Sequence[Interval]) -
         try:
             taken = ports.connector.trigger(ports.connection, order)
         except (ProviderUnavailable, UserError, CallerError, OperatorError) as error:
-            return _handle_refusal(refresh, error, ports)
+            ticket = _handle_refusal(refresh, error, ports)
+            if ticket.has_webhook and _read_version(refresh, credentials) != seen:
+                # Saving has forgotten the note of credentials that came meanwhile.
+                wait = min(backoff(refresh.attempts), ticket.wait_seconds)
+                return replace(ticket, wait_seconds=wait)
+            return ticket
         refresh = _save(step.accept_job(refresh, taken, at=ports.clock()), ports)
     return _go_on(refresh, ports, others)
 
@@ -111,6 +132,7 @@ def _has_job(refresh: Refresh) -> bool:
 def _handle_refusal(refresh: Refresh, error: FreshetError, ports: StepPorts) -> Ticket:
     """Wait and try again, or fail, after an attempt that brought no job."""
     at = ports.clock()
+    left = max(1, ceil(refresh.deadline - at))
     match error:
         case ProviderUnavailable():
             wait = max(error.wait_seconds, backoff(refresh.attempts))
@@ -118,16 +140,26 @@ def _handle_refusal(refresh: Refresh, error: FreshetError, ports: StepPorts) -> 
                 return _postpone(refresh, error, ports, wait=wait)
             note_cooldown(error, refresh, refreshes=ports.refreshes, at=at)
         case InteractionRequired(awaited=True):
-            left = max(1, ceil(refresh.deadline - at))
             wait = min(USER_FACTOR * backoff(refresh.attempts), left)
             ticket = _postpone(refresh, error, ports, wait=wait)
             return replace(ticket, has_webhook=bool(ports.connection.webhook))
+        case UserError() if refresh.wait_for_user:
+            ticket = _postpone(refresh, error, ports, wait=min(SIGN_IN_SECONDS, left))
+            return replace(ticket, has_webhook=True)
     return _fail(refresh, error)
 
 
 def _postpone(refresh: Refresh, error: FreshetError, ports: StepPorts, *, wait: int) -> Ticket:
     _save(step.postpone(refresh, type(error), wait_seconds=wait, at=ports.clock()), ports)
     return _ticket(refresh, TicketOutcome.LATER, wait_seconds=wait)
+
+
+def _read_version(refresh: Refresh, credentials: CredentialStore) -> int:
+    """The version of the credentials, where the refresh waits for its user; 0 without any."""
+    if refresh.wait_for_user:
+        with suppress(Superseded):
+            return credentials.load(refresh.connection_id).version
+    return 0
 
 
 def _find_cause(refresh: Refresh) -> FreshetError:

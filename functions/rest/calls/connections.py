@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -394,12 +395,14 @@ def read_configuration(call: Call, connection_id: str) -> Reply:
 def replace_credentials(call: Call, connection_id: str, *, body: CredentialsIn) -> Reply:
     """Replace the credentials.
 
-    After the user has signed in at the provider again.
+    After the user has signed in at the provider again. A refresh that waits for its user goes on.
     """
     connection = connection_of(call, connection_id)
     if not REGISTRY[connection.provider].credentials:
         raise InvalidRequest(NO_CREDENTIALS)
-    call.here.connections.replace(connection, credentials_of(body))
+    running = call.here.connections.replace(connection, credentials_of(body)).running
+    if running is not None:
+        call.here.wake(running.refresh_id, by=secrets.token_hex(16))
     return Reply(status=204)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 from msgspec.structs import asdict
@@ -11,8 +11,16 @@ from msgspec.structs import asdict
 from functions.aws.telemetry import count
 from functions.connectors.registry import Provider
 from functions.core.contract import Reason, RefreshOptions, RefreshRequest
-from functions.core.errors import Busy, CoolingDown, InvalidRequest, KeyReused, Superseded
-from functions.core.model import REFRESH_PREFIX, Coverage, Refresh, Status, instant, iso
+from functions.core.errors import (
+    Busy,
+    CoolingDown,
+    InvalidRequest,
+    KeyReused,
+    Superseded,
+    UserError,
+    find_error,
+)
+from functions.core.model import REFRESH_PREFIX, Coverage, Event, Refresh, Status, instant, iso
 from functions.core.refresh import conclude, history
 from functions.core.refresh.admission import RefreshOutcome, admit, to_admission
 from functions.core.refresh.history import Place
@@ -47,7 +55,8 @@ class RefreshOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``records``, ``coverage`` and ``as_of`` are of the datasets that it was to fetch: where none
     of their parts is stale, incomplete or failed it is ``published``, else ``partial``. The
-    snapshot's own are of all that is published. ``outcome`` stands only in the answer to the
+    snapshot's own are of all that is published. ``waits_for`` stands there while the refresh waits
+    for its end user, for what its last event says. ``outcome`` stands only in the answer to the
     request that asked for it, ``events`` not in a list of refreshes.
     """
 
@@ -66,6 +75,7 @@ class RefreshOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     coverage: Coverage | None = None
     as_of: str | None = None
     error: ErrorOut | None = None
+    waits_for: Literal["user"] | None = None
     outcome: RefreshOutcome | None = None
 
 
@@ -96,8 +106,16 @@ def refresh_out(
         coverage=refresh.coverage,
         as_of=when(refresh.as_of),
         error=error_out(refresh.error),
+        waits_for=_waits_for(refresh),
         outcome=outcome,
     )
+
+
+def _waits_for(refresh: Refresh) -> Literal["user"] | None:
+    match refresh.events:
+        case (*_, Event(type="postponed", facts={"error": str(name)})):
+            return "user" if issubclass(find_error(name), UserError) else None
+    return None
 
 
 @Route(
@@ -136,8 +154,9 @@ def start_refresh(
 
     Joins the refresh that is running, if it fetches what is asked for: `outcome` says so, and
     `status` how that refresh stands. Reads only what has changed, where the provider tells, and
-    everything with `full`. With `synchronous` the answer is held for up to 25 seconds, unless
-    `Prefer` says otherwise.
+    everything with `full`. With `wait_for_user` it waits, until its deadline, for a user who has to
+    sign in again or to act at the provider first. With `synchronous` the answer is held for up to
+    25 seconds, unless `Prefer` says otherwise.
     """
     began = call.here.clock()
     admission, replayed = once(

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from functions.core.contract import WAKE
 from functions.core.model import instant
+from infra.local.providers import DEMOS
 
 if TYPE_CHECKING:
     from infra.local.caller import Caller
+    from infra.local.system import System
     from tests.e2e.conftest import Connect
     from tests.support.simulator_control import SimulatorControl
 
@@ -122,3 +125,47 @@ def test_a_user_who_has_not_finished_signing_in_must_act(caller: Caller, connect
     refresh = caller.wait_until_ended(caller.refresh(connect("dora"))["refresh_id"])
 
     assert refresh["error"]["name"] == "InteractionRequired"
+
+
+@pytest.mark.usefixtures("banno")
+def test_a_refresh_that_waits_for_its_user_goes_on_under_its_id_after_the_sign_in(
+    running: System, caller: Caller, connect: Connect
+) -> None:
+    connection = connect("ben", access_token="dead", refresh_token="spent")
+    asked = {"deadline_seconds": 3600, "wait_for_user": True}
+    refresh_id = caller.refresh(connection, **asked)["refresh_id"]
+    waiting = caller.until(
+        lambda: caller.state(refresh_id), lambda it: it.get("waits_for") == "user", seconds=60
+    )
+    client, table = running.client("dynamodb"), running.outputs["RefreshesTableName"]
+    caller.until(
+        lambda: client.get_item(TableName=table, Key={"refresh_id": {"S": refresh_id}})["Item"],
+        lambda it: WAKE in it,
+        seconds=60,
+    )
+    joined = caller.refresh(connection)
+    credentials = DEMOS["banno"].connection(running.providers["banno"], "ben")["credentials"]
+    path = f"/v1/connections/{connection}/credentials"
+    assert caller.send("PUT", path, json=credentials).status_code == 204
+    refresh = caller.wait_until_ended(refresh_id, seconds=30)
+    why, again = (refresh["events"][waiting["version"] + place] for place in (-1, 0))
+
+    assert (why["type"], why["facts"]["error"]) == ("postponed", "ReauthRequired")
+    assert (joined["outcome"], joined["waits_for"]) == ("joined", "user")
+    assert joined["refresh_id"] == refresh_id
+    assert (again["type"], refresh["status"]) == ("triggering", "published")
+    assert "waits_for" not in refresh
+    assert instant(refresh["events"][-1]["at"]) - instant(why["at"]) < why["facts"]["wait_seconds"]
+    assert not caller.ask("GET", f"/v1/connections/{connection}")["reauth_required"]
+
+
+@pytest.mark.usefixtures("banno")
+def test_a_user_who_does_not_come_is_what_a_refresh_failed_for(
+    caller: Caller, connect: Connect
+) -> None:
+    connection = connect("ben", access_token="dead", refresh_token="spent")
+    asked = {"deadline_seconds": 5, "wait_for_user": True}
+    refresh = caller.wait_until_ended(caller.refresh(connection, **asked)["refresh_id"])
+
+    assert (refresh["status"], refresh["error"]["name"]) == ("failed", "ReauthRequired")
+    assert [event["type"] for event in refresh["events"]].count("postponed") == 1

@@ -255,7 +255,8 @@ class Executions(RuleBasedStateMachine):
         )
 
     def _triggered(self, refresh: Refresh, *, provider: Scripted, refreshes: Refreshes) -> Ticket:
-        return trigger(refresh, step_ports(provider, refreshes, clock=self.clock), others=())
+        ports = step_ports(provider, refreshes, clock=self.clock)
+        return trigger(refresh, ports, credentials=self.connections, others=())
 
     def _fetch(self, ticket: Ticket, *, luck: str, refreshes: Refreshes) -> None:
         refresh = refreshes.get(ticket.refresh_id)

@@ -229,7 +229,7 @@ class Connections:
             aside = replace(item, aside=(version, to))
             self._items[connection_id] = aside if self._throttled else _succeeded(item, to)
 
-    def replace(self, connection: Connection, credentials: Credentials) -> None:
+    def replace(self, connection: Connection, credentials: Credentials) -> Connection:
         with self._lock:
             item = self._items.get(connection.connection_id)
             if item is None or item.erasing:
@@ -237,6 +237,7 @@ class Connections:
             self._items[connection.connection_id] = replace(
                 item, credentials=credentials, version=item.version + 1, lease=None, dead=False
             )
+            return _shown(self._items[connection.connection_id])
 
     def mark_dead(self, connection_id: str, *, version: int) -> None:
         with self._lock:

@@ -154,7 +154,8 @@ class RefreshDriver:
     def _trigger(self) -> Ticket:
         """Trigger; the providers here are done soon, and that is known of them."""
         self._happens("trigger")
-        return replace(trigger(self.refresh, self._ports(), others=()), looks=LOOKS)
+        ticket = trigger(self.refresh, self._ports(), credentials=self.one.connections, others=())
+        return replace(ticket, looks=LOOKS)
 
     def _check(self, ticket: Ticket) -> Ticket:
         self._happens("check")

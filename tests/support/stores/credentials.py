@@ -200,6 +200,13 @@ class CredentialBehaviour:
         stored = stores.connections.load(CONNECTION)
         assert (stored.credentials, stored.version, stored.dead) == (NEW, 2, False)
 
+    def test_who_replaces_credentials_is_told_which_refresh_runs(self, stores: Stores) -> None:
+        refresh = stores.admitted()
+        replaced = stores.connections.replace(a_connection(), NEW)
+        assert replaced == stores.connections.get(CONNECTION)
+        assert replaced.running is not None
+        assert replaced.running.refresh_id == refresh.refresh_id
+
     def test_credentials_that_a_user_replaces_are_not_leased(self, stores: Stores) -> None:
         stores.connections.create(a_connection(), TOKENS)
         stores.connections.lease(CONNECTION, version=1, owner="a")

@@ -232,6 +232,7 @@ def test_fifty_requests_under_different_keys_join_one(harness: RequestHarness) -
             id="order-and-escapes",
         ),
         pytest.param('{"connection_id":"c"}', '{"connection_id":"c","datasets":null}', True, id="null"),
+        pytest.param('{"connection_id":"c"}', '{"connection_id":"c","wait_for_user":false}', True, id="default"),
         pytest.param('{"connection_id":"c"}', '{"connection_id":"d"}', False, id="another-value"),
         pytest.param('{"connection_id":"c"}', '{"connection_id":"c","synchronous":true}', False, id="more"),
     ],

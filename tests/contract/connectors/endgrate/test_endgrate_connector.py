@@ -56,7 +56,8 @@ def test_a_worker_who_dies_between_two_transfers_costs_at_most_one_in_vain(
         ports = step_ports(
             one.connector, refreshes, clock=sessions.clock, connection=one.connection
         )
-        return trigger(tables.refreshes["ref_1"], ports, others=())
+        refresh = tables.refreshes["ref_1"]
+        return trigger(refresh, ports, credentials=one.connections, others=())
 
     with pytest.raises(Crash):
         triggered(CrashingRefreshes(tables, writes=writes))

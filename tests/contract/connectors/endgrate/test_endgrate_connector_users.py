@@ -66,6 +66,7 @@ class Visit:
                 clock=self.one.simulated.clock,
                 connection=self.one.connection,
             ),
+            credentials=self.one.connections,
             others=(),
         )
         self.one.simulated.later(ticket.wait_seconds)

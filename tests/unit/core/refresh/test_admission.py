@@ -427,7 +427,8 @@ class CoolingHarness:
         self.refreshes.admit(self.refresh, until=self.refresh.deadline + 3600)
 
     def trigger(self, fault: FreshetError) -> Ticket:
-        return trigger(self.refresh, self._ports(triggers=[fault]), others=())
+        ports = self._ports(triggers=[fault])
+        return trigger(self.refresh, ports, credentials=self.connections, others=())
 
     def check(self, fault: FreshetError) -> Ticket:
         return check(a_ticket(at=self.clock(), looks=(0.0,)), self._ports(looks=[(0, fault)]))

@@ -16,6 +16,7 @@ from functions.core.contract import (
 )
 from functions.core.errors import (
     ConfigurationInvalid,
+    ConsentMissing,
     FreshetError,
     InteractionRequired,
     ProviderUnavailable,
@@ -24,16 +25,17 @@ from functions.core.errors import (
     Superseded,
     UnexpectedAnswer,
 )
-from functions.core.model import Connection, Event, Interval, Refresh, Status
+from functions.core.model import Connection, Event, Interval, Refresh, Status, StoredCredentials
 from functions.core.polling import plan
 from functions.core.ports import Triggered
 from functions.core.refresh.admission import Admission, RefreshOutcome
 from functions.core.refresh.steps import lose_job
 from functions.core.refresh.trigger import to_ticket, trigger
-from tests.support.fakes.stores import Clock, Refreshes, Tables
+from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
 from tests.support.scripted_connector import (
     CONNECTION,
     REFRESH,
+    TOKENS,
     Crash,
     CrashingRefreshes,
     Scripted,
@@ -56,13 +58,17 @@ class TriggerHarness:
         deadline: float = 900,
         connection: Connection | None = None,
         synchronous: bool = False,
+        wait_for_user: bool = False,
     ) -> None:
         self._connection = connection or a_connection(intervals=KNOWN[:1])
         self.clock, self.tables = Clock(), Tables()
-        _, self.refreshes = stocked(self.tables, self.clock)
+        self.credentials, self.refreshes = stocked(self.tables, self.clock)
         self.connector = Scripted(self.clock, triggers=answers or (Triggered(job={"id": "j1"}),))
         refresh = a_refresh(
-            at=self.clock(), deadline=self.clock() + deadline, synchronous=synchronous
+            at=self.clock(),
+            deadline=self.clock() + deadline,
+            synchronous=synchronous,
+            wait_for_user=wait_for_user,
         )
         self.refreshes.admit(refresh, until=refresh.deadline + 3600)
 
@@ -82,6 +88,7 @@ class TriggerHarness:
                 connection=self._connection,
                 left=lambda: seconds_left,
             ),
+            credentials=self.credentials,
             others=KNOWN[1:],
         )
 
@@ -217,7 +224,7 @@ def test_two_workers_at_the_door_make_one_job() -> None:
     late.refreshes = harness.refreshes
     ports = step_ports(late.connector, harness.refreshes, clock=harness.clock)
     with pytest.raises(Superseded):
-        trigger(seen_by_both, ports, others=())
+        trigger(seen_by_both, ports, credentials=late.credentials, others=())
     assert late.connector.triggered == 0
 
 
@@ -390,3 +397,69 @@ def test_a_user_who_does_not_come_forbids_no_refresh() -> None:
     harness = TriggerHarness(AWAITED)
     waits_of(harness)
     assert harness.tables.connections[CONNECTION].connection.next_allowed_at == 0
+
+
+# --- a refresh that was asked to wait for its user ---------------------------------------------
+
+MISSING_USERS = [ReauthRequired(), ConsentMissing(), InteractionRequired()]
+
+
+class SignedInMeanwhile(Connections):
+    """Credentials that are replaced right after the first look at them."""
+
+    def load(self, connection_id: str, *, fresh: bool = True) -> StoredCredentials:
+        stored = super().load(connection_id, fresh=fresh)
+        if stored.version == 1:
+            self.replace(a_connection(), TOKENS)
+        return stored
+
+
+@pytest.mark.parametrize("error", MISSING_USERS)
+def test_a_refresh_that_waits_for_its_user_is_told_by_new_credentials(error: FreshetError) -> None:
+    harness = TriggerHarness(error, wait_for_user=True)
+    ticket = harness.call()
+    assert (ticket.outcome, ticket.wait_seconds) == (TicketOutcome.LATER, 600)
+    assert ticket.has_webhook
+    event = harness.refresh.events[-1]
+    assert (event.type, event.facts) == (
+        "postponed",
+        {"error": error.name(), "wait_seconds": 600},
+    )
+
+
+def test_a_user_is_waited_for_until_the_deadline_and_then_it_fails_with_what_it_waited_for() -> (
+    None
+):
+    harness = TriggerHarness(ReauthRequired(), wait_for_user=True, deadline=1500)
+    waits = []
+    while (ticket := harness.call()).outcome is TicketOutcome.LATER:
+        waits.append(ticket.wait_seconds)
+        harness.clock.now += ticket.wait_seconds
+    assert waits == [600, 600, 300]
+    assert (ticket.outcome, ticket.error) == (TicketOutcome.FAILED, "ReauthRequired")
+    assert harness.clock() == harness.refresh.deadline
+
+
+def test_the_refresh_goes_on_once_its_user_has_signed_in() -> None:
+    harness = TriggerHarness(ReauthRequired(), TAKEN, wait_for_user=True)
+    assert harness.call().outcome is TicketOutcome.LATER
+    assert harness.call().job == TAKEN.job
+
+
+def test_credentials_that_come_before_the_wait_is_stored_end_it_after_a_second() -> None:
+    harness = TriggerHarness(ReauthRequired(), wait_for_user=True)
+    harness.credentials = SignedInMeanwhile(harness.tables, clock=harness.clock)
+    ticket = harness.call()
+    assert (ticket.outcome, ticket.wait_seconds) == (TicketOutcome.LATER, 1)
+    assert harness.call().wait_seconds == 600
+
+
+def test_who_has_no_credentials_is_waited_for_as_well() -> None:
+    harness = TriggerHarness(InteractionRequired(), wait_for_user=True)
+    harness.credentials = Connections(Tables(), clock=harness.clock)
+    assert harness.call().wait_seconds == 600
+
+
+def test_what_another_person_must_mend_is_not_waited_for() -> None:
+    ticket = TriggerHarness(ConfigurationInvalid(), wait_for_user=True).call()
+    assert (ticket.outcome, ticket.error) == (TicketOutcome.FAILED, "ConfigurationInvalid")

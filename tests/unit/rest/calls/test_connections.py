@@ -15,6 +15,7 @@ from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
 from tests.support.scripted_connector import CONNECTION, TOKENS, a_connection, a_refresh
 
 TENANT = "acme"
+RUNNING = "ref_running"
 
 
 class House:
@@ -23,16 +24,21 @@ class House:
     def __init__(self) -> None:
         self.tables, self.clock = Tables(), Clock()
         self.connections = Connections(self.tables, clock=self.clock)
+        self.refreshes = Refreshes(self.tables)
+        self.woken: list[tuple[str, str]] = []
         self.connections.create(a_connection(tenant=TENANT), TOKENS)
-        refresh = replace(a_refresh("ref_running", at=self.clock()), tenant=TENANT)
-        Refreshes(self.tables).admit(refresh, until=refresh.deadline)
+        refresh = replace(a_refresh(RUNNING, at=self.clock()), tenant=TENANT)
+        self.refreshes.admit(refresh, until=refresh.deadline)
 
 
 @pytest.fixture
 def house(monkeypatch: pytest.MonkeyPatch) -> House:
     made = House()
     here = SimpleNamespace(
-        clock=made.clock, connections=made.connections, lookups=made.tables.lookups
+        clock=made.clock,
+        connections=made.connections,
+        lookups=made.tables.lookups,
+        wake=lambda refresh_id, *, by: made.woken.append((refresh_id, by)),
     )
     monkeypatch.setattr(api, "wiring", lambda: here)
     return made
@@ -157,3 +163,25 @@ def test_another_tenants_connection_is_not_changed(many: House) -> None:
     before = many.connections.get("con_m3")
     assert change({"paused": True}, connection_id="con_m3")["status"] == 404
     assert many.connections.get("con_m3") == before
+
+
+# --- new credentials -----------------------------------------------------------------------------
+
+
+def replaced() -> int:
+    path, body = f"/v1/connections/{CONNECTION}/credentials", '{"access_token": "new"}'
+    status: int = call("PUT", path, body=body)["statusCode"]
+    return status
+
+
+def test_new_credentials_wake_the_refresh_that_runs_each_time(house: House) -> None:
+    assert (replaced(), replaced()) == (204, 204)
+    (one, by), (other, again) = house.woken
+    assert one == other == RUNNING
+    assert by != again
+    assert house.connections.load(CONNECTION).version == 3
+
+
+def test_new_credentials_wake_nothing_where_no_refresh_runs(house: House) -> None:
+    house.refreshes.release(a_refresh(RUNNING, at=house.clock()))
+    assert (replaced(), house.woken) == (204, [])

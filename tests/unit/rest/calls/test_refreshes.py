@@ -9,12 +9,21 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions import api
+from functions.core.errors import (
+    ConsentMissing,
+    FreshetError,
+    InteractionRequired,
+    ProviderUnavailable,
+    ReauthRequired,
+)
 from functions.core.model import Status
+from functions.core.refresh import steps as step
 from functions.core.refresh.history import Place
 from functions.rest import cursors
+from functions.rest.calls.refreshes import refresh_out
 from tests.support.api_gateway import call, read_problem
 from tests.support.request_harness import RequestHarness
-from tests.support.scripted_connector import CONNECTION, admission_ports
+from tests.support.scripted_connector import CONNECTION, a_refresh, admission_ports
 
 LIST = "/v1/refreshes"
 REFRESH = f"{LIST}/ref_1"
@@ -146,3 +155,28 @@ def test_a_call_that_aws_does_not_let_through_says_when_to_come_again(
     assert read_problem(answer, 503)["type"] == "urn:freshet:problem:unavailable"
     assert answer["headers"]["Retry-After"] == "5"
     assert "canary" not in str(answer)
+
+
+@pytest.mark.parametrize(
+    ("error", "waits_for"),
+    [
+        (ReauthRequired, "user"),
+        (ConsentMissing, "user"),
+        (InteractionRequired, "user"),
+        (ProviderUnavailable, None),
+    ],
+)
+def test_a_refresh_says_that_it_waits_for_its_user(
+    error: type[FreshetError], waits_for: str | None
+) -> None:
+    refresh = step.postpone(a_refresh(at=0), error, wait_seconds=600, at=1)
+    assert refresh_out(refresh).waits_for == waits_for
+    assert refresh_out(step.begin_trigger(refresh, at=2)).waits_for is None
+
+
+def test_who_may_wait_for_a_user_is_admitted_so(harness: CallHarness) -> None:
+    body = msgspec.json.encode({"connection_id": CONNECTION, "wait_for_user": True}).decode()
+    told = msgspec.json.decode(call("POST", LIST, body=body)["body"])
+    refresh = harness.refreshes.get(told["refresh_id"])
+    assert refresh is not None
+    assert refresh.wait_for_user
