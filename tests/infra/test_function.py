@@ -145,7 +145,7 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "bucket/snapshots/*": READING | DELETING,
         "bucket/staging/*": DELETING,
         "bucket/quarantine/*": DELETING,
-        "bucket/successors/*": DELETING,
+        "bucket/successors/*": READING | DELETING | {"s3:PutObject"},
         "pushes": _dynamodb("GetItem", "PutItem", "DeleteItem"),
         "pushes/index/by_connection": _dynamodb("Query"),
         "bucket/pushes/*": DELETING | {"s3:PutObject"},
@@ -366,7 +366,7 @@ def test_a_door_that_speaks_to_a_provider_may_read_every_provider_s_secret(local
 @pytest.mark.parametrize(
     ("door", "providers"),
     [
-        pytest.param(Door.API, ["Banno", "Endgrate"], id="who-checks-settings-and-begins-connections"),
+        pytest.param(Door.API, ["Banno", "Digime", "Endgrate"], id="who-begins-and-ends-connections"),
         pytest.param(Door.PUSH, ["Endgrate"], id="who-pushes"),
     ],
 )  # fmt: skip
