@@ -6,8 +6,11 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import requests
 
@@ -16,7 +19,6 @@ from infra.local.caller import Caller
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from infra.local.system import System
 
@@ -79,6 +81,17 @@ class Bench:
     def clear_ledger(self, provider: str) -> None:
         """Have a simulator forget what it has received."""
         self._control(provider, "DELETE", "ledger")
+
+    def simulator_cpu(self, provider: str) -> float:
+        """Processor time that a simulator has used so far, in seconds."""
+        port = str(urlsplit(self.system.providers[provider]["base_url"]).port)
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # one that has just ended
+                words = (process / "cmdline").read_text().split("\0")
+                if words[1:3] == ["-m", "infra.local.simulators"] and port in words:
+                    user, system = (process / "stat").read_text().rpartition(")")[2].split()[11:13]
+                    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+        raise LookupError(f"no simulator of {provider} runs")
 
     def _control(self, provider: str, method: str, path: str, **options: Any) -> Any:
         url = f"{self.system.providers[provider]['base_url']}/_simulator/{path}"

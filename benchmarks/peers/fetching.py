@@ -138,6 +138,7 @@ def take_turns(
 
 def fetch(bench: Bench, scenario: Scenario, *, client: str) -> Figures:
     """The figures of one client, and the simulator's of it."""
+    before = bench.simulator_cpu(scenario.provider)
     if client == FRESHET:
         told = fetch_through_doors(bench, scenario)
         records = told["answer"]["records"][scenario.dataset]
@@ -145,9 +146,11 @@ def fetch(bench: Bench, scenario: Scenario, *, client: str) -> Figures:
         with TemporaryDirectory() as folder:
             told = run_client(bench, scenario, client=client, folder=folder)
         records = told["answer"]
+    busy = bench.simulator_cpu(scenario.provider) - before
     if records != scenario.records and client != FLOOR:
         raise AssertionError(f"{client}: not {scenario.records} but {records} records")
-    return {**read_ledger(bench, scenario.provider, ended=told["ended"]), **pick(told)}
+    seen = read_ledger(bench, scenario.provider, ended=told["ended"])
+    return {**seen, **pick(told), "simulator_cpu": round(busy, 3)}
 
 
 def pick(told: Figures) -> Figures:
@@ -272,6 +275,9 @@ def compare(rounds: Mapping[str, Sequence[Figures]]) -> list[Row]:
             "pages, of naive": ratio(rounds, client, "seconds", to=NAIVE),
             "until written, of the floor": ratio(rounds, client, "until_written", to=FLOOR),
             "requests": round(median(one["requests"] for one in figures)),
+            "simulator busy": float(
+                median(one["simulator_cpu"] / one["seconds"] for one in figures)
+            ),
             "CPU, of naive": ratio(rounds, client, "cpu_seconds", to=NAIVE),
             "peak memory, of naive": ratio(rounds, client, "peak_mb", to=NAIVE),
         }
