@@ -59,10 +59,13 @@ peers = {tenants}
 
 [dictionaries]
 datasets.values = {datasets}
+pushed.values = ["crm-contact"]
 {dictionaries}
 
 [parameters]
 "path.name" = {{ dictionary = "datasets", probability = 0.8 }}
+"body.connection_id" = {{ dictionary = "connection_id", probability = 0.8 }}
+"body.dataset" = {{ dictionary = "pushed", probability = 0.8 }}
 {parameters}
 
 {operations}
