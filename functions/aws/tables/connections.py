@@ -166,6 +166,8 @@ class ConnectionTable:
         self._recent = _NOTHING
         reasons = self._table.transact([update, *self._lookups.rename_requests(before, after)])
         if reasons is None:
+            if after.external_id != before.external_id:
+                self._lookups.tidy(before)
             return _connection({**item, "document": to_text(after)})
         if reasons[0].unmet:
             raise Superseded

@@ -115,8 +115,7 @@ class Lookups:
         """Let the connection be found no more, and give its subject up once no other has it."""
         for request in self._drop_requests(connection):
             self._table.write(request)
-        if connection.external_id:
-            self._delete_empty(_external_key(connection.tenant, connection.external_id))
+        self.tidy(connection)
         key = _subject_key(connection.provider, connection.subject)
         self._table.write(
             self._table.update_request(
@@ -127,6 +126,11 @@ class Lookups:
             )
         )
         self._delete_empty(key)
+
+    def tidy(self, connection: Connection) -> None:
+        """Leave no item of an external id that no connection has any more."""
+        if connection.external_id:
+            self._delete_empty(_external_key(connection.tenant, connection.external_id))
 
     def _delete_empty(self, key: Item) -> None:
         self._table.write(self._table.delete_request(key, condition="attribute_not_exists(claims)"))

@@ -73,6 +73,18 @@ def test_a_connection_whose_lookup_is_refused_is_not_written_either(
         connections.create(a_connection(), None)
 
 
+def test_a_new_external_id_leaves_no_item_of_the_one_before(
+    connections: ConnectionTable, dynamodb: Stubber
+) -> None:
+    for changes, deletes in (({"external_id": "new"}, True), ({"paused": True}, False)):
+        dynamodb.add_response("get_item", {"Item": encode(item_of(a_connection(), sealed=None))})
+        dynamodb.add_response("transact_write_items", {})
+        if deletes:
+            dynamodb.add_response("delete_item", {})
+        connections.change(CONNECTION, **changes)
+        dynamodb.assert_no_pending_responses()
+
+
 def test_nor_where_a_connection_is_written(connections: ConnectionTable, dynamodb: Stubber) -> None:
     dynamodb.add_client_error("update_item", "AccessDeniedException")
     with pytest.raises(ClientError, match="AccessDenied"):
