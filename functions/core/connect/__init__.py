@@ -1,0 +1,1 @@
+"""Connect sessions: an end user consents at a provider, and a connection comes to be."""
