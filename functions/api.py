@@ -18,7 +18,7 @@ from functions.rest.call import MAX_ID, Call, Reply
 from functions.rest.problems import refusal
 from functions.rest.routes import ROUTES
 from functions.rest.throttle import throttle
-from functions.wiring import prepare, wiring
+from functions.wiring.services import prepare, wiring
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

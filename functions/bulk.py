@@ -18,7 +18,7 @@ from functions.core.bulk.model import BulkRequest, BulkTicket, BulkTicketOutcome
 from functions.core.bulk.ports import BulkPorts
 from functions.core.bulk.run import check, close_run, create, keep, write_list
 from functions.core.errors import Superseded, find_error
-from functions.wiring import wiring
+from functions.wiring.services import wiring
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

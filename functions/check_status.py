@@ -16,8 +16,8 @@ from functions.core.budget import GO_ON_SECONDS
 from functions.core.contract import Ticket, TicketOutcome
 from functions.core.refresh.check import LAST_LOOK_SECONDS, check
 from functions.core.refresh.ports import StepPorts
-from functions.providers import connector, time_left
-from functions.wiring import prepare, wiring
+from functions.wiring.providers import connector, time_left
+from functions.wiring.services import prepare, wiring
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -16,7 +16,7 @@ from functions.aws.telemetry import count
 from functions.core import schedules
 from functions.core.contract import FAULTS, Ticket
 from functions.core.refresh.conclude import conclude
-from functions.wiring import prepare, wiring
+from functions.wiring.services import prepare, wiring
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

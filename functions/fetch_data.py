@@ -17,8 +17,8 @@ from functions.core.errors import FreshetError, Superseded
 from functions.core.polling import measure
 from functions.core.refresh.fetch import fetch, publish, read_published
 from functions.core.refresh.ports import FetchPorts
-from functions.providers import connector, time_left
-from functions.wiring import prepare, wiring
+from functions.wiring.providers import connector, time_left
+from functions.wiring.services import prepare, wiring
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -21,8 +21,8 @@ from functions.core.errors import NotFound, Superseded, find_error
 from functions.core.push.advance import advance, end, is_overtaken, to_ticket
 from functions.core.push.model import push_id_of
 from functions.core.push.ports import PushPorts
-from functions.providers import connector, time_left
-from functions.wiring import prepare, wiring
+from functions.wiring.providers import connector, time_left
+from functions.wiring.services import prepare, wiring
 
 if TYPE_CHECKING:
     from collections.abc import Callable

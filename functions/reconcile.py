@@ -15,7 +15,7 @@ from functions.aws.telemetry import count
 from functions.core.contract import Variable
 from functions.core.errors import FreshetError, PlatformFault
 from functions.core.reconcile import LOOK_SECONDS, Open, next_look, reconcile
-from functions.wiring import wiring
+from functions.wiring.services import wiring
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,8 +15,8 @@ from functions.core.errors import Busy
 from functions.core.refresh.admission import admit
 from functions.core.refresh.ports import StepPorts
 from functions.core.refresh.trigger import queue, to_ticket, trigger
-from functions.providers import connector, time_left
-from functions.wiring import prepare, wiring
+from functions.wiring.providers import connector, time_left
+from functions.wiring.services import prepare, wiring
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

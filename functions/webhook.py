@@ -20,7 +20,7 @@ from functions.core.model import CONNECTION_PREFIX
 from functions.core.push.advance import is_about, take_webhook
 from functions.core.push.model import PUSH_PREFIX
 from functions.rest.problems import refusal
-from functions.wiring import prepare, wiring
+from functions.wiring.services import prepare, wiring
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -11,7 +11,7 @@ import msgspec
 
 from functions.core import idempotency
 from functions.core.errors import NotFound
-from functions.wiring import Wiring
+from functions.wiring.services import Wiring
 
 if TYPE_CHECKING:
     from functions.core.idempotency import Claim, Key
@@ -104,7 +104,7 @@ def revoker(call: Call, provider: str) -> Revoker:
 
 def _connector(call: Call, provider: str, *, owner: str, seconds: float) -> Connector:
     # Imported here: few calls need it, and every cold start would pay for it.
-    from functions.providers import connector  # noqa: PLC0415 - see above
+    from functions.wiring.providers import connector  # noqa: PLC0415 - see above
 
     clock = call.here.clock
     until = clock() + seconds

@@ -13,7 +13,7 @@ from functions.core.contract import Variable
 from functions.core.errors import RateLimited, Throttled
 
 if TYPE_CHECKING:
-    from functions.wiring import Wiring
+    from functions.wiring.services import Wiring
 
 MOST_SHARE: Final = 10
 """No process takes more than this part of a tenant's burst in advance."""

@@ -16,7 +16,7 @@ from functions.core.errors import (
     ProviderUnavailable,
 )
 from functions.core.ports import Page
-from functions.providers import Renewing
+from functions.wiring.providers import Renewing
 from tests.support.providers.connector_harness import ConnectorHarness
 from tests.support.providers.registry import CASES
 from tests.support.scripted_connector import a_connection, connector_ports

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from functions.core.contract import Cursor, Job
     from functions.core.model import Connection
     from functions.core.ports import Connector, Page, PreviousSnapshot
-    from functions.wiring import Wiring
+    from functions.wiring.services import Wiring
 
 RESERVE_SECONDS: Final = 5
 """Time that a function keeps back, to store what came of a call to a provider."""

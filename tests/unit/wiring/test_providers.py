@@ -9,11 +9,12 @@ import msgspec
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions import check_status, fetch_data, providers, trigger
+from functions import check_status, fetch_data, trigger
 from functions.core.contract import TicketOutcome
 from functions.core.errors import Superseded
 from functions.rest.call import Call as ApiCall
 from functions.rest.call import opener
+from functions.wiring import providers
 from tests.support.fakes.stores import Clock, Tables
 from tests.support.scripted_connector import (
     CONNECTION,
