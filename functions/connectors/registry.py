@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from functions.core.connect.ports import Purpose
 from functions.core.ports import Revoke
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from functions.core.connect.ports import SignIn
     from functions.core.ports import Connector, ConnectorPorts
     from functions.core.webhooks import Webhook
 
@@ -30,8 +32,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         module: has a function ``connector(ports)``. Modules beside it are found by their names:
-            ``settings``, where there are any, has ``check(settings, application)``, and
-            ``webhooks`` has ``read_webhook(body)``.
+            ``settings``, where there are any, has ``check(settings, application)``,
+            ``webhooks`` has ``read_webhook(body)``, and ``sign_in`` has ``sign_in(ports)``.
         settings: the names that a connection must give, all strings.
         datasets: in the order in which they are fetched; without any, each connection names its
             own.
@@ -42,6 +44,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         holds: whether the provider can hold a look open until its job is done.
         webhooks: whether the provider sends any, see ``core.webhooks``.
         revokes: the wishes that ``core.ports.Revoker`` fulfils.
+        signs_in: what end users can do at the provider (``core.connect.ports.SignIn``).
     """
 
     module: str
@@ -53,6 +56,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     holds: bool = False
     webhooks: bool = False
     revokes: frozenset[Revoke] = frozenset()
+    signs_in: frozenset[Purpose] = frozenset()
 
 
 REGISTRY: Final[dict[str, Entry]] = {
@@ -62,11 +66,13 @@ REGISTRY: Final[dict[str, Entry]] = {
         datasets=("accounts", "transactions"),
         holds=True,
         revokes=frozenset({Revoke.TRUE, Revoke.REQUIRED}),
+        signs_in=frozenset({Purpose.CONNECT, Purpose.RECONNECT}),
     ),
     Provider.DIGIME: Entry(
         module="functions.connectors.digime.connector",
         datasets=("accounts", "files"),
         revokes=frozenset({Revoke.LIBRARY}),
+        signs_in=frozenset({Purpose.CONNECT, Purpose.RECONNECT, Purpose.ADD_SOURCE}),
     ),
     Provider.ENDGRATE: Entry(
         module="functions.connectors.endgrate.connector",
@@ -75,6 +81,7 @@ REGISTRY: Final[dict[str, Entry]] = {
         pushes=True,
         webhooks=True,
         revokes=frozenset({Revoke.TRUE, Revoke.REQUIRED}),
+        signs_in=frozenset({Purpose.CONNECT, Purpose.RECONNECT, Purpose.EDIT}),
     ),
 }
 
@@ -85,6 +92,12 @@ def load(entry: Entry, ports: ConnectorPorts) -> Connector:
     """Import a provider's connector, and only that one, and give it its ports."""
     connector: Connector = import_module(entry.module).connector(ports)
     return connector
+
+
+def load_sign_in(entry: Entry, ports: ConnectorPorts) -> SignIn:
+    """Import a provider's sign-in, and give it its ports."""
+    loaded: SignIn = _import_beside(entry, "sign_in").sign_in(ports)
+    return loaded
 
 
 def check_settings(entry: Entry, settings: Mapping[str, str], *, application: bytes) -> None:
