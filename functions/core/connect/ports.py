@@ -60,7 +60,10 @@ class Begun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Consent(msgspec.Struct, frozen=True, kw_only=True):
-    """The user has consented: the subject at the provider, and its credentials, if it has any."""
+    """The user has consented: the subject at the provider, and its credentials, if it has any.
+
+    In a ``SignInFailed``, ``subject`` is empty where the provider has not proved it.
+    """
 
     subject: str
     credentials: Credentials | None = None
@@ -91,8 +94,16 @@ class SignIn(Protocol):
     """A provider at which end users sign in: ``sign_in(ports)`` of ``sign_in`` by its connector.
 
     Every method may raise ``ProviderUnavailable``, ``ProviderRefusesApplication`` and
-    ``ConfigurationInvalid``.
+    ``ConfigurationInvalid``. After any of them, ``finish`` is not called again with the same code:
+    it may be spent.
     """
+
+    def check_options(self, purpose: Purpose, options: Mapping[str, msgspec.Raw], /) -> None:
+        """Refuse options that a session for this purpose cannot have. No provider is asked.
+
+        Raises:
+            InvalidRequest: the text names the option.
+        """
 
     def redirect_uri(self, settings: Mapping[str, str], /) -> str:
         """Where the provider sends browsers back to, as the application's secret has it.
