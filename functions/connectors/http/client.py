@@ -422,13 +422,15 @@ class _Connection(HTTPConnection):
         for *_, address in socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM):
             place = (str(address[0]), self.port)
             try:
-                line = socket.create_connection(place, _seconds_left(until - monotonic()))
+                with ExitStack() as unless_ready:
+                    line = socket.create_connection(place, _seconds_left(until - monotonic()))
+                    unless_ready.enter_context(line)
+                    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    line.settimeout(_seconds_left(until - monotonic()))
+                    unless_ready.pop_all()
+                    return line
             except OSError as problem:
                 fault = problem
-            else:
-                line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                line.settimeout(_seconds_left(until - monotonic()))
-                return line
         raise fault
 
     def send(self, data: Any) -> None:  # noqa: ANN401 - any bytes

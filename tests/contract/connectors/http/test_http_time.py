@@ -154,6 +154,22 @@ def test_the_next_address_is_tried_where_one_takes_no_connection() -> None:
     assert answer.body == b"{}"
 
 
+def test_a_connection_that_stands_when_its_time_is_over_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines, connect = [], socket.create_connection
+
+    def connect_late(*args: Any) -> socket.socket:
+        lines.append(connect(*args))
+        time.sleep(ENOUGH)
+        return lines[-1]
+
+    monkeypatch.setattr(socket, "create_connection", connect_late)
+    with listening(answers) as listener, given_up():
+        http(listener.port).call("GET", "/", headers={})
+    assert [line.fileno() for line in lines] == [-1]
+
+
 def test_without_any_time_left_nothing_is_sent() -> None:
     with listening() as listener, pytest.raises(ProviderUnavailable) as caught:
         http(listener.port, left=0).call("POST", "/push", headers={})
