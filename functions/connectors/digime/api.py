@@ -8,6 +8,7 @@ but the session's key, which stands in the address: that key is a secret.
 from __future__ import annotations
 
 import base64
+from functools import partial
 from hashlib import sha256
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Final, Literal
@@ -21,12 +22,12 @@ from functions.connectors.http.answers import (
     Answer,
     TokenRefused,
     decode,
-    elements,
     read,
     read_apart,
     retry_after,
 )
 from functions.connectors.http.client import DONE, Http
+from functions.connectors.key_sets import fetch_keys
 from functions.connectors.oauth import EXCHANGE_SECONDS, GrantRefused, seconds_in
 from functions.core.errors import (
     ConsentMissing,
@@ -136,12 +137,6 @@ class Signed(msgspec.Struct, frozen=True):
     token: Text
 
 
-class KeySet(msgspec.Struct, frozen=True):
-    """The list of the keys that digi.me signs with."""
-
-    keys: msgspec.Raw
-
-
 class _Token(msgspec.Struct, frozen=True):
     value: Text
     expires_on: msgspec.Raw = msgspec.Raw(b"null")
@@ -238,6 +233,7 @@ class Api:
             application.base_url, clock=ports.clock, budget=ports.budget, left=ports.left
         )
         self._keys = keys(application.base_url)
+        self._fetch_keys = partial(fetch_keys, self._http, "/jwks/oauth")
 
     def trigger(self, access_token: str, *, session_key: str | None) -> Session | None:
         """Start a refresh. The guide Sync has no body in the answer, the SDKs have a session.
@@ -349,13 +345,6 @@ class Api:
             accept=DONE | _REFUSED,
             least_seconds=least_seconds,
         )
-
-    def _fetch_keys(self) -> list[msgspec.Raw]:
-        try:
-            answer = self._http.call("GET", "/jwks/oauth", headers={"Accept": "application/json"})
-        except TokenRefused:  # no token was sent
-            raise UnexpectedAnswer from None
-        return elements(decode(answer, KeySet).keys)
 
     def _grant_refusal(self, answer: Answer) -> Exception:
         """The error for a refused exchange.

@@ -1,9 +1,7 @@
 """The two kinds of JWT in digi.me v1.6: ours, which sign requests, and its own.
 
 Requests are signed with PS512 as digi.me's guides and SDKs have it: no ``iat`` or ``exp``, but
-a nonce that is new for every attempt and a timestamp in milliseconds. Its own tokens name the
-address of their key (``jku``), which is not followed, as a forger would choose it: only the keys
-below the configured address are read, and ``kid`` chooses among them.
+a nonce that is new for every attempt and a timestamp in milliseconds.
 """
 
 from __future__ import annotations
@@ -14,8 +12,7 @@ import secrets
 import string
 from functools import cache
 from hashlib import sha256
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Final, TypeAlias, TypeVar
+from typing import Annotated, Final
 
 import jwt
 import msgspec
@@ -27,29 +24,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from msgspec import Meta
 
-from functions.connectors.http.answers import Answer, decode
-from functions.core.errors import ConfigurationInvalid, ProviderUnavailable, UnexpectedAnswer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    Fetch: TypeAlias = Callable[[], Iterable[msgspec.Raw]]
-
-T = TypeVar("T")
+from functions.connectors.key_sets import MIN_RSA_BITS, Keys
+from functions.core.errors import ConfigurationInvalid
 
 ALGORITHM: Final = "PS512"
 KEY_BITS: Final = 2048
-MIN_KEY_BITS: Final = KEY_BITS
-
-KEYS_SECONDS: Final = 15 * 60
-"""How long digi.me's keys are kept until they are fetched again, as its iOS SDK has it."""
-
-COOL_DOWN_SECONDS: Final = 30
-"""The shortest time between two requests for the keys, whatever a token's ``kid`` says."""
 
 _ALPHANUMERIC: Final = string.ascii_letters + string.digits
 _NONCE: Final = 32
-_JWS: Final = jwt.PyJWS([ALGORITHM])
 _PEM: Final = re.compile(r"(-----BEGIN ([A-Z ]+)-----)(.*?)(-----END \2-----)", re.DOTALL)
 _BREAKS: Final = re.compile(r"(?:\\+[nrt]?|\s)+")
 
@@ -139,58 +121,13 @@ class _Key(msgspec.Struct, frozen=True):
     alg: str | None = None
 
 
-class Keys:
-    """The keys that digi.me publishes at one address, kept for as long as the process lives."""
-
-    def __init__(self) -> None:
-        """Begin with none."""
-        self._keys: dict[str, RSAPublicKey] = {}
-        self._asked_at = self._read_at = float("-inf")
-
-    def warm(self, fetch: Fetch, *, at: float) -> None:
-        """Fetch the keys where they are too old; old ones do where that fails.
-
-        Raises:
-            ProviderUnavailable, UnexpectedAnswer: there are none, and none can be had now.
-        """
-        if at - self._read_at >= KEYS_SECONDS:
-            try:
-                self._read(fetch, at=at)
-            except (ProviderUnavailable, UnexpectedAnswer):
-                if not self._keys:
-                    raise
-
-    def claims(self, token: str, shape: type[T], *, fetch: Fetch, at: float) -> T:
-        """Verify a token of digi.me's and read its claims.
-
-        Raises:
-            UnexpectedAnswer: it is not signed by digi.me with PS512, or says something else.
-            ProviderUnavailable: its key is not known and cannot be had now.
-        """
-        try:
-            kid = str(_JWS.get_unverified_header(token).get("kid"))
-            if kid not in self._keys and at - self._asked_at >= COOL_DOWN_SECONDS:
-                self._read(fetch, at=at)
-            payload = _JWS.decode(token, self._keys[kid], [ALGORITHM])
-        except (jwt.PyJWTError, KeyError, RecursionError):
-            raise UnexpectedAnswer from None
-        return decode(Answer(status=HTTPStatus.OK, body=payload), shape)
-
-    def _read(self, fetch: Fetch, *, at: float) -> None:
-        self._asked_at = at
-        found = dict(key for raw in fetch() if (key := _read_key(raw)) is not None)
-        if not found:
-            raise UnexpectedAnswer
-        self._keys, self._read_at = found, at
-
-
 @cache
 def keys(_base_url: str) -> Keys:
     """The keys of the digi.me at this address, the same ones for the whole process."""
-    return Keys()
+    return Keys(ALGORITHM, read_key)
 
 
-def _read_key(raw: msgspec.Raw) -> tuple[str, RSAPublicKey] | None:
+def read_key(raw: msgspec.Raw) -> tuple[str, RSAPublicKey] | None:
     """A published key by its id; None unless it verifies PS512."""
     try:
         key = msgspec.json.decode(raw, type=_Key)
@@ -200,4 +137,4 @@ def _read_key(raw: msgspec.Raw) -> tuple[str, RSAPublicKey] | None:
     said = (key.kty or "RSA", key.use or "sig", key.alg or ALGORITHM)
     if said != ("RSA", "sig", ALGORITHM) or not isinstance(public, RSAPublicKey):
         return None
-    return (key.kid, public) if public.key_size >= MIN_KEY_BITS else None
+    return (key.kid, public) if public.key_size >= MIN_RSA_BITS else None

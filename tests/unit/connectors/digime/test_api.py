@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from functions.connectors.digime.api import (
-    KeySet,
     Listing,
     SessionLost,
     code,
@@ -14,6 +13,7 @@ from functions.connectors.digime.api import (
 )
 from functions.connectors.digime.files import files_of
 from functions.connectors.http.answers import Answer, TokenRefused, decode, elements
+from functions.connectors.key_sets import KeySet
 from functions.core.errors import ConsentMissing, RateLimited, UnexpectedAnswer
 
 AT = 1_800_000_000.0

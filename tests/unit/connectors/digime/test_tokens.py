@@ -16,13 +16,13 @@ from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from functions.connectors.digime.tokens import (
-    COOL_DOWN_SECONDS,
-    KEYS_SECONDS,
-    Keys,
+    ALGORITHM,
     application,
     keys,
     random_text,
+    read_key,
 )
+from functions.connectors.key_sets import COOL_DOWN_SECONDS, KEYS_SECONDS, Keys
 from functions.core.errors import ConfigurationInvalid, ProviderUnavailable, UnexpectedAnswer
 from tests.support.digime_samples import another, key, pem_of, public_pem_of
 
@@ -187,6 +187,11 @@ class Said(msgspec.Struct):
 SOUND = {"kid": "k1", "pem": public_pem_of(key())}
 
 
+def no_keys() -> Keys:
+    """As a process begins."""
+    return Keys(ALGORITHM, read_key)
+
+
 class Published:
     """The keys at the pinned address; counts how often they are read."""
 
@@ -206,7 +211,7 @@ def token(word: str = "sound", **headers: Any) -> str:
 
 
 def believed(signed: str, published: Published, *, kept: Keys | None = None, at: float = AT) -> str:
-    return (kept or Keys()).claims(signed, Said, fetch=published, at=at).word
+    return (kept or no_keys()).claims(signed, Said, fetch=published, at=at).word
 
 
 def test_what_digi_me_has_signed_is_believed() -> None:
@@ -298,7 +303,7 @@ def test_a_published_key_that_is_not_for_this_is_no_key(published: object) -> No
     with pytest.raises(UnexpectedAnswer):
         believed(token(), Published(published))
     with pytest.raises(UnexpectedAnswer):
-        Keys().warm(Published(published), at=AT)
+        no_keys().warm(Published(published), at=AT)
 
 
 @pytest.mark.parametrize("unusable", UNUSABLE)
@@ -316,7 +321,7 @@ def test_what_a_published_key_leaves_unsaid_it_may_say_with_null(name: str) -> N
 
 
 def test_keys_that_are_known_do_where_what_is_published_has_none() -> None:
-    kept, published = Keys(), Published()
+    kept, published = no_keys(), Published()
     kept.warm(published, at=AT)
     published.keys = []
     kept.warm(published, at=AT + KEYS_SECONDS)
@@ -324,14 +329,14 @@ def test_keys_that_are_known_do_where_what_is_published_has_none() -> None:
 
 
 def test_the_keys_are_read_again_after_a_quarter_of_an_hour() -> None:
-    kept, published = Keys(), Published()
+    kept, published = no_keys(), Published()
     for seconds, times in ((0, 1), (KEYS_SECONDS - 1, 1), (KEYS_SECONDS, 2)):
         kept.warm(published, at=AT + seconds)
         assert published.read == times
 
 
 def test_old_keys_do_where_new_ones_cannot_be_had() -> None:
-    kept, published = Keys(), Published()
+    kept, published = no_keys(), Published()
     kept.warm(published, at=AT)
     published.away = True
     kept.warm(published, at=AT + 10 * KEYS_SECONDS)
@@ -342,11 +347,11 @@ def test_without_any_keys_digi_me_is_away() -> None:
     published = Published()
     published.away = True
     with pytest.raises(ProviderUnavailable):
-        Keys().warm(published, at=AT)
+        no_keys().warm(published, at=AT)
 
 
 def test_a_flood_of_strange_keys_asks_once_in_a_while() -> None:
-    kept, published = Keys(), Published()
+    kept, published = no_keys(), Published()
     kept.warm(published, at=AT)
     for number in range(200):
         with pytest.raises(UnexpectedAnswer):
