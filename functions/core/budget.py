@@ -9,12 +9,13 @@ request that would wait too long takes no token, and is told when to try again.
 
 from __future__ import annotations
 
+from datetime import datetime
 from math import ceil, inf
-from typing import TYPE_CHECKING, Annotated, Final, Protocol
+from typing import TYPE_CHECKING, Annotated, Final, Protocol, TypeAlias
 
 import msgspec
 
-from functions.core.errors import ConfigurationInvalid, RateLimited
+from functions.core.errors import ConfigurationInvalid, ProviderPaused, RateLimited
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,20 +53,42 @@ class BudgetLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return self.gap * self.burst
 
 
+OperatorPause: TypeAlias = bool | Annotated[datetime, msgspec.Meta(tz=True)]
+"""Whether, or until when, the operator wants no request to be sent."""
+
+PAUSED_SECONDS: Final = 120
+"""After so long, what waits for the end of an operator's pause without an end tries again."""
+
+
 class _Secret(msgspec.Struct, frozen=True):
     budget: BudgetLimit | None = None
+    paused: OperatorPause = False
 
 
-def read_limit(secret: bytes) -> BudgetLimit | None:
+def read_limit(secret: bytes, *, at: float) -> BudgetLimit | None:
     """The ``budget`` in a provider's secret (JSON); None where there is none.
 
     Raises:
-        ConfigurationInvalid: it is malformed.
+        ConfigurationInvalid: it, or ``paused`` beside it, is malformed.
+        ProviderPaused: the secret says so, see ``require_unpaused``.
     """
     try:
-        return msgspec.json.decode(secret, type=_Secret).budget
+        found = msgspec.json.decode(secret, type=_Secret)
     except (msgspec.DecodeError, RecursionError):
         raise ConfigurationInvalid from None
+    require_unpaused(found.paused, at=at)
+    return found.budget
+
+
+def require_unpaused(pause: OperatorPause, *, at: float) -> None:
+    """Refuse a request while the operator's pause lasts.
+
+    Raises:
+        ProviderPaused: it does; nothing is sent.
+    """
+    left = pause.timestamp() - at if isinstance(pause, datetime) else pause * PAUSED_SECONDS
+    if left > 0:
+        raise ProviderPaused(wait_seconds=ceil(left), unsent=True)
 
 
 class Level(msgspec.Struct, frozen=True, kw_only=True):

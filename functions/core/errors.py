@@ -139,6 +139,10 @@ class RateLimited(ProviderUnavailable):
     """
 
 
+class ProviderPaused(RateLimited):
+    """The operator has paused this provider: nothing is sent to it. Try again later."""
+
+
 class CoolingDown(RetryError):
     """The provider does not allow another refresh yet. Try again later, or lift the pause."""
 

@@ -46,6 +46,7 @@ STATUS: Final[dict[type[FreshetError], int]] = {
     errors.AnswerTooLarge: 502,
     errors.UnexpectedAnswer: 502,
     errors.PlatformFault: 503,
+    errors.ProviderPaused: 503,
     errors.ProviderUnavailable: 503,
     errors.RateLimited: 503,
 }

@@ -113,7 +113,7 @@ def connector(
     """
     budget = SharedBudget(
         here.budget(provider),
-        limit=lambda: read_limit(here.secrets.read(provider)),
+        limit=lambda: read_limit(here.secrets.read(provider), at=here.clock()),
         patience_seconds=patience_seconds,
         left=left,
         clock=here.clock,

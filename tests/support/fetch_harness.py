@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from functions.core.contract import TicketOutcome
-from functions.core.errors import ProviderUnavailable
+from functions.core.errors import ProviderPaused, ProviderUnavailable
 from functions.core.model import Part, PartState
 from functions.core.refresh.fetch import fetch, publish, read_published
 from tests.support.fakes.files import Objects, Snapshots, Staging
@@ -42,6 +42,8 @@ PAGES = (
     a_page("t1", part="savings"),
 )
 AWAY = ProviderUnavailable()
+PAUSED = ProviderPaused(wait_seconds=10_000)
+PAUSED.instead = PAGES[-1]
 
 
 class FetchHarness:

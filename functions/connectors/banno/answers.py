@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from functions.connectors.http.answers import elements, is_json, members, read_leniently
 from functions.connectors.oauth import Application
+from functions.core.budget import OperatorPause
 from functions.core.errors import UnexpectedAnswer
 from functions.core.model import read_instant
 from functions.core.ports import Record
@@ -43,10 +44,16 @@ FINE: Final = frozenset({"ok", "active", "success", "none"})
 """The pattern of a code, and the codes that tell of no failure."""
 
 
+class Institution(Application, frozen=True, kw_only=True):
+    """One institution, which the operator can pause by itself."""
+
+    paused: OperatorPause = False
+
+
 class Secret(msgspec.Struct, frozen=True):
     """The application's secret: every institution by the name that connections use."""
 
-    institutions: dict[str, Application]
+    institutions: dict[str, Institution]
 
 
 class Task(msgspec.Struct, frozen=True, rename="camel"):

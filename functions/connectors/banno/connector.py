@@ -35,6 +35,7 @@ from functions.connectors.banno.transactions import Course, Place, Reading
 from functions.connectors.http.answers import decode, read_secret
 from functions.connectors.http.client import DONE, Http
 from functions.connectors.oauth import BearerHttp, GrantRefused, revoke_token
+from functions.core.budget import require_unpaused
 from functions.core.errors import (
     ConfigurationInvalid,
     ConsentMissing,
@@ -224,6 +225,7 @@ class Banno:
         institution = secret.institutions.get(connection.settings["institution"])
         if institution is None:
             raise ConfigurationInvalid
+        require_unpaused(institution.paused, at=self._ports.clock())
         return institution
 
 

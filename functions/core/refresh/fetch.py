@@ -12,6 +12,7 @@ from functions.core.errors import (
     FetchContinues,
     FetchWaits,
     Gone,
+    ProviderPaused,
     ProviderUnavailable,
     Superseded,
 )
@@ -133,8 +134,11 @@ def _begin(
 def _give_up_part(
     wish: ProviderUnavailable | FetchWaits, ticket: Ticket, ports: FetchPorts
 ) -> Page | None:
-    """The page to go on with, where a fault is one part's only and has been waited out."""
-    page = wish.instead if isinstance(wish, ProviderUnavailable) else None
+    """The page to go on with, where a fault is one part's only and has been waited out.
+
+    An operator's pause is every part's.
+    """
+    page = None if isinstance(wish, FetchWaits | ProviderPaused) else wish.instead
     faults = ports.staging.progress.faults + 1
     late = ports.clock() + max(wish.wait_seconds, backoff(faults)) - ticket.deadline
     over = late > AGAIN_SECONDS or (late > 0 and faults > PATIENCE)

@@ -13,13 +13,15 @@ from functions.core.budget import (
     KEPT_SECONDS,
     LEAST_PAUSE,
     MOST_PAUSE,
+    PAUSED_SECONDS,
     BudgetLimit,
     Level,
     PrefetchedTokens,
     SharedBudget,
     read_limit,
 )
-from functions.core.errors import ConfigurationInvalid, RateLimited
+from functions.core.errors import ConfigurationInvalid, ProviderPaused, RateLimited
+from functions.core.model import instant
 from tests.support.fakes.budget import Bucket
 from tests.support.fakes.stores import Clock
 
@@ -171,7 +173,7 @@ def test_who_was_asleep_hears_of_the_429_when_waking() -> None:
 def test_the_limit_stands_in_the_providers_secret(
     secret: dict[str, object], limit: BudgetLimit | None
 ) -> None:
-    assert read_limit(msgspec.json.encode(secret)) == limit
+    assert read_limit(msgspec.json.encode(secret), at=0) == limit
 
 
 @pytest.mark.parametrize(
@@ -189,12 +191,45 @@ def test_the_limit_stands_in_the_providers_secret(
 )
 def test_a_budget_that_makes_no_sense_is_the_operators_to_mend(budget: object) -> None:
     with pytest.raises(ConfigurationInvalid):
-        read_limit(msgspec.json.encode({"budget": budget}))
+        read_limit(msgspec.json.encode({"budget": budget}), at=0)
 
 
 def test_a_secret_that_is_no_json_is_the_operators_to_mend() -> None:
     with pytest.raises(ConfigurationInvalid):
-        read_limit(b"{")
+        read_limit(b"{", at=0)
+
+
+@pytest.mark.parametrize("paused", [False, "2026-11-29T12:00:00Z", "2026-11-29T14:00:00+02:00"])
+def test_a_pause_that_is_over_is_none(paused: object) -> None:
+    secret = msgspec.json.encode({"paused": paused, "budget": LIMIT})
+    assert read_limit(secret, at=instant("2026-11-29T12:00:00Z")) == LIMIT
+
+
+@pytest.mark.parametrize(
+    ("paused", "wait"), [(True, PAUSED_SECONDS), ("2026-11-29T15:00:00.5+01:00", 2 * 3600 + 1)]
+)
+def test_a_pause_of_the_operator_s_lets_nothing_through_with_a_budget_or_without(
+    paused: object, wait: int
+) -> None:
+    at, secret = instant("2026-11-29T12:00:00Z"), msgspec.json.encode({"paused": paused})
+    harness = BudgetHarness()
+    mine = SharedBudget(
+        harness.bucket,
+        limit=lambda: read_limit(secret, at=at),
+        patience_seconds=5,
+        clock=harness.clock,
+        sleep=harness.clock.sleep,
+    )
+    with pytest.raises(ProviderPaused) as caught:
+        mine.take()
+    assert (caught.value.wait_seconds, caught.value.unsent) == (wait, True)
+    assert (harness.bucket.full_at, harness.clock.slept) == (None, [])
+
+
+@pytest.mark.parametrize("paused", ["2026-11-29T15:00:00", "tomorrow", 1, None])
+def test_a_pause_that_makes_no_sense_is_the_operators_to_mend(paused: object) -> None:
+    with pytest.raises(ConfigurationInvalid):
+        read_limit(msgspec.json.encode({"paused": paused}), at=0)
 
 
 PREFETCHED = BudgetLimit(requests_per_second=10, burst=40)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from functions.core.errors import (
     ConsentMissing,
     FetchContinues,
     FetchWaits,
+    ProviderPaused,
     ReauthRequired,
     UnexpectedAnswer,
 )
@@ -62,6 +64,18 @@ def test_one_that_holds_no_look_open_is_looked_at_after_the_ordinary_pause(
     for _ in range(3):
         looked = one.connector.check(one.connection, looked.job, hold_seconds=20)
         assert looked.wait_seconds is None
+
+
+def test_an_institution_can_be_paused_by_itself(simulator: Simulator) -> None:
+    simulated = simulator("banno")
+    paused = msgspec.json.decode(simulated.application())
+    paused["institutions"]["garden"]["paused"] = True
+    secret = msgspec.json.encode(paused)
+    one = ConnectorHarness(CASES["banno"], simulated, user="max", application=secret)
+    sent = len(simulated.ledger())
+    error = one.refused(one.trigger)
+    assert isinstance(error, ProviderPaused)
+    assert len(simulated.ledger()) == sent
 
 
 # --- accounts ----------------------------------------------------------------------------------

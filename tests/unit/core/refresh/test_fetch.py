@@ -37,7 +37,7 @@ from functions.core.refresh.fetch import (
 )
 from functions.core.refresh.progress import Progress, Staged
 from functions.core.refresh.steps import cancel, fail
-from tests.support.fetch_harness import AWAY, PAGES, PARTS, TRANSACTIONS, FetchHarness
+from tests.support.fetch_harness import AWAY, PAGES, PARTS, PAUSED, TRANSACTIONS, FetchHarness
 from tests.support.scripted_connector import (
     REFRESH,
     Scripted,
@@ -249,7 +249,7 @@ def test_past_the_deadline_only_short_pauses_are_granted(
         harness.fetch()
 
 
-@pytest.mark.parametrize("error", [ConsentMissing(), UnexpectedAnswer()])
+@pytest.mark.parametrize("error", [ConsentMissing(), UnexpectedAnswer(), PAUSED])
 def test_other_errors_end_the_fetch(error: FreshetError) -> None:
     with pytest.raises(type(error)):
         FetchHarness((1, error)).fetch()

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from functions.core.budget import PAUSED_SECONDS
 from functions.core.contract import (
     MAX_DEADLINE_SECONDS,
     MAX_LOOKS,
@@ -19,6 +20,7 @@ from functions.core.errors import (
     ConsentMissing,
     FreshetError,
     InteractionRequired,
+    ProviderPaused,
     ProviderUnavailable,
     RateLimited,
     ReauthRequired,
@@ -185,6 +187,15 @@ def test_who_comes_back_too_late_says_what_for_it_was_put_off() -> None:
     harness.clock.now += 900
     assert harness.call().error == "ProviderUnavailable"
     assert harness.connector.triggered == 1
+
+
+def test_a_provider_that_the_operator_has_paused_is_waited_for_until_the_deadline() -> None:
+    harness = TriggerHarness(ProviderPaused(wait_seconds=PAUSED_SECONDS, unsent=True))
+    while (ticket := harness.call()).outcome is TicketOutcome.LATER:
+        assert ticket.wait_seconds == PAUSED_SECONDS
+        harness.clock.now += ticket.wait_seconds
+    assert ticket.error == "ProviderPaused"
+    assert harness.clock.now > harness.refresh.deadline - PAUSED_SECONDS - 1
 
 
 def test_nothing_is_asked_at_or_after_the_deadline() -> None:
