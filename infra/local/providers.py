@@ -23,10 +23,12 @@ class Demo:
     """One provider's demo.
 
     Attributes:
-        secret: what an operator stores for the application. The simulator's facts may have
-            ``hooks_url`` beside them: where the API takes webhooks.
+        secret: what an operator stores for the application. The simulator's facts may have beside
+            them ``hooks_url``, where the API takes webhooks, and ``redirect_uri``, where it takes
+            users back who have signed in.
         connection: signs a user in and gives the body that registers the connection.
         users: those that the demo refreshes; by default, all that the facts tell of.
+        name: the last step of the redirect URI, an institution where the provider has several.
     """
 
     secret: Callable[[Facts], dict[str, Any]]
@@ -34,6 +36,7 @@ class Demo:
     users: Callable[[Facts], Iterable[str]] = lambda facts: [
         each["name"] for each in facts["users"]
     ]
+    name: str = "default"
 
 
 def _to_application(facts: Facts) -> dict[str, Any]:
@@ -48,7 +51,8 @@ def _to_credentials(tokens: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _banno_secret(facts: Facts) -> dict[str, Any]:
-    return {"institutions": {"garden": _to_application(facts)}}
+    back = {"redirect_uri": facts["redirect_uri"]} if "redirect_uri" in facts else {}
+    return {"institutions": {"garden": {**_to_application(facts), **back}}}
 
 
 def _banno_connection(facts: Facts, user: str) -> dict[str, Any]:
@@ -73,7 +77,7 @@ def _digime_secret(facts: Facts) -> dict[str, Any]:
         "application_id": facts["application_id"],
         "contract_id": facts["contract_id"],
         "private_key": facts["private_key"],
-        "redirect_uri": REDIRECT_URI,
+        "redirect_uri": facts.get("redirect_uri", REDIRECT_URI),
     }
 
 
@@ -134,6 +138,7 @@ _DEMOS: Final = {
         secret=_banno_secret,
         connection=_banno_connection,
         users=lambda _facts: ("ada", "ben", "cleo"),
+        name="garden",
     ),
     "digime": Demo(
         secret=_digime_secret,

@@ -11,6 +11,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import requests
+
 from infra.local.aws import ROOT, api_url, emulator, session
 from infra.local.deploy import deploy
 from infra.local.issuer import AUDIENCE, Issuer, issuing
@@ -44,6 +46,20 @@ class System:
     outputs: Mapping[str, str]
     issuer: Issuer
     providers: Mapping[str, Mapping[str, Any]]
+
+    def redirect_uri(self, provider: str) -> str:
+        """Where a provider sends the browsers of users who have signed in."""
+        return f"{self.api}/v1/connect/callbacks/{provider}/{DEMOS[provider].name}"
+
+    def register(self, provider: str) -> None:
+        """Register the redirect URI at a simulator that has a list of them, until its reset."""
+        facts = self.providers[provider]
+        if "redirect_uris" in facts:
+            requests.post(
+                f"{facts['base_url']}/_simulator/settings",
+                json={"redirect_uris": [self.redirect_uri(provider)]},
+                timeout=10,
+            ).raise_for_status()
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
         """A client of the local AWS."""
@@ -145,11 +161,13 @@ def _facts(log: Path) -> dict[str, Any]:
 
 
 def _give_secrets(running_system: System) -> None:
-    """Put each provider's application secret where an operator would."""
+    """Put each provider's application secret where an operator would, and register there."""
     client = running_system.client("secretsmanager")
     hooks_url = f"{running_system.api}/v1/hooks"
     for name, facts in running_system.providers.items():
+        own = {"hooks_url": hooks_url, "redirect_uri": running_system.redirect_uri(name)}
         client.put_secret_value(
             SecretId=running_system.outputs[f"{name.title()}SecretArn"],
-            SecretString=json.dumps(DEMOS[name].secret({**facts, "hooks_url": hooks_url})),
+            SecretString=json.dumps(DEMOS[name].secret({**facts, **own})),
         )
+        running_system.register(name)

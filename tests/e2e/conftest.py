@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -44,22 +45,36 @@ def running(
         yield found
 
 
+@contextmanager
+def _controlling(running: System, name: str, **settings: float) -> Iterator[SimulatorControl]:
+    """A simulator as it begins, but for these settings, that knows our redirect URI."""
+    provider = SimulatorControl(running.providers[name]["base_url"])
+    provider.reset()
+    running.register(name)
+    provider.settings(**settings)
+    try:
+        yield provider
+    finally:
+        provider.reset()
+        running.register(name)
+
+
 @pytest.fixture
 def banno(running: System) -> Iterator[SimulatorControl]:
-    provider = SimulatorControl(running.providers["banno"]["base_url"])
-    provider.reset()
-    provider.settings(task_seconds=0.5)
-    yield provider
-    provider.reset()
+    with _controlling(running, "banno", task_seconds=0.5) as provider:
+        yield provider
+
+
+@pytest.fixture
+def digime(running: System) -> Iterator[SimulatorControl]:
+    with _controlling(running, "digime", sync_seconds=0.5) as provider:
+        yield provider
 
 
 @pytest.fixture
 def endgrate(running: System) -> Iterator[SimulatorControl]:
-    provider = SimulatorControl(running.providers["endgrate"]["base_url"])
-    provider.reset()
-    provider.settings(transfer_seconds=0.5)
-    yield provider
-    provider.reset()
+    with _controlling(running, "endgrate", transfer_seconds=0.5) as provider:
+        yield provider
 
 
 @pytest.fixture

@@ -8,27 +8,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.local.providers import DEMOS
-from tests.support.simulator_control import SimulatorControl
 from tests.support.system.problems import read_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from infra.local.caller import Caller
     from infra.local.system import System
+    from tests.support.simulator_control import SimulatorControl
 
     SignIn = Callable[..., str]
 
 BEGUN = {"provider": "endgrate", "datasets": ["crm-contact"]}
 REVOCATION = "*/oidc/token/revocation"
-
-
-@pytest.fixture
-def digime(running: System) -> Iterator[SimulatorControl]:
-    provider = SimulatorControl(running.providers["digime"]["base_url"])
-    provider.reset()
-    yield provider
-    provider.reset()
 
 
 @pytest.fixture

@@ -13,20 +13,11 @@ import requests
 from tests.support.simulator_control import SimulatorControl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from infra.local.caller import Caller
     from infra.local.system import System
     from tests.e2e.conftest import Connect
-
-
-@pytest.fixture
-def digime(running: System) -> Iterator[SimulatorControl]:
-    provider = SimulatorControl(running.providers["digime"]["base_url"])
-    provider.reset()
-    provider.settings(sync_seconds=0.5)
-    yield provider
-    provider.reset()
 
 
 @pytest.mark.usefixtures("digime")

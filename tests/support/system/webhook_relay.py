@@ -1,4 +1,7 @@
-"""Between the providers and the API: passes webhooks on, and keeps a copy of each."""
+"""Between the providers and the API: passes webhooks on, and keeps a copy of each.
+
+A browser that a provider sends here is sent on to the API.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,9 @@ import requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+HOOKS = "/v1/hooks"
 
 
 @dataclass
@@ -45,7 +51,13 @@ def relaying() -> Iterator[Relay]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(relay.take(self.path, body))
+            self.send_response(relay.take(self.path.removeprefix(HOOKS), body))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.send_response(307)
+            self.send_header("Location", relay.to.removesuffix(HOOKS) + self.path)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -53,7 +65,7 @@ def relaying() -> Iterator[Relay]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    relay.url = f"http://127.0.0.1:{server.server_port}"
+    relay.url = f"http://127.0.0.1:{server.server_port}{HOOKS}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
