@@ -1,8 +1,9 @@
 """Asks for pages of transactions before they are needed, several at a time.
 
-While pages are full, it is known where the next ones begin; and which accounts come next. That a
-page meets the one before it is for the reader to see: an early one that does not is asked for
-again in its turn. So a reader gets what it would get if it asked for one page after the other.
+A page that has come tells where the next one begins, and full pages where further ones begin.
+Which accounts come next is known, too. Whether a page meets the one before it, the reader checks:
+an early page that does not is asked for again in its turn. So a reader gets what it would get if it
+asked for one page after the other.
 """
 
 from __future__ import annotations
@@ -24,9 +25,13 @@ if TYPE_CHECKING:
 AT_ONCE: Final = 12
 """The most requests at a time."""
 
-FULL_PAGES: Final = 12
-"""With each so many full pages, a list is asked one page farther ahead: what is asked for behind
-its end is less than a tenth of it."""
+SMALL_PAGES: Final = 12
+"""A list of fewer full pages is asked for its next page only, once one has come: nothing is asked
+for behind its end."""
+
+STEP_PAGES: Final = 5
+"""From ``SMALL_PAGES`` on and with each so many full pages more, a list is asked one page farther
+ahead: what is asked for behind its end is less than a fifth of it."""
 
 MOST_BYTES: Final = 32 * 1024 * 1024
 """The most that pages may take that wait to be read, each as much as the largest so far."""
@@ -98,6 +103,7 @@ class Ahead:
             RateLimited: the provider said so to any request.
         """
         with self._lock:
+            self._plan()  # first, as it may ask for this very page
             early = self._lists[0].pages.pop(offset, None)
             self._plan()
         page, behind = None, 0
@@ -126,22 +132,23 @@ class Ahead:
             return coming
 
     def _plan(self) -> None:
-        """Ask ahead: the list that is read now by its window, the next ones page by page."""
+        """Ask ahead: the list that is read now by its window, and all page by page."""
         if not self._lists or not self._largest or self._stopped:
             return
-        first, *others = self._lists
+        first = self._lists[0]
         room = MOST_BYTES // self._largest - sum(len(each.pages) for each in self._lists)
-        window = min(first.full // FULL_PAGES, AT_ONCE - 1)
+        window = min(max(0, (first.full - SMALL_PAGES) // STEP_PAGES + 1), AT_ONCE - 1)
         while room > 0 and len(first.pages) < window:
             if self._running >= AT_ONCE:
                 return
             offset, behind = first.offset, len(first.pages) + 1
             first.pages[offset] = _Early(self._send(first, early=True), behind)
             room -= 1
-        for each in others:
+        for each in self._lists:
             if self._running >= AT_ONCE - 1 or room <= AT_ONCE:
                 return
-            if not each.ends and not each.running:
+            # Pages of the first that wait may lie behind its end, and came in any order.
+            if not each.ends and not each.running and not (each is first and each.pages):
                 offset = each.offset
                 each.pages[offset] = _Early(self._send(each, early=True), behind=0)
                 room -= 1

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from functions.connectors.banno.ahead import AT_ONCE, FULL_PAGES, MOST_BYTES, Ahead
+from functions.connectors.banno.ahead import (
+    AT_ONCE,
+    MOST_BYTES,
+    SMALL_PAGES,
+    STEP_PAGES,
+    Ahead,
+)
 from functions.connectors.banno.answers import OVERLAP, PAGE, Row, Transactions
 from functions.core.errors import FreshetError, NotFound, ProviderUnavailable, RateLimited
 from functions.core.ports import Record
@@ -80,13 +86,14 @@ def slowly(pages: Iterator[Transactions]) -> Iterator[Transactions]:
         yield page
 
 
-@pytest.mark.parametrize("pages", [1, 2, 5, FULL_PAGES, 2 * FULL_PAGES, 60, 150])
-def test_a_list_is_asked_for_less_than_a_tenth_behind_its_end(pages: int) -> None:
+@pytest.mark.parametrize("pages", [1, 2, 5, SMALL_PAGES - 1, SMALL_PAGES, 17, 22, 62, 67, 150])
+def test_a_list_is_asked_for_less_than_a_fifth_behind_its_end(pages: int) -> None:
     lists = Lists({"a": pages * STRIDE + OVERLAP})
     read = len([*lists.read()])
+    behind = len(lists.asked) - read
     assert len(lists.asked) == len(set(lists.asked))
-    assert len(lists.asked) - read <= read / 10
-    assert lists.at_once <= 1 + read // FULL_PAGES
+    assert behind < read / 5 if pages >= SMALL_PAGES else behind == 0
+    assert lists.at_once <= 2 + max(0, read - SMALL_PAGES) // STEP_PAGES
 
 
 def test_a_long_list_and_several_accounts_are_asked_for_at_once_and_within_bounds() -> None:
