@@ -11,12 +11,15 @@ from collections import Counter
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec.structs import force_setattr, replace
 
 from functions.core.contract import Bookmark, Job, Reason, Scalar, Schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 CONNECTION_PREFIX: Final = "con_"
 REFRESH_PREFIX: Final = "ref_"
@@ -164,6 +167,16 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     def title(self, dataset: str) -> str:
         """The provider's name of a dataset."""
         return self.titles.get(dataset, dataset)
+
+    def add_datasets(self, titles: Iterable[str]) -> Connection:
+        """The connection with datasets of these titles, too."""
+        names = {name_dataset(title): title for title in titles}
+        added = {name: title for name, title in names.items() if name != title}
+        return replace(
+            self,
+            datasets=tuple(dict.fromkeys((*self.datasets, *names))),
+            titles={**self.titles, **added},
+        )
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):

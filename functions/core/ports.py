@@ -180,11 +180,46 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     chosen: msgspec.Raw | None = None
 
 
+class IntegrationType(msgspec.Struct, frozen=True, kw_only=True):
+    """A type of record that Endgrate can pull from an integration, or push there."""
+
+    endgrate_type: str
+    title: str
+    pulls: bool
+    pushes: bool
+
+
+class Integration(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider that Endgrate integrates, by Endgrate's name, and the types that it has."""
+
+    provider: str
+    title: str
+    types: list[IntegrationType]
+
+
 class Opener(Connector, Protocol):
     """A provider at which Freshet begins connections, and end users configure them."""
 
-    def open(self, connection: Connection, *, token: str) -> Opened:
-        """Begin a connection that has no subject yet; ``token`` is for its webhooks."""
+    def open(
+        self,
+        connection: Connection,
+        *,
+        token: str,
+        redirect_url: str = "",
+        options: Mapping[str, msgspec.Raw] | None = None,
+    ) -> Opened:
+        """Begin a connection that has no subject yet.
+
+        Args:
+            connection: with the datasets that are wanted.
+            token: for its webhooks.
+            redirect_url: where the provider sends the user's browser at the end.
+            options: of this provider, from the request for a connect session.
+
+        Raises:
+            InvalidRequest: the options are not valid; the text says which.
+            ProviderRefusesConnection: the provider does not have what is wanted.
+        """
 
     def configuration(self, connection: Connection) -> Configuration:
         """Read what the end user has chosen so far."""

@@ -27,6 +27,7 @@ from functions.core.errors import (
     ProviderRefusesConnection,
     UnexpectedAnswer,
 )
+from functions.core.ports import Integration, IntegrationType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -120,16 +121,25 @@ class _Statistics(msgspec.Struct, frozen=True, kw_only=True):
     completed: bool
 
 
-class _Integration(msgspec.Struct, frozen=True):
+class _Type(msgspec.Struct, frozen=True):
     endgrate_type: str
+    display_name: str | None = None
+    supports_pull: bool | None = None
+    supports_push: bool | None = None
 
 
-class _Integrated(msgspec.Struct, frozen=True):
-    integrations: list[_Integration] = []
+class _Provider(msgspec.Struct, frozen=True):
+    name: str
+    display_name: str | None = None
+
+
+class _Integration(msgspec.Struct, frozen=True):
+    provider: _Provider
+    integrations: list[_Type] = []
 
 
 class _Integrations(msgspec.Struct, frozen=True):
-    providers: list[_Integrated]
+    providers: list[_Integration]
 
 
 class _Next(msgspec.Struct, frozen=True):
@@ -247,6 +257,14 @@ class Way(StrEnum):
         return "IMPORT" if self is Way.PULL else "EXPORT"
 
 
+class UserPage(StrEnum):
+    """The pages of Endgrate's for end users; the value is the address."""
+
+    CONFIGURE = "/session"
+    EDIT = "/session/edit"
+    REAUTHENTICATE = "/session/reauthenticate"
+
+
 class Api:
     """Calls with the application's key, which goes into one header and nowhere else.
 
@@ -282,10 +300,21 @@ class Api:
         endpoint = f"{self._webhooks_url}/endgrate/{quote(token, safe='')}"
         return {"endpoint": endpoint, "metadata": {"token": token}}
 
-    def user_url(self, session_id: str, *, configured: bool) -> str:
-        """Where an end user configures a session, or edits one that is configured."""
-        path = "/session/edit" if configured else "/session"
-        return f"{self._base_url}{path}?session_id={quote(session_id, safe='')}"
+    @property
+    def redirect_uri(self) -> str:
+        """Where Endgrate sends browsers back to, beside our address for webhooks.
+
+        Raises:
+            ConfigurationInvalid: the secret has no address for webhooks, or not this API's.
+        """
+        base, hooks, rest = (self._webhooks_url or "").rpartition("/hooks")
+        if rest or not (hooks and base.endswith("/v1")):
+            raise ConfigurationInvalid
+        return f"{base}/connect/callbacks/endgrate/default"
+
+    def page_url(self, page: UserPage, session_id: str) -> str:
+        """The address of a page on which an end user settles something of a session."""
+        return f"{self._base_url}{page}?session_id={quote(session_id, safe='')}"
 
     def initiate(self, wanted: Mapping[str, object]) -> str:
         """Open a session; its id. A repetition opens another, which costs nothing.
@@ -305,10 +334,10 @@ class Api:
         wanted = {"session_id": session_id}
         decode(self._call("POST", "/api/session/delete", json=wanted, accept=DONE), _Success)
 
-    def types(self) -> set[str]:
-        """The types that any provider of Endgrate's has."""
+    def integrations(self) -> list[Integration]:
+        """The providers that Endgrate integrates, and the types that each has."""
         found = decode(self._call("GET", "/api/integrations"), _Integrations)
-        return {row.endgrate_type for each in found.providers for row in each.integrations}
+        return [_read_integration(each) for each in found.providers]
 
     def configuration(self, session_id: str) -> msgspec.Raw | None:
         """The end user's choices, as JSON; None before they are made.
@@ -435,6 +464,20 @@ class Api:
             return answer
         decode(answer, _Error)
         raise Refused
+
+
+def _read_integration(found: _Integration) -> Integration:
+    types = [
+        IntegrationType(
+            endgrate_type=each.endgrate_type,
+            title=each.display_name or each.endgrate_type,
+            pulls=bool(each.supports_pull),
+            pushes=bool(each.supports_push),
+        )
+        for each in found.integrations
+    ]
+    title = found.provider.display_name or found.provider.name
+    return Integration(provider=found.provider.name, title=title, types=types)
 
 
 def _transfer(wanted: Mapping[str, object], *, synchronous: bool) -> dict[str, Any]:

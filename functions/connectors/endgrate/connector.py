@@ -18,8 +18,17 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from functions.connectors.endgrate.api import PAGE, Api, RecordId, Refused, Way, lenient
+from functions.connectors.endgrate.api import (
+    PAGE,
+    Api,
+    RecordId,
+    Refused,
+    UserPage,
+    Way,
+    lenient,
+)
 from functions.connectors.endgrate.pages import COSTS_ITSELF, Place, Reading, Transfer, name_of
+from functions.connectors.endgrate.sessions import build_body, explain_refusal, read_options
 from functions.connectors.http.answers import members, read
 from functions.core import webhooks
 from functions.core.contract import MAX_PUSH_RECORDS
@@ -40,11 +49,17 @@ from functions.core.push.model import Failure, Result
 from functions.core.push.ports import Pushed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from functions.core.contract import Cursor, Job
     from functions.core.model import Connection, Credentials
-    from functions.core.ports import ConnectorPorts, Order, Page, PreviousSnapshot
+    from functions.core.ports import (
+        ConnectorPorts,
+        Integration,
+        Order,
+        Page,
+        PreviousSnapshot,
+    )
 
 MAX_DATASETS: Final = 20
 """How many transfers a job may be, so that their ids fit into what passes between two states."""
@@ -222,32 +237,46 @@ class Endgrate:
         results = _results(api, job, endgrate_type=connection.title(dataset))
         return Pushed(done=True, failures=failures, results=results)
 
-    def open(self, connection: Connection, *, token: str) -> Opened:
+    def open(
+        self,
+        connection: Connection,
+        *,
+        token: str,
+        redirect_url: str = "",
+        options: Mapping[str, msgspec.Raw] | None = None,
+    ) -> Opened:
         """Open a session for the connection's datasets, which its user is to configure.
 
-        Without ``save_session`` it would end after 72 hours.
-
         Raises:
-            ProviderRefusesConnection: Endgrate refuses these types; the text names unknown ones.
+            InvalidRequest: the options are not valid; the text says which.
+            ProviderRefusesConnection: Endgrate refuses it; the text names what it does not have.
         """
-        api = Api(self._ports)
-        titles = [connection.title(name) for name in connection.datasets]
-        schema = [{"endgrate_type": title} for title in titles]
-        wanted: dict[str, object] = {"schema": schema, "save_session": True}
+        api, asked = Api(self._ports), read_options(options)
+        wanted = build_body(connection, asked)
         if api.has_webhooks:
             wanted["configuration_webhook"] = api.webhook(token)
+        if redirect_url:
+            wanted["redirect_url"] = redirect_url
         try:
             session_id = api.initiate(wanted)
         except Refused:
-            raise ProviderRefusesConnection(_explain_refusal(api, titles)) from None
-        return Opened(subject=session_id, url=api.user_url(session_id, configured=False))
+            why = explain_refusal(api, connection, asked)
+            raise ProviderRefusesConnection(why) from None
+        return Opened(subject=session_id, url=api.page_url(UserPage.CONFIGURE, session_id))
 
     def configuration(self, connection: Connection) -> Configuration:
         """The end user's choices, as Endgrate has them, and where to make them."""
         api = Api(self._ports)
         chosen = api.configuration(connection.subject)
-        url = api.user_url(connection.subject, configured=chosen is not None)
-        return Configuration(url=url, chosen=chosen)
+        page = UserPage.CONFIGURE if chosen is None else UserPage.EDIT
+        return Configuration(url=api.page_url(page, connection.subject), chosen=chosen)
+
+    def integrations(self) -> list[Integration]:
+        """The providers that Endgrate integrates, and the types that each has."""
+        try:
+            return Api(self._ports).integrations()
+        except Refused:
+            raise UnexpectedAnswer from None
 
     def revoke(
         self,
@@ -366,16 +395,6 @@ def _conclude(job: Job, faults: Sequence[ProviderUnavailable]) -> Looked:
 
 
 # --- sessions and pushes -----------------------------------------------------------------------
-
-
-def _explain_refusal(api: Api, titles: Sequence[str]) -> str | None:
-    """A text that names the types that Endgrate does not have; None where it does not say."""
-    try:
-        known = api.types()
-    except (Refused, FreshetError):
-        return None
-    unknown = ", ".join(title for title in titles if title not in known)
-    return f"The provider has no such dataset: {unknown}. Check its name." if unknown else None
 
 
 def _require_configured(api: Api, session_id: str) -> None:

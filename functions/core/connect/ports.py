@@ -63,10 +63,13 @@ class Consent(msgspec.Struct, frozen=True, kw_only=True):
     """The user has consented: the subject at the provider, and its credentials, if it has any.
 
     In a ``SignInFailed``, ``subject`` is empty where the provider has not proved it.
+    ``datasets`` are titles of those that the user has added to the connection's own, for
+    ``Connection.add_datasets``.
     """
 
     subject: str
     credentials: Credentials | None = None
+    datasets: tuple[str, ...] = ()
 
 
 class SignInError(StrEnum):

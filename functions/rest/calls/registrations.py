@@ -104,20 +104,17 @@ def create_connection(call: Call, *, body: ConnectionIn, idempotency_key: str | 
 
 def _register(call: Call, given: ConnectionIn, *, key: Key | None) -> ConnectionOut:
     _check(call, given)
-    names = {title: name_dataset(title) for title in given.datasets or ()}
     connection = Connection(
         connection_id=CONNECTION_PREFIX + secrets.token_hex(16),
         tenant=call.tenant,
         provider=given.provider,
         subject=given.subject or "",
         settings=given.settings,
-        datasets=tuple(names.values()),
-        titles={name: title for title, name in names.items() if name != title},
-        params={names[title]: params for title, params in given.params.items()},
+        params={name_dataset(title): params for title, params in given.params.items()},
         external_id=given.external_id or "",
         labels=given.labels,
         created_at=call.here.clock(),
-    )
+    ).add_datasets(given.datasets or ())
     url: str | UnsetType = UNSET
     if given.subject is None:
         connection, url = _open(call, connection)

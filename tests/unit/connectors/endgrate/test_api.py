@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from functions.connectors.endgrate.api import SYNCHRONOUS_SECONDS, Api, Secret, Way
+from functions.connectors.endgrate.api import SYNCHRONOUS_SECONDS, Api, Secret, UserPage, Way
 from functions.connectors.http.client import SLACK_SECONDS
 from functions.core import contract
 from functions.core.errors import ConfigurationInvalid
@@ -92,9 +92,16 @@ def test_there_are_no_webhooks_without_an_address_of_ours(changes: dict[str, Any
     assert not api(**changes).has_webhooks
 
 
-@pytest.mark.parametrize(("configured", "path"), [(False, "/session"), (True, "/session/edit")])
-def test_a_user_is_sent_to_the_page_of_the_session(*, configured: bool, path: str) -> None:
-    url = api().user_url("a&b=c", configured=configured)
+@pytest.mark.parametrize(
+    ("page", "path"),
+    [
+        (UserPage.CONFIGURE, "/session"),
+        (UserPage.EDIT, "/session/edit"),
+        (UserPage.REAUTHENTICATE, "/session/reauthenticate"),
+    ],
+)
+def test_a_user_is_sent_to_the_page_of_the_session(page: UserPage, path: str) -> None:
+    url = api().page_url(page, "a&b=c")
     assert url == f"https://endgrate.example{path}?session_id=a%26b%3Dc"
 
 
