@@ -19,7 +19,8 @@ import msgspec
 from msgspec import Meta
 
 from functions.connectors.http.answers import Answer, decode, elements, is_json, members, read
-from functions.connectors.http.client import DONE, OK, Http, leave_connections, origin
+from functions.connectors.http.client import DONE, OK, Http, origin
+from functions.connectors.http.sockets import leave_connections
 from functions.core.errors import (
     ConfigurationInvalid,
     FreshetError,

@@ -19,7 +19,8 @@ from functions.connectors.http.answers import (
     read,
     retry_after,
 )
-from functions.connectors.http.client import origin, session
+from functions.connectors.http.client import origin
+from functions.connectors.http.sockets import session
 from functions.core.errors import ConfigurationInvalid, ProviderUnavailable, UnexpectedAnswer
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from functions.connectors.http.client import Http, leave_connections, session
+from functions.connectors.http.client import Http
+from functions.connectors.http.sockets import leave_connections, session
 from functions.core.errors import ProviderUnavailable, RateLimited
 from tests.support.fakes.stores import Clock
 from tests.support.http_listener import (

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from functions.connectors.http import client as http_client
-from functions.connectors.http.client import READ_SECONDS, Http, session
+from functions.connectors.http import sockets
+from functions.connectors.http.client import READ_SECONDS, Http
+from functions.connectors.http.sockets import session
 from functions.core.errors import ProviderUnavailable
 from tests.support.fakes.stores import Clock
 from tests.support.http_listener import LOOPBACK, WHOLE, Listener, full, listening, make_certificate
@@ -143,7 +145,7 @@ def test_all_addresses_of_a_name_are_tried_within_the_same_time(
         monkeypatch.setattr(socket, "getaddrinfo", resolved)
         with given_up():
             http(port, host="localhost").call("GET", "/", headers={})
-        monkeypatch.setattr(http_client, "CONNECT_SECONDS", 0.3)
+        monkeypatch.setattr(sockets, "CONNECT_SECONDS", 0.3)
         with given_up(after=0.3):
             http(port, host="localhost", left=60).call("GET", "/", headers={})
 
