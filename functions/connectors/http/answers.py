@@ -1,4 +1,4 @@
-"""Reads a provider's answers: JSON piece by piece, and ``Retry-After``.
+"""Reads a provider's answers: JSON piece by piece, ``Retry-After``, and a refusal's code.
 
 Nothing of an answer ever enters an error's text.
 """
@@ -6,6 +6,7 @@ Nothing of an answer ever enters an error's text.
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,11 +14,12 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from math import ceil
-from typing import IO, Final, TypeGuard, TypeVar, cast, get_args
+from typing import IO, Any, Final, TypeGuard, TypeVar, cast, get_args
 
 import msgspec
 from msgspec.structs import fields
 
+from functions.core.contract import SERVICE
 from functions.core.errors import ConfigurationInvalid, ProviderUnavailable, UnexpectedAnswer
 from functions.core.model import read_instant
 
@@ -28,6 +30,12 @@ MAX_RETRY_AFTER_SECONDS: Final = 24 * 60 * 60
 _YEAR_SECONDS: Final = 366 * 24 * 60 * 60
 _NUMBER: Final = re.compile(r"(\d+(?:\.\d*)?)\s*(?:s|secs?|seconds?)?", re.ASCII | re.IGNORECASE)
 _WISHES: Final = re.compile(r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,[^,]+|[^,]+")
+
+_log: Final = logging.getLogger(f"{SERVICE}.provider")
+_CODE: Final = re.compile(r"[A-Za-z][A-Za-z_.-]{0,63}|\d{1,6}", re.ASCII)
+"""A code: digits and letters together may be a token or an account's number."""
+
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 _SPACE: Final = b" \t\r\n"
 _STRING: Final = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
@@ -225,6 +233,27 @@ def _pieces(text: bytes, *, within: bytes) -> list[bytes]:
     if depth or not pieces or start < len(text):
         raise UnexpectedAnswer
     return [] if pieces == [b""] else pieces
+
+
+def log_refusal(status: int, headers: Mapping[str, str], body: bytes) -> None:
+    """Log an answer that is a refusal: its status, its code, and the provider's id of the request.
+
+    The code is Banno's ``errorCode``, the ``code`` in digi.me's ``error`` or OAuth's ``error``. The
+    id is the header ``x-request-id`` (Banno) or ``X-Error-Reference`` (digi.me). Where one has not
+    the form of a code or an id, it is left out, and so is all prose.
+    """
+    if status < HTTPStatus.MULTIPLE_CHOICES or status == HTTPStatus.NOT_MODIFIED:
+        return
+    fields = read_leniently(body, dict[str, Any]) or {}
+    error = fields.get("errorCode", fields.get("error"))
+    code = str(error.get("code") if isinstance(error, dict) else error)
+    request = headers.get("x-request-id") or headers.get("X-Error-Reference") or ""
+    told: dict[str, int | str] = {"provider_status": status}
+    if error and _CODE.fullmatch(code):
+        told["provider_error"] = code
+    if _REQUEST_ID.fullmatch(request):
+        told["provider_request"] = request
+    _log.warning("provider refused", extra=told)
 
 
 def retry_after(value: object, *, at: float) -> int:

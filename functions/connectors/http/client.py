@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from codecs import BOM_UTF8
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from http import HTTPStatus
 from tempfile import SpooledTemporaryFile
@@ -32,6 +32,7 @@ from functions.connectors.http.answers import (
     Download,
     TokenRefused,
     ends_early,
+    log_refusal,
     retry_after,
 )
 from functions.connectors.http.sockets import (
@@ -66,6 +67,9 @@ SLACK_SECONDS: Final = 15.0
 MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
 SLOWEST: Final = 1024 * 1024
 """Bytes per second that a download must keep up, beyond what any call may take."""
+
+REFUSAL_SECONDS: Final = 1.0
+"""How long a refusal is read, for the code in it."""
 
 SPOOL_BYTES: Final = 1024 * 1024
 """A download that is larger than this goes to the disk."""
@@ -195,7 +199,7 @@ class Http:
         least_seconds: float = 0,
         at_once: bool = False,
     ) -> T:
-        """Send a request and read its answer; at a status that is none, its body is not read.
+        """Send a request and read its answer; what is refused is logged.
 
         A second try goes over a new connection: those kept open may be as dead as the first.
         """
@@ -244,13 +248,13 @@ class Http:
             self._budget.take(at_once=at_once)
 
     def _refuse(self, response: requests.Response, refusals: Refusals) -> Exception:
-        """The table of outcomes."""
+        """The table of outcomes. The refusal is logged."""
         status = response.status_code
+        log_refusal(status, response.headers, _read_refusal(response))
         wait = retry_after(response.headers.get("Retry-After"), at=self._clock())
-        if status in refusals:
-            return refusals[status]()
-        if status == HTTPStatus.UNAUTHORIZED:
-            return TokenRefused()
+        meanings: dict[int, type[Exception]] = {HTTPStatus.UNAUTHORIZED: TokenRefused, **refusals}
+        if status in meanings:
+            return meanings[status]()
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             if self._budget is not None:
                 self._budget.pause(wait)
@@ -278,8 +282,17 @@ def _is_unsent(fault: exceptions.RequestException) -> bool:
     )
 
 
+def _read_refusal(response: requests.Response) -> bytes:
+    """The body of a refusal; empty where it is long or does not come at once."""
+    sending.until = min(sending.until, monotonic() + REFUSAL_SECONDS)
+    with suppress(exceptions.RequestException, AnswerTooLarge):
+        return b"".join(_read_chunks(response, most=_CHUNK))
+    return b""
+
+
 def _read_answer(response: requests.Response) -> Answer:
     body = b"".join(_read_chunks(response, most=MAX_ANSWER_BYTES))
+    log_refusal(response.status_code, response.headers, body)
     return Answer(status=response.status_code, headers=response.headers, body=body)
 
 
@@ -305,6 +318,7 @@ def _spool(response: requests.Response, *, most: int) -> Download:
             sending.until = until + body.tell() / SLOWEST
         unless_whole.pop_all()
     body.seek(0)
+    log_refusal(response.status_code, response.headers, b"")
     return Download(status=response.status_code, headers=response.headers, body=body)
 
 

@@ -78,6 +78,16 @@ def test_an_institution_can_be_paused_by_itself(simulator: Simulator) -> None:
     assert len(simulated.ledger()) == sent
 
 
+def test_the_log_of_a_refusal_has_bannos_code_and_request_id(
+    simulator: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = ConnectorHarness(CASES["banno"], simulator("banno"), user="dora")
+    one.refused(one.trigger)
+    line = vars(caplog.records[-1])
+    assert (line["provider_status"], line["provider_error"]) == (400, "10")
+    assert len(line["provider_request"]) == 36
+
+
 # --- accounts ----------------------------------------------------------------------------------
 
 

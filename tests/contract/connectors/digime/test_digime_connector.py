@@ -111,6 +111,16 @@ def test_where_only_a_session_that_is_held_will_do_the_user_has_to_consent_again
     assert len(requests(application, "/trigger")) == 2
 
 
+def test_the_log_of_a_refusal_has_digimes_code_and_reference(
+    application: DigimeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    application.settings(session_keys="refused")
+    Reader(application, application.connect(), held="a-session-that-has-expired").trigger()
+    line = vars(caplog.records[-1])
+    assert (line["provider_status"], line["provider_error"]) == (401, "SessionInvalid")
+    assert len(line["provider_request"]) == 32
+
+
 def test_a_trigger_that_is_refused_for_no_session_of_ours_is_not_repeated(
     application: DigimeClient,
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -117,3 +117,42 @@ def test_no_setting_of_this_machine_changes_the_way(monkeypatch: pytest.MonkeyPa
         http.call("GET", "/a", headers={})
     assert len(server.asked) == 1
     assert server.asked[0]["HTTP_USER_AGENT"] == "freshet"
+
+
+@pytest.mark.parametrize("accept", [(200,), (200, 400)], ids=["refused", "answered"])
+@pytest.mark.parametrize(
+    ("body", "headers", "told"),
+    [
+        pytest.param(b'{"errorCode": 40}', {"x-request-id": "a-1"}, ("40", "a-1"), id="banno"),
+        pytest.param(b'{"error": {"code": "SDKInvalid"}}', {}, ("SDKInvalid", None), id="digime"),
+        pytest.param(b"{}", {"X-Error-Reference": "0f"}, (None, "0f"), id="by-its-header"),
+        pytest.param(b'{"error": "invalid_client"}', {}, ("invalid_client", None), id="oauth"),
+        pytest.param(b'{"error": "Ada is 7"}', {"x-request-id": "Ada L"}, (None, None), id="prose"),
+        pytest.param(b'{"errorCode": 12345678}', {}, (None, None), id="an-account"),
+        pytest.param(b'{"error": "a1b2c3d4e5f6"}', {}, (None, None), id="a-token"),
+        pytest.param(b'{"error": [{"code": 1}]}', {}, (None, None), id="a-list"),
+        pytest.param(b'{"error": null}', {"x-request-id": "x" * 65}, (None, None), id="too-long"),
+        pytest.param(b"<html>", {}, (None, None), id="a-page"),
+        pytest.param(bytes(10**6), {}, (None, None), id="endless"),
+    ],
+)
+def test_the_log_has_the_code_and_the_request_of_a_refusal_and_no_prose(
+    body: bytes,
+    headers: dict[str, str],
+    told: tuple[str | None, str | None],
+    accept: tuple[int, ...],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = Server(status=400, body=body, **headers)
+    with serving(server) as http, suppress(UnexpectedAnswer):
+        http.call("GET", "/a", headers={"Accept": "*/*"}, accept=accept)
+    (line,) = caplog.records
+    found = (getattr(line, name, None) for name in ("provider_error", "provider_request"))
+    assert (line.getMessage(), vars(line)["provider_status"]) == ("provider refused", 400)
+    assert tuple(found) == told
+
+
+def test_what_is_not_refused_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with serving(Server(status=202)) as http:
+        http.call("GET", "/a", headers={}, accept=frozenset({202}))
+    assert caplog.records == []

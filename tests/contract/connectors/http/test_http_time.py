@@ -12,9 +12,9 @@ import pytest
 
 from functions.connectors.http import client as http_client
 from functions.connectors.http import sockets
-from functions.connectors.http.client import READ_SECONDS, Http
+from functions.connectors.http.client import READ_SECONDS, REFUSAL_SECONDS, Http
 from functions.connectors.http.sockets import session
-from functions.core.errors import ProviderUnavailable
+from functions.core.errors import ProviderUnavailable, UnexpectedAnswer
 from tests.support.fakes.stores import Clock
 from tests.support.http_listener import LOOPBACK, WHOLE, Listener, full, listening, make_certificate
 
@@ -118,6 +118,14 @@ def test_nor_does_one_that_drips_on_a_kept_connection() -> None:
 def test_nor_does_one_that_drips_a_download() -> None:
     with listening(drips(LONG, b"x" * 400)) as listener, given_up():
         http(listener.port).download("/file", headers={}, most=1000)
+
+
+def test_a_refusal_that_drips_is_known_by_its_status_soon() -> None:
+    refused = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 400\r\n\r\n"
+    began = time.monotonic()
+    with listening(drips(refused, b"x" * 400)) as listener, pytest.raises(UnexpectedAnswer):
+        http(listener.port, left=60).call("POST", "/push", headers={})
+    assert time.monotonic() - began < REFUSAL_SECONDS + LATE
 
 
 def test_nor_does_one_that_reads_slowly() -> None:
