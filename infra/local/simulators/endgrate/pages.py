@@ -8,6 +8,7 @@ the caller has, signs in, chooses schemas and fields if the caller lets them, an
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from flask import Blueprint, redirect, render_template_string, request
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from infra.local.simulators.endgrate.sessions import Session
 
 pages = Blueprint("pages", __name__, url_prefix="/session")
-_FRAME = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{{ title }}</title>
+_FRAME = """<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><title>{{ title }}</title>
 <body style="font: 1rem/1.6 system-ui; max-width: 34rem; margin: 3rem auto">
 <h1>{{ title }}</h1>
 {% if session %}<form method="post">
@@ -36,8 +38,11 @@ value="{{ resource.name }}"> {{ resource.name }}</label>{% else %}{{ resource.na
 </legend>{% if session.asked.field_selection %}{% for field in resource.spec.properties %}
 <label><input type="checkbox" name="field:{{ resource.name }}" checked value="{{ field }}">
 {{ field }}</label>{% endfor %}{% endif %}</fieldset>{% endfor %}
-{% if session.asked.passthrough_schemas %}<p><label><input type="checkbox" name="custom_object"
-value="1"> {{ custom_object }}</label></p>{% endif %}{% endif %}
+{% if session.asked.passthrough_schemas and session.asked.schema_selection %}
+<p><label><input type="checkbox" name="custom_object" value="1">
+{{ custom_object }}</label></p>{% endif %}{% endif %}
+{% if accounts %}<p><label><input type="checkbox" name="another_account" value="1">
+To another account of mine</label></p>{% endif %}
 <p><button>{{ button }}</button></p></form>{% else %}<p>You can close this page.</p>{% endif %}
 """
 
@@ -56,7 +61,8 @@ def configure() -> Response | str:
     provider = PROVIDERS.get(request.form.get("provider", ""))
     if provider is None:
         raise ApiError("Choose a provider.")
-    the_endgrate().configure(session, _choice(session, provider))
+    if not _is_abandoned():
+        the_endgrate().configure(session, _choice(session, provider))
     return _back(session)
 
 
@@ -71,7 +77,8 @@ def show_editing() -> str:
 def edit() -> Response | str:
     """Takes the new choice, and sends the user back."""
     session, provider = _find_configured()
-    the_endgrate().configure(session, _choice(session, provider))
+    if not _is_abandoned():
+        the_endgrate().configure(session, _choice(session, provider))
     return _back(session)
 
 
@@ -79,15 +86,22 @@ def edit() -> Response | str:
 def show_reauthenticating() -> str:
     """The page on which the user signs in at the provider again."""
     session, provider = _find_configured()
-    return _page(f"Sign in to {provider.display} again", session=session, button="Sign in")
+    title = f"Sign in to {provider.display} again"
+    return _page(title, session=session, button="Sign in", accounts=True)
 
 
 @pages.post("/reauthenticate")
 def reauthenticate() -> Response | str:
     """Takes the user's word for it, and sends them back."""
     session, _ = _find_configured()
-    the_endgrate().reauthenticate(session)
+    if not _is_abandoned():
+        another = "another_account" in request.form
+        the_endgrate().reauthenticate(session, another_account=another)
     return _back(session)
+
+
+def _is_abandoned() -> bool:
+    return the_endgrate().settings.abandoned
 
 
 def _session() -> Session:
@@ -131,6 +145,7 @@ def _page(title: str, **shown: object) -> str:
 
 
 def _back(session: Session) -> Response | str:
-    if session.asked.redirect_url is None:
+    url, adds = session.asked.redirect_url, the_endgrate().settings.redirect_adds
+    if url is None:
         return _page("All set")
-    return redirect(session.asked.redirect_url)
+    return redirect(f"{url}{'&' if '?' in url else '?'}{urlencode(adds)}" if adds else url)

@@ -164,8 +164,11 @@ class Endgrate:
         """Opens a session, and configures it at once if the user is not to be asked.
 
         Raises:
-            ApiError: 400, no provider has what is asked for.
+            ApiError: 400, no provider has what is asked for, or passthrough lacks a selection.
         """
+        alone = asked.passthrough_schemas and not asked.schema_selection
+        if alone and self.settings.passthrough_alone == "refused":
+            raise ApiError("Passthrough schemas need schema_selection.")
         with self.transfers.news:
             now = self.clock()
             session = self.sessions.open(new_id(now), asked, methods=methods)
@@ -200,10 +203,14 @@ class Endgrate:
             self.transfers.forget(session.id)
             self.ledger.add_event("session_deleted", at=self.clock(), session_id=session.id)
 
-    def reauthenticate(self, session: Session) -> None:
-        """Lets the end user sign in at the provider again."""
+    def reauthenticate(self, session: Session, *, another_account: bool) -> None:
+        """Lets the end user sign in at the provider again, maybe to another account there."""
         with self.transfers.news:
             session.authenticated = True
+            if another_account:
+                session.change_account()
+            now = self.clock()
+            self.ledger.add_event("session_reauthenticated", at=now, session_id=session.id)
             self.transfers.failures.resolve(session.id)
 
     def fail(self, call: Call, endgrate_type: str) -> None:

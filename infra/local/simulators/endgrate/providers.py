@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from infra.local.simulators.endgrate.kinds import Field
 
 _FIRST_ID = 7_000_001
+_ACCOUNT_IDS = 500_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,7 @@ class Resource:
         kind: which of Endgrate's types it is; None for a customer's own.
         extra: passthrough fields, if the session lets them through.
         associations: whether associated ids come with every record.
+        account: of the user's accounts at the provider, which one the records are in.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Resource:
     extra: Mapping[str, Field]
     required: tuple[str, ...]
     associations: bool
+    account: int = 0
 
     @property
     def source(self) -> str:
@@ -57,7 +60,8 @@ class Resource:
     @property
     def first_id(self) -> int:
         """The id of the first record."""
-        return self.kind.first_id if self.kind else _FIRST_ID
+        first = self.kind.first_id if self.kind else _FIRST_ID
+        return first + self.account * _ACCOUNT_IDS
 
     @property
     def pushable(self) -> bool:
@@ -247,6 +251,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         overlap: how many records of the page before each page repeats.
         gap: so many places in the middle of the data have no record: short and empty pages.
         drift: records and pages carry members that no schema tells of.
+        passthrough_alone: what becomes of a session with `passthrough_schemas` and without
+            `schema_selection`: all of the user's own objects pass through, says the guide on UX
+            customization; by the guide on passthrough schemas it lacks something.
+        redirect_adds: parameters that a `redirect_url` gets; no document tells of any.
+        abandoned: users come back from the pages and have done nothing there.
         webhook_tries: how often a webhook is posted until it is acknowledged.
         webhook_gap_seconds: between two tries.
         webhook_timeout_seconds: how long a webhook's answer is waited for.
@@ -273,6 +282,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     overlap: Count = 0
     gap: Count = 0
     drift: bool = False
+    passthrough_alone: Literal["all", "refused"] = "all"
+    redirect_adds: dict[str, str] = {}
+    abandoned: bool = False
     webhook_tries: Annotated[int, Meta(ge=1, le=20)] = 3
     webhook_gap_seconds: Seconds = 0.2
     webhook_timeout_seconds: Annotated[float, Meta(ge=0.01, le=600)] = 10.0

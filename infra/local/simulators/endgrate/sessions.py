@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from infra.local.simulators.endgrate.kinds import CUSTOM
@@ -102,11 +102,12 @@ class Session:
         Raises:
             ApiError: 400, the provider is not one that the user can choose.
         """
+        asked = self.asked
         if choice.provider not in self.possible_providers():
             raise ApiError("The provider does not support all schemas.")
         wanted = self._offered.keys() if choice.schemas is None else choice.schemas
         chosen = [each for each in self.resources() if each.name in wanted]
-        if choice.custom_object:
+        if choice.custom_object or (asked.passthrough_schemas and not asked.schema_selection):
             chosen.append(custom_object())
             self._offered[CUSTOM.name] = chosen[-1]
         self.provider = choice.provider
@@ -114,6 +115,14 @@ class Session:
             each.name: each.narrow(choice.fields[each.name]) if each.name in choice.fields else each
             for each in chosen
         }
+
+    def change_account(self) -> None:
+        """Takes another of the user's accounts at the provider, which has records of its own."""
+        for resources in (self._offered, self._in_use):
+            for name, each in resources.items():
+                resources[name] = replace(each, account=1 - each.account)
+        self.stores.clear()
+        self.positions.clear()
 
     def name_of(self, endgrate_type: str) -> str | None:
         """The name of the schema that a call means; None if it is not in use.

@@ -130,6 +130,34 @@ def test_nothing_that_the_browser_brings_is_believed(sessions: EndgrateSessions)
     assert one.finish(f"{BACK}&error=access_denied&session_id={fern}").subject != fern
 
 
+def test_a_user_who_comes_back_with_nothing_done_may_go_again(sessions: EndgrateSessions) -> None:
+    one = Attempt(sessions).open()
+    sessions.settings(abandoned=True)
+    with pytest.raises(SignInFailed) as raised:
+        one.finish(one.go(provider="greenspot"))
+    assert raised.value.error is SignInError.NOT_FINISHED
+    sessions.later(29 * 60)
+    sessions.settings(abandoned=False)
+    one.finish(one.go(provider="greenspot"))
+
+
+def test_parameters_that_endgrate_adds_change_nothing(sessions: EndgrateSessions) -> None:
+    sessions.settings(redirect_adds={"code": "x", "error": "access_denied", "state": "y"})
+    one = Attempt(sessions).open()
+    back = one.go(provider="greenspot")
+    assert back == f"{BACK}&code=x&error=access_denied&state=y"
+    assert one.finish(back).subject == one.connection.subject
+
+
+def test_that_it_is_another_account_cannot_be_seen(sessions: EndgrateSessions) -> None:
+    one = Attempt(sessions).open()
+    one.finish(one.go(provider="greenspot"))
+    before = one.refresh()
+    one.go(Purpose.RECONNECT, another_account="1")
+    assert one.finish().subject == one.connection.subject
+    assert not set(one.refresh().ids(CONTACT)) & set(before.ids(CONTACT))
+
+
 def test_a_user_signs_in_again_at_the_integration(sessions: EndgrateSessions) -> None:
     one = Attempt(sessions).open()
     one.go(provider="greenspot")
@@ -244,6 +272,27 @@ def test_objects_of_the_users_own_that_pass_through_become_datasets(
     assert one.connection.titles == {added: CUSTOM_OBJECT}
     assert one.finish().datasets == ()
     assert len(one.refresh().ids(added)) == 12
+
+
+def test_own_objects_can_pass_through_with_no_choice_where_endgrate_lets_them(
+    sessions: EndgrateSessions,
+) -> None:
+    one = Attempt(sessions, passthrough_schemas=True, schema_selection=False)
+    sessions.settings(passthrough_alone="refused")
+    assert type(one.refused(one.open)) is ProviderRefusesConnection
+    sessions.settings(passthrough_alone="all")
+    one.open().go(provider="greenspot")
+    assert one.finish().datasets == (CUSTOM_OBJECT,)
+
+
+def test_no_more_is_added_than_a_refresh_can_have(sessions: EndgrateSessions) -> None:
+    own = [{**VISITS, "title": f"{TITLE} {place}"} for place in range(20)]
+    titles = [str(each["title"]) for each in own]
+    one = Attempt(
+        sessions, *titles, schemas=own, passthrough_schemas=True, schema_selection=False
+    ).open()
+    one.go(provider="greenspot")
+    assert one.finish().datasets == ()
 
 
 @pytest.mark.parametrize(

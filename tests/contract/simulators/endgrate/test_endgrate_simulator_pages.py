@@ -13,6 +13,8 @@ from tests.support.clients.endgrate import (
     is_error,
 )
 
+BACK = "https://app.example/back?who=ada"
+
 
 def page(caller: EndgrateClient, session_id: str, path: str = "") -> str:
     """A page as the user's browser shows it: without the API key."""
@@ -94,6 +96,69 @@ def test_own_objects_may_pass_through_where_the_user_chooses_no_schemas(
 
     assert shown["schemas"].keys() == {CONTACT}
     assert shown["passthrough_schemas"].keys() == {"Greenhouse Visit"}
+
+
+def test_without_a_selection_all_own_objects_pass_through_or_none_may(
+    caller: EndgrateClient,
+) -> None:
+    session_id = caller.initiate(CONTACT, passthrough_schemas=True)
+    assert "Greenhouse Visit" not in page(caller, session_id)
+    submit(caller, session_id, {"provider": "greenspot"})
+    assert configuration(caller, session_id)["passthrough_schemas"].keys() == {"Greenhouse Visit"}
+
+    caller.settings(passthrough_alone="refused")
+
+    schema = [{"endgrate_type": CONTACT}]
+    asked: Json = {"schema": schema, "passthrough_schemas": True}
+    assert is_error(caller.post("/api/session/initiate", **asked))
+    assert caller.post("/api/session/initiate", **asked, schema_selection=True).ok
+
+
+def test_a_way_back_can_get_parameters_that_no_document_tells_of(caller: EndgrateClient) -> None:
+    caller.settings(redirect_adds={"session_id": "x y", "code": "1"})
+    form: dict[str, object] = {"provider": "greenspot"}
+    for url, expected in (
+        ("https://app.example/back?who=ada", "?who=ada&session_id=x+y&code=1"),
+        ("https://app.example/back", "?session_id=x+y&code=1"),
+    ):
+        session_id = caller.initiate(redirect_url=url)
+        _, location = submit(caller, session_id, form)
+        assert location == f"https://app.example/back{expected}"
+
+
+@pytest.mark.parametrize("path", ["", "/edit", "/reauthenticate"])
+def test_users_can_come_back_and_have_done_nothing(caller: EndgrateClient, path: str) -> None:
+    session_id = caller.initiate(CONTACT, COMPANY, schema_selection=True, redirect_url=BACK)
+    if path:
+        caller.configure(session_id)
+        caller.order("revoke", session_id=session_id)
+    caller.settings(abandoned=True)
+
+    form: dict[str, object] = {"provider": "greenspot", "schema": CONTACT}
+    assert submit(caller, session_id, form, path) == (302, BACK)
+
+    answer = caller.get("/api/session/configuration", session_id=session_id)
+    assert is_error(answer) or answer.json()["schemas"].keys() == {CONTACT, COMPANY}
+    assert answer.ok is bool(path)
+    caller.configure(session_id)
+    transfer = caller.pull(session_id, synchronous=True)
+    assert bool(caller.errors(transfer)) is bool(path)
+
+
+def test_a_user_may_sign_in_again_to_another_account(caller: EndgrateClient) -> None:
+    session_id = caller.open_session()
+    before = [each["id"] for each in caller.pull_records(session_id)]
+    shown = configuration(caller, session_id)
+    caller.push_records(session_id, {"data": {"emails": ["max@example.com"]}})
+    assert "another account" in page(caller, session_id, "/reauthenticate")
+
+    submit(caller, session_id, {"another_account": "1"}, "/reauthenticate")
+
+    after = [each["id"] for each in caller.pull_records(session_id)]
+    assert (len(after), set(before) & set(after)) == (len(before), set())
+    assert configuration(caller, session_id) == shown
+    submit(caller, session_id, {}, "/reauthenticate")
+    assert [each["id"] for each in caller.pull_records(session_id)] == after
 
 
 def test_a_user_may_edit_a_configured_session(caller: EndgrateClient) -> None:
