@@ -64,6 +64,9 @@ if TYPE_CHECKING:
 MAX_DATASETS: Final = 20
 """How many transfers a job may be, so that their ids fit into what passes between two states."""
 
+ASSOCIATIONS: Final = "$associations"
+"""The member of a dataset's params that is a pull's ``associations``; the others are fields."""
+
 TRIES: Final = 5
 """How often in a row a transfer that Endgrate fails to trigger, or to tell of, is asked for, where
 others came: with the pauses in between, for a quarter of a minute."""
@@ -133,7 +136,10 @@ class Endgrate:
             "session_id": connection.subject,
             "endgrate_type": connection.title(dataset),
         }
-        if params := connection.params.get(dataset):
+        params = dict(connection.params.get(dataset, {}))
+        if associations := params.pop(ASSOCIATIONS, None):
+            wanted["associations"] = associations
+        if params:
             wanted["params"] = params
         if api.has_webhooks:
             wanted["completed_webhook"] = api.webhook(token)

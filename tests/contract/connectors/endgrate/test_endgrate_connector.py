@@ -99,6 +99,11 @@ def test_a_job_of_twenty_transfers_is_no_longer_than_it_may_be(sessions: Endgrat
         pytest.param({"datasets": ("crm-note",)}, id="a-type-that-it-does-not-have"),
         pytest.param({"params": {CONTACT: {"nonsense": 1}}}, id="a-field-that-there-is-not"),
         pytest.param({"params": {CONTACT: {"age__range": 3}}}, id="no-range"),
+        pytest.param({"params": {CONTACT: {"$associations": [COMPANY]}}}, id="no-associations"),
+        pytest.param(
+            {"params": {CONTACT: {"$associations": {DEAL: True, "crm-note": True}}}},
+            id="associations-with-a-type-that-it-does-not-have",
+        ),
     ],
 )
 def test_what_endgrate_does_not_take_is_the_connections_fault(
@@ -130,6 +135,20 @@ def test_params_narrow_down_what_is_pulled(sessions: EndgrateSessions) -> None:
         if each["data"]["lifecycle_stage"] in {"lead", "customer"}
         and (20 <= each["data"]["age"] <= 30 or 60 <= each["data"]["age"] <= 70.5)
     }
+
+
+@pytest.mark.parametrize("more", [{}, {"lifecycle_stage": "lead"}], ids=str)
+def test_records_come_with_the_ids_of_those_associated(
+    sessions: EndgrateSessions, more: dict[str, Any]
+) -> None:
+    plain = EndgrateHarness(sessions, datasets=(CONTACT,), params={CONTACT: more}).refresh().truth
+    wanted = {CONTACT: {**more, "$associations": {COMPANY: True}}}
+    one = EndgrateHarness(sessions, datasets=(CONTACT,), params=wanted)
+    associated = one.refresh().truth[CONTACT]
+    assert associated.keys() == plain[CONTACT].keys()
+    assert all(each["associations"] == {} for each in plain[CONTACT].values())
+    assert all(each["associations"].keys() == {COMPANY} for each in associated.values())
+    assert one.connection.params == wanted
 
 
 def test_a_synchronous_trigger_is_answered_when_the_transfer_is_completed(
