@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from functions.core.errors import InvalidRequest
-from functions.core.refresh.wait import MAX_WAIT_SECONDS
+from functions.core.wait import MAX_WAIT_SECONDS
 from functions.rest.route import Parameter
 
 MAX_KEY: Final = 255

@@ -24,7 +24,7 @@ from functions.core.model import REFRESH_PREFIX, Coverage, Event, Refresh, Statu
 from functions.core.refresh import conclude, history
 from functions.core.refresh.admission import RefreshOutcome, admit, to_admission
 from functions.core.refresh.history import Place
-from functions.core.refresh.wait import ANSWER_SECONDS, MAX_WAIT_SECONDS, wait
+from functions.core.wait import ANSWER_SECONDS, MAX_WAIT_SECONDS, wait
 from functions.rest import cursors
 from functions.rest.call import MAX_ID, Call, Reply, connection_of, once, own
 from functions.rest.headers import APPLIED, PREFER, idempotency_key

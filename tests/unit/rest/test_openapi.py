@@ -16,7 +16,7 @@ from functions.connectors.registry import REGISTRY
 from functions.core.errors import NotFound, find_error
 from functions.core.gateway import GATEWAY_PROBLEMS
 from functions.core.refresh.admission import RefreshOutcome
-from functions.core.refresh.wait import MAX_WAIT_SECONDS
+from functions.core.wait import MAX_WAIT_SECONDS
 from functions.rest import calls
 from functions.rest.body import ALLOWED
 from functions.rest.calls.refreshes import RefreshOut

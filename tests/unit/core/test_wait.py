@@ -9,7 +9,7 @@ import pytest
 
 from functions.core.errors import Defect
 from functions.core.refresh import steps as step
-from functions.core.refresh.wait import FIRST_PAUSE, LAST_PAUSE, wait
+from functions.core.wait import FIRST_PAUSE, LAST_PAUSE, wait
 from functions.rest.call import Call
 from functions.rest.calls import refreshes
 from tests.support.fakes.stores import Clock
