@@ -19,6 +19,9 @@ from functions.core.errors import (
     BY_NAME,
     Action,
     BulkRunning,
+    ConnectCodeInvalid,
+    ConnectSessionEnded,
+    ConnectUserMismatch,
     Gone,
     KeyReused,
     LoginShared,
@@ -40,6 +43,9 @@ if TYPE_CHECKING:
 
 ONLY_ANSWERS = (
     BulkRunning
+    | ConnectCodeInvalid
+    | ConnectSessionEnded
+    | ConnectUserMismatch
     | Gone
     | KeyReused
     | LoginShared

@@ -274,6 +274,21 @@ class ConnectionExists(CallerError):
         self.connection_id = connection_id
 
 
+class ConnectSessionEnded(CallerError):
+    """The connect session has ended, or its time is over. Create another."""
+
+
+class ConnectCodeInvalid(CallerError):
+    """The code is not this connect session's, or a newer one was given out since."""
+
+
+class ConnectUserMismatch(CallerError):
+    """The external_id is not the connect session's, which has ended for that.
+
+    The user who signed in may be another than the one whose session it is.
+    """
+
+
 class LoginShared(CallerError):
     """Other connections stand on this login, and would lose the library. Erase them first."""
 

@@ -1,0 +1,458 @@
+"""The steps of a connect session, from the link to the connection.
+
+Each step reads the session, decides, and writes it under the condition that nothing else has. A
+process may break off between any two writes: what is left is taken up by a repeated request, or by
+``expire``. A code is exchanged after a write that only one process can make; what comes of it is
+sealed by the next write, under a key that was made before the exchange, or revoked.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec.structs import replace
+
+from functions.core import webhooks
+from functions.core.connect import model
+from functions.core.connect.addresses import (
+    callback_path,
+    callback_path_of,
+    link,
+    return_to,
+    session_id_of,
+)
+from functions.core.connect.model import CODE_PREFIX, Attempt, ConnectSession, SessionStatus
+from functions.core.connect.ports import (
+    Consent,
+    Purpose,
+    SignInError,
+    SignInFailed,
+    SignInRequest,
+)
+from functions.core.errors import (
+    ConnectCodeInvalid,
+    ConnectionExists,
+    ConnectSessionEnded,
+    ConnectUserMismatch,
+    FreshetError,
+    NotFound,
+    OperatorError,
+    RetryError,
+    Superseded,
+)
+from functions.core.wait import wait
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from functions.core.connect.flow_ports import FlowPorts
+    from functions.core.model import Connection
+
+EXCHANGE_SECONDS: Final = 20
+"""How long a callback waits for another of the same attempt that exchanges the code."""
+
+REVOKE_SECONDS: Final = 60 * 60
+"""How long after its end what a session holds is tried to be revoked."""
+
+MAX_SUBJECT: Final = 200
+
+
+class Page(StrEnum):
+    """A page of ours that says why the user cannot go on."""
+
+    UNKNOWN_LINK = "unknown_link"
+    SESSION_OVER = "session_over"
+    WRONG_BROWSER = "wrong_browser"
+
+
+class Halted(Exception):  # noqa: N818 - what its name says
+    """The user cannot go on: ``page`` says why, of this session where it is known."""
+
+    def __init__(self, page: Page, session: ConnectSession | None = None) -> None:
+        """Keep why."""
+        super().__init__(page)
+        self.page, self.session = page, session
+
+
+class Destination(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the browser goes on; ``url`` "" is our own last page, of this session."""
+
+    session: ConnectSession
+    url: str = ""
+
+
+class Flow:
+    """The steps: the first four of the user's browser, then the application's, then the sweep's."""
+
+    def __init__(self, ports: FlowPorts) -> None:
+        """Take what the steps need."""
+        self._ports, self._sessions, self._clock = ports, ports.sessions, ports.clock
+
+    def show(self, token: str) -> ConnectSession:
+        """Read the session of a link. Nothing changes.
+
+        Raises:
+            Halted: there is none, or it is over.
+        """
+        session = self._sessions.get(webhooks.owner(token))
+        if session is None or not model.is_of(token, session.token_digest):
+            raise Halted(Page.UNKNOWN_LINK)
+        if session.is_over(at=self._clock()) or session.status is SessionStatus.AUTHORIZED:
+            raise Halted(Page.SESSION_OVER, session)
+        return session
+
+    def begin(self, token: str, cookie: str) -> Destination:
+        """Begin an attempt: to the provider, or back to the link's page, which shows the error.
+
+        Args:
+            cookie: the browser's own, which must come back with it.
+
+        Raises:
+            Halted: there is no such session, or it is over.
+        """
+        session = self.show(token)
+        try:
+            started, url = self._start(session, token, cookie)
+        except (ConnectSessionEnded, Superseded):
+            raise Halted(Page.SESSION_OVER, session) from None
+        except FreshetError as error:
+            failed = self._fail(session, self._name(error))
+            return Destination(session=failed, url=token)  # as seen from the page
+        return Destination(session=started, url=url)
+
+    def leave(self, token: str) -> Destination:
+        """Go back to the application without a connection; the link stays good.
+
+        Raises:
+            Halted: there is no such session, or it is over.
+        """
+        session = self.show(token)
+        error = session.last_error
+        if error is None or session.status is SessionStatus.STARTED:
+            session = self._fail(session, SignInError.ACCESS_DENIED)
+            return Destination(
+                session=session, url=return_to(session, error=SignInError.ACCESS_DENIED)
+            )
+        return Destination(session=session, url=return_to(session, error=error.name))
+
+    def come_back(
+        self, *, provider: str, name: str, cookie: str, query: Mapping[str, str]
+    ) -> Destination:
+        """Take the browser back from the provider.
+
+        It goes to the application, to our last page, or to the link's page, which shows the error.
+
+        Args:
+            provider: with ``name``, from the address of the callback.
+            cookie: the browser's own, as it began; "" where it has none.
+            query: what the provider adds, no parameter doubled.
+
+        Raises:
+            Halted: there is no such session or attempt, it is another browser's, or it is over.
+        """
+        path = callback_path(provider, name)
+        session, attempt = self._find_attempt(path, cookie, query)
+        if session.status is SessionStatus.STARTED and attempt.may_finish(at=self._clock()):
+            spent = model.spend(session, attempt)
+            try:
+                self._sessions.save(spent)
+            except Superseded:
+                session, attempt = self._find_attempt(path, cookie, query)
+            else:
+                return self._finish(spent, attempt, query)
+        if session.status is SessionStatus.STARTED and attempt.spent:
+            session = self._await_exchange(session)
+        match session.status:
+            case SessionStatus.CONNECTED:
+                return _go_home(self._settle(session))
+            case SessionStatus.AUTHORIZED if not session.is_over(at=self._clock()):
+                return self._hand_over(session)
+        return self._go_to_link(session)
+
+    def complete(self, session: ConnectSession, *, code: str, external_id: str) -> ConnectSession:
+        """Connect, with the code that the user's browser brought to the application.
+
+        Args:
+            external_id: of the user who is signed in at the application now.
+
+        Raises:
+            ConnectSessionEnded: the session is over.
+            ConnectCodeInvalid: the code is wrong, or not the latest.
+            ConnectUserMismatch: another user brought it; the session ends.
+            FreshetError: the connection cannot be stored; the session ends.
+        """
+        try:
+            model.require_code(session, code=code, external_id=external_id, at=self._clock())
+        except ConnectUserMismatch:
+            self._end(session, SessionStatus.CANCELLED)
+            raise
+        if session.status is SessionStatus.CONNECTED:
+            return self._settle(session)
+        return self._connect(session)
+
+    def cancel(self, session: ConnectSession) -> ConnectSession:
+        """End the session; one that has ended stays as it is."""
+        return self._end(session, SessionStatus.CANCELLED)
+
+    def expire(self, session: ConnectSession) -> ConnectSession:
+        """End the session if its time is over, and do what is left to be done of an ended one."""
+        if not session.is_over(at=self._clock()):
+            return session
+        return self._end(session, SessionStatus.EXPIRED)
+
+    # --- an attempt ------------------------------------------------------------------------
+
+    def _start(
+        self, session: ConnectSession, token: str, cookie: str
+    ) -> tuple[ConnectSession, str]:
+        """Begin at the provider; the session as it is then, and where the browser goes."""
+        at, connection = self._clock(), session.connection
+        model.require_startable(session, at=at)
+        sign_in = self._ports.sign_in(connection)
+        redirect_uri = sign_in.redirect_uri(connection.settings)
+        link(redirect_uri, connection, token)  # or the browser would not come back here
+        state = webhooks.token(session.connect_session_id, rest=self._ports.token())
+        attempt = Attempt(
+            state_digest=webhooks.digest(state),
+            cookie_digest=webhooks.digest(cookie),
+            redirect_uri=redirect_uri,
+            prompt=_choose_prompt(session),
+            sealed=b"",
+            began_at=at,
+        )
+        begun = sign_in.begin(_request(session, attempt, state=state))
+        sealed = self._ports.sealer(connection)(msgspec.json.encode(begun.secret))
+        started = model.start(session, replace(attempt, sealed=sealed))
+        self._sessions.save(started)
+        return started, begun.url
+
+    def _find_attempt(
+        self, path: str, cookie: str, query: Mapping[str, str]
+    ) -> tuple[ConnectSession, Attempt]:
+        """The attempt of a callback, which is the browser's own."""
+        session = self._sessions.get(session_id_of(query))
+        if session is None:
+            raise Halted(Page.UNKNOWN_LINK)
+        attempt = session.attempt
+        if attempt is None or not model.is_of(cookie, attempt.cookie_digest):
+            raise Halted(Page.WRONG_BROWSER)
+        state = query.get("state")
+        fits = "code" not in query if state is None else model.is_of(state, attempt.state_digest)
+        if not fits or path != callback_path_of(session.connection):
+            raise Halted(Page.UNKNOWN_LINK)
+        return session, attempt
+
+    def _await_exchange(self, session: ConnectSession) -> ConnectSession:
+        """Wait while another callback of the attempt exchanges its code."""
+        return wait(
+            session,
+            lambda: self._read(session),
+            until=self._clock() + EXCHANGE_SECONDS,
+            since=session.version,
+            clock=self._clock,
+            sleep=self._ports.sleep,
+        )
+
+    def _finish(
+        self, session: ConnectSession, attempt: Attempt, query: Mapping[str, str]
+    ) -> Destination:
+        """Have what the provider gave to the browser exchanged, once, and keep the consent."""
+        connection = session.connection
+        seal = self._ports.sealer(connection)
+        plain = self._ports.unseal(connection, attempt.sealed)
+        secret = msgspec.json.decode(plain, type=dict[str, str])
+        request = _request(session, attempt, state=query.get("state", ""))
+        try:
+            sign_in = self._ports.sign_in(connection)
+            consent = sign_in.finish(request, secret=secret, query=query)
+            _check(session, consent)
+        except SignInFailed as failed:
+            if failed.consent:
+                self._revoke(session, failed.consent)
+            return self._go_to_link(self._fail(session, failed.error))
+        except FreshetError as error:
+            return self._go_to_link(self._fail(session, self._name(error)))
+        try:
+            return self._hand_over(session, seal(msgspec.json.encode(consent)))
+        except Superseded:
+            self._revoke(session, consent)
+            raise Halted(Page.SESSION_OVER, session) from None
+
+    def _hand_over(self, session: ConnectSession, sealed_consent: bytes = b"") -> Destination:
+        """Keep a new consent; give the application a code for it, or connect at once.
+
+        Raises:
+            Superseded: something else has moved the session: a new consent is not kept.
+        """
+        code = CODE_PREFIX + self._ports.token() if session.needs_code else ""
+        if sealed_consent or code:
+            kept = sealed_consent or session.sealed_consent
+            session = model.authorize(session, sealed_consent=kept, code=code, at=self._clock())
+            try:
+                self._sessions.save(session)
+            except Superseded:
+                if sealed_consent:
+                    raise
+                raise Halted(Page.SESSION_OVER, session) from None
+        if code:
+            return Destination(session=session, url=return_to(session, code=code))
+        try:
+            return _go_home(self._connect(session))
+        except FreshetError as error:
+            if url := return_to(session, error=self._name(error)):
+                return Destination(session=session, url=url)
+            raise Halted(Page.SESSION_OVER, session) from None
+
+    def _go_to_link(self, session: ConnectSession) -> Destination:
+        """Back to the page of the link, which shows the error and lets the user try again."""
+        attempt, sealed = session.attempt, session.sealed_token
+        if attempt is None or not sealed or session.is_over(at=self._clock()):
+            raise Halted(Page.SESSION_OVER, session)
+        token = self._ports.unseal(session.connection, sealed).decode()
+        url = link(attempt.redirect_uri, session.connection, token)
+        return Destination(session=session, url=url)
+
+    def _fail(self, session: ConnectSession, error: SignInError) -> ConnectSession:
+        failed = model.fail(session, error, at=self._clock())
+        try:
+            self._sessions.save(failed)
+        except Superseded:
+            raise Halted(Page.SESSION_OVER, session) from None
+        return failed
+
+    def _name(self, error: FreshetError) -> SignInError:
+        """What the user is told of an error, and the operator of one that will not pass."""
+        if isinstance(error, RetryError):
+            return SignInError.PROVIDER_UNAVAILABLE
+        self._ports.report(error)
+        if isinstance(error, OperatorError):
+            return SignInError.NOT_CONFIGURED
+        return SignInError.PROVIDER_ERROR
+
+    # --- an end ----------------------------------------------------------------------------
+
+    def _connect(self, session: ConnectSession) -> ConnectSession:
+        """Store the connection and end the session at once. A repetition finds it done.
+
+        Raises:
+            ConnectSessionEnded: something else has ended the session.
+            ConnectCodeInvalid: a newer code was given out since.
+            FreshetError: the connection cannot be stored; the session has ended for that.
+        """
+        plain = self._ports.unseal(session.connection, session.sealed_consent)
+        try:
+            ended = self._store(session, msgspec.json.decode(plain, type=Consent))
+        except Superseded:
+            ended = self._read(session)
+            if ended.status is not SessionStatus.CONNECTED:
+                has_ended = ended.status.has_ended
+                raise (ConnectSessionEnded if has_ended else ConnectCodeInvalid) from None
+        except FreshetError:
+            self._end(session, SessionStatus.CANCELLED)
+            raise
+        return self._settle(ended)
+
+    def _store(self, session: ConnectSession, consent: Consent) -> ConnectSession:
+        at, credentials = self._clock(), consent.credentials
+        connection = replace(session.connection, subject=consent.subject)
+        reused = False
+        if session.purpose is Purpose.CONNECT:
+            connection = replace(connection, created_at=at)
+            ended = model.connect(session, connection, at=at)
+            try:
+                self._sessions.connect(ended, connection, credentials)
+            except ConnectionExists as known:
+                connection, reused = self._require(known.connection_id, session), True
+            else:
+                return ended
+        else:
+            connection = self._require(connection.connection_id, session)
+        ended = model.connect(session, connection, reused=reused, at=at)
+        self._sessions.connect(ended, connection, credentials)
+        return ended
+
+    def _require(self, connection_id: str, session: ConnectSession) -> Connection:
+        connection = self._ports.connection(connection_id)
+        if connection is None or connection.tenant != session.tenant:
+            raise NotFound
+        return connection
+
+    def _end(self, session: ConnectSession, status: SessionStatus) -> ConnectSession:
+        """End the session as it stands by now, and do what is left to be done."""
+        while not session.status.has_ended:
+            ended = model.drop(session, status, at=self._clock())
+            try:
+                self._sessions.save(ended)
+            except Superseded:
+                session = self._read(session)
+            else:
+                session = ended
+        return self._settle(session)
+
+    def _settle(self, session: ConnectSession) -> ConnectSession:
+        """Do what is left to be done of a session that has ended."""
+        if not session.pending:
+            return session
+        refresh_id = ""
+        if session.status is SessionStatus.CONNECTED:
+            refresh_id = self._ports.resume(session)
+        elif not self._revoke(session, self._held(session)) and self._is_fresh(session):
+            return session
+        settled = model.settle(session, refresh_id=refresh_id)
+        try:
+            self._sessions.save(settled)
+        except Superseded:
+            return self._read(session)
+        return settled
+
+    def _is_fresh(self, session: ConnectSession) -> bool:
+        return self._clock() < session.ended_at + REVOKE_SECONDS
+
+    def _held(self, session: ConnectSession) -> Consent:
+        """What the provider has given to a session: a consent, or at least a subject."""
+        connection, sealed = session.connection, session.sealed_consent
+        if not sealed:
+            return Consent(subject=connection.subject)
+        return msgspec.json.decode(self._ports.unseal(connection, sealed), type=Consent)
+
+    def _revoke(self, session: ConnectSession, consent: Consent) -> bool:
+        connection = replace(session.connection, subject=consent.subject)
+        return self._ports.revoke(connection, consent.credentials)
+
+    def _read(self, session: ConnectSession) -> ConnectSession:
+        found = self._sessions.get(session.connect_session_id)
+        if found is None:
+            raise ConnectSessionEnded
+        return found
+
+
+def _check(session: ConnectSession, consent: Consent) -> None:
+    """Refuse a consent of another login, or one without a subject that can be stored."""
+    expected = session.connection.subject
+    if expected and consent.subject != expected:
+        raise SignInFailed(SignInError.WRONG_ACCOUNT, consent=consent)
+    if not 0 < len(consent.subject) <= MAX_SUBJECT or consent.subject in {".", ".."}:
+        raise SignInFailed(SignInError.PROVIDER_ERROR, consent=consent)
+
+
+def _go_home(session: ConnectSession) -> Destination:
+    return Destination(session=session, url=return_to(session, status="connected"))
+
+
+def _request(session: ConnectSession, attempt: Attempt, *, state: str) -> SignInRequest:
+    return SignInRequest(
+        purpose=session.purpose,
+        connection=session.connection,
+        redirect_uri=attempt.redirect_uri,
+        state=state,
+        options=session.options,
+        prompt=attempt.prompt,
+    )
+
+
+def _choose_prompt(session: ConnectSession) -> str:
+    """A click at the provider is always wanted: an earlier consent may be another tenant's."""
+    error = session.last_error
+    return "login" if error and error.name is SignInError.WRONG_ACCOUNT else "consent"

@@ -1,0 +1,93 @@
+"""The applications that may connect users, and the addresses at which users come back to them.
+
+Both are the operator's word, in the secret ``applications``: an address that anyone could choose
+would take the code to a stranger.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+
+from functions.core.errors import ConfigurationInvalid, InvalidRequest
+
+OURS: Final = frozenset({"connect_session_id", "code", "status", "error"})
+"""Parameters that are added to a return address."""
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
+"""A program on the user's own machine listens there, on any port (RFC 8252, 7.3)."""
+
+MAX_LENGTH: Final = 2000
+
+REFUSED: Final = (
+    "return_url must be one of the application's addresses that the operator has entered: the"
+    " same scheme, host, port and path. It has no fragment, and no parameter named"
+    f" {', '.join(sorted(OURS))}."
+)
+
+
+class Application(msgspec.Struct, frozen=True, kw_only=True):
+    """A tenant's application, as its users are told of it."""
+
+    name: str
+    return_urls: tuple[str, ...] = ()
+    privacy_url: str = ""
+
+
+def read_application(secret: bytes, tenant: str) -> Application:
+    """The application of a tenant.
+
+    Raises:
+        ConfigurationInvalid: there is none, or it is malformed.
+    """
+    try:
+        entries = msgspec.json.decode(secret, type=dict[str, msgspec.Raw])
+        return msgspec.json.decode(entries[tenant], type=Application)
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError):
+        raise ConfigurationInvalid from None
+
+
+def check_return_url(url: str, application: Application) -> None:
+    """Refuse an address that the operator has not entered.
+
+    Raises:
+        InvalidRequest: it is none of the application's.
+    """
+    place = _place(url)
+    known = any(_place(entry) == place for entry in application.return_urls)
+    if place is None or not known or OURS & _names(url):
+        raise InvalidRequest(REFUSED)
+
+
+def _names(url: str) -> set[str]:
+    return {name for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)}
+
+
+class _Place(NamedTuple):
+    """What of an address is compared, as it stands: another spelling is another address."""
+
+    scheme: str
+    host: str
+    path: str
+
+
+def _place(url: str) -> _Place | None:
+    """The place of an address; None where it could lead elsewhere than it seems to."""
+    plain = url.isascii() and url.isprintable() and not set(url) & set(" \\#<>\"'")
+    if not plain or len(url) > MAX_LENGTH:
+        return None
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return None
+    if not url.startswith(f"{parts.scheme}:") or "@" in parts.netloc:
+        return None
+    loopback = parts.scheme == "http" and host in LOOPBACK
+    web = parts.scheme == "https" and host and parts.netloc == parts.netloc.lower()
+    private = "." in parts.scheme
+    if not (loopback or web or private):
+        return None
+    return _Place(parts.scheme, host if loopback else parts.netloc, parts.path)

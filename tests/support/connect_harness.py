@@ -1,0 +1,178 @@
+"""A connect session over fakes: a bank at which people sign in, and the user's browser."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from functions.core import webhooks
+from functions.core.connect.flow import Flow
+from functions.core.connect.flow_ports import FlowPorts
+from functions.core.connect.model import SESSION_PREFIX, ConnectSession
+from functions.core.connect.ports import Begun, Consent, Purpose, SignInError, SignInFailed
+from functions.core.errors import FreshetError
+from functions.core.model import Credentials
+from tests.support.fakes.connect import Sessions
+from tests.support.fakes.stores import Clock, Connections, Tables
+from tests.support.interleaving import Watched
+from tests.support.scripted_connector import TENANT, a_connection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from functions.core.connect.flow import Destination
+    from functions.core.connect.ports import SignInRequest
+    from functions.core.model import Connection
+
+SESSION = f"{SESSION_PREFIX}1"
+NEW = "con_reserved"
+USER = "user-4711"
+RETURN_URL = "https://app.example/done?from=us"
+BASE = "https://api.example/stage"
+REDIRECT_URI = f"{BASE}/v1/connect/callbacks/banno/garden"
+COOKIE = "the browser's own"
+MARK = b"sealed for "
+
+
+class Bank:
+    """A provider. Each code is one person's; a token lives until it is revoked."""
+
+    def __init__(self) -> None:
+        self.uri = REDIRECT_URI
+        self.codes: dict[str, str] = {}
+        self.exchanged: list[str] = []
+        self.alive: dict[str, str] = {}
+        self.begun: list[SignInRequest] = []
+        self.fault: FreshetError | SignInFailed | None = None
+        self.incomplete = False
+
+    def redirect_uri(self, settings: Mapping[str, str]) -> str:
+        del settings
+        return self.uri
+
+    def begin(self, request: SignInRequest) -> Begun:
+        if isinstance(self.fault, FreshetError):
+            raise self.fault
+        self.begun.append(request)
+        return Begun(url=f"https://bank.example/auth?state={request.state}", secret={"v": "er"})
+
+    def sign_in(self, subject: str) -> str:
+        code = f"code-{len(self.codes)}"
+        self.codes[code] = subject
+        return code
+
+    def finish(
+        self, request: SignInRequest, *, secret: Mapping[str, str], query: Mapping[str, str]
+    ) -> Consent:
+        del request
+        assert secret == {"v": "er"}
+        if self.fault:
+            raise self.fault
+        if "error" in query:
+            raise SignInFailed(SignInError.ACCESS_DENIED)
+        code = query["code"]
+        assert code not in self.exchanged, "a code is exchanged once"
+        self.exchanged.append(code)
+        token = f"token-{len(self.exchanged)}"
+        self.alive[token] = self.codes[code]
+        consent = Consent(
+            subject=self.codes[code], credentials=Credentials(access_token=token, refresh_token="r")
+        )
+        if self.incomplete:
+            raise SignInFailed(SignInError.CONSENT_INCOMPLETE, consent=consent)
+        return consent
+
+
+class Connecting:
+    """One session, and all that stands around it.
+
+    ``told`` is called before and after each write, and each call to the bank.
+    """
+
+    def __init__(
+        self, *, told: Callable[[], object] = lambda: None, existing: bool = False, **changes: Any
+    ) -> None:
+        self.clock, self.bank, self.tables = Clock(), Bank(), Tables()
+        self.connections = Connections(self.tables, clock=self.clock)
+        self.sessions = Sessions(self.tables, self.connections)
+        self.resumed: list[str] = []
+        self.reported: list[str] = []
+        self.told, self._tokens, self.refuses_to_revoke = told, count(), False
+        self.token = webhooks.token(SESSION, rest="link")
+        connection = a_connection(NEW, subject="", external_id=USER)
+        if existing:
+            connection = a_connection(external_id=USER)
+            self.connections.create(connection, Credentials(access_token="old"))
+        session = ConnectSession(
+            connect_session_id=SESSION,
+            tenant=TENANT,
+            purpose=Purpose.RECONNECT if existing else Purpose.CONNECT,
+            connection=connection,
+            created_at=self.clock(),
+            expires_at=self.clock() + 1800,
+            token_digest=webhooks.digest(self.token),
+            sealed_token=self.seal(connection, self.token.encode()),
+        )
+        self.sessions.create(replace(session, **changes))
+
+    @property
+    def session(self) -> ConnectSession:
+        return self.sessions.kept[SESSION]
+
+    def flow(self) -> Flow:
+        told = self.told
+        return Flow(
+            FlowPorts(
+                sessions=Watched(self.sessions, told),
+                connection=self.connections.get,
+                sign_in=lambda _: Watched(self.bank, told),
+                sealer=lambda connection: lambda plain: self.seal(connection, plain),
+                unseal=self.unseal,
+                revoke=self.revoke,
+                resume=self.resume,
+                report=lambda error: self.reported.append(error.name()),
+                token=lambda: f"random-{next(self._tokens)}",
+                clock=self.clock,
+                sleep=self.clock.sleep,
+            )
+        )
+
+    def seal(self, connection: Connection, plain: bytes) -> bytes:
+        return MARK + connection.connection_id.encode() + b":" + plain.hex().encode()
+
+    def unseal(self, connection: Connection, sealed: bytes) -> bytes:
+        mark, _, text = sealed.partition(b":")
+        assert mark == MARK + connection.connection_id.encode()
+        return bytes.fromhex(text.decode())
+
+    def revoke(self, connection: Connection, credentials: Credentials | None) -> bool:
+        if self.refuses_to_revoke:
+            return False
+        ids = self.tables.lookups.ids_of_subject(connection.provider, connection.subject)
+        if credentials and not ids:
+            self.bank.alive.pop(credentials.access_token, None)
+        return True
+
+    def resume(self, session: ConnectSession) -> str:
+        self.resumed.append(session.connection_id)
+        return "ref_1" if session.refresh else ""
+
+    # --- the browser -----------------------------------------------------------------------
+
+    def begin(self, cookie: str = COOKIE) -> str:
+        """Click on the link's page; what the bank is told to give back."""
+        return self.flow().begin(self.token, cookie).url.partition("state=")[2]
+
+    def back(self, *, cookie: str = COOKIE, **query: str) -> Destination:
+        return self.flow().come_back(provider="banno", name="garden", cookie=cookie, query=query)
+
+    def sign_in(self, subject: str = "user-1") -> Destination:
+        """All of the browser's way, once."""
+        return self.back(state=self.begin(), code=self.bank.sign_in(subject))
+
+    def stored_tokens(self) -> set[str]:
+        items = self.tables.connections.values()
+        return {item.credentials.access_token for item in items if item.credentials}

@@ -1,0 +1,55 @@
+"""In-memory connect sessions, under the conditions of their table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from functions.core.errors import NotFound, Superseded
+from functions.core.idempotency import Claim
+
+if TYPE_CHECKING:
+    from functions.core.connect.model import ConnectSession
+    from functions.core.idempotency import Key
+    from functions.core.model import Connection, Credentials
+    from tests.support.fakes.stores import Connections, Tables
+
+
+class Sessions:
+    """Fake of ``ConnectSessionTable``."""
+
+    def __init__(self, tables: Tables, connections: Connections) -> None:
+        self.kept: dict[str, ConnectSession] = {}
+        self._tables, self._connections = tables, connections
+
+    def get(self, connect_session_id: str) -> ConnectSession | None:
+        return self.kept.get(connect_session_id)
+
+    def create(self, session: ConnectSession, *, key: Key | None = None) -> None:
+        if key:
+            if self._tables.claim(key.name, at=session.created_at):
+                raise Superseded
+            claim = Claim(digest=key.digest, resource_id=session.connect_session_id)
+            self._tables.keep(key.name, claim, at=session.created_at)
+        self.kept[session.connect_session_id] = session
+
+    def save(self, session: ConnectSession) -> None:
+        self._require_before(session)
+        self.kept[session.connect_session_id] = session
+
+    def connect(
+        self, session: ConnectSession, connection: Connection, credentials: Credentials | None
+    ) -> None:
+        self._require_before(session)
+        if session.is_new:
+            self._connections.create(connection, credentials)
+        elif credentials is not None:
+            try:
+                self._connections.replace(connection, credentials)
+            except Superseded:
+                raise NotFound from None
+        self.kept[session.connect_session_id] = session
+
+    def _require_before(self, session: ConnectSession) -> None:
+        stored = self.kept.get(session.connect_session_id)
+        if stored != session and (stored is None or stored.version != session.version - 1):
+            raise Superseded
