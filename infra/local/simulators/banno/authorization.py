@@ -17,6 +17,7 @@ from infra.local.simulators.banno.bank import the_bank
 from infra.local.simulators.banno.grants import Grant, OAuthError
 from infra.local.simulators.banno.institution import NAME, PEOPLE, Person, person
 from infra.local.simulators.banno.issuer import CLAIMS, discovery, is_scope, issuer_of, origin
+from infra.local.simulators.banno.settings import AuthorizationIss
 from infra.local.simulators.replies import reply
 
 if TYPE_CHECKING:
@@ -46,7 +47,13 @@ class WayBack:
 
         The last keeps a client of several servers from mixing them up (RFC 9207).
         """
-        return self.url(**answer, iss=issuer_of(origin()))
+        match the_bank().settings.authorization_iss:
+            case AuthorizationIss.RIGHT:
+                return self.url(**answer, iss=issuer_of(origin()))
+            case AuthorizationIss.WRONG:
+                return self.url(**answer, iss=issuer_of("https://elsewhere.example"))
+            case AuthorizationIss.NONE:
+                return self.url(**answer)
 
     def url(self, **answer: str) -> str:
         """The redirect URI with these parameters and the client's state."""
@@ -102,7 +109,8 @@ def read(asked: MultiDict[str, str]) -> Asked:
     claims = _claims(values)
     return Asked(
         user=_user(values),
-        choose=bool(_prompts(values) & _CHOOSING),
+        choose=bool(_prompts(values) & _CHOOSING)
+        or (the_bank().settings.ask_user and "login_hint" not in values),
         scopes=_scopes(values),
         challenge=_challenge(values),
         nonce=values.get("nonce"),
@@ -221,7 +229,8 @@ def _proves(client: Client, secret: str | None) -> bool:
 oidc = Blueprint("oidc", __name__)
 _BELOW = "/a/consumer/api/v0/oidc"
 
-_PAGE = """<!doctype html><meta charset="utf-8"><title>{{ name }}</title>
+_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><title>{{ name }}</title>
 <h1>{{ name }}</h1>
 {% if problem %}<p>{{ problem }}</p>{% else %}
 <p>{{ client }} asks for: {{ scopes|join(", ") }}</p>
@@ -234,7 +243,8 @@ _PAGE = """<!doctype html><meta charset="utf-8"><title>{{ name }}</title>
 @oidc.get("/.well-known/openid-configuration")
 def configuration() -> Response:
     """The discovery document, at the issuer and at the root of the host."""
-    return reply(discovery())
+    told = the_bank().settings.authorization_iss is not AuthorizationIss.NONE
+    return reply(discovery(tells_iss=told))
 
 
 @oidc.get(f"{_BELOW}/jwks")
@@ -253,6 +263,7 @@ def authorize() -> Response:
         return _page(400, problem=str(problem))
     try:
         wanted = read(asked)
+        _refuse_as_set()
     except OAuthError as problem:
         return redirect(back.answer(error=problem.error, error_description=str(problem)))
     return _choice(asked, back, wanted=wanted) if wanted.choose else _approve(back, wanted)
@@ -283,11 +294,18 @@ def _resolve(asked: MultiDict[str, str]) -> MultiDict[str, str]:
     return MultiDict(pushed)
 
 
+def _refuse_as_set() -> None:
+    error = the_bank().settings.authorization_error
+    if error is not None:
+        raise OAuthError(error, "the settings have it so")
+
+
 def _approve(back: WayBack, wanted: Asked) -> Response:
+    allowed = the_bank().settings.granted_scopes
     grant = Grant(
         client_id=back.client.id,
         user=wanted.user,
-        scopes=wanted.scopes,
+        scopes=tuple(each for each in wanted.scopes if allowed is None or each in allowed),
         nonce=wanted.nonce,
         id_claims=wanted.id_claims,
         userinfo_claims=wanted.userinfo_claims,

@@ -8,14 +8,18 @@ import math
 import threading
 import uuid
 from contextlib import suppress
+from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask import request
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+
+from infra.local.simulators.oauth import sign_with_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +28,54 @@ Algorithm: TypeAlias = Literal["ES256", "PS256", "RS256"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 """With which an id token may be signed, in the order of a live tenant's discovery document."""
 ALGORITHM: Algorithm = "ES256"
+
+
+class Flaw(StrEnum):
+    """A flaw of an id token; a client that accepts one of these can be deceived.
+
+    `iss`, `aud`, `nonce` and `sub` are another's; `azp` names the right client among others, and
+    another as the authorized one; `no_...` lacks the claim. `expired` and `future` are of another
+    hour. `alg_none` and `hs256`, keyed with the public key's text, are unsigned in effect; `rs256`
+    is by the published RSA key; `forged` is by a key that is not published; `unknown_kid` names
+    no key. `step` has a subject that leads out of its place in an address, `large` is over 16 kB.
+    """
+
+    NONE = "none"
+    ISS = "iss"
+    AUD = "aud"
+    AZP = "azp"
+    NONCE = "nonce"
+    NO_NONCE = "no_nonce"
+    NO_SUB = "no_sub"
+    STEP = "step"
+    EXPIRED = "expired"
+    FUTURE = "future"
+    LARGE = "large"
+    ALG_NONE = "alg_none"
+    HS256 = "hs256"
+    RS256 = "rs256"
+    FORGED = "forged"
+    UNKNOWN_KID = "unknown_kid"
+
+
+_HOUR = 3600
+
+
+def spoil(claims: dict[str, object], flaw: Flaw) -> dict[str, object]:
+    """The claims of an id token with a flaw of theirs."""
+    hours = {Flaw.EXPIRED: -_HOUR, Flaw.FUTURE: _HOUR}.get(flaw, 0)
+    moved = {name: int(str(claims[name])) + hours for name in ("iat", "exp")}
+    changed: dict[Flaw, dict[str, object]] = {
+        Flaw.ISS: {"iss": "https://elsewhere.example"},
+        Flaw.AUD: {"aud": "another"},
+        Flaw.AZP: {"aud": [str(claims["aud"]), "another"], "azp": "another"},
+        Flaw.NONCE: {"nonce": "another"},
+        Flaw.STEP: {"sub": ".."},
+        Flaw.LARGE: {"padding": "x" * 16_384},
+    }
+    absent = {Flaw.NO_NONCE: "nonce", Flaw.NO_SUB: "sub"}.get(flaw)
+    spoilt = {**claims, **moved, **changed.get(flaw, {})}
+    return {name: value for name, value in spoilt.items() if name != absent}
 
 
 class Signer:
@@ -39,13 +91,33 @@ class Signer:
         return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
     def sign(
-        self, claims: dict[str, object], *, type_: str = "JWT", algorithm: Algorithm = ALGORITHM
+        self,
+        claims: dict[str, object],
+        *,
+        type_: str = "JWT",
+        algorithm: Algorithm = ALGORITHM,
+        flaw: Flaw = Flaw.NONE,
     ) -> str:
         """The claims as a compact JWT that names its key."""
+        if flaw is Flaw.RS256:
+            algorithm = "RS256"
         elliptic = algorithm == ALGORITHM
         headers = {"kid": self._kid if elliptic else self._rsa_kid, "typ": type_}
         key = self._key if elliptic else self._rsa
-        return jwt.encode(claims, key, algorithm=algorithm, headers=headers)
+        match flaw:
+            case Flaw.ALG_NONE:
+                return jwt.encode(claims, "", "none", headers)
+            case Flaw.HS256:
+                public = key.public_key().public_bytes(
+                    Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
+                )
+                return sign_with_text(claims, public.decode(), headers=headers)
+            case Flaw.FORGED:
+                key = ec.generate_private_key(ec.SECP256R1())
+                algorithm = ALGORITHM
+            case Flaw.UNKNOWN_KID:
+                headers["kid"] = str(uuid.uuid4())
+        return jwt.encode(claims, key, algorithm, headers)
 
     def jwks(self) -> dict[str, object]:
         """The public keys as a JSON Web Key Set; the RSA key is for both of its algorithms."""
@@ -203,8 +275,12 @@ def origin() -> str:
     return request.host_url.rstrip("/")
 
 
-def discovery() -> dict[str, object]:
-    """The provider's metadata, as OpenID Connect Discovery 1.0 lays it out."""
+def discovery(*, tells_iss: bool) -> dict[str, object]:
+    """The provider's metadata, as OpenID Connect Discovery 1.0 lays it out.
+
+    Args:
+        tells_iss: whether an authorization's answer says who gives it.
+    """
     issuer = issuer_of(origin())
     return {
         "issuer": issuer,
@@ -226,7 +302,7 @@ def discovery() -> dict[str, object]:
         "grant_types_supported": ["authorization_code", "refresh_token"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": list(ALGORITHMS),
-        "authorization_response_iss_parameter_supported": True,
+        "authorization_response_iss_parameter_supported": tells_iss,
         "acr_values_supported": list(SECURITY_LEVELS),
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": _CLIENT_AUTHENTICATION,

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from infra.local.simulators.banno.institution import PEOPLE
-from infra.local.simulators.banno.issuer import ALGORITHM, Algorithm
+from infra.local.simulators.banno.issuer import ALGORITHM, Algorithm, Flaw
 from infra.local.simulators.oauth import is_redirect_uri, is_registered
 
 _LOOPBACK = ("127.0.0.1", "::1")
@@ -60,6 +60,14 @@ class Outcome(StrEnum):
     TIMEOUT = "timeout"
 
 
+class AuthorizationIss(StrEnum):
+    """What an authorization's answer has as `iss` (RFC 9207); with `none`, discovery says so."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    NONE = "none"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All switches with what they are at the beginning.
 
@@ -89,6 +97,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         scale_transactions: how many transactions each of them has.
         redirect_uris: registered for all clients beside their own.
         clients: applications registered beside those built in.
+        ask_user: an authorization request without a `login_hint` shows the page on which a person
+            chooses; otherwise the first user has allowed everything long ago.
+        authorization_iss: what the answer to an authorization request says of who gives it.
+        authorization_error: what a sound authorization request is refused with.
+        granted_scopes: all that users allow; null allows what is asked for.
+        id_token_flaw: what is wrong with id tokens.
+        revocation_ends_all: a revoked token ends all that the user has allowed the application, as
+            some authorization servers have it.
     """
 
     task_seconds: Seconds = 2.0
@@ -116,6 +132,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     scale_transactions: Count = 50_000
     redirect_uris: list[str] = msgspec.field(default_factory=list)
     clients: list[Client] = msgspec.field(default_factory=list)
+    ask_user: bool = False
+    authorization_iss: AuthorizationIss = AuthorizationIss.RIGHT
+    authorization_error: Annotated[str, Meta(pattern=r"\A[!#-\[\]-~]{1,64}\Z")] | None = None
+    granted_scopes: list[str] | None = None
+    id_token_flaw: Flaw = Flaw.NONE
+    revocation_ends_all: bool = False
 
     def __post_init__(self) -> None:
         """Refuses users that don't exist and redirect URIs that no client could register."""

@@ -31,6 +31,7 @@ from infra.local.simulators.banno.issuer import (
     is_scope,
     issuer_of,
     origin,
+    spoil,
     thumbprint,
 )
 from infra.local.simulators.banno.replies import ApiError
@@ -219,7 +220,8 @@ def _id_token(grant: Grant, scopes: tuple[str, ...], *, now: int) -> str:
     client = bank.client(grant.client_id)
     algorithm = client.id_token_signed_response_alg if client else ALGORITHM
     nonce = {"nonce": grant.nonce} if grant.nonce else {}
-    return bank.signer.sign(claims | nonce, algorithm=algorithm)
+    flaw = bank.settings.id_token_flaw
+    return bank.signer.sign(spoil(claims | nonce, flaw), algorithm=algorithm, flaw=flaw)
 
 
 def _access_token(grant: Grant, scopes: tuple[str, ...], *, now: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import uuid
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +9,6 @@ from functools import cache
 from typing import TYPE_CHECKING, assert_never
 
 import jwt
-import msgspec
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -19,9 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 from jwt.algorithms import RSAAlgorithm
-from jwt.utils import base64url_encode
 
-from infra.local.simulators.oauth import is_registered
+from infra.local.simulators.oauth import is_registered, sign_with_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -154,7 +151,7 @@ class Signer:
             case Flaw.UNSIGNED:
                 return jwt.encode(claims, "", "none", headers)
             case Flaw.HS256:
-                return _sign_with_text(claims, self._current.pem, headers=headers)
+                return sign_with_text(claims, self._current.pem, headers=headers)
             case Flaw.RS512 | Flaw.PS256:
                 return jwt.encode(claims, key, flaw.upper(), headers)
             case Flaw.FORGED:
@@ -167,11 +164,3 @@ class Signer:
 
 def _make_key() -> _Key:
     return _Key(uuid.uuid4().hex, new_key())
-
-
-def _sign_with_text(claims: dict[str, object], text: str, *, headers: dict[str, str]) -> str:
-    """PyJWT refuses to do this."""
-    header = {"alg": "HS256", "typ": "JWT", **headers}
-    signed = b".".join(base64url_encode(msgspec.json.encode(part)) for part in (header, claims))
-    mac = hmac.digest(text.encode(), signed, "sha256")
-    return b".".join([signed, base64url_encode(mac)]).decode()

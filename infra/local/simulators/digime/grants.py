@@ -169,10 +169,17 @@ class Grants:
             self._requests[code] = Request(session, asked, person, expires)
         return code, int(expires)
 
+    def find(self, code: str) -> Request | None:
+        """The request that a code stands for."""
+        with self._lock:
+            return self._if_good(self._requests.get(code))
+
     def visit(self, code: str) -> Request | None:
         """Spend a code and return its request."""
         with self._lock:
-            request = self._requests.pop(code, None)
+            return self._if_good(self._requests.pop(code, None))
+
+    def _if_good(self, request: Request | None) -> Request | None:
         return request if request and request.expires > self._clock() else None
 
     def consent(self, asked: AuthorizeClaims, *, person: Person) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 
 import jwt
 import msgspec
-from flask import Blueprint, request
+from flask import Blueprint, render_template_string, request
 from jwt.utils import base64url_decode
 from werkzeug.utils import redirect
 from werkzeug.wrappers import Response
@@ -27,7 +27,7 @@ from infra.local.simulators.digime.claims import (
     UserClaims,
 )
 from infra.local.simulators.digime.contract import ALGORITHM, the_write_contract
-from infra.local.simulators.digime.people import GROUPS, SERVICES, person
+from infra.local.simulators.digime.people import GROUPS, PEOPLE, SERVICES, person
 from infra.local.simulators.digime.replies import ApiError, alter
 from infra.local.simulators.digime.settings import ConsentError
 from infra.local.simulators.digime.sharing import API_PATH, WEB_CLIENT_PATH, the_sharing
@@ -250,37 +250,64 @@ web_client = Blueprint("web_client", __name__, url_prefix=WEB_CLIENT_PATH)
 _SERVICE_IDS = frozenset(str(service.id) for service in SERVICES)
 
 
+_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><title>digi.me</title>
+<h1>digi.me</h1><p>An application asks to read your library. Go on as</p><ul>
+{% for url, user in choices %}<li><a href="{{ url }}">{{ user.name }}</a>: {{ user.special }}</li>
+{% endfor %}</ul><p><a href="{{ denial }}">Don't allow this</a></p>"""
+
+
 @web_client.get("/authorize")
 def consent() -> Response:
     """Consents to what an application asked for, and sends the user back with a code."""
-    asked_for = the_sharing().grants.visit(request.args.get("code", ""))
+    sharing, code = the_sharing(), request.args.get("code", "")
+    if page := _page(sharing.grants.find(code)):
+        return page
+    asked_for = sharing.grants.visit(code)
     if asked_for is None or asked_for.asked is None:
         return _back(_callback(None), **_error(ConsentError.INVALID_CODE))
     callback, asked_state = _callback(asked_for), asked_for.asked.state
-    state = {} if asked_state is None else {"state": asked_state}
     user, problem = asked_for.person or _user(), _problem()
     if problem:
-        return _back(callback, **_error(problem), **state)
-    code = the_sharing().grants.consent(asked_for.asked, person=user)
+        return _back(callback, **_error(problem))
+    if not sharing.settings.success_to_callback:
+        callback = asked_for.asked.redirect_uri
+    state = {} if asked_state is None else {"state": asked_state}
+    code = sharing.grants.consent(asked_for.asked, person=user)
     if asked_for.asked.client_id == the_write_contract().client_id:
-        box = the_sharing().postboxes.of(user)
+        box = sharing.postboxes.of(user)
         postbox = {"postboxId": box.id, "publicKey": box.public_key}
         return _back(callback, success="true", **state, code=code, **postbox)
-    the_sharing().sessions.begin(asked_for.session, user)
+    sharing.sessions.begin(asked_for.session, user)
     return _back(callback, success="true", **state, code=code)
 
 
 @web_client.get("/onboard")
 def onboard() -> Response:
     """Adds a service for a user who has consented before, and sends the user back."""
-    asked_for = the_sharing().grants.visit(request.args.get("code", ""))
+    sharing, code = the_sharing(), request.args.get("code", "")
+    if page := _page(sharing.grants.find(code)):
+        return page
+    asked_for = sharing.grants.visit(code)
     if asked_for is None or asked_for.person is None or asked_for.asked is not None:
         return _back(_callback(None), **_error(ConsentError.INVALID_CODE))
     problem = _problem()
     if problem:
         return _back(_callback(asked_for), **_error(problem))
-    the_sharing().sessions.begin(asked_for.session, asked_for.person)
+    sharing.sessions.begin(asked_for.session, asked_for.person)
     return _back(_callback(asked_for), success="true")
+
+
+def _page(asked_for: Request | None) -> Response | None:
+    """The page on which a person chooses, where one is to; nothing is spent by looking at it."""
+    if asked_for is None or not the_sharing().settings.ask_user or "user" in request.args:
+        return None
+    here = {name: value for name, value in request.args.items() if value}
+    people = [asked_for.person] if asked_for.person else PEOPLE
+    choices = [(f"?{urlencode({**here, 'user': user.name})}", user) for user in people]
+    denial = f"?{urlencode({**here, 'user': people[0].name, 'cancel': 'true'})}"
+    page = render_template_string(_PAGE, choices=choices, denial=denial)
+    return Response(page, content_type="text/html; charset=utf-8")
 
 
 def _callback(asked_for: Request | None) -> str:
@@ -300,6 +327,8 @@ def _user() -> Person:
 
 
 def _problem() -> ConsentError | None:
+    if "cancel" in request.args:
+        return ConsentError.USER_CANCEL
     service = request.args.get("service")
     if service and service not in _SERVICE_IDS:
         return ConsentError.ONBOARD_ERROR

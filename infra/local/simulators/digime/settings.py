@@ -102,7 +102,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         scale_bytes: how large each is, as JSON before compression.
         big_file_bytes: how large one more file is; 0 leaves it out.
         user: who consents in the web client, where its address has no `user`.
+        ask_user: where the web client's address has no `user`, it shows the page on which a person
+            chooses; otherwise `user` consents at once.
         consent_error: what the web client says instead of consent.
+        success_to_callback: a user who has consented is sent to `callback`, as later SDKs have it;
+            those of v1.6 have the redirect URI that the authorization named.
         redirect_uris: registered beside those built in.
     """
 
@@ -138,7 +142,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     scale_bytes: Annotated[int, Meta(ge=2, le=_LARGEST_FILE)] = 100_000
     big_file_bytes: Annotated[int, Meta(ge=0, le=_LARGEST_FILE)] = 0
     user: str = PEOPLE[0].name
+    ask_user: bool = False
     consent_error: ConsentError | None = None
+    success_to_callback: bool = False
     redirect_uris: list[str] = msgspec.field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -9,7 +9,9 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 import jwt
 import pytest
 
+from infra.local.simulators.banno.issuer import Flaw
 from tests.support.clients.banno import (
+    ACCOUNTS,
     REDIRECT_URI,
     TIMEOUT,
     BannoClient,
@@ -278,3 +280,83 @@ def test_logout_returns_to_a_registered_address_only(banno: BannoClient) -> None
     assert leave() == 200
     assert leave(client_id=banno.client_id, post_logout_redirect_uri=home) == 302
     assert leave(client_id=banno.client_id, post_logout_redirect_uri="https://evil/") == 400
+
+
+def test_nothing_is_approved_without_a_click_where_the_user_is_to_be_asked(
+    banno: BannoClient,
+) -> None:
+    banno.settings(ask_user=True)
+    page = banno.authorize()
+    assert page.status_code == 200
+    told = visit(banno, links(banno, page.text)["cleo"])
+    assert Connected(banno, banno.redeem(told["code"]).json()).accounts()
+    denial = urlsplit(links(banno, page.text)["Don't allow this"]).query
+    assert dict(parse_qsl(denial))["error"] == "access_denied"
+
+
+@pytest.mark.parametrize("error", ["temporarily_unavailable", "login_required", "out_of_tea"])
+def test_a_sound_request_is_refused_as_the_settings_have_it(banno: BannoClient, error: str) -> None:
+    banno.settings(authorization_error=error)
+    told = way_back(banno.authorize())
+    assert (told["error"], told["state"], "code" in told) == (error, "a-state", False)
+    assert banno.authorize(redirect_uri="https://evil.example/callback").status_code == 400
+
+
+def test_who_answers_is_told_wrongly_or_not_at_all_as_the_settings_have_it(
+    banno: BannoClient,
+) -> None:
+    url = f"{banno.issuer}/.well-known/openid-configuration"
+    supported = "authorization_response_iss_parameter_supported"
+    banno.settings(authorization_iss="wrong")
+    assert way_back(banno.authorize())["iss"] != banno.issuer
+    assert banno.http.get(url, timeout=TIMEOUT).json()[supported] is True
+    banno.settings(authorization_iss="none")
+    assert set(way_back(banno.authorize())) == {"code", "state"}
+    assert set(way_back(banno.authorize(prompt="sometimes"))) >= {"error", "state"}
+    assert banno.http.get(url, timeout=TIMEOUT).json()[supported] is False
+
+
+def test_users_allow_only_what_the_settings_have(banno: BannoClient) -> None:
+    banno.settings(granted_scopes=["openid", ACCOUNTS, "address"])
+    told = banno.redeem(banno.code()).json()
+    assert told["scope"] == f"openid {ACCOUNTS}"
+    assert "refresh_token" not in told
+
+
+def test_a_revocation_ends_all_of_the_user_s_grants_where_the_settings_have_it(
+    banno: BannoClient,
+) -> None:
+    first, second, other = (banno.connect(user) for user in ("ada", "ada", "ben"))
+    banno.settings(revocation_ends_all=True)
+    banno.post("/token/revocation", token=first.tokens["refresh_token"])
+    assert first.get("/accounts").status_code == second.get("/accounts").status_code == 401
+    assert other.get("/accounts").status_code == 200
+    assert len(banno.ledger("grant_revoked")) == 2
+
+
+@pytest.mark.parametrize("flaw", Flaw)
+def test_an_id_token_is_sound_unless_the_settings_have_a_flaw(
+    banno: BannoClient, flaw: Flaw
+) -> None:
+    banno.settings(id_token_flaw=flaw)
+    token = banno.redeem(banno.code(nonce="n1")).json()["id_token"]
+    assert is_sound(banno, token, nonce="n1") == (flaw is Flaw.NONE)
+
+
+def is_sound(banno: BannoClient, token: str, *, nonce: str) -> bool:
+    """As a client has to look at it."""
+    keys = banno.http.get(f"{banno.issuer}/jwks", timeout=TIMEOUT).json()["keys"]
+    kid = jwt.get_unverified_header(token)["kid"]
+    try:
+        claims = jwt.decode(
+            token,
+            next(jwt.PyJWK(each, "ES256") for each in keys if each["kid"] == kid),
+            ["ES256"],
+            issuer=banno.issuer,
+            audience=banno.client_id,
+            options={"require": ["iss", "aud", "sub", "exp", "iat", "nonce"]},
+        )
+    except (jwt.PyJWTError, StopIteration):
+        return False
+    ours = claims["nonce"] == nonce and claims.get("azp", banno.client_id) == banno.client_id
+    return ours and claims["sub"] != ".." and len(token) < 16_384

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import html
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
 import pytest
 
+from infra.local.simulators.digime.people import PEOPLE
 from tests.support.clients.digime import (
     REDIRECT_URI,
+    TIMEOUT,
     DigimeClient,
     Tokens,
     is_error,
 )
+
+if TYPE_CHECKING:
+    import requests
+
+
+def look(application: DigimeClient, page: str, **query: str) -> requests.Response:
+    """What the web client shows a person, or where it sends them."""
+    url = f"{application.web}{page}"
+    return application.http.get(url, params=query, allow_redirects=False, timeout=TIMEOUT)
 
 
 def test_an_authorization_answers_a_code_in_a_jwt_and_a_session(application: DigimeClient) -> None:
@@ -96,7 +112,55 @@ def test_a_user_may_cancel(application: DigimeClient) -> None:
     code = application.opened(application.authorize())["preauthorization_code"]
     back = application.visit("authorize", code=code, callback=REDIRECT_URI)
 
-    assert back == {"success": "false", "errorCode": "USER_CANCEL", "state": "a-state"}
+    assert back == {"success": "false", "errorCode": "USER_CANCEL"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "address"),
+    [
+        ({}, f"{REDIRECT_URI}?success=true"),
+        ({"success_to_callback": True}, f"{REDIRECT_URI}?session=s1&success=true"),
+        ({"consent_error": "SERVER_ERROR"}, f"{REDIRECT_URI}?session=s1&success=false"),
+    ],
+)
+def test_a_success_goes_where_the_claims_say_and_a_failure_to_the_callback(
+    application: DigimeClient, settings: dict[str, object], address: str
+) -> None:
+    application.settings(**settings)
+    code = application.opened(application.authorize())["preauthorization_code"]
+    query = {"code": code, "callback": f"{REDIRECT_URI}?session=s1"}
+    answer = look(application, "authorize", **query)
+    assert answer.headers["Location"].startswith(address)
+
+
+def test_a_person_chooses_on_a_page_that_spends_nothing(application: DigimeClient) -> None:
+    application.settings(ask_user=True)
+    code = application.opened(application.authorize())["preauthorization_code"]
+    for _ in range(3):
+        page = look(application, "authorize", code=code, callback=REDIRECT_URI)
+        assert page.status_code == 200
+    links = [html.unescape(link) for link in re.findall('href="([^"]*)"', page.text)]
+    assert len(links) == len(PEOPLE) + 1
+    assert application.visit("authorize", **dict(parse_qsl(links[1][1:])))["state"] == "a-state"
+    assert application.visit("authorize", **dict(parse_qsl(links[-1][1:]))) == {
+        "success": "false",
+        "errorCode": "INVALID_CODE",
+    }
+
+
+def test_a_person_can_refuse_on_the_page_and_adds_a_service_as_who_they_are(
+    application: DigimeClient,
+) -> None:
+    application.settings(ask_user=True)
+    claims = application.opened(
+        application.post("oauth/token/reference", access_token=application.connect("cleo").access)
+    )
+    query = {"code": claims["reference_code"], "callback": REDIRECT_URI}
+    page = look(application, "onboard", **query).text
+    links = [html.unescape(link) for link in re.findall('href="([^"]*)"', page)]
+    assert [dict(parse_qsl(link[1:]))["user"] for link in links] == ["cleo", "cleo"]
+    denied = application.visit("onboard", **dict(parse_qsl(links[1][1:])))
+    assert denied == {"success": "false", "errorCode": "USER_CANCEL"}
 
 
 def test_an_unknown_service_can_t_be_added(application: DigimeClient) -> None:
