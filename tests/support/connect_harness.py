@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from functions.core.connect.ports import SignInRequest
     from functions.core.model import Connection
 
-SESSION = f"{SESSION_PREFIX}1"
+SESSION = f"{SESSION_PREFIX}{1:032x}"
 NEW = "con_reserved"
 USER = "user-4711"
 RETURN_URL = "https://app.example/done?from=us"
@@ -101,7 +101,7 @@ class Connecting:
         self.resumed: list[str] = []
         self.reported: list[str] = []
         self.told, self._tokens, self.refuses_to_revoke = told, count(), False
-        self.token = webhooks.token(SESSION, rest="link")
+        self.token = webhooks.token(SESSION, rest="link".ljust(43, "-"))
         connection = a_connection(NEW, subject="", external_id=USER)
         if existing:
             connection = a_connection(external_id=USER)

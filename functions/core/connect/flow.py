@@ -103,6 +103,16 @@ class Flow:
             raise Halted(Page.SESSION_OVER, session)
         return session
 
+    def address(self, session: ConnectSession, token: str) -> str:
+        """The address of a link's page, at the place to which the provider sends browsers back.
+
+        Raises:
+            ConfigurationInvalid: the application's secret has no such place.
+        """
+        connection = session.connection
+        redirect_uri = self._ports.sign_in(connection).redirect_uri(connection.settings)
+        return link(redirect_uri, connection, token)
+
     def begin(self, token: str, cookie: str) -> Destination:
         """Begin an attempt: to the provider, or back to the link's page, which shows the error.
 

@@ -348,3 +348,13 @@ def test_cancelling_while_the_code_is_exchanged_revokes_what_comes() -> None:
     house.bank.finish = cancelled_meanwhile  # type: ignore[method-assign, assignment]
     assert halted(house, state=state, code=code) is Page.SESSION_OVER
     assert (house.bank.alive, house.session.status) == ({}, SessionStatus.CANCELLED)
+
+
+def test_a_link_s_page_is_where_the_provider_sends_browsers_back_to() -> None:
+    house = Connecting()
+
+    assert house.flow().address(house.session, house.token) == f"{BASE}/v1/connect/{house.token}"
+
+    house.bank.uri = "https://elsewhere.example/callback"
+    with pytest.raises(ConfigurationInvalid):
+        house.flow().address(house.session, house.token)
