@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from functions.core.connect.ports import Purpose
+from functions.core.errors import InvalidRequest
 from functions.core.ports import Revoke
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from functions.core.connect.ports import SignIn
     from functions.core.ports import Connector, ConnectorPorts
@@ -33,10 +34,13 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         module: has a function ``connector(ports)``. Modules beside it are found by their names:
             ``settings``, where there are any, has ``check(settings, application)``,
-            ``webhooks`` has ``read_webhook(body)``, and ``sign_in`` has ``sign_in(ports)``.
+            ``params`` has ``SHAPES`` by dataset, ``webhooks`` has ``read_webhook(body)``, and
+            ``sign_in`` has ``sign_in(ports)``.
         settings: the names that a connection must give, all strings.
         datasets: in the order in which they are fetched; without any, each connection names its
             own.
+        narrows: which of these a connection's params can narrow down; where it names its own, each
+            of them, in the provider's words.
         credentials: whether a connection has credentials of its own, or the application's do for
             all.
         opens: whether a connection can be begun here (``core.ports.Opener``).
@@ -50,6 +54,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     module: str
     settings: frozenset[str] = frozenset()
     datasets: tuple[str, ...] = ()
+    narrows: frozenset[str] = frozenset()
     credentials: bool = True
     opens: bool = False
     pushes: bool = False
@@ -64,6 +69,7 @@ REGISTRY: Final[dict[str, Entry]] = {
         module="functions.connectors.banno.connector",
         settings=frozenset({"institution"}),
         datasets=("accounts", "transactions"),
+        narrows=frozenset({"transactions"}),
         holds=True,
         revokes=frozenset({Revoke.TRUE, Revoke.REQUIRED}),
         signs_in=frozenset({Purpose.CONNECT, Purpose.RECONNECT}),
@@ -108,6 +114,32 @@ def check_settings(entry: Entry, settings: Mapping[str, str], *, application: by
         ConfigurationInvalid: the secret is malformed.
     """
     _import_beside(entry, "settings").check(settings, application)
+
+
+def check_params(entry: Entry, params: Mapping[str, object], *, datasets: Container[str]) -> None:
+    """Refuse params of other datasets, and those that a fixed dataset does not have.
+
+    Raises:
+        InvalidRequest: the text names the dataset, and what of its params is wrong.
+    """
+    for dataset, given in sorted(params.items()):
+        if dataset not in datasets:
+            raise InvalidRequest(f"params are for datasets of the connection, not: {dataset}.")
+        if entry.datasets and dataset not in entry.narrows:
+            raise InvalidRequest(f"This provider takes no params for {dataset}.")
+        try:
+            if entry.datasets:
+                msgspec.convert(given, params_shapes(entry)[dataset])
+        except msgspec.ValidationError as error:
+            raise InvalidRequest(f"params.{dataset} is not valid: {error}.") from None
+
+
+def params_shapes(entry: Entry) -> Mapping[str, type[msgspec.Struct]]:
+    """The shape of the params of each fixed dataset that they can narrow down."""
+    if not entry.narrows:
+        return {}
+    shapes: Mapping[str, type[msgspec.Struct]] = _import_beside(entry, "params").SHAPES
+    return shapes
 
 
 def read_webhook(entry: Entry, body: bytes) -> Webhook:

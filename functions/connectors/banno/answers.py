@@ -14,7 +14,7 @@ from functions.connectors.http.answers import elements, is_json, members, read_l
 from functions.connectors.oauth import Application
 from functions.core.budget import OperatorPause
 from functions.core.errors import UnexpectedAnswer
-from functions.core.model import read_instant
+from functions.core.model import EARLIEST, read_instant
 from functions.core.ports import Record
 
 if TYPE_CHECKING:
@@ -184,6 +184,12 @@ def identify(raw: msgspec.Raw) -> str | None:
 def read_field(raw: msgspec.Raw, name: str) -> object:
     """The value of a record's field; None where there is none that is readable."""
     return read_leniently(_read_members(raw).get(name), object)
+
+
+def is_posted_before(record: Record, instant: float) -> bool:
+    """Tell whether a transaction was; where it has no date that can be right, it was not."""
+    dates = (read_instant(read_field(record.data, name)) for name in ("datePosted", "date"))
+    return EARLIEST <= next(filter(None, dates), 0) < instant
 
 
 def _read_row(raw: msgspec.Raw) -> Row:

@@ -95,12 +95,16 @@ class Banno:
         self._users: dict[str, BearerHttp] = {}
 
     def trigger(self, connection: Connection, _order: Order, /) -> Triggered:
-        """Start a fetch task. While one runs, Banno may answer with that one's id."""
+        """Start a fetch task. While one runs, Banno may answer with that one's id.
+
+        The job keeps the window of transactions, so that the whole refresh goes by one.
+        """
         asked = floor(self._ports.clock())
         user = self._user(connection)
         refusals = _FORBIDDEN | {HTTPStatus.BAD_REQUEST: InteractionRequired}
         task = decode(user.call("PUT", "/fetch", refusals=refusals, accept=DONE), Task)
-        return Triggered(job={"task_id": task.task_id, "since": asked})
+        window = banno_transactions.find_window(connection)
+        return Triggered(job={"task_id": task.task_id, "since": asked, "window": window})
 
     def check(self, connection: Connection, job: Job, *, hold_seconds: float) -> Looked:
         """Read the task's log: the whole of it first, then only what is new, held open.
@@ -154,9 +158,10 @@ class Banno:
         ids = sorted(states)
         wanted = ids if "transactions" in datasets else []
         place = msgspec.convert(cursor, Place) if cursor else None
+        window = str(job.get("window") or "")
         if place is None:
             begun = banno_transactions.beginning(
-                previous, ids=ids, parts=states.values(), since=float(job["since"] or 0)
+                previous, parts=states.values(), since=float(job["since"] or 0), window=window
             )
             place = Place(account=wanted[0], adds=begun.incremental) if wanted else None
             yield Page(
@@ -169,8 +174,9 @@ class Banno:
             )
         if place is None:
             return
-        course = Course(ids=ids, states=states, previous=previous)
-        ahead = Ahead(partial(_ask_page, user, previous=previous if place.adds else None))
+        course = Course(ids=ids, states=states, previous=previous, window=window)
+        known = previous if place.adds else None
+        ahead = Ahead(partial(_ask_page, user, previous=known, window=window))
         with closing(ahead):
             while place is not None:
                 reading = Reading(ahead, course, place)
@@ -230,12 +236,20 @@ class Banno:
 
 
 def _ask_page(
-    user: BearerHttp, account: str, offset: int, *, early: bool, previous: PreviousSnapshot | None
+    user: BearerHttp,
+    account: str,
+    offset: int,
+    *,
+    early: bool,
+    previous: PreviousSnapshot | None,
+    window: str,
 ) -> Transactions:
     """An account's transactions from a place in their list on; only changes since a snapshot."""
-    since = banno_transactions.find_since(previous, account)
     params: dict[str, Scalar] = {"offset": offset, "limit": PAGE}
-    params |= {"updatedSince": since} if since else {}
+    if since := banno_transactions.find_since(previous, account):
+        params["updatedSince"] = since
+    elif window:
+        params["since"] = window
     try:
         answer = user.call(
             "GET",

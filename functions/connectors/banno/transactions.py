@@ -4,6 +4,10 @@ Banno's transactions reference has a filter `updatedSince` and says little of wh
 So it is asked from well before the last refresh, only about accounts that this one had read, and
 never for long: the state machine has everything read again now and then.
 
+A window is by `since`, which Banno does not take together with `updatedSince`. So of changes, those
+of transactions that were posted before the window are left out here; and where the window is
+another than that of the snapshot before, everything is read again.
+
 It has pages by `offset` and `limit`, without a total, a word for the last one, or a promise that
 a list stands still. So each page is to show some rows of the one before, and a list has ended
 where a page shows nothing else.
@@ -16,7 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from functions.connectors.banno.answers import OVERLAP, PAGE
+from functions.connectors.banno.answers import OVERLAP, PAGE, is_posted_before
 from functions.core.errors import (
     AnswerTooLarge,
     ConsentMissing,
@@ -27,7 +31,7 @@ from functions.core.errors import (
     RateLimited,
     UnexpectedAnswer,
 )
-from functions.core.model import Part, PartState, iso
+from functions.core.model import Part, PartState, instant, iso, read_instant
 from functions.core.ports import Page, ReadMode
 
 if TYPE_CHECKING:
@@ -36,9 +40,13 @@ if TYPE_CHECKING:
     from functions.connectors.banno.ahead import Ahead
     from functions.connectors.banno.answers import Transactions
     from functions.core.contract import Bookmark, Cursor
-    from functions.core.ports import PreviousSnapshot
+    from functions.core.model import Connection
+    from functions.core.ports import PreviousSnapshot, Record
 
 NAME: Final = "transactions"
+
+_WINDOW: Final = ""
+"""Name of the window in a bookmark: no account's id is empty."""
 
 OVERLAP_SECONDS: Final = 60 * 60
 """An update may have happened so long before the last refresh and not been seen by it. What is read
@@ -58,8 +66,14 @@ _ONE_ACCOUNTS: Final = (*_GONE, ConsentMissing, UnexpectedAnswer, AnswerTooLarge
 """Errors of one account's transactions, and maybe no other's; of the first two that is certain."""
 
 
+def find_window(connection: Connection) -> str:
+    """The instant before which no transaction is wanted that was posted; empty without one."""
+    since = connection.params.get(NAME, {}).get("since")
+    return iso(instant(since)) if since else ""
+
+
 def beginning(
-    previous: PreviousSnapshot | None, *, ids: Sequence[str], parts: Iterable[Part], since: float
+    previous: PreviousSnapshot | None, *, parts: Iterable[Part], since: float, window: str
 ) -> ReadMode:
     """Decide how the transactions of these accounts are read: in full, or only their changes.
 
@@ -67,15 +81,19 @@ def beginning(
     transactions of an account that has gone have gone with it.
 
     Args:
-        ids: all accounts that there are.
-        parts: how fresh each account is.
+        parts: how fresh each account is, of all that there are.
         since: when the task was started, by Banno's clock.
+        window: as ``find_window`` has it.
     """
     known = previous.bookmarks.get(NAME) if previous else None
     # A stale account's updates may bear any time since its own last fetch; where that is not
     # known, it is read in full.
     bookmark: Bookmark = {part.part: min(since, part.as_of) for part in parts}
-    return ReadMode(incremental=known is not None and known.keys() == set(ids), bookmark=bookmark)
+    bookmark |= {_WINDOW: window} if window else {}
+    same = known is not None and (
+        (known.keys(), known.get(_WINDOW)) == (bookmark.keys(), bookmark.get(_WINDOW))
+    )
+    return ReadMode(incremental=same, bookmark=bookmark)
 
 
 def find_since(previous: PreviousSnapshot | None, account: str) -> str | None:
@@ -117,11 +135,12 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Course(NamedTuple):
-    """All accounts in the order of reading, how fresh each is, and the snapshot before."""
+    """All accounts in the order of reading, how fresh each is, the snapshot before, the window."""
 
     ids: Sequence[str]
     states: Mapping[str, Part]
     previous: PreviousSnapshot | None
+    window: str
 
 
 class Reading:
@@ -167,12 +186,19 @@ class Reading:
             yield Page(
                 dataset=NAME,
                 part=self._place.account,
-                records=[row.record for row in page.rows if row.record is not None],
+                records=[*self._select_wanted(page)],
                 deletions=page.deletions,
                 parts=(self._tell_state(PartState.INCOMPLETE, UnexpectedAnswer),) if lacks else (),
                 read_modes=self._keep_bookmark() if lacks else {},
                 cursor=self.following.cursor() if self.following else None,
             )
+
+    def _select_wanted(self, page: Transactions) -> Iterator[Record]:
+        """The records of a page; of changes, only those within the window."""
+        begins = read_instant(self._course.window) if self._place.adds else 0
+        for row in page.rows:
+            if row.record and not (begins and is_posted_before(row.record, begins)):
+                yield row.record
 
     def _ask_next(self) -> Transactions:
         """The next page. If it does not meet the one before, the list is read from its top."""

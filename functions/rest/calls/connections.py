@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from functions.connectors.registry import DATASETS, REGISTRY
+from functions.connectors.registry import DATASETS, REGISTRY, check_params
 from functions.core.contract import MAX_AGE_SECONDS, Schedule
 from functions.core.errors import (
     AnswerTooLarge,
@@ -25,9 +25,16 @@ from functions.core.errors import (
     Superseded,
     UnexpectedAnswer,
 )
-from functions.core.model import CONNECTION_PREFIX, Connection, Credentials, SnapshotPointer, iso
+from functions.core.model import (
+    CONNECTION_PREFIX,
+    Connection,
+    Credentials,
+    SnapshotPointer,
+    iso,
+    name_dataset,
+)
 from functions.rest import cursors
-from functions.rest.body import ExternalId, Labels, SessionKey, Token
+from functions.rest.body import ExternalId, Labels, SessionKey, Text, Token
 from functions.rest.call import MAX_ID, Call, Reply, connection_of, opener
 from functions.rest.models import when
 from functions.rest.route import Answer, Parameter, Route, Tag, boolean, limit, whole
@@ -326,6 +333,7 @@ class ConnectionChange(
 
     external_id: ExternalId | UnsetType | None = UNSET
     labels: Labels | UnsetType = UNSET
+    params: dict[Text, dict[Text, Any]] | UnsetType = UNSET
     paused: bool | UnsetType = UNSET
 
 
@@ -340,7 +348,7 @@ def change_connection(call: Call, connection_id: str, *, body: ConnectionChange)
     """Change what you say of a connection, or pause it.
 
     While it is `paused`, each new refresh and push is 409; a running one goes on, and its data can
-    be read. `labels` replace all that there were.
+    be read. `labels` and `params` replace all that there were; the next refresh goes by the params.
     """
     connection = connection_of(call, connection_id)
     changes = {
@@ -348,6 +356,11 @@ def change_connection(call: Call, connection_id: str, *, body: ConnectionChange)
     }
     if "external_id" in changes:
         changes["external_id"] = changes["external_id"] or ""
+    if body.params is not UNSET:
+        params = {name_dataset(name): each for name, each in body.params.items()}
+        entry = REGISTRY[connection.provider]
+        check_params(entry, params, datasets=connection.datasets or entry.datasets)
+        changes["params"] = params
     if changes:
         connection = call.here.connections.change(connection_id, **changes)
     return Reply(connection_out(connection))

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
-from functions.connectors.registry import REGISTRY, Entry, check_settings
+from functions.connectors.registry import REGISTRY, Entry, check_params, check_settings
 from functions.core import webhooks
 from functions.core.errors import (
     ConfigurationInvalid,
@@ -51,7 +51,7 @@ class ConnectionIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     ``subject`` is the user's id at the provider; where that is Endgrate, a session, and one is
     begun if none is given. ``datasets`` are for a provider that has no fixed ones, in its own
-    words; ``params`` narrow them down. ``external_id`` is your own id of your user, never an
+    words; ``params`` narrow datasets down. ``external_id`` is your own id of your user, never an
     address or a name; with the rest it makes the connection one: a second is 409. ``labels`` are
     yours to filter by.
     """
@@ -156,7 +156,7 @@ def _check(call: Call, given: ConnectionIn) -> None:
         raise InvalidRequest("This provider needs credentials: the user's tokens.")
     if not entry.credentials and given.credentials is not None:
         raise InvalidRequest(NO_CREDENTIALS)
-    _check_datasets(given, fixed=entry.datasets)
+    _check_datasets(given, entry)
     if entry.settings:
         # Without a secret they cannot be checked. The user's fresh consent is kept then.
         with suppress(ConfigurationInvalid):
@@ -173,13 +173,12 @@ def _check_settings(call: Call, given: ConnectionIn, entry: Entry) -> None:
         check_settings(entry, given.settings, application=kept.read(provider))
 
 
-def _check_datasets(given: ConnectionIn, *, fixed: tuple[str, ...]) -> None:
-    wanted = given.datasets or ()
-    if fixed and (wanted or given.params):
+def _check_datasets(given: ConnectionIn, entry: Entry) -> None:
+    wanted, fixed = given.datasets or (), entry.datasets
+    if fixed and wanted:
         raise InvalidRequest(f"This provider's datasets are always: {', '.join(fixed)}.")
     if not fixed and not wanted:
         raise InvalidRequest("This provider needs datasets: the names of what to fetch there.")
     if len(set(map(name_dataset, wanted))) < len(wanted):
         raise InvalidRequest("A dataset is named twice.")
-    if unknown := set(given.params) - set(wanted):
-        raise InvalidRequest(f"params are for datasets of the connection, not: {min(unknown)}.")
+    check_params(entry, given.params, datasets=fixed or wanted)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from functions.aws.objects.staging import Line
-from functions.connectors.registry import REGISTRY, Entry
+from functions.connectors.registry import REGISTRY, Entry, params_shapes
 from functions.rest.calls.connections import ConfigurationOut
 from functions.rest.calls.datasets import RecordsOut
 from functions.rest.calls.registrations import ConnectionIn
@@ -37,15 +37,24 @@ class Schemas:
         match name:
             case ConnectionIn.__name__:
                 schema["properties"]["provider"] |= {"enum": list(REGISTRY)}
-                schema["allOf"] = [_of_provider(*each) for each in REGISTRY.items()]
+                schema["allOf"] = [self._of_provider(*each) for each in REGISTRY.items()]
             case ConfigurationOut.__name__:
                 schema["properties"]["configuration"] = {"type": ["object", "null"]}
             case RecordsOut.__name__:
                 schema["properties"]["records"]["items"] = self.of(Line)
 
+    def _of_provider(self, provider: str, entry: Entry) -> dict[str, Any]:
+        """The fields that a connection to this provider must have, and must not have."""
+        told = _of_provider(provider, entry)
+        if entry.datasets:
+            known = {name: self.of(shape) for name, shape in params_shapes(entry).items()}
+            params = {"properties": known, "additionalProperties": False}
+            told["then"]["properties"]["params"] = params
+        return told
+
 
 def _of_provider(provider: str, entry: Entry) -> dict[str, Any]:
-    """The fields that a connection to this provider must have, and must not have."""
+    """The same without the params."""
     settings = sorted(entry.settings)
     needed = {
         "settings": bool(settings),
@@ -61,8 +70,6 @@ def _of_provider(provider: str, entry: Entry) -> dict[str, Any]:
     }
     if not entry.opens:
         properties["subject"] = {"type": "string"}
-    if entry.datasets:
-        properties["params"] = {"maxProperties": 0}
     required = [name for name, needs in needed.items() if needs]
     return {
         "if": {"properties": {"provider": {"const": str(provider)}}},

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from functions.core.errors import EnvelopeInvalid, FetchContinues
 from functions.core.model import PartState
@@ -124,6 +125,64 @@ def test_a_refresh_in_many_calls_adds_what_one_call_does(simulator: Simulator) -
     assert calls > 5
     assert chains(second)["transactions"] == 2
     assert second.truth == one.simulated.truth("ada")
+
+
+def windowed(one: ConnectorHarness, since: str) -> None:
+    """Have the refreshes from now on go by this window."""
+    one.connection = replace(one.connection, params={"transactions": {"since": since}})
+
+
+def posted(read: Read) -> list[str]:
+    return sorted(row["datePosted"] for row in read.truth["transactions"].values())
+
+
+def test_bannos_window_includes_its_first_instant_and_lasts_through_later_refreshes(
+    simulator: Simulator,
+) -> None:
+    one = tried(simulator, "banno", "cleo")
+    first = posted(one.refresh())[200]
+    windowed(one, first.replace("T00:00:00.000Z", "T02:00:00+02:00"))
+    before = len(asked(one, TRANSACTIONS))
+    read = one.refresh()
+    assert posted(read)[0] == first
+    rows = asked(one, TRANSACTIONS)[before:]
+    assert {(row["query"].get("since"), "updatedSince" in row["query"]) for row in rows} == {
+        (first, False)
+    }
+    before = len(asked(one, TRANSACTIONS))
+    one.simulated.settings(**CHANGES, moving=True)
+    later = one.refresh(read)
+    rows = asked(one, TRANSACTIONS)[before:]
+    assert {("since" in row["query"], "updatedSince" in row["query"]) for row in rows} == {
+        (False, True)
+    }
+    assert chains(later)["transactions"] == 2
+    assert posted(later)[0] == first
+    assert len(posted(later)) > len(posted(read))
+
+
+def test_another_window_of_bannos_has_everything_read_again(simulator: Simulator) -> None:
+    one = tried(simulator, "banno", "cleo")
+    read = one.refresh()
+    all_of_them = posted(read)
+    for since in (all_of_them[200], all_of_them[100]):
+        windowed(one, since)
+        read = one.refresh(read)
+        assert chains(read)["transactions"] == 1
+        assert posted(read) == [each for each in all_of_them if each >= since]
+        assert chains(one.refresh(read))["transactions"] == 2
+    one.connection = replace(one.connection, params={})
+    assert posted(one.refresh(read)) == all_of_them
+
+
+def test_a_window_of_bannos_that_changes_meanwhile_is_the_next_refreshs(
+    simulator: Simulator,
+) -> None:
+    one = tried(simulator, "banno", "cleo")
+    read = one.refresh()
+    job = one.check(one.trigger())
+    windowed(one, posted(read)[200])
+    assert chains(one.fetch(job, before=read.manifest))["transactions"] == 2
 
 
 def test_digime_is_asked_only_for_files_that_were_written_since(simulator: Simulator) -> None:

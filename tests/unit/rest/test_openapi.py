@@ -283,7 +283,8 @@ def test_every_problem_that_has_a_status_is_some_call_s_or_any_address_s() -> No
         pytest.param({"settings": {"institution": "g", "more": "x"}}, id="with-others"),
         pytest.param({"credentials": None}, id="without-credentials"),
         pytest.param({"datasets": ["accounts"]}, id="datasets-where-they-are-fixed"),
-        pytest.param({"params": {"accounts": {}}}, id="params-where-they-are-fixed"),
+        pytest.param({"params": {"accounts": {}}}, id="params-of-a-dataset-that-has-none"),
+        pytest.param({"params": {"transactions": {"until": 1}}}, id="unknown-params"),
         pytest.param({"more": "x"}, id="an-unknown-field"),
     ],
 )

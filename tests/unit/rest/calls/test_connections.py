@@ -159,6 +159,60 @@ def test_a_change_that_is_not_valid_changes_nothing(house: House, body: object) 
     assert house.connections.get(CONNECTION) == before
 
 
+SINCE = {"since": "2026-01-01T00:00:00Z"}
+
+
+def test_params_are_changed_as_a_whole(house: House) -> None:
+    assert change({"params": {"transactions": SINCE}})["params"] == {"transactions": SINCE}
+    connection = house.connections.get(CONNECTION)
+    assert connection is not None
+    assert connection.params == {"transactions": SINCE}
+    assert change({"paused": True})["params"] == {"transactions": SINCE}
+    assert change({"params": {}})["params"] == {}
+
+
+def test_params_of_a_dataset_can_be_told_by_its_title(house: House) -> None:
+    title = "Greenhouse Visit"
+    one = a_connection("con_own", tenant=TENANT, provider="endgrate", settings={})
+    house.connections.create(one.add_datasets((title,)), None)
+    (name,) = one.add_datasets((title,)).datasets
+    for each in (title, name):
+        told = change({"params": {each: {"any": ["words", 1]}}}, connection_id="con_own")
+        assert told["params"] == {name: {"any": ["words", 1]}}
+    told = change({"params": {"other": {}}}, connection_id="con_own")
+    assert told["detail"] == "params are for datasets of the connection, not: other."
+
+
+@pytest.mark.parametrize(
+    ("params", "detail"),
+    [
+        pytest.param({"accounts": {}}, "This provider takes no params for accounts.", id="fixed"),
+        pytest.param({"loans": {}}, "not: loans.", id="another-dataset"),
+        pytest.param({"transactions": {}}, "missing required field `since`", id="nothing"),
+        pytest.param({"transactions": SINCE | {"until": "x"}}, "field `until`", id="unknown"),
+        pytest.param({"transactions": {"since": "2026-01-01"}}, "RFC3339", id="a-day"),
+        pytest.param({"transactions": {"since": "2026-01-01T00:00:00"}}, "timezone", id="no-zone"),
+        pytest.param(
+            {"transactions": {"since": "0001-01-01T00:00:00+01:00"}}, "year 1 to", id="year-0"
+        ),
+    ],
+)
+@pytest.mark.usefixtures("house")
+def test_params_that_the_provider_does_not_know_are_named(params: object, detail: str) -> None:
+    assert detail in change({"params": params})["detail"]
+    one = {
+        "provider": "banno",
+        "subject": "u",
+        "settings": {"institution": "garden"},
+        "credentials": {"access_token": "a"},
+        "params": params,
+    }
+    answer = call("POST", LIST, body=msgspec.json.encode(one).decode())
+    assert answer["statusCode"] == 400
+    assert detail in msgspec.json.decode(answer["body"])["detail"]
+    assert len(found()) == 1
+
+
 def test_another_tenants_connection_is_not_changed(many: House) -> None:
     before = many.connections.get("con_m3")
     assert change({"paused": True}, connection_id="con_m3")["status"] == 404
