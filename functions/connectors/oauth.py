@@ -8,17 +8,19 @@ provider gives is stored before it is used; and a version decides who came first
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from contextlib import ExitStack, suppress
 from http import HTTPStatus
 from math import inf, isfinite
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from urllib.parse import quote_plus
 
 import msgspec
 from msgspec.structs import replace
 
 from functions.connectors.http.answers import Answer, TokenRefused, decode, ends_early
-from functions.connectors.http.client import DONE, OK, Http
+from functions.connectors.http.client import DONE, JSON, OK, Http
 from functions.core.errors import (
     ProviderRefusesApplication,
     ProviderUnavailable,
@@ -65,11 +67,25 @@ class _Refusal(msgspec.Struct, frozen=True):
 
 
 class Application(msgspec.Struct, frozen=True, kw_only=True):
-    """The provider's address, and the application there; without a secret, a public client."""
+    """The provider's address, and the application there; without a secret, a public client.
+
+    ``token_endpoint_auth_method`` is how it sends its secret, by its name of RFC 7591.
+    """
 
     base_url: str
     client_id: str
     client_secret: str | None = None
+    token_endpoint_auth_method: Literal["client_secret_post", "client_secret_basic"] = (
+        "client_secret_post"  # noqa: S105 - the name of a method
+    )
+
+
+class CodeAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a code was exchanged for; ``scope`` None: it is as it was asked for."""
+
+    credentials: Credentials
+    id_token: str
+    scope: str | None
 
 
 def exchange_refresh_token(
@@ -87,26 +103,57 @@ def exchange_refresh_token(
             ProviderUnavailable the token may be used up or not.
     """
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-    form |= _authenticate(application)
-    accept = DONE | _REFUSALS
-    answer = http.call(
-        "POST", path, headers={}, form=form, accept=accept, least_seconds=EXCHANGE_SECONDS
+    told = _exchange(http, path, application=application, form=form)
+    return _read_credentials(told, spent=refresh_token, at=at)
+
+
+def exchange_code(
+    http: Http, path: str, *, application: Application, form: Mapping[str, str], at: float
+) -> CodeAnswer:
+    """Exchange a code at the token endpoint (RFC 6749 section 4.1.3), once.
+
+    Args:
+        http: where.
+        path: of the token endpoint.
+        application: the client.
+        form: the code and what goes with it, but for the grant's type and the client.
+        at: now.
+
+    Raises:
+        GrantRefused: the provider does not take the code.
+        ProviderRefusesApplication, RateLimited, ProviderUnavailable, UnexpectedAnswer: as for a
+            refresh token.
+    """
+    form = {"grant_type": "authorization_code", **form}
+    told = _exchange(http, path, application=application, form=form)
+    scope = told.get("scope")
+    return CodeAnswer(
+        credentials=date_credentials(_read_credentials(told, spent=None, at=at), at=at),
+        id_token=_to_text(told.get("id_token")),
+        scope=scope if isinstance(scope, str) else None,
     )
-    if answer.status in _REFUSALS:
-        raise _refusal(answer)
+
+
+def _exchange(
+    http: Http, path: str, *, application: Application, form: Mapping[str, str]
+) -> dict[str, Any]:
+    answer = _post(http, path, application, form=form, least_seconds=EXCHANGE_SECONDS)
     if ends_early(answer.body, status=answer.status):
         raise ProviderUnavailable
-    told = _read_members(answer.body)
+    return _read_members(answer.body)
+
+
+def _read_credentials(told: Mapping[str, Any], *, spent: str | None, at: float) -> Credentials:
     access, successor = _to_text(told.get("access_token")), _to_text(told.get("refresh_token"))
     access = access.strip()
     if not (access.isascii() and access.isprintable()):  # no header can have it
         access = ""
-    if not access and successor in {"", refresh_token}:
+    if not access and successor in {"", spent}:
         raise UnexpectedAnswer
     life = seconds_in(told.get("expires_in"))
     return Credentials(
         access_token=access,
-        refresh_token=successor or refresh_token,
+        refresh_token=successor or spent,
         expires_at=at + life if life else 0,
     )
 
@@ -125,17 +172,39 @@ def revoke_token(
     form = {
         "token": refresh or credentials.access_token,
         "token_type_hint": "refresh_token" if refresh else "access_token",
-        **_authenticate(application),
     }
     # The body of a 200 says nothing, and may be empty.
-    answer = http.call("POST", path, headers={"Accept": "*/*"}, form=form, accept=DONE | _REFUSALS)
+    _post(http, path, application, form=form, accept="*/*")
+
+
+def _post(
+    http: Http,
+    path: str,
+    application: Application,
+    *,
+    form: Mapping[str, str],
+    accept: str = JSON,
+    least_seconds: float = 0,
+) -> Answer:
+    """Send a form with the application's id and secret (RFC 6749 section 2.3.1)."""
+    id_, secret = application.client_id, application.client_secret
+    headers = {"Accept": accept}
+    if secret and application.token_endpoint_auth_method == "client_secret_basic":  # noqa: S105
+        pair = f"{quote_plus(id_)}:{quote_plus(secret)}"
+        headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
+    else:
+        form = {**form, "client_id": id_, **({"client_secret": secret} if secret else {})}
+    answer = http.call(
+        "POST",
+        path,
+        headers=headers,
+        form=form,
+        accept=DONE | _REFUSALS,
+        least_seconds=least_seconds,
+    )
     if answer.status in _REFUSALS:
         raise _refusal(answer)
-
-
-def _authenticate(application: Application) -> dict[str, str]:
-    secret = application.client_secret
-    return {"client_id": application.client_id, **({"client_secret": secret} if secret else {})}
+    return answer
 
 
 def seconds_in(value: object) -> float:
@@ -256,7 +325,7 @@ class TokenKeeper:
         with ExitStack() as exchange:
             exchange.push(self._release_lease)
             try:
-                return _date(self._exchange_twice(token), at=at)
+                return date_credentials(self._exchange_twice(token), at=at)
             except GrantRefused:
                 return None
 
@@ -308,7 +377,7 @@ class TokenKeeper:
         return _require_alive(current)
 
 
-def _date(given: Credentials, *, at: float) -> Credentials:
+def date_credentials(given: Credentials, *, at: float) -> Credentials:
     """Date credentials that were asked for at this time; an end that cannot be is not known."""
     life = given.expires_at - at
     ends = given.expires_at if 0 < life <= MAX_LIFE_SECONDS else 0

@@ -5,22 +5,33 @@ from __future__ import annotations
 import re
 from hashlib import sha256
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Meta
 
-from functions.connectors.http.answers import elements, is_json, members, read_leniently
+from functions.connectors.http.answers import (
+    elements,
+    is_json,
+    members,
+    read_leniently,
+    read_secret,
+)
 from functions.connectors.oauth import Application
-from functions.core.budget import OperatorPause
-from functions.core.errors import UnexpectedAnswer
+from functions.core.budget import OperatorPause, require_unpaused
+from functions.core.errors import ConfigurationInvalid, UnexpectedAnswer
 from functions.core.model import EARLIEST, read_instant
 from functions.core.ports import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from functions.connectors.http.answers import Answer
 
 T = TypeVar("T")
+
+API: Final = "/a/consumer/api/v0"
+OIDC: Final = f"{API}/oidc"
 
 PAGE: Final = 500
 """The most transactions that one page may hold, says the transactions reference."""
@@ -44,9 +55,31 @@ FINE: Final = frozenset({"ok", "active", "success", "none"})
 """The pattern of a code, and the codes that tell of no failure."""
 
 
-class Institution(Application, frozen=True, kw_only=True):
-    """One institution, which the operator can pause by itself."""
+SCOPES: Final = (
+    "openid",
+    *(
+        f"https://api.banno.com/consumer/auth/{name}"
+        for name in ("offline_access", "accounts.readonly", "transactions.detail.readonly")
+    ),
+)
+"""What the vendor's example client asks for."""
 
+
+class Institution(Application, frozen=True, kw_only=True):
+    """An institution and the application there.
+
+    Attributes:
+        redirect_uri: where users come back to; without one, none can sign in.
+        id_token_alg: how the institution signs the application's id_tokens.
+        iss_required: whether it says who it is where users come back (RFC 9207).
+        scopes: what users are asked to allow.
+        paused: whether, or until when, the operator lets it rest.
+    """
+
+    redirect_uri: str = ""
+    id_token_alg: Literal["ES256", "PS256", "RS256"] = "ES256"  # noqa: S105 - an algorithm
+    iss_required: bool = False
+    scopes: tuple[str, ...] = SCOPES
     paused: OperatorPause = False
 
 
@@ -54,6 +87,20 @@ class Secret(msgspec.Struct, frozen=True):
     """The application's secret: every institution by the name that connections use."""
 
     institutions: dict[str, Institution]
+
+
+def read_institution(secret: bytes, settings: Mapping[str, str], *, at: float) -> Institution:
+    """Read the institution of a connection with these settings.
+
+    Raises:
+        ConfigurationInvalid: the secret is malformed, or does not have it.
+        ProviderPaused: it is paused at this time.
+    """
+    institution = read_secret(secret, Secret).institutions.get(settings["institution"])
+    if institution is None:
+        raise ConfigurationInvalid
+    require_unpaused(institution.paused, at=at)
+    return institution
 
 
 class Task(msgspec.Struct, frozen=True, rename="camel"):

@@ -23,21 +23,21 @@ import msgspec
 from functions.connectors.banno import transactions as banno_transactions
 from functions.connectors.banno.ahead import Ahead
 from functions.connectors.banno.answers import (
+    API,
     NO_NEWS,
+    OIDC,
     PAGE,
-    Secret,
     Task,
     read_accounts,
+    read_institution,
     read_log,
     read_transactions,
 )
 from functions.connectors.banno.transactions import Course, Place, Reading
-from functions.connectors.http.answers import decode, read_secret
+from functions.connectors.http.answers import decode
 from functions.connectors.http.client import DONE, Http
 from functions.connectors.oauth import BearerHttp, GrantRefused, revoke_token
-from functions.core.budget import require_unpaused
 from functions.core.errors import (
-    ConfigurationInvalid,
     ConsentMissing,
     FreshetError,
     Gone,
@@ -64,9 +64,7 @@ if TYPE_CHECKING:
     from functions.core.model import Connection, Credentials
     from functions.core.ports import ConnectorPorts, Order, PreviousSnapshot, Revoke
 
-API: Final = "/a/consumer/api/v0"
-
-REVOCATION: Final = f"{API}/oidc/token/revocation"
+REVOCATION: Final = f"{OIDC}/token/revocation"
 """As a live institution's discovery document has it."""
 
 HELD_SECONDS: Final = 2
@@ -222,17 +220,13 @@ class Banno:
                 connection_id=connection.connection_id,
                 application=self._institution(connection),
                 path=f"{API}/users/{_quote(connection.subject)}",
-                exchange_path=f"{API}/oidc/token",
+                exchange_path=f"{OIDC}/token",
             )
         return self._users[connection.connection_id]
 
     def _institution(self, connection: Connection) -> Application:
-        secret = read_secret(self._ports.application(), Secret)
-        institution = secret.institutions.get(connection.settings["institution"])
-        if institution is None:
-            raise ConfigurationInvalid
-        require_unpaused(institution.paused, at=self._ports.clock())
-        return institution
+        ports = self._ports
+        return read_institution(ports.application(), connection.settings, at=ports.clock())
 
 
 def _ask_page(

@@ -77,7 +77,7 @@ class ConnectorHarness:
 
     @property
     def connections(self) -> Connections:
-        return Connections(self.tables, clock=_Instant(self.simulated.clock))
+        return Connections(self.tables, clock=Instant(self.simulated.clock))
 
     @property
     def stored(self) -> StoredCredentials:
@@ -224,7 +224,7 @@ class Read:
         return [line.id for line in self.lines[dataset] if not line.deleted]
 
 
-class _Instant(Clock):
+class Instant(Clock):
     """A clock that goes by another."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
