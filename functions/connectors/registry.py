@@ -36,6 +36,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
             ``settings``, where there are any, has ``check(settings, application)``,
             ``params`` has ``SHAPES`` by dataset, ``webhooks`` has ``read_webhook(body)``, and
             ``sign_in`` has ``sign_in(ports)``.
+        title: the provider's name for end users; by default as in ids.
         settings: the names that a connection must give, all strings.
         datasets: in the order in which they are fetched; without any, each connection names its
             own.
@@ -52,6 +53,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     module: str
+    title: str = ""
     settings: frozenset[str] = frozenset()
     datasets: tuple[str, ...] = ()
     narrows: frozenset[str] = frozenset()
@@ -67,6 +69,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 REGISTRY: Final[dict[str, Entry]] = {
     Provider.BANNO: Entry(
         module="functions.connectors.banno.connector",
+        title="Banno",
         settings=frozenset({"institution"}),
         datasets=("accounts", "transactions"),
         narrows=frozenset({"transactions"}),
@@ -76,12 +79,14 @@ REGISTRY: Final[dict[str, Entry]] = {
     ),
     Provider.DIGIME: Entry(
         module="functions.connectors.digime.connector",
+        title="digi.me",
         datasets=("accounts", "files"),
         revokes=frozenset({Revoke.LIBRARY}),
         signs_in=frozenset({Purpose.CONNECT, Purpose.RECONNECT, Purpose.ADD_SOURCE}),
     ),
     Provider.ENDGRATE: Entry(
         module="functions.connectors.endgrate.connector",
+        title="Endgrate",
         credentials=False,
         opens=True,
         pushes=True,
