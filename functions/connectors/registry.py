@@ -81,6 +81,7 @@ REGISTRY: Final[dict[str, Entry]] = {
         module="functions.connectors.digime.connector",
         title="digi.me",
         datasets=("accounts", "files"),
+        narrows=frozenset({"files"}),
         revokes=frozenset({Revoke.LIBRARY}),
         signs_in=frozenset({Purpose.CONNECT, Purpose.RECONNECT, Purpose.ADD_SOURCE}),
     ),

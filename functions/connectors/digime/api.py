@@ -33,6 +33,7 @@ from functions.core.errors import (
     ConsentMissing,
     InteractionRequired,
     ProviderRefusesApplication,
+    ProviderRefusesConnection,
     RateLimited,
     UnexpectedAnswer,
 )
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from functions.connectors.digime.tokens import Application
     from functions.connectors.http.answers import Download
     from functions.core.ports import ConnectorPorts
+
+    Params = Mapping[str, object]
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 """How large a file may be as it is downloaded."""
@@ -81,6 +84,9 @@ _NOT_OURS: Final = frozenset(
     {"InvalidToken", "TokenInvalid", "InvalidClient", "InvalidRedirectUri"}
 )
 """Codes that refuse a request's signature or application."""
+
+_PARAMS_REFUSED: Final = frozenset({"ScopeOutOfBounds", "ValidationErrors"})
+"""Codes that refuse a trigger's params, where it has any."""
 
 _LOST: Final = frozenset(
     {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
@@ -235,18 +241,23 @@ class Api:
         self._keys = keys(application.base_url)
         self._fetch_keys = partial(fetch_keys, self._http, "/jwks/oauth")
 
-    def trigger(self, access_token: str, *, session_key: str | None) -> Session | None:
+    def trigger(
+        self, access_token: str, *, session_key: str | None, params: Params
+    ) -> Session | None:
         """Start a refresh. The guide Sync has no body in the answer, the SDKs have a session.
 
         Raises:
+            ProviderRefusesConnection: digi.me does not take the params.
             TokenRefused: the access token is not good.
             SessionLost: the session that ``session_key`` names is not.
             ConsentMissing, ProviderRefusesApplication: the error's code says so.
         """
         claims = {"access_token": access_token}
         claims |= {"session_key": session_key} if session_key else {}
-        answer = self._send("/permission-access/trigger", claims)
+        answer = self._send("/permission-access/trigger", claims, json=params or None)
         if answer.status not in DONE:
+            if params and code(answer) in _PARAMS_REFUSED:
+                raise ProviderRefusesConnection
             raise self._pause_if_limited(refusal(answer, at=self._clock()))
         return decode(answer, Triggered).session if answer.body.strip() else None
 

@@ -25,7 +25,7 @@ from functions.core.ports import Looked, Page, Revoked, Triggered
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from functions.connectors.digime.api import Session
+    from functions.connectors.digime.api import Params, Session
     from functions.core.contract import Cursor, Job
     from functions.core.model import Connection, Credentials
     from functions.core.ports import ConnectorPorts, Order, PreviousSnapshot, Revoke
@@ -47,19 +47,22 @@ class DigiMe:
         self._ports = ports
 
     def trigger(self, connection: Connection, _order: Order, /) -> Triggered:
-        """Start a refresh. The session's key travels in the job, sealed.
+        """Start a refresh. The session's key travels in the job, sealed, and so do the params.
 
         Where the answer has no session (guide Sync), it is the one that came with the consent.
         """
-        return Triggered(job=self._trigger(connection))
+        params = connection.params.get("files")
+        told: Job = {"params": msgspec.json.encode(params).decode()} if params else {}
+        return Triggered(job=self._trigger(connection, told))
 
-    def _trigger(self, connection: Connection) -> Job:
-        at, api = self._ports.clock(), self._api()
+    def _trigger(self, connection: Connection, job: Job) -> Job:
+        """The job with a session of its own."""
+        at, api, params = self._ports.clock(), self._api(), _params(job)
         stored = self._ports.credentials.load(connection.connection_id, fresh=False)
         held = stored.credentials.session_key
         keeper = self._keeper(api, connection, held=held)
-        key = keeper.use(lambda token: _session_key(api, token, held=held))
-        return {"session": self._ports.seal(connection, key), "since": at}
+        key = keeper.use(lambda token: _session_key(api, token, held=held, params=params))
+        return {**job, "session": self._ports.seal(connection, key), "since": at}
 
     def _keeper(self, api: Api, connection: Connection, *, held: str | None) -> TokenKeeper:
         def exchange(refresh_token: str) -> Credentials:
@@ -104,19 +107,23 @@ class DigiMe:
     ) -> Iterator[Page]:
         """Yield the accounts, then the files, then those that were written again meanwhile.
 
-        With a base, only the files that it does not have as they are listed.
+        With a base, only the files that it does not have as they are listed. Where the params have
+        a scope, all of them: what lies outside the scope is not listed, and not deleted either.
 
         Raises:
             JobLost: another session expired.
         """
         place = msgspec.convert(cursor or {}, Place)
-        adds = previous is not None and "files" in datasets and "files" in previous.bookmarks
+        scoped = "scope" in _params(job)
+        known = previous.bookmarks if previous and not scoped else {}
+        adds = "files" in datasets and "files" in known
         library = Library(
             self._api(),
             key=self._application().key,
             place=place,
             sleep=self._ports.sleep,
             held=_revisions(previous) if previous and adds else None,
+            scoped=scoped,
         )
         while True:
             sealed = library.place.session or str(job["session"])
@@ -128,16 +135,16 @@ class DigiMe:
                     at=self._ports.clock(),
                 )
             except SessionLost:
-                library.place = self._renew_session(connection, library.place)
+                library.place = self._renew_session(connection, job, library.place)
             else:
                 return
             yield Page(dataset=datasets[-1], cursor=library.place.cursor())
 
-    def _renew_session(self, connection: Connection, place: Place) -> Place:
+    def _renew_session(self, connection: Connection, job: Job, place: Place) -> Place:
         """The same place with a session of its own, which the next page's cursor keeps."""
         if place.losses == MAX_LOSSES:
             raise JobLost
-        session = str(self._trigger(connection)["session"])
+        session = str(self._trigger(connection, job)["session"])
         return replace(place, session=session, losses=place.losses + 1)
 
     def _api(self) -> Api:
@@ -152,7 +159,13 @@ def _revisions(previous: PreviousSnapshot) -> dict[str, str]:
     return {name: revision for (_, name), revision in previous.revisions("files").items()}
 
 
-def _session_key(api: Api, access_token: str, *, held: str | None) -> str:
+def _params(job: Job) -> Params:
+    """The params with which a job was begun, so that all sessions of a refresh have the same."""
+    params: Params = msgspec.json.decode(str(job.get("params") or "{}"))
+    return params
+
+
+def _session_key(api: Api, access_token: str, *, held: str | None, params: Params) -> str:
     """Trigger; the key of the session that the answer gives, or else the one that is held.
 
     Where digi.me does not take the held one, as it has expired, trigger once more without it.
@@ -161,9 +174,9 @@ def _session_key(api: Api, access_token: str, *, held: str | None) -> str:
         ReauthRequired: digi.me takes neither.
     """
     try:
-        session = api.trigger(access_token, session_key=held)
+        session = api.trigger(access_token, session_key=held, params=params)
     except SessionLost:
-        session = None if held is None else _trigger_without(api, access_token)
+        session = None if held is None else _trigger_without(api, access_token, params)
         if session is None:
             raise ReauthRequired from None
     key = session.key if session else held
@@ -172,8 +185,8 @@ def _session_key(api: Api, access_token: str, *, held: str | None) -> str:
     return key
 
 
-def _trigger_without(api: Api, access_token: str) -> Session | None:
+def _trigger_without(api: Api, access_token: str, params: Params) -> Session | None:
     try:
-        return api.trigger(access_token, session_key=None)
+        return api.trigger(access_token, session_key=None, params=params)
     except (SessionLost, UnexpectedAnswer):
         return None

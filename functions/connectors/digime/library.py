@@ -136,12 +136,14 @@ class Library:
         place: Place,
         sleep: Sleep,
         held: Mapping[str, str] | None = None,
+        scoped: bool = False,
     ) -> None:
         """Take the way to digi.me, the key that opens files, and where to go on.
 
         ``held`` are the revisions of the files that were read before; None: read everything.
+        ``scoped``: files may be left out or be cut, so the next refresh cannot go by these.
         """
-        self._api, self._key, self._sleep = api, key, sleep
+        self._api, self._key, self._sleep, self._scoped = api, key, sleep, scoped
         self.place, self._held = place, held
         self._had: dict[str, int] | None = None
         self._since = self._at = 0.0
@@ -194,6 +196,8 @@ class Library:
 
     def _begins(self) -> dict[str, ReadMode]:
         """Say that files may be added next time. The revisions in the records are the bookmark."""
+        if self._scoped:
+            return {}
         return {"files": ReadMode(incremental=self._held is not None, bookmark={})}
 
     def _deletions(self, files: Files) -> list[str]:

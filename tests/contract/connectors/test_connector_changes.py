@@ -198,6 +198,44 @@ def test_digime_is_asked_only_for_files_that_were_written_since(simulator: Simul
     assert chains(second) == {"accounts": 1, "files": 2}
 
 
+BANK = {"scope": {"serviceGroups": [{"id": 3}]}}
+
+
+def test_digimes_scope_is_read_in_full_and_deletes_nothing_and_so_is_what_comes_after(
+    simulator: Simulator,
+) -> None:
+    one = tried(simulator, "digime", "ada")
+    whole = one.refresh()
+    one.connection = replace(one.connection, params={"files": BANK})
+    for _ in range(2):
+        scoped = one.refresh(whole)
+        assert len(scoped.ids("files")) == 4
+        assert chains(scoped)["files"] == 1
+        assert scoped.manifest.datasets["files"].deletions == 0
+    one.connection = replace(one.connection, params={})
+    after = one.refresh(scoped)
+    assert (chains(after)["files"], len(after.ids("files"))) == (1, 12)
+    assert chains(one.refresh(after))["files"] == 2
+
+
+def test_a_limit_of_digimes_without_a_scope_leaves_out_nothing(simulator: Simulator) -> None:
+    one = tried(simulator, "digime", "ada")
+    limits = {"limits": {"duration": {"sourceFetch": 1}}}
+    one.connection = replace(one.connection, params={"files": limits})
+    assert chains(one.refresh(one.refresh()))["files"] == 2
+
+
+def test_a_refresh_of_digimes_keeps_its_scope_when_its_session_is_lost(
+    simulator: Simulator,
+) -> None:
+    one = tried(simulator, "digime", "ada")
+    one.connection = replace(one.connection, params={"files": BANK})
+    job = one.check(one.trigger())
+    one.connection = replace(one.connection, params={})
+    one.strike("fetch", kind="status", status=401)
+    assert len(one.fetch(job).ids("files")) == 4
+
+
 def test_files_of_digimes_that_are_no_longer_listed_are_deleted(simulator: Simulator) -> None:
     one = tried(simulator, "digime", "max")
     one.simulated.settings(scale_files=12, scale_bytes=100)

@@ -89,17 +89,24 @@ class ServiceGroup(_Identified, frozen=True, rename="camel"):
     service_types: list[_ServiceType] | None = None
 
 
-class _TimeRange(msgspec.Struct, frozen=True):
+class TimeRange(msgspec.Struct, frozen=True):
+    """From an instant, to an instant, in seconds since 1970, or the last days, months or years."""
+
     from_: int | None = msgspec.field(default=None, name="from")
     to: int | None = None
-    last: str | None = None
+    last: Annotated[str, Meta(pattern=r"\A[1-9][0-9]{0,3}[dmy]\Z")] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses a range that is none."""
+        if (self.from_, self.to, self.last) == (None, None, None):
+            raise ValueError("one of from, to and last is required")
 
 
 class Scope(msgspec.Struct, frozen=True, rename="camel"):
     """The part of the user's library that is asked for."""
 
     service_groups: list[ServiceGroup] | None = None
-    time_ranges: list[_TimeRange] | None = None
+    time_ranges: list[TimeRange] | None = None
     criteria: list[dict[str, object]] | None = None
 
 

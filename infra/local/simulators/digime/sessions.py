@@ -6,7 +6,9 @@ import secrets
 import string
 import threading
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from math import inf
 from typing import TYPE_CHECKING, assert_never
 
 from infra.local.simulators.digime.envelope import Compression
@@ -18,11 +20,15 @@ from infra.local.simulators.digime.settings import ErrorShape, Outcome, SessionK
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from infra.local.simulators.digime.claims import SessionOptions
+    from infra.local.simulators.digime.claims import ServiceGroup, SessionOptions, TimeRange
     from infra.local.simulators.digime.library import LibraryFile, PushedFile
-    from infra.local.simulators.digime.people import Account, Person
+    from infra.local.simulators.digime.people import Account, Person, Service
     from infra.local.simulators.digime.settings import Settings
     from infra.local.simulators.ledger import Ledger
+
+_DAY = 86_400.0
+_UNITS = {"d": _DAY, "m": 30 * _DAY, "y": 365 * _DAY}
+"""Of time ranges, in seconds."""
 
 _OLD_LISTED = 0.1
 _FIRST_WRITTEN, _LAST_WRITTEN = 0.2, 0.8
@@ -228,13 +234,48 @@ def is_scoped(options: SessionOptions) -> bool:
 
 def in_scope(accounts: tuple[Account, ...], options: SessionOptions) -> tuple[Account, ...]:
     """The accounts of the service groups asked for; all of them where none is named."""
-    groups = _groups(options)
-    return tuple(each for each in accounts if not groups or each.service.group.id in groups)
+    groups = _service_groups(options)
+    return tuple(
+        each for each in accounts if not groups or any(_has(one, each.service) for one in groups)
+    )
+
+
+def is_in_time(month: date, options: SessionOptions, *, now: float) -> bool:
+    """True if a month has something of the time ranges asked for, or none is asked for."""
+    ranges = (options.scope.time_ranges if options.scope else None) or ()
+    first = datetime(month.year, month.month, 1, tzinfo=UTC)
+    begins, ends = first.timestamp(), (first + timedelta(days=32)).replace(day=1).timestamp()
+    return not ranges or any(
+        _begin_of(each, now=now) < ends and begins < (each.to or inf) for each in ranges
+    )
+
+
+def _begin_of(asked: TimeRange, *, now: float) -> float:
+    since = asked.from_ or 0
+    return max(since, now - int(asked.last[:-1]) * _UNITS[asked.last[-1]]) if asked.last else since
+
+
+def _has(group: ServiceGroup, service: Service) -> bool:
+    """True if a service and its kind of object are asked for; all are where none is named."""
+    if group.id != service.group.id or not group.service_types:
+        return group.id == service.group.id
+    found = [each for each in group.service_types if each.id == service.id]
+    kinds = {kind.id for each in found for kind in each.service_object_types or ()}
+    return bool(found) and (not kinds or service.object_type_id in kinds)
+
+
+def _service_groups(options: SessionOptions) -> list[ServiceGroup]:
+    return (options.scope.service_groups if options.scope else None) or []
+
+
+def _longest(options: SessionOptions) -> float:
+    """For how many seconds the sources may be asked; no document says what the end is like then."""
+    duration = options.limits.duration if options.limits else None
+    return (duration.source_fetch if duration else None) or inf
 
 
 def _groups(options: SessionOptions) -> set[int]:
-    asked = options.scope.service_groups if options.scope else None
-    return {group.id for group in asked or ()}
+    return {group.id for group in _service_groups(options)}
 
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
@@ -371,12 +412,16 @@ class Sessions:
         settings, before = self._settings(), self._latest.get(person.name)
         deleted = person.name in self._deleted
         accounts = () if deleted else in_scope(person.accounts, options)
-        files = tuple(file for file in files_of(person, settings) if file.account in accounts)
+        files = tuple(
+            file
+            for file in files_of(person, settings)
+            if file.account in accounts and is_in_time(file.month, options, now=now)
+        )
         return Sync(
             person=person,
             number=before.number + 1 if before else 1,
             begins=now + settings.pending_seconds.get(person.name, 0.0),
-            seconds=settings.sync_seconds,
+            seconds=min(settings.sync_seconds, _longest(options)),
             outcome=settings.outcome.get(person.name),
             accounts=accounts,
             files=files,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from functions.core.errors import (
     ConsentMissing,
     InteractionRequired,
     JobLost,
     ProviderRefusesApplication,
+    ProviderRefusesConnection,
     RateLimited,
     ReauthRequired,
     UnexpectedAnswer,
@@ -109,6 +111,22 @@ def test_where_only_a_session_that_is_held_will_do_the_user_has_to_consent_again
     with pytest.raises(ReauthRequired):
         one.trigger()
     assert len(requests(application, "/trigger")) == 2
+
+
+@pytest.mark.parametrize("code", ["ScopeOutOfBounds", "ValidationErrors"])
+def test_params_that_digime_does_not_take_are_the_callers_to_mend(
+    application: DigimeClient, code: str
+) -> None:
+    one = reader(application)
+    coded(application, 400, code, path="*/trigger")
+    scope = {"serviceGroups": [{"id": 77}]}
+    one.connection = replace(one.connection, params={"files": {"scope": scope}})
+    with pytest.raises(ProviderRefusesConnection):
+        one.trigger()
+    one.connection = replace(one.connection, params={})
+    coded(application, 400, code, path="*/trigger")
+    with pytest.raises((ProviderRefusesApplication, UnexpectedAnswer)):
+        one.trigger()
 
 
 def test_the_log_of_a_refusal_has_digimes_code_and_reference(

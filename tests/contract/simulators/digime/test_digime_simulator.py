@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from tests.support.clients.digime import DigimeClient, Json, is_error
 
 SETTINGS = {"sync_seconds": 10, "compression": "gzip"}
+SEPTEMBER = int(datetime(2026, 9, 1, tzinfo=UTC).timestamp())
+"""Two months before the end of the latest files."""
 
 
 def names(listed: Json) -> list[str]:
@@ -52,7 +56,7 @@ def test_a_trigger_takes_all_documented_options(application: DigimeClient) -> No
         "limits": {"duration": {"sourceFetch": 0}},
         "scope": {
             "timeRanges": [{"last": "6m"}, {"from": 1, "to": 2}],
-            "serviceGroups": [{"id": 3, "serviceTypes": [{"id": 1, "serviceObjectTypes": []}]}],
+            "serviceGroups": [{"id": 3, "serviceTypes": [{"id": 902, "serviceObjectTypes": []}]}],
             "criteria": [{}],
         },
         "accept": {"compression": "gzip"},
@@ -64,6 +68,43 @@ def test_a_trigger_takes_all_documented_options(application: DigimeClient) -> No
 
     assert len(listed["status"]["details"]) == 1
     assert len(listed["fileList"]) == 4
+
+
+def bank(kind: int) -> Json:
+    """The service Harbour Bank with one kind of object."""
+    return {"id": 902, "serviceObjectTypes": [{"id": kind}]}
+
+
+@pytest.mark.parametrize(
+    ("scope", "count"),
+    [
+        ({"serviceGroups": [{"id": 3}]}, 4),
+        ({"serviceGroups": [{"id": 3}, {"id": 5}]}, 8),
+        ({"serviceGroups": [{"id": 3, "serviceTypes": [{"id": 901}]}]}, 0),
+        ({"serviceGroups": [{"id": 3, "serviceTypes": [bank(201)]}]}, 4),
+        ({"serviceGroups": [{"id": 3, "serviceTypes": [bank(2)]}]}, 0),
+        ({"timeRanges": [{"from": SEPTEMBER}]}, 6),
+        ({"timeRanges": [{"to": SEPTEMBER}]}, 6),
+        ({"timeRanges": [{"to": 1}, {"from": SEPTEMBER + 31 * 86_400}]}, 3),
+        ({"timeRanges": [{"last": "9999d"}]}, 12),
+        ({}, 12),
+    ],
+)
+def test_a_scope_chooses_files(
+    application: DigimeClient, scope: dict[str, object], count: int
+) -> None:
+    session = application.session(application.connect().access, {"scope": scope})
+    application.clock.now += 11
+
+    assert len(application.list(session).json()["fileList"]) == count
+
+
+def test_a_limit_ends_a_synchronisation(application: DigimeClient) -> None:
+    options = {"limits": {"duration": {"sourceFetch": 1}}}
+    session = application.session(application.connect().access, options)
+    application.clock.now += 2
+
+    assert application.list(session).json()["status"]["state"] == "completed"
 
 
 def test_a_scope_beyond_the_contract_is_refused(application: DigimeClient) -> None:

@@ -235,6 +235,8 @@ def test_a_body_is_sent_as_json_or_not_at_all(application: DigimeClient, access_
         {"limits": {"duration": {"sourceFetch": -1}}},
         {"scope": {"serviceGroups": [{"name": "no id"}]}},
         {"scope": {"timeRanges": [{"from": "yesterday"}]}},
+        {"scope": {"timeRanges": [{"last": "a year"}]}},
+        {"scope": {"timeRanges": [{}]}},
         {"accept": {"compression": "zip"}},
     ],
 )
