@@ -6,15 +6,16 @@ import base64
 import secrets
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from functions.connectors.http.answers import TokenRefused
+import msgspec
+
 from functions.connectors.oauth import GrantRefused
 from functions.core.connect.ports import Consent, SignInError, SignInFailed
 from functions.core.errors import (
     AnswerTooLarge,
+    InvalidRequest,
     ProviderUnavailable,
-    ReauthRequired,
     UnexpectedAnswer,
 )
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
     from functions.core.model import Credentials
 
-_ODD: Final = (AnswerTooLarge, GrantRefused, ReauthRequired, TokenRefused, UnexpectedAnswer)
+T = TypeVar("T")
+
+_ODD: Final = (AnswerTooLarge, GrantRefused, UnexpectedAnswer)
 
 
 def make_verifier() -> str:
@@ -37,20 +40,35 @@ def challenge_of(verifier: str) -> str:
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-def read_code(query: Mapping[str, str], *, error: str, errors: Mapping[str, SignInError]) -> str:
-    """Read the code that the browser brought back.
+def read_options(given: Mapping[str, msgspec.Raw], shape: type[T]) -> T:
+    """Read the options of a session in this shape.
+
+    Raises:
+        InvalidRequest: the text says where they are not valid, and why.
+    """
+    try:
+        return msgspec.json.decode(msgspec.json.encode(dict(given)), type=shape)
+    except msgspec.DecodeError as error:
+        raise InvalidRequest(f"The options are not valid: {error}.") from None
+
+
+def read_parameter(
+    query: Mapping[str, str], name: str, *, error: str, errors: Mapping[str, SignInError]
+) -> str:
+    """Read what the browser brought back.
 
     Args:
         query: the parameters of the callback.
+        name: the one that is there where all went well.
         error: the one that names an error.
         errors: what the provider's errors mean; any other is ``provider_error``.
 
     Raises:
-        SignInFailed: there is an error, or no code.
+        SignInFailed: there is an error, or not that parameter.
     """
-    if error in query or not query.get("code"):
+    if error in query or not query.get(name):
         raise SignInFailed(errors.get(query.get(error, ""), SignInError.PROVIDER_ERROR))
-    return query["code"]
+    return query[name]
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from functions.connectors.sign_in import (
     challenge_of,
     fail_with,
     make_verifier,
-    read_code,
+    read_parameter,
     require_whole,
 )
 from functions.core.connect.ports import Begun, Consent, SignInError, SignInFailed
@@ -103,7 +103,7 @@ class BannoSignIn:
         # RFC 9207: an answer of another server is not taken to this one.
         if query.get("iss", "" if institution.iss_required else issuer) != issuer:
             raise SignInFailed(SignInError.PROVIDER_ERROR)
-        code = read_code(query, error="error", errors=_ERRORS)
+        code = read_parameter(query, "code", error="error", errors=_ERRORS)
         http = Http(institution.base_url, clock=ports.clock, budget=ports.budget, left=ports.left)
         known, fetch = keys(issuer, institution.id_token_alg), partial(fetch_keys, http, _JWKS)
         expected = Expected(issuer=issuer, client_id=institution.client_id, nonce=secret["nonce"])

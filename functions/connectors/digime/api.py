@@ -7,11 +7,9 @@ but the session's key, which stands in the address: that key is a secret.
 
 from __future__ import annotations
 
-import base64
 from functools import partial
-from hashlib import sha256
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -24,11 +22,13 @@ from functions.connectors.http.answers import (
     decode,
     read,
     read_apart,
+    read_leniently,
     retry_after,
 )
 from functions.connectors.http.client import DONE, Http
 from functions.connectors.key_sets import fetch_keys
 from functions.connectors.oauth import EXCHANGE_SECONDS, GrantRefused, seconds_in
+from functions.connectors.sign_in import challenge_of
 from functions.core.errors import (
     ConsentMissing,
     InteractionRequired,
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from functions.core.ports import ConnectorPorts
 
     Params = Mapping[str, object]
+
+T = TypeVar("T")
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 """How large a file may be as it is downloaded."""
@@ -98,6 +100,9 @@ _REFUSED: Final = frozenset(range(400, 500)) - {
 }
 _ANSWERED: Final = frozenset({HTTPStatus.OK, *_REFUSED})
 
+_OURS: Final = ProviderRefusesApplication | RateLimited
+"""What a refusal is told as, whatever was asked."""
+
 
 # --- answers -----------------------------------------------------------------------------------
 
@@ -148,13 +153,38 @@ class _Token(msgspec.Struct, frozen=True):
     expires_on: msgspec.Raw = msgspec.Raw(b"null")
 
 
+class _Identifier(msgspec.Struct, frozen=True):
+    id: Text
+
+
+class Authorized(msgspec.Struct, frozen=True):
+    """A signed answer to an authorization: the code with which the user visits the web client."""
+
+    preauthorization_code: Text
+
+
+class Referred(msgspec.Struct, frozen=True):
+    """A signed answer for a known user, who adds a source there."""
+
+    reference_code: Text
+
+
 class Tokens(msgspec.Struct, frozen=True):
     """A user's tokens in a signed answer; each is read by itself."""
 
     access_token: msgspec.Raw = msgspec.Raw(b"null")
     refresh_token: msgspec.Raw = msgspec.Raw(b"null")
+    identifier: msgspec.Raw = msgspec.Raw(b"null")
 
-    def credentials(self, *, spent: str) -> Credentials:
+    @property
+    def user(self) -> str:
+        """The user's id; "" where there is none."""
+        try:
+            return read(self.identifier, _Identifier).id
+        except UnexpectedAnswer:
+            return ""
+
+    def credentials(self, *, spent: str | None) -> Credentials:
         """The tokens; ``access_token`` is "" where only a refresh token can be read.
 
         ``spent``, the refresh token that was exchanged, stays where no other came.
@@ -261,6 +291,38 @@ class Api:
             raise self._pause_if_limited(refusal(answer, at=self._clock()))
         return decode(answer, Triggered).session if answer.body.strip() else None
 
+    def authorize(self, *, challenge: str, state: str, pull: Params) -> tuple[str, Session | None]:
+        """Ask for an authorization: the code for the web client, and a session.
+
+        Args:
+            challenge: of the verifier (RFC 7636).
+            state: comes back with the user.
+            pull: what is to be shared; nothing: all that the contract has.
+
+        Raises:
+            ProviderRefusesApplication: digi.me does not take the application.
+        """
+        answer = self._authorize(challenge=challenge, state=state, pull=pull)
+        if answer.status not in DONE:
+            problem = self._pause_if_limited(refusal(answer, at=self._clock()))
+            if isinstance(problem, TokenRefused):  # no token was sent
+                raise ProviderRefusesApplication
+            raise problem if isinstance(problem, _OURS) else UnexpectedAnswer()
+        code = self._read_signed(answer, Authorized).preauthorization_code
+        told = read_leniently(answer.body, Triggered)
+        return code, told.session if told else None
+
+    def refer(self, access_token: str) -> str:
+        """Ask for the code with which a known user adds a source in the web client.
+
+        Raises:
+            TokenRefused: the access token is not good.
+            ProviderRefusesApplication: digi.me does not take the application.
+        """
+        answer = self._send("/oauth/token/reference", {"access_token": access_token})
+        self._require_done(answer)
+        return self._read_signed(answer, Referred).reference_code
+
     def exchange(self, refresh_token: str) -> Credentials:
         """Exchange a refresh token. The keys that verify the answer are fetched before it is spent.
 
@@ -268,15 +330,29 @@ class Api:
             GrantRefused: the token is not good.
             ProviderRefusesApplication: digi.me does not take the application.
         """
-        self._keys.warm(self._fetch_keys, at=self._clock())
         claims = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        return self._exchange(claims).credentials(spent=refresh_token)
+
+    def exchange_code(self, code: str, *, verifier: str) -> Tokens:
+        """Exchange a consent's code, once. The keys are fetched before it is spent.
+
+        Raises:
+            GrantRefused: the code is not good.
+            ProviderRefusesApplication: digi.me does not take the application.
+        """
+        claims = {"grant_type": "authorization_code", "code": code, "code_verifier": verifier}
+        return self._exchange(claims)
+
+    def _exchange(self, claims: dict[str, str]) -> Tokens:
+        self._keys.warm(self._fetch_keys, at=self._clock())
         answer = self._send("/oauth/token", claims, least_seconds=EXCHANGE_SECONDS)
         if answer.status not in DONE:
             raise self._grant_refusal(answer)
-        tokens = self._keys.claims(
-            decode(answer, Signed).token, Tokens, fetch=self._fetch_keys, at=self._clock()
-        )
-        return tokens.credentials(spent=refresh_token)
+        return self._read_signed(answer, Tokens)
+
+    def _read_signed(self, answer: Answer, shape: type[T]) -> T:
+        signed = decode(answer, Signed).token
+        return self._keys.claims(signed, shape, fetch=self._fetch_keys, at=self._clock())
 
     def delete_user(self, access_token: str) -> None:
         """Delete what the user has in the library, as the Node SDK's ``deleteUser`` does.
@@ -286,10 +362,13 @@ class Api:
             ProviderRefusesApplication: digi.me does not take the application.
         """
         answer = self._send("/user", {"access_token": access_token}, method="DELETE")
+        self._require_done(answer)
+
+    def _require_done(self, answer: Answer) -> None:
         if answer.status not in DONE:
             problem = self._pause_if_limited(refusal(answer, at=self._clock()))
-            told = TokenRefused | ProviderRefusesApplication | RateLimited
-            raise problem if isinstance(problem, told) else UnexpectedAnswer()
+            told = isinstance(problem, TokenRefused | _OURS)
+            raise problem if told else UnexpectedAnswer()
 
     def listing(self, session_key: str) -> Listing:
         """List the library: how far the refresh is, and the files there are so far.
@@ -369,18 +448,21 @@ class Api:
             case "InvalidToken" | "TokenInvalid":
                 return GrantRefused() if self._is_known() else ProviderRefusesApplication()
         problem = self._pause_if_limited(refusal(answer, at=self._clock()))
-        ours = isinstance(problem, ProviderRefusesApplication | RateLimited)
-        return problem if ours else UnexpectedAnswer()
+        return problem if isinstance(problem, _OURS) else UnexpectedAnswer()
 
     def _is_known(self) -> bool:
         """Whether digi.me accepts our signature: ask for an authorization that nothing uses."""
-        challenge = base64.urlsafe_b64encode(sha256(random_text(32).encode()).digest())
+        challenge = challenge_of(random_text(32))
+        answer = self._authorize(challenge=challenge, state=random_text(32), pull={})
+        return answer.status in DONE or code(answer) not in _NOT_OURS
+
+    def _authorize(self, *, challenge: str, state: str, pull: Params) -> Answer:
         claims = {
-            "code_challenge": challenge.decode().rstrip("="),
+            "code_challenge": challenge,
             "code_challenge_method": "S256",
             "response_mode": "query",
             "response_type": "code",
-            "state": random_text(32),
+            "state": state,
         }
-        answer = self._send("/oauth/authorize", claims, json=AGENT)
-        return answer.status in DONE or code(answer) not in _NOT_OURS
+        asked = {"actions": {"pull": pull}} if pull else {}
+        return self._send("/oauth/authorize", claims, json={**AGENT, **asked})

@@ -34,6 +34,17 @@ MAX_LOSSES: Final = 2
 """How many sessions may expire while files are read until the refresh fails."""
 
 
+def keep_tokens(
+    ports: ConnectorPorts, api: Api, connection: Connection, *, held: str | None
+) -> TokenKeeper:
+    """The keeper of a connection's tokens, which leaves the session key that is held beside."""
+
+    def exchange(refresh_token: str) -> Credentials:
+        return replace(api.exchange(refresh_token), session_key=held)
+
+    return TokenKeeper(ports, connection_id=connection.connection_id, exchange=exchange)
+
+
 def connector(ports: ConnectorPorts) -> DigiMe:
     """The connector, given what it needs."""
     return DigiMe(ports)
@@ -60,15 +71,9 @@ class DigiMe:
         at, api, params = self._ports.clock(), self._api(), _params(job)
         stored = self._ports.credentials.load(connection.connection_id, fresh=False)
         held = stored.credentials.session_key
-        keeper = self._keeper(api, connection, held=held)
+        keeper = keep_tokens(self._ports, api, connection, held=held)
         key = keeper.use(lambda token: _session_key(api, token, held=held, params=params))
         return {**job, "session": self._ports.seal(connection, key), "since": at}
-
-    def _keeper(self, api: Api, connection: Connection, *, held: str | None) -> TokenKeeper:
-        def exchange(refresh_token: str) -> Credentials:
-            return replace(api.exchange(refresh_token), session_key=held)
-
-        return TokenKeeper(self._ports, connection_id=connection.connection_id, exchange=exchange)
 
     def revoke(
         self,
@@ -85,7 +90,7 @@ class DigiMe:
             ReauthRequired: the credentials are dead, so that nothing can be deleted with them.
         """
         api, held = self._api(), credentials.session_key if credentials else None
-        self._keeper(api, connection, held=held).use(api.delete_user)
+        keep_tokens(self._ports, api, connection, held=held).use(api.delete_user)
         return Revoked.DONE
 
     def check(self, connection: Connection, job: Job, *, hold_seconds: float) -> Looked:  # noqa: ARG002 - digi.me cannot hold a look open

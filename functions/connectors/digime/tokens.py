@@ -44,20 +44,27 @@ class _Secret(msgspec.Struct, frozen=True):
     contract_id: Text
     private_key: Text
     redirect_uri: Text
+    web_client: Text = "https://api.digi.me/apps/saas/"
+    trigger_needs_session: bool = False
 
 
 class Application:
-    """The application, its contract, and the key that opens files and signs requests."""
+    """The application, its contract, and the key that opens files and signs requests.
+
+    Users consent at ``web_client`` and come back to ``redirect_uri``. ``trigger_needs_session``: a
+    trigger names the session that came with the consent, as the guide Sync has it.
+    """
 
     def __init__(self, secret: _Secret, *, key: RSAPrivateKey) -> None:
         """Take the secret; the text of its key is not kept."""
         self.base_url, self.key = secret.base_url, key
         self._client_id = f"{secret.application_id}_{secret.contract_id}"
-        self._redirect_uri = secret.redirect_uri
+        self.redirect_uri, self.web_client = secret.redirect_uri, secret.web_client
+        self.trigger_needs_session = secret.trigger_needs_session
 
     def sign(self, claims: dict[str, str], *, at: float) -> str:
         """Make the JWT of one attempt at one request."""
-        claims = {"client_id": self._client_id, "redirect_uri": self._redirect_uri, **claims}
+        claims = {"client_id": self._client_id, "redirect_uri": self.redirect_uri, **claims}
         stamped = {**claims, "nonce": random_text(_NONCE), "timestamp": int(at * 1000)}
         return jwt.encode(stamped, self.key, ALGORITHM)
 
