@@ -71,6 +71,7 @@ class Bench:
     def set_up(self, provider: str, settings: Mapping[str, Any]) -> None:
         """Put a simulator to its beginning, with these settings."""
         self._control(provider, "POST", "reset")
+        self.system.register(provider)  # which a reset forgets
         self._control(provider, "POST", "settings", json=settings)
 
     def ledger(self, provider: str) -> list[dict[str, Any]]:
