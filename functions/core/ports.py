@@ -190,11 +190,44 @@ class IntegrationType(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Integration(msgspec.Struct, frozen=True, kw_only=True):
-    """A provider that Endgrate integrates, by Endgrate's name, and the types that it has."""
+    """A system that Endgrate integrates, by Endgrate's name, and the types that it has."""
 
-    provider: str
+    integration_provider: str
     title: str
     types: list[IntegrationType]
+
+
+class ListedGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """A group of digi.me's services, such as social networks."""
+
+    id: int
+    title: str
+
+
+class ListedService(msgspec.Struct, frozen=True, kw_only=True):
+    """A service that digi.me collects data from.
+
+    ``groups`` are ids; ``countries`` are codes, and none where digi.me says nothing of them.
+    """
+
+    id: int
+    title: str
+    groups: list[int]
+    countries: list[str]
+
+
+class Services(msgspec.Struct, frozen=True, kw_only=True):
+    """The services that users of digi.me's contract can add."""
+
+    services: list[ListedService]
+    groups: list[ListedGroup]
+
+
+class Catalogue(Connector, Protocol):
+    """A provider that lists what connections to it can have."""
+
+    def catalogue(self) -> list[Integration] | Services:
+        """Read the list: Endgrate's integrations, or digi.me's services."""
 
 
 class Opener(Connector, Protocol):

@@ -16,7 +16,7 @@ from functions.wiring.services import Wiring
 if TYPE_CHECKING:
     from functions.core.idempotency import Claim, Key
     from functions.core.model import Connection
-    from functions.core.ports import Connector, Opener, Revoker
+    from functions.core.ports import Catalogue, Connector, Opener, Revoker
 
 MAX_ID = 80
 
@@ -94,6 +94,11 @@ def once(
 def opener(call: Call, provider: str, *, owner: str) -> Opener:
     """A connector that can begin connections."""
     return cast("Opener", _connector(call, provider, owner=owner, seconds=OPEN_SECONDS))
+
+
+def lister(call: Call, provider: str) -> Catalogue:
+    """A connector that lists what connections can have."""
+    return cast("Catalogue", _connector(call, provider, owner="catalogue", seconds=OPEN_SECONDS))
 
 
 def revoker(call: Call, provider: str) -> Revoker:

@@ -33,6 +33,7 @@ class Tag(StrEnum):
     PUSHES = "pushes"
     BULK_REFRESHES = "bulk refreshes"
     DATASETS = "datasets"
+    PROVIDERS = "providers"
     DESCRIPTION = "description"
 
 

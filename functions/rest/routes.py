@@ -7,6 +7,7 @@ from typing import Final
 from functions.rest import pages
 from functions.rest.calls import (
     bulk_runs,
+    catalogues,
     connections,
     datasets,
     erasures,
@@ -26,6 +27,7 @@ MODULES: Final = (
     pushes,
     bulk_runs,
     datasets,
+    catalogues,
     pages,
 )
 """The modules whose import registers calls."""

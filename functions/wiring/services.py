@@ -66,6 +66,8 @@ class Wiring:
         self._session = boto3.Session()
         self.clock = time.time
         self.sleep = time.sleep
+        self.catalogues: dict[str, tuple[float, Any]] = {}
+        """By provider, what it lists, and when that was read."""
 
     @cached_property
     def connections(self) -> ConnectionTable:

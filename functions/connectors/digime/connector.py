@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from functions.connectors.digime.api import Api, SessionLost
 from functions.connectors.digime.library import Library, Place
+from functions.connectors.digime.services import read_services
 from functions.connectors.digime.tokens import Application, application
 from functions.connectors.oauth import TokenKeeper
 from functions.core.errors import JobLost, ReauthRequired, UnexpectedAnswer
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from functions.connectors.digime.api import Params, Session
     from functions.core.contract import Cursor, Job
     from functions.core.model import Connection, Credentials
-    from functions.core.ports import ConnectorPorts, Order, PreviousSnapshot, Revoke
+    from functions.core.ports import ConnectorPorts, Order, PreviousSnapshot, Revoke, Services
 
 MAX_LOSSES: Final = 2
 """How many sessions may expire while files are read until the refresh fails."""
@@ -92,6 +93,10 @@ class DigiMe:
         api, held = self._api(), credentials.session_key if credentials else None
         keep_tokens(self._ports, api, connection, held=held).use(api.delete_user)
         return Revoked.DONE
+
+    def catalogue(self) -> Services:
+        """Read the services that users of the contract can add."""
+        return read_services(self._application(), self._ports)
 
     def check(self, connection: Connection, job: Job, *, hold_seconds: float) -> Looked:  # noqa: ARG002 - digi.me cannot hold a look open
         """List once; an expired session is a lost job."""

@@ -58,6 +58,7 @@ class Application:
     def __init__(self, secret: _Secret, *, key: RSAPrivateKey) -> None:
         """Take the secret; the text of its key is not kept."""
         self.base_url, self.key = secret.base_url, key
+        self.contract_id = secret.contract_id
         self._client_id = f"{secret.application_id}_{secret.contract_id}"
         self.redirect_uri, self.web_client = secret.redirect_uri, secret.web_client
         self.trigger_needs_session = secret.trigger_needs_session

@@ -478,7 +478,7 @@ def _read_integration(found: _Integration) -> Integration:
         for each in found.integrations
     ]
     title = found.provider.display_name or found.provider.name
-    return Integration(provider=found.provider.name, title=title, types=types)
+    return Integration(integration_provider=found.provider.name, title=title, types=types)
 
 
 def _transfer(wanted: Mapping[str, object], *, synchronous: bool) -> dict[str, Any]:

@@ -277,8 +277,8 @@ class Endgrate:
         page = UserPage.CONFIGURE if chosen is None else UserPage.EDIT
         return Configuration(url=api.page_url(page, connection.subject), chosen=chosen)
 
-    def integrations(self) -> list[Integration]:
-        """The providers that Endgrate integrates, and the types that each has."""
+    def catalogue(self) -> list[Integration]:
+        """Read the systems that Endgrate integrates, and the types that each has."""
         try:
             return Api(self._ports).integrations()
         except Refused:

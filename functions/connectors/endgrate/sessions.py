@@ -129,6 +129,6 @@ def explain_refusal(api: Api, connection: Connection, options: Options) -> str |
     if unknown := ", ".join(each for each in asked if each and each not in types):
         return f"The provider has no such dataset: {unknown}. Check its name."
     wanted = options.integration_provider
-    if wanted and wanted not in {one.provider for one in known}:
+    if wanted and wanted not in {one.integration_provider for one in known}:
         return f"The provider has no such integration: {wanted}. Check its name."
     return None

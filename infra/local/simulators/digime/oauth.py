@@ -27,7 +27,7 @@ from infra.local.simulators.digime.claims import (
     UserClaims,
 )
 from infra.local.simulators.digime.contract import ALGORITHM, the_write_contract
-from infra.local.simulators.digime.people import GROUPS, PEOPLE, SERVICES, person
+from infra.local.simulators.digime.people import FINANCE, GROUPS, PEOPLE, SERVICES, person
 from infra.local.simulators.digime.replies import ApiError, alter
 from infra.local.simulators.digime.settings import ConsentError
 from infra.local.simulators.digime.sharing import API_PATH, WEB_CLIENT_PATH, the_sharing
@@ -240,7 +240,7 @@ def _service_json(service: Service) -> dict[str, object]:
         "reference": service.name.lower().replace(" ", ""),
         "publishedStatus": "approved",
         "serviceGroups": [{"id": service.group.id}],
-        "countries": [],
+        "countries": [{"id": 4}] if service.group is FINANCE else [],
         "resources": [],
         "platform": dict.fromkeys(platforms, available),
     }
