@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from functions.core.model import Connection
 
 SESSION = f"{SESSION_PREFIX}{1:032x}"
+TOKEN = webhooks.token(SESSION, rest="link".ljust(43, "-"))
 NEW = "con_reserved"
 USER = "user-4711"
 RETURN_URL = "https://app.example/done?from=us"
@@ -35,6 +36,21 @@ BASE = "https://api.example/stage"
 REDIRECT_URI = f"{BASE}/v1/connect/callbacks/banno/garden"
 COOKIE = "the browser's own"
 MARK = b"sealed for "
+
+
+def a_session(*, at: float, **changes: Any) -> ConnectSession:
+    """A session for a new connection that nothing has happened to yet."""
+    fresh = ConnectSession(
+        connect_session_id=SESSION,
+        tenant=TENANT,
+        purpose=Purpose.CONNECT,
+        connection=a_connection(NEW, subject="", external_id=USER),
+        created_at=at,
+        expires_at=at + 1800,
+        token_digest=webhooks.digest(TOKEN),
+        sealed_token=b"sealed",
+    )
+    return replace(fresh, **changes)
 
 
 class Bank:
@@ -87,43 +103,31 @@ class Bank:
 
 
 class Connecting:
-    """One session, and all that stands around it.
+    """One session, and all that stands around it."""
 
-    ``told`` is called before and after each write, and each call to the bank.
-    """
-
-    def __init__(
-        self, *, told: Callable[[], object] = lambda: None, existing: bool = False, **changes: Any
-    ) -> None:
+    def __init__(self, *, existing: bool = False, **changes: Any) -> None:
         self.clock, self.bank, self.tables = Clock(), Bank(), Tables()
         self.connections = Connections(self.tables, clock=self.clock)
         self.sessions = Sessions(self.tables, self.connections)
         self.resumed: list[str] = []
         self.reported: list[str] = []
-        self.told, self._tokens, self.refuses_to_revoke = told, count(), False
-        self.token = webhooks.token(SESSION, rest="link".ljust(43, "-"))
-        connection = a_connection(NEW, subject="", external_id=USER)
+        self._tokens, self.refuses_to_revoke = count(), False
+        self.token = TOKEN
+        session = a_session(at=self.clock())
         if existing:
-            connection = a_connection(external_id=USER)
-            self.connections.create(connection, Credentials(access_token="old"))
-        session = ConnectSession(
-            connect_session_id=SESSION,
-            tenant=TENANT,
-            purpose=Purpose.RECONNECT if existing else Purpose.CONNECT,
-            connection=connection,
-            created_at=self.clock(),
-            expires_at=self.clock() + 1800,
-            token_digest=webhooks.digest(self.token),
-            sealed_token=self.seal(connection, self.token.encode()),
-        )
-        self.sessions.create(replace(session, **changes))
+            known = a_connection(external_id=USER)
+            self.connections.create(known, Credentials(access_token="old"))
+            session = replace(session, purpose=Purpose.RECONNECT, connection=known)
+        sealed = self.seal(session.connection, TOKEN.encode())
+        self.sessions.create(replace(session, sealed_token=sealed, **changes))
 
     @property
     def session(self) -> ConnectSession:
         return self.sessions.kept[SESSION]
 
-    def flow(self) -> Flow:
-        told = self.told
+    def flow(self, told: Callable[[], object] = lambda: None) -> Flow:
+        """The steps; ``told`` is called before and after each of their calls to the outside."""
+        own = Watched(self, told)
         return Flow(
             FlowPorts(
                 sessions=Watched(self.sessions, told),
@@ -131,8 +135,8 @@ class Connecting:
                 sign_in=lambda _: Watched(self.bank, told),
                 sealer=lambda connection: lambda plain: self.seal(connection, plain),
                 unseal=self.unseal,
-                revoke=self.revoke,
-                resume=self.resume,
+                revoke=own.revoke,
+                resume=own.resume,
                 report=lambda error: self.reported.append(error.name()),
                 token=lambda: f"random-{next(self._tokens)}",
                 clock=self.clock,

@@ -17,7 +17,7 @@ from functions.aws.tables.open_items import SHARDS, Due, OpenItems, open_attribu
 from functions.core.contract import PushTicket, Ticket
 from functions.core.errors import ConfigurationInvalid, Defect, PlatformFault
 from functions.core.model import Status
-from functions.core.reconcile import LOOK_SECONDS, Execution
+from functions.core.reconcile import LOOK_SECONDS, Execution, next_look
 from functions.core.refresh.steps import fail
 from tests.support.fakes.bulk_runs import a_bulk
 from tests.support.fakes.pushes import a_push
@@ -201,11 +201,11 @@ def test_where_aws_falters_the_call_ends_and_the_rest_stays_due(
 )
 def test_what_is_open_is_listed_with_when_to_look_at_it(thing: Any) -> None:
     told = {"open_as": "open#0", "look_at": "2027-01-15T08:00:30.000Z"}
-    assert open_attributes(thing, at=NOW) == told
+    assert open_attributes(next_look(thing, at=NOW)) == told
 
 
 def test_what_has_ended_is_not_listed() -> None:
-    assert open_attributes(a_refresh(at=0, status=Status.PUBLISHED), at=0) == {}
+    assert open_attributes(next_look(a_refresh(at=0, status=Status.PUBLISHED), at=0)) == {}
 
 
 def test_the_longest_overdue_come_first_and_each_is_claimed_as_it_was_seen() -> None:

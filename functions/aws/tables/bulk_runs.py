@@ -26,6 +26,7 @@ from functions.core.bulk.model import GOOD, BulkOutcome, BulkRun, BulkStatus, Re
 from functions.core.bulk.ports import Listed
 from functions.core.contract import BULK_LIST, COUNT, FAILED_IN, OUTCOME_OF, Index, Prefix
 from functions.core.errors import Superseded
+from functions.core.reconcile import next_look
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -148,7 +149,7 @@ class BulkTable:
                 "phase": bulk.status,
                 "document": to_text(bulk),
                 "expires_at": bulk.expires_at,
-                **open_attributes(bulk, at=bulk.began_at or bulk.requested_at),
+                **open_attributes(next_look(bulk, at=bulk.began_at or bulk.requested_at)),
             },
             condition=condition,
             values=values,

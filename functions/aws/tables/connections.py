@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
     from functions.aws.objects.bucket import Bucket
-    from functions.aws.tables.dynamodb import Item, Written
+    from functions.aws.tables.dynamodb import Item, Request, Written
     from functions.aws.vault import DataKey, Vault
     from functions.core.contract import Clock, Sleep
     from functions.core.idempotency import Key
@@ -118,7 +118,12 @@ class ConnectionTable:
         return _connection(item) if "document" in item and "erasing" not in item else None
 
     def create(
-        self, connection: Connection, credentials: Credentials | None, *, key: Key | None = None
+        self,
+        connection: Connection,
+        credentials: Credentials | None,
+        *,
+        key: Key | None = None,
+        also: Sequence[Request] = (),
     ) -> None:
         """Store a new connection; its id must be new.
 
@@ -126,22 +131,23 @@ class ConnectionTable:
 
         Args:
             key: is noted as answered by this connection, in the same write.
+            also: other writes that are made with it, or not at all.
 
         Raises:
-            Superseded: the key is noted already.
+            Superseded: the key is noted already, or one of the other writes is refused.
             ConnectionExists: its tenant has this connection under another id.
             ProviderRefusesConnection: its subject is another tenant's.
             InvalidRequest: there are too many of its external id or its login.
         """
         id_, at = connection.connection_id, connection.created_at
         sealed = self._data_key(connection).seal(_encode(credentials)) if credentials else None
-        noted = answer_requests(key, id_, table=self._key_table, at=at)
+        first = [*answer_requests(key, id_, table=self._key_table, at=at), *also]
         put = self._table.put_request(item_of(connection, sealed=sealed))
         found = self._lookups.requests(connection, owned=credentials is None)
-        reasons = self._table.transact([*noted, put, *found])
+        reasons = self._table.transact([*first, put, *found])
         if reasons is None:
             return
-        if noted and reasons[0].unmet:
+        if any(reason.unmet for reason in reasons[: len(first)]):
             raise Superseded
         raise refusal(reasons, connection)
 
@@ -339,26 +345,37 @@ class ConnectionTable:
         except _FAULTS:
             self._put_somewhere(connection_id, version=version, sealed=sealed)
 
-    def replace(self, connection: Connection, credentials: Credentials) -> Connection:
+    def replace(
+        self,
+        connection: Connection,
+        credentials: Credentials,
+        *,
+        also: Sequence[Request] = (),
+    ) -> Connection:
         """Put new credentials in the place of whatever is there: the user has signed in again.
+
+        Args:
+            also: other writes that are made with it, or not at all.
 
         Returns:
             The connection as it is now, with the refresh that runs.
 
         Raises:
-            Superseded: the connection has been erased.
+            Superseded: the connection has been erased, or one of the other writes is refused.
         """
-        written = self._update(
-            connection.connection_id,
+        id_ = connection.connection_id
+        update = self._table.update_request(
+            {"connection_id": id_},
             "SET credentials = :new ADD credentials_version :one"
             " REMOVE lease_owner, lease_until, credentials_dead",
             condition="attribute_exists(connection_id) AND attribute_not_exists(erasing)",
-            new=self._data_key(connection).seal(_encode(credentials)),
-            one=1,
+            values={"new": self._data_key(connection).seal(_encode(credentials)), "one": 1},
         )
-        if not written.done:
+        written = self._table.transact([update, *also]) is None
+        replaced = self.get(id_) if written else None
+        if replaced is None:
             raise Superseded
-        return _connection(written.item)
+        return replaced
 
     def mark_dead(self, connection_id: str, *, version: int) -> None:
         """Mark this version dead; one that has moved on is left alone."""

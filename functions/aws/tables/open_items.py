@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from functions.aws.tables.dynamodb import Table
 from functions.core.contract import LOOK_AT, OPEN_AS, Index
 from functions.core.model import iso
-from functions.core.reconcile import next_look
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
     from functions.aws.tables.dynamodb import Item
-    from functions.core.reconcile import Open
 
 SHARDS: Final = tuple(f"open#{digit}" for digit in range(10))
 """The partitions of the index. Each takes 1,000 write units a second, and a refresh has four, as it
@@ -65,9 +63,8 @@ class OpenItems:
         ).done
 
 
-def open_attributes(thing: Open, *, at: float) -> Item:
-    """The attributes of an item while it is open."""
-    look_at = next_look(thing, at=at)
+def open_attributes(look_at: float | None) -> Item:
+    """The attributes of an item that is to be looked at then; none of one that has ended."""
     if look_at is None:
         return {}
     shard = SHARDS[int(look_at * 1000) % len(SHARDS)]

@@ -16,6 +16,7 @@ from functions.core.contract import REFRESH_DAYS, Index, Prefix
 from functions.core.errors import Superseded
 from functions.core.model import iso
 from functions.core.push.model import Push
+from functions.core.reconcile import next_look
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +71,7 @@ class PushTable:
                 "version": push.version,
                 "document": to_text(push),
                 "expires_at": int(push.requested_at) + REFRESH_DAYS * _DAY,
-                **open_attributes(push, at=push.changed_at),
+                **open_attributes(next_look(push, at=push.changed_at)),
             },
             condition=condition,
             values=values,

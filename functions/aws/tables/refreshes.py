@@ -17,6 +17,7 @@ from functions.aws.tables.open_items import open_attributes
 from functions.core.contract import HINTED, REFRESH_DAYS, WAKE, Index
 from functions.core.errors import Superseded
 from functions.core.model import Interval, Refresh, SnapshotPointer, iso
+from functions.core.reconcile import next_look
 from functions.core.refresh.history import Place
 
 if TYPE_CHECKING:
@@ -234,7 +235,7 @@ class RefreshTable:
                 "version": refresh.version,
                 "document": to_text(refresh),
                 "expires_at": int(refresh.requested_at) + REFRESH_DAYS * _DAY,
-                **open_attributes(refresh, at=refresh.requested_at),
+                **open_attributes(next_look(refresh, at=refresh.requested_at)),
             },
             condition=condition,
             values=None if seen is None else {"seen": seen},

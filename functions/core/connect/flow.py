@@ -8,6 +8,7 @@ sealed by the next write, under a key that was made before the exchange, or revo
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -165,14 +166,14 @@ class Flow:
         path = callback_path(provider, name)
         session, attempt = self._find_attempt(path, cookie, query)
         if session.status is SessionStatus.STARTED and attempt.may_finish(at=self._clock()):
-            spent = model.spend(session, attempt)
+            spent = model.spend(session, attempt, by=self._ports.token())
             try:
                 self._sessions.save(spent)
             except Superseded:
                 session, attempt = self._find_attempt(path, cookie, query)
             else:
                 return self._finish(spent, attempt, query)
-        if session.status is SessionStatus.STARTED and attempt.spent:
+        if session.status is SessionStatus.STARTED and attempt.spent_by:
             session = self._await_exchange(session)
         match session.status:
             case SessionStatus.CONNECTED:
@@ -207,9 +208,16 @@ class Flow:
         return self._end(session, SessionStatus.CANCELLED)
 
     def expire(self, session: ConnectSession) -> ConnectSession:
-        """End the session if its time is over, and do what is left to be done of an ended one."""
+        """End the session if its time is over, and do what is left to be done of an ended one.
+
+        One that had nothing to wait for any more is connected.
+        """
         if not session.is_over(at=self._clock()):
             return session
+        if session.status is SessionStatus.AUTHORIZED and not session.needs_code:
+            with suppress(FreshetError):  # the session has ended all the same
+                return self._connect(session)
+            session = self._read(session)
         return self._end(session, SessionStatus.EXPIRED)
 
     # --- an attempt ------------------------------------------------------------------------

@@ -64,7 +64,11 @@ class SessionStatus(StrEnum):
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One try of the user to sign in. Tokens are kept as digests; ``sealed`` is its secret."""
+    """One try of the user to sign in. Tokens are kept as digests; ``sealed`` is its secret.
+
+    ``spent_by`` is a random name of the call that exchanges its code: two that come at once would
+    write the same otherwise, and each take the other's write for its own.
+    """
 
     state_digest: str
     cookie_digest: str
@@ -72,11 +76,11 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     prompt: str
     sealed: bytes
     began_at: float
-    spent: bool = False
+    spent_by: str = ""
 
     def may_finish(self, *, at: float) -> bool:
         """Whether the user may still come back from it."""
-        return not self.spent and at < self.began_at + ATTEMPT_SECONDS
+        return not self.spent_by and at < self.began_at + ATTEMPT_SECONDS
 
 
 class LastError(msgspec.Struct, frozen=True, kw_only=True):
@@ -183,9 +187,9 @@ def require_startable(session: ConnectSession, *, at: float) -> None:
         raise ConnectSessionEnded
 
 
-def spend(session: ConnectSession, attempt: Attempt) -> ConnectSession:
+def spend(session: ConnectSession, attempt: Attempt, *, by: str) -> ConnectSession:
     """Spend the attempt: written before its code is exchanged."""
-    return _step(session, session.status, attempt=replace(attempt, spent=True))
+    return _step(session, session.status, attempt=replace(attempt, spent_by=by))
 
 
 def authorize(
@@ -203,9 +207,9 @@ def authorize(
 
 def fail(session: ConnectSession, error: SignInError, *, at: float) -> ConnectSession:
     """End an attempt; the user may try again."""
-    spent = replace(session.attempt, spent=True, sealed=b"") if session.attempt else None
+    attempt = replace(session.attempt, sealed=b"") if session.attempt else None
     last_error = LastError(name=error, at=at)
-    return _step(session, SessionStatus.OPEN, attempt=spent, last_error=last_error)
+    return _step(session, SessionStatus.OPEN, attempt=attempt, last_error=last_error)
 
 
 def require_code(session: ConnectSession, *, code: str, external_id: str, at: float) -> None:

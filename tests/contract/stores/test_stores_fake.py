@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tests.support.fakes.budget import Bucket
+from tests.support.fakes.connect import Sessions
 from tests.support.fakes.files import Objects, Snapshots, Staging
 from tests.support.fakes.idempotency import History, Keys
 from tests.support.fakes.pushes import Contents, Pushes
 from tests.support.fakes.schedules import Schedules
 from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
 from tests.support.stores.budgets import BudgetBehaviour
+from tests.support.stores.connect_sessions import ConnectSessionBehaviour
 from tests.support.stores.credentials import CredentialBehaviour
 from tests.support.stores.files import StagingBehaviour
 from tests.support.stores.keys import HistoryBehaviour, KeyBehaviour
@@ -24,12 +26,14 @@ from tests.support.stores.suite import ConnectionBehaviour, Stores
 @pytest.fixture(params=["fake"])
 def stores() -> Stores:
     tables, objects, clock = Tables(), Objects(), Clock()
+    connections = Connections(tables, clock=clock)
     return Stores(
         clock=clock,
-        connections=Connections(tables, clock=clock),
+        connections=connections,
         sibling=Connections(tables, clock=clock),
         throttled=Connections(tables, clock=clock, throttled=True),
         lookups=tables.lookups,
+        connect_sessions=Sessions(tables, connections),
         refreshes=Refreshes(tables),
         keys=Keys(tables),
         history=History(tables),
@@ -57,6 +61,10 @@ class TestConnections(ConnectionBehaviour):
 
 
 class TestClaims(LookupBehaviour):
+    """Over the fake."""
+
+
+class TestConnectSessions(ConnectSessionBehaviour):
     """Over the fake."""
 
 

@@ -16,12 +16,13 @@ from functions.aws.objects.snapshots import Snapshots
 from functions.aws.objects.staging import Line, Staging, read_lines
 from functions.aws.schedules import Schedules
 from functions.aws.tables.budgets import BudgetItem
+from functions.aws.tables.connect_sessions import ConnectSessionTable
 from functions.aws.tables.connections import ConnectionTable, Successors
 from functions.aws.tables.idempotency import KeyTable
 from functions.aws.tables.lookups import Lookups
 from functions.aws.tables.refreshes import RefreshTable
 from functions.aws.vault import Vault
-from functions.core.contract import Index
+from functions.core.contract import LOOK_AT, OPEN_AS, Index
 from functions.core.model import Contribution
 from functions.core.ports import Quarantined
 from functions.core.refresh.progress import Staged
@@ -31,6 +32,7 @@ from tests.support.fakes.files import Kept
 from tests.support.fakes.stores import Clock
 from tests.support.scripted_connector import CONNECTION, REFRESH, a_manifest, a_page
 from tests.support.stores.budgets import BudgetBehaviour
+from tests.support.stores.connect_sessions import ConnectSessionBehaviour
 from tests.support.stores.credentials import CredentialBehaviour
 from tests.support.stores.files import StagingBehaviour, begun
 from tests.support.stores.keys import HistoryBehaviour, KeyBehaviour
@@ -126,12 +128,14 @@ def stores(endpoint: str) -> Stores:
     dynamodb = aws.client("dynamodb", endpoint_url=endpoint)
     s3 = aws.client("s3", endpoint_url=endpoint)
     kms = aws.client("kms", endpoint_url=endpoint)
-    names = {kind: f"{kind}-{mark}" for kind in ("connections", "refreshes", "bucket")}
+    names = {kind: f"{kind}-{mark}" for kind in ("connections", "refreshes", "sessions", "bucket")}
     tenants = {Index.BY_TENANT: "tenant"}
     connected = {Index.BY_CONNECTION: "connection_id"}
     id_, at = "connection_id", "requested_at"
     make_table(dynamodb, names["connections"], key=id_, ranged=id_, by=tenants)
     make_table(dynamodb, names["refreshes"], key="refresh_id", ranged=at, by=tenants | connected)
+    open_ones = {Index.OPEN: OPEN_AS}
+    make_table(dynamodb, names["sessions"], key="connect_session_id", ranged=LOOK_AT, by=open_ones)
     make_bucket(s3, names["bucket"])
     bucket = Bucket(s3, names["bucket"])
     vault = Vault(kms, key=kms.create_key()["KeyMetadata"]["KeyId"])
@@ -164,6 +168,12 @@ def stores(endpoint: str) -> Stores:
         sibling=connections(),
         throttled=connections(cast("DynamoDBClient", TakesNoSuccessor(dynamodb))),
         lookups=Lookups(dynamodb, table=names["connections"]),
+        connect_sessions=ConnectSessionTable(
+            dynamodb,
+            table=names["sessions"],
+            keys=names["refreshes"],
+            connections=connections(),
+        ),
         refreshes=RefreshTable(
             dynamodb, table=names["refreshes"], connections=names["connections"]
         ),
@@ -189,6 +199,10 @@ class TestConnections(ConnectionBehaviour):
 
 class TestClaims(LookupBehaviour):
     """Over DynamoDB."""
+
+
+class TestConnectSessions(ConnectSessionBehaviour):
+    """Over DynamoDB and KMS."""
 
 
 class TestCredentials(CredentialBehaviour):

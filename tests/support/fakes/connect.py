@@ -33,13 +33,14 @@ class Sessions:
         self.kept[session.connect_session_id] = session
 
     def save(self, session: ConnectSession) -> None:
-        self._require_before(session)
-        self.kept[session.connect_session_id] = session
+        if self._is_next(session):
+            self.kept[session.connect_session_id] = session
 
     def connect(
         self, session: ConnectSession, connection: Connection, credentials: Credentials | None
     ) -> None:
-        self._require_before(session)
+        if not self._is_next(session):
+            return
         if session.is_new:
             self._connections.create(connection, credentials)
         elif credentials is not None:
@@ -49,7 +50,9 @@ class Sessions:
                 raise NotFound from None
         self.kept[session.connect_session_id] = session
 
-    def _require_before(self, session: ConnectSession) -> None:
+    def _is_next(self, session: ConnectSession) -> bool:
+        """Whether it is to be written; not where it is already."""
         stored = self.kept.get(session.connect_session_id)
-        if stored != session and (stored is None or stored.version != session.version - 1):
+        if stored is None or (stored != session and stored.version != session.version - 1):
             raise Superseded
+        return stored != session

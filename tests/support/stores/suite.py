@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from functions.core.budget import BudgetStore
+    from functions.core.connect.flow_ports import Sessions
     from functions.core.idempotency import Key, Keys
     from functions.core.model import Connection, Credentials, Dataset, File, Refresh
     from functions.core.refresh.history import Line
@@ -90,6 +91,7 @@ class Stores:
     throttled: ConnectionStore
     """The same once more, for a worker that the table takes no successor from."""
     lookups: Lookups
+    connect_sessions: Sessions
     refreshes: RefreshStore
     keys: Keys
     history: History

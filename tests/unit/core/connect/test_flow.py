@@ -35,7 +35,7 @@ from tests.support.connect_harness import (
     USER,
     Connecting,
 )
-from tests.support.scripted_connector import CONNECTION, a_connection
+from tests.support.scripted_connector import CONNECTION, Crash, a_connection
 
 if TYPE_CHECKING:
     from functions.core.connect.flow import Destination
@@ -43,6 +43,10 @@ if TYPE_CHECKING:
 
 def code_of(destination: Destination) -> str:
     return parse_qs(urlsplit(destination.url).query)["code"][0]
+
+
+def dying(*_: object) -> None:
+    raise Crash
 
 
 def halted(house: Connecting, **query: str) -> Page:
@@ -333,6 +337,17 @@ def test_a_link_of_a_session_that_has_ended_is_over(end: str) -> None:
             step(house.token)
         assert raised.value.page is Page.SESSION_OVER
     assert house.flow().expire(house.session).status == end
+
+
+def test_a_consent_whose_callback_broke_off_is_connected_by_the_sweep() -> None:
+    house = Connecting()
+    connect, house.sessions.connect = house.sessions.connect, dying  # type: ignore[method-assign, assignment]
+    with pytest.raises(Crash):
+        house.sign_in()
+    house.sessions.connect = connect  # type: ignore[method-assign]
+    house.clock.now += COMPLETE_SECONDS
+    assert house.flow().expire(house.session).status is SessionStatus.CONNECTED
+    assert house.stored_tokens() == {"token-1"}
 
 
 def test_cancelling_while_the_code_is_exchanged_revokes_what_comes() -> None:
