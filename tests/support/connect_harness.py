@@ -20,7 +20,7 @@ from tests.support.interleaving import Watched
 from tests.support.scripted_connector import TENANT, a_connection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from functions.core.connect.flow import Destination
@@ -64,6 +64,7 @@ class Bank:
         self.begun: list[SignInRequest] = []
         self.fault: FreshetError | SignInFailed | None = None
         self.incomplete = False
+        self.datasets: tuple[str, ...] = ()
 
     def redirect_uri(self, settings: Mapping[str, str]) -> str:
         del settings
@@ -95,7 +96,9 @@ class Bank:
         token = f"token-{len(self.exchanged)}"
         self.alive[token] = self.codes[code]
         consent = Consent(
-            subject=self.codes[code], credentials=Credentials(access_token=token, refresh_token="r")
+            subject=self.codes[code],
+            credentials=Credentials(access_token=token, refresh_token="r"),
+            datasets=self.datasets,
         )
         if self.incomplete:
             raise SignInFailed(SignInError.CONSENT_INCOMPLETE, consent=consent)
@@ -132,6 +135,7 @@ class Connecting:
             FlowPorts(
                 sessions=Watched(self.sessions, told),
                 connection=self.connections.get,
+                add_datasets=self.add_datasets,
                 sign_in=lambda _: Watched(self.bank, told),
                 sealer=lambda connection: lambda plain: self.seal(connection, plain),
                 unseal=self.unseal,
@@ -151,6 +155,11 @@ class Connecting:
         mark, _, text = sealed.partition(b":")
         assert mark == MARK + connection.connection_id.encode()
         return bytes.fromhex(text.decode())
+
+    def add_datasets(self, connection: Connection, titles: Sequence[str]) -> None:
+        larger = connection.add_datasets(titles)
+        changes = {"datasets": larger.datasets, "titles": larger.titles}
+        self.connections.change(connection.connection_id, **changes)
 
     def revoke(self, connection: Connection, credentials: Credentials | None) -> bool:
         if self.refuses_to_revoke:

@@ -377,7 +377,7 @@ class Flow:
         connection = replace(session.connection, subject=consent.subject)
         reused = False
         if session.purpose is Purpose.CONNECT:
-            connection = replace(connection, created_at=at)
+            connection = replace(connection, created_at=at).add_datasets(consent.datasets)
             ended = model.connect(session, connection, at=at)
             try:
                 self._sessions.connect(ended, connection, credentials)
@@ -387,6 +387,8 @@ class Flow:
                 return ended
         else:
             connection = self._require(connection.connection_id, session)
+        if consent.datasets:
+            self._ports.add_datasets(connection, consent.datasets)
         ended = model.connect(session, connection, reused=reused, at=at)
         self._sessions.connect(ended, connection, credentials)
         return ended

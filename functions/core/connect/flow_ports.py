@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -59,6 +59,7 @@ class FlowPorts(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         connection: reads a connection with a consistent read.
+        add_datasets: adds datasets of these titles to a connection that is there.
         sign_in: the provider of a connection; every call to it is bounded in time.
         sealer: makes a key for one value of a connection, and gives what seals under it.
         unseal: opens what was sealed for this connection.
@@ -72,6 +73,7 @@ class FlowPorts(msgspec.Struct, frozen=True, kw_only=True):
 
     sessions: Sessions
     connection: Callable[[str], Connection | None]
+    add_datasets: Callable[[Connection, Sequence[str]], object]
     sign_in: Callable[[Connection], SignIn]
     sealer: Callable[[Connection], Callable[[bytes], bytes]]
     unseal: Callable[[Connection, bytes], bytes]

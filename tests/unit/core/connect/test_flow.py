@@ -339,6 +339,16 @@ def test_a_link_of_a_session_that_has_ended_is_over(end: str) -> None:
     assert house.flow().expire(house.session).status == end
 
 
+@pytest.mark.parametrize(("existing", "id_"), [(False, NEW), (True, CONNECTION)])
+def test_datasets_that_the_user_has_added_are_the_connection_s(*, existing: bool, id_: str) -> None:
+    house = Connecting(existing=existing)
+    house.bank.datasets = ("Own things",)
+    house.sign_in()
+    connection = house.connections.get(id_)
+    assert connection is not None
+    assert list(connection.titles.values()) == ["Own things"]
+
+
 def test_a_consent_whose_callback_broke_off_is_connected_by_the_sweep() -> None:
     house = Connecting()
     connect, house.sessions.connect = house.sessions.connect, dying  # type: ignore[method-assign, assignment]
