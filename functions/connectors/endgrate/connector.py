@@ -28,8 +28,9 @@ from functions.connectors.endgrate.api import (
     lenient,
 )
 from functions.connectors.endgrate.pages import COSTS_ITSELF, Place, Reading, Transfer, name_of
-from functions.connectors.endgrate.sessions import build_body, explain_refusal, read_options
+from functions.connectors.endgrate.sessions import Options, build_body, explain_refusal
 from functions.connectors.http.answers import members, read
+from functions.connectors.sign_in import read_options
 from functions.core import webhooks
 from functions.core.contract import MAX_PUSH_RECORDS
 from functions.core.errors import (
@@ -257,7 +258,7 @@ class Endgrate:
             InvalidRequest: the options are not valid; the text says which.
             ProviderRefusesConnection: Endgrate refuses it; the text names what it does not have.
         """
-        api, asked = Api(self._ports), read_options(options)
+        api, asked = Api(self._ports), read_options(options or {}, Options)
         wanted = build_body(connection, asked)
         if api.has_webhooks:
             wanted["configuration_webhook"] = api.webhook(token)

@@ -15,8 +15,6 @@ from functions.connectors.endgrate.api import Refused
 from functions.core.errors import FreshetError, InvalidRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from functions.connectors.endgrate.api import Api
     from functions.core.model import Connection
 
@@ -78,18 +76,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def own(self) -> dict[str, OwnSchema]:
         """The schemas by name."""
         return {each.name: each for each in self.schemas}
-
-
-def read_options(given: Mapping[str, msgspec.Raw] | None) -> Options:
-    """Read the options of a request.
-
-    Raises:
-        InvalidRequest: the text says where they are not valid, and why.
-    """
-    try:
-        return msgspec.json.decode(msgspec.json.encode(dict(given or {})), type=Options)
-    except msgspec.DecodeError as error:
-        raise InvalidRequest(f"The options are not valid: {error}.") from None
 
 
 def build_body(connection: Connection, options: Options) -> dict[str, object]:

@@ -13,8 +13,9 @@ import msgspec
 
 from functions.connectors.endgrate.api import Api, UserPage, lenient
 from functions.connectors.endgrate.connector import MAX_DATASETS
-from functions.connectors.endgrate.sessions import read_options
+from functions.connectors.endgrate.sessions import Options
 from functions.connectors.http.answers import members
+from functions.connectors.sign_in import read_options
 from functions.core.connect.ports import (
     Begun,
     Consent,
@@ -58,7 +59,7 @@ class EndgrateSignIn:
         """Refuse options that Endgrate's sessions do not have; only opening one takes any."""
         if options and purpose is not Purpose.CONNECT:
             raise InvalidRequest(f"At this provider {purpose} has no options.")
-        read_options(options)
+        read_options(options, Options)
 
     def redirect_uri(self, settings: Mapping[str, str], /) -> str:  # noqa: ARG002 - there are none
         """Where Endgrate sends browsers back to: beside ``hooks_url``."""

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from functions.connectors.endgrate.sessions import build_body, read_options
+from functions.connectors.endgrate.sessions import Options, build_body
+from functions.connectors.sign_in import read_options
 from tests.support.scripted_connector import a_connection
 
 TITLE = "Visits, by season!"
@@ -19,7 +20,9 @@ NARROW = {"endgrate_type": "crm-deal", "properties": {}, "required": ["a"], "ass
 def body(*titles: str, **options: Any) -> Any:
     connection = replace(a_connection(), datasets=()).add_datasets(titles)
     given = {name: msgspec.Raw(msgspec.json.encode(value)) for name, value in options.items()}
-    return msgspec.json.decode(msgspec.json.encode(build_body(connection, read_options(given))))
+    return msgspec.json.decode(
+        msgspec.json.encode(build_body(connection, read_options(given, Options)))
+    )
 
 
 def test_without_options_it_is_the_types_of_the_datasets() -> None:
