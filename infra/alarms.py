@@ -12,7 +12,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from functions.core.contract import FAULTS, SERVICE, Door
+from functions.core.contract import DEPRECATIONS, FAULTS, SERVICE, Door
 from functions.core.errors import Action
 from infra.function import noun
 
@@ -89,6 +89,11 @@ DROPPED: Final = (
     "Lambda gave up calling the function `{}`, which ends what an execution has left. Its log says "
     "why. Mend that, unless AWS was at fault: what is open is then ended within some minutes."
 )
+DEPRECATIONS_TODO: Final = (
+    "A provider says that its API, as Freshet calls it, is about to end. Search the functions' "
+    'logs for "provider deprecates": `provider` says which, `status` is its word for it. Look at '
+    "its announcements, and for a version of Freshet that calls another API."
+)
 UNDELIVERED: Final = (
     "An event reached no target: a schedule's start, an execution's ending or an alarm's mail. "
     "Each message in the queue (output UndeliveredQueueUrl) has its target and error in its "
@@ -132,6 +137,7 @@ class Alarms(Construct):
             *_of_doors(doors),
             _of_api(api.deployment_stage),
             Watched("Undelivered", waiting, 1, UNDELIVERED),
+            Watched("Deprecations", _deprecations(stage), 1, DEPRECATIONS_TODO),
         )
         for each in watched:
             alarm = self._alarm(each, stage=stage)
@@ -202,6 +208,16 @@ def _faults(action: Action, *, stage: Stage, period: cdk.Duration) -> cloudwatch
         dimensions_map={"service": SERVICE, "action": action},
         statistic=cloudwatch.Stats.SUM,
         period=period,
+    )
+
+
+def _deprecations(stage: Stage) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace=stage.metrics,
+        metric_name=DEPRECATIONS,
+        dimensions_map={"service": SERVICE},
+        statistic=cloudwatch.Stats.SUM,
+        period=HOUR,
     )
 
 

@@ -66,6 +66,9 @@ METRICS_NAMESPACE: Final = "Freshet"
 FAULTS: Final = "Faults"
 """The metric of what went wrong, by the action that it needs; alarms go by it."""
 
+DEPRECATIONS: Final = "Deprecations"
+"""The metric of calls in which a provider said that its API is about to end."""
+
 SERVICE: Final = "freshet"
 
 

@@ -341,7 +341,8 @@ class ConnectorPorts(msgspec.Struct, frozen=True, kw_only=True):
     and decrypt a short secret that travels in a job (a session key); only the same connection can
     open it. ``token`` makes an unguessable name. ``owner`` is the id of the refresh, push or
     connection for which the connector works. ``budget`` bounds the requests; without one they are
-    not bounded. ``left`` returns how many seconds a call may take now.
+    not bounded. ``left`` returns how many seconds a call may take now. ``note_deprecation`` tells
+    the operator that the provider's API is about to end, in the provider's word for it.
     """
 
     application: Callable[[], bytes]
@@ -354,3 +355,4 @@ class ConnectorPorts(msgspec.Struct, frozen=True, kw_only=True):
     owner: str
     budget: Budget | None = None
     left: Callable[[], float] = lambda: inf
+    note_deprecation: Callable[[str], None] = lambda _status: None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import secrets
+from functools import cache
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, cast
 
 # Every refresh needs it: loaded when the function starts, where time is cheapest.
+from functions.aws.telemetry import count, logger
 from functions.connectors.http import client as _http  # noqa: F401
 from functions.connectors.registry import REGISTRY, load
 from functions.core.budget import BEGIN_SECONDS, SharedBudget, read_limit
+from functions.core.contract import DEPRECATIONS
 from functions.core.errors import ConfigurationInvalid, ProviderRefusesApplication
 from functions.core.ports import ConnectorPorts
 
@@ -130,6 +133,7 @@ def connector(
         owner=owner,
         budget=budget,
         left=left,
+        note_deprecation=_note_deprecation(provider),
     )
     return cast(
         "Connector",
@@ -138,3 +142,12 @@ def connector(
             forget=lambda: here.secrets.forget(provider),
         ),
     )
+
+
+def _note_deprecation(provider: str) -> Callable[[str], None]:
+    @cache  # once in each call of a function, however many answers say it
+    def note(status: str) -> None:
+        logger().warning("provider deprecates", provider=provider, status=status)
+        count(DEPRECATIONS)
+
+    return note

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from functions.aws.telemetry import count
-from functions.core.contract import FAULTS, PushTicket, Ticket
+from functions.core.contract import DEPRECATIONS, FAULTS, SERVICE, PushTicket, Ticket
 from functions.core.errors import Action
 from infra.alarms import URGENT
 from tests.support.cloudformation.template import flat
@@ -102,6 +102,7 @@ def test_there_is_an_alarm_for_everything_that_can_need_a_person(local: Template
         "BulkDropped",
         "ConcludeDropped",
         "DefectFaults",
+        "Deprecations",
         "FailedBulkRuns",
         "OperatorFaults",
         "PushDropped",
@@ -198,6 +199,14 @@ def test_answers_5xx_ring_by_their_share_of_the_stage_s_calls(local: Template) -
     for stat in stats:
         assert {dimension["Name"] for dimension in stat["Dimensions"]} == {"ApiName", "Stage"}
     assert (alarm["Threshold"], alarm["TreatMissingData"]) == (10, "notBreaching")
+
+
+def test_the_end_of_a_provider_s_api_rings_by_what_the_functions_count(local: Template) -> None:
+    alarm = local.one("CloudWatch::Alarm", "AlarmsDeprecations")
+
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("Freshet/local", DEPRECATIONS)
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": SERVICE}]
+    assert (alarm["Threshold"], alarm["TreatMissingData"]) == (1, "notBreaching")
 
 
 def test_two_stages_of_an_account_do_not_ring_for_each_other(

@@ -7,6 +7,7 @@ but the session's key, which stands in the address: that key is a secret.
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeVar
@@ -89,6 +90,10 @@ _NOT_OURS: Final = frozenset(
 
 _PARAMS_REFUSED: Final = frozenset({"ScopeOutOfBounds", "ValidationErrors"})
 """Codes that refuse a trigger's params, where it has any."""
+
+_STATUS: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_WELL: Final = frozenset({"ok", "active", "current", "supported"})
+"""The pattern of a name of the API's status, and names that tell of no end."""
 
 _LOST: Final = frozenset(
     {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
@@ -268,6 +273,7 @@ class Api:
         self._http = Http(
             application.base_url, clock=ports.clock, budget=ports.budget, left=ports.left
         )
+        self._note_deprecation = ports.note_deprecation
         self._keys = keys(application.base_url)
         self._fetch_keys = partial(fetch_keys, self._http, "/jwks/oauth")
 
@@ -383,6 +389,7 @@ class Api:
             headers={"Accept": "application/json"},
             accept=_ANSWERED,
         )
+        self._note_status(answer)
         if answer.status != HTTPStatus.OK:
             raise self._pause_if_limited(query_refusal(answer, at=self._clock()))
         return decode(answer, Listing)
@@ -411,6 +418,15 @@ class Api:
             raise UnexpectedAnswer
         raise self._pause_if_limited(query_refusal(refused, at=self._clock()))
 
+    def _note_status(self, answer: Answer) -> None:
+        """Tell the operator what digi.me says of its API, if it is not well.
+
+        The iOS SDK shows the header to developers; no document has its values.
+        """
+        status = answer.headers.get("x-digi-sdk-status", "")
+        if status and status.lower() not in _WELL:
+            self._note_deprecation(status if _STATUS.fullmatch(status) else "unnamed")
+
     def _pause_if_limited(self, problem: Exception) -> Exception:
         """Pause the provider's budget where the problem is a rate limit; return the problem."""
         if isinstance(problem, RateLimited) and self._budget is not None:
@@ -427,7 +443,7 @@ class Api:
         least_seconds: float = 0,
     ) -> Answer:
         token = self._application.sign(claims, at=self._clock())
-        return self._http.call(
+        answer = self._http.call(
             method,
             path,
             headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
@@ -435,6 +451,8 @@ class Api:
             accept=DONE | _REFUSED,
             least_seconds=least_seconds,
         )
+        self._note_status(answer)
+        return answer
 
     def _grant_refusal(self, answer: Answer) -> Exception:
         """The error for a refused exchange.

@@ -62,6 +62,7 @@ class Reader:
             "redirect_uri": REDIRECT_URI,
         }
         self.keys: set[str] = {held} if held else set()
+        self.deprecations: list[str] = []
 
     @property
     def connector(self) -> DigiMe:
@@ -77,6 +78,7 @@ class Reader:
                 sleep=clock.sleep,
                 token=lambda: "token",
                 owner="ref_1",
+                note_deprecation=self.deprecations.append,
             )
         )
 

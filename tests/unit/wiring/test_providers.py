@@ -10,7 +10,7 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions import check_status, fetch_data, trigger
-from functions.core.contract import TicketOutcome
+from functions.core.contract import DEPRECATIONS, TicketOutcome
 from functions.core.errors import Superseded
 from functions.rest.call import Call as ApiCall
 from functions.rest.call import opener
@@ -129,3 +129,24 @@ def test_a_door_that_goes_on_is_more_patient_and_none_waits_past_its_end_or_the_
     with pytest.raises(Superseded):
         door.handler(event, Call(runs))
     assert waits == expected
+
+
+def test_a_deprecation_is_counted_once_in_a_call_of_a_function(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def load(_entry: object, ports: ConnectorPorts) -> Connector:
+        for _ in range(3):
+            ports.note_deprecation("deprecated")
+        raise Superseded
+
+    monkeypatch.setattr(providers, "load", load)
+    here: Any = SimpleNamespace(
+        clock=Clock(),
+        sleep=None,
+        connections=None,
+        budget=lambda _name: None,
+        vault=SimpleNamespace(seal_text=None, open_text=None),
+    )
+    with pytest.raises(Superseded):
+        providers.connector(here, "digime", owner=REFRESH, left=lambda: 1.0)
+    assert capsys.readouterr().out.count(f'"{DEPRECATIONS}":') == 1

@@ -43,4 +43,5 @@ def create_app(*, clock: Callable[[], float] = time.time) -> Flask:
         blueprints=(oauth, access, web_client, switches),
     )
     app.before_request(sharing.sessions.settle)
+    app.after_request(sharing.tell_status)
     return app

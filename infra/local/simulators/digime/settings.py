@@ -107,6 +107,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         consent_error: what the web client says instead of consent.
         success_to_callback: a user who has consented is sent to `callback`, as later SDKs have it;
             those of v1.6 have the redirect URI that the authorization named.
+        sdk_status: what the header `x-digi-sdk-status` of the API's answers says, as the iOS SDK
+            reads it; its values are not published.
         redirect_uris: registered beside those built in.
     """
 
@@ -145,6 +147,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ask_user: bool = False
     consent_error: ConsentError | None = None
     success_to_callback: bool = False
+    sdk_status: str | None = None
     redirect_uris: list[str] = msgspec.field(default_factory=list)
 
     def __post_init__(self) -> None:

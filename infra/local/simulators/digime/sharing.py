@@ -81,6 +81,14 @@ class Sharing(Provider[Settings]):
         self.postboxes.clear()
         self.sessions.clear()
 
+    def tell_status(self, response: Response) -> Response:
+        """The API's answer with what its header says of the API's own status, if anything."""
+        status = self.settings.sdk_status
+        if status is not None and request.path.startswith(API_PATH):
+            response.headers["x-digi-sdk-status"] = status
+            response.headers["x-digi-sdk-status-message"] = "Please look at our announcements."
+        return response
+
     def sign(self, claims: dict[str, object]) -> str:
         """A response token, as sound as the settings have it."""
         jku = f"{request.host_url.rstrip('/')}{API_PATH}/jwks/oauth"

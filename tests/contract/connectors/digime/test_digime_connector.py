@@ -129,6 +129,25 @@ def test_params_that_digime_does_not_take_are_the_callers_to_mend(
         one.trigger()
 
 
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (None, set()),
+        ("Active", set()),
+        ("deprecated", {"deprecated"}),
+        ("sunset on 1 May", {"unnamed"}),
+    ],
+)
+def test_what_digime_says_of_its_api_is_told_to_the_operator(
+    application: DigimeClient, status: str | None, told: set[str]
+) -> None:
+    application.settings(sdk_status=status)
+    one = reader(application)
+    assert not one.look(one.trigger()).done
+    assert set(one.deprecations) == told
+    assert len(one.deprecations) == 2 * len(told)
+
+
 def test_the_log_of_a_refusal_has_digimes_code_and_reference(
     application: DigimeClient, caplog: pytest.LogCaptureFixture
 ) -> None:
