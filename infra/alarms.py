@@ -44,9 +44,9 @@ ALWAYS_A_FAULT: Final = frozenset({"BulkRuns"})
 """A run fails only where it could not go through its list, whatever becomes of those on it. Of the
 other executions, doors count their failures by what to do about them."""
 
-ENDINGS: Final = (Door.CONCLUDE, Door.PUSH, Door.BULK, Door.RECONCILE)
-"""Doors that are called from outside, when an execution has failed, for whatever reason, or once a
-minute, and then raise for a fault only. Lambda drops such a call after its third failure: the door
+ENDINGS: Final = (Door.CONCLUDE, Door.PUSH, Door.BULK, Door.RECONCILE, Door.TEND)
+"""Doors that are called from outside, when an execution has failed, for whatever reason, or by the
+clock, and then raise for a fault only. Lambda drops such a call after its third failure: the door
 cannot run."""
 
 TODO: Final = {
@@ -86,8 +86,9 @@ STUCK: Final = (
     "result has to be asked for again."
 )
 DROPPED: Final = (
-    "Lambda gave up calling the function `{}`, which ends what an execution has left. Its log says "
-    "why. Mend that, unless AWS was at fault: what is open is then ended within some minutes."
+    "Lambda gave up calling the function `{}`, which ends what was left without an end, or keeps "
+    "tokens alive. Its log says why. Mend that, unless AWS was at fault: what it has not done is "
+    "then done within some minutes."
 )
 DEPRECATIONS_TODO: Final = (
     "A provider says that its API, as Freshet calls it, is about to end. Search the functions' "

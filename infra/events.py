@@ -48,7 +48,7 @@ class Ending(Construct):
     it runs out. ``push`` ends the push. What has ended already stays as it is. Each finds what
     it needs by the execution's name in its ``ticket``, and does not fail for an execution that
     has ended. Lambda calls a door that fails three times within some minutes; what it has not
-    ended by then, ``Reconciling`` has ended for as long as it takes.
+    ended by then, the door ``reconcile`` has ended for as long as it takes.
     """
 
     def __init__(
@@ -75,19 +75,24 @@ class Ending(Construct):
         )
 
 
-class Reconciling(Construct):
-    """Calls the door ``reconcile`` once a minute, for what even an ``Ending`` has not ended.
+class RegularCalls(Construct):
+    """Calls a door by the clock. A call that fails needs no queue: the next one comes."""
 
-    A call that fails needs no queue: the next one comes.
-    """
-
-    def __init__(self, scope: Construct, id_: str, *, door: DoorFunction) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        door: DoorFunction,
+        every: cdk.Duration,
+        description: str,
+    ) -> None:
         super().__init__(scope, id_)
         events.Rule(
             self,
             "Rule",
-            description="Looks after what has no execution that runs",
-            schedule=events.Schedule.rate(cdk.Duration.minutes(1)),
+            description=description,
+            schedule=events.Schedule.rate(every),
             targets=[targets.LambdaFunction(door.function, retry_attempts=0)],
         )
 

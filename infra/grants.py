@@ -29,6 +29,7 @@ CONNECTIONS: Final = {
     Door.CONCLUDE: ("GetItem", "UpdateItem"),
     Door.PUSH: ("GetItem", "UpdateItem"),
     Door.BULK: ("GetItem", "UpdateItem"),
+    Door.TEND: ("Scan", "GetItem", "PutItem", "UpdateItem"),
 }
 REFRESHES: Final = {
     Door.API: ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem"),
@@ -64,6 +65,7 @@ OBJECTS: Final = {
     (Door.TRIGGER, Prefix.SUCCESSORS): SUCCEED,
     (Door.CHECK_STATUS, Prefix.SUCCESSORS): SUCCEED,
     (Door.FETCH_DATA, Prefix.SUCCESSORS): SUCCEED,
+    (Door.TEND, Prefix.SUCCESSORS): SUCCEED,
     (Door.FETCH_DATA, Prefix.SNAPSHOTS): ("PutObject", "GetObjectVersion", *ERASE),
     (Door.FETCH_DATA, Prefix.STAGING): ("PutObject", "GetObject", *ERASE),
     (Door.FETCH_DATA, Prefix.QUARANTINE): ("PutObject", *ERASE),
@@ -83,6 +85,7 @@ LISTS: Final = {
     Door.FETCH_DATA: (("ListBucket", "ListBucketVersions"), tuple(Prefix)),
     Door.CONCLUDE: (("ListBucketVersions",), tuple(Prefix)),
     Door.PUSH: (("ListBucketVersions",), (Prefix.PUSHES,)),
+    Door.TEND: (("ListBucketVersions",), (Prefix.SUCCESSORS,)),
 }
 """Actions of S3 to find what is below some prefixes. Deleting for good means every version; and
 what is not there is told from what may not be read by them."""
@@ -97,6 +100,7 @@ KEY: Final = {
     Door.PUSH: ("Decrypt",),
     Door.BULK: ("Decrypt", "GenerateDataKey"),
     Door.RECONCILE: ("Decrypt",),
+    Door.TEND: ("Decrypt", "GenerateDataKey"),
 }
 """Actions of KMS: tables and secrets are decrypted for their readers; a door that stores
 tokens or objects makes data keys."""
@@ -118,6 +122,7 @@ SECRETS: Final = {
     Door.CHECK_STATUS: tuple(Provider),
     Door.FETCH_DATA: tuple(Provider),
     Door.PUSH: tuple(provider for provider in Provider if REGISTRY[provider].pushes),
+    Door.TEND: tuple(provider for provider in Provider if REGISTRY[provider].renews),
 }
 """The doors that speak to providers, and to which. The API begins and ends connections,
 and holds what they say of themselves against the secret."""

@@ -25,12 +25,13 @@ S1: Final = (
 SMG4: Final = "The provider issues these credentials; no function of ours can rotate them."
 RUNTIME: Final = "The stage names the runtime; wheels and byte-code are made for just that one."
 SYNCHRONOUS: Final = "It is only called synchronously: its caller sees that it failed."
-NEXT_CALL: Final = "The next call comes within a minute, and does what a lost one has not."
+NEXT_CALL: Final = "The next call comes by the clock, and does what a lost one has not."
 EVENTS: Final = {
     Door.CONCLUDE: "What a lost event would have ended, `reconcile` finds and ends.",
     Door.PUSH: "What a lost event would have ended, `reconcile` finds and ends.",
     Door.BULK: "What a lost event would have ended, `reconcile` finds and ends.",
     Door.RECONCILE: NEXT_CALL,
+    Door.TEND: NEXT_CALL,
 }
 NO_RESOURCES: Final = "Traces and the delivery of logs have no resources to name."
 OBJECT_NAMES: Final = "Objects get their names while running; the grant ends at the prefix."
@@ -163,7 +164,8 @@ def _of_api(stack: FreshetStack) -> Iterator[Finding]:
 def _of_events(stack: FreshetStack) -> Iterator[Finding]:
     yield Finding(stack.undelivered, "AwsSolutions::AwsSolutions-SQS3", LAST)
     yield Finding(stack.undelivered, "Serverless::Serverless-SQSRedrivePolicy", LAST)
-    yield Finding(stack.reconciling, "Serverless::Serverless-EventBusDLQ", NEXT_CALL)
+    for calls in (stack.reconciling, stack.tending):
+        yield Finding(calls, "Serverless::Serverless-EventBusDLQ", NEXT_CALL)
 
 
 def _wildcard(resource: str) -> str:

@@ -12,7 +12,7 @@ from infra import grants, packaging
 from infra.alarms import Alarms
 from infra.api import Api
 from infra.config import caller_tokens
-from infra.events import EXECUTION_NAME, Ending, NightlyRun, Reconciling, Schedules, Undelivered
+from infra.events import EXECUTION_NAME, Ending, NightlyRun, RegularCalls, Schedules, Undelivered
 from infra.function import DoorFunction, Size, noun
 from infra.machines.push import PushMachine
 from infra.machines.refresh import RefreshMachine
@@ -40,6 +40,7 @@ SIZES: Final = {
     Door.PUSH: Size(256, 345),  # a synchronous push, or its hold and a look
     Door.BULK: Size(1024, 900),  # lists all connections of a stage in one call
     Door.RECONCILE: Size(256, 60),
+    Door.TEND: Size(256, 400),
 }
 
 ENDED_REFRESH: Final = {"refresh_id": EXECUTION_NAME, "connection_id": ""}
@@ -76,6 +77,13 @@ class FreshetStack(cdk.Stack):
         self.undelivered = Undelivered(self, "Undelivered")
         self.schedules = self._events()
         self.reconciling = self._reconcile()
+        self.tending = RegularCalls(
+            self,
+            "Tending",
+            door=self.doors[Door.TEND],
+            every=cdk.Duration.minutes(15),
+            description="Keeps tokens alive that nothing uses",
+        )
         self._grant()
         self._watch()
         self._export()
@@ -126,6 +134,7 @@ class FreshetStack(cdk.Stack):
             Door.PUSH: {**at_provider, **pushes},
             Door.BULK: {**kept, **bulks},
             Door.RECONCILE: {**kept, **pushes, **bulks},
+            Door.TEND: at_provider,
         }
 
     def _machine(self) -> sfn.StateMachine:
@@ -196,7 +205,7 @@ class FreshetStack(cdk.Stack):
         )
         return schedules
 
-    def _reconcile(self) -> Reconciling:
+    def _reconcile(self) -> RegularCalls:
         reconcile = self.doors[Door.RECONCILE]
         endings = {
             Variable.CONCLUDE_DOOR: self.doors[Door.CONCLUDE],
@@ -211,7 +220,13 @@ class FreshetStack(cdk.Stack):
             machines=(self.machine, self.push_machine, self.bulk_machine),
             endings=tuple(endings.values()),
         )
-        return Reconciling(self, "Reconciling", door=reconcile)
+        return RegularCalls(
+            self,
+            "Reconciling",
+            door=reconcile,
+            every=cdk.Duration.minutes(1),
+            description="Looks after what has no execution that runs",
+        )
 
     def _grant(self) -> None:
         grants.grant(self.doors, storage=self.storage, secrets=self.secrets)
@@ -262,6 +277,7 @@ class FreshetStack(cdk.Stack):
             "PutSecretsWith": "aws secretsmanager put-secret-value --secret-id "
             f"{self.secrets.prefix}PROVIDER --secret-string file://PROVIDER.json",
             "ReconcileName": self.doors[Door.RECONCILE].function.function_name,
+            "TendName": self.doors[Door.TEND].function.function_name,
         } | {
             f"{provider.title()}SecretArn": secret.secret_arn
             for provider, secret in self.secrets.by_provider.items()

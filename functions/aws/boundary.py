@@ -7,7 +7,7 @@ import re
 import time
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import msgspec
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     Handler = Callable[[Any, LambdaContext], Any]
+
+_IDS: Final = ("refresh_id", "push_id", "bulk_id", "execution", "connection_id")
+"""What an event may be about; the first of them that it has names it in the log."""
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -135,7 +138,7 @@ def _classify(error: Exception, *, passing: Callable[[], FreshetError]) -> Fresh
 def _id_of(event: Any) -> str:  # noqa: ANN401 - any event
     found = event if isinstance(event, dict) else {}
     request = found.get("requestContext", {}).get("requestId")
-    known = (found.get(name) for name in ("refresh_id", "push_id", "bulk_id", "execution"))
+    known = (found.get(name) for name in _IDS)
     return str(next(filter(None, known), None) or request or "")
 
 

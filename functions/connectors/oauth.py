@@ -286,6 +286,16 @@ class TokenKeeper:
                 self._untried = None if stored is self._untried else self._untried
                 return answer
 
+    def renew(self) -> None:
+        """Exchange the refresh token, if there is one, though the access token may be good.
+
+        Raises:
+            ReauthRequired, ProviderUnavailable, UnexpectedAnswer: as for ``use``.
+        """
+        stored = self._store.load(self._connection_id, fresh=False)
+        if stored.credentials.refresh_token is not None:
+            self._rotate(stored)
+
     def _find(self, *, refused: StoredCredentials | None) -> StoredCredentials:
         """Credentials that are good as far as we know, and are not those that were refused."""
         with self._lock:
@@ -412,6 +422,10 @@ class BearerHttp:
 
         self._http, self._path = http, path
         self._keeper = TokenKeeper(ports, connection_id=connection_id, exchange=exchange)
+
+    def renew(self) -> None:
+        """Exchange the connection's refresh token, as ``TokenKeeper.renew`` does."""
+        self._keeper.renew()
 
     def call(
         self,

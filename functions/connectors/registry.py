@@ -49,6 +49,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         holds: whether the provider can hold a look open until its job is done.
         webhooks: whether the provider sends any, see ``core.webhooks``.
         revokes: the wishes that ``core.ports.Revoker`` fulfils.
+        renews: whether idle refresh tokens can be kept alive (``core.ports.Renewer``).
         signs_in: what end users can do at the provider (``core.connect.ports.SignIn``).
     """
 
@@ -63,6 +64,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     holds: bool = False
     webhooks: bool = False
     revokes: frozenset[Revoke] = frozenset()
+    renews: bool = False
     signs_in: frozenset[Purpose] = frozenset()
 
 
@@ -75,6 +77,7 @@ REGISTRY: Final[dict[str, Entry]] = {
         narrows=frozenset({"transactions"}),
         holds=True,
         revokes=frozenset({Revoke.TRUE, Revoke.REQUIRED}),
+        renews=True,
         signs_in=frozenset({Purpose.CONNECT, Purpose.RECONNECT}),
     ),
     Provider.DIGIME: Entry(
@@ -83,6 +86,7 @@ REGISTRY: Final[dict[str, Entry]] = {
         datasets=("accounts", "files"),
         narrows=frozenset({"files"}),
         revokes=frozenset({Revoke.LIBRARY}),
+        renews=True,
         signs_in=frozenset({Purpose.CONNECT, Purpose.RECONNECT, Purpose.ADD_SOURCE}),
     ),
     Provider.ENDGRATE: Entry(

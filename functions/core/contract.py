@@ -85,6 +85,7 @@ class Door(StrEnum):
     PUSH = "push"
     BULK = "bulk"
     RECONCILE = "reconcile"
+    TEND = "tend"
 
 
 class Variable(StrEnum):

@@ -297,6 +297,17 @@ class Revoker(Connector, Protocol):
         """End what the connection stands on, once; None where it has no credentials of its own."""
 
 
+class Renewer(Connector, Protocol):
+    """A provider whose refresh tokens can be kept alive."""
+
+    def renew(self, connection: Connection, /) -> None:
+        """Exchange the connection's refresh token, if it has one.
+
+        Raises:
+            ReauthRequired: the provider does not take it any more.
+        """
+
+
 class CredentialStore(Protocol):
     """Stores the credentials of connections, in versions."""
 

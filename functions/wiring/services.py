@@ -15,17 +15,19 @@ from functions.aws.executions import Endings, Executions, wake
 from functions.aws.objects.bucket import Bucket
 from functions.aws.objects.snapshots import Snapshots
 from functions.aws.objects.staging import Staging
+from functions.aws.objects.successors import Successors
 from functions.aws.schedules import Schedules, Unscheduling
 from functions.aws.secrets import ProviderSecrets
 from functions.aws.tables.budgets import BudgetItem, DurationTable
 from functions.aws.tables.bulk_runs import BulkLists, BulkTable
-from functions.aws.tables.connections import ConnectionTable, Successors
+from functions.aws.tables.connections import ConnectionTable
 from functions.aws.tables.dynamodb import long_gaps
 from functions.aws.tables.idempotency import KeyTable
 from functions.aws.tables.lookups import Lookups
 from functions.aws.tables.open_items import OpenItems
 from functions.aws.tables.pushes import PushContents, PushTable
 from functions.aws.tables.refreshes import RefreshTable
+from functions.aws.tables.walk import ConnectionWalk
 from functions.aws.vault import Vault
 from functions.connectors.registry import DATASETS
 from functions.core.bulk.model import BulkTicket
@@ -100,6 +102,13 @@ class Wiring:
     def lookups(self) -> Lookups:
         """Connections by external id and by subject."""
         return Lookups(self._dynamodb, table=setting(Variable.CONNECTIONS_TABLE))
+
+    @cached_property
+    def walk(self) -> ConnectionWalk:
+        """All connections, one after the other."""
+        return ConnectionWalk(
+            self._dynamodb, table=setting(Variable.CONNECTIONS_TABLE), lookups=self.lookups
+        )
 
     @cached_property
     def refreshes(self) -> RefreshTable:

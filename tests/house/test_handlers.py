@@ -29,6 +29,7 @@ ALLOWED: dict[Door, frozenset[str]] = {
     Door.PUSH: BASE | HTTP,
     Door.BULK: BASE,
     Door.RECONCILE: BASE,
+    Door.TEND: BASE | HTTP,
 }
 """What of the bundled libraries a door may have loaded once it is imported. A provider's own
 connector comes with its first refresh."""

@@ -47,12 +47,21 @@ MOST_OF_A_DESCRIPTION = 1024
 """CloudWatch's own bound."""
 
 
-def test_what_is_open_is_looked_after_every_minute(local: Template) -> None:
-    rule = local.one("Events::Rule", "Reconciling")
+@pytest.mark.parametrize(
+    ("name", "rate", "door"),
+    [
+        pytest.param("Reconciling", "1 minute", "Reconcile", id="what-is-open"),
+        pytest.param("Tending", "15 minutes", "Tend", id="tokens"),
+    ],
+)
+def test_what_is_to_be_looked_after_is_by_the_clock(
+    local: Template, name: str, rate: str, door: str
+) -> None:
+    rule = local.one("Events::Rule", name)
     (target,) = rule["Targets"]
 
-    assert rule["ScheduleExpression"] == "rate(1 minute)"
-    assert flat(target["Arn"]).startswith("<ReconcileDoorFunction")
+    assert rule["ScheduleExpression"] == f"rate({rate})"
+    assert flat(target["Arn"]).startswith(f"<{door}DoorFunction")
 
 
 EVENT = {"$.detail.name": "the-name", "$.detail.status": "FAILED"}
@@ -111,6 +120,7 @@ def test_there_is_an_alarm_for_everything_that_can_need_a_person(local: Template
         "StuckBulkRuns",
         "StuckPushes",
         "StuckRefreshes",
+        "TendDropped",
         "Undelivered",
     }
 

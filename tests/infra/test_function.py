@@ -45,6 +45,7 @@ TOLD = {
     | {Variable.MACHINE, Variable.CONCLUDE_DOOR, Variable.PUSH_DOOR, Variable.BULK_DOOR}
     | PUSHES
     | BULKS,
+    Door.TEND: PLACES | {Variable.SECRET_PREFIX},
 }
 
 
@@ -246,6 +247,13 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "push": {"lambda:InvokeFunction"},
         "bulk": {"lambda:InvokeFunction"},
     },
+    Door.TEND: {
+        **SUCCESSORS,
+        "bucket": {"s3:ListBucketVersions"},
+        "connections": _dynamodb("Scan", "GetItem", "PutItem", "UpdateItem"),
+        "key": _kms("Decrypt", "GenerateDataKey"),
+        "secrets": SECRET,
+    },
 }
 """Everything, by resource; besides, each writes its log and its traces."""
 
@@ -316,6 +324,7 @@ def test_a_door_lists_the_bucket_only_below_its_prefixes(local: Template) -> Non
         *[[f"{Prefix.SUCCESSORS}*"]] * 2,
         *[everything] * 2,
         [f"{Prefix.PUSHES}*"],
+        [f"{Prefix.SUCCESSORS}*"],
     ]
 
 
@@ -368,6 +377,7 @@ def test_a_door_that_speaks_to_a_provider_may_read_every_provider_s_secret(local
     [
         pytest.param(Door.API, ["Banno", "Digime", "Endgrate"], id="who-begins-and-ends-connections"),
         pytest.param(Door.PUSH, ["Endgrate"], id="who-pushes"),
+        pytest.param(Door.TEND, ["Banno", "Digime"], id="who-keeps-tokens-alive"),
     ],
 )  # fmt: skip
 def test_another_door_may_read_the_secrets_that_it_needs(

@@ -236,6 +236,7 @@ def test_the_outputs_name_what_a_caller_or_an_operator_needs(local: Template) ->
         "RefreshesTableName",
         "ScheduleGroupName",
         "StageName",
+        "TendName",
         "UndeliveredQueueUrl",
         *(f"{provider.title()}SecretArn" for provider in Provider),
     }

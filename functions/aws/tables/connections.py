@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 from functions.aws.tables.dynamodb import Table, endless_gaps, to_text
 from functions.aws.tables.idempotency import answer_requests
 from functions.aws.tables.lookups import Lookups, refusal
-from functions.core.contract import Index, Prefix, Schedule
+from functions.core.contract import Index, Schedule
 from functions.core.errors import Superseded
 from functions.core.model import (
     Connection,
@@ -24,11 +24,11 @@ from functions.core.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-    from functions.aws.objects.bucket import Bucket
+    from functions.aws.objects.successors import Successors
     from functions.aws.tables.dynamodb import Item, Request, Written
     from functions.aws.vault import DataKey, Vault
     from functions.core.contract import Clock, Sleep
@@ -46,41 +46,11 @@ RECENT_SECONDS: Final = 2
 """An item that was read serves for so long: a function reads a connection as it begins, and its
 credentials soon after."""
 
+LISTED: Final = "listed"
+"""Attribute of a connection that has its items of ``lookups``."""
+
 _NOTHING: Final[tuple[str, float, Item]] = ("", 0, {})
 _FAULTS: Final = (BotoCoreError, ClientError)
-
-
-class Successors:
-    """Sealed successors of tokens that the table does not take, in the bucket until it does.
-
-    One is looked for only while a rotation is under way, or has broken off. That of another
-    version than the table's is of no meaning.
-    """
-
-    def __init__(self, bucket: Callable[[], Bucket]) -> None:
-        """Take what gives the bucket, which is hardly ever needed."""
-        self._bucket = bucket
-
-    def put(self, connection_id: str, version: int, sealed: bytes) -> bool:
-        """Keep the successor of this version; return False if S3 does not take it."""
-        try:
-            self._bucket().put(_key(connection_id, version), sealed)
-        except _FAULTS:
-            return False
-        return True
-
-    def find(self, connection_id: str, version: int) -> bytes | None:
-        """Find the successor of this version, if it is here."""
-        return self._bucket().find(_key(connection_id, version))
-
-    def drop(self, connection_id: str, version: int) -> None:
-        """Delete it if S3 lets it through; otherwise the bucket's lifecycle does."""
-        with suppress(*_FAULTS):
-            self._bucket().delete(_key(connection_id, version))
-
-
-def _key(connection_id: str, version: int) -> str:
-    return f"{Prefix.SUCCESSORS}{connection_id}/{version}.sealed"
 
 
 class ConnectionTable:
@@ -115,7 +85,7 @@ class ConnectionTable:
             fresh: otherwise it may be as this call has last read it.
         """
         item = self._item(connection_id, fresh=fresh)
-        return _connection(item) if "document" in item and "erasing" not in item else None
+        return connection_of(item) if "document" in item and "erasing" not in item else None
 
     def create(
         self,
@@ -174,7 +144,7 @@ class ConnectionTable:
         if reasons is None:
             if after.external_id != before.external_id:
                 self._lookups.tidy(before)
-            return _connection({**item, "document": to_text(after)})
+            return connection_of({**item, "document": to_text(after)})
         if reasons[0].unmet:
             raise Superseded
         raise refusal(reasons, after)
@@ -183,7 +153,7 @@ class ConnectionTable:
         """Read connections, 100 at most, in the order of their ids; not those being erased."""
         found = self._table.get_many([{"connection_id": id_} for id_ in ids], consistent=True)
         there = [item for item in found if "document" in item and "erasing" not in item]
-        return sorted(map(_connection, there), key=lambda one: one.connection_id)
+        return sorted(map(connection_of, there), key=lambda one: one.connection_id)
 
     def page(
         self, tenant: str, *, limit: int, after: str | None
@@ -196,7 +166,7 @@ class ConnectionTable:
             where="attribute_not_exists(erasing)",
             limit=limit,
         )
-        return [_connection(item) for item in items], last["connection_id"] if last else None
+        return [connection_of(item) for item in items], last["connection_id"] if last else None
 
     def of_tenant(self, tenant: str | None) -> Iterator[Connection]:
         """List a tenant's connections, or all, one by one; not those that are being erased."""
@@ -206,7 +176,7 @@ class ConnectionTable:
             index=Index.BY_TENANT,
             where="attribute_not_exists(erasing)",
         )
-        return map(_connection, items)
+        return map(connection_of, items)
 
     def begin_erasing(self, connection_id: str) -> str | None:
         """Make it absent for all, before its data is deleted; see also ``load_erasing``.
@@ -229,7 +199,7 @@ class ConnectionTable:
     def erasing(self, connection_id: str) -> Connection | None:
         """Read a connection that is being erased; None for any other."""
         item = self._item(connection_id)
-        return _connection(item) if "erasing" in item else None
+        return connection_of(item) if "erasing" in item else None
 
     def delete(self, connection_id: str) -> None:
         """Remove what is left of it."""
@@ -315,7 +285,7 @@ class ConnectionTable:
         if not leased:
             return False
         try:
-            self._keys[connection_id] = self._data_key(_connection(item))
+            self._keys[connection_id] = self._data_key(connection_of(item))
         except _FAULTS:
             self.release_lease(connection_id, owner=owner)
             raise
@@ -364,12 +334,13 @@ class ConnectionTable:
             Superseded: the connection has been erased, or one of the other writes is refused.
         """
         id_ = connection.connection_id
+        sealed = self._data_key(connection).seal(_encode(credentials))
         update = self._table.update_request(
             {"connection_id": id_},
-            "SET credentials = :new ADD credentials_version :one"
+            "SET credentials = :new, credentials_at = :now ADD credentials_version :one"
             " REMOVE lease_owner, lease_until, credentials_dead",
             condition="attribute_exists(connection_id) AND attribute_not_exists(erasing)",
-            values={"new": self._data_key(connection).seal(_encode(credentials)), "one": 1},
+            values={"new": sealed, "now": self._clock(), "one": 1},
         )
         written = self._table.transact([update, *also]) is None
         replaced = self.get(id_) if written else None
@@ -397,12 +368,13 @@ class ConnectionTable:
         """
         done, stored = self._update(
             connection_id,
-            "SET credentials = :new, credentials_version = :next"
+            "SET credentials = :new, credentials_version = :next, credentials_at = :now"
             " REMOVE lease_owner, lease_until, credentials_dead",
             condition="attribute_not_exists(erasing) AND credentials_version = :version",
             version=version,
             next=version + 1,
             new=sealed,
+            now=self._clock(),
         )
         if not done and stored.get("credentials") != sealed:
             raise Superseded
@@ -467,15 +439,17 @@ class ConnectionTable:
 
 def item_of(connection: Connection, *, sealed: bytes | None) -> Item:
     """The item of a new connection, with its credentials if it has any."""
+    first = {"credentials_version": 1, "credentials_at": connection.created_at}
     return {
         "connection_id": connection.connection_id,
         "tenant": connection.tenant,
         "document": to_text(connection),
-        **({"credentials": sealed, "credentials_version": 1} if sealed else {}),
+        LISTED: True,
+        **({"credentials": sealed, **first} if sealed else {}),
     }
 
 
-def _connection(item: Item) -> Connection:
+def connection_of(item: Item) -> Connection:
     """The connection as it was registered, with what has changed since."""
     known = msgspec.json.decode(item["document"], type=Connection)
     until = float(item.get("running_until", 0))

@@ -181,6 +181,10 @@ class Banno:
                 yield from reading.pages()
                 place = reading.following
 
+    def renew(self, connection: Connection, /) -> None:
+        """Exchange the refresh token of a connection that is not refreshed."""
+        self._user(connection).renew()
+
     def revoke(
         self,
         connection: Connection,

@@ -76,6 +76,11 @@ class DigiMe:
         key = keeper.use(lambda token: _session_key(api, token, held=held, params=params))
         return {**job, "session": self._ports.seal(connection, key), "since": at}
 
+    def renew(self, connection: Connection, /) -> None:
+        """Exchange the refresh token of a connection that is not refreshed."""
+        held = self._ports.credentials.load(connection.connection_id).credentials.session_key
+        keep_tokens(self._ports, self._api(), connection, held=held).renew()
+
     def revoke(
         self,
         connection: Connection,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from msgspec.structs import replace
@@ -24,9 +24,12 @@ from tests.support.providers.registry import CASES, WITH_TOKENS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from functions.core.ports import Renewer
     from tests.support.providers.simulated import Simulated
 
     Simulator = Callable[[str], Simulated]
+
+RENEWED = [name for name in WITH_TOKENS if CASES[name].entry.renews]
 
 
 @pytest.fixture(params=WITH_TOKENS)
@@ -75,6 +78,38 @@ def test_a_token_known_to_have_expired_is_exchanged_once_before_it_is_used(
     one.refresh()
     assert exchanges(one) == before + 1
     assert one.stored.version == 2
+
+
+def keep_alive(one: ConnectorHarness) -> None:
+    cast("Renewer", one.connector).renew(one.connection)
+
+
+@pytest.mark.parametrize("provider", RENEWED)
+def test_an_idle_token_is_exchanged_though_it_is_good(one: ConnectorHarness) -> None:
+    before, given = exchanges(one), one.stored.credentials
+    keep_alive(one)
+    assert exchanges(one) == before + 1
+    assert one.stored.version == 2
+    assert one.stored.credentials.refresh_token != given.refresh_token
+    assert one.stored.credentials.session_key == given.session_key
+    one.refresh()
+
+
+@pytest.mark.parametrize("provider", RENEWED)
+def test_one_that_died_while_it_was_idle_is_found_dead(one: ConnectorHarness) -> None:
+    one.simulated.revoke(one.user)
+    with pytest.raises(ReauthRequired):
+        keep_alive(one)
+    assert one.stored.dead
+
+
+@pytest.mark.parametrize("provider", RENEWED)
+def test_without_a_refresh_token_nothing_is_kept_alive(one: ConnectorHarness) -> None:
+    before = exchanges(one)
+    given = replace(one.stored.credentials, refresh_token=None)
+    one.connections.replace(one.connection, given)
+    keep_alive(one)
+    assert (exchanges(one), one.stored.dead) == (before, False)
 
 
 def test_a_token_that_ends_soon_is_exchanged_ahead_of_time(one: ConnectorHarness) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from functions.aws.objects.bucket import Bucket
+from functions.aws.objects.successors import Successors
 from functions.aws.tables.bulk_runs import BulkLists, BulkTable
-from functions.aws.tables.connections import ConnectionTable, Successors
+from functions.aws.tables.connections import ConnectionTable
 from functions.aws.tables.idempotency import KeyTable
 from functions.aws.vault import Vault
 from functions.core.bulk.model import BulkOutcome

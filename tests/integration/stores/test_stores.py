@@ -14,10 +14,11 @@ from msgspec.structs import replace
 from functions.aws.objects.bucket import Bucket
 from functions.aws.objects.snapshots import Snapshots
 from functions.aws.objects.staging import Line, Staging, read_lines
+from functions.aws.objects.successors import Successors
 from functions.aws.schedules import Schedules
 from functions.aws.tables.budgets import BudgetItem
 from functions.aws.tables.connect_sessions import ConnectSessionTable
-from functions.aws.tables.connections import ConnectionTable, Successors
+from functions.aws.tables.connections import ConnectionTable
 from functions.aws.tables.idempotency import KeyTable
 from functions.aws.tables.lookups import Lookups
 from functions.aws.tables.refreshes import RefreshTable

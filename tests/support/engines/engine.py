@@ -23,7 +23,8 @@ from functions.aws.executions import Executions
 from functions.aws.objects.bucket import Bucket
 from functions.aws.objects.snapshots import Snapshots
 from functions.aws.objects.staging import Line, read_lines
-from functions.aws.tables.connections import ConnectionTable, Successors
+from functions.aws.objects.successors import Successors
+from functions.aws.tables.connections import ConnectionTable
 from functions.aws.tables.refreshes import RefreshTable
 from functions.aws.vault import Vault
 from functions.core.model import CONNECTION_PREFIX, Connection, Credentials, instant

@@ -9,7 +9,8 @@ import pytest
 from botocore.stub import Stubber
 
 from functions.aws.objects.bucket import Bucket
-from functions.aws.tables.connections import ConnectionTable, Successors
+from functions.aws.objects.successors import Successors
+from functions.aws.tables.connections import ConnectionTable
 from functions.aws.vault import Vault
 from tests.support.fakes.stores import Clock
 

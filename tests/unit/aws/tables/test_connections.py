@@ -12,12 +12,12 @@ from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
 from functions.aws.objects.bucket import Bucket
+from functions.aws.objects.successors import Successors
 from functions.aws.tables.connections import (
     ASIDE_SECONDS,
     LEASE_SECONDS,
     RECENT_SECONDS,
     ConnectionTable,
-    Successors,
     item_of,
 )
 from functions.aws.tables.dynamodb import encode

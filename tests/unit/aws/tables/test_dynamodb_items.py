@@ -222,7 +222,7 @@ def test_every_item_has_the_attributes_that_the_version_before_reads(
 
     is_open = "expires_at look_at open_as"
     assert [" ".join(sorted(item)) for item in written] == [
-        "connection_id document tenant",
+        "connection_id document listed tenant",
         "connection_id holder",
         f"connection_id document {is_open} refresh_id requested_at tenant version",
         "claim expires_at refresh_id",
