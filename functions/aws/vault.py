@@ -43,22 +43,19 @@ class Vault:
         """Take the key's id or ARN."""
         self._kms, self._key = kms, key
 
-    def data_key(self, *, tenant: str, connection_id: str) -> DataKey:
-        """A fresh key for one value of this tenant's connection."""
+    def data_key(self, connection: Connection) -> DataKey:
+        """A fresh key for one value of this connection."""
+        id_ = connection.connection_id
         answer = self._kms.generate_data_key(
             KeyId=self._key,
             KeySpec="AES_256",
-            EncryptionContext={"tenant": tenant, "connection": connection_id},
+            EncryptionContext={"tenant": connection.tenant, "connection": id_},
         )
         return DataKey(
-            connection_id=connection_id,
+            connection_id=id_,
             plain=answer["Plaintext"],
             wrapped=answer["CiphertextBlob"],
         )
-
-    def seal(self, plain: bytes, *, tenant: str, connection_id: str) -> bytes:
-        """Seal under a fresh data key."""
-        return self.data_key(tenant=tenant, connection_id=connection_id).seal(plain)
 
     def open(self, sealed: bytes, *, tenant: str, connection_id: str) -> bytes:
         """Open what was sealed for this tenant and connection; any other raises."""
@@ -70,18 +67,14 @@ class Vault:
         nonce, rest = sealed[end : end + _NONCE], sealed[end + _NONCE :]
         return AESGCM(key["Plaintext"]).decrypt(nonce, rest, connection_id.encode())
 
+    def open_of(self, connection: Connection, sealed: bytes) -> bytes:
+        """Open what was sealed for this connection; any other raises."""
+        return self.open(sealed, tenant=connection.tenant, connection_id=connection.connection_id)
+
     def seal_text(self, connection: Connection, text: str) -> str:
         """Seal a short secret that has to travel in a job, for this connection, as base64."""
-        sealed = self.seal(
-            text.encode(), tenant=connection.tenant, connection_id=connection.connection_id
-        )
-        return base64.b64encode(sealed).decode()
+        return base64.b64encode(self.data_key(connection).seal(text.encode())).decode()
 
     def open_text(self, connection: Connection, sealed: str) -> str:
         """Open what ``seal_text`` sealed for this connection."""
-        plain = self.open(
-            base64.b64decode(sealed),
-            tenant=connection.tenant,
-            connection_id=connection.connection_id,
-        )
-        return plain.decode()
+        return self.open_of(connection, base64.b64decode(sealed)).decode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
@@ -15,16 +14,13 @@ from functions.wiring.services import Wiring
 
 if TYPE_CHECKING:
     from functions.core.idempotency import Claim, Key
-    from functions.core.model import Connection
-    from functions.core.ports import Catalogue, Connector, Opener, Revoker
+    from functions.core.model import Connection, Credentials
+    from functions.core.ports import Catalogue, Connector, Opener, Revoke, Revoked
 
 MAX_ID = 80
 
 OPEN_SECONDS = 20
 """How long a provider may take to begin or tell of a connection: the gateway waits 29."""
-
-REVOKE_SECONDS = 8
-"""How long a provider may take to end a connection: its data is deleted in the rest."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,27 +89,30 @@ def once(
 
 def opener(call: Call, provider: str, *, owner: str) -> Opener:
     """A connector that can begin connections."""
-    return cast("Opener", _connector(call, provider, owner=owner, seconds=OPEN_SECONDS))
+    return cast("Opener", _connector(call, provider, owner=owner))
 
 
 def lister(call: Call, provider: str) -> Catalogue:
     """A connector that lists what connections can have."""
-    return cast("Catalogue", _connector(call, provider, owner="catalogue", seconds=OPEN_SECONDS))
+    return cast("Catalogue", _connector(call, provider, owner="catalogue"))
 
 
-def revoker(call: Call, provider: str) -> Revoker:
-    """A connector that can end connections. Its owner is new: each call rotates for itself."""
-    owner = f"erasure_{secrets.token_hex(8)}"
-    return cast("Revoker", _connector(call, provider, owner=owner, seconds=REVOKE_SECONDS))
-
-
-def _connector(call: Call, provider: str, *, owner: str, seconds: float) -> Connector:
+def _connector(call: Call, provider: str, *, owner: str) -> Connector:
     # Imported here: few calls need it, and every cold start would pay for it.
     from functions.wiring.providers import connector  # noqa: PLC0415 - see above
 
     clock = call.here.clock
-    until = clock() + seconds
+    until = clock() + OPEN_SECONDS
     return connector(call.here, provider, owner=owner, left=lambda: until - clock())
+
+
+def revoke(
+    call: Call, connection: Connection, *, load: Callable[[], Credentials], wish: Revoke
+) -> Revoked:
+    """End a connection at its provider; see ``wiring.revocation``."""
+    from functions.wiring import revocation  # noqa: PLC0415 - as in ``_connector``
+
+    return revocation.revoke(call.here, connection, load=load, wish=wish)
 
 
 def connection_of(call: Call, connection_id: str) -> Connection:

@@ -108,7 +108,28 @@ def connector(
     left: Callable[[], float],
     patience_seconds: float = BEGIN_SECONDS,
 ) -> Connector:
-    """The provider's connector; it rotates tokens in the name of its owner, see the ports.
+    """The provider's connector; see ``connector_ports``."""
+    ports = connector_ports(
+        here, provider, owner=owner, left=left, patience_seconds=patience_seconds
+    )
+    return cast(
+        "Connector",
+        Renewing(
+            lambda: load(REGISTRY[provider], ports),
+            forget=lambda: here.secrets.forget(provider),
+        ),
+    )
+
+
+def connector_ports(
+    here: Wiring,
+    provider: str,
+    *,
+    owner: str,
+    left: Callable[[], float],
+    patience_seconds: float = BEGIN_SECONDS,
+) -> ConnectorPorts:
+    """What a connector is given; it rotates tokens in the name of its owner, see the ports.
 
     Args:
         left: how many seconds a call may take now, its turn and its tokens included.
@@ -122,7 +143,7 @@ def connector(
         clock=here.clock,
         sleep=here.sleep,
     )
-    ports = ConnectorPorts(
+    return ConnectorPorts(
         application=lambda: here.secrets.read(provider),
         credentials=here.connections,
         seal=here.vault.seal_text,
@@ -134,13 +155,6 @@ def connector(
         budget=budget,
         left=left,
         note_deprecation=_note_deprecation(provider),
-    )
-    return cast(
-        "Connector",
-        Renewing(
-            lambda: load(REGISTRY[provider], ports),
-            forget=lambda: here.secrets.forget(provider),
-        ),
     )
 
 

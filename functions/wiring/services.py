@@ -20,6 +20,7 @@ from functions.aws.schedules import Schedules, Unscheduling
 from functions.aws.secrets import ProviderSecrets
 from functions.aws.tables.budgets import BudgetItem, DurationTable
 from functions.aws.tables.bulk_runs import BulkLists, BulkTable
+from functions.aws.tables.connect_sessions import ConnectSessionTable
 from functions.aws.tables.connections import ConnectionTable
 from functions.aws.tables.dynamodb import long_gaps
 from functions.aws.tables.idempotency import KeyTable
@@ -31,6 +32,7 @@ from functions.aws.tables.walk import ConnectionWalk
 from functions.aws.vault import Vault
 from functions.connectors.registry import DATASETS
 from functions.core.bulk.model import BulkTicket
+from functions.core.connect.return_urls import read_application
 from functions.core.contract import PushTicket, Ticket, Variable
 from functions.core.errors import Superseded
 from functions.core.refresh.ports import AdmissionPorts
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from mypy_boto3_scheduler.client import EventBridgeSchedulerClient
     from mypy_boto3_stepfunctions.client import SFNClient
 
+    from functions.core.connect.return_urls import Application
     from functions.core.model import Connection
 
 _CONFIG: Final = Config(
@@ -108,6 +111,16 @@ class Wiring:
         """All connections, one after the other."""
         return ConnectionWalk(
             self._dynamodb, table=setting(Variable.CONNECTIONS_TABLE), lookups=self.lookups
+        )
+
+    @cached_property
+    def connect_sessions(self) -> ConnectSessionTable:
+        """Connect sessions."""
+        return ConnectSessionTable(
+            self._dynamodb,
+            table=setting(Variable.CONNECT_SESSIONS_TABLE),
+            keys=setting(Variable.REFRESHES_TABLE),
+            connections=self.connections,
         )
 
     @cached_property
@@ -200,6 +213,15 @@ class Wiring:
         if task:
             wake(self._states, task)
 
+    def resume(self, connection: Connection, *, by: str) -> None:
+        """Have the refresh of a connection go on that waits for its user, if one runs.
+
+        Args:
+            by: as ``RefreshTable.note_webhook`` takes it.
+        """
+        if connection.running is not None:
+            self.wake(connection.running.refresh_id, by=by)
+
     @cached_property
     def push_executions(self) -> Executions:
         """Executions of the machine ``Push``."""
@@ -241,8 +263,29 @@ class Wiring:
     @cached_property
     def secrets(self) -> ProviderSecrets:
         """The application's secrets, one for each provider."""
+        return self._secrets(setting(Variable.SECRET_PREFIX))
+
+    def application(self, tenant: str, *, fresh: bool = False) -> Application:
+        """A tenant's application, as the operator has entered it.
+
+        Args:
+            fresh: otherwise it may be as it was a minute ago.
+
+        Raises:
+            ConfigurationInvalid: there is none.
+        """
+        name = setting(Variable.APPLICATIONS)
+        if fresh:
+            self._applications.forget(name)
+        return read_application(self._applications.read(name), tenant)
+
+    @cached_property
+    def _applications(self) -> ProviderSecrets:
+        return self._secrets("")
+
+    def _secrets(self, prefix: str) -> ProviderSecrets:
         client = self._session.client("secretsmanager", config=_CONFIG)
-        return ProviderSecrets(client, prefix=setting(Variable.SECRET_PREFIX), clock=self.clock)
+        return ProviderSecrets(client, prefix=prefix, clock=self.clock)
 
     @cached_property
     def vault(self) -> Vault:

@@ -110,7 +110,9 @@ class ConnectionTable:
             InvalidRequest: there are too many of its external id or its login.
         """
         id_, at = connection.connection_id, connection.created_at
-        sealed = self._data_key(connection).seal(_encode(credentials)) if credentials else None
+        sealed = (
+            self._vault.data_key(connection).seal(_encode(credentials)) if credentials else None
+        )
         first = [*answer_requests(key, id_, table=self._key_table, at=at), *also]
         put = self._table.put_request(item_of(connection, sealed=sealed))
         found = self._lookups.requests(connection, owned=credentials is None)
@@ -285,7 +287,7 @@ class ConnectionTable:
         if not leased:
             return False
         try:
-            self._keys[connection_id] = self._data_key(connection_of(item))
+            self._keys[connection_id] = self._vault.data_key(connection_of(item))
         except _FAULTS:
             self.release_lease(connection_id, owner=owner)
             raise
@@ -334,7 +336,7 @@ class ConnectionTable:
             Superseded: the connection has been erased, or one of the other writes is refused.
         """
         id_ = connection.connection_id
-        sealed = self._data_key(connection).seal(_encode(credentials))
+        sealed = self._vault.data_key(connection).seal(_encode(credentials))
         update = self._table.update_request(
             {"connection_id": id_},
             "SET credentials = :new, credentials_at = :now ADD credentials_version :one"
@@ -408,11 +410,6 @@ class ConnectionTable:
         id_ = item["connection_id"]
         plain = self._vault.open(item[name], tenant=item["tenant"], connection_id=id_)
         return msgspec.json.decode(plain, type=Credentials)
-
-    def _data_key(self, connection: Connection) -> DataKey:
-        return self._vault.data_key(
-            tenant=connection.tenant, connection_id=connection.connection_id
-        )
 
     def _item(self, connection_id: str, *, fresh: bool = True) -> Item:
         id_, until, item = self._recent

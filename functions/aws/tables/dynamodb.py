@@ -31,6 +31,9 @@ Item: TypeAlias = "Mapping[str, Any]"
 Request: TypeAlias = "dict[str, Any]"
 """A write as a transaction takes it: ``{"Put": …}``, ``{"Update": …}`` or ``{"Delete": …}``."""
 
+MAX_BATCH: Final = 100
+"""How many items may be read at once by their keys."""
+
 TRIES: Final = 8
 """All the gaps together take six seconds at the most, and half of that where all are needed."""
 

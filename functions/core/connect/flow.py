@@ -438,8 +438,13 @@ class Flow:
         return msgspec.json.decode(self._ports.unseal(connection, sealed), type=Consent)
 
     def _revoke(self, session: ConnectSession, consent: Consent) -> bool:
-        connection = replace(session.connection, subject=consent.subject)
-        return self._ports.revoke(connection, consent.credentials)
+        """Revoke a consent. Not under the connection's id, as one that is there counts."""
+        dropped = replace(
+            session.connection,
+            connection_id=session.connect_session_id,
+            subject=consent.subject,
+        )
+        return self._ports.revoke(dropped, consent.credentials)
 
     def _read(self, session: ConnectSession) -> ConnectSession:
         found = self._sessions.get(session.connect_session_id)

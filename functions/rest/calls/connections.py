@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from functions.aws.tables.dynamodb import MAX_BATCH
 from functions.connectors.registry import DATASETS, REGISTRY, check_params
 from functions.core.contract import MAX_AGE_SECONDS, Schedule
 from functions.core.errors import (
@@ -41,9 +42,6 @@ from functions.rest.route import Answer, Parameter, Route, Tag, boolean, limit, 
 
 LIMIT: Final = 50
 MAX_LIMIT: Final = 200
-
-MAX_BATCH: Final = 100
-"""How many connections are read at once by their ids."""
 
 MAX_PAGES: Final = 10
 """How many pages of ``MAX_LIMIT`` a filtered list reads in one call."""
@@ -415,9 +413,8 @@ def replace_credentials(call: Call, connection_id: str, *, body: CredentialsIn) 
     connection = connection_of(call, connection_id)
     if not REGISTRY[connection.provider].credentials:
         raise InvalidRequest(NO_CREDENTIALS)
-    running = call.here.connections.replace(connection, credentials_of(body)).running
-    if running is not None:
-        call.here.wake(running.refresh_id, by=secrets.token_hex(16))
+    replaced = call.here.connections.replace(connection, credentials_of(body))
+    call.here.resume(replaced, by=secrets.token_hex(16))
     return Reply(status=204)
 
 

@@ -11,16 +11,13 @@ from functions.aws.telemetry import logger
 from functions.connectors.registry import REGISTRY
 from functions.core.errors import FreshetError, InvalidRequest, LoginShared, ReauthRequired
 from functions.core.ports import Revoke, Revoked
-from functions.rest.call import Call, Reply, check_id, connection_of, revoker
-from functions.rest.calls.connections import ASKS_PROVIDER, MAX_BATCH
+from functions.rest.call import Call, Reply, check_id, connection_of
+from functions.rest.call import revoke as revoke_at_provider
+from functions.rest.calls.connections import ASKS_PROVIDER
 from functions.rest.route import Answer, Route, Tag, one_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from functions.core.model import Connection, Credentials
-
-    Load = Callable[[str], Credentials]
+    from functions.core.model import Connection
 
 DELETES: Final = 8
 """How many items of a connection's history are deleted at a time."""
@@ -75,7 +72,14 @@ def erase_connection(call: Call, connection_id: str, *, revoke: Revoke) -> Reply
         if revoke is Revoke.LIBRARY and revoke not in REGISTRY[erasing.provider].revokes:
             raise InvalidRequest("This provider has no library: leave out revoke, or give another.")
         if revoke in FIRST:
-            told = RevocationOut(revoked=_revoke(call, erasing, revoke, load=_load_alive(call)))
+            told = RevocationOut(
+                revoked=revoke_at_provider(
+                    call,
+                    erasing,
+                    load=lambda: here.connections.load(connection_id).credentials,
+                    wish=revoke,
+                )
+            )
         here.schedules.remove(connection_id)  # first, as what follows may break off
         running = here.connections.begin_erasing(connection_id)
         if running is not None:
@@ -95,48 +99,16 @@ def erase_connection(call: Call, connection_id: str, *, revoke: Revoke) -> Reply
     return Reply(ErasedOut(connection_id=connection_id, erased=True, provider=told))
 
 
-def _load_alive(call: Call) -> Load:
-    return lambda connection_id: call.here.connections.load(connection_id).credentials
-
-
 def _try_to_revoke(call: Call, erasing: Connection, wish: Revoke) -> RevocationOut:
     """Revoke a connection that is erased in any case."""
     try:
-        revoked = _revoke(call, erasing, wish, load=call.here.connections.load_erasing)
+        revoked = revoke_at_provider(
+            call,
+            erasing,
+            load=lambda: call.here.connections.load_erasing(erasing.connection_id),
+            wish=wish,
+        )
     except FreshetError as error:
         logger().warning("not revoked", provider=erasing.provider, error=error.name())
         return RevocationOut(revoked=Revoked.FAILED, error=error.name())
     return RevocationOut(revoked=revoked)
-
-
-def _revoke(call: Call, connection: Connection, wish: Revoke, *, load: Load) -> Revoked:
-    """Ask the provider once, unless nothing is to be done.
-
-    Raises:
-        LoginShared: the library is other connections', too.
-        FreshetError: the provider has not done it, or did not say so.
-    """
-    entry = REGISTRY[connection.provider]
-    if wish is Revoke.FALSE:
-        return Revoked.SKIPPED
-    if wish not in entry.revokes:
-        return Revoked.UNSUPPORTED
-    if others := _find_others(call, connection):
-        if wish is not Revoke.LIBRARY:
-            return Revoked.SHARED
-        own = ", ".join(one.connection_id for one in others if one.tenant == call.tenant)
-        raise LoginShared(own and f"{LoginShared.text} Yours are: {own}.")
-    credentials = load(connection.connection_id) if entry.credentials else None
-    return revoker(call, connection.provider).revoke(connection, credentials, wish=wish)
-
-
-def _find_others(call: Call, connection: Connection) -> list[Connection]:
-    """Connections on the same login, of any tenant, that are not being erased."""
-    found = call.here.lookups.ids_of_subject(connection.provider, connection.subject)
-    ids = [id_ for id_ in found if id_ != connection.connection_id]
-    return [
-        one
-        for place in range(0, len(ids), MAX_BATCH)
-        for one in call.here.connections.get_many(ids[place : place + MAX_BATCH])
-        if one.settings == connection.settings
-    ]

@@ -6,7 +6,10 @@ import base64
 import json
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from functions.aws.vault import Vault
+from functions.core.model import Connection
 from infra.local.providers import DEMOS
 from tests.support.system.executions import describe_refresh
 
@@ -49,9 +52,9 @@ def test_a_token_that_its_table_did_not_take_is_found_by_the_next_refresh(
     item = dynamodb.get_item(TableName=table, Key=key)["Item"]
     given = DEMOS["banno"].connection(running.providers["banno"], "ben")["credentials"]
     good = {name: given[name] for name in ("access_token", "refresh_token")}
-    sealed = Vault(running.client("kms"), key=running.outputs["KeyArn"]).seal(
-        json.dumps(good).encode(), tenant=item["tenant"]["S"], connection_id=connection
-    )
+    vault = Vault(running.client("kms"), key=running.outputs["KeyArn"])
+    stored = msgspec.json.decode(item["document"]["S"], type=Connection)
+    sealed = vault.data_key(stored).seal(json.dumps(good).encode())
     place = {"Bucket": running.outputs["BucketName"], "Key": f"successors/{connection}/1.sealed"}
     running.client("s3").put_object(**place, Body=sealed)
     dynamodb.update_item(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 
 from functions import api
+from functions.wiring.services import Wiring
 from tests.support.api_gateway import call
 from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
 from tests.support.scripted_connector import CONNECTION, TOKENS, a_connection, a_refresh
@@ -30,6 +32,9 @@ class House:
         refresh = replace(a_refresh(RUNNING, at=self.clock()), tenant=TENANT)
         self.refreshes.admit(refresh, until=refresh.deadline)
 
+    def wake(self, refresh_id: str, *, by: str) -> None:
+        self.woken.append((refresh_id, by))
+
 
 @pytest.fixture
 def house(monkeypatch: pytest.MonkeyPatch) -> House:
@@ -38,7 +43,7 @@ def house(monkeypatch: pytest.MonkeyPatch) -> House:
         clock=made.clock,
         connections=made.connections,
         lookups=made.tables.lookups,
-        wake=lambda refresh_id, *, by: made.woken.append((refresh_id, by)),
+        resume=partial(Wiring.resume, cast("Any", made)),
     )
     monkeypatch.setattr(api, "wiring", lambda: here)
     return made

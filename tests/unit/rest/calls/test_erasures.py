@@ -14,7 +14,7 @@ from functions.connectors.registry import Provider
 from functions.core.contract import Schedule
 from functions.core.errors import ProviderUnavailable, ReauthRequired
 from functions.core.ports import Revoke, Revoked
-from functions.rest.calls import erasures
+from functions.wiring import revocation
 from tests.support.api_gateway import call
 from tests.support.fakes.pushes import Pushes
 from tests.support.fakes.schedules import Schedules
@@ -101,7 +101,7 @@ class House:
             snapshots=SimpleNamespace(erase=self.erase_snapshots),
         )
         monkeypatch.setattr(api, "wiring", lambda: here)
-        monkeypatch.setattr(erasures, "revoker", lambda _call, _provider: self)
+        monkeypatch.setattr(revocation, "connector", lambda *_, **__: self)
         return self
 
 
