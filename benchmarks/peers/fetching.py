@@ -21,7 +21,7 @@ from benchmarks.bench import PEERS_PYTHON, Bench, run_program
 from benchmarks.peers import naive
 from benchmarks.results import Result
 from infra.local.providers import DEMOS
-from infra.local.sign_in.oauth import REDIRECT_URI
+from infra.local.sign_in.provider import REDIRECT_URI
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

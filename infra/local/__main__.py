@@ -21,7 +21,7 @@ from infra.local.programs import PortInUseError, ProgramError
 from infra.local.progress import Row, show_rows
 from infra.local.providers import DEMOS
 from infra.local.shell_variables import variables
-from infra.local.sign_in.oauth import SignInError
+from infra.local.sign_in.provider import SignInError
 from infra.local.system import SynthesisError, System, synthesise, system
 
 if TYPE_CHECKING:

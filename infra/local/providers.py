@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import requests
 
 from functions.connectors.registry import Provider
-from infra.local.sign_in.digime import Contract, connect
-from infra.local.sign_in.oauth import REDIRECT_URI, Application, sign_in
+from infra.local.sign_in.provider import REDIRECT_URI, sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -56,19 +55,12 @@ def _banno_secret(facts: Facts) -> dict[str, Any]:
 
 
 def _banno_connection(facts: Facts, user: str) -> dict[str, Any]:
-    application = Application(
-        issuer=facts["issuer"],
-        client_id=facts["client_id"],
-        client_secret=facts["client_secret"],
-        scope=facts["scope"],
+    return sign_in(
+        "banno",
+        secret=_banno_secret(facts),
+        login={"login_hint": user},
+        settings={"institution": "garden"},
     )
-    signed_in = sign_in(application, login_hint=user)
-    return {
-        "provider": "banno",
-        "subject": signed_in.subject,
-        "settings": {"institution": "garden"},
-        "credentials": _to_credentials(signed_in.tokens),
-    }
 
 
 def _digime_secret(facts: Facts) -> dict[str, Any]:
@@ -78,27 +70,13 @@ def _digime_secret(facts: Facts) -> dict[str, Any]:
         "contract_id": facts["contract_id"],
         "private_key": facts["private_key"],
         "redirect_uri": facts.get("redirect_uri", REDIRECT_URI),
+        "web_client": facts["web_client"],
     }
 
 
 def _digime_connection(facts: Facts, user: str) -> dict[str, Any]:
-    contract = Contract(
-        api=facts["api_base"],
-        web_client=facts["web_client"],
-        client_id=f"{facts['application_id']}_{facts['contract_id']}",
-        private_key=facts["private_key"],
-    )
-    signed_in = connect(contract, user=user)
-    access, refresh = signed_in.tokens["access_token"], signed_in.tokens["refresh_token"]
-    return {
-        "provider": "digime",
-        "subject": signed_in.subject,
-        "credentials": {
-            "access_token": access["value"],
-            "refresh_token": refresh["value"],
-            "expires_at": datetime.fromtimestamp(access["expires_on"], UTC).isoformat(),
-        },
-    }
+    secret = _digime_secret({**facts, "redirect_uri": REDIRECT_URI})
+    return sign_in("digime", secret=secret, login={"user": user})
 
 
 _ENDGRATE_DATASETS: Final = {

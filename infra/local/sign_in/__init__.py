@@ -1,1 +1,1 @@
-"""Signs a demo user in at a provider, as the application that calls Freshet does it."""
+"""Signs demo users in: at a provider alone, or through a page as a browser does."""
