@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from infra.events import Schedules
     from infra.function import DoorFunction
-    from infra.storage import ProviderSecrets, Storage
+    from infra.storage import Secrets, Storage
 
 CONNECTIONS: Final = {
     Door.API: ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem"),
@@ -41,6 +41,7 @@ REFRESHES: Final = {
     Door.BULK: ("BatchGetItem", "GetItem", "PutItem"),
     Door.RECONCILE: ("GetItem", "UpdateItem"),
 }
+SESSIONS: Final = {Door.API: ("GetItem", "PutItem")}
 PUSHES: Final = {
     Door.API: ("GetItem", "PutItem", "DeleteItem"),
     Door.WEBHOOK: ("GetItem", "PutItem"),
@@ -127,13 +128,15 @@ SECRETS: Final = {
 """The doors that speak to providers, and to which. The API begins and ends connections,
 and holds what they say of themselves against the secret."""
 
+APPLICATIONS: Final = (Door.API,)
+"""The doors that read which applications there are."""
 
-def grant(
-    doors: Mapping[Door, DoorFunction], *, storage: Storage, secrets: ProviderSecrets
-) -> None:
+
+def grant(doors: Mapping[Door, DoorFunction], *, storage: Storage, secrets: Secrets) -> None:
     """Grant every door what it needs of what is kept."""
     for table, allowed in (
         (storage.connections, CONNECTIONS),
+        (storage.sessions, SESSIONS),
         (storage.refreshes, REFRESHES),
         (storage.pushes, PUSHES),
         (storage.bulks, BULKS),
@@ -149,6 +152,9 @@ def grant(
     for door, providers in SECRETS.items():
         arns = [secrets.by_provider[provider].secret_arn for provider in providers]
         _allow(doors[door].role, "secretsmanager", ("GetSecretValue",), *arns)
+    for door in APPLICATIONS:
+        arn = secrets.applications.secret_arn
+        _allow(doors[door].role, "secretsmanager", ("GetSecretValue",), arn)
 
 
 def grant_api(

@@ -17,7 +17,7 @@ from infra.function import DoorFunction, Size, noun
 from infra.machines.push import PushMachine
 from infra.machines.refresh import RefreshMachine
 from infra.machines.refresh_all import RefreshAllMachine
-from infra.storage import ProviderSecrets, Storage
+from infra.storage import Secrets, Storage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +61,7 @@ class FreshetStack(cdk.Stack):
         )
         self._stage = stage
         self.storage = Storage(self, "Storage", stage=stage)
-        self.secrets = ProviderSecrets(self, "Secrets", stage=stage, key=self.storage.key)
+        self.secrets = Secrets(self, "Secrets", stage=stage, key=self.storage.key)
         self.doors = self._doors()
         self.machine, self.push_machine = self._machine(), self._push_machine()
         self.refresh_all = self._refresh_all()
@@ -119,12 +119,16 @@ class FreshetStack(cdk.Stack):
         at_provider = {**kept, Variable.SECRET_PREFIX: self.secrets.prefix}
         pushes = {Variable.PUSHES_TABLE: self.storage.pushes.table_name}
         bulks = {Variable.BULKS_TABLE: self.storage.bulks.table_name}
+        sessions = {
+            Variable.CONNECT_SESSIONS_TABLE: self.storage.sessions.table_name,
+            Variable.APPLICATIONS: self.secrets.applications.secret_arn,
+        }
         of_stage = {
             Variable.TENANT_LIMIT: msgspec.json.encode(self._stage.tenant).decode(),
             Variable.ALLOWED_ORIGINS: msgspec.json.encode(self._stage.allowed_origins).decode(),
         }
         return {
-            Door.API: {**at_provider, **pushes, **bulks, **of_stage},
+            Door.API: {**at_provider, **pushes, **bulks, **sessions, **of_stage},
             Door.WEBHOOK: {**kept, **pushes},
             Door.AUTHORIZE: caller_tokens(self, self._stage),
             Door.TRIGGER: at_provider,
@@ -270,6 +274,8 @@ class FreshetStack(cdk.Stack):
             "RefreshesTableName": self.storage.refreshes.table_name,
             "PushesTableName": self.storage.pushes.table_name,
             "BulksTableName": self.storage.bulks.table_name,
+            "ConnectSessionsTableName": self.storage.sessions.table_name,
+            "ApplicationsSecretArn": self.secrets.applications.secret_arn,
             "KeyArn": self.storage.key.key_arn,
             "ScheduleGroupName": self.schedules.group.ref,
             "UndeliveredQueueUrl": self.undelivered.queue_url,

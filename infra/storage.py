@@ -1,4 +1,4 @@
-"""The stores: four tables, one bucket, their key, and a secret for each provider.
+"""The stores: five tables, one bucket, their key, and the secrets.
 
 An index is never changed, only followed by one of another name, see ``docs/deploying.md``. None has
 all attributes: that would copy sealed credentials into it with each rotation of a token.
@@ -43,7 +43,7 @@ OLD_VERSION_DAYS: Final = 30
 
 
 class Storage(Construct):
-    """``connections``, ``refreshes``, ``pushes``, ``bulks``, ``bucket`` and ``key``."""
+    """``connections``, ``sessions``, ``refreshes``, ``pushes``, ``bulks``, ``bucket``, ``key``."""
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
         super().__init__(scope, id_)
@@ -97,6 +97,10 @@ class Storage(Construct):
         )
         self._list_open(self.pushes)
         self.bulks = self._bulks()
+        self.sessions = self._table(
+            "ConnectSessions", partition_key="connect_session_id", time_to_live="forget_at"
+        )
+        self._list_open(self.sessions)
         self.bucket = self._bucket()
 
     def _bulks(self) -> dynamodb.Table:
@@ -191,25 +195,39 @@ def _expiring(
     )
 
 
-class ProviderSecrets(Construct):
+class Secrets(Construct):
     """``by_provider``: each provider's secret, called ``prefix`` plus the provider's name.
 
-    They are made as an empty JSON object that an operator replaces; a later deployment
-    leaves what the operator wrote alone.
+    ``applications`` says of each tenant's application what its users are told, and where they
+    come back to from signing in. All are made as an empty JSON object that an operator replaces; a
+    later deployment leaves what the operator wrote alone.
     """
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage, key: kms.IKey) -> None:
         super().__init__(scope, id_)
+        self._stage, self._key = stage, key
         self.prefix = f"freshet/{stage.name}/providers/"
         self.by_provider = {
-            provider: secretsmanager.Secret(
-                self,
+            provider: self._secret(
                 provider.name.title(),
-                secret_name=f"{self.prefix}{provider}",
-                description=f"Freshet's own credentials at {provider}",
-                secret_string_value=cdk.SecretValue.unsafe_plain_text("{}"),
-                encryption_key=key,
-                removal_policy=stage.removal,
+                name=f"{self.prefix}{provider}",
+                about=f"Freshet's own credentials at {provider}",
             )
             for provider in Provider
         }
+        self.applications = self._secret(
+            "Applications",
+            name=f"freshet/{stage.name}/applications",
+            about="The applications whose users sign in, by tenant",
+        )
+
+    def _secret(self, id_: str, *, name: str, about: str) -> secretsmanager.Secret:
+        return secretsmanager.Secret(
+            self,
+            id_,
+            secret_name=name,
+            description=about,
+            secret_string_value=cdk.SecretValue.unsafe_plain_text("{}"),
+            encryption_key=self._key,
+            removal_policy=self._stage.removal,
+        )

@@ -20,12 +20,14 @@ DOORS = pytest.mark.parametrize("door", list(Door))
 
 PLACES = {Variable.CONNECTIONS_TABLE, Variable.REFRESHES_TABLE, Variable.BUCKET, Variable.KEY}
 PUSHES = {Variable.PUSHES_TABLE, Variable.PUSH_MACHINE}
+SESSIONS = {Variable.CONNECT_SESSIONS_TABLE, Variable.APPLICATIONS}
 BULKS = {Variable.BULKS_TABLE, Variable.BULK_MACHINE}
 TOLD = {
     Door.API: PLACES
     | {Variable.MACHINE, Variable.SECRET_PREFIX}
     | {Variable.TENANT_LIMIT, Variable.ALLOWED_ORIGINS}
     | {Variable.SCHEDULE_GROUP, Variable.SCHEDULE_ROLE, Variable.UNDELIVERED}
+    | SESSIONS
     | PUSHES
     | BULKS,
     Door.WEBHOOK: PLACES | PUSHES,
@@ -150,6 +152,7 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "pushes": _dynamodb("GetItem", "PutItem", "DeleteItem"),
         "pushes/index/by_connection": _dynamodb("Query"),
         "bucket/pushes/*": DELETING | {"s3:PutObject"},
+        "sessions": _dynamodb("GetItem", "PutItem"),
         "bulks": _dynamodb("GetItem", "PutItem", "Query"),
         "bulks/index/by_failure": _dynamodb("Query"),
         "key": _kms("Decrypt", "GenerateDataKey"),
@@ -266,6 +269,7 @@ NAMES = {
     "StorageRefreshes": "refreshes",
     "StoragePushes": "pushes",
     "StorageBulks": "bulks",
+    "StorageConnectSessions": "sessions",
     "StorageBucket": "bucket",
     "StorageKey": "key",
     "RefreshMachine": "machine",
@@ -375,7 +379,11 @@ def test_a_door_that_speaks_to_a_provider_may_read_every_provider_s_secret(local
 @pytest.mark.parametrize(
     ("door", "providers"),
     [
-        pytest.param(Door.API, ["Banno", "Digime", "Endgrate"], id="who-begins-and-ends-connections"),
+        pytest.param(
+            Door.API,
+            ["Applications", "Banno", "Digime", "Endgrate"],
+            id="who-begins-and-ends-connections",
+        ),
         pytest.param(Door.PUSH, ["Endgrate"], id="who-pushes"),
         pytest.param(Door.TEND, ["Banno", "Digime"], id="who-keeps-tokens-alive"),
     ],

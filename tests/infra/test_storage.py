@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     import aws_cdk as cdk
 
 TABLES = pytest.mark.parametrize(
-    "table", ["StorageConnections", "StorageRefreshes", "StoragePushes", "StorageBulks"]
+    "table",
+    [
+        "StorageConnections",
+        "StorageConnectSessions",
+        "StorageRefreshes",
+        "StoragePushes",
+        "StorageBulks",
+    ],
 )
 
 
@@ -53,6 +60,11 @@ KEPT_IN = {
         "by_connection": (["connection_id", "requested_at"], "KEYS_ONLY"),
         "open": (["open_as", "look_at"], "KEYS_ONLY"),
     },
+    "StorageConnectSessions6F47EBBA": {
+        "key": ["connect_session_id"],
+        "expires": "forget_at",
+        "open": (["open_as", "look_at"], "KEYS_ONLY"),
+    },
     "StoragePushes95E3F189": {
         "key": ["push_id"],
         "expires": "expires_at",
@@ -76,6 +88,7 @@ one index at most: the old one goes with a later release than the new one came w
 MADE_ONCE = {
     "StorageBucket5CB7C8EA",
     "StorageKeyBAA9457B",
+    "SecretsApplications17970E7A",
     "SecretsBanno73E1616D",
     "SecretsDigime309BBDC3",
     "SecretsEndgrateABE0C147",
@@ -162,13 +175,16 @@ def test_the_key_changes_every_year(local: Template) -> None:
     assert local.one("KMS::Key")["EnableKeyRotation"] is True
 
 
-def test_every_provider_has_a_secret_that_is_made_without_a_value(local: Template) -> None:
+def test_providers_and_applications_have_secrets_that_are_made_without_a_value(
+    local: Template,
+) -> None:
     found = [each["Properties"] for each in local.all("SecretsManager::Secret").values()]
 
     assert {each["Name"] for each in found} == {
-        f"freshet/local/providers/{provider}" for provider in Provider
+        "freshet/local/applications",
+        *(f"freshet/local/providers/{provider}" for provider in Provider),
     }
-    assert [json.loads(each["SecretString"]) for each in found] == [{}] * len(Provider)
+    assert all(json.loads(each["SecretString"]) == {} for each in found)
     assert all(flat(each["KmsKeyId"]).startswith("<StorageKey") for each in found)
 
 
