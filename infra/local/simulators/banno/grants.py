@@ -206,17 +206,17 @@ class Grants:
             if access and access.grant.client_id == client_id:
                 del self._access[token]
             if refresh and refresh.grant.client_id == client_id:
-                for grant in self._ended_with(refresh.grant):
+                for grant in self._find_related(refresh.grant):
                     self._end(grant, because="the client revoked it")
 
-    def _ended_with(self, grant: Grant) -> list[Grant]:
+    def _find_related(self, grant: Grant) -> list[Grant]:
         """The grants that a revocation ends: one, or all of its user and client."""
         if not self._settings().revocation_ends_all:
             return [grant]
-        whose = (grant.client_id, grant.user.id)
+        key = (grant.client_id, grant.user.id)
         all_ = {id(kept.grant): kept.grant for kept in self._refresh.values()}.values()
         alive = (each for each in all_ if not each.revoked)
-        return [each for each in alive if (each.client_id, each.user.id) == whose]
+        return [each for each in alive if (each.client_id, each.user.id) == key]
 
     def drop_refresh(self, user_id: str) -> int:
         """Makes all refresh tokens of a user unknown; how many there were."""
