@@ -38,7 +38,7 @@ MIN_RSA_BITS: Final = 2048
 
 
 class KeySet(msgspec.Struct, frozen=True):
-    """A key set (RFC 7517), none of whose entries is read yet."""
+    """A key set (RFC 7517); its entries are not read yet."""
 
     keys: msgspec.Raw
 

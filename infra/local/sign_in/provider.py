@@ -36,7 +36,7 @@ def sign_in(
     login: Mapping[str, str],
     settings: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Sign in a user whom the provider lets through at once; the body that registers the user.
+    """Sign in a user of the simulator, and return the body that registers the connection.
 
     Args:
         provider: its name.

@@ -194,7 +194,7 @@ def test_a_code_is_good_once_and_a_second_use_ends_what_came_of_it(garden: Garde
     ],
     ids=str,
 )
-def test_an_exchange_whose_answer_is_lost_is_not_repeated(
+def test_an_exchange_without_an_answer_is_not_repeated(
     garden: Garden, fault: dict[str, Any]
 ) -> None:
     begun, back = garden.go()

@@ -192,7 +192,7 @@ def test_a_code_is_good_once(library: Library) -> None:
     ],
     ids=str,
 )
-def test_an_exchange_whose_answer_is_lost_is_not_repeated(
+def test_an_exchange_without_an_answer_is_not_repeated(
     library: Library, fault: dict[str, Any], error: type[Exception]
 ) -> None:
     begun, back = library.go()
@@ -335,7 +335,7 @@ def test_a_source_is_added_with_a_token_that_is_renewed_first(library: Library) 
     assert library.connections.load(library.request.connection.connection_id).version == 2
 
 
-def test_a_user_whose_tokens_are_dead_has_to_sign_in_first(library: Library) -> None:
+def test_a_user_with_dead_tokens_has_to_sign_in_first(library: Library) -> None:
     library.connect()
     library.client.expire("ada")
     library.client.revoke("ada")
