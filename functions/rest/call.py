@@ -10,9 +10,11 @@ import msgspec
 
 from functions.core import idempotency
 from functions.core.errors import NotFound
+from functions.core.wait import ANSWER_SECONDS, Versioned, wait
 from functions.wiring.services import Wiring
 
 if TYPE_CHECKING:
+    from functions.core.connect.flow_ports import FlowPorts
     from functions.core.idempotency import Claim, Key
     from functions.core.model import Connection, Credentials
     from functions.core.ports import Catalogue, Connector, Opener, Revoke, Revoked
@@ -67,6 +69,7 @@ class Owned(Protocol):
 
 T = TypeVar("T")
 Own = TypeVar("Own", bound=Owned)
+Waited = TypeVar("Waited", bound=Versioned)
 
 
 def once(
@@ -113,6 +116,27 @@ def revoke(
     from functions.wiring import revocation  # noqa: PLC0415 - as in ``_connector``
 
     return revocation.revoke(call.here, connection, load=load, wish=wish)
+
+
+def flow_ports(call: Call) -> FlowPorts:
+    """What the flow of connect sessions needs."""
+    from functions.wiring import connect  # noqa: PLC0415 - as in ``_connector``
+
+    return connect.flow_ports(call.here)
+
+
+def hold(
+    call: Call, thing: Waited, look: Callable[[], Waited], *, until: float, since: int | None = None
+) -> Waited:
+    """Hold the answer until a thing has moved on, see ``core.wait``, or the gateway gives up."""
+    return wait(
+        thing,
+        look,
+        until=min(until, call.asked_at + ANSWER_SECONDS),
+        since=since,
+        clock=call.here.clock,
+        sleep=call.here.sleep,
+    )
 
 
 def connection_of(call: Call, connection_id: str) -> Connection:

@@ -18,8 +18,11 @@ from msgspec.structs import replace
 
 from functions.core.contract import MAX_BODY_BYTES
 from functions.core.errors import FreshetError, InvalidRequest
+from functions.core.wait import MAX_WAIT_SECONDS
 from functions.rest.body import decode
 from functions.rest.call import MAX_ID, Call, Reply
+
+MAX_VERSION: Final = 10**6
 
 Handler = TypeVar("Handler", bound=Callable[..., Reply])
 
@@ -28,6 +31,7 @@ class Tag(StrEnum):
     """Under which heading a call stands."""
 
     CONNECTIONS = "connections"
+    CONNECT_SESSIONS = "connect sessions"
     SCHEDULES = "schedules"
     REFRESHES = "refreshes"
     PUSHES = "pushes"
@@ -226,6 +230,23 @@ def one_of(
     told = about or f"Only those of this {name}."
     return Parameter(name, told, example, type=values, read=read, default=default)
 
+
+WAITING: Final = (
+    whole(
+        "wait",
+        "For how many seconds the answer may be held.",
+        most=MAX_WAIT_SECONDS,
+        example=20,
+        default=0,
+    ),
+    whole(
+        "since_version",
+        "The version that you know. Left out, only the end is waited for.",
+        most=MAX_VERSION,
+        example=3,
+    ),
+)
+"""Parameters of a call that may hold its answer, see ``rest.call.hold``."""
 
 LOCATION: Final = Parameter(
     "Location",

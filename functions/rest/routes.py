@@ -8,6 +8,7 @@ from functions.rest import pages
 from functions.rest.calls import (
     bulk_runs,
     catalogues,
+    connect_sessions,
     connections,
     datasets,
     erasures,
@@ -20,6 +21,7 @@ from functions.rest.route import Route, routes
 
 MODULES: Final = (
     registrations,
+    connect_sessions,
     connections,
     erasures,
     schedules,

@@ -31,27 +31,30 @@ SIGN_IN_SECONDS: Final = 20
 
 
 def connect_flow(here: Wiring, *, left: Callable[[], float] | None = None) -> Flow:
-    """The flow over a stage's services.
+    """The flow over a stage's services; see ``flow_ports``."""
+    return Flow(flow_ports(here, left=left))
+
+
+def flow_ports(here: Wiring, *, left: Callable[[], float] | None = None) -> FlowPorts:
+    """A stage's services as the flow needs them.
 
     Args:
         left: how many seconds a call to a provider may take; without it, as the API's.
     """
     until = here.clock() + SIGN_IN_SECONDS
-    return Flow(
-        FlowPorts(
-            sessions=here.connect_sessions,
-            connection=here.connections.get,
-            add_datasets=partial(_add_datasets, here),
-            sign_in=partial(sign_in, here, left=left or (lambda: until - here.clock())),
-            sealer=lambda connection: here.vault.data_key(connection).seal,
-            unseal=here.vault.open_of,
-            revoke=partial(drop, here),
-            resume=partial(_resume, here),
-            report=_report,
-            token=lambda: secrets.token_urlsafe(32),
-            clock=here.clock,
-            sleep=here.sleep,
-        )
+    return FlowPorts(
+        sessions=here.connect_sessions,
+        connection=here.connections.get,
+        add_datasets=partial(_add_datasets, here),
+        sign_in=partial(sign_in, here, left=left or (lambda: until - here.clock())),
+        sealer=lambda connection: here.vault.data_key(connection).seal,
+        unseal=here.vault.open_of,
+        revoke=partial(drop, here),
+        resume=partial(_resume, here),
+        report=_report,
+        token=lambda: secrets.token_urlsafe(32),
+        clock=here.clock,
+        sleep=here.sleep,
     )
 
 

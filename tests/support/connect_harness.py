@@ -70,6 +70,9 @@ class Bank:
         del settings
         return self.uri
 
+    def check_options(self, purpose: Purpose, options: Mapping[str, object]) -> None:
+        del purpose, options
+
     def begin(self, request: SignInRequest) -> Begun:
         if isinstance(self.fault, FreshetError):
             raise self.fault

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
@@ -24,21 +25,21 @@ from functions.core.model import REFRESH_PREFIX, Coverage, Event, Refresh, Statu
 from functions.core.refresh import conclude, history
 from functions.core.refresh.admission import RefreshOutcome, admit, to_admission
 from functions.core.refresh.history import Place
-from functions.core.wait import ANSWER_SECONDS, MAX_WAIT_SECONDS, wait
+from functions.core.wait import MAX_WAIT_SECONDS
 from functions.rest import cursors
-from functions.rest.call import MAX_ID, Call, Reply, connection_of, once, own
+from functions.rest.call import MAX_ID, Call, Reply, connection_of, hold, once, own
 from functions.rest.headers import APPLIED, PREFER, idempotency_key
 from functions.rest.models import ErrorOut, EventOut, error_out, events_out, when
 from functions.rest.route import (
     LOCATION,
     REPLAYED,
+    WAITING,
     Answer,
     Parameter,
     Route,
     Tag,
     limit,
     one_of,
-    whole,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 
 LIMIT: Final = 50
 MAX_LIMIT: Final = 100
-MAX_VERSION: Final = 10**6
 
 
 class RefreshOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -169,7 +169,8 @@ def start_refresh(
     refresh = _start(call, admission)
     wait = MAX_WAIT_SECONDS if body.synchronous and prefer is None else prefer
     if wait is not None:
-        refresh = _wait(call, refresh, until=began + wait)
+        look = partial(_read, call, refresh.refresh_id)
+        refresh = hold(call, refresh, look, until=began + wait)
     done = admission.outcome is RefreshOutcome.FRESH or (
         wait is not None and refresh.status.has_ended
     )
@@ -245,21 +246,7 @@ def list_refreshes(
     "GET /v1/refreshes/<refresh_id>",
     Tag.REFRESHES,
     (Answer("The refresh.", RefreshOut),),
-    query=(
-        whole(
-            "wait",
-            "For how many seconds the answer may be held.",
-            most=MAX_WAIT_SECONDS,
-            example=20,
-            default=0,
-        ),
-        whole(
-            "since_version",
-            "The version that you know. Left out, only the end is waited for.",
-            most=MAX_VERSION,
-            example=3,
-        ),
-    ),
+    query=WAITING,
 )
 def read_refresh(call: Call, refresh_id: str, *, wait: int, since_version: int | None) -> Reply:
     """See how a refresh stands.
@@ -269,7 +256,8 @@ def read_refresh(call: Call, refresh_id: str, *, wait: int, since_version: int |
     """
     refresh = _read(call, refresh_id)
     until = call.here.clock() + wait
-    return Reply(refresh_out(_wait(call, refresh, until=until, since=since_version)))
+    look = partial(_read, call, refresh_id)
+    return Reply(refresh_out(hold(call, refresh, look, until=until, since=since_version)))
 
 
 @Route(
@@ -313,17 +301,6 @@ def _start(call: Call, admission: Admission) -> Refresh:
     if admission.outcome is RefreshOutcome.STARTED and refresh.status is Status.ADMITTED:
         call.here.executions.start(refresh)
     return refresh
-
-
-def _wait(call: Call, refresh: Refresh, *, until: float, since: int | None = None) -> Refresh:
-    return wait(
-        refresh,
-        lambda: _read(call, refresh.refresh_id),
-        until=min(until, call.asked_at + ANSWER_SECONDS),
-        since=since,
-        clock=call.here.clock,
-        sleep=call.here.sleep,
-    )
 
 
 def _read(call: Call, refresh_id: str) -> Refresh:

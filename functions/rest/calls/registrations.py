@@ -15,7 +15,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
-from functions.connectors.registry import REGISTRY, Entry, check_params, check_settings
+from functions.connectors import registry
+from functions.connectors.registry import REGISTRY, Entry
 from functions.core import webhooks
 from functions.core.errors import (
     ConfigurationInvalid,
@@ -39,6 +40,8 @@ from functions.rest.headers import idempotency_key
 from functions.rest.route import LOCATION, REPLAYED, Answer, Route, Tag
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from functions.core.idempotency import Key
 
 ERASED: Final = (
@@ -46,7 +49,22 @@ ERASED: Final = (
 )
 
 
-class ConnectionIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+DatasetTitles = Annotated[tuple[Text, ...], Meta(min_length=1, max_length=20)]
+Params = dict[Text, dict[Text, Any]]
+
+
+class NewConnection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to be connected."""
+
+    provider: Text
+    settings: dict[Text, Text] = {}
+    datasets: DatasetTitles | None = None
+    params: Params = {}
+    external_id: ExternalId | None = None
+    labels: Labels = {}
+
+
+class ConnectionIn(NewConnection, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A connection to register.
 
     ``subject`` is the user's id at the provider; where that is Endgrate, a session, and one is
@@ -56,13 +74,7 @@ class ConnectionIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     yours to filter by.
     """
 
-    provider: Text
     subject: Subject | None = None
-    settings: dict[Text, Text] = {}
-    datasets: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=20)] | None = None
-    params: dict[Text, dict[Text, Any]] = {}
-    external_id: ExternalId | None = None
-    labels: Labels = {}
     credentials: CredentialsIn | None = None
 
 
@@ -104,23 +116,30 @@ def create_connection(call: Call, *, body: ConnectionIn, idempotency_key: str | 
 
 def _register(call: Call, given: ConnectionIn, *, key: Key | None) -> ConnectionOut:
     _check(call, given)
-    connection = Connection(
+    connection = to_connection(call, given)
+    url: str | UnsetType = UNSET
+    if given.subject is None:
+        connection, url = open_at_provider(call, connection)
+    else:
+        connection = replace(connection, subject=given.subject)
+    credentials = credentials_of(given.credentials) if given.credentials else None
+    call.here.connections.create(connection, credentials, key=key)
+    return connection_out(connection, sign_in_url=url)
+
+
+def to_connection(call: Call, given: NewConnection) -> Connection:
+    """A connection under a new id, which has no subject yet."""
+    return Connection(
         connection_id=CONNECTION_PREFIX + secrets.token_hex(16),
         tenant=call.tenant,
         provider=given.provider,
-        subject=given.subject or "",
+        subject="",
         settings=given.settings,
         params={name_dataset(title): params for title, params in given.params.items()},
         external_id=given.external_id or "",
         labels=given.labels,
         created_at=call.here.clock(),
     ).add_datasets(given.datasets or ())
-    url: str | UnsetType = UNSET
-    if given.subject is None:
-        connection, url = _open(call, connection)
-    credentials = credentials_of(given.credentials) if given.credentials else None
-    call.here.connections.create(connection, credentials, key=key)
-    return connection_out(connection, sign_in_url=url)
 
 
 def _read_again(call: Call, given: ConnectionIn, *, connection_id: str) -> ConnectionOut:
@@ -134,46 +153,79 @@ def _read_again(call: Call, given: ConnectionIn, *, connection_id: str) -> Conne
     return connection_out(connection, sign_in_url=url)
 
 
-def _open(call: Call, connection: Connection) -> tuple[Connection, str]:
-    """The connection with the subject that its provider gave it, and the sign-in address."""
+def open_at_provider(
+    call: Call,
+    connection: Connection,
+    *,
+    redirect_url: str = "",
+    options: Mapping[str, msgspec.Raw] | None = None,
+) -> tuple[Connection, str]:
+    """The connection with the subject that its provider gave it, and the sign-in address.
+
+    Args:
+        redirect_url: as ``core.ports.Opener`` takes it, with ``options``.
+    """
     id_ = connection.connection_id
     token = webhooks.token(id_, rest=secrets.token_urlsafe(32))
-    opened = opener(call, connection.provider, owner=id_).open(connection, token=token)
+    opened = opener(call, connection.provider, owner=id_).open(
+        connection, token=token, redirect_url=redirect_url, options=options
+    )
     return replace(connection, subject=opened.subject, webhook=webhooks.digest(token)), opened.url
 
 
 def _check(call: Call, given: ConnectionIn) -> None:
     """Refuse what does not fit the provider."""
-    entry = REGISTRY.get(given.provider)
-    if entry is None:
-        raise InvalidRequest(f"No such provider. There are: {', '.join(REGISTRY)}.")
-    if given.settings.keys() != entry.settings:
-        needed = ", ".join(sorted(entry.settings)) or "none"
-        raise InvalidRequest(f"This provider's settings are: {needed}.")
+    entry = require_entry(given)
     if given.subject is None and not entry.opens:
         raise InvalidRequest("This provider needs the subject: the user's id there.")
     if entry.credentials and given.credentials is None:
         raise InvalidRequest("This provider needs credentials: the user's tokens.")
     if not entry.credentials and given.credentials is not None:
         raise InvalidRequest(NO_CREDENTIALS)
-    _check_datasets(given, entry)
-    if entry.settings:
-        # Without a secret they cannot be checked. The user's fresh consent is kept then.
-        with suppress(ConfigurationInvalid):
-            _check_settings(call, given, entry)
+    check_datasets(given, entry)
+    # Without a secret they cannot be checked. The user's fresh consent is kept then.
+    with suppress(ConfigurationInvalid):
+        check_settings(call, given, entry)
 
 
-def _check_settings(call: Call, given: ConnectionIn, entry: Entry) -> None:
-    """Hold settings against the secret, which is read anew before any are refused."""
+def require_entry(given: NewConnection) -> Entry:
+    """The provider's entry, whose settings are given.
+
+    Raises:
+        InvalidRequest: there is none, or its settings are others.
+    """
+    entry = REGISTRY.get(given.provider)
+    if entry is None:
+        raise InvalidRequest(f"No such provider. There are: {', '.join(REGISTRY)}.")
+    if given.settings.keys() != entry.settings:
+        needed = ", ".join(sorted(entry.settings)) or "none"
+        raise InvalidRequest(f"This provider's settings are: {needed}.")
+    return entry
+
+
+def check_settings(call: Call, given: NewConnection, entry: Entry) -> None:
+    """Hold settings against the secret, which is read anew before any are refused.
+
+    Raises:
+        InvalidRequest: the secret does not know one.
+        ConfigurationInvalid: there is no secret, or it is malformed.
+    """
+    if not entry.settings:
+        return
     kept, provider = call.here.secrets, given.provider
     try:
-        check_settings(entry, given.settings, application=kept.read(provider))
+        registry.check_settings(entry, given.settings, application=kept.read(provider))
     except (ConfigurationInvalid, InvalidRequest):
         kept.forget(provider)
-        check_settings(entry, given.settings, application=kept.read(provider))
+        registry.check_settings(entry, given.settings, application=kept.read(provider))
 
 
-def _check_datasets(given: ConnectionIn, entry: Entry) -> None:
+def check_datasets(given: NewConnection, entry: Entry) -> None:
+    """Refuse datasets that the provider does not have, and params that are not for them.
+
+    Raises:
+        InvalidRequest: the text names them.
+    """
     wanted, fixed = given.datasets or (), entry.datasets
     if fixed and wanted:
         raise InvalidRequest(f"This provider's datasets are always: {', '.join(fixed)}.")
@@ -181,4 +233,4 @@ def _check_datasets(given: ConnectionIn, entry: Entry) -> None:
         raise InvalidRequest("This provider needs datasets: the names of what to fetch there.")
     if len(set(map(name_dataset, wanted))) < len(wanted):
         raise InvalidRequest("A dataset is named twice.")
-    check_params(entry, given.params, datasets=fixed or wanted)
+    registry.check_params(entry, given.params, datasets=fixed or wanted)
