@@ -1,4 +1,4 @@
-"""PKCE (RFC 7636), registered redirect URIs (RFC 8252) and a forgery, for several providers."""
+"""What the providers share of OAuth: PKCE (RFC 7636), redirect URIs (RFC 8252), forgeries."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
+from flask import request
 from jwt.utils import base64url_encode
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 def challenge_of(verifier: str) -> str:
     """The S256 challenge of a verifier."""
     return base64url_encode(sha256(verifier.encode()).digest()).decode()
+
+
+def is_browser() -> bool:
+    """True if the current request asks for a page by name, as a person's browser does."""
+    return any(accepted == "text/html" for accepted, _ in request.accept_mimetypes)
 
 
 def sign_with_text(claims: dict[str, object], text: str, *, headers: dict[str, str]) -> str:

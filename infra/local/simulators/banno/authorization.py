@@ -18,6 +18,7 @@ from infra.local.simulators.banno.grants import Grant, OAuthError
 from infra.local.simulators.banno.institution import NAME, PEOPLE, Person, person
 from infra.local.simulators.banno.issuer import CLAIMS, discovery, is_scope, issuer_of, origin
 from infra.local.simulators.banno.settings import AuthorizationIss
+from infra.local.simulators.oauth import is_browser
 from infra.local.simulators.replies import reply
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def read(asked: MultiDict[str, str]) -> Asked:
     return Asked(
         user=_user(values),
         choose=bool(_prompts(values) & _CHOOSING)
-        or (the_bank().settings.ask_user and "login_hint" not in values),
+        or ("login_hint" not in values and (is_browser() or the_bank().settings.ask_user)),
         scopes=_scopes(values),
         challenge=_challenge(values),
         nonce=values.get("nonce"),

@@ -98,7 +98,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         redirect_uris: registered for all clients beside their own.
         clients: applications registered beside those built in.
         ask_user: an authorization request without a `login_hint` shows the page on which a person
-            chooses; otherwise the first user has allowed everything long ago.
+            chooses, as it always does to a browser; otherwise the first user has allowed everything
+            long ago.
         authorization_iss: what the answer to an authorization request says of who gives it.
         authorization_error: what a sound authorization request is refused with.
         granted_scopes: all that users allow; null allows what is asked for.

@@ -31,7 +31,7 @@ from infra.local.simulators.digime.people import FINANCE, GROUPS, PEOPLE, SERVIC
 from infra.local.simulators.digime.replies import ApiError, alter
 from infra.local.simulators.digime.settings import ConsentError
 from infra.local.simulators.digime.sharing import API_PATH, WEB_CLIENT_PATH, the_sharing
-from infra.local.simulators.oauth import is_redirect_uri
+from infra.local.simulators.oauth import is_browser, is_redirect_uri
 from infra.local.simulators.replies import reply
 
 if TYPE_CHECKING:
@@ -300,7 +300,8 @@ def onboard() -> Response:
 
 def _page(asked_for: Request | None) -> Response | None:
     """The page on which a person chooses, where one is to; nothing is spent by looking at it."""
-    if asked_for is None or not the_sharing().settings.ask_user or "user" in request.args:
+    asks = is_browser() or the_sharing().settings.ask_user
+    if asked_for is None or not asks or "user" in request.args:
         return None
     here = {name: value for name, value in request.args.items() if value}
     people = [asked_for.person] if asked_for.person else PEOPLE

@@ -103,7 +103,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         big_file_bytes: how large one more file is; 0 leaves it out.
         user: who consents in the web client, where its address has no `user`.
         ask_user: where the web client's address has no `user`, it shows the page on which a person
-            chooses; otherwise `user` consents at once.
+            chooses, as it always does to a browser; otherwise `user` consents at once.
         consent_error: what the web client says instead of consent.
         success_to_callback: a user who has consented is sent to `callback`, as later SDKs have it;
             those of v1.6 have the redirect URI that the authorization named.

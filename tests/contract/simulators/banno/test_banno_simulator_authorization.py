@@ -288,6 +288,10 @@ def test_nothing_is_approved_without_a_click_where_the_user_is_to_be_asked(
     banno.settings(ask_user=True)
     page = banno.authorize()
     assert page.status_code == 200
+    banno.settings(ask_user=False)
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    shown = banno.http.get(page.url, headers=browser, allow_redirects=False, timeout=TIMEOUT)
+    assert shown.text == page.text
     told = visit(banno, links(banno, page.text)["cleo"])
     assert Connected(banno, banno.redeem(told["code"]).json()).accounts()
     denial = urlsplit(links(banno, page.text)["Don't allow this"]).query

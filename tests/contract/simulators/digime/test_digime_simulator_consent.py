@@ -22,10 +22,17 @@ if TYPE_CHECKING:
     import requests
 
 
-def look(application: DigimeClient, page: str, **query: str) -> requests.Response:
+def look(
+    application: DigimeClient, page: str, accept: str = "*/*", **query: str
+) -> requests.Response:
     """What the web client shows a person, or where it sends them."""
-    url = f"{application.web}{page}"
-    return application.http.get(url, params=query, allow_redirects=False, timeout=TIMEOUT)
+    return application.http.get(
+        f"{application.web}{page}",
+        params=query,
+        headers={"Accept": accept},
+        allow_redirects=False,
+        timeout=TIMEOUT,
+    )
 
 
 def test_an_authorization_answers_a_code_in_a_jwt_and_a_session(application: DigimeClient) -> None:
@@ -133,11 +140,15 @@ def test_a_success_goes_where_the_claims_say_and_a_failure_to_the_callback(
     assert answer.headers["Location"].startswith(address)
 
 
-def test_a_person_chooses_on_a_page_that_spends_nothing(application: DigimeClient) -> None:
-    application.settings(ask_user=True)
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_person_chooses_on_a_page_that_spends_nothing(
+    application: DigimeClient, *, asked: bool
+) -> None:
+    application.settings(ask_user=asked)
     code = application.opened(application.authorize())["preauthorization_code"]
+    accept = "*/*" if asked else "text/html,application/xhtml+xml,*/*;q=0.8"
     for _ in range(3):
-        page = look(application, "authorize", code=code, callback=REDIRECT_URI)
+        page = look(application, "authorize", accept, code=code, callback=REDIRECT_URI)
         assert page.status_code == 200
     links = [html.unescape(link) for link in re.findall('href="([^"]*)"', page.text)]
     assert len(links) == len(PEOPLE) + 1
