@@ -64,6 +64,7 @@ class Bank:
         self.begun: list[SignInRequest] = []
         self.fault: FreshetError | SignInFailed | None = None
         self.incomplete = False
+        self.exchanges_nothing = ""
         self.datasets: tuple[str, ...] = ()
 
     def redirect_uri(self, settings: Mapping[str, str]) -> str:
@@ -91,6 +92,8 @@ class Bank:
         assert secret == {"v": "er"}
         if self.fault:
             raise self.fault
+        if self.exchanges_nothing:
+            return Consent(subject=self.exchanges_nothing)
         if "error" in query:
             raise SignInFailed(SignInError.ACCESS_DENIED)
         code = query["code"]
@@ -117,6 +120,7 @@ class Connecting:
         self.sessions = Sessions(self.tables, self.connections)
         self.resumed: list[str] = []
         self.reported: list[str] = []
+        self.ended: list[str] = []
         self._tokens, self.refuses_to_revoke = count(), False
         self.token = TOKEN
         session = a_session(at=self.clock())
@@ -168,6 +172,8 @@ class Connecting:
         if self.refuses_to_revoke:
             return False
         ids = self.tables.lookups.ids_of_subject(connection.provider, connection.subject)
+        if not ids:
+            self.ended.append(connection.subject)
         if credentials and not ids:
             self.bank.alive.pop(credentials.access_token, None)
         return True

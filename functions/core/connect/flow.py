@@ -210,15 +210,26 @@ class Flow:
     def expire(self, session: ConnectSession) -> ConnectSession:
         """End the session if its time is over, and do what is left to be done of an ended one.
 
-        One that had nothing to wait for any more is connected.
+        One that had nothing to wait for any more is connected, also where the user has closed the
+        provider's page, and it is enough to ask the provider.
         """
         if not session.is_over(at=self._clock()):
             return session
-        if session.status is SessionStatus.AUTHORIZED and not session.needs_code:
-            with suppress(FreshetError):  # the session has ended all the same
-                return self._connect(session)
+        if not session.needs_code:
+            with suppress(FreshetError, Halted):  # it is ended below
+                self._catch_up(session)
             session = self._read(session)
         return self._end(session, SessionStatus.EXPIRED)
+
+    def _catch_up(self, session: ConnectSession) -> None:
+        """Do what the callback would have done that broke off, or that never came."""
+        attempt = session.attempt
+        if session.status is SessionStatus.AUTHORIZED:
+            self._connect(session)
+        elif attempt and session.was_opened and attempt.sealed and not attempt.spent_by:
+            spent = model.spend(session, attempt, by=self._ports.token())
+            self._sessions.save(spent)
+            self._finish(spent, attempt, {})
 
     # --- an attempt ------------------------------------------------------------------------
 

@@ -138,6 +138,11 @@ class ConnectSession(msgspec.Struct, frozen=True, kw_only=True):
         return self.purpose is Purpose.CONNECT and self.return_url != ""
 
     @property
+    def was_opened(self) -> bool:
+        """Whether the provider has begun a connection for it already."""
+        return self.purpose is Purpose.CONNECT and self.connection.webhook != ""
+
+    @property
     def is_new(self) -> bool:
         """Whether the connection came to be by this session."""
         return self.purpose is Purpose.CONNECT and not self.reused
@@ -242,8 +247,8 @@ def connect(
 
 def drop(session: ConnectSession, status: SessionStatus, *, at: float) -> ConnectSession:
     """End the session without a connection. What the provider has given is revoked after that."""
-    opened = session.purpose is Purpose.CONNECT and session.connection.webhook != ""
-    return _end(session, status, at=at, pending=bool(session.sealed_consent) or opened)
+    pending = session.was_opened or session.sealed_consent != b""
+    return _end(session, status, at=at, pending=pending)
 
 
 def settle(session: ConnectSession, *, refresh_id: str = "") -> ConnectSession:

@@ -24,6 +24,7 @@ from functions.core.connect.model import (
 from functions.core.connect.ports import Purpose, SignInError
 from functions.core.connect.return_urls import MAX_LENGTH, check_return_url
 from functions.core.errors import (
+    ConfigurationInvalid,
     ConnectCodeInvalid,
     ConnectSessionEnded,
     ConnectUserMismatch,
@@ -263,8 +264,8 @@ def _create(
 ) -> tuple[ConnectSession, str]:
     """A new session, and its link."""
     here, id_ = call.here, SESSION_PREFIX + secrets.token_hex(16)
-    _check_return_url(call, given)
     purpose, connection = _choose(call, given)
+    _check_return_url(call, given)
     entry = REGISTRY[connection.provider]
     if purpose not in entry.signs_in:
         there = ", ".join(sorted(entry.signs_in)) or "none"
@@ -352,10 +353,13 @@ def _choose(call: Call, given: ConnectSessionIn) -> tuple[Purpose, Connection]:
 
 def _check_return_url(call: Call, given: ConnectSessionIn) -> None:
     """Hold it against the operator's list, which is read anew before any is refused."""
-    application = call.here.application(call.tenant)
-    if given.return_url is None:
-        return
+
+    def check(*, fresh: bool) -> None:
+        application = call.here.application(call.tenant, fresh=fresh)
+        if given.return_url is not None:
+            check_return_url(given.return_url, application)
+
     try:
-        check_return_url(given.return_url, application)
-    except InvalidRequest:
-        check_return_url(given.return_url, call.here.application(call.tenant, fresh=True))
+        check(fresh=False)
+    except (ConfigurationInvalid, InvalidRequest):
+        check(fresh=True)

@@ -60,13 +60,19 @@ class Requests:
     def _body(route: Route, ids: dict[str, str]) -> dict[str, Any] | None:
         if route.body is None:
             return None
-        body: dict[str, Any] = next(iter(EXAMPLES.models[route.body.__name__].values()))
+        bodies: list[dict[str, Any]] = [*EXAMPLES.models[route.body.__name__].values()]
+        body = next((each for each in bodies if ids.keys() & each.keys()), bodies[0])
         return body | {name: id_ for name, id_ in ids.items() if name in body}
 
 
 @pytest.fixture(scope="module")
-def owner(running: System) -> Caller:
-    return Caller(running.api, token=running.issuer.token(f"owner-{uuid.uuid4().hex[:8]}"))
+def tenant() -> str:
+    return f"owner-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="module")
+def owner(running: System, tenant: str) -> Caller:
+    return Caller(running.api, token=running.issuer.token(tenant))
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +82,8 @@ def stranger(running: System) -> Requests:
 
 
 @pytest.fixture(scope="module")
-def owned(running: System, owner: Caller) -> dict[str, str]:
-    return make_resources(running, owner)
+def owned(running: System, tenant: str) -> dict[str, str]:
+    return make_resources(running, tenant)
 
 
 @pytest.mark.parametrize(("method", "rule", "slot", "kind"), CALLS)

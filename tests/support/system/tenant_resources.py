@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from functions.rest.openapi.document import EXAMPLES
+from infra.local.caller import Caller
 from infra.local.providers import DEMOS
 from tests.support.system.bulk_runs import run
 
 if TYPE_CHECKING:
-    from infra.local.caller import Caller
     from infra.local.system import System
 
 KINDS: Final = sorted(EXAMPLES.ids.keys() - {"name", "file"})
@@ -26,8 +27,20 @@ BEGUN: Final = {"provider": "endgrate", "datasets": ["crm-contact"]}
 """A connection to a new session. A demo session belongs to the tenant that registers it first."""
 
 
-def make_resources(running: System, caller: Caller) -> dict[str, str]:
+def enter_applications(running: System, *tenants: str) -> None:
+    """Let users of these tenants' applications sign in."""
+    client, id_ = running.client("secretsmanager"), running.outputs["ApplicationsSecretArn"]
+    known = json.loads(client.get_secret_value(SecretId=id_)["SecretString"])
+    example = EXAMPLES.models["ConnectSessionIn"]["new"]
+    own = {"name": "Ours", "return_urls": [example["return_url"]]}
+    entries = known | dict.fromkeys(tenants, own)
+    client.put_secret_value(SecretId=id_, SecretString=json.dumps(entries))
+
+
+def make_resources(running: System, tenant: str) -> dict[str, str]:
     """An id of every kind; what can be published is. A new kind of id is to be added here."""
+    caller = Caller(running.api, token=running.issuer.token(tenant))
+    enter_applications(running, tenant)
     demo = DEMOS["banno"].connection(running.providers["banno"], "ben")
     connection = caller.connect(demo)
     refresh = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
@@ -39,11 +52,13 @@ def make_resources(running: System, caller: Caller) -> dict[str, str]:
     )
     everyone: dict[str, Any] = {"connection_ids": [connection], "max_age_seconds": 3600}
     bulk = run(caller, **everyone)  # to its end, so that its tenant may start another
+    session = caller.ask("POST", "/v1/connect-sessions", json={"connection_id": connection})
     found = {
         "connection_id": connection,
         "refresh_id": refresh["refresh_id"],
         "push_id": push["push_id"],
         "bulk_id": bulk["bulk_id"],
+        "connect_session_id": session["connect_session_id"],
     }
     assert sorted(found) == KINDS
     return found

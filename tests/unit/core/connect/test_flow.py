@@ -41,6 +41,14 @@ if TYPE_CHECKING:
     from functions.core.connect.flow import Destination
 
 
+def opened() -> Connecting:
+    """A session that the provider has opened already, and that proves nothing by its callback."""
+    house = Connecting()
+    connection = replace(house.session.connection, subject="session-1", webhook="digest")
+    house.sessions.kept[SESSION] = replace(house.session, connection=connection)
+    return house
+
+
 def code_of(destination: Destination) -> str:
     return parse_qs(urlsplit(destination.url).query)["code"][0]
 
@@ -358,6 +366,26 @@ def test_a_consent_whose_callback_broke_off_is_connected_by_the_sweep() -> None:
     house.clock.now += COMPLETE_SECONDS
     assert house.flow().expire(house.session).status is SessionStatus.CONNECTED
     assert house.stored_tokens() == {"token-1"}
+
+
+def test_a_user_who_has_closed_the_provider_s_page_is_connected_by_the_sweep() -> None:
+    house = opened()
+    house.begin()
+    house.bank.exchanges_nothing = "session-1"
+    assert house.flow().expire(house.session) == house.session
+    house.clock.now += ATTEMPT_SECONDS
+    assert house.flow().expire(house.session).status is SessionStatus.CONNECTED
+    assert house.connections.get(NEW) is not None
+
+
+def test_what_the_provider_has_opened_for_no_one_is_ended_there() -> None:
+    house = opened()
+    house.begin()
+    house.bank.fault = SignInFailed(SignInError.NOT_FINISHED)
+    house.clock.now += ATTEMPT_SECONDS
+    ended = house.flow().expire(house.session)
+    assert (ended.status, ended.pending) == (SessionStatus.EXPIRED, False)
+    assert house.ended == ["session-1"]
 
 
 def test_cancelling_while_the_code_is_exchanged_revokes_what_comes() -> None:

@@ -304,7 +304,7 @@ def test_options_are_the_provider_s(house: House, monkeypatch: pytest.MonkeyPatc
 def test_without_an_application_the_operator_has_to_act(house: House) -> None:
     house.applications.clear()
     status, told = post(LIST, NEW)
-    assert (status, told["action"]) == (500, "contact_operator")
+    assert (status, told["action"], house.asked_anew) == (500, "contact_operator", 1)
 
 
 def test_an_address_that_the_operator_has_just_entered_is_known(house: House) -> None:
