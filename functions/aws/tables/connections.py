@@ -39,6 +39,9 @@ T = TypeVar("T")
 LEASE_SECONDS: Final = 420
 """A lease to rotate a token lasts longer than any function may run."""
 
+ROTATION_SECONDS: Final = 8
+"""An erasure waits for so long for a rotation that is under way, to revoke what comes of it."""
+
 ASIDE_SECONDS: Final = 10
 """The table is tried for so long with a successor that lies in the bucket meanwhile."""
 
@@ -259,10 +262,15 @@ class ConnectionTable:
     def load_erasing(self, connection_id: str) -> Credentials:
         """Open the credentials of a connection that is being erased, to revoke them.
 
+        A rotation that is under way is waited for.
+
         Raises:
             Superseded: there are none.
         """
-        item = self._item(connection_id)
+        item, until = self._item(connection_id), self._clock() + ROTATION_SECONDS
+        while self._clock() < min(item.get("lease_until", 0), until):
+            self._sleep(1)
+            item = self._item(connection_id)
         if not item.get("revoking"):
             raise Superseded
         return self._open(item, "revoking")
@@ -379,6 +387,14 @@ class ConnectionTable:
             now=self._clock(),
         )
         if not done and stored.get("credentials") != sealed:
+            if "erasing" in stored:  # which revokes it
+                self._update(
+                    connection_id,
+                    "SET revoking = :new REMOVE lease_owner, lease_until",
+                    condition="attribute_exists(erasing) AND credentials_version = :version",
+                    version=version,
+                    new=sealed,
+                )
             raise Superseded
 
     def _put_somewhere(self, connection_id: str, *, version: int, sealed: bytes) -> None:

@@ -224,7 +224,10 @@ class Connections:
     def rotate(self, connection_id: str, *, version: int, to: Credentials) -> None:
         with self._lock:
             item = self._items.get(connection_id)
-            if item is None or item.erasing or item.version != version:
+            if item is None or item.version != version:
+                raise Superseded
+            if item.erasing:
+                self._items[connection_id] = replace(item, revoking=to, lease=None)
                 raise Superseded
             aside = replace(item, aside=(version, to))
             self._items[connection_id] = aside if self._throttled else _succeeded(item, to)

@@ -134,6 +134,25 @@ class CredentialBehaviour:
         with pytest.raises(Superseded):
             stores.connections.load_erasing(CONNECTION)
 
+    def test_what_a_rotation_brings_of_one_that_was_erased_meanwhile_is_to_be_revoked(
+        self, stores: Stores
+    ) -> None:
+        stores.connections.create(a_connection(), TOKENS)
+        stores.connections.lease(CONNECTION, version=1, owner="a")
+        stores.sibling.begin_erasing(CONNECTION)
+        with pytest.raises(Superseded):
+            stores.connections.rotate(CONNECTION, version=1, to=NEW)
+        assert stores.sibling.load_erasing(CONNECTION) == NEW
+
+    def test_one_that_the_user_has_replaced_before_is_not(self, stores: Stores) -> None:
+        stores.connections.create(a_connection(), TOKENS)
+        stores.connections.lease(CONNECTION, version=1, owner="a")
+        stores.sibling.replace(a_connection(), NEWER)
+        stores.sibling.begin_erasing(CONNECTION)
+        with pytest.raises(Superseded):
+            stores.connections.rotate(CONNECTION, version=1, to=NEW)
+        assert stores.sibling.load_erasing(CONNECTION) == NEWER
+
     def test_what_has_no_credentials_has_none_to_be_revoked(self, stores: Stores) -> None:
         stores.connections.create(a_connection(), None)
         stores.connections.begin_erasing(CONNECTION)

@@ -17,6 +17,7 @@ from functions.aws.tables.connections import (
     ASIDE_SECONDS,
     LEASE_SECONDS,
     RECENT_SECONDS,
+    ROTATION_SECONDS,
     ConnectionTable,
     item_of,
 )
@@ -272,3 +273,28 @@ def test_a_lease_without_a_key_to_seal_with_is_given_back(
         stubber.add_client_error("generate_data_key", "ThrottlingException")
         with pytest.raises(ClientError):
             connections.lease(CONNECTION, version=1, owner="a")
+
+
+@pytest.mark.parametrize(
+    ("lease_seconds", "ends", "waits"),
+    [
+        pytest.param(LEASE_SECONDS, True, 1, id="a-rotation-that-ends"),
+        pytest.param(LEASE_SECONDS, False, ROTATION_SECONDS, id="one-that-does-not"),
+        pytest.param(-1, False, 0, id="one-that-broke-off-long-ago"),
+    ],
+)
+def test_an_erasure_waits_for_a_rotation_that_is_under_way(
+    rotation: Rotation, lease_seconds: float, waits: int, *, ends: bool
+) -> None:
+    key = DataKey(connection_id=CONNECTION, plain=b"k" * 32, wrapped=b"w")
+    item = {**item_of(a_connection(), sealed=None), "erasing": True}
+    before = {**item, "revoking": key.seal(b'{"access_token": "a"}')}
+    leased = {**before, "lease_until": rotation.clock() + lease_seconds}
+    for _ in range(waits + (not ends)):
+        rotation.dynamodb.add_response("get_item", {"Item": encode(leased)})
+    if ends:
+        rotation.dynamodb.add_response("get_item", {"Item": encode(before)})
+    rotation.kms.add_response("decrypt", {"Plaintext": b"k" * 32})
+    with rotation.kms:
+        assert rotation.connections.load_erasing(CONNECTION).access_token == "a"
+    assert sum(rotation.clock.slept) == waits
