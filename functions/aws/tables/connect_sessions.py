@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from functions.aws.tables.dynamodb import Table, to_text
+from functions.aws.tables.dynamodb import Table, is_passing, to_text
 from functions.aws.tables.idempotency import answer_requests
 from functions.aws.tables.open_items import open_attributes
 from functions.core.connect.model import KEEP_SECONDS, ConnectSession
@@ -54,7 +54,8 @@ class ConnectSessionTable:
         Raises:
             Superseded: another version is stored.
         """
-        if not self._table.write(self._put_request(session)).done:
+        # It may be all that keeps a consent, and can be repeated: tried for some seconds.
+        if not self._table.write(self._put_request(session), again=is_passing).done:
             self._require_written(session)
 
     def connect(

@@ -121,9 +121,11 @@ class Flow:
             cookie: the browser's own, which must come back with it.
 
         Raises:
-            Halted: there is no such session, or it is over.
+            Halted: there is no such session, it is over, or the browser takes no cookie.
         """
         session = self.show(token)
+        if not cookie:
+            raise Halted(Page.WRONG_BROWSER, session)
         try:
             started, url = self._start(session, token, cookie)
         except (ConnectSessionEnded, Superseded):
@@ -429,7 +431,7 @@ class Flow:
         refresh_id = ""
         if session.status is SessionStatus.CONNECTED:
             refresh_id = self._ports.resume(session)
-        elif not self._revoke(session, self._held(session)) and self._is_fresh(session):
+        elif not self._revoke(session, self._open_consent(session)) and self._is_fresh(session):
             return session
         settled = model.settle(session, refresh_id=refresh_id)
         try:
@@ -441,7 +443,7 @@ class Flow:
     def _is_fresh(self, session: ConnectSession) -> bool:
         return self._clock() < session.ended_at + REVOKE_SECONDS
 
-    def _held(self, session: ConnectSession) -> Consent:
+    def _open_consent(self, session: ConnectSession) -> Consent:
         """What the provider has given to a session: a consent, or at least a subject."""
         connection, sealed = session.connection, session.sealed_consent
         if not sealed:

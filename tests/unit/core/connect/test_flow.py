@@ -299,6 +299,14 @@ def test_an_attempt_that_took_longer_asks_the_bank_nothing() -> None:
     assert house.bank.exchanged == []
 
 
+def test_a_browser_without_a_cookie_begins_nothing() -> None:
+    house = Connecting()
+    with pytest.raises(Halted) as raised:
+        house.begin(cookie="")
+    assert raised.value.page is Page.WRONG_BROWSER
+    assert house.bank.begun == []
+
+
 def test_there_are_ten_attempts() -> None:
     house = Connecting()
     for _ in range(MAX_ATTEMPTS):
@@ -339,7 +347,7 @@ def test_a_link_of_a_session_that_has_ended_is_over(end: str) -> None:
     for step in (
         house.flow().show,
         house.flow().leave,
-        lambda token: house.flow().begin(token, ""),
+        lambda token: house.flow().begin(token, COOKIE),
     ):
         with pytest.raises(Halted) as raised:
             step(house.token)
