@@ -110,14 +110,7 @@ def exchange_refresh_token(
 def exchange_code(
     http: Http, path: str, *, application: Application, form: Mapping[str, str], at: float
 ) -> CodeAnswer:
-    """Exchange a code at the token endpoint (RFC 6749 section 4.1.3), once.
-
-    Args:
-        http: where.
-        path: of the token endpoint.
-        application: the client.
-        form: the code and what goes with it, but for the grant's type and the client.
-        at: now.
+    """Exchange a code, which ``form`` has with its verifier, once (RFC 6749 section 4.1.3).
 
     Raises:
         GrantRefused: the provider does not take the code.
