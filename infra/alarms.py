@@ -44,6 +44,9 @@ ALWAYS_A_FAULT: Final = frozenset({"BulkRuns"})
 """A run fails only where it could not go through its list, whatever becomes of those on it. Of the
 other executions, doors count their failures by what to do about them."""
 
+ANSWERING: Final = (Door.API, Door.CONNECT)
+"""Doors that raise for nothing but a fault."""
+
 ENDINGS: Final = (Door.CONCLUDE, Door.PUSH, Door.BULK, Door.RECONCILE, Door.TEND)
 """Doors that are called from outside, when an execution has failed, for whatever reason, or by the
 clock, and then raise for a fault only. Lambda drops such a call after its third failure: the door
@@ -71,9 +74,9 @@ API_FAULTS: Final = (
     "whether the gateway or the function answered. If the function did, its log has the error; if "
     "it is `provider-unavailable`, the provider is down, and it passes by itself."
 )
-API_ERRORS: Final = (
-    "The function `api` broke, which is a defect, or it ran out of time. Its log has the error. "
-    "Report it with that log; what the caller had asked for can be asked again."
+ERRORS: Final = (
+    "The function `{}` broke, which is a defect, or it ran out of time. Its log has the error. "
+    "Report it with that log; what was asked for can be asked again."
 )
 FAILED_RUN: Final = (
     "A bulk run could not go through its list of connections. Open the failed execution of the "
@@ -243,9 +246,9 @@ def _of_machines(machines: Mapping[str, sfn.StateMachine]) -> Iterator[Watched]:
 
 
 def _of_doors(doors: Mapping[Door, DoorFunction]) -> Iterator[Watched]:
-    # The only door that raises for nothing but a fault.
-    errors = doors[Door.API].function.metric_errors(period=PERIOD)
-    yield Watched("ApiErrors", errors, 1, API_ERRORS)
+    for door in ANSWERING:
+        errors = doors[door].function.metric_errors(period=PERIOD)
+        yield Watched(f"{noun(door)}Errors", errors, 1, ERRORS.format(door))
     for door in ENDINGS:
         dropped = doors[door].function.metric(
             "AsyncEventsDropped", statistic=cloudwatch.Stats.SUM, period=PERIOD

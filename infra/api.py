@@ -1,8 +1,8 @@
 """The HTTP API: everything under ``/v1`` goes to one door, after another has let it in.
 
-Two things are not let in by anyone. Webhooks have a door of their own, which looks at the token
-in their address. The API's description and the page to try it say nothing of any tenant; a
-browser opens them without a token.
+Three things are not let in by anyone. Webhooks have a door of their own, which looks at the token
+in their address. So have the browsers of end users who sign in. The API's description and the page
+to try it say nothing of any tenant; a browser opens them without a token.
 """
 
 from __future__ import annotations
@@ -48,6 +48,12 @@ def answer_with_problems(api: RestApi, *, shared: bool) -> None:
 
 
 HOOKS: Final = "v1/hooks/{provider}/{token}"
+SIGN_IN: Final = {
+    "v1/connect/{token}": ("GET", "HEAD", "POST"),
+    "v1/connect/callbacks/{provider}/{name}": ("GET",),
+}
+"""Addresses for the browsers of end users who sign in, and their methods."""
+
 PAGES: Final = ("v1/openapi.json", "v1/docs", "v1/docs/{file}")
 ANY_BELOW: Final = "v1/{proxy+}"
 METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
@@ -87,6 +93,7 @@ class Api(Construct):
         *,
         door: DoorFunction,
         webhook: DoorFunction,
+        connect: DoorFunction,
         authorize: DoorFunction,
         stage: Stage,
     ) -> None:
@@ -113,6 +120,7 @@ class Api(Construct):
         version.add_method("ANY", authorizer=authorizer)
         version.resource_for_path("{proxy+}").add_method("ANY", authorizer=authorizer)
         self.hooks = self._webhooks(version, webhook)
+        self.sign_in = self._sign_in(version, connect)
         self.pages = self._pages(version)
         self.preflights = [self._preflight(version)] if stage.allowed_origins else []
         answer_with_problems(self.rest_api, shared=bool(stage.allowed_origins))
@@ -122,6 +130,17 @@ class Api(Construct):
         return address.add_method(
             "POST", apigateway.LambdaIntegration(webhook.function, allow_test_invoke=False)
         )
+
+    def _sign_in(
+        self, version: apigateway.Resource, connect: DoorFunction
+    ) -> list[apigateway.Method]:
+        return [
+            version.resource_for_path(address.removeprefix("v1/")).add_method(
+                method, apigateway.LambdaIntegration(connect.function, allow_test_invoke=False)
+            )
+            for address, methods in SIGN_IN.items()
+            for method in methods
+        ]
 
     def _pages(self, version: apigateway.Resource) -> list[apigateway.Method]:
         return [
@@ -172,6 +191,7 @@ class Api(Construct):
 
 def _open_methods(stage: Stage) -> list[str]:
     """Every way to call the API without a token, as a stage's settings name it."""
+    sign_in = [f"/{address}/{method}" for address, by in SIGN_IN.items() for method in by]
     pages = [f"/{page}/{method}" for page in PAGES for method in METHODS]
     preflights = [f"/{ANY_BELOW}/OPTIONS"] if stage.allowed_origins else []
-    return [f"/{HOOKS}/POST", *pages, *preflights]
+    return [f"/{HOOKS}/POST", *sign_in, *pages, *preflights]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CONNECTIONS: Final = {
     Door.API: ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem"),
     Door.WEBHOOK: ("GetItem",),
+    Door.CONNECT: ("GetItem", "BatchGetItem", "PutItem", "UpdateItem"),
     Door.TRIGGER: ("GetItem", "UpdateItem"),
     Door.CHECK_STATUS: ("GetItem", "UpdateItem"),
     Door.FETCH_DATA: ("GetItem", "UpdateItem"),
@@ -34,6 +35,7 @@ CONNECTIONS: Final = {
 REFRESHES: Final = {
     Door.API: ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem"),
     Door.WEBHOOK: ("GetItem", "UpdateItem"),
+    Door.CONNECT: ("GetItem", "PutItem", "UpdateItem"),
     Door.TRIGGER: ("GetItem", "PutItem"),
     Door.CHECK_STATUS: ("GetItem", "PutItem", "UpdateItem"),
     Door.FETCH_DATA: ("GetItem", "PutItem"),
@@ -41,7 +43,10 @@ REFRESHES: Final = {
     Door.BULK: ("BatchGetItem", "GetItem", "PutItem"),
     Door.RECONCILE: ("GetItem", "UpdateItem"),
 }
-SESSIONS: Final = {Door.API: ("GetItem", "PutItem")}
+SESSIONS: Final = {
+    Door.API: ("GetItem", "PutItem"),
+    Door.CONNECT: ("GetItem", "PutItem"),
+}
 PUSHES: Final = {
     Door.API: ("GetItem", "PutItem", "DeleteItem"),
     Door.WEBHOOK: ("GetItem", "PutItem"),
@@ -94,6 +99,7 @@ what is not there is told from what may not be read by them."""
 KEY: Final = {
     Door.API: ("Decrypt", "GenerateDataKey"),
     Door.WEBHOOK: ("Decrypt",),
+    Door.CONNECT: ("Decrypt", "GenerateDataKey"),
     Door.TRIGGER: ("Decrypt", "GenerateDataKey"),
     Door.CHECK_STATUS: ("Decrypt", "GenerateDataKey"),
     Door.FETCH_DATA: ("Decrypt", "GenerateDataKey"),
@@ -118,6 +124,7 @@ def _serves_api(entry: Entry) -> bool:
 
 
 SECRETS: Final = {
+    Door.CONNECT: tuple(provider for provider in Provider if REGISTRY[provider].signs_in),
     Door.API: tuple(provider for provider in Provider if _serves_api(REGISTRY[provider])),
     Door.TRIGGER: tuple(Provider),
     Door.CHECK_STATUS: tuple(Provider),
@@ -128,7 +135,7 @@ SECRETS: Final = {
 """The doors that speak to providers, and to which. The API begins and ends connections,
 and holds what they say of themselves against the secret."""
 
-APPLICATIONS: Final = (Door.API,)
+APPLICATIONS: Final = (Door.API, Door.CONNECT)
 """The doors that read which applications there are."""
 
 
@@ -207,6 +214,11 @@ def grant_webhook(
     """Grant what `webhook` does: end a wait, and take on a push that was given up."""
     _allow(door.role, "states", ("SendTaskSuccess",), machine.state_machine_arn)
     _allow(door.role, "states", ("StartExecution",), push.state_machine_arn)
+
+
+def grant_connect(door: DoorFunction, *, machine: sfn.StateMachine) -> None:
+    """Grant what `connect` does: start a first refresh, and end the wait of one for its user."""
+    _allow(door.role, "states", ("SendTaskSuccess", "StartExecution"), machine.state_machine_arn)
 
 
 def grant_reconcile(

@@ -54,6 +54,10 @@ APIG4: Final = (
     "Providers post webhooks here and sign nothing. `webhook` believes those only that carry the "
     "token of their own job, and only so far as to look earlier."
 )
+SIGN_IN: Final = (
+    "The browser of an end user who signs in brings no token. `connect` goes by the unguessable "
+    "link and a cookie; the connection comes to be when its application redeems a code."
+)
 PAGES: Final = (
     "A browser opens the API's description and the page to try it without a token. They are the "
     "same for everyone, and say nothing of any tenant."
@@ -155,6 +159,8 @@ def _of_api(stack: FreshetStack) -> Iterator[Finding]:
         yield Finding(stack.api, f"AwsSolutions::AwsSolutions-{rule}", reason)
     yield Finding(stack.api, "Serverless::Serverless-APIGWXrayEnabled", XRAY)
     yield Finding(stack.api.hooks, "AwsSolutions::AwsSolutions-APIG4", APIG4)
+    for method in stack.api.sign_in:
+        yield Finding(method, "AwsSolutions::AwsSolutions-APIG4", SIGN_IN)
     for page in stack.api.pages:
         yield Finding(page, "AwsSolutions::AwsSolutions-APIG4", PAGES)
     for preflight in stack.api.preflights:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 SIZES: Final = {
     Door.API: Size(512, 29),  # after which the gateway has given up
     Door.WEBHOOK: Size(256, 10),
+    Door.CONNECT: Size(512, 29),  # as the API: it signs, verifies, and asks a provider twice
     Door.AUTHORIZE: Size(256, 10),
     # A token renewed, tried twice, and a call, each at its slowest, take 90 s; a provider that
     # answers only when it is done takes five minutes, after a call that asks whether it would.
@@ -71,6 +72,7 @@ class FreshetStack(cdk.Stack):
             "Api",
             door=self.doors[Door.API],
             webhook=self.doors[Door.WEBHOOK],
+            connect=self.doors[Door.CONNECT],
             authorize=self.doors[Door.AUTHORIZE],
             stage=stage,
         )
@@ -130,6 +132,7 @@ class FreshetStack(cdk.Stack):
         return {
             Door.API: {**at_provider, **pushes, **bulks, **sessions, **of_stage},
             Door.WEBHOOK: {**kept, **pushes},
+            Door.CONNECT: {**at_provider, **sessions},
             Door.AUTHORIZE: caller_tokens(self, self._stage),
             Door.TRIGGER: at_provider,
             Door.CHECK_STATUS: at_provider,
@@ -152,7 +155,7 @@ class FreshetStack(cdk.Stack):
             storage=self.storage,
             stage=self._stage,
         ).machine
-        for door in (Door.API, Door.BULK, Door.RECONCILE):
+        for door in (Door.API, Door.CONNECT, Door.BULK, Door.RECONCILE):
             self.doors[door].function.add_environment(Variable.MACHINE, machine.state_machine_arn)
         return machine
 
@@ -243,6 +246,7 @@ class FreshetStack(cdk.Stack):
         )
         grants.grant_bulk(self.doors[Door.BULK], storage=self.storage, refreshes=self.machine)
         grants.grant_schedules(self.doors, schedules=self.schedules)
+        grants.grant_connect(self.doors[Door.CONNECT], machine=self.machine)
         grants.grant_webhook(self.doors[Door.WEBHOOK], machine=self.machine, push=self.push_machine)
 
     def _watch(self) -> None:

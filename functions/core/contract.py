@@ -77,6 +77,7 @@ class Door(StrEnum):
 
     API = "api"
     WEBHOOK = "webhook"
+    CONNECT = "connect"
     AUTHORIZE = "authorize"
     TRIGGER = "trigger"
     CHECK_STATUS = "check_status"

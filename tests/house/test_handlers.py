@@ -21,6 +21,7 @@ HTTP = frozenset({"requests"})
 ALLOWED: dict[Door, frozenset[str]] = {
     Door.API: BASE,
     Door.WEBHOOK: BASE,
+    Door.CONNECT: BASE | HTTP,
     Door.AUTHORIZE: BASE | {"jwt"},
     Door.TRIGGER: BASE | HTTP,
     Door.CHECK_STATUS: BASE | HTTP,

@@ -38,25 +38,29 @@ def test_everything_below_v1_goes_to_the_door(local: Template) -> None:
 
     assert paths == {
         *("v1", "{proxy+}", "hooks", "{provider}", "{token}", "openapi.json", "docs", "{file}"),
+        *("connect", "callbacks", "{name}"),
     }
-    assert sorted(each["HttpMethod"] for each in methods) == ["ANY"] * 5 + ["OPTIONS", "POST"]
+    assert sorted(each["HttpMethod"] for each in methods) == [
+        *["ANY"] * 5,
+        *("GET", "GET", "HEAD", "OPTIONS", "POST", "POST"),
+    ]
     assert {each["Integration"]["Type"] for each in methods} == {"AWS_PROXY"}
 
 
-def test_nothing_but_webhooks_and_the_description_is_open_without_a_token(
+def test_nothing_but_webhooks_sign_in_and_the_description_is_open_without_a_token(
     local: Template,
 ) -> None:
     resources = local.all("ApiGateway::Resource")
     parts = {name: each["Properties"]["PathPart"] for name, each in resources.items()}
     open_ = {
         parts[each["ResourceId"]["Ref"]]
-        for http_method in ("ANY", "POST")
+        for http_method in ("ANY", "GET", "HEAD", "POST")
         for each in _methods(local, http_method)
         if each["AuthorizationType"] == "NONE"
     }
     others = [each for each in _methods(local, "ANY") if each["AuthorizationType"] != "NONE"]
 
-    assert open_ == {"{token}", "openapi.json", "docs", "{file}"}
+    assert open_ == {"{token}", "{name}", "openapi.json", "docs", "{file}"}
     assert [each["AuthorizationType"] for each in others] == ["CUSTOM", "CUSTOM"]
     assert all("AuthorizerId" in each for each in others)
 
@@ -76,15 +80,23 @@ def test_a_preflight_needs_no_token_where_browsers_are_let_in(
     assert {each["ResponseParameters"].get(readable) for each in _answers(prod).values()} == {None}
 
 
-def test_webhooks_have_a_door_of_their_own(local: Template) -> None:
-    (hook,) = _methods(local, "POST")
+def _door(method: dict[str, Any]) -> str:
+    (found,) = re.findall(r"(\w+)DoorFunction", json.dumps(method["Integration"]["Uri"]))
+    return str(found)
 
-    assert hook["AuthorizationType"] == "NONE"
-    assert "WebhookDoor" in json.dumps(hook["Integration"]["Uri"])
-    assert all(
-        "WebhookDoor" not in json.dumps(each["Integration"]["Uri"])
-        for each in _methods(local, "ANY")
-    )
+
+def test_webhooks_and_users_who_sign_in_have_doors_of_their_own(local: Template) -> None:
+    doors = {
+        name: [_door(each) for each in _methods(local, name)]
+        for name in ("ANY", "GET", "HEAD", "POST")
+    }
+
+    assert {name: sorted(found) for name, found in doors.items()} == {
+        "ANY": ["Api"] * 5,
+        "GET": ["Connect"] * 2,
+        "HEAD": ["Connect"],
+        "POST": ["Connect", "Webhook"],
+    }
 
 
 def test_the_authorizer_is_asked_once_a_minute_for_each_token(local: Template) -> None:
@@ -219,6 +231,8 @@ def test_the_stage_is_throttled_and_never_logs_bodies(
     ("path", "methods"),
     [
         ("/v1/hooks/{provider}/{token}", {"POST"}),
+        ("/v1/connect/{token}", {"GET", "HEAD", "POST"}),
+        ("/v1/connect/callbacks/{provider}/{name}", {"GET"}),
         *((path, EVERY_METHOD) for path in ("/v1/openapi.json", "/v1/docs", "/v1/docs/{file}")),
     ],
 )

@@ -107,6 +107,7 @@ def test_there_is_an_alarm_for_everything_that_can_need_a_person(local: Template
 
     assert found == {
         "ApiErrors",
+        "ConnectErrors",
         "ApiFaults",
         "BulkDropped",
         "ConcludeDropped",

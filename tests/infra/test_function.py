@@ -31,6 +31,7 @@ TOLD = {
     | PUSHES
     | BULKS,
     Door.WEBHOOK: PLACES | PUSHES,
+    Door.CONNECT: PLACES | {Variable.MACHINE, Variable.SECRET_PREFIX} | SESSIONS,
     Door.AUTHORIZE: {
         Variable.ISSUER,
         Variable.AUDIENCE,
@@ -174,6 +175,14 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "machine": {"states:SendTaskSuccess"},
         "pushes": _dynamodb("GetItem", "PutItem"),
         "push machine": {"states:StartExecution"},
+    },
+    Door.CONNECT: {
+        "connections": _dynamodb("GetItem", "BatchGetItem", "PutItem", "UpdateItem"),
+        "sessions": _dynamodb("GetItem", "PutItem"),
+        "refreshes": _dynamodb("GetItem", "PutItem", "UpdateItem"),
+        "key": _kms("Decrypt", "GenerateDataKey"),
+        "machine": {"states:SendTaskSuccess", "states:StartExecution"},
+        "secrets": SECRET,
     },
     Door.AUTHORIZE: {},
     Door.TRIGGER: {
@@ -383,6 +392,11 @@ def test_a_door_that_speaks_to_a_provider_may_read_every_provider_s_secret(local
             Door.API,
             ["Applications", "Banno", "Digime", "Endgrate"],
             id="who-begins-and-ends-connections",
+        ),
+        pytest.param(
+            Door.CONNECT,
+            ["Applications", "Banno", "Digime", "Endgrate"],
+            id="at-which-users-sign-in",
         ),
         pytest.param(Door.PUSH, ["Endgrate"], id="who-pushes"),
         pytest.param(Door.TEND, ["Banno", "Digime"], id="who-keeps-tokens-alive"),

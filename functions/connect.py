@@ -1,0 +1,214 @@
+"""Door: the browsers of end users who sign in, without a token of the API's.
+
+``GET`` and ``POST /v1/connect/{token}`` are the page of a link and the answer to it, and
+``GET /v1/connect/callbacks/{provider}/{name}`` is where providers send browsers back. A GET of the
+page changes nothing, so that mail scanners and previews spend nothing; it gives the browser the
+cookie with which alone it can go on. No query is logged.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import re
+import secrets
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from functions.aws.boundary import door
+from functions.aws.telemetry import count
+from functions.core.connect.addresses import session_id_of
+from functions.core.connect.flow import Halted, Page
+from functions.core.connect.model import SessionStatus
+from functions.core.errors import ConfigurationInvalid, FreshetError, OperatorError
+from functions.rest import connect_pages as pages
+from functions.wiring.connect import connect_flow
+from functions.wiring.services import prepare, wiring
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from functions.core.connect.flow import Destination
+    from functions.core.connect.model import ConnectSession
+    from functions.core.connect.return_urls import Application
+
+TOKEN: Final = re.compile(r"cns_[0-9a-f]{32}\.[A-Za-z0-9_-]{43}")
+COOKIE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+COOKIE_SECONDS: Final = 60 * 60
+
+PARAMETERS: Final = frozenset({"code", "error", "errorCode", "iss", "session", "state", "success"})
+"""What providers tell by a callback. Others are passed over (RFC 6749, section 4.1.2)."""
+
+MAX_PARAMETERS: Final = 20
+MAX_CHARACTERS: Final = 4096
+"""Of a parameter, or of the form."""
+
+prepare(lambda here: (here.connect_sessions, here.connections, here.secrets))
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer a browser: with a page, or with where it goes on."""
+    try:
+        answer: dict[str, Any] = _answer(event, context)
+    except OperatorError:
+        answer = pages.tell_fault("not_configured")
+    except FreshetError:
+        answer = pages.tell_fault("unavailable")
+    return answer | {"body": ""} if event["httpMethod"] == "HEAD" else answer
+
+
+@door
+def _answer(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    path = event["pathParameters"]
+    try:
+        if "token" in path:
+            return _page(event, path["token"])
+        return _take_back(event, provider=path["provider"], name=path["name"])
+    except Halted as halted:
+        return _explain(halted)
+
+
+def _application(session: ConnectSession) -> Application:
+    """The application that asks; it may have been entered a moment ago."""
+    try:
+        return wiring().application(session.tenant)
+    except ConfigurationInvalid:
+        return wiring().application(session.tenant, fresh=True)
+
+
+def _page(event: dict[str, Any], token: str) -> dict[str, Any]:
+    """The page of a link, or where its user goes from there."""
+    if not TOKEN.fullmatch(token):
+        raise Halted(Page.UNKNOWN_LINK)
+    flow = connect_flow(wiring())
+    session = flow.show(token)
+    address = urlsplit(flow.address(session, token))
+    secure, plain = _cookie_names(session.connect_session_id)
+    name = secure if address.scheme == "https" else plain
+    cookie = _find_cookie(event, name)
+    if event["httpMethod"] != "POST":
+        cookie = cookie or f"{name}={secrets.token_urlsafe(32)}"
+        answer = pages.invite(session, _application(session), form=_prove(token, cookie))
+        answer["headers"]["Set-Cookie"] = _set(cookie, secure=name == secure)
+        return answer
+    form = _read_form(event)
+    own = f"{address.scheme}://{address.netloc}"
+    proof = _prove(token, cookie) if cookie and _is_from(event, own) else ""
+    if not proof or not hmac.compare_digest(form.get("form", "").encode(), proof.encode()):
+        raise Halted(Page.WRONG_BROWSER)
+    if form.get("action") == "leave":
+        return _go(flow.leave(token))
+    return _go(_count(flow.begin(token, cookie)))
+
+
+def _take_back(event: dict[str, Any], *, provider: str, name: str) -> dict[str, Any]:
+    """Where a browser goes that a provider has sent back."""
+    query = _read_query(event)
+    cookie = _find_cookie(event, *_cookie_names(session_id_of(query)))
+    return _go(
+        _count(
+            connect_flow(wiring()).come_back(
+                provider=provider, name=name, cookie=cookie, query=query
+            )
+        )
+    )
+
+
+def _go(destination: Destination) -> dict[str, Any]:
+    if destination.url:
+        return pages.go(destination.url)
+    session = destination.session
+    if session.status.has_ended:
+        return pages.tell_end(session, _application(session))
+    return pages.tell_left()
+
+
+def _explain(halted: Halted) -> dict[str, Any]:
+    session = halted.session
+    if session and session.status in pages.ENDS:
+        return pages.tell_end(session, _application(session))
+    return pages.tell_fault(halted.page)
+
+
+def _count(destination: Destination) -> Destination:
+    """Count an attempt that failed, by its provider and why."""
+    session = destination.session
+    if session.status is SessionStatus.OPEN and session.last_error:
+        provider, error = session.connection.provider, session.last_error.name
+        count("FailedSignIns", provider=provider, error=error)
+    return destination
+
+
+# --- what a browser sends -------------------------------------------------------------------
+
+
+def _cookie_names(session_id: str) -> tuple[str, str]:
+    """The name on https, that no other host of the domain can set; and that on loopback."""
+    short = f"fc-{session_id[4:12]}"
+    return f"__Host-{short}", short
+
+
+def _find_cookie(event: dict[str, Any], *names: str) -> str:
+    """The first of these cookies, with its name; "" where there is none.
+
+    The name is a part of what an attempt keeps: what began on https does not end on another name.
+    """
+    pairs = [each.strip().partition("=") for each in _headers(event).get("cookie", "").split(";")]
+    for name in names:
+        values = [value for known, _, value in pairs if known == name]
+        if len(values) == 1 and COOKIE.fullmatch(values[0]):
+            return f"{name}={values[0]}"
+    return ""
+
+
+def _set(cookie: str, *, secure: bool) -> str:
+    kept = f"{cookie}; Path=/; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Lax"
+    return f"{kept}; Secure" if secure else kept
+
+
+def _prove(token: str, cookie: str) -> str:
+    """What only our page in this browser has: the answer to a foreign page has no such field."""
+    return hmac.digest(token.encode(), cookie.encode(), "sha256").hex()
+
+
+def _is_from(event: dict[str, Any], own: str) -> bool:
+    """Whether a POST is from a page of ours, as far as the browser tells.
+
+    Our pages send no referrer, and then a browser tells ``null`` for their origin.
+    """
+    headers = _headers(event)
+    site, origin = headers.get("sec-fetch-site", "same-origin"), headers.get("origin", "null")
+    return site == "same-origin" and origin in {"null", own}
+
+
+def _headers(event: dict[str, Any]) -> dict[str, str]:
+    return {name.lower(): value for name, value in (event["headers"] or {}).items()}
+
+
+def _read_query(event: dict[str, Any]) -> dict[str, str]:
+    """The parameters that providers send, none of them doubled.
+
+    Raises:
+        Halted: one is doubled, or there is more than a provider sends.
+    """
+    sent = event["multiValueQueryStringParameters"] or {}
+    known = {name: values for name, values in sent.items() if name in PARAMETERS}
+    sound = len(sent) <= MAX_PARAMETERS and all(
+        len(values) == 1 and len(values[0]) <= MAX_CHARACTERS for values in known.values()
+    )
+    if not sound:
+        raise Halted(Page.UNKNOWN_LINK)
+    return {name: values[0] for name, values in known.items()}
+
+
+def _read_form(event: dict[str, Any]) -> dict[str, str]:
+    """The fields of the page's form; none where the body is no such form."""
+    body = event["body"] or ""
+    if len(body) > MAX_CHARACTERS:
+        return {}
+    try:
+        raw = base64.b64decode(body, validate=True) if event["isBase64Encoded"] else body.encode()
+        return dict(parse_qsl(raw.decode(), max_num_fields=MAX_PARAMETERS))
+    except (binascii.Error, ValueError):
+        return {}
