@@ -10,7 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("functions", "infra", "tests", "benchmarks")
+FOLDERS = ("functions", "infra", "tests", "benchmarks", "examples")
 MOST_LINES = 500
 MOST_MODULES = 12
 REFUSED = {"utils", "helpers", "common", "base", "manager", "data", "info", "process"}
