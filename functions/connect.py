@@ -20,7 +20,7 @@ from functions.aws.boundary import door
 from functions.aws.telemetry import count
 from functions.core.connect.addresses import session_id_of
 from functions.core.connect.flow import Halted, Page
-from functions.core.connect.model import SessionStatus
+from functions.core.connect.model import SESSION_PREFIX, SessionStatus
 from functions.core.errors import ConfigurationInvalid, FreshetError, OperatorError
 from functions.rest import connect_pages as pages
 from functions.wiring.connect import connect_flow
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 
 TOKEN: Final = re.compile(r"cns_[0-9a-f]{32}\.[A-Za-z0-9_-]{43}")
 COOKIE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+OF_SESSION: Final = re.compile(r"fc-([0-9a-f]{32})=")
+MAX_SESSIONS: Final = 10
+"""Of one browser, that a callback is compared with."""
+
 COOKIE_SECONDS: Final = 60 * 60
 
 PARAMETERS: Final = frozenset({"code", "error", "errorCode", "iss", "session", "state", "success"})
@@ -105,11 +109,11 @@ def _page(event: dict[str, Any], token: str) -> dict[str, Any]:
 def _take_back(event: dict[str, Any], *, provider: str, name: str) -> dict[str, Any]:
     """Where a browser goes that a provider has sent back."""
     query = _read_query(event)
-    cookie = _find_cookie(event, *_cookie_names(session_id_of(query)))
+    cookies = _find_cookies(event, session_id_of(query))
     return _go(
         _count(
             connect_flow(wiring()).come_back(
-                provider=provider, name=name, cookie=cookie, query=query
+                provider=provider, name=name, cookies=cookies, query=query
             )
         )
     )
@@ -145,8 +149,16 @@ def _count(destination: Destination) -> Destination:
 
 def _cookie_names(session_id: str) -> tuple[str, str]:
     """The name on https, that no other host of the domain can set; and that on loopback."""
-    short = f"fc-{session_id[4:12]}"
+    short = f"fc-{session_id.removeprefix(SESSION_PREFIX)}"
     return f"__Host-{short}", short
+
+
+def _find_cookies(event: dict[str, Any], session_id: str) -> dict[str, str]:
+    """The cookies of this session and others, by session."""
+    found = OF_SESSION.findall(_headers(event).get("cookie", ""))
+    ids = dict.fromkeys((session_id, *(f"{SESSION_PREFIX}{each}" for each in found)))
+    own = {id_: _find_cookie(event, *_cookie_names(id_)) for id_ in [*ids][:MAX_SESSIONS]}
+    return {id_: cookie for id_, cookie in own.items() if cookie}
 
 
 def _find_cookie(event: dict[str, Any], *names: str) -> str:

@@ -12,7 +12,14 @@ from functions.core.connect.flow import REVOKE_SECONDS, Halted
 from functions.core.connect.model import MAX_ATTEMPTS
 from functions.core.connect.ports import Consent
 from functions.core.errors import FreshetError
-from tests.support.connect_harness import COOKIE, RETURN_URL, TOKEN, USER, Connecting
+from tests.support.connect_harness import (
+    COOKIE,
+    RETURN_URL,
+    SESSION,
+    TOKEN,
+    USER,
+    Connecting,
+)
 from tests.support.interleaving import Worker
 
 if TYPE_CHECKING:
@@ -92,7 +99,9 @@ class World:
                 subject = self.subjects[number % len(self.subjects)]
                 code = self.codes.setdefault(state, house.bank.sign_in(subject))
                 query = {"state": state, "code": code}
-                there = flow.come_back(provider="banno", name="garden", cookie=COOKIE, query=query)
+                there = flow.come_back(
+                    provider="banno", name="garden", cookies={SESSION: COOKIE}, query=query
+                )
                 if "&code=" in there.url:
                     self.redeemable.append(there.url.partition("&code=")[2])
             case "complete" | "complete_as_another" if self.redeemable:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from functions.core import webhooks
+from functions.core.connect.addresses import session_id_of
 from functions.core.connect.flow import Flow
 from functions.core.connect.flow_ports import FlowPorts
 from functions.core.connect.model import SESSION_PREFIX, ConnectSession
@@ -189,7 +190,8 @@ class Connecting:
         return self.flow().begin(self.token, cookie).url.partition("state=")[2]
 
     def back(self, *, cookie: str = COOKIE, **query: str) -> Destination:
-        return self.flow().come_back(provider="banno", name="garden", cookie=cookie, query=query)
+        cookies = {session_id_of(query): cookie}
+        return self.flow().come_back(provider="banno", name="garden", cookies=cookies, query=query)
 
     def sign_in(self, subject: str = "user-1") -> Destination:
         """All of the browser's way, once."""

@@ -15,11 +15,13 @@ from functions import connect
 from functions.core.connect.model import SessionStatus
 from functions.core.connect.return_urls import Application
 from functions.core.errors import ConfigurationInvalid, FreshetError, PlatformFault
-from tests.support.connect_harness import BASE, SESSION, Connecting
+from tests.support.connect_harness import BASE, SESSION, USER, Connecting
+from tests.support.scripted_connector import a_connection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+OPENED = f"cns_{2:032x}"
 LOOPBACK = "http://127.0.0.1:4566/stage"
 
 
@@ -91,8 +93,8 @@ def test_a_user_goes_through_the_page_to_the_bank_and_back(visit: Visit) -> None
 @pytest.mark.parametrize(
     ("base", "name", "rest"),
     [
-        pytest.param(BASE, "__Host-fc-00000000", "; Secure", id="https"),
-        pytest.param(LOOPBACK, "fc-00000000", "", id="loopback"),
+        pytest.param(BASE, "__Host-fc-00000000000000000000000000000001", "; Secure", id="https"),
+        pytest.param(LOOPBACK, "fc-00000000000000000000000000000001", "", id="loopback"),
     ],
 )
 def test_the_page_s_cookie_is_the_host_s_own(visit: Visit, base: str, name: str, rest: str) -> None:
@@ -168,9 +170,13 @@ def test_the_proof_is_of_this_browser_and_the_link_is_looked_up(
     "cookies",
     [
         pytest.param({}, id="none"),
-        pytest.param({"__Host-fc-00000000": "x" * 43}, id="other"),
-        pytest.param({"fc-00000000": "own"}, id="under-the-loopback-s-name"),
-        pytest.param({"__Host-fc-00000000": "own, and more"}, id="malformed"),
+        pytest.param({"__Host-fc-00000000000000000000000000000001": "x" * 43}, id="other"),
+        pytest.param(
+            {"fc-00000000000000000000000000000001": "own"}, id="under-the-loopback-s-name"
+        ),
+        pytest.param(
+            {"__Host-fc-00000000000000000000000000000001": "own, and more"}, id="malformed"
+        ),
     ],
 )
 def test_a_callback_in_another_browser_exchanges_nothing(
@@ -181,6 +187,23 @@ def test_a_callback_in_another_browser_exchanges_nothing(
     answer = visit.back(state=state, code=visit.house.bank.sign_in("user-1"))
 
     assert (answer["statusCode"], visit.house.bank.exchanged) == (400, [])
+
+
+@pytest.mark.parametrize("named", [{"session": OPENED}, {}], ids=str)
+def test_a_provider_may_name_the_session_that_opened_the_connection(
+    monkeypatch: pytest.MonkeyPatch, named: dict[str, str]
+) -> None:
+    known = a_connection(external_id=USER, webhook="digest of a token")
+    visit = Visit(monkeypatch, existing=True, connection=known)
+    visit.house.bank.exchanges_nothing = known.subject
+    visit.begin()
+    visit.cookies |= {f"__Host-fc-{9:032x}": "y" * 43, "another": "z"}
+
+    assert visit.back(**named)["statusCode"] == 200
+    assert visit.house.session.status is SessionStatus.CONNECTED
+    assert visit.back(**named)["statusCode"] == 200
+    visit.cookies = {}
+    assert visit.back(**named)["statusCode"] == 404
 
 
 def test_two_cookies_of_one_name_are_none(visit: Visit) -> None:

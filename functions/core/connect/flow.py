@@ -151,7 +151,7 @@ class Flow:
         return Destination(session=session, url=return_to(session, error=error.name))
 
     def come_back(
-        self, *, provider: str, name: str, cookie: str, query: Mapping[str, str]
+        self, *, provider: str, name: str, cookies: Mapping[str, str], query: Mapping[str, str]
     ) -> Destination:
         """Take the browser back from the provider.
 
@@ -159,20 +159,20 @@ class Flow:
 
         Args:
             provider: with ``name``, from the address of the callback.
-            cookie: the browser's own, as it began; "" where it has none.
+            cookies: the browser's own, by the session that it began with each.
             query: what the provider adds, no parameter doubled.
 
         Raises:
             Halted: there is no such session or attempt, it is another browser's, or it is over.
         """
         path = callback_path(provider, name)
-        session, attempt = self._find_attempt(path, cookie, query)
+        session, attempt = self._find_attempt(path, cookies, query)
         if session.status is SessionStatus.STARTED and attempt.may_finish(at=self._clock()):
             spent = model.spend(session, attempt, by=self._ports.token())
             try:
                 self._sessions.save(spent)
             except Superseded:
-                session, attempt = self._find_attempt(path, cookie, query)
+                session, attempt = self._find_attempt(path, cookies, query)
             else:
                 return self._finish(spent, attempt, query)
         if session.status is SessionStatus.STARTED and attempt.spent_by:
@@ -260,16 +260,14 @@ class Flow:
         return started, begun.url
 
     def _find_attempt(
-        self, path: str, cookie: str, query: Mapping[str, str]
+        self, path: str, cookies: Mapping[str, str], query: Mapping[str, str]
     ) -> tuple[ConnectSession, Attempt]:
         """The attempt of a callback, which is the browser's own."""
-        session = self._sessions.get(session_id_of(query))
-        if session is None:
-            raise Halted(Page.UNKNOWN_LINK)
-        attempt = session.attempt
-        if attempt is None or not model.is_of(cookie, attempt.cookie_digest):
-            raise Halted(Page.WRONG_BROWSER)
-        state = query.get("state")
+        named, state = self._sessions.get(session_id_of(query)), query.get("state")
+        others = map(self._sessions.get, cookies) if state is None else ()
+        session = model.choose(named, others, cookies=cookies)
+        if session is None or (attempt := session.attempt) is None:
+            raise Halted(Page.WRONG_BROWSER if named else Page.UNKNOWN_LINK)
         fits = "code" not in query if state is None else model.is_of(state, attempt.state_digest)
         if not fits or path != callback_path_of(session.connection):
             raise Halted(Page.UNKNOWN_LINK)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hmac
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -22,6 +22,9 @@ from functions.core.connect.ports import Purpose, SignInError
 from functions.core.errors import ConnectCodeInvalid, ConnectSessionEnded, ConnectUserMismatch
 from functions.core.model import Connection
 from functions.core.webhooks import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 SESSION_PREFIX: Final = "cns_"
 CODE_PREFIX: Final = "cnc_"
@@ -168,6 +171,42 @@ class ConnectSession(msgspec.Struct, frozen=True, kw_only=True):
 def is_of(token: str, token_digest: str) -> bool:
     """Whether this digest is the token's, compared in constant time."""
     return hmac.compare_digest(digest(token), token_digest)
+
+
+def choose(
+    named: ConnectSession | None,
+    others: Iterable[ConnectSession | None],
+    *,
+    cookies: Mapping[str, str],
+) -> ConnectSession | None:
+    """The session that a callback is about: one that this browser has begun an attempt of.
+
+    Endgrate knows one way back of a connection: to the session that opened it. So another session
+    of that connection, or of any where ``named`` is forgotten, may be meant.
+
+    Args:
+        named: the session that the callback names.
+        others: of this browser, where no ``state`` tells.
+        cookies: the browser's own, by session.
+    """
+    id_ = named.connection.connection_id if named else None
+    later = [
+        one
+        for one in others
+        if one
+        and one.purpose is not Purpose.CONNECT
+        and one.connection.webhook
+        and id_ in {None, one.connection.connection_id}
+    ]
+    own = [
+        one
+        for one in (named, *later)
+        if one
+        and one.attempt
+        and is_of(cookies.get(one.connect_session_id, ""), one.attempt.cookie_digest)
+    ]
+    waits = SessionStatus.STARTED
+    return max(own, key=lambda one: (one.status is waits, one.created_at), default=None)
 
 
 def start(session: ConnectSession, attempt: Attempt) -> ConnectSession:

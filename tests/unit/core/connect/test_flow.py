@@ -181,7 +181,10 @@ def test_a_callback_of_another_institution_is_refused() -> None:
     state = house.begin()
     with pytest.raises(Halted) as raised:
         house.flow().come_back(
-            provider="banno", name="heron", cookie=COOKIE, query={"state": state, "code": "x"}
+            provider="banno",
+            name="heron",
+            cookies={SESSION: COOKIE},
+            query={"state": state, "code": "x"},
         )
     assert raised.value.page is Page.UNKNOWN_LINK
 
