@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -23,15 +24,25 @@ from functions.aws.tables.idempotency import KeyTable
 from functions.aws.tables.lookups import Lookups
 from functions.aws.tables.refreshes import RefreshTable
 from functions.aws.vault import Vault
+from functions.core.connect import model as step
+from functions.core.connect.ports import Consent
 from functions.core.contract import LOOK_AT, OPEN_AS, Index
 from functions.core.model import Contribution
 from functions.core.ports import Quarantined
 from functions.core.refresh.progress import Staged
 from infra.local.aws import ACCOUNT, REGION, emulator, session
 from infra.local.programs import free_port
+from tests.support.connect_harness import Connecting, a_session
 from tests.support.fakes.files import Kept
 from tests.support.fakes.stores import Clock
-from tests.support.scripted_connector import CONNECTION, REFRESH, a_manifest, a_page
+from tests.support.scripted_connector import (
+    CONNECTION,
+    REFRESH,
+    TOKENS,
+    a_connection,
+    a_manifest,
+    a_page,
+)
 from tests.support.stores.budgets import BudgetBehaviour
 from tests.support.stores.connect_sessions import ConnectSessionBehaviour
 from tests.support.stores.credentials import CredentialBehaviour
@@ -49,7 +60,12 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_scheduler.client import EventBridgeSchedulerClient
 
+    from functions.core.connect.model import ConnectSession
     from functions.core.model import File
+
+
+CROWD = 12
+"""How many come at once."""
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +220,39 @@ class TestClaims(LookupBehaviour):
 
 class TestConnectSessions(ConnectSessionBehaviour):
     """Over DynamoDB and KMS."""
+
+
+def test_sign_ins_of_one_user_that_end_at_once_make_one_connection(stores: Stores) -> None:
+    sessions = [
+        a_session(
+            at=stores.clock(),
+            connect_session_id=f"cns_{number}",
+            connection=a_connection(f"con_{number}", subject="", external_id="user-4711"),
+        )
+        for number in range(CROWD)
+    ]
+    house = Connecting()
+    house.connections, house.sessions = stores.connections, stores.connect_sessions  # type: ignore[assignment]
+    flow, consent = house.flow(), Consent(subject="user-1", credentials=TOKENS)
+    for one in sessions:
+        stores.connect_sessions.create(one)
+        sealed = house.seal(one.connection, msgspec.json.encode(consent))
+        stores.connect_sessions.save(
+            step.authorize(one, sealed_consent=sealed, code="c", at=stores.clock())
+        )
+
+    def complete(id_: str) -> ConnectSession:
+        found = stores.connect_sessions.get(id_)
+        assert found is not None
+        return flow.complete(found, code="c", external_id="user-4711")
+
+    with ThreadPoolExecutor(CROWD) as pool:
+        done = list(pool.map(complete, [one.connect_session_id for one in sessions]))
+
+    assert len({one.connection_id for one in done}) == 1
+    assert [one.reused for one in done].count(True) == CROWD - 1
+    kept = stores.connections.load(done[0].connection_id)
+    assert (kept.credentials, kept.version) == (TOKENS, CROWD)
 
 
 class TestCredentials(CredentialBehaviour):
