@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from functions.core.connect.model import ConnectSession
     from functions.core.connect.return_urls import Application
 
-TOKEN: Final = re.compile(r"cns_[0-9a-f]{32}\.[A-Za-z0-9_-]{43}")
+SESSION: Final = re.compile(r"cns_[0-9a-f]{32}")
+TOKEN: Final = re.compile(rf"{SESSION.pattern}\.[A-Za-z0-9_-]{{43}}")
 COOKIE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 OF_SESSION: Final = re.compile(r"fc-([0-9a-f]{32})=")
 MAX_SESSIONS: Final = 10
@@ -109,7 +110,10 @@ def _page(event: dict[str, Any], token: str) -> dict[str, Any]:
 def _take_back(event: dict[str, Any], *, provider: str, name: str) -> dict[str, Any]:
     """Where a browser goes that a provider has sent back."""
     query = _read_query(event)
-    cookies = _find_cookies(event, session_id_of(query))
+    session_id = session_id_of(query)
+    if session_id and not SESSION.fullmatch(session_id):
+        raise Halted(Page.UNKNOWN_LINK)
+    cookies = _find_cookies(event, session_id)
     return _go(
         _count(
             connect_flow(wiring()).come_back(
@@ -157,7 +161,8 @@ def _find_cookies(event: dict[str, Any], session_id: str) -> dict[str, str]:
     """The cookies of this session and others, by session."""
     found = OF_SESSION.findall(_headers(event).get("cookie", ""))
     ids = dict.fromkeys((session_id, *(f"{SESSION_PREFIX}{each}" for each in found)))
-    own = {id_: _find_cookie(event, *_cookie_names(id_)) for id_ in [*ids][:MAX_SESSIONS]}
+    known = [id_ for id_ in ids if id_][:MAX_SESSIONS]
+    own = {id_: _find_cookie(event, *_cookie_names(id_)) for id_ in known}
     return {id_: cookie for id_, cookie in own.items() if cookie}
 
 

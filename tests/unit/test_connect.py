@@ -21,6 +21,8 @@ from tests.support.scripted_connector import a_connection
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from functions.core.connect.model import ConnectSession
+
 OPENED = f"cns_{2:032x}"
 LOOPBACK = "http://127.0.0.1:4566/stage"
 
@@ -224,13 +226,22 @@ def test_two_cookies_of_one_name_are_none(visit: Visit) -> None:
         pytest.param({f"x{n}": "1" for n in range(1000)} | {"state": "own"}, id="many"),
         pytest.param({"state": f"{SESSION}.{'x' * 43}", "code": "c"}, id="other-state"),
         pytest.param({"session": SESSION, "code": "c"}, id="code-without-state"),
+        pytest.param({"session": "x" * 4000}, id="no-session"),
+        pytest.param({"state": ".s"}, id="no-session-in-state"),
         pytest.param({}, id="nothing"),
     ],
 )
 def test_a_callback_that_no_provider_sends_exchanges_nothing(
-    visit: Visit, query: dict[str, Any]
+    visit: Visit, monkeypatch: pytest.MonkeyPatch, query: dict[str, Any]
 ) -> None:
     state = visit.begin()
+    known, read = visit.house.sessions.get, list[str]()
+
+    def get(id_: str) -> ConnectSession | None:
+        read.append(id_)
+        return known(id_)
+
+    monkeypatch.setattr(visit.house.sessions, "get", get)
     asked = {
         name: [state if each == "own" else each for each in it]
         if isinstance(it, list)
@@ -240,6 +251,7 @@ def test_a_callback_that_no_provider_sends_exchanges_nothing(
 
     assert visit.back(**asked)["statusCode"] == 404
     assert visit.house.bank.exchanged == []
+    assert set(read) <= {SESSION}, "a table refuses an empty or a long key"
 
 
 def test_what_a_provider_adds_of_its_own_is_passed_over(visit: Visit) -> None:

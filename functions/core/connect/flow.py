@@ -263,7 +263,8 @@ class Flow:
         self, path: str, cookies: Mapping[str, str], query: Mapping[str, str]
     ) -> tuple[ConnectSession, Attempt]:
         """The attempt of a callback, which is the browser's own."""
-        named, state = self._sessions.get(session_id_of(query)), query.get("state")
+        id_, state = session_id_of(query), query.get("state")
+        named = self._sessions.get(id_) if id_ else None
         others = map(self._sessions.get, cookies) if state is None else ()
         session = model.choose(named, others, cookies=cookies)
         if session is None or (attempt := session.attempt) is None:
