@@ -95,7 +95,7 @@ def test_the_asset_holds_what_the_page_names_and_the_licences_of_it(asset: Path)
     held = {file.name for file in (asset / "functions" / "rest" / "page").iterdir()}
 
     assert held == {
-        *("index.html", "start.js", "swagger-ui-bundle.js", "swagger-ui.css"),
+        *("connect.html", "index.html", "start.js", "swagger-ui-bundle.js", "swagger-ui.css"),
         *("LICENSE", "NOTICE", "swagger-ui-bundle.js.LICENSE.txt"),
     }
 

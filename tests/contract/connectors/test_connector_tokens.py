@@ -146,7 +146,12 @@ def wait_until_idle(simulated: Simulated) -> None:
 @pytest.mark.parametrize(
     "provider", [name for name in WITH_TOKENS if CASES[name].fetched_with_token]
 )
-def test_a_token_that_expires_in_the_middle_of_a_fetch_stops_nothing(one: ConnectorHarness) -> None:
+def test_a_token_that_expires_in_the_middle_of_a_fetch_stops_nothing(
+    simulated: Simulated, provider: str
+) -> None:
+    case = CASES[provider]
+    simulated.settings(**case.faulted.settings)
+    one = ConnectorHarness(case, simulated, user=case.faulted.user)
     job = one.check(one.trigger())
     truth = one.simulated.truth(one.user)
     pages = one.connector.fetch(one.connection, job, datasets=one.datasets, cursor=None)

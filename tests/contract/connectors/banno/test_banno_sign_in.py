@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from functions.connectors.key_sets import COOL_DOWN_SECONDS, KEYS_SECONDS
+from functions.connectors.oidc import keys
 from functions.connectors.registry import REGISTRY, load
 from functions.core.connect.ports import Purpose, SignInError
 from functions.core.errors import (
@@ -66,6 +67,7 @@ class Garden(SignInHarness):
 
 @pytest.fixture
 def garden(banno: BannoClient) -> Garden:
+    keys.cache_clear()  # an earlier simulator may have had the same address
     return Garden(banno)
 
 
