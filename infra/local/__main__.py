@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+import uuid
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -21,16 +22,18 @@ from infra.local.programs import PortInUseError, ProgramError
 from infra.local.progress import Row, show_rows
 from infra.local.providers import DEMOS
 from infra.local.shell_variables import variables
+from infra.local.sign_in.browser import Browser
 from infra.local.sign_in.provider import SignInError
-from infra.local.system import SynthesisError, System, synthesise, system
+from infra.local.system import TENANT, SynthesisError, System, synthesise, system
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FOLDER = ROOT / ".local"
-TENANT = "demo"
+USER = "cleo"  # who is connected through the page
 SAMPLE = 2
 WIDTH = 300
+DAY = 24 * 60 * 60
 
 _FAULTS = (
     CallerError,
@@ -79,18 +82,38 @@ def _run(*, once: bool) -> int:
             _tell(caller, label, refresh=refresh)
         succeeded = all(refresh["status"] in SUCCEEDED for refresh in refreshes.values())
         if not once:
-            _tell_addresses(running, connections)
+            link = _begin_signing_in(caller, expires_in_seconds=DAY)["connect_url"]
+            _tell_addresses(running, connections, link=link)
             threading.Event().wait()
     return 0 if succeeded else 1
 
 
 def _connect(running: System, caller: Caller) -> dict[str, str]:
-    """Sign the demo users in at their providers and register their connections."""
-    return {
+    """Sign the demo users in: by themselves to be registered, but one by a connect session."""
+    registered = {
         f"{provider}/{user}": caller.connect(demo.connection(running.providers[provider], user))
         for provider, demo in DEMOS.items()
         for user in demo.users(running.providers[provider])
     }
+    return registered | {f"banno/{USER}": _sign_in(caller)}
+
+
+def _begin_signing_in(caller: Caller, **more: object) -> dict[str, Any]:
+    """A connect session at the bank, of a new user."""
+    external_id = f"user-{uuid.uuid4().hex}"
+    body = {"provider": "banno", "settings": {"institution": "garden"}, "external_id": external_id}
+    return caller.ask("POST", "/v1/connect-sessions", json=body | more)
+
+
+def _sign_in(caller: Caller) -> str:
+    """Connect a user through the page, as a browser does; the connection's id."""
+    session, browser = _begin_signing_in(caller, user_label=USER), Browser(user=USER)
+    page = browser.submit(browser.open(session["connect_url"]), action="continue")
+    browser.agree(page)
+    told = caller.ask("GET", f"/v1/connect-sessions/{session['connect_session_id']}")
+    if told["status"] != "connected":
+        raise SignInError(f"{USER}: {told['status']}, {told['last_error']}")
+    return str(told["connection_id"])
 
 
 def _refresh(caller: Caller, connections: Mapping[str, str]) -> dict[str, dict[str, Any]]:
@@ -126,9 +149,10 @@ def _tell(caller: Caller, label: str, *, refresh: dict[str, Any]) -> None:
             print(f"    {json.dumps(record.get('data'), ensure_ascii=False)[:WIDTH]}")
 
 
-def _tell_addresses(running: System, connections: Mapping[str, str]) -> None:
+def _tell_addresses(running: System, connections: Mapping[str, str], *, link: str) -> None:
     token = running.issuer.token(TENANT)
     print(f"\nIt stays up until Ctrl-C. A page to try it: {running.api}/v1/docs\n")
+    print(f"A link to sign in at the bank with, once: {link}\n")
     print("Or paste this into another shell, and then the examples of README.md and docs/:\n")
     for name, value in variables(running, token=token, connections=connections).items():
         print(f"  {name}={shlex.quote(value)}")

@@ -115,7 +115,7 @@ _DEMOS: Final = {
     "banno": Demo(
         secret=_banno_secret,
         connection=_banno_connection,
-        users=lambda _facts: ("ada", "ben", "cleo"),
+        users=lambda _facts: ("ada", "ben"),
         name="garden",
     ),
     "digime": Demo(

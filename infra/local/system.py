@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 STACK: Final = "Freshet-local"
 STAGE: Final = "local"
 EMULATOR_PORT: Final = 4566
+TENANT: Final = "demo"
+APPLICATIONS: Final = {
+    TENANT: {"name": "Freshet's demo", "return_urls": ["http://127.0.0.1/signed-in"]}
+}
 USUAL_PORTS: Final = {"banno": 9001, "digime": 9002, "endgrate": 9003}
 
 
@@ -171,3 +175,7 @@ def _give_secrets(running_system: System) -> None:
             SecretString=json.dumps(DEMOS[name].secret({**facts, **own})),
         )
         running_system.register(name)
+    client.put_secret_value(
+        SecretId=running_system.outputs["ApplicationsSecretArn"],
+        SecretString=json.dumps(APPLICATIONS),
+    )
