@@ -1,4 +1,6 @@
-"""Door: keeps refresh tokens alive that nothing uses, see ``core.connect.keep_alive``.
+"""Door: ends connect sessions whose time is over, and keeps refresh tokens alive.
+
+See ``core.connect.flow`` (``expire``) and ``core.connect.keep_alive``.
 
 Called by the clock every 15 minutes, with any event. A test calls it the same way: the stack's
 output ``TendName`` is the function's name, and what is due is done when the call returns, but for
@@ -18,7 +20,7 @@ from functions.aws.telemetry import count
 from functions.connectors.registry import REGISTRY
 from functions.core.budget import GO_ON_SECONDS
 from functions.core.connect.keep_alive import is_due, read_days
-from functions.core.contract import FAULTS
+from functions.core.contract import FAULTS, Variable
 from functions.core.errors import (
     ConfigurationInvalid,
     FreshetError,
@@ -29,6 +31,7 @@ from functions.core.errors import (
     ReauthRequired,
     Superseded,
 )
+from functions.wiring.connect import SIGN_IN_SECONDS, connect_flow
 from functions.wiring.providers import connector, time_left
 from functions.wiring.services import wiring
 
@@ -44,6 +47,15 @@ MARGIN_SECONDS: Final = 120
 """A call that has no more left than this leaves the rest to the next one: an exchange that is tried
 twice, at its slowest, ends in time."""
 
+SWEEP_MARGIN_SECONDS: Final = 240
+"""The same for the sessions, so that there is time for the tokens, too."""
+
+MOST_SESSIONS: Final = 1000
+"""How many sessions a call ends; most end by one write."""
+
+AGAIN_SECONDS: Final = 15 * 60
+"""When a session is looked at again of which something is left to be done."""
+
 GAP_SECONDS: Final = 0.25
 """Between two pages of the connections' table, which others read meanwhile."""
 
@@ -53,12 +65,39 @@ MOST_FAILURES: Final = 3
 
 @door
 def handler(_event: object, context: LambdaContext) -> None:
-    """Go through the connections, from where the last call has stopped."""
+    """End sessions; then go through the connections, from where the last call has stopped."""
     here = wiring()
+    _sweep(context)
     at, left = here.clock(), context.get_remaining_time_in_millis() / 1000
     stand = here.walk.begin(at=at, until=at + left)
     if stand is not None:
         _Tending(context).go_on(stand, busy_until=at + left)
+
+
+def _sweep(context: LambdaContext) -> None:
+    """End the sessions that are due. One that cannot be ended costs only itself."""
+    here = wiring()
+    items = here.open_items(Variable.CONNECT_SESSIONS_TABLE)
+    for due in items.due(at=here.clock(), most=MOST_SESSIONS):
+        if context.get_remaining_time_in_millis() < SWEEP_MARGIN_SECONDS * 1000:
+            return
+        if items.postpone(due, until=here.clock() + AGAIN_SECONDS):  # else another call ends it
+            try:
+                _expire(due.key, context)
+            except PlatformFault:
+                raise
+            except FreshetError as error:
+                if isinstance(error, OperatorError):
+                    count(FAULTS, action=error.action)
+
+
+@door
+def _expire(one: dict[str, Any], context: LambdaContext) -> None:
+    here = wiring()
+    until = here.clock() + SIGN_IN_SECONDS
+    if session := here.connect_sessions.get(one["connect_session_id"]):
+        flow = connect_flow(here, left=time_left(here, context, until=until))
+        count("SessionsEnded", status=flow.expire(session).status)
 
 
 class _Tending:

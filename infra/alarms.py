@@ -89,7 +89,7 @@ STUCK: Final = (
     "result has to be asked for again."
 )
 DROPPED: Final = (
-    "Lambda gave up calling the function `{}`, which ends what was left without an end, or keeps "
+    "Lambda gave up calling the function `{}`, which ends what was left without an end, and keeps "
     "tokens alive. Its log says why. Mend that, unless AWS was at fault: what it has not done is "
     "then done within some minutes."
 )

@@ -30,7 +30,7 @@ CONNECTIONS: Final = {
     Door.CONCLUDE: ("GetItem", "UpdateItem"),
     Door.PUSH: ("GetItem", "UpdateItem"),
     Door.BULK: ("GetItem", "UpdateItem"),
-    Door.TEND: ("Scan", "GetItem", "PutItem", "UpdateItem"),
+    Door.TEND: ("Scan", "GetItem", "BatchGetItem", "PutItem", "UpdateItem"),
 }
 REFRESHES: Final = {
     Door.API: ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem"),
@@ -42,10 +42,12 @@ REFRESHES: Final = {
     Door.CONCLUDE: ("GetItem", "PutItem"),
     Door.BULK: ("BatchGetItem", "GetItem", "PutItem"),
     Door.RECONCILE: ("GetItem", "UpdateItem"),
+    Door.TEND: ("GetItem", "PutItem", "UpdateItem"),
 }
 SESSIONS: Final = {
     Door.API: ("GetItem", "PutItem"),
     Door.CONNECT: ("GetItem", "PutItem"),
+    Door.TEND: ("GetItem", "PutItem", "UpdateItem"),
 }
 PUSHES: Final = {
     Door.API: ("GetItem", "PutItem", "DeleteItem"),
@@ -130,7 +132,7 @@ SECRETS: Final = {
     Door.CHECK_STATUS: tuple(Provider),
     Door.FETCH_DATA: tuple(Provider),
     Door.PUSH: tuple(provider for provider in Provider if REGISTRY[provider].pushes),
-    Door.TEND: tuple(provider for provider in Provider if REGISTRY[provider].renews),
+    Door.TEND: tuple(Provider),
 }
 """The doors that speak to providers, and to which. The API begins and ends connections,
 and holds what they say of themselves against the secret."""
@@ -206,6 +208,13 @@ def grant_schedules(doors: Mapping[Door, DoorFunction], *, schedules: Schedules)
             conditions={"StringEquals": {"iam:PassedToService": SERVICE}},
         )
     )
+
+
+def grant_tend(door: DoorFunction, *, storage: Storage, refreshes: sfn.StateMachine) -> None:
+    """Grant what only ``tend`` does: find sessions that are over, and have refreshes go on."""
+    _allow(door.role, "dynamodb", ("Query",), f"{storage.sessions.table_arn}/index/{Index.OPEN}")
+    machine = refreshes.state_machine_arn
+    _allow(door.role, "states", ("StartExecution", "SendTaskSuccess"), machine)
 
 
 def grant_webhook(

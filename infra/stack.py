@@ -84,7 +84,7 @@ class FreshetStack(cdk.Stack):
             "Tending",
             door=self.doors[Door.TEND],
             every=cdk.Duration.minutes(15),
-            description="Keeps tokens alive that nothing uses",
+            description="Ends sessions to connect, and keeps tokens alive that nothing uses",
         )
         self._grant()
         self._watch()
@@ -141,7 +141,10 @@ class FreshetStack(cdk.Stack):
             Door.PUSH: {**at_provider, **pushes},
             Door.BULK: {**kept, **bulks},
             Door.RECONCILE: {**kept, **pushes, **bulks},
-            Door.TEND: at_provider,
+            Door.TEND: {
+                **at_provider,
+                Variable.CONNECT_SESSIONS_TABLE: self.storage.sessions.table_name,
+            },
         }
 
     def _machine(self) -> sfn.StateMachine:
@@ -155,7 +158,7 @@ class FreshetStack(cdk.Stack):
             storage=self.storage,
             stage=self._stage,
         ).machine
-        for door in (Door.API, Door.CONNECT, Door.BULK, Door.RECONCILE):
+        for door in (Door.API, Door.CONNECT, Door.BULK, Door.RECONCILE, Door.TEND):
             self.doors[door].function.add_environment(Variable.MACHINE, machine.state_machine_arn)
         return machine
 
@@ -247,6 +250,7 @@ class FreshetStack(cdk.Stack):
         grants.grant_bulk(self.doors[Door.BULK], storage=self.storage, refreshes=self.machine)
         grants.grant_schedules(self.doors, schedules=self.schedules)
         grants.grant_connect(self.doors[Door.CONNECT], machine=self.machine)
+        grants.grant_tend(self.doors[Door.TEND], storage=self.storage, refreshes=self.machine)
         grants.grant_webhook(self.doors[Door.WEBHOOK], machine=self.machine, push=self.push_machine)
 
     def _watch(self) -> None:

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Any, LambdaContext], Any]
 
-_IDS: Final = ("refresh_id", "push_id", "bulk_id", "execution", "connection_id")
+_IDS: Final = (
+    *("refresh_id", "push_id", "bulk_id", "execution"),
+    *("connect_session_id", "connection_id"),
+)
 """What an event may be about; the first of them that it has names it in the log."""
 
 S = TypeVar("S")

@@ -48,7 +48,7 @@ TOLD = {
     | {Variable.MACHINE, Variable.CONCLUDE_DOOR, Variable.PUSH_DOOR, Variable.BULK_DOOR}
     | PUSHES
     | BULKS,
-    Door.TEND: PLACES | {Variable.SECRET_PREFIX},
+    Door.TEND: PLACES | {Variable.SECRET_PREFIX, Variable.CONNECT_SESSIONS_TABLE, Variable.MACHINE},
 }
 
 
@@ -262,7 +262,11 @@ MAY: dict[Door, dict[str, set[str]]] = {
     Door.TEND: {
         **SUCCESSORS,
         "bucket": {"s3:ListBucketVersions"},
-        "connections": _dynamodb("Scan", "GetItem", "PutItem", "UpdateItem"),
+        "connections": _dynamodb("Scan", "GetItem", "BatchGetItem", "PutItem", "UpdateItem"),
+        "sessions": _dynamodb("GetItem", "PutItem", "UpdateItem"),
+        "sessions/index/open": _dynamodb("Query"),
+        "refreshes": _dynamodb("GetItem", "PutItem", "UpdateItem"),
+        "machine": {"states:SendTaskSuccess", "states:StartExecution"},
         "key": _kms("Decrypt", "GenerateDataKey"),
         "secrets": SECRET,
     },
@@ -399,7 +403,7 @@ def test_a_door_that_speaks_to_a_provider_may_read_every_provider_s_secret(local
             id="at-which-users-sign-in",
         ),
         pytest.param(Door.PUSH, ["Endgrate"], id="who-pushes"),
-        pytest.param(Door.TEND, ["Banno", "Digime"], id="who-keeps-tokens-alive"),
+        pytest.param(Door.TEND, ["Banno", "Digime", "Endgrate"], id="who-ends-sessions"),
     ],
 )  # fmt: skip
 def test_another_door_may_read_the_secrets_that_it_needs(

@@ -11,8 +11,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
 from functions import tend as door
+from functions.aws.tables.open_items import Due
 from functions.aws.tables.walk import Seen
 from functions.core.connect.keep_alive import DAY_SECONDS, HOUR_SECONDS, QUIET_DAYS, Round
+from functions.core.contract import Variable
 from functions.core.errors import (
     ConfigurationInvalid,
     PlatformFault,
@@ -50,6 +52,12 @@ class Room:
         self.walk = self
         self.days: dict[str, Any] = {"banno": DAYS, "digime": DAYS}
         self.secrets = SimpleNamespace(read=self._read)
+        self.due_sessions: list[str] = []
+        self.claimed: set[str] = set()
+        self.postponed: list[tuple[str, float]] = []
+        self.expired: list[str] = []
+        self._sessions: dict[str, Any] = {}
+        self.connect_sessions = SimpleNamespace(get=self._sessions.get)
         self.milliseconds = 400_000
 
     def connect(self, *ids: str, provider: str = "banno", idle_days: float = DAYS) -> None:
@@ -60,6 +68,33 @@ class Room:
 
     def _read(self, provider: str) -> bytes:
         return msgspec.json.encode({"keep_alive_days": self.days[provider]})
+
+    # --- sessions that are due, and their flow ---------------------------------------------
+
+    def begin_session(self, *ids: str) -> None:
+        self.due_sessions += ids
+        self._sessions |= {id_: SimpleNamespace(connect_session_id=id_) for id_ in ids}
+
+    def open_items(self, table: Variable) -> Room:
+        assert table is Variable.CONNECT_SESSIONS_TABLE
+        return self
+
+    def due(self, *, at: float, most: int) -> list[Due]:
+        assert at == self.clock()
+        return [Due(key={"connect_session_id": id_}, look_at="") for id_ in self.due_sessions][
+            :most
+        ]
+
+    def postpone(self, due: Due, *, until: float) -> bool:
+        id_ = due.key["connect_session_id"]
+        self.postponed.append((id_, until - self.start))
+        return id_ not in self.claimed
+
+    def expire(self, session: Any) -> Any:
+        self.expired.append(session.connect_session_id)
+        if error := self.errors.get(session.connect_session_id):
+            raise error
+        return SimpleNamespace(status="expired")
 
     # --- the walk, and a connector ---------------------------------------------------------
 
@@ -99,7 +134,51 @@ def room(monkeypatch: pytest.MonkeyPatch) -> Room:
     made = Room()
     monkeypatch.setattr(door, "wiring", lambda: made)
     monkeypatch.setattr(door, "connector", lambda *_, **__: made)
+    monkeypatch.setattr(door, "connect_flow", lambda *_, **__: made)
     return made
+
+
+def test_each_session_that_is_due_is_claimed_and_ended_before_tokens_are_exchanged(
+    room: Room, capsys: pytest.CaptureFixture[str]
+) -> None:
+    room.begin_session("cns_1", "cns_2", "cns_3")
+    room.claimed.add("cns_2")
+    room.due_sessions.append("cns_forgotten")
+    room.connect("con_1")
+    room.call()
+    assert [id_ for id_, _ in room.postponed] == ["cns_1", "cns_2", "cns_3", "cns_forgotten"]
+    assert {until for _, until in room.postponed} == {900}
+    assert room.expired == ["cns_1", "cns_3"]
+    assert room.renewed == ["con_1"]
+    assert capsys.readouterr().out.count('"SessionsEnded":') == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "rings"),
+    [
+        pytest.param(ProviderUnavailable(), False, id="away"),
+        pytest.param(ConfigurationInvalid(), True, id="malformed-secret"),
+        pytest.param(KeyError("canary"), True, id="our-defect"),
+    ],
+)
+def test_a_session_that_cannot_be_ended_costs_only_itself(
+    room: Room, error: Exception, capsys: pytest.CaptureFixture[str], *, rings: bool
+) -> None:
+    room.begin_session("cns_1", "cns_2")
+    room.errors["cns_1"] = error
+    room.connect("con_1")
+    room.call()
+    assert room.expired == ["cns_1", "cns_2"]
+    assert room.renewed == ["con_1"]
+    assert capsys.readouterr().out.count('"Faults":') == rings
+
+
+def test_sessions_leave_time_for_the_tokens(room: Room) -> None:
+    room.begin_session("cns_1")
+    room.connect("con_1")
+    room.milliseconds = 239_999
+    room.call()
+    assert (room.postponed, room.renewed) == ([], ["con_1"])
 
 
 def test_every_connection_is_seen_and_each_idle_token_exchanged(

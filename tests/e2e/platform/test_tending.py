@@ -1,19 +1,26 @@
-"""Tokens that nothing uses are kept alive, and those that have died are known before a refresh."""
+"""Sessions that are over are ended; tokens that nothing uses are kept alive, or known to be dead."""
 
 from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING, Any
+import uuid
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from msgspec.structs import replace
 
+from functions.aws.tables.connect_sessions import ConnectSessionTable
 from functions.aws.tables.walk import KEY
+from functions.aws.vault import Vault
+from functions.core.connect.model import Attempt, SessionStatus
+from infra.local.caller import Caller
+from tests.support.system.tenant_resources import BEGUN, enter_applications
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from infra.local.caller import Caller
+    from functions.aws.tables.connections import ConnectionTable
     from infra.local.system import System
     from tests.e2e.conftest import Connect
     from tests.support.simulator_control import SimulatorControl
@@ -45,6 +52,31 @@ class Tending:
     def _item(self, connection: str) -> Any:
         key = {"connection_id": {"S": connection}}
         return self._dynamodb.get_item(TableName=self._table, Key=key)["Item"]
+
+    def end_time_of(self, session_id: str, *, started: bool) -> str:
+        """Let a session's time be over; its subject. The user may have gone to the provider."""
+        sessions = ConnectSessionTable(
+            self._dynamodb,
+            table=self._running.outputs["ConnectSessionsTableName"],
+            keys=self._running.outputs["RefreshesTableName"],
+            connections=cast("ConnectionTable", None),
+        )
+        session = sessions.get(session_id)
+        assert session is not None
+        over = replace(session, version=session.version + 1, expires_at=1)
+        if started:
+            vault = Vault(self._running.client("kms"), key=self._running.outputs["KeyArn"])
+            attempt = Attempt(
+                state_digest="",
+                cookie_digest="",
+                redirect_uri="",
+                prompt="",
+                sealed=vault.data_key(session.connection).seal(b"{}"),
+                began_at=1,
+            )
+            over = replace(over, status=SessionStatus.STARTED, attempt=attempt)
+        sessions.save(over)
+        return session.connection.subject
 
     def call(self) -> None:
         """Go through all connections once, however soon after the last time."""
@@ -100,3 +132,36 @@ def test_a_token_that_has_died_is_known_before_the_next_refresh(
     assert caller.ask("GET", f"/v1/connections/{dead}")["reauth_required"]
     assert not caller.ask("GET", f"/v1/connections/{alive}")["reauth_required"]
     assert tending.version(alive) == 2
+
+
+LIST = "/v1/connect-sessions"
+
+
+@pytest.fixture
+def application(running: System) -> Caller:
+    """An application whose users may sign in."""
+    tenant = f"tenant-{uuid.uuid4().hex[:8]}"
+    enter_applications(running, tenant)
+    return Caller(running.api, token=running.issuer.token(tenant))
+
+
+@pytest.mark.parametrize("configured", [False, True], ids=["abandoned", "configured"])
+def test_a_session_that_is_over_is_deleted_at_the_provider_or_connected(
+    tending: Tending, application: Caller, endgrate: SimulatorControl, *, configured: bool
+) -> None:
+    """The user has come back in neither case."""
+    body = {**BEGUN, "external_id": "user-1", "refresh": True}
+    session = application.ask("POST", LIST, json=body)
+    id_ = session["connect_session_id"]
+    subject = tending.end_time_of(id_, started=True)
+    if configured:
+        endgrate.order("configure", session_id=subject)
+    tending.call()
+    ended = application.ask("GET", f"{LIST}/{id_}")
+    deleted = [row["session_id"] for row in endgrate.ledger("session_deleted")]
+    connections = application.ask("GET", "/v1/connections")["connections"]
+    assert ended["status"] == ("connected" if configured else "expired")
+    assert [one["subject"] for one in connections] == ([subject] if configured else [])
+    assert deleted == ([] if configured else [subject])
+    if configured:
+        assert application.wait_until_ended(ended["refresh_id"])["status"] == "published"
