@@ -15,12 +15,16 @@ T = TypeVar("T")
 VISIBLE: Final = r"^[!-~]+$(?!\n)"
 VISIBLE_NOT_DOTS: Final = r"^(?!\.+$)[!-~]+$(?!\n)"
 NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$(?!\n)"
+NO_CONTROL: Final = r"^[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+$(?!\n)"
+"""Neither control characters nor those that change the direction of text, or cannot be seen."""
+
 NOT_A_STEP: Final = r"^(?!\.{1,2}$)"
 
 ALLOWED: Final = {
     VISIBLE: "visible ASCII characters without blanks",
     VISIBLE_NOT_DOTS: "visible ASCII characters without blanks, and not dots alone",
     NAME: "letters, digits, `_`, `.` and `-`, beginning with a letter or digit",
+    NO_CONTROL: "text without control characters",
     NOT_A_STEP: "a text other than `.` and `..`",
 }
 """Every pattern of a body's text in words."""
@@ -41,6 +45,9 @@ SessionKey = Annotated[str, Meta(min_length=1, max_length=MAX_TOKEN, pattern=VIS
 
 ExternalId = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT, pattern=VISIBLE)]
 """An application's own id of its user."""
+
+UserLabel = Annotated[str, Meta(min_length=1, max_length=80, pattern=NO_CONTROL)]
+"""What is shown to a user, beside texts of ours."""
 
 Label = Annotated[str, Meta(max_length=MAX_TEXT)]
 LabelName = Annotated[str, Meta(min_length=1, max_length=64, pattern=NAME)]

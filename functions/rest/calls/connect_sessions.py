@@ -33,7 +33,7 @@ from functions.core.errors import (
     ProviderRefusesConnection,
 )
 from functions.core.model import iso
-from functions.rest.body import VISIBLE, ExternalId, Labels, Text
+from functions.rest.body import VISIBLE, ExternalId, Labels, Text, UserLabel
 from functions.rest.call import Call, Reply, connection_of, flow_ports, hold, once, own
 from functions.rest.calls.connections import ASKS_PROVIDER, ConnectionOut, connection_out
 from functions.rest.calls.registrations import (
@@ -81,14 +81,9 @@ class ConnectSessionIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     purpose: Purpose | None = None
     options: dict[Text, msgspec.Raw] = {}
     return_url: ReturnUrl | None = None
-    user_label: Annotated[str, Meta(min_length=1, max_length=80)] | None = None
+    user_label: UserLabel | None = None
     expires_in_seconds: Annotated[int, Meta(ge=MIN_SECONDS, le=MAX_SECONDS)] = DEFAULT_SECONDS
     refresh: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse a label that could look like another on the page."""
-        if self.user_label is not None and not self.user_label.isprintable():
-            raise ValueError("user_label must be printable")
 
 
 class CompletionIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -52,7 +52,9 @@ def make_resources(running: System, tenant: str) -> dict[str, str]:
     )
     everyone: dict[str, Any] = {"connection_ids": [connection], "max_age_seconds": 3600}
     bulk = run(caller, **everyone)  # to its end, so that its tenant may start another
-    session = caller.ask("POST", "/v1/connect-sessions", json={"connection_id": connection})
+    begun = caller.ask("POST", "/v1/connect-sessions", json={"connection_id": connection})
+    path = f"/v1/connect-sessions/{begun['connect_session_id']}/cancel"
+    session = caller.ask("POST", path)  # to its end, so that waiting for it takes no time
     found = {
         "connection_id": connection,
         "refresh_id": refresh["refresh_id"],
