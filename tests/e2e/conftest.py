@@ -14,6 +14,7 @@ from infra.local.caller import Caller
 from infra.local.providers import DEMOS
 from infra.local.system import System, system
 from tests.support.simulator_control import SimulatorControl
+from tests.support.system.sign_in import APPLICATIONS, institutions
 from tests.support.system.webhook_relay import Relay, relaying
 
 if TYPE_CHECKING:
@@ -37,12 +38,16 @@ def running(
     # Policies are enforced, so that every test also shows that each door may do what it must.
     with system(folder / "logs", assembly=assembly, iam=True) as found:
         relay.to = f"{found.api}/v1/hooks"
-        secrets, name = found.client("secretsmanager"), found.outputs["EndgrateSecretArn"]
-        secret = json.loads(secrets.get_secret_value(SecretId=name)["SecretString"])
-        secrets.put_secret_value(
-            SecretId=name, SecretString=json.dumps(secret | {"hooks_url": relay.url})
-        )
+        _change_secret(found, "Endgrate", {"hooks_url": relay.url})
+        _change_secret(found, "Applications", APPLICATIONS)
+        _change_secret(found, "Banno", {"institutions": institutions(found)})
         yield found
+
+
+def _change_secret(running: System, name: str, changes: dict[str, Any]) -> None:
+    client, id_ = running.client("secretsmanager"), running.outputs[f"{name}SecretArn"]
+    secret = json.loads(client.get_secret_value(SecretId=id_)["SecretString"])
+    client.put_secret_value(SecretId=id_, SecretString=json.dumps(secret | changes))
 
 
 @contextmanager
