@@ -13,6 +13,7 @@ import pytest
 from infra.local.caller import Caller
 from infra.local.providers import DEMOS
 from infra.local.shell_variables import variables
+from infra.local.system import TENANT
 from tests.support.system.tenant_resources import BEGUN
 from tests.tables import pages
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from infra.local.system import System
     from tests.support.simulator_control import SimulatorControl
 
-TENANT = "reader"
 CURLRC = "fail-with-body\nshow-error\nnoproxy = *\n"
 """A curl that ends with an error where the API does. It is all that differs from a reader's."""
 
@@ -66,4 +66,5 @@ def test_every_example_works_as_it_stands(given: dict[str, str], tmp_path: Path)
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert {"published", "sign_in_url", "accepted"} <= set(re.findall(r"\w+", done.stdout))
+    answered = set(re.findall(r"\w+", done.stdout))
+    assert {"published", "sign_in_url", "connect_url", "accepted"} <= answered
