@@ -60,7 +60,8 @@ GAP_SECONDS: Final = 0.25
 """Between two pages of the connections' table, which others read meanwhile."""
 
 MOST_FAILURES: Final = 3
-"""After so many in a row, a provider is taken to be down, and left alone by this call."""
+"""After so many in a row, a provider, or an institution there, is taken to be down, and left alone
+by this call."""
 
 
 @door
@@ -106,7 +107,7 @@ class _Tending:
     def __init__(self, context: LambdaContext) -> None:
         self._here, self._context = wiring(), context
         self._days = {name: self._read_days(name) for name, one in REGISTRY.items() if one.renews}
-        self._failures: Counter[str] = Counter()
+        self._failures: Counter[tuple[object, ...]] = Counter()
 
     def go_on(self, stand: Round, *, busy_until: float) -> None:
         """See one connection after the other, until the round or the time is over."""
@@ -135,29 +136,29 @@ class _Tending:
     def _keep_alive(self, seen: Seen) -> bool:
         """Exchange a token that is due; return False if its provider is left alone."""
         connection, at = seen.connection, self._here.clock()
-        provider = connection.provider
+        place = (connection.provider, *sorted(connection.settings.items()))
         if not is_due(
             connection,
             written_at=seen.written_at,
             tried_at=seen.tried_at,
-            days=self._days.get(provider, 0),
+            days=self._days.get(connection.provider, 0),
             at=at,
         ):
             return True
-        if self._failures[provider] >= MOST_FAILURES:
+        if self._failures[place] >= MOST_FAILURES:
             return False
         error = _try_to_renew(connection, self._context)
         match error:
             case None | ReauthRequired() | Superseded():
-                self._failures[provider] = 0
+                self._failures[place] = 0
                 return True
             case RateLimited() | OperatorError():
-                self._failures[provider] = MOST_FAILURES
+                self._failures[place] = MOST_FAILURES
                 if isinstance(error, OperatorError):
                     count(FAULTS, action=error.action)
                 return False
             case ProviderUnavailable():
-                self._failures[provider] += 1
+                self._failures[place] += 1
         self._here.walk.put_off(connection.connection_id, at=at)
         return True
 

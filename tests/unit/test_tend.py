@@ -60,11 +60,15 @@ class Room:
         self.connect_sessions = SimpleNamespace(get=self._sessions.get)
         self.milliseconds = 400_000
 
-    def connect(self, *ids: str, provider: str = "banno", idle_days: float = DAYS) -> None:
+    def connect(
+        self, *ids: str, provider: str = "banno", at: str = "garden", idle_days: float = DAYS
+    ) -> None:
         for id_ in ids:
-            one = a_connection(id_, provider=provider, created_at=self.start)
-            at = self.start - idle_days * DAY_SECONDS
-            self.idle.append(Seen(one, written_at=at, tried_at=0, item={}))
+            one = a_connection(
+                id_, provider=provider, settings={"institution": at}, created_at=self.start
+            )
+            written_at = self.start - idle_days * DAY_SECONDS
+            self.idle.append(Seen(one, written_at=written_at, tried_at=0, item={}))
 
     def _read(self, provider: str) -> bytes:
         return msgspec.json.encode({"keep_alive_days": self.days[provider]})
@@ -259,10 +263,11 @@ def test_a_provider_that_cannot_be_asked_is_left_alone_for_an_hour_and_others_ar
 ) -> None:
     ids = [f"con_{number}" for number in range(1, 6)]
     room.connect(*ids)
+    room.connect("con_8", at="orchard")
     room.connect("con_9", provider="digime")
     room.errors = dict.fromkeys(ids, error)
     room.call()
-    assert room.renewed == [*ids[:asked], "con_9"]
+    assert room.renewed == [*ids[:asked], "con_8", "con_9"]
     assert room.saved[-1] == (None, room.clock() - room.start + HOUR_SECONDS)
 
 

@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions import check_status, fetch_data, trigger
 from functions.core.contract import DEPRECATIONS, TicketOutcome
-from functions.core.errors import Superseded
+from functions.core.errors import ProviderPaused, Superseded
 from functions.rest.call import Call as ApiCall
 from functions.rest.call import opener
 from functions.wiring import providers
@@ -150,3 +150,24 @@ def test_a_deprecation_is_counted_once_in_a_call_of_a_function(
     with pytest.raises(Superseded):
         providers.connector(here, "digime", owner=REFRESH, left=lambda: 1.0)
     assert capsys.readouterr().out.count(f'"{DEPRECATIONS}":') == 1
+
+
+def test_a_pause_of_the_operator_s_holds_every_request_of_a_connector_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def load(_entry: object, ports: ConnectorPorts) -> Connector:
+        assert ports.budget is not None
+        ports.budget.take()
+        raise AssertionError
+
+    monkeypatch.setattr(providers, "load", load)
+    here: Any = SimpleNamespace(
+        clock=Clock(),
+        sleep=None,
+        connections=None,
+        secrets=SimpleNamespace(read=lambda _provider: b'{"paused": true}'),
+        budget=lambda _name: None,
+        vault=SimpleNamespace(seal_text=None, open_text=None),
+    )
+    with pytest.raises(ProviderPaused):
+        providers.connector(here, "banno", owner=REFRESH, left=lambda: 1.0)
