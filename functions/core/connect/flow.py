@@ -129,7 +129,9 @@ class Flow:
         try:
             started, url = self._start(session, token, cookie)
         except (ConnectSessionEnded, Superseded):
-            raise Halted(Page.SESSION_OVER, session) from None
+            if self._read(session).version == session.version:
+                raise Halted(Page.SESSION_OVER, session) from None
+            return self.begin(token, cookie)  # of two clicks, a browser shows the last one's answer
         except FreshetError as error:
             failed = self._fail(session, self._name(error))
             return Destination(session=failed, url=token)  # as seen from the page
@@ -142,13 +144,12 @@ class Flow:
             Halted: there is no such session, or it is over.
         """
         session = self.show(token)
+        if session.last_error is None or session.status is SessionStatus.STARTED:
+            self._fail(session, SignInError.ACCESS_DENIED)
+            session = self.show(token)
         error = session.last_error
-        if error is None or session.status is SessionStatus.STARTED:
-            session = self._fail(session, SignInError.ACCESS_DENIED)
-            return Destination(
-                session=session, url=return_to(session, error=SignInError.ACCESS_DENIED)
-            )
-        return Destination(session=session, url=return_to(session, error=error.name))
+        name = error.name if error else SignInError.ACCESS_DENIED
+        return Destination(session=session, url=return_to(session, error=name))
 
     def come_back(
         self, *, provider: str, name: str, cookies: Mapping[str, str], query: Mapping[str, str]
@@ -177,11 +178,18 @@ class Flow:
                 return self._finish(spent, attempt, query)
         if session.status is SessionStatus.STARTED and attempt.spent_by:
             session = self._await_exchange(session)
+        return self._go_on(session)
+
+    def _go_on(self, session: ConnectSession) -> Destination:
+        """Where a browser goes of which another call has exchanged the code."""
         match session.status:
             case SessionStatus.CONNECTED:
                 return _go_home(self._settle(session))
             case SessionStatus.AUTHORIZED if not session.is_over(at=self._clock()):
-                return self._hand_over(session)
+                try:
+                    return self._hand_over(session)
+                except Superseded:
+                    return self._go_on(self._read(session))
         return self._go_to_link(session)
 
     def complete(self, session: ConnectSession, *, code: str, external_id: str) -> ConnectSession:
@@ -308,7 +316,7 @@ class Flow:
             return self._hand_over(session, seal(msgspec.json.encode(consent)))
         except Superseded:
             self._revoke(session, consent)
-            raise Halted(Page.SESSION_OVER, session) from None
+            return self._go_to_link(self._read(session))
 
     def _hand_over(self, session: ConnectSession, sealed_consent: bytes = b"") -> Destination:
         """Keep a new consent; give the application a code for it, or connect at once.
@@ -320,12 +328,7 @@ class Flow:
         if sealed_consent or code:
             kept = sealed_consent or session.sealed_consent
             session = model.authorize(session, sealed_consent=kept, code=code, at=self._clock())
-            try:
-                self._sessions.save(session)
-            except Superseded:
-                if sealed_consent:
-                    raise
-                raise Halted(Page.SESSION_OVER, session) from None
+            self._sessions.save(session)
         if code:
             return Destination(session=session, url=return_to(session, code=code))
         try:
@@ -345,11 +348,12 @@ class Flow:
         return Destination(session=session, url=url)
 
     def _fail(self, session: ConnectSession, error: SignInError) -> ConnectSession:
+        """The session with the error of its attempt; as it is by now if it has moved on."""
         failed = model.fail(session, error, at=self._clock())
         try:
             self._sessions.save(failed)
         except Superseded:
-            raise Halted(Page.SESSION_OVER, session) from None
+            return self._read(session)
         return failed
 
     def _name(self, error: FreshetError) -> SignInError:
