@@ -70,6 +70,7 @@ OBJECTS: Final = {
     (Door.API, Prefix.QUARANTINE): ERASE,
     (Door.API, Prefix.PUSHES): ("PutObject", *ERASE),
     (Door.API, Prefix.SUCCESSORS): (*SUCCEED, "DeleteObjectVersion"),
+    (Door.CONNECT, Prefix.SUCCESSORS): ("PutObject", "GetObjectVersion"),
     (Door.TRIGGER, Prefix.SUCCESSORS): SUCCEED,
     (Door.CHECK_STATUS, Prefix.SUCCESSORS): SUCCEED,
     (Door.FETCH_DATA, Prefix.SUCCESSORS): SUCCEED,
@@ -88,6 +89,7 @@ version only."""
 
 LISTS: Final = {
     Door.API: (("ListBucketVersions",), tuple(Prefix)),
+    Door.CONNECT: (("ListBucketVersions",), (Prefix.SUCCESSORS,)),
     Door.TRIGGER: (("ListBucketVersions",), (Prefix.SUCCESSORS,)),
     Door.CHECK_STATUS: (("ListBucketVersions",), (Prefix.SUCCESSORS,)),
     Door.FETCH_DATA: (("ListBucket", "ListBucketVersions"), tuple(Prefix)),

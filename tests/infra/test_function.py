@@ -177,6 +177,8 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "push machine": {"states:StartExecution"},
     },
     Door.CONNECT: {
+        "bucket/successors/*": READING | {"s3:PutObject"},
+        "bucket": {"s3:ListBucketVersions"},
         "connections": _dynamodb("GetItem", "BatchGetItem", "PutItem", "UpdateItem"),
         "sessions": _dynamodb("GetItem", "PutItem"),
         "refreshes": _dynamodb("GetItem", "PutItem", "UpdateItem"),
@@ -338,7 +340,7 @@ def test_a_door_lists_the_bucket_only_below_its_prefixes(local: Template) -> Non
     everything = [f"{prefix}*" for prefix in Prefix]
     assert [each["Condition"]["StringLike"]["s3:prefix"] for each in listing] == [
         everything,
-        *[[f"{Prefix.SUCCESSORS}*"]] * 2,
+        *[[f"{Prefix.SUCCESSORS}*"]] * 3,
         *[everything] * 2,
         [f"{Prefix.PUSHES}*"],
         [f"{Prefix.SUCCESSORS}*"],
