@@ -14,7 +14,7 @@ import hmac
 import re
 import secrets
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from functions.aws.boundary import door
 from functions.aws.telemetry import count
@@ -69,7 +69,8 @@ def _answer(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     try:
         if "token" in path:
             return _page(event, path["token"])
-        return _take_back(event, provider=path["provider"], name=path["name"])
+        # API Gateway leaves the steps of a path as they were sent.
+        return _take_back(event, provider=path["provider"], name=unquote(path["name"]))
     except Halted as halted:
         return _explain(halted)
 
@@ -104,7 +105,9 @@ def _page(event: dict[str, Any], token: str) -> dict[str, Any]:
         raise Halted(Page.WRONG_BROWSER)
     if form.get("action") == "leave":
         return _go(flow.leave(token))
-    return _go(_count(flow.begin(token, cookie)))
+    answer = _go(_count(flow.begin(token, cookie)))
+    answer["headers"]["Set-Cookie"] = _set(cookie, secure=name == secure)  # as long as the attempt
+    return answer
 
 
 def _take_back(event: dict[str, Any], *, provider: str, name: str) -> dict[str, Any]:
@@ -159,7 +162,7 @@ def _cookie_names(session_id: str) -> tuple[str, str]:
 
 def _find_cookies(event: dict[str, Any], session_id: str) -> dict[str, str]:
     """The cookies of this session and others, by session."""
-    found = OF_SESSION.findall(_headers(event).get("cookie", ""))
+    found = OF_SESSION.findall(_headers(event).get("cookie", ""))[::-1]  # browsers: oldest first
     ids = dict.fromkeys((session_id, *(f"{SESSION_PREFIX}{each}" for each in found)))
     known = [id_ for id_ in ids if id_][:MAX_SESSIONS]
     own = {id_: _find_cookie(event, *_cookie_names(id_)) for id_ in known}
@@ -200,7 +203,9 @@ def _is_from(event: dict[str, Any], own: str) -> bool:
 
 
 def _headers(event: dict[str, Any]) -> dict[str, str]:
-    return {name.lower(): value for name, value in (event["headers"] or {}).items()}
+    """By name in lower case; HTTP/2 lets a browser spread its cookies over several of a name."""
+    sent = event["multiValueHeaders"] or {}
+    return {name.lower(): "; ".join(values) for name, values in sent.items()}
 
 
 def _read_query(event: dict[str, Any]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from msgspec.structs import replace
 
 from functions import connect
 from functions.core.connect.model import SessionStatus
@@ -51,7 +52,7 @@ class Visit:
         event = {
             "httpMethod": method,
             "pathParameters": path or {"token": self.house.token},
-            "headers": {**sent, **headers},
+            "multiValueHeaders": {name: [it] for name, it in {**sent, **headers}.items()},
             "multiValueQueryStringParameters": query,
             "body": body,
             "isBase64Encoded": False,
@@ -208,6 +209,35 @@ def test_a_provider_may_name_the_session_that_opened_the_connection(
     assert visit.back(**named)["statusCode"] == 404
 
 
+def test_the_cookie_lives_as_long_as_the_attempt_that_it_is_for(visit: Visit) -> None:
+    first = visit.ask("GET")["headers"]["Set-Cookie"]
+    assert visit.ask("POST", body=visit.form())["headers"]["Set-Cookie"] == first
+
+
+def test_of_many_sessions_in_a_browser_the_latest_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = a_connection(external_id=USER, webhook="digest of a token")
+    visit = Visit(monkeypatch, existing=True, connection=known)
+    visit.house.bank.exchanges_nothing = known.subject
+    visit.cookies = {f"__Host-fc-{n:032x}": "y" * 43 for n in range(10, 30)}
+    visit.begin()
+
+    assert visit.back(session=OPENED)["statusCode"] == 200
+
+
+def test_an_institution_may_have_any_name(visit: Visit) -> None:
+    house = visit.house
+    connection = replace(house.session.connection, settings={"institution": "Garden & Söhne"})
+    sealed = house.seal(connection, house.token.encode())
+    house.sessions.kept[SESSION] = replace(
+        house.session, connection=connection, sealed_token=sealed
+    )
+    path = "Garden%20%26%20S%C3%B6hne"
+    house.bank.uri = f"{BASE}/v1/connect/callbacks/banno/{path}"
+    query = {"state": [visit.begin()], "code": [house.bank.sign_in("user-1")]}
+
+    assert visit.ask("GET", {"provider": "banno", "name": path}, query=query)["statusCode"] == 200
+
+
 def test_two_cookies_of_one_name_are_none(visit: Visit) -> None:
     state, ((name, value),) = visit.begin(), visit.cookies.items()
     visit.cookies = {"a": f"b; {name}={'y' * 43}", name: value}
@@ -261,7 +291,7 @@ def test_what_a_provider_adds_of_its_own_is_passed_over(visit: Visit) -> None:
     assert visit.back(state=state, code=code, **more)["statusCode"] == 200
 
 
-def test_a_body_may_come_as_base64(visit: Visit) -> None:
+def test_a_body_may_come_as_base64_and_cookies_in_several_headers(visit: Visit) -> None:
     event = {
         "httpMethod": "POST",
         "pathParameters": {"token": visit.house.token},
@@ -269,10 +299,12 @@ def test_a_body_may_come_as_base64(visit: Visit) -> None:
         "body": base64.b64encode(visit.form().encode()).decode(),
         "isBase64Encoded": True,
     }
-    headers = {"cookie": "; ".join(f"{k}={v}" for k, v in visit.cookies.items())}
+    headers = {"cookie": [*(f"{k}={v}" for k, v in visit.cookies.items()), "another=z"]}
 
     told = [
-        connect.handler(event | {"headers": headers} | change, LambdaContext())["statusCode"]
+        connect.handler(event | {"multiValueHeaders": headers} | change, LambdaContext())[
+            "statusCode"
+        ]
         for change in ({"body": "%"}, {"body": "/w=="}, {})
     ]
     assert told == [400, 400, 303]
