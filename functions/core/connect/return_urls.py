@@ -6,10 +6,11 @@ would take the code to a stranger.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
+from msgspec import Meta
 
 from functions.core.errors import ConfigurationInvalid, InvalidRequest
 
@@ -29,11 +30,11 @@ REFUSED: Final = (
 
 
 class Application(msgspec.Struct, frozen=True, kw_only=True):
-    """A tenant's application, as its users are told of it."""
+    """A tenant's application, as its users are told of it; ``privacy_url`` is of the web."""
 
-    name: str
+    name: Annotated[str, Meta(pattern=r"\S")]
     return_urls: tuple[str, ...] = ()
-    privacy_url: str = ""
+    privacy_url: Annotated[str, Meta(pattern=r"^(https?://|$)")] = ""
 
 
 def read_application(secret: bytes, tenant: str) -> Application:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from functions.core.connect.return_urls import (
@@ -117,6 +118,16 @@ def test_an_entry_that_could_lead_elsewhere_takes_nothing() -> None:
 def test_a_tenant_without_an_entry_is_not_configured(secret: bytes) -> None:
     with pytest.raises(ConfigurationInvalid):
         read_application(secret, "acme")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [{"name": " "}, {"name": "Acme", "privacy_url": "javascript:alert(1)"}],
+    ids=["no-name", "privacy-url-that-runs"],
+)
+def test_an_entry_that_no_user_should_see_is_not_configured(entry: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationInvalid):
+        read_application(msgspec.json.encode({"acme": entry}), "acme")
 
 
 def test_another_tenant_s_malformed_entry_is_none_of_ours() -> None:
