@@ -225,7 +225,7 @@ class Flow:
         """
         if not session.is_over(at=self._clock()):
             return session
-        if not session.needs_code:
+        if session.may_connect:
             with suppress(FreshetError, Halted):  # it is ended below
                 self._catch_up(session)
             session = self._read(session)
@@ -236,7 +236,7 @@ class Flow:
         attempt = session.attempt
         if session.status is SessionStatus.AUTHORIZED:
             self._connect(session)
-        elif attempt and session.was_opened and attempt.sealed and not attempt.spent_by:
+        elif attempt:
             spent = model.spend(session, attempt, by=self._ports.token())
             self._sessions.save(spent)
             self._finish(spent, attempt, {})

@@ -146,6 +146,14 @@ class ConnectSession(msgspec.Struct, frozen=True, kw_only=True):
         return self.purpose is Purpose.CONNECT and self.connection.webhook != ""
 
     @property
+    def may_connect(self) -> bool:
+        """Whether it may be connected without the user, as ``Flow.expire`` does."""
+        attempt = self.attempt
+        unspent = attempt is not None and attempt.sealed != b"" and not attempt.spent_by
+        authorized = self.status is SessionStatus.AUTHORIZED
+        return not self.needs_code and (authorized or (self.was_opened and unspent))
+
+    @property
     def is_new(self) -> bool:
         """Whether the connection came to be by this session."""
         return self.purpose is Purpose.CONNECT and not self.reused

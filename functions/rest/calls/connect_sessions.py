@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from functions.connectors.registry import REGISTRY
 from functions.core import webhooks
+from functions.core.connect.addresses import link
 from functions.core.connect.flow import Flow
 from functions.core.connect.model import (
     DEFAULT_SECONDS,
@@ -268,6 +269,8 @@ def _create(
     sign_in = ports.sign_in(connection)
     sign_in.check_options(purpose, given.options)
     redirect_uri = sign_in.redirect_uri(connection.settings)
+    token, at = webhooks.token(id_, rest=ports.token()), here.clock()
+    url = link(redirect_uri, connection, token)  # or nothing is opened
     if entry.opens and purpose is Purpose.CONNECT:
         connection, _ = open_at_provider(
             call,
@@ -275,7 +278,6 @@ def _create(
             redirect_url=f"{redirect_uri}?session={id_}",
             options=given.options,
         )
-    token, at = webhooks.token(id_, rest=ports.token()), here.clock()
     session = ConnectSession(
         connect_session_id=id_,
         tenant=call.tenant,
@@ -290,7 +292,6 @@ def _create(
         token_digest=webhooks.digest(token),
         sealed_token=ports.sealer(connection)(token.encode()),
     )
-    url = Flow(ports).address(session, token)
     here.connect_sessions.create(session, key=key)
     return session, url
 
@@ -311,9 +312,13 @@ def _own(call: Call, connect_session_id: str) -> ConnectSession:
 
 
 def _read(call: Call, connect_session_id: str) -> ConnectSession:
-    """A session as it stands: one whose time is over is expired, though nothing has marked it."""
+    """A session as it stands: one whose time is over is expired, though nothing has marked it.
+
+    One that may be connected yet is not: an end that was told is the end.
+    """
     session = _own(call, connect_session_id)
-    if not session.status.has_ended and session.is_over(at=call.here.clock()):
+    is_over = session.is_over(at=call.here.clock())
+    if is_over and not (session.status.has_ended or session.may_connect):
         return replace(session, status=SessionStatus.EXPIRED)
     return session
 

@@ -163,6 +163,23 @@ def test_a_repetition_gets_the_same_link_and_none_once_it_is_over(house: House) 
     assert post(LIST, {**NEW, "refresh": True}, key="k")[0] == 422
 
 
+@pytest.mark.parametrize("webhook", ["", "digest"])
+def test_one_that_may_be_connected_after_its_time_is_not_said_to_be_over(
+    house: House, webhook: str
+) -> None:
+    session = create(return_url=None)
+    id_, token = session["connect_session_id"], session["connect_url"].rpartition("/")[2]
+    kept = house.sessions.kept[id_]
+    connection = replace(kept.connection, subject="session-1", webhook=webhook)
+    house.sessions.kept[id_] = replace(kept, connection=connection)
+    house.flow().begin(token, COOKIE)
+    house.clock.now += 2 * 3600
+    assert read(session)["status"] == ("started" if webhook else "expired")
+    house.bank.exchanges_nothing = "session-1"
+    house.flow().expire(house.sessions.kept[id_])
+    assert read(session)["status"] == ("connected" if webhook else "expired")
+
+
 def test_the_whole_way_of_a_new_connection(house: House) -> None:
     session = create(refresh=True, labels={"plan": "pro"})
     url = sign_in(house, session)
@@ -336,6 +353,11 @@ def test_where_the_provider_opens_connections_one_is_opened_at_once(
     assert asked["options"] == {"field_selection": msgspec.Raw(b"true")}
     assert (kept.subject, kept.webhook) == ("session-1", webhooks.digest(asked["token"]))
     assert kept.connection_id == webhooks.owner(asked["token"])
+
+    asked.clear()
+    house.bank.uri = f"{BASE}/elsewhere"
+    assert post(LIST, body)[0] == 500
+    assert asked == {}, "what no user could come back from is not opened"
 
 
 @pytest.mark.usefixtures("house")
