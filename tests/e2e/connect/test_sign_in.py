@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from functions.core.contract import WAKE
+from functions.core.model import name_dataset
 from infra.local.providers import DEMOS
 from infra.local.sign_in.browser import Browser
+from infra.local.simulators.endgrate.kinds import CUSTOM_OBJECT
 from tests.support.system.sign_in import (
     APPLICATION,
     BANNO,
+    CALLBACK,
     DIGIME,
     ENDGRATE,
     EXISTING,
@@ -65,6 +68,25 @@ def test_a_source_is_added_to_a_library(acme: Caller) -> None:
     adding = begin(acme, **EXISTING, connection_id=connection, purpose="add_source")
 
     assert query_of(adding.finish().url)["status"] == "connected"
+
+
+@pytest.mark.usefixtures("endgrate")
+def test_endgrate_s_users_come_back_to_the_session_that_waits(acme: Caller) -> None:
+    first = begin(acme, **ENDGRATE, options={"passthrough_schemas": True})
+    connection = first.connect()
+    for purpose, added in (("reconnect", []), ("edit", [CUSTOM_OBJECT])):
+        again = begin(acme, **EXISTING, connection_id=connection, purpose=purpose)
+        again.browser = first.browser
+        again.browser.stops = CALLBACK
+        way = again.browser.submit(again.start(), custom_object="1").url
+        again.browser.stops = APPLICATION
+
+        assert query_of(way) == {"session": first.id}, "the only way back that Endgrate knows"
+        told = query_of(again.browser.open(way).url)
+        assert (told["connect_session_id"], told["status"]) == (again.id, "connected")
+        (only,) = acme.ask("GET", "/v1/connections")["connections"]
+        assert only["connection_id"] == connection
+        assert only["datasets"] == ["crm-contact", *map(name_dataset, added)]
 
 
 def test_two_people_of_two_applications_never_meet(
