@@ -62,9 +62,17 @@ def test_without_a_return_address_the_last_page_is_ours(acme: Caller) -> None:
     assert "is connected" in signing_in.browser.open(signing_in.link).text
 
 
-@pytest.mark.usefixtures("digime")
-def test_a_source_is_added_to_a_library(acme: Caller) -> None:
+def test_a_source_is_added_to_a_library_though_a_rotation_of_its_token_broke_off(
+    running: System, acme: Caller, digime: SimulatorControl
+) -> None:
     connection = begin(acme, **DIGIME).connect()
+    digime.expire("ben")
+    running.client("dynamodb").update_item(
+        TableName=running.outputs["ConnectionsTableName"],
+        Key={"connection_id": {"S": connection}},
+        UpdateExpression="SET lease_owner = :other, lease_until = :past",
+        ExpressionAttributeValues={":other": {"S": "ref_1"}, ":past": {"N": "1"}},
+    )
     adding = begin(acme, **EXISTING, connection_id=connection, purpose="add_source")
 
     assert query_of(adding.finish().url)["status"] == "connected"
