@@ -21,6 +21,7 @@ from functions.aws.telemetry import count
 from functions.core.connect.addresses import session_id_of
 from functions.core.connect.flow import Halted, Page
 from functions.core.connect.model import SESSION_PREFIX, SessionStatus
+from functions.core.contract import FAULTS
 from functions.core.errors import ConfigurationInvalid, FreshetError, OperatorError
 from functions.rest import connect_pages as pages
 from functions.wiring.connect import connect_flow
@@ -56,7 +57,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer a browser: with a page, or with where it goes on."""
     try:
         answer: dict[str, Any] = _answer(event, context)
-    except OperatorError:
+    except OperatorError as error:
+        count(FAULTS, action=error.action)
         answer = pages.tell_fault("not_configured")
     except FreshetError:
         answer = pages.tell_fault("unavailable")

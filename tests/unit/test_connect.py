@@ -346,13 +346,19 @@ def test_an_attempt_that_failed_is_told_on_the_page_and_counted(
     ("error", "status"), [(ConfigurationInvalid(), 500), (PlatformFault(), 503)]
 )
 def test_what_is_not_the_user_s_fault_says_so(
-    visit: Visit, monkeypatch: pytest.MonkeyPatch, error: FreshetError, status: int
+    visit: Visit,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: FreshetError,
+    status: int,
 ) -> None:
     def broken(_here: object) -> None:
         raise error
 
     monkeypatch.setattr(connect, "connect_flow", broken)
     assert visit.ask("GET")["statusCode"] == status
+    rings = '"action":"contact_operator"' in capsys.readouterr().out
+    assert rings is (status == 500)
 
 
 def test_an_application_that_was_entered_a_moment_ago_is_found(
