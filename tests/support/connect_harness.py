@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 from msgspec.structs import replace
 
@@ -54,6 +55,10 @@ def a_session(*, at: float, **changes: Any) -> ConnectSession:
     return replace(fresh, **changes)
 
 
+def code_of(destination: Destination) -> str:
+    return parse_qs(urlsplit(destination.url).query)["code"][0]
+
+
 class Bank:
     """A provider. Each code is one person's; a token lives until it is revoked."""
 
@@ -64,7 +69,7 @@ class Bank:
         self.alive: dict[str, str] = {}
         self.begun: list[SignInRequest] = []
         self.fault: FreshetError | SignInFailed | None = None
-        self.incomplete = False
+        self.incomplete, self.refresh_token = False, "r"
         self.exchanges_nothing = ""
         self.datasets: tuple[str, ...] = ()
 
@@ -104,7 +109,7 @@ class Bank:
         self.alive[token] = self.codes[code]
         consent = Consent(
             subject=self.codes[code],
-            credentials=Credentials(access_token=token, refresh_token="r"),
+            credentials=Credentials(access_token=token, refresh_token=self.refresh_token),
             datasets=self.datasets,
         )
         if self.incomplete:

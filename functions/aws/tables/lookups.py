@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 MAX_SHARED: Final = 1000
 """How many connections one external id, or one login, may have."""
 
+MAX_KEY_BYTES: Final = 2048
+"""DynamoDB has no longer key, and refuses to look for one."""
+
 TOO_MANY: Final = f"There are {MAX_SHARED} connections of this external_id or subject already."
 
 
@@ -135,7 +138,9 @@ class Lookups:
     def _delete_empty(self, key: Item) -> None:
         self._table.write(self._table.delete_request(key, condition="attribute_not_exists(claims)"))
 
-    def _ids(self, key: Item) -> list[str]:
+    def _ids(self, key: dict[str, str]) -> list[str]:
+        if len(key["connection_id"].encode()) > MAX_KEY_BYTES:  # a provider may name any subject
+            return []
         found = self._table.get(key) or {}
         return sorted(found.get("claims", ()))
 

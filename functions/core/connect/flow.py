@@ -57,8 +57,6 @@ EXCHANGE_SECONDS: Final = 20
 REVOKE_SECONDS: Final = 60 * 60
 """How long after its end what a session holds is tried to be revoked."""
 
-MAX_SUBJECT: Final = 200
-
 
 class Page(StrEnum):
     """A page of ours that says why the user cannot go on."""
@@ -305,7 +303,7 @@ class Flow:
         try:
             sign_in = self._ports.sign_in(connection)
             consent = sign_in.finish(request, secret=secret, query=query)
-            _check(session, consent)
+            model.check_consent(session, consent)
         except SignInFailed as failed:
             if failed.consent:
                 self._revoke(session, failed.consent)
@@ -467,15 +465,6 @@ class Flow:
         if found is None:
             raise ConnectSessionEnded
         return found
-
-
-def _check(session: ConnectSession, consent: Consent) -> None:
-    """Refuse a consent of another login, or one without a subject that can be stored."""
-    expected = session.connection.subject
-    if expected and consent.subject != expected:
-        raise SignInFailed(SignInError.WRONG_ACCOUNT, consent=consent)
-    if not 0 < len(consent.subject) <= MAX_SUBJECT or consent.subject in {".", ".."}:
-        raise SignInFailed(SignInError.PROVIDER_ERROR, consent=consent)
 
 
 def _go_home(session: ConnectSession) -> Destination:

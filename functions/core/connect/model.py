@@ -18,13 +18,15 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec.structs import replace
 
-from functions.core.connect.ports import Purpose, SignInError
+from functions.core.connect.ports import Purpose, SignInError, SignInFailed
 from functions.core.errors import ConnectCodeInvalid, ConnectSessionEnded, ConnectUserMismatch
 from functions.core.model import Connection
 from functions.core.webhooks import digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from functions.core.connect.ports import Consent
 
 SESSION_PREFIX: Final = "cns_"
 CODE_PREFIX: Final = "cnc_"
@@ -41,6 +43,10 @@ COMPLETE_SECONDS: Final = 10 * 60
 """How long an application may take to redeem a code."""
 
 MAX_ATTEMPTS: Final = 10
+
+MAX_SUBJECT: Final = 200
+MAX_CONSENT_BYTES: Final = 64 * 1024
+"""The item of a session has no room for more."""
 
 KEEP_SECONDS: Final = 7 * 24 * 60 * 60
 """How long a session is known after its end."""
@@ -242,6 +248,21 @@ def require_startable(session: ConnectSession, *, at: float) -> None:
 def spend(session: ConnectSession, attempt: Attempt, *, by: str) -> ConnectSession:
     """Spend the attempt: written before its code is exchanged."""
     return _step(session, session.status, attempt=replace(attempt, spent_by=by))
+
+
+def check_consent(session: ConnectSession, consent: Consent) -> None:
+    """Refuse a consent of another login, or one that cannot be stored.
+
+    Raises:
+        SignInFailed: with the consent.
+    """
+    expected, subject = session.connection.subject, consent.subject
+    if expected and subject != expected:
+        raise SignInFailed(SignInError.WRONG_ACCOUNT, consent=consent)
+    size = len(msgspec.json.encode(consent))
+    good = 0 < len(subject) <= MAX_SUBJECT and subject not in {".", ".."}
+    if not good or size > MAX_CONSENT_BYTES:
+        raise SignInFailed(SignInError.PROVIDER_ERROR, consent=consent)
 
 
 def authorize(

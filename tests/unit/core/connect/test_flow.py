@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -14,6 +12,7 @@ from functions.core.connect.model import (
     ATTEMPT_SECONDS,
     COMPLETE_SECONDS,
     MAX_ATTEMPTS,
+    MAX_CONSENT_BYTES,
     SessionStatus,
 )
 from functions.core.connect.ports import SignInError, SignInFailed
@@ -25,7 +24,6 @@ from functions.core.errors import (
     Defect,
     FreshetError,
     ProviderUnavailable,
-    Superseded,
 )
 from functions.core.model import Credentials
 from tests.support.connect_harness import (
@@ -36,13 +34,9 @@ from tests.support.connect_harness import (
     SESSION,
     USER,
     Connecting,
+    code_of,
 )
 from tests.support.scripted_connector import CONNECTION, Crash, a_connection
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from functions.core.connect.flow import Destination
 
 
 def opened() -> Connecting:
@@ -53,16 +47,8 @@ def opened() -> Connecting:
     return house
 
 
-def code_of(destination: Destination) -> str:
-    return parse_qs(urlsplit(destination.url).query)["code"][0]
-
-
 def dying(*_: object) -> None:
     raise Crash
-
-
-def leave(house: Connecting) -> Destination:
-    return house.flow().leave(house.token)
 
 
 def halted(house: Connecting, **query: str) -> Page:
@@ -252,6 +238,15 @@ def test_a_subject_that_cannot_be_stored_is_refused(subject: str) -> None:
     assert house.bank.alive == {}
 
 
+def test_tokens_that_an_item_has_no_room_for_are_revoked() -> None:
+    house = Connecting()
+    house.bank.refresh_token = "r" * MAX_CONSENT_BYTES
+    house.sign_in()
+    assert house.session.last_error is not None
+    assert house.session.last_error.name is SignInError.PROVIDER_ERROR
+    assert house.bank.alive == {}
+
+
 def test_the_same_identity_is_one_connection() -> None:
     house = Connecting(refresh=True)
     existing = a_connection(external_id=USER)
@@ -407,21 +402,6 @@ def test_what_the_provider_has_opened_for_no_one_is_ended_there() -> None:
     assert house.ended == ["session-1"]
 
 
-def test_cancelling_while_the_code_is_exchanged_revokes_what_comes() -> None:
-    house = Connecting()
-    state = house.begin()
-    code = house.bank.sign_in("user-1")
-    finish = house.bank.finish
-
-    def cancelled_meanwhile(*args: object, **named: object) -> object:
-        house.flow().cancel(house.session)
-        return finish(*args, **named)  # type: ignore[arg-type]
-
-    house.bank.finish = cancelled_meanwhile  # type: ignore[method-assign, assignment]
-    assert halted(house, state=state, code=code) is Page.SESSION_OVER
-    assert (house.bank.alive, house.session.status) == ({}, SessionStatus.CANCELLED)
-
-
 def test_a_link_s_page_is_where_the_provider_sends_browsers_back_to() -> None:
     house = Connecting()
 
@@ -430,65 +410,3 @@ def test_a_link_s_page_is_where_the_provider_sends_browsers_back_to() -> None:
     house.bank.uri = "https://elsewhere.example/callback"
     with pytest.raises(ConfigurationInvalid):
         house.flow().address(house.session, house.token)
-
-
-def first(house: Connecting, name: str, meanwhile: Callable[[], object]) -> None:
-    """Have something else go before the next write, or call of the bank's, of this name."""
-    of: Any = house.bank if hasattr(house.bank, name) else house.sessions
-    known = getattr(of, name)
-
-    def call(*given: object, **named: object) -> object:
-        setattr(of, name, known)
-        meanwhile()
-        return known(*given, **named)
-
-    setattr(of, name, call)
-
-
-def test_of_two_clicks_at_once_the_one_that_the_browser_shows_leads_to_the_bank() -> None:
-    house = Connecting()
-    first(house, "save", house.begin)
-    state = house.begin()
-    assert house.back(state=state, code=house.bank.sign_in("a")).session == house.session
-    assert (house.session.status, house.session.attempts) == (SessionStatus.CONNECTED, 2)
-
-
-def test_a_beginning_of_what_was_erased_is_over() -> None:
-    house = Connecting(existing=True)
-    house.bank.fault = Superseded()
-    with pytest.raises(Halted) as raised:
-        house.begin()
-    assert raised.value.page is Page.SESSION_OVER
-
-
-@pytest.mark.parametrize("meanwhile", ["leave", "begin"])
-def test_leaving_while_another_tab_moves_on_goes_back_to_the_application(meanwhile: str) -> None:
-    house = Connecting(return_url=RETURN_URL)
-    first(house, "save", house.begin if meanwhile == "begin" else partial(leave, house))
-    assert leave(house).url.endswith("error=access_denied")
-
-
-def test_an_attempt_that_another_tab_has_replaced_leads_back_to_the_page() -> None:
-    house = Connecting()
-    state, code = house.begin(), house.bank.sign_in("a")
-    first(house, "finish", house.begin)
-    assert house.back(state=state, code=code).url == f"{BASE}/v1/connect/{house.token}"
-    assert house.bank.alive == {}
-
-
-def test_a_failed_attempt_that_another_tab_has_replaced_leads_back_to_the_page() -> None:
-    house = Connecting()
-    state = house.begin()
-    first(house, "finish", house.begin)
-    assert house.back(state=state, error="x").url == f"{BASE}/v1/connect/{house.token}"
-    assert house.session.status is SessionStatus.STARTED
-
-
-def test_of_callbacks_that_come_again_at_once_each_gets_a_code_and_the_last_is_good() -> None:
-    house = Connecting(return_url=RETURN_URL)
-    state, code = house.begin(), house.bank.sign_in("user-1")
-    house.back(state=state, code=code)
-    first(house, "save", lambda: house.back(state=state, code=code))
-    last = house.back(state=state, code=code)
-    done = house.flow().complete(house.session, code=code_of(last), external_id=USER)
-    assert done.status is SessionStatus.CONNECTED
