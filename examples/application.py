@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 import requests
@@ -41,7 +42,9 @@ pre { overflow-x: auto }</style>
 {% endfor %}
 {% if action %}<form method="post" action="{{ action }}">
 {% if not session.user %}<label>Your name <input name="name" required></label>{% endif %}
-<button>{{ button }}</button></form>{% endif %}
+<button>{{ button }}</button>
+{% if data %}<button formaction="{{ url_for('disconnect') }}">Disconnect</button>{% endif %}
+</form>{% endif %}
 </html>
 """
 
@@ -75,9 +78,9 @@ def show_home() -> str:
 
 @app.post("/sign-in")
 def sign_in() -> Response:
-    """Take the user's word for it. Yours asks for more."""
+    """Take the user's word for it. Yours asks for more, and has ids that are no names."""
     session.clear()
-    session["user"] = f"user-{request.form['name']}"
+    session["user"] = f"user-{sha256(request.form['name'].encode()).hexdigest()[:16]}"
     return redirect(url_for("show_home"), 303)
 
 
@@ -119,6 +122,15 @@ def refresh() -> Response:
     connection = find_connection() or {}
     started = ask("POST", "/refreshes", json={"connection_id": connection["connection_id"]})
     session["refresh"] = started["refresh_id"]
+    return redirect(url_for("show_home"), 303)
+
+
+@app.post("/disconnect")
+def disconnect() -> Response:
+    """Erase what was read, and give the consent back."""
+    if connection := find_connection():
+        ask("DELETE", f"/connections/{connection['connection_id']}")
+    session.pop("refresh", None)
     return redirect(url_for("show_home"), 303)
 
 

@@ -13,7 +13,13 @@ from functions.rest.routes import ROUTES
 from tests.tables import TABLES, filled, names, pages
 
 ROOT = Path(__file__).parents[2]
-PAGES = [*pages(), *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"))]
+PAGES = [
+    *pages(),
+    *(
+        ROOT / name
+        for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "examples/README.md")
+    ),
+]
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 MOST_LINES = 150
 

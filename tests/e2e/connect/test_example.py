@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from functools import partial
 from typing import TYPE_CHECKING
@@ -71,6 +72,15 @@ def test_people_connect_their_banks_and_see_their_own_data(example: str) -> None
         assert "<h2>transactions</h2>" in text
     assert seen["ben"] != seen["cleo"]
     assert sign_in(Browser(), example, name="ben").text == seen["ben"]
+
+
+def test_a_user_of_any_name_disconnects(example: str) -> None:
+    browser = Browser(user="ben")
+    page = connect(browser, example, sign_in(browser, example, name="Zoë Ångström 1"))
+    (action,) = re.findall(r'formaction="(.*?)"', page.text)
+    page = browser.submit(Page(url=example, text=f'<form action="{action}">'))
+    assert "Connect your bank" in page.text
+    assert "<h2>accounts</h2>" not in page.text
 
 
 def test_a_user_who_does_not_agree_may_try_again(example: str) -> None:
