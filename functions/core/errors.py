@@ -178,7 +178,7 @@ class Aborted(RetryError):
 
 
 class ReauthRequired(UserError):
-    """The end user must sign in at the provider again; then replace the credentials.
+    """The end user must sign in again: open a connect session, or replace the credentials.
 
     The connection's credentials are dead: expired, revoked, or lost while being rotated.
     """
