@@ -53,12 +53,13 @@ clock, and then raise for a fault only. Lambda drops such a call after its third
 cannot run."""
 
 TODO: Final = {
-    Action.CONTACT_OPERATOR: "A refresh or push failed and only an operator can mend why: a "
-    "provider's secret is missing, malformed or refused, or AWS refuses a function an access. "
+    Action.CONTACT_OPERATOR: "A refresh, push or sign-in failed and only an operator can mend why: "
+    "a provider's secret is missing, malformed or refused, or AWS refuses a function an access. "
     'Search the functions\' logs for "contact_operator" in `action`: `error` says what it is, '
     "`correlation_id` which refresh or push. Mend the secret, which the next refresh reads "
     "without a deployment, or the grant or key that AWS misses.",
-    Action.REPORT: "A refresh or push met a defect, or an answer outside the provider's contract. "
+    Action.REPORT: "A refresh, push or sign-in met a defect, or an answer outside the provider's "
+    "contract. "
     'Search the functions\' logs for "report" in `action` and for "unexpected": `error` and '
     "`places` say where, `correlation_id` which refresh or push. Report it with these lines. "
     "The snapshot that was published before still stands.",
