@@ -98,7 +98,8 @@ def _expire(one: dict[str, Any], context: LambdaContext) -> None:
     until = here.clock() + SIGN_IN_SECONDS
     if session := here.connect_sessions.get(one["connect_session_id"]):
         flow = connect_flow(here, left=time_left(here, context, until=until))
-        count("SessionsEnded", status=flow.expire(session).status)
+        if (status := flow.expire(session).status).has_ended:
+            count("SessionsEnded", status=status)
 
 
 class _Tending:

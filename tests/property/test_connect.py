@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.core.connect.flow import REVOKE_SECONDS, Halted
+from functions.core.connect.flow import RETRY_SECONDS, Halted
 from functions.core.connect.model import MAX_ATTEMPTS
 from functions.core.connect.ports import Consent
 from functions.core.errors import FreshetError
@@ -129,7 +129,7 @@ class World:
         for worker in self.workers:
             worker.go_on(ALL)
             assert worker.ended
-        for seconds in (4000.0, REVOKE_SECONDS):
+        for seconds in (4000.0, RETRY_SECONDS):
             self.house.clock.now += seconds
             self.house.flow().expire(self.house.session)
 

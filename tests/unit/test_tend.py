@@ -14,6 +14,7 @@ from functions import tend as door
 from functions.aws.tables.open_items import Due
 from functions.aws.tables.walk import Seen
 from functions.core.connect.keep_alive import DAY_SECONDS, HOUR_SECONDS, QUIET_DAYS, Round
+from functions.core.connect.model import SessionStatus
 from functions.core.contract import Variable
 from functions.core.errors import (
     ConfigurationInvalid,
@@ -56,6 +57,7 @@ class Room:
         self.claimed: set[str] = set()
         self.postponed: list[tuple[str, float]] = []
         self.expired: list[str] = []
+        self.left: set[str] = set()
         self._sessions: dict[str, Any] = {}
         self.connect_sessions = SimpleNamespace(get=self._sessions.get)
         self.milliseconds = 400_000
@@ -98,7 +100,8 @@ class Room:
         self.expired.append(session.connect_session_id)
         if error := self.errors.get(session.connect_session_id):
             raise error
-        return SimpleNamespace(status="expired")
+        left = session.connect_session_id in self.left
+        return SimpleNamespace(status=SessionStatus.STARTED if left else SessionStatus.EXPIRED)
 
     # --- the walk, and a connector ---------------------------------------------------------
 
@@ -145,16 +148,20 @@ def room(monkeypatch: pytest.MonkeyPatch) -> Room:
 def test_each_session_that_is_due_is_claimed_and_ended_before_tokens_are_exchanged(
     room: Room, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    room.begin_session("cns_1", "cns_2", "cns_3")
+    room.begin_session("cns_1", "cns_2", "cns_3", "cns_4")
     room.claimed.add("cns_2")
+    room.left.add("cns_4")
     room.due_sessions.append("cns_forgotten")
     room.connect("con_1")
     room.call()
-    assert [id_ for id_, _ in room.postponed] == ["cns_1", "cns_2", "cns_3", "cns_forgotten"]
+    assert [id_ for id_, _ in room.postponed] == [
+        *("cns_1", "cns_2", "cns_3", "cns_4"),
+        "cns_forgotten",
+    ]
     assert {until for _, until in room.postponed} == {900}
-    assert room.expired == ["cns_1", "cns_3"]
+    assert room.expired == ["cns_1", "cns_3", "cns_4"]
     assert room.renewed == ["con_1"]
-    assert capsys.readouterr().out.count('"SessionsEnded":') == 2
+    assert capsys.readouterr().out.count('"SessionsEnded":') == 2, "one is left for another call"
 
 
 @pytest.mark.parametrize(

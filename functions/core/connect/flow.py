@@ -8,7 +8,6 @@ sealed by the next write, under a key that was made before the exchange, or revo
 
 from __future__ import annotations
 
-from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -54,8 +53,8 @@ if TYPE_CHECKING:
 EXCHANGE_SECONDS: Final = 20
 """How long a callback waits for another of the same attempt that exchanges the code."""
 
-REVOKE_SECONDS: Final = 60 * 60
-"""How long after its end what a session holds is tried to be revoked."""
+RETRY_SECONDS: Final = 60 * 60
+"""How long after its time a session waits for a provider, to connect or to revoke."""
 
 
 class Page(StrEnum):
@@ -219,13 +218,20 @@ class Flow:
         """End the session if its time is over, and do what is left to be done of an ended one.
 
         One that had nothing to wait for any more is connected, also where the user has closed the
-        provider's page, and it is enough to ask the provider.
+        provider's page, and it is enough to ask the provider. One that cannot be asked now is left
+        for another hour.
         """
         if not session.is_over(at=self._clock()):
             return session
         if session.may_connect:
-            with suppress(FreshetError, Halted):  # it is ended below
+            try:
                 self._catch_up(session)
+            except (OperatorError, RetryError) as error:
+                self._name(error)  # tells the operator
+                if self._clock() < (session.due_at or 0) + RETRY_SECONDS:
+                    return session
+            except (FreshetError, Halted, SignInFailed):
+                pass  # it is ended below
             session = self._read(session)
         return self._end(session, SessionStatus.EXPIRED)
 
@@ -235,9 +241,8 @@ class Flow:
         if session.status is SessionStatus.AUTHORIZED:
             self._connect(session)
         elif attempt:
-            spent = model.spend(session, attempt, by=self._ports.token())
-            self._sessions.save(spent)
-            self._finish(spent, attempt, {})
+            seal = self._ports.sealer(session.connection)
+            self._hand_over(session, seal(msgspec.json.encode(self._ask(session, attempt, {}))))
 
     # --- an attempt ------------------------------------------------------------------------
 
@@ -295,15 +300,9 @@ class Flow:
         self, session: ConnectSession, attempt: Attempt, query: Mapping[str, str]
     ) -> Destination:
         """Have what the provider gave to the browser exchanged, once, and keep the consent."""
-        connection = session.connection
-        seal = self._ports.sealer(connection)
-        plain = self._ports.unseal(connection, attempt.sealed)
-        secret = msgspec.json.decode(plain, type=dict[str, str])
-        request = _request(session, attempt, state=query.get("state", ""))
+        seal = self._ports.sealer(session.connection)
         try:
-            sign_in = self._ports.sign_in(connection)
-            consent = sign_in.finish(request, secret=secret, query=query)
-            model.check_consent(session, consent)
+            consent = self._ask(session, attempt, query)
         except SignInFailed as failed:
             if failed.consent:
                 self._revoke(session, failed.consent)
@@ -315,6 +314,15 @@ class Flow:
         except Superseded:
             self._revoke(session, consent)
             return self._go_to_link(self._read(session))
+
+    def _ask(self, session: ConnectSession, attempt: Attempt, query: Mapping[str, str]) -> Consent:
+        connection = session.connection
+        plain = self._ports.unseal(connection, attempt.sealed)
+        secret = msgspec.json.decode(plain, type=dict[str, str])
+        request = _request(session, attempt, state=query.get("state", ""))
+        consent = self._ports.sign_in(connection).finish(request, secret=secret, query=query)
+        model.check_consent(session, consent)
+        return consent
 
     def _hand_over(self, session: ConnectSession, sealed_consent: bytes = b"") -> Destination:
         """Keep a new consent; give the application a code for it, or connect at once.
@@ -442,7 +450,7 @@ class Flow:
         return settled
 
     def _is_fresh(self, session: ConnectSession) -> bool:
-        return self._clock() < session.ended_at + REVOKE_SECONDS
+        return self._clock() < session.ended_at + RETRY_SECONDS
 
     def _open_consent(self, session: ConnectSession) -> Consent:
         """What the provider has given to a session: a consent, or at least a subject."""

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from msgspec.structs import replace
 
-from functions.core.connect.flow import REVOKE_SECONDS, Halted, Page
+from functions.core.connect.flow import RETRY_SECONDS, Halted, Page
 from functions.core.connect.model import (
     ATTEMPT_SECONDS,
     COMPLETE_SECONDS,
@@ -136,7 +136,7 @@ def test_what_cannot_be_revoked_is_tried_again_for_an_hour() -> None:
     house.refuses_to_revoke = True
     assert house.flow().cancel(house.session).pending
     assert house.session.due_at == house.clock()
-    house.clock.now += REVOKE_SECONDS
+    house.clock.now += RETRY_SECONDS
     assert not house.flow().expire(house.session).pending
     assert house.session.status is SessionStatus.CANCELLED
 
@@ -390,6 +390,25 @@ def test_a_user_who_has_closed_the_provider_s_page_is_connected_by_the_sweep() -
     house.clock.now += ATTEMPT_SECONDS
     assert house.flow().expire(house.session).status is SessionStatus.CONNECTED
     assert house.connections.get(NEW) is not None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "end"),
+    [(RETRY_SECONDS - 1, SessionStatus.CONNECTED), (RETRY_SECONDS, SessionStatus.EXPIRED)],
+)
+@pytest.mark.parametrize("fault", [ProviderUnavailable(), ConfigurationInvalid()])
+def test_a_provider_that_cannot_be_asked_by_the_sweep_is_waited_for(
+    fault: FreshetError, seconds: float, end: SessionStatus
+) -> None:
+    house = opened()
+    house.begin()
+    house.bank.fault, house.bank.exchanges_nothing = fault, "session-1"
+    house.clock.now += ATTEMPT_SECONDS
+    assert house.flow().expire(house.session).status is SessionStatus.STARTED
+    house.clock.now += seconds
+    house.flow().expire(house.session)
+    house.bank.fault = None
+    assert house.flow().expire(house.session).status is end
 
 
 def test_what_the_provider_has_opened_for_no_one_is_ended_there() -> None:
