@@ -116,3 +116,25 @@ def test_a_connection_on_the_same_login_lives(
     assert revocations(banno) == []
     ended = caller.wait_until_ended(caller.refresh(second)["refresh_id"])
     assert ended["status"] == "published"
+
+
+def test_what_a_rotation_brings_that_is_under_way_is_revoked(
+    running: System, caller: Caller, sign_in: SignIn, banno: SimulatorControl
+) -> None:
+    connection = sign_in("banno", "ben")
+    banno.expire("ben")
+    banno.fault(path="*/oidc/token", kind="slow", seconds=3)
+    caller.refresh(connection)
+    caller.until(
+        lambda: running.client("dynamodb").get_item(
+            TableName=running.outputs["ConnectionsTableName"],
+            Key={"connection_id": {"S": connection}},
+        )["Item"],
+        lambda item: "lease_owner" in item,
+        seconds=30,
+    )
+    assert erase(caller, connection) == ("done", None)
+
+    assert revocations(banno) == ["the client revoked it"]
+    exchanged, revoked = [row for row in banno.ledger() if "/oidc/token" in row["path"]][-2:]
+    assert revoked["at"] >= exchanged["at"] + exchanged["seconds"]
