@@ -140,7 +140,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     ``previous`` is the snapshot before the published one, kept for readers who are paging through
     it. Before ``next_allowed_at`` its provider wants no refresh. ``intervals`` say how long its
     latest jobs took, the newest last. ``reauth_required`` says that its credentials are dead: the
-    user must sign in again.
+    user must sign in again. ``credentials_at`` is when those that it has were stored.
     """
 
     connection_id: str
@@ -163,6 +163,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     schedule: Schedule | None = None
     intervals: tuple[Interval, ...] = ()
     reauth_required: bool = False
+    credentials_at: float = 0
 
     def title(self, dataset: str) -> str:
         """The provider's name of a dataset."""
@@ -299,6 +300,11 @@ class Refresh(msgspec.Struct, frozen=True, kw_only=True):
     def version(self) -> int:
         """How many events there are; a writer must have seen the last of them."""
         return len(self.events)
+
+    @property
+    def told_at(self) -> float:
+        """When its last event was: its end, if it has ended."""
+        return self.events[-1].at
 
 
 # --- snapshots ---------------------------------------------------------------------------------

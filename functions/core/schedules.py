@@ -11,8 +11,10 @@ at its next firing.
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Protocol
+from zoneinfo import ZoneInfo
 
 from msgspec import UNSET, UnsetType
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
     from functions.core.contract import Schedule
     from functions.core.model import Connection
-    from functions.core.refresh.ports import Connections
 
 MIN_MINUTES: Final = 5
 """How far apart two firings are at least: each is an execution, and a call to the provider."""
@@ -60,6 +61,33 @@ def _check_minutes(minutes: list[int], *, hours: list[int]) -> None:
     row = [*minutes, minutes[0] + 60] if goes_on else minutes
     if any(later - earlier < MIN_MINUTES for earlier, later in pairwise(row)):
         raise InvalidRequest(_TOO_OFTEN)
+
+
+_SECONDS: Final = {"minute": 60, "hour": 60 * 60, "day": 24 * 60 * 60}
+
+
+def next_firing(schedule: Schedule, *, after: float, last: float = 0) -> float | None:
+    """The first firing after an instant; it may come as late as the jitter.
+
+    None where that is not known: of a rate without a firing from which to count (``last``), and of
+    a cron expression that does not fire every day.
+    """
+    rate, cron = _RATE.fullmatch(schedule.expression), _CRON.fullmatch(schedule.expression)
+    if rate and last:
+        period = int(rate[1]) * _SECONDS[rate[2]]
+        return last + period * (max(0, after - last) // period + 1)
+    if not cron or not set(cron.groups()[2:]) <= {"*", "?"}:
+        return None
+    minutes, hours = _read_field(cron[1], most=59), _read_field(cron[2], most=23)
+    zone = ZoneInfo(schedule.time_zone)
+    today = datetime.fromtimestamp(after, zone).replace(minute=0, second=0, microsecond=0)
+    moments = (
+        (today + timedelta(days=days)).replace(hour=hour, minute=minute).timestamp()
+        for days in range(3)
+        for hour in hours
+        for minute in minutes
+    )
+    return next((moment for moment in moments if moment > after), None)
 
 
 def _read_field(text: str, *, most: int) -> list[int]:
@@ -142,7 +170,7 @@ def remove(connection_id: str, *, connections: Scheduled, schedules: Schedules) 
 
 
 def forget(
-    connection_id: str, *, connections: Connections, unschedule: Callable[[str], None]
+    connection_id: str, *, connections: Scheduled, unschedule: Callable[[str], None]
 ) -> bool:
     """Delete the schedule of a connection that is gone; return whether it is gone."""
     gone = connections.get(connection_id) is None

@@ -475,6 +475,7 @@ def connection_of(item: Item) -> Connection:
         intervals=_decode(item, "intervals", shape=tuple[Interval, ...]) or (),
         next_allowed_at=float(item.get("next_allowed_at", 0)),
         reauth_required="credentials_dead" in item,
+        credentials_at=float(item.get("credentials_at", 0)),
     )
 
 

@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from functions.core.contract import DEADLINE_SECONDS, RefreshRequest, Scalar, Ticket
+from functions.core.errors import FreshetError, find_error
 from functions.core.model import (
     Connection,
     Coverage,
@@ -20,7 +21,6 @@ from functions.core.model import (
 from functions.core.refresh.snapshot import narrow
 
 if TYPE_CHECKING:
-    from functions.core.errors import FreshetError
     from functions.core.ports import Triggered
 
 
@@ -69,6 +69,14 @@ def postpone(
 ) -> Refresh:
     """Note that the trigger will be tried again."""
     return _append(refresh, "postponed", at, error=error.name(), wait_seconds=wait_seconds)
+
+
+def find_obstacle(refresh: Refresh) -> type[FreshetError] | None:
+    """What the trigger was put off for, where nothing has happened since."""
+    match refresh.events:
+        case (*_, Event(type="postponed", facts={"error": str(name)})):
+            return find_error(name)
+    return None
 
 
 def lose_job(refresh: Refresh, *, at: float) -> Refresh:

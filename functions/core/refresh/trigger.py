@@ -33,7 +33,6 @@ from functions.core.errors import (
     ProviderUnavailable,
     Superseded,
     UserError,
-    find_error,
 )
 from functions.core.model import Event
 from functions.core.polling import backoff, plan
@@ -164,9 +163,9 @@ def _read_version(refresh: Refresh, credentials: CredentialStore) -> int:
 
 def _find_cause(refresh: Refresh) -> FreshetError:
     """Why there is no job at the deadline: what it was put off for, or what came between."""
+    if obstacle := step.find_obstacle(refresh):
+        return obstacle()
     match refresh.events:
-        case (*_, Event(type="postponed", facts={"error": str(name)})):
-            return find_error(name)()
         case (*_, Event(type="admitted" | "triggering")):
             return PlatformFault()
         case _:

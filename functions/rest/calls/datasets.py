@@ -22,7 +22,7 @@ from functions.rest.route import Answer, Parameter, Route, Tag, limit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from functions.core.model import Connection, Dataset, Manifest
+    from functions.core.model import Connection, Dataset, Manifest, Part
 
 LIMIT: Final = 100
 MAX_LIMIT: Final = 1000
@@ -135,19 +135,7 @@ def datasets_out(manifest: Manifest, *, connection: Connection) -> DatasetsOut:
         as_of=when(manifest.as_of),
         fetched_at=iso(manifest.fetched_at),
         coverage=manifest.coverage,
-        parts=[
-            PartOut(
-                part=part.part,
-                datasets=part.datasets,
-                state=part.state,
-                as_of=when(part.as_of),
-                why=part.why or None,
-                failures=part.failures,
-                reauth=part.reauth,
-                retry_at=when(part.retry_at),
-            )
-            for part in manifest.parts
-        ],
+        parts=[part_out(part) for part in manifest.parts],
         datasets=[
             DatasetOut(
                 name=name,
@@ -159,6 +147,20 @@ def datasets_out(manifest: Manifest, *, connection: Connection) -> DatasetsOut:
             )
             for name, dataset in manifest.datasets.items()
         ],
+    )
+
+
+def part_out(part: Part) -> PartOut:
+    """Render a part."""
+    return PartOut(
+        part=part.part,
+        datasets=part.datasets,
+        state=part.state,
+        as_of=when(part.as_of),
+        why=part.why or None,
+        failures=part.failures,
+        reauth=part.reauth,
+        retry_at=when(part.retry_at),
     )
 
 

@@ -19,12 +19,12 @@ from functions.core.errors import (
     KeyReused,
     Superseded,
     UserError,
-    find_error,
 )
-from functions.core.model import REFRESH_PREFIX, Coverage, Event, Refresh, Status, instant, iso
+from functions.core.model import REFRESH_PREFIX, Coverage, Refresh, Status, instant, iso
 from functions.core.refresh import conclude, history
 from functions.core.refresh.admission import RefreshOutcome, admit, to_admission
 from functions.core.refresh.history import Place
+from functions.core.refresh.steps import find_obstacle
 from functions.core.wait import MAX_WAIT_SECONDS
 from functions.rest import cursors
 from functions.rest.call import MAX_ID, Call, Reply, connection_of, hold, once, own
@@ -112,10 +112,8 @@ def refresh_out(
 
 
 def _waits_for(refresh: Refresh) -> Literal["user"] | None:
-    match refresh.events:
-        case (*_, Event(type="postponed", facts={"error": str(name)})):
-            return "user" if issubclass(find_error(name), UserError) else None
-    return None
+    obstacle = find_obstacle(refresh)
+    return "user" if obstacle and issubclass(obstacle, UserError) else None
 
 
 @Route(

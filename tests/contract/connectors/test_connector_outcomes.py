@@ -8,6 +8,7 @@ import pytest
 
 from functions.core.model import Status
 from functions.core.refresh.admission import RefreshOutcome
+from functions.core.refresh.freshness import Verdict
 from tests.support.providers.faults import FAULTS, NONE, outcome, strike
 from tests.support.providers.refresh_driver import RefreshDriver
 from tests.support.providers.registry import CASES
@@ -18,6 +19,21 @@ if TYPE_CHECKING:
     from tests.support.providers.simulated import Simulated
 
     Simulator = Callable[[str], Simulated]
+
+
+CAUSES = {
+    "published": ("fresh", None),
+    "partial": ("source_stale", "retry"),
+    "partial, of unknown age": ("unknown_age", None),
+    "DeadlineExceeded": ("provider_failed", "retry"),
+    "JobLost": ("provider_failed", "retry"),
+    "ProviderUnavailable": ("provider_failed", "retry"),
+    "RateLimited": ("cooling_down", "retry"),
+    "ReauthRequired": ("reauth_required", "reauthenticate"),
+    "ProviderRefusesApplication": ("operator", "contact_operator"),
+    "UnexpectedAnswer": ("defect", "report"),
+}
+"""The cause and the action that a caller is told, by how the refresh ended."""
 
 
 def test_what_a_provider_says_of_faults_is_about_rows_of_the_table() -> None:
@@ -46,6 +62,11 @@ def test_a_refresh_ends_as_the_table_says(
     driver.run()
     assert simulated.struck()
     assert driver.told == outcome(case, name)
+    freshness = driver.assess()
+    ended = driver.refresh.error or driver.refresh.status
+    if ended == Status.PARTIAL and freshness.verdict is Verdict.UNKNOWN:
+        ended = "partial, of unknown age"
+    assert (freshness.cause, freshness.advice.action) == CAUSES[ended]
     if driver.refresh.status in {Status.PUBLISHED, Status.PARTIAL}:
         told = driver.manifest
         assert all(part.as_of <= simulated.clock() for part in told.parts)

@@ -57,6 +57,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     connection: Connection
     credentials: Credentials | None
     version: int = 1
+    stored_at: float = 0
     dead: bool = False
     lease: tuple[str, float] | None = None
     aside: tuple[int, Credentials] | None = None
@@ -111,7 +112,10 @@ class Connections:
     def create(
         self, connection: Connection, credentials: Credentials | None, *, key: Key | None = None
     ) -> None:
-        new, at = Item(connection=connection, credentials=credentials), connection.created_at
+        at = connection.created_at
+        new = Item(
+            connection=connection, credentials=credentials, stored_at=at if credentials else 0
+        )
         with self._lock:
             if key and self._tables.claim(key.name, at=at):
                 raise Superseded
@@ -194,7 +198,7 @@ class Connections:
         if item is None or item.credentials is None:
             raise Superseded
         if item.lease and item.aside and item.aside[0] == item.version:
-            item = self._items[connection_id] = _succeeded(item, item.aside[1])
+            item = self._items[connection_id] = _succeeded(item, item.aside[1], at=self._clock())
         assert item.credentials is not None
         return StoredCredentials(credentials=item.credentials, version=item.version, dead=item.dead)
 
@@ -230,7 +234,9 @@ class Connections:
                 self._items[connection_id] = replace(item, revoking=to, lease=None)
                 raise Superseded
             aside = replace(item, aside=(version, to))
-            self._items[connection_id] = aside if self._throttled else _succeeded(item, to)
+            self._items[connection_id] = (
+                aside if self._throttled else _succeeded(item, to, at=self._clock())
+            )
 
     def replace(self, connection: Connection, credentials: Credentials) -> Connection:
         with self._lock:
@@ -238,7 +244,12 @@ class Connections:
             if item is None or item.erasing:
                 raise Superseded
             self._items[connection.connection_id] = replace(
-                item, credentials=credentials, version=item.version + 1, lease=None, dead=False
+                item,
+                credentials=credentials,
+                version=item.version + 1,
+                stored_at=self._clock(),
+                lease=None,
+                dead=False,
             )
             return _shown(self._items[connection.connection_id])
 
@@ -249,14 +260,20 @@ class Connections:
                 self._items[connection_id] = replace(item, dead=True)
 
 
-def _succeeded(item: Item, to: Credentials) -> Item:
+def _succeeded(item: Item, to: Credentials, *, at: float) -> Item:
     return replace(
-        item, credentials=to, version=item.version + 1, lease=None, aside=None, dead=False
+        item,
+        credentials=to,
+        version=item.version + 1,
+        stored_at=at,
+        lease=None,
+        aside=None,
+        dead=False,
     )
 
 
 def _shown(item: Item) -> Connection:
-    return replace(item.connection, reauth_required=item.dead)
+    return replace(item.connection, reauth_required=item.dead, credentials_at=item.stored_at)
 
 
 class Refreshes:

@@ -22,6 +22,7 @@ from functions.core.refresh.admission import admit
 from functions.core.refresh.check import check
 from functions.core.refresh.conclude import conclude
 from functions.core.refresh.fetch import fetch, publish, read_published
+from functions.core.refresh.freshness import assess, read_known
 from functions.core.refresh.ports import AdmissionPorts
 from functions.core.refresh.trigger import trigger
 from tests.support.fakes.files import Snapshots, Staging
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from functions.core.model import Connection, Manifest, Refresh
     from functions.core.refresh.admission import RefreshOutcome
+    from functions.core.refresh.freshness import Freshness
     from tests.support.providers.case import ProviderCase
     from tests.support.providers.simulated import Simulated
 
@@ -111,6 +113,17 @@ class RefreshDriver:
         pointer = self.connection.snapshot
         assert pointer is not None
         return Snapshots(self.one.objects).manifest(pointer)
+
+    def assess(self) -> Freshness:
+        """How fresh the connection is, as its caller is told."""
+        known = read_known(
+            self.connection,
+            latest=lambda **_: ([self.refresh], None),
+            refreshes=self._refreshes,
+            snapshots=Snapshots(self.one.objects),
+            at=self.clock(),
+        )
+        return assess(known, at=self.clock())
 
     @property
     def told(self) -> str:

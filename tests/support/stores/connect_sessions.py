@@ -76,7 +76,8 @@ class ConnectSessionBehaviour:
         for _ in ("once", "its answer was lost"):
             stores.connect_sessions.connect(done, connection, TOKENS)
         assert stores.connect_sessions.get(SESSION) == done
-        assert stores.connections.get(NEW) == connection
+        stored = replace(connection, credentials_at=connection.created_at)
+        assert stores.connections.get(NEW) == stored
         assert stores.connections.load(NEW).credentials == TOKENS
         assert stores.lookups.ids_of_subject("banno", "user-1") == [NEW]
 

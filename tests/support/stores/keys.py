@@ -104,7 +104,8 @@ class KeyBehaviour:
         connection = a_connection(created_at=at)
         stores.connections.create(connection, credentials, key=KEY)
         assert stores.keys.get(NAME, at=at) == Claim(digest="d1", resource_id=CONNECTION)
-        assert stores.connections.get(CONNECTION) == connection
+        stored = replace(connection, credentials_at=at if credentials else 0)
+        assert stores.connections.get(CONNECTION) == stored
 
     @pytest.mark.parametrize("credentials", [TOKENS, None], ids=["credentials", "claim"])
     def test_under_a_key_that_is_noted_no_connection_is_created(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from functions.core.contract import Schedule
 from functions.core.errors import InvalidRequest
-from functions.core.schedules import check
+from functions.core.model import instant, iso
+from functions.core.schedules import check, next_firing
 
 
 @pytest.mark.parametrize(
@@ -92,3 +94,24 @@ def test_what_has_another_shape_or_fires_too_often_is_refused(expression: str, t
     with pytest.raises(InvalidRequest) as caught:
         check(expression)
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("expression", "zone", "last", "due"),
+    [
+        pytest.param("rate(1 hour)", "UTC", "2026-11-22T06:10:00Z", "2026-11-22T09:10", id="rate"),
+        pytest.param("rate(1 hour)", "UTC", "2026-11-22T08:30:00Z", "2026-11-22T09:30", id="full-hour"),
+        pytest.param("rate(1 hour)", "UTC", None, None, id="rate-that-never-fired"),
+        pytest.param("cron(0 3 * * ? *)", "UTC", None, "2026-11-23T03:00", id="tomorrow"),
+        pytest.param("cron(0/20 8-9 ? * * *)", "UTC", None, "2026-11-22T08:40", id="today"),
+        pytest.param("cron(0 10 * * ? *)", "Europe/Berlin", None, "2026-11-22T09:00", id="by-clock"),
+        pytest.param("cron(0 3 ? * MON *)", "UTC", None, None, id="not-every-day"),
+    ],
+)  # fmt: skip
+def test_the_next_firing_is_known_of_what_fires_by_the_clock(
+    expression: str, zone: str, last: str | None, due: str | None
+) -> None:
+    schedule = Schedule(expression=expression, time_zone=zone)
+    after = instant("2026-11-22T08:30:00Z")
+    found = next_firing(schedule, after=after, last=instant(last) if last else 0)
+    assert (found and iso(found)[:16]) == due

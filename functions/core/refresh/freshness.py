@@ -1,0 +1,378 @@
+"""Says how fresh a connection's data are, and why they are not: for callers and the operator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from itertools import takewhile
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+import msgspec
+
+from functions.core.contract import Reason
+from functions.core.errors import (
+    Aborted,
+    Action,
+    CallerError,
+    ConsentMissing,
+    CoolingDown,
+    DefectError,
+    FreshetError,
+    InteractionRequired,
+    OperatorError,
+    Paused,
+    PlatformFault,
+    ProviderPaused,
+    ReauthRequired,
+    RetryError,
+    Superseded,
+    UserError,
+    find_error,
+)
+from functions.core.model import Connection, Event, Manifest, Part, PartState, Refresh, Status
+from functions.core.refresh.steps import find_obstacle
+from functions.core.schedules import next_firing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from functions.core.contract import Schedule
+    from functions.core.refresh.history import Line
+    from functions.core.refresh.ports import Refreshes, Snapshots
+
+LATEST: Final = 20
+"""How many refreshes are read: an older failure tells nothing any more."""
+
+LATE_SECONDS: Final = 60
+"""How long after its firing a scheduled refresh is admitted at the latest."""
+
+
+class Verdict(StrEnum):
+    """Whether data are fresh.
+
+    ``fresh``: every part is. ``partly_fresh``: some are. ``stale``: none is. ``unknown``: no part
+    has an age, or there is none.
+    """
+
+    FRESH = "fresh"
+    PARTLY_FRESH = "partly_fresh"
+    STALE = "stale"
+    UNKNOWN = "unknown"
+
+
+class Cause(StrEnum):
+    """Why data are not fresh, or that they are."""
+
+    FRESH = "fresh"
+    REFRESHING = "refreshing"
+    REAUTH_REQUIRED = "reauth_required"
+    INTERACTION_REQUIRED = "interaction_required"
+    CONSENT_MISSING = "consent_missing"
+    PAUSED = "paused"
+    COOLING_DOWN = "cooling_down"
+    CONNECTION_REFUSED = "connection_refused"
+    OPERATOR = "operator"
+    PROVIDER_PAUSED = "provider_paused"
+    PROVIDER_FAILED = "provider_failed"
+    PLATFORM_FAILED = "platform_failed"
+    STOPPED = "stopped"
+    DEFECT = "defect"
+    NEVER_REFRESHED = "never_refreshed"
+    SCHEDULE_LATE = "schedule_late"
+    NOT_DUE = "not_due"
+    NOT_REQUESTED = "not_requested"
+    SOURCE_REAUTH = "source_reauth"
+    UNKNOWN_AGE = "unknown_age"
+    SOURCE_STALE = "source_stale"
+
+
+_BY_ERROR: Final[tuple[tuple[type[FreshetError], Cause], ...]] = (
+    (ReauthRequired, Cause.REAUTH_REQUIRED),
+    (ConsentMissing, Cause.CONSENT_MISSING),
+    (InteractionRequired, Cause.INTERACTION_REQUIRED),
+    (Paused, Cause.PAUSED),
+    (CallerError, Cause.CONNECTION_REFUSED),
+    (OperatorError, Cause.OPERATOR),
+    (CoolingDown, Cause.COOLING_DOWN),
+    (ProviderPaused, Cause.PROVIDER_PAUSED),
+    (PlatformFault, Cause.PLATFORM_FAILED),
+    (Aborted, Cause.STOPPED),
+    (Superseded, Cause.STOPPED),
+    (RetryError, Cause.PROVIDER_FAILED),
+    (DefectError, Cause.DEFECT),
+)
+"""The cause for each error that can end a refresh: the first row whose class it is."""
+
+
+class Advice(NamedTuple):
+    """What to do, in a word for programs and a sentence for people; None where nothing."""
+
+    action: Action | None
+    what_to_do: str
+
+
+_ADVICE: Final = {
+    Cause.FRESH: Advice(None, "Nothing."),
+    Cause.REFRESHING: Advice(Action.WAIT, "Wait for the refresh that is running."),
+    Cause.NEVER_REFRESHED: Advice(
+        Action.RETRY, "Nothing has been published yet. Start a refresh, or wait for the schedule."
+    ),
+    Cause.SCHEDULE_LATE: Advice(
+        Action.CONTACT_OPERATOR,
+        "The schedule has missed two firings. Start a refresh; if the next firing does not come"
+        " either, the operator must look at the queue of undelivered events.",
+    ),
+    Cause.NOT_DUE: Advice(
+        Action.RETRY,
+        "The schedule has not refreshed these data since. Wait for its next firing, start a"
+        " refresh, or have it fire more often.",
+    ),
+    Cause.NOT_REQUESTED: Advice(
+        Action.RETRY,
+        "These data have not been refreshed since. Start a refresh, or set a schedule.",
+    ),
+    Cause.SOURCE_REAUTH: Advice(
+        Action.ASK_USER,
+        "Let the end user sign in, at the provider, to the sources of the parts with `reauth`.",
+    ),
+    Cause.UNKNOWN_AGE: Advice(
+        None,
+        "Nothing: the provider does not say how old its data are, or what it says cannot be.",
+    ),
+    Cause.SOURCE_STALE: Advice(
+        Action.RETRY,
+        "The provider could not update every part. Refresh again later; not before the part's"
+        " `retry_at`, where it has one.",
+    ),
+}
+"""The advice for each cause that is no error; an error has its own."""
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What a connection's freshness is judged by.
+
+    ``latest`` are its latest refreshes, newest first. ``manifest`` is of the published snapshot.
+    """
+
+    connection: Connection
+    latest: Sequence[Refresh] = ()
+    running: Refresh | None = None
+    manifest: Manifest | None = None
+
+    @property
+    def published_at(self) -> float:
+        """When the snapshot was published; 0 where there is none."""
+        return self.connection.snapshot.published_at if self.connection.snapshot else 0
+
+    @property
+    def failures(self) -> list[Refresh]:
+        """The refreshes that failed after the publication, newest first, up to another end."""
+        ended = (one for one in self.latest if one.status in _TELLING)
+        later = takewhile(lambda one: one.told_at > self.published_at, ended)
+        return list(takewhile(lambda one: one.status is Status.FAILED, later))
+
+
+_TELLING: Final = {Status.PUBLISHED, Status.PARTIAL, Status.FAILED}
+"""A refresh that was cancelled says nothing of its provider."""
+
+
+class NextTry(msgspec.Struct, frozen=True, kw_only=True):
+    """When data are tried next, 0 where that is not known, and by what."""
+
+    by: Literal["refresh", "schedule"]
+    at: float = 0
+
+
+class Freshness(msgspec.Struct, frozen=True, kw_only=True):
+    """How fresh a connection's data are.
+
+    ``since`` is when the cause began, and ``as_of`` the age of the data; each 0 where unknown.
+    """
+
+    verdict: Verdict
+    cause: Cause
+    advice: Advice
+    as_of: float
+    since: float
+    next_try: NextTry | None
+    not_fresh: tuple[Part, ...]
+    last_failed: Refresh | None
+
+
+def judge(parts: Iterable[Part], *, not_before: float = 0) -> Verdict:
+    """The verdict on parts; one is fresh by its state and an ``as_of`` that is not before."""
+    there = [part for part in parts if part.state is not PartState.GONE]
+    lacking = [part for part in there if not _is_fresh(part, not_before)]
+    if there and not lacking:
+        return Verdict.FRESH
+    if len(lacking) < len(there):
+        return Verdict.PARTLY_FRESH
+    return Verdict.STALE if any(part.as_of for part in there) else Verdict.UNKNOWN
+
+
+def read_known(
+    connection: Connection, *, latest: Line, refreshes: Refreshes, snapshots: Snapshots, at: float
+) -> Known:
+    """Read what the freshness of a connection is judged by: three or four reads.
+
+    Raises:
+        Gone: its snapshot has been deleted since the connection was read.
+    """
+    slot, snapshot = connection.running, connection.snapshot
+    running = refreshes.get(slot.refresh_id) if slot and at < slot.until else None
+    return Known(
+        connection=connection,
+        latest=latest(limit=LATEST, after=None)[0],
+        running=None if running is None or running.status.has_ended else running,
+        manifest=snapshots.manifest(snapshot) if snapshot else None,
+    )
+
+
+def assess(known: Known, *, at: float, max_age_seconds: int | None = None) -> Freshness:
+    """How fresh the data are, and the first cause that holds.
+
+    Without ``max_age_seconds`` they are as fresh as the evidence of their parts says, unless
+    a refresh has failed since, or the credentials are dead.
+    """
+    parts = known.manifest.parts if known.manifest else ()
+    not_before = _find_bound(known, at=at, max_age_seconds=max_age_seconds)
+    verdict = judge(parts, not_before=not_before)
+    cause, since, error = _find_cause(known, verdict, not_before=not_before, at=at)
+    return Freshness(
+        verdict=verdict,
+        cause=cause,
+        advice=Advice(error.action, error.text) if error else _ADVICE[cause],
+        as_of=known.manifest.as_of if known.manifest else 0,
+        since=since,
+        next_try=_find_next(known, at=at),
+        not_fresh=tuple(
+            part
+            for part in parts
+            if part.state is not PartState.GONE and not _is_fresh(part, not_before)
+        ),
+        last_failed=next((one for one in known.latest if one.status is Status.FAILED), None),
+    )
+
+
+def to_cause(error: type[FreshetError]) -> Cause:
+    """The cause for an error that can end a refresh."""
+    return next(cause for class_, cause in _BY_ERROR if issubclass(error, class_))
+
+
+def _is_fresh(part: Part, not_before: float) -> bool:
+    return part.state is PartState.FRESH and part.as_of >= not_before
+
+
+def _find_bound(known: Known, *, at: float, max_age_seconds: int | None) -> float:
+    """How old data may be."""
+    if max_age_seconds is not None:
+        return at - max_age_seconds
+    if known.connection.reauth_required:
+        return at
+    return known.failures[0].told_at if known.failures else 0
+
+
+Found = tuple[Cause, float, type[FreshetError] | None]
+"""A cause, since when it holds, and the error that it is."""
+
+
+def _find_cause(known: Known, verdict: Verdict, *, not_before: float, at: float) -> Found:
+    """The first row that holds."""
+    if verdict is Verdict.FRESH:
+        return Cause.FRESH, known.published_at, None
+    if known.running is not None:
+        return _find_obstacle(known.running)
+    if obstacle := _find_refusal(known, at=at):
+        return obstacle
+    if known.manifest is None:
+        return Cause.NEVER_REFRESHED, known.connection.created_at, None
+    return (*_find_lack(known, known.manifest, verdict, not_before=not_before, at=at), None)
+
+
+def _find_obstacle(running: Refresh) -> Found:
+    """What a running refresh waits for: its user, or its provider."""
+    obstacle = find_obstacle(running)
+    if obstacle and issubclass(obstacle, UserError):
+        return to_cause(obstacle), running.told_at, obstacle
+    return Cause.REFRESHING, running.requested_at, None
+
+
+def _find_refusal(known: Known, *, at: float) -> Found | None:
+    """Why a refresh would fail, or has failed."""
+    connection, failures = known.connection, _select_standing(known)
+    if connection.reauth_required:
+        return Cause.REAUTH_REQUIRED, _find_begin(failures, ReauthRequired), ReauthRequired
+    if connection.paused:
+        return Cause.PAUSED, 0, Paused
+    if at < connection.next_allowed_at:
+        since = failures[0].told_at if failures else 0
+        return Cause.COOLING_DOWN, since, CoolingDown
+    if not failures:
+        return None
+    error = find_error(failures[0].error)
+    return to_cause(error), _find_begin(failures, error), error
+
+
+def _find_lack(
+    known: Known, manifest: Manifest, verdict: Verdict, *, not_before: float, at: float
+) -> tuple[Cause, float]:
+    """Why a snapshot is not fresh though no refresh has failed since, and since when."""
+    fresh = (part.as_of for part in manifest.parts if part.state is PartState.FRESH)
+    aged = [as_of for as_of in fresh if as_of < not_before]
+    if aged or known.published_at < not_before:
+        since = min(aged, default=known.published_at)
+        schedule = known.connection.schedule
+        if schedule is None:
+            return Cause.NOT_REQUESTED, since
+        due = _find_second_firing(known, schedule)
+        return (Cause.SCHEDULE_LATE, due) if 0 < due < at else (Cause.NOT_DUE, since)
+    if any(part.reauth and part.state is not PartState.FRESH for part in manifest.parts):
+        return Cause.SOURCE_REAUTH, known.published_at
+    if verdict is Verdict.UNKNOWN:
+        return Cause.UNKNOWN_AGE, known.published_at
+    return Cause.SOURCE_STALE, known.published_at
+
+
+def _select_standing(known: Known) -> list[Refresh]:
+    """The failures that tell of now: none for want of credentials that have been replaced."""
+    failures = known.failures
+    replaced = failures and known.connection.credentials_at > failures[0].told_at
+    return [] if replaced and find_error(failures[0].error) is ReauthRequired else failures
+
+
+def _find_begin(failures: Sequence[Refresh], error: type[FreshetError]) -> float:
+    """When the first of the latest failures with this error ended; 0 where there is none."""
+    same = list(takewhile(lambda one: find_error(one.error) is error, failures))
+    return same[-1].told_at if same else 0
+
+
+def _find_second_firing(known: Known, schedule: Schedule) -> float:
+    """By when two firings have been due since the last one that is known; 0 where unknown.
+
+    One that finds the data young enough leaves no refresh.
+    """
+    last = _find_last_firing(known)
+    young = known.published_at + (schedule.max_age_seconds or 0)
+    first = next_firing(schedule, after=max(last, young), last=last) if last else None
+    second = next_firing(schedule, after=first, last=last) if first else None
+    return second + 60 * schedule.jitter_minutes + LATE_SECONDS if second else 0
+
+
+def _find_last_firing(known: Known) -> float:
+    fired = (one.requested_at for one in known.latest if one.reason is Reason.SCHEDULE)
+    return next(fired, 0)
+
+
+def _find_next(known: Known, *, at: float) -> NextTry | None:
+    """What tries next by itself; a firing during a cooldown comes to nothing."""
+    connection, running = known.connection, known.running
+    if running is not None:
+        match running.events:
+            case (*_, Event(type="postponed", at=begun, facts={"wait_seconds": int(wait)})):
+                return NextTry(by="refresh", at=begun + wait)
+        return NextTry(by="refresh")
+    if connection.schedule is None or connection.paused:
+        return None
+    after = max(at, connection.next_allowed_at)
+    due = next_firing(connection.schedule, after=after, last=_find_last_firing(known))
+    return NextTry(by="schedule", at=due or 0)

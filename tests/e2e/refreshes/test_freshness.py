@@ -1,0 +1,48 @@
+"""How fresh a connection's data are, from its registration to a user who must sign in again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from infra.local.caller import Caller
+    from tests.e2e.conftest import Connect
+    from tests.support.simulator_control import SimulatorControl
+
+
+def test_the_cause_follows_what_happens_to_the_connection(
+    caller: Caller, connect: Connect, banno: SimulatorControl
+) -> None:
+    connection = connect("ben", refresh_token="spent")
+
+    def read(cause: str, **query: int) -> dict[str, Any]:
+        """What is told, once the refreshes' index has caught up."""
+        path = f"/v1/connections/{connection}/freshness"
+        return caller.until(
+            lambda: caller.ask("GET", path, params=query),
+            lambda told: told["cause"] == cause,
+            seconds=5,
+        )
+
+    never = read("never_refreshed")
+    assert (never["verdict"], never["as_of"], never["last_published"]) == ("unknown", None, None)
+
+    done = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
+    fresh = read("fresh", max_age_seconds=600)
+    assert (fresh["verdict"], fresh["action"], fresh["not_fresh"]) == ("fresh", None, [])
+    assert fresh["as_of"] == done["as_of"]
+    assert fresh["last_published"]["refresh_id"] == done["refresh_id"]
+    assert read("not_requested", max_age_seconds=0)["verdict"] == "stale"
+
+    banno.fault(method="PUT", path="*/fetch", times=None, kind="status", status=503)
+    failed = caller.wait_until_ended(caller.refresh(connection, deadline_seconds=5)["refresh_id"])
+    told = read("provider_failed")
+    assert (told["verdict"], told["action"], told["more"]) == ("stale", "retry", 0)
+    assert told["last_failed"]["refresh_id"] == failed["refresh_id"]
+    assert told["last_failed"]["error"] == failed["error"]
+    assert read("fresh", max_age_seconds=600)["verdict"] == "fresh"
+
+    banno.heal()
+    banno.expire("ben")
+    caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
+    assert read("reauth_required")["action"] == "reauthenticate"
