@@ -166,9 +166,11 @@ def _names(session: ConnectSession, application: Application) -> dict[str, str]:
     connection = session.connection
     title = REGISTRY[connection.provider].title
     within = ", ".join(connection.settings.values())
+    key = "/".join((connection.provider, *connection.settings.values()))
+    usual = f"{title} ({within})" if within else title
     return {
         "application": application.name,
-        "provider": f"{title} ({within})" if within else title,
+        "provider": application.provider_names.get(key, usual),
     }
 
 

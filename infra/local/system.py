@@ -28,7 +28,11 @@ STAGE: Final = "local"
 EMULATOR_PORT: Final = 4566
 TENANT: Final = "demo"
 APPLICATIONS: Final = {
-    TENANT: {"name": "Freshet's demo", "return_urls": ["http://127.0.0.1/signed-in"]}
+    TENANT: {
+        "name": "Freshet's demo",
+        "return_urls": ["http://127.0.0.1/signed-in"],
+        "provider_names": {"banno/garden": "Garden Community Bank"},
+    }
 }
 USUAL_PORTS: Final = {"banno": 9001, "digime": 9002, "endgrate": 9003}
 

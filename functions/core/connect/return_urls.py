@@ -29,10 +29,17 @@ REFUSED: Final = (
 )
 
 
-class Application(msgspec.Struct, frozen=True, kw_only=True):
-    """A tenant's application, as its users are told of it; ``privacy_url`` is of the web."""
+Name = Annotated[str, Meta(pattern=r"\S")]
 
-    name: Annotated[str, Meta(pattern=r"\S")]
+
+class Application(msgspec.Struct, frozen=True, kw_only=True):
+    """A tenant's application, as its users are told of it; ``privacy_url`` is of the web.
+
+    ``provider_names`` are what users know providers by: by ``banno/{institution}``, ``digime``.
+    """
+
+    name: Name
+    provider_names: dict[str, Name] = {}
     return_urls: tuple[str, ...] = ()
     privacy_url: Annotated[str, Meta(pattern=r"^(https?://|$)")] = ""
 

@@ -102,6 +102,14 @@ def test_the_invitation_names_who_asks_whom_for_what_and_can_be_declined() -> No
     assert [each["value"] for each in page.named("button")] == ["continue", "leave"]
 
 
+def test_the_invitation_calls_an_institution_what_its_customers_call_it() -> None:
+    ours = replace(ACME, provider_names={"banno/garden": "Garden Community Bank"})
+    page = Elements(pages.invite(SESSION, ours, form="f"))
+
+    assert "Connect Garden Community Bank to Acme Budget" in page.text
+    assert "Banno" not in page.text
+
+
 def test_what_others_have_named_is_text_only() -> None:
     session = replace(
         SESSION,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -122,10 +124,14 @@ def test_a_tenant_without_an_entry_is_not_configured(secret: bytes) -> None:
 
 @pytest.mark.parametrize(
     "entry",
-    [{"name": " "}, {"name": "Acme", "privacy_url": "javascript:alert(1)"}],
-    ids=["no-name", "privacy-url-that-runs"],
+    [
+        {"name": " "},
+        {"name": "Acme", "privacy_url": "javascript:alert(1)"},
+        {"name": "Acme", "provider_names": {"digime": ""}},
+    ],
+    ids=["no-name", "privacy-url-that-runs", "no-name-of-a-provider"],
 )
-def test_an_entry_that_no_user_should_see_is_not_configured(entry: dict[str, str]) -> None:
+def test_an_entry_that_no_user_should_see_is_not_configured(entry: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationInvalid):
         read_application(msgspec.json.encode({"acme": entry}), "acme")
 
