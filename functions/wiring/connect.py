@@ -11,7 +11,7 @@ from functions.connectors.registry import REGISTRY, load_sign_in
 from functions.core.connect.flow import Flow
 from functions.core.connect.flow_ports import FlowPorts
 from functions.core.contract import FAULTS, Reason, RefreshRequest
-from functions.core.errors import FreshetError
+from functions.core.errors import FreshetError, NotFound, Superseded
 from functions.core.model import REFRESH_PREFIX
 from functions.core.refresh.admission import admit
 from functions.core.webhooks import digest
@@ -69,10 +69,19 @@ def sign_in(here: Wiring, connection: Connection, *, left: Callable[[], float]) 
 
 
 def _add_datasets(here: Wiring, connection: Connection, titles: Sequence[str]) -> None:
-    larger = connection.add_datasets(titles)
-    here.connections.change(
-        connection.connection_id, datasets=larger.datasets, titles=larger.titles
-    )
+    """Add them, though its application changes the connection meanwhile."""
+    id_, known = connection.connection_id, connection
+    while True:
+        larger = known.add_datasets(titles)
+        try:
+            here.connections.change(id_, datasets=larger.datasets, titles=larger.titles)
+        except Superseded:
+            found = here.connections.get(id_)
+            if found is None:
+                raise NotFound from None
+            known = found
+        else:
+            return
 
 
 def _resume(here: Wiring, session: ConnectSession) -> str:

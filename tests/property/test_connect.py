@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 Move: TypeAlias = tuple[str, int, int]
 
-STEPS = ("begin", "callback", "callback", "complete", "complete_as_another", "cancel", "expire")
+STEPS = (
+    *("begin", "leave", "callback", "callback"),
+    *("complete", "complete_as_another", "cancel", "expire"),
+)
 ALL = 500
 
 OTHERS = ("go on", "go on", "die", "wait")
@@ -94,6 +97,8 @@ class World:
             case "begin":
                 url = flow.begin(TOKEN, COOKIE).url
                 self.states.append(url.partition("state=")[2])
+            case "leave":
+                flow.leave(TOKEN)
             case "callback" if self.states:
                 state = self.states[number % len(self.states)]
                 subject = self.subjects[number % len(self.subjects)]

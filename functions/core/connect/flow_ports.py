@@ -59,7 +59,8 @@ class FlowPorts(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         connection: reads a connection with a consistent read.
-        add_datasets: adds datasets of these titles to a connection that is there.
+        add_datasets: adds datasets of these titles to a connection that is there; ``NotFound`` if
+            it is no longer.
         sign_in: the provider of a connection; every call to it is bounded in time.
         sealer: makes a key for one value of a connection, and gives what seals under it.
         unseal: opens what was sealed for this connection.

@@ -13,7 +13,7 @@ from functions import api
 from functions.connectors.registry import DATASETS
 from functions.core import webhooks
 from functions.core.connect.return_urls import Application
-from functions.core.errors import ConfigurationInvalid, InvalidRequest
+from functions.core.errors import ConfigurationInvalid, InvalidRequest, Superseded
 from functions.core.model import Status
 from functions.core.ports import Opened
 from functions.core.refresh.ports import AdmissionPorts
@@ -274,6 +274,27 @@ def test_signing_in_again_wakes_the_refresh_that_waits(house: House) -> None:
     assert sign_in(house, session) == ""
     assert house.woken == [RUNNING]
     assert house.connections.load(CONNECTION).version == 2
+
+
+@pytest.mark.parametrize("erased", [False, True])
+def test_datasets_are_added_though_the_connection_changes_meanwhile(
+    house: House, monkeypatch: pytest.MonkeyPatch, *, erased: bool
+) -> None:
+    house.connections.create(a_connection(tenant="acme"), TOKENS)
+    _, session = post(LIST, {"connection_id": CONNECTION, "return_url": RETURN_URL})
+    change = house.connections.change
+
+    def meanwhile(id_: str, **_: object) -> None:
+        monkeypatch.setattr(house.connections, "change", change)
+        if erased:
+            house.connections.begin_erasing(id_)
+        raise Superseded
+
+    monkeypatch.setattr(house.connections, "change", meanwhile)
+    house.bank.datasets = ("Own things",)
+    end = "error=provider_error" if erased else "status=connected"
+    assert sign_in(house, session).endswith(end)
+    assert read(session)["status"] == ("cancelled" if erased else "connected")
 
 
 def test_another_tenant_s_connection_cannot_be_signed_in_to_again(house: House) -> None:
