@@ -13,6 +13,7 @@ import binascii
 import hmac
 import re
 import secrets
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -21,8 +22,14 @@ from functions.aws.telemetry import count
 from functions.core.connect.addresses import session_id_of
 from functions.core.connect.flow import Halted, Page
 from functions.core.connect.model import SESSION_PREFIX, SessionStatus
+from functions.core.connect.return_urls import check_return_url
 from functions.core.contract import FAULTS
-from functions.core.errors import ConfigurationInvalid, FreshetError, OperatorError
+from functions.core.errors import (
+    ConfigurationInvalid,
+    FreshetError,
+    InvalidRequest,
+    OperatorError,
+)
 from functions.rest import connect_pages as pages
 from functions.wiring.connect import connect_flow
 from functions.wiring.services import prepare, wiring
@@ -85,19 +92,41 @@ def _application(session: ConnectSession) -> Application:
         return wiring().application(session.tenant, fresh=True)
 
 
+def _listed_application(session: ConnectSession) -> Application:
+    """The application that asks, while the operator lists the address to which it has users sent.
+
+    Raises:
+        Halted: the address was taken out since.
+    """
+
+    def read(*, fresh: bool) -> Application:
+        application = wiring().application(session.tenant, fresh=fresh)
+        if session.return_url:
+            check_return_url(session.return_url, application)
+        return application
+
+    with suppress(ConfigurationInvalid, InvalidRequest):
+        return read(fresh=False)
+    try:
+        return read(fresh=True)
+    except InvalidRequest:
+        raise Halted(Page.SESSION_OVER) from None
+
+
 def _page(event: dict[str, Any], token: str) -> dict[str, Any]:
     """The page of a link, or where its user goes from there."""
     if not TOKEN.fullmatch(token):
         raise Halted(Page.UNKNOWN_LINK)
     flow = connect_flow(wiring())
     session = flow.show(token)
+    application = _listed_application(session)
     address = urlsplit(flow.address(session, token))
     secure, plain = _cookie_names(session.connect_session_id)
     name = secure if address.scheme == "https" else plain
     cookie = _find_cookie(event, name)
     if event["httpMethod"] != "POST":
         cookie = cookie or f"{name}={secrets.token_urlsafe(32)}"
-        answer = pages.invite(session, _application(session), form=_prove(token, cookie))
+        answer = pages.invite(session, application, form=_prove(token, cookie))
         answer["headers"]["Set-Cookie"] = _set(cookie, secure=name == secure)
         return answer
     form = _read_form(event)

@@ -34,7 +34,8 @@ class Visit:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
         self.house = Connecting(**changes)
         self.cookies: dict[str, str] = {}
-        here = SimpleNamespace(application=lambda _tenant: Application(name="Acme"))
+        self.entry = Application(name="Acme", return_urls=("https://app.example/done",))
+        here = SimpleNamespace(application=lambda _tenant, **_: self.entry)
         monkeypatch.setattr(connect, "wiring", lambda: here)
         monkeypatch.setattr(connect, "connect_flow", lambda _here: self.house.flow())
 
@@ -371,6 +372,19 @@ def test_an_application_that_was_entered_a_moment_ago_is_found(
 
     monkeypatch.setattr(connect, "wiring", lambda: SimpleNamespace(application=application))
     assert visit.ask("GET")["statusCode"] == 200
+
+
+def test_a_link_whose_way_back_the_operator_has_taken_out_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    visit = Visit(monkeypatch, return_url="https://app.example/done")
+    form = visit.form()
+    visit.entry = Application(name="Acme", return_urls=("https://app.example/other",))
+
+    assert visit.ask("GET")["statusCode"] == 410
+    for each in (form, form.replace("continue", "leave")):
+        assert visit.ask("POST", body=each)["statusCode"] == 410
+    assert visit.house.bank.begun == []
 
 
 def test_a_link_whose_time_is_over_says_so(visit: Visit) -> None:
