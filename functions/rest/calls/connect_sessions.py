@@ -32,6 +32,7 @@ from functions.core.errors import (
     InvalidRequest,
     KeyReused,
     ProviderRefusesConnection,
+    ReauthRequired,
 )
 from functions.core.model import iso
 from functions.rest.body import VISIBLE, ExternalId, Labels, Text, UserLabel
@@ -169,7 +170,7 @@ def session_out(session: ConnectSession, **more: Any) -> ConnectSessionOut:  # n
             example="sign-in-4711-1",
         ),
     ),
-    problems=(*ASKS_PROVIDER, KeyReused),
+    problems=(*ASKS_PROVIDER, KeyReused, ReauthRequired),
 )
 def create_connect_session(
     call: Call, *, body: ConnectSessionIn, idempotency_key: str | None
@@ -332,6 +333,8 @@ def _choose(call: Call, given: ConnectSessionIn) -> tuple[Purpose, Connection]:
         if given.purpose is Purpose.CONNECT:
             raise InvalidRequest("purpose connect makes a new connection: leave connection_id out.")
         connection = connection_of(call, given.connection_id)
+        if given.purpose is Purpose.ADD_SOURCE and connection.reauth_required:
+            raise ReauthRequired  # a source is added with the user's tokens
         return given.purpose or Purpose.RECONNECT, connection
     if given.provider is None or given.external_id is None:
         raise InvalidRequest("A new connection needs provider and external_id; else connection_id.")

@@ -297,6 +297,18 @@ def test_datasets_are_added_though_the_connection_changes_meanwhile(
     assert read(session)["status"] == ("cancelled" if erased else "connected")
 
 
+def test_no_source_can_be_added_with_dead_tokens(house: House) -> None:
+    known = a_connection(tenant="acme", provider="digime", settings={})
+    house.connections.create(known, TOKENS)
+    body = {"connection_id": CONNECTION, "purpose": "add_source"}
+    house.bank.uri = f"{BASE}/v1/connect/callbacks/digime/default"
+    assert post(LIST, body)[0] == 201
+    house.connections.mark_dead(CONNECTION, version=1)
+    status, told = post(LIST, body)
+    assert (status, told["action"]) == (409, "reauthenticate")
+    assert post(LIST, {"connection_id": CONNECTION})[0] == 201
+
+
 def test_another_tenant_s_connection_cannot_be_signed_in_to_again(house: House) -> None:
     house.connections.create(a_connection(tenant="other"), TOKENS)
     assert post(LIST, {"connection_id": CONNECTION})[0] == 404
