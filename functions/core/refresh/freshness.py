@@ -202,7 +202,7 @@ class Freshness(msgspec.Struct, frozen=True, kw_only=True):
 def judge(parts: Iterable[Part], *, not_before: float = 0) -> Verdict:
     """The verdict on parts; one is fresh by its state and an ``as_of`` that is not before."""
     there = [part for part in parts if part.state is not PartState.GONE]
-    lacking = [part for part in there if not _is_fresh(part, not_before)]
+    lacking = _select_lacking(there, not_before)
     if there and not lacking:
         return Verdict.FRESH
     if len(lacking) < len(there):
@@ -245,11 +245,7 @@ def assess(known: Known, *, at: float, max_age_seconds: int | None = None) -> Fr
         as_of=known.manifest.as_of if known.manifest else 0,
         since=since,
         next_try=_find_next(known, at=at),
-        not_fresh=tuple(
-            part
-            for part in parts
-            if part.state is not PartState.GONE and not _is_fresh(part, not_before)
-        ),
+        not_fresh=_select_lacking(parts, not_before),
         last_failed=next((one for one in known.latest if one.status is Status.FAILED), None),
     )
 
@@ -259,8 +255,12 @@ def to_cause(error: type[FreshetError]) -> Cause:
     return next(cause for class_, cause in _BY_ERROR if issubclass(error, class_))
 
 
-def _is_fresh(part: Part, not_before: float) -> bool:
-    return part.state is PartState.FRESH and part.as_of >= not_before
+def _select_lacking(parts: Iterable[Part], not_before: float) -> tuple[Part, ...]:
+    """The parts that are there and not fresh."""
+    there = (part for part in parts if part.state is not PartState.GONE)
+    return tuple(
+        part for part in there if part.state is not PartState.FRESH or part.as_of < not_before
+    )
 
 
 def _find_bound(known: Known, *, at: float, max_age_seconds: int | None) -> float:
