@@ -120,6 +120,8 @@ def exchange_code(
     form = {"grant_type": "authorization_code", **form}
     told = _exchange(http, path, application=application, form=form)
     scope = told.get("scope")
+    if isinstance(scope, list):  # as some servers have it
+        scope = " ".join(map(str, scope))
     return CodeAnswer(
         credentials=date_credentials(_read_credentials(told, spent=None, at=at), at=at),
         id_token=_to_text(told.get("id_token")),

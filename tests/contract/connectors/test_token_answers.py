@@ -3,39 +3,70 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
 from functions.connectors.http.client import Http
-from functions.connectors.oauth import Application, exchange_refresh_token, seconds_in
+from functions.connectors.oauth import (
+    Application,
+    exchange_code,
+    exchange_refresh_token,
+    seconds_in,
+)
 from functions.core.errors import ProviderUnavailable, UnexpectedAnswer
 from functions.core.model import Credentials
 from infra.local.simulators.server import serve
 from tests.support.fakes.stores import Clock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+T = TypeVar("T")
 
 AT = 1_800_000_000.0
 PAIR = '"access_token": "access-2", "refresh_token": "refresh-2"'
 
 
-def answered(body: bytes, *, status: int = 200) -> Credentials:
-    """The credentials from this answer to an exchange of ``refresh-1``."""
+def told(body: bytes, *, status: int, ask: Callable[..., T]) -> T:
+    """What is read of a token endpoint's answer."""
 
     def app(_environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         start_response(f"{status} x", [("Content-Length", str(len(body)))])
         return [body]
 
     with serve(app) as base_url:
-        return exchange_refresh_token(
+        http, application = (
             Http(base_url, clock=Clock()),
-            "/token",
-            application=Application(base_url=base_url, client_id="app"),
-            refresh_token="refresh-1",
-            at=AT,
+            Application(base_url=base_url, client_id="a"),
         )
+        return ask(http, "/token", application=application, at=AT)
+
+
+def answered(body: bytes, *, status: int = 200) -> Credentials:
+    """The credentials from this answer to an exchange of ``refresh-1``."""
+    ask = partial(exchange_refresh_token, refresh_token="refresh-1")
+    return told(body, status=status, ask=ask)
+
+
+@pytest.mark.parametrize(
+    ("member", "scope"),
+    [
+        pytest.param('"scope": "a b"', "a b", id="a-text"),
+        pytest.param('"scope": ["a", "b"]', "a b", id="a-list"),
+        pytest.param('"scope": []', "", id="none"),
+        pytest.param('"scope": {"a": "b"}', None, id="an-object"),
+        pytest.param('"name": 1', None, id="unsaid"),
+    ],
+)
+def test_what_a_user_has_allowed_is_read_as_a_text_or_a_list(
+    member: str, scope: str | None
+) -> None:
+    ask = partial(exchange_code, form={"code": "c"})
+    assert told(f"{{{PAIR}, {member}}}".encode(), status=200, ask=ask).scope == scope
 
 
 @pytest.mark.parametrize(
