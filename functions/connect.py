@@ -92,7 +92,7 @@ def _application(session: ConnectSession) -> Application:
         return wiring().application(session.tenant, fresh=True)
 
 
-def _listed_application(session: ConnectSession) -> Application:
+def _require_application(session: ConnectSession) -> Application:
     """The application that asks, while the operator lists the address to which it has users sent.
 
     Raises:
@@ -119,7 +119,7 @@ def _page(event: dict[str, Any], token: str) -> dict[str, Any]:
         raise Halted(Page.UNKNOWN_LINK)
     flow = connect_flow(wiring())
     session = flow.show(token)
-    application = _listed_application(session)
+    application = _require_application(session)
     address = urlsplit(flow.address(session, token))
     secure, plain = _cookie_names(session.connect_session_id)
     name = secure if address.scheme == "https" else plain

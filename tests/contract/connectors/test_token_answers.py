@@ -31,7 +31,7 @@ AT = 1_800_000_000.0
 PAIR = '"access_token": "access-2", "refresh_token": "refresh-2"'
 
 
-def told(body: bytes, *, status: int, ask: Callable[..., T]) -> T:
+def read_answer(body: bytes, *, status: int, ask: Callable[..., T]) -> T:
     """What is read of a token endpoint's answer."""
 
     def app(_environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
@@ -49,7 +49,7 @@ def told(body: bytes, *, status: int, ask: Callable[..., T]) -> T:
 def answered(body: bytes, *, status: int = 200) -> Credentials:
     """The credentials from this answer to an exchange of ``refresh-1``."""
     ask = partial(exchange_refresh_token, refresh_token="refresh-1")
-    return told(body, status=status, ask=ask)
+    return read_answer(body, status=status, ask=ask)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_what_a_user_has_allowed_is_read_as_a_text_or_a_list(
     member: str, scope: str | None
 ) -> None:
     ask = partial(exchange_code, form={"code": "c"})
-    assert told(f"{{{PAIR}, {member}}}".encode(), status=200, ask=ask).scope == scope
+    assert read_answer(f"{{{PAIR}, {member}}}".encode(), status=200, ask=ask).scope == scope
 
 
 @pytest.mark.parametrize(
