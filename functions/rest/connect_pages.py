@@ -158,7 +158,9 @@ def go(url: str) -> dict[str, Any]:
 
 
 def _answer(status: HTTPStatus, title: str, content: Iterable[str]) -> dict[str, Any]:
-    body = Template(_page()).substitute(title=escape(title), content="\n      ".join(content))
+    body = Template(_page()).substitute(
+        title=escape(title), content="\n      ".join(filter(None, content))
+    )
     return {"statusCode": status, "headers": {**_headers(), "Content-Type": HTML}, "body": body}
 
 

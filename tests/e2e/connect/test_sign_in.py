@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ from tests.support.system.sign_in import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from infra.local.caller import Caller
     from infra.local.system import System
     from tests.support.simulator_control import SimulatorControl
@@ -159,3 +162,27 @@ def test_sessions_of_one_user_that_finish_at_once_make_one_connection(acme: Call
 
     assert len({told["connection_id"] for told in answers}) == 1
     assert sorted(told["reused"] for told in answers) == [False] + [True] * (RUSH - 1)
+
+
+@pytest.mark.usefixtures("banno")
+def test_no_secret_of_a_sign_in_is_logged_or_kept_as_it_is(
+    running: System, acme: Caller, logs: Callable[[], str]
+) -> None:
+    person = f"{uuid.uuid4().hex}@example.com"
+    signing_in = begin(acme, user_label=person)
+    asked = query_of(signing_in.start().url)
+    back = query_of(signing_in.consent())
+    code = signing_in.code()
+    cookies = signing_in.browser.session.cookies.values()
+    token = signing_in.link.rpartition(".")[2]
+    secrets = [token, asked["nonce"], asked["state"], back["state"], back["code"], code, *cookies]
+    client, tables = running.client("dynamodb"), ("Connections", "ConnectSessions", "Refreshes")
+    kept = [client.scan(TableName=running.outputs[f"{name}TableName"]) for name in tables]
+
+    assert all(len(secret) > 20 for secret in secrets)
+    for secret in secrets:
+        assert secret.rpartition(".")[2] not in logs() + str(kept)
+    assert person not in logs()
+    assert signing_in.complete(code).status_code == 200
+    ended = client.scan(TableName=running.outputs["ConnectSessionsTableName"])
+    assert person not in str(ended)
