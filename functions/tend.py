@@ -138,13 +138,8 @@ class _Tending:
         """Exchange a token that is due; return False if its provider is left alone."""
         connection, at = seen.connection, self._here.clock()
         place = (connection.provider, *sorted(connection.settings.items()))
-        if not is_due(
-            connection,
-            written_at=seen.written_at,
-            tried_at=seen.tried_at,
-            days=self._days.get(connection.provider, 0),
-            at=at,
-        ):
+        days = self._days.get(connection.provider, 0)
+        if not is_due(connection, tried_at=seen.tried_at, days=days, at=at):
             return True
         if self._failures[place] >= MOST_FAILURES:
             return False

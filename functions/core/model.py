@@ -140,7 +140,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     ``previous`` is the snapshot before the published one, kept for readers who are paging through
     it. Before ``next_allowed_at`` its provider wants no refresh. ``intervals`` say how long its
     latest jobs took, the newest last. ``reauth_required`` says that its credentials are dead: the
-    user must sign in again. ``credentials_at`` is when those that it has were stored.
+    user must sign in again. ``credentials_at`` is when those that it has were stored;
+    0: not known.
     """
 
     connection_id: str

@@ -67,10 +67,13 @@ class Room:
     ) -> None:
         for id_ in ids:
             one = a_connection(
-                id_, provider=provider, settings={"institution": at}, created_at=self.start
+                id_,
+                provider=provider,
+                settings={"institution": at},
+                created_at=self.start,
+                credentials_at=self.start - idle_days * DAY_SECONDS,
             )
-            written_at = self.start - idle_days * DAY_SECONDS
-            self.idle.append(Seen(one, written_at=written_at, tried_at=0, item={}))
+            self.idle.append(Seen(one, tried_at=0, item={}))
 
     def _read(self, provider: str) -> bytes:
         return msgspec.json.encode({"keep_alive_days": self.days[provider]})

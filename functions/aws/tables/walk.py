@@ -28,13 +28,9 @@ PAGE: Final = 250
 
 
 class Seen(NamedTuple):
-    """A connection, and since when its tokens are idle: 0 where that is not known.
-
-    ``tried_at`` is when they could not be kept alive.
-    """
+    """A connection, and when its tokens could not be kept alive; 0: never."""
 
     connection: Connection
-    written_at: float
     tried_at: float
     item: Item
 
@@ -80,12 +76,7 @@ class ConnectionWalk:
             after={"connection_id": after} if after else None,
         )
         seen = [
-            Seen(
-                connection_of(item),
-                written_at=float(item.get("credentials_at", 0)),
-                tried_at=float(item.get("tried_at", 0)),
-                item=item,
-            )
+            Seen(connection_of(item), tried_at=float(item.get("tried_at", 0)), item=item)
             for item in items
         ]
         return seen, last["connection_id"] if last else None

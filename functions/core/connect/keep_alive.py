@@ -63,20 +63,17 @@ def read_days(secret: bytes) -> float:
         raise ConfigurationInvalid from None
 
 
-def is_due(
-    connection: Connection, *, written_at: float, tried_at: float, days: float, at: float
-) -> bool:
+def is_due(connection: Connection, *, tried_at: float, days: float, at: float) -> bool:
     """Whether the connection's refresh token is to be exchanged now.
 
     Args:
-        written_at: when its credentials were last written, 0 where that is not known.
         tried_at: when that has failed, for a reason that is the connection's own; 0: never.
         days: as ``read_days`` has them, of its provider.
     """
     snapshot = connection.snapshot
     used_at = max(connection.created_at, snapshot.published_at if snapshot else 0)
     return (
-        0 < days * DAY_SECONDS <= at - written_at
+        0 < days * DAY_SECONDS <= at - connection.credentials_at
         and at - tried_at >= DAY_SECONDS
         and at - used_at <= USED_DAYS * DAY_SECONDS
         and not (connection.reauth_required or connection.paused)

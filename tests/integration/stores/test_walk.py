@@ -85,7 +85,10 @@ def test_each_connection_is_seen_once_with_when_its_credentials_were_written(
     room.put(a_connection("con_gone"), erasing=True)
     room.walk.put_off("con_3", at=77)
     room.walk.put_off("con_none", at=77)
-    seen = {each.connection.connection_id: (each.written_at, each.tried_at) for each in room.see()}
+    seen = {
+        each.connection.connection_id: (each.connection.credentials_at, each.tried_at)
+        for each in room.see()
+    }
     expected = {f"con_{number}": (number, 77 if number == 3 else 0) for number in range(5)}
     assert seen == expected
     assert len(room.see()) == 5

@@ -30,13 +30,9 @@ def published(at: float) -> SnapshotPointer:
 
 
 def due(*, days: float = 3, idle_days: float = 3, tried_at: float = 0, **connection: Any) -> bool:
-    return is_due(
-        a_connection(**{"created_at": RECENTLY, **connection}),
-        written_at=NOW - idle_days * DAY_SECONDS,
-        tried_at=tried_at,
-        days=days,
-        at=NOW,
-    )
+    idle_since = NOW - idle_days * DAY_SECONDS
+    one = a_connection(**{"created_at": RECENTLY, "credentials_at": idle_since, **connection})
+    return is_due(one, tried_at=tried_at, days=days, at=NOW)
 
 
 def test_a_token_is_due_that_is_idle_for_as_long_as_its_provider_s_secret_says() -> None:
