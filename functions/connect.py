@@ -13,7 +13,6 @@ import binascii
 import hmac
 import re
 import secrets
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -22,14 +21,8 @@ from functions.aws.telemetry import count
 from functions.core.connect.addresses import session_id_of
 from functions.core.connect.flow import Halted, Page
 from functions.core.connect.model import SESSION_PREFIX, SessionStatus
-from functions.core.connect.return_urls import check_return_url
 from functions.core.contract import FAULTS
-from functions.core.errors import (
-    ConfigurationInvalid,
-    FreshetError,
-    InvalidRequest,
-    OperatorError,
-)
+from functions.core.errors import FreshetError, InvalidRequest, OperatorError
 from functions.rest import connect_pages as pages
 from functions.wiring.connect import connect_flow
 from functions.wiring.services import prepare, wiring
@@ -84,31 +77,14 @@ def _answer(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         return _explain(halted)
 
 
-def _application(session: ConnectSession) -> Application:
-    """The application that asks; it may have been entered a moment ago."""
-    try:
-        return wiring().application(session.tenant)
-    except ConfigurationInvalid:
-        return wiring().application(session.tenant, fresh=True)
-
-
 def _require_application(session: ConnectSession) -> Application:
     """The application that asks, while the operator lists the address to which it has users sent.
 
     Raises:
         Halted: the address was taken out since.
     """
-
-    def read(*, fresh: bool) -> Application:
-        application = wiring().application(session.tenant, fresh=fresh)
-        if session.return_url:
-            check_return_url(session.return_url, application)
-        return application
-
-    with suppress(ConfigurationInvalid, InvalidRequest):
-        return read(fresh=False)
     try:
-        return read(fresh=True)
+        return wiring().application(session.tenant, return_url=session.return_url)
     except InvalidRequest:
         raise Halted(Page.SESSION_OVER) from None
 
@@ -162,14 +138,14 @@ def _go(destination: Destination) -> dict[str, Any]:
         return pages.go(destination.url)
     session = destination.session
     if session.status.has_ended:
-        return pages.tell_end(session, _application(session))
+        return pages.tell_end(session, wiring().application(session.tenant))
     return pages.tell_left()
 
 
 def _explain(halted: Halted) -> dict[str, Any]:
     session = halted.session
     if session and session.status in pages.ENDS:
-        return pages.tell_end(session, _application(session))
+        return pages.tell_end(session, wiring().application(session.tenant))
     return pages.tell_fault(halted.page)
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from botocore.exceptions import ClientError
 
-from functions.core.errors import ConfigurationInvalid
+from functions.core.errors import ConfigurationInvalid, InvalidRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
 
     from functions.core.contract import Clock
+
+T = TypeVar("T")
 
 KEEP_SECONDS: Final = 60
 """A changed secret may go unnoticed for so long in a warm function."""
@@ -47,6 +51,18 @@ class ProviderSecrets:
             value = self._read(self._prefix + provider)
             self._kept[provider] = (self._clock(), value)
         return value
+
+    def use(self, provider: str, call: Callable[[bytes], T]) -> T:
+        """Make a call with the secret; where that refuses something, once more with it read anew.
+
+        Raises:
+            ConfigurationInvalid, InvalidRequest: as the second call does.
+        """
+        try:
+            return call(self.read(provider))
+        except (ConfigurationInvalid, InvalidRequest):
+            self.forget(provider)
+            return call(self.read(provider))
 
     def forget(self, provider: str) -> None:
         """Have the next reading ask AWS."""

@@ -116,7 +116,7 @@ def load_sign_in(entry: Entry, ports: ConnectorPorts) -> SignIn:
     return loaded
 
 
-def check_settings(entry: Entry, settings: Mapping[str, str], *, application: bytes) -> None:
+def check_settings(entry: Entry, settings: Mapping[str, str], application: bytes) -> None:
     """Refuse settings that the application's secret does not know.
 
     Raises:

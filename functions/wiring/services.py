@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
@@ -265,19 +265,13 @@ class Wiring:
         """The application's secrets, one for each provider."""
         return self._secrets(setting(Variable.SECRET_PREFIX))
 
-    def application(self, tenant: str, *, fresh: bool = False) -> Application:
-        """A tenant's application, as the operator has entered it.
+    def application(self, tenant: str, *, return_url: str = "") -> Application:
+        """A tenant's application, as ``read_application`` reads it.
 
-        Args:
-            fresh: otherwise it may be as it was a minute ago.
-
-        Raises:
-            ConfigurationInvalid: there is none.
+        The operator may have entered it, or the address, a moment ago.
         """
-        name = setting(Variable.APPLICATIONS)
-        if fresh:
-            self._applications.forget(name)
-        return read_application(self._applications.read(name), tenant)
+        read = partial(read_application, tenant=tenant, return_url=return_url)
+        return self._applications.use(setting(Variable.APPLICATIONS), read)
 
     @cached_property
     def _applications(self) -> ProviderSecrets:

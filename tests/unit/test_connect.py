@@ -13,10 +13,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from msgspec.structs import replace
 
 from functions import connect
+from functions.aws.secrets import KEEP_SECONDS
 from functions.core.connect.model import SessionStatus
 from functions.core.connect.return_urls import Application
 from functions.core.errors import ConfigurationInvalid, FreshetError, PlatformFault
 from tests.support.connect_harness import BASE, SESSION, USER, Connecting
+from tests.support.fakes.connect import Applications
 from tests.support.scripted_connector import a_connection
 
 if TYPE_CHECKING:
@@ -34,8 +36,9 @@ class Visit:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
         self.house = Connecting(**changes)
         self.cookies: dict[str, str] = {}
-        self.entry = Application(name="Acme", return_urls=("https://app.example/done",))
-        here = SimpleNamespace(application=lambda _tenant, **_: self.entry)
+        entry = Application(name="Acme", return_urls=("https://app.example/done",))
+        self.applications = Applications(self.house.clock, acme=entry)
+        here = SimpleNamespace(application=self.applications.application)
         monkeypatch.setattr(connect, "wiring", lambda: here)
         monkeypatch.setattr(connect, "connect_flow", lambda _here: self.house.flow())
 
@@ -363,14 +366,11 @@ def test_what_is_not_the_user_s_fault_says_so(
 
 
 def test_an_application_that_was_entered_a_moment_ago_is_found(
-    visit: Visit, monkeypatch: pytest.MonkeyPatch
+    visit: Visit,
 ) -> None:
-    def application(_tenant: str, *, fresh: bool = False) -> Application:
-        if not fresh:
-            raise ConfigurationInvalid
-        return Application(name="Acme")
-
-    monkeypatch.setattr(connect, "wiring", lambda: SimpleNamespace(application=application))
+    entries, visit.applications.entries = visit.applications.entries, {}
+    assert visit.ask("GET")["statusCode"] == 500
+    visit.applications.entries = entries
     assert visit.ask("GET")["statusCode"] == 200
 
 
@@ -379,7 +379,9 @@ def test_a_link_whose_way_back_the_operator_has_taken_out_is_over(
 ) -> None:
     visit = Visit(monkeypatch, return_url="https://app.example/done")
     form = visit.form()
-    visit.entry = Application(name="Acme", return_urls=("https://app.example/other",))
+    other = Application(name="Acme", return_urls=("https://app.example/other",))
+    visit.applications.entries = {"acme": other}
+    visit.house.clock.now += KEEP_SECONDS + 1
 
     assert visit.ask("GET")["statusCode"] == 410
     for each in (form, form.replace("continue", "leave")):

@@ -44,17 +44,21 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     privacy_url: Annotated[str, Meta(pattern=r"^(https?://|$)")] = ""
 
 
-def read_application(secret: bytes, tenant: str) -> Application:
-    """The application of a tenant.
+def read_application(secret: bytes, tenant: str, *, return_url: str = "") -> Application:
+    """The application of a tenant, to which its users can be sent back; "": to no address.
 
     Raises:
         ConfigurationInvalid: there is none, or it is malformed.
+        InvalidRequest: the address is none of its own.
     """
     try:
         entries = msgspec.json.decode(secret, type=dict[str, msgspec.Raw])
-        return msgspec.json.decode(entries[tenant], type=Application)
+        application = msgspec.json.decode(entries[tenant], type=Application)
     except (msgspec.DecodeError, UnicodeDecodeError, KeyError):
         raise ConfigurationInvalid from None
+    if return_url:
+        check_return_url(return_url, application)
+    return application
 
 
 def check_return_url(url: str, application: Application) -> None:

@@ -23,9 +23,8 @@ from functions.core.connect.model import (
     SessionStatus,
 )
 from functions.core.connect.ports import Purpose, SignInError
-from functions.core.connect.return_urls import MAX_LENGTH, check_return_url
+from functions.core.connect.return_urls import MAX_LENGTH
 from functions.core.errors import (
-    ConfigurationInvalid,
     ConnectCodeInvalid,
     ConnectSessionEnded,
     ConnectUserMismatch,
@@ -262,7 +261,8 @@ def _create(
     """A new session, and its link."""
     here, id_ = call.here, SESSION_PREFIX + secrets.token_hex(16)
     purpose, connection = _choose(call, given)
-    _check_return_url(call, given)
+    return_url = given.return_url or ""
+    here.application(call.tenant, return_url=return_url)  # or it is refused
     entry = REGISTRY[connection.provider]
     if purpose not in entry.signs_in:
         there = ", ".join(sorted(entry.signs_in)) or "none"
@@ -285,7 +285,7 @@ def _create(
         purpose=purpose,
         connection=connection,
         options=given.options,
-        return_url=given.return_url or "",
+        return_url=return_url,
         user_label=given.user_label or "",
         refresh=given.refresh,
         created_at=at,
@@ -352,17 +352,3 @@ def _choose(call: Call, given: ConnectSessionIn) -> tuple[Purpose, Connection]:
     check_datasets(wanted, entry)
     check_settings(call, wanted, entry)
     return Purpose.CONNECT, to_connection(call, wanted)
-
-
-def _check_return_url(call: Call, given: ConnectSessionIn) -> None:
-    """Hold it against the operator's list, which is read anew before any is refused."""
-
-    def check(*, fresh: bool) -> None:
-        application = call.here.application(call.tenant, fresh=fresh)
-        if given.return_url is not None:
-            check_return_url(given.return_url, application)
-
-    try:
-        check(fresh=False)
-    except (ConfigurationInvalid, InvalidRequest):
-        check(fresh=True)

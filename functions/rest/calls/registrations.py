@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
@@ -204,7 +205,7 @@ def require_entry(given: NewConnection) -> Entry:
 
 
 def check_settings(call: Call, given: NewConnection, entry: Entry) -> None:
-    """Hold settings against the secret, which is read anew before any are refused.
+    """Hold settings against the secret.
 
     Raises:
         InvalidRequest: the secret does not know one.
@@ -212,12 +213,8 @@ def check_settings(call: Call, given: NewConnection, entry: Entry) -> None:
     """
     if not entry.settings:
         return
-    kept, provider = call.here.secrets, given.provider
-    try:
-        registry.check_settings(entry, given.settings, application=kept.read(provider))
-    except (ConfigurationInvalid, InvalidRequest):
-        kept.forget(provider)
-        registry.check_settings(entry, given.settings, application=kept.read(provider))
+    check = partial(registry.check_settings, entry, given.settings)
+    call.here.secrets.use(given.provider, check)
 
 
 def check_datasets(given: NewConnection, entry: Entry) -> None:

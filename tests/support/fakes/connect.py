@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
+
+from functions.aws.secrets import ProviderSecrets
+from functions.core.connect.return_urls import read_application
 from functions.core.errors import NotFound, Superseded
 from functions.core.idempotency import Claim
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from functions.core.connect.model import ConnectSession
+    from functions.core.connect.return_urls import Application
+    from functions.core.contract import Clock
     from functions.core.idempotency import Key
     from functions.core.model import Connection, Credentials
     from tests.support.fakes.stores import Connections, Tables
@@ -56,3 +65,20 @@ class Sessions:
         if stored is None or (stored != session and stored.version != session.version - 1):
             raise Superseded
         return stored != session
+
+
+class Applications:
+    """The applications that an operator has entered, and the secret that they are read from."""
+
+    def __init__(self, clock: Clock, **entries: Application) -> None:
+        self.entries: Mapping[str, Application] = entries
+        self.reads = 0
+        self._applications = ProviderSecrets(cast("Any", self), prefix="", clock=clock)
+
+    def get_secret_value(self, **_: str) -> dict[str, str]:
+        self.reads += 1
+        return {"SecretString": msgspec.json.encode(self.entries).decode()}
+
+    def application(self, tenant: str, *, return_url: str = "") -> Application:
+        read = partial(read_application, tenant=tenant, return_url=return_url)
+        return self._applications.use("applications", read)

@@ -20,7 +20,7 @@ GARDEN = b'{"institutions": {"garden": {"base_url": "https://garden.example"}, "
 
 @pytest.mark.parametrize("name", ["garden", "other"])
 def test_an_institution_that_the_secret_names_is_taken_whatever_is_said_of_it(name: str) -> None:
-    check_settings(BANNO, {"institution": name}, application=GARDEN)
+    check_settings(BANNO, {"institution": name}, GARDEN)
 
 
 @pytest.mark.parametrize("name", ["Garden", "garden ", "base_url", "x"])
@@ -29,7 +29,7 @@ def test_one_that_it_does_not_name_is_refused_by_the_field_and_no_other_is_told(
     name: str, secret: bytes
 ) -> None:
     with pytest.raises(InvalidRequest, match=r"^settings\.institution must") as caught:
-        check_settings(BANNO, {"institution": name}, application=secret)
+        check_settings(BANNO, {"institution": name}, secret)
     assert "garden" not in str(caught.value).lower()
 
 
@@ -38,7 +38,7 @@ def test_one_that_it_does_not_name_is_refused_by_the_field_and_no_other_is_told(
 )
 def test_of_a_secret_that_is_malformed_nothing_is_known(secret: bytes) -> None:
     with pytest.raises(ConfigurationInvalid):
-        check_settings(BANNO, {"institution": "garden"}, application=secret)
+        check_settings(BANNO, {"institution": "garden"}, secret)
 
 
 def reader(clock: Clock) -> tuple[ProviderSecrets, Stubber]:
@@ -64,6 +64,22 @@ def test_a_secret_is_kept_for_a_while_unless_it_is_to_be_forgotten() -> None:
         secrets.forget("banno")
         secrets.forget("endgrate")
         assert secrets.read("banno") == b'{"a": 2}'
+
+
+@pytest.mark.parametrize("error", [ConfigurationInvalid, InvalidRequest])
+def test_a_call_that_refuses_is_made_once_more_with_a_secret_that_is_read_anew(
+    error: type[Exception],
+) -> None:
+    def read(secret: bytes) -> bytes:
+        if secret == b"old":
+            raise error
+        return secret
+
+    secrets, stubber = reader(Clock())
+    with stubber:
+        for value in ("old", "new"):
+            stubber.add_response("get_secret_value", {"SecretString": value})
+        assert [secrets.use("banno", read), secrets.use("banno", read)] == [b"new", b"new"]
 
 
 @pytest.mark.parametrize(

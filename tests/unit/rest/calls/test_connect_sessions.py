@@ -13,7 +13,7 @@ from functions import api
 from functions.connectors.registry import DATASETS
 from functions.core import webhooks
 from functions.core.connect.return_urls import Application
-from functions.core.errors import ConfigurationInvalid, InvalidRequest, Superseded
+from functions.core.errors import InvalidRequest, Superseded
 from functions.core.model import Status
 from functions.core.ports import Opened
 from functions.core.refresh.ports import AdmissionPorts
@@ -22,6 +22,7 @@ from functions.wiring import connect, revocation
 from functions.wiring.services import Wiring
 from tests.support.api_gateway import call, headers
 from tests.support.connect_harness import BASE, COOKIE, RETURN_URL, USER, Connecting
+from tests.support.fakes.connect import Applications
 from tests.support.fakes.idempotency import Keys
 from tests.support.fakes.stores import Refreshes
 from tests.support.scripted_connector import CONNECTION, TOKENS, a_connection, a_refresh
@@ -41,25 +42,19 @@ class House(Connecting):
 
     def __init__(self) -> None:
         super().__init__()
-        self.applications = {"acme": Application(name="Acme", return_urls=(RETURN_URL,))}
+        entry = Application(name="Acme", return_urls=(RETURN_URL,))
+        self.applications = Applications(self.clock, acme=entry)
         self.refreshes, self.keys = Refreshes(self.tables), Keys(self.tables)
         self.started: list[str] = []
         self.woken: list[str] = []
-        self.asked_anew = 0
         self.secrets = SimpleNamespace(
-            read=lambda _: b'{"institutions": {"garden": {}}}', forget=lambda _: None
+            use=lambda _, call: call(b'{"institutions": {"garden": {}}}')
         )
         self.lookups = self.tables.lookups
 
     def wake(self, refresh_id: str, *, by: str) -> None:
         assert by
         self.woken.append(refresh_id)
-
-    def application(self, tenant: str, *, fresh: bool = False) -> Application:
-        self.asked_anew += fresh
-        if tenant not in self.applications:
-            raise ConfigurationInvalid
-        return self.applications[tenant]
 
     def start(self, refresh: Any) -> None:
         self.started.append(refresh.refresh_id)
@@ -86,7 +81,7 @@ class House(Connecting):
                 datasets=DATASETS,
             ),
             executions=SimpleNamespace(start=self.start),
-            application=self.application,
+            application=self.applications.application,
             secrets=self.secrets,
             vault=vault,
             budget=lambda _: None,
@@ -353,16 +348,16 @@ def test_options_are_the_provider_s(house: House, monkeypatch: pytest.MonkeyPatc
 
 
 def test_without_an_application_the_operator_has_to_act(house: House) -> None:
-    house.applications.clear()
+    house.applications.entries = {}
     status, told = post(LIST, NEW)
-    assert (status, told["action"], house.asked_anew) == (500, "contact_operator", 1)
+    assert (status, told["action"], house.applications.reads) == (500, "contact_operator", 2)
 
 
 def test_an_address_that_the_operator_has_just_entered_is_known(house: House) -> None:
     create()
-    assert house.asked_anew == 0
+    assert house.applications.reads == 1
     assert post(LIST, NEW | {"return_url": "https://new.example/"})[0] == 400
-    assert house.asked_anew == 1
+    assert house.applications.reads == 2
 
 
 def test_where_the_provider_opens_connections_one_is_opened_at_once(
