@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from functions.aws.boundary import door
 from functions.aws.telemetry import count
 from functions.core.connect.addresses import session_id_of
-from functions.core.connect.flow import Halted, Page
+from functions.core.connect.flow import Halt, Halted
 from functions.core.connect.model import SESSION_PREFIX, SessionStatus
 from functions.core.contract import FAULTS
 from functions.core.errors import FreshetError, InvalidRequest, OperatorError
@@ -86,13 +86,13 @@ def _require_application(session: ConnectSession) -> Application:
     try:
         return wiring().application(session.tenant, return_url=session.return_url)
     except InvalidRequest:
-        raise Halted(Page.SESSION_OVER) from None
+        raise Halted(Halt.SESSION_OVER) from None
 
 
 def _page(event: dict[str, Any], token: str) -> dict[str, Any]:
     """The page of a link, or where its user goes from there."""
     if not TOKEN.fullmatch(token):
-        raise Halted(Page.UNKNOWN_LINK)
+        raise Halted(Halt.UNKNOWN_LINK)
     flow = connect_flow(wiring())
     session = flow.show(token)
     application = _require_application(session)
@@ -109,7 +109,7 @@ def _page(event: dict[str, Any], token: str) -> dict[str, Any]:
     own = f"{address.scheme}://{address.netloc}"
     proof = _prove(token, cookie) if cookie and _is_from(event, own) else ""
     if not proof or not hmac.compare_digest(form.get("form", "").encode(), proof.encode()):
-        raise Halted(Page.WRONG_BROWSER)
+        raise Halted(Halt.WRONG_BROWSER)
     if form.get("action") == "leave":
         return _go(flow.leave(token))
     answer = _go(_count(flow.begin(token, cookie)))
@@ -122,7 +122,7 @@ def _take_back(event: dict[str, Any], *, provider: str, name: str) -> dict[str, 
     query = _read_query(event)
     session_id = session_id_of(query)
     if session_id and not SESSION.fullmatch(session_id):
-        raise Halted(Page.UNKNOWN_LINK)
+        raise Halted(Halt.UNKNOWN_LINK)
     cookies = _find_cookies(event, session_id)
     return _go(
         _count(
@@ -146,7 +146,7 @@ def _explain(halted: Halted) -> dict[str, Any]:
     session = halted.session
     if session and session.status in pages.ENDS:
         return pages.tell_end(session, wiring().application(session.tenant))
-    return pages.tell_fault(halted.page)
+    return pages.tell_fault(halted.why)
 
 
 def _count(destination: Destination) -> Destination:
@@ -227,7 +227,7 @@ def _read_query(event: dict[str, Any]) -> dict[str, str]:
         len(values) == 1 and len(values[0]) <= MAX_CHARACTERS for values in known.values()
     )
     if not sound:
-        raise Halted(Page.UNKNOWN_LINK)
+        raise Halted(Halt.UNKNOWN_LINK)
     return {name: values[0] for name, values in known.items()}
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from functions.core.connect.return_urls import Application
     from functions.core.model import Connection
 
-PAGE: Final = Path(__file__).parent / "page" / "connect.html"
+TEMPLATE: Final = Path(__file__).parent / "page" / "connect.html"
 
 TITLES: Final = {
     Purpose.CONNECT: "Connect {provider} to {application}",
@@ -193,7 +193,7 @@ def _text(text: str, names: Mapping[str, str]) -> str:
 
 @cache
 def _page() -> str:
-    return PAGE.read_text()
+    return TEMPLATE.read_text()
 
 
 @cache

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from functions.core.connect.model import ConnectSession
     from functions.core.model import Connection
 
-PAGE: Final = "/v1/connect/"
+ROOT: Final = "/v1/connect/"
 
 
 def callback_path(provider: str, name: str) -> str:
     """The end of the address to which a provider sends browsers back."""
-    return f"{PAGE}callbacks/{provider}/{quote(name, safe='')}"
+    return f"{ROOT}callbacks/{provider}/{quote(name, safe='')}"
 
 
 def callback_path_of(connection: Connection) -> str:
@@ -37,7 +37,7 @@ def link(redirect_uri: str, connection: Connection, token: str) -> str:
     path = callback_path_of(connection)
     if not redirect_uri.endswith(path):
         raise ConfigurationInvalid
-    return f"{redirect_uri.removesuffix(path)}{PAGE}{token}"
+    return f"{redirect_uri.removesuffix(path)}{ROOT}{token}"
 
 
 def session_id_of(query: Mapping[str, str]) -> str:

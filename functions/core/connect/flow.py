@@ -57,8 +57,8 @@ RETRY_SECONDS: Final = 60 * 60
 """How long after its time a session waits for a provider, to connect or to revoke."""
 
 
-class Page(StrEnum):
-    """A page of ours that says why the user cannot go on."""
+class Halt(StrEnum):
+    """Why the user cannot go on."""
 
     UNKNOWN_LINK = "unknown_link"
     SESSION_OVER = "session_over"
@@ -66,12 +66,12 @@ class Page(StrEnum):
 
 
 class Halted(Exception):  # noqa: N818 - what its name says
-    """The user cannot go on: ``page`` says why, of this session where it is known."""
+    """The user cannot go on, in this session where it is known."""
 
-    def __init__(self, page: Page, session: ConnectSession | None = None) -> None:
+    def __init__(self, why: Halt, session: ConnectSession | None = None) -> None:
         """Keep why."""
-        super().__init__(page)
-        self.page, self.session = page, session
+        super().__init__(why)
+        self.why, self.session = why, session
 
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,9 +96,9 @@ class Flow:
         """
         session = self._sessions.get(webhooks.owner(token))
         if session is None or not model.is_of(token, session.token_digest):
-            raise Halted(Page.UNKNOWN_LINK)
+            raise Halted(Halt.UNKNOWN_LINK)
         if session.is_over(at=self._clock()) or session.status is SessionStatus.AUTHORIZED:
-            raise Halted(Page.SESSION_OVER, session)
+            raise Halted(Halt.SESSION_OVER, session)
         return session
 
     def address(self, session: ConnectSession, token: str) -> str:
@@ -122,12 +122,12 @@ class Flow:
         """
         session = self.show(token)
         if not cookie:
-            raise Halted(Page.WRONG_BROWSER, session)
+            raise Halted(Halt.WRONG_BROWSER, session)
         try:
             started, url = self._start(session, token, cookie)
         except (ConnectSessionEnded, Superseded):
             if self._read(session).version == session.version:
-                raise Halted(Page.SESSION_OVER, session) from None
+                raise Halted(Halt.SESSION_OVER, session) from None
             return self.begin(token, cookie)  # of two clicks, a browser shows the last one's answer
         except FreshetError as error:
             failed = self._fail(session, self._name(error))
@@ -279,10 +279,10 @@ class Flow:
         others = map(self._sessions.get, cookies) if state is None else ()
         session = model.choose(named, others, cookies=cookies)
         if session is None or (attempt := session.attempt) is None:
-            raise Halted(Page.WRONG_BROWSER if named else Page.UNKNOWN_LINK)
+            raise Halted(Halt.WRONG_BROWSER if named else Halt.UNKNOWN_LINK)
         fits = "code" not in query if state is None else model.is_of(state, attempt.state_digest)
         if not fits or path != callback_path_of(session.connection):
-            raise Halted(Page.UNKNOWN_LINK)
+            raise Halted(Halt.UNKNOWN_LINK)
         return session, attempt
 
     def _await_exchange(self, session: ConnectSession) -> ConnectSession:
@@ -342,13 +342,13 @@ class Flow:
         except FreshetError as error:
             if url := return_to(session, error=self._name(error)):
                 return Destination(session=session, url=url)
-            raise Halted(Page.SESSION_OVER, session) from None
+            raise Halted(Halt.SESSION_OVER, session) from None
 
     def _go_to_link(self, session: ConnectSession) -> Destination:
         """Back to the page of the link, which shows the error and lets the user try again."""
         attempt, sealed = session.attempt, session.sealed_token
         if attempt is None or not sealed or session.is_over(at=self._clock()):
-            raise Halted(Page.SESSION_OVER, session)
+            raise Halted(Halt.SESSION_OVER, session)
         token = self._ports.unseal(session.connection, sealed).decode()
         url = link(attempt.redirect_uri, session.connection, token)
         return Destination(session=session, url=url)

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from functions.connectors.registry import REGISTRY, Provider
-from functions.core.connect.flow import Page
+from functions.core.connect.flow import Halt
 from functions.core.connect.model import LastError, SessionStatus
 from functions.core.connect.ports import Purpose, SignInError
 from functions.core.connect.return_urls import Application
@@ -150,15 +150,15 @@ def test_each_error_of_an_attempt_says_what_to_do(error: SignInError) -> None:
     assert re.search(r"[Tt]ry again|Try in|Continue", page.text)
 
 
-@pytest.mark.parametrize("page", Page)
-def test_each_end_of_a_way_has_its_page(page: Page) -> None:
+@pytest.mark.parametrize("why", Halt)
+def test_each_end_of_a_way_has_its_page(why: Halt) -> None:
     assert (
-        ANSWERS[page]["statusCode"]
+        ANSWERS[why]["statusCode"]
         == {
-            Page.UNKNOWN_LINK: 404,
-            Page.SESSION_OVER: 410,
-            Page.WRONG_BROWSER: 400,
-        }[page]
+            Halt.UNKNOWN_LINK: 404,
+            Halt.SESSION_OVER: 410,
+            Halt.WRONG_BROWSER: 400,
+        }[why]
     )
 
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from msgspec.structs import replace
 
-from functions.core.connect.flow import RETRY_SECONDS, Halted, Page
+from functions.core.connect.flow import RETRY_SECONDS, Halt, Halted
 from functions.core.connect.model import (
     ATTEMPT_SECONDS,
     COMPLETE_SECONDS,
@@ -51,10 +51,10 @@ def dying(*_: object) -> None:
     raise Crash
 
 
-def halted(house: Connecting, **query: str) -> Page:
+def halted(house: Connecting, **query: str) -> Halt:
     with pytest.raises(Halted) as raised:
         house.back(**query)
-    return raised.value.page
+    return raised.value.why
 
 
 def test_without_a_return_address_the_callback_connects() -> None:
@@ -142,21 +142,21 @@ def test_what_cannot_be_revoked_is_tried_again_for_an_hour() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cookie", "query", "page"),
+    ("cookie", "query", "why"),
     [
-        ("", {}, Page.WRONG_BROWSER),
-        ("another browser's", {}, Page.WRONG_BROWSER),
-        (COOKIE, {"state": f"{SESSION}.guessed"}, Page.UNKNOWN_LINK),
-        (COOKIE, {"state": f"{SESSION}."}, Page.UNKNOWN_LINK),
-        (COOKIE, {"state": "cns_other.x"}, Page.UNKNOWN_LINK),
+        ("", {}, Halt.WRONG_BROWSER),
+        ("another browser's", {}, Halt.WRONG_BROWSER),
+        (COOKIE, {"state": f"{SESSION}.guessed"}, Halt.UNKNOWN_LINK),
+        (COOKIE, {"state": f"{SESSION}."}, Halt.UNKNOWN_LINK),
+        (COOKIE, {"state": "cns_other.x"}, Halt.UNKNOWN_LINK),
     ],
 )
 def test_a_callback_needs_its_own_cookie_and_state(
-    cookie: str, query: dict[str, str], page: Page
+    cookie: str, query: dict[str, str], why: Halt
 ) -> None:
     house = Connecting()
     state, code = house.begin(), house.bank.sign_in("user-1")
-    assert halted(house, cookie=cookie, **{"state": state, "code": code, **query}) is page
+    assert halted(house, cookie=cookie, **{"state": state, "code": code, **query}) is why
     assert house.bank.exchanged == []
     assert house.session.status is SessionStatus.STARTED
 
@@ -164,7 +164,7 @@ def test_a_callback_needs_its_own_cookie_and_state(
 def test_a_code_without_a_state_is_refused_and_an_error_without_one_ends_the_attempt() -> None:
     house = Connecting()
     house.begin()
-    assert halted(house, session=SESSION, code="code-0") is Page.UNKNOWN_LINK
+    assert halted(house, session=SESSION, code="code-0") is Halt.UNKNOWN_LINK
     back = house.back(session=SESSION, error="USER_CANCEL")
     assert back.url == f"{BASE}/v1/connect/{house.token}"
     assert house.session.status is SessionStatus.OPEN
@@ -180,13 +180,13 @@ def test_a_callback_of_another_institution_is_refused() -> None:
             cookies={SESSION: COOKIE},
             query={"state": state, "code": "x"},
         )
-    assert raised.value.page is Page.UNKNOWN_LINK
+    assert raised.value.why is Halt.UNKNOWN_LINK
 
 
 def test_the_state_of_an_attempt_that_another_has_replaced_is_refused() -> None:
     house = Connecting()
     old, new = house.begin(), house.begin()
-    assert halted(house, state=old, code=house.bank.sign_in("a")) is Page.UNKNOWN_LINK
+    assert halted(house, state=old, code=house.bank.sign_in("a")) is Halt.UNKNOWN_LINK
     house.back(state=new, code=house.bank.sign_in("b"))
     assert house.session.status is SessionStatus.CONNECTED
 
@@ -281,7 +281,7 @@ def test_a_connection_that_was_erased_meanwhile_is_not_brought_back() -> None:
     house = Connecting(existing=True)
     state = house.begin()
     house.connections.begin_erasing(CONNECTION)
-    assert halted(house, state=state, code=house.bank.sign_in("user-1")) is Page.SESSION_OVER
+    assert halted(house, state=state, code=house.bank.sign_in("user-1")) is Halt.SESSION_OVER
     assert house.session.status is SessionStatus.CANCELLED
     assert house.session.sealed_consent == b""
 
@@ -309,7 +309,7 @@ def test_a_browser_without_a_cookie_begins_nothing() -> None:
     house = Connecting()
     with pytest.raises(Halted) as raised:
         house.begin(cookie="")
-    assert raised.value.page is Page.WRONG_BROWSER
+    assert raised.value.why is Halt.WRONG_BROWSER
     assert house.bank.begun == []
 
 
@@ -329,7 +329,7 @@ def test_looking_at_the_page_changes_nothing() -> None:
     assert house.session == before
     with pytest.raises(Halted) as raised:
         house.flow().show(f"{SESSION}.other")
-    assert raised.value.page is Page.UNKNOWN_LINK
+    assert raised.value.why is Halt.UNKNOWN_LINK
 
 
 def test_leaving_goes_back_to_the_application_and_the_link_stays_good() -> None:
@@ -357,7 +357,7 @@ def test_a_link_of_a_session_that_has_ended_is_over(end: str) -> None:
     ):
         with pytest.raises(Halted) as raised:
             step(house.token)
-        assert raised.value.page is Page.SESSION_OVER
+        assert raised.value.why is Halt.SESSION_OVER
     assert house.flow().expire(house.session).status == end
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from functions.core.connect.flow import Halted, Page
+from functions.core.connect.flow import Halt, Halted
 from functions.core.connect.model import SessionStatus
 from functions.core.errors import Superseded
 from tests.support.connect_harness import BASE, RETURN_URL, USER, Connecting, code_of
@@ -41,7 +41,7 @@ def test_cancelling_while_the_code_is_exchanged_revokes_what_comes() -> None:
     first(house, "finish", lambda: house.flow().cancel(house.session))
     with pytest.raises(Halted) as raised:
         house.back(state=state, code=code)
-    assert raised.value.page is Page.SESSION_OVER
+    assert raised.value.why is Halt.SESSION_OVER
     assert (house.bank.alive, house.session.status) == ({}, SessionStatus.CANCELLED)
 
 
@@ -58,7 +58,7 @@ def test_a_beginning_of_what_was_erased_is_over() -> None:
     house.bank.fault = Superseded()
     with pytest.raises(Halted) as raised:
         house.begin()
-    assert raised.value.page is Page.SESSION_OVER
+    assert raised.value.why is Halt.SESSION_OVER
 
 
 @pytest.mark.parametrize("meanwhile", ["leave", "begin"])
