@@ -17,8 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.core.contract import Variable
 from functions.core.errors import FreshetError, NotFound
-from functions.core.refresh.freshness import assess, read_known
-from functions.rest.calls.freshness import freshness_out
+from functions.rest.calls.freshness import find_freshness
 from functions.wiring.services import Wiring
 from infra.account import Account, AccountError, find_account, find_stack
 
@@ -68,16 +67,8 @@ def explain(
     connection = here.connections.get(connection_id)
     if connection is None:
         raise NotFound
-    at = here.clock()
-    known = read_known(
-        connection,
-        latest=here.refreshes.of_connection(connection_id),
-        refreshes=here.refreshes,
-        snapshots=here.snapshots,
-        at=at,
-    )
-    found = assess(known, at=at, max_age_seconds=max_age_seconds)
-    told = msgspec.to_builtins(freshness_out(found, known, at=at))
+    found, out = find_freshness(here, connection, max_age_seconds=max_age_seconds)
+    told = msgspec.to_builtins(out)
     del told["more"]  # of the parts, whose names may be account numbers
     counts = Counter(part.state for part in found.not_fresh)
     return {

@@ -16,8 +16,9 @@ from functions.rest.models import ErrorOut, error_out, when
 from functions.rest.route import Answer, Route, Tag, whole
 
 if TYPE_CHECKING:
-    from functions.core.model import Refresh
+    from functions.core.model import Connection
     from functions.core.refresh.freshness import Freshness, Known
+    from functions.wiring.services import Wiring
 
 MAX_PARTS: Final = 20
 
@@ -82,6 +83,26 @@ class FreshnessOut(msgspec.Struct, frozen=True, kw_only=True):
     more: int
 
 
+def find_freshness(
+    here: Wiring, connection: Connection, *, max_age_seconds: int | None
+) -> tuple[Freshness, FreshnessOut]:
+    """How fresh a connection's data are, and the same rendered.
+
+    Raises:
+        Gone: its snapshot has been deleted since the connection was read.
+    """
+    at = here.clock()
+    known = read_known(
+        connection,
+        latest=here.refreshes.of_connection(connection.connection_id),
+        refreshes=here.refreshes,
+        snapshots=here.snapshots,
+        at=at,
+    )
+    found = assess(known, at=at, max_age_seconds=max_age_seconds)
+    return found, freshness_out(found, known, at=at)
+
+
 def freshness_out(found: Freshness, known: Known, *, at: float) -> FreshnessOut:
     """Render how fresh a connection's data are."""
     connection, running, next_try = known.connection, known.running, found.next_try
@@ -97,27 +118,21 @@ def freshness_out(found: Freshness, known: Known, *, at: float) -> FreshnessOut:
         since=when(found.since),
         next_try=NextTryOut(by=next_try.by, at=when(next_try.at)) if next_try else None,
         next_allowed_at=when(connection.next_allowed_at),
-        running=_running_out(running) if running else None,
+        running=RunningOut(
+            refresh_id=running.refresh_id, status=running.status, since=iso(running.requested_at)
+        )
+        if running
+        else None,
         last_published=PublishedOut(refresh_id=snapshot.refresh_id, at=iso(snapshot.published_at))
         if snapshot
         else None,
-        last_failed=_failed_out(failed) if failed else None,
+        last_failed=FailedOut(
+            refresh_id=failed.refresh_id, at=iso(failed.told_at), error=error_out(failed.error)
+        )
+        if failed
+        else None,
         not_fresh=[part_out(part) for part in parts[:MAX_PARTS]],
         more=len(parts[MAX_PARTS:]),
-    )
-
-
-def _running_out(refresh: Refresh) -> RunningOut:
-    return RunningOut(
-        refresh_id=refresh.refresh_id, status=refresh.status, since=iso(refresh.requested_at)
-    )
-
-
-def _failed_out(refresh: Refresh) -> FailedOut:
-    return FailedOut(
-        refresh_id=refresh.refresh_id,
-        at=iso(refresh.told_at),
-        error=error_out(refresh.error),
     )
 
 
@@ -141,13 +156,5 @@ def read_freshness(call: Call, connection_id: str, *, max_age_seconds: int | Non
 
     Nothing is asked of the provider. A refresh that has ended a moment ago may not count yet.
     """
-    here, at = call.here, call.here.clock()
-    known = read_known(
-        connection_of(call, connection_id),
-        latest=here.refreshes.of_connection(connection_id),
-        refreshes=here.refreshes,
-        snapshots=here.snapshots,
-        at=at,
-    )
-    found = assess(known, at=at, max_age_seconds=max_age_seconds)
-    return Reply(freshness_out(found, known, at=at))
+    connection = connection_of(call, connection_id)
+    return Reply(find_freshness(call.here, connection, max_age_seconds=max_age_seconds)[1])
