@@ -14,7 +14,7 @@ from functions.core.wait import ANSWER_SECONDS, Versioned, wait
 from functions.wiring.services import Wiring
 
 if TYPE_CHECKING:
-    from functions.core.connect.flow_ports import FlowPorts
+    from functions.core.connect.flow import Flow
     from functions.core.idempotency import Claim, Key
     from functions.core.model import Connection, Credentials
     from functions.core.ports import Catalogue, Connector, Opener, Revoke, Revoked
@@ -118,11 +118,11 @@ def revoke(
     return revocation.revoke(call.here, connection, load=load, wish=wish)
 
 
-def flow_ports(call: Call) -> FlowPorts:
-    """What the flow of connect sessions needs."""
+def connect_flow(call: Call) -> Flow:
+    """The flow of connect sessions."""
     from functions.wiring import connect  # noqa: PLC0415 - as in ``_connector``
 
-    return connect.flow_ports(call.here)
+    return connect.connect_flow(call.here)
 
 
 def hold(

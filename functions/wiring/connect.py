@@ -31,22 +31,17 @@ SIGN_IN_SECONDS: Final = 20
 
 
 def connect_flow(here: Wiring, *, left: Callable[[], float] | None = None) -> Flow:
-    """The flow over a stage's services; see ``flow_ports``."""
-    return Flow(flow_ports(here, left=left))
-
-
-def flow_ports(here: Wiring, *, left: Callable[[], float] | None = None) -> FlowPorts:
-    """A stage's services as the flow needs them.
+    """The flow over a stage's services.
 
     Args:
         left: how many seconds a call to a provider may take; without it, as the API's.
     """
     until = here.clock() + SIGN_IN_SECONDS
-    return FlowPorts(
+    ports = FlowPorts(
         sessions=here.connect_sessions,
         connection=here.connections.get,
         add_datasets=partial(_add_datasets, here),
-        sign_in=partial(sign_in, here, left=left or (lambda: until - here.clock())),
+        sign_in=partial(_sign_in, here, left=left or (lambda: until - here.clock())),
         sealer=lambda connection: here.vault.data_key(connection).seal,
         unseal=here.vault.open_of,
         revoke=partial(drop, here),
@@ -56,9 +51,10 @@ def flow_ports(here: Wiring, *, left: Callable[[], float] | None = None) -> Flow
         clock=here.clock,
         sleep=here.sleep,
     )
+    return Flow(ports)
 
 
-def sign_in(here: Wiring, connection: Connection, *, left: Callable[[], float]) -> SignIn:
+def _sign_in(here: Wiring, connection: Connection, *, left: Callable[[], float]) -> SignIn:
     """The sign-in at a connection's provider.
 
     A call is never repeated by itself, as a connector's is: a code would be sent twice.

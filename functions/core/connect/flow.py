@@ -86,7 +86,7 @@ class Flow:
 
     def __init__(self, ports: FlowPorts) -> None:
         """Take what the steps need."""
-        self._ports, self._sessions, self._clock = ports, ports.sessions, ports.clock
+        self.ports, self._sessions, self._clock = ports, ports.sessions, ports.clock
 
     def show(self, token: str) -> ConnectSession:
         """Read the session of a link. Nothing changes.
@@ -108,7 +108,7 @@ class Flow:
             ConfigurationInvalid: the application's secret has no such place.
         """
         connection = session.connection
-        redirect_uri = self._ports.sign_in(connection).redirect_uri(connection.settings)
+        redirect_uri = self.ports.sign_in(connection).redirect_uri(connection.settings)
         return link(redirect_uri, connection, token)
 
     def begin(self, token: str, cookie: str) -> Destination:
@@ -166,7 +166,7 @@ class Flow:
         path = callback_path(provider, name)
         session, attempt = self._find_attempt(path, cookies, query)
         if session.status is SessionStatus.STARTED and attempt.may_finish(at=self._clock()):
-            spent = model.spend(session, attempt, by=self._ports.token())
+            spent = model.spend(session, attempt, by=self.ports.token())
             try:
                 self._sessions.save(spent)
             except Superseded:
@@ -241,7 +241,7 @@ class Flow:
         if session.status is SessionStatus.AUTHORIZED:
             self._connect(session)
         elif attempt:
-            seal = self._ports.sealer(session.connection)
+            seal = self.ports.sealer(session.connection)
             self._hand_over(session, seal(msgspec.json.encode(self._ask(session, attempt, {}))))
 
     # --- an attempt ------------------------------------------------------------------------
@@ -252,10 +252,10 @@ class Flow:
         """Begin at the provider; the session as it is then, and where the browser goes."""
         at, connection = self._clock(), session.connection
         model.require_startable(session, at=at)
-        sign_in = self._ports.sign_in(connection)
+        sign_in = self.ports.sign_in(connection)
         redirect_uri = sign_in.redirect_uri(connection.settings)
         link(redirect_uri, connection, token)  # or the browser would not come back here
-        state = webhooks.token(session.connect_session_id, rest=self._ports.token())
+        state = webhooks.token(session.connect_session_id, rest=self.ports.token())
         attempt = Attempt(
             state_digest=webhooks.digest(state),
             cookie_digest=webhooks.digest(cookie),
@@ -265,7 +265,7 @@ class Flow:
             began_at=at,
         )
         begun = sign_in.begin(_request(session, attempt, state=state))
-        sealed = self._ports.sealer(connection)(msgspec.json.encode(begun.secret))
+        sealed = self.ports.sealer(connection)(msgspec.json.encode(begun.secret))
         started = model.start(session, replace(attempt, sealed=sealed))
         self._sessions.save(started)
         return started, begun.url
@@ -293,14 +293,14 @@ class Flow:
             until=self._clock() + EXCHANGE_SECONDS,
             since=session.version,
             clock=self._clock,
-            sleep=self._ports.sleep,
+            sleep=self.ports.sleep,
         )
 
     def _finish(
         self, session: ConnectSession, attempt: Attempt, query: Mapping[str, str]
     ) -> Destination:
         """Have what the provider gave to the browser exchanged, once, and keep the consent."""
-        seal = self._ports.sealer(session.connection)
+        seal = self.ports.sealer(session.connection)
         try:
             consent = self._ask(session, attempt, query)
         except SignInFailed as failed:
@@ -317,10 +317,10 @@ class Flow:
 
     def _ask(self, session: ConnectSession, attempt: Attempt, query: Mapping[str, str]) -> Consent:
         connection = session.connection
-        plain = self._ports.unseal(connection, attempt.sealed)
+        plain = self.ports.unseal(connection, attempt.sealed)
         secret = msgspec.json.decode(plain, type=dict[str, str])
         request = _request(session, attempt, state=query.get("state", ""))
-        consent = self._ports.sign_in(connection).finish(request, secret=secret, query=query)
+        consent = self.ports.sign_in(connection).finish(request, secret=secret, query=query)
         model.check_consent(session, consent)
         return consent
 
@@ -330,7 +330,7 @@ class Flow:
         Raises:
             Superseded: something else has moved the session: a new consent is not kept.
         """
-        code = CODE_PREFIX + self._ports.token() if session.needs_code else ""
+        code = CODE_PREFIX + self.ports.token() if session.needs_code else ""
         if sealed_consent or code:
             kept = sealed_consent or session.sealed_consent
             session = model.authorize(session, sealed_consent=kept, code=code, at=self._clock())
@@ -349,7 +349,7 @@ class Flow:
         attempt, sealed = session.attempt, session.sealed_token
         if attempt is None or not sealed or session.is_over(at=self._clock()):
             raise Halted(Halt.SESSION_OVER, session)
-        token = self._ports.unseal(session.connection, sealed).decode()
+        token = self.ports.unseal(session.connection, sealed).decode()
         url = link(attempt.redirect_uri, session.connection, token)
         return Destination(session=session, url=url)
 
@@ -366,7 +366,7 @@ class Flow:
         """What the user is told of an error, and the operator of one that will not pass."""
         if isinstance(error, RetryError):
             return SignInError.PROVIDER_UNAVAILABLE
-        self._ports.report(error)
+        self.ports.report(error)
         if isinstance(error, OperatorError):
             return SignInError.NOT_CONFIGURED
         return SignInError.PROVIDER_ERROR
@@ -381,7 +381,7 @@ class Flow:
             ConnectCodeInvalid: a newer code was given out since.
             FreshetError: the connection cannot be stored; the session has ended for that.
         """
-        plain = self._ports.unseal(session.connection, session.sealed_consent)
+        plain = self.ports.unseal(session.connection, session.sealed_consent)
         try:
             ended = self._store(session, msgspec.json.decode(plain, type=Consent))
         except Superseded:
@@ -410,13 +410,13 @@ class Flow:
         else:
             connection = self._require(connection.connection_id, session)
         if consent.datasets:
-            self._ports.add_datasets(connection, consent.datasets)
+            self.ports.add_datasets(connection, consent.datasets)
         ended = model.connect(session, connection, reused=reused, at=at)
         self._sessions.connect(ended, connection, credentials)
         return ended
 
     def _require(self, connection_id: str, session: ConnectSession) -> Connection:
-        connection = self._ports.connection(connection_id)
+        connection = self.ports.connection(connection_id)
         if connection is None or connection.tenant != session.tenant:
             raise NotFound
         return connection
@@ -439,7 +439,7 @@ class Flow:
             return session
         refresh_id = ""
         if session.status is SessionStatus.CONNECTED:
-            refresh_id = self._ports.resume(session)
+            refresh_id = self.ports.resume(session)
         elif not self._revoke(session, self._open_consent(session)) and self._is_fresh(session):
             return session
         settled = model.settle(session, refresh_id=refresh_id)
@@ -457,7 +457,7 @@ class Flow:
         connection, sealed = session.connection, session.sealed_consent
         if not sealed:
             return Consent(subject=connection.subject)
-        return msgspec.json.decode(self._ports.unseal(connection, sealed), type=Consent)
+        return msgspec.json.decode(self.ports.unseal(connection, sealed), type=Consent)
 
     def _revoke(self, session: ConnectSession, consent: Consent) -> bool:
         """Revoke a consent. Not under the connection's id, as one that is there counts."""
@@ -466,7 +466,7 @@ class Flow:
             connection_id=session.connect_session_id,
             subject=consent.subject,
         )
-        return self._ports.revoke(dropped, consent.credentials)
+        return self.ports.revoke(dropped, consent.credentials)
 
     def _read(self, session: ConnectSession) -> ConnectSession:
         found = self._sessions.get(session.connect_session_id)

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from functions.connectors.registry import REGISTRY
 from functions.core import webhooks
 from functions.core.connect.addresses import link
-from functions.core.connect.flow import Flow
 from functions.core.connect.model import (
     DEFAULT_SECONDS,
     MAX_SECONDS,
@@ -35,7 +34,7 @@ from functions.core.errors import (
 )
 from functions.core.model import iso
 from functions.rest.body import VISIBLE, ExternalId, Labels, Text, UserLabel
-from functions.rest.call import Call, Reply, connection_of, flow_ports, hold, once, own
+from functions.rest.call import Call, Reply, connect_flow, connection_of, hold, once, own
 from functions.rest.calls.connections import ASKS_PROVIDER, ConnectionOut, connection_out
 from functions.rest.calls.registrations import (
     DatasetTitles,
@@ -52,7 +51,7 @@ from functions.rest.models import when
 from functions.rest.route import LOCATION, REPLAYED, WAITING, Answer, Route, Tag
 
 if TYPE_CHECKING:
-    from functions.core.connect.flow_ports import FlowPorts
+    from functions.core.connect.flow import Flow
     from functions.core.idempotency import Key
     from functions.core.model import Connection
 
@@ -179,13 +178,13 @@ def create_connect_session(
     Send the user's browser to the `connect_url`. Give it to no other user: a sign-in is bound to
     the `external_id`. With a `return_url` the browser comes back with a code, which you redeem.
     """
-    ports = flow_ports(call)
+    flow = connect_flow(call)
     (session, url), replayed = once(
         call,
         idempotency_key,
         body,
-        create=lambda key: _create(call, body, ports, key=key),
-        replay=lambda claim: _read_again(call, claim.resource_id, ports),
+        create=lambda key: _create(call, body, flow, key=key),
+        replay=lambda claim: _read_again(call, claim.resource_id, flow),
     )
     return Reply(
         session_out(session, connect_url=url),
@@ -235,7 +234,7 @@ def complete_connect_session(call: Call, connect_session_id: str, *, body: Compl
     at the provider, and no other. The same code gives the same answer again.
     """
     session = _own(call, connect_session_id)
-    done = Flow(flow_ports(call)).complete(session, code=body.code, external_id=body.external_id)
+    done = connect_flow(call).complete(session, code=body.code, external_id=body.external_id)
     connection = connection_of(call, done.connection_id)
     return Reply(session_out(done, connection=connection_out(connection)))
 
@@ -252,14 +251,14 @@ def cancel_connect_session(call: Call, connect_session_id: str) -> Reply:
     ended stays as it is.
     """
     session = _own(call, connect_session_id)
-    return Reply(session_out(Flow(flow_ports(call)).cancel(session)))
+    return Reply(session_out(connect_flow(call).cancel(session)))
 
 
 def _create(
-    call: Call, given: ConnectSessionIn, ports: FlowPorts, *, key: Key | None
+    call: Call, given: ConnectSessionIn, flow: Flow, *, key: Key | None
 ) -> tuple[ConnectSession, str]:
     """A new session, and its link."""
-    here, id_ = call.here, SESSION_PREFIX + secrets.token_hex(16)
+    here, ports, id_ = call.here, flow.ports, SESSION_PREFIX + secrets.token_hex(16)
     purpose, connection = _choose(call, given)
     return_url = given.return_url or ""
     here.application(call.tenant, return_url=return_url)  # or it is refused
@@ -298,14 +297,14 @@ def _create(
 
 
 def _read_again(
-    call: Call, connect_session_id: str, ports: FlowPorts
+    call: Call, connect_session_id: str, flow: Flow
 ) -> tuple[ConnectSession, str | UnsetType]:
     """The session that an earlier request created, and its link while it is good."""
     session = _read(call, connect_session_id)
     if session.status.has_ended or not session.sealed_token:
         return session, UNSET
-    token = ports.unseal(session.connection, session.sealed_token).decode()
-    return session, Flow(ports).address(session, token)
+    token = flow.ports.unseal(session.connection, session.sealed_token).decode()
+    return session, flow.address(session, token)
 
 
 def _own(call: Call, connect_session_id: str) -> ConnectSession:
