@@ -339,7 +339,11 @@ class TokenKeeper:
             self._store.release_lease(self._connection_id, owner=self._ports.owner)
 
     def _keep(self, successor: Credentials, *, of: StoredCredentials) -> StoredCredentials:
-        """Store the successor, before anything else; what is newer than it wins."""
+        """Store the successor, before anything else; what is newer than it wins.
+
+        What came with the consent stays beside the tokens.
+        """
+        successor = replace(successor, session_key=of.credentials.session_key)
         try:
             self._store.rotate(self._connection_id, version=of.version, to=successor)
         except Superseded:

@@ -35,15 +35,9 @@ MAX_LOSSES: Final = 2
 """How many sessions may expire while files are read until the refresh fails."""
 
 
-def keep_tokens(
-    ports: ConnectorPorts, api: Api, connection: Connection, *, held: str | None
-) -> TokenKeeper:
-    """The keeper of a connection's tokens, which leaves the session key that is held beside."""
-
-    def exchange(refresh_token: str) -> Credentials:
-        return replace(api.exchange(refresh_token), session_key=held)
-
-    return TokenKeeper(ports, connection_id=connection.connection_id, exchange=exchange)
+def keep_tokens(ports: ConnectorPorts, api: Api, connection: Connection) -> TokenKeeper:
+    """The keeper of a connection's tokens."""
+    return TokenKeeper(ports, connection_id=connection.connection_id, exchange=api.exchange)
 
 
 def connector(ports: ConnectorPorts) -> DigiMe:
@@ -72,19 +66,18 @@ class DigiMe:
         at, api, params = self._ports.clock(), self._api(), _params(job)
         stored = self._ports.credentials.load(connection.connection_id, fresh=False)
         held = stored.credentials.session_key
-        keeper = keep_tokens(self._ports, api, connection, held=held)
+        keeper = keep_tokens(self._ports, api, connection)
         key = keeper.use(lambda token: _session_key(api, token, held=held, params=params))
         return {**job, "session": self._ports.seal(connection, key), "since": at}
 
     def renew(self, connection: Connection, /) -> None:
         """Exchange the refresh token of a connection that is not refreshed."""
-        held = self._ports.credentials.load(connection.connection_id).credentials.session_key
-        keep_tokens(self._ports, self._api(), connection, held=held).renew()
+        keep_tokens(self._ports, self._api(), connection).renew()
 
     def revoke(
         self,
         connection: Connection,
-        credentials: Credentials | None,
+        credentials: Credentials | None,  # noqa: ARG002 - the stored ones are used
         *,
         wish: Revoke,  # noqa: ARG002 - the only one that the registry lets through
     ) -> Revoked:
@@ -95,8 +88,8 @@ class DigiMe:
         Raises:
             ReauthRequired: the credentials are dead, so that nothing can be deleted with them.
         """
-        api, held = self._api(), credentials.session_key if credentials else None
-        keep_tokens(self._ports, api, connection, held=held).use(api.delete_user)
+        api = self._api()
+        keep_tokens(self._ports, api, connection).use(api.delete_user)
         return Revoked.DONE
 
     def catalogue(self) -> Services:

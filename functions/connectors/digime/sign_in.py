@@ -85,7 +85,8 @@ class DigiMeSignIn:
         ours, options = self._application(), read_options(request.options, _Options)
         api, secret = Api(ours, self._ports), {}
         if request.purpose is Purpose.ADD_SOURCE:
-            page, code = "onboard", self._refer(api, request)
+            keeper = keep_tokens(self._ports, api, request.connection)
+            page, code = "onboard", keeper.use(api.refer)
         else:
             page, verifier = "authorize", make_verifier()
             code, session = api.authorize(
@@ -118,12 +119,6 @@ class DigiMeSignIn:
             given = date_credentials(tokens.credentials(spent=None), at=at)
         credentials = replace(given, session_key=secret.get("session"))
         return require_whole(Consent(subject=tokens.user, credentials=credentials))
-
-    def _refer(self, api: Api, request: SignInRequest) -> str:
-        connection = request.connection
-        stored = self._ports.credentials.load(connection.connection_id)
-        held = stored.credentials.session_key
-        return keep_tokens(self._ports, api, connection, held=held).use(api.refer)
 
     def _application(self) -> Application:
         return application(self._ports.application())
