@@ -8,7 +8,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.core.connect.flow import RETRY_SECONDS, Halted
+from functions.core.connect.ends import RETRY_SECONDS
+from functions.core.connect.flow import Halted
 from functions.core.connect.model import MAX_ATTEMPTS
 from functions.core.connect.ports import Consent
 from functions.core.errors import FreshetError

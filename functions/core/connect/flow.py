@@ -1,4 +1,4 @@
-"""The steps of a connect session, from the link to the connection.
+"""The steps of a connect session, from the link to its end, which ``ends`` has.
 
 Each step reads the session, decides, and writes it under the condition that nothing else has. A
 process may break off between any two writes: what is left is taken up by a repeated request, or by
@@ -23,21 +23,18 @@ from functions.core.connect.addresses import (
     return_to,
     session_id_of,
 )
+from functions.core.connect.ends import RETRY_SECONDS, Ends
 from functions.core.connect.model import CODE_PREFIX, Attempt, ConnectSession, SessionStatus
 from functions.core.connect.ports import (
     Consent,
-    Purpose,
     SignInError,
     SignInFailed,
     SignInRequest,
 )
 from functions.core.errors import (
-    ConnectCodeInvalid,
-    ConnectionExists,
     ConnectSessionEnded,
     ConnectUserMismatch,
     FreshetError,
-    NotFound,
     OperatorError,
     RetryError,
     Superseded,
@@ -48,13 +45,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from functions.core.connect.flow_ports import FlowPorts
-    from functions.core.model import Connection
 
 EXCHANGE_SECONDS: Final = 20
 """How long a callback waits for another of the same attempt that exchanges the code."""
-
-RETRY_SECONDS: Final = 60 * 60
-"""How long after its time a session waits for a provider, to connect or to revoke."""
 
 
 class Halt(StrEnum):
@@ -87,6 +80,7 @@ class Flow:
     def __init__(self, ports: FlowPorts) -> None:
         """Take what the steps need."""
         self.ports, self._sessions, self._clock = ports, ports.sessions, ports.clock
+        self._ends = Ends(ports)
 
     def show(self, token: str) -> ConnectSession:
         """Read the session of a link. Nothing changes.
@@ -126,7 +120,7 @@ class Flow:
         try:
             started, url = self._start(session, token, cookie)
         except (ConnectSessionEnded, Superseded):
-            if self._read(session).version == session.version:
+            if self._ends.read(session).version == session.version:
                 raise Halted(Halt.SESSION_OVER, session) from None
             return self.begin(token, cookie)  # of two clicks, a browser shows the last one's answer
         except FreshetError as error:
@@ -181,12 +175,12 @@ class Flow:
         """Where a browser goes of which another call has exchanged the code."""
         match session.status:
             case SessionStatus.CONNECTED:
-                return _go_home(self._settle(session))
+                return _go_home(self._ends.settle(session))
             case SessionStatus.AUTHORIZED if not session.is_over(at=self._clock()):
                 try:
                     return self._hand_over(session)
                 except Superseded:
-                    return self._go_on(self._read(session))
+                    return self._go_on(self._ends.read(session))
         return self._go_to_link(session)
 
     def complete(self, session: ConnectSession, *, code: str, external_id: str) -> ConnectSession:
@@ -204,15 +198,15 @@ class Flow:
         try:
             model.require_code(session, code=code, external_id=external_id, at=self._clock())
         except ConnectUserMismatch:
-            self._end(session, SessionStatus.CANCELLED)
+            self._ends.end(session, SessionStatus.CANCELLED)
             raise
         if session.status is SessionStatus.CONNECTED:
-            return self._settle(session)
-        return self._connect(session)
+            return self._ends.settle(session)
+        return self._ends.connect(session)
 
     def cancel(self, session: ConnectSession) -> ConnectSession:
         """End the session; one that has ended stays as it is."""
-        return self._end(session, SessionStatus.CANCELLED)
+        return self._ends.end(session, SessionStatus.CANCELLED)
 
     def expire(self, session: ConnectSession) -> ConnectSession:
         """End the session if its time is over, and do what is left to be done of an ended one.
@@ -232,19 +226,17 @@ class Flow:
                     return session
             except (FreshetError, Halted, SignInFailed):
                 pass  # it is ended below
-            session = self._read(session)
-        return self._end(session, SessionStatus.EXPIRED)
+            session = self._ends.read(session)
+        return self._ends.end(session, SessionStatus.EXPIRED)
 
     def _catch_up(self, session: ConnectSession) -> None:
         """Do what the callback would have done that broke off, or that never came."""
         attempt = session.attempt
         if session.status is SessionStatus.AUTHORIZED:
-            self._connect(session)
+            self._ends.connect(session)
         elif attempt:
             seal = self.ports.sealer(session.connection)
             self._hand_over(session, seal(msgspec.json.encode(self._ask(session, attempt, {}))))
-
-    # --- an attempt ------------------------------------------------------------------------
 
     def _start(
         self, session: ConnectSession, token: str, cookie: str
@@ -289,7 +281,7 @@ class Flow:
         """Wait while another callback of the attempt exchanges its code."""
         return wait(
             session,
-            lambda: self._read(session),
+            lambda: self._ends.read(session),
             until=self._clock() + EXCHANGE_SECONDS,
             since=session.version,
             clock=self._clock,
@@ -305,15 +297,15 @@ class Flow:
             consent = self._ask(session, attempt, query)
         except SignInFailed as failed:
             if failed.consent:
-                self._revoke(session, failed.consent)
+                self._ends.revoke(session, failed.consent)
             return self._go_to_link(self._fail(session, failed.error))
         except FreshetError as error:
             return self._go_to_link(self._fail(session, self._name(error)))
         try:
             return self._hand_over(session, seal(msgspec.json.encode(consent)))
         except Superseded:
-            self._revoke(session, consent)
-            return self._go_to_link(self._read(session))
+            self._ends.revoke(session, consent)
+            return self._go_to_link(self._ends.read(session))
 
     def _ask(self, session: ConnectSession, attempt: Attempt, query: Mapping[str, str]) -> Consent:
         connection = session.connection
@@ -338,7 +330,7 @@ class Flow:
         if code:
             return Destination(session=session, url=return_to(session, code=code))
         try:
-            return _go_home(self._connect(session))
+            return _go_home(self._ends.connect(session))
         except FreshetError as error:
             if url := return_to(session, error=self._name(error)):
                 return Destination(session=session, url=url)
@@ -359,7 +351,7 @@ class Flow:
         try:
             self._sessions.save(failed)
         except Superseded:
-            return self._read(session)
+            return self._ends.read(session)
         return failed
 
     def _name(self, error: FreshetError) -> SignInError:
@@ -370,109 +362,6 @@ class Flow:
         if isinstance(error, OperatorError):
             return SignInError.NOT_CONFIGURED
         return SignInError.PROVIDER_ERROR
-
-    # --- an end ----------------------------------------------------------------------------
-
-    def _connect(self, session: ConnectSession) -> ConnectSession:
-        """Store the connection and end the session at once. A repetition finds it done.
-
-        Raises:
-            ConnectSessionEnded: something else has ended the session.
-            ConnectCodeInvalid: a newer code was given out since.
-            FreshetError: the connection cannot be stored; the session has ended for that.
-        """
-        plain = self.ports.unseal(session.connection, session.sealed_consent)
-        try:
-            ended = self._store(session, msgspec.json.decode(plain, type=Consent))
-        except Superseded:
-            ended = self._read(session)
-            if ended.status is not SessionStatus.CONNECTED:
-                has_ended = ended.status.has_ended
-                raise (ConnectSessionEnded if has_ended else ConnectCodeInvalid) from None
-        except FreshetError:
-            self._end(session, SessionStatus.CANCELLED)
-            raise
-        return self._settle(ended)
-
-    def _store(self, session: ConnectSession, consent: Consent) -> ConnectSession:
-        at, credentials = self._clock(), consent.credentials
-        connection = replace(session.connection, subject=consent.subject)
-        reused = False
-        if session.purpose is Purpose.CONNECT:
-            connection = replace(connection, created_at=at).add_datasets(consent.datasets)
-            ended = model.connect(session, connection, at=at)
-            try:
-                self._sessions.connect(ended, connection, credentials)
-            except ConnectionExists as known:
-                connection, reused = self._require(known.connection_id, session), True
-            else:
-                return ended
-        else:
-            connection = self._require(connection.connection_id, session)
-        if consent.datasets:
-            self.ports.add_datasets(connection, consent.datasets)
-        ended = model.connect(session, connection, reused=reused, at=at)
-        self._sessions.connect(ended, connection, credentials)
-        return ended
-
-    def _require(self, connection_id: str, session: ConnectSession) -> Connection:
-        connection = self.ports.connection(connection_id)
-        if connection is None or connection.tenant != session.tenant:
-            raise NotFound
-        return connection
-
-    def _end(self, session: ConnectSession, status: SessionStatus) -> ConnectSession:
-        """End the session as it stands by now, and do what is left to be done."""
-        while not session.status.has_ended:
-            ended = model.drop(session, status, at=self._clock())
-            try:
-                self._sessions.save(ended)
-            except Superseded:
-                session = self._read(session)
-            else:
-                session = ended
-        return self._settle(session)
-
-    def _settle(self, session: ConnectSession) -> ConnectSession:
-        """Do what is left to be done of a session that has ended."""
-        if not session.pending:
-            return session
-        refresh_id = ""
-        if session.status is SessionStatus.CONNECTED:
-            refresh_id = self.ports.resume(session)
-        elif not self._revoke(session, self._open_consent(session)) and self._is_fresh(session):
-            return session
-        settled = model.settle(session, refresh_id=refresh_id)
-        try:
-            self._sessions.save(settled)
-        except Superseded:
-            return self._read(session)
-        return settled
-
-    def _is_fresh(self, session: ConnectSession) -> bool:
-        return self._clock() < session.ended_at + RETRY_SECONDS
-
-    def _open_consent(self, session: ConnectSession) -> Consent:
-        """What the provider has given to a session: a consent, or at least a subject."""
-        connection, sealed = session.connection, session.sealed_consent
-        if not sealed:
-            return Consent(subject=connection.subject)
-        return msgspec.json.decode(self.ports.unseal(connection, sealed), type=Consent)
-
-    def _revoke(self, session: ConnectSession, consent: Consent) -> bool:
-        """Revoke a consent. Not under the connection's id, as one that is there counts."""
-        dropped = replace(
-            session.connection,
-            connection_id=session.connect_session_id,
-            subject=consent.subject,
-        )
-        return self.ports.revoke(dropped, consent.credentials)
-
-    def _read(self, session: ConnectSession) -> ConnectSession:
-        found = self._sessions.get(session.connect_session_id)
-        if found is None:
-            raise ConnectSessionEnded
-        return found
 
 
 def _go_home(session: ConnectSession) -> Destination:

@@ -7,7 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from msgspec.structs import replace
 
-from functions.core.connect.flow import RETRY_SECONDS, Halt, Halted
+from functions.core.connect.ends import RETRY_SECONDS
+from functions.core.connect.flow import Halt, Halted
 from functions.core.connect.model import (
     ATTEMPT_SECONDS,
     COMPLETE_SECONDS,
