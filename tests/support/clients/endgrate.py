@@ -186,6 +186,7 @@ def open_endgrate() -> Iterator[EndgrateClient]:
         caller = EndgrateClient(base_url, clock)
         with caller.http:
             yield caller
+            caller.reset()  # what it has to deliver yet would go out during other tests
 
 
 @contextmanager

@@ -83,7 +83,9 @@ class Simulated(SimulatorControl, ABC):
         """Serve a simulator by the wall clock."""
         clock = WallClock()
         with serve(create_app(clock=clock)) as base_url:
-            yield cls(base_url, clock)
+            simulated = cls(base_url, clock)
+            yield simulated
+            simulated.reset()  # what it has to deliver yet would go out during other tests
 
     def application(self, **changes: str) -> bytes:
         """Our own secret for it, as JSON; changes replace what it says."""
