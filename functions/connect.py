@@ -2,8 +2,8 @@
 
 ``GET`` and ``POST /v1/connect/{token}`` are the page of a link and the answer to it, and
 ``GET /v1/connect/callbacks/{provider}/{name}`` is where providers send browsers back. A GET of the
-page changes nothing, so that mail scanners and previews spend nothing; it gives the browser the
-cookie with which alone it can go on. No query is logged.
+page changes nothing, so that mail scanners and previews spend nothing; it gives the browser a
+cookie, without which it cannot go on. No query is logged.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ TOKEN: Final = re.compile(rf"{SESSION.pattern}\.[A-Za-z0-9_-]{{43}}")
 COOKIE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 OF_SESSION: Final = re.compile(r"fc-([0-9a-f]{32})=")
 MAX_SESSIONS: Final = 10
-"""Of one browser, that a callback is compared with."""
+"""A callback is compared with at most so many sessions of its browser."""
 
 COOKIE_SECONDS: Final = 60 * 60
 
 PARAMETERS: Final = frozenset({"code", "error", "errorCode", "iss", "session", "state", "success"})
-"""What providers tell by a callback. Others are passed over (RFC 6749, section 4.1.2)."""
+"""The parameters of a callback. Others are passed over (RFC 6749, section 4.1.2)."""
 
 MAX_PARAMETERS: Final = 20
 MAX_CHARACTERS: Final = 4096
-"""Of a parameter, or of the form."""
+"""The longest parameter, and the longest form."""
 
 prepare(lambda here: (here.connect_sessions, here.connections, here.secrets))
 
@@ -78,10 +78,10 @@ def _answer(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 
 
 def _require_application(session: ConnectSession) -> Application:
-    """The application that asks, while the operator lists the address to which it has users sent.
+    """The application of a session.
 
     Raises:
-        Halted: the address was taken out since.
+        Halted: the operator has taken out the address to which it has users sent.
     """
     try:
         return wiring().application(session.tenant, return_url=session.return_url)
@@ -90,7 +90,7 @@ def _require_application(session: ConnectSession) -> Application:
 
 
 def _page(event: dict[str, Any], token: str) -> dict[str, Any]:
-    """The page of a link, or where its user goes from there."""
+    """Show the page of a link, or send its user on."""
     if not TOKEN.fullmatch(token):
         raise Halted(Halt.UNKNOWN_LINK)
     flow = connect_flow(wiring())
@@ -118,7 +118,7 @@ def _page(event: dict[str, Any], token: str) -> dict[str, Any]:
 
 
 def _take_back(event: dict[str, Any], *, provider: str, name: str) -> dict[str, Any]:
-    """Where a browser goes that a provider has sent back."""
+    """Take a browser back from a provider, and send it on."""
     query = _read_query(event)
     session_id = session_id_of(query)
     if session_id and not SESSION.fullmatch(session_id):
@@ -195,7 +195,7 @@ def _set(cookie: str, *, secure: bool) -> str:
 
 
 def _prove(token: str, cookie: str) -> str:
-    """What only our page in this browser has: the answer to a foreign page has no such field."""
+    """A field that only our page in this browser has, and no foreign page."""
     return hmac.digest(token.encode(), cookie.encode(), "sha256").hex()
 
 

@@ -54,7 +54,7 @@ MOST_SESSIONS: Final = 1000
 """How many sessions a call ends; most end by one write."""
 
 AGAIN_SECONDS: Final = 15 * 60
-"""When a session is looked at again of which something is left to be done."""
+"""After so long a session is looked at again that could not be settled."""
 
 GAP_SECONDS: Final = 0.25
 """Between two pages of the connections' table, which others read meanwhile."""

@@ -27,15 +27,15 @@ class _Status(Protocol):
 
 
 class Versioned(Protocol):
-    """What moves on until it ends, a version at a time."""
+    """A thing that moves on until it ends, a version at a time."""
 
     @property
     def status(self) -> _Status:
-        """Where it is."""
+        """Its status."""
 
     @property
     def version(self) -> int:
-        """How often it has moved."""
+        """The number of its moves."""
 
 
 T = TypeVar("T", bound=Versioned)

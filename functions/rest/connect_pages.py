@@ -44,7 +44,7 @@ DATASETS: Final = {
     "transactions": "the transactions of your accounts",
     "files": "your files",
 }
-"""What a dataset is to its user. Any other is shown by the provider's title of it."""
+"""Names of datasets for users. Others are shown by the provider's title."""
 
 PASSWORD: Final = "You sign in on {provider}'s own page. {application} never sees your password."  # noqa: S105 - a text
 PRIVACY: Final = "How {application} handles your data"
@@ -63,7 +63,7 @@ ATTEMPTS: Final = {
     SignInError.NOT_CONFIGURED: "{application} has a problem at {provider}, and its operator has to"
     " mend it. Try again later.",
 }
-"""What is said of the attempt before."""
+"""What the page says of the attempt before."""
 
 ENDS: Final = {
     SessionStatus.AUTHORIZED: "You have signed in. Go back to {application} to finish.",
@@ -100,7 +100,7 @@ FAULTS: Final = {
         "Open the link again in some minutes.",
     ),
 }
-"""Pages of no session, by the name that the design of errors has: what to do is in the text."""
+"""Pages without a session, by fault: the status, the title, and a text that says what to do."""
 
 
 def invite(session: ConnectSession, application: Application, *, form: str) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def invite(session: ConnectSession, application: Application, *, form: str) -> d
 
     Args:
         session: one that may be begun.
-        application: what is asked for is asked for by it.
+        application: of the session's tenant.
         form: proves that the answer to the page comes from it.
     """
     names = _names(session, application)
@@ -128,7 +128,7 @@ def invite(session: ConnectSession, application: Application, *, form: str) -> d
 
 
 def tell_end(session: ConnectSession, application: Application) -> dict[str, Any]:
-    """The page of a session in which the user has nothing more to do here."""
+    """The page of a session that the user cannot go on with here."""
     names = _names(session, application)
     over = session.status in {SessionStatus.EXPIRED, SessionStatus.CANCELLED}
     status = HTTPStatus.GONE if over else HTTPStatus.OK

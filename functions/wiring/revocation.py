@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from functions.wiring.services import Wiring
 
 REVOKE_SECONDS: Final = 8
-"""How long a provider may take: what else the call does is done in the rest."""
+"""How long a provider may take. The rest of the call's time is for all else that it does."""
 
 
 def revoke(
@@ -58,7 +58,7 @@ def revoke(
 def drop(here: Wiring, connection: Connection, credentials: Credentials | None) -> bool:
     """Revoke what a sign-in has given and no connection keeps.
 
-    One whose login is not known is left: another connection may stand on it.
+    Without a known login nothing is revoked: another connection may stand on it.
 
     Returns:
         False if it may still be alive at the provider, and can be tried again.

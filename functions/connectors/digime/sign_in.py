@@ -125,7 +125,7 @@ class DigiMeSignIn:
 
 
 def _pull(options: _Options) -> dict[str, Any]:
-    """What an authorization asks for; nothing where it is all that the contract has."""
+    """The scope that an authorization asks for; nothing where it is all of the contract's."""
     scope = Scope(service_groups=options.service_groups, time_ranges=options.time_ranges)
     told: dict[str, Any] = msgspec.to_builtins(scope)
     return {"scope": told} if told else {}

@@ -1,4 +1,4 @@
-"""What a session is opened with, and why Endgrate opens none.
+"""Builds the request that opens a session, and explains why Endgrate refuses one.
 
 After the guides on general options, schemas, passthrough fields and schemas and UX customization,
 and the API description.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from functions.core.model import Connection
 
 MAX_PREPOPULATE_BYTES: Final = 8 * 1024
-"""How much may be passed on that no document describes."""
+"""The largest ``prepopulate``, which no document describes."""
 
 _Name = Annotated[str, Meta(min_length=1, max_length=200)]
 
@@ -79,7 +79,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 def build_body(connection: Connection, options: Options) -> dict[str, object]:
-    """What to open a session with, but for addresses of ours.
+    """The request that opens a session, without our addresses.
 
     By the guide on passthrough schemas their user has to choose schemas, so that goes with them
     unless it is given. Without ``save_session`` the session would end after 72 hours.

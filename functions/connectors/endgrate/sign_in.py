@@ -1,8 +1,8 @@
 """End users at Endgrate: they configure a session, change it, or sign in again.
 
 After the guides on sessions and their settings. Endgrate sends the browser to the session's
-``redirect_url``, which is set when it is opened, with nothing that proves anything. So nothing of
-that is believed: the session's configuration is read.
+``redirect_url``, which is set when it is opened, and proves nothing by it. So the callback is not
+believed: the session's configuration is read.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from functions.core.ports import ConnectorPorts
 
 MAX_TITLE: Final = 200
-"""How long a title may be that becomes a dataset."""
+"""The longest title that becomes a dataset."""
 
 _PAGES: Final = {
     Purpose.CONNECT: UserPage.CONFIGURE,

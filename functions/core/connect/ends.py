@@ -111,14 +111,14 @@ class Ends:
         return settled
 
     def _open_consent(self, session: ConnectSession) -> Consent:
-        """What the provider has given to a session: a consent, or at least a subject."""
+        """The consent of a session; where there is none, one with the subject only."""
         connection, sealed = session.connection, session.sealed_consent
         if not sealed:
             return Consent(subject=connection.subject)
         return msgspec.json.decode(self._ports.unseal(connection, sealed), type=Consent)
 
     def revoke(self, session: ConnectSession, consent: Consent) -> bool:
-        """Revoke a consent. Not under the connection's id, as one that is there counts."""
+        """Revoke a consent. The session's id makes the connection count as another on the login."""
         dropped = replace(
             session.connection,
             connection_id=session.connect_session_id,

@@ -3,7 +3,7 @@
 Each step reads the session, decides, and writes it under the condition that nothing else has. A
 process may break off between any two writes: what is left is taken up by a repeated request, or by
 ``expire``. A code is exchanged after a write that only one process can make; what comes of it is
-sealed by the next write, under a key that was made before the exchange, or revoked.
+sealed by the next write, under a key that was made before the exchange, or it is revoked.
 """
 
 from __future__ import annotations
@@ -75,7 +75,11 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Flow:
-    """The steps: the first four of the user's browser, then the application's, then the sweep's."""
+    """The steps of a session.
+
+    The user's browser takes ``show``, ``begin``, ``leave`` and ``come_back``; the application takes
+    ``complete`` and ``cancel``; a sweep takes ``expire``.
+    """
 
     def __init__(self, ports: FlowPorts) -> None:
         """Take what the steps need."""
@@ -172,7 +176,7 @@ class Flow:
         return self._go_on(session)
 
     def _go_on(self, session: ConnectSession) -> Destination:
-        """Where a browser goes of which another call has exchanged the code."""
+        """Send a browser on after another call has exchanged its code."""
         match session.status:
             case SessionStatus.CONNECTED:
                 return _go_home(self._ends.settle(session))
@@ -211,9 +215,9 @@ class Flow:
     def expire(self, session: ConnectSession) -> ConnectSession:
         """End the session if its time is over, and do what is left to be done of an ended one.
 
-        One that had nothing to wait for any more is connected, also where the user has closed the
-        provider's page, and it is enough to ask the provider. One that cannot be asked now is left
-        for another hour.
+        A session that waits for nothing is connected: also where the user has closed the
+        provider's page, if asking the provider is enough. If the provider cannot be asked now, the
+        session is left as it is, for up to an hour.
         """
         if not session.is_over(at=self._clock()):
             return session
@@ -230,7 +234,7 @@ class Flow:
         return self._ends.end(session, SessionStatus.EXPIRED)
 
     def _catch_up(self, session: ConnectSession) -> None:
-        """Do what the callback would have done that broke off, or that never came."""
+        """Do what a callback would have done that broke off or never came."""
         attempt = session.attempt
         if session.status is SessionStatus.AUTHORIZED:
             self._ends.connect(session)
@@ -265,7 +269,7 @@ class Flow:
     def _find_attempt(
         self, path: str, cookies: Mapping[str, str], query: Mapping[str, str]
     ) -> tuple[ConnectSession, Attempt]:
-        """The attempt of a callback, which is the browser's own."""
+        """Find the session and the attempt of a callback; the attempt must be this browser's."""
         id_, state = session_id_of(query), query.get("state")
         named = self._sessions.get(id_) if id_ else None
         others = map(self._sessions.get, cookies) if state is None else ()
@@ -291,7 +295,7 @@ class Flow:
     def _finish(
         self, session: ConnectSession, attempt: Attempt, query: Mapping[str, str]
     ) -> Destination:
-        """Have what the provider gave to the browser exchanged, once, and keep the consent."""
+        """Exchange, once, what the provider gave to the browser, and keep the consent."""
         seal = self.ports.sealer(session.connection)
         try:
             consent = self._ask(session, attempt, query)
@@ -355,7 +359,7 @@ class Flow:
         return failed
 
     def _name(self, error: FreshetError) -> SignInError:
-        """What the user is told of an error, and the operator of one that will not pass."""
+        """The error's name for the user; the operator is told of one that will not pass."""
         if isinstance(error, RetryError):
             return SignInError.PROVIDER_UNAVAILABLE
         self.ports.report(error)
@@ -380,6 +384,6 @@ def _request(session: ConnectSession, attempt: Attempt, *, state: str) -> SignIn
 
 
 def _choose_prompt(session: ConnectSession) -> str:
-    """A click at the provider is always wanted: an earlier consent may be another tenant's."""
+    """The provider always asks for a click: an earlier consent may be another tenant's."""
     error = session.last_error
     return "login" if error and error.name is SignInError.WRONG_ACCOUNT else "consent"

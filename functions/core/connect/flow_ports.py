@@ -68,7 +68,7 @@ class FlowPorts(msgspec.Struct, frozen=True, kw_only=True):
             Returns False if the provider may be asked again.
         resume: starts the first refresh if the session wants one, and wakes one that waits for
             its user. Returns the id of the first. It may be repeated.
-        report: tells the operator of an error of which the user sees the name only.
+        report: tells the operator of an error; the user sees only its name.
         token: makes an unguessable text of 43 characters.
     """
 

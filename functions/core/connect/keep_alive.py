@@ -1,4 +1,4 @@
-"""Which refresh tokens are exchanged though nothing needs them yet.
+"""Decides which refresh tokens are exchanged before anything needs them.
 
 A provider ends a refresh token that is not used for some time. For how long is documented nowhere,
 so the operator says after how many days to exchange one.
@@ -22,7 +22,7 @@ QUIET_DAYS: Final = 7
 """How often all connections are gone through where no tokens are kept alive."""
 
 USED_DAYS: Final = 90
-"""A consent by which nothing was read for so long may lapse."""
+"""A consent that was not used for so long may lapse."""
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):

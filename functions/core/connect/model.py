@@ -75,8 +75,8 @@ class SessionStatus(StrEnum):
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One try of the user to sign in. Tokens are kept as digests; ``sealed`` is its secret.
 
-    ``spent_by`` is a random name of the call that exchanges its code: two that come at once would
-    write the same otherwise, and each take the other's write for its own.
+    ``spent_by`` is a random name of the call that exchanges its code. Without it two calls at once
+    would write the same, and each would take the other's write for its own.
     """
 
     state_digest: str
@@ -193,10 +193,10 @@ def choose(
     *,
     cookies: Mapping[str, str],
 ) -> ConnectSession | None:
-    """The session that a callback is about: one that this browser has begun an attempt of.
+    """Choose the session that a callback is about: this browser has begun an attempt of it.
 
-    Endgrate knows one way back of a connection: to the session that opened it. So another session
-    of that connection, or of any where ``named`` is forgotten, may be meant.
+    Endgrate sends browsers back to the session that opened the connection, also later on. So
+    another session of that connection may be meant; or of any, where ``named`` is forgotten.
 
     Args:
         named: the session that the callback names.
@@ -306,7 +306,7 @@ def require_code(session: ConnectSession, *, code: str, external_id: str, at: fl
 def connect(
     session: ConnectSession, connection: Connection, *, at: float, reused: bool = False
 ) -> ConnectSession:
-    """End the session with its connection. What has waited for it is told after that."""
+    """End the session with its connection. Refreshes are started or woken after that."""
     id_ = connection.connection_id
     ended = replace(session, connection_id=id_, reused=reused, sealed_consent=b"")
     pending = session.refresh or not ended.is_new

@@ -1,7 +1,7 @@
 """The applications that may connect users, and the addresses at which users come back to them.
 
-Both are the operator's word, in the secret ``applications``: an address that anyone could choose
-would take the code to a stranger.
+The operator enters both in the secret ``applications``. If anyone could choose an address, it would
+take the code to a stranger.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ Name = Annotated[str, Meta(pattern=r"\S")]
 
 
 class Application(msgspec.Struct, frozen=True, kw_only=True):
-    """A tenant's application, as its users are told of it; ``privacy_url`` is of the web.
+    """A tenant's application, as its users see it.
 
-    ``provider_names`` are what users know providers by: by ``banno/{institution}``, ``digime``.
+    ``provider_names`` are what users call providers, by ``banno/{institution}`` or ``digime``.
     """
 
     name: Name
@@ -45,7 +45,10 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_application(secret: bytes, tenant: str, *, return_url: str = "") -> Application:
-    """The application of a tenant, to which its users can be sent back; "": to no address.
+    """Read the application of a tenant.
+
+    Args:
+        return_url: must be one of its addresses; "" is none.
 
     Raises:
         ConfigurationInvalid: there is none, or it is malformed.
@@ -78,7 +81,7 @@ def _names(url: str) -> set[str]:
 
 
 class _Place(NamedTuple):
-    """What of an address is compared, as it stands: another spelling is another address."""
+    """The parts of an address that are compared. Another spelling is another address."""
 
     scheme: str
     host: str

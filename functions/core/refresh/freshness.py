@@ -264,7 +264,7 @@ def _select_lacking(parts: Iterable[Part], not_before: float) -> tuple[Part, ...
 
 
 def _find_bound(known: Known, *, at: float, max_age_seconds: int | None) -> float:
-    """How old data may be."""
+    """The instant before which data are not fresh."""
     if max_age_seconds is not None:
         return at - max_age_seconds
     if known.connection.reauth_required:
@@ -334,7 +334,7 @@ def _find_lack(
 
 
 def _select_standing(known: Known) -> list[Refresh]:
-    """The failures that tell of now: none for want of credentials that have been replaced."""
+    """The failures that still stand: none where the credentials they lacked have been replaced."""
     failures = known.failures
     replaced = failures and known.connection.credentials_at > failures[0].told_at
     return [] if replaced and find_error(failures[0].error) is ReauthRequired else failures
@@ -347,9 +347,9 @@ def _find_begin(failures: Sequence[Refresh], error: type[FreshetError]) -> float
 
 
 def _find_second_firing(known: Known, schedule: Schedule) -> float:
-    """By when two firings have been due since the last one that is known; 0 where unknown.
+    """The instant of the second firing after the last one that is known; 0 where unknown.
 
-    One that finds the data young enough leaves no refresh.
+    A firing that finds the data young enough leaves no refresh.
     """
     last = _find_last_firing(known)
     young = known.published_at + (schedule.max_age_seconds or 0)
@@ -364,7 +364,7 @@ def _find_last_firing(known: Known) -> float:
 
 
 def _find_next(known: Known, *, at: float) -> NextTry | None:
-    """What tries next by itself; a firing during a cooldown comes to nothing."""
+    """Find what tries next by itself; a firing during a cooldown starts nothing."""
     connection, running = known.connection, known.running
     if running is not None:
         match running.events:

@@ -312,9 +312,9 @@ def _own(call: Call, connect_session_id: str) -> ConnectSession:
 
 
 def _read(call: Call, connect_session_id: str) -> ConnectSession:
-    """A session as it stands: one whose time is over is expired, though nothing has marked it.
+    """Read a session. One whose time is over is shown as expired before that is stored.
 
-    One that may be connected yet is not: an end that was told is the end.
+    One that may still be connected is not: a caller never sees a session leave its end.
     """
     session = _own(call, connect_session_id)
     is_over = session.is_over(at=call.here.clock())
@@ -324,7 +324,7 @@ def _read(call: Call, connect_session_id: str) -> ConnectSession:
 
 
 def _choose(call: Call, given: ConnectSessionIn) -> tuple[Purpose, Connection]:
-    """What the session is for, and what is to be connected, or is already."""
+    """The purpose, and the connection: a new one, or one that is there."""
     if given.connection_id is not None:
         new = (given.provider, given.external_id, given.datasets)
         if any(one is not None for one in new) or given.settings or given.params or given.labels:

@@ -86,7 +86,7 @@ class FreshnessOut(msgspec.Struct, frozen=True, kw_only=True):
 def find_freshness(
     here: Wiring, connection: Connection, *, max_age_seconds: int | None
 ) -> tuple[Freshness, FreshnessOut]:
-    """How fresh a connection's data are, and the same rendered.
+    """Find how fresh a connection's data are; return that, and the same rendered.
 
     Raises:
         Gone: its snapshot has been deleted since the connection was read.

@@ -34,7 +34,7 @@ class Browser:
     """One person's browser, with its own cookies.
 
     Attributes:
-        user: as whom its person goes on at a provider that asks.
+        user: the name that its person chooses at a provider that asks.
         stops: a pattern of the addresses that it does not ask for.
     """
 

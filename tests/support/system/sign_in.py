@@ -61,7 +61,7 @@ CALLBACK = ".*/v1/connect/callbacks/"
 
 @dataclass(kw_only=True)
 class SignIn:
-    """One connect session, and the browser of the user whom its application sends there."""
+    """One connect session, and the browser of its user."""
 
     caller: Caller
     browser: Browser
@@ -133,7 +133,7 @@ def with_query(url: str, **changes: str | None) -> str:
 
 
 def code_of(page: Page) -> str:
-    """The code with which a browser has come to the application."""
+    """The code that a browser has brought to the application."""
     assert page.url.startswith(APPLICATION), (page.url, page.status, page.text)
     return query_of(page.url)["code"]
 
