@@ -66,8 +66,8 @@ class _Refusal(msgspec.Struct, frozen=True):
     error: str = ""
 
 
-class Application(msgspec.Struct, frozen=True, kw_only=True):
-    """The provider's address, and the application there; without a secret, a public client.
+class Client(msgspec.Struct, frozen=True, kw_only=True):
+    """The provider's address, and our client there; without a secret, a public client.
 
     ``token_endpoint_auth_method`` is how it sends its secret, by its name of RFC 7591.
     """
@@ -89,7 +89,7 @@ class CodeAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def exchange_refresh_token(
-    http: Http, path: str, *, application: Application, refresh_token: str, at: float
+    http: Http, path: str, *, client: Client, refresh_token: str, at: float
 ) -> Credentials:
     """Exchange a refresh token at the token endpoint (RFC 6749 section 6).
 
@@ -103,12 +103,12 @@ def exchange_refresh_token(
             ProviderUnavailable the token may be used up or not.
     """
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-    told = _exchange(http, path, application=application, form=form)
+    told = _exchange(http, path, client=client, form=form)
     return _read_credentials(told, spent=refresh_token, at=at)
 
 
 def exchange_code(
-    http: Http, path: str, *, application: Application, form: Mapping[str, str], at: float
+    http: Http, path: str, *, client: Client, form: Mapping[str, str], at: float
 ) -> CodeAnswer:
     """Exchange a code, which ``form`` has with its verifier, once (RFC 6749 section 4.1.3).
 
@@ -118,7 +118,7 @@ def exchange_code(
             refresh token.
     """
     form = {"grant_type": "authorization_code", **form}
-    told = _exchange(http, path, application=application, form=form)
+    told = _exchange(http, path, client=client, form=form)
     scope = told.get("scope")
     if isinstance(scope, list):  # as some servers have it
         scope = " ".join(map(str, scope))
@@ -129,10 +129,8 @@ def exchange_code(
     )
 
 
-def _exchange(
-    http: Http, path: str, *, application: Application, form: Mapping[str, str]
-) -> dict[str, Any]:
-    answer = _post(http, path, application, form=form, least_seconds=EXCHANGE_SECONDS)
+def _exchange(http: Http, path: str, *, client: Client, form: Mapping[str, str]) -> dict[str, Any]:
+    answer = _post(http, path, client, form=form, least_seconds=EXCHANGE_SECONDS)
     if ends_early(answer.body, status=answer.status):
         raise ProviderUnavailable
     return _read_members(answer.body)
@@ -153,9 +151,7 @@ def _read_credentials(told: Mapping[str, Any], *, spent: str | None, at: float) 
     )
 
 
-def revoke_token(
-    http: Http, path: str, *, application: Application, credentials: Credentials
-) -> None:
+def revoke_token(http: Http, path: str, *, client: Client, credentials: Credentials) -> None:
     """Revoke the refresh token, or where there is none the access token (RFC 7009 section 2).
 
     Raises:
@@ -169,22 +165,22 @@ def revoke_token(
         "token_type_hint": "refresh_token" if refresh else "access_token",
     }
     # The body of a 200 says nothing, and may be empty.
-    _post(http, path, application, form=form, accept="*/*")
+    _post(http, path, client, form=form, accept="*/*")
 
 
 def _post(
     http: Http,
     path: str,
-    application: Application,
+    client: Client,
     *,
     form: Mapping[str, str],
     accept: str = JSON,
     least_seconds: float = 0,
 ) -> Answer:
-    """Send a form with the application's id and secret (RFC 6749 section 2.3.1)."""
-    id_, secret = application.client_id, application.client_secret
+    """Send a form with the client's id and secret (RFC 6749 section 2.3.1)."""
+    id_, secret = client.client_id, client.client_secret
     headers = {"Accept": accept}
-    if secret and application.token_endpoint_auth_method == "client_secret_basic":  # noqa: S105
+    if secret and client.token_endpoint_auth_method == "client_secret_basic":  # noqa: S105
         pair = f"{quote_plus(id_)}:{quote_plus(secret)}"
         headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
     else:
@@ -407,16 +403,16 @@ class BearerHttp:
         ports: ConnectorPorts,
         *,
         connection_id: str,
-        application: Application,
+        client: Client,
         path: str,
         exchange_path: str,
     ) -> None:
         """Take where the calls go, and the path of the token endpoint."""
-        http = Http(application.base_url, clock=ports.clock, budget=ports.budget, left=ports.left)
+        http = Http(client.base_url, clock=ports.clock, budget=ports.budget, left=ports.left)
 
         def exchange(token: str) -> Credentials:
             return exchange_refresh_token(
-                http, exchange_path, application=application, refresh_token=token, at=ports.clock()
+                http, exchange_path, client=client, refresh_token=token, at=ports.clock()
             )
 
         self._http, self._path = http, path

@@ -23,7 +23,7 @@ from infra.local.progress import Row, show_rows
 from infra.local.providers import DEMOS
 from infra.local.shell_variables import variables
 from infra.local.sign_in.browser import Browser
-from infra.local.sign_in.provider import SignInError
+from infra.local.sign_in.provider import NotSignedInError
 from infra.local.system import TENANT, SynthesisError, System, synthesise, system
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _FAULTS = (
     DeployError,
     PortInUseError,
     ProgramError,
-    SignInError,
+    NotSignedInError,
     SynthesisError,
     RequestException,
     BotoCoreError,
@@ -112,7 +112,7 @@ def _sign_in(caller: Caller) -> str:
     browser.agree(page)
     told = caller.ask("GET", f"/v1/connect-sessions/{session['connect_session_id']}")
     if told["status"] != "connected":
-        raise SignInError(f"{USER}: {told['status']}, {told['last_error']}")
+        raise NotSignedInError(f"{USER}: {told['status']}, {told['last_error']}")
     return str(told["connection_id"])
 
 

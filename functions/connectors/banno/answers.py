@@ -17,7 +17,7 @@ from functions.connectors.http.answers import (
     read_leniently,
     read_secret,
 )
-from functions.connectors.oauth import Application
+from functions.connectors.oauth import Client
 from functions.core.budget import OperatorPause, require_unpaused
 from functions.core.errors import ConfigurationInvalid, UnexpectedAnswer
 from functions.core.model import EARLIEST, read_instant
@@ -65,12 +65,12 @@ SCOPES: Final = (
 """What the vendor's example client asks for."""
 
 
-class Institution(Application, frozen=True, kw_only=True):
-    """An institution and the application there.
+class Institution(Client, frozen=True, kw_only=True):
+    """An institution and our client there.
 
     Attributes:
         redirect_uri: where users come back to; without one, none can sign in.
-        id_token_alg: how the institution signs the application's id_tokens.
+        id_token_alg: how the institution signs the client's id_tokens.
         iss_required: whether it says who it is where users come back (RFC 9207).
         scopes: what users are asked to allow.
         paused: whether, or until when, the operator lets it rest.

@@ -58,8 +58,7 @@ from functions.core.ports import Looked, Page, Record, Revoked, Triggered
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from functions.connectors.banno.answers import Account, Accounts, Log, Transactions
-    from functions.connectors.oauth import Application
+    from functions.connectors.banno.answers import Account, Accounts, Institution, Log, Transactions
     from functions.core.contract import Cursor, Job, Scalar
     from functions.core.model import Connection, Credentials
     from functions.core.ports import ConnectorPorts, Order, PreviousSnapshot, Revoke
@@ -195,10 +194,10 @@ class Banno:
         """Revoke the user's token at the institution."""
         if credentials is None:
             raise Superseded
-        ports, application = self._ports, self._institution(connection)
-        http = Http(application.base_url, clock=ports.clock, budget=ports.budget, left=ports.left)
+        ports, institution = self._ports, self._institution(connection)
+        http = Http(institution.base_url, clock=ports.clock, budget=ports.budget, left=ports.left)
         try:
-            revoke_token(http, REVOCATION, application=application, credentials=credentials)
+            revoke_token(http, REVOCATION, client=institution, credentials=credentials)
         except GrantRefused:
             return Revoked.ALREADY
         return Revoked.DONE
@@ -222,13 +221,13 @@ class Banno:
             self._users[connection.connection_id] = BearerHttp(
                 self._ports,
                 connection_id=connection.connection_id,
-                application=self._institution(connection),
+                client=self._institution(connection),
                 path=f"{API}/users/{_quote(connection.subject)}",
                 exchange_path=f"{OIDC}/token",
             )
         return self._users[connection.connection_id]
 
-    def _institution(self, connection: Connection) -> Application:
+    def _institution(self, connection: Connection) -> Institution:
         ports = self._ports
         return read_institution(ports.application(), connection.settings, at=ports.clock())
 

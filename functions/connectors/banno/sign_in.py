@@ -115,7 +115,7 @@ class BannoSignIn:
                 "code_verifier": secret["verifier"],
             }
             told = exchange_code(
-                http, f"{OIDC}/token", application=institution, form=form, at=ports.clock()
+                http, f"{OIDC}/token", client=institution, form=form, at=ports.clock()
             )
         with fail_with(told.credentials):
             subject = read_subject(

@@ -25,7 +25,7 @@ REDIRECT_URI: Final = "http://127.0.0.1/callback"
 TIMEOUT_SECONDS: Final = 10
 
 
-class SignInError(RuntimeError):
+class NotSignedInError(RuntimeError):
     """The provider did not let the user in; the text says why."""
 
 
@@ -45,7 +45,7 @@ def sign_in(
         settings: of the connection.
 
     Raises:
-        SignInError: the provider did not let the user in.
+        NotSignedInError: the provider did not let the user in.
     """
     connection = Connection(
         connection_id="con_demo",
@@ -70,10 +70,10 @@ def sign_in(
         query = dict(parse_qsl(urlsplit(back.headers.get("Location", "")).query))
         consent = provider_sign_in.finish(request, secret=begun.secret, query=query)
     except (FreshetError, SignInFailed) as error:
-        raise SignInError(f"{provider}: {error}") from error
+        raise NotSignedInError(f"{provider}: {error}") from error
     given = consent.credentials
     if given is None:
-        raise SignInError(f"{provider} gave no credentials")
+        raise NotSignedInError(f"{provider} gave no credentials")
     return {
         "provider": provider,
         "subject": consent.subject,

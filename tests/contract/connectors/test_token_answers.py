@@ -10,7 +10,7 @@ import pytest
 
 from functions.connectors.http.client import Http
 from functions.connectors.oauth import (
-    Application,
+    Client,
     exchange_code,
     exchange_refresh_token,
     seconds_in,
@@ -39,11 +39,11 @@ def read_answer(body: bytes, *, status: int, ask: Callable[..., T]) -> T:
         return [body]
 
     with serve(app) as base_url:
-        http, application = (
+        http, client = (
             Http(base_url, clock=Clock()),
-            Application(base_url=base_url, client_id="a"),
+            Client(base_url=base_url, client_id="a"),
         )
-        return ask(http, "/token", application=application, at=AT)
+        return ask(http, "/token", client=client, at=AT)
 
 
 def answered(body: bytes, *, status: int = 200) -> Credentials:

@@ -18,7 +18,7 @@ import msgspec
 
 from functions.connectors.http.answers import decode, elements, read_leniently, read_secret
 from functions.connectors.http.client import DONE
-from functions.connectors.oauth import Application, BearerHttp
+from functions.connectors.oauth import BearerHttp, Client
 from functions.core.errors import ConsentMissing, UnexpectedAnswer
 from functions.core.model import Part, PartState, clamp_as_of, read_instant
 from functions.core.ports import Looked, Page, Record, Triggered
@@ -34,7 +34,7 @@ PART: Final = "loans"
 _COUNT: Final = re.compile(r"/counts/([\w-]+)$")
 
 
-class _Secret(Application, frozen=True, kw_only=True):
+class _Secret(Client, frozen=True, kw_only=True):
     client_secret: str
 
 
@@ -124,7 +124,7 @@ class Bookbus:
         return BearerHttp(
             self._ports,
             connection_id=connection.connection_id,
-            application=read_secret(self._ports.application(), _Secret),
+            client=read_secret(self._ports.application(), _Secret),
             path=f"/readers/{quote(connection.subject, safe='')}",
             exchange_path="/token",
         )
