@@ -37,11 +37,7 @@ class ConnectSessionTable:
         return msgspec.json.decode(item["document"], type=ConnectSession) if item else None
 
     def create(self, session: ConnectSession, *, key: Key | None = None) -> None:
-        """Store a new one, and note the key as answered by it in the same write.
-
-        Raises:
-            Superseded: the key is noted already.
-        """
+        """Store a new one; see ``Sessions.create``."""
         id_, at = session.connect_session_id, session.created_at
         noted = answer_requests(key, id_, table=self._keys, at=at)
         put = self._put_request(session, condition="attribute_not_exists(connect_session_id)")
@@ -49,11 +45,7 @@ class ConnectSessionTable:
             raise Superseded
 
     def save(self, session: ConnectSession) -> None:
-        """Write it where the version before it is stored; a repetition changes nothing.
-
-        Raises:
-            Superseded: another version is stored.
-        """
+        """Write it where the version before it is stored; see ``Sessions.save``."""
         # It may be all that keeps a consent, and can be repeated: tried for some seconds.
         if not self._table.write(self._put_request(session), again=is_passing).done:
             self._require_written(session)

@@ -272,50 +272,54 @@ def _find_bound(known: Known, *, at: float, max_age_seconds: int | None) -> floa
     return known.failures[0].told_at if known.failures else 0
 
 
-Found = tuple[Cause, float, type[FreshetError] | None]
-"""A cause, since when it holds, and the error that it is."""
+class Found(NamedTuple):
+    """A cause, since when it holds (0: not known), and the error that it is, if it is one."""
+
+    cause: Cause
+    since: float
+    error: type[FreshetError] | None = None
 
 
 def _find_cause(known: Known, verdict: Verdict, *, not_before: float, at: float) -> Found:
     """The first row that holds."""
     if verdict is Verdict.FRESH:
-        return Cause.FRESH, known.published_at, None
+        return Found(Cause.FRESH, known.published_at)
     if known.running is not None:
         return _find_obstacle(known.running)
     if obstacle := _find_refusal(known, at=at):
         return obstacle
     if known.manifest is None:
-        return Cause.NEVER_REFRESHED, known.connection.created_at, None
-    return (*_find_lack(known, known.manifest, verdict, not_before=not_before, at=at), None)
+        return Found(Cause.NEVER_REFRESHED, known.connection.created_at)
+    return _find_lack(known, known.manifest, verdict, not_before=not_before, at=at)
 
 
 def _find_obstacle(running: Refresh) -> Found:
     """What a running refresh waits for: its user, or its provider."""
     obstacle = find_obstacle(running)
     if obstacle and issubclass(obstacle, UserError):
-        return to_cause(obstacle), running.told_at, obstacle
-    return Cause.REFRESHING, running.requested_at, None
+        return Found(to_cause(obstacle), running.told_at, obstacle)
+    return Found(Cause.REFRESHING, running.requested_at)
 
 
 def _find_refusal(known: Known, *, at: float) -> Found | None:
     """Why a refresh would fail, or has failed."""
     connection, failures = known.connection, _select_standing(known)
     if connection.reauth_required:
-        return Cause.REAUTH_REQUIRED, _find_begin(failures, ReauthRequired), ReauthRequired
+        return Found(Cause.REAUTH_REQUIRED, _find_begin(failures, ReauthRequired), ReauthRequired)
     if connection.paused:
-        return Cause.PAUSED, 0, Paused
+        return Found(Cause.PAUSED, 0, Paused)
     if at < connection.next_allowed_at:
         since = failures[0].told_at if failures else 0
-        return Cause.COOLING_DOWN, since, CoolingDown
+        return Found(Cause.COOLING_DOWN, since, CoolingDown)
     if not failures:
         return None
     error = find_error(failures[0].error)
-    return to_cause(error), _find_begin(failures, error), error
+    return Found(to_cause(error), _find_begin(failures, error), error)
 
 
 def _find_lack(
     known: Known, manifest: Manifest, verdict: Verdict, *, not_before: float, at: float
-) -> tuple[Cause, float]:
+) -> Found:
     """Why a snapshot is not fresh though no refresh has failed since, and since when."""
     fresh = (part.as_of for part in manifest.parts if part.state is PartState.FRESH)
     aged = [as_of for as_of in fresh if as_of < not_before]
@@ -323,14 +327,14 @@ def _find_lack(
         since = min(aged, default=known.published_at)
         schedule = known.connection.schedule
         if schedule is None:
-            return Cause.NOT_REQUESTED, since
+            return Found(Cause.NOT_REQUESTED, since)
         due = _find_second_firing(known, schedule)
-        return (Cause.SCHEDULE_LATE, due) if 0 < due < at else (Cause.NOT_DUE, since)
+        return Found(Cause.SCHEDULE_LATE, due) if 0 < due < at else Found(Cause.NOT_DUE, since)
     if any(part.reauth and part.state is not PartState.FRESH for part in manifest.parts):
-        return Cause.SOURCE_REAUTH, known.published_at
+        return Found(Cause.SOURCE_REAUTH, known.published_at)
     if verdict is Verdict.UNKNOWN:
-        return Cause.UNKNOWN_AGE, known.published_at
-    return Cause.SOURCE_STALE, known.published_at
+        return Found(Cause.UNKNOWN_AGE, known.published_at)
+    return Found(Cause.SOURCE_STALE, known.published_at)
 
 
 def _select_standing(known: Known) -> list[Refresh]:
