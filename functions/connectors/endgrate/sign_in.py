@@ -61,7 +61,7 @@ class EndgrateSignIn:
             raise InvalidRequest(f"At this provider {purpose} has no options.")
         read_options(options, Options)
 
-    def redirect_uri(self, settings: Mapping[str, str], /) -> str:  # noqa: ARG002 - there are none
+    def redirect_uri(self, _settings: Mapping[str, str], /) -> str:
         """Where Endgrate sends browsers back to: beside ``hooks_url``."""
         return Api(self._ports).redirect_uri
 

@@ -77,16 +77,16 @@ class BearerTokens:
         return self._give(user, lasting=True)
 
     def _sign_in(self) -> Response:
-        asked = _named()
+        asked = _read_user()
         return self._give(asked.user, lasting=asked.lasting)
 
     def _expire(self) -> Response:
-        user = _named().user
+        user = _read_user().user
         self._access = {name: kept for name, kept in self._access.items() if kept[0] != user}
         return reply({})
 
     def _revoke(self) -> Response:
-        user = _named().user
+        user = _read_user().user
         self._refresh = {name: owner for name, owner in self._refresh.items() if owner != user}
         return reply({})
 
@@ -100,5 +100,5 @@ class BearerTokens:
         return reply({**given, "refresh_token": refresh})
 
 
-def _named() -> _User:
+def _read_user() -> _User:
     return msgspec.json.decode(request.get_data(), type=_User)

@@ -115,8 +115,8 @@ def read(asked: MultiDict[str, str]) -> Asked:
         scopes=_scopes(values),
         challenge=_challenge(values),
         nonce=values.get("nonce"),
-        id_claims=_known(claims.id_token),
-        userinfo_claims=_known(claims.userinfo),
+        id_claims=_select_known(claims.id_token),
+        userinfo_claims=_select_known(claims.userinfo),
     )
 
 
@@ -167,7 +167,7 @@ def _claims(values: dict[str, str]) -> _Claims:
         raise OAuthError("invalid_request", "claims is not a JSON claims request") from None
 
 
-def _known(claims: dict[str, object]) -> frozenset[str]:
+def _select_known(claims: dict[str, object]) -> frozenset[str]:
     return frozenset(claims) & frozenset(CLAIMS)
 
 

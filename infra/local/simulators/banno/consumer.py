@@ -37,13 +37,13 @@ def _needs(
 
     def guard(view: Callable[Concatenate[Person, Rest], Response]) -> Callable[..., Response]:
         @wraps(view)
-        def guarded(user_id: str, *args: Rest.args, **named: Rest.kwargs) -> Response:
+        def call_view(user_id: str, *args: Rest.args, **named: Rest.kwargs) -> Response:
             user = admit(scopes)
             if user.id != user_id:
                 raise ApiError(403, "The token is not this user's.")
             return view(user, *args, **named)
 
-        return guarded
+        return call_view
 
     return guard
 

@@ -76,12 +76,12 @@ def bearer() -> Access:
     if access is None:
         raise _invalid("Bearer", "The access token is invalid or has expired.")
     bound = access.grant.thumbprint
-    if (scheme.lower() == "dpop") != (bound is not None) or _proved(token) != bound:
+    if (scheme.lower() == "dpop") != (bound is not None) or _read_thumbprint(token) != bound:
         raise _invalid("DPoP", "The access token's proof is missing or wrong.")
     return access
 
 
-def _proved(token: str) -> str | None:
+def _read_thumbprint(token: str) -> str | None:
     try:
         return thumbprint(the_bank().proofs, token=token)
     except ProofError:
@@ -174,7 +174,7 @@ def _for_code(fields: dict[str, str], client_id: str) -> Response:
     verifier = _field(fields, "code_verifier")
     if _VERIFIER.fullmatch(verifier) is None:
         raise OAuthError("invalid_request", "code_verifier is 43 to 128 unreserved characters")
-    grants, key = the_bank().grants, _proved_key()
+    grants, key = the_bank().grants, _require_key()
     grant = grants.redeem(
         _field(fields, "code"),
         client_id=client_id,
@@ -187,7 +187,7 @@ def _for_code(fields: dict[str, str], client_id: str) -> Response:
 
 def _for_refresh(fields: dict[str, str], client_id: str) -> Response:
     scopes = tuple(filter(is_scope, fields["scope"].split())) if "scope" in fields else None
-    asked = Renewal(_field(fields, "refresh_token"), client_id, scopes, _proved_key())
+    asked = Renewal(_field(fields, "refresh_token"), client_id, scopes, _require_key())
     grant, successor = the_bank().grants.renew(asked)
     return _issue(grant, scopes or grant.scopes, refresh_token=successor)
 
@@ -254,7 +254,7 @@ def _field(fields: dict[str, str], name: str) -> str:
     return fields[name]
 
 
-def _proved_key() -> str | None:
+def _require_key() -> str | None:
     try:
         return thumbprint(the_bank().proofs)
     except ProofError:
