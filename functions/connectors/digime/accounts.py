@@ -28,7 +28,7 @@ from functions.core.model import Part, PartState
 from functions.core.ports import Record
 
 if TYPE_CHECKING:
-    from functions.connectors.digime.api import Status
+    from functions.connectors.digime.answers import Status
 
 NAME: Final = "accounts.json"
 

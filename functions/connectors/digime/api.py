@@ -1,8 +1,7 @@
-"""The calls of digi.me's Private Sharing API v1.6 that a refresh makes, and their answers.
+"""The calls of digi.me's Private Sharing API v1.6.
 
-After digi.me's guides Token, Sync and Querying Data and the SDKs that it publishes for v1.6; the
-guides name few of the error codes, the SDKs all of these. A library is read with no credentials
-but the session's key, which stands in the address: that key is a secret.
+After digi.me's guides Token, Sync and Querying Data and its SDKs for v1.6. A library is read with
+no credentials but the session's key, which stands in the address: that key is a secret.
 """
 
 from __future__ import annotations
@@ -10,41 +9,46 @@ from __future__ import annotations
 import re
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import quote
 
-import msgspec
-from msgspec import Meta
-
-from functions.connectors.digime.tokens import Text, keys, random_text
+from functions.connectors.digime.answers import (
+    MEANINGS,
+    Authorized,
+    Listing,
+    Referred,
+    Session,
+    Signed,
+    Tokens,
+    Triggered,
+    code,
+    query_refusal,
+    refusal,
+)
+from functions.connectors.digime.tokens import keys, random_text
 from functions.connectors.http.answers import (
     Answer,
     TokenRefused,
     decode,
-    read,
-    read_apart,
     read_leniently,
-    retry_after,
 )
 from functions.connectors.http.client import DONE, Http
 from functions.connectors.key_sets import fetch_keys
-from functions.connectors.oauth import EXCHANGE_SECONDS, GrantRefused, seconds_in
+from functions.connectors.oauth import EXCHANGE_SECONDS, GrantRefused
 from functions.connectors.sign_in import challenge_of
 from functions.core.errors import (
-    ConsentMissing,
-    InteractionRequired,
     ProviderRefusesApplication,
     ProviderRefusesConnection,
     RateLimited,
     UnexpectedAnswer,
 )
-from functions.core.model import Credentials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from functions.connectors.digime.tokens import Application
     from functions.connectors.http.answers import Download
+    from functions.core.model import Credentials
     from functions.core.ports import ConnectorPorts
 
     Params = Mapping[str, object]
@@ -56,32 +60,6 @@ MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 
 AGENT: Final = {"agent": {"sdk": {"name": "freshet", "version": "1", "meta": {}}}}
 """The body of an authorization request."""
-
-# A name of dots alone would lead to another address.
-Name = Annotated[str, Meta(min_length=1, max_length=300, pattern=r"[^.]")]
-
-
-class SessionLost(Exception):  # noqa: N818 - an answer, which the connector handles
-    """digi.me does not know the session, or does no more."""
-
-
-MEANINGS: Final[dict[str, type[Exception]]] = {
-    "InvalidToken": TokenRefused,
-    "TokenInvalid": TokenRefused,
-    "InsufficientScope": ConsentMissing,
-    "InvalidPCloud": InteractionRequired,
-    "TooManyRequests": RateLimited,
-    "InvalidClient": ProviderRefusesApplication,
-    "InvalidRedirectUri": ProviderRefusesApplication,
-    "SDKInvalid": ProviderRefusesApplication,
-    "SDKVersion": ProviderRefusesApplication,
-    "SDKVersionInvalid": ProviderRefusesApplication,
-    "ScopeOutOfBounds": ProviderRefusesApplication,
-    "InvalidContractDataRequest": ProviderRefusesApplication,
-    "SessionInvalid": SessionLost,
-    "SessionUsed": SessionLost,
-    "SessionUpdateFailed": SessionLost,
-}
 
 _NOT_OURS: Final = frozenset(
     {"InvalidToken", "TokenInvalid", "InvalidClient", "InvalidRedirectUri"}
@@ -95,9 +73,6 @@ _STATUS: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _WELL: Final = frozenset({"ok", "active", "current", "supported"})
 """The pattern of a name of the API's status, and names that tell of no end."""
 
-_LOST: Final = frozenset(
-    {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
-)
 # These refusals are read, as an error's code says more than the status.
 _REFUSED: Final = frozenset(range(400, 500)) - {
     HTTPStatus.REQUEST_TIMEOUT,
@@ -107,161 +82,6 @@ _ANSWERED: Final = frozenset({HTTPStatus.OK, *_REFUSED})
 
 _OURS: Final = ProviderRefusesApplication | RateLimited
 """What a refusal is told as, whatever was asked."""
-
-
-# --- answers -----------------------------------------------------------------------------------
-
-
-class Session(msgspec.Struct, frozen=True):
-    """The key with which a library is read. It expires without notice."""
-
-    key: Name
-
-    def __repr__(self) -> str:
-        """Show nothing: the key alone opens the library."""
-        return "Session(…)"
-
-
-class Status(msgspec.Struct, frozen=True):
-    """How far the refresh is, and each account by its id."""
-
-    state: Literal["pending", "running", "partial", "completed"]
-    details: msgspec.Raw = msgspec.Raw(b"{}")
-
-    @property
-    def is_final(self) -> bool:
-        """Whether nothing more will come."""
-        return self.state in {"partial", "completed"}
-
-
-class Listing(msgspec.Struct, frozen=True, rename="camel"):
-    """A session's library; it has no list of files while it is pending."""
-
-    status: Status
-    file_list: msgspec.Raw = msgspec.Raw(b"null")
-
-
-class Triggered(msgspec.Struct, frozen=True):
-    """The body of a trigger's answer."""
-
-    session: Session | None = None
-
-
-class Signed(msgspec.Struct, frozen=True):
-    """An answer that digi.me has signed."""
-
-    token: Text
-
-
-class _Token(msgspec.Struct, frozen=True):
-    value: Text
-    expires_on: msgspec.Raw = msgspec.Raw(b"null")
-
-
-class _Identifier(msgspec.Struct, frozen=True):
-    id: Text
-
-
-class Authorized(msgspec.Struct, frozen=True):
-    """A signed answer to an authorization: the code with which the user visits the web client."""
-
-    preauthorization_code: Text
-
-
-class Referred(msgspec.Struct, frozen=True):
-    """A signed answer for a known user, who adds a source there."""
-
-    reference_code: Text
-
-
-class Tokens(msgspec.Struct, frozen=True):
-    """A user's tokens in a signed answer; each is read by itself."""
-
-    access_token: msgspec.Raw = msgspec.Raw(b"null")
-    refresh_token: msgspec.Raw = msgspec.Raw(b"null")
-    identifier: msgspec.Raw = msgspec.Raw(b"null")
-
-    @property
-    def user(self) -> str:
-        """The user's id; "" where there is none."""
-        try:
-            return read(self.identifier, _Identifier).id
-        except UnexpectedAnswer:
-            return ""
-
-    def credentials(self, *, spent: str | None) -> Credentials:
-        """The tokens; ``access_token`` is "" where only a refresh token can be read.
-
-        ``spent``, the refresh token that was exchanged, stays where no other came.
-
-        Raises:
-            UnexpectedAnswer: there is neither token.
-        """
-        access, successor = _read_token(self.access_token), _read_token(self.refresh_token)
-        if not access and not successor:
-            raise UnexpectedAnswer
-        return Credentials(
-            access_token=access.value if access else "",
-            refresh_token=successor.value if successor else spent,
-            expires_at=_instant(access.expires_on) if access else 0,
-        )
-
-
-def _read_token(raw: msgspec.Raw) -> _Token | None:
-    try:
-        return read(raw, _Token)
-    except UnexpectedAnswer:
-        return None
-
-
-def _instant(raw: msgspec.Raw) -> float:
-    try:
-        return seconds_in(msgspec.json.decode(raw))
-    except (msgspec.DecodeError, RecursionError):
-        return 0
-
-
-class _Problem(msgspec.Struct, frozen=True):
-    code: str = ""
-
-
-class _Refusal(msgspec.Struct, frozen=True):
-    error: _Problem = _Problem()
-
-
-def code(answer: Answer) -> str:
-    """The error's code: in the body (Node SDK), else in a header (Android SDK), else empty."""
-    try:
-        in_body = read_apart(answer.body, _Refusal).error.code
-    except UnexpectedAnswer:
-        in_body = ""
-    return in_body or answer.headers.get("X-Error-Code", "")
-
-
-def refusal(answer: Answer, *, at: float) -> Exception:
-    """The error for a refused signed request: by its code, else by a 401. ``at`` is now."""
-    unnamed = TokenRefused if answer.status == HTTPStatus.UNAUTHORIZED else UnexpectedAnswer
-    return _make_error(MEANINGS.get(code(answer), unnamed), answer, at=at)
-
-
-def query_refusal(answer: Answer, *, at: float) -> Exception:
-    """The error for a refused query, which needs the session's key alone.
-
-    So a code about a token, or a status that denies without a code, is about the session.
-    """
-    meaning = MEANINGS.get(code(answer), TokenRefused)
-    if meaning is TokenRefused:
-        meaning = SessionLost if answer.status in _LOST else UnexpectedAnswer
-    return _make_error(meaning, answer, at=at)
-
-
-def _make_error(meaning: type[Exception], answer: Answer, *, at: float) -> Exception:
-    if meaning is RateLimited:
-        return RateLimited(wait_seconds=retry_after(answer.headers.get("Retry-After"), at=at))
-    return meaning()
-
-
-# --- calls -------------------------------------------------------------------------------------
 
 
 class Api:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec.structs import replace
 
-from functions.connectors.digime.api import Api, SessionLost
+from functions.connectors.digime.answers import SessionLost
+from functions.connectors.digime.api import Api
 from functions.connectors.digime.library import Library, Place
 from functions.connectors.digime.services import read_services
 from functions.connectors.digime.tokens import Application, application
@@ -26,7 +27,8 @@ from functions.core.ports import Looked, Page, Revoked, Triggered
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from functions.connectors.digime.api import Params, Session
+    from functions.connectors.digime.answers import Session
+    from functions.connectors.digime.api import Params
     from functions.core.contract import Cursor, Job
     from functions.core.model import Connection, Credentials
     from functions.core.ports import ConnectorPorts, Order, PreviousSnapshot, Revoke, Services

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
-from functions.connectors.digime.api import Name
+from functions.connectors.digime.answers import Name
 from functions.connectors.digime.envelope import MAX_PAYLOAD_BYTES, open_envelope
 from functions.connectors.http.answers import elements, members, read, read_apart
 from functions.core.errors import EnvelopeInvalid, UnexpectedAnswer
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-    from functions.connectors.digime.api import Listing
+    from functions.connectors.digime.answers import Listing
     from functions.connectors.http.answers import Download
 
 MAX_CONTENT_BYTES: Final = 1024 * 1024

@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from functions.connectors.digime import accounts
-from functions.connectors.digime.api import SessionLost
+from functions.connectors.digime.answers import SessionLost
 from functions.connectors.digime.envelope import may_be_envelope
 from functions.connectors.digime.files import (
     File,
@@ -49,7 +49,8 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-    from functions.connectors.digime.api import Api, Listing
+    from functions.connectors.digime.answers import Listing
+    from functions.connectors.digime.api import Api
     from functions.connectors.http.answers import Download
     from functions.core.contract import Cursor, Sleep
 

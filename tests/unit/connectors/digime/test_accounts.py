@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from functions.connectors.digime.accounts import records, states
-from functions.connectors.digime.api import Status
+from functions.connectors.digime.answers import Status
 from functions.core.errors import UnexpectedAnswer
 from functions.core.model import Part, PartState
 

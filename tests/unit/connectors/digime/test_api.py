@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from functions.connectors.digime.api import (
-    Listing,
-    SessionLost,
-    code,
-    query_refusal,
-    refusal,
-)
+from functions.connectors.digime.answers import Listing, SessionLost, code, query_refusal, refusal
 from functions.connectors.digime.files import files_of
 from functions.connectors.http.answers import Answer, TokenRefused, decode, elements
 from functions.connectors.key_sets import KeySet

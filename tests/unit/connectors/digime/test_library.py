@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 import pytest
 
-from functions.connectors.digime.api import Listing, Status
+from functions.connectors.digime.answers import Listing, Status
 from functions.connectors.digime.files import File
 from functions.connectors.digime.library import IN_FLIGHT, PAGE_FILES, Library, Place
 from functions.connectors.http.answers import Download
