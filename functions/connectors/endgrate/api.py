@@ -12,13 +12,20 @@ from __future__ import annotations
 from contextlib import suppress
 from enum import StrEnum
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote
 
 import msgspec
 from msgspec import Meta
 
-from functions.connectors.http.answers import Answer, decode, elements, is_json, members, read
+from functions.connectors.http.answers import (
+    Answer,
+    decode,
+    elements,
+    is_json,
+    members,
+    read_leniently,
+)
 from functions.connectors.http.client import DONE, OK, Http, origin
 from functions.connectors.http.sockets import leave_connections
 from functions.core.errors import (
@@ -36,8 +43,6 @@ if TYPE_CHECKING:
     from functions.core.contract import Scalar
     from functions.core.ports import ConnectorPorts
 
-T = TypeVar("T")
-U = TypeVar("U")
 
 PAGE: Final = 250
 """The most entries that one page may hold, says Endgrate's API description."""
@@ -192,7 +197,7 @@ def page(answer: Answer, name: str, *, offset: int) -> Entries:
         UnexpectedAnswer: it has no entries, is no success, or names a page not beyond itself.
     """
     fields = members(answer.body)
-    if name not in fields or not lenient(fields.get("success"), bool, otherwise=True):
+    if name not in fields or read_leniently(fields.get("success"), bool) is False:
         raise UnexpectedAnswer
     found = elements(fields[name])
     try:
@@ -205,12 +210,12 @@ def page(answer: Answer, name: str, *, offset: int) -> Entries:
         entries=found,
         following=following,
         guessed=guessed,
-        flagged=bool(lenient(fields.get("transfer_errors"), object, otherwise=None)),
+        flagged=bool(read_leniently(fields.get("transfer_errors"), object)),
     )
 
 
 def _following(meta: msgspec.Raw) -> int | None:
-    following = lenient(members(meta).get("next"), object, otherwise=None)
+    following = read_leniently(members(meta).get("next"), object)
     if following is None:
         return None
     try:
@@ -224,23 +229,13 @@ def failure(raw: msgspec.Raw) -> Failure:
     with suppress(UnexpectedAnswer):
         fields = members(raw)
         return Failure(
-            error_type=lenient(fields.get("error_type"), str, otherwise=""),
-            resolved=lenient(fields.get("resolved"), bool, otherwise=False),
-            warn=lenient(fields.get("warn"), bool, otherwise=False),
-            index=lenient(fields.get("index"), Offset, otherwise=None),
-            internal_id=lenient(fields.get("internal_id"), str, otherwise=None),
+            error_type=read_leniently(fields.get("error_type"), str) or "",
+            resolved=bool(read_leniently(fields.get("resolved"), bool)),
+            warn=bool(read_leniently(fields.get("warn"), bool)),
+            index=read_leniently(fields.get("index"), Offset),
+            internal_id=read_leniently(fields.get("internal_id"), str),
         )
     return Failure()
-
-
-def lenient(raw: msgspec.Raw | None, shape: type[T], *, otherwise: U) -> T | U:
-    """Read an optional member in this shape; ``otherwise`` where it is absent or unreadable."""
-    if raw is None:
-        return otherwise
-    try:
-        return read(raw, shape)
-    except UnexpectedAnswer:
-        return otherwise
 
 
 # --- calls -------------------------------------------------------------------------------------
@@ -352,10 +347,10 @@ class Api:
             accept=_CONFIGURATION,
         )
         fields = members(answer.body)
-        schemas = lenient(fields.get("schemas"), dict[str, object], otherwise=None)
+        schemas = read_leniently(fields.get("schemas"), dict[str, object])
         if answer.status == HTTPStatus.OK and schemas is not None and is_json(answer.body):
             return msgspec.Raw(answer.body)
-        if schemas is not None or lenient(fields.get("message"), str, otherwise=None) is None:
+        if schemas is not None or read_leniently(fields.get("message"), str) is None:
             raise UnexpectedAnswer
         return None
 

@@ -25,11 +25,10 @@ from functions.connectors.endgrate.api import (
     Refused,
     UserPage,
     Way,
-    lenient,
 )
 from functions.connectors.endgrate.pages import COSTS_ITSELF, Place, Reading, Transfer, name_of
 from functions.connectors.endgrate.sessions import Options, build_body, explain_refusal
-from functions.connectors.http.answers import members, read
+from functions.connectors.http.answers import members, read, read_leniently
 from functions.connectors.sign_in import read_options
 from functions.core import webhooks
 from functions.core.contract import MAX_PUSH_RECORDS
@@ -439,6 +438,6 @@ def _results(api: Api, transfer_id: str, *, endgrate_type: str) -> tuple[Result,
 def _result(raw: msgspec.Raw) -> Result | None:
     with suppress(KeyError, UnexpectedAnswer):
         fields = members(raw)
-        internal_id = lenient(fields.get("internal_id"), str, otherwise=None)
+        internal_id = read_leniently(fields.get("internal_id"), str)
         return Result(id=read(fields["id"], RecordId), internal_id=internal_id)
     return None

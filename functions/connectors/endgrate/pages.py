@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec.structs import replace
 
-from functions.connectors.endgrate.api import Item, RecordId, Refused, Way, lenient
-from functions.connectors.http.answers import is_json, members, read
+from functions.connectors.endgrate.api import Item, RecordId, Refused, Way
+from functions.connectors.http.answers import is_json, members, read, read_leniently
 from functions.core.errors import (
     AnswerTooLarge,
     CallerError,
@@ -293,7 +293,7 @@ def _item(raw: msgspec.Raw) -> Item | None:
         fields = members(raw)
         id_ = read(fields["id"], RecordId)
         if is_json(raw):
-            return Item(id_, lenient(fields.get("deleted"), bool, otherwise=False))
+            return Item(id_, bool(read_leniently(fields.get("deleted"), bool)))
     return None
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from functions.connectors.endgrate.api import Api, UserPage, lenient
+from functions.connectors.endgrate.api import Api, UserPage
 from functions.connectors.endgrate.connector import MAX_DATASETS
 from functions.connectors.endgrate.sessions import Options
-from functions.connectors.http.answers import members
+from functions.connectors.http.answers import members, read_leniently
 from functions.connectors.sign_in import read_options
 from functions.core.connect.ports import (
     Begun,
@@ -96,7 +96,7 @@ class EndgrateSignIn:
 def _find_added(chosen: msgspec.Raw, connection: Connection) -> tuple[str, ...]:
     """The titles of objects of the user's own that pass through, as many as can be refreshed."""
     passed = members(chosen).get("passthrough_schemas")
-    titles = lenient(passed, dict[str, msgspec.Raw], otherwise={})
+    titles = read_leniently(passed, dict[str, msgspec.Raw]) or {}
     known = {connection.title(name) for name in connection.datasets}
     added = [title for title in titles if title not in known and 0 < len(title) <= MAX_TITLE]
     return tuple(added[: max(MAX_DATASETS - len(known), 0)])
