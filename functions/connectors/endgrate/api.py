@@ -3,13 +3,11 @@
 After Endgrate's guides and the API description that its Python client was generated from. Endgrate
 answers 400 to whatever it refuses: an unknown session, a wrong type, a transfer that is not
 completed. Only the prose differs, so the caller has to find out what ``Refused`` means. A 404 or
-422 with the same body counts as the same. The fields that an answer is for are read strictly; the
-others leniently, one by one.
+422 with the same body counts as the same.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
 from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -18,10 +16,10 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Meta
 
+from functions.connectors.endgrate.entries import Entries, Failure, read_failure, read_page
 from functions.connectors.http.answers import (
     Answer,
     decode,
-    elements,
     is_json,
     members,
     read_leniently,
@@ -55,11 +53,6 @@ SYNCHRONOUS_SECONDS: Final = 310
 
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]*$(?!\n)")]
 """The id of a session or a transfer: 24 hexadecimal characters in the documents."""
-
-RecordId = Annotated[str, Meta(min_length=1, max_length=1000)]
-"""The id of a record, which is its provider's own; no document sets a bound, so this is ours."""
-
-Offset = Annotated[int, Meta(ge=0, le=2**53)]
 
 _REFUSALS: Final[dict[int, type[FreshetError]]] = {
     HTTPStatus.UNAUTHORIZED: ProviderRefusesApplication,
@@ -146,96 +139,6 @@ class _Integration(msgspec.Struct, frozen=True):
 
 class _Integrations(msgspec.Struct, frozen=True):
     providers: list[_Integration]
-
-
-class _Next(msgspec.Struct, frozen=True):
-    """The next page. Its link says the same and is not followed."""
-
-    offset: Offset
-
-
-class Item(msgspec.Struct, frozen=True):
-    """The fields read of a record; ``deleted``, if it is true, is for sessions that sync."""
-
-    id: RecordId
-    deleted: Any = False
-
-
-class Entries(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of records or of the error log; each entry as it stands in the answer.
-
-    ``following`` is the offset of the next page, None after the last. ``guessed``: ``meta`` did not
-    tell it, so an empty page, or one that comes again, is the end. ``flagged``: newer guides' word
-    that the error log has entries.
-    """
-
-    entries: list[msgspec.Raw]
-    following: int | None = None
-    guessed: bool = False
-    flagged: bool = False
-
-
-class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry of the error log: a record, or a whole transfer, that did not go well.
-
-    ``error_type`` is internal, upstream, authentication, integration, mapping or transfer_data,
-    depending on the document's age. ``index``, from 0 on, and ``internal_id`` name a pushed
-    record. Only true resolves an entry or makes a warning of it.
-    """
-
-    error_type: str = ""
-    resolved: bool = False
-    warn: bool = False
-    index: int | None = None
-    internal_id: str | None = None
-
-
-def page(answer: Answer, name: str, *, offset: int) -> Entries:
-    """Read the page at this offset; ``name`` is the field with its entries.
-
-    Raises:
-        UnexpectedAnswer: it has no entries, is no success, or names a page not beyond itself.
-    """
-    fields = members(answer.body)
-    if name not in fields or read_leniently(fields.get("success"), bool) is False:
-        raise UnexpectedAnswer
-    found = elements(fields[name])
-    try:
-        following, guessed = _following(fields["meta"]), False
-    except (KeyError, UnexpectedAnswer):
-        following, guessed = offset + len(found) if found else None, True
-    if following is not None and following <= offset:
-        raise UnexpectedAnswer
-    return Entries(
-        entries=found,
-        following=following,
-        guessed=guessed,
-        flagged=bool(read_leniently(fields.get("transfer_errors"), object)),
-    )
-
-
-def _following(meta: msgspec.Raw) -> int | None:
-    following = read_leniently(members(meta).get("next"), object)
-    if following is None:
-        return None
-    try:
-        return msgspec.convert(following, _Next, strict=False).offset  # a number may be a text
-    except msgspec.ValidationError:
-        raise UnexpectedAnswer from None
-
-
-def failure(raw: msgspec.Raw) -> Failure:
-    """Read an entry of the error log; an unreadable field counts as absent."""
-    with suppress(UnexpectedAnswer):
-        fields = members(raw)
-        return Failure(
-            error_type=read_leniently(fields.get("error_type"), str) or "",
-            resolved=bool(read_leniently(fields.get("resolved"), bool)),
-            warn=bool(read_leniently(fields.get("warn"), bool)),
-            index=read_leniently(fields.get("index"), Offset),
-            internal_id=read_leniently(fields.get("internal_id"), str),
-        )
-    return Failure()
 
 
 # --- calls -------------------------------------------------------------------------------------
@@ -414,7 +317,7 @@ class Api:
         answer = self._call(
             "GET", f"/api/{way}/data", params={**params, "limit": PAGE, "offset": offset}
         )
-        return page(answer, "transfer_data", offset=offset)
+        return read_page(answer, "transfer_data", offset=offset)
 
     def failures(self, *, session_id: str, transfer_id: str) -> Sequence[Failure]:
         """Read the error log of a transfer, up to ``MAX_FAILURE_PAGES``.
@@ -423,7 +326,7 @@ class Api:
             Refused: Endgrate does not know the transfer, or its session.
         """
         params = {"session_id": session_id, "transfer_id": transfer_id}
-        return [failure(raw) for part in self._failure_pages(params) for raw in part.entries]
+        return [read_failure(raw) for part in self._failure_pages(params) for raw in part.entries]
 
     def _failure_pages(self, params: Mapping[str, Scalar]) -> Iterator[Entries]:
         part = Entries(entries=[], following=0)
@@ -438,7 +341,7 @@ class Api:
 
     def _failure_page(self, params: Mapping[str, Scalar], *, offset: int) -> Entries:
         answer = self._call("GET", "/api/errors", params={**params, "offset": offset})
-        return page(answer, "errors", offset=offset)
+        return read_page(answer, "errors", offset=offset)
 
     def _call(
         self,

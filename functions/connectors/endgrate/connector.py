@@ -18,14 +18,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from functions.connectors.endgrate.api import (
-    PAGE,
-    Api,
-    RecordId,
-    Refused,
-    UserPage,
-    Way,
-)
+from functions.connectors.endgrate.api import PAGE, Api, Refused, UserPage, Way
+from functions.connectors.endgrate.entries import RecordId
 from functions.connectors.endgrate.pages import COSTS_ITSELF, Place, Reading, Transfer, name_of
 from functions.connectors.endgrate.sessions import Options, build_body, explain_refusal
 from functions.connectors.http.answers import members, read, read_leniently

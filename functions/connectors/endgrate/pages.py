@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec.structs import replace
 
-from functions.connectors.endgrate.api import Item, RecordId, Refused, Way
+from functions.connectors.endgrate.api import Refused, Way
+from functions.connectors.endgrate.entries import Item, RecordId
 from functions.connectors.http.answers import is_json, members, read, read_leniently
 from functions.core.errors import (
     AnswerTooLarge,
@@ -45,7 +46,8 @@ from functions.core.ports import Page, Record
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from functions.connectors.endgrate.api import Api, Entries, Failure
+    from functions.connectors.endgrate.api import Api
+    from functions.connectors.endgrate.entries import Entries, Failure
     from functions.core.contract import Cursor
 
 AGAIN_SECONDS: Final = 5

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from functions.connectors.endgrate.api import Failure, failure
+from functions.connectors.endgrate.entries import Failure, read_failure
 from functions.connectors.endgrate.pages import state
 from functions.core.model import Part, PartState
 
@@ -150,4 +150,4 @@ def test_records_that_cannot_be_read_are_counted(
     ids=str,
 )
 def test_an_entry_of_the_error_log_is_read_field_by_field(raw: Any, expected: Failure) -> None:
-    assert failure(msgspec.Raw(msgspec.json.encode(raw))) == expected
+    assert read_failure(msgspec.Raw(msgspec.json.encode(raw))) == expected
