@@ -30,10 +30,14 @@ if TYPE_CHECKING:
     Handler = Callable[[Any, LambdaContext], Any]
 
 _IDS: Final = (
-    *("refresh_id", "push_id", "bulk_id", "execution"),
-    *("connect_session_id", "connection_id"),
+    "refresh_id",
+    "push_id",
+    "bulk_id",
+    "execution",
+    "connect_session_id",
+    "connection_id",
 )
-"""What an event may be about; the first of them that it has names it in the log."""
+"""Ids of an event; the first that it has is in the log."""
 
 S = TypeVar("S")
 T = TypeVar("T")

@@ -4,9 +4,9 @@ Banno's transactions reference has a filter `updatedSince` and says little of wh
 So it is asked from well before the last refresh, only about accounts that this one had read, and
 never for long: the state machine has everything read again now and then.
 
-A window is by `since`, which Banno does not take together with `updatedSince`. So of changes, those
-of transactions that were posted before the window are left out here; and where the window is
-another than that of the snapshot before, everything is read again.
+A window is sent as `since`, which Banno does not take together with `updatedSince`. So changes of
+transactions that were posted before the window are left out here. If the window has changed since
+the last snapshot, everything is read again.
 
 It has pages by `offset` and `limit`, without a total, a word for the last one, or a promise that
 a list stands still. So each page is to show some rows of the one before, and a list has ended
@@ -67,7 +67,7 @@ _ONE_ACCOUNTS: Final = (*_GONE, ConsentMissing, UnexpectedAnswer, AnswerTooLarge
 
 
 def find_window(connection: Connection) -> str:
-    """The instant before which no transaction is wanted that was posted; empty without one."""
+    """The instant from which on posted transactions are wanted; empty without one."""
     since = connection.params.get(NAME, {}).get("since")
     return iso(instant(since)) if since else ""
 

@@ -35,6 +35,7 @@ ENDGRATE: dict[str, Any] = {
     "settings": None,
     "datasets": ["crm-contact"],
 }
+CALLBACK = ".*/v1/connect/callbacks/"
 EXISTING: dict[str, Any] = dict.fromkeys(("provider", "settings", "external_id"))
 """What is left out of a request about a connection that exists."""
 
@@ -54,9 +55,6 @@ def institutions(running: System) -> dict[str, Any]:
 def heath_callback(running: System) -> str:
     """Where the other institution sends browsers back to."""
     return running.redirect_uri("banno").replace("/garden", "/heath")
-
-
-CALLBACK = ".*/v1/connect/callbacks/"
 
 
 @dataclass(kw_only=True)
