@@ -54,6 +54,9 @@ LabelName = Annotated[str, Meta(min_length=1, max_length=64, pattern=NAME)]
 Labels = Annotated[dict[LabelName, Label], Meta(max_length=20)]
 """What an application filters its connections by."""
 
+Params = dict[Text, dict[Text, Any]]
+"""What narrows datasets down, by dataset."""
+
 _END: Final = b" " * 12
 """Behind a body, so that half a surrogate pair at its end is not taken for a body cut off."""
 

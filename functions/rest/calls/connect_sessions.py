@@ -33,13 +33,12 @@ from functions.core.errors import (
     ReauthRequired,
 )
 from functions.core.model import iso
-from functions.rest.body import VISIBLE, ExternalId, Labels, Text, UserLabel
+from functions.rest.body import VISIBLE, ExternalId, Labels, Params, Text, UserLabel
 from functions.rest.call import Call, Reply, connect_flow, connection_of, hold, once, own
 from functions.rest.calls.connections import ASKS_PROVIDER, ConnectionOut, connection_out
 from functions.rest.calls.registrations import (
     DatasetTitles,
     NewConnection,
-    Params,
     check_datasets,
     check_settings,
     open_at_provider,

@@ -35,7 +35,7 @@ from functions.core.model import (
     name_dataset,
 )
 from functions.rest import cursors
-from functions.rest.body import ExternalId, Labels, SessionKey, Text, Token
+from functions.rest.body import ExternalId, Labels, Params, SessionKey, Token
 from functions.rest.call import MAX_ID, Call, Reply, connection_of, opener
 from functions.rest.models import when
 from functions.rest.route import Answer, Parameter, Route, Tag, boolean, limit, whole
@@ -331,7 +331,7 @@ class ConnectionChange(
 
     external_id: ExternalId | UnsetType | None = UNSET
     labels: Labels | UnsetType = UNSET
-    params: dict[Text, dict[Text, Any]] | UnsetType = UNSET
+    params: Params | UnsetType = UNSET
     paused: bool | UnsetType = UNSET
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -27,7 +27,7 @@ from functions.core.errors import (
     KeyReused,
 )
 from functions.core.model import CONNECTION_PREFIX, Connection, name_dataset
-from functions.rest.body import ExternalId, Labels, Subject, Text
+from functions.rest.body import ExternalId, Labels, Params, Subject, Text
 from functions.rest.call import Call, Reply, once, opener
 from functions.rest.calls.connections import (
     ASKS_PROVIDER,
@@ -51,7 +51,6 @@ ERASED: Final = (
 
 
 DatasetTitles = Annotated[tuple[Text, ...], Meta(min_length=1, max_length=20)]
-Params = dict[Text, dict[Text, Any]]
 
 
 class NewConnection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
