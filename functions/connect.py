@@ -124,13 +124,8 @@ def _take_back(event: dict[str, Any], *, provider: str, name: str) -> dict[str, 
     if session_id and not SESSION.fullmatch(session_id):
         raise Halted(Halt.UNKNOWN_LINK)
     cookies = _find_cookies(event, session_id)
-    return _go(
-        _count(
-            connect_flow(wiring()).come_back(
-                provider=provider, name=name, cookies=cookies, query=query
-            )
-        )
-    )
+    flow = connect_flow(wiring())
+    return _go(_count(flow.come_back(provider=provider, name=name, cookies=cookies, query=query)))
 
 
 def _go(destination: Destination) -> dict[str, Any]:

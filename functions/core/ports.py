@@ -10,12 +10,7 @@ from typing import IO, Protocol, TypeAlias
 import msgspec
 
 from functions.core.contract import Bookmark, Clock, Cursor, Job, Sleep
-from functions.core.model import (
-    Connection,
-    Credentials,
-    Part,
-    StoredCredentials,
-)
+from functions.core.model import Connection, Credentials, Part, StoredCredentials
 
 RecordKey: TypeAlias = tuple[str, str]
 """What identifies a record in its dataset: its part and its id there. Two accounts may give the

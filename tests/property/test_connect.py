@@ -13,14 +13,7 @@ from functions.core.connect.flow import Halted
 from functions.core.connect.model import MAX_ATTEMPTS
 from functions.core.connect.ports import Consent
 from functions.core.errors import FreshetError
-from tests.support.connect_harness import (
-    COOKIE,
-    RETURN_URL,
-    SESSION,
-    TOKEN,
-    USER,
-    Connecting,
-)
+from tests.support.connect_harness import COOKIE, RETURN_URL, SESSION, TOKEN, USER, Connecting
 from tests.support.interleaving import Worker
 
 if TYPE_CHECKING:

@@ -47,12 +47,7 @@ from functions.core.errors import (
     Superseded,
     UnexpectedAnswer,
 )
-from functions.core.model import (
-    AHEAD_SECONDS,
-    Part,
-    PartState,
-    clamp_as_of,
-)
+from functions.core.model import AHEAD_SECONDS, Part, PartState, clamp_as_of
 from functions.core.ports import Looked, Page, Record, Revoked, Triggered
 
 if TYPE_CHECKING:

@@ -26,12 +26,7 @@ from functions.connectors.digime.answers import (
     refusal,
 )
 from functions.connectors.digime.tokens import keys, random_text
-from functions.connectors.http.answers import (
-    Answer,
-    TokenRefused,
-    decode,
-    read_leniently,
-)
+from functions.connectors.http.answers import Answer, TokenRefused, decode, read_leniently
 from functions.connectors.http.client import DONE, Http
 from functions.connectors.key_sets import fetch_keys
 from functions.connectors.oauth import EXCHANGE_SECONDS, GrantRefused

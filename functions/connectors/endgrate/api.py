@@ -17,13 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from functions.connectors.endgrate.entries import Entries, Failure, read_failure, read_page
-from functions.connectors.http.answers import (
-    Answer,
-    decode,
-    is_json,
-    members,
-    read_leniently,
-)
+from functions.connectors.http.answers import Answer, decode, is_json, members, read_leniently
 from functions.connectors.http.client import DONE, OK, Http, origin
 from functions.connectors.http.sockets import leave_connections
 from functions.core.errors import (

@@ -47,13 +47,7 @@ if TYPE_CHECKING:
 
     from functions.core.contract import Cursor, Job
     from functions.core.model import Connection, Credentials
-    from functions.core.ports import (
-        ConnectorPorts,
-        Integration,
-        Order,
-        Page,
-        PreviousSnapshot,
-    )
+    from functions.core.ports import ConnectorPorts, Integration, Order, Page, PreviousSnapshot
 
 MAX_DATASETS: Final = 20
 """How many transfers a job may be, so that their ids fit into what passes between two states."""

@@ -35,12 +35,7 @@ from functions.connectors.http.answers import (
     log_refusal,
     retry_after,
 )
-from functions.connectors.http.sockets import (
-    CONNECT_SECONDS,
-    leave_connections,
-    sending,
-    session,
-)
+from functions.connectors.http.sockets import CONNECT_SECONDS, leave_connections, sending, session
 from functions.core.errors import (
     AnswerTooLarge,
     ConfigurationInvalid,

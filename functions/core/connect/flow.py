@@ -9,6 +9,7 @@ sealed by the next write, under a key that was made before the exchange, or it i
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -25,12 +26,7 @@ from functions.core.connect.addresses import (
 )
 from functions.core.connect.ends import RETRY_SECONDS, Ends
 from functions.core.connect.model import CODE_PREFIX, Attempt, ConnectSession, SessionStatus
-from functions.core.connect.ports import (
-    Consent,
-    SignInError,
-    SignInFailed,
-    SignInRequest,
-)
+from functions.core.connect.ports import Consent, SignInError, SignInFailed, SignInRequest
 from functions.core.errors import (
     ConnectSessionEnded,
     ConnectUserMismatch,
@@ -172,7 +168,14 @@ class Flow:
             else:
                 return self._finish(spent, attempt, query)
         if session.status is SessionStatus.STARTED and attempt.spent_by:
-            session = self._await_exchange(session)
+            session = wait(  # for the other callback of the attempt, which exchanges its code
+                session,
+                partial(self._ends.read, session),
+                until=self._clock() + EXCHANGE_SECONDS,
+                since=session.version,
+                clock=self._clock,
+                sleep=self.ports.sleep,
+            )
         return self._go_on(session)
 
     def _go_on(self, session: ConnectSession) -> Destination:
@@ -280,17 +283,6 @@ class Flow:
         if not fits or path != callback_path_of(session.connection):
             raise Halted(Halt.UNKNOWN_LINK)
         return session, attempt
-
-    def _await_exchange(self, session: ConnectSession) -> ConnectSession:
-        """Wait while another callback of the attempt exchanges its code."""
-        return wait(
-            session,
-            lambda: self._ends.read(session),
-            until=self._clock() + EXCHANGE_SECONDS,
-            since=session.version,
-            clock=self._clock,
-            sleep=self.ports.sleep,
-        )
 
     def _finish(
         self, session: ConnectSession, attempt: Attempt, query: Mapping[str, str]

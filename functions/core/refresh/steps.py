@@ -9,15 +9,7 @@ from msgspec.structs import replace
 
 from functions.core.contract import DEADLINE_SECONDS, RefreshRequest, Scalar, Ticket
 from functions.core.errors import FreshetError, find_error
-from functions.core.model import (
-    Connection,
-    Coverage,
-    Dataset,
-    Event,
-    Manifest,
-    Refresh,
-    Status,
-)
+from functions.core.model import Connection, Coverage, Dataset, Event, Manifest, Refresh, Status
 from functions.core.refresh.snapshot import narrow
 
 if TYPE_CHECKING:

@@ -9,12 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 
 from functions.connectors.http.client import Http
-from functions.connectors.oauth import (
-    Client,
-    exchange_code,
-    exchange_refresh_token,
-    seconds_in,
-)
+from functions.connectors.oauth import Client, exchange_code, exchange_refresh_token, seconds_in
 from functions.core.errors import ProviderUnavailable, UnexpectedAnswer
 from functions.core.model import Credentials
 from infra.local.simulators.server import serve

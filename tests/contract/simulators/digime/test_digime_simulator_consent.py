@@ -10,13 +10,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from infra.local.simulators.digime.people import PEOPLE
-from tests.support.clients.digime import (
-    REDIRECT_URI,
-    TIMEOUT,
-    DigimeClient,
-    Tokens,
-    is_error,
-)
+from tests.support.clients.digime import REDIRECT_URI, TIMEOUT, DigimeClient, Tokens, is_error
 
 if TYPE_CHECKING:
     import requests

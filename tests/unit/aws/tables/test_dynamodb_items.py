@@ -30,9 +30,7 @@ if TYPE_CHECKING:
     from botocore.stub import Stubber
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-    from functions.aws.tables.connections import (
-        ConnectionTable,
-    )
+    from functions.aws.tables.connections import ConnectionTable
 
 AWS = boto3.Session("test", "test", region_name="us-east-1")
 

@@ -11,13 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from functions.connectors.banno.ahead import (
-    AT_ONCE,
-    MOST_BYTES,
-    SMALL_PAGES,
-    STEP_PAGES,
-    Ahead,
-)
+from functions.connectors.banno.ahead import AT_ONCE, MOST_BYTES, SMALL_PAGES, STEP_PAGES, Ahead
 from functions.connectors.banno.answers import OVERLAP, PAGE, Row, Transactions
 from functions.core.errors import FreshetError, NotFound, ProviderUnavailable, RateLimited
 from functions.core.ports import Record

@@ -15,13 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from functions.connectors.digime.tokens import (
-    ALGORITHM,
-    application,
-    keys,
-    random_text,
-    read_key,
-)
+from functions.connectors.digime.tokens import ALGORITHM, application, keys, random_text, read_key
 from functions.connectors.key_sets import COOL_DOWN_SECONDS, KEYS_SECONDS, Keys
 from functions.core.errors import ConfigurationInvalid, ProviderUnavailable, UnexpectedAnswer
 from tests.support.digime_samples import another, key, pem_of, public_pem_of

@@ -7,11 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from functions.core.connect.return_urls import (
-    Application,
-    check_return_url,
-    read_application,
-)
+from functions.core.connect.return_urls import Application, check_return_url, read_application
 from functions.core.errors import ConfigurationInvalid, InvalidRequest
 
 KNOWN = Application(

@@ -38,12 +38,7 @@ from functions.core.refresh.fetch import (
 from functions.core.refresh.progress import Progress, Staged
 from functions.core.refresh.steps import cancel, fail
 from tests.support.fetch_harness import AWAY, PAGES, PARTS, PAUSED, TRANSACTIONS, FetchHarness
-from tests.support.scripted_connector import (
-    REFRESH,
-    Scripted,
-    a_manifest,
-    a_page,
-)
+from tests.support.scripted_connector import REFRESH, Scripted, a_manifest, a_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,13 +19,7 @@ from functions.core.errors import (
     ReauthRequired,
     Signal,
 )
-from functions.core.model import (
-    Part,
-    PartState,
-    Refresh,
-    SnapshotPointer,
-    Status,
-)
+from functions.core.model import Part, PartState, Refresh, SnapshotPointer, Status
 from functions.core.refresh import steps as step
 from functions.core.refresh.freshness import (
     Cause,
