@@ -353,6 +353,18 @@ class Contribution(msgspec.Struct, frozen=True, kw_only=True):
     records: int = 0
 
 
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What one refresh has changed in a dataset: the lines of these files make the new of the old.
+
+    ``uncertain`` says that there are uncertain deletions among them. It is not older than ``at``.
+    """
+
+    refresh_id: str
+    files: tuple[File, ...] = ()
+    at: float = 0
+    uncertain: bool = False
+
+
 class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     """A dataset's files in order, what they hold, and the refresh that fetched the last of them.
 
@@ -360,6 +372,8 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     next full read. The ``history`` says which refresh has added which files: it begins with the
     last full read, at ``full_read_at``, and has each refresh since; where it is empty, it is not
     known. The ``bookmark`` is where a connector continues; without one it reads everything.
+    ``changes`` are those up to the last full read; ``history`` has those after it. What the first
+    has changed is not known. They are empty where what the full read has changed is not known.
     """
 
     refresh_id: str
@@ -371,6 +385,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     history: tuple[Contribution, ...] = msgspec.field(name="chain", default=())
     full_read_at: float = msgspec.field(name="whole_at", default=0)
     bookmark: Bookmark | None = None
+    changes: tuple[Change, ...] = ()
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):

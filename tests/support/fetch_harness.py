@@ -64,7 +64,7 @@ class FetchHarness:
         at = self.clock()
         refresh = a_refresh(refresh_id, at=at, datasets=datasets, triggered_at=at)
         assert self.refreshes.admit(refresh, until=refresh.deadline + 3600) == refresh_id
-        self.ticket = replace(self.ticket, refresh_id=refresh_id)
+        self.ticket = replace(self.ticket, refresh_id=refresh_id, resumed=False)
         self.staging = self.staged()
 
     def staged(self) -> Staging:
@@ -90,8 +90,9 @@ class FetchHarness:
         self.staging = self.staged()
         fetch(self.ticket, self.refresh, self.ports(seconds_left), before=self.published)
 
-    def publish(self) -> tuple[Refresh, list[Manifest]]:
-        return publish(self.ticket, self.refresh, self.ports(), before=self.published)
+    def publish(self, *, seconds_left: float = 300) -> tuple[Refresh, list[Manifest]]:
+        ports = self.ports(seconds_left)
+        return publish(self.ticket, self.refresh, ports, before=self.published)
 
     @property
     def published(self) -> Manifest | None:

@@ -120,6 +120,8 @@ class Snapshots:
         kept = {manifest.refresh_id for manifest in manifests}
         kept |= {each.refresh_id for each in datasets}
         kept |= {link.refresh_id for each in datasets for link in each.history if link.files}
+        changes = (change for each in datasets for change in each.changes)
+        kept |= {file.key.split("/")[2] for change in changes for file in change.files}
         for folder in folders:
             if folder.rstrip("/").rpartition("/")[2] not in kept:
                 self._bucket.delete_all(folder)

@@ -8,9 +8,9 @@ version. Where the time of one call runs out, progress is put aside and the next
 from __future__ import annotations
 
 from contextlib import suppress
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from io import BufferedReader
-from itertools import islice
+from itertools import chain, islice
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Final
 
@@ -19,15 +19,17 @@ from isal import isal_zlib
 from isal.igzip import IGzipFile
 from msgspec.structs import replace
 
+from functions.aws.objects.diff import ABSENT, DIGEST_BYTES, compare
 from functions.core.contract import Prefix
 from functions.core.errors import Gone
-from functions.core.model import BLOCK_LINES, Blob, Dataset, File, Manifest
+from functions.core.model import BLOCK_LINES, Blob, Change, Dataset, File, Manifest
 from functions.core.refresh.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
     from functions.aws.objects.bucket import Bucket
+    from functions.aws.objects.diff import Mark
     from functions.core.ports import Page, Quarantined
 
 FILE_LINES: Final = 10_000
@@ -45,27 +47,40 @@ _CHUNK: Final = 256 * 1024
 _DATA: Final = b',"data":'
 """A line's last field, its data, begins so: in the strings before it, a quote is escaped."""
 
+_UNCERTAIN: Final = b"\1" * DIGEST_BYTES
+"""The value of a record of which a deletion is uncertain: no record that is there has it."""
+
+_PARSE: Final = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(text.encode()))
+_SORT: Final = msgspec.json.Encoder(order="sorted")
+"""JSON with its keys in order, and each number as it was given."""
+
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of a file: a record as the provider gave it, or a record's deletion.
 
     ``part`` is what the record belongs to at the provider (an account), ``revision`` the
     provider's own mark of its state. Where an id stands twice in a part, the later line counts.
+    A deletion is ``uncertain`` where the record was missing in a part that was not read as a whole.
     """
 
     id: str
     part: str = ""
     revision: str = ""
     deleted: bool = False
+    uncertain: bool = False
     data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-def folders_of(connection_id: str, refresh_id: str) -> tuple[str, str, str]:
-    """The folder of a refresh's files, the key of its progress, the folder of its quarantine."""
+def folders_of(connection_id: str, refresh_id: str) -> tuple[str, str, str, str]:
+    """The folder of a refresh's files, the key of its progress, the folder of its quarantine.
+
+    The last is the folder of the files of its changes: they are kept longer than what it read.
+    """
     return (
         f"{Prefix.SNAPSHOTS}{connection_id}/{refresh_id}/",
         f"{Prefix.STAGING}{connection_id}/{refresh_id}.json",
         f"{Prefix.QUARANTINE}{connection_id}/{refresh_id}/",
+        f"{Prefix.SNAPSHOTS}{connection_id}/{refresh_id}.changes/",
     )
 
 
@@ -75,7 +90,9 @@ class Staging:
     def __init__(self, bucket: Bucket, *, connection_id: str, refresh_id: str) -> None:
         """Take the refresh; nothing is read or written yet."""
         self._bucket = bucket
-        self._folder, self._aside, self._apart = folders_of(connection_id, refresh_id)
+        self._folder, self._aside, self._apart, self._changes = folders_of(
+            connection_id, refresh_id
+        )
         self._open: dict[str, _OpenFile] = {}
         self._marks: dict[str, _Recent] = {}
         self.progress = Progress()
@@ -140,6 +157,45 @@ class Staging:
             for name, staged in self.progress.datasets.items()
         }
 
+    def diff(
+        self,
+        name: str,
+        dataset: Dataset,
+        *,
+        before: Sequence[File],
+        unsure: Container[str],
+        most: int,
+        require_time: Callable[[], None],
+    ) -> Change:
+        """Write the lines that make of what was ``before`` what was fetched; see the protocol."""
+
+        def read(files: Iterable[File]) -> Iterator[bytes]:
+            for file in files:
+                require_time()
+                yield from read_texts(self._bucket, file)
+
+        def select(files: Iterable[File], places: set[int]) -> Iterator[Line]:
+            texts = enumerate(read(files if places else ()))
+            return (_to_line(text) for place, text in texts if place in places)
+
+        def delete(line: Line) -> Line:
+            uncertain = name in unsure or (line.part or line.id) in unsure
+            return Line(id=line.id, part=line.part, deleted=True, uncertain=uncertain)
+
+        sides = (map(_mark, read(files)) for files in (before, dataset.files))
+        changed, missing = compare(*sides, most=most)
+        told = ((line, delete(line)) for line in select(before, missing))
+        deletions = [line for was, line in told if not (was.uncertain and line.uncertain)]
+        full = _fill(chain(select(dataset.files, changed), deletions))
+        return Change(
+            refresh_id=dataset.refresh_id,
+            files=tuple(
+                self._store_lines(f"{self._changes}{name}/{number:05}", file)
+                for number, file in enumerate(full)
+            ),
+            uncertain=any(line.uncertain for line in deletions),
+        )
+
     def seal(self, manifest: Manifest) -> tuple[str, str]:
         """Write the manifest; return its key and version."""
         key = self._folder + "manifest.json"
@@ -172,11 +228,14 @@ class Staging:
     def _finish_file(self, dataset: str) -> None:
         staged, file = self.progress.datasets[dataset], self._open.pop(dataset)
         name = f"{self._folder}{dataset}/{len(staged.files):05}"
+        staged.files.append(self._store_lines(name, file))
+
+    def _store_lines(self, name: str, file: _OpenFile) -> File:
         stored = self._store(f"{name}.jsonl.gz", file.packed, lines=file.lines)
-        if file.index is not None:
-            index = self._store(f"{name}.index.gz", file.index, lines=file.lines)
-            stored = replace(stored, index=index)
-        staged.files.append(stored)
+        if file.index is None:
+            return stored
+        index = self._store(f"{name}.index.gz", file.index, lines=file.lines)
+        return replace(stored, index=index)
 
     def _add_blob(self, dataset: str, line: Line, *, blob: IO[bytes]) -> None:
         """Pack a record's content into a file of its own."""
@@ -286,15 +345,44 @@ class _OpenFile:
         self._bytes += len(text) + 1
 
 
+def _fill(lines: Iterator[Line]) -> Iterator[_OpenFile]:
+    """Put lines into files, each until it is full."""
+    for first in lines:
+        file = _OpenFile()
+        file.append(first)
+        while not file.full and (line := next(lines, None)):
+            file.append(line)
+        yield file
+
+
 def read_lines(bucket: Bucket, file: File) -> Iterator[Line]:
     """Read a stored file's lines.
 
     The data are the provider's, and may be JSON that the decoder refuses (a lone surrogate).
     """
-    for text in read_texts(bucket, file):
-        head, data = _split(text)
-        line = msgspec.json.decode(head, type=Line)
-        yield replace(line, data=msgspec.Raw(data)) if data else line
+    return map(_to_line, read_texts(bucket, file))
+
+
+def _to_line(text: bytes) -> Line:
+    head, data = _split(text)
+    line = msgspec.json.decode(head, type=Line)
+    return replace(line, data=msgspec.Raw(data)) if data else line
+
+
+def _mark(text: bytes) -> Mark:
+    """The digests of a line's record and of its value: white space and the keys' order are none."""
+    head, data = _split(text)
+    line = msgspec.json.decode(head, type=Line)
+    identity = _digest(f"{line.part}\0{line.id}".encode())
+    if line.deleted:
+        return identity, _UNCERTAIN if line.uncertain else ABSENT
+    with suppress(msgspec.DecodeError, RecursionError):
+        data = _SORT.encode(_PARSE.decode(data))
+    return identity, _digest(f"{line.revision}\0".encode() + data)
+
+
+def _digest(content: bytes) -> bytes:
+    return blake2b(content, digest_size=DIGEST_BYTES).digest()
 
 
 def _split(text: bytes) -> tuple[bytes, bytes]:

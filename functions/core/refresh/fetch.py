@@ -74,7 +74,7 @@ def fetch(ticket: Ticket, refresh: Refresh, ports: FetchPorts, *, before: Manife
     """
     previous = increment.select_previous(before, refresh=refresh, snapshots=ports.snapshots)
     progress, paused = _begin(ticket, refresh, ports, previous=previous), 0
-    while True:
+    while not progress.complete:
         cursor = progress.cursor
         pages = ports.connector.fetch(
             ports.connection,
@@ -84,12 +84,13 @@ def fetch(ticket: Ticket, refresh: Refresh, ports: FetchPorts, *, before: Manife
             previous=previous if progress.previous_id else None,
         )
         try:
-            return _write(pages, ports)
+            _write(pages, ports)
+            break
         except (ProviderUnavailable, FetchWaits) as wish:
             if page := _give_up_part(wish, ticket, ports):
                 _write(iter((page,)), ports)
                 if page.cursor is None:
-                    return None
+                    return
                 continue
             wait = _decide_wait(wish, ticket, ports)
         paused = wait + (paused if progress.cursor == cursor else 0)
@@ -174,17 +175,25 @@ def publish(
         readers who are still paging, the one before.
 
     Raises:
+        FetchContinues: time is running out; progress is put aside. It is raised once.
         Superseded: the refresh had ended or its connection was erased; nothing is published.
     """
     at, staging = ports.clock(), ports.staging
-    increment.keep_failed(staging, before=before)
-    fetched = increment.merge(
-        staging.datasets(refresh_id=refresh.refresh_id, as_of=refresh.triggered_at),
-        progress=staging.progress,
-        before=before,
-        snapshots=ports.snapshots,
-        at=at,
-    )
+    if not staging.progress.complete:
+        increment.keep_failed(staging, before=before)
+    try:
+        fetched = increment.merge(
+            staging.datasets(refresh_id=refresh.refresh_id, as_of=refresh.triggered_at),
+            staging=staging,
+            before=before,
+            snapshots=ports.snapshots,
+            at=at,
+            left=ports.left,
+        )
+    except FetchContinues:
+        staging.progress.complete = True
+        staging.put_aside()
+        raise
     manifest = snapshot.build_manifest(
         refresh, fetched=fetched, parts=staging.progress.parts, before=before, at=at
     )

@@ -1,8 +1,9 @@
-"""Refreshes that read only what has changed since the previous snapshot.
+"""Refreshes that read only what has changed since the previous snapshot, and what changes.
 
 A dataset is a list of files. A later line of a part and id replaces an earlier one. So an
 incremental refresh adds files at the end, and a reader who has the earlier ones needs only these.
 Now and then everything is read again: a provider may leave out changes, and files must stay few.
+What was read in full is compared with the snapshot before, and the difference has files of its own.
 """
 
 from __future__ import annotations
@@ -11,17 +12,16 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from functions.core.errors import Gone, Superseded
-from functions.core.model import Contribution, PartState
+from functions.core.errors import FetchContinues, Gone, Superseded
+from functions.core.model import Change, Contribution, PartState
 from functions.core.ports import PreviousSnapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
+    from collections.abc import Callable, Container, Mapping
 
     from functions.core.model import Dataset, Manifest, Refresh
     from functions.core.ports import RecordKey
     from functions.core.refresh.ports import Snapshots, Staging
-    from functions.core.refresh.progress import Progress
 
 FULL_AFTER_REFRESHES: Final = 20
 FULL_AFTER_SECONDS: Final = 7 * 24 * 60 * 60
@@ -35,6 +35,25 @@ of the whole dataset would skip too many lines that were replaced."""
 MAX_CONTRIBUTIONS: Final = 50
 """How long a dataset's history may be. A dataset that is rarely requested would otherwise keep a
 contribution of each refresh of the others."""
+
+MAX_CHANGES: Final = 50
+MAX_CHANGES_SECONDS: Final = 14 * 24 * 60 * 60
+"""So many refreshes and so long back, changes are known across a full read: they hold what the
+provider may have withdrawn."""
+
+FEW_CHANGES: Final = 10_000
+MANY_CHANGES: Final = 200_000
+"""Changes are kept while they have no more lines than their dataset has records: it is quicker to
+read the whole then. ``FEW_CHANGES`` are always kept, ``MANY_CHANGES`` never pass in one refresh:
+their places are held in memory."""
+
+MAX_COMPARED: Final = 10_000_000
+"""Lines of both snapshots together: each takes 36 bytes of the function's 512 MB of disk."""
+
+PUBLISH_SECONDS: Final = 60
+"""What a call keeps to publish, and to delete what is no longer needed."""
+
+_UNSURE: Final = {PartState.STALE, PartState.INCOMPLETE, PartState.FAILED}
 
 
 def select_previous(
@@ -94,21 +113,41 @@ def keep_failed(staging: Staging, *, before: Manifest | None) -> None:
 def merge(
     fetched: Mapping[str, Dataset],
     *,
-    progress: Progress,
+    staging: Staging,
     before: Manifest | None,
     snapshots: Snapshots,
     at: float,
+    left: Callable[[], float],
 ) -> dict[str, Dataset]:
-    """Add what was fetched incrementally to the snapshot before.
+    """Add what was fetched incrementally to the snapshot before; find what a full read changed.
+
+    A record that is missing in a part that is stale, incomplete or failed may still be there. It is
+    deleted all the same, so that changes lead to what a reader of the whole has, and the deletion
+    is marked as uncertain until the part is read as a whole.
 
     Raises:
+        FetchContinues: the time that is left is too short to find that.
         Superseded: the snapshot before is not the one that the fetch began from.
     """
+    progress = staging.progress
+
+    def require_time() -> None:
+        if left() < PUBLISH_SECONDS:
+            raise FetchContinues
+
     whole: dict[str, Dataset] = {}
     for name, dataset in fetched.items():
+        base = before.datasets.get(name) if before else None
         if not progress.datasets[name].incremental:
             link = _to_contribution(dataset, kept=progress.datasets[name].kept)
-            whole[name] = replace(dataset, history=(link,), full_read_at=at)
+            read = replace(dataset, history=(link,), full_read_at=at)
+            change = base and _find_change(
+                name, read, base=base, staging=staging, require_time=require_time
+            )
+            whole[name] = read
+            if base and change:
+                touched = snapshots.marks(change.files) if dataset.blobs else ()
+                whole[name] = _add_change(read, change, base=base, touched=touched)
         elif before is None or before.refresh_id != progress.previous_id:
             raise Superseded
         else:
@@ -116,6 +155,75 @@ def merge(
             touched = snapshots.marks(dataset.files) if base.blobs else ()
             whole[name] = _extend(dataset, base=base, touched=touched)
     return whole
+
+
+def _find_change(
+    name: str,
+    dataset: Dataset,
+    *,
+    base: Dataset,
+    staging: Staging,
+    require_time: Callable[[], None],
+) -> Change | None:
+    """What a full read has changed; None where that is not worth its time or its lines."""
+    progress, known = staging.progress, list_changes(base)
+    told = [part for part in progress.parts if name in (part.datasets or progress.datasets)]
+    states = {part.part: part.state for part in told}
+    unsettled = next((place for place, each in enumerate(known) if each.uncertain), len(known))
+    old = (*(file for each in known[unsettled:] for file in each.files), *base.files)
+    if [file.sha256 for file in old] == [file.sha256 for file in dataset.files]:
+        return Change(refresh_id=dataset.refresh_id)
+    lines = sum(file.lines for file in (*old, *dataset.files))
+    if not known or states.get(name) is PartState.FAILED or lines > MAX_COMPARED:
+        return None
+    try:
+        return staging.diff(
+            name,
+            dataset,
+            before=old,
+            unsure={part for part, state in states.items() if state in _UNSURE},
+            most=min(_count_worth(dataset), MANY_CHANGES),
+            require_time=require_time,
+        )
+    except Gone:
+        return None
+    except FetchContinues:
+        if progress.complete:
+            return None
+        raise
+
+
+def _add_change(
+    dataset: Dataset, change: Change, *, base: Dataset, touched: Container[RecordKey]
+) -> Dataset:
+    """A dataset that was read in full, with what is known of changes; those too far back go."""
+    changes: list[Change] = []
+    lines = 0
+    last = replace(change, at=dataset.full_read_at)
+    for each in (last, *reversed(list_changes(base))):
+        lines += sum(file.lines for file in each.files)
+        is_old = each.at < dataset.full_read_at - MAX_CHANGES_SECONDS
+        if is_old or lines > _count_worth(dataset) or len(changes) == MAX_CHANGES:
+            changes.append(Change(refresh_id=each.refresh_id))
+            break
+        changes.append(each)
+    ages = {(blob.part, blob.id, blob.file.sha256): blob.refresh_id for blob in base.blobs}
+    new = dataset.refresh_id
+    blobs = (
+        replace(
+            blob,
+            refresh_id=new
+            if (blob.part, blob.id) in touched
+            else ages.get((blob.part, blob.id, blob.file.sha256), new),
+        )
+        for blob in dataset.blobs
+    )
+    return replace(dataset, blobs=tuple(blobs), changes=tuple(reversed(changes)))
+
+
+def _count_worth(dataset: Dataset) -> int:
+    """How many lines of changes are worth to be kept."""
+    return max(dataset.records, FEW_CHANGES)
 
 
 def _extend(dataset: Dataset, *, base: Dataset, touched: Container[RecordKey]) -> Dataset:
@@ -130,6 +238,7 @@ def _extend(dataset: Dataset, *, base: Dataset, touched: Container[RecordKey]) -
         blobs=(*kept, *new),
         history=_append(base, _to_contribution(dataset)),
         full_read_at=base.full_read_at,
+        changes=base.changes,
     )
 
 
@@ -141,18 +250,34 @@ def carry_over(dataset: Dataset, *, refresh_id: str) -> Dataset:
     return replace(dataset, history=_append(dataset, Contribution(refresh_id=refresh_id)))
 
 
+def list_changes(dataset: Dataset) -> tuple[Change, ...]:
+    """What each refresh has changed, the oldest first, of which that is not known."""
+    if not dataset.history:
+        return ()
+    read, *links = dataset.history
+    at = dataset.full_read_at
+    changes = list(dataset.changes or (Change(refresh_id=read.refresh_id, at=at),))
+    first = read.files
+    for link in links:
+        files = dataset.files[first : first + link.files]
+        changes.append(Change(refresh_id=link.refresh_id, files=files, at=at))
+        first += link.files
+    return tuple(changes)
+
+
 def select_changes(dataset: Dataset, *, since: str) -> Dataset:
-    """The dataset with only the files and blobs that came after a refresh's snapshot.
+    """The dataset with only the files and blobs of what has changed after a refresh's snapshot.
 
     Raises:
-        Gone: it was read in full since, or has never been in that snapshot.
+        Gone: that is not known, or it has never been in that snapshot.
     """
-    for place, link in enumerate(dataset.history):
-        if link.refresh_id == since:
-            first = sum(each.files for each in dataset.history[: place + 1])
-            later = {each.refresh_id for each in dataset.history[place + 1 :]}
+    changes = list_changes(dataset)
+    for place, change in enumerate(changes, 1):
+        if change.refresh_id == since:
+            later = {each.refresh_id for each in changes[place:]}
+            files = tuple(file for each in changes[place:] for file in each.files)
             blobs = tuple(blob for blob in dataset.blobs if blob.refresh_id in later)
-            return replace(dataset, files=dataset.files[first:], blobs=blobs)
+            return replace(dataset, files=files, blobs=blobs)
     raise Gone("What has changed since is no longer known. Read the whole dataset.")
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from functions.core.contract import Ticket
     from functions.core.idempotency import Key
     from functions.core.model import (
+        Change,
         Dataset,
         File,
         Interval,
@@ -51,6 +52,29 @@ class Staging(Protocol):
 
     def datasets(self, *, refresh_id: str, as_of: float) -> dict[str, Dataset]:
         """Return what was written, after the last page."""
+
+    def diff(
+        self,
+        name: str,
+        dataset: Dataset,
+        *,
+        before: Sequence[File],
+        unsure: Container[str],
+        most: int,
+        require_time: Callable[[], None],
+    ) -> Change:
+        """Write what makes of the lines ``before`` those of a dataset that was written.
+
+        Values are compared as JSON, numbers as they are written. An uncertain deletion before is of
+        a record that is missing, and comes again once it is certain.
+
+        Args:
+            unsure: parts, or the dataset itself, of which a missing record may still be there.
+            require_time: is called now and then, and may raise what ends this.
+
+        Raises:
+            Gone: more than ``most`` records differ, or a file is no longer there.
+        """
 
     def seal(self, manifest: Manifest) -> tuple[str, str]:
         """Write the manifest, and return its key and version."""

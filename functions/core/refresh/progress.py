@@ -39,7 +39,7 @@ class Progress(msgspec.Struct, kw_only=True):
     """How far a refresh's fetch has come. ``faults`` counts those in a row without a page.
 
     ``previous_id`` is the refresh of the snapshot that may be added to; where it is empty,
-    everything is read.
+    everything is read. ``complete``: all is written, what has changed is not found.
     """
 
     cursor: Cursor | None = None
@@ -48,6 +48,7 @@ class Progress(msgspec.Struct, kw_only=True):
     faults: int = 0
     previous_id: str = msgspec.field(name="base", default="")
     datasets: dict[str, Staged] = {}
+    complete: bool = False
 
     def tell(self, parts: Iterable[Part]) -> None:
         """Take in what is known of parts; it replaces what was known of the same datasets."""

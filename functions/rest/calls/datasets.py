@@ -226,9 +226,9 @@ def read_records(
     published since, the next page is 410: begin anew. A record is known by its `part` and `id`
     together: two parts may have the same id. Where both stand twice, the later record counts. With
     `since`, only what has changed: apply it to your copy in order, a `deleted` record as the
-    removal of that part's record. 410 says that this is no longer known, as after a full read:
-    read the whole dataset. Endgrate's datasets and Banno's `accounts` are read in full by every
-    refresh, so that they have no changes to give.
+    removal of that part's record. It is `uncertain` where the record was missing in a part that was
+    not read as a whole: it comes again, or is deleted for certain, once the part is. 410 says that
+    what has changed is no longer known: read the whole dataset.
     """
     here = Listing("records", connection_id, name)
     manifest, dataset, start = _find(call, here, cursor=cursor, since=since)

@@ -54,6 +54,37 @@ def test_refreshes_one_after_the_other_come_to_what_the_provider_has(
         assert read.truth == one.simulated.truth(one.user)
 
 
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("provider", CASES)
+def test_a_mirror_that_knows_only_changes_has_what_a_reader_of_the_whole_has(
+    simulator: Simulator, provider: str, *, full: bool
+) -> None:
+    one = tried(simulator, provider, CASES[provider].user)
+    read = one.refresh()
+    copies = {name: applied({}, lines) for name, lines in read.lines.items()}
+    if provider == "banno":
+        one.simulated.settings(**CHANGES)
+    for _ in range(3):
+        place, read = read.manifest.refresh_id, one.refresh(read, full=full)
+        for name, dataset in read.manifest.datasets.items():
+            later = one.objects.lines(select_changes(dataset, since=place))
+            copies[name] = applied(copies[name], later)
+        assert copies == read.records
+
+
+@pytest.mark.parametrize("provider", CASES)
+def test_a_refresh_in_full_that_finds_nothing_new_tells_nothing(
+    simulator: Simulator, provider: str
+) -> None:
+    one = tried(simulator, provider, CASES[provider].user)
+    job = one.check(one.trigger())
+    first = one.fetch(job)
+    second = one.fetch(job, before=first.manifest, full=True)
+    assert second.records == first.records
+    for dataset in second.manifest.datasets.values():
+        assert select_changes(dataset, since=first.manifest.refresh_id).files == ()
+
+
 def test_banno_is_asked_for_what_was_updated_and_gives_fewer_rows(simulator: Simulator) -> None:
     one = tried(simulator, "banno", "cleo")
     first = one.refresh()

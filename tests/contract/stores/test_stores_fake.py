@@ -14,7 +14,7 @@ from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
 from tests.support.stores.budgets import BudgetBehaviour
 from tests.support.stores.connect_sessions import ConnectSessionBehaviour
 from tests.support.stores.credentials import CredentialBehaviour
-from tests.support.stores.files import StagingBehaviour
+from tests.support.stores.files import DiffBehaviour, StagingBehaviour
 from tests.support.stores.keys import HistoryBehaviour, KeyBehaviour
 from tests.support.stores.lookups import LookupBehaviour
 from tests.support.stores.pushes import ContentBehaviour, PushBehaviour, PushStore
@@ -93,6 +93,10 @@ class TestBudgets(BudgetBehaviour):
 
 
 class TestStaging(StagingBehaviour):
+    """Over the fake."""
+
+
+class TestDiff(DiffBehaviour):
     """Over the fake."""
 
 

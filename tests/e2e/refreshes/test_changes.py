@@ -112,8 +112,8 @@ def test_a_refresh_of_something_else_leaves_a_mirror_its_place(
     assert mirror.rows == mirror.whole
 
 
-def test_after_everything_was_read_again_a_mirror_is_told_to_do_so_too(
-    caller: Caller, connect: Connect, banno: SimulatorControl
+def test_after_everything_was_read_again_a_mirror_still_asks_only_for_changes(
+    running: System, caller: Caller, connect: Connect, banno: SimulatorControl
 ) -> None:
     banno.settings(**CHANGES)
     mirror = Mirror(caller, connect("cleo"))
@@ -121,16 +121,32 @@ def test_after_everything_was_read_again_a_mirror_is_told_to_do_so_too(
     mirror.read(limit=1000)
     brought = mirror.refreshed(full=True)["records"]["transactions"]
     assert brought > len(mirror.rows) / 2
+    assert 0 < mirror.read(since=mirror.place) < brought / 4
+    assert mirror.rows == mirror.whole
+    assert mirror.amounts == at_the_provider(running, "cleo")
 
     for path in (mirror.path, f"{mirror.path}/files"):
-        for since in (mirror.place, "ref_0"):
-            late = caller.send("GET", path, params={"since": since})
-            assert late.status_code == 410
-            assert "Read the whole dataset" in late.json()["detail"]
+        late = caller.send("GET", path, params={"since": "ref_0"})
+        assert late.status_code == 410
+        assert "Read the whole dataset" in late.json()["detail"]
 
-    mirror.rows.clear()
-    mirror.read(limit=1000)
-    assert mirror.rows == mirror.whole
+
+def test_a_mirror_of_accounts_is_told_which_have_gone_and_come_back(
+    caller: Caller, connect: Connect, banno: SimulatorControl
+) -> None:
+    mirror = Mirror(caller, connect("ben"))
+    mirror.path = mirror.path.replace("transactions", "accounts")
+    mirror.refreshed()
+    first = mirror.read()
+    _, gone = next(iter(mirror.rows))
+    for inactivated, left in (([gone], first - 1), ([], first)):
+        banno.settings(inactivated_accounts=inactivated)
+        mirror.refreshed()
+        assert mirror.read(since=mirror.place) >= 1
+        assert mirror.rows == mirror.whole
+        assert len(mirror.rows) == left
+    files = caller.ask("GET", f"{mirror.path}/files", params={"since": mirror.place})
+    assert files["files"] == []
 
 
 def test_a_cursor_keeps_to_the_changes_that_it_is_about(

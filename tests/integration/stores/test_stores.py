@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -46,7 +47,13 @@ from tests.support.scripted_connector import (
 from tests.support.stores.budgets import BudgetBehaviour
 from tests.support.stores.connect_sessions import ConnectSessionBehaviour
 from tests.support.stores.credentials import CredentialBehaviour
-from tests.support.stores.files import StagingBehaviour, begun
+from tests.support.stores.files import (
+    DiffBehaviour,
+    StagingBehaviour,
+    begun,
+    change_of,
+    written,
+)
 from tests.support.stores.keys import HistoryBehaviour, KeyBehaviour
 from tests.support.stores.lookups import LookupBehaviour
 from tests.support.stores.refreshes import RefreshBehaviour
@@ -120,7 +127,7 @@ def make_schedules(scheduler: EventBridgeSchedulerClient, *, group: str) -> Sche
 
 def kept(line: Line) -> Kept:
     data = b"" if line.data is msgspec.UNSET else bytes(line.data)
-    return Kept(line.id, line.part, line.deleted, line.revision, data)
+    return Kept(line.id, line.part, line.deleted, line.revision, data, line.uncertain)
 
 
 class TakesNoSuccessor:
@@ -283,6 +290,10 @@ class TestStaging(StagingBehaviour):
     """Over S3."""
 
 
+class TestDiff(DiffBehaviour):
+    """Over S3."""
+
+
 def test_only_folders_of_which_a_kept_snapshot_has_files_are_left(stores: Stores) -> None:
     snapshots = stores.snapshots
     assert isinstance(snapshots, Snapshots)
@@ -298,6 +309,23 @@ def test_only_folders_of_which_a_kept_snapshot_has_files_are_left(stores: Stores
     snapshots.prune(snapshots.folders(CONNECTION), keep=iter([kept]))
     left = snapshots.folders(CONNECTION)
     assert [folder.split("/")[2] for folder in left] == ["ref_1", "ref_3", "ref_4"]
+
+
+def test_the_files_of_changes_outlast_what_their_refresh_has_read(stores: Stores) -> None:
+    snapshots = stores.snapshots
+    assert isinstance(snapshots, Snapshots)
+    reads = [written(stores, f"ref_{number}", a_page(f"{number}")) for number in range(4)]
+    changes = [change_of(stores, after, before=before.files) for before, after in pairwise(reads)]
+    manifest = a_manifest("ref_3", as_of=1, datasets=("transactions",))
+    kept = replace(manifest, datasets={"transactions": replace(reads[3], changes=changes[1:])})
+    snapshots.prune(snapshots.folders(CONNECTION), keep=[kept])
+    left = {folder.split("/")[2] for folder in snapshots.folders(CONNECTION)}
+    assert left == {"ref_2.changes", "ref_3", "ref_3.changes"}
+    snapshots.discard(CONNECTION, refresh_id="ref_3")
+    (last,) = snapshots.folders(CONNECTION)
+    assert last.endswith("/ref_2.changes/")
+    snapshots.erase(CONNECTION)
+    assert snapshots.folders(CONNECTION) == []
 
 
 @pytest.mark.parametrize(

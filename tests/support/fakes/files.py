@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from hashlib import sha256
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from functions.core.errors import Gone
-from functions.core.model import Blob, Dataset, File, Manifest
+from functions.core.model import Blob, Change, Dataset, File, Manifest
 from functions.core.refresh.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
     from functions.core.model import SnapshotPointer
     from functions.core.ports import Page, RecordKey
@@ -27,6 +28,7 @@ class Kept(NamedTuple):
     deleted: bool = False
     revision: str = ""
     data: bytes = b""
+    uncertain: bool = False
 
     @property
     def mark(self) -> tuple[object, ...]:
@@ -122,6 +124,40 @@ class Staging:
             for name, staged in self.progress.datasets.items()
         }
 
+    def diff(
+        self,
+        name: str,
+        dataset: Dataset,
+        *,
+        before: Sequence[File],
+        unsure: Container[str],
+        most: int,
+        require_time: Callable[[], None],
+    ) -> Change:
+        require_time()
+        try:
+            old = {
+                (line.part, line.id): line for file in before for line in self._objects.file(file)
+            }
+        except KeyError:
+            raise Gone from None
+        new = {(line.part, line.id): line for line in self._objects.lines(dataset)}
+        there = {key: line for key, line in new.items() if not line.deleted}
+        lines = [line for key, line in there.items() if _value(line) != _value(old.get(key))]
+        for key, was in old.items():
+            doubt = name in unsure or (was.part or was.id) in unsure
+            known = was.deleted and (not was.uncertain or doubt)
+            if key not in there and not known:
+                lines.append(Kept(was.id, was.part, deleted=True, uncertain=doubt))
+        if len(lines) > most:
+            raise Gone
+        self._folder, whole = self._folder[:-1] + ".changes/", self._folder
+        body = msgspec.json.encode(lines)
+        files = (self._file(f"{name}/00000", body, lines=len(lines)),) if lines else ()
+        self._folder = whole
+        uncertain = any(line.uncertain for line in lines)
+        return Change(refresh_id=dataset.refresh_id, files=files, uncertain=uncertain)
+
     def seal(self, manifest: Manifest) -> tuple[str, str]:
         key = self._folder + "manifest.json"
         return key, self._objects.put(key, msgspec.json.encode(manifest))
@@ -158,6 +194,13 @@ class Staging:
         key, digest = self._folder + name, sha256(body).hexdigest()
         version = self._objects.put(key, body)
         return File(key=key, version_id=version, sha256=digest, bytes=len(body), lines=lines)
+
+
+def _value(line: Kept | None) -> object:
+    """What two reads of a record are compared by; None where it is not there."""
+    if line is None or line.deleted:
+        return None
+    return line.revision, json.loads(line.data, parse_float=lambda text: ("number", text))
 
 
 def _lines(page: Page) -> Iterator[tuple[Kept, IO[bytes] | None]]:

@@ -156,10 +156,11 @@ class ConnectorHarness:
         keep_failed(staging, before=before)
         fetched = merge(
             staging.datasets(refresh_id=refresh_id, as_of=at),
-            progress=staging.progress,
+            staging=staging,
             before=before,
             snapshots=snapshots,
             at=at,
+            left=lambda: inf,
         )
         manifest = snapshot.build_manifest(
             refresh, fetched=fetched, parts=parts, before=before, at=at

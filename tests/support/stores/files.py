@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pytest
 from msgspec.structs import replace
 
-from functions.core.model import Part, PartState
+from functions.core.errors import FetchContinues, Gone
+from functions.core.model import Dataset, Part, PartState
 from functions.core.ports import Page, Quarantined, ReadMode, Record
 from functions.core.refresh.progress import Staged
 from tests.support.scripted_connector import CONNECTION, REFRESH, a_manifest, a_page
 from tests.support.stores.suite import pointer
 
 if TYPE_CHECKING:
+    from functions.core.model import Change, File
     from functions.core.refresh.ports import Staging
     from tests.support.stores.suite import Stores
 
@@ -234,9 +237,136 @@ class StagingBehaviour:
         assert [stores.snapshots.manifest(each) for each in pointers] == [first, second]
 
 
-def begun(stores: Stores) -> Staging:
+class DiffBehaviour:
+    """What a full read has changed: lines that make of what was before what is."""
+
+    def test_what_is_new_or_has_changed_or_is_missing_is_told(self, stores: Stores) -> None:
+        before = written(stores, "ref_0", a_page(*"abc", part="p"))
+        after = written(stores, REFRESH, a_page(*"dc", part="p"), replaced("b", b'{"id":"x"}'))
+        assert diff(stores, after, before=before) == ["p/b", "p/d", "-p/a"]
+
+    def test_a_read_that_changed_nothing_has_no_file(self, stores: Stores) -> None:
+        page = replaced("a", b'{"n": 1.50, "s": "x", "l": [1, 2]}')
+        before = written(stores, "ref_0", page, a_page(*"bc", part="p", deletions=["d"]))
+        again = replaced("a", b'{"s": "x",\n"l":[1,2], "n":1.50}')
+        after = written(stores, REFRESH, a_page(*"cb", part="p"), again)
+        assert diff(stores, after, before=before) == []
+        change = change_of(stores, after, before=before.files)
+        assert (change.refresh_id, change.files, change.uncertain) == (REFRESH, (), False)
+
+    @pytest.mark.parametrize(
+        "data",
+        [b'{"n": 1.5}', b'{"n": "1.50"}', b'{"n": 2}', b'{"m": 1.50}', b'"\\ud83d"', b"null"],
+    )
+    def test_another_value_is_a_change_however_small(self, stores: Stores, data: bytes) -> None:
+        before = written(stores, "ref_0", replaced("a", b'{"n": 1.50}'))
+        after = written(stores, REFRESH, replaced("a", data))
+        assert diff(stores, after, before=before) == ["p/a"]
+
+    def test_another_revision_of_the_same_data_is_a_change(self, stores: Stores) -> None:
+        page = replaced("a", b"{}")
+        marked = replace(page, records=[Record("a", msgspec.Raw(b"{}"), revision="2")])
+        before, after = written(stores, "ref_0", page), written(stores, REFRESH, marked)
+        assert diff(stores, after, before=before) == ["p/a"]
+
+    def test_the_same_id_in_two_parts_is_two_records(self, stores: Stores) -> None:
+        before = written(stores, "ref_0", a_page("a", part="p"), a_page("a", part="q"))
+        after = written(stores, REFRESH, a_page("a", part="q"), a_page("a", part="r"))
+        assert diff(stores, after, before=before) == ["r/a", "-p/a"]
+
+    def test_of_two_lines_of_a_record_the_later_one_counts(self, stores: Stores) -> None:
+        first, second = (replaced("a", b'{"n": %d}' % number) for number in (1, 2))
+        gone = a_page(part="p", deletions=["a"])
+        before = written(stores, "ref_0", rerevised(first, "1"), rerevised(second, "2"))
+        after = written(stores, REFRESH, rerevised(second, "2"))
+        assert diff(stores, after, before=before) == []
+        assert diff(stores, written(stores, "ref_2", first, gone), before=before) == ["-p/a"]
+        assert diff(stores, after, before=written(stores, "ref_3", first, gone)) == ["p/a"]
+
+    @pytest.mark.parametrize(
+        ("unsure", "told"),
+        [("", "-"), ("p", "?"), ("q", "-"), ("transactions", "?")],
+    )
+    def test_what_is_missing_where_not_all_was_read_is_uncertain(
+        self, stores: Stores, unsure: str, told: str
+    ) -> None:
+        before = written(stores, "ref_0", a_page(*"ab", part="p"))
+        after = written(stores, REFRESH, a_page("a", part="p"))
+        assert diff(stores, after, before=before, unsure={unsure}) == [f"{told}p/b"]
+
+    def test_an_uncertain_deletion_is_settled_once_its_part_is_read(self, stores: Stores) -> None:
+        before = written(stores, "ref_0", a_page(*"abc", part="p"))
+        few = written(stores, "ref_1", a_page("a", part="p"))
+        doubt = change_of(stores, few, before=before.files, unsure={"p"})
+        assert doubt.uncertain
+        known = (*doubt.files, *few.files)
+        still = change_of(stores, few, before=known, unsure={"p"})
+        assert (still.files, still.uncertain) == ((), False)
+        back = written(stores, REFRESH, a_page(*"ab", part="p"))
+        assert told(stores, change_of(stores, back, before=known)) == ["p/b", "-p/c"]
+
+    def test_more_than_may_be_told_is_not(self, stores: Stores) -> None:
+        before = written(stores, "ref_0", a_page(*"abc"))
+        after = written(stores, REFRESH, a_page(*"cde"))
+        assert len(diff(stores, after, before=before, most=4)) == 4
+        with pytest.raises(Gone):
+            diff(stores, after, before=before, most=3)
+
+    def test_what_ends_the_time_ends_the_diff(self, stores: Stores) -> None:
+        def over() -> None:
+            raise FetchContinues
+
+        after = written(stores, REFRESH, a_page("a"))
+        with pytest.raises(FetchContinues):
+            change_of(stores, after, before=after.files, require_time=over)
+
+
+def written(stores: Stores, refresh_id: str, *pages: Page) -> Dataset:
+    """A dataset of these pages."""
+    staging = begun(stores, refresh_id)
+    for page in pages:
+        staging.write(page)
+    return staging.datasets(refresh_id=refresh_id, as_of=1)["transactions"]
+
+
+def replaced(id_: str, data: bytes) -> Page:
+    """A page of one record with other data."""
+    return Page(dataset="transactions", part="p", records=[Record(id_, msgspec.Raw(data))])
+
+
+def rerevised(page: Page, revision: str) -> Page:
+    """The same page with another revision of its record."""
+    (record,) = page.records
+    return replace(page, records=[Record(record.id, record.data, revision=revision)])
+
+
+def change_of(
+    stores: Stores, dataset: Dataset, *, before: tuple[File, ...], **options: Any
+) -> Change:
+    """What a full read has changed."""
+    plain: dict[str, Any] = {"unsure": (), "most": 100, "require_time": lambda: None}
+    staging = begun(stores, dataset.refresh_id)
+    return staging.diff("transactions", dataset, before=before, **plain | options)
+
+
+def told(stores: Stores, change: Change) -> list[str]:
+    """The lines of a change, deletions last; a question mark is for one that is uncertain."""
+    files = Dataset(refresh_id="", as_of=0, records=0, deletions=0, files=change.files)
+    lines = stores.lines(files)
+    assert change.uncertain == any(line.uncertain for line in lines)
+    marks = {(False, False): "", (True, False): "-", (True, True): "?"}
+    texts = [f"{marks[line.deleted, line.uncertain]}{line.part}/{line.id}" for line in lines]
+    return sorted(texts, key=lambda text: (text[0] in "-?", text))
+
+
+def diff(stores: Stores, dataset: Dataset, *, before: Dataset, **options: Any) -> list[str]:
+    """The same of two reads."""
+    return told(stores, change_of(stores, dataset, before=before.files, **options))
+
+
+def begun(stores: Stores, refresh_id: str = REFRESH) -> Staging:
     """The staging of a refresh that was asked for transactions."""
-    staging = stores.staging(CONNECTION, REFRESH)
+    staging = stores.staging(CONNECTION, refresh_id)
     staging.progress.datasets["transactions"] = Staged()
     return staging
 

@@ -14,11 +14,15 @@ from functions.core.contract import RefreshRequest
 from functions.core.errors import FetchContinues, FetchWaits, Gone, Superseded
 from functions.core.model import Blob, Contribution, Dataset, File, Manifest, Part, PartState
 from functions.core.ports import Page, PreviousSnapshot, ReadMode, Record
+from functions.core.refresh import increment
 from functions.core.refresh.fetch import MARGIN_SECONDS, read_published
 from functions.core.refresh.increment import (
     FULL_AFTER_REFRESHES,
     FULL_AFTER_SECONDS,
+    MAX_CHANGES,
+    MAX_CHANGES_SECONDS,
     MAX_CONTRIBUTIONS,
+    PUBLISH_SECONDS,
     carry_over,
     select_changes,
     select_previous,
@@ -172,6 +176,10 @@ class Hours(FetchHarness):
     def ids(self, manifest: Manifest) -> list[str]:
         return [line.removeprefix("/") for line in self.read(manifest.datasets["transactions"])]
 
+    def since(self, manifest: Manifest, since: Manifest) -> list[str]:
+        later = select_changes(manifest.datasets["transactions"], since=since.refresh_id)
+        return self.read(later)
+
     @property
     def last(self) -> Refresh:
         return self.refresh
@@ -309,3 +317,180 @@ def test_a_deletion_is_no_record_that_is_there() -> None:
     (given,) = hours.connector.bases
     assert given is not None
     assert given.revisions("transactions").keys() == {("", id_) for id_ in IDS if id_ != "t2"}
+
+
+def lacks(*names: str, state: PartState = PartState.INCOMPLETE) -> tuple[Part, ...]:
+    """Parts that were not read as a whole."""
+    of = ("transactions",)
+    return tuple(Part(part=name, state=state, as_of=AT, datasets=of) for name in names)
+
+
+def test_what_is_read_in_full_each_time_has_changes_too() -> None:
+    hours = Hours()
+    first = hours.after(a_page("a", "b", part="p"), a_page("a", part="q"))
+    same = hours.after(a_page("a", part="q"), a_page("b", "a", part="p"))
+    other = hours.after(a_page("a", "c", part="p"))
+    assert hours.since(same, first) == []
+    assert hours.since(other, first) == hours.since(other, same)
+    assert sorted(hours.since(other, same)) == ["-p/b", "-q/a", "p/c"]
+    assert hours.since(other, other) == []
+    assert [len(each.files) for each in other.datasets["transactions"].changes] == [0, 0, 1]
+
+
+def test_changes_outlast_the_full_read_of_what_is_added_to() -> None:
+    hours = Hours()
+    first = hours.after(a_page(*IDS, read_modes=NEW))
+    second = hours.after(a_page("t10", read_modes=MORE))
+    hours.clock.now += FULL_AFTER_SECONDS + 1
+    third = hours.after(a_page(*IDS[1:], "t10", read_modes=NEW))
+    assert len(third.datasets["transactions"].history) == 1
+    fourth = hours.after(a_page("t11", read_modes=MORE))
+    assert hours.since(fourth, first) == ["/t10", "-/t0", "/t11"]
+    assert hours.since(fourth, second) == ["-/t0", "/t11"]
+    assert hours.since(fourth, third) == ["/t11"]
+
+
+def test_changes_go_on_from_a_manifest_of_an_older_version() -> None:
+    hours = Hours()
+    first = hours.after(a_page(*IDS))
+    dataset = first.datasets["transactions"]
+    assert dataset.changes == ()
+    assert hours.since(hours.after(a_page(*IDS[1:])), first) == ["-/t0"]
+
+
+def test_a_record_that_is_missing_in_a_part_that_lacks_some_is_settled_later() -> None:
+    hours = Hours()
+    first = hours.after(a_page("a", "b", "c", part="p", read_modes=NEW), a_page("a", part="q"))
+    second = hours.after(a_page("a", part="p", parts=lacks("p"), read_modes=NEW))
+    third = hours.after(a_page("d", part="p", read_modes=MORE))
+    hours.clock.now += FULL_AFTER_SECONDS + 1
+    fourth = hours.after(a_page("a", "b", "d", part="p", read_modes=NEW))
+    later = select_changes(second.datasets["transactions"], since=first.refresh_id)
+    lines = {(line.part, line.id): line.uncertain for line in hours.objects.lines(later)}
+    assert lines == {("p", "b"): True, ("p", "c"): True, ("q", "a"): False}
+    assert hours.since(third, second) == ["p/d"]
+    assert hours.since(fourth, third) == ["p/b", "-p/c"]
+
+
+def test_a_dataset_that_lacks_records_has_no_certain_deletion() -> None:
+    hours = Hours()
+    hours.after(a_page("a", "b"))
+    second = hours.after(a_page("a", parts=lacks("transactions", state=PartState.STALE)))
+    assert [each.uncertain for each in second.datasets["transactions"].changes] == [False, True]
+
+
+def test_what_was_kept_of_a_part_that_failed_is_no_change() -> None:
+    hours = Hours()
+    first = hours.after(a_page("a", "b", part="p"), a_page("a", part="q"))
+    failed = lacks("p", state=PartState.FAILED)
+    second = hours.after(a_page("c", part="q", parts=failed))
+    assert hours.since(second, first) == ["q/c", "-q/a"]
+
+
+def test_a_dataset_that_failed_as_a_whole_keeps_its_changes() -> None:
+    hours = Hours()
+    first = hours.after(a_page("a", "b"))
+    second = hours.after(a_page("a"))
+    third = hours.after(a_page(parts=lacks("transactions", state=PartState.FAILED)))
+    assert hours.since(third, first) == ["-/b"]
+    assert hours.since(third, second) == []
+    assert hours.since(hours.after(a_page("a", "c")), third) == ["/c"]
+
+
+def test_a_publication_without_the_time_for_it_has_a_call_of_its_own() -> None:
+    hours = Hours()
+    first = hours.after(a_page("a", "b", part="p"), a_page("a", part="q"))
+    hours.begin(a_page("c", part="q", parts=lacks("p", state=PartState.FAILED)))
+    hours.fetch()
+    with pytest.raises(FetchContinues):
+        hours.publish(seconds_left=PUBLISH_SECONDS - 1)
+    hours.connector = Scripted(hours.clock, pages=[], faults=[(0, AWAY)])
+    hours.fetch(resumed=True)
+    assert not hours.connector.bases
+    second = hours.publish()[1][0]
+    assert hours.ids(second) == ["p/a", "p/b", "q/c"]
+    assert hours.last.records == {"transactions": 1}
+    assert hours.since(second, first) == ["q/c", "-q/a"]
+
+
+def test_a_publication_that_has_never_the_time_is_one_without_changes() -> None:
+    hours = Hours()
+    first = hours.after(a_page("a", "b"))
+    hours.begin(a_page("a"))
+    hours.fetch()
+    with pytest.raises(FetchContinues):
+        hours.publish(seconds_left=0)
+    hours.fetch(resumed=True)
+    second = hours.publish(seconds_left=0)[1][0]
+    with pytest.raises(Gone):
+        hours.since(second, first)
+    assert hours.since(hours.after(a_page("a", "c")), second) == ["/c"]
+
+
+def test_changes_are_known_for_so_many_refreshes() -> None:
+    hours = Hours()
+    read = [hours.after(a_page("a", str(number))) for number in range(MAX_CHANGES + 2)]
+    assert len(hours.since(read[-1], read[1])) == 2 * MAX_CHANGES
+    with pytest.raises(Gone):
+        hours.since(read[-1], read[0])
+
+
+def test_changes_are_known_for_two_weeks_and_the_last_one_whenever_it_was() -> None:
+    hours = Hours()
+    reads = []
+    for number in range(4):
+        reads.append(hours.after(a_page("a", str(number))))
+        hours.clock.now += MAX_CHANGES_SECONDS * 0.6
+    assert sorted(hours.since(reads[3], reads[1])) == ["-/1", "-/2", "/2", "/3"]
+    with pytest.raises(Gone):
+        hours.since(reads[3], reads[0])
+    hours.clock.now += MAX_CHANGES_SECONDS
+    last = hours.after(a_page("a"))
+    assert hours.since(last, reads[3]) == ["-/3"]
+    with pytest.raises(Gone):
+        hours.since(last, reads[2])
+
+
+def test_more_lines_than_the_disk_holds_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(increment, "MAX_COMPARED", 3)
+    hours = Hours()
+    reads = [hours.after(a_page(*ids)) for ids in ("ab", "a", "cd")]
+    assert hours.since(reads[1], reads[0]) == ["-/b"]
+    assert hours.since(reads[2], reads[1]) == ["/c", "/d", "-/a"]
+    with pytest.raises(Gone):
+        hours.since(hours.after(a_page(*"ef")), reads[2])
+
+
+def test_changes_with_more_lines_than_the_dataset_are_not_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(increment, "FEW_CHANGES", 3)
+    hours = Hours()
+    reads = [hours.after(a_page(*ids)) for ids in ("ab", "a", "ac", "ad")]
+    assert hours.since(reads[-1], reads[1]) == ["/c", "/d", "-/c"]
+    with pytest.raises(Gone):
+        hours.since(reads[-1], reads[0])
+    whole = hours.after(a_page(*"efgh"))
+    with pytest.raises(Gone):
+        hours.since(whole, reads[-1])
+
+
+def test_changes_bring_the_content_of_what_has_changed_and_of_nothing_else() -> None:
+    def page(*large: tuple[str, bytes]) -> Page:
+        records = [
+            Record(id_, msgspec.Raw(b"%d" % content[0]), blob=io.BytesIO(content))
+            for id_, content in large
+        ]
+        return Page(dataset="transactions", records=records)
+
+    hours = Hours()
+    first = hours.after(page(("a", b"1"), ("b", b"2"), ("c", b"3")))
+    second = hours.after(page(("a", b"1"), ("b", b"9"), ("d", b"4")))
+    third = hours.after(page(("a", b"1"), ("b", b"9"), ("d", b"5")))
+
+    def blobs(manifest: Manifest, since: Manifest) -> list[str]:
+        dataset = manifest.datasets["transactions"]
+        return [blob.id for blob in select_changes(dataset, since=since.refresh_id).blobs]
+
+    assert blobs(second, first) == ["b", "d"]
+    assert (blobs(third, first), blobs(third, second)) == (["b", "d"], ["d"])
