@@ -1,0 +1,1 @@
+"""Webhooks to applications: their endpoints, and the deliveries of events to them."""

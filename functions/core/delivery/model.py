@@ -1,0 +1,132 @@
+"""Endpoints of applications, and the deliveries of events to them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from functions.core.events.model import EventType
+
+if TYPE_CHECKING:
+    from functions.core.events.model import OutboxEvent
+
+ENDPOINT_PREFIX: Final = "end_"
+
+MAX_ENDPOINTS: Final = 20
+"""How many endpoints a tenant may have."""
+
+MAX_ATTEMPTS_KEPT: Final = 12
+
+
+class EndpointState(StrEnum):
+    """What an endpoint gets. What comes meanwhile waits while it is ``paused`` or ``disabled``.
+
+    ``failing``: its last deliveries failed; one of them is tried now and then, until one arrives.
+    ``disabled``: it has taken nothing for days, or has said that it is gone.
+    """
+
+    ENABLED = "enabled"
+    FAILING = "failing"
+    PAUSED = "paused"
+    DISABLED = "disabled"
+
+
+class SealedSecret(msgspec.Struct, frozen=True, kw_only=True):
+    """Keys that sign deliveries, sealed, and until when they do: 0 without end."""
+
+    sealed: bytes
+    until: float = 0
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """What the latest deliveries to an endpoint tell of it.
+
+    ``failures`` counts those that failed in a row, ``failing_since`` is when the first of them
+    did. Nothing is sent before ``blocked_until``: the endpoint has asked for that, or the next
+    probe is due then. ``probes`` counts those. ``disabled_at`` and ``why`` say when and why it was
+    disabled. ``in_flight`` is how many deliveries go at once.
+    """
+
+    failures: int = 0
+    failing_since: float = 0
+    blocked_until: float = 0
+    probes: int = 0
+    disabled_at: float = 0
+    why: str = ""
+    last_success_at: float = 0
+    last_status: int = 0
+    in_flight: int = 1
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """An address of an application that gets events. An application writes it, by its version.
+
+    ``types`` are types of events, or ``prefix.*``; none means all. ``provider`` and
+    ``connection_ids`` narrow them down. The newest of the ``secrets`` is the first. ``asymmetric``
+    adds a signature that can be verified by ``public_key``.
+    """
+
+    endpoint_id: str
+    tenant: str
+    url: str
+    created_at: float
+    version: int = 1
+    types: tuple[str, ...] = ()
+    provider: str = ""
+    connection_ids: tuple[str, ...] = ()
+    asymmetric: bool = False
+    public_key: str = ""
+    max_in_flight: int = 8
+    paused: bool = False
+    secrets: tuple[SealedSecret, ...] = ()
+
+    def wants(self, event: OutboxEvent) -> bool:
+        """Whether it is to get this event."""
+        return (
+            event.tenant == self.tenant
+            and (not self.types or any(_matches(event.type, each) for each in self.types))
+            and self.provider in {"", event.provider}
+            and (not self.connection_ids or event.connection_id in self.connection_ids)
+        )
+
+
+class DeliveryStatus(StrEnum):
+    """``pending`` until it is ``delivered``, has ``failed`` for days, or its event is ``gone``."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    GONE = "gone"
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One try to deliver: the status that the endpoint answered with, or the name of an error."""
+
+    at: float
+    milliseconds: int
+    status: int = 0
+    error: str = ""
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """One event to one endpoint. Its version counts its writes.
+
+    ``due_at`` is when it is tried next, 0 where it is not. ``attempts`` counts those that its
+    schedule goes by, ``log`` has the latest of all.
+    """
+
+    endpoint_id: str
+    event_id: str
+    event_type: EventType
+    event_at: float
+    status: DeliveryStatus = DeliveryStatus.PENDING
+    due_at: float = 0
+    attempts: int = 0
+    version: int = 1
+    log: tuple[Attempt, ...] = ()
+
+
+def _matches(type_: str, wanted: str) -> bool:
+    return type_ == wanted or (wanted.endswith(".*") and type_.startswith(wanted[:-1]))

@@ -1,0 +1,121 @@
+"""What delivering events needs from outside, as protocols."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from functions.core.delivery.model import Endpoint, Health
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from functions.core.delivery.model import Delivery
+    from functions.core.events.model import OutboxEvent
+    from functions.core.idempotency import Key
+
+
+class StoredEndpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """An endpoint, its health, and how often it was woken."""
+
+    endpoint: Endpoint
+    health: Health
+    wakes: int = 0
+
+
+class Endpoints(Protocol):
+    """Stores endpoints. The application writes the endpoint, and the deliverer its health."""
+
+    def get(self, endpoint_id: str) -> StoredEndpoint | None:
+        """Read one with a consistent read; None when there is none."""
+
+    def of_tenant(self, tenant: str) -> list[StoredEndpoint]:
+        """Read those of a tenant, the oldest first. One that is a moment old may be missing."""
+
+    def create(self, endpoint: Endpoint, *, key: Key | None = None) -> None:
+        """Store a new one.
+
+        Raises:
+            Superseded: the key is noted already.
+        """
+
+    def save(self, endpoint: Endpoint) -> None:
+        """Write it where the version before it is stored.
+
+        Raises:
+            Superseded: another writer was faster, or it is deleted.
+        """
+
+    def delete(self, endpoint_id: str) -> None:
+        """Delete it with its deliveries; a repetition changes nothing."""
+
+    def wake(self, endpoint_id: str, *, at: float) -> bool:
+        """Note that it has deliveries that are due; False if it is deleted."""
+
+    def rest(self, stored: StoredEndpoint, *, look_at: float | None) -> bool:
+        """Note when to look at it again, None for not at all, unless it was woken meanwhile."""
+
+    def save_health(self, endpoint_id: str, health: Health, *, event: OutboxEvent | None) -> None:
+        """Write its health, with an event in the same transaction; not where it is deleted."""
+
+
+class Deliveries(Protocol):
+    """Stores deliveries."""
+
+    def offer(self, delivery: Delivery) -> None:
+        """Store a new one; one that is there stays as it is."""
+
+    def get(self, endpoint_id: str, event_id: str, *, event_at: float) -> Delivery | None:
+        """Read one with a consistent read."""
+
+    def due(self, endpoint_id: str, *, at: float, most: int) -> list[Delivery]:
+        """Read those that are due, the longest due first, with a consistent read."""
+
+    def next_due(self, endpoint_id: str) -> float | None:
+        """When the next one is due, with a consistent read; None where none is."""
+
+    def save(self, delivery: Delivery) -> None:
+        """Write it where the version before it is stored.
+
+        Raises:
+            Superseded: another writer was faster, or it is deleted.
+        """
+
+    def page(
+        self, endpoint_id: str, *, limit: int, after: str | None
+    ) -> tuple[list[Delivery], str | None]:
+        """Read a page, the newest events first, and the place to go on after."""
+
+
+class Events(Protocol):
+    """Reads stored events."""
+
+    def get(self, event_id: str) -> OutboxEvent | None:
+        """Read one; None where it is no longer kept."""
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """How an endpoint answered a request: a status, or the name of an error.
+
+    ``retry_after`` is how many seconds it wants to be left alone; None where it does not say.
+    """
+
+    milliseconds: int
+    status: int = 0
+    error: str = ""
+    retry_after: float | None = None
+
+
+class Sender(Protocol):
+    """Sends signed requests to endpoints."""
+
+    def send(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Sent:
+        """Send one request, at most 20 seconds long; no answer and no address raises."""
+
+
+class Keyring(Protocol):
+    """Opens the keys of endpoints."""
+
+    def open(self, endpoint: Endpoint, *, at: float) -> Sequence[bytes]:
+        """The keys that are in use then, the newest first."""

@@ -1,0 +1,1 @@
+"""Events that tell others what has ended."""
