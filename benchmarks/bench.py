@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from functions.core.contract import Door
 from infra.local.aws import KEY, REGION, ROOT
 from infra.local.caller import Caller
 
@@ -44,7 +45,7 @@ class Bench:
     def door(self, door: str, event: Any) -> dict[str, Any]:
         """Run a door from the asset in a fresh process; its answer and figures."""
         return call_handler(
-            f"functions.{door}.handler",
+            f"functions.{Door(door).module}.handler",
             event,
             packages=self.asset,
             variables=self.variables(door),
@@ -53,7 +54,7 @@ class Bench:
     def variables(self, door: str) -> dict[str, str]:
         """A door's environment as the stack has set it, pointed at the local AWS."""
         functions = self.system.client("lambda").list_functions()["Functions"]
-        handler = f"functions.{door}.handler"
+        handler = f"functions.{Door(door).module}.handler"
         (found,) = (f for f in functions if f["Handler"] == handler)
         return {
             **found["Environment"]["Variables"],

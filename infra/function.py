@@ -65,7 +65,7 @@ class DoorFunction(Construct):
             "Function",
             description=f"Freshet, stage {stage.name}: {door}",
             code=code,
-            handler=f"{PACKAGE.name}.{door}.handler",
+            handler=f"{PACKAGE.name}.{door.module}.handler",
             runtime=lambda_.Runtime(f"python{stage.runtime.python}", lambda_.RuntimeFamily.PYTHON),
             architecture=ARCHITECTURES[stage.runtime.architecture],
             memory_size=size.memory_mb,

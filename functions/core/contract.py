@@ -73,7 +73,7 @@ SERVICE: Final = "freshet"
 
 
 class Door(StrEnum):
-    """The Lambda functions; each value is a module of ``functions`` with a ``handler``."""
+    """The Lambda functions."""
 
     API = "api"
     WEBHOOK = "webhook"
@@ -87,6 +87,15 @@ class Door(StrEnum):
     BULK = "bulk"
     RECONCILE = "reconcile"
     TEND = "tend"
+
+    @property
+    def module(self) -> str:
+        """The module of ``functions`` that has its ``handler``."""
+        return f"background.{self}" if self in _BACKGROUND else self.value
+
+
+_BACKGROUND: Final = {Door.RECONCILE, Door.TEND}
+"""The functions that no request waits for."""
 
 
 class Variable(StrEnum):

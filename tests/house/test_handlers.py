@@ -49,7 +49,7 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 
 def loaded(door: Door) -> set[str]:
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, f"functions.{door}"],
+        [sys.executable, "-c", PROGRAM, f"functions.{door.module}"],
         cwd=ROOT,
         env={"PYTHONPATH": str(ROOT)},
         capture_output=True,

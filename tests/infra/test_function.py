@@ -62,7 +62,7 @@ def _function(template: Template, door: Door) -> dict[str, Any]:
 
 @DOORS
 def test_a_door_is_the_handler_of_its_module(local: Template, door: Door) -> None:
-    assert _function(local, door)["Handler"] == f"functions.{door}.handler"
+    assert _function(local, door)["Handler"] == f"functions.{door.module}.handler"
 
 
 @DOORS

@@ -27,6 +27,7 @@ from functions.aws.objects.successors import Successors
 from functions.aws.tables.connections import ConnectionTable
 from functions.aws.tables.refreshes import RefreshTable
 from functions.aws.vault import Vault
+from functions.core.contract import Door
 from functions.core.model import CONNECTION_PREFIX, Connection, Credentials, instant
 from infra.local.aws import ACCOUNT, ROOT, session
 from infra.local.programs import HOST, answers, free_port, running
@@ -166,7 +167,10 @@ class Engine:
 
     def kill(self, door: str) -> None:
         """End the door's processes as the system does when memory runs out. Needs /proc."""
-        marks = {f"AWS_ENDPOINT_URL={self.endpoint}", f"_HANDLER=functions.{door}.handler"}
+        marks = {
+            f"AWS_ENDPOINT_URL={self.endpoint}",
+            f"_HANDLER=functions.{Door(door).module}.handler",
+        }
         for environ in Path("/proc").glob("[0-9]*/environ"):
             if marks <= variables(environ):
                 os.kill(int(environ.parent.name), signal.SIGKILL)

@@ -11,9 +11,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from functions import reconcile as door
 from functions.aws.executions import Endings, Executions, to_start
 from functions.aws.tables.open_items import SHARDS, Due, OpenItems, open_attributes
+from functions.background import reconcile as door
 from functions.core.contract import PushTicket, Ticket
 from functions.core.errors import ConfigurationInvalid, Defect, PlatformFault
 from functions.core.model import Status

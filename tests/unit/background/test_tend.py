@@ -10,9 +10,9 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
-from functions import tend as door
 from functions.aws.tables.open_items import Due
 from functions.aws.tables.walk import Seen
+from functions.background import tend as door
 from functions.core.connect.keep_alive import DAY_SECONDS, HOUR_SECONDS, QUIET_DAYS, Round
 from functions.core.connect.model import SessionStatus
 from functions.core.contract import Variable
