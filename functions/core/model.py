@@ -264,14 +264,27 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     failed: int = 0
 
 
+class Verdict(StrEnum):
+    """Whether data are fresh.
+
+    ``fresh``: every part is. ``partly_fresh``: some are. ``stale``: none is. ``unknown``: no part
+    has an age, or there is none.
+    """
+
+    FRESH = "fresh"
+    PARTLY_FRESH = "partly_fresh"
+    STALE = "stale"
+    UNKNOWN = "unknown"
+
+
 class Refresh(msgspec.Struct, frozen=True, kw_only=True):
     """One trigger, wait and fetch for a connection. Its version is the number of its events.
 
     ``full`` asks for everything to be read again, not only what has changed. ``wait_for_user``
     asks to wait for a user who must act before the job can begin. ``job_complete`` is false while
     the provider has taken only a part of the ``job``. ``webhooks`` maps the digests of their tokens
-    to the provider's names for the job, see ``core.webhooks``. ``records``, ``coverage`` and
-    ``as_of`` are of its ``datasets``.
+    to the provider's names for the job, see ``core.webhooks``. ``records``, ``coverage``, ``as_of``
+    and ``verdict`` are of its ``datasets``. ``changes_since`` is the refresh of the one before.
     """
 
     refresh_id: str
@@ -294,6 +307,8 @@ class Refresh(msgspec.Struct, frozen=True, kw_only=True):
     records: dict[str, int] = {}
     coverage: Coverage | None = None
     as_of: float = 0
+    verdict: Verdict | None = None
+    changes_since: str = ""
     error: str | None = None
     events: tuple[Event, ...] = ()
 

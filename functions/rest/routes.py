@@ -12,12 +12,12 @@ from functions.rest.calls import (
     connections,
     datasets,
     erasures,
-    freshness,
     pushes,
     refreshes,
     registrations,
     schedules,
 )
+from functions.rest.calls.freshness import assessments
 from functions.rest.route import Route, routes
 
 MODULES: Final = (
@@ -25,7 +25,7 @@ MODULES: Final = (
     connect_sessions,
     connections,
     erasures,
-    freshness,
+    assessments,
     schedules,
     refreshes,
     pushes,

@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.core.contract import Variable
 from functions.core.errors import FreshetError, NotFound
-from functions.rest.calls.freshness import find_freshness
+from functions.rest.calls.freshness.assessments import find_freshness
 from functions.wiring.services import Wiring
 from infra.account import Account, AccountError, find_account, find_stack
 

@@ -198,7 +198,7 @@ def publish(
         refresh, fetched=fetched, parts=staging.progress.parts, before=before, at=at
     )
     key, version_id = staging.seal(manifest)
-    ended = step.publish(refresh, manifest, ticket=ticket, at=ports.clock())
+    ended = step.publish(refresh, manifest, ticket=ticket, at=ports.clock(), before=before)
     took = measure(ticket, synchronous=refresh.synchronous)
     ports.refreshes.publish(
         ended,

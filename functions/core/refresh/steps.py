@@ -11,6 +11,7 @@ from functions.core.contract import DEADLINE_SECONDS, RefreshRequest, Scalar, Ti
 from functions.core.errors import FreshetError, find_error
 from functions.core.model import Connection, Coverage, Dataset, Event, Manifest, Refresh, Status
 from functions.core.refresh.snapshot import narrow
+from functions.core.refresh.verdict import judge
 
 if TYPE_CHECKING:
     from functions.core.ports import Triggered
@@ -81,10 +82,20 @@ def count_losses(refresh: Refresh) -> int:
     return [event.type for event in refresh.events].count("lost")
 
 
-def publish(refresh: Refresh, manifest: Manifest, *, ticket: Ticket, at: float) -> Refresh:
+def publish(
+    refresh: Refresh,
+    manifest: Manifest,
+    *,
+    ticket: Ticket,
+    at: float,
+    before: Manifest | None = None,
+) -> Refresh:
     """End the refresh with what was published of the datasets that it was to fetch.
 
     Stale, incomplete or failed parts make it ``partial``.
+
+    Args:
+        before: the snapshot that stood.
     """
     own = narrow(manifest, refresh.datasets)
     coverage = own.coverage
@@ -94,6 +105,8 @@ def publish(refresh: Refresh, manifest: Manifest, *, ticket: Ticket, at: float) 
         records={name: _count_fetched(refresh, dataset) for name, dataset in own.datasets.items()},
         coverage=coverage,
         as_of=own.as_of,
+        verdict=judge(own.parts),
+        changes_since=before.refresh_id if before else "",
     )
     noticed = _append(ended, "ready", ticket.noticed_at, looks=ticket.poll_count)
     return _append(noticed, ended.status, at, **msgspec.structs.asdict(coverage))

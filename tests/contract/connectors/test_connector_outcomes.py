@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from functions.core.model import Status
+from functions.core.model import Status, Verdict
 from functions.core.refresh.admission import RefreshOutcome
-from functions.core.refresh.freshness import Verdict
 from tests.support.providers.faults import FAULTS, NONE, outcome, strike
 from tests.support.providers.refresh_driver import RefreshDriver
 from tests.support.providers.registry import CASES

@@ -17,12 +17,12 @@ from functions.core.contract import (
     TicketOutcome,
 )
 from functions.core.errors import FetchWaits, FreshetError
+from functions.core.freshness.assess import assess, read_known
 from functions.core.model import Status
 from functions.core.refresh.admission import admit
 from functions.core.refresh.check import check
 from functions.core.refresh.conclude import conclude
 from functions.core.refresh.fetch import fetch, publish, read_published
-from functions.core.refresh.freshness import assess, read_known
 from functions.core.refresh.ports import AdmissionPorts
 from functions.core.refresh.trigger import trigger
 from tests.support.fakes.files import Snapshots, Staging
@@ -34,9 +34,9 @@ from tests.support.scripted_connector import CONNECTION, REFRESH, fetch_ports, s
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from functions.core.freshness.assess import Freshness
     from functions.core.model import Connection, Manifest, Refresh
     from functions.core.refresh.admission import RefreshOutcome
-    from functions.core.refresh.freshness import Freshness
     from tests.support.providers.case import ProviderCase
     from tests.support.providers.simulated import Simulated
 

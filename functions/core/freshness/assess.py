@@ -29,13 +29,21 @@ from functions.core.errors import (
     UserError,
     find_error,
 )
-from functions.core.model import Connection, Event, Manifest, Part, PartState, Refresh, Status
+from functions.core.model import (
+    Connection,
+    Event,
+    Manifest,
+    Part,
+    PartState,
+    Refresh,
+    Status,
+    Verdict,
+)
 from functions.core.refresh.steps import find_obstacle
+from functions.core.refresh.verdict import judge, select_lacking
 from functions.core.schedules import next_firing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from functions.core.contract import Schedule
     from functions.core.refresh.history import Line
     from functions.core.refresh.ports import Refreshes, Snapshots
@@ -45,19 +53,6 @@ LATEST: Final = 20
 
 LATE_SECONDS: Final = 60
 """How long after its firing a scheduled refresh is admitted at the latest."""
-
-
-class Verdict(StrEnum):
-    """Whether data are fresh.
-
-    ``fresh``: every part is. ``partly_fresh``: some are. ``stale``: none is. ``unknown``: no part
-    has an age, or there is none.
-    """
-
-    FRESH = "fresh"
-    PARTLY_FRESH = "partly_fresh"
-    STALE = "stale"
-    UNKNOWN = "unknown"
 
 
 class Cause(StrEnum):
@@ -199,17 +194,6 @@ class Freshness(msgspec.Struct, frozen=True, kw_only=True):
     last_failed: Refresh | None
 
 
-def judge(parts: Iterable[Part], *, not_before: float = 0) -> Verdict:
-    """The verdict on parts; one is fresh by its state and an ``as_of`` that is not before."""
-    there = [part for part in parts if part.state is not PartState.GONE]
-    lacking = _select_lacking(there, not_before)
-    if there and not lacking:
-        return Verdict.FRESH
-    if len(lacking) < len(there):
-        return Verdict.PARTLY_FRESH
-    return Verdict.STALE if any(part.as_of for part in there) else Verdict.UNKNOWN
-
-
 def read_known(
     connection: Connection, *, latest: Line, refreshes: Refreshes, snapshots: Snapshots, at: float
 ) -> Known:
@@ -245,7 +229,7 @@ def assess(known: Known, *, at: float, max_age_seconds: int | None = None) -> Fr
         as_of=known.manifest.as_of if known.manifest else 0,
         since=since,
         next_try=_find_next(known, at=at),
-        not_fresh=_select_lacking(parts, not_before),
+        not_fresh=select_lacking(parts, not_before),
         last_failed=next((one for one in known.latest if one.status is Status.FAILED), None),
     )
 
@@ -253,14 +237,6 @@ def assess(known: Known, *, at: float, max_age_seconds: int | None = None) -> Fr
 def to_cause(error: type[FreshetError]) -> Cause:
     """The cause for an error that can end a refresh."""
     return next(cause for class_, cause in _BY_ERROR if issubclass(error, class_))
-
-
-def _select_lacking(parts: Iterable[Part], not_before: float) -> tuple[Part, ...]:
-    """The parts that are there and not fresh."""
-    there = (part for part in parts if part.state is not PartState.GONE)
-    return tuple(
-        part for part in there if part.state is not PartState.FRESH or part.as_of < not_before
-    )
 
 
 def _find_bound(known: Known, *, at: float, max_age_seconds: int | None) -> float:

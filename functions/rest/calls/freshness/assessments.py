@@ -8,16 +8,16 @@ import msgspec
 
 from functions.core.contract import MAX_AGE_SECONDS
 from functions.core.errors import Action, Gone
-from functions.core.model import Status, iso
-from functions.core.refresh.freshness import Cause, Verdict, assess, read_known
+from functions.core.freshness.assess import Cause, assess, read_known
+from functions.core.model import Status, Verdict, iso
 from functions.rest.call import Call, Reply, connection_of
 from functions.rest.calls.datasets import PartOut, part_out
 from functions.rest.models import ErrorOut, error_out, when
 from functions.rest.route import Answer, Route, Tag, whole
 
 if TYPE_CHECKING:
+    from functions.core.freshness.assess import Freshness, Known
     from functions.core.model import Connection
-    from functions.core.refresh.freshness import Freshness, Known
     from functions.wiring.services import Wiring
 
 MAX_PARTS: Final = 20

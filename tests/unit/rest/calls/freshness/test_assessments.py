@@ -5,10 +5,10 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from functions.core.errors import RateLimited
+from functions.core.freshness.assess import Known, assess
 from functions.core.model import Part, PartState, SnapshotPointer
 from functions.core.refresh import steps as step
-from functions.core.refresh.freshness import Known, assess
-from functions.rest.calls.freshness import MAX_PARTS, freshness_out
+from functions.rest.calls.freshness.assessments import MAX_PARTS, freshness_out
 from functions.rest.models import error_out
 from tests.support.api_gateway import call, read_problem
 from tests.support.scripted_connector import CONNECTION, a_connection, a_manifest, a_refresh

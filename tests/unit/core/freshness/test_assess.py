@@ -19,18 +19,17 @@ from functions.core.errors import (
     ReauthRequired,
     Signal,
 )
-from functions.core.model import Part, PartState, Refresh, SnapshotPointer, Status
-from functions.core.refresh import steps as step
-from functions.core.refresh.freshness import (
+from functions.core.freshness.assess import (
     Cause,
     Known,
     NextTry,
-    Verdict,
     assess,
-    judge,
     read_known,
     to_cause,
 )
+from functions.core.model import Part, PartState, Refresh, SnapshotPointer, Status, Verdict
+from functions.core.refresh import steps as step
+from functions.core.refresh.verdict import judge
 from tests.support.fakes.stores import Clock, Tables
 from tests.support.scripted_connector import (
     CONNECTION,

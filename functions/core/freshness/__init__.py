@@ -1,0 +1,1 @@
+"""How fresh data are, how fresh they should be, and the proof of it."""

@@ -1,0 +1,1 @@
+"""Calls about how fresh data are."""
