@@ -95,6 +95,37 @@ class Events(Protocol):
         """Read one; None where it is no longer kept."""
 
 
+class Outbox(Protocol):
+    """The events that are owed: stored, and not announced yet."""
+
+    def owed(self, event_id: str) -> OutboxEvent | None:
+        """Read one with a consistent read; None where it is announced, or no longer kept."""
+
+    def settle(self, event_id: str) -> None:
+        """Note that it is announced; one that is no longer kept stays away."""
+
+
+class Bus(Protocol):
+    """Tells events to what listens in the operator's own AWS account."""
+
+    def put(self, event: OutboxEvent) -> None:
+        """Put one on the bus. A repetition puts it there again, with the same id."""
+
+
+class Lanes(Protocol):
+    """The queue of endpoints whose deliveries are to be made, one call at a time for each.
+
+    A message is a hint and may be lost or doubled: what is due is in the stored deliveries.
+    """
+
+    def send(self, endpoint_id: str, *, reason: str) -> None:
+        """Have its deliveries made soon. What comes again within five minutes may be ignored.
+
+        Args:
+            reason: why; the same reason for the same endpoint is the same message.
+        """
+
+
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
     """How an endpoint answered a request: a status, or the name of an error.
 

@@ -1,0 +1,65 @@
+"""Announces an event: on the bus, and to each endpoint of its tenant that wants it.
+
+The transaction that ends something writes its event, which is owed from then on. The table's stream
+has it announced at once, and the clock what that has missed. Any step may be the last of a call,
+and each may be repeated: the event is owed until all are done.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from functions.core.contract import Clock
+from functions.core.delivery.model import Delivery
+from functions.core.delivery.ports import Bus, Deliveries, Endpoints, Lanes, Outbox
+
+if TYPE_CHECKING:
+    from functions.core.delivery.ports import StoredEndpoint
+    from functions.core.events.model import OutboxEvent
+
+
+class AnnouncePorts(msgspec.Struct, frozen=True, kw_only=True):
+    """What announcing an event needs from outside."""
+
+    outbox: Outbox
+    bus: Bus
+    endpoints: Endpoints
+    deliveries: Deliveries
+    lanes: Lanes
+    clock: Clock
+
+
+def announce(event: OutboxEvent, ports: AnnouncePorts) -> None:
+    """Put an event on the bus and in the lanes of the endpoints that want it, and settle it."""
+    ports.bus.put(event)
+    for stored in ports.endpoints.of_tenant(event.tenant):
+        if stored.endpoint.wants(event):
+            _offer(event, stored, ports)
+    ports.outbox.settle(event.event_id)
+
+
+def _offer(event: OutboxEvent, stored: StoredEndpoint, ports: AnnouncePorts) -> None:
+    """Store the delivery, and have it made unless the endpoint wants none for now.
+
+    It may want some again by the time at which the delivery is stored: it is woken in any case.
+    """
+    endpoint_id, at = stored.endpoint.endpoint_id, ports.clock()
+    ports.deliveries.offer(
+        Delivery(
+            endpoint_id=endpoint_id,
+            event_id=event.event_id,
+            event_type=event.type,
+            event_at=event.at,
+            due_at=at,
+        )
+    )
+    awake = ports.endpoints.wake(endpoint_id, at=at)
+    if awake and _takes_deliveries(stored, at=at):
+        ports.lanes.send(endpoint_id, reason=event.event_id)
+
+
+def _takes_deliveries(stored: StoredEndpoint, *, at: float) -> bool:
+    health = stored.health
+    return not (stored.endpoint.paused or health.disabled_at or health.blocked_until > at)
