@@ -22,14 +22,17 @@ from functions.core.errors import (
     ConnectCodeInvalid,
     ConnectSessionEnded,
     ConnectUserMismatch,
+    EndpointRefused,
     Gone,
     KeyReused,
     LoginShared,
     MethodNotAllowed,
     RecordTooLarge,
+    SecretRotating,
     Signal,
     Throttled,
     TooLarge,
+    TooManyEndpoints,
     Unauthorized,
 )
 from functions.rest.openapi.document import document
@@ -46,13 +49,16 @@ ONLY_ANSWERS = (
     | ConnectCodeInvalid
     | ConnectSessionEnded
     | ConnectUserMismatch
+    | EndpointRefused
     | Gone
     | KeyReused
     | LoginShared
     | MethodNotAllowed
     | RecordTooLarge
+    | SecretRotating
     | Throttled
     | TooLarge
+    | TooManyEndpoints
     | Unauthorized
 )
 """Errors of the API's calls, which no refresh or push ends with."""

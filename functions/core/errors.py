@@ -306,6 +306,23 @@ class ProviderRefusesConnection(CallerError):
     )
 
 
+class EndpointRefused(CallerError):
+    """Nothing is sent to this address: its host must have public addresses, and only those.
+
+    The text is the same whether the host has other addresses or none.
+    """
+
+
+class TooManyEndpoints(CallerError):
+    """You have as many endpoints as a tenant may have. Delete one first."""
+
+
+class SecretRotating(CallerError):
+    """The secret before this one still signs. Wait until it ends, or rotate with no overlap."""
+
+    action = Action.WAIT
+
+
 class KeyReused(CallerError):
     """This Idempotency-Key was used for another request. Use a new key for a new one."""
 
