@@ -34,7 +34,8 @@ APPLICATIONS: Final = {
         "provider_names": {"banno/garden": "Garden Community Bank"},
     }
 }
-USUAL_PORTS: Final = {"banno": 9001, "digime": 9002, "endgrate": 9003}
+RECEIVER: Final = "receiver"
+USUAL_PORTS: Final = {"banno": 9001, "digime": 9002, "endgrate": 9003, RECEIVER: 9004}
 
 
 class SynthesisError(RuntimeError):
@@ -46,7 +47,8 @@ class System:
     """A running system: where its parts are.
 
     ``endpoint`` is the local AWS, ``api`` the address of the API's stage (``…/v1/…`` follows),
-    ``outputs`` the stack's, ``providers`` each simulator's facts by name.
+    ``outputs`` the stack's, ``providers`` each simulator's facts by name, ``receiver`` those of the
+    receiver of events.
     """
 
     endpoint: str
@@ -54,6 +56,7 @@ class System:
     outputs: Mapping[str, str]
     issuer: Issuer
     providers: Mapping[str, Mapping[str, Any]]
+    receiver: Mapping[str, Any]
 
     def redirect_uri(self, provider: str) -> str:
         """Where a provider sends the browsers of users who have signed in."""
@@ -91,7 +94,7 @@ def system(
         issuer = stack.enter_context(issuing())
         port = free_port(EMULATOR_PORT if usual_ports else 0)
         endpoint = stack.enter_context(emulator(port, folder, iam=iam))
-        providers = {
+        simulators = {
             name: stack.enter_context(
                 simulator(
                     name,
@@ -99,7 +102,7 @@ def system(
                     port=free_port(USUAL_PORTS.get(name, 0) if usual_ports else 0),
                 )
             )
-            for name in DEMOS
+            for name in (*DEMOS, RECEIVER)
         }
         outputs = deploy(
             assembly,
@@ -116,7 +119,8 @@ def system(
             api=api_url(endpoint, outputs["ApiId"], stage=STAGE),
             outputs=outputs,
             issuer=issuer,
-            providers=providers,
+            receiver=simulators.pop(RECEIVER),
+            providers=simulators,
         )
         _give_secrets(running_system)
         yield running_system
@@ -152,7 +156,7 @@ def synthesise(assembly: Path) -> Path:
 
 @contextmanager
 def simulator(name: str, *, log: Path, port: int) -> Iterator[dict[str, Any]]:
-    """A provider's simulator in a process of its own; yields its facts."""
+    """A simulator in a process of its own; yields its facts."""
     command = [sys.executable, "-m", "infra.local.simulators", name, "--json", "--port", str(port)]
     settings = {"PYTHONPATH": str(ROOT)}
     # It prints its facts once it listens; the rest of its output is for readers of the log.

@@ -13,6 +13,7 @@ import pytest
 from infra.local.caller import Caller
 from infra.local.providers import DEMOS
 from infra.local.system import System, system
+from tests.support.clients.receiver import ReceiverClient
 from tests.support.simulator_control import SimulatorControl
 from tests.support.system.sign_in import APPLICATIONS, institutions
 from tests.support.system.webhook_relay import Relay, relaying
@@ -80,6 +81,16 @@ def digime(running: System) -> Iterator[SimulatorControl]:
 def endgrate(running: System) -> Iterator[SimulatorControl]:
     with _controlling(running, "endgrate", transfer_seconds=0.5) as provider:
         yield provider
+
+
+@pytest.fixture
+def receiver(running: System) -> Iterator[ReceiverClient]:
+    """An application's receiver of events, at its beginning."""
+    client = ReceiverClient(running.receiver["base_url"])
+    with client.http:
+        client.reset()
+        yield client
+        client.reset()
 
 
 @pytest.fixture

@@ -37,9 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m infra.local.simulators", description="A provider, simulated on loopback."
+        prog="python -m infra.local.simulators",
+        description="A provider, or a receiver of events, on loopback.",
     )
-    parser.add_argument("name", choices=sorted(SIMULATORS), help="which provider")
+    parser.add_argument("name", choices=sorted(SIMULATORS), help="which one")
     parser.add_argument("--port", type=_port, default=0, help="0, the default, takes any free one")
     parser.add_argument("--json", action="store_true", help="tell the facts in one line of JSON")
     return parser
