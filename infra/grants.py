@@ -60,6 +60,17 @@ BULKS: Final = {
     Door.BULK: ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "Query"),
     Door.RECONCILE: ("GetItem", "UpdateItem"),
 }
+EVENTS: Final = {
+    Door.API: ("GetItem", "BatchGetItem", "PutItem", "DeleteItem"),
+    Door.CONNECT: ("PutItem",),
+    Door.TRIGGER: ("PutItem",),
+    Door.CHECK_STATUS: ("PutItem",),
+    Door.FETCH_DATA: ("PutItem",),
+    Door.CONCLUDE: ("PutItem",),
+    Door.PUSH: ("PutItem",),
+    Door.BULK: ("PutItem",),
+    Door.TEND: ("PutItem",),
+}
 """Actions of DynamoDB. A transaction has none of its own: it needs those of its parts."""
 
 ERASE: Final = ("DeleteObject", "DeleteObjectVersion")
@@ -151,6 +162,7 @@ def grant(doors: Mapping[Door, DoorFunction], *, storage: Storage, secrets: Secr
         (storage.refreshes, REFRESHES),
         (storage.pushes, PUSHES),
         (storage.bulks, BULKS),
+        (storage.events, EVENTS),
     ):
         for door, actions in allowed.items():
             _allow(doors[door].role, "dynamodb", actions, table.table_arn)
@@ -183,6 +195,8 @@ def grant_api(
         f"{storage.refreshes.table_arn}/index/{Index.BY_CONNECTION}",
         f"{storage.pushes.table_arn}/index/{Index.BY_CONNECTION}",
         f"{storage.bulks.table_arn}/index/{Index.BY_FAILURE}",
+        f"{storage.events.table_arn}/index/{Index.BY_TENANT}",
+        f"{storage.events.table_arn}/index/{Index.BY_CONNECTION}",
     )
     _allow(door.role, "dynamodb", ("Query",), *arns)
     machines = [each.state_machine_arn for each in (refreshes, bulks, pushes)]

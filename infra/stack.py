@@ -115,6 +115,7 @@ class FreshetStack(cdk.Stack):
         kept = {
             Variable.CONNECTIONS_TABLE: self.storage.connections.table_name,
             Variable.REFRESHES_TABLE: self.storage.refreshes.table_name,
+            Variable.EVENTS_TABLE: self.storage.events.table_name,
             Variable.BUCKET: self.storage.bucket.bucket_name,
             Variable.KEY: self.storage.key.key_arn,
         }
@@ -282,6 +283,7 @@ class FreshetStack(cdk.Stack):
             "RefreshesTableName": self.storage.refreshes.table_name,
             "PushesTableName": self.storage.pushes.table_name,
             "BulksTableName": self.storage.bulks.table_name,
+            "EventsTableName": self.storage.events.table_name,
             "ConnectSessionsTableName": self.storage.sessions.table_name,
             "ApplicationsSecretArn": self.secrets.applications.secret_arn,
             "KeyArn": self.storage.key.key_arn,

@@ -1,4 +1,4 @@
-"""The stores: five tables, one bucket, their key, and the secrets.
+"""The stores: six tables, one bucket, their key, and the secrets.
 
 An index is never changed, only followed by one of another name, see ``docs/deploying.md``. None has
 all attributes: that would copy sealed credentials into it with each rotation of a token.
@@ -43,7 +43,10 @@ OLD_VERSION_DAYS: Final = 30
 
 
 class Storage(Construct):
-    """``connections``, ``sessions``, ``refreshes``, ``pushes``, ``bulks``, ``bucket``, ``key``."""
+    """The tables ``connections``, ``sessions``, ``refreshes``, ``pushes``, ``bulks``, ``events``.
+
+    Besides them ``bucket`` and ``key``.
+    """
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
         super().__init__(scope, id_)
@@ -97,6 +100,7 @@ class Storage(Construct):
         )
         self._list_open(self.pushes)
         self.bulks = self._bulks()
+        self.events = self._events()
         self.sessions = self._table(
             "ConnectSessions", partition_key="connect_session_id", time_to_live="forget_at"
         )
@@ -118,6 +122,24 @@ class Storage(Construct):
         self._list_open(table)
         return table
 
+    def _events(self) -> dynamodb.Table:
+        """Each new event goes through the table's stream."""
+        table = self._table(
+            "Events",
+            partition_key="event_id",
+            time_to_live="expires_at",
+            stream=dynamodb.StreamViewType.NEW_IMAGE,
+        )
+        for index, owner in ((Index.BY_TENANT, "tenant"), (Index.BY_CONNECTION, "connection_id")):
+            table.add_global_secondary_index(
+                index_name=index,
+                partition_key=_string(owner),
+                sort_key=_string("occurred_at"),
+                projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+            )
+        self._list_open(table)
+        return table
+
     def _list_open(self, table: dynamodb.Table) -> None:
         """List what has not ended, by when to look at it: only that has these attributes."""
         table.add_global_secondary_index(
@@ -134,6 +156,7 @@ class Storage(Construct):
         partition_key: str,
         sort_key: str | None = None,
         time_to_live: str | None = None,
+        stream: dynamodb.StreamViewType | None = None,
     ) -> dynamodb.Table:
         return dynamodb.Table(
             self,
@@ -141,6 +164,7 @@ class Storage(Construct):
             partition_key=_string(partition_key),
             sort_key=_string(sort_key) if sort_key else None,
             time_to_live_attribute=time_to_live,
+            stream=stream,
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
             encryption_key=self.key,

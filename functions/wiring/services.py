@@ -11,6 +11,7 @@ import boto3
 from botocore.config import Config
 
 from functions.aws.boundary import setting
+from functions.aws.events.events import EventTable
 from functions.aws.executions import Endings, Executions, wake
 from functions.aws.objects.bucket import Bucket
 from functions.aws.objects.snapshots import Snapshots
@@ -174,6 +175,11 @@ class Wiring:
             table=setting(Variable.BULKS_TABLE),
             keys=setting(Variable.REFRESHES_TABLE),
         )
+
+    @cached_property
+    def events(self) -> EventTable:
+        """Events."""
+        return EventTable(self._dynamodb, table=setting(Variable.EVENTS_TABLE))
 
     def open_items(self, table: Variable) -> OpenItems:
         """What of a table has not ended, for the reconciler."""

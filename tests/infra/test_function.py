@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 DOORS = pytest.mark.parametrize("door", list(Door))
 
-PLACES = {Variable.CONNECTIONS_TABLE, Variable.REFRESHES_TABLE, Variable.BUCKET, Variable.KEY}
+TABLES = {Variable.CONNECTIONS_TABLE, Variable.REFRESHES_TABLE, Variable.EVENTS_TABLE}
+PLACES = TABLES | {Variable.BUCKET, Variable.KEY}
 PUSHES = {Variable.PUSHES_TABLE, Variable.PUSH_MACHINE}
 SESSIONS = {Variable.CONNECT_SESSIONS_TABLE, Variable.APPLICATIONS}
 BULKS = {Variable.BULKS_TABLE, Variable.BULK_MACHINE}
@@ -156,6 +157,9 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "sessions": _dynamodb("GetItem", "PutItem"),
         "bulks": _dynamodb("GetItem", "PutItem", "Query"),
         "bulks/index/by_failure": _dynamodb("Query"),
+        "events": _dynamodb("GetItem", "BatchGetItem", "PutItem", "DeleteItem"),
+        "events/index/by_tenant": _dynamodb("Query"),
+        "events/index/by_connection": _dynamodb("Query"),
         "key": _kms("Decrypt", "GenerateDataKey"),
         "machine": {"states:SendTaskSuccess", "states:StartExecution"},
         "machine:*": {"states:StopExecution"},
@@ -182,6 +186,7 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "connections": _dynamodb("GetItem", "BatchGetItem", "PutItem", "UpdateItem"),
         "sessions": _dynamodb("GetItem", "PutItem"),
         "refreshes": _dynamodb("GetItem", "PutItem", "UpdateItem"),
+        "events": _dynamodb("PutItem"),
         "key": _kms("Decrypt", "GenerateDataKey"),
         "machine": {"states:SendTaskSuccess", "states:StartExecution"},
         "secrets": SECRET,
@@ -192,6 +197,7 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "bucket": {"s3:ListBucketVersions"},
         "connections": _dynamodb("GetItem", "UpdateItem"),
         "refreshes": _dynamodb("GetItem", "PutItem"),
+        "events": _dynamodb("PutItem"),
         "key": _kms("Decrypt", "GenerateDataKey"),
         "secrets": SECRET,
     },
@@ -200,6 +206,7 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "bucket": {"s3:ListBucketVersions"},
         "connections": _dynamodb("GetItem", "UpdateItem"),
         "refreshes": _dynamodb("GetItem", "PutItem", "UpdateItem"),
+        "events": _dynamodb("PutItem"),
         "key": _kms("Decrypt", "GenerateDataKey"),
         "secrets": SECRET,
     },
@@ -211,6 +218,7 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "bucket/snapshots/*": READING | DELETING | {"s3:PutObject"},
         "bucket/staging/*": DELETING | {"s3:GetObject", "s3:PutObject"},
         "bucket/quarantine/*": DELETING | {"s3:PutObject"},
+        "events": _dynamodb("PutItem"),
         "key": _kms("Decrypt", "GenerateDataKey"),
         "secrets": SECRET,
     },
@@ -221,6 +229,7 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "bucket/snapshots/*": DELETING,
         "bucket/staging/*": DELETING,
         "bucket/quarantine/*": DELETING,
+        "events": _dynamodb("PutItem"),
         "key": _kms("Decrypt"),
         "schedules/*": _scheduler("DeleteSchedule"),
     },
@@ -229,6 +238,7 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "pushes": _dynamodb("GetItem", "PutItem", "DeleteItem"),
         "bucket": {"s3:ListBucketVersions"},
         "bucket/pushes/*": READING | {"s3:DeleteObjectVersion"},
+        "events": _dynamodb("PutItem"),
         "key": _kms("Decrypt"),
         "secrets": SECRET,
     },
@@ -241,6 +251,7 @@ MAY: dict[Door, dict[str, set[str]]] = {
             "GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "Query"
         ),
         "bucket/bulks/*": READING | {"s3:PutObject"},
+        "events": _dynamodb("PutItem"),
         "key": _kms("Decrypt", "GenerateDataKey"),
     },
     Door.RECONCILE: {
@@ -269,6 +280,7 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "sessions/index/open": _dynamodb("Query"),
         "refreshes": _dynamodb("GetItem", "PutItem", "UpdateItem"),
         "machine": {"states:SendTaskSuccess", "states:StartExecution"},
+        "events": _dynamodb("PutItem"),
         "key": _kms("Decrypt", "GenerateDataKey"),
         "secrets": SECRET,
     },
@@ -284,6 +296,7 @@ NAMES = {
     "StorageRefreshes": "refreshes",
     "StoragePushes": "pushes",
     "StorageBulks": "bulks",
+    "StorageEvents": "events",
     "StorageConnectSessions": "sessions",
     "StorageBucket": "bucket",
     "StorageKey": "key",

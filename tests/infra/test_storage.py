@@ -25,6 +25,7 @@ TABLES = pytest.mark.parametrize(
         "StorageRefreshes",
         "StoragePushes",
         "StorageBulks",
+        "StorageEvents",
     ],
 )
 
@@ -77,6 +78,13 @@ KEPT_IN = {
         "by_failure": (["failed_in", "entry"], "outcome refresh_id error"),
         "open": (["open_as", "look_at"], "KEYS_ONLY"),
     },
+    "StorageEvents1AF1C090": {
+        "key": ["event_id"],
+        "expires": "expires_at",
+        "by_tenant": (["tenant", "occurred_at"], "KEYS_ONLY"),
+        "by_connection": (["connection_id", "occurred_at"], "KEYS_ONLY"),
+        "open": (["open_as", "look_at"], "KEYS_ONLY"),
+    },
 }
 """Each table by its logical id: its key, and by the names of its indexes their keys and what they
 have besides. CloudFormation replaces a table whose id or key is another, and refuses an index that
@@ -125,6 +133,17 @@ def test_an_update_finds_every_table_key_and_index_as_the_deployment_before_made
         for each in tables.values():
             types = {key["AttributeType"] for key in each["Properties"]["AttributeDefinitions"]}
             assert types == {"S"}
+
+
+def test_only_events_go_through_a_stream(local: Template) -> None:
+    """A stream of another table would have sealed credentials or a user's id in it."""
+    views = {
+        id_: each["Properties"]["StreamSpecification"]["StreamViewType"]
+        for id_, each in local.all("DynamoDB::Table").items()
+        if "StreamSpecification" in each["Properties"]
+    }
+
+    assert views == {"StorageEvents1AF1C090": "NEW_IMAGE"}
 
 
 def test_an_update_replaces_nothing_that_is_kept_or_known_to_others(prod: Template) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
+from functions.aws.tables.outbox import OWED_SECONDS
 from functions.core.errors import Superseded
 from functions.core.idempotency import KEY_SECONDS, Claim
 from functions.core.model import (
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from functions.core.contract import Schedule, Ticket
+    from functions.core.events.model import OutboxEvent
     from functions.core.idempotency import Key
 
 LEASE_SECONDS = 420
@@ -74,12 +76,20 @@ class Tables:
         self.refreshes: dict[str, Refresh] = {}
         self.hinted: dict[str, bool] = {}
         self.claims: dict[str, tuple[Claim, float]] = {}
+        self.events: dict[str, OutboxEvent] = {}
+        self.owed: dict[str, float] = {}
+        """When to look whether an event was announced, by its id."""
         self.lookups = Lookups()
         self.lock = Lock()
 
     def claim(self, name: str, *, at: float) -> Claim | None:
         kept, until = self.claims.get(name, (None, 0.0))
         return kept if until >= at else None
+
+    def tell(self, event: OutboxEvent | None) -> None:
+        if event is not None:
+            self.events[event.event_id] = event
+            self.owed[event.event_id] = event.at + OWED_SECONDS
 
     def keep(self, name: str, claim: Claim, *, at: float) -> None:
         self.claims[name] = (claim, at + KEY_SECONDS)

@@ -1,0 +1,1 @@
+"""What of events is kept in AWS."""
