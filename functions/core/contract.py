@@ -107,6 +107,7 @@ class Variable(StrEnum):
     PUSHES_TABLE = "FRESHET_PUSHES_TABLE"
     BULKS_TABLE = "FRESHET_BULKS_TABLE"
     EVENTS_TABLE = "FRESHET_EVENTS_TABLE"
+    ENDPOINTS_TABLE = "FRESHET_ENDPOINTS_TABLE"
     BUCKET = "FRESHET_BUCKET"
     KEY = "FRESHET_KEY"
     MACHINE = "FRESHET_REFRESH_MACHINE"
@@ -134,6 +135,7 @@ class Index(StrEnum):
     BY_TENANT = "by_tenant"
     BY_CONNECTION = "by_connection"
     BY_FAILURE = "by_failure"
+    BY_DUE = "by_due"
     OPEN = "open"
 
 

@@ -19,6 +19,9 @@ MAX_ENDPOINTS: Final = 20
 
 MAX_ATTEMPTS_KEPT: Final = 12
 
+FAILING_AFTER: Final = 5
+"""So many deliveries that fail in a row make an endpoint failing."""
+
 
 class EndpointState(StrEnum):
     """What an endpoint gets. What comes meanwhile waits while it is ``paused`` or ``disabled``.
@@ -43,12 +46,14 @@ class SealedSecret(msgspec.Struct, frozen=True, kw_only=True):
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """What the latest deliveries to an endpoint tell of it.
 
-    ``failures`` counts those that failed in a row, ``failing_since`` is when the first of them
-    did. Nothing is sent before ``blocked_until``: the endpoint has asked for that, or the next
-    probe is due then. ``probes`` counts those. ``disabled_at`` and ``why`` say when and why it was
-    disabled. ``in_flight`` is how many deliveries go at once.
+    ``failures`` counts those that failed in a row; those that the endpoint has put off do not
+    count. ``failing_since`` is since when none has arrived, 0 where the latest has. Nothing is sent
+    before ``blocked_until``: the endpoint has asked for that, or the next probe is due then.
+    ``probes`` counts those. ``disabled_at`` and ``why`` say when and why it was disabled.
+    ``in_flight`` is how many deliveries go at once. Its version counts its writes.
     """
 
+    version: int = 1
     failures: int = 0
     failing_since: float = 0
     blocked_until: float = 0
@@ -58,6 +63,11 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     last_success_at: float = 0
     last_status: int = 0
     in_flight: int = 1
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether only one delivery is tried now and then."""
+        return self.failures >= FAILING_AFTER
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +124,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """One event to one endpoint. Its version counts its writes.
 
     ``due_at`` is when it is tried next, 0 where it is not. ``attempts`` counts those that its
-    schedule goes by, ``log`` has the latest of all.
+    schedule goes by, ``log`` has the latest of all. One that is ``replayed`` was asked for again:
+    that it fails tells nothing of the endpoint's health.
     """
 
     endpoint_id: str
@@ -124,6 +135,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     status: DeliveryStatus = DeliveryStatus.PENDING
     due_at: float = 0
     attempts: int = 0
+    replayed: bool = False
     version: int = 1
     log: tuple[Attempt, ...] = ()
 

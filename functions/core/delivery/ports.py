@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from functions.core.delivery.model import Endpoint, Health
+from functions.core.delivery.model import Endpoint, EndpointState, Health
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +22,15 @@ class StoredEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: Endpoint
     health: Health
     wakes: int = 0
+
+    @property
+    def state(self) -> EndpointState:
+        """What it gets."""
+        if self.health.disabled_at:
+            return EndpointState.DISABLED
+        if self.endpoint.paused:
+            return EndpointState.PAUSED
+        return EndpointState.FAILING if self.health.is_failing else EndpointState.ENABLED
 
 
 class Endpoints(Protocol):
@@ -40,24 +49,36 @@ class Endpoints(Protocol):
             Superseded: the key is noted already.
         """
 
-    def save(self, endpoint: Endpoint) -> None:
-        """Write it where the version before it is stored.
+    def save(self, endpoint: Endpoint, *, at: float, health: Health | None = None) -> None:
+        """Write it where the version before it is stored, and wake it.
+
+        Args:
+            at: the time.
+            health: is written, too, where the version before it is stored; None leaves it alone.
 
         Raises:
             Superseded: another writer was faster, or it is deleted.
         """
 
     def delete(self, endpoint_id: str) -> None:
-        """Delete it with its deliveries; a repetition changes nothing."""
+        """Delete it; a repetition changes nothing. Its deliveries are kept until they expire."""
 
     def wake(self, endpoint_id: str, *, at: float) -> bool:
         """Note that it has deliveries that are due; False if it is deleted."""
 
     def rest(self, stored: StoredEndpoint, *, look_at: float | None) -> bool:
-        """Note when to look at it again, None for not at all, unless it was woken meanwhile."""
+        """Note when to look at it again, None for not at all.
+
+        Returns:
+            False if it was woken since it was read, or is deleted: nothing is noted then.
+        """
 
     def save_health(self, endpoint_id: str, health: Health, *, event: OutboxEvent | None) -> None:
-        """Write its health, with an event in the same transaction; not where it is deleted."""
+        """Write its health where the version before it is stored, and an event at once.
+
+        Raises:
+            Superseded: another writer was faster, or it is deleted.
+        """
 
 
 class Deliveries(Protocol):
@@ -150,3 +171,12 @@ class Keyring(Protocol):
 
     def open(self, endpoint: Endpoint, *, at: float) -> Sequence[bytes]:
         """The keys that are in use then, the newest first."""
+
+
+class Signer(Protocol):
+    """Signs requests to endpoints."""
+
+    def sign(
+        self, endpoint: Endpoint, *, event_id: str, body: bytes, at: float
+    ) -> Mapping[str, str]:
+        """The headers of a request at this time, with a signature by each key in use then."""
