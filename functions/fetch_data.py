@@ -44,7 +44,7 @@ def handler(event: object, context: LambdaContext) -> dict[str, Any]:
     return {
         "refresh_id": refresh.refresh_id,
         "status": refresh.status,
-        "records": refresh.records,
+        "records_read": refresh.records_read,
         "coverage": msgspec.to_builtins(refresh.coverage),
     }
 

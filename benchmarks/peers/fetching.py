@@ -141,7 +141,7 @@ def fetch(bench: Bench, scenario: Scenario, *, client: str) -> Figures:
     before = bench.simulator_cpu(scenario.provider)
     if client == FRESHET:
         told = fetch_through_doors(bench, scenario)
-        records = told["answer"]["records"][scenario.dataset]
+        records = told["answer"]["records_read"][scenario.dataset]
     else:
         with TemporaryDirectory() as folder:
             told = run_client(bench, scenario, client=client, folder=folder)

@@ -95,10 +95,25 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     until: float
 
 
+class Coverage(msgspec.Struct, frozen=True, kw_only=True):
+    """How many parts are fresh, stale, incomplete, gone or failed.
+
+    Stale: the provider has only older data. Incomplete: it could not give some of the part's
+    records. Failed: it gave nothing, or nothing readable.
+    """
+
+    fresh: int = 0
+    stale: int = 0
+    incomplete: int = 0
+    gone: int = 0
+    failed: int = 0
+
+
 class SnapshotPointer(msgspec.Struct, frozen=True, kw_only=True):
     """Location of the published manifest, its datasets, and the oldest ``as_of``, also by dataset.
 
-    No ``as_of`` is later than the publication.
+    ``newest_as_of`` is that of its youngest part, and ``coverage`` counts its parts; 0 and None in
+    one of an earlier version. No ``as_of`` is later than the publication.
     """
 
     refresh_id: str
@@ -108,6 +123,8 @@ class SnapshotPointer(msgspec.Struct, frozen=True, kw_only=True):
     as_of: float
     datasets: tuple[str, ...] = ()
     as_of_by_dataset: dict[str, float] = msgspec.field(name="ages", default_factory=dict)
+    newest_as_of: float = 0
+    coverage: Coverage | None = None
 
     def __post_init__(self) -> None:
         """Drop instants that prove nothing."""
@@ -250,20 +267,6 @@ class PartState(StrEnum):
     FAILED = "failed"
 
 
-class Coverage(msgspec.Struct, frozen=True, kw_only=True):
-    """How many parts are fresh, stale, incomplete, gone or failed.
-
-    Stale: the provider has only older data. Incomplete: it could not give some of the part's
-    records. Failed: it gave nothing, or nothing readable.
-    """
-
-    fresh: int = 0
-    stale: int = 0
-    incomplete: int = 0
-    gone: int = 0
-    failed: int = 0
-
-
 class Verdict(StrEnum):
     """Whether data are fresh.
 
@@ -283,7 +286,8 @@ class Refresh(msgspec.Struct, frozen=True, kw_only=True):
     ``full`` asks for everything to be read again, not only what has changed. ``wait_for_user``
     asks to wait for a user who must act before the job can begin. ``job_complete`` is false while
     the provider has taken only a part of the ``job``. ``webhooks`` maps the digests of their tokens
-    to the provider's names for the job, see ``core.webhooks``. ``records``, ``coverage``, ``as_of``
+    to the provider's names for the job, see ``core.webhooks``. ``records_read``, by dataset,
+    are what it has brought, ``records_total`` what the snapshot has. They, ``coverage``, ``as_of``
     and ``verdict`` are of its ``datasets``. ``changes_since`` is the refresh of the one before.
     """
 
@@ -304,7 +308,8 @@ class Refresh(msgspec.Struct, frozen=True, kw_only=True):
     job_complete: bool = msgspec.field(name="whole", default=True)
     webhooks: dict[str, str] = msgspec.field(name="hooks", default_factory=dict)
     triggered_at: float = 0
-    records: dict[str, int] = {}
+    records_read: dict[str, int] = msgspec.field(name="records", default_factory=dict)
+    records_total: dict[str, int] = {}
     coverage: Coverage | None = None
     as_of: float = 0
     verdict: Verdict | None = None

@@ -36,11 +36,13 @@ class Triggered(msgspec.Struct, frozen=True, kw_only=True):
 
     ``more`` says that it has taken a part only, and has to be triggered again with that job.
     ``webhooks`` maps the digests of the webhooks' tokens to the provider's names for this part of
-    the job, see ``core.webhooks``.
+    the job, see ``core.webhooks``. ``dataset`` is what this part of the job is for, where it is for
+    one only.
     """
 
     job: Job
     more: bool = False
+    dataset: str = ""
     webhooks: Mapping[str, str] = {}
 
 

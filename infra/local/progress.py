@@ -34,7 +34,8 @@ class Row:
         facts = {event["type"]: event["facts"] for event in refresh["events"]}
         self.state = _state(refresh)
         self.looks = str(facts.get("ready", {}).get("looks", ""))
-        self.records = ", ".join(f"{count} {name}" for name, count in refresh["records"].items())
+        total = refresh["records_total"]
+        self.records = ", ".join(f"{count} {name}" for name, count in total.items())
         self.elapsed = time.monotonic() - self.began
         return self.state != before
 

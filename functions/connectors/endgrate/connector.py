@@ -112,7 +112,8 @@ class Endgrate:
             if _is_vain(job, error, of=wanted):
                 raise
         more = _place_to_trigger(job, of=wanted) is not None
-        return Triggered(job=job, more=more, webhooks=given)
+        dataset = order.datasets[place]
+        return Triggered(job=job, more=more, dataset=dataset, webhooks=given)
 
     def _transfer(
         self, connection: Connection, dataset: str, *, order: Order

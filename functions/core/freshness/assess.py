@@ -31,7 +31,6 @@ from functions.core.errors import (
 )
 from functions.core.model import (
     Connection,
-    Event,
     Manifest,
     Part,
     PartState,
@@ -39,7 +38,7 @@ from functions.core.model import (
     Status,
     Verdict,
 )
-from functions.core.refresh.steps import find_obstacle
+from functions.core.refresh.steps import find_next_try, find_obstacle
 from functions.core.refresh.verdict import judge, select_lacking
 from functions.core.schedules import next_firing
 
@@ -347,10 +346,7 @@ def _find_next(known: Known, *, at: float) -> NextTry | None:
     """Find what tries next by itself; a firing during a cooldown starts nothing."""
     connection, running = known.connection, known.running
     if running is not None:
-        match running.events:
-            case (*_, Event(type="postponed", at=begun, facts={"wait_seconds": int(wait)})):
-                return NextTry(by="refresh", at=begun + wait)
-        return NextTry(by="refresh")
+        return NextTry(by="refresh", at=find_next_try(running))
     if connection.schedule is None or connection.paused:
         return None
     after = max(at, connection.next_allowed_at)

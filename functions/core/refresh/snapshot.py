@@ -84,6 +84,8 @@ def to_pointer(manifest: Manifest, *, key: str, version_id: str, at: float) -> S
         as_of=manifest.as_of,
         datasets=tuple(name for name in manifest.datasets if name not in _find_absent(manifest)),
         as_of_by_dataset={name: dataset.as_of for name, dataset in manifest.datasets.items()},
+        newest_as_of=max((part.as_of for part in manifest.parts), default=0),
+        coverage=manifest.coverage,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -15,6 +15,11 @@ from functions.core.refresh.verdict import judge
 
 if TYPE_CHECKING:
     from functions.core.ports import Triggered
+
+
+READY: Final = "ready"
+"""The event of a job that can be fetched: how many looks there were, and how late it was noticed at
+the most, in seconds since the look before."""
 
 
 def create(
@@ -54,7 +59,8 @@ def accept_job(refresh: Refresh, taken: Triggered, *, at: float) -> Refresh:
         webhooks={**refresh.webhooks, **taken.webhooks},
         triggered_at=refresh.triggered_at or at,
     )
-    return _append(moved, "triggered", at)
+    facts = {"dataset": taken.dataset} if taken.dataset else {}
+    return _append(moved, "triggered", at, **facts)
 
 
 def postpone(
@@ -70,6 +76,25 @@ def find_obstacle(refresh: Refresh) -> type[FreshetError] | None:
         case (*_, Event(type="postponed", facts={"error": str(name)})):
             return find_error(name)
     return None
+
+
+def find_next_try(refresh: Refresh) -> float:
+    """When a trigger that was put off is tried again, where nothing has happened since; else 0."""
+    match refresh.events:
+        case (*_, Event(type="postponed", at=at, facts={"wait_seconds": int(wait)})):
+            return at + wait
+    return 0
+
+
+def find_ready(refresh: Refresh) -> Event | None:
+    """The event with which the job could be fetched; None where it could not."""
+    return next((event for event in refresh.events if event.type == READY), None)
+
+
+def read_lateness(ready: Event) -> float | None:
+    """How many seconds the job had been ready at the most; None where an older version noted it."""
+    lateness = ready.facts.get("noticed_within_seconds")
+    return lateness if isinstance(lateness, float | int) else None
 
 
 def lose_job(refresh: Refresh, *, at: float) -> Refresh:
@@ -102,13 +127,23 @@ def publish(
     ended = replace(
         refresh,
         status=Status.PARTIAL if _is_partial(coverage) else Status.PUBLISHED,
-        records={name: _count_fetched(refresh, dataset) for name, dataset in own.datasets.items()},
+        records_read={
+            name: _count_fetched(refresh, dataset) for name, dataset in own.datasets.items()
+        },
+        records_total={name: dataset.records for name, dataset in own.datasets.items()},
         coverage=coverage,
         as_of=own.as_of,
         verdict=judge(own.parts),
         changes_since=before.refresh_id if before else "",
     )
-    noticed = _append(ended, "ready", ticket.noticed_at, looks=ticket.poll_count)
+    since = max(ticket.running_at, ticket.triggered_at)
+    noticed = _append(
+        ended,
+        READY,
+        ticket.noticed_at,
+        looks=ticket.poll_count,
+        noticed_within_seconds=round(max(0.0, ticket.noticed_at - since), 3),
+    )
     return _append(noticed, ended.status, at, **msgspec.structs.asdict(coverage))
 
 

@@ -29,6 +29,7 @@ from functions.core.errors import (
 from functions.core.model import (
     CONNECTION_PREFIX,
     Connection,
+    Coverage,
     Credentials,
     SnapshotPointer,
     iso,
@@ -85,12 +86,15 @@ class CredentialsIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class SnapshotOut(msgspec.Struct, frozen=True, kw_only=True):
     """The published snapshot: its refresh, when it was published, and the age of its oldest part.
 
+    ``newest_as_of`` is that of its youngest part, and ``coverage`` counts all its parts.
     ``max_age_seconds`` and ``older_than_seconds`` go by this ``as_of``, see ``DatasetsOut``.
     """
 
     refresh_id: str
     published_at: str
     as_of: str | None
+    newest_as_of: str | None
+    coverage: Coverage | None
 
 
 class ConnectionOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,6 +183,8 @@ def _snapshot_out(pointer: SnapshotPointer) -> SnapshotOut:
         refresh_id=pointer.refresh_id,
         published_at=iso(pointer.published_at),
         as_of=when(pointer.as_of),
+        newest_as_of=when(pointer.newest_as_of),
+        coverage=pointer.coverage,
     )
 
 

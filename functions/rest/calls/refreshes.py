@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec.structs import asdict
@@ -24,7 +24,7 @@ from functions.core.model import REFRESH_PREFIX, Coverage, Refresh, Status, inst
 from functions.core.refresh import conclude, history
 from functions.core.refresh.admission import RefreshOutcome, admit, to_admission
 from functions.core.refresh.history import Place
-from functions.core.refresh.steps import find_obstacle
+from functions.core.refresh.steps import find_next_try, find_obstacle, find_ready, read_lateness
 from functions.core.wait import MAX_WAIT_SECONDS
 from functions.rest import cursors
 from functions.rest.call import MAX_ID, Call, Reply, connection_of, hold, once, own
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from functions.core.idempotency import Key
     from functions.core.refresh.admission import Admission
 
+WaitsFor: TypeAlias = Literal["user", "provider", "pause"]
+
 LIMIT: Final = 50
 MAX_LIMIT: Final = 100
 
@@ -53,11 +55,17 @@ MAX_LIMIT: Final = 100
 class RefreshOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A refresh.
 
-    ``records``, ``coverage`` and ``as_of`` are of the datasets that it was to fetch: where none
-    of their parts is stale, incomplete or failed it is ``published``, else ``partial``. The
-    snapshot's own are of all that is published. ``waits_for`` stands there while the refresh waits
-    for its end user, for what its last event says. ``outcome`` stands only in the answer to the
-    request that asked for it, ``events`` not in a list of refreshes.
+    ``records_read``, by dataset, are the records that it has brought: none where nothing had
+    changed. ``records_total`` are those of the snapshot, see ``DatasetOut``. They, ``coverage`` and
+    ``as_of`` are of the datasets that it was to fetch: where none of their parts is stale,
+    incomplete or failed it is ``published``, else ``partial``. The snapshot's own are of all that
+    is published.
+    ``ready_at`` is when the job was seen to be ready. It was so for ``noticed_within_seconds`` at
+    the most, since the look before. While the refresh runs, ``waits_for`` says for what: its end
+    ``user``, by what its last event says; the ``provider``, which works on the job or is fetched
+    from; or a ``pause`` until ``next_try_at``, when the provider is asked again.
+    ``outcome`` stands only in the answer to the request that asked for it, ``events`` not in a list
+    of refreshes.
     """
 
     refresh_id: str
@@ -70,12 +78,18 @@ class RefreshOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     datasets: tuple[str, ...]
     version: int
     attempts: int
-    records: dict[str, int]
+    records_read: dict[str, int]
+    records_total: dict[str, int]
     events: tuple[EventOut, ...] = ()
     coverage: Coverage | None = None
     as_of: str | None = None
+    triggered_at: str | None = None
+    ready_at: str | None = None
+    noticed_within_seconds: float | None = None
+    ended_at: str | None = None
     error: ErrorOut | None = None
-    waits_for: Literal["user"] | None = None
+    waits_for: WaitsFor | None = None
+    next_try_at: str | None = None
     outcome: RefreshOutcome | None = None
 
 
@@ -90,6 +104,7 @@ def refresh_out(
     refresh: Refresh, *, outcome: RefreshOutcome | None = None, events: bool = True
 ) -> RefreshOut:
     """Render a refresh, with its events or without them, and how it was admitted just now."""
+    ready = find_ready(refresh)
     return RefreshOut(
         refresh_id=refresh.refresh_id,
         connection_id=refresh.connection_id,
@@ -101,19 +116,26 @@ def refresh_out(
         datasets=refresh.datasets,
         version=refresh.version,
         attempts=refresh.attempts,
-        records=refresh.records,
+        records_read=refresh.records_read,
+        records_total=refresh.records_total,
         events=events_out(refresh.events) if events else (),
         coverage=refresh.coverage,
         as_of=when(refresh.as_of),
+        triggered_at=when(refresh.triggered_at),
+        ready_at=iso(ready.at) if ready else None,
+        noticed_within_seconds=read_lateness(ready) if ready else None,
+        ended_at=iso(refresh.told_at) if refresh.status.has_ended else None,
         error=error_out(refresh.error),
         waits_for=_waits_for(refresh),
+        next_try_at=when(find_next_try(refresh)),
         outcome=outcome,
     )
 
 
-def _waits_for(refresh: Refresh) -> Literal["user"] | None:
-    obstacle = find_obstacle(refresh)
-    return "user" if obstacle and issubclass(obstacle, UserError) else None
+def _waits_for(refresh: Refresh) -> WaitsFor | None:
+    if obstacle := find_obstacle(refresh):
+        return "user" if issubclass(obstacle, UserError) else "pause"
+    return "provider" if refresh.job is not None and not refresh.status.has_ended else None
 
 
 @Route(

@@ -59,7 +59,7 @@ def test_publishes_every_transaction_of_twelve_accounts_as_the_provider_gave_it(
     refresh = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])
 
     assert refresh["status"] == "published"
-    assert refresh["records"] == {"accounts": 12, "transactions": 5000}
+    assert refresh["records_read"] == {"accounts": 12, "transactions": 5000}
 
     lines = caller.records(connection, "transactions")
     records = [line for line in lines if not line.get("deleted")]
@@ -164,8 +164,8 @@ def test_a_refresh_of_one_dataset_leaves_the_other_as_it_was(
     )
 
     assert second["datasets"] == ["accounts"]
-    assert second["records"] == {"accounts": 5}
-    assert len(caller.records(connection, "transactions")) == first["records"]["transactions"]
+    assert second["records_read"] == {"accounts": 5}
+    assert len(caller.records(connection, "transactions")) == first["records_read"]["transactions"]
 
 
 @pytest.mark.usefixtures("banno")
@@ -180,7 +180,7 @@ def test_a_reader_who_is_paging_stays_in_the_snapshot_in_which_he_began(
     rest = caller.ask("GET", path, params={"limit": 400, "cursor": page["next_cursor"]})
 
     assert rest["refresh_id"] == first["refresh_id"]
-    assert len(page["records"]) + len(rest["records"]) == first["records"]["transactions"]
+    assert len(page["records"]) + len(rest["records"]) == first["records_read"]["transactions"]
     assert rest["next_cursor"] is None
 
     caller.wait_until_ended(caller.refresh(connection)["refresh_id"])

@@ -69,12 +69,12 @@ def test_a_mirror_that_asks_only_for_changes_has_what_the_provider_has(
 ) -> None:
     mirror = Mirror(caller, connect("cleo"))
     first = mirror.refreshed()
-    assert mirror.read(limit=1000) == first["records"]["transactions"]
+    assert mirror.read(limit=1000) == first["records_read"]["transactions"]
     banno.settings(**CHANGES)
     for _ in range(3):
-        brought = mirror.refreshed()["records"]["transactions"]
-        assert 0 < brought < first["records"]["transactions"] / 4
-        assert mirror.read(since=mirror.place) < first["records"]["transactions"] / 4
+        brought = mirror.refreshed()["records_read"]["transactions"]
+        assert 0 < brought < first["records_read"]["transactions"] / 4
+        assert mirror.read(since=mirror.place) < first["records_read"]["transactions"] / 4
         assert mirror.rows == mirror.whole
         assert mirror.amounts == at_the_provider(running, "cleo")
     assert mirror.read(since=mirror.place) == 0
@@ -119,7 +119,7 @@ def test_after_everything_was_read_again_a_mirror_still_asks_only_for_changes(
     mirror = Mirror(caller, connect("cleo"))
     mirror.refreshed()
     mirror.read(limit=1000)
-    brought = mirror.refreshed(full=True)["records"]["transactions"]
+    brought = mirror.refreshed(full=True)["records_read"]["transactions"]
     assert brought > len(mirror.rows) / 2
     assert 0 < mirror.read(since=mirror.place) < brought / 4
     assert mirror.rows == mirror.whole
@@ -189,8 +189,8 @@ def test_files_of_digimes_that_were_not_written_again_are_not_read_again(
 ) -> None:
     mirror = Mirror(caller, connect("ada", provider="digime"))
     mirror.path = mirror.path.replace("transactions", "files")
-    first = mirror.refreshed()["records"]["files"]
+    first = mirror.refreshed()["records_read"]["files"]
     mirror.read(limit=1000)
-    assert 0 < mirror.refreshed()["records"]["files"] < first
+    assert 0 < mirror.refreshed()["records_read"]["files"] < first
     assert 0 < mirror.read(since=mirror.place) < first
     assert mirror.rows == mirror.whole

@@ -27,7 +27,7 @@ def test_publishes_every_file_opened_in_all_compressions(caller: Caller, connect
     files = caller.records(connection, "files")
 
     assert refresh["status"] == "published"
-    assert refresh["records"] == {"accounts": 3, "files": 12}
+    assert refresh["records_read"] == {"accounts": 3, "files": 12}
     assert all("content" in file["data"] or "bytes" in file["data"] for file in files)
     assert len({file["id"] for file in files}) == 12
 
@@ -57,7 +57,7 @@ def test_a_corrupted_file_is_named_and_kept_apart_and_what_was_had_of_it_stays(
     )
 
     assert refresh["status"] == "partial"
-    assert refresh["records"]["files"] == 11
+    assert refresh["records_read"]["files"] == 11
     assert name in {file["id"] for file in caller.records(connection, "files")}
     assert [part["part"] for part in parts if part["state"] == "failed"] == [name]
     assert apart["KeyCount"] == 1

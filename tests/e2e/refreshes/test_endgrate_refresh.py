@@ -87,7 +87,7 @@ def test_publishes_every_dataset_and_says_of_which_some_records_are_missing(
     parts = caller.ask("GET", f"/v1/connections/{connection}/datasets")["parts"]
 
     assert (refresh["status"], refresh["attempts"]) == ("partial", 1)
-    assert refresh["records"] == {"crm-contact": 430, "crm-deal": 0, "crm-ticket": 57}
+    assert refresh["records_read"] == {"crm-contact": 430, "crm-deal": 0, "crm-ticket": 57}
     assert {part["part"]: (part["state"], part["failures"]) for part in parts} == {
         "crm-contact": ("fresh", 0),
         "crm-deal": ("fresh", 0),
@@ -112,7 +112,7 @@ def test_a_dataset_may_have_any_title(caller: Caller, endgrate: SimulatorControl
     name = caller.ask("GET", path)["datasets"][1]
     told = caller.ask("GET", f"{path}/datasets")["datasets"]
 
-    assert refresh["records"] == {"crm-deal": 0, name: 120}
+    assert refresh["records_read"] == {"crm-deal": 0, name: 120}
     assert caller.ask("GET", path)["titles"] == {name: title}
     assert {each["name"]: each["title"] for each in told} == {"crm-deal": "crm-deal", name: title}
     assert len(caller.records(connection, name, limit=100)) == 120

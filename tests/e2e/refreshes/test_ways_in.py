@@ -30,7 +30,9 @@ def test_a_person_types_a_connection_id_into_the_console(
     assert execution["status"] == "SUCCEEDED"
     assert refresh["status"] == "partial"
     assert refresh["reason"] == "console"
-    assert len(caller.records(connection, "transactions")) == refresh["records"]["transactions"]
+    assert (
+        len(caller.records(connection, "transactions")) == refresh["records_read"]["transactions"]
+    )
     assert triggers(banno) == 1
 
 

@@ -82,7 +82,7 @@ def published(
         output={
             "refresh_id": OWN_NAME,
             "status": "published",
-            "records": records,
+            "records_read": records,
             "coverage": msgspec.to_builtins(coverage),
         },
     )

@@ -108,8 +108,8 @@ def test_a_refresh_is_asked_for_as_trigger_reads_it(
 @pytest.mark.parametrize(
     ("output", "outcome", "by"),
     [
-        ({"refresh_id": OWN, "status": "published", "records": {}}, "published", OWN),
-        ({"refresh_id": OWN, "status": "partial", "records": {}}, "partial", OWN),
+        ({"refresh_id": OWN, "status": "published", "records_read": {}}, "published", OWN),
+        ({"refresh_id": OWN, "status": "partial", "records_read": {}}, "partial", OWN),
         ({"refresh_id": "ref_other", "outcome": "joined"}, "joined", "ref_other"),
         ({"refresh_id": "ref_before", "outcome": "fresh"}, "fresh", "ref_before"),
         ({"refresh_id": OWN, "outcome": "failed", "status": "cancelled"}, "cancelled", OWN),

@@ -7,9 +7,9 @@ import pytest
 
 from functions.core.contract import Reason, RefreshOptions, Scalar
 from functions.core.errors import InvalidRequest, ReauthRequired
-from functions.core.model import Event, Running, SnapshotPointer, Status
+from functions.core.model import Event, Running, SnapshotPointer
 from functions.core.refresh.admission import RefreshOutcome
-from functions.core.refresh.steps import fail, publish
+from functions.core.refresh.steps import cancel, fail, publish
 from functions.rest.body import decode
 from functions.rest.calls.connections import connection_out
 from functions.rest.calls.datasets import datasets_out
@@ -214,8 +214,8 @@ def test_the_outcome_stands_only_in_the_answer_to_the_request() -> None:
     ],
 )
 def test_the_outcome_is_what_became_of_the_request(outcome: RefreshOutcome, told: str) -> None:
-    shown = refresh_out(a_refresh(at=AT, status=Status.PARTIAL), outcome=outcome)
-    assert (shown.outcome, shown.status) == (told, "partial")
+    shown = refresh_out(cancel(a_refresh(at=AT), at=AT), outcome=outcome)
+    assert (shown.outcome, shown.status) == (told, "cancelled")
 
 
 def test_a_published_refresh_shows_its_coverage_and_its_age() -> None:
@@ -223,7 +223,8 @@ def test_a_published_refresh_shows_its_coverage_and_its_age() -> None:
     ended = publish(a_refresh(at=AT), manifest, ticket=a_ticket(at=AT), at=AT)
     shown = refresh_out(ended)
     assert (shown.as_of, shown.coverage) == (when(AT), manifest.coverage)
-    assert shown.records == {"accounts": 0, "transactions": 0}
+    assert shown.records_read == {"accounts": 0, "transactions": 0}
+    assert shown.records_total == {"accounts": 0, "transactions": 0}
     told = datasets_out(manifest, connection=a_connection(titles={"accounts": "My accounts"}))
     assert [(each.name, each.title) for each in told.datasets] == [
         ("accounts", "My accounts"),

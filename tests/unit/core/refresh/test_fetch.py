@@ -355,7 +355,7 @@ def test_every_page_is_fetched_and_every_record_published_once_with_how_long_it_
     ended, (manifest, *_) = harness.publish()
     assert harness.read(manifest.datasets["accounts"]) == ["/checking", "/savings"]
     assert harness.read(manifest.datasets["transactions"]) == TRANSACTIONS
-    assert ended.records == {"accounts": 2, "transactions": 4}
+    assert ended.records_read == {"accounts": 2, "transactions": 4}
     assert harness.connection.intervals == (Interval(3.0, 5.6, 20_833),)
 
 
@@ -427,7 +427,7 @@ def test_a_dataset_that_failed_as_a_whole_stands_as_the_snapshot_before_has_it()
     ended, (second, *_) = harness.publish()
     assert second.datasets["transactions"].files == first.datasets["transactions"].files
     assert ended.status is Status.PARTIAL
-    assert ended.records == {"accounts": 1, "transactions": 0}
+    assert ended.records_read == {"accounts": 1, "transactions": 0}
 
 
 def test_a_dataset_that_failed_and_never_came_before_has_no_age() -> None:

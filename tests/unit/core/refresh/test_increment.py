@@ -192,7 +192,7 @@ def test_what_a_refresh_adds_stands_behind_what_was_there() -> None:
     assert hours.ids(second) == [*IDS, "t1", "t10", "-/t2"]
     dataset = second.datasets["transactions"]
     assert (dataset.records, dataset.deletions, dataset.bookmark) == (12, 1, {"place": 2})
-    assert hours.last.records == {"transactions": 2}
+    assert hours.last.records_read == {"transactions": 2}
     assert dataset.full_read_at == first.datasets["transactions"].full_read_at
     (given,) = hours.connector.bases
     assert given is not None
@@ -233,7 +233,7 @@ def test_a_dataset_that_failed_as_a_whole_is_added_to_the_next_time() -> None:
     failed = (Part(part="transactions", state=PartState.FAILED),)
     second = hours.after(a_page(read_modes=MORE, parts=failed))
     assert second.datasets["transactions"].bookmark == {"place": 1}
-    assert hours.last.records == {"transactions": 0}
+    assert hours.last.records_read == {"transactions": 0}
     assert hours.ids(hours.after(a_page("t10", read_modes=MORE))) == [*IDS, "t10"]
 
 
@@ -409,7 +409,7 @@ def test_a_publication_without_the_time_for_it_has_a_call_of_its_own() -> None:
     assert not hours.connector.bases
     second = hours.publish()[1][0]
     assert hours.ids(second) == ["p/a", "p/b", "q/c"]
-    assert hours.last.records == {"transactions": 1}
+    assert hours.last.records_read == {"transactions": 1}
     assert hours.since(second, first) == ["q/c", "-q/a"]
 
 

@@ -16,14 +16,21 @@ from functions.core.errors import (
     ProviderUnavailable,
     ReauthRequired,
 )
-from functions.core.model import Status
+from functions.core.model import Status, iso
+from functions.core.ports import Triggered
 from functions.core.refresh import steps as step
 from functions.core.refresh.history import Place
 from functions.rest import cursors
 from functions.rest.calls.refreshes import refresh_out
 from tests.support.api_gateway import call, read_problem
 from tests.support.request_harness import RequestHarness
-from tests.support.scripted_connector import CONNECTION, a_refresh, admission_ports
+from tests.support.scripted_connector import (
+    CONNECTION,
+    a_manifest,
+    a_refresh,
+    a_ticket,
+    admission_ports,
+)
 
 LIST = "/v1/refreshes"
 REFRESH = f"{LIST}/ref_1"
@@ -163,15 +170,26 @@ def test_a_call_that_aws_does_not_let_through_says_when_to_come_again(
         (ReauthRequired, "user"),
         (ConsentMissing, "user"),
         (InteractionRequired, "user"),
-        (ProviderUnavailable, None),
+        (ProviderUnavailable, "pause"),
     ],
 )
-def test_a_refresh_says_that_it_waits_for_its_user(
-    error: type[FreshetError], waits_for: str | None
-) -> None:
+def test_a_refresh_says_for_what_it_waits(error: type[FreshetError], waits_for: str | None) -> None:
     refresh = step.postpone(a_refresh(at=0), error, wait_seconds=600, at=1)
-    assert refresh_out(refresh).waits_for == waits_for
-    assert refresh_out(step.begin_trigger(refresh, at=2)).waits_for is None
+    shown = refresh_out(refresh)
+    assert (shown.waits_for, shown.next_try_at) == (waits_for, iso(601))
+    triggering = step.begin_trigger(refresh, at=2)
+    assert refresh_out(triggering).waits_for is None
+    running = refresh_out(step.accept_job(triggering, Triggered(job={"id": "j"}), at=3))
+    assert (running.waits_for, running.next_try_at) == ("provider", None)
+
+
+def test_a_refresh_says_how_late_its_end_was_noticed_at_the_most() -> None:
+    triggered = step.accept_job(a_refresh(at=0), Triggered(job={}, dataset="notes"), at=10)
+    assert triggered.events[-1].facts == {"dataset": "notes"}
+    ticket = a_ticket(at=10, running_at=70, noticed_at=71.5)
+    shown = refresh_out(step.publish(triggered, a_manifest(as_of=9), ticket=ticket, at=80))
+    assert (shown.triggered_at, shown.ready_at, shown.ended_at) == (iso(10), iso(71.5), iso(80))
+    assert (shown.noticed_within_seconds, shown.waits_for) == (1.5, None)
 
 
 def test_who_may_wait_for_a_user_is_admitted_so(harness: CallHarness) -> None:
