@@ -1,4 +1,4 @@
-"""Runs every benchmark, or those that are named; those that measure, on one running system.
+"""Runs every benchmark, or those that are named; those that need a system, on one that runs.
 
 ``python -m benchmarks [--quick] [NAME ...]``. The figures go into ``benchmarks/results.json``, but
 for those of a quick run, which takes small numbers and says only that all works.
@@ -16,7 +16,7 @@ from benchmarks import results
 from benchmarks.bench import PEERS_PYTHON, Bench
 from benchmarks.peers import fetching, memory, starting, waiting
 from benchmarks.polling import cost, simulation
-from benchmarks.system import bulk, bulk_list, latency, refresh_cost
+from benchmarks.system import bulk, bulk_list, full_read, latency, refresh_cost
 from infra.local.system import synthesise, system
 
 if TYPE_CHECKING:
@@ -34,16 +34,17 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Result]]] = {
     "bulk_list": bulk_list.main,
     "bulk": bulk.main,
 }
-SIMULATIONS: Final[dict[str, Callable[..., Result]]] = {
+ALONE: Final[dict[str, Callable[..., Result]]] = {
     "polling": simulation.main,
     "cost": cost.main,
+    "full_read": full_read.main,
 }
 PEERS: Final = ("airbyte-cdk", "dlt", "requests")
 
 
 def main() -> None:
     """Run them in order, what needs no system first."""
-    known = [*SIMULATIONS, *BENCHMARKS]
+    known = [*ALONE, *BENCHMARKS]
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
     parser.add_argument("--quick", action="store_true", help="small numbers, of which none is kept")
@@ -52,9 +53,9 @@ def main() -> None:
         parser.error(f"no such benchmark: {', '.join(sorted(strangers))}")
     chosen = [name for name in known if not asked.names or name in asked.names]
     for name in chosen:
-        if name in SIMULATIONS:
-            tell(name, SIMULATIONS[name](quick=asked.quick), keep=not asked.quick, peers={})
-    if set(chosen) <= set(SIMULATIONS):
+        if name in ALONE:
+            tell(name, ALONE[name](quick=asked.quick), keep=not asked.quick, peers={})
+    if set(chosen) <= set(ALONE):
         return
     with TemporaryDirectory() as folder:
         assembly = synthesise(Path(folder) / "cdk.out")

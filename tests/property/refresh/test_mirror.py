@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import msgspec
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -263,3 +264,28 @@ class Mirrors(RuleBasedStateMachine):
 
 TestMirrors = Mirrors.TestCase
 TestMirrors.settings = settings(max_examples=200)
+
+
+@pytest.mark.parametrize("state", [PartState.INCOMPLETE, PartState.STALE])
+@pytest.mark.parametrize("hurries", [0, 1])
+@pytest.mark.parametrize("revises", [False, True])
+def test_a_mirror_in_doubt_is_settled_by_the_next_whole_read(
+    state: PartState, *, hurries: int, revises: bool
+) -> None:
+    """What the machine above must be able to reach: some come back, and one was gone indeed."""
+    mirror = Mirrors()
+    mirror.begins(kind={"tells_all": not revises, "revises": revises}, few=100)
+    try:
+        mirror.looks()
+        mirror.refresh(full=True, hurries=hurries, states={"p": state})
+        mirror.looks()
+        doubted = set(mirror.doubts)
+        gone = min(doubted)
+        mirror.removes(*gone)
+        mirror.refresh(full=True, hurries=hurries, states={})
+        mirror.looks()
+    finally:
+        mirror.teardown()
+    assert len(doubted) == 6
+    assert mirror.doubts == set()
+    assert doubted - set(mirror.copy) == {gone}
