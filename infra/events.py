@@ -1,4 +1,4 @@
-"""Rules and schedules that call the functions, and the queue of events that were lost."""
+"""Rules and schedules that call the functions, the queue of lost events, and the bus of our own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from aws_cdk import aws_stepfunctions as sfn
 
-    from infra.config import Nightly
+    from infra.config import Nightly, Stage
     from infra.function import DoorFunction
 
 EXECUTION_NAME: Final = events.EventField.from_path("$.detail.name")
@@ -72,6 +72,18 @@ class Ending(Construct):
             targets.LambdaFunction(
                 door.function, event=_conclude_input(ticket), dead_letter_queue=undelivered
             )
+        )
+
+
+class Bus(events.EventBus):
+    """The bus of the stage's events. Its name is settled: rules of other stacks go by it."""
+
+    def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
+        super().__init__(
+            scope,
+            id_,
+            event_bus_name=f"freshet-{stage.name}",
+            description="Freshet: what has ended of connections, refreshes and pushes",
         )
 
 

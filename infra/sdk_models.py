@@ -21,6 +21,7 @@ CALLS: Final = {
         *("BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "Scan"),
         *("TransactWriteItems", "UpdateItem"),
     ),
+    "events": ("PutEvents",),
     "kms": ("Decrypt", "GenerateDataKey"),
     "lambda": ("Invoke",),
     "s3": (

@@ -12,7 +12,15 @@ from infra import grants, packaging
 from infra.alarms import Alarms
 from infra.api import Api
 from infra.config import caller_tokens
-from infra.events import EXECUTION_NAME, Ending, NightlyRun, RegularCalls, Schedules, Undelivered
+from infra.events import (
+    EXECUTION_NAME,
+    Bus,
+    Ending,
+    NightlyRun,
+    RegularCalls,
+    Schedules,
+    Undelivered,
+)
 from infra.function import DoorFunction, Size, noun
 from infra.machines.push import PushMachine
 from infra.machines.refresh import RefreshMachine
@@ -63,6 +71,7 @@ class FreshetStack(cdk.Stack):
         self._stage = stage
         self.storage = Storage(self, "Storage", stage=stage)
         self.secrets = Secrets(self, "Secrets", stage=stage, key=self.storage.key)
+        self.bus = Bus(self, "Bus", stage=stage)
         self.doors = self._doors()
         self.machine, self.push_machine = self._machine(), self._push_machine()
         self.refresh_all = self._refresh_all()
@@ -292,6 +301,7 @@ class FreshetStack(cdk.Stack):
             "NotSet": ", ".join(self._stage.unset) or "-",
             "PutSecretsWith": "aws secretsmanager put-secret-value --secret-id "
             f"{self.secrets.prefix}PROVIDER --secret-string file://PROVIDER.json",
+            "EventBusName": self.bus.event_bus_name,
             "ReconcileName": self.doors[Door.RECONCILE].function.function_name,
             "TendName": self.doors[Door.TEND].function.function_name,
         } | {

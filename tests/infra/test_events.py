@@ -64,6 +64,13 @@ def test_what_is_to_be_looked_after_is_by_the_clock(
     assert flat(target["Arn"]).startswith(f"<{door}DoorFunction")
 
 
+def test_the_bus_has_a_name_by_which_rules_of_other_stacks_can_go(
+    local: Template, prod: Template
+) -> None:
+    names = [each.one("Events::EventBus")["Name"] for each in (local, prod)]
+    assert names == ["freshet-local", "freshet-prod"]
+
+
 EVENT = {"$.detail.name": "the-name", "$.detail.status": "FAILED"}
 
 
