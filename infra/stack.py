@@ -293,6 +293,7 @@ class FreshetStack(cdk.Stack):
             "PushesTableName": self.storage.pushes.table_name,
             "BulksTableName": self.storage.bulks.table_name,
             "EventsTableName": self.storage.events.table_name,
+            "EndpointsTableName": self.storage.endpoints.table_name,
             "ConnectSessionsTableName": self.storage.sessions.table_name,
             "ApplicationsSecretArn": self.secrets.applications.secret_arn,
             "KeyArn": self.storage.key.key_arn,

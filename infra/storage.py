@@ -1,4 +1,4 @@
-"""The stores: six tables, one bucket, their key, and the secrets.
+"""The stores: seven tables, one bucket, their key, and the secrets.
 
 An index is never changed, only followed by one of another name, see ``docs/deploying.md``. None has
 all attributes: that would copy sealed credentials into it with each rotation of a token.
@@ -43,9 +43,9 @@ OLD_VERSION_DAYS: Final = 30
 
 
 class Storage(Construct):
-    """The tables ``connections``, ``sessions``, ``refreshes``, ``pushes``, ``bulks``, ``events``.
+    """The tables ``connections``, ``sessions``, ``refreshes``, ``pushes`` and ``bulks``.
 
-    Besides them ``bucket`` and ``key``.
+    Besides them ``events``, ``endpoints``, ``bucket`` and ``key``.
     """
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
@@ -101,6 +101,7 @@ class Storage(Construct):
         self._list_open(self.pushes)
         self.bulks = self._bulks()
         self.events = self._events()
+        self.endpoints = self._endpoints()
         self.sessions = self._table(
             "ConnectSessions", partition_key="connect_session_id", time_to_live="forget_at"
         )
@@ -137,6 +138,26 @@ class Storage(Construct):
                 sort_key=_string("occurred_at"),
                 projection_type=dynamodb.ProjectionType.KEYS_ONLY,
             )
+        self._list_open(table)
+        return table
+
+    def _endpoints(self) -> dynamodb.Table:
+        """An endpoint's deliveries are beside it; those that are due are found consistently."""
+        table = self._table(
+            "Endpoints", partition_key="endpoint_id", sort_key="entry", time_to_live="expires_at"
+        )
+        table.add_local_secondary_index(
+            index_name=Index.BY_DUE,
+            sort_key=_string("due_at"),
+            projection_type=dynamodb.ProjectionType.INCLUDE,
+            non_key_attributes=["document"],
+        )
+        table.add_global_secondary_index(
+            index_name=Index.BY_TENANT,
+            partition_key=_string("tenant"),
+            sort_key=_string("endpoint_id"),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
         self._list_open(table)
         return table
 

@@ -11,6 +11,8 @@ import boto3
 from botocore.config import Config
 
 from functions.aws.boundary import setting
+from functions.aws.events.deliveries import DeliveryTable
+from functions.aws.events.endpoints import EndpointTable
 from functions.aws.events.events import EventTable
 from functions.aws.executions import Endings, Executions, wake
 from functions.aws.objects.bucket import Bucket
@@ -180,6 +182,21 @@ class Wiring:
     def events(self) -> EventTable:
         """Events."""
         return EventTable(self._dynamodb, table=setting(Variable.EVENTS_TABLE))
+
+    @cached_property
+    def endpoints(self) -> EndpointTable:
+        """Endpoints of applications."""
+        return EndpointTable(
+            self._dynamodb,
+            table=setting(Variable.ENDPOINTS_TABLE),
+            keys=setting(Variable.REFRESHES_TABLE),
+            events=setting(Variable.EVENTS_TABLE),
+        )
+
+    @cached_property
+    def deliveries(self) -> DeliveryTable:
+        """Deliveries of events to endpoints."""
+        return DeliveryTable(self._dynamodb, table=setting(Variable.ENDPOINTS_TABLE))
 
     def open_items(self, table: Variable) -> OpenItems:
         """What of a table has not ended, for the reconciler."""

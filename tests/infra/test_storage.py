@@ -26,6 +26,7 @@ TABLES = pytest.mark.parametrize(
         "StoragePushes",
         "StorageBulks",
         "StorageEvents",
+        "StorageEndpoints",
     ],
 )
 
@@ -85,6 +86,13 @@ KEPT_IN = {
         "by_connection": (["connection_id", "occurred_at"], "KEYS_ONLY"),
         "open": (["open_as", "look_at"], "KEYS_ONLY"),
     },
+    "StorageEndpointsF05A81BA": {
+        "key": ["endpoint_id", "entry"],
+        "expires": "expires_at",
+        "by_due": (["endpoint_id", "due_at"], "document"),
+        "by_tenant": (["tenant", "endpoint_id"], "KEYS_ONLY"),
+        "open": (["open_as", "look_at"], "KEYS_ONLY"),
+    },
 }
 """Each table by its logical id: its key, and by the names of its indexes their keys and what they
 have besides. CloudFormation replaces a table whose id or key is another, and refuses an index that
@@ -111,7 +119,7 @@ def _kept_in(table: dict[str, Any]) -> dict[str, Any]:
         "key": _names(table["KeySchema"]),
         "expires": table.get("TimeToLiveSpecification", {}).get("AttributeName"),
     }
-    for index in table["GlobalSecondaryIndexes"]:
+    for index in (*table.get("LocalSecondaryIndexes", ()), *table["GlobalSecondaryIndexes"]):
         projection = index["Projection"]
         besides = " ".join(projection.get("NonKeyAttributes", [])) or projection["ProjectionType"]
         found[index["IndexName"]] = (_names(index["KeySchema"]), besides)

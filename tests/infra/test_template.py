@@ -228,6 +228,7 @@ def test_the_outputs_name_what_a_caller_or_an_operator_needs(local: Template) ->
         "BulksTableName",
         "ConnectSessionsTableName",
         "ConnectionsTableName",
+        "EndpointsTableName",
         "EventsTableName",
         "EventBusName",
         "KeyArn",
