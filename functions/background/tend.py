@@ -38,7 +38,7 @@ from functions.wiring.services import wiring
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from functions.aws.tables.walk import Seen
+    from functions.aws.walk import Seen
     from functions.core.connect.keep_alive import Round
     from functions.core.model import Connection
     from functions.core.ports import Renewer

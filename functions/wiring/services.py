@@ -31,8 +31,8 @@ from functions.aws.tables.lookups import Lookups
 from functions.aws.tables.open_items import OpenItems
 from functions.aws.tables.pushes import PushContents, PushTable
 from functions.aws.tables.refreshes import RefreshTable
-from functions.aws.tables.walk import ConnectionWalk
 from functions.aws.vault import Vault
+from functions.aws.walk import ConnectionWalk
 from functions.connectors.registry import DATASETS
 from functions.core.bulk.model import BulkTicket
 from functions.core.connect.return_urls import read_application
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from mypy_boto3_scheduler.client import EventBridgeSchedulerClient
     from mypy_boto3_stepfunctions.client import SFNClient
 
+    from functions.aws.tables.dynamodb import Gaps
     from functions.core.connect.return_urls import Application
     from functions.core.model import Connection
 
@@ -84,6 +85,7 @@ class Wiring:
             self._dynamodb,
             table=setting(Variable.CONNECTIONS_TABLE),
             keys=setting(Variable.REFRESHES_TABLE),
+            events=setting(Variable.EVENTS_TABLE),
             vault=self.vault,
             clock=self.clock,
             sleep=self.sleep,
@@ -133,6 +135,7 @@ class Wiring:
             self._dynamodb,
             table=setting(Variable.REFRESHES_TABLE),
             connections=setting(Variable.CONNECTIONS_TABLE),
+            events=setting(Variable.EVENTS_TABLE),
         )
 
     @cached_property
@@ -162,12 +165,20 @@ class Wiring:
     @cached_property
     def pushes(self) -> PushTable:
         """Pushes."""
-        return PushTable(self._dynamodb, table=setting(Variable.PUSHES_TABLE))
+        return self._push_table()
 
     @cached_property
     def insisting_pushes(self) -> PushTable:
         """Pushes, where a write is tried for long: without it, what came of one is unknown."""
-        return PushTable(self._dynamodb, table=setting(Variable.PUSHES_TABLE), gaps=long_gaps)
+        return self._push_table(gaps=long_gaps)
+
+    def _push_table(self, *, gaps: Gaps = tuple) -> PushTable:
+        return PushTable(
+            self._dynamodb,
+            table=setting(Variable.PUSHES_TABLE),
+            events=setting(Variable.EVENTS_TABLE),
+            gaps=gaps,
+        )
 
     @cached_property
     def bulk_runs(self) -> BulkTable:

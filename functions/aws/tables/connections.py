@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 from msgspec import UNSET, UnsetType
 
+from functions.aws.tables.connection_items import connection_of, item_of
 from functions.aws.tables.dynamodb import Table, endless_gaps, to_text
 from functions.aws.tables.idempotency import answer_requests
 from functions.aws.tables.lookups import Lookups, refusal
-from functions.core.contract import Index, Schedule
+from functions.aws.tables.outbox import event_requests
+from functions.core.contract import Index
 from functions.core.errors import Superseded
-from functions.core.model import (
-    Connection,
-    Credentials,
-    Interval,
-    Running,
-    SnapshotPointer,
-    StoredCredentials,
-)
+from functions.core.events.model import EventType, event_of_connection
+from functions.core.model import Connection, Credentials, StoredCredentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,12 +25,11 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
     from functions.aws.objects.successors import Successors
-    from functions.aws.tables.dynamodb import Item, Request, Written
+    from functions.aws.tables.dynamodb import CancellationReason, Item, Request, Written
     from functions.aws.vault import DataKey, Vault
-    from functions.core.contract import Clock, Sleep
+    from functions.core.contract import Clock, Schedule, Sleep
+    from functions.core.events.model import OutboxEvent
     from functions.core.idempotency import Key
-
-T = TypeVar("T")
 
 LEASE_SECONDS: Final = 420
 """A lease to rotate a token lasts longer than any function may run."""
@@ -49,9 +44,6 @@ RECENT_SECONDS: Final = 2
 """An item that was read serves for so long: a function reads a connection as it begins, and its
 credentials soon after."""
 
-LISTED: Final = "listed"
-"""Attribute of a connection that has its items of ``lookups``."""
-
 _NOTHING: Final[tuple[str, float, Item]] = ("", 0, {})
 _FAULTS: Final = (BotoCoreError, ClientError)
 
@@ -65,16 +57,18 @@ class ConnectionTable:
         *,
         table: str,
         keys: str,
+        events: str,
         vault: Vault,
         clock: Clock,
         sleep: Sleep,
         successors: Successors,
     ) -> None:
-        """Take the names of the table and of the one that the idempotency keys are in.
+        """Take the names of the tables: its own, that of the idempotency keys, that of events.
 
-        The vault is for credentials, the time for leases.
+        The vault is for credentials, the time for leases and events.
         """
         self._table, self._key_table = Table(dynamodb, table), Table(dynamodb, keys)
+        self._events = Table(dynamodb, events)
         self._vault, self._clock, self._sleep = vault, clock, sleep
         self._successors = successors
         self._lookups = Lookups(dynamodb, table=table)
@@ -119,7 +113,10 @@ class ConnectionTable:
         first = [*answer_requests(key, id_, table=self._key_table, at=at), *also]
         put = self._table.put_request(item_of(connection, sealed=sealed))
         found = self._lookups.requests(connection, owned=credentials is None)
-        reasons = self._table.transact([*first, put, *found])
+        told = self._event_requests(
+            connection, EventType.CONNECTION_CONNECTED, version=1 if sealed else 0
+        )
+        reasons = self._table.transact([*first, put, *found, *told])
         if reasons is None:
             return
         if any(reason.unmet for reason in reasons[: len(first)]):
@@ -206,9 +203,12 @@ class ConnectionTable:
         item = self._item(connection_id)
         return connection_of(item) if "erasing" in item else None
 
-    def delete(self, connection_id: str) -> None:
-        """Remove what is left of it."""
-        self._table.write(self._table.delete_request({"connection_id": connection_id}))
+    def delete(self, connection_id: str, *, event: OutboxEvent) -> None:
+        """Remove what is left of it, with an event; a repetition writes none."""
+        delete = self._table.delete_request(
+            {"connection_id": connection_id}, condition="attribute_exists(connection_id)"
+        )
+        self._table.write_with(delete, event_requests(event, table=self._events))
 
     def schedule(
         self,
@@ -345,30 +345,63 @@ class ConnectionTable:
         """
         id_ = connection.connection_id
         sealed = self._vault.data_key(connection).seal(_encode(credentials))
-        update = self._table.update_request(
-            {"connection_id": id_},
-            "SET credentials = :new, credentials_at = :now ADD credentials_version :one"
-            " REMOVE lease_owner, lease_until, credentials_dead",
-            condition="attribute_exists(connection_id) AND attribute_not_exists(erasing)",
-            values={"new": sealed, "now": self._clock(), "one": 1},
-        )
-        written = self._table.transact([update, *also]) is None
-        replaced = self.get(id_) if written else None
+        item = self._item(id_)
+        while "document" in item and "erasing" not in item:
+            reasons = self._replace(item, sealed, also=also)
+            if reasons is None:
+                break
+            if any(reason.unmet for reason in reasons[1:]):
+                raise Superseded
+            item = reasons[0].item  # another version has come first
+        replaced = self.get(id_)
         if replaced is None:
             raise Superseded
         return replaced
 
     def mark_dead(self, connection_id: str, *, version: int) -> None:
-        """Mark this version dead; one that has moved on is left alone."""
-        self._update(
-            connection_id,
-            "SET credentials_dead = :yes",
-            condition="credentials_version = :version",
-            version=version,
-            yes=True,
+        """Mark this version dead; one that has moved on, or is dead, is left alone."""
+        item = self._item(connection_id, fresh=False)
+        if "document" not in item:
+            return
+        told = self._event_requests(
+            connection_of(item), EventType.CONNECTION_REAUTH_REQUIRED, version=version
         )
+        mark = self._table.update_request(
+            {"connection_id": connection_id},
+            "SET credentials_dead = :yes",
+            condition="credentials_version = :version AND attribute_not_exists(credentials_dead)"
+            " AND attribute_not_exists(erasing)",
+            values={"version": version, "yes": True},
+        )
+        self._recent = _NOTHING
+        self._table.write_with(mark, told)
 
     # --- inside ----------------------------------------------------------------------------
+
+    def _replace(
+        self, item: Item, sealed: bytes, *, also: Sequence[Request]
+    ) -> list[CancellationReason] | None:
+        """Write the version after that of the item, where it is still the stored one."""
+        version = item.get("credentials_version", 0)
+        update = self._table.update_request(
+            {"connection_id": item["connection_id"]},
+            "SET credentials = :new, credentials_at = :now, credentials_version = :next"
+            " REMOVE lease_owner, lease_until, credentials_dead",
+            condition="attribute_exists(connection_id) AND attribute_not_exists(erasing) AND"
+            " (credentials_version = :version OR attribute_not_exists(credentials_version))",
+            values={"new": sealed, "now": self._clock(), "version": version, "next": version + 1},
+        )
+        told = self._event_requests(
+            connection_of(item), EventType.CONNECTION_RECONNECTED, version=version + 1
+        )
+        self._recent = _NOTHING
+        return self._table.transact([update, *told, *also])
+
+    def _event_requests(
+        self, connection: Connection, type_: EventType, *, version: int
+    ) -> list[Request]:
+        event = event_of_connection(connection, type_, version=version, at=self._clock())
+        return event_requests(event, table=self._events)
 
     def _put_in_place(self, connection_id: str, *, version: int, sealed: bytes) -> None:
         """Write the successor of this version; once more changes nothing.
@@ -448,39 +481,6 @@ class ConnectionTable:
         return self._table.write(
             self._table.update_request(key, update, condition=condition, values=values), old=old
         )
-
-
-def item_of(connection: Connection, *, sealed: bytes | None) -> Item:
-    """The item of a new connection, with its credentials if it has any."""
-    first = {"credentials_version": 1, "credentials_at": connection.created_at}
-    return {
-        "connection_id": connection.connection_id,
-        "tenant": connection.tenant,
-        "document": to_text(connection),
-        LISTED: True,
-        **({"credentials": sealed, **first} if sealed else {}),
-    }
-
-
-def connection_of(item: Item) -> Connection:
-    """The connection as it was registered, with what has changed since."""
-    known = msgspec.json.decode(item["document"], type=Connection)
-    until = float(item.get("running_until", 0))
-    return msgspec.structs.replace(
-        known,
-        running=Running(refresh_id=item["running"], until=until) if "running" in item else None,
-        snapshot=_decode(item, "latest", shape=SnapshotPointer),
-        previous=_decode(item, "previous", shape=SnapshotPointer),
-        schedule=_decode(item, "schedule", shape=Schedule),
-        intervals=_decode(item, "intervals", shape=tuple[Interval, ...]) or (),
-        next_allowed_at=float(item.get("next_allowed_at", 0)),
-        reauth_required="credentials_dead" in item,
-        credentials_at=float(item.get("credentials_at", 0)),
-    )
-
-
-def _decode(item: Item, name: str, *, shape: type[T]) -> T | None:
-    return msgspec.json.decode(item[name], type=shape | None) if name in item else None
 
 
 def _encode(credentials: Credentials) -> bytes:

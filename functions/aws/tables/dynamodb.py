@@ -277,18 +277,42 @@ class Table:
             return Written(done=False, item=decode(refused.get("Item", {})))
         return Written(done=True, item=decode(answer.get("Attributes", {})))
 
+    def write_with(
+        self,
+        request: Request,
+        also: Sequence[Request],
+        *,
+        again: Callable[[Exception], bool] = meets_transaction,
+        gaps: Gaps = short_gaps,
+    ) -> Written:
+        """Make a write, with the others or not at all; the item is only given where it is refused.
+
+        Without others it is a single write, for half the price.
+        """
+        if not also:
+            return self.write(request, again=again, gaps=gaps)
+        reasons = self.transact([request, *also], again=again, gaps=gaps)
+        return Written(done=reasons is None, item=reasons[0].item if reasons else {})
+
     def transact(
-        self, requests: Sequence[Request], *, gaps: Gaps = short_gaps
+        self,
+        requests: Sequence[Request],
+        *,
+        again: Callable[[Exception], bool] = meets_transaction,
+        gaps: Gaps = short_gaps,
     ) -> list[CancellationReason] | None:
         """Write all or nothing: None when done, else the reasons in the order of the requests.
 
         Two transactions that meet are a conflict, not a refusal: tried again. The client gives
         each call a token of its own, so that its retries after a lost answer write once.
+
+        Args:
+            again: for which other errors it is tried again.
         """
         try:
             retry(
                 lambda: self._dynamodb.transact_write_items(TransactItems=requests),  # type: ignore[arg-type] # boto3's shape
-                when=lambda error: bool(found := _reasons(error)) and not _is_refused(found),
+                when=lambda error: _is_conflict(_reasons(error)) or again(error),
                 gaps=gaps,
             )
         except ClientError as error:
@@ -316,6 +340,10 @@ def _values(values: Item) -> dict[str, Any] | None:
 
 def _is_refused(reasons: list[CancellationReason]) -> bool:
     return any(reason.unmet for reason in reasons)
+
+
+def _is_conflict(reasons: list[CancellationReason]) -> bool:
+    return bool(reasons) and not _is_refused(reasons)
 
 
 def _reasons(error: Exception) -> list[CancellationReason]:

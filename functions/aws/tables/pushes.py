@@ -1,4 +1,4 @@
-"""Pushes in DynamoDB, stored whole like refreshes, and their records in S3 until they are sent.
+"""Pushes in DynamoDB, stored like refreshes, and their records in S3 until they are sent.
 
 The records are kept under the push's id and read by version: of two requests under one key that
 come at once, each writes its own, and only the one that was accepted is ever read.
@@ -12,8 +12,10 @@ import msgspec
 
 from functions.aws.tables.dynamodb import Table, is_passing, to_text
 from functions.aws.tables.open_items import open_attributes
+from functions.aws.tables.outbox import event_requests
 from functions.core.contract import REFRESH_DAYS, Index, Prefix
 from functions.core.errors import Superseded
+from functions.core.events.model import event_of_push
 from functions.core.model import iso
 from functions.core.push.model import Push
 from functions.core.reconcile import next_look
@@ -32,9 +34,18 @@ _DAY: Final = 24 * 60 * 60
 class PushTable:
     """Implements ``core.push.ports.Pushes``."""
 
-    def __init__(self, dynamodb: DynamoDBClient, *, table: str, gaps: Gaps = tuple) -> None:
-        """Take the table's name, and the pauses between tries that AWS does not let through."""
-        self._table, self._gaps = Table(dynamodb, table), gaps
+    def __init__(
+        self, dynamodb: DynamoDBClient, *, table: str, events: str, gaps: Gaps = tuple
+    ) -> None:
+        """Take the names of the pushes' and the events' tables.
+
+        And the pauses between tries that AWS does not let through.
+        """
+        self._table, self._events, self._gaps = (
+            Table(dynamodb, table),
+            Table(dynamodb, events),
+            gaps,
+        )
 
     def get(self, push_id: str) -> Push | None:
         """Read one with a consistent read."""
@@ -62,7 +73,10 @@ class PushTable:
             raise Superseded
 
     def _put(self, push: Push, *, condition: str, values: Item | None = None) -> bool:
-        """Write the push, or find it written: a repetition after a lost answer."""
+        """Write the push, with its event where it has ended.
+
+        Or find it written: a repetition after a lost answer.
+        """
         request = self._table.put_request(
             {
                 "push_id": push.push_id,
@@ -76,7 +90,8 @@ class PushTable:
             condition=condition,
             values=values,
         )
-        done, stored = self._table.write(request, again=is_passing, gaps=self._gaps)
+        told = event_requests(event_of_push(push), table=self._events)
+        done, stored = self._table.write_with(request, told, again=is_passing, gaps=self._gaps)
         return done or (bool(stored) and _push(stored) == push)
 
 

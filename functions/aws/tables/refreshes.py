@@ -2,6 +2,7 @@
 
 A refresh is stored whole with the version that its writer had seen as the condition. The
 client's own retries may repeat a write whose answer was lost; a repetition finds what it wrote.
+One that has ended is written together with its event.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import msgspec
 from functions.aws.tables.dynamodb import Table, to_text
 from functions.aws.tables.idempotency import answer_requests
 from functions.aws.tables.open_items import open_attributes
+from functions.aws.tables.outbox import event_requests
 from functions.core.contract import HINTED, REFRESH_DAYS, WAKE, Index
 from functions.core.errors import Superseded
+from functions.core.events.model import event_of_refresh
 from functions.core.model import Interval, Refresh, SnapshotPointer, iso
 from functions.core.reconcile import next_look
 from functions.core.refresh.history import Place
@@ -37,9 +40,12 @@ _DAY: Final = 24 * 60 * 60
 class RefreshTable:
     """Implements ``core.refresh.ports.Refreshes``."""
 
-    def __init__(self, dynamodb: DynamoDBClient, *, table: str, connections: str) -> None:
-        """Take the names of the refreshes' and the connections' tables."""
+    def __init__(
+        self, dynamodb: DynamoDBClient, *, table: str, connections: str, events: str
+    ) -> None:
+        """Take the names of the refreshes', the connections' and the events' tables."""
         self._table, self._connections = Table(dynamodb, table), Table(dynamodb, connections)
+        self._events = Table(dynamodb, events)
 
     def get(self, refresh_id: str) -> Refresh | None:
         """Read one with a consistent read. Other items of the table are no refreshes."""
@@ -98,7 +104,9 @@ class RefreshTable:
 
     def save(self, refresh: Refresh, *, seen: int) -> None:
         """Write the refresh where the stored version is still ``seen``."""
-        saved, stored = self._table.write(self._put_request(refresh, seen=seen))
+        saved, stored = self._table.write_with(
+            self._put_request(refresh, seen=seen), self._event_requests(refresh)
+        )
         if not saved and (not stored or _refresh(stored) != refresh):
             raise Superseded
 
@@ -130,6 +138,7 @@ class RefreshTable:
                         "intervals": to_text(intervals),
                     },
                 ),
+                *self._event_requests(refresh),
             ]
         )
         if reasons is not None:
@@ -222,6 +231,9 @@ class RefreshTable:
     ) -> Request:
         key = {"connection_id": refresh.connection_id}
         return self._connections.update_request(key, update, condition=condition, values=values)
+
+    def _event_requests(self, refresh: Refresh) -> list[Request]:
+        return event_requests(event_of_refresh(refresh), table=self._events)
 
     def _put_request(
         self, refresh: Refresh, *, seen: int | None = None, condition: str = "version = :seen"

@@ -10,6 +10,7 @@ import msgspec
 from functions.aws.telemetry import logger
 from functions.connectors.registry import REGISTRY
 from functions.core.errors import FreshetError, InvalidRequest, LoginShared, ReauthRequired
+from functions.core.events.model import EventType, event_of_connection
 from functions.core.ports import Revoke, Revoked
 from functions.rest.call import Call, Reply, check_id, connection_of
 from functions.rest.call import revoke as revoke_at_provider
@@ -88,13 +89,16 @@ def erase_connection(call: Call, connection_id: str, *, revoke: Revoke) -> Reply
     told = told or _try_to_revoke(call, erasing, revoke)
     here.schedules.remove(connection_id)  # it may have been put meanwhile
     here.snapshots.erase(connection_id)
+    last = event_of_connection(erasing, EventType.CONNECTION_ERASED, version=0, at=here.clock())
+    events = (id_ for id_ in here.events.ids(connection_id) if id_ != last.event_id)
     with ThreadPoolExecutor(DELETES) as workers:
         deleted = [
             *workers.map(here.refreshes.delete, here.refreshes.ids(connection_id)),
             *workers.map(here.pushes.delete, here.pushes.ids(connection_id)),
+            *workers.map(here.events.delete, events),
         ]
     here.lookups.release(erasing)
-    here.connections.delete(connection_id)
+    here.connections.delete(connection_id, event=last)
     logger().info("erased", items=len(deleted), revoked=told.revoked)
     return Reply(ErasedOut(connection_id=connection_id, erased=True, provider=told))
 

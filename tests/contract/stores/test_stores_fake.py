@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.fakes.budget import Bucket
 from tests.support.fakes.connect import Sessions
+from tests.support.fakes.events import Events
 from tests.support.fakes.files import Objects, Snapshots, Staging
 from tests.support.fakes.idempotency import History, Keys
 from tests.support.fakes.pushes import Contents, Pushes
@@ -14,10 +15,20 @@ from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
 from tests.support.stores.budgets import BudgetBehaviour
 from tests.support.stores.connect_sessions import ConnectSessionBehaviour
 from tests.support.stores.credentials import CredentialBehaviour
+from tests.support.stores.events import (
+    ConnectionEventBehaviour,
+    EventLogBehaviour,
+    RefreshEventBehaviour,
+)
 from tests.support.stores.files import DiffBehaviour, StagingBehaviour
 from tests.support.stores.keys import HistoryBehaviour, KeyBehaviour
 from tests.support.stores.lookups import LookupBehaviour
-from tests.support.stores.pushes import ContentBehaviour, PushBehaviour, PushStore
+from tests.support.stores.pushes import (
+    ContentBehaviour,
+    PushBehaviour,
+    PushEventBehaviour,
+    PushStore,
+)
 from tests.support.stores.refreshes import RefreshBehaviour
 from tests.support.stores.schedules import ScheduleBehaviour
 from tests.support.stores.suite import ConnectionBehaviour, Stores
@@ -38,6 +49,9 @@ def stores() -> Stores:
         keys=Keys(tables),
         history=History(tables),
         schedules=Schedules(),
+        events=Events(tables),
+        owed=lambda at: {id_ for id_, look_at in tables.owed.items() if look_at <= at},
+        tell=tables.tell,
         bucket=Bucket(),
         snapshots=Snapshots(objects),
         staging=lambda connection_id, refresh_id: Staging(
@@ -53,7 +67,8 @@ def stores() -> Stores:
 
 @pytest.fixture
 def store() -> PushStore:
-    return PushStore(pushes=Pushes(), contents=Contents())
+    tables = Tables()
+    return PushStore(pushes=Pushes(tables=tables), contents=Contents(), events=Events(tables))
 
 
 class TestConnections(ConnectionBehaviour):
@@ -88,6 +103,18 @@ class TestSchedules(ScheduleBehaviour):
     """Over the fakes."""
 
 
+class TestRefreshEvents(RefreshEventBehaviour):
+    """Over the fakes."""
+
+
+class TestConnectionEvents(ConnectionEventBehaviour):
+    """Over the fakes."""
+
+
+class TestEventLog(EventLogBehaviour):
+    """Over the fake."""
+
+
 class TestBudgets(BudgetBehaviour):
     """Over the fake."""
 
@@ -102,6 +129,10 @@ class TestDiff(DiffBehaviour):
 
 class TestPushes(PushBehaviour):
     """Over the fake."""
+
+
+class TestPushEvents(PushEventBehaviour):
+    """Over the fakes."""
 
 
 class TestPushContents(ContentBehaviour):

@@ -110,9 +110,14 @@ class Field:
         self.caller = Caller(running.api, token=token)
         names, client = running.outputs, running.client("dynamodb")
         self.refreshes = RefreshTable(
-            client, table=names["RefreshesTableName"], connections=names["ConnectionsTableName"]
+            client,
+            table=names["RefreshesTableName"],
+            connections=names["ConnectionsTableName"],
+            events=names["EventsTableName"],
         )
-        self.pushes = PushTable(client, table=names["PushesTableName"])
+        self.pushes = PushTable(
+            client, table=names["PushesTableName"], events=names["EventsTableName"]
+        )
 
     def refresh(self, trial: Trial) -> Trial:
         """Refresh a connection once, and again meanwhile, and see how that ends."""

@@ -31,6 +31,7 @@ def refreshes(running: System) -> RefreshTable:
         running.client("dynamodb"),
         table=running.outputs["RefreshesTableName"],
         connections=running.outputs["ConnectionsTableName"],
+        events=running.outputs["EventsTableName"],
     )
 
 

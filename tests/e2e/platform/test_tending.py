@@ -11,8 +11,8 @@ import pytest
 from msgspec.structs import replace
 
 from functions.aws.tables.connect_sessions import ConnectSessionTable
-from functions.aws.tables.walk import KEY
 from functions.aws.vault import Vault
+from functions.aws.walk import KEY
 from functions.core.connect.model import Attempt, SessionStatus
 from infra.local.caller import Caller
 from tests.support.system.tenant_resources import BEGUN, enter_applications

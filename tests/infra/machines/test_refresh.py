@@ -219,7 +219,7 @@ def test_a_hint_finds_the_task_that_waits_for_it(states: dict[str, Any], hinted:
     (task,) = re.findall(r"SET (\w+) = :wake", write["UpdateExpression"])
     (noted,) = re.findall(r"attribute_not_exists\((\w+)\)", write["ConditionExpression"])
     client = Client(**{task: {"S": "token"}})
-    refreshes = RefreshTable(cast("DynamoDBClient", client), table="r", connections="c")
+    refreshes = RefreshTable(cast("DynamoDBClient", client), table="r", connections="c", events="e")
 
     assert refreshes.note_webhook("ref_1", by="digest") == "token"
     refreshes.forget_webhooks("ref_1")

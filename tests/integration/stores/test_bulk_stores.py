@@ -18,7 +18,7 @@ from functions.core.bulk.model import BulkOutcome
 from functions.core.contract import Index
 from infra.local.aws import emulator, session
 from infra.local.programs import free_port
-from tests.integration.stores.test_stores import make_bucket, make_table
+from tests.integration.stores.test_stores import make_bucket, make_events, make_table
 from tests.support.fakes.bulk_runs import BULK, a_bulk
 from tests.support.fakes.stores import Clock
 from tests.support.scripted_connector import TENANT, TOKENS, a_connection
@@ -129,6 +129,7 @@ def test_connections_are_listed_by_tenant_or_all_but_those_that_are_being_erased
         dynamodb,
         table=name,
         keys="none",
+        events=make_events(dynamodb),
         vault=Vault(kms, key=kms.create_key()["KeyMetadata"]["KeyId"]),
         clock=Clock(),
         sleep=Clock().sleep,

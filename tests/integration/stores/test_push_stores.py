@@ -8,14 +8,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from functions.aws.events.events import EventTable
 from functions.aws.objects.bucket import Bucket
 from functions.aws.tables.pushes import PushContents, PushTable
 from functions.core.contract import Index
 from infra.local.aws import emulator, session
 from infra.local.programs import free_port
-from tests.integration.stores.test_stores import make_bucket, make_table
+from tests.integration.stores.test_stores import make_bucket, make_events, make_table
 from tests.support.fakes.pushes import PUSH, a_push
-from tests.support.stores.pushes import AT, ContentBehaviour, PushBehaviour, PushStore
+from tests.support.stores.pushes import (
+    AT,
+    ContentBehaviour,
+    PushBehaviour,
+    PushEventBehaviour,
+    PushStore,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,12 +42,19 @@ def store(endpoint: str) -> PushStore:
     by = {Index.BY_CONNECTION: "connection_id"}
     make_table(dynamodb, name, key="push_id", ranged="requested_at", by=by)
     make_bucket(s3, name)
+    events = make_events(dynamodb)
     return PushStore(
-        pushes=PushTable(dynamodb, table=name), contents=PushContents(Bucket(s3, name))
+        pushes=PushTable(dynamodb, table=name, events=events),
+        contents=PushContents(Bucket(s3, name)),
+        events=EventTable(dynamodb, table=events),
     )
 
 
 class TestPushes(PushBehaviour):
+    """Over DynamoDB."""
+
+
+class TestPushEvents(PushEventBehaviour):
     """Over DynamoDB."""
 
 

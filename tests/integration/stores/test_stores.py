@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 from msgspec.structs import replace
 
+from functions.aws.events.events import EventTable
 from functions.aws.objects.bucket import Bucket
 from functions.aws.objects.snapshots import Snapshots
 from functions.aws.objects.staging import Line, Staging, read_lines
@@ -21,8 +22,11 @@ from functions.aws.schedules import Schedules
 from functions.aws.tables.budgets import BudgetItem
 from functions.aws.tables.connect_sessions import ConnectSessionTable
 from functions.aws.tables.connections import ConnectionTable
+from functions.aws.tables.dynamodb import Table
 from functions.aws.tables.idempotency import KeyTable
 from functions.aws.tables.lookups import Lookups
+from functions.aws.tables.open_items import OpenItems
+from functions.aws.tables.outbox import event_requests
 from functions.aws.tables.refreshes import RefreshTable
 from functions.aws.vault import Vault
 from functions.core.connect import model as step
@@ -47,6 +51,11 @@ from tests.support.scripted_connector import (
 from tests.support.stores.budgets import BudgetBehaviour
 from tests.support.stores.connect_sessions import ConnectSessionBehaviour
 from tests.support.stores.credentials import CredentialBehaviour
+from tests.support.stores.events import (
+    ConnectionEventBehaviour,
+    EventLogBehaviour,
+    RefreshEventBehaviour,
+)
 from tests.support.stores.files import (
     DiffBehaviour,
     StagingBehaviour,
@@ -68,6 +77,7 @@ if TYPE_CHECKING:
     from mypy_boto3_scheduler.client import EventBridgeSchedulerClient
 
     from functions.core.connect.model import ConnectSession
+    from functions.core.events.model import OutboxEvent
     from functions.core.model import File
 
 
@@ -82,29 +92,56 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def make_table(
-    dynamodb: DynamoDBClient, name: str, *, key: str, ranged: str, by: dict[Index, str]
+    dynamodb: DynamoDBClient,
+    name: str,
+    *,
+    key: str,
+    ranged: str,
+    by: dict[Index, str],
+    opens: bool = False,
 ) -> None:
     """A table with its indexes, as the stack makes it."""
+    indexes = {index: (attribute, ranged) for index, attribute in by.items()}
+    if opens:
+        indexes[Index.OPEN] = (OPEN_AS, LOOK_AT)
     dynamodb.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
         KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
         AttributeDefinitions=[
             {"AttributeName": each, "AttributeType": "S"}
-            for each in sorted({key, ranged, *by.values()})
+            for each in sorted({key, *(name for both in indexes.values() for name in both)})
         ],
         GlobalSecondaryIndexes=[
             {
                 "IndexName": index,
                 "KeySchema": [
                     {"AttributeName": attribute, "KeyType": "HASH"},
-                    {"AttributeName": ranged, "KeyType": "RANGE"},
+                    {"AttributeName": sorted_by, "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "ALL"},
             }
-            for index, attribute in by.items()
+            for index, (attribute, sorted_by) in indexes.items()
         ],
     )
+
+
+def make_events(dynamodb: DynamoDBClient) -> str:
+    """The name of a new table of events."""
+    name = f"events-{uuid.uuid4().hex[:12]}"
+    make_table(
+        dynamodb,
+        name,
+        key="event_id",
+        ranged="occurred_at",
+        by={Index.BY_TENANT: "tenant", Index.BY_CONNECTION: "connection_id"},
+        opens=True,
+    )
+    return name
+
+
+def tell(table: Table, event: OutboxEvent) -> None:
+    table.transact(event_requests(event, table=table))
 
 
 def make_bucket(s3: S3Client, name: str) -> None:
@@ -153,6 +190,7 @@ def stores(endpoint: str) -> Stores:
     s3 = aws.client("s3", endpoint_url=endpoint)
     kms = aws.client("kms", endpoint_url=endpoint)
     names = {kind: f"{kind}-{mark}" for kind in ("connections", "refreshes", "sessions", "bucket")}
+    names["events"] = make_events(dynamodb)
     tenants = {Index.BY_TENANT: "tenant"}
     connected = {Index.BY_CONNECTION: "connection_id"}
     id_, at = "connection_id", "requested_at"
@@ -169,11 +207,19 @@ def stores(endpoint: str) -> Stores:
             client,
             table=names["connections"],
             keys=names["refreshes"],
+            events=names["events"],
             vault=vault,
             clock=clock,
             sleep=clock.sleep,
             successors=Successors(lambda: bucket),
         )
+
+    refreshes = RefreshTable(
+        dynamodb,
+        table=names["refreshes"],
+        connections=names["connections"],
+        events=names["events"],
+    )
 
     def content(file: File) -> bytes:
         answer = s3.get_object(Bucket=names["bucket"], Key=file.key, VersionId=file.version_id)
@@ -198,11 +244,15 @@ def stores(endpoint: str) -> Stores:
             keys=names["refreshes"],
             connections=connections(),
         ),
-        refreshes=RefreshTable(
-            dynamodb, table=names["refreshes"], connections=names["connections"]
-        ),
+        refreshes=refreshes,
         keys=KeyTable(dynamodb, table=names["refreshes"]),
-        history=RefreshTable(dynamodb, table=names["refreshes"], connections=names["connections"]),
+        history=refreshes,
+        events=EventTable(dynamodb, table=names["events"]),
+        owed=lambda at: {
+            due.key["event_id"]
+            for due in OpenItems(dynamodb, table=names["events"]).due(at=at, most=100)
+        },
+        tell=lambda event: tell(Table(dynamodb, names["events"]), event),
         schedules=make_schedules(aws.client("scheduler", endpoint_url=endpoint), group=mark),
         bucket=BudgetItem(dynamodb, table=names["connections"], name="banno"),
         snapshots=Snapshots(bucket),
@@ -280,6 +330,18 @@ class TestHistory(HistoryBehaviour):
 
 class TestSchedules(ScheduleBehaviour):
     """Over DynamoDB and EventBridge Scheduler."""
+
+
+class TestRefreshEvents(RefreshEventBehaviour):
+    """Over DynamoDB."""
+
+
+class TestConnectionEvents(ConnectionEventBehaviour):
+    """Over DynamoDB and KMS."""
+
+
+class TestEventLog(EventLogBehaviour):
+    """Over DynamoDB."""
 
 
 class TestBudgets(BudgetBehaviour):

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from functions.aws.tables import walk as walking
-from functions.aws.tables.connections import LISTED, item_of
+from functions.aws import walk as walking
+from functions.aws.tables.connection_items import LISTED, item_of
 from functions.aws.tables.dynamodb import Table
 from functions.aws.tables.lookups import Lookups
-from functions.aws.tables.walk import KEY, ConnectionWalk
+from functions.aws.walk import KEY, ConnectionWalk
 from functions.core.connect.keep_alive import Round
 from functions.core.contract import Index
 from infra.local.aws import emulator, session
@@ -23,7 +23,7 @@ from tests.support.scripted_connector import CONNECTION, a_connection
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from functions.aws.tables.walk import Seen
+    from functions.aws.walk import Seen
     from functions.core.model import Connection
 
 SAME = a_connection("con_same", external_id="")

@@ -111,6 +111,7 @@ class Engine:
             self.client("dynamodb"),
             table=self.outputs["ConnectionsTableName"],
             keys=self.outputs["RefreshesTableName"],
+            events=self.outputs["EventsTableName"],
             vault=Vault(self.client("kms"), key=self.outputs["KeyArn"]),
             clock=time.time,
             sleep=time.sleep,
@@ -134,6 +135,7 @@ class Engine:
             self.client("dynamodb"),
             table=self.outputs["RefreshesTableName"],
             connections=self.outputs["ConnectionsTableName"],
+            events=self.outputs["EventsTableName"],
         )
 
     def executions(self) -> Executions:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from functions.core.errors import Gone, Superseded
+from functions.core.events.model import event_of_push
 from functions.core.push.model import Push, PushStatus, accept
 from functions.core.push.ports import Pushed
+from tests.support.fakes.stores import Tables
 from tests.support.scripted_connector import CONNECTION, TENANT, Crash
 
 if TYPE_CHECKING:
@@ -27,11 +29,20 @@ RECORDS = b'[{"id":"7","data":{"a":1}},{"internal_id":"mine","data":{}},{"data":
 
 
 class Pushes:
-    """Fake of ``PushTable``. ``writes`` is after how many of them its user dies."""
+    """Fake of ``PushTable``. ``writes`` is after how many of them its user dies.
 
-    def __init__(self, stored: dict[str, Push] | None = None, *, writes: int = 0) -> None:
+    Events are written to the ``tables``.
+    """
+
+    def __init__(
+        self,
+        stored: dict[str, Push] | None = None,
+        *,
+        writes: int = 0,
+        tables: Tables | None = None,
+    ) -> None:
         self.stored = {} if stored is None else stored
-        self._left = writes
+        self._left, self._tables = writes, tables or Tables()
 
     def get(self, push_id: str) -> Push | None:
         return self.stored.get(push_id)
@@ -50,7 +61,9 @@ class Pushes:
         stored = self.stored.get(push.push_id)
         if stored is None or (stored.version != seen and stored != push):
             raise Superseded
-        self.stored[push.push_id] = push
+        if stored != push:
+            self.stored[push.push_id] = push
+            self._tables.tell(event_of_push(push))
         self._left -= 1
         if not self._left:
             raise Crash

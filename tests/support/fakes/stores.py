@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from functions.aws.tables.outbox import OWED_SECONDS
 from functions.core.errors import Superseded
+from functions.core.events.model import EventType, event_of_connection, event_of_refresh
 from functions.core.idempotency import KEY_SECONDS, Claim
 from functions.core.model import (
     Connection,
@@ -124,7 +125,10 @@ class Connections:
     ) -> None:
         at = connection.created_at
         new = Item(
-            connection=connection, credentials=credentials, stored_at=at if credentials else 0
+            connection=connection,
+            credentials=credentials,
+            version=1 if credentials else 0,
+            stored_at=at if credentials else 0,
         )
         with self._lock:
             if key and self._tables.claim(key.name, at=at):
@@ -134,6 +138,7 @@ class Connections:
                 claim = Claim(digest=key.digest, resource_id=connection.connection_id)
                 self._tables.keep(key.name, claim, at=at)
             self._items[connection.connection_id] = new
+            self._tell(new, EventType.CONNECTION_CONNECTED, version=new.version)
 
     def change(self, connection_id: str, **changes: object) -> Connection:
         with self._lock:
@@ -180,8 +185,10 @@ class Connections:
         item = self._items.get(connection_id)
         return item.connection if item and item.erasing else None
 
-    def delete(self, connection_id: str) -> None:
-        self._items.pop(connection_id, None)
+    def delete(self, connection_id: str, *, event: OutboxEvent) -> None:
+        with self._lock:
+            if self._items.pop(connection_id, None):
+                self._tables.tell(event)
 
     def schedule(
         self,
@@ -253,7 +260,7 @@ class Connections:
             item = self._items.get(connection.connection_id)
             if item is None or item.erasing:
                 raise Superseded
-            self._items[connection.connection_id] = replace(
+            new = replace(
                 item,
                 credentials=credentials,
                 version=item.version + 1,
@@ -261,13 +268,21 @@ class Connections:
                 lease=None,
                 dead=False,
             )
-            return _shown(self._items[connection.connection_id])
+            self._items[connection.connection_id] = new
+            self._tell(new, EventType.CONNECTION_RECONNECTED, version=new.version)
+            return _shown(new)
 
     def mark_dead(self, connection_id: str, *, version: int) -> None:
         with self._lock:
             item = self._items.get(connection_id)
-            if item is not None and item.version == version:
+            if item and item.version == version and not (item.dead or item.erasing):
                 self._items[connection_id] = replace(item, dead=True)
+                self._tell(item, EventType.CONNECTION_REAUTH_REQUIRED, version=version)
+
+    def _tell(self, item: Item, type_: EventType, *, version: int) -> None:
+        at = self._clock()
+        event = event_of_connection(item.connection, type_, version=version, at=at)
+        self._tables.tell(event)
 
 
 def _succeeded(item: Item, to: Credentials, *, at: float) -> Item:
@@ -331,7 +346,9 @@ class Refreshes:
             stored = self._stored.get(refresh.refresh_id)
             if stored is None or (stored.version != seen and stored != refresh):
                 raise Superseded
-            self._stored[refresh.refresh_id] = refresh
+            if stored != refresh:
+                self._stored[refresh.refresh_id] = refresh
+                self._tables.tell(event_of_refresh(refresh))
 
     def publish(
         self,
@@ -356,6 +373,7 @@ class Refreshes:
                 next_allowed_at=0,
                 intervals=tuple(intervals),
             )
+            self._tables.tell(event_of_refresh(refresh))
 
     def release(self, refresh: Refresh) -> None:
         self._on_slot(refresh, running=None)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from functions.core.errors import Superseded
+from functions.core.events.model import EventType, event_of_connection
 from functions.core.model import Credentials
 from tests.support.fakes.stores import LEASE_SECONDS
 from tests.support.scripted_connector import CONNECTION, TENANT, TOKENS, a_connection
@@ -130,7 +131,8 @@ class CredentialBehaviour:
             assert stores.sibling.load_erasing(CONNECTION) == NEW
         with pytest.raises(Superseded):
             stores.connections.load(CONNECTION)
-        stores.connections.delete(CONNECTION)
+        last = event_of_connection(a_connection(), EventType.CONNECTION_ERASED, version=0, at=0)
+        stores.connections.delete(CONNECTION, event=last)
         with pytest.raises(Superseded):
             stores.connections.load_erasing(CONNECTION)
 

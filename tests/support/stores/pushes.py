@@ -16,9 +16,12 @@ from functions.core.push import model as step
 from functions.core.push.ports import Contents, Pushes
 from tests.support.fakes.pushes import PUSH, RECORDS, a_push
 from tests.support.scripted_connector import CONNECTION
+from tests.support.stores.events import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from tests.support.stores.suite import EventStore
 
 AT = 1_800_000_000.25
 
@@ -42,6 +45,11 @@ class PushStore:
 
     pushes: PushKeeper
     contents: ContentKeeper
+    events: EventStore
+
+    def told(self) -> list[str]:
+        """The types of the events about the connection, in order."""
+        return [event.type for event in read(self.events.of_connection(CONNECTION))]
 
     def written(self, records: bytes = RECORDS) -> step.Push:
         """A push that is not kept yet, while its records are."""
@@ -105,6 +113,41 @@ class PushBehaviour:
         store.pushes.delete("psh_a")
         store.pushes.delete("psh_a")
         assert list(store.pushes.ids(CONNECTION)) == ["psh_b", "psh_c"]
+
+
+class PushEventBehaviour:
+    """A push that ends is written with its event, each time that it ends."""
+
+    @pytest.mark.parametrize("status", [one for one in step.PushStatus if one.has_ended])
+    def test_one_that_ends_has_one_also_where_its_writer_repeats(
+        self, store: PushStore, status: step.PushStatus
+    ) -> None:
+        push = a_push(at=AT)
+        store.pushes.create(push)
+        assert store.told() == []
+        ended = replace(step.fail(push, Defect, at=AT + 1), status=status)
+        for _ in range(2):
+            store.pushes.save(ended, seen=push.version)
+        assert store.told() == [f"push.{status}"]
+
+    def test_one_that_goes_on_and_ends_again_has_two(self, store: PushStore) -> None:
+        push = step.confirm(a_push(at=AT), job="t", at=AT + 1)
+        store.pushes.create(push)
+        unknown = step.end_unknown(push, Defect, at=AT + 2)
+        store.pushes.save(unknown, seen=push.version)
+        again = step.reopen(unknown, at=AT + 10)
+        assert again is not None
+        store.pushes.save(again, seen=unknown.version)
+        store.pushes.save(step.finish(again, [], at=AT + 11), seen=again.version)
+        assert store.told() == ["push.unknown_outcome", "push.done"]
+
+    def test_a_writer_who_comes_too_late_tells_nothing(self, store: PushStore) -> None:
+        push = a_push(at=AT)
+        store.pushes.create(push)
+        store.pushes.save(step.begin_sending(push, webhook="one", at=AT + 1), seen=push.version)
+        with pytest.raises(Superseded):
+            store.pushes.save(step.fail(push, Defect, at=AT + 1), seen=push.version)
+        assert store.told() == []
 
 
 class ContentBehaviour:

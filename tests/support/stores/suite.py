@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from functions.core.errors import Superseded
+from functions.core.events.model import EventType, event_of_connection
 from functions.core.model import Running, SnapshotPointer
 from functions.core.ports import CredentialStore
 from functions.core.refresh import steps as step
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
     from functions.core.budget import BudgetStore
     from functions.core.connect.flow_ports import Sessions
+    from functions.core.events.log import Line as EventLine
+    from functions.core.events.model import OutboxEvent
     from functions.core.idempotency import Key, Keys
     from functions.core.model import Connection, Credentials, Dataset, File, Refresh
     from functions.core.refresh.history import Line
@@ -52,7 +55,7 @@ class ConnectionStore(Connections, CredentialStore, Scheduled, Protocol):
     def begin_erasing(self, connection_id: str) -> str | None: ...
     def erasing(self, connection_id: str) -> Connection | None: ...
     def load_erasing(self, connection_id: str) -> Credentials: ...
-    def delete(self, connection_id: str) -> None: ...
+    def delete(self, connection_id: str, *, event: OutboxEvent) -> None: ...
     def allow(self, connection_id: str) -> None: ...
     def replace(self, connection: Connection, credentials: Credentials) -> Connection: ...
 
@@ -80,6 +83,17 @@ class History(Protocol):
     def of_connection(self, connection_id: str) -> Line: ...
 
 
+class EventStore(Protocol):
+    """Everything that the adapter for events can do."""
+
+    def get(self, event_id: str) -> OutboxEvent | None: ...
+    def of_tenant(self, tenant: str) -> EventLine: ...
+    def of_connection(self, connection_id: str) -> EventLine: ...
+    def ids(self, connection_id: str) -> Iterable[str]: ...
+    def delete(self, event_id: str) -> None: ...
+    def settle(self, event_id: str) -> None: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stores:
     """One set of stores, empty. Leases go by ``clock``."""
@@ -96,6 +110,11 @@ class Stores:
     keys: Keys
     history: History
     schedules: Schedules
+    events: EventStore
+    owed: Callable[[float], set[str]]
+    """The ids of the events that are still to be announced, and overdue at a time."""
+    tell: Callable[[OutboxEvent], None]
+    """Write an event alone."""
     bucket: BudgetStore
     snapshots: Snapshots
     staging: Callable[[str, str], Staging]
@@ -189,5 +208,6 @@ class ConnectionBehaviour:
         erasing = stores.connections.erasing(CONNECTION)
         assert erasing is not None
         assert erasing.tenant == TENANT
-        stores.connections.delete(CONNECTION)
+        last = event_of_connection(a_connection(), EventType.CONNECTION_ERASED, version=0, at=0)
+        stores.connections.delete(CONNECTION, event=last)
         assert stores.connections.erasing(CONNECTION) is None

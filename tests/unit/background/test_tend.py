@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
 from functions.aws.tables.open_items import Due
-from functions.aws.tables.walk import Seen
+from functions.aws.walk import Seen
 from functions.background import tend as door
 from functions.core.connect.keep_alive import DAY_SECONDS, HOUR_SECONDS, QUIET_DAYS, Round
 from functions.core.connect.model import SessionStatus

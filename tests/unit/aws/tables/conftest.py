@@ -44,6 +44,7 @@ def make_connections(client: DynamoDBClient) -> Callable[[KMSClient, Clock], Con
             client,
             table="connections",
             keys="refreshes",
+            events="events",
             vault=Vault(kms, key="none"),
             clock=clock,
             sleep=clock.sleep,

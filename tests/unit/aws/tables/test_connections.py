@@ -13,13 +13,13 @@ from botocore.stub import Stubber
 
 from functions.aws.objects.bucket import Bucket
 from functions.aws.objects.successors import Successors
+from functions.aws.tables.connection_items import item_of
 from functions.aws.tables.connections import (
     ASIDE_SECONDS,
     LEASE_SECONDS,
     RECENT_SECONDS,
     ROTATION_SECONDS,
     ConnectionTable,
-    item_of,
 )
 from functions.aws.tables.dynamodb import encode
 from functions.aws.vault import DataKey, Vault
@@ -144,6 +144,7 @@ class Rotation:
             client,
             table="connections",
             keys="refreshes",
+            events="events",
             vault=Vault(kms, key="none"),
             clock=self.clock,
             sleep=self.clock.sleep,

@@ -114,7 +114,9 @@ def test_refreshes_are_listed_however_the_table_gives_them(
     dynamodb.add_response("query", {"Items": keys})
     answers(dynamodb, keys, items=items[2:])
     answers(dynamodb, keys[:2], items=items[:2])
-    listed = RefreshTable(client, table=TABLE, connections="connections").of_tenant(TENANT)
+    listed = RefreshTable(
+        client, table=TABLE, connections="connections", events="events"
+    ).of_tenant(TENANT)
     assert listed(limit=3, after=None) == (shelf, None)
     assert len(slept) == 2
 

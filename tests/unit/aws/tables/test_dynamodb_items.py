@@ -18,8 +18,12 @@ from functions.aws.tables.pushes import PushTable
 from functions.aws.tables.refreshes import RefreshTable
 from functions.core.bulk.model import BulkOutcome, Result
 from functions.core.contract import COUNT, FAILED_IN, HINTED, LOOK_AT, OPEN_AS, OUTCOME_OF, WAKE
+from functions.core.errors import Defect
+from functions.core.events.model import EventType, event_of_connection
 from functions.core.idempotency import Claim, Key
 from functions.core.model import SnapshotPointer
+from functions.core.push.model import finish
+from functions.core.refresh import steps as step
 from tests.support.fakes.bulk_runs import a_bulk
 from tests.support.fakes.pushes import a_push
 from tests.support.scripted_connector import CONNECTION, REFRESH, a_connection, a_refresh
@@ -45,14 +49,21 @@ def test_a_refresh_is_erased_while_it_is_published(
     client: DynamoDBClient, dynamodb: Stubber
 ) -> None:
     meets_a_transaction(dynamodb)
-    RefreshTable(client, table="refreshes", connections="connections").delete(REFRESH)
+    RefreshTable(client, table="refreshes", connections="connections", events="events").delete(
+        REFRESH
+    )
 
 
 def test_a_connection_is_erased_while_its_refresh_is_published(
     connections: ConnectionTable, dynamodb: Stubber
 ) -> None:
-    meets_a_transaction(dynamodb)
-    connections.delete(CONNECTION)
+    conflict = {"CancellationReasons": [{"Code": "TransactionConflict"}, {"Code": "None"}]}
+    dynamodb.add_client_error(
+        "transact_write_items", "TransactionCanceledException", modeled_fields=conflict
+    )
+    dynamodb.add_response("transact_write_items", {})
+    last = event_of_connection(a_connection(), EventType.CONNECTION_ERASED, version=0, at=AT)
+    connections.delete(CONNECTION, event=last)
 
 
 def test_a_subject_is_left_while_another_connection_claims_it(
@@ -77,7 +88,7 @@ def test_a_connection_that_is_being_erased_gives_its_slot_to_no_refresh(
         )
 
     client.meta.events.register("provide-client-params.dynamodb", note)
-    refreshes = RefreshTable(client, table="refreshes", connections="connections")
+    refreshes = RefreshTable(client, table="refreshes", connections="connections", events="events")
     refresh = a_refresh(at=0)
     for _ in range(2):
         dynamodb.add_response("transact_write_items", {})
@@ -90,14 +101,14 @@ def test_a_connection_that_is_being_erased_gives_its_slot_to_no_refresh(
 
 # --- what AWS refuses for another reason than a condition ---------------------------------------
 
-TABLES = {"table": "refreshes", "connections": "connections"}
+TABLES = {"table": "refreshes", "connections": "connections", "events": "events"}
 AT_BUDGET = {"gap": 1, "since": 0, "until": 1}
 
 CONDITIONAL = {
     "a-refresh-is-saved": ("put_item", lambda it: RefreshTable(it, **TABLES).save(a_refresh(at=0), seen=1)),
     "a-slot-is-left": ("update_item", lambda it: RefreshTable(it, **TABLES).release(a_refresh(at=0))),
     "a-hint-is-noted": ("update_item", lambda it: RefreshTable(it, **TABLES).note_webhook(REFRESH, by="x")),
-    "a-push-is-kept": ("put_item", lambda it: PushTable(it, table="pushes").create(a_push(at=0, content="v"))),
+    "a-push-is-kept": ("put_item", lambda it: PushTable(it, table="pushes", events="events").create(a_push(at=0, content="v"))),
     "a-key-is-claimed": ("put_item", lambda it: KeyTable(it, table="refreshes").claim("k", Claim(digest="d", resource_id="r"), at=0)),
     "a-budget-is-drawn-on": ("update_item", lambda it: BudgetItem(it, table="connections", name="b").draw(**AT_BUDGET)),
     "a-connection-is-not-found": ("delete_item", lambda it: Lookups(it, table="connections").release(a_connection())),
@@ -143,7 +154,7 @@ def ends(item: Any) -> int:
 def test_a_refresh_is_known_for_60_days(
     client: DynamoDBClient, dynamodb: Stubber, written: list[Any]
 ) -> None:
-    refreshes = RefreshTable(client, table="refreshes", connections="connections")
+    refreshes = RefreshTable(client, table="refreshes", connections="connections", events="events")
     refresh = a_refresh(at=AT)
     dynamodb.add_response("transact_write_items", {})
     refreshes.admit(refresh, until=AT + 1)
@@ -155,7 +166,7 @@ def test_a_refresh_is_known_for_60_days(
 def test_what_a_provider_has_answered_about_a_push_is_written_as_soon_as_aws_lets_it(
     client: DynamoDBClient, dynamodb: Stubber
 ) -> None:
-    patient = PushTable(client, table="pushes", gaps=lambda: [0, 0])
+    patient = PushTable(client, table="pushes", events="events", gaps=lambda: [0, 0])
     for code in ("ProvisionedThroughputExceededException", "InternalServerError"):
         dynamodb.add_client_error("put_item", code)
     dynamodb.add_response("put_item", {})
@@ -166,7 +177,26 @@ def test_what_a_provider_has_answered_about_a_push_is_written_as_soon_as_aws_let
         patient.save(a_push(at=AT), seen=0)
     dynamodb.add_client_error("put_item", "ThrottlingException")
     with pytest.raises(ClientError):
-        PushTable(client, table="pushes").save(a_push(at=AT), seen=0)
+        PushTable(client, table="pushes", events="events").save(a_push(at=AT), seen=0)
+
+
+def test_so_is_how_it_has_ended(client: DynamoDBClient, dynamodb: Stubber) -> None:
+    patient = PushTable(client, table="pushes", events="events", gaps=lambda: [0, 0])
+    for code in ("ThrottlingException", "TransactionCanceledException"):
+        dynamodb.add_client_error(
+            "transact_write_items",
+            code,
+            modeled_fields={"CancellationReasons": [{"Code": "ThrottlingError"}, {"Code": "None"}]}
+            if code == "TransactionCanceledException"
+            else None,
+        )
+    dynamodb.add_response("transact_write_items", {})
+    ended = finish(a_push(at=AT), [], at=AT)
+    patient.save(ended, seen=1)
+    for _ in range(3):
+        dynamodb.add_client_error("transact_write_items", "ThrottlingException")
+    with pytest.raises(ClientError):
+        patient.save(ended, seen=1)
 
 
 def test_the_tries_of_such_a_write_end() -> None:
@@ -178,8 +208,17 @@ def test_a_push_is_known_for_60_days(
     client: DynamoDBClient, dynamodb: Stubber, written: list[Any]
 ) -> None:
     dynamodb.add_response("put_item", {})
-    PushTable(client, table="pushes").create(a_push(at=AT))
+    PushTable(client, table="pushes", events="events").create(a_push(at=AT))
     assert [ends(item) for item in written] == [60]
+
+
+def test_an_event_is_known_for_30_days(
+    client: DynamoDBClient, dynamodb: Stubber, written: list[Any]
+) -> None:
+    refreshes = RefreshTable(client, **TABLES)
+    dynamodb.add_response("transact_write_items", {})
+    refreshes.save(step.fail(a_refresh(at=AT), Defect, at=AT), seen=1)
+    assert [ends(item) for item in written] == [60, 30]
 
 
 def test_a_bulk_run_and_its_outcomes_are_known_for_30_days(
@@ -203,7 +242,7 @@ def test_every_item_has_the_attributes_that_the_version_before_reads(
     connections: ConnectionTable,
     written: list[Any],
 ) -> None:
-    refreshes = RefreshTable(client, table="refreshes", connections="connections")
+    refreshes = RefreshTable(client, table="refreshes", connections="connections", events="events")
     bulks = BulkTable(client, table="bulks", keys="refreshes")
     bulk, key = a_bulk(at=AT), Key(name="k", digest="d")
     failed = Result(connection_id=CONNECTION, outcome=BulkOutcome.FAILED)
@@ -216,12 +255,13 @@ def test_every_item_has_the_attributes_that_the_version_before_reads(
         dynamodb.add_response("transact_write_items", {})
         write()
     dynamodb.add_response("put_item", {})
-    PushTable(client, table="pushes").create(a_push(at=AT))
+    PushTable(client, table="pushes", events="events").create(a_push(at=AT))
 
     is_open = "expires_at look_at open_as"
     assert [" ".join(sorted(item)) for item in written] == [
         "connection_id document listed tenant",
         "connection_id holder",
+        "connection_id document event_id expires_at look_at occurred_at open_as provider tenant type",
         f"connection_id document {is_open} refresh_id requested_at tenant version",
         "claim expires_at refresh_id",
         f"bulk_id document entry {is_open} phase",

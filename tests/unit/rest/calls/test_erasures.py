@@ -12,16 +12,20 @@ from msgspec.structs import replace
 from functions import api
 from functions.connectors.registry import Provider
 from functions.core.contract import Schedule
-from functions.core.errors import ProviderUnavailable, ReauthRequired
+from functions.core.errors import Defect, ProviderUnavailable, ReauthRequired
 from functions.core.ports import Revoke, Revoked
+from functions.core.refresh import steps as step
 from functions.wiring import revocation
 from tests.support.api_gateway import call
+from tests.support.fakes.events import Events
 from tests.support.fakes.pushes import Pushes
 from tests.support.fakes.schedules import Schedules
 from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
 from tests.support.scripted_connector import CONNECTION, TOKENS, a_connection, a_refresh
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from functions.core.model import Connection, Credentials
 
 TENANT = "acme"
@@ -56,6 +60,7 @@ class House:
         tables, clock = Tables(), Clock()
         self.tables, self.clock, self.schedules = tables, clock, Schedules()
         self.erased: list[str] = []
+        self.meanwhile: Callable[[], object] = lambda: None
         self.connections = Raced(tables, clock=clock, schedules=self.schedules)
         self.refreshes, self.pushes = Young(tables), Pushes()
         self.connection = replace(a_connection(tenant=TENANT), **changes)
@@ -89,6 +94,7 @@ class House:
 
     def erase_snapshots(self, connection_id: str) -> None:
         self.erased.append(connection_id)
+        self.meanwhile()
 
     def enter(self, monkeypatch: pytest.MonkeyPatch) -> House:
         here = SimpleNamespace(
@@ -96,6 +102,7 @@ class House:
             connections=self.connections,
             refreshes=self.refreshes,
             pushes=self.pushes,
+            events=Events(self.tables),
             lookups=self.tables.lookups,
             schedules=self.schedules,
             snapshots=SimpleNamespace(erase=self.erase_snapshots),
@@ -144,6 +151,31 @@ def test_an_erasure_that_broke_off_goes_on_to_its_end(house: House) -> None:
     assert erase()[0] == 404
 
 
+def types(house: House) -> list[str]:
+    return [event.type for event in house.tables.events.values()]
+
+
+def test_of_its_events_the_one_that_it_is_erased_is_left(house: House) -> None:
+    refresh = house.refreshes.get(OLDER)
+    assert refresh is not None
+    house.refreshes.save(step.fail(refresh, Defect, at=house.clock()), seen=refresh.version)
+    assert types(house) == ["connection.connected", "refresh.failed"]
+    assert erase() == outcome("done")
+    assert types(house) == ["connection.erased"]
+
+
+def test_a_call_that_ends_second_leaves_the_event_of_the_first(house: House) -> None:
+    def erase_first() -> None:
+        house.meanwhile = lambda: None
+        assert erase() == outcome("done")
+        assert types(house) == ["connection.erased"]
+
+    house.meanwhile = erase_first
+    assert erase() == outcome("done")
+    assert types(house) == ["connection.erased"]
+    assert house.erased == [CONNECTION, CONNECTION]
+
+
 # --- at the provider ---------------------------------------------------------------------------
 
 
@@ -183,7 +215,7 @@ def test_what_breaks_off_after_the_revocation_is_revoked_again(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(house.connections, "delete", lambda _: 1 / 0)
+        broken.setattr(house.connections, "delete", lambda *_, **__: 1 / 0)
         assert erase()[0] == 500
     house.answer = Revoked.ALREADY
     assert erase() == outcome("already")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from functions.aws.tables.connections import LISTED, connection_of
+from functions.aws.tables.connection_items import LISTED, connection_of
 from functions.aws.tables.dynamodb import Table, to_text
 from functions.core.connect.keep_alive import Round
 
