@@ -101,7 +101,7 @@ def test_a_call_reads_a_connection_and_its_credentials_at_once(
     make_connections: Callable[[KMSClient, Clock], ConnectionTable],
 ) -> None:
     kms, clock = AWS.client("kms"), Clock()
-    key = DataKey(connection_id=CONNECTION, plain=b"k" * 32, wrapped=b"w")
+    key = DataKey(sealed_for=CONNECTION, plain=b"k" * 32, wrapped=b"w")
     connections = make_connections(kms, clock)
     item = encode(item_of(a_connection(), sealed=key.seal(b'{"access_token": "a"}')))
     reads: list[str] = []
@@ -225,7 +225,7 @@ def test_a_successor_whose_write_was_done_though_its_answer_was_lost_is_stored(
 def test_a_rotation_that_broke_off_may_be_brought_to_its_end_by_two_at_once(
     rotation: Rotation,
 ) -> None:
-    key = DataKey(connection_id=CONNECTION, plain=b"k" * 32, wrapped=b"w")
+    key = DataKey(sealed_for=CONNECTION, plain=b"k" * 32, wrapped=b"w")
     ours = key.seal(b'{"access_token": "access-1"}')
     before: dict[str, Any] = {
         **encode(item_of(a_connection(), sealed=ours)),
@@ -287,7 +287,7 @@ def test_a_lease_without_a_key_to_seal_with_is_given_back(
 def test_an_erasure_waits_for_a_rotation_that_is_under_way(
     rotation: Rotation, lease_seconds: float, waits: int, *, ends: bool
 ) -> None:
-    key = DataKey(connection_id=CONNECTION, plain=b"k" * 32, wrapped=b"w")
+    key = DataKey(sealed_for=CONNECTION, plain=b"k" * 32, wrapped=b"w")
     item = {**item_of(a_connection(), sealed=None), "erasing": True}
     before = {**item, "revoking": key.seal(b'{"access_token": "a"}')}
     leased = {**before, "lease_until": rotation.clock() + lease_seconds}
