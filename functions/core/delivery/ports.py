@@ -9,7 +9,7 @@ import msgspec
 from functions.core.delivery.model import Endpoint, EndpointState, Health
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from functions.core.delivery.model import Delivery
     from functions.core.events.model import OutboxEvent
@@ -164,13 +164,6 @@ class Sender(Protocol):
 
     def send(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Sent:
         """Send one request, at most 20 seconds long; no answer and no address raises."""
-
-
-class Keyring(Protocol):
-    """Opens the keys of endpoints."""
-
-    def open(self, endpoint: Endpoint, *, at: float) -> Sequence[bytes]:
-        """The keys that are in use then, the newest first."""
 
 
 class Signer(Protocol):
