@@ -12,7 +12,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from functions.core.contract import DEPRECATIONS, FAULTS, SERVICE, Door
+from functions.core.contract import DEPRECATIONS, FAULTS, OWED_EVENTS, SERVICE, Door
 from functions.core.errors import Action
 from infra.function import noun
 
@@ -47,7 +47,7 @@ other executions, doors count their failures by what to do about them."""
 ANSWERING: Final = (Door.API, Door.CONNECT)
 """Doors that raise for nothing but a fault."""
 
-ENDINGS: Final = (Door.CONCLUDE, Door.PUSH, Door.BULK, Door.RECONCILE, Door.TEND)
+ENDINGS: Final = (Door.CONCLUDE, Door.PUSH, Door.BULK, Door.RECONCILE, Door.TEND, Door.ANNOUNCE)
 """Doors that are called from outside, when an execution has failed, for whatever reason, or by the
 clock, and then raise for a fault only. Lambda drops such a call after its third failure: the door
 cannot run."""
@@ -90,9 +90,9 @@ STUCK: Final = (
     "result has to be asked for again."
 )
 DROPPED: Final = (
-    "Lambda gave up calling the function `{}`, which ends what was left without an end, and keeps "
-    "tokens alive. Its log says why. Mend that, unless AWS was at fault: what it has not done is "
-    "then done within some minutes."
+    "Lambda gave up calling the function `{}`, which ends what was left without an end, keeps "
+    "tokens alive or announces events. Its log says why. Mend that, unless AWS was at fault: what "
+    "it has not done is then done within some minutes."
 )
 DEPRECATIONS_TODO: Final = (
     "A provider says that its API, as Freshet calls it, is about to end. Search the functions' "
@@ -103,6 +103,19 @@ UNDELIVERED: Final = (
     "An event reached no target: a schedule's start, an execution's ending or an alarm's mail. "
     "Each message in the queue (output UndeliveredQueueUrl) has its target and error in its "
     "attributes. Mend that, then delete the messages; a missed start comes again by its schedule."
+)
+
+STREAM_SECONDS: Final = 10 * 60
+OWED: Final = (
+    "An event was not announced within ten minutes: on the bus (output EventBusName) and to the "
+    "webhook endpoints of its tenant. It is tried again each minute. Search the log of the "
+    "function `announce` for `refused` and `unexpected`: `error` says what it is, "
+    "`correlation_id` which event. Mend that, unless AWS was at fault."
+)
+STREAM: Final = (
+    "The function `announce` is ten minutes behind the stream of new events, so that applications "
+    "hear of them late. Its log says whether it fails; mend that. If it does not, more events come "
+    "than it can take: it catches up, and none is lost."
 )
 
 Metric = cloudwatch.Metric | cloudwatch.MathExpression
@@ -136,13 +149,23 @@ class Alarms(Construct):
         email = stage.alarm_email
         topic = self._topic(key, email, undelivered=undelivered) if email else None
         waiting = undelivered.metric_approximate_number_of_messages_visible(period=PERIOD)
+        age = doors[Door.ANNOUNCE].function.metric(
+            "IteratorAge", statistic=cloudwatch.Stats.MAXIMUM, period=PERIOD
+        )
         watched = (
             *_of_faults(machines, stage=stage),
             *_of_machines(machines),
             *_of_doors(doors),
             _of_api(api.deployment_stage),
             Watched("Undelivered", waiting, 1, UNDELIVERED),
-            Watched("Deprecations", _deprecations(stage), 1, DEPRECATIONS_TODO),
+            Watched("OwedEvents", _sum_of(OWED_EVENTS, stage=stage, period=PERIOD), 1, OWED),
+            Watched("StreamAge", age, STREAM_SECONDS * 1000, STREAM),
+            Watched(
+                "Deprecations",
+                _sum_of(DEPRECATIONS, stage=stage, period=HOUR),
+                1,
+                DEPRECATIONS_TODO,
+            ),
         )
         for each in watched:
             alarm = self._alarm(each, stage=stage)
@@ -216,13 +239,13 @@ def _faults(action: Action, *, stage: Stage, period: cdk.Duration) -> cloudwatch
     )
 
 
-def _deprecations(stage: Stage) -> cloudwatch.Metric:
+def _sum_of(name: str, *, stage: Stage, period: cdk.Duration) -> cloudwatch.Metric:
     return cloudwatch.Metric(
         namespace=stage.metrics,
-        metric_name=DEPRECATIONS,
+        metric_name=name,
         dimensions_map={"service": SERVICE},
         statistic=cloudwatch.Stats.SUM,
-        period=HOUR,
+        period=period,
     )
 
 

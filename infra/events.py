@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import aws_cdk as cdk
 import msgspec
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as sources
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
@@ -23,6 +26,13 @@ if TYPE_CHECKING:
 
     from infra.config import Nightly, Stage
     from infra.function import DoorFunction
+
+BATCH: Final = 10
+PARALLEL: Final = 10
+"""How many items a call gets, and how many calls run at a time for one shard of a stream: some 200
+events a second, as each takes about 50 ms."""
+
+RETRIES: Final = 20
 
 EXECUTION_NAME: Final = events.EventField.from_path("$.detail.name")
 EXECUTION_STATUS: Final = events.EventField.from_path("$.detail.status")
@@ -84,6 +94,40 @@ class Bus(events.EventBus):
             id_,
             event_bus_name=f"freshet-{stage.name}",
             description="Freshet: what has ended of connections, refreshes and pushes",
+        )
+
+
+class NewItems(Construct):
+    """Calls a door with the keys of a table's new items, by the table's stream.
+
+    A call that fails is repeated, in halves, so that one item keeps few others. What is given up
+    is named in the queue; the clock has the door find it in the table.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        table: dynamodb.Table,
+        door: DoorFunction,
+        undelivered: sqs.IQueue,
+    ) -> None:
+        super().__init__(scope, id_)
+        lambda_.EventSourceMapping(
+            self,
+            "Source",
+            target=door.function,
+            event_source_arn=table.table_stream_arn,
+            starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+            batch_size=BATCH,
+            parallelization_factor=PARALLEL,
+            retry_attempts=RETRIES,
+            bisect_batch_on_error=True,
+            on_failure=sources.SqsDlq(undelivered),
+            filters=[
+                lambda_.FilterCriteria.filter({"eventName": lambda_.FilterRule.is_equal("INSERT")})
+            ],
         )
 
 

@@ -14,6 +14,7 @@ from infra.machines import states
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from aws_cdk import aws_events as events
     from aws_cdk import aws_stepfunctions as sfn
 
     from infra.events import Schedules
@@ -70,6 +71,7 @@ EVENTS: Final = {
     Door.PUSH: ("PutItem",),
     Door.BULK: ("PutItem",),
     Door.TEND: ("PutItem",),
+    Door.ANNOUNCE: ("GetItem", "UpdateItem"),
 }
 """Actions of DynamoDB. A transaction has none of its own: it needs those of its parts."""
 
@@ -123,6 +125,7 @@ KEY: Final = {
     Door.BULK: ("Decrypt", "GenerateDataKey"),
     Door.RECONCILE: ("Decrypt",),
     Door.TEND: ("Decrypt", "GenerateDataKey"),
+    Door.ANNOUNCE: ("Decrypt",),
 }
 """Actions of KMS: tables and secrets are decrypted for their readers; a door that stores
 tokens or objects makes data keys."""
@@ -263,6 +266,14 @@ def grant_reconcile(
     _allow(
         door.role, "lambda", ("InvokeFunction",), *(one.function.function_arn for one in endings)
     )
+
+
+def grant_announce(door: DoorFunction, *, storage: Storage, bus: events.EventBus) -> None:
+    """Grant what only `announce` does: read new events, find owed ones, put them on the bus."""
+    reads = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
+    _allow(door.role, "dynamodb", reads, str(storage.events.table_stream_arn))
+    _allow(door.role, "dynamodb", ("Query",), f"{storage.events.table_arn}/index/{Index.OPEN}")
+    _allow(door.role, "events", ("PutEvents",), bus.event_bus_arn)
 
 
 def _allow_listing(

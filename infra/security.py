@@ -32,6 +32,7 @@ EVENTS: Final = {
     Door.BULK: "What a lost event would have ended, `reconcile` finds and ends.",
     Door.RECONCILE: NEXT_CALL,
     Door.TEND: NEXT_CALL,
+    Door.ANNOUNCE: NEXT_CALL,
 }
 NO_RESOURCES: Final = "Traces and the delivery of logs have no resources to name."
 OBJECT_NAMES: Final = "Objects get their names while running; the grant ends at the prefix."
@@ -170,7 +171,7 @@ def _of_api(stack: FreshetStack) -> Iterator[Finding]:
 def _of_events(stack: FreshetStack) -> Iterator[Finding]:
     yield Finding(stack.undelivered, "AwsSolutions::AwsSolutions-SQS3", LAST)
     yield Finding(stack.undelivered, "Serverless::Serverless-SQSRedrivePolicy", LAST)
-    for calls in (stack.reconciling, stack.tending):
+    for calls in (stack.reconciling, stack.tending, stack.announcing):
         yield Finding(calls, "Serverless::Serverless-EventBusDLQ", NEXT_CALL)
 
 

@@ -16,6 +16,7 @@ from infra.events import (
     EXECUTION_NAME,
     Bus,
     Ending,
+    NewItems,
     NightlyRun,
     RegularCalls,
     Schedules,
@@ -50,6 +51,7 @@ SIZES: Final = {
     Door.BULK: Size(1024, 900),  # lists all connections of a stage in one call
     Door.RECONCILE: Size(256, 60),
     Door.TEND: Size(256, 400),
+    Door.ANNOUNCE: Size(256, 60),
 }
 
 ENDED_REFRESH: Final = {"refresh_id": EXECUTION_NAME, "connection_id": ""}
@@ -88,6 +90,7 @@ class FreshetStack(cdk.Stack):
         self.undelivered = Undelivered(self, "Undelivered")
         self.schedules = self._events()
         self.reconciling = self._reconcile()
+        self.announcing = self._announce()
         self.tending = RegularCalls(
             self,
             "Tending",
@@ -151,6 +154,10 @@ class FreshetStack(cdk.Stack):
             Door.PUSH: {**at_provider, **pushes},
             Door.BULK: {**kept, **bulks},
             Door.RECONCILE: {**kept, **pushes, **bulks},
+            Door.ANNOUNCE: {
+                Variable.EVENTS_TABLE: self.storage.events.table_name,
+                Variable.BUS: self.bus.event_bus_name,
+            },
             Door.TEND: {
                 **at_provider,
                 Variable.CONNECT_SESSIONS_TABLE: self.storage.sessions.table_name,
@@ -248,6 +255,24 @@ class FreshetStack(cdk.Stack):
             description="Looks after what has no execution that runs",
         )
 
+    def _announce(self) -> RegularCalls:
+        announce = self.doors[Door.ANNOUNCE]
+        NewItems(
+            self,
+            "NewEvents",
+            table=self.storage.events,
+            door=announce,
+            undelivered=self.undelivered,
+        )
+        grants.grant_announce(announce, storage=self.storage, bus=self.bus)
+        return RegularCalls(
+            self,
+            "Announcing",
+            door=announce,
+            every=cdk.Duration.minutes(1),
+            description="Announces what the stream of events has missed",
+        )
+
     def _grant(self) -> None:
         grants.grant(self.doors, storage=self.storage, secrets=self.secrets)
         grants.grant_api(
@@ -303,6 +328,7 @@ class FreshetStack(cdk.Stack):
             "PutSecretsWith": "aws secretsmanager put-secret-value --secret-id "
             f"{self.secrets.prefix}PROVIDER --secret-string file://PROVIDER.json",
             "EventBusName": self.bus.event_bus_name,
+            "AnnounceName": self.doors[Door.ANNOUNCE].function.function_name,
             "ReconcileName": self.doors[Door.RECONCILE].function.function_name,
             "TendName": self.doors[Door.TEND].function.function_name,
         } | {

@@ -36,6 +36,8 @@ _IDS: Final = (
     "execution",
     "connect_session_id",
     "connection_id",
+    "event_id",
+    "endpoint_id",
 )
 """Ids of an event; the first that it has is in the log."""
 

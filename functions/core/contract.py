@@ -69,6 +69,9 @@ FAULTS: Final = "Faults"
 DEPRECATIONS: Final = "Deprecations"
 """The metric of calls in which a provider said that its API is about to end."""
 
+OWED_EVENTS: Final = "OwedEvents"
+"""The metric of events that were not announced for ten minutes."""
+
 SERVICE: Final = "freshet"
 
 
@@ -87,6 +90,7 @@ class Door(StrEnum):
     BULK = "bulk"
     RECONCILE = "reconcile"
     TEND = "tend"
+    ANNOUNCE = "announce"
 
     @property
     def module(self) -> str:
@@ -94,7 +98,7 @@ class Door(StrEnum):
         return f"background.{self}" if self in _BACKGROUND else self.value
 
 
-_BACKGROUND: Final = {Door.RECONCILE, Door.TEND}
+_BACKGROUND: Final = {Door.RECONCILE, Door.TEND, Door.ANNOUNCE}
 """The functions that no request waits for."""
 
 
@@ -108,6 +112,7 @@ class Variable(StrEnum):
     BULKS_TABLE = "FRESHET_BULKS_TABLE"
     EVENTS_TABLE = "FRESHET_EVENTS_TABLE"
     ENDPOINTS_TABLE = "FRESHET_ENDPOINTS_TABLE"
+    BUS = "FRESHET_BUS"
     BUCKET = "FRESHET_BUCKET"
     KEY = "FRESHET_KEY"
     MACHINE = "FRESHET_REFRESH_MACHINE"

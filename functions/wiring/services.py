@@ -11,6 +11,7 @@ import boto3
 from botocore.config import Config
 
 from functions.aws.boundary import setting
+from functions.aws.bus import Bus
 from functions.aws.events.deliveries import DeliveryTable
 from functions.aws.events.endpoints import EndpointTable
 from functions.aws.events.events import EventTable
@@ -208,6 +209,12 @@ class Wiring:
     def deliveries(self) -> DeliveryTable:
         """Deliveries of events to endpoints."""
         return DeliveryTable(self._dynamodb, table=setting(Variable.ENDPOINTS_TABLE))
+
+    @cached_property
+    def bus(self) -> Bus:
+        """The stage's bus."""
+        client = self._session.client("events", config=_CONFIG)
+        return Bus(client, name=setting(Variable.BUS))
 
     def open_items(self, table: Variable) -> OpenItems:
         """What of a table has not ended, for the reconciler."""

@@ -31,6 +31,7 @@ ALLOWED: dict[Door, frozenset[str]] = {
     Door.BULK: BASE,
     Door.RECONCILE: BASE,
     Door.TEND: BASE | HTTP,
+    Door.ANNOUNCE: BASE,
 }
 """What of the bundled libraries a door may have loaded once it is imported. A provider's own
 connector comes with its first refresh."""

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from functions.aws.telemetry import count
-from functions.core.contract import DEPRECATIONS, FAULTS, SERVICE, PushTicket, Ticket
+from functions.core.contract import DEPRECATIONS, FAULTS, OWED_EVENTS, SERVICE, PushTicket, Ticket
 from functions.core.errors import Action
 from infra.alarms import URGENT
 from tests.support.cloudformation.template import flat
@@ -52,6 +52,7 @@ MOST_OF_A_DESCRIPTION = 1024
     [
         pytest.param("Reconciling", "1 minute", "Reconcile", id="what-is-open"),
         pytest.param("Tending", "15 minutes", "Tend", id="tokens"),
+        pytest.param("Announcing", "1 minute", "Announce", id="events"),
     ],
 )
 def test_what_is_to_be_looked_after_is_by_the_clock(
@@ -69,6 +70,28 @@ def test_the_bus_has_a_name_by_which_rules_of_other_stacks_can_go(
 ) -> None:
     names = [each.one("Events::EventBus")["Name"] for each in (local, prod)]
     assert names == ["freshet-local", "freshet-prod"]
+
+
+def test_a_new_event_calls_its_door_and_a_change_of_one_does_not(local: Template) -> None:
+    source = local.one("Lambda::EventSourceMapping", "NewEvents")
+
+    assert flat(source["EventSourceArn"]).startswith("<StorageEvents")
+    assert flat(source["EventSourceArn"]).endswith(".StreamArn>")
+    assert flat(source["FunctionName"]).startswith("<AnnounceDoorFunction")
+    [changes] = source["FilterCriteria"]["Filters"]
+    assert json.loads(changes["Pattern"]) == {"eventName": ["INSERT"]}
+    assert source["StartingPosition"] == "TRIM_HORIZON", "none is older than the table"
+
+
+def test_what_the_stream_gives_up_is_named_to_the_operator_and_blocks_no_other(
+    local: Template,
+) -> None:
+    source = local.one("Lambda::EventSourceMapping", "NewEvents")
+    given_up = source["DestinationConfig"]["OnFailure"]["Destination"]
+
+    assert flat(given_up).startswith("<Undelivered")
+    assert (source["BisectBatchOnFunctionError"], source["MaximumRetryAttempts"]) == (True, 20)
+    assert "FunctionResponseTypes" not in source, "a call that fails has failed as a whole"
 
 
 EVENT = {"$.detail.name": "the-name", "$.detail.status": "FAILED"}
@@ -113,6 +136,7 @@ def test_there_is_an_alarm_for_everything_that_can_need_a_person(local: Template
     found = {name.removeprefix("Alarms")[:-8] for name in local.all("CloudWatch::Alarm")}
 
     assert found == {
+        "AnnounceDropped",
         "ApiErrors",
         "ConnectErrors",
         "ApiFaults",
@@ -122,9 +146,11 @@ def test_there_is_an_alarm_for_everything_that_can_need_a_person(local: Template
         "Deprecations",
         "FailedBulkRuns",
         "OperatorFaults",
+        "OwedEvents",
         "PushDropped",
         "ReconcileDropped",
         "RetryFaults",
+        "StreamAge",
         "StuckBulkRuns",
         "StuckPushes",
         "StuckRefreshes",
@@ -217,6 +243,18 @@ def test_answers_5xx_ring_by_their_share_of_the_stage_s_calls(local: Template) -
     for stat in stats:
         assert {dimension["Name"] for dimension in stat["Dimensions"]} == {"ApiName", "Stage"}
     assert (alarm["Threshold"], alarm["TreatMissingData"]) == (10, "notBreaching")
+
+
+def test_an_event_that_is_owed_for_long_rings(local: Template) -> None:
+    owed = local.one("CloudWatch::Alarm", "AlarmsOwedEvents")
+    age = local.one("CloudWatch::Alarm", "AlarmsStreamAge")
+
+    assert (owed["Namespace"], owed["MetricName"]) == ("Freshet/local", OWED_EVENTS)
+    assert owed["Dimensions"] == [{"Name": "service", "Value": SERVICE}]
+    assert (owed["Threshold"], owed["Statistic"]) == (1, "Sum")
+    assert (age["MetricName"], age["Threshold"]) == ("IteratorAge", 600_000)
+    [function] = age["Dimensions"]
+    assert flat(function["Value"]).startswith("<AnnounceDoorFunction")
 
 
 def test_the_end_of_a_provider_s_api_rings_by_what_the_functions_count(local: Template) -> None:

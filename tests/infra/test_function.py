@@ -49,6 +49,7 @@ TOLD = {
     | {Variable.MACHINE, Variable.CONCLUDE_DOOR, Variable.PUSH_DOOR, Variable.BULK_DOOR}
     | PUSHES
     | BULKS,
+    Door.ANNOUNCE: {Variable.EVENTS_TABLE, Variable.BUS},
     Door.TEND: PLACES | {Variable.SECRET_PREFIX, Variable.CONNECT_SESSIONS_TABLE, Variable.MACHINE},
 }
 
@@ -284,6 +285,16 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "key": _kms("Decrypt", "GenerateDataKey"),
         "secrets": SECRET,
     },
+    Door.ANNOUNCE: {
+        "events": _dynamodb("GetItem", "UpdateItem"),
+        "events/index/open": _dynamodb("Query"),
+        "events/stream": _dynamodb(
+            "DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"
+        ),
+        "bus": {"events:PutEvents"},
+        "key": _kms("Decrypt"),
+        "undelivered": {"sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"},
+    },
 }
 """Everything, by resource; besides, each writes its log and its traces."""
 
@@ -297,6 +308,8 @@ NAMES = {
     "StoragePushes": "pushes",
     "StorageBulks": "bulks",
     "StorageEvents": "events",
+    "Bus": "bus",
+    "Undelivered": "undelivered",
     "StorageConnectSessions": "sessions",
     "StorageBucket": "bucket",
     "StorageKey": "key",
@@ -316,7 +329,7 @@ def _named(resource: Any) -> str:
     first, bracket, rest = text.partition(">")
     for prefix, name in NAMES.items():
         if first.startswith(f"<{prefix}"):
-            return name + rest
+            return name + ("/stream" if first.endswith(".StreamArn") else rest)
     return first + bracket + rest
 
 

@@ -220,6 +220,7 @@ def _of_the_stack(name: Any) -> bool:
 
 def test_the_outputs_name_what_a_caller_or_an_operator_needs(local: Template) -> None:
     assert set(local.body["Outputs"]) == {
+        "AnnounceName",
         "ApiId",
         "ApplicationsSecretArn",
         "ApiUrl",

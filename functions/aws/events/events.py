@@ -58,6 +58,11 @@ class EventTable:
         """Forget one."""
         self._table.write(self._table.delete_request({"event_id": event_id}))
 
+    def owed(self, event_id: str) -> OutboxEvent | None:
+        """Read one with a consistent read; None where it is announced, or no longer kept."""
+        item = self._table.get({"event_id": event_id})
+        return event_of(item) if item and OPEN_AS in item else None
+
     def settle(self, event_id: str) -> None:
         """Note that it was announced; one that is no longer kept stays away."""
         self._table.write(

@@ -37,6 +37,9 @@ class Events:
         self._stored.pop(event_id, None)
         self._owed.pop(event_id, None)
 
+    def owed(self, event_id: str) -> OutboxEvent | None:
+        return self._stored.get(event_id) if event_id in self._owed else None
+
     def settle(self, event_id: str) -> None:
         self._owed.pop(event_id, None)
 

@@ -1,0 +1,181 @@
+"""The door that announces: what the stream and the clock give it, and what it passes over."""
+
+from __future__ import annotations
+
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
+
+from functions.aws.tables.open_items import Due
+from functions.background import announce as door
+from functions.core.contract import Variable
+from functions.core.errors import ConfigurationInvalid, Defect, PlatformFault
+from functions.core.events.model import EventType, OutboxEvent, build_event
+from tests.support.fakes.events import Events
+from tests.support.fakes.stores import Clock, Tables
+
+
+def an_event(number: int, *, at: float) -> OutboxEvent:
+    return build_event(
+        EventType.PUSH_DONE,
+        tenant="acme",
+        subject=f"psh_{number}",
+        version=1,
+        at=at,
+        data={},
+        connection_id="con_1",
+    )
+
+
+class Items:
+    """What is due, as a table would say, and what was postponed."""
+
+    def __init__(self) -> None:
+        self.keys: list[dict[str, str]] = []
+        self.postponed: list[tuple[dict[str, str], float]] = []
+        self.taken: list[dict[str, str]] = []
+
+    def due(self, *, at: float, most: int) -> list[Due]:
+        assert at > 1
+        return [Due(key=key, look_at="1") for key in self.keys[:most]]
+
+    def postpone(self, due: Due, *, until: float) -> bool:
+        key = dict(due.key)
+        if key in self.taken:
+            return False
+        self.postponed.append((key, until))
+        return True
+
+
+class Room:
+    """Events that are owed, and a bus that refuses what it is told to."""
+
+    def __init__(self) -> None:
+        self.clock, self.tables = Clock(), Tables()
+        self.events = Events(self.tables)
+        self.items = {Variable.EVENTS_TABLE: Items()}
+        self.refused: dict[str, Exception] = {}
+        self.told: list[str] = []
+        self.milliseconds = 60_000
+        self.bus = self
+
+    def open_items(self, table: Variable) -> Items:
+        return self.items[table]
+
+    def put(self, event: OutboxEvent) -> None:
+        if error := self.refused.get(event.event_id):
+            raise error
+        self.told.append(event.event_id)
+
+    def owe(self, *numbers: int, ago: float = 130) -> list[str]:
+        """Events that were written so long ago, and are listed."""
+        found = [an_event(number, at=self.clock() - ago) for number in numbers]
+        for event in found:
+            self.tables.tell(event)
+        ids = [event.event_id for event in found]
+        self.items[Variable.EVENTS_TABLE].keys += [{"event_id": id_} for id_ in ids]
+        return ids
+
+    def sweep(self) -> None:
+        context = LambdaContext()
+        context.get_remaining_time_in_millis = lambda: self.milliseconds  # type: ignore[method-assign]
+        door.handler({"source": "aws.events"}, context)
+
+
+def stream(ids: list[str]) -> None:
+    """What Lambda gives of new items, see the DynamoDB guide's "Streams and Lambda"."""
+    records = [
+        {
+            "eventName": "INSERT",
+            "dynamodb": {
+                "Keys": {"event_id": {"S": id_}},
+                "NewImage": {"event_id": {"S": id_}, "document": {"S": "{}"}},
+                "StreamViewType": "NEW_IMAGE",
+            },
+            "eventSourceARN": "arn:aws:dynamodb:us-east-1:1:table/t/stream/s",
+        }
+        for id_ in ids
+    ]
+    door.handler({"Records": records}, LambdaContext())
+
+
+@pytest.fixture
+def room(monkeypatch: pytest.MonkeyPatch) -> Room:
+    made = Room()
+    monkeypatch.setattr(door, "wiring", lambda: made)
+    return made
+
+
+def test_what_the_stream_has_is_announced_once(room: Room) -> None:
+    ids = room.owe(1, 2, 3)
+    stream(ids)
+    stream(ids)
+    assert room.told == ids
+    assert room.tables.owed == {}
+
+
+def test_an_event_that_was_deleted_meanwhile_is_told_to_nothing(room: Room) -> None:
+    ids = room.owe(1, 2)
+    room.events.delete(ids[0])
+    stream(ids)
+    assert room.told == ids[1:]
+
+
+def refusal(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "canary"}}, "PutEvents")
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        pytest.param(refusal("ThrottlingException"), PlatformFault, id="aws-falters"),
+        pytest.param(refusal("AccessDeniedException"), ConfigurationInvalid, id="refused"),
+        pytest.param(KeyError("canary"), Defect, id="a-defect"),
+    ],
+)
+def test_one_that_fails_keeps_no_other_from_its_turn_and_is_all_that_is_repeated(
+    room: Room, error: Exception, raised: type[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    ids = room.owe(1, 2, 3)
+    room.refused[ids[0]] = error
+    with pytest.raises(raised):
+        stream(ids)
+    assert (room.told, list(room.tables.owed)) == (ids[1:], ids[:1])
+    assert "canary" not in caplog.text
+    room.refused.clear()
+    stream(ids)
+    assert (room.told, room.tables.owed) == ([*ids[1:], ids[0]], {})
+
+
+def test_the_clock_has_announced_what_the_stream_has_missed(room: Room) -> None:
+    ids = room.owe(1, 2)
+    room.sweep()
+    assert room.told == ids
+    until = room.clock() + 120
+    postponed = room.items[Variable.EVENTS_TABLE].postponed
+    assert postponed == [({"event_id": id_}, until) for id_ in ids]
+
+
+def test_what_another_call_has_taken_is_left_to_it(room: Room) -> None:
+    ids = room.owe(1, 2)
+    room.items[Variable.EVENTS_TABLE].taken = [{"event_id": ids[0]}]
+    room.sweep()
+    assert room.told == ids[1:]
+
+
+def test_a_call_that_is_at_its_end_leaves_the_rest_to_the_next(room: Room) -> None:
+    room.owe(1)
+    room.milliseconds = 14_999
+    room.sweep()
+    assert (room.told, room.items[Variable.EVENTS_TABLE].postponed) == ([], [])
+
+
+@pytest.mark.parametrize(("ago", "counted"), [(601, 1), (599, 0)])
+def test_an_event_that_is_owed_for_ten_minutes_is_counted_whether_it_succeeds_or_not(
+    room: Room, capsys: pytest.CaptureFixture[str], ago: float, counted: int
+) -> None:
+    [broken] = room.owe(1, ago=ago)
+    room.refused[broken] = refusal("ThrottlingException")
+    with pytest.raises(PlatformFault):
+        room.sweep()
+    assert capsys.readouterr().out.count('"OwedEvents":') == counted
