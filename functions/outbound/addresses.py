@@ -73,16 +73,25 @@ def check_url(url: str, *, loopback: bool = False) -> None:
         InvalidRequest: it is malformed.
         EndpointRefused: its host has no address, or one that is not public.
     """
+    try:
+        resolve(*read_place(url, loopback=loopback), loopback=loopback)
+    except OSError:
+        raise EndpointRefused from None
+
+
+def read_place(url: str, *, loopback: bool = False) -> tuple[str, int]:
+    """Read the host and the port of an address, without a look at where they lead.
+
+    Raises:
+        InvalidRequest: it is malformed.
+    """
     found = _PUBLIC.fullmatch(url) or (_LOCAL.fullmatch(url) if loopback else None)
     if found is None or len(url) > MAX_LENGTH:
         raise InvalidRequest(REFUSED)
     port = int(found["port"] or HTTPS_PORT)
     if port != HTTPS_PORT and not FIRST_FREE_PORT <= port <= LAST_PORT:
         raise InvalidRequest(REFUSED)
-    try:
-        resolve(found["host"].strip("[]"), port, loopback=loopback)
-    except OSError:
-        raise EndpointRefused from None
+    return found["host"].strip("[]"), port
 
 
 def resolve(host: str, port: int, *, loopback: bool = False) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import threading
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n(?:.*\r\n)*?\r\n", re.IGNORECASE)
 HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n{}"
 
 
@@ -51,6 +53,15 @@ class Listener:
         """Take in one request, which has no body."""
         self.heard.append(line.recv(65536))
 
+    def hear_whole(self, line: socket.socket) -> None:
+        """Take in one request with its body."""
+        heard = b""
+        while not (found := _LENGTH.search(heard)) or len(heard) < found.end() + int(found[1]):
+            if not (piece := line.recv(65536)):
+                raise ConnectionError
+            heard += piece
+        self.heard.append(heard)
+
 
 @contextmanager
 def listening(*turns: Turn, tls: ssl.SSLContext | None = None) -> Iterator[Listener]:
@@ -76,12 +87,13 @@ def full() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def make_certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """A server's side of TLS on loopback, and the file with what to trust it by."""
+def make_certificate(folder: Path, *, host: str = "") -> tuple[ssl.SSLContext, Path]:
+    """A server's side of TLS on loopback, or of this host, and the file with what to trust it by."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "loopback")])
     now = datetime.now(UTC)
-    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address(LOOPBACK))])
+    named = x509.DNSName(host) if host else x509.IPAddress(ip_address(LOOPBACK))
+    address = x509.SubjectAlternativeName([named])
     certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))

@@ -16,7 +16,7 @@ from functools import cache
 from http.client import HTTPResponse, RemoteDisconnected
 from http.cookiejar import DefaultCookiePolicy
 from time import monotonic
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -25,9 +25,12 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 CONNECT_SECONDS: Final = 5.0
 
-_POOL: Final = 16
+_POOL: Final = 32
 _PIECE: Final = 16 * 1024
 """Bytes sent at a time: a TLS record, as each of them takes a socket's whole timeout."""
 
@@ -94,7 +97,7 @@ class _Response(HTTPResponse):
             raise RemoteDisconnected("within the headers")
 
 
-class _Connection(HTTPConnection):
+class Connection(HTTPConnection):
     """Connects, sends and reads within what is left of a sending.
 
     Whatever goes wrong before it stands, TLS included, is a failure to connect. Otherwise a
@@ -103,7 +106,17 @@ class _Connection(HTTPConnection):
 
     response_class = _Response
 
+    def resolve(self, host: str, port: int) -> list[str]:
+        """Look a host's addresses up: what is connected to is one of them."""
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return [str(address[0]) for *_, address in found]
+
     def connect(self) -> None:
+        """Connect, with TLS where the scheme asks for it.
+
+        Raises:
+            ConnectTimeoutError, NewConnectionError: there is no connection.
+        """
         try:
             super().connect()
         except TimeoutError as fault:
@@ -115,11 +128,12 @@ class _Connection(HTTPConnection):
         """A connection to the first of the host's addresses that takes one."""
         until = monotonic() + CONNECT_SECONDS
         fault = OSError("no address")
-        for *_, address in socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM):
-            place = (str(address[0]), self.port)
+        for address in self.resolve(self._dns_host, self.port):
             try:
                 with ExitStack() as unless_ready:
-                    line = socket.create_connection(place, _seconds_left(until - monotonic()))
+                    line = socket.create_connection(
+                        (address, self.port), _seconds_left(until - monotonic())
+                    )
                     unless_ready.enter_context(line)
                     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     line.settimeout(_seconds_left(until - monotonic()))
@@ -130,6 +144,7 @@ class _Connection(HTTPConnection):
         raise fault
 
     def send(self, data: Any) -> None:  # noqa: ANN401 - any bytes
+        """Send bytes; it connects first where it is not yet."""
         if self.sock is None:
             self.connect()
         for start in range(0, len(data), _PIECE):
@@ -137,16 +152,16 @@ class _Connection(HTTPConnection):
             super().send(data[start : start + _PIECE])
 
 
-class _TlsConnection(_Connection, HTTPSConnection):
+class TlsConnection(Connection, HTTPSConnection):
     """The same over TLS; a handshake takes its socket's timeout as a whole."""
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
+    ConnectionCls = Connection
 
 
 class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
+    ConnectionCls = TlsConnection
 
 
 class _Session(requests.Session):
@@ -156,12 +171,11 @@ class _Session(requests.Session):
         return None
 
 
-@cache
-def session() -> requests.Session:
-    """The one pooled session of this process; it reads no proxy or netrc settings.
+def open_session(pools: Mapping[str, type[HTTPConnectionPool]]) -> requests.Session:
+    """A pooled session for the schemes that have pools; it reads no proxy or netrc settings.
 
     It keeps no cookies, as it speaks in the name of one user after the other. urllib3 would log
-    addresses, and a provider may have secrets in those.
+    addresses, and those may have secrets in them.
     """
     logging.getLogger("urllib3.connectionpool").disabled = True
     pooled = _Session()
@@ -169,10 +183,17 @@ def session() -> requests.Session:
     pooled.cookies = RequestsCookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
     pooled.headers["User-Agent"] = "freshet"
     adapter = HTTPAdapter(pool_maxsize=_POOL, max_retries=0)
-    adapter.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
-    pooled.mount("https://", adapter)
-    pooled.mount("http://", adapter)
+    adapter.poolmanager.pool_classes_by_scheme = pools
+    pooled.adapters.clear()
+    for scheme in pools:
+        pooled.mount(f"{scheme}://", adapter)
     return pooled
+
+
+@cache
+def session() -> requests.Session:
+    """The one session of this process for calls to providers."""
+    return open_session({"http": _Pool, "https": _TlsPool})
 
 
 def leave_connections() -> None:

@@ -111,6 +111,23 @@ class DeliveryStatus(StrEnum):
     GONE = "gone"
 
 
+class SendError(StrEnum):
+    """Why a request to an endpoint has got no answer.
+
+    ``address_refused``: its address is none that is called, or no longer. ``name_not_found``: its
+    host has no address. ``not_connected``: it took no connection. ``tls_failed``: its certificate
+    does not hold, or it speaks no TLS. ``timed_out``: the answer did not end in time.
+    ``answer_broken``: the connection broke off, or what came is no HTTP.
+    """
+
+    ADDRESS_REFUSED = "address_refused"
+    NAME_NOT_FOUND = "name_not_found"
+    NOT_CONNECTED = "not_connected"
+    TLS_FAILED = "tls_failed"
+    TIMED_OUT = "timed_out"
+    ANSWER_BROKEN = "answer_broken"
+
+
 class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One try to deliver: the status that the endpoint answered with, or the name of an error."""
 

@@ -148,7 +148,7 @@ class Lanes(Protocol):
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
-    """How an endpoint answered a request: a status, or the name of an error.
+    """How an endpoint answered a request: a status, or the name of a ``SendError``.
 
     ``retry_after`` is how many seconds it wants to be left alone; None where it does not say.
     """
