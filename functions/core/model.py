@@ -267,6 +267,18 @@ class PartState(StrEnum):
     FAILED = "failed"
 
 
+class Evidence(StrEnum):
+    """What the ``as_of`` of a part rests on.
+
+    ``dated``: the provider itself dates the part's data. ``completed``: it dates nothing, but says
+    that the job that the refresh triggered has ended for this part; ``as_of`` is the trigger.
+    """
+
+    NONE = "none"
+    DATED = "dated"
+    COMPLETED = "completed"
+
+
 class Verdict(StrEnum):
     """Whether data are fresh.
 
@@ -409,7 +421,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one part's freshness; ``as_of`` 0 means unknown.
+    """What is known of one part's freshness; ``as_of`` 0 means unknown, ``evidence`` is for it.
 
     ``datasets`` are those that this is about; without any, all that its refresh fetches. ``why``
     is a name (of an error, of a provider's code), never the provider's own prose. ``failures``
@@ -421,6 +433,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     part: str
     state: PartState
     as_of: float = 0
+    evidence: Evidence = Evidence.NONE
     why: str = ""
     failures: int = 0
     reauth: bool = False
@@ -435,7 +448,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         """
         as_of = clamp_as_of(self.as_of, now=now)
         state = PartState.STALE if self.state is PartState.FRESH and not as_of else self.state
-        return replace(self, as_of=as_of, state=state)
+        evidence = self.evidence if as_of else Evidence.NONE
+        return replace(self, as_of=as_of, state=state, evidence=evidence)
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

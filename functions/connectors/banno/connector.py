@@ -47,7 +47,7 @@ from functions.core.errors import (
     Superseded,
     UnexpectedAnswer,
 )
-from functions.core.model import AHEAD_SECONDS, Part, PartState, clamp_as_of
+from functions.core.model import AHEAD_SECONDS, Evidence, Part, PartState, clamp_as_of
 from functions.core.ports import Looked, Page, Record, Revoked, Triggered
 
 if TYPE_CHECKING:
@@ -285,6 +285,7 @@ def _judge(accounts: Sequence[Account], job: Job, *, now: float) -> dict[str, Pa
             part=account.id,
             state=PartState.FRESH if fresh else PartState.STALE,
             as_of=as_of,
+            evidence=Evidence.DATED,
             why="" if fresh else account.why,
         )
         states.setdefault(account.id, part)

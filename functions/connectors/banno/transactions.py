@@ -31,7 +31,7 @@ from functions.core.errors import (
     RateLimited,
     UnexpectedAnswer,
 )
-from functions.core.model import Part, PartState, instant, iso, read_instant
+from functions.core.model import Evidence, Part, PartState, instant, iso, read_instant
 from functions.core.ports import Page, ReadMode
 
 if TYPE_CHECKING:
@@ -288,6 +288,7 @@ class Reading:
             part=account,
             state=state,
             as_of=known.as_of if known and state is PartState.INCOMPLETE else 0,
+            evidence=Evidence.DATED,
             why=error.name(),
             failures=self._place.failures,
             datasets=(NAME,),

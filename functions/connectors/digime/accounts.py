@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from functions.connectors.digime.tokens import Text
 from functions.connectors.http.answers import (
@@ -24,7 +25,7 @@ from functions.connectors.http.answers import (
     retry_after,
 )
 from functions.core.errors import UnexpectedAnswer
-from functions.core.model import Part, PartState
+from functions.core.model import Evidence, Part, PartState
 from functions.core.ports import Record
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def states(status: Status, *, since: float, at: float) -> tuple[Part, ...]:
         details = {}
     parts = tuple(_state(id_, raw, since=since, at=at) for id_, raw in details.items())
     if status.state == "partial" and all(part.state is PartState.FRESH for part in parts):
-        some = Part(part=UNNAMED, state=PartState.INCOMPLETE, as_of=since, why="AccountFailed")
+        some = replace(_completed(UNNAMED, since), state=PartState.INCOMPLETE, why="AccountFailed")
         return (*parts, some)
     return parts
 
@@ -94,7 +95,7 @@ def _state(account: str, raw: msgspec.Raw, *, since: float, at: float) -> Part:
     except UnexpectedAnswer as odd:
         return Part(part=account, state=PartState.FAILED, why=odd.name())
     if detail.state == "completed" and not detail.error:
-        return Part(part=account, state=PartState.FRESH, as_of=since)
+        return _completed(account, since)
     codes = [*_values(detail.error, "code"), *_values(detail.error, "status")]
     says = [*codes, *_values(detail.error, "statuscode")]
     # digi.me names no unit of retryAfter; its iOS SDK reads a date: so read it like Retry-After.
@@ -108,6 +109,10 @@ def _state(account: str, raw: msgspec.Raw, *, since: float, at: float) -> Part:
         or any(value in _REAUTH for value in says),
         retry_at=at + wait if wait else 0,
     )
+
+
+def _completed(account: str, since: float) -> Part:
+    return Part(part=account, state=PartState.FRESH, as_of=since, evidence=Evidence.COMPLETED)
 
 
 def _values(error: object, name: str) -> list[Any]:

@@ -40,7 +40,7 @@ from functions.core.errors import (
     UnexpectedAnswer,
     find_error,
 )
-from functions.core.model import Part, PartState, clamp_as_of
+from functions.core.model import Evidence, Part, PartState, clamp_as_of
 from functions.core.ports import Page, ReadMode
 
 if TYPE_CHECKING:
@@ -247,7 +247,13 @@ class Library:
             except UnexpectedAnswer as odd:
                 return Result(file=file, parts=(failure(file, odd.name()),))
         why = UnexpectedAnswer.name()
-        lacking = Part(part=file.name, state=PartState.INCOMPLETE, as_of=self._since, why=why)
+        lacking = Part(
+            part=file.name,
+            state=PartState.INCOMPLETE,
+            as_of=self._since,
+            evidence=Evidence.COMPLETED,
+            why=why,
+        )
         return Result(file=file, records=tuple(records), parts=() if are_all else (lacking,))
 
     # --- files ---------------------------------------------------------------------------------
@@ -329,7 +335,12 @@ class Library:
     def _page(self, dataset: str, batch: Sequence[Result], *, parts: Iterable[Part] = ()) -> Page:
         again = self.place.rereads > 0
         mended = [
-            Part(part=each.file.name, state=PartState.FRESH, as_of=self._since)
+            Part(
+                part=each.file.name,
+                state=PartState.FRESH,
+                as_of=self._since,
+                evidence=Evidence.COMPLETED,
+            )
             for each in batch
             if again and each.records
         ]
@@ -350,6 +361,7 @@ class Library:
             part=file.name,
             state=PartState.STALE,
             as_of=clamp_as_of(had / 1000, now=self._at),
+            evidence=Evidence.DATED,
             why="Rewritten",
             datasets=("files",),
         )

@@ -40,7 +40,7 @@ from functions.core.errors import (
     UserError,
     find_error,
 )
-from functions.core.model import Part, PartState
+from functions.core.model import Evidence, Part, PartState
 from functions.core.ports import Page, Record
 
 if TYPE_CHECKING:
@@ -320,7 +320,13 @@ def state(
     errors = [each for each in failures if not each.warn]
     standing = [each for each in errors if not each.resolved]
     if not standing and not (flagged or odd or (errors and not had)):
-        return Part(part=dataset, state=PartState.FRESH, as_of=since, datasets=(dataset,))
+        return Part(
+            part=dataset,
+            state=PartState.FRESH,
+            as_of=since,
+            evidence=Evidence.COMPLETED,
+            datasets=(dataset,),
+        )
     names = Counter(name_of(each.error_type) for each in standing or errors)
     unread = UnexpectedAnswer.name() if odd else UNNAMED
     why = names.most_common(1)[0][0] if names else unread
@@ -334,6 +340,7 @@ def failure_of(dataset: str, why: str, *, had: bool, since: float, odd: int = 0)
         part=dataset,
         state=PartState.INCOMPLETE if had else PartState.FAILED,
         as_of=since if had else 0,
+        evidence=Evidence.COMPLETED if had else Evidence.NONE,
         why=why,
         failures=odd,
         datasets=(dataset,),

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from functions.aws.objects.snapshots import URL_SECONDS, Position
 from functions.core.contract import EXECUTION_NAME
 from functions.core.errors import Gone, InvalidRequest, NotFound, RecordTooLarge
-from functions.core.model import Blob, Coverage, File, iso
+from functions.core.model import Blob, Coverage, Evidence, File, iso
 from functions.core.refresh.increment import select_changes
 from functions.rest import cursors
 from functions.rest.call import Call, Reply, connection_of
@@ -50,7 +50,9 @@ class PartOut(msgspec.Struct, frozen=True, kw_only=True):
 
     ``datasets``: those that this tells of; a part stands here again for those that were fetched
     at another time. ``as_of``: how old its data are; null where that is not known, or it is gone
-    or failed, except for a dataset of which earlier records stand. ``failures``: how many of its
+    or failed, except for a dataset of which earlier records stand. ``evidence``: what it rests on:
+    ``dated``, the provider's own date; ``completed``, the provider's word that the refresh's job
+    has ended for this part; ``none``, nothing that came with it. ``failures``: how many of its
     records could not be had. ``reauth``: the end user has to sign in again at this part's source.
     ``retry_at``: when the provider wants to be asked again about it.
     """
@@ -59,6 +61,7 @@ class PartOut(msgspec.Struct, frozen=True, kw_only=True):
     datasets: tuple[str, ...]
     state: str
     as_of: str | None
+    evidence: Evidence
     why: str | None
     failures: int
     reauth: bool
@@ -157,6 +160,7 @@ def part_out(part: Part) -> PartOut:
         datasets=part.datasets,
         state=part.state,
         as_of=when(part.as_of),
+        evidence=part.evidence,
         why=part.why or None,
         failures=part.failures,
         reauth=part.reauth,

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from functions.connectors.registry import REGISTRY
 from functions.core.contract import PAYLOAD_BYTES
 from functions.core.errors import ConfigurationInvalid, FreshetError, ProviderUnavailable
-from functions.core.model import PartState
+from functions.core.model import Evidence, PartState
 from tests.support.providers.connector_harness import ConnectorHarness
 from tests.support.providers.registry import CASES
 from tests.support.scripted_connector import a_ticket
@@ -88,6 +88,16 @@ def test_a_snapshot_is_as_old_as_its_oldest_part(
     stale = [part.as_of for part in read.manifest.parts if part.state is PartState.STALE]
     assert (read.manifest.as_of < asked - 1) == bool(stale)
     assert not stale or read.manifest.as_of == min(stale)
+
+
+@every_whole
+def test_a_fresh_part_names_the_evidence_of_its_age(
+    simulator: Simulator, provider: str, whole: Whole
+) -> None:
+    read = tried(simulator, provider, user=whole.user, **whole.settings).refresh()
+    fresh = [part.evidence for part in read.manifest.parts if part.state is PartState.FRESH]
+    assert fresh
+    assert Evidence.NONE not in fresh
 
 
 @every_whole

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from functions.connectors.endgrate.api import MAX_FAILURE_PAGES, PAGE
 from functions.core.errors import FetchWaits, ReauthRequired
-from functions.core.model import Coverage, Part, PartState
+from functions.core.model import Coverage, Evidence, Part, PartState
 from functions.core.refresh.fetch import MARGIN_SECONDS
 from tests.support.clients.endgrate import COMPANY, CONTACT, DEAL, TICKET
 from tests.support.providers.endgrate_harness import EndgrateHarness, parts, sessions_of
@@ -48,6 +48,7 @@ def test_a_dataset_of_which_some_records_failed_is_incomplete(sessions: Endgrate
         part=TICKET,
         state=PartState.INCOMPLETE,
         as_of=float(job["since"] or 0),
+        evidence=Evidence.COMPLETED,
         why="upstream",
         failures=3,
         datasets=(TICKET,),

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from urllib.parse import quote
 
 import msgspec
+from msgspec.structs import replace
 
 from functions.connectors.http.answers import decode, elements, read_leniently, read_secret
 from functions.connectors.http.client import DONE
 from functions.connectors.oauth import BearerHttp, Client
 from functions.core.errors import ConsentMissing, UnexpectedAnswer
-from functions.core.model import Part, PartState, clamp_as_of, read_instant
+from functions.core.model import Evidence, Part, PartState, clamp_as_of, read_instant
 from functions.core.ports import Looked, Page, Record, Triggered
 
 if TYPE_CHECKING:
@@ -114,11 +115,13 @@ class Bookbus:
         """How fresh the loans are: not by a clock that is ahead of ours, nor if one is missing."""
         counted_at = read_instant(read_leniently(page.counted_at, str))
         as_of = clamp_as_of(counted_at, now=self._ports.clock())
-        if odd:
-            why = UnexpectedAnswer.name()
-            return Part(part=PART, state=PartState.INCOMPLETE, as_of=as_of, why=why, failures=odd)
         fresh = 0 < float(job["since"] or 0) <= as_of
-        return Part(part=PART, state=PartState.FRESH if fresh else PartState.STALE, as_of=as_of)
+        state = PartState.FRESH if fresh else PartState.STALE
+        told = Part(part=PART, state=state, as_of=as_of, evidence=Evidence.DATED)
+        if not odd:
+            return told
+        why = UnexpectedAnswer.name()
+        return replace(told, state=PartState.INCOMPLETE, why=why, failures=odd)
 
     def _reader(self, connection: Connection) -> BearerHttp:
         return BearerHttp(

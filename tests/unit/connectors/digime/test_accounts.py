@@ -10,7 +10,7 @@ import pytest
 from functions.connectors.digime.accounts import records, states
 from functions.connectors.digime.answers import Status
 from functions.core.errors import UnexpectedAnswer
-from functions.core.model import Part, PartState
+from functions.core.model import Evidence, Part, PartState
 
 SINCE, AT = 1_800_000_000.0, 1_800_000_060.0
 LATER = 1_800_000_300
@@ -24,7 +24,8 @@ def state_of(detail: object) -> Part:
 
 
 def test_an_account_that_was_completed_is_as_fresh_as_the_trigger() -> None:
-    fresh = Part(part="a", state=PartState.FRESH, as_of=SINCE)
+    told = Evidence.COMPLETED
+    fresh = Part(part="a", state=PartState.FRESH, as_of=SINCE, evidence=told)
     assert state_of({"state": "completed"}) == fresh
     assert state_of({"state": "completed", "error": None}) == fresh
 

@@ -9,7 +9,7 @@ import pytest
 
 from functions.connectors.endgrate.entries import Failure, read_failure
 from functions.connectors.endgrate.pages import state
-from functions.core.model import Part, PartState
+from functions.core.model import Evidence, Part, PartState
 
 SINCE = 1_800_000_000.0
 UPSTREAM = Failure(error_type="upstream")
@@ -36,7 +36,13 @@ def test_a_dataset_against_which_nothing_stands_is_fresh(
     failures: tuple[Failure, ...], *, had: bool
 ) -> None:
     part = state("x", failures, had=had, flagged=False, since=SINCE)
-    assert part == Part(part="x", state=PartState.FRESH, as_of=SINCE, datasets=("x",))
+    assert part == Part(
+        part="x",
+        state=PartState.FRESH,
+        as_of=SINCE,
+        evidence=Evidence.COMPLETED,
+        datasets=("x",),
+    )
 
 
 @pytest.mark.parametrize(
