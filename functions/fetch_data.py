@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
 
-from functions.aws.boundary import step
+from functions.aws.boundary import classify, step
 from functions.aws.telemetry import count
 from functions.core.budget import GO_ON_SECONDS
 from functions.core.contract import SLOT_SECONDS, Ticket
-from functions.core.errors import FreshetError, Superseded
+from functions.core.errors import FreshetError, PlatformFault, Superseded
+from functions.core.freshness.receipt import issue
 from functions.core.polling import measure
 from functions.core.refresh.fetch import fetch, publish, read_published
 from functions.core.refresh.ports import FetchPorts
@@ -21,9 +23,11 @@ from functions.wiring.providers import connector, time_left
 from functions.wiring.services import prepare, wiring
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from functions.core.model import Refresh
+    from functions.core.model import Manifest, Refresh
 
 prepare(lambda here: (here.connections, here.snapshots, here.durations, here.secrets))
 
@@ -63,6 +67,7 @@ def _fetch_and_publish(ticket: Ticket, refresh: Refresh, *, context: LambdaConte
         _discard_unpublished(refresh)
         raise
     here.snapshots.prune(folders, keep=keep)
+    _issue_receipt(ended, keep)
     return ended
 
 
@@ -84,6 +89,18 @@ def _ports(refresh: Refresh, *, context: LambdaContext) -> FetchPorts:
         staging=here.staging(connection_id=refresh.connection_id, refresh_id=refresh.refresh_id),
         snapshots=here.snapshots,
     )
+
+
+def _issue_receipt(published: Refresh, kept: Sequence[Manifest]) -> None:
+    """Sign the receipt of what was published, which stands in any case.
+
+    Where AWS does not do it now, its first reader has it done.
+    """
+    manifests = {manifest.refresh_id: manifest for manifest in kept}
+    try:
+        issue(published, wiring().receipts(manifests.get))
+    except (BotoCoreError, ClientError) as error:
+        classify(error, passing=PlatformFault)
 
 
 def _discard_unpublished(refresh: Refresh) -> None:

@@ -1,8 +1,8 @@
 """The HTTP API: everything under ``/v1`` goes to one door, after another has let it in.
 
 Three things are not let in by anyone. Webhooks have a door of their own, which looks at the token
-in their address. So have the browsers of end users who sign in. The API's description and the page
-to try it say nothing of any tenant; a browser opens them without a token.
+in their address. So have the browsers of end users who sign in. The API's description, the page to
+try it and the keys that verify receipts say nothing of any tenant; they are read without a token.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ SIGN_IN: Final = {
 }
 """Addresses for the browsers of end users who sign in, and their methods."""
 
-PAGES: Final = ("v1/openapi.json", "v1/docs", "v1/docs/{file}")
+PAGES: Final = ("v1/openapi.json", "v1/docs", "v1/docs/{file}", "v1/receipt-keys")
 ANY_BELOW: Final = "v1/{proxy+}"
 METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 """What ``ANY`` stands for. The gateway has a stage's settings for each of them, not for all."""

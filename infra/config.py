@@ -17,6 +17,7 @@ from functions.core.bulk.model import BulkOptions
 from functions.core.bulk.run import check
 from functions.core.contract import METRICS_NAMESPACE, Variable
 from functions.core.errors import InvalidRequest
+from functions.core.freshness.receipt import PublicKey
 
 if TYPE_CHECKING:
     from constructs import Construct, Node
@@ -93,6 +94,9 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     account may run at once; they are set aside for it, and without it none are. Without
     ``events`` there is no run by the clock.
 
+    ``receipt_key`` is the number of the key that signs receipts: another number makes another key,
+    see ``docs/operations.md``. ``retired_receipt_keys`` verify what earlier ones have signed.
+
     ``issuer``, ``audience`` and ``jwks_url`` name the issuer of the tokens that the API takes;
     without one of them it takes none. Where this machine is the runtime, they can be given at
     deployment instead.
@@ -112,6 +116,8 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     bulk_concurrency: int = 50
     api_concurrency: Annotated[int, msgspec.Meta(ge=1)] | None = None
     nightly: Nightly | None = None
+    receipt_key: Annotated[int, msgspec.Meta(ge=1)] = 1
+    retired_receipt_keys: tuple[PublicKey, ...] = ()
     tenant_claim: Word = "tenant"
     issuer: Address | None = None
     audience: Word | None = None

@@ -91,6 +91,8 @@ OBJECTS: Final = {
     (Door.FETCH_DATA, Prefix.SNAPSHOTS): ("PutObject", "GetObjectVersion", *ERASE),
     (Door.FETCH_DATA, Prefix.STAGING): ("PutObject", "GetObject", *ERASE),
     (Door.FETCH_DATA, Prefix.QUARANTINE): ("PutObject", *ERASE),
+    (Door.API, Prefix.RECEIPTS): ("PutObject", "GetObjectVersion", *ERASE),
+    (Door.FETCH_DATA, Prefix.RECEIPTS): ("PutObject", "GetObjectVersion", *ERASE),
     (Door.CONCLUDE, Prefix.SNAPSHOTS): ERASE,
     (Door.CONCLUDE, Prefix.STAGING): ERASE,
     (Door.CONCLUDE, Prefix.QUARANTINE): ERASE,
@@ -129,6 +131,12 @@ KEY: Final = {
 }
 """Actions of KMS: tables and secrets are decrypted for their readers; a door that stores
 tokens or objects makes data keys."""
+
+RECEIPT_KEY: Final = {
+    Door.API: ("Sign", "GetPublicKey"),
+    Door.FETCH_DATA: ("Sign",),
+}
+"""Actions of KMS on the key that signs receipts."""
 
 SCHEDULES: Final = {
     Door.API: ("CreateSchedule", "UpdateSchedule", "DeleteSchedule", "GetSchedule"),
@@ -181,6 +189,12 @@ def grant(doors: Mapping[Door, DoorFunction], *, storage: Storage, secrets: Secr
     for door in APPLICATIONS:
         arn = secrets.applications.secret_arn
         _allow(doors[door].role, "secretsmanager", ("GetSecretValue",), arn)
+
+
+def grant_receipts(doors: Mapping[Door, DoorFunction], *, storage: Storage) -> None:
+    """Grant signing receipts, and telling the key that verifies them."""
+    for door, actions in RECEIPT_KEY.items():
+        _allow(doors[door].role, "kms", actions, storage.receipt_key.key_arn)
 
 
 def grant_api(

@@ -22,7 +22,7 @@ CALLS: Final = {
         *("TransactWriteItems", "UpdateItem"),
     ),
     "events": ("PutEvents",),
-    "kms": ("Decrypt", "GenerateDataKey"),
+    "kms": ("Decrypt", "GenerateDataKey", "GetPublicKey", "Sign"),
     "lambda": ("Invoke",),
     "s3": (
         *("DeleteObject", "DeleteObjects", "GetObject", "ListObjectVersions", "ListObjectsV2"),

@@ -60,8 +60,9 @@ SIGN_IN: Final = (
     "link and a cookie; the connection comes to be when its application redeems a code."
 )
 PAGES: Final = (
-    "A browser opens the API's description and the page to try it without a token. They are the "
-    "same for everyone, and say nothing of any tenant."
+    "A browser opens the API's description and the page to try it without a token, and whoever "
+    "verifies a receipt reads the public keys. They are the same for everyone, and say nothing of "
+    "any tenant."
 )
 PREFLIGHT: Final = (
     "A browser's preflight carries no token. The answer says only what the stage's allowed origins "

@@ -131,6 +131,10 @@ class FreshetStack(cdk.Stack):
             Variable.BUCKET: self.storage.bucket.bucket_name,
             Variable.KEY: self.storage.key.key_arn,
         }
+        signing = {
+            Variable.RECEIPT_KEY: self.storage.receipt_key.key_arn,
+            Variable.RECEIPT_ISSUER: f"urn:freshet:{self._stage.name}",
+        }
         at_provider = {**kept, Variable.SECRET_PREFIX: self.secrets.prefix}
         pushes = {Variable.PUSHES_TABLE: self.storage.pushes.table_name}
         bulks = {Variable.BULKS_TABLE: self.storage.bulks.table_name}
@@ -140,16 +144,19 @@ class FreshetStack(cdk.Stack):
         }
         of_stage = {
             Variable.TENANT_LIMIT: msgspec.json.encode(self._stage.tenant).decode(),
+            Variable.RETIRED_RECEIPT_KEYS: msgspec.json.encode(
+                self._stage.retired_receipt_keys
+            ).decode(),
             Variable.ALLOWED_ORIGINS: msgspec.json.encode(self._stage.allowed_origins).decode(),
         }
         return {
-            Door.API: {**at_provider, **pushes, **bulks, **sessions, **of_stage},
+            Door.API: {**at_provider, **pushes, **bulks, **sessions, **signing, **of_stage},
             Door.WEBHOOK: {**kept, **pushes},
             Door.CONNECT: {**at_provider, **sessions},
             Door.AUTHORIZE: caller_tokens(self, self._stage),
             Door.TRIGGER: at_provider,
             Door.CHECK_STATUS: at_provider,
-            Door.FETCH_DATA: at_provider,
+            Door.FETCH_DATA: {**at_provider, **signing},
             Door.CONCLUDE: kept,
             Door.PUSH: {**at_provider, **pushes},
             Door.BULK: {**kept, **bulks},
@@ -275,6 +282,7 @@ class FreshetStack(cdk.Stack):
 
     def _grant(self) -> None:
         grants.grant(self.doors, storage=self.storage, secrets=self.secrets)
+        grants.grant_receipts(self.doors, storage=self.storage)
         grants.grant_api(
             self.doors[Door.API],
             storage=self.storage,

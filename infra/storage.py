@@ -38,6 +38,9 @@ SUCCEEDED_DAYS: Final = 90
 """How long the successor of a token is kept that its table did not take, for a connection's next
 refresh to find."""
 
+RECEIPT_DAYS: Final = 400
+"""How long a receipt is kept: past the year for which one is asked to prove something."""
+
 OLD_VERSION_DAYS: Final = 30
 """How long what has expired or was deleted can be brought back."""
 
@@ -56,6 +59,15 @@ class Storage(Construct):
             "Key",
             description="Freshet: tables, bucket, secrets and users' tokens",
             enable_key_rotation=True,
+            removal_policy=stage.removal,
+        )
+        # It signs receipts. KMS does not rotate such a key: another one is another resource.
+        self.receipt_key = kms.Key(
+            self,
+            f"ReceiptKey{stage.receipt_key}",
+            description=f"Freshet, stage {stage.name}: signs receipts",
+            key_spec=kms.KeySpec.ECC_NIST_P256,
+            key_usage=kms.KeyUsage.SIGN_VERIFY,
             removal_policy=stage.removal,
         )
         self.connections = self._table("Connections", partition_key="connection_id")
@@ -215,6 +227,7 @@ class Storage(Construct):
                 _expiring(Prefix.PUSHES, days=PUSHED_DAYS, old_version_days=1),
                 _expiring(Prefix.BULKS, days=LISTED_DAYS, old_version_days=1),
                 _expiring(Prefix.SUCCESSORS, days=SUCCEEDED_DAYS, old_version_days=1),
+                _expiring(Prefix.RECEIPTS, days=RECEIPT_DAYS, old_version_days=1),
                 # Not the versions of snapshots: a manifest may name one that is not the newest.
                 s3.LifecycleRule(
                     id="Leftovers",

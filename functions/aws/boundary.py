@@ -124,12 +124,12 @@ def _guard(handler: Handler, *, passing: Callable[[Any], FreshetError]) -> Handl
             logger().warning("refused", error=error.name(), action=error.action)
             raise
         except Exception as error:  # noqa: BLE001 - the error boundary, the only one
-            raise _classify(error, passing=lambda: passing(event)) from None
+            raise classify(error, passing=lambda: passing(event)) from None
 
     return guard
 
 
-def _classify(error: Exception, *, passing: Callable[[], FreshetError]) -> FreshetError:
+def classify(error: Exception, *, passing: Callable[[], FreshetError]) -> FreshetError:
     """Log an error that is not ours, and count it unless it passes. Return the error to raise."""
     # Here and not above: it loads botocore, of which the authorizer has no need.
     from functions.aws.faults import code_of, fault_of  # noqa: PLC0415

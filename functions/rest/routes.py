@@ -17,7 +17,7 @@ from functions.rest.calls import (
     registrations,
     schedules,
 )
-from functions.rest.calls.freshness import assessments
+from functions.rest.calls.freshness import assessments, receipts
 from functions.rest.route import Route, routes
 
 MODULES: Final = (
@@ -31,6 +31,7 @@ MODULES: Final = (
     pushes,
     bulk_runs,
     datasets,
+    receipts,
     catalogues,
     pages,
 )

@@ -17,11 +17,13 @@ from functions.aws.events.endpoints import EndpointTable
 from functions.aws.events.events import EventTable
 from functions.aws.executions import Endings, Executions, wake
 from functions.aws.objects.bucket import Bucket
+from functions.aws.objects.receipts import Receipts
 from functions.aws.objects.snapshots import Snapshots
 from functions.aws.objects.staging import Staging
 from functions.aws.objects.successors import Successors
 from functions.aws.schedules import Schedules, Unscheduling
 from functions.aws.secrets import ProviderSecrets
+from functions.aws.signer import Signer
 from functions.aws.tables.budgets import BudgetItem, DurationTable
 from functions.aws.tables.bulk_runs import BulkLists, BulkTable
 from functions.aws.tables.connect_sessions import ConnectSessionTable
@@ -39,6 +41,7 @@ from functions.core.bulk.model import BulkTicket
 from functions.core.connect.return_urls import read_application
 from functions.core.contract import PushTicket, Ticket, Variable
 from functions.core.errors import Superseded
+from functions.core.freshness.receipt import ReceiptPorts
 from functions.core.refresh.ports import AdmissionPorts
 
 if TYPE_CHECKING:
@@ -50,7 +53,7 @@ if TYPE_CHECKING:
 
     from functions.aws.tables.dynamodb import Gaps
     from functions.core.connect.return_urls import Application
-    from functions.core.model import Connection
+    from functions.core.model import Connection, Manifest
 
 _CONFIG: Final = Config(
     connect_timeout=2,
@@ -225,6 +228,22 @@ class Wiring:
         """Published snapshots."""
         return Snapshots(self._bucket)
 
+    def receipts(self, manifest: Callable[[str], Manifest | None]) -> ReceiptPorts:
+        """What finds and makes receipts.
+
+        Args:
+            manifest: see ``ReceiptPorts``.
+        """
+        return ReceiptPorts(
+            receipts=Receipts(
+                self._bucket, is_there=lambda id_: self.connections.get(id_) is not None
+            ),
+            refreshes=self.refreshes,
+            manifest=manifest,
+            sign=self.signer.sign,
+            issuer=setting(Variable.RECEIPT_ISSUER),
+        )
+
     def staging(self, *, connection_id: str, refresh_id: str) -> Staging:
         """Pages of a refresh that is not published yet."""
         return Staging(self._bucket, connection_id=connection_id, refresh_id=refresh_id)
@@ -326,6 +345,12 @@ class Wiring:
     def vault(self) -> Vault:
         """Seals credentials with the stage's key."""
         return Vault(self._session.client("kms", config=_CONFIG), key=setting(Variable.KEY))
+
+    @cached_property
+    def signer(self) -> Signer:
+        """Signs receipts."""
+        kms = self._session.client("kms", config=_CONFIG)
+        return Signer(kms, key=setting(Variable.RECEIPT_KEY))
 
     @cached_property
     def _dynamodb(self) -> DynamoDBClient:

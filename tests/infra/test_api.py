@@ -38,16 +38,16 @@ def test_everything_below_v1_goes_to_the_door(local: Template) -> None:
 
     assert paths == {
         *("v1", "{proxy+}", "hooks", "{provider}", "{token}", "openapi.json", "docs", "{file}"),
-        *("connect", "callbacks", "{name}"),
+        *("connect", "callbacks", "{name}", "receipt-keys"),
     }
     assert sorted(each["HttpMethod"] for each in methods) == [
-        *["ANY"] * 5,
+        *["ANY"] * 6,
         *("GET", "GET", "HEAD", "OPTIONS", "POST", "POST"),
     ]
     assert {each["Integration"]["Type"] for each in methods} == {"AWS_PROXY"}
 
 
-def test_nothing_but_webhooks_sign_in_and_the_description_is_open_without_a_token(
+def test_nothing_but_webhooks_sign_in_description_and_public_keys_is_open_without_a_token(
     local: Template,
 ) -> None:
     resources = local.all("ApiGateway::Resource")
@@ -60,7 +60,7 @@ def test_nothing_but_webhooks_sign_in_and_the_description_is_open_without_a_toke
     }
     others = [each for each in _methods(local, "ANY") if each["AuthorizationType"] != "NONE"]
 
-    assert open_ == {"{token}", "{name}", "openapi.json", "docs", "{file}"}
+    assert open_ == {"{token}", "{name}", "openapi.json", "docs", "{file}", "receipt-keys"}
     assert [each["AuthorizationType"] for each in others] == ["CUSTOM", "CUSTOM"]
     assert all("AuthorizerId" in each for each in others)
 
@@ -92,7 +92,7 @@ def test_webhooks_and_users_who_sign_in_have_doors_of_their_own(local: Template)
     }
 
     assert {name: sorted(found) for name, found in doors.items()} == {
-        "ANY": ["Api"] * 5,
+        "ANY": ["Api"] * 6,
         "GET": ["Connect"] * 2,
         "HEAD": ["Connect"],
         "POST": ["Connect", "Webhook"],
@@ -234,6 +234,7 @@ def test_the_stage_is_throttled_and_never_logs_bodies(
         ("/v1/connect/{token}", {"GET", "HEAD", "POST"}),
         ("/v1/connect/callbacks/{provider}/{name}", {"GET"}),
         *((path, EVERY_METHOD) for path in ("/v1/openapi.json", "/v1/docs", "/v1/docs/{file}")),
+        ("/v1/receipt-keys", EVERY_METHOD),
     ],
 )
 def test_calls_without_a_token_have_a_share_of_the_rate(

@@ -308,7 +308,7 @@ def test_alarms_may_publish_and_nothing_may_without_tls(told: Template) -> None:
 
 
 def test_alarms_may_use_the_key_that_encrypts_their_topic(told: Template) -> None:
-    statements = told.one("KMS::Key")["KeyPolicy"]["Statement"]
+    statements = told.one("KMS::Key", "StorageKey")["KeyPolicy"]["Statement"]
     (allowed,) = [
         each for each in statements if each["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
     ]

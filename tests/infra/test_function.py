@@ -23,6 +23,7 @@ PLACES = TABLES | {Variable.BUCKET, Variable.KEY}
 PUSHES = {Variable.PUSHES_TABLE, Variable.PUSH_MACHINE}
 SESSIONS = {Variable.CONNECT_SESSIONS_TABLE, Variable.APPLICATIONS}
 BULKS = {Variable.BULKS_TABLE, Variable.BULK_MACHINE}
+SIGNING = {Variable.RECEIPT_KEY, Variable.RECEIPT_ISSUER}
 TOLD = {
     Door.API: PLACES
     | {Variable.MACHINE, Variable.SECRET_PREFIX}
@@ -30,7 +31,9 @@ TOLD = {
     | {Variable.SCHEDULE_GROUP, Variable.SCHEDULE_ROLE, Variable.UNDELIVERED}
     | SESSIONS
     | PUSHES
-    | BULKS,
+    | BULKS
+    | SIGNING
+    | {Variable.RETIRED_RECEIPT_KEYS},
     Door.WEBHOOK: PLACES | PUSHES,
     Door.CONNECT: PLACES | {Variable.MACHINE, Variable.SECRET_PREFIX} | SESSIONS,
     Door.AUTHORIZE: {
@@ -41,7 +44,7 @@ TOLD = {
     },
     Door.TRIGGER: PLACES | {Variable.SECRET_PREFIX},
     Door.CHECK_STATUS: PLACES | {Variable.SECRET_PREFIX},
-    Door.FETCH_DATA: PLACES | {Variable.SECRET_PREFIX},
+    Door.FETCH_DATA: PLACES | {Variable.SECRET_PREFIX} | SIGNING,
     Door.CONCLUDE: PLACES | {Variable.SCHEDULE_GROUP},
     Door.PUSH: PLACES | {Variable.SECRET_PREFIX, Variable.PUSHES_TABLE},
     Door.BULK: PLACES | {Variable.BULKS_TABLE, Variable.MACHINE},
@@ -152,6 +155,8 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "bucket/staging/*": DELETING,
         "bucket/quarantine/*": DELETING,
         "bucket/successors/*": READING | DELETING | {"s3:PutObject"},
+        "bucket/receipts/*": READING | DELETING | {"s3:PutObject"},
+        "receipt key": _kms("Sign", "GetPublicKey"),
         "pushes": _dynamodb("GetItem", "PutItem", "DeleteItem"),
         "pushes/index/by_connection": _dynamodb("Query"),
         "bucket/pushes/*": DELETING | {"s3:PutObject"},
@@ -220,6 +225,8 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "bucket/staging/*": DELETING | {"s3:GetObject", "s3:PutObject"},
         "bucket/quarantine/*": DELETING | {"s3:PutObject"},
         "events": _dynamodb("PutItem"),
+        "bucket/receipts/*": READING | DELETING | {"s3:PutObject"},
+        "receipt key": _kms("Sign"),
         "key": _kms("Decrypt", "GenerateDataKey"),
         "secrets": SECRET,
     },
@@ -313,6 +320,7 @@ NAMES = {
     "StorageConnectSessions": "sessions",
     "StorageBucket": "bucket",
     "StorageKey": "key",
+    "StorageReceiptKey": "receipt key",
     "RefreshMachine": "machine",
     "PushMachine": "push machine",
     "RefreshAllMachine": "bulk machine",

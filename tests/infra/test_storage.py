@@ -192,14 +192,27 @@ def test_only_what_is_published_stays_in_the_bucket(local: Template) -> None:
         Prefix.PUSHES: 7,
         Prefix.BULKS: 7,
         Prefix.SUCCESSORS: 90,
+        Prefix.RECEIPTS: 400,
     }
     assert old[Prefix.PUSHES] == old[Prefix.SUCCESSORS] == {"NoncurrentDays": 1}
+    assert old[Prefix.RECEIPTS] == {"NoncurrentDays": 1}
     assert "NoncurrentVersionExpiration" not in leftovers
     assert leftovers["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
 
 
 def test_the_key_changes_every_year(local: Template) -> None:
-    assert local.one("KMS::Key")["EnableKeyRotation"] is True
+    assert local.one("KMS::Key", "StorageKey")["EnableKeyRotation"] is True
+
+
+def test_receipts_have_a_key_that_signs_and_another_number_makes_another_one(
+    synthesised: Callable[..., Template], stages: dict[str, Any], local: Template
+) -> None:
+    key = local.one("KMS::Key", "StorageReceiptKey1")
+    later = synthesised(stages={"local": stages["local"] | {"receipt_key": 2}})
+
+    assert (key["KeySpec"], key["KeyUsage"]) == ("ECC_NIST_P256", "SIGN_VERIFY")
+    assert later.one("KMS::Key", "StorageReceiptKey2") == key
+    assert not [name for name in later.all("KMS::Key") if name.startswith("StorageReceiptKey1")]
 
 
 def test_providers_and_applications_have_secrets_that_are_made_without_a_value(

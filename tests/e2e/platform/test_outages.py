@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 SHORT, LONG = 3, 60
 EVERY: Final = bool(os.environ.get("EVERY_MOMENT"))
 
-REFRESH: Final = {"dynamodb": 14, "s3": 5, "kms": 3, "states": 1}
+REFRESH: Final = {"dynamodb": 14, "s3": 7, "kms": 3, "states": 1}
 PUSH: Final = {"dynamodb": 9, "s3": 3, "states": 1}
 """How many requests about one refresh and one push a service gets, about: the moments there are."""
 

@@ -47,10 +47,10 @@ def header(answer: dict[str, Any], name: str) -> str:
     return str(answer["headers"][name])
 
 
-def test_only_the_description_and_its_page_are_open() -> None:
+def test_only_the_description_its_page_and_public_keys_are_open() -> None:
     open_ = {rule for rule, routes in ROUTES.items() if any(r.open for r in routes.values())}
 
-    assert open_ == {"/v1/openapi.json", "/v1/docs", "/v1/docs/<file>"}
+    assert open_ == {"/v1/openapi.json", "/v1/docs", "/v1/docs/<file>", "/v1/receipt-keys"}
     assert get("/v1/connections")["statusCode"] == 500
 
 
