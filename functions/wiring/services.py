@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_kms.client import KMSClient
     from mypy_boto3_scheduler.client import EventBridgeSchedulerClient
     from mypy_boto3_stepfunctions.client import SFNClient
 
@@ -344,13 +345,16 @@ class Wiring:
     @cached_property
     def vault(self) -> Vault:
         """Seals credentials with the stage's key."""
-        return Vault(self._session.client("kms", config=_CONFIG), key=setting(Variable.KEY))
+        return Vault(self._kms, key=setting(Variable.KEY))
 
     @cached_property
     def signer(self) -> Signer:
         """Signs receipts."""
-        kms = self._session.client("kms", config=_CONFIG)
-        return Signer(kms, key=setting(Variable.RECEIPT_KEY))
+        return Signer(self._kms, key=setting(Variable.RECEIPT_KEY))
+
+    @cached_property
+    def _kms(self) -> KMSClient:
+        return self._session.client("kms", config=_CONFIG)
 
     @cached_property
     def _dynamodb(self) -> DynamoDBClient:
