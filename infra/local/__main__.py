@@ -25,6 +25,7 @@ from infra.local.shell_variables import variables
 from infra.local.sign_in.browser import Browser
 from infra.local.sign_in.provider import NotSignedInError
 from infra.local.system import TENANT, SynthesisError, System, synthesise, system
+from infra.operations.verify_receipt import InvalidReceiptError, describe, verify
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +39,7 @@ DAY = 24 * 60 * 60
 _FAULTS = (
     CallerError,
     DeployError,
+    InvalidReceiptError,
     PortInUseError,
     ProgramError,
     NotSignedInError,
@@ -132,7 +134,7 @@ def _refresh(caller: Caller, connections: Mapping[str, str]) -> dict[str, dict[s
 
 
 def _tell(caller: Caller, label: str, *, refresh: dict[str, Any]) -> None:
-    """Print what a refresh published, with a few records."""
+    """Print what a refresh published, with a few records and its receipt, once it is verified."""
     print(f"\n{label}: {refresh['status']}")
     if refresh["status"] not in SUCCEEDED:
         if "error" in refresh:
@@ -147,6 +149,9 @@ def _tell(caller: Caller, label: str, *, refresh: dict[str, Any]) -> None:
         page = caller.ask("GET", f"{path}/{dataset['name']}", params={"limit": SAMPLE})
         for record in page["records"]:
             print(f"    {json.dumps(record.get('data'), ensure_ascii=False)[:WIDTH]}")
+    signed = caller.ask("GET", f"/v1/connections/{refresh['connection_id']}/receipt")
+    keys = caller.ask("GET", "/v1/receipt-keys")
+    print(f"  its receipt: {describe(verify(signed['receipt'], keys))}")
 
 
 def _tell_addresses(running: System, connections: Mapping[str, str], *, link: str) -> None:
