@@ -58,6 +58,7 @@ def test_every_example_works_as_it_stands(given: dict[str, str], tmp_path: Path)
     done = subprocess.run(
         ["/bin/sh"],
         input="\n".join(pasted(block) for block in examples()),
+        cwd=tmp_path,  # where they may store what they get
         env={"PATH": path, "CURL_HOME": str(tmp_path), **given},
         capture_output=True,
         text=True,
