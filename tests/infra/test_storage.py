@@ -104,6 +104,7 @@ one index at most: the old one goes with a later release than the new one came w
 MADE_ONCE = {
     "StorageBucket5CB7C8EA",
     "StorageKeyBAA9457B",
+    "StorageReceiptKey10C98FBE9",
     "SecretsApplications17970E7A",
     "SecretsBanno73E1616D",
     "SecretsDigime309BBDC3",
