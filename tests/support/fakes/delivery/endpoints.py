@@ -183,6 +183,21 @@ class Receivers:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
+class Signer:
+    """Fake of what signs: the headers say what was signed, and when. Fails so many times."""
+
+    def __init__(self, *, faults: int = 0) -> None:
+        self.faults = faults
+
+    def sign(self, endpoint: Endpoint, *, event_id: str, body: bytes, at: float) -> dict[str, str]:
+        assert endpoint.endpoint_id
+        assert event_id.encode() in body
+        if self.faults:
+            self.faults -= 1
+            raise ConnectionError
+        return {"webhook-id": event_id, "at": iso(at)}
+
+
 def an_endpoint(endpoint_id: str = ENDPOINT, *, at: float, **changes: object) -> Endpoint:
     """An endpoint that wants all events of its tenant."""
     made = Endpoint(
