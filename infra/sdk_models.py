@@ -30,6 +30,7 @@ CALLS: Final = {
     ),
     "scheduler": ("CreateSchedule", "DeleteSchedule", "GetSchedule", "UpdateSchedule"),
     "secretsmanager": ("GetSecretValue",),
+    "sqs": ("SendMessage",),
     "stepfunctions": (
         *("DescribeExecution", "SendTaskSuccess", "StartExecution", "StopExecution"),
     ),

@@ -15,6 +15,7 @@ from functions.aws.bus import Bus
 from functions.aws.events.deliveries import DeliveryTable
 from functions.aws.events.endpoints import EndpointTable
 from functions.aws.events.events import EventTable
+from functions.aws.events.lanes import LaneQueue
 from functions.aws.executions import Endings, Executions, wake
 from functions.aws.objects.bucket import Bucket
 from functions.aws.objects.receipts import Receipts
@@ -219,6 +220,12 @@ class Wiring:
         """The stage's bus."""
         client = self._session.client("events", config=_CONFIG)
         return Bus(client, name=setting(Variable.BUS))
+
+    @cached_property
+    def lanes(self) -> LaneQueue:
+        """The queue of endpoints whose deliveries are to be made."""
+        client = self._session.client("sqs", config=_CONFIG)
+        return LaneQueue(client, url=setting(Variable.LANES_QUEUE))
 
     def open_items(self, table: Variable) -> OpenItems:
         """What of a table has not ended, for the reconciler."""
