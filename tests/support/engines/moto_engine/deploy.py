@@ -31,6 +31,7 @@ OUTPUTS = frozenset(
     {
         "BucketName",
         "ConnectionsTableName",
+        "EventsTableName",
         "KeyArn",
         "RefreshMachineArn",
         "RefreshesTableName",
