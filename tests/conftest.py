@@ -39,6 +39,7 @@ pytest.register_assert_rewrite(
     "tests.support.stores.budgets",
     "tests.support.stores.bulks",
     "tests.support.stores.credentials",
+    "tests.support.stores.events",
     "tests.support.stores.files",
     "tests.support.stores.keys",
     "tests.support.stores.refreshes",

@@ -37,6 +37,7 @@ class Tag(StrEnum):
     PUSHES = "pushes"
     BULK_REFRESHES = "bulk refreshes"
     DATASETS = "datasets"
+    EVENTS = "events"
     PROVIDERS = "providers"
     DESCRIPTION = "description"
 

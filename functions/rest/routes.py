@@ -17,6 +17,7 @@ from functions.rest.calls import (
     registrations,
     schedules,
 )
+from functions.rest.calls.events import log
 from functions.rest.calls.freshness import assessments, receipts
 from functions.rest.route import Route, routes
 
@@ -32,6 +33,7 @@ MODULES: Final = (
     bulk_runs,
     datasets,
     receipts,
+    log,
     catalogues,
     pages,
 )

@@ -20,7 +20,7 @@ from functions.core.errors import (
     Superseded,
     UserError,
 )
-from functions.core.model import REFRESH_PREFIX, Coverage, Refresh, Status, instant, iso
+from functions.core.model import REFRESH_PREFIX, Coverage, Refresh, Status, Verdict, instant, iso
 from functions.core.refresh import conclude, history
 from functions.core.refresh.admission import RefreshOutcome, admit, to_admission
 from functions.core.refresh.history import Place
@@ -56,10 +56,10 @@ class RefreshOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A refresh.
 
     ``records_read``, by dataset, are the records that it has brought: none where nothing had
-    changed. ``records_total`` are those of the snapshot, see ``DatasetOut``. They, ``coverage`` and
-    ``as_of`` are of the datasets that it was to fetch: where none of their parts is stale,
-    incomplete or failed it is ``published``, else ``partial``. The snapshot's own are of all that
-    is published.
+    changed. ``records_total`` are those of the snapshot, see ``DatasetOut``. They, ``coverage``,
+    ``as_of`` and ``verdict`` are of the datasets that it was to fetch: where none of their parts is
+    stale, incomplete or failed it is ``published``, else ``partial``. The snapshot's own are of all
+    that is published. ``changes_since`` is what to give as `since` to read what it has changed.
     ``ready_at`` is when the job was seen to be ready. It was so for ``noticed_within_seconds`` at
     the most, since the look before. While the refresh runs, ``waits_for`` says for what: its end
     ``user``, by what its last event says; the ``provider``, which works on the job or is fetched
@@ -83,6 +83,8 @@ class RefreshOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     events: tuple[EventOut, ...] = ()
     coverage: Coverage | None = None
     as_of: str | None = None
+    verdict: Verdict | None = None
+    changes_since: str | None = None
     triggered_at: str | None = None
     ready_at: str | None = None
     noticed_within_seconds: float | None = None
@@ -121,6 +123,8 @@ def refresh_out(
         events=events_out(refresh.events) if events else (),
         coverage=refresh.coverage,
         as_of=when(refresh.as_of),
+        verdict=refresh.verdict,
+        changes_since=refresh.changes_since or None,
         triggered_at=when(refresh.triggered_at),
         ready_at=iso(ready.at) if ready else None,
         noticed_within_seconds=read_lateness(ready) if ready else None,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import UNSET
 
+from functions.core.events.model import CloudEvent
+from functions.rest.openapi.events import webhooks
 from functions.rest.openapi.problems import Problems
 from functions.rest.openapi.schemas import Schemas
 from functions.rest.problems import Problem
@@ -97,6 +99,7 @@ class _Document:
             "security": [{"token": []}],
             "tags": [{"name": str(tag)} for tag in Tag],
             "paths": paths,
+            "webhooks": webhooks(self._schemas, examples=EXAMPLES.models[CloudEvent.__name__]),
             "components": {
                 "schemas": self._schemas.components,
                 "responses": self._problems.components,

@@ -9,9 +9,25 @@ import msgspec
 
 from functions.aws.objects.staging import Line
 from functions.connectors.registry import REGISTRY, Entry, params_shapes
+from functions.core.events.model import (
+    CloudEvent,
+    ConnectionData,
+    EndpointData,
+    PushData,
+    RefreshData,
+)
 from functions.rest.calls.connections import ConfigurationOut
 from functions.rest.calls.datasets import RecordsOut
+from functions.rest.calls.events.log import EventsOut
 from functions.rest.calls.registrations import ConnectionIn
+
+EVENT_DATA: Final = {
+    "refresh": RefreshData,
+    "push": PushData,
+    "connection": ConnectionData,
+    "endpoint": EndpointData,
+}
+"""What the ``data`` of events are, by the first word of their type."""
 
 _REF: Final = "#/components/schemas/{name}"
 
@@ -40,8 +56,19 @@ class Schemas:
                 schema["allOf"] = [self._of_provider(*each) for each in REGISTRY.items()]
             case ConfigurationOut.__name__:
                 schema["properties"]["configuration"] = {"type": ["object", "null"]}
+            case CloudEvent.__name__:
+                schema["allOf"] = [self._of_data(*each) for each in EVENT_DATA.items()]
+            case EventsOut.__name__:
+                schema["properties"]["events"]["items"] = self.of(CloudEvent)
             case RecordsOut.__name__:
                 schema["properties"]["records"]["items"] = self.of(Line)
+
+    def _of_data(self, group: str, shape: type) -> dict[str, Any]:
+        """The ``data`` of the events of a group."""
+        return {
+            "if": {"properties": {"type": {"pattern": f"^{group}[.]"}}},
+            "then": {"properties": {"data": self.of(shape)}},
+        }
 
     def _of_provider(self, provider: str, entry: Entry) -> dict[str, Any]:
         """The fields that a connection to this provider must have, and must not have."""

@@ -14,6 +14,7 @@ import pytest
 from functions import api
 from functions.connectors.registry import REGISTRY
 from functions.core.errors import NotFound, find_error
+from functions.core.events.model import CloudEvent, EventType
 from functions.core.gateway import GATEWAY_PROBLEMS
 from functions.core.refresh.admission import RefreshOutcome
 from functions.core.wait import MAX_WAIT_SECONDS
@@ -23,6 +24,7 @@ from functions.rest.calls.refreshes import RefreshOut
 from functions.rest.calls.registrations import ConnectionIn
 from functions.rest.models import error_out
 from functions.rest.openapi.document import EXAMPLES, address, document, ids_in
+from functions.rest.openapi.schemas import EVENT_DATA
 from functions.rest.problems import CONTENT_TYPE, STATUS, TYPE, problem
 from functions.rest.routes import MODULES, ROUTES
 from tests.support.api_gateway import call
@@ -135,7 +137,11 @@ def test_a_held_answer_is_told_to_be_held_as_long_as_it_is() -> None:
 
 def test_an_example_of_an_error_says_what_the_error_says() -> None:
     told = [each for each in objects(EXAMPLES.models) if {"name", "action"} <= each.keys()]
-    events = [each for each in objects(EXAMPLES.models) if {"error", "action"} <= each.keys()]
+    events = [
+        each
+        for each in objects(EXAMPLES.models)
+        if {"error", "action"} <= each.keys() and each["error"]
+    ]
 
     assert told
     assert events
@@ -294,6 +300,28 @@ def test_a_connection_s_schema_knows_what_its_provider_needs(value: dict[str, An
 
     assert valid(schema, good)
     assert not valid(schema, good | value)
+
+
+def test_every_event_is_described_with_an_example_of_its_own() -> None:
+    told = DOCUMENT["webhooks"]
+
+    assert told.keys() == set(EventType)
+    for type_, path in told.items():
+        content = path["post"]["requestBody"]["content"]["application/json"]
+        (example,) = content["examples"].values()
+        assert example["value"]["type"] == type_
+        assert valid(content["schema"], example["value"])
+        assert not valid(content["schema"], example["value"] | {"type": "other.type"})
+
+
+@pytest.mark.parametrize("type_", [one for one in EventType if one.partition(".")[0] in EVENT_DATA])
+def test_an_event_s_schema_knows_its_data(type_: str) -> None:
+    event = EXAMPLES.models[CloudEvent.__name__][type_]
+    group = type_.partition(".")[0]
+
+    assert event["data"] == msgspec.to_builtins(msgspec.convert(event["data"], EVENT_DATA[group]))
+    lacking = {name: value for name, value in event["data"].items() if name != "url"}
+    assert not valid({"$ref": "#/components/schemas/CloudEvent"}, event | {"data": lacking})
 
 
 def test_every_provider_has_an_example_of_a_connection() -> None:

@@ -1,0 +1,1 @@
+"""Calls about events, and about the endpoints that they are delivered to."""
