@@ -1,4 +1,4 @@
-"""Rules and schedules that call the functions, the queue of lost events, and the bus of our own."""
+"""Rules and schedules that call the functions, the queues, and the bus of our own."""
 
 from __future__ import annotations
 
@@ -48,6 +48,28 @@ class Undelivered(sqs.Queue):
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
             retention_period=cdk.Duration.days(14),
+        )
+
+
+class Lanes(sqs.Queue):
+    """Queue of endpoints that have something due: FIFO, a group an endpoint.
+
+    Its messages are hints, and what is due is in the table of endpoints: so what fails has no
+    queue of its own. A message whose call died comes again after six times the door's minute, as
+    Lambda's guide wants it, and holds up its own endpoint only.
+    """
+
+    def __init__(self, scope: Construct, id_: str) -> None:
+        super().__init__(
+            scope,
+            id_,
+            fifo=True,
+            deduplication_scope=sqs.DeduplicationScope.MESSAGE_GROUP,
+            fifo_throughput_limit=sqs.FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            visibility_timeout=cdk.Duration.minutes(6),
+            retention_period=cdk.Duration.hours(1),
         )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_events as events
     from aws_cdk import aws_stepfunctions as sfn
 
-    from infra.events import Schedules
+    from infra.events import Lanes, Schedules
     from infra.function import DoorFunction
     from infra.storage import Secrets, Storage
 
@@ -72,6 +72,9 @@ EVENTS: Final = {
     Door.BULK: ("PutItem",),
     Door.TEND: ("PutItem",),
     Door.ANNOUNCE: ("GetItem", "UpdateItem"),
+}
+ENDPOINTS: Final = {
+    Door.ANNOUNCE: ("BatchGetItem", "PutItem", "UpdateItem"),
 }
 """Actions of DynamoDB. A transaction has none of its own: it needs those of its parts."""
 
@@ -174,6 +177,7 @@ def grant(doors: Mapping[Door, DoorFunction], *, storage: Storage, secrets: Secr
         (storage.pushes, PUSHES),
         (storage.bulks, BULKS),
         (storage.events, EVENTS),
+        (storage.endpoints, ENDPOINTS),
     ):
         for door, actions in allowed.items():
             _allow(doors[door].role, "dynamodb", actions, table.table_arn)
@@ -286,8 +290,18 @@ def grant_announce(door: DoorFunction, *, storage: Storage, bus: events.EventBus
     """Grant what only `announce` does: read new events, find owed ones, put them on the bus."""
     reads = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
     _allow(door.role, "dynamodb", reads, str(storage.events.table_stream_arn))
-    _allow(door.role, "dynamodb", ("Query",), f"{storage.events.table_arn}/index/{Index.OPEN}")
+    found_by = [
+        f"{storage.events.table_arn}/index/{Index.OPEN}",
+        f"{storage.endpoints.table_arn}/index/{Index.OPEN}",
+        f"{storage.endpoints.table_arn}/index/{Index.BY_TENANT}",
+    ]
+    _allow(door.role, "dynamodb", ("Query",), *found_by)
     _allow(door.role, "events", ("PutEvents",), bus.event_bus_arn)
+
+
+def grant_lanes(doors: Mapping[Door, DoorFunction], *, lanes: Lanes) -> None:
+    """Grant sending to the queue of lanes."""
+    _allow(doors[Door.ANNOUNCE].role, "sqs", ("SendMessage",), lanes.queue_arn)
 
 
 def _allow_listing(

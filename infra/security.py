@@ -71,6 +71,7 @@ PREFLIGHT: Final = (
 XRAY: Final = "The gateway's traces would have addresses in them; each door is traced."
 COG4: Final = "Callers bring tokens of the owner's own OIDC issuer, which `authorize` verifies."
 IAM4: Final = "The account's role for access logs, with the policy that API Gateway asks for."
+HINTS: Final = "What is due is in the table of endpoints; a message that is lost is sent again."
 LAST: Final = "It is a dead-letter queue itself: EventBridge's, which this rule does not see."
 
 
@@ -172,6 +173,8 @@ def _of_api(stack: FreshetStack) -> Iterator[Finding]:
 def _of_events(stack: FreshetStack) -> Iterator[Finding]:
     yield Finding(stack.undelivered, "AwsSolutions::AwsSolutions-SQS3", LAST)
     yield Finding(stack.undelivered, "Serverless::Serverless-SQSRedrivePolicy", LAST)
+    yield Finding(stack.lanes, "AwsSolutions::AwsSolutions-SQS3", HINTS)
+    yield Finding(stack.lanes, "Serverless::Serverless-SQSRedrivePolicy", HINTS)
     for calls in (stack.reconciling, stack.tending, stack.announcing):
         yield Finding(calls, "Serverless::Serverless-EventBusDLQ", NEXT_CALL)
 

@@ -16,6 +16,7 @@ from infra.events import (
     EXECUTION_NAME,
     Bus,
     Ending,
+    Lanes,
     NewItems,
     NightlyRun,
     RegularCalls,
@@ -91,6 +92,7 @@ class FreshetStack(cdk.Stack):
         self.schedules = self._events()
         self.reconciling = self._reconcile()
         self.announcing = self._announce()
+        self.lanes = self._lanes()
         self.tending = RegularCalls(
             self,
             "Tending",
@@ -163,6 +165,8 @@ class FreshetStack(cdk.Stack):
             Door.RECONCILE: {**kept, **pushes, **bulks},
             Door.ANNOUNCE: {
                 Variable.EVENTS_TABLE: self.storage.events.table_name,
+                Variable.ENDPOINTS_TABLE: self.storage.endpoints.table_name,
+                Variable.REFRESHES_TABLE: self.storage.refreshes.table_name,
                 Variable.BUS: self.bus.event_bus_name,
             },
             Door.TEND: {
@@ -279,6 +283,12 @@ class FreshetStack(cdk.Stack):
             every=cdk.Duration.minutes(1),
             description="Announces what the stream of events has missed",
         )
+
+    def _lanes(self) -> Lanes:
+        lanes = Lanes(self, "Lanes")
+        self.doors[Door.ANNOUNCE].function.add_environment(Variable.LANES_QUEUE, lanes.queue_url)
+        grants.grant_lanes(self.doors, lanes=lanes)
+        return lanes
 
     def _grant(self) -> None:
         grants.grant(self.doors, storage=self.storage, secrets=self.secrets)

@@ -1,8 +1,9 @@
-"""Door: announces events on the bus.
+"""Door: announces events, see ``core.delivery.announce``.
 
 The stream of their table calls it with those that are new. The clock calls it once a minute, with
-any other event: it announces what the stream has missed. A test calls it the same way: the stack's
-output ``AnnounceName`` is the function's name, and what was due is done when the call returns.
+any other event: it announces what the stream has missed, and has those endpoints called whose
+deliveries are due. A test calls it the same way: the stack's output ``AnnounceName`` is the
+function's name, and what was due is done when the call returns.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from functions.aws.boundary import door
 from functions.aws.tables.dynamodb import decode
 from functions.aws.telemetry import count
 from functions.core.contract import OWED_EVENTS, Variable
+from functions.core.delivery.announce import AnnouncePorts, announce
 from functions.core.errors import FreshetError
 from functions.wiring.services import wiring
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 MOST: Final = 500
-"""How many events one call of the clock looks at; what is left comes first the next
+"""How many things of a kind one call of the clock looks at; what is left comes first the next
 time."""
 
 MARGIN_SECONDS: Final = 15
@@ -59,23 +61,38 @@ def _read_records(records: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _sweep(context: LambdaContext) -> Iterator[dict[str, Any]]:
-    """The keys of what is due, until the call is at its end."""
+    """The keys of what is due, the endpoints first, until the call is at its end."""
     here = wiring()
-    items = here.open_items(Variable.EVENTS_TABLE)
-    for due in items.due(at=here.clock(), most=MOST):
-        if context.get_remaining_time_in_millis() < MARGIN_SECONDS * 1000:
-            return
-        if items.postpone(due, until=here.clock() + AGAIN_SECONDS):  # else another call does it
-            yield dict(due.key)
+    for table in (Variable.ENDPOINTS_TABLE, Variable.EVENTS_TABLE):
+        items = here.open_items(table)
+        for due in items.due(at=here.clock(), most=MOST):
+            if context.get_remaining_time_in_millis() < MARGIN_SECONDS * 1000:
+                return
+            if items.postpone(due, until=here.clock() + AGAIN_SECONDS):  # else another call does it
+                yield dict(due.key)
 
 
 @door
 def _look_after(one: dict[str, Any], _context: LambdaContext) -> None:
     here = wiring()
+    if "endpoint_id" in one:
+        here.lanes.send(one["endpoint_id"], reason=f"at_{int(here.clock())}")
+        return
     event = here.events.owed(one["event_id"])
     if event is None:
         return
     if here.clock() - event.at > LATE_SECONDS:
         count(OWED_EVENTS)
-    here.bus.put(event)
-    here.events.settle(event.event_id)
+    announce(event, _ports())
+
+
+def _ports() -> AnnouncePorts:
+    here = wiring()
+    return AnnouncePorts(
+        outbox=here.events,
+        bus=here.bus,
+        endpoints=here.endpoints,
+        deliveries=here.deliveries,
+        lanes=here.lanes,
+        clock=here.clock,
+    )

@@ -72,6 +72,17 @@ def test_the_bus_has_a_name_by_which_rules_of_other_stacks_can_go(
     assert names == ["freshet-local", "freshet-prod"]
 
 
+def test_endpoints_have_a_group_each_and_messages_of_one_leave_the_others_their_throughput(
+    local: Template,
+) -> None:
+    queue = local.one("SQS::Queue", "Lanes")
+
+    assert queue["FifoQueue"] is True
+    assert queue["DeduplicationScope"] == "messageGroup"
+    assert queue["FifoThroughputLimit"] == "perMessageGroupId"
+    assert queue["SqsManagedSseEnabled"] is True
+
+
 def test_a_new_event_calls_its_door_and_a_change_of_one_does_not(local: Template) -> None:
     source = local.one("Lambda::EventSourceMapping", "NewEvents")
 
@@ -126,7 +137,7 @@ def test_push_is_called_with_a_ticket_for_the_push_in_the_execution_s_name(
 
 
 def test_an_event_that_reaches_no_function_is_kept_for_two_weeks(local: Template) -> None:
-    queue = local.one("SQS::Queue")
+    queue = local.one("SQS::Queue", "Undelivered")
 
     assert queue["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
     assert queue["SqsManagedSseEnabled"] is True
@@ -318,7 +329,7 @@ def test_alarms_may_use_the_key_that_encrypts_their_topic(told: Template) -> Non
 
 
 def test_a_mail_that_cannot_be_sent_is_kept(told: Template) -> None:
-    statements = told.one("SQS::QueuePolicy")["PolicyDocument"]["Statement"]
+    statements = told.one("SQS::QueuePolicy", "Undelivered")["PolicyDocument"]["Statement"]
     senders = [each["Principal"]["Service"] for each in statements if each["Effect"] == "Allow"]
 
     assert "sns.amazonaws.com" in senders

@@ -52,7 +52,10 @@ TOLD = {
     | {Variable.MACHINE, Variable.CONCLUDE_DOOR, Variable.PUSH_DOOR, Variable.BULK_DOOR}
     | PUSHES
     | BULKS,
-    Door.ANNOUNCE: {Variable.EVENTS_TABLE, Variable.BUS},
+    Door.ANNOUNCE: {
+        *(Variable.EVENTS_TABLE, Variable.ENDPOINTS_TABLE, Variable.REFRESHES_TABLE),
+        *(Variable.BUS, Variable.LANES_QUEUE),
+    },
     Door.TEND: PLACES | {Variable.SECRET_PREFIX, Variable.CONNECT_SESSIONS_TABLE, Variable.MACHINE},
 }
 
@@ -298,7 +301,11 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "events/stream": _dynamodb(
             "DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"
         ),
+        "endpoints": _dynamodb("BatchGetItem", "PutItem", "UpdateItem"),
+        "endpoints/index/open": _dynamodb("Query"),
+        "endpoints/index/by_tenant": _dynamodb("Query"),
         "bus": {"events:PutEvents"},
+        "lanes": {"sqs:SendMessage"},
         "key": _kms("Decrypt"),
         "undelivered": {"sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"},
     },
@@ -315,7 +322,9 @@ NAMES = {
     "StoragePushes": "pushes",
     "StorageBulks": "bulks",
     "StorageEvents": "events",
+    "StorageEndpoints": "endpoints",
     "Bus": "bus",
+    "Lanes": "lanes",
     "Undelivered": "undelivered",
     "StorageConnectSessions": "sessions",
     "StorageBucket": "bucket",

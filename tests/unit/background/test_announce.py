@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
@@ -48,16 +50,17 @@ class Items:
 
 
 class Room:
-    """Events that are owed, and a bus that refuses what it is told to."""
+    """Events that are owed, endpoints that are due, and a bus that refuses what it is told to."""
 
     def __init__(self) -> None:
         self.clock, self.tables = Clock(), Tables()
         self.events = Events(self.tables)
-        self.items = {Variable.EVENTS_TABLE: Items()}
+        self.items = {Variable.EVENTS_TABLE: Items(), Variable.ENDPOINTS_TABLE: Items()}
         self.refused: dict[str, Exception] = {}
         self.told: list[str] = []
+        self.called: list[tuple[str, str]] = []
         self.milliseconds = 60_000
-        self.bus = self
+        self.bus = self.endpoints = self.deliveries = self.lanes = self
 
     def open_items(self, table: Variable) -> Items:
         return self.items[table]
@@ -66,6 +69,13 @@ class Room:
         if error := self.refused.get(event.event_id):
             raise error
         self.told.append(event.event_id)
+
+    def of_tenant(self, tenant: str) -> list[Any]:
+        assert tenant == "acme"
+        return []
+
+    def send(self, endpoint_id: str, *, reason: str) -> None:
+        self.called.append((endpoint_id, reason))
 
     def owe(self, *numbers: int, ago: float = 130) -> list[str]:
         """Events that were written so long ago, and are listed."""
@@ -154,6 +164,26 @@ def test_the_clock_has_announced_what_the_stream_has_missed(room: Room) -> None:
     until = room.clock() + 120
     postponed = room.items[Variable.EVENTS_TABLE].postponed
     assert postponed == [({"event_id": id_}, until) for id_ in ids]
+
+
+def test_the_clock_has_endpoints_called_first_whatever_becomes_of_events(room: Room) -> None:
+    items = room.items[Variable.ENDPOINTS_TABLE]
+    items.keys = [{"endpoint_id": f"end_{each}", "entry": ""} for each in (1, 2)]
+    [broken] = room.owe(1)
+    room.refused[broken] = refusal("ThrottlingException")
+    with pytest.raises(PlatformFault):
+        room.sweep()
+    reason = f"at_{int(room.clock())}"
+    assert room.called == [("end_1", reason), ("end_2", reason)]
+    assert [until for _, until in items.postponed] == [room.clock() + 120] * 2
+
+
+def test_a_later_call_s_message_is_another_than_the_one_that_was_lost(room: Room) -> None:
+    room.items[Variable.ENDPOINTS_TABLE].keys = [{"endpoint_id": "end_1", "entry": ""}]
+    room.sweep()
+    room.clock.sleep(120)
+    room.sweep()
+    assert len(set(room.called)) == 2
 
 
 def test_what_another_call_has_taken_is_left_to_it(room: Room) -> None:
