@@ -6,13 +6,21 @@ import base64
 import json
 import time
 import uuid
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.aws.bus import Bus
+from functions.aws.events.deliveries import DeliveryTable
+from functions.aws.events.endpoints import EndpointTable
 from functions.aws.events.events import EventTable
+from functions.aws.events.lanes import LaneQueue
 from functions.aws.tables.dynamodb import Table, encode
 from functions.aws.tables.outbox import event_requests
+from functions.background import announce as door
+from functions.core.delivery.model import Endpoint
 from functions.core.events.model import EventType, build_event
 from tests.support.system.bus import Listener, listening
 
@@ -29,12 +37,14 @@ def listener(running: System) -> Iterator[Listener]:
         yield found
 
 
-def an_event(type_: EventType = EventType.PUSH_DONE, *, ago: float = 0) -> OutboxEvent:
-    """One of a tenant and of a connection that the stack does not know."""
+def an_event(
+    type_: EventType = EventType.PUSH_DONE, *, ago: float = 0, tenant: str = "nobody"
+) -> OutboxEvent:
+    """One of a connection that the stack does not know."""
     subject = f"psh_{uuid.uuid4().hex}"
     return build_event(
         type_,
-        tenant=f"tenant-{uuid.uuid4().hex[:8]}",
+        tenant=tenant,
         subject=subject,
         version=1,
         at=time.time() - ago,
@@ -115,3 +125,113 @@ def test_what_the_stream_has_missed_is_announced_by_the_clock(
     assert not outbox.table.owed(missed.event_id)
     assert outbox.table.owed(recent.event_id), "two minutes are the stream's"
     assert len(heard_of(listener, missed)[missed.event_id]) == 1
+
+
+class Killed(BaseException):
+    """The end of a process: no code of its own sees it."""
+
+
+class Process:
+    """The door as it runs in a process that ends before its call of AWS of this number."""
+
+    def __init__(self, running: System, *, lanes: str, lives_for: int) -> None:
+        self._left = lives_for
+        outputs = running.outputs
+        dynamodb = self._mortal(running.client("dynamodb"))
+        self.wiring = SimpleNamespace(
+            clock=time.time,
+            events=EventTable(dynamodb, table=outputs["EventsTableName"]),
+            bus=Bus(self._mortal(running.client("events")), name=outputs["EventBusName"]),
+            endpoints=endpoints(running, dynamodb),
+            deliveries=DeliveryTable(dynamodb, table=outputs["EndpointsTableName"]),
+            lanes=LaneQueue(self._mortal(running.client("sqs")), url=lanes),
+        )
+
+    def _mortal(self, client: Any) -> Any:
+        client.meta.events.register("before-call", self._count)
+        return client
+
+    def _count(self, **_request: object) -> None:
+        if self._left == 0:
+            raise Killed
+        self._left -= 1
+
+    def announce(self, event: OutboxEvent) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(door, "wiring", lambda: self.wiring)
+            record = {"dynamodb": {"Keys": {"event_id": {"S": event.event_id}}}}
+            door.handler({"Records": [record]}, LambdaContext())
+
+
+def endpoints(running: System, dynamodb: Any) -> EndpointTable:
+    outputs = running.outputs
+    return EndpointTable(
+        dynamodb,
+        table=outputs["EndpointsTableName"],
+        keys=outputs["RefreshesTableName"],
+        events=outputs["EventsTableName"],
+    )
+
+
+@pytest.fixture
+def lanes(running: System) -> Iterator[str]:
+    """A queue of lanes that nothing reads."""
+    sqs = running.client("sqs")
+    fifo = {"FifoQueue": "true"}
+    url = sqs.create_queue(QueueName=f"{uuid.uuid4().hex}.fifo", Attributes=fifo)["QueueUrl"]
+    yield url
+    sqs.delete_queue(QueueUrl=url)
+
+
+@pytest.fixture
+def wanting(running: System) -> Iterator[tuple[str, list[str]]]:
+    """A tenant, and the ids of its two endpoints."""
+    store = endpoints(running, running.client("dynamodb"))
+    tenant = f"tenant-{uuid.uuid4().hex[:8]}"
+    ids = [f"end_{uuid.uuid4().hex}" for _ in range(2)]
+    for id_ in ids:
+        there = Endpoint(
+            endpoint_id=id_, tenant=tenant, url="http://127.0.0.1:9/", created_at=time.time()
+        )
+        store.create(there)
+    yield tenant, ids
+    for id_ in ids:
+        store.delete(id_)
+
+
+CALLS = 11
+"""Of AWS, for an event that two endpoints want: it is read, and put on the bus; they are found and
+read; each is offered it, woken, and sent a message; it is settled."""
+
+
+def test_a_process_that_ends_before_any_of_its_calls_is_made_up_for_under_the_same_id(
+    running: System, listener: Listener, lanes: str, wanting: tuple[str, list[str]]
+) -> None:
+    outbox, (tenant, ids) = Outbox(running), wanting
+    *killed, whole = events = [an_event(tenant=tenant) for _ in range(CALLS + 1)]
+    outbox.write_missed(*events)
+
+    for lives_for, event in enumerate(killed):
+        with pytest.raises(Killed):
+            Process(running, lanes=lanes, lives_for=lives_for).announce(event)
+        assert outbox.table.owed(event.event_id)
+        Process(running, lanes=lanes, lives_for=CALLS).announce(event)
+    Process(running, lanes=lanes, lives_for=CALLS).announce(whole)
+
+    heard = heard_of(listener, *events)
+    deliveries = DeliveryTable(
+        running.client("dynamodb"), table=running.outputs["EndpointsTableName"]
+    )
+    for event in events:
+        assert not outbox.table.owed(event.event_id)
+        assert all(each["detail"] == json.loads(event.document) for each in heard[event.event_id])
+        for id_ in ids:
+            assert deliveries.get(id_, event.event_id, event_at=event.at)
+    told = [len(heard[event.event_id]) for event in events]
+    assert told == [1, 1, *[2] * (CALLS - 2), 1], (
+        "one that has died after the bus had it tells again"
+    )
+    asked = running.client("sqs").get_queue_attributes(
+        QueueUrl=lanes, AttributeNames=["ApproximateNumberOfMessages"]
+    )
+    assert asked["Attributes"]["ApproximateNumberOfMessages"] == str(len(events) * len(ids))
