@@ -44,6 +44,10 @@ WHOLE_SECONDS: Final = 20.0
 MAX_ANSWER_BYTES: Final = 64 * 1024
 """How much of an answer is read, to be thrown away. A longer one costs its connection."""
 
+KEEP_SECONDS: Final = 5.0
+"""How long connections are kept that nothing is sent on. After a pause, as in a function that was
+frozen, one may be dead, and what breaks on it would count as the endpoint's fault."""
+
 _CHUNK: Final = 16 * 1024
 
 _HEADERS: Final = {
@@ -80,7 +84,7 @@ class _LocalTlsPool(HTTPSConnectionPool):
 
 
 class HttpSender:
-    """Sends requests, and keeps connections until it is closed. Threads may share it."""
+    """Sends requests. Threads may share it."""
 
     def __init__(self, *, clock: Clock, loopback: bool = False) -> None:
         """Take a clock to read a Retry-After date by.
@@ -93,6 +97,7 @@ class HttpSender:
             {"http": _LocalPool, "https": _LocalTlsPool} if loopback else {"https": _PublicPool}
         )
         self._session.headers.update(_HEADERS)
+        self._used_at = monotonic()
 
     def __enter__(self) -> Self:
         """Give itself."""
@@ -108,7 +113,10 @@ class HttpSender:
         An answer that has not ended after ``WHOLE_SECONDS`` counts for nothing, whatever its
         status.
         """
-        began = monotonic()
+        began, used_at = monotonic(), self._used_at
+        self._used_at = began
+        if began - used_at > KEEP_SECONDS:
+            self._session.close()
         status, error, wait = 0, "", None
         try:
             read_place(url, loopback=self._loopback)

@@ -95,6 +95,18 @@ class TestRequest:
         assert internet.dialled == [PUBLIC]
         assert internet.looked_up == [HOST]
 
+    def test_after_a_pause_there_is_another(
+        self, internet: Internet, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        listener = internet.serve(answers(OK, OK), answers(OK))
+        internet.send()
+        monkeypatch.setattr(sender_module, "KEEP_SECONDS", 0)
+
+        assert internet.send().status == 200
+        assert internet.dialled == internet.looked_up.count(HOST) * [PUBLIC]
+        assert listener.ended.acquire(timeout=10), "the first one is closed"
+        assert len(internet.dialled) == 2
+
     def test_no_cookie_comes_back(self, internet: Internet) -> None:
         cookie = "Set-Cookie: a=b; Path=/"
         listener = internet.serve(answers(reply("200 OK", cookie), OK))
