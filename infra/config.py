@@ -147,6 +147,11 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return f"{METRICS_NAMESPACE}/{self.name}"
 
     @property
+    def webhooks_to_loopback(self) -> bool:
+        """Whether events are sent to this machine's own addresses: only where it is the runtime."""
+        return self.runtime.host
+
+    @property
     def removal(self) -> cdk.RemovalPolicy:
         """Removal policy of data and logs. A creation that fails deletes them in any case."""
         kept = cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE

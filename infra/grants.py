@@ -74,6 +74,7 @@ EVENTS: Final = {
     Door.ANNOUNCE: ("GetItem", "UpdateItem"),
 }
 ENDPOINTS: Final = {
+    Door.API: ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "Query"),
     Door.ANNOUNCE: ("BatchGetItem", "PutItem", "UpdateItem"),
 }
 """Actions of DynamoDB. A transaction has none of its own: it needs those of its parts."""
@@ -218,6 +219,7 @@ def grant_api(
         f"{storage.bulks.table_arn}/index/{Index.BY_FAILURE}",
         f"{storage.events.table_arn}/index/{Index.BY_TENANT}",
         f"{storage.events.table_arn}/index/{Index.BY_CONNECTION}",
+        f"{storage.endpoints.table_arn}/index/{Index.BY_TENANT}",
     )
     _allow(door.role, "dynamodb", ("Query",), *arns)
     machines = [each.state_machine_arn for each in (refreshes, bulks, pushes)]

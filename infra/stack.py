@@ -151,8 +151,22 @@ class FreshetStack(cdk.Stack):
             ).decode(),
             Variable.ALLOWED_ORIGINS: msgspec.json.encode(self._stage.allowed_origins).decode(),
         }
+        endpoints = {
+            Variable.ENDPOINTS_TABLE: self.storage.endpoints.table_name,
+            Variable.WEBHOOKS_TO_LOOPBACK: msgspec.json.encode(
+                self._stage.webhooks_to_loopback
+            ).decode(),
+        }
         return {
-            Door.API: {**at_provider, **pushes, **bulks, **sessions, **signing, **of_stage},
+            Door.API: {
+                **at_provider,
+                **pushes,
+                **bulks,
+                **sessions,
+                **signing,
+                **of_stage,
+                **endpoints,
+            },
             Door.WEBHOOK: {**kept, **pushes},
             Door.CONNECT: {**at_provider, **sessions},
             Door.AUTHORIZE: caller_tokens(self, self._stage),

@@ -93,6 +93,10 @@ class Keyring:
         plain = msgspec.json.encode(keys)
         return self._vault.seal_for_endpoint(plain, tenant=tenant, endpoint_id=endpoint_id)
 
+    def open_newest(self, endpoint: Endpoint) -> SigningKeys:
+        """Open the newest keys of an endpoint."""
+        return self._open(endpoint.secrets[0].sealed, endpoint.tenant, endpoint.endpoint_id)
+
     def sign(self, endpoint: Endpoint, *, event_id: str, body: bytes, at: float) -> dict[str, str]:
         """Sign a delivery by each key that is in use at this instant, the newest first.
 

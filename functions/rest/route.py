@@ -38,6 +38,7 @@ class Tag(StrEnum):
     BULK_REFRESHES = "bulk refreshes"
     DATASETS = "datasets"
     EVENTS = "events"
+    ENDPOINTS = "webhook endpoints"
     PROVIDERS = "providers"
     DESCRIPTION = "description"
 

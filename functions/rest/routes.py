@@ -17,7 +17,7 @@ from functions.rest.calls import (
     registrations,
     schedules,
 )
-from functions.rest.calls.events import log
+from functions.rest.calls.events import deliveries, endpoints, log
 from functions.rest.calls.freshness import assessments, receipts
 from functions.rest.route import Route, routes
 
@@ -34,6 +34,8 @@ MODULES: Final = (
     datasets,
     receipts,
     log,
+    endpoints,
+    deliveries,
     catalogues,
     pages,
 )

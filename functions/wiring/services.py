@@ -44,6 +44,8 @@ from functions.core.contract import PushTicket, Ticket, Variable
 from functions.core.errors import Superseded
 from functions.core.freshness.receipt import ReceiptPorts
 from functions.core.refresh.ports import AdmissionPorts
+from functions.outbound import addresses
+from functions.outbound.sign import Keyring
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -226,6 +228,16 @@ class Wiring:
         """The queue of endpoints whose deliveries are to be made."""
         client = self._session.client("sqs", config=_CONFIG)
         return LaneQueue(client, url=setting(Variable.LANES_QUEUE))
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """The keys that sign deliveries."""
+        return Keyring(self.vault)
+
+    def check_url(self, url: str) -> None:
+        """Refuse an address that nothing is sent to, as ``outbound.addresses`` does."""
+        loopback = setting(Variable.WEBHOOKS_TO_LOOPBACK) == "true"
+        addresses.check_url(url, loopback=loopback)
 
     def open_items(self, table: Variable) -> OpenItems:
         """What of a table has not ended, for the reconciler."""

@@ -29,6 +29,7 @@ TOLD = {
     | {Variable.MACHINE, Variable.SECRET_PREFIX}
     | {Variable.TENANT_LIMIT, Variable.ALLOWED_ORIGINS}
     | {Variable.SCHEDULE_GROUP, Variable.SCHEDULE_ROLE, Variable.UNDELIVERED}
+    | {Variable.ENDPOINTS_TABLE, Variable.WEBHOOKS_TO_LOOPBACK}
     | SESSIONS
     | PUSHES
     | BULKS
@@ -111,6 +112,20 @@ def test_prod_runs_on_a_fixed_runtime(prod: Template) -> None:
         assert function["Properties"]["Architectures"] == ["arm64"]
 
 
+def test_only_where_this_machine_is_the_runtime_are_events_sent_to_its_own_addresses(
+    synthesised: Callable[..., Template],
+) -> None:
+    told = {
+        stage: {
+            function["Properties"]["Environment"]["Variables"].get(Variable.WEBHOOKS_TO_LOOPBACK)
+            for function in synthesised(stage=stage).all("Lambda::Function").values()
+        }
+        for stage in ("local", "dev", "prod")
+    }
+
+    assert told == {"local": {"true", None}, "dev": {"false", None}, "prod": {"false", None}}
+
+
 def test_check_status_outlives_its_looks_and_a_slow_answer(local: Template) -> None:
     assert _function(local, Door.CHECK_STATUS)["Timeout"] >= CALL_SECONDS + 30
 
@@ -169,6 +184,10 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "events": _dynamodb("GetItem", "BatchGetItem", "PutItem", "DeleteItem"),
         "events/index/by_tenant": _dynamodb("Query"),
         "events/index/by_connection": _dynamodb("Query"),
+        "endpoints": _dynamodb(
+            *("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "Query")
+        ),
+        "endpoints/index/by_tenant": _dynamodb("Query"),
         "key": _kms("Decrypt", "GenerateDataKey"),
         "machine": {"states:SendTaskSuccess", "states:StartExecution"},
         "machine:*": {"states:StopExecution"},
@@ -326,6 +345,7 @@ NAMES = {
     "Bus": "bus",
     "Lanes": "lanes",
     "Undelivered": "undelivered",
+    "StorageEndpoints": "endpoints",
     "StorageConnectSessions": "sessions",
     "StorageBucket": "bucket",
     "StorageKey": "key",

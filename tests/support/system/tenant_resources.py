@@ -55,12 +55,15 @@ def make_resources(running: System, tenant: str) -> dict[str, str]:
     begun = caller.ask("POST", "/v1/connect-sessions", json={"connection_id": connection})
     path = f"/v1/connect-sessions/{begun['connect_session_id']}/cancel"
     session = caller.ask("POST", path)  # to its end, so that waiting for it takes no time
+    address = f"{running.receiver['hooks_url']}/{tenant}"
+    endpoint = caller.ask("POST", "/v1/endpoints", json={"url": address})
     found = {
         "connection_id": connection,
         "refresh_id": refresh["refresh_id"],
         "push_id": push["push_id"],
         "bulk_id": bulk["bulk_id"],
         "connect_session_id": session["connect_session_id"],
+        "endpoint_id": endpoint["endpoint_id"],
     }
     assert sorted(found) == KINDS
     return found

@@ -1,0 +1,62 @@
+"""What becomes of an endpoint where its application rotates its secret or enables it again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from functions.core.errors import SecretRotating
+
+if TYPE_CHECKING:
+    from functions.core.delivery.model import Endpoint, Health, SealedSecret
+
+DEFAULT_OVERLAP_SECONDS: Final = 24 * 60 * 60
+MAX_OVERLAP_SECONDS: Final = 7 * 24 * 60 * 60
+"""How long a secret that has been replaced signs beside the new one."""
+
+
+def rotate(
+    endpoint: Endpoint,
+    new: SealedSecret,
+    *,
+    public_key: str,
+    at: float,
+    overlap_seconds: int,
+) -> Endpoint:
+    """The endpoint with a new secret, beside which the old one signs for this long.
+
+    Args:
+        overlap_seconds: 0 where the old secret must not sign once more, nor one before it.
+
+    Raises:
+        SecretRotating: the secret before the old one still signs.
+    """
+    if overlap_seconds and signs_until(endpoint, at=at):
+        raise SecretRotating
+    old = replace(endpoint.secrets[0], until=at + overlap_seconds)
+    return replace(
+        endpoint,
+        version=endpoint.version + 1,
+        secrets=(new, old) if overlap_seconds else (new,),
+        public_key=public_key,
+    )
+
+
+def signs_until(endpoint: Endpoint, *, at: float) -> float:
+    """Until when the secret before the newest signs; 0 where none does any longer."""
+    return max((each.until for each in endpoint.secrets[1:] if each.until > at), default=0)
+
+
+def forgive(health: Health) -> Health:
+    """The health of an endpoint that gets deliveries at once again, as if none had failed."""
+    return replace(
+        health,
+        version=health.version + 1,
+        failures=0,
+        failing_since=0,
+        blocked_until=0,
+        probes=0,
+        disabled_at=0,
+        why="",
+    )
