@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from functions.aws.tables.dynamodb import Gaps
     from functions.core.connect.return_urls import Application
     from functions.core.model import Connection, Manifest
+    from functions.outbound.sender import HttpSender
 
 _CONFIG: Final = Config(
     connect_timeout=2,
@@ -234,10 +235,21 @@ class Wiring:
         """The keys that sign deliveries."""
         return Keyring(self.vault)
 
+    @cached_property
+    def sender(self) -> HttpSender:
+        """Sends requests to endpoints."""
+        # Imported here: few doors need it, and every cold start would pay for it.
+        from functions.outbound.sender import HttpSender  # noqa: PLC0415 - see above
+
+        return HttpSender(clock=self.clock, loopback=self._to_loopback)
+
     def check_url(self, url: str) -> None:
         """Refuse an address that nothing is sent to, as ``outbound.addresses`` does."""
-        loopback = setting(Variable.WEBHOOKS_TO_LOOPBACK) == "true"
-        addresses.check_url(url, loopback=loopback)
+        addresses.check_url(url, loopback=self._to_loopback)
+
+    @cached_property
+    def _to_loopback(self) -> bool:
+        return setting(Variable.WEBHOOKS_TO_LOOPBACK) == "true"
 
     def open_items(self, table: Variable) -> OpenItems:
         """What of a table has not ended, for the reconciler."""

@@ -345,7 +345,6 @@ NAMES = {
     "Bus": "bus",
     "Lanes": "lanes",
     "Undelivered": "undelivered",
-    "StorageEndpoints": "endpoints",
     "StorageConnectSessions": "sessions",
     "StorageBucket": "bucket",
     "StorageKey": "key",

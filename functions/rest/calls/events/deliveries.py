@@ -1,18 +1,19 @@
-"""What was delivered to an endpoint, and having it delivered again."""
+"""What was delivered to an endpoint; having it delivered again, and trying the endpoint."""
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from functions.core.delivery.model import DeliveryStatus
+from functions.core.delivery.model import DeliveryStatus, SendError
 from functions.core.delivery.replay import Only, replay
 from functions.core.errors import InvalidRequest, NotFound, Superseded
 from functions.core.events.log import Place
-from functions.core.events.model import EventType
+from functions.core.events.model import EventType, build_event
 from functions.core.model import iso
 from functions.rest import cursors
 from functions.rest.call import MAX_ID, Call, Reply
@@ -47,7 +48,7 @@ class AttemptOut(msgspec.Struct, frozen=True, kw_only=True):
 
     at: str
     status: int | None
-    error: str | None
+    error: SendError | None
     milliseconds: int
 
 
@@ -72,6 +73,15 @@ class DeliveriesOut(msgspec.Struct, frozen=True, kw_only=True):
 
     deliveries: list[DeliveryOut]
     next_cursor: str | None
+
+
+class PingOut(msgspec.Struct, frozen=True, kw_only=True):
+    """How an endpoint has answered: with a ``status``, or not at all, for an ``error``."""
+
+    event_id: str
+    status: int | None
+    error: SendError | None
+    milliseconds: int
 
 
 class ReplayIn(
@@ -117,7 +127,7 @@ def _attempt_out(attempt: Attempt) -> AttemptOut:
     return AttemptOut(
         at=iso(attempt.at),
         status=attempt.status or None,
-        error=attempt.error or None,
+        error=SendError(attempt.error) if attempt.error else None,
         milliseconds=attempt.milliseconds,
     )
 
@@ -185,6 +195,39 @@ def replay_events(call: Call, endpoint_id: str, *, body: ReplayIn) -> Reply:
     else:
         queued, following = _replay_since(call, endpoint, body, at=at)
     return Reply(ReplayOut(queued=queued, next_cursor=following), 202)
+
+
+@Route(
+    "POST /v1/endpoints/<endpoint_id>/ping",
+    Tag.ENDPOINTS,
+    (Answer("It was called; its answer may be any.", PingOut),),
+)
+def ping_endpoint(call: Call, endpoint_id: str) -> Reply:
+    """Try an endpoint.
+
+    One `endpoint.ping` is sent now, signed as any other event, also where it is not enabled. It is
+    told nowhere else, and changes nothing of the endpoint's state.
+    """
+    here, at = call.here, call.here.clock()
+    endpoint = endpoint_of(call, endpoint_id).endpoint
+    event = build_event(
+        EventType.ENDPOINT_PING,
+        tenant=call.tenant,
+        subject=endpoint_id,
+        version=secrets.token_hex(16),
+        at=at,
+        data={"endpoint_id": endpoint_id},
+    )
+    headers = here.keyring.sign(endpoint, event_id=event.event_id, body=event.document, at=at)
+    sent = here.sender.send(endpoint.url, headers=headers, body=event.document)
+    return Reply(
+        PingOut(
+            event_id=event.event_id,
+            status=sent.status or None,
+            error=SendError(sent.error) if sent.error else None,
+            milliseconds=sent.milliseconds,
+        )
+    )
 
 
 def _clamp(instant: datetime | UnsetType, *, at: float) -> float:

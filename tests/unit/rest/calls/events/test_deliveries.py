@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from functions.core.delivery.model import Attempt, Delivery, DeliveryStatus
+from functions.core.delivery.ports import Sent
 from functions.core.events.model import EventType
 from functions.core.model import iso
 from functions.rest.calls.events.deliveries import MAX_LIMIT, MAX_PAGES
-from tests.unit.rest.calls.events.conftest import LIST
+from tests.unit.rest.calls.events.conftest import LIST, URL
 
 if TYPE_CHECKING:
     from functions.core.events.model import OutboxEvent
@@ -56,7 +61,7 @@ def test_deliveries_are_listed_the_newest_events_first_with_what_was_tried(stage
     deliver(stage, made, old)
     tried = (
         Attempt(at=stage.clock() - 9, milliseconds=40, status=503),
-        Attempt(at=stage.clock() - 4, milliseconds=20_000, error="timeout"),
+        Attempt(at=stage.clock() - 4, milliseconds=20_000, error="timed_out"),
     )
     due = stage.clock() + 300
     deliver(stage, made, new, DeliveryStatus.PENDING, due_at=due, attempts=2, log=tried)
@@ -67,7 +72,7 @@ def test_deliveries_are_listed_the_newest_events_first_with_what_was_tried(stage
     assert first["next_attempt_at"] == iso(due)
     assert [(a["status"], a["error"], a["milliseconds"]) for a in first["attempts"]] == [
         (503, None, 40),
-        (None, "timeout", 20_000),
+        (None, "timed_out", 20_000),
     ]
     assert (second["status"], second["next_attempt_at"]) == ("delivered", None)
 
@@ -227,3 +232,36 @@ def test_a_delivery_that_changes_meanwhile_is_replayed_as_it_is_then(
     found = stored(stage, made, event)
     assert found is not None
     assert (found.version, found.status) == (3, "pending")
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (Sent(milliseconds=7, status=204), (204, None)),
+        (Sent(milliseconds=7, status=500), (500, None)),
+        (Sent(milliseconds=7, error="timed_out"), (None, "timed_out")),
+    ],
+)
+def test_a_ping_is_signed_and_told_as_it_was_answered(
+    stage: Stage, answer: Sent, told: tuple[int | None, str | None]
+) -> None:
+    made, stage.sender.answers = stage.create(), [answer]
+    before = stage.send("GET", at(made, ""))
+    status, found = stage.send("POST", at(made, "/ping"))
+    assert (status, found["status"], found["error"], found["milliseconds"]) == (200, *told, 7)
+    ((url, headers, body),) = stage.sender.got
+    secret = base64.b64decode(made["secret"].removeprefix("whsec_"))
+    content = f"{found['event_id']}.{headers['webhook-timestamp']}.".encode() + body
+    expected = base64.b64encode(hmac.digest(secret, content, sha256)).decode()
+    assert (url, headers["webhook-signature"]) == (URL, f"v1,{expected}")
+    event = msgspec.json.decode(body)
+    assert (event["type"], event["id"]) == ("endpoint.ping", found["event_id"])
+    assert event["data"] == {"endpoint_id": made["endpoint_id"]}
+    assert stage.send("GET", at(made, "")) == before
+    assert stage.send("POST", at(made, "/ping"))[1]["event_id"] != found["event_id"]
+
+
+def test_a_ping_goes_to_an_endpoint_that_is_paused_too(stage: Stage) -> None:
+    made = stage.create()
+    stage.send("PATCH", at(made, ""), {"enabled": False})
+    assert stage.send("POST", at(made, "/ping"))[1]["status"] == 204

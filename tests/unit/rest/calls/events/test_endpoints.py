@@ -208,6 +208,7 @@ def test_what_is_deleted_is_not_there(stage: Stage) -> None:
         ("PATCH", "", {"url": CLOSED}),
         ("DELETE", "", None),
         ("POST", "/secret", {}),
+        ("POST", "/ping", None),
         ("GET", "/deliveries", None),
         ("POST", "/replay", {"since": "2026-01-01T00:00:00Z"}),
         ("POST", "/replay", {"event_ids": ["evt_1"]}),
@@ -224,6 +225,7 @@ def test_another_tenant_s_endpoint_is_not_there(
     assert theirs[0] == 404
     assert stage.send("GET", LIST, tenant="other") == (200, {"endpoints": []})
     assert stage.send("GET", at(made)) == before
+    assert stage.sender.got == []
 
 
 def test_an_endpoint_begins_in_good_health(stage: Stage) -> None:
