@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import string
-import time
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -175,7 +174,7 @@ def test_every_other_file_is_refused(folder: Path, change: Callable[[Path], obje
         compare_files(PUBLISHED, folder)
 
 
-NOW = time.time()
+NOW = 1_800_000_000.0
 FRESH = {**CLAIMS["parts"][0], "state": "fresh", "as_of": iso(NOW - 100)}
 STALE = {**FRESH, "state": "stale", "as_of": iso(NOW - 500)}
 
@@ -210,6 +209,7 @@ def test_the_exit_status_says_what_was_found(
     receipt.write_text(a_receipt({**PUBLISHED, "parts": parts}) + "\n")
     keys.write_text(json.dumps(KEYS))
     given = [each.format(folder=folder) for each in options]
+    monkeypatch.setattr("time.time", lambda: NOW)
     monkeypatch.setattr("sys.argv", ["verify", str(receipt), "--jwks", str(keys), *given])
     assert verify_receipt.main() == status
     said = capsys.readouterr()
