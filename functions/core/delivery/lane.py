@@ -126,8 +126,7 @@ def _deliver(due: Iterable[Delivery], stored: StoredEndpoint, ports: LanePorts) 
         done = settle(
             one.claimed,
             one.sent,
-            before=stored.health,
-            after=health,
+            health=health,
             at=at,
             draw=ports.draw,
         )
@@ -144,17 +143,14 @@ def _deliver(due: Iterable[Delivery], stored: StoredEndpoint, ports: LanePorts) 
 
 
 def _try(delivery: Delivery, stored: StoredEndpoint, ports: LanePorts) -> _Tried | None:
-    """Claim a delivery and send it; None where its event is gone, or another call has it.
-
-    It is claimed at last, so that only a request that was sent uses up an attempt.
-    """
+    """Claim a delivery and send it; None where its event is gone, or another call has it."""
     event = ports.events.get(delivery.event_id)
     if event is None:
         _save(drop(delivery), ports)
         return None
     at, body = ports.clock(), event.document
     signed = ports.signer.sign(stored.endpoint, event_id=event.event_id, body=body, at=at)
-    claimed = claim(delivery, stored.health, at=at)
+    claimed = claim(delivery, at=at)
     if not _save(claimed, ports):
         return None
     return _Tried(claimed, ports.sender.send(stored.endpoint.url, headers=signed, body=body))

@@ -85,14 +85,9 @@ def outcome_of(sent: Sent) -> Outcome:
     return Outcome.FAILED
 
 
-def claim(delivery: Delivery, health: Health, *, at: float) -> Delivery:
-    """The delivery while it is being tried. A probe uses up no attempt."""
-    return replace(
-        delivery,
-        attempts=delivery.attempts + (not health.is_failing),
-        due_at=at + CLAIM_SECONDS,
-        version=delivery.version + 1,
-    )
+def claim(delivery: Delivery, *, at: float) -> Delivery:
+    """The delivery while it is being tried: a call that dies over it uses up no attempt."""
+    return replace(delivery, due_at=at + CLAIM_SECONDS, version=delivery.version + 1)
 
 
 def judge(
@@ -150,16 +145,13 @@ def _put_off(sent: Sent) -> float:
     return min(max(wanted, 1), MAX_PUT_OFF_SECONDS)
 
 
-def settle(
-    claimed: Delivery, sent: Sent, *, before: Health, after: Health, at: float, draw: Draw
-) -> Delivery:
+def settle(claimed: Delivery, sent: Sent, *, health: Health, at: float, draw: Draw) -> Delivery:
     """The delivery after an answer.
 
     Args:
         claimed: as ``claim`` has made it.
         sent: the answer.
-        before: the endpoint's health by which it was claimed.
-        after: its health after the answer.
+        health: the endpoint's after the answer.
         at: the time.
         draw: draws a number between two.
     """
@@ -169,22 +161,16 @@ def settle(
         version=claimed.version + 1,
         log=(*claimed.log, attempt)[-MAX_ATTEMPTS_KEPT:],
     )
-    outcome = outcome_of(sent)
+    outcome, attempts = outcome_of(sent), claimed.attempts + 1
     if outcome is Outcome.ARRIVED:
-        return replace(told, status=DeliveryStatus.DELIVERED, due_at=0)
-    if outcome is not Outcome.FAILED:
-        used = 0 if before.is_failing else 1
-        return replace(told, attempts=claimed.attempts - used, due_at=_later(after, at=at))
-    if after.is_failing:  # behind the others, so that each is probed in its turn
-        return replace(told, due_at=_later(after, at=at))
-    if claimed.attempts > len(GAPS_SECONDS):
-        return replace(told, status=DeliveryStatus.FAILED, due_at=0)
-    gap = GAPS_SECONDS[claimed.attempts - 1]
-    return replace(told, due_at=at + gap * draw(1 - SPREAD, 1 + SPREAD))
-
-
-def _later(health: Health, *, at: float) -> float:
-    return max(health.blocked_until, at)
+        return replace(told, status=DeliveryStatus.DELIVERED, attempts=attempts, due_at=0)
+    if outcome is not Outcome.FAILED or health.is_failing:
+        # Behind the others, so that each is tried in its turn.
+        return replace(told, due_at=max(health.blocked_until, at))
+    if attempts > len(GAPS_SECONDS):
+        return replace(told, status=DeliveryStatus.FAILED, attempts=attempts, due_at=0)
+    gap = GAPS_SECONDS[attempts - 1] * draw(1 - SPREAD, 1 + SPREAD)
+    return replace(told, attempts=attempts, due_at=at + gap)
 
 
 def drop(delivery: Delivery) -> Delivery:

@@ -314,7 +314,7 @@ def test_what_another_call_has_claimed_is_left_to_it() -> None:
     def claimed_meanwhile(*args: Any, **named: Any) -> list[Delivery]:
         found = due(*args, **named)
         for one in found:
-            claimed = replace(one, version=one.version + 1, due_at=here.clock() + 120)
+            claimed = replace(one, version=one.version + 1, due_at=here.clock() + 121)
             here.deliveries.save(claimed)
         return found
 
@@ -341,13 +341,13 @@ def test_who_enables_it_while_a_call_fails_is_not_undone() -> None:
     assert here.state is EndpointState.ENABLED
 
 
-def test_a_fault_before_it_is_sent_uses_up_no_attempt() -> None:
+def test_a_fault_before_it_is_sent_claims_nothing() -> None:
     here = Harness()
     event_id = here.tell()
     here.ports.signer.faults = 1  # type: ignore[attr-defined]
 
     with pytest.raises(ConnectionError):
         here.drain()
-    assert here.delivery(event_id).attempts == 0
+    assert here.delivery(event_id).version == 1
     here.drain()
     assert here.got() == [event_id]

@@ -69,8 +69,8 @@ def test_an_answer_means(sent: Sent, outcome: Outcome) -> None:
 def test_a_delivery_that_fails_alone_is_tried_ten_times_over_three_days() -> None:
     delivery, at, gaps = a_delivery(at=NOW), NOW, []
     while delivery.status is DeliveryStatus.PENDING:
-        claimed = claim(delivery, WELL, at=at)
-        delivery = settle(claimed, BROKEN, before=WELL, after=WELL, at=at, draw=middle)
+        claimed = claim(delivery, at=at)
+        delivery = settle(claimed, BROKEN, health=WELL, at=at, draw=middle)
         if delivery.due_at:
             gaps.append(delivery.due_at - at)
             at = delivery.due_at
@@ -89,25 +89,26 @@ def test_a_gap_is_drawn_a_fifth_around_the_schedules() -> None:
         drawn.append((low, high))
         return high
 
-    claimed = claim(a_delivery(at=NOW), WELL, at=NOW)
-    delivery = settle(claimed, BROKEN, before=WELL, after=WELL, at=NOW, draw=draw)
+    claimed = claim(a_delivery(at=NOW), at=NOW)
+    delivery = settle(claimed, BROKEN, health=WELL, at=NOW, draw=draw)
 
     assert drawn == [(0.8, 1.2)]
     assert delivery.due_at == NOW + 6
 
 
 def test_what_is_claimed_is_due_again_soon_if_nothing_more_is_heard_of_it() -> None:
-    claimed = claim(a_delivery(at=NOW), WELL, at=NOW)
+    claimed = claim(a_delivery(at=NOW), at=NOW)
 
-    assert (claimed.attempts, claimed.due_at, claimed.version) == (1, NOW + 120, 2)
+    assert (claimed.attempts, claimed.due_at, claimed.version) == (0, NOW + 120, 2)
     assert claimed.status is DeliveryStatus.PENDING
 
 
 def test_one_that_arrives_is_due_no_more() -> None:
-    claimed = claim(a_delivery(at=NOW), WELL, at=NOW)
-    delivery = settle(claimed, OK, before=WELL, after=WELL, at=NOW + 1, draw=middle)
+    claimed = claim(a_delivery(at=NOW), at=NOW)
+    delivery = settle(claimed, OK, health=WELL, at=NOW + 1, draw=middle)
 
     assert (delivery.status, delivery.due_at) == (DeliveryStatus.DELIVERED, 0)
+    assert delivery.attempts == 1
     (attempt,) = delivery.log
     assert (attempt.at, attempt.status, attempt.milliseconds) == (NOW + 1, 204, 5)
 
@@ -116,8 +117,8 @@ def test_one_that_arrives_is_due_no_more() -> None:
 def test_what_the_endpoint_puts_off_uses_up_no_attempt(sent: Sent) -> None:
     before = a_delivery(at=NOW, attempts=3)
     health = after(sent)
-    claimed = claim(before, WELL, at=NOW)
-    delivery = settle(claimed, sent, before=WELL, after=health, at=NOW, draw=middle)
+    claimed = claim(before, at=NOW)
+    delivery = settle(claimed, sent, health=health, at=NOW, draw=middle)
 
     assert (delivery.status, delivery.attempts) == (DeliveryStatus.PENDING, 3)
     assert delivery.due_at == max(health.blocked_until, NOW)
@@ -127,8 +128,8 @@ def test_what_the_endpoint_puts_off_uses_up_no_attempt(sent: Sent) -> None:
 def test_a_probe_uses_up_no_attempt_and_goes_to_the_lines_end(sent: Sent) -> None:
     before = a_delivery(at=NOW - HOUR, attempts=10)
     health = after(sent, health=FAILING)
-    claimed = claim(before, FAILING, at=NOW)
-    delivery = settle(claimed, sent, before=FAILING, after=health, at=NOW, draw=middle)
+    claimed = claim(before, at=NOW)
+    delivery = settle(claimed, sent, health=health, at=NOW, draw=middle)
 
     assert (delivery.status, delivery.attempts) == (DeliveryStatus.PENDING, 10)
     assert delivery.due_at == health.blocked_until > NOW
@@ -137,10 +138,8 @@ def test_a_probe_uses_up_no_attempt_and_goes_to_the_lines_end(sent: Sent) -> Non
 def test_only_the_latest_attempts_are_kept() -> None:
     delivery = a_delivery(at=NOW)
     for number in range(20):
-        claimed = claim(delivery, FAILING, at=NOW + number)
-        delivery = settle(
-            claimed, BROKEN, before=FAILING, after=FAILING, at=NOW + number, draw=middle
-        )
+        claimed = claim(delivery, at=NOW + number)
+        delivery = settle(claimed, BROKEN, health=FAILING, at=NOW + number, draw=middle)
 
     assert [each.at - NOW for each in delivery.log] == list(range(8, 20))
 
