@@ -12,7 +12,14 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from functions.core.contract import DEPRECATIONS, FAULTS, OWED_EVENTS, SERVICE, Door
+from functions.core.contract import (
+    DEPRECATIONS,
+    ENDPOINTS_DISABLED,
+    FAULTS,
+    OWED_EVENTS,
+    SERVICE,
+    Door,
+)
 from functions.core.errors import Action
 from infra.function import noun
 
@@ -112,6 +119,12 @@ OWED: Final = (
     "function `announce` for `refused` and `unexpected`: `error` says what it is, "
     "`correlation_id` which event. Mend that, unless AWS was at fault."
 )
+DISABLED: Final = (
+    "An application's webhook endpoint was disabled: it has taken nothing for 72 hours, or has "
+    'answered 410. Search the log of the function `deliver` for "disabled": `endpoint_id` says '
+    "which one. Its tenant is told by an event, and by GET /v1/endpoints. What comes meanwhile "
+    "waits for 30 days, until the tenant enables it again. Ask the tenant, if it does not."
+)
 STREAM: Final = (
     "The function `announce` is ten minutes behind the stream of new events, so that applications "
     "hear of them late. Its log says whether it fails; mend that. If it does not, more events come "
@@ -159,6 +172,12 @@ class Alarms(Construct):
             _of_api(api.deployment_stage),
             Watched("Undelivered", waiting, 1, UNDELIVERED),
             Watched("OwedEvents", _sum_of(OWED_EVENTS, stage=stage, period=PERIOD), 1, OWED),
+            Watched(
+                "EndpointsDisabled",
+                _sum_of(ENDPOINTS_DISABLED, stage=stage, period=PERIOD),
+                1,
+                DISABLED,
+            ),
             Watched("StreamAge", age, STREAM_SECONDS * 1000, STREAM),
             Watched(
                 "Deprecations",

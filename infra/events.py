@@ -34,6 +34,9 @@ events a second, as each takes about 50 ms."""
 
 RETRIES: Final = 20
 
+MOST_LANES: Final = 50
+"""How many endpoints are sent to at a time."""
+
 EXECUTION_NAME: Final = events.EventField.from_path("$.detail.name")
 EXECUTION_STATUS: Final = events.EventField.from_path("$.detail.status")
 
@@ -52,14 +55,14 @@ class Undelivered(sqs.Queue):
 
 
 class Lanes(sqs.Queue):
-    """Queue of endpoints that have something due: FIFO, a group an endpoint.
+    """Queue of endpoints that have something due, which calls a door: FIFO, a group an endpoint.
 
     Its messages are hints, and what is due is in the table of endpoints: so what fails has no
-    queue of its own. A message whose call died comes again after six times the door's minute, as
+    queue of its own. A message whose call died comes again after six times the door's time, as
     Lambda's guide wants it, and holds up its own endpoint only.
     """
 
-    def __init__(self, scope: Construct, id_: str) -> None:
+    def __init__(self, scope: Construct, id_: str, *, door: DoorFunction) -> None:
         super().__init__(
             scope,
             id_,
@@ -68,8 +71,16 @@ class Lanes(sqs.Queue):
             fifo_throughput_limit=sqs.FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
-            visibility_timeout=cdk.Duration.minutes(6),
+            visibility_timeout=cdk.Duration.seconds(6 * door.timeout_seconds),
             retention_period=cdk.Duration.hours(1),
+        )
+        lambda_.EventSourceMapping(
+            self,
+            "Source",
+            target=door.function,
+            event_source_arn=self.queue_arn,
+            batch_size=1,
+            max_concurrency=MOST_LANES,
         )
 
 

@@ -72,10 +72,12 @@ EVENTS: Final = {
     Door.BULK: ("PutItem",),
     Door.TEND: ("PutItem",),
     Door.ANNOUNCE: ("GetItem", "UpdateItem"),
+    Door.DELIVER: ("GetItem", "PutItem"),
 }
 ENDPOINTS: Final = {
     Door.API: ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "Query"),
     Door.ANNOUNCE: ("BatchGetItem", "PutItem", "UpdateItem"),
+    Door.DELIVER: ("GetItem", "PutItem", "UpdateItem"),
 }
 """Actions of DynamoDB. A transaction has none of its own: it needs those of its parts."""
 
@@ -132,6 +134,7 @@ KEY: Final = {
     Door.RECONCILE: ("Decrypt",),
     Door.TEND: ("Decrypt", "GenerateDataKey"),
     Door.ANNOUNCE: ("Decrypt",),
+    Door.DELIVER: ("Decrypt",),
 }
 """Actions of KMS: tables and secrets are decrypted for their readers; a door that stores
 tokens or objects makes data keys."""
@@ -301,9 +304,16 @@ def grant_announce(door: DoorFunction, *, storage: Storage, bus: events.EventBus
     _allow(door.role, "events", ("PutEvents",), bus.event_bus_arn)
 
 
-def grant_lanes(doors: Mapping[Door, DoorFunction], *, lanes: Lanes) -> None:
-    """Grant sending to the queue of lanes."""
-    _allow(doors[Door.ANNOUNCE].role, "sqs", ("SendMessage",), lanes.queue_arn)
+def grant_lanes(doors: Mapping[Door, DoorFunction], *, storage: Storage, lanes: Lanes) -> None:
+    """Grant sending to the queue of lanes, and to `deliver` its messages and what is due."""
+    for door in (Door.ANNOUNCE, Door.DELIVER):
+        _allow(doors[door].role, "sqs", ("SendMessage",), lanes.queue_arn)
+    role, reads = (
+        doors[Door.DELIVER].role,
+        ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
+    )
+    _allow(role, "sqs", reads, lanes.queue_arn)
+    _allow(role, "dynamodb", ("Query",), f"{storage.endpoints.table_arn}/index/{Index.BY_DUE}")
 
 
 def _allow_listing(

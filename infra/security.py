@@ -25,6 +25,7 @@ S1: Final = (
 SMG4: Final = "The provider issues these credentials; no function of ours can rotate them."
 RUNTIME: Final = "The stage names the runtime; wheels and byte-code are made for just that one."
 SYNCHRONOUS: Final = "It is only called synchronously: its caller sees that it failed."
+HINTS: Final = "What is due is in the table of endpoints; a message that is lost is sent again."
 NEXT_CALL: Final = "The next call comes by the clock, and does what a lost one has not."
 EVENTS: Final = {
     Door.CONCLUDE: "What a lost event would have ended, `reconcile` finds and ends.",
@@ -33,6 +34,7 @@ EVENTS: Final = {
     Door.RECONCILE: NEXT_CALL,
     Door.TEND: NEXT_CALL,
     Door.ANNOUNCE: NEXT_CALL,
+    Door.DELIVER: HINTS,
 }
 NO_RESOURCES: Final = "Traces and the delivery of logs have no resources to name."
 OBJECT_NAMES: Final = "Objects get their names while running; the grant ends at the prefix."
@@ -71,7 +73,6 @@ PREFLIGHT: Final = (
 XRAY: Final = "The gateway's traces would have addresses in them; each door is traced."
 COG4: Final = "Callers bring tokens of the owner's own OIDC issuer, which `authorize` verifies."
 IAM4: Final = "The account's role for access logs, with the policy that API Gateway asks for."
-HINTS: Final = "What is due is in the table of endpoints; a message that is lost is sent again."
 LAST: Final = "It is a dead-letter queue itself: EventBridge's, which this rule does not see."
 
 
@@ -175,6 +176,8 @@ def _of_events(stack: FreshetStack) -> Iterator[Finding]:
     yield Finding(stack.undelivered, "Serverless::Serverless-SQSRedrivePolicy", LAST)
     yield Finding(stack.lanes, "AwsSolutions::AwsSolutions-SQS3", HINTS)
     yield Finding(stack.lanes, "Serverless::Serverless-SQSRedrivePolicy", HINTS)
+    rule = "Serverless-LambdaEventSourceMappingDestination"
+    yield Finding(stack.lanes, f"Serverless::{rule}", HINTS)
     for calls in (stack.reconciling, stack.tending, stack.announcing):
         yield Finding(calls, "Serverless::Serverless-EventBusDLQ", NEXT_CALL)
 

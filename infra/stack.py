@@ -53,6 +53,7 @@ SIZES: Final = {
     Door.RECONCILE: Size(256, 60),
     Door.TEND: Size(256, 400),
     Door.ANNOUNCE: Size(256, 60),
+    Door.DELIVER: Size(512, 60),  # up to 32 requests at once, each with its TLS
 }
 
 ENDED_REFRESH: Final = {"refresh_id": EXECUTION_NAME, "connection_id": ""}
@@ -183,6 +184,12 @@ class FreshetStack(cdk.Stack):
                 Variable.REFRESHES_TABLE: self.storage.refreshes.table_name,
                 Variable.BUS: self.bus.event_bus_name,
             },
+            Door.DELIVER: {
+                Variable.EVENTS_TABLE: self.storage.events.table_name,
+                Variable.REFRESHES_TABLE: self.storage.refreshes.table_name,
+                Variable.KEY: self.storage.key.key_arn,
+                **endpoints,
+            },
             Door.TEND: {
                 **at_provider,
                 Variable.CONNECT_SESSIONS_TABLE: self.storage.sessions.table_name,
@@ -299,9 +306,10 @@ class FreshetStack(cdk.Stack):
         )
 
     def _lanes(self) -> Lanes:
-        lanes = Lanes(self, "Lanes")
-        self.doors[Door.ANNOUNCE].function.add_environment(Variable.LANES_QUEUE, lanes.queue_url)
-        grants.grant_lanes(self.doors, lanes=lanes)
+        lanes = Lanes(self, "Lanes", door=self.doors[Door.DELIVER])
+        for door in (Door.ANNOUNCE, Door.DELIVER):
+            self.doors[door].function.add_environment(Variable.LANES_QUEUE, lanes.queue_url)
+        grants.grant_lanes(self.doors, storage=self.storage, lanes=lanes)
         return lanes
 
     def _grant(self) -> None:

@@ -72,6 +72,9 @@ DEPRECATIONS: Final = "Deprecations"
 OWED_EVENTS: Final = "OwedEvents"
 """The metric of events that were not announced for ten minutes."""
 
+ENDPOINTS_DISABLED: Final = "EndpointsDisabled"
+"""The metric of endpoints that were disabled as nothing arrived there."""
+
 SERVICE: Final = "freshet"
 
 
@@ -91,6 +94,7 @@ class Door(StrEnum):
     RECONCILE = "reconcile"
     TEND = "tend"
     ANNOUNCE = "announce"
+    DELIVER = "deliver"
 
     @property
     def module(self) -> str:
@@ -98,7 +102,7 @@ class Door(StrEnum):
         return f"background.{self}" if self in _BACKGROUND else self.value
 
 
-_BACKGROUND: Final = {Door.RECONCILE, Door.TEND, Door.ANNOUNCE}
+_BACKGROUND: Final = {Door.RECONCILE, Door.TEND, Door.ANNOUNCE, Door.DELIVER}
 """The functions that no request waits for."""
 
 

@@ -32,6 +32,7 @@ ALLOWED: dict[Door, frozenset[str]] = {
     Door.RECONCILE: BASE,
     Door.TEND: BASE | HTTP,
     Door.ANNOUNCE: BASE,
+    Door.DELIVER: BASE,
 }
 """What of the bundled libraries a door may have loaded once it is imported. A provider's own
 connector comes with its first refresh."""

@@ -83,6 +83,21 @@ def test_endpoints_have_a_group_each_and_messages_of_one_leave_the_others_their_
     assert queue["SqsManagedSseEnabled"] is True
 
 
+def test_a_message_calls_the_door_that_delivers_and_comes_again_after_six_times_its_time(
+    local: Template,
+) -> None:
+    source = local.one("Lambda::EventSourceMapping", "LanesSource")
+    function = local.one("Lambda::Function", "DeliverDoor")
+
+    assert flat(source["EventSourceArn"]).startswith("<Lanes")
+    assert flat(source["FunctionName"]).startswith("<DeliverDoorFunction")
+    assert source["BatchSize"] == 1
+    assert source["ScalingConfig"] == {"MaximumConcurrency": 50}
+    queue = local.one("SQS::Queue", "Lanes")
+    assert queue["VisibilityTimeout"] == 6 * function["Timeout"]
+    assert "RedrivePolicy" not in queue, "what is due is in the table"
+
+
 def test_a_new_event_calls_its_door_and_a_change_of_one_does_not(local: Template) -> None:
     source = local.one("Lambda::EventSourceMapping", "NewEvents")
 
@@ -155,6 +170,7 @@ def test_there_is_an_alarm_for_everything_that_can_need_a_person(local: Template
         "ConcludeDropped",
         "DefectFaults",
         "Deprecations",
+        "EndpointsDisabled",
         "FailedBulkRuns",
         "OperatorFaults",
         "OwedEvents",

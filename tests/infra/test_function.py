@@ -57,6 +57,10 @@ TOLD = {
         *(Variable.EVENTS_TABLE, Variable.ENDPOINTS_TABLE, Variable.REFRESHES_TABLE),
         *(Variable.BUS, Variable.LANES_QUEUE),
     },
+    Door.DELIVER: {
+        *(Variable.EVENTS_TABLE, Variable.ENDPOINTS_TABLE, Variable.REFRESHES_TABLE),
+        *(Variable.KEY, Variable.WEBHOOKS_TO_LOOPBACK, Variable.LANES_QUEUE),
+    },
     Door.TEND: PLACES | {Variable.SECRET_PREFIX, Variable.CONNECT_SESSIONS_TABLE, Variable.MACHINE},
 }
 
@@ -327,6 +331,16 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "lanes": {"sqs:SendMessage"},
         "key": _kms("Decrypt"),
         "undelivered": {"sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"},
+    },
+    Door.DELIVER: {
+        "events": _dynamodb("GetItem", "PutItem"),
+        "endpoints": _dynamodb("GetItem", "PutItem", "UpdateItem"),
+        "endpoints/index/by_due": _dynamodb("Query"),
+        "key": _kms("Decrypt"),
+        "lanes": {
+            f"sqs:{each}"
+            for each in ("SendMessage", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+        },
     },
 }
 """Everything, by resource; besides, each writes its log and its traces."""

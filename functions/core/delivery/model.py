@@ -17,6 +17,9 @@ ENDPOINT_PREFIX: Final = "end_"
 MAX_ENDPOINTS: Final = 20
 """How many endpoints a tenant may have."""
 
+MAX_IN_FLIGHT: Final = 32
+"""How many deliveries go to an endpoint at once, at most."""
+
 MAX_ATTEMPTS_KEPT: Final = 12
 
 FAILING_AFTER: Final = 5

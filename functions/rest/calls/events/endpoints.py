@@ -20,6 +20,7 @@ from functions.core.delivery.endpoints import (
 from functions.core.delivery.model import (
     ENDPOINT_PREFIX,
     MAX_ENDPOINTS,
+    MAX_IN_FLIGHT,
     Endpoint,
     EndpointState,
     Health,
@@ -67,7 +68,7 @@ Types = Annotated[tuple[Text, ...], Meta(max_length=len(TYPES))]
 ConnectionIds = Annotated[
     tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...], Meta(max_length=MAX_NAMED)
 ]
-InFlight = Annotated[int, Meta(ge=1, le=32)]
+InFlight = Annotated[int, Meta(ge=1, le=MAX_IN_FLIGHT)]
 Secret = Annotated[str, Meta(min_length=1, max_length=100)]
 
 

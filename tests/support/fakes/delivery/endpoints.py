@@ -159,13 +159,13 @@ def _entry(delivery: Delivery) -> str:
 
 
 class Lanes:
-    """Fake of ``LaneQueue``: the calls, each as the endpoint and its name."""
+    """Fake of ``LaneQueue``. ``sent`` are the messages, each an endpoint and a reason."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[str, str]] = []
+        self.sent: list[tuple[str, str]] = []
 
-    def call(self, endpoint_id: str, *, name: str) -> None:
-        self.calls.append((endpoint_id, name))
+    def send(self, endpoint_id: str, *, reason: str) -> None:
+        self.sent.append((endpoint_id, reason))
 
 
 class Receivers:
