@@ -20,7 +20,7 @@ from functions.core.delivery.model import EndpointState
 from functions.core.delivery.ports import Deliveries, Endpoints, Events, Sender, Sent, Signer
 from functions.core.delivery.schedule import Draw, claim, drop, judge, settle
 from functions.core.errors import Superseded
-from functions.core.events.model import EventType, build_event
+from functions.core.events.model import EndpointData, EventType, build_event
 from functions.core.model import iso
 
 if TYPE_CHECKING:
@@ -174,10 +174,10 @@ def _event_of(endpoint: Endpoint, health: Health) -> OutboxEvent | None:
         subject=endpoint.endpoint_id,
         version=health.version,
         at=health.disabled_at,
-        data={
-            "endpoint_id": endpoint.endpoint_id,
-            "why": health.why,
-            "failing_since": iso(health.failing_since) if health.failing_since else None,
-            "url": f"/v1/endpoints/{endpoint.endpoint_id}",
-        },
+        data=EndpointData(
+            endpoint_id=endpoint.endpoint_id,
+            why=health.why,
+            failing_since=iso(health.failing_since) if health.failing_since else None,
+            url=f"/v1/endpoints/{endpoint.endpoint_id}",
+        ),
     )

@@ -52,11 +52,16 @@ def test_no_secret_and_no_record_reaches_a_log_a_state_or_a_key(
         for id_ in (failed, done)
     )
     keys = str(running.client("s3").list_object_versions(Bucket=running.outputs["BucketName"]))
-    items = str(running.client("dynamodb").scan(TableName=running.outputs["ConnectionsTableName"]))
+    items, events = (
+        str(running.client("dynamodb").scan(TableName=running.outputs[f"{name}TableName"]))
+        for name in ("Connections", "Events")
+    )
 
     assert done in seen
+    assert done in events
     for canary in (marked, secret, "eyJ", *names, *(f'"{amount}"' for amount in amounts)):
         assert canary not in seen
         assert canary not in keys
+        assert canary not in events
     assert marked not in items
     assert "eyJ" not in items
