@@ -36,6 +36,7 @@ from functions.core.errors import (
     Unauthorized,
 )
 from functions.rest.openapi.document import document
+from functions.rest.openapi.events import ABOUT
 from functions.rest.problems import CONTENT_TYPE, TYPE, problem
 from functions.rest.routes import ROUTES
 from tests.support.providers.faults import FAULTS, outcome
@@ -116,11 +117,18 @@ def errors() -> str:
     return results.write_table(("error", "action", "says"), rows)
 
 
+def events() -> str:
+    """The table of the types of events."""
+    rows = ((f"`{type_}`", about) for type_, about in ABOUT.items())
+    return results.write_table(("type", "tells"), rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "faults": faults,
     "calls": calls,
     "problems": problems,
     "errors": errors,
+    "events": events,
     **{name: partial(str, table) for name, table in results.tables().items()},
 }
 
