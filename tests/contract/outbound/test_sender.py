@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 ENOUGH = 0.4
-LATE = 1.0
+LATE = 3.0
 
 
 def answers(*replies: bytes) -> Turn:
@@ -263,6 +263,14 @@ class TestBounds:
 
         assert (sent.status, sent.error) == (0, SendError.TIMED_OUT)
         assert sent.milliseconds < (ENOUGH + LATE) * 1000
+
+    def test_a_handshake_that_hangs_is_no_answer_in_time(
+        self, internet: Internet, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sender_module, "WHOLE_SECONDS", ENOUGH)
+        internet.serve(lambda _, line: line.makefile("rb").read(), tls=False)
+
+        assert internet.send().error == SendError.TIMED_OUT
 
     def test_of_an_answer_without_end_little_is_read(self, internet: Internet) -> None:
         passed = []
