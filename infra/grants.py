@@ -306,7 +306,7 @@ def grant_announce(door: DoorFunction, *, storage: Storage, bus: events.EventBus
 
 def grant_lanes(doors: Mapping[Door, DoorFunction], *, storage: Storage, lanes: Lanes) -> None:
     """Grant sending to the queue of lanes, and to `deliver` its messages and what is due."""
-    for door in (Door.ANNOUNCE, Door.DELIVER):
+    for door in (Door.API, Door.ANNOUNCE, Door.DELIVER):
         _allow(doors[door].role, "sqs", ("SendMessage",), lanes.queue_arn)
     role, reads = (
         doors[Door.DELIVER].role,

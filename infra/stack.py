@@ -307,7 +307,7 @@ class FreshetStack(cdk.Stack):
 
     def _lanes(self) -> Lanes:
         lanes = Lanes(self, "Lanes", door=self.doors[Door.DELIVER])
-        for door in (Door.ANNOUNCE, Door.DELIVER):
+        for door in (Door.API, Door.ANNOUNCE, Door.DELIVER):
             self.doors[door].function.add_environment(Variable.LANES_QUEUE, lanes.queue_url)
         grants.grant_lanes(self.doors, storage=self.storage, lanes=lanes)
         return lanes

@@ -29,7 +29,7 @@ TOLD = {
     | {Variable.MACHINE, Variable.SECRET_PREFIX}
     | {Variable.TENANT_LIMIT, Variable.ALLOWED_ORIGINS}
     | {Variable.SCHEDULE_GROUP, Variable.SCHEDULE_ROLE, Variable.UNDELIVERED}
-    | {Variable.ENDPOINTS_TABLE, Variable.WEBHOOKS_TO_LOOPBACK}
+    | {Variable.ENDPOINTS_TABLE, Variable.WEBHOOKS_TO_LOOPBACK, Variable.LANES_QUEUE}
     | SESSIONS
     | PUSHES
     | BULKS
@@ -192,6 +192,7 @@ MAY: dict[Door, dict[str, set[str]]] = {
             *("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "Query")
         ),
         "endpoints/index/by_tenant": _dynamodb("Query"),
+        "lanes": {"sqs:SendMessage"},
         "key": _kms("Decrypt", "GenerateDataKey"),
         "machine": {"states:SendTaskSuccess", "states:StartExecution"},
         "machine:*": {"states:StopExecution"},

@@ -194,6 +194,8 @@ def replay_events(call: Call, endpoint_id: str, *, body: ReplayIn) -> Reply:
         queued = _replay(call, endpoint_id, _named(call, body.event_ids), at=at)
     else:
         queued, following = _replay_since(call, endpoint, body, at=at)
+    if queued:
+        call.here.lanes.send(endpoint_id, reason=f"replay-{secrets.token_hex(8)}")
     return Reply(ReplayOut(queued=queued, next_cursor=following), 202)
 
 

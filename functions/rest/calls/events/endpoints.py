@@ -265,6 +265,8 @@ def change_endpoint(call: Call, endpoint_id: str, *, body: EndpointChange) -> Re
         lambda endpoint: replace(endpoint, version=endpoint.version + 1, **given),
         forgiven=bool(enabled),
     )
+    if stored.state in {EndpointState.ENABLED, EndpointState.FAILING}:
+        call.here.lanes.send(endpoint_id, reason=f"version-{stored.endpoint.version}")
     return Reply(endpoint_out(stored, at=call.here.clock()))
 
 

@@ -12,7 +12,7 @@ from functions.core.errors import EndpointRefused
 from functions.core.events.model import EventType, build_event
 from functions.outbound.sign import Keyring
 from tests.support.api_gateway import call
-from tests.support.fakes.delivery.endpoints import Deliveries, Endpoints, Receivers
+from tests.support.fakes.delivery.endpoints import Deliveries, Endpoints, Lanes, Receivers
 from tests.support.fakes.events import Events
 from tests.support.fakes.idempotency import Keys
 from tests.support.fakes.stores import Clock, Tables
@@ -49,7 +49,7 @@ class Stage:
         self.clock, self.tables = Clock(), Tables()
         self.endpoints, self.deliveries = Endpoints(self.tables), Deliveries()
         self.events, self.keys = Events(self.tables), Keys(self.tables)
-        self.keyring, self.sender = Keyring(Vault()), Receivers()  # type: ignore[arg-type] # a fake
+        self.keyring, self.sender, self.lanes = Keyring(Vault()), Receivers(), Lanes()  # type: ignore[arg-type] # a fake
         self.check_url = check_url
 
     def send(

@@ -114,7 +114,9 @@ def test_failed_deliveries_begin_anew_with_their_ids_and_what_was_tried(stage: S
         version=2,
         log=tried,
     )
+    assert [endpoint_id for endpoint_id, _ in stage.lanes.sent] == [made["endpoint_id"]]
     assert stage.send("POST", at(made, "/replay"), {"since": since(stage, 1)})[1]["queued"] == 0
+    assert len(stage.lanes.sent) == 1, "nothing is due anew"
 
 
 @pytest.mark.parametrize(

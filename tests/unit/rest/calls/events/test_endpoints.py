@@ -109,7 +109,9 @@ def test_what_is_changed_is_changed_and_all_else_stays(stage: Stage) -> None:
 def test_an_endpoint_is_paused_and_enabled_again_at_once(stage: Stage) -> None:
     made = stage.create()
     assert stage.send("PATCH", at(made), {"enabled": False})[1]["state"] == "paused"
+    assert stage.lanes.sent == []
     assert stage.send("PATCH", at(made), {"enabled": True})[1]["state"] == "enabled"
+    assert [endpoint_id for endpoint_id, _ in stage.lanes.sent] == [made["endpoint_id"]]
 
 
 def test_one_that_was_disabled_says_why_and_is_enabled_as_if_nothing_had_failed(
@@ -225,7 +227,7 @@ def test_another_tenant_s_endpoint_is_not_there(
     assert theirs[0] == 404
     assert stage.send("GET", LIST, tenant="other") == (200, {"endpoints": []})
     assert stage.send("GET", at(made)) == before
-    assert stage.sender.got == []
+    assert (stage.sender.got, stage.lanes.sent) == ([], [])
 
 
 def test_an_endpoint_begins_in_good_health(stage: Stage) -> None:
