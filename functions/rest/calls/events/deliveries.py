@@ -13,7 +13,7 @@ from functions.core.delivery.model import DeliveryStatus, SendError
 from functions.core.delivery.replay import Only, replay
 from functions.core.errors import InvalidRequest, NotFound, Superseded
 from functions.core.events.log import Place
-from functions.core.events.model import EventType, build_event
+from functions.core.events.model import EndpointData, EventType, build_event
 from functions.core.model import iso
 from functions.rest import cursors
 from functions.rest.call import MAX_ID, Call, Reply
@@ -218,7 +218,7 @@ def ping_endpoint(call: Call, endpoint_id: str) -> Reply:
         subject=endpoint_id,
         version=secrets.token_hex(16),
         at=at,
-        data={"endpoint_id": endpoint_id},
+        data=EndpointData(endpoint_id=endpoint_id, url=f"/v1/endpoints/{endpoint_id}"),
     )
     headers = here.keyring.sign(endpoint, event_id=event.event_id, body=event.document, at=at)
     sent = here.sender.send(endpoint.url, headers=headers, body=event.document)

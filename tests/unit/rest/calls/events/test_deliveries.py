@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from functions.core.delivery.model import Attempt, Delivery, DeliveryStatus
 from functions.core.delivery.ports import Sent
-from functions.core.events.model import EventType
+from functions.core.events.model import EndpointData, EventType
 from functions.core.model import iso
 from functions.rest.calls.events.deliveries import MAX_LIMIT, MAX_PAGES
 from tests.unit.rest.calls.events.conftest import LIST, URL
@@ -258,7 +258,8 @@ def test_a_ping_is_signed_and_told_as_it_was_answered(
     assert (url, headers["webhook-signature"]) == (URL, f"v1,{expected}")
     event = msgspec.json.decode(body)
     assert (event["type"], event["id"]) == ("endpoint.ping", found["event_id"])
-    assert event["data"] == {"endpoint_id": made["endpoint_id"]}
+    data = msgspec.convert(event["data"], EndpointData, strict=True)
+    assert (data.endpoint_id, data.url) == (made["endpoint_id"], at(made, ""))
     assert stage.send("GET", at(made, "")) == before
     assert stage.send("POST", at(made, "/ping"))[1]["event_id"] != found["event_id"]
 
