@@ -13,11 +13,13 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from functions.core.contract import (
+    BREACHED,
     DEPRECATIONS,
     ENDPOINTS_DISABLED,
     FAULTS,
     OWED_EVENTS,
     SERVICE,
+    WITH_OBJECTIVE,
     Door,
 )
 from functions.core.errors import Action
@@ -47,6 +49,10 @@ grows with the refreshes, so the alarm goes by their share. A tenth means that a
 budget is too small or a function cannot run, but a handful is no evidence. The same holds for the
 API's answers 5xx, which include providers' faults; its own defects are counted besides."""
 
+BREACHED_PERCENT: Final = 5
+"""Of the connections with an objective. Single users who do not sign in again are always some; a
+twentieth means that a provider or a schedule fails."""
+
 ALWAYS_A_FAULT: Final = frozenset({"BulkRuns"})
 """A run fails only where it could not go through its list, whatever becomes of those on it. Of the
 other executions, doors count their failures by what to do about them."""
@@ -54,7 +60,10 @@ other executions, doors count their failures by what to do about them."""
 ANSWERING: Final = (Door.API, Door.CONNECT)
 """Doors that raise for nothing but a fault."""
 
-ENDINGS: Final = (Door.CONCLUDE, Door.PUSH, Door.BULK, Door.RECONCILE, Door.TEND, Door.ANNOUNCE)
+ENDINGS: Final = (
+    *(Door.CONCLUDE, Door.PUSH, Door.BULK, Door.RECONCILE, Door.TEND, Door.ANNOUNCE),
+    Door.WATCH,
+)
 """Doors that are called from outside, when an execution has failed, for whatever reason, or by the
 clock, and then raise for a fault only. Lambda drops such a call after its third failure: the door
 cannot run."""
@@ -106,6 +115,12 @@ DEPRECATIONS_TODO: Final = (
     'logs for "provider deprecates": `provider` says which, `status` is its word for it. Look at '
     "its announcements, and for a version of Freshet that calls another API."
 )
+BREACHES: Final = (
+    "For three hours, a twentieth of the connections with an objective have had data older than it "
+    "allows. The metric Breached has them by `provider`; the events freshness.breached say of each "
+    "why (`cause`), as does infra.operations.explain. Where one provider or institution is down it "
+    "passes by itself; where users have to sign in again, the applications have to ask them."
+)
 UNDELIVERED: Final = (
     "An event reached no target: a schedule's start, an execution's ending or an alarm's mail. "
     "Each message in the queue (output UndeliveredQueueUrl) has its target and error in its "
@@ -135,12 +150,16 @@ Metric = cloudwatch.Metric | cloudwatch.MathExpression
 
 
 class Watched(NamedTuple):
-    """A metric with the ``threshold`` of its alarm, and what the operator does about it."""
+    """A metric with the ``threshold`` of its alarm, and what the operator does about it.
+
+    The alarm rings once the threshold is reached in so many ``periods`` in a row.
+    """
 
     name: str
     metric: Metric
     threshold: int
     todo: str
+    periods: int = 1
 
 
 class Alarms(Construct):
@@ -170,6 +189,7 @@ class Alarms(Construct):
             *_of_machines(machines),
             *_of_doors(doors),
             _of_api(api.deployment_stage),
+            Watched("Breaches", _breaches(stage), BREACHED_PERCENT, BREACHES, periods=3),
             Watched("Undelivered", waiting, 1, UNDELIVERED),
             Watched("OwedEvents", _sum_of(OWED_EVENTS, stage=stage, period=PERIOD), 1, OWED),
             Watched(
@@ -198,7 +218,7 @@ class Alarms(Construct):
             alarm_name=f"Freshet-{stage.name}-{watched.name}",
             alarm_description=watched.todo,
             threshold=watched.threshold,
-            evaluation_periods=1,
+            evaluation_periods=watched.periods,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
@@ -266,6 +286,19 @@ def _sum_of(name: str, *, stage: Stage, period: cdk.Duration) -> cloudwatch.Metr
         statistic=cloudwatch.Stats.SUM,
         period=period,
     )
+
+
+def _breaches(stage: Stage) -> cloudwatch.MathExpression:
+    def measured(name: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=stage.metrics,
+            metric_name=name,
+            dimensions_map={"service": SERVICE},
+            statistic=cloudwatch.Stats.MAXIMUM,
+            period=HOUR,
+        )
+
+    return _share(measured(BREACHED), of={"watched": measured(WITH_OBJECTIVE)})
 
 
 def _share(

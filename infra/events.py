@@ -175,14 +175,16 @@ class RegularCalls(Construct):
         door: DoorFunction,
         every: cdk.Duration,
         description: str,
+        event: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(scope, id_)
+        told = events.RuleTargetInput.from_object(event) if event else None
         events.Rule(
             self,
             "Rule",
             description=description,
             schedule=events.Schedule.rate(every),
-            targets=[targets.LambdaFunction(door.function, retry_attempts=0)],
+            targets=[targets.LambdaFunction(door.function, event=told, retry_attempts=0)],
         )
 
 

@@ -30,6 +30,7 @@ CONNECTIONS: Final = {
     Door.FETCH_DATA: ("GetItem", "UpdateItem"),
     Door.CONCLUDE: ("GetItem", "UpdateItem"),
     Door.PUSH: ("GetItem", "UpdateItem"),
+    Door.WATCH: ("BatchGetItem",),
     Door.BULK: ("GetItem", "UpdateItem"),
     Door.TEND: ("Scan", "GetItem", "BatchGetItem", "PutItem", "UpdateItem"),
 }
@@ -41,6 +42,7 @@ REFRESHES: Final = {
     Door.CHECK_STATUS: ("GetItem", "PutItem", "UpdateItem"),
     Door.FETCH_DATA: ("GetItem", "PutItem"),
     Door.CONCLUDE: ("GetItem", "PutItem"),
+    Door.WATCH: ("GetItem", "BatchGetItem"),
     Door.BULK: ("BatchGetItem", "GetItem", "PutItem"),
     Door.RECONCILE: ("GetItem", "UpdateItem"),
     Door.TEND: ("GetItem", "PutItem", "UpdateItem"),
@@ -56,6 +58,10 @@ PUSHES: Final = {
     Door.PUSH: ("GetItem", "PutItem", "DeleteItem"),
     Door.RECONCILE: ("GetItem", "UpdateItem"),
 }
+OBJECTIVES: Final = {
+    Door.API: ("GetItem", "UpdateItem"),
+    Door.WATCH: ("Scan", "GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem"),
+}
 BULKS: Final = {
     Door.API: ("GetItem", "PutItem", "Query"),
     Door.BULK: ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "Query"),
@@ -69,6 +75,7 @@ EVENTS: Final = {
     Door.FETCH_DATA: ("PutItem",),
     Door.CONCLUDE: ("PutItem",),
     Door.PUSH: ("PutItem",),
+    Door.WATCH: ("PutItem",),
     Door.BULK: ("PutItem",),
     Door.TEND: ("PutItem",),
     Door.ANNOUNCE: ("GetItem", "UpdateItem"),
@@ -104,6 +111,7 @@ OBJECTS: Final = {
     (Door.CONCLUDE, Prefix.QUARANTINE): ERASE,
     (Door.PUSH, Prefix.PUSHES): ("GetObjectVersion", "DeleteObjectVersion"),
     (Door.BULK, Prefix.BULKS): ("PutObject", "GetObjectVersion"),
+    (Door.WATCH, Prefix.SNAPSHOTS): ("GetObjectVersion",),
 }
 """Actions of S3 on the objects below a prefix. What is published, or to be pushed, is read by
 version only."""
@@ -117,6 +125,7 @@ LISTS: Final = {
     Door.CONCLUDE: (("ListBucketVersions",), tuple(Prefix)),
     Door.PUSH: (("ListBucketVersions",), (Prefix.PUSHES,)),
     Door.TEND: (("ListBucketVersions",), (Prefix.SUCCESSORS,)),
+    Door.WATCH: (("ListBucketVersions",), (Prefix.SNAPSHOTS,)),
 }
 """Actions of S3 to find what is below some prefixes. Deleting for good means every version; and
 what is not there is told from what may not be read by them."""
@@ -130,6 +139,7 @@ KEY: Final = {
     Door.FETCH_DATA: ("Decrypt", "GenerateDataKey"),
     Door.CONCLUDE: ("Decrypt",),
     Door.PUSH: ("Decrypt",),
+    Door.WATCH: ("Decrypt",),
     Door.BULK: ("Decrypt", "GenerateDataKey"),
     Door.RECONCILE: ("Decrypt",),
     Door.TEND: ("Decrypt", "GenerateDataKey"),
@@ -177,6 +187,7 @@ def grant(doors: Mapping[Door, DoorFunction], *, storage: Storage, secrets: Secr
     for table, allowed in (
         (storage.connections, CONNECTIONS),
         (storage.sessions, SESSIONS),
+        (storage.objectives, OBJECTIVES),
         (storage.refreshes, REFRESHES),
         (storage.pushes, PUSHES),
         (storage.bulks, BULKS),
@@ -257,6 +268,16 @@ def grant_tend(door: DoorFunction, *, storage: Storage, refreshes: sfn.StateMach
     _allow(door.role, "dynamodb", ("Query",), f"{storage.sessions.table_arn}/index/{Index.OPEN}")
     machine = refreshes.state_machine_arn
     _allow(door.role, "states", ("StartExecution", "SendTaskSuccess"), machine)
+
+
+def grant_watch(door: DoorFunction, *, storage: Storage) -> None:
+    """Grant what only ``watch`` does: find what is due, whose it is, and why it is not fresh."""
+    arns = (
+        f"{storage.objectives.table_arn}/index/{Index.OPEN}",
+        f"{storage.connections.table_arn}/index/{Index.BY_TENANT}",
+        f"{storage.refreshes.table_arn}/index/{Index.BY_CONNECTION}",
+    )
+    _allow(door.role, "dynamodb", ("Query",), *arns)
 
 
 def grant_webhook(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from infra.stack import FreshetStack
 
 S1: Final = (
-    "Two doors touch objects, and say so in their logs. An owner who needs every access on record "
+    "The doors that touch objects say so in their logs. An owner who needs every access on record "
     "turns on CloudTrail's data events, for the account and not for one bucket."
 )
 SMG4: Final = "The provider issues these credentials; no function of ours can rotate them."
@@ -31,6 +31,7 @@ EVENTS: Final = {
     Door.CONCLUDE: "What a lost event would have ended, `reconcile` finds and ends.",
     Door.PUSH: "What a lost event would have ended, `reconcile` finds and ends.",
     Door.BULK: "What a lost event would have ended, `reconcile` finds and ends.",
+    Door.WATCH: NEXT_CALL,
     Door.RECONCILE: NEXT_CALL,
     Door.TEND: NEXT_CALL,
     Door.ANNOUNCE: NEXT_CALL,
@@ -172,6 +173,8 @@ def _of_api(stack: FreshetStack) -> Iterator[Finding]:
 
 
 def _of_events(stack: FreshetStack) -> Iterator[Finding]:
+    for calls in stack.watching:
+        yield Finding(calls, "Serverless::Serverless-EventBusDLQ", NEXT_CALL)
     yield Finding(stack.undelivered, "AwsSolutions::AwsSolutions-SQS3", LAST)
     yield Finding(stack.undelivered, "Serverless::Serverless-SQSRedrivePolicy", LAST)
     yield Finding(stack.lanes, "AwsSolutions::AwsSolutions-SQS3", HINTS)

@@ -50,6 +50,7 @@ SIZES: Final = {
     Door.CONCLUDE: Size(256, 30),
     Door.PUSH: Size(256, 345),  # a synchronous push, or its hold and a look
     Door.BULK: Size(1024, 900),  # lists all connections of a stage in one call
+    Door.WATCH: Size(512, 300),  # reads a million watches in three minutes
     Door.RECONCILE: Size(256, 60),
     Door.TEND: Size(256, 400),
     Door.ANNOUNCE: Size(256, 60),
@@ -101,6 +102,7 @@ class FreshetStack(cdk.Stack):
             every=cdk.Duration.minutes(15),
             description="Ends sessions to connect, and keeps tokens alive that nothing uses",
         )
+        self.watching = self._keep_watch()
         self._grant()
         self._watch()
         self._export()
@@ -176,6 +178,7 @@ class FreshetStack(cdk.Stack):
             Door.FETCH_DATA: {**at_provider, **signing},
             Door.CONCLUDE: kept,
             Door.PUSH: {**at_provider, **pushes},
+            Door.WATCH: kept,
             Door.BULK: {**kept, **bulks},
             Door.RECONCILE: {**kept, **pushes, **bulks},
             Door.ANNOUNCE: {
@@ -263,6 +266,30 @@ class FreshetStack(cdk.Stack):
             Variable.SCHEDULE_GROUP, schedules.group.ref
         )
         return schedules
+
+    def _keep_watch(self) -> tuple[RegularCalls, RegularCalls]:
+        watch = self.doors[Door.WATCH]
+        grants.grant_watch(watch, storage=self.storage)
+        for door in (watch, self.doors[Door.API]):
+            door.function.add_environment(
+                Variable.OBJECTIVES_TABLE, self.storage.objectives.table_name
+            )
+        looking = RegularCalls(
+            self,
+            "Watching",
+            door=watch,
+            every=cdk.Duration.minutes(1),
+            description="Looks which data are older than they should be",
+        )
+        measuring = RegularCalls(
+            self,
+            "Measuring",
+            door=watch,
+            every=cdk.Duration.hours(1),
+            description="Measures how old the data are that have an objective",
+            event={"measure": True},
+        )
+        return looking, measuring
 
     def _reconcile(self) -> RegularCalls:
         reconcile = self.doors[Door.RECONCILE]
@@ -354,6 +381,7 @@ class FreshetStack(cdk.Stack):
             "BulkMachineArn": self.bulk_machine.state_machine_arn,
             "BucketName": self.storage.bucket.bucket_name,
             "ConnectionsTableName": self.storage.connections.table_name,
+            "ObjectivesTableName": self.storage.objectives.table_name,
             "RefreshesTableName": self.storage.refreshes.table_name,
             "PushesTableName": self.storage.pushes.table_name,
             "BulksTableName": self.storage.bulks.table_name,
@@ -364,6 +392,7 @@ class FreshetStack(cdk.Stack):
             "KeyArn": self.storage.key.key_arn,
             "ScheduleGroupName": self.schedules.group.ref,
             "UndeliveredQueueUrl": self.undelivered.queue_url,
+            "WatchName": self.doors[Door.WATCH].function.function_name,
             "NotSet": ", ".join(self._stage.unset) or "-",
             "PutSecretsWith": "aws secretsmanager put-secret-value --secret-id "
             f"{self.secrets.prefix}PROVIDER --secret-string file://PROVIDER.json",

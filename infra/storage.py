@@ -1,4 +1,4 @@
-"""The stores: seven tables, one bucket, their key, and the secrets.
+"""The stores: eight tables, one bucket, their key, and the secrets.
 
 An index is never changed, only followed by one of another name, see ``docs/deploying.md``. None has
 all attributes: that would copy sealed credentials into it with each rotation of a token.
@@ -48,7 +48,7 @@ OLD_VERSION_DAYS: Final = 30
 class Storage(Construct):
     """The tables ``connections``, ``sessions``, ``refreshes``, ``pushes`` and ``bulks``.
 
-    Besides them ``events``, ``endpoints``, ``bucket`` and ``key``.
+    Besides them ``events``, ``endpoints`` and ``objectives``, ``bucket`` and ``key``.
     """
 
     def __init__(self, scope: Construct, id_: str, *, stage: Stage) -> None:
@@ -114,6 +114,8 @@ class Storage(Construct):
         self.bulks = self._bulks()
         self.events = self._events()
         self.endpoints = self._endpoints()
+        self.objectives = self._table("Objectives", partition_key="objective_of")
+        self._list_open(self.objectives)
         self.sessions = self._table(
             "ConnectSessions", partition_key="connect_session_id", time_to_live="forget_at"
         )

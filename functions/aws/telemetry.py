@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger, single_metric
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from functions.core.contract import SERVICE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @cache
@@ -21,3 +25,18 @@ def count(name: str, **by: str) -> None:
     with single_metric(name=name, unit=MetricUnit.Count, value=1) as metric:
         for dimension, value in {"service": SERVICE, **by}.items():
             metric.add_dimension(name=dimension, value=value)
+
+
+def tell_watches(*, counts: dict[str, int], ages: Sequence[float] = (), **by: str) -> None:
+    """Write the metrics of watches, with the dimensions of ``by``: counts, and ages in seconds.
+
+    There are fewer than 100 ages.
+    """
+    metrics = EphemeralMetrics()
+    for dimension, value in {"service": SERVICE, **by}.items():
+        metrics.add_dimension(name=dimension, value=value)
+    for name, number in counts.items():
+        metrics.add_metric(name=name, unit=MetricUnit.Count, value=number)
+    for age in ages:
+        metrics.add_metric(name="AgeSeconds", unit=MetricUnit.Seconds, value=age)
+    metrics.flush_metrics()

@@ -40,6 +40,10 @@ MAX_DEADLINE_SECONDS: Final = 6 * 60 * 60
 MAX_AGE_SECONDS: Final = 60 * 24 * 60 * 60
 """Upper bound of ``max_age_seconds``: as long as a refresh is kept."""
 
+MIN_OBJECTIVE_SECONDS: Final = 5 * 60
+"""The youngest that an objective may want data to be; whether they are is looked at once a minute.
+"""
+
 SLOT_SECONDS: Final = 60 * 60
 """How long past its deadline a refresh keeps its connection's slot where nothing ends it. Each
 further call of a long fetch extends that by the same time."""
@@ -75,6 +79,10 @@ OWED_EVENTS: Final = "OwedEvents"
 ENDPOINTS_DISABLED: Final = "EndpointsDisabled"
 """The metric of endpoints that were disabled as nothing arrived there."""
 
+WITH_OBJECTIVE: Final = "WithObjective"
+BREACHED: Final = "Breached"
+"""The metrics of connections with an objective, and of those whose data are older."""
+
 SERVICE: Final = "freshet"
 
 
@@ -91,6 +99,7 @@ class Door(StrEnum):
     CONCLUDE = "conclude"
     PUSH = "push"
     BULK = "bulk"
+    WATCH = "watch"
     RECONCILE = "reconcile"
     TEND = "tend"
     ANNOUNCE = "announce"
@@ -102,7 +111,7 @@ class Door(StrEnum):
         return f"background.{self}" if self in _BACKGROUND else self.value
 
 
-_BACKGROUND: Final = {Door.RECONCILE, Door.TEND, Door.ANNOUNCE, Door.DELIVER}
+_BACKGROUND: Final = {Door.RECONCILE, Door.TEND, Door.ANNOUNCE, Door.DELIVER, Door.WATCH}
 """The functions that no request waits for."""
 
 
@@ -110,6 +119,7 @@ class Variable(StrEnum):
     """Environment variables of the functions; the stack sets them."""
 
     CONNECTIONS_TABLE = "FRESHET_CONNECTIONS_TABLE"
+    OBJECTIVES_TABLE = "FRESHET_OBJECTIVES_TABLE"
     CONNECT_SESSIONS_TABLE = "FRESHET_CONNECT_SESSIONS_TABLE"
     REFRESHES_TABLE = "FRESHET_REFRESHES_TABLE"
     PUSHES_TABLE = "FRESHET_PUSHES_TABLE"

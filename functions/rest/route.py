@@ -33,6 +33,7 @@ class Tag(StrEnum):
     CONNECTIONS = "connections"
     CONNECT_SESSIONS = "connect sessions"
     SCHEDULES = "schedules"
+    OBJECTIVES = "objectives"
     REFRESHES = "refreshes"
     PUSHES = "pushes"
     BULK_REFRESHES = "bulk refreshes"

@@ -18,7 +18,7 @@ from functions.rest.calls import (
     schedules,
 )
 from functions.rest.calls.events import deliveries, endpoints, log
-from functions.rest.calls.freshness import assessments, receipts
+from functions.rest.calls.freshness import assessments, objectives, receipts
 from functions.rest.route import Route, routes
 
 MODULES: Final = (
@@ -28,6 +28,7 @@ MODULES: Final = (
     erasures,
     assessments,
     schedules,
+    objectives,
     refreshes,
     pushes,
     bulk_runs,

@@ -16,6 +16,7 @@ from functions.aws.events.deliveries import DeliveryTable
 from functions.aws.events.endpoints import EndpointTable
 from functions.aws.events.events import EventTable
 from functions.aws.events.lanes import LaneQueue
+from functions.aws.events.objectives import ObjectiveTable
 from functions.aws.executions import Endings, Executions, wake
 from functions.aws.objects.bucket import Bucket
 from functions.aws.objects.receipts import Receipts
@@ -42,6 +43,7 @@ from functions.core.bulk.model import BulkTicket
 from functions.core.connect.return_urls import read_application
 from functions.core.contract import PushTicket, Ticket, Variable
 from functions.core.errors import Superseded
+from functions.core.freshness.assess import read_known
 from functions.core.freshness.receipt import ReceiptPorts
 from functions.core.refresh.ports import AdmissionPorts
 from functions.outbound import addresses
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
 
     from functions.aws.tables.dynamodb import Gaps
     from functions.core.connect.return_urls import Application
+    from functions.core.freshness.assess import Known
     from functions.core.model import Connection, Manifest
     from functions.outbound.sender import HttpSender
 
@@ -114,6 +117,29 @@ class Wiring:
         if connection is None:
             raise Superseded
         return connection
+
+    def known(self, connection: Connection, *, at: float) -> Known:
+        """What the freshness of a connection is judged by.
+
+        Raises:
+            Gone: its snapshot has been deleted since the connection was read.
+        """
+        return read_known(
+            connection,
+            latest=self.refreshes.of_connection(connection.connection_id),
+            refreshes=self.refreshes,
+            snapshots=self.snapshots,
+            at=at,
+        )
+
+    @cached_property
+    def objectives(self) -> ObjectiveTable:
+        """Objectives, and what is kept of the connections that have one."""
+        return ObjectiveTable(
+            self._dynamodb,
+            table=setting(Variable.OBJECTIVES_TABLE),
+            events=setting(Variable.EVENTS_TABLE),
+        )
 
     @cached_property
     def lookups(self) -> Lookups:

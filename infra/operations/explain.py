@@ -2,7 +2,8 @@
 
 ``python -m infra.operations.explain CONNECTION_ID --stage STAGE`` prints what the API's call of
 freshness answers, with the tenant and the provider, and counts in place of parts. It reads the
-tables Connections and Refreshes, the bucket and its key with the credentials of your shell.
+tables Connections, Refreshes and Objectives, the bucket and its key with the credentials of your
+shell.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ def enter(account: Account, stage: str) -> None:
     os.environ |= {
         Variable.CONNECTIONS_TABLE: outputs["ConnectionsTableName"],
         Variable.REFRESHES_TABLE: outputs["RefreshesTableName"],
+        Variable.OBJECTIVES_TABLE: outputs["ObjectivesTableName"],
+        Variable.EVENTS_TABLE: outputs["EventsTableName"],
         Variable.BUCKET: outputs["BucketName"],
         Variable.KEY: outputs["KeyArn"],
         "AWS_DEFAULT_REGION": account.region,

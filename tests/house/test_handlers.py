@@ -29,6 +29,7 @@ ALLOWED: dict[Door, frozenset[str]] = {
     Door.CONCLUDE: BASE,
     Door.PUSH: BASE | HTTP,
     Door.BULK: BASE,
+    Door.WATCH: BASE,
     Door.RECONCILE: BASE,
     Door.TEND: BASE | HTTP,
     Door.ANNOUNCE: BASE,

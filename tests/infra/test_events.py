@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from functions.aws.telemetry import count
-from functions.core.contract import DEPRECATIONS, FAULTS, OWED_EVENTS, SERVICE, PushTicket, Ticket
+from functions.aws.telemetry import count, tell_watches
+from functions.core.contract import (
+    BREACHED,
+    DEPRECATIONS,
+    FAULTS,
+    OWED_EVENTS,
+    SERVICE,
+    WITH_OBJECTIVE,
+    PushTicket,
+    Ticket,
+)
 from functions.core.errors import Action
 from infra.alarms import URGENT
 from tests.support.cloudformation.template import flat
@@ -53,6 +62,8 @@ MOST_OF_A_DESCRIPTION = 1024
         pytest.param("Reconciling", "1 minute", "Reconcile", id="what-is-open"),
         pytest.param("Tending", "15 minutes", "Tend", id="tokens"),
         pytest.param("Announcing", "1 minute", "Announce", id="events"),
+        pytest.param("Watching", "1 minute", "Watch", id="what-is-due"),
+        pytest.param("Measuring", "1 hour", "Watch", id="how-old-data-are"),
     ],
 )
 def test_what_is_to_be_looked_after_is_by_the_clock(
@@ -166,6 +177,7 @@ def test_there_is_an_alarm_for_everything_that_can_need_a_person(local: Template
         "ApiErrors",
         "ConnectErrors",
         "ApiFaults",
+        "Breaches",
         "BulkDropped",
         "ConcludeDropped",
         "DefectFaults",
@@ -183,6 +195,7 @@ def test_there_is_an_alarm_for_everything_that_can_need_a_person(local: Template
         "StuckRefreshes",
         "TendDropped",
         "Undelivered",
+        "WatchDropped",
     }
 
 
@@ -282,6 +295,40 @@ def test_an_event_that_is_owed_for_long_rings(local: Template) -> None:
     assert (age["MetricName"], age["Threshold"]) == ("IteratorAge", 600_000)
     [function] = age["Dimensions"]
     assert flat(function["Value"]).startswith("<AnnounceDoorFunction")
+
+
+def test_breaches_ring_by_their_share_of_three_hours_and_what_the_function_measures(
+    local: Template, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Freshet/local")
+    tell_watches(counts={BREACHED: 1, WITH_OBJECTIVE: 20})
+    measured = json.loads(capsys.readouterr().out)
+    (directive,) = measured["_aws"]["CloudWatchMetrics"]
+    alarm = local.one("CloudWatch::Alarm", "AlarmsBreaches")
+    share, *stats = alarm["Metrics"]
+
+    assert share["Expression"] == "IF(faults >= 10, 100 * faults / (FILL(watched, 0)), 0)"
+    assert [each["MetricStat"]["Metric"] for each in stats] == [
+        {
+            "Namespace": directive["Namespace"],
+            "MetricName": metric["Name"],
+            "Dimensions": [{"Name": name, "Value": measured[name]} for name in dimensions],
+        }
+        for metric in directive["Metrics"]
+        for dimensions in directive["Dimensions"]
+    ]
+    assert {each["MetricStat"]["Period"] for each in stats} == {3600}
+    assert (alarm["Threshold"], alarm["EvaluationPeriods"]) == (5, 3)
+    assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_only_the_rule_by_the_hour_has_all_measured(local: Template) -> None:
+    inputs = {
+        name: local.one("Events::Rule", name)["Targets"][0].get("Input")
+        for name in ("Watching", "Measuring")
+    }
+
+    assert inputs == {"Watching": None, "Measuring": '{"measure":true}'}
 
 
 def test_the_end_of_a_provider_s_api_rings_by_what_the_functions_count(local: Template) -> None:

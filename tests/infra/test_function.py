@@ -30,6 +30,7 @@ TOLD = {
     | {Variable.TENANT_LIMIT, Variable.ALLOWED_ORIGINS}
     | {Variable.SCHEDULE_GROUP, Variable.SCHEDULE_ROLE, Variable.UNDELIVERED}
     | {Variable.ENDPOINTS_TABLE, Variable.WEBHOOKS_TO_LOOPBACK, Variable.LANES_QUEUE}
+    | {Variable.OBJECTIVES_TABLE}
     | SESSIONS
     | PUSHES
     | BULKS
@@ -49,6 +50,7 @@ TOLD = {
     Door.CONCLUDE: PLACES | {Variable.SCHEDULE_GROUP},
     Door.PUSH: PLACES | {Variable.SECRET_PREFIX, Variable.PUSHES_TABLE},
     Door.BULK: PLACES | {Variable.BULKS_TABLE, Variable.MACHINE},
+    Door.WATCH: PLACES | {Variable.OBJECTIVES_TABLE},
     Door.RECONCILE: PLACES
     | {Variable.MACHINE, Variable.CONCLUDE_DOOR, Variable.PUSH_DOOR, Variable.BULK_DOOR}
     | PUSHES
@@ -193,6 +195,7 @@ MAY: dict[Door, dict[str, set[str]]] = {
         ),
         "endpoints/index/by_tenant": _dynamodb("Query"),
         "lanes": {"sqs:SendMessage"},
+        "objectives": _dynamodb("GetItem", "UpdateItem"),
         "key": _kms("Decrypt", "GenerateDataKey"),
         "machine": {"states:SendTaskSuccess", "states:StartExecution"},
         "machine:*": {"states:StopExecution"},
@@ -289,6 +292,20 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "events": _dynamodb("PutItem"),
         "key": _kms("Decrypt", "GenerateDataKey"),
     },
+    Door.WATCH: {
+        "objectives": _dynamodb(
+            "Scan", "GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem"
+        ),
+        "objectives/index/open": _dynamodb("Query"),
+        "connections": _dynamodb("BatchGetItem"),
+        "connections/index/by_tenant": _dynamodb("Query"),
+        "refreshes": _dynamodb("GetItem", "BatchGetItem"),
+        "refreshes/index/by_connection": _dynamodb("Query"),
+        "events": _dynamodb("PutItem"),
+        "bucket": {"s3:ListBucketVersions"},
+        "bucket/snapshots/*": READING,
+        "key": _kms("Decrypt"),
+    },
     Door.RECONCILE: {
         "refreshes": _dynamodb("GetItem", "UpdateItem"),
         "refreshes/index/open": _dynamodb("Query"),
@@ -352,6 +369,7 @@ NAMES = {
     "SchedulesGroup": "schedules",
     "SchedulesRole": "schedules' role",
     "StorageConnections": "connections",
+    "StorageObjectives": "objectives",
     "StorageRefreshes": "refreshes",
     "StoragePushes": "pushes",
     "StorageBulks": "bulks",
@@ -420,6 +438,7 @@ def test_a_door_lists_the_bucket_only_below_its_prefixes(local: Template) -> Non
         *[[f"{Prefix.SUCCESSORS}*"]] * 3,
         *[everything] * 2,
         [f"{Prefix.PUSHES}*"],
+        [f"{Prefix.SNAPSHOTS}*"],
         [f"{Prefix.SUCCESSORS}*"],
     ]
 

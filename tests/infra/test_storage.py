@@ -27,6 +27,7 @@ TABLES = pytest.mark.parametrize(
         "StorageBulks",
         "StorageEvents",
         "StorageEndpoints",
+        "StorageObjectives",
     ],
 )
 
@@ -91,6 +92,11 @@ KEPT_IN = {
         "expires": "expires_at",
         "by_due": (["endpoint_id", "due_at"], "document"),
         "by_tenant": (["tenant", "endpoint_id"], "KEYS_ONLY"),
+        "open": (["open_as", "look_at"], "KEYS_ONLY"),
+    },
+    "StorageObjectivesD22338AC": {
+        "key": ["objective_of"],
+        "expires": None,
         "open": (["open_as", "look_at"], "KEYS_ONLY"),
     },
 }

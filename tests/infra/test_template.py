@@ -234,6 +234,7 @@ def test_the_outputs_name_what_a_caller_or_an_operator_needs(local: Template) ->
         "EventBusName",
         "KeyArn",
         "NotSet",
+        "ObjectivesTableName",
         "PushMachineArn",
         "PushesTableName",
         "PutSecretsWith",
@@ -244,6 +245,7 @@ def test_the_outputs_name_what_a_caller_or_an_operator_needs(local: Template) ->
         "StageName",
         "TendName",
         "UndeliveredQueueUrl",
+        "WatchName",
         *(f"{provider.title()}SecretArn" for provider in Provider),
     }
 

@@ -8,7 +8,8 @@ import msgspec
 
 from functions.core.contract import MAX_AGE_SECONDS
 from functions.core.errors import Action, Gone
-from functions.core.freshness.assess import Cause, assess, read_known
+from functions.core.freshness.assess import Cause, assess
+from functions.core.freshness.objectives import ObjectiveOf, find_objective
 from functions.core.model import Status, Verdict, iso
 from functions.rest.call import Call, Reply, connection_of
 from functions.rest.calls.datasets import PartOut, part_out
@@ -17,6 +18,7 @@ from functions.rest.route import Answer, Route, Tag, whole
 
 if TYPE_CHECKING:
     from functions.core.freshness.assess import Freshness, Known
+    from functions.core.freshness.objectives import Objective
     from functions.core.model import Connection
     from functions.wiring.services import Wiring
 
@@ -57,6 +59,17 @@ class NextTryOut(msgspec.Struct, frozen=True, kw_only=True):
     at: str | None
 
 
+class ObjectiveStandOut(msgspec.Struct, frozen=True, kw_only=True):
+    """How old the data may be by the objective of the connection, or else of its tenant.
+
+    ``breached_at``: when they were found to be older; null where they are not, or were not yet.
+    """
+
+    max_age_seconds: int
+    of: ObjectiveOf
+    breached_at: str | None
+
+
 class FreshnessOut(msgspec.Struct, frozen=True, kw_only=True):
     """How fresh a connection's data are, and why they are not.
 
@@ -74,6 +87,7 @@ class FreshnessOut(msgspec.Struct, frozen=True, kw_only=True):
     action: Action | None
     what_to_do: str
     since: str | None
+    objective: ObjectiveStandOut | None
     next_try: NextTryOut | None
     next_allowed_at: str | None
     running: RunningOut | None
@@ -88,22 +102,24 @@ def find_freshness(
 ) -> tuple[Freshness, FreshnessOut]:
     """Find how fresh a connection's data are; return that, and the same rendered.
 
+    Args:
+        max_age_seconds: by its objective where it is None.
+
     Raises:
         Gone: its snapshot has been deleted since the connection was read.
     """
     at = here.clock()
-    known = read_known(
-        connection,
-        latest=here.refreshes.of_connection(connection.connection_id),
-        refreshes=here.refreshes,
-        snapshots=here.snapshots,
-        at=at,
-    )
+    known = here.known(connection, at=at)
+    objective = find_objective(connection, here.objectives)
+    if max_age_seconds is None and objective is not None:
+        max_age_seconds = objective.max_age_seconds
     found = assess(known, at=at, max_age_seconds=max_age_seconds)
-    return found, freshness_out(found, known, at=at)
+    return found, freshness_out(found, known, objective, at=at)
 
 
-def freshness_out(found: Freshness, known: Known, *, at: float) -> FreshnessOut:
+def freshness_out(
+    found: Freshness, known: Known, objective: Objective | None, *, at: float
+) -> FreshnessOut:
     """Render how fresh a connection's data are."""
     connection, running, next_try = known.connection, known.running, found.next_try
     snapshot, failed = connection.snapshot, found.last_failed
@@ -116,6 +132,13 @@ def freshness_out(found: Freshness, known: Known, *, at: float) -> FreshnessOut:
         action=found.advice.action,
         what_to_do=found.advice.what_to_do,
         since=when(found.since),
+        objective=ObjectiveStandOut(
+            max_age_seconds=objective.max_age_seconds,
+            of=objective.of,
+            breached_at=when(objective.breached_at),
+        )
+        if objective
+        else None,
         next_try=NextTryOut(by=next_try.by, at=when(next_try.at)) if next_try else None,
         next_allowed_at=when(connection.next_allowed_at),
         running=RunningOut(
@@ -143,8 +166,9 @@ def freshness_out(found: Freshness, known: Known, *, at: float) -> FreshnessOut:
     query=(
         whole(
             "max_age_seconds",
-            "How old data may be to count as fresh. Left out, what the provider's evidence of the"
-            " last refresh says is fresh, unless a refresh has failed since or must fail.",
+            "How old data may be to count as fresh. Left out, as old as the objective says. Where"
+            " there is none, what the provider's evidence of the last refresh says is fresh, unless"
+            " a refresh has failed since or must fail.",
             example=3600,
             most=MAX_AGE_SECONDS,
         ),
