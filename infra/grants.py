@@ -60,6 +60,7 @@ PUSHES: Final = {
 }
 OBJECTIVES: Final = {
     Door.API: ("GetItem", "UpdateItem"),
+    Door.ANNOUNCE: ("GetItem", "UpdateItem"),
     Door.WATCH: ("Scan", "GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem"),
 }
 BULKS: Final = {

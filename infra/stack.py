@@ -270,7 +270,7 @@ class FreshetStack(cdk.Stack):
     def _keep_watch(self) -> tuple[RegularCalls, RegularCalls]:
         watch = self.doors[Door.WATCH]
         grants.grant_watch(watch, storage=self.storage)
-        for door in (watch, self.doors[Door.API]):
+        for door in (watch, self.doors[Door.API], self.doors[Door.ANNOUNCE]):
             door.function.add_environment(
                 Variable.OBJECTIVES_TABLE, self.storage.objectives.table_name
             )

@@ -35,6 +35,8 @@ LONGEST = [
 
 pytest.register_assert_rewrite(
     "tests.support.fakes.stores",
+    "tests.support.objectives.fake",
+    "tests.support.objectives.suite",
     "tests.support.stores.suite",
     "tests.support.stores.budgets",
     "tests.support.stores.bulks",

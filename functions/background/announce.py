@@ -16,6 +16,7 @@ from functions.aws.telemetry import count
 from functions.core.contract import OWED_EVENTS, Variable
 from functions.core.delivery.announce import AnnouncePorts, announce
 from functions.core.errors import FreshetError
+from functions.core.freshness.objectives import note
 from functions.wiring.services import wiring
 
 if TYPE_CHECKING:
@@ -95,4 +96,5 @@ def _ports() -> AnnouncePorts:
         deliveries=here.deliveries,
         lanes=here.lanes,
         clock=here.clock,
+        note=lambda event: note(event, here.objectives, at=here.clock()),
     )

@@ -57,7 +57,7 @@ TOLD = {
     | BULKS,
     Door.ANNOUNCE: {
         *(Variable.EVENTS_TABLE, Variable.ENDPOINTS_TABLE, Variable.REFRESHES_TABLE),
-        *(Variable.BUS, Variable.LANES_QUEUE),
+        *(Variable.BUS, Variable.LANES_QUEUE, Variable.OBJECTIVES_TABLE),
     },
     Door.DELIVER: {
         *(Variable.EVENTS_TABLE, Variable.ENDPOINTS_TABLE, Variable.REFRESHES_TABLE),
@@ -345,6 +345,7 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "endpoints": _dynamodb("BatchGetItem", "PutItem", "UpdateItem"),
         "endpoints/index/open": _dynamodb("Query"),
         "endpoints/index/by_tenant": _dynamodb("Query"),
+        "objectives": _dynamodb("GetItem", "UpdateItem"),
         "bus": {"events:PutEvents"},
         "lanes": {"sqs:SendMessage"},
         "key": _kms("Decrypt"),

@@ -7,6 +7,7 @@ and each may be repeated: the event is owed until all are done.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,14 +15,17 @@ import msgspec
 from functions.core.contract import Clock
 from functions.core.delivery.model import Delivery
 from functions.core.delivery.ports import Bus, Deliveries, Endpoints, Lanes, Outbox
+from functions.core.events.model import OutboxEvent
 
 if TYPE_CHECKING:
     from functions.core.delivery.ports import StoredEndpoint
-    from functions.core.events.model import OutboxEvent
 
 
 class AnnouncePorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What announcing an event needs from outside."""
+    """What announcing an event needs from outside.
+
+    ``note`` has what depends on events be looked at, see ``core.freshness.objectives.note``.
+    """
 
     outbox: Outbox
     bus: Bus
@@ -29,6 +33,7 @@ class AnnouncePorts(msgspec.Struct, frozen=True, kw_only=True):
     deliveries: Deliveries
     lanes: Lanes
     clock: Clock
+    note: Callable[[OutboxEvent], None] = lambda _event: None
 
 
 def announce(event: OutboxEvent, ports: AnnouncePorts) -> None:
@@ -37,6 +42,7 @@ def announce(event: OutboxEvent, ports: AnnouncePorts) -> None:
     for stored in ports.endpoints.of_tenant(event.tenant):
         if stored.endpoint.wants(event):
             _offer(event, stored, ports)
+    ports.note(event)
     ports.outbox.settle(event.event_id)
 
 

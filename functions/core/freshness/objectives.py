@@ -325,7 +325,7 @@ def _event(
         subject=watch.connection_id,
         version=iso(at),
         at=at,
-        data=msgspec.to_builtins(data),
+        data=data,
         connection_id=watch.connection_id,
         provider=watch.provider,
     )

@@ -16,6 +16,7 @@ from functions.core.events.model import (
     PushData,
     RefreshData,
 )
+from functions.core.freshness.objectives import FreshnessData
 from functions.rest.calls.connections import ConfigurationOut
 from functions.rest.calls.datasets import RecordsOut
 from functions.rest.calls.events.log import EventsOut
@@ -25,6 +26,7 @@ EVENT_DATA: Final = {
     "refresh": RefreshData,
     "push": PushData,
     "connection": ConnectionData,
+    "freshness": FreshnessData,
     "endpoint": EndpointData,
 }
 """What the ``data`` of events are, by the first word of their type."""

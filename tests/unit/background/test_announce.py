@@ -12,9 +12,11 @@ from functions.aws.tables.open_items import Due
 from functions.background import announce as door
 from functions.core.contract import Variable
 from functions.core.errors import ConfigurationInvalid, Defect, PlatformFault
-from functions.core.events.model import EventType, OutboxEvent, build_event
+from functions.core.events.model import EventType, OutboxEvent, build_event, event_of_connection
 from tests.support.fakes.events import Events
 from tests.support.fakes.stores import Clock, Tables
+from tests.support.objectives.fake import Objectives
+from tests.support.scripted_connector import a_connection
 
 
 def an_event(number: int, *, at: float) -> OutboxEvent:
@@ -60,6 +62,7 @@ class Room:
         self.told: list[str] = []
         self.called: list[tuple[str, str]] = []
         self.milliseconds = 60_000
+        self.objectives = Objectives({})
         self.bus = self.endpoints = self.deliveries = self.lanes = self
 
     def open_items(self, table: Variable) -> Items:
@@ -114,6 +117,18 @@ def room(monkeypatch: pytest.MonkeyPatch) -> Room:
     made = Room()
     monkeypatch.setattr(door, "wiring", lambda: made)
     return made
+
+
+def test_a_publication_has_the_connection_s_watch_looked_at(room: Room) -> None:
+    room.objectives.put_own("con_1", 900, tenant="acme", provider="banno", at=1)
+    one = event_of_connection(
+        a_connection(), EventType.REFRESH_PUBLISHED, version=1, at=room.clock()
+    )
+    room.tables.tell(one)
+    stream([one.event_id])
+    watch = room.objectives.watch("con_1")
+    assert watch is not None
+    assert watch.look_at == room.clock()
 
 
 def test_what_the_stream_has_is_announced_once(room: Room) -> None:

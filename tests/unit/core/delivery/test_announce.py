@@ -75,6 +75,9 @@ class World:
         assert reason == EVENT.event_id
         self._step("send", endpoint_id)
 
+    def note(self, event: OutboxEvent) -> None:
+        self._step("note", event.event_id)
+
     def settle(self, event_id: str) -> None:
         self._step("settle", event_id)
 
@@ -90,12 +93,13 @@ class World:
                 deliveries=ports,
                 lanes=ports,
                 clock=lambda: NOW,
+                note=ports.note,
             ),
         )
         return self.steps
 
 
-BUS, SETTLE = ("bus", EVENT.event_id), ("settle", EVENT.event_id)
+BUS, NOTE, SETTLE = ((step, EVENT.event_id) for step in ("bus", "note", "settle"))
 
 
 def to(endpoint_id: str, *, sent: bool = True) -> list[tuple[str, str]]:
@@ -106,13 +110,13 @@ def to(endpoint_id: str, *, sent: bool = True) -> list[tuple[str, str]]:
 
 def test_it_is_on_the_bus_and_with_each_endpoint_before_it_is_settled() -> None:
     world = World([an_endpoint("end_1"), an_endpoint("end_2")])
-    assert world.announce() == [BUS, *to("end_1"), *to("end_2"), SETTLE]
+    assert world.announce() == [BUS, *to("end_1"), *to("end_2"), NOTE, SETTLE]
     assert {one.due_at for one in world.offered.values()} == {NOW}
     assert {one.event_at for one in world.offered.values()} == {NOW - 1}
 
 
 def test_a_tenant_without_endpoints_has_it_on_the_bus() -> None:
-    assert World([]).announce() == [BUS, SETTLE]
+    assert World([]).announce() == [BUS, NOTE, SETTLE]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +131,7 @@ def test_a_tenant_without_endpoints_has_it_on_the_bus() -> None:
 )
 def test_an_endpoint_that_does_not_want_it_hears_nothing(narrowed: dict[str, Any]) -> None:
     world = World([an_endpoint("end_1", **narrowed), an_endpoint("end_2", types=("refresh.*",))])
-    assert world.announce() == [BUS, *to("end_2"), SETTLE]
+    assert world.announce() == [BUS, *to("end_2"), NOTE, SETTLE]
 
 
 @pytest.mark.parametrize(
@@ -143,20 +147,20 @@ def test_for_one_that_takes_nothing_now_it_waits_and_no_call_is_made(
     stored: StoredEndpoint,
 ) -> None:
     """It is woken: it may have been enabled since it was read, and was woken then for others."""
-    assert World([stored]).announce() == [BUS, *to("end_1", sent=False), SETTLE]
+    assert World([stored]).announce() == [BUS, *to("end_1", sent=False), NOTE, SETTLE]
 
 
 def test_one_whose_pause_is_over_gets_it() -> None:
     world = World([an_endpoint("end_1", health=Health(blocked_until=NOW, failures=5))])
-    assert world.announce() == [BUS, *to("end_1"), SETTLE]
+    assert world.announce() == [BUS, *to("end_1"), NOTE, SETTLE]
 
 
 def test_one_that_is_deleted_meanwhile_is_left() -> None:
     world = World([an_endpoint("end_1"), an_endpoint("end_2")], deleted={"end_1"})
-    assert world.announce() == [BUS, *to("end_1", sent=False), *to("end_2"), SETTLE]
+    assert world.announce() == [BUS, *to("end_1", sent=False), *to("end_2"), NOTE, SETTLE]
 
 
-WHOLE = [BUS, *to("end_1"), *to("end_2"), SETTLE]
+WHOLE = [BUS, *to("end_1"), *to("end_2"), NOTE, SETTLE]
 
 
 @pytest.mark.parametrize("done", range(1, len(WHOLE)))
