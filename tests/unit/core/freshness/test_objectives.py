@@ -15,7 +15,10 @@ from tests.support.objectives.harness import ObjectiveHarness
 from tests.support.scripted_connector import CONNECTION, TENANT, a_connection
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from functions.core.freshness.objectives import Watch
+    from functions.core.model import Connection
 
 HOUR = 3600
 
@@ -84,11 +87,13 @@ def test_a_breach_says_why_and_since_when_and_names_nobody(room: ObjectiveHarnes
 
 def test_however_often_it_is_looked_at_a_breach_is_told_once(room: ObjectiveHarness) -> None:
     breach(room)
+    breached_at = room.clock()
     for _ in range(3):
         room.announce(CONNECTION, EventType.REFRESH_PARTIAL)
         room.clock.now += 60
         room.sweep()
     assert room.told() == [(CONNECTION, "breached")]
+    assert watch(room).breached_at == breached_at
 
 
 def test_two_sweeps_that_meet_tell_one_breach(room: ObjectiveHarness) -> None:
@@ -132,6 +137,24 @@ def test_a_sweep_that_has_read_before_a_publication_tells_no_breach(
     room.sweep()
     assert room.told() == []
     assert watch(room).look_at == room.clock() + HOUR
+
+
+def test_a_publication_right_after_the_connection_was_read_is_not_missed(
+    room: ObjectiveHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.clock.now += HOUR + 1
+    read = room.connections.get_many
+
+    def read_and_publish(ids: Sequence[str]) -> list[Connection]:
+        found = read(ids)
+        room.publish(CONNECTION, as_of=room.clock())
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(room.connections, "get_many", read_and_publish)
+        room.sweep()
+    room.sweep()
+    assert room.told() == []
 
 
 def test_a_breach_that_is_written_before_a_publication_is_announced_ends_after_it(
