@@ -144,6 +144,7 @@ class Process:
             bus=Bus(self._mortal(running.client("events")), name=outputs["EventBusName"]),
             endpoints=endpoints(running, dynamodb),
             deliveries=DeliveryTable(dynamodb, table=outputs["EndpointsTableName"]),
+            objectives=None,  # the events of pushes change none
             lanes=LaneQueue(self._mortal(running.client("sqs")), url=lanes),
         )
 
