@@ -23,9 +23,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from functions.aws.events.events import EventTable
 from functions.aws.tables.pushes import PushTable
 from functions.aws.tables.refreshes import RefreshTable
 from functions.core.errors import PlatformFault
+from functions.core.events.model import event_of_push, event_of_refresh
 from functions.core.push.model import PushStatus
 from infra.local.caller import Caller
 from infra.local.providers import DEMOS
@@ -118,6 +120,7 @@ class Field:
         self.pushes = PushTable(
             client, table=names["PushesTableName"], events=names["EventsTableName"]
         )
+        self.events = EventTable(client, table=names["EventsTableName"])
 
     def refresh(self, trial: Trial) -> Trial:
         """Refresh a connection once, and again meanwhile, and see how that ends."""
@@ -231,6 +234,24 @@ def test_a_refresh_is_published_or_fails_by_its_deadline_as_the_platform_s_fault
         if ended.status.is_unpublished:
             assert (ended.error, trial.outlasted) == (PlatformFault.name(), True), trial
             assert ended.events[-1].at > ended.deadline - EARLY_SECONDS, trial
+
+
+def test_what_has_ended_has_its_event_and_a_refresh_no_other(
+    field: Field, tried: dict[str, list[Trial]]
+) -> None:
+    for trial in tried["refreshes"]:
+        told = event_of_refresh(trial.ended)
+        assert told is not None
+        found = [field.events.get(id_) for id_ in field.events.ids(trial.connection)]
+        subject = f'"subject":"{trial.id}"'.encode()
+        own = [one.document for one in found if one and subject in one.document]
+        assert own == [told.document], trial
+    for trial in tried["pushes"]:
+        told = event_of_push(trial.ended)
+        assert told is not None
+        kept = field.events.get(told.event_id)
+        assert kept is not None, trial
+        assert kept.document == told.document, trial
 
 
 def test_the_next_refresh_works(field: Field, tried: dict[str, list[Trial]]) -> None:
