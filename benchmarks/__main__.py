@@ -16,7 +16,7 @@ from benchmarks import results
 from benchmarks.bench import PEERS_PYTHON, Bench
 from benchmarks.peers import fetching, memory, starting, waiting
 from benchmarks.polling import cost, simulation
-from benchmarks.system import bulk, bulk_list, full_read, latency, refresh_cost
+from benchmarks.system import bulk, bulk_list, event_cost, full_read, latency, refresh_cost
 from infra.local.system import synthesise, system
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ BENCHMARKS: Final[dict[str, Callable[[Bench], Result]]] = {
 ALONE: Final[dict[str, Callable[..., Result]]] = {
     "polling": simulation.main,
     "cost": cost.main,
+    "event_cost": event_cost.main,
     "full_read": full_read.main,
 }
 PEERS: Final = ("airbyte-cdk", "dlt", "requests")
