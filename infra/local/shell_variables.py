@@ -32,4 +32,5 @@ def variables(running: System, *, token: str, connections: Mapping[str, str]) ->
         "SUBJECT": signed_in["subject"],
         "ACCESS_TOKEN": signed_in["credentials"]["access_token"],
         "REFRESH_TOKEN": signed_in["credentials"]["refresh_token"],
+        "RECEIVER": running.receiver["base_url"],
     }
