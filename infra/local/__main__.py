@@ -7,7 +7,6 @@ import json
 import shlex
 import signal
 import sys
-import threading
 import time
 import uuid
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -24,6 +23,7 @@ from infra.local.providers import DEMOS
 from infra.local.shell_variables import variables
 from infra.local.sign_in.browser import Browser
 from infra.local.sign_in.provider import NotSignedInError
+from infra.local.subscription import Subscription
 from infra.local.system import TENANT, SynthesisError, System, synthesise, system
 from infra.operations.verify_receipt import InvalidReceiptError, describe, verify
 
@@ -34,6 +34,7 @@ FOLDER = ROOT / ".local"
 USER = "cleo"  # who is connected through the page
 SAMPLE = 2
 WIDTH = 300
+EVENTS_SECONDS = 60
 DAY = 24 * 60 * 60
 
 _FAULTS = (
@@ -78,15 +79,19 @@ def _run(*, once: bool) -> int:
     with system(FOLDER / "logs", assembly=assembly, usual_ports=True) as running:
         print(f"Up after {time.monotonic() - began:.0f} s. Refreshing:\n", flush=True)
         caller = Caller(running.api, token=running.issuer.token(TENANT))
+        subscription = Subscription(running.receiver, caller=caller)
         connections = _connect(running, caller)
         refreshes = _refresh(caller, connections)
         for label, refresh in refreshes.items():
             _tell(caller, label, refresh=refresh)
+        _tell_events(subscription, about={each["refresh_id"] for each in refreshes.values()})
         succeeded = all(refresh["status"] in SUCCEEDED for refresh in refreshes.values())
         if not once:
             link = _begin_signing_in(caller, expires_in_seconds=DAY)["connect_url"]
             _tell_addresses(running, connections, link=link)
-            threading.Event().wait()
+            while True:
+                _print_events(subscription)
+                time.sleep(1)
     return 0 if succeeded else 1
 
 
@@ -154,6 +159,34 @@ def _tell(caller: Caller, label: str, *, refresh: dict[str, Any]) -> None:
     print(f"  its receipt: {describe(verify(signed['receipt'], keys))}")
 
 
+def _tell_events(subscription: Subscription, *, about: set[str]) -> None:
+    """Print the events that came, until each of these refreshes has had its own.
+
+    Raises:
+        CallerError: one has not in a minute.
+    """
+    print(f"\nEvents that the receiver at {subscription.url} has verified:", flush=True)
+    deadline = time.monotonic() + EVENTS_SECONDS
+    while missing := about - _print_events(subscription):
+        if time.monotonic() > deadline:
+            raise CallerError(f"no event has come of {', '.join(sorted(missing))}")
+        about = missing
+        time.sleep(LOOK_SECONDS)
+
+
+def _print_events(subscription: Subscription) -> set[str]:
+    """Print the events that have come since the last call; what those verified are about."""
+    about = set()
+    for delivery in subscription.take_new():
+        if delivery["refused"]:
+            print(f"  REFUSED {delivery['id']}: {delivery['refused']}", flush=True)
+            continue
+        event = delivery["event"]
+        print(f"  {event['time']} {event['type']} {event['subject']}", flush=True)
+        about.add(event["subject"])
+    return about
+
+
 def _tell_addresses(running: System, connections: Mapping[str, str], *, link: str) -> None:
     token = running.issuer.token(TENANT)
     print(f"\nIt stays up until Ctrl-C. A page to try it: {running.api}/v1/docs\n")
@@ -164,6 +197,7 @@ def _tell_addresses(running: System, connections: Mapping[str, str], *, link: st
     print()
     for name, facts in running.providers.items():
         print(f"  the {name} simulator: {facts['base_url']} (its switches: /_simulator/)")
+    print(f"  the receiver of events: {running.receiver['base_url']} (likewise)")
     print(f"  the local AWS: {running.endpoint}")
     print(f"  logs: {FOLDER / 'logs'} (those of the Lambda functions: emulator.log)", flush=True)
 
