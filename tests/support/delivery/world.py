@@ -70,7 +70,10 @@ HIDDEN_SECONDS: Final = 6 * MINUTE
 RETAINED_SECONDS: Final = HOUR
 SWEPT_AGAIN_SECONDS: Final = 2 * MINUTE
 OFF: Final = (EndpointState.PAUSED, EndpointState.DISABLED)
-DEPTH: Final = 3
+STALL_SECONDS: Final = 20.0
+DEPTH: Final = 6
+TURN: Final = 0.3
+TROUBLES: Final[tuple[str, ...]] = ("well", "down", "busy", "gone", "flaky", "poison", "loses")
 """How many calls stand still at a time, each within the one before."""
 
 
@@ -112,6 +115,8 @@ class World:
         self._dies_at = self.random.randrange(1, 400)
         self._crashes = self.random.choice([0, 0.002, 0.01, 0.05])
         self._loses = self.random.choice([0, 0.1, 0.5, 1])
+        self._slow = self.random.choice([0.01, 0.1, 1])
+        self._stalls = self.random.choice([0, 0.05, 0.3])
         self.tables = WorldTables(self._stream)
         self.connections = Connections(self.tables, clock=self.clock)
         self.refreshes, self.events = Refreshes(self.tables), Events(self.tables)
@@ -148,11 +153,14 @@ class World:
     def run(self) -> list[str]:
         """Let everything happen; return what is wrong then."""
         draw = self.random
+        kinds, span, most = TROUBLES, draw.choice([MINUTE, 5 * HOUR]), 9
+        if draw.random() < 0.2:  # many at once, so that what one does meets what another does
+            kinds, span, most, self._slow = ("well",), 5, 15, 0.1
         for number in range(draw.randint(1, 3)):
-            self._open_endpoint(f"end_{number}")
-        troubled = any(one.down[1] < inf for one in self.receivers.values())
-        span = DOWN_SECONDS + 3 * HOUR if troubled else draw.choice([MINUTE, HOUR, 5 * HOUR])
-        for number in range(draw.randint(2, 9)):
+            self._open_endpoint(f"end_{number}", kind=draw.choice(kinds))
+        if any(one.down[1] < inf for one in self.receivers.values()):
+            span = DOWN_SECONDS + 3 * HOUR
+        for number in range(draw.randint(2, most)):
             self._begin_refresh(f"ref_{number}", at=self.began + draw.uniform(0, span))
         for _ in range(5):
             self._at(self.began + draw.uniform(0, span), self._sweep)
@@ -164,13 +172,13 @@ class World:
         self._go_on(until=self.clock() + SETTLED_SECONDS)
         return list(self._faults())
 
-    def _open_endpoint(self, endpoint_id: str) -> None:
+    def _open_endpoint(self, endpoint_id: str, *, kind: str) -> None:
         draw, now = self.random, self.began
         self.endpoints.create(
             an_endpoint(endpoint_id, at=now, url=f"https://app.example/{endpoint_id}")
         )
         receiver = Receiver()
-        match draw.choice(["well", "down", "busy", "gone", "flaky", "poison", "loses"]):
+        match kind:
             case "down":
                 begins = now + draw.uniform(0, HOUR)
                 receiver.down = (begins, begins + DOWN_SECONDS + draw.uniform(0, 2 * HOUR))
@@ -186,7 +194,7 @@ class World:
             case "loses":
                 receiver.loses = 0.3
         self.receivers[endpoint_id], self.lines[endpoint_id] = receiver, Line()
-        for _ in range(draw.randint(0, 2)):
+        for _ in range(draw.choice([0, 0, 0, 1, 2])):
             at = now + draw.uniform(0, 3 * HOUR)
             self._at(at, lambda: self._pause(endpoint_id, paused=True))
             self._at(at + HOUR, lambda: self._pause(endpoint_id, paused=False))
@@ -308,15 +316,22 @@ class World:
     def step(self, name: str) -> None:
         """Pass one step: time goes on, others take their turn, and the call may die."""
         self._steps += 1
-        self.clock.now += self.random.uniform(0, 0.01)
+        self.clock.now += self.random.uniform(0, self._slow)
         self._take_turns()
         if self.faulty and (self._steps == self._dies_at or self.random.random() < self._crashes):
             self.killed[name] += 1
             raise Crash
 
     def _take_turns(self) -> None:
-        """Let others do what is due by now, while the call that is under way stands still."""
-        while self._agenda and self._agenda[0][0] <= self.clock() and self._depth < DEPTH:
+        """Let others do some of what is due by now, while the call that is under way stands still.
+
+        It may stand still until what is due in a moment has been done, too.
+        """
+        while self._agenda and self._depth < DEPTH and self.random.random() < TURN:
+            ahead = self._agenda[0][0] - self.clock()
+            if ahead > 0 and (ahead > STALL_SECONDS or self.random.random() >= self._stalls):
+                return
+            self.clock.now += max(ahead, 0)
             heappop(self._agenda)[2]()
 
     def _try(self, call: Callable[[], None], *, again: float = 0) -> None:
