@@ -42,6 +42,7 @@ from functions.connectors.registry import DATASETS
 from functions.core.bulk.model import BulkTicket
 from functions.core.connect.return_urls import read_application
 from functions.core.contract import PushTicket, Ticket, Variable
+from functions.core.delivery.model import MAX_IN_FLIGHT
 from functions.core.errors import Superseded
 from functions.core.freshness.assess import read_known
 from functions.core.freshness.receipt import ReceiptPorts
@@ -67,6 +68,7 @@ _CONFIG: Final = Config(
     connect_timeout=2,
     read_timeout=10,
     retries={"mode": "standard", "total_max_attempts": 3},
+    max_pool_connections=MAX_IN_FLIGHT,  # deliveries that go at once are written at once
 )
 # Presigned addresses of objects under KMS need version 4 of the signature.
 # Their host must be the bucket's own region's: another answers with a redirect.
