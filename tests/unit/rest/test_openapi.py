@@ -313,8 +313,8 @@ def test_every_event_is_described_with_an_example_of_its_own() -> None:
         assert not valid(content["schema"], example["value"] | {"type": "other.type"})
 
 
-@pytest.mark.parametrize("type_", [one for one in EventType if one.partition(".")[0] in EVENT_DATA])
-def test_an_event_s_schema_knows_its_data(type_: str) -> None:
+@pytest.mark.parametrize("type_", EventType)
+def test_an_event_s_schema_knows_its_data(type_: EventType) -> None:
     event = EXAMPLES.models[CloudEvent.__name__][type_]
     group = type_.partition(".")[0]
 
