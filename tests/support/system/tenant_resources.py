@@ -56,14 +56,20 @@ def make_resources(running: System, tenant: str) -> dict[str, str]:
     path = f"/v1/connect-sessions/{begun['connect_session_id']}/cancel"
     session = caller.ask("POST", path)  # to its end, so that waiting for it takes no time
     address = f"{running.receiver['hooks_url']}/{tenant}"
-    endpoint = caller.ask("POST", "/v1/endpoints", json={"url": address})
+    endpoint = caller.ask("POST", "/v1/endpoints", json={"url": address})["endpoint_id"]
+    path = f"/v1/endpoints/{endpoint}"
+    caller.ask("PATCH", path, json={"enabled": False})
+    all_events = {"since": "2026-01-01T00:00:00Z", "only": "missing"}
+    caller.ask("POST", f"{path}/replay", json=all_events)  # the log has them half a minute later
+    event = caller.ask("GET", f"{path}/deliveries")["deliveries"][0]["event_id"]
     found = {
         "connection_id": connection,
         "refresh_id": refresh["refresh_id"],
         "push_id": push["push_id"],
         "bulk_id": bulk["bulk_id"],
         "connect_session_id": session["connect_session_id"],
-        "endpoint_id": endpoint["endpoint_id"],
+        "endpoint_id": endpoint,
+        "event_id": event,
     }
     assert sorted(found) == KINDS
     return found
