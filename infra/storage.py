@@ -143,7 +143,7 @@ class Storage(Construct):
             "Events",
             partition_key="event_id",
             time_to_live="expires_at",
-            stream=dynamodb.StreamViewType.NEW_IMAGE,
+            stream=dynamodb.StreamViewType.KEYS_ONLY,
         )
         for index, owner in ((Index.BY_TENANT, "tenant"), (Index.BY_CONNECTION, "connection_id")):
             table.add_global_secondary_index(

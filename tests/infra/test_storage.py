@@ -158,7 +158,7 @@ def test_only_events_go_through_a_stream(local: Template) -> None:
         if "StreamSpecification" in each["Properties"]
     }
 
-    assert views == {"StorageEvents1AF1C090": "NEW_IMAGE"}
+    assert views == {"StorageEvents1AF1C090": "KEYS_ONLY"}
 
 
 def test_an_update_replaces_nothing_that_is_kept_or_known_to_others(prod: Template) -> None:

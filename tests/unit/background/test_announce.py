@@ -102,8 +102,7 @@ def stream(ids: list[str]) -> None:
             "eventName": "INSERT",
             "dynamodb": {
                 "Keys": {"event_id": {"S": id_}},
-                "NewImage": {"event_id": {"S": id_}, "document": {"S": "{}"}},
-                "StreamViewType": "NEW_IMAGE",
+                "StreamViewType": "KEYS_ONLY",
             },
             "eventSourceARN": "arn:aws:dynamodb:us-east-1:1:table/t/stream/s",
         }
