@@ -83,10 +83,12 @@ def list_events(
         else call.here.events.of_connection(check_id(connection_id))
     )
     found, following = line(since=since, until=until, limit=limit, after=after)
+    if any(one.tenant != call.tenant for one in found):
+        # Of another tenant's connection there is nothing, as of one that does not exist.
+        found, following = [], None
     last = Place(iso(found[-1].at), found[-1].event_id) if found else after
     place = following or last
-    # Of another tenant's connection there is nothing, as of one that does not exist.
-    wanted = [one for one in found if one.tenant == call.tenant and type in {None, one.type}]
+    wanted = [one for one in found if type in {None, one.type}]
     return Reply(
         EventsOut(
             events=[msgspec.Raw(one.document) for one in wanted],
