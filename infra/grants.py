@@ -84,7 +84,7 @@ EVENTS: Final = {
 }
 ENDPOINTS: Final = {
     Door.API: ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "Query"),
-    Door.ANNOUNCE: ("BatchGetItem", "PutItem", "UpdateItem"),
+    Door.ANNOUNCE: ("GetItem", "BatchGetItem", "PutItem", "UpdateItem"),
     Door.DELIVER: ("GetItem", "PutItem", "UpdateItem"),
 }
 """Actions of DynamoDB. A transaction has none of its own: it needs those of its parts."""
@@ -234,7 +234,6 @@ def grant_api(
         f"{storage.bulks.table_arn}/index/{Index.BY_FAILURE}",
         f"{storage.events.table_arn}/index/{Index.BY_TENANT}",
         f"{storage.events.table_arn}/index/{Index.BY_CONNECTION}",
-        f"{storage.endpoints.table_arn}/index/{Index.BY_TENANT}",
     )
     _allow(door.role, "dynamodb", ("Query",), *arns)
     machines = [each.state_machine_arn for each in (refreshes, bulks, pushes)]
@@ -320,7 +319,6 @@ def grant_announce(door: DoorFunction, *, storage: Storage, bus: events.EventBus
     found_by = [
         f"{storage.events.table_arn}/index/{Index.OPEN}",
         f"{storage.endpoints.table_arn}/index/{Index.OPEN}",
-        f"{storage.endpoints.table_arn}/index/{Index.BY_TENANT}",
     ]
     _allow(door.role, "dynamodb", ("Query",), *found_by)
     _allow(door.role, "events", ("PutEvents",), bus.event_bus_arn)

@@ -166,12 +166,6 @@ class Storage(Construct):
             projection_type=dynamodb.ProjectionType.INCLUDE,
             non_key_attributes=["document"],
         )
-        table.add_global_secondary_index(
-            index_name=Index.BY_TENANT,
-            partition_key=_string("tenant"),
-            sort_key=_string("endpoint_id"),
-            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
-        )
         self._list_open(table)
         return table
 

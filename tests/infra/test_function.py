@@ -193,7 +193,6 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "endpoints": _dynamodb(
             *("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "Query")
         ),
-        "endpoints/index/by_tenant": _dynamodb("Query"),
         "lanes": {"sqs:SendMessage"},
         "objectives": _dynamodb("GetItem", "UpdateItem"),
         "key": _kms("Decrypt", "GenerateDataKey"),
@@ -342,9 +341,8 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "events/stream": _dynamodb(
             "DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"
         ),
-        "endpoints": _dynamodb("BatchGetItem", "PutItem", "UpdateItem"),
+        "endpoints": _dynamodb("GetItem", "BatchGetItem", "PutItem", "UpdateItem"),
         "endpoints/index/open": _dynamodb("Query"),
-        "endpoints/index/by_tenant": _dynamodb("Query"),
         "objectives": _dynamodb("GetItem", "UpdateItem"),
         "bus": {"events:PutEvents"},
         "lanes": {"sqs:SendMessage"},

@@ -91,7 +91,6 @@ KEPT_IN = {
         "key": ["endpoint_id", "entry"],
         "expires": "expires_at",
         "by_due": (["endpoint_id", "due_at"], "document"),
-        "by_tenant": (["tenant", "endpoint_id"], "KEYS_ONLY"),
         "open": (["open_as", "look_at"], "KEYS_ONLY"),
     },
     "StorageObjectivesD22338AC": {

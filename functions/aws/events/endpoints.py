@@ -3,6 +3,9 @@
 An endpoint is the entry ``endpoint`` under its id. Its application writes the document and its
 version, the deliverer its health. Whoever has something to deliver counts up ``wakes``, so that a
 deliverer that is about to let it rest finds that there is more.
+
+Which endpoints a tenant has is an item of its own, as that is read consistently: an index that does
+not show a new endpoint yet would keep an event from it for ever.
 """
 
 from __future__ import annotations
@@ -11,14 +14,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from functions.aws.tables.dynamodb import MAX_BATCH, Table, to_text
+from functions.aws.tables.dynamodb import Table, to_text
 from functions.aws.tables.idempotency import answer_requests
 from functions.aws.tables.open_items import open_attributes
 from functions.aws.tables.outbox import event_requests
-from functions.core.contract import LOOK_AT, OPEN_AS, Index
-from functions.core.delivery.model import Endpoint, Health
+from functions.core.contract import LOOK_AT, OPEN_AS
+from functions.core.delivery.model import MAX_ENDPOINTS, Endpoint, Health
 from functions.core.delivery.ports import StoredEndpoint
-from functions.core.errors import Superseded
+from functions.core.errors import Superseded, TooManyEndpoints
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
     from functions.core.idempotency import Key
 
 ENTRY: Final = "endpoint"
+
+OF_TENANT: Final = "tenant#"
+"""Before the tenant in the key of the list of its endpoints."""
 
 LOOK: Final = f"{OPEN_AS} = :shard, {LOOK_AT} = :look"
 WAKE: Final = f"wakes = wakes + :one, {LOOK}"
@@ -49,11 +55,9 @@ class EndpointTable:
         return _stored(item) if item else None
 
     def of_tenant(self, tenant: str) -> list[StoredEndpoint]:
-        """Read those of a tenant, the oldest first. One that is a moment old may be missing."""
-        found, _ = self._table.query(
-            "tenant = :tenant", {"tenant": tenant}, index=Index.BY_TENANT, limit=MAX_BATCH
-        )
-        keys = [_key(item["endpoint_id"]) for item in found]
+        """Read those of a tenant, the oldest first, with consistent reads."""
+        listed = self._table.get(_list_key(tenant)) or {}
+        keys = [_key(id_) for id_ in listed.get("endpoint_ids", ())]
         stored = [_stored(item) for item in self._table.get_many(keys, consistent=True)]
         return sorted(stored, key=lambda one: one.endpoint.created_at)
 
@@ -62,11 +66,11 @@ class EndpointTable:
 
         Raises:
             Superseded: the key is noted already.
+            TooManyEndpoints: its tenant has as many as it may have.
         """
         put = self._table.put_request(
             {
                 **_key(endpoint.endpoint_id),
-                "tenant": endpoint.tenant,
                 "version": endpoint.version,
                 "document": to_text(endpoint),
                 "health": to_text(Health()),
@@ -75,10 +79,19 @@ class EndpointTable:
             },
             condition="attribute_not_exists(endpoint_id)",
         )
+        listed = self._table.update_request(
+            _list_key(endpoint.tenant),
+            "ADD endpoint_ids :ids",
+            condition="attribute_not_exists(endpoint_ids) OR size(endpoint_ids) < :most",
+            values={"ids": {endpoint.endpoint_id}, "most": MAX_ENDPOINTS},
+        )
         noted = answer_requests(key, endpoint.endpoint_id, table=self._keys, at=endpoint.created_at)
-        reasons = self._table.transact([put, *noted])
-        if reasons is not None and not _is_written(endpoint, reasons[0].item):
+        reasons = self._table.transact([put, listed, *noted])
+        if reasons is None or _is_written(endpoint, reasons[0].item):
+            return
+        if any(reason.unmet for reason in reasons[2:]) or not reasons[1].unmet:
             raise Superseded
+        raise TooManyEndpoints
 
     def save(self, endpoint: Endpoint, *, at: float, health: Health | None = None) -> None:
         """Write it where the version before it is stored, and wake it.
@@ -112,9 +125,12 @@ class EndpointTable:
         if not saved and not _is_written(endpoint, stored):
             raise Superseded
 
-    def delete(self, endpoint_id: str) -> None:
+    def delete(self, endpoint_id: str, *, tenant: str) -> None:
         """Delete it; a repetition changes nothing. Its deliveries are kept until they expire."""
-        self._table.write(self._table.delete_request(_key(endpoint_id)))
+        unlist = self._table.update_request(
+            _list_key(tenant), "DELETE endpoint_ids :ids", values={"ids": {endpoint_id}}
+        )
+        self._table.transact([self._table.delete_request(_key(endpoint_id)), unlist])
 
     def wake(self, endpoint_id: str, *, at: float) -> bool:
         """Note that it has deliveries that are due; False if it is deleted."""
@@ -165,6 +181,10 @@ class EndpointTable:
 
 def _key(endpoint_id: str) -> dict[str, str]:
     return {"endpoint_id": endpoint_id, "entry": ENTRY}
+
+
+def _list_key(tenant: str) -> dict[str, str]:
+    return {"endpoint_id": f"{OF_TENANT}{tenant}", "entry": "endpoints"}
 
 
 def _woken(at: float) -> Item:

@@ -40,13 +40,14 @@ class Endpoints(Protocol):
         """Read one with a consistent read; None when there is none."""
 
     def of_tenant(self, tenant: str) -> list[StoredEndpoint]:
-        """Read those of a tenant, the oldest first. One that is a moment old may be missing."""
+        """Read those of a tenant, the oldest first, with consistent reads."""
 
     def create(self, endpoint: Endpoint, *, key: Key | None = None) -> None:
         """Store a new one.
 
         Raises:
             Superseded: the key is noted already.
+            TooManyEndpoints: its tenant has as many as it may have.
         """
 
     def save(self, endpoint: Endpoint, *, at: float, health: Health | None = None) -> None:
@@ -60,7 +61,7 @@ class Endpoints(Protocol):
             Superseded: another writer was faster, or it is deleted.
         """
 
-    def delete(self, endpoint_id: str) -> None:
+    def delete(self, endpoint_id: str, *, tenant: str) -> None:
         """Delete it; a repetition changes nothing. Its deliveries are kept until they expire."""
 
     def wake(self, endpoint_id: str, *, at: float) -> bool:

@@ -197,7 +197,7 @@ def wanting(running: System) -> Iterator[tuple[str, list[str]]]:
         store.create(there)
     yield tenant, ids
     for id_ in ids:
-        store.delete(id_)
+        store.delete(id_, tenant=tenant)
 
 
 CALLS = 11

@@ -52,7 +52,7 @@ def make_endpoints(dynamodb: DynamoDBClient, name: str) -> None:
         ],
         AttributeDefinitions=[
             {"AttributeName": each, "AttributeType": "S"}
-            for each in ("endpoint_id", "entry", "due_at", "tenant", OPEN_AS, LOOK_AT)
+            for each in ("endpoint_id", "entry", "due_at", OPEN_AS, LOOK_AT)
         ],
         LocalSecondaryIndexes=[
             {
@@ -73,10 +73,7 @@ def make_endpoints(dynamodb: DynamoDBClient, name: str) -> None:
                 ],
                 "Projection": {"ProjectionType": "KEYS_ONLY"},
             }
-            for index, key, ranged in (
-                (Index.BY_TENANT, "tenant", "endpoint_id"),
-                (Index.OPEN, OPEN_AS, LOOK_AT),
-            )
+            for index, key, ranged in ((Index.OPEN, OPEN_AS, LOOK_AT),)
         ],
     )
 

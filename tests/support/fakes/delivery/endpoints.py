@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from functions.core.delivery.model import Delivery, Endpoint, Health
+from functions.core.delivery.model import MAX_ENDPOINTS, Delivery, Endpoint, Health
 from functions.core.delivery.ports import Sent, StoredEndpoint
-from functions.core.errors import Superseded
+from functions.core.errors import Superseded, TooManyEndpoints
 from functions.core.events.model import EventType
 from functions.core.idempotency import Claim
 from functions.core.model import instant, iso
@@ -59,6 +59,8 @@ class Endpoints:
                 raise Superseded
             if key and self._tables.claim(key.name, at=at):
                 raise Superseded
+            if len(self.of_tenant(endpoint.tenant)) >= MAX_ENDPOINTS:
+                raise TooManyEndpoints
             self.items[id_] = Item(stored=StoredEndpoint(endpoint=endpoint, health=Health()))
             if key:
                 claim = Claim(digest=key.digest, resource_id=id_)
@@ -76,8 +78,10 @@ class Endpoints:
             written = replace(stored, endpoint=endpoint, health=health or stored.health)
             self._wake(written, at=at)
 
-    def delete(self, endpoint_id: str) -> None:
-        self.items.pop(endpoint_id, None)
+    def delete(self, endpoint_id: str, *, tenant: str) -> None:
+        if endpoint_id in self.items:
+            assert self.items[endpoint_id].stored.endpoint.tenant == tenant
+            del self.items[endpoint_id]
 
     def wake(self, endpoint_id: str, *, at: float) -> bool:
         with self._tables.lock:

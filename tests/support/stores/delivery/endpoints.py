@@ -5,6 +5,7 @@ A room that runs these has a fixture ``store`` that gives a fresh ``EndpointStor
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,14 @@ import pytest
 from msgspec.structs import replace
 
 from functions.core.delivery.model import (
+    MAX_ENDPOINTS,
     Attempt,
     DeliveryStatus,
     EndpointState,
     Health,
     SealedSecret,
 )
-from functions.core.errors import Superseded
+from functions.core.errors import Superseded, TooManyEndpoints
 from functions.core.events.model import EventType, build_event
 from functions.core.idempotency import Key
 from tests.support.fakes.delivery.endpoints import ENDPOINT, a_delivery, an_endpoint
@@ -86,6 +88,21 @@ class EndpointBehaviour:
         store.deliveries.offer(a_delivery(at=AT, endpoint_id="end_a"))
         found = [each.endpoint.endpoint_id for each in store.endpoints.of_tenant(TENANT)]
         assert found == ["end_b", "end_a", "end_c"]
+
+    def test_a_tenant_has_so_many_however_many_are_made_at_once(self, store: EndpointStore) -> None:
+        def create(number: int) -> bool:
+            try:
+                store.endpoints.create(an_endpoint(f"end_{number}", at=AT + number))
+            except TooManyEndpoints:
+                return False
+            return True
+
+        with ThreadPoolExecutor(8) as together:
+            made = [*together.map(create, range(MAX_ENDPOINTS + 4))]
+        assert sum(made) == len(store.endpoints.of_tenant(TENANT)) == MAX_ENDPOINTS
+        store.endpoints.create(an_endpoint("end_x", at=AT, tenant="another"))
+        store.endpoints.delete(f"end_{made.index(True)}", tenant=TENANT)
+        assert create(made.index(False))
 
     def test_its_creation_notes_the_key(self, store: EndpointStore) -> None:
         store.endpoints.create(an_endpoint(at=AT), key=KEY)
@@ -181,8 +198,8 @@ class EndpointBehaviour:
 
     def test_one_that_is_deleted_is_gone(self, store: EndpointStore) -> None:
         seen = store.created()
-        store.endpoints.delete(ENDPOINT)
-        store.endpoints.delete(ENDPOINT)
+        store.endpoints.delete(ENDPOINT, tenant=TENANT)
+        store.endpoints.delete(ENDPOINT, tenant=TENANT)
         assert store.endpoints.get(ENDPOINT) is None
         assert store.endpoints.of_tenant(TENANT) == []
         assert not store.endpoints.rest(seen, look_at=AT)

@@ -237,7 +237,7 @@ def test_one_that_is_paused_or_disabled_gets_nothing_and_loses_nothing(
 def test_one_that_is_deleted_gets_nothing() -> None:
     here = Harness()
     here.tell()
-    here.endpoints.delete(ENDPOINT)
+    here.endpoints.delete(ENDPOINT, tenant=TENANT)
 
     assert here.drain() == Drained()
     assert here.got() == []
