@@ -36,7 +36,7 @@ OF_TENANT: Final = "tenant#"
 """Before the tenant in the key of the list of its endpoints."""
 
 LOOK: Final = f"{OPEN_AS} = :shard, {LOOK_AT} = :look"
-WAKE: Final = f"wakes = wakes + :one, {LOOK}"
+WAKE: Final = f"wakes = wakes + :one, awake = :yes, {LOOK}"
 SET_HEALTH: Final = "health = :health, health_version = :health_version"
 HEALTH_SEEN: Final = "health_version = :health_seen"
 
@@ -133,15 +133,17 @@ class EndpointTable:
         self._table.transact([self._table.delete_request(_key(endpoint_id)), unlist])
 
     def wake(self, endpoint_id: str, *, at: float) -> bool:
-        """Note that it has deliveries that are due; False if it is deleted."""
-        return self._table.write(
+        """Note that it has deliveries that are due; False if it was awake, or is deleted."""
+        done, before = self._table.write(
             self._table.update_request(
                 _key(endpoint_id),
                 f"SET {WAKE}",
                 condition="attribute_exists(endpoint_id)",
                 values=_woken(at),
-            )
-        ).done
+            ),
+            old=True,
+        )
+        return done and "awake" not in before
 
     def rest(self, stored: StoredEndpoint, *, look_at: float | None) -> bool:
         """Note when to look at it again, None for not at all.
@@ -149,10 +151,10 @@ class EndpointTable:
         Returns:
             False if it was woken since it was read, or is deleted: nothing is noted then.
         """
-        update: str = f"REMOVE {OPEN_AS}, {LOOK_AT}"
+        update = f"REMOVE awake, {OPEN_AS}, {LOOK_AT}"
         look: Item = {}
         if look_at is not None:
-            update, look = f"SET {LOOK}", _look(look_at)
+            update, look = f"SET {LOOK} REMOVE awake", _look(look_at)
         return self._table.write(
             self._table.update_request(
                 _key(stored.endpoint.endpoint_id),
@@ -188,7 +190,7 @@ def _list_key(tenant: str) -> dict[str, str]:
 
 
 def _woken(at: float) -> Item:
-    return {"one": 1, **_look(at)}
+    return {"one": 1, "yes": True, **_look(at)}
 
 
 def _look(at: float) -> Item:

@@ -49,7 +49,9 @@ def announce(event: OutboxEvent, ports: AnnouncePorts) -> None:
 def _offer(event: OutboxEvent, stored: StoredEndpoint, ports: AnnouncePorts) -> None:
     """Store the delivery, and have it made unless the endpoint wants none for now.
 
-    It may want some again by the time at which the delivery is stored: it is woken in any case.
+    It may want some again by the time at which the delivery is stored: it is woken in any case. One
+    that is awake finds this delivery before it rests. A message for each would fill the queue with
+    those of one busy endpoint, and SQS looks for other groups in its first 120,000 messages only.
     """
     endpoint_id, at = stored.endpoint.endpoint_id, ports.clock()
     ports.deliveries.offer(
@@ -61,8 +63,8 @@ def _offer(event: OutboxEvent, stored: StoredEndpoint, ports: AnnouncePorts) -> 
             due_at=at,
         )
     )
-    awake = ports.endpoints.wake(endpoint_id, at=at)
-    if awake and _takes_deliveries(stored, at=at):
+    was_at_rest = ports.endpoints.wake(endpoint_id, at=at)
+    if was_at_rest and _takes_deliveries(stored, at=at):
         ports.lanes.send(endpoint_id, reason=event.event_id)
 
 

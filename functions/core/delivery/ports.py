@@ -65,7 +65,12 @@ class Endpoints(Protocol):
         """Delete it; a repetition changes nothing. Its deliveries are kept until they expire."""
 
     def wake(self, endpoint_id: str, *, at: float) -> bool:
-        """Note that it has deliveries that are due; False if it is deleted."""
+        """Note that it has deliveries that are due.
+
+        Returns:
+            True if it was at rest, so that its deliveries have to be made by a message. False where
+            it is awake, as one is on its way, or is deleted.
+        """
 
     def rest(self, stored: StoredEndpoint, *, look_at: float | None) -> bool:
         """Note when to look at it again, None for not at all.

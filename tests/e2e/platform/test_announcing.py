@@ -174,6 +174,15 @@ def endpoints(running: System, dynamodb: Any) -> EndpointTable:
     )
 
 
+def let_rest(running: System, ids: list[str]) -> None:
+    """As a call that has delivered all: the next event finds each endpoint at rest."""
+    store = endpoints(running, running.client("dynamodb"))
+    for id_ in ids:
+        stored = store.get(id_)
+        assert stored
+        assert store.rest(stored, look_at=None)
+
+
 @pytest.fixture
 def lanes(running: System) -> Iterator[str]:
     """A queue of lanes that nothing reads."""
@@ -217,6 +226,7 @@ def test_a_process_that_ends_before_any_of_its_calls_is_made_up_for_under_the_sa
             Process(running, lanes=lanes, lives_for=lives_for).announce(event)
         assert outbox.table.owed(event.event_id)
         Process(running, lanes=lanes, lives_for=CALLS).announce(event)
+        let_rest(running, ids)
     Process(running, lanes=lanes, lives_for=CALLS).announce(whole)
 
     heard = heard_of(listener, *events)
@@ -235,4 +245,6 @@ def test_a_process_that_ends_before_any_of_its_calls_is_made_up_for_under_the_sa
     asked = running.client("sqs").get_queue_attributes(
         QueueUrl=lanes, AttributeNames=["ApproximateNumberOfMessages"]
     )
-    assert asked["Attributes"]["ApproximateNumberOfMessages"] == str(len(events) * len(ids))
+    lost = len(ids)  # where one has died after it woke an endpoint: the clock makes up for those
+    sent = len(events) * len(ids)
+    assert sent - lost <= int(asked["Attributes"]["ApproximateNumberOfMessages"]) <= sent

@@ -29,10 +29,11 @@ ENDPOINT = "end_1"
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """An endpoint as it is kept; ``look_at`` is None where it rests."""
+    """An endpoint as it is kept; ``look_at`` is None where nobody has to look at it."""
 
     stored: StoredEndpoint
     look_at: str | None = None
+    awake: bool = False
 
 
 class Endpoints:
@@ -85,14 +86,14 @@ class Endpoints:
 
     def wake(self, endpoint_id: str, *, at: float) -> bool:
         with self._tables.lock:
-            stored = self.get(endpoint_id)
-            if stored is not None:
-                self._wake(stored, at=at)
-        return stored is not None
+            item = self.items.get(endpoint_id)
+            if item is not None:
+                self._wake(item.stored, at=at)
+        return item is not None and not item.awake
 
     def _wake(self, stored: StoredEndpoint, *, at: float) -> None:
         woken = replace(stored, wakes=stored.wakes + 1)
-        self.items[stored.endpoint.endpoint_id] = Item(stored=woken, look_at=iso(at))
+        self.items[stored.endpoint.endpoint_id] = Item(stored=woken, look_at=iso(at), awake=True)
 
     def rest(self, stored: StoredEndpoint, *, look_at: float | None) -> bool:
         id_ = stored.endpoint.endpoint_id
@@ -100,7 +101,8 @@ class Endpoints:
             item = self.items.get(id_)
             if item is None or item.stored.wakes != stored.wakes:
                 return False
-            self.items[id_] = replace(item, look_at=None if look_at is None else iso(look_at))
+            look = None if look_at is None else iso(look_at)
+            self.items[id_] = replace(item, look_at=look, awake=False)
         return True
 
     def save_health(self, endpoint_id: str, health: Health, *, event: OutboxEvent | None) -> None:

@@ -154,6 +154,16 @@ class EndpointBehaviour:
         assert store.endpoints.rest(store.read(), look_at=None)
         assert store.looked_at(ENDPOINT) is None
 
+    def test_who_wakes_it_learns_whether_it_was_at_rest(self, store: EndpointStore) -> None:
+        store.created()
+        assert [store.endpoints.wake(ENDPOINT, at=AT) for _ in range(3)] == [True, False, False]
+        for look_at in (None, AT + 60):
+            assert store.endpoints.rest(store.read(), look_at=look_at)
+            assert [store.endpoints.wake(ENDPOINT, at=AT) for _ in range(2)] == [True, False]
+        store.endpoints.rest(store.read(), look_at=None)
+        store.endpoints.save(replace(store.read().endpoint, version=2), at=AT)
+        assert not store.endpoints.wake(ENDPOINT, at=AT)
+
     def test_one_that_was_woken_meanwhile_does_not_rest(self, store: EndpointStore) -> None:
         seen = store.created()
         store.endpoints.wake(ENDPOINT, at=AT)

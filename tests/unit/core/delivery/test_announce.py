@@ -46,7 +46,7 @@ class World:
     left: int = -1
     steps: list[tuple[str, str]] = field(default_factory=list)
     offered: dict[str, Delivery] = field(default_factory=dict)
-    deleted: set[str] = field(default_factory=set)
+    awake: set[str] = field(default_factory=set)
 
     def _step(self, *step: str) -> None:
         self.steps.append((step[0], step[1]))
@@ -69,7 +69,7 @@ class World:
     def wake(self, endpoint_id: str, *, at: float) -> bool:
         assert at == NOW
         self._step("wake", endpoint_id)
-        return endpoint_id not in self.deleted
+        return endpoint_id not in self.awake
 
     def send(self, endpoint_id: str, *, reason: str) -> None:
         assert reason == EVENT.event_id
@@ -155,8 +155,9 @@ def test_one_whose_pause_is_over_gets_it() -> None:
     assert world.announce() == [BUS, *to("end_1"), NOTE, SETTLE]
 
 
-def test_one_that_is_deleted_meanwhile_is_left() -> None:
-    world = World([an_endpoint("end_1"), an_endpoint("end_2")], deleted={"end_1"})
+def test_one_that_is_awake_or_deleted_needs_no_message() -> None:
+    """Else the queue would fill with messages of one busy endpoint, and others' stay behind."""
+    world = World([an_endpoint("end_1"), an_endpoint("end_2")], awake={"end_1"})
     assert world.announce() == [BUS, *to("end_1", sent=False), *to("end_2"), NOTE, SETTLE]
 
 
