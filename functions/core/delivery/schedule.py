@@ -3,7 +3,8 @@
 A delivery that fails while others arrive is tried ten times, over three days. Where five fail in a
 row without one that arrives, it is the endpoint that fails: one delivery is tried now and then, and
 the first that arrives lets all others go. What is tried then, or is put off by the endpoint, uses
-up no attempt: a receiver that is down for days, or busy, loses nothing.
+up no attempt: a receiver that is down for days, or busy, loses nothing. What is put off again while
+others arrive does: it is this event that the endpoint does not take.
 """
 
 from __future__ import annotations
@@ -162,9 +163,11 @@ def settle(claimed: Delivery, sent: Sent, *, health: Health, at: float, draw: Dr
         log=(*claimed.log, attempt)[-MAX_ATTEMPTS_KEPT:],
     )
     outcome, attempts = outcome_of(sent), claimed.attempts + 1
+    others_arrived = bool(claimed.log) and health.last_success_at > claimed.log[-1].at
     if outcome is Outcome.ARRIVED:
         return replace(told, status=DeliveryStatus.DELIVERED, attempts=attempts, due_at=0)
-    if outcome is not Outcome.FAILED or health.is_failing:
+    is_its_own = outcome is Outcome.FAILED or (outcome is Outcome.PUT_OFF and others_arrived)
+    if not is_its_own or health.is_failing:
         # Behind the others, so that each is tried in its turn.
         return replace(told, due_at=max(health.blocked_until, at))
     if attempts > len(GAPS_SECONDS):

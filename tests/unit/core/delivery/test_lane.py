@@ -26,7 +26,7 @@ from tests.support.fakes.stores import Clock, Tables
 from tests.support.scripted_connector import TENANT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 HOUR = 3600.0
 OK = Sent(milliseconds=5, status=204)
@@ -82,6 +82,17 @@ class Harness:
         )
         self.endpoints.wake(ENDPOINT, at=self.clock())
         return event.event_id
+
+    def answer(self, script: Callable[[str], Sent]) -> None:
+        """Have the receiver answer from now on by the event's id."""
+        receiver = self.receiver
+
+        class Reader:
+            def send(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Sent:
+                receiver.send(url, headers=headers, body=body)
+                return script(headers["webhook-id"])
+
+        self.ports = replace(self.ports, sender=Reader())
 
     def drain(self, *, seconds: float = 35) -> Drained:
         return drain(ENDPOINT, self.ports, until=self.clock() + seconds)
@@ -255,6 +266,24 @@ def test_one_that_asks_to_be_left_alone_is_and_nothing_is_used_up() -> None:
     assert here.clock() - began == 80 * 90
     assert here.delivery(event_id).attempts == 1
     assert here.health.failures == 0
+
+
+def test_an_event_that_is_put_off_while_others_arrive_fails_in_the_end() -> None:
+    """Else it would come each minute for 30 days, and hold the others up for that minute."""
+    here = Harness(OK)
+    poison, began = here.tell(), here.clock()
+    here.answer(lambda event_id: replace(BUSY, status=503) if event_id == poison else OK)
+    others = []
+    while here.delivery(poison).status is DeliveryStatus.PENDING:
+        others.append(here.tell())
+        here.drain()
+        here.clock.now += HOUR / 2
+
+    assert here.delivery(poison).status is DeliveryStatus.FAILED
+    assert here.got().count(poison) < 20
+    assert 60 * HOUR < here.clock() - began < 100 * HOUR
+    assert all(here.got().count(other) == 1 for other in others)
+    assert here.state is EndpointState.ENABLED
 
 
 def test_a_failing_endpoint_is_sent_one_at_a_time_each_in_its_turn() -> None:
