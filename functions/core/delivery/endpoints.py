@@ -1,4 +1,4 @@
-"""What becomes of an endpoint where its application rotates its secret or enables it again."""
+"""What becomes of an endpoint where its application rotates its secret, moves or enables it."""
 
 from __future__ import annotations
 
@@ -46,6 +46,15 @@ def rotate(
 def signs_until(endpoint: Endpoint, *, at: float) -> float:
     """Until when the secret before the newest signs; 0 where none does any longer."""
     return max((each.until for each in endpoint.secrets[1:] if each.until > at), default=0)
+
+
+def move(health: Health) -> Health:
+    """The health at another address: what the one before has answered counts no longer.
+
+    One that is disabled stays so. Whoever still waits for an answer of the address before has seen
+    the health before, and can write none.
+    """
+    return replace(forgive(health), disabled_at=health.disabled_at, why=health.why)
 
 
 def forgive(health: Health) -> Health:

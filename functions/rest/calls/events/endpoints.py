@@ -14,6 +14,7 @@ from functions.core.delivery.endpoints import (
     DEFAULT_OVERLAP_SECONDS,
     MAX_OVERLAP_SECONDS,
     forgive,
+    move,
     rotate,
     signs_until,
 )
@@ -245,7 +246,8 @@ def read_endpoint(call: Call, endpoint_id: str) -> Reply:
 def change_endpoint(call: Call, endpoint_id: str, *, body: EndpointChange) -> Reply:
     """Change an endpoint, pause it, or enable it again.
 
-    What waits for it goes to the address that it has when it is sent.
+    What waits for it goes to the address that it has when it is sent. At another address, what has
+    failed before counts no longer.
     """
     given = {name: value for name, value in asdict(body).items() if value is not UNSET}
     enabled = given.pop("enabled", None)
@@ -259,7 +261,7 @@ def change_endpoint(call: Call, endpoint_id: str, *, body: EndpointChange) -> Re
         call,
         endpoint_id,
         lambda endpoint: replace(endpoint, version=endpoint.version + 1, **given),
-        forgiven=bool(enabled),
+        mend=forgive if enabled else move if "url" in given else None,
     )
     if stored.state in {EndpointState.ENABLED, EndpointState.FAILING}:
         call.here.lanes.send(endpoint_id, reason=f"version-{stored.endpoint.version}")
@@ -389,12 +391,12 @@ def _save(
     endpoint_id: str,
     change: Callable[[Endpoint], Endpoint],
     *,
-    forgiven: bool = False,
+    mend: Callable[[Health], Health] | None = None,
 ) -> StoredEndpoint:
     """Change an endpoint, which others may be changing at the same time.
 
     Args:
-        forgiven: what has failed so far counts no longer.
+        mend: changes its health, too; None leaves it alone.
 
     Raises:
         Superseded: it changes all the time.
@@ -403,7 +405,7 @@ def _save(
     for _ in range(TRIES):
         stored = endpoint_of(call, endpoint_id)
         changed = change(stored.endpoint)
-        health = forgive(stored.health) if forgiven else None
+        health = mend(stored.health) if mend else None
         try:
             endpoints.save(changed, at=call.here.clock(), health=health)
         except Superseded:

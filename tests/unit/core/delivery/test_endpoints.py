@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
-from functions.core.delivery.endpoints import forgive, rotate, signs_until
+from functions.core.delivery.endpoints import forgive, move, rotate, signs_until
 from functions.core.delivery.model import Endpoint, Health, SealedSecret
 from functions.core.errors import SecretRotating
 
@@ -74,3 +75,10 @@ def test_an_endpoint_that_is_enabled_again_begins_as_if_nothing_had_failed() -> 
         last_status=410,
     )
     assert forgive(bad) == Health(version=4, last_success_at=AT - 60, last_status=410)
+
+
+def test_at_another_address_nothing_has_failed_but_a_disabled_endpoint_stays_so() -> None:
+    bad = Health(version=3, failures=9, failing_since=AT, blocked_until=AT + 60, probes=2)
+    assert move(bad) == Health(version=4)
+    gone = replace(bad, disabled_at=AT, why="gone")
+    assert move(gone) == Health(version=4, disabled_at=AT, why="gone")

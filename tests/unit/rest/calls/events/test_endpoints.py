@@ -147,6 +147,19 @@ def test_a_change_that_enables_nothing_leaves_what_has_failed(stage: Stage) -> N
     assert stage.send("PATCH", at(made), {"max_in_flight": 2})[1]["state"] == "failing"
 
 
+def test_at_another_address_it_is_tried_at_once(stage: Stage) -> None:
+    """And a late answer of the address before, such as 410, does not disable it."""
+    made, now = stage.create(), stage.clock()
+    make_ill(stage, made, failures=9, failing_since=now, blocked_until=now + 900)
+    seen = stage.endpoints.items[made["endpoint_id"]].stored.health
+    told = stage.send("PATCH", at(made), {"url": f"{URL}2"})[1]
+    assert (told["state"], told["blocked_until"]) == ("enabled", None)
+    gone = replace(seen, version=seen.version + 1, disabled_at=now, why="gone")
+    with pytest.raises(Superseded):
+        stage.endpoints.save_health(made["endpoint_id"], gone, event=None)
+    assert stage.send("GET", at(made)) == (200, told)
+
+
 @pytest.mark.parametrize("rivals", [1, TRIES])
 def test_a_change_comes_through_beside_others_or_says_that_it_does_not(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, rivals: int
