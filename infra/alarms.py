@@ -146,6 +146,15 @@ STREAM: Final = (
     "than it can take: it catches up, and none is lost."
 )
 
+LANES_SECONDS: Final = 15 * 60
+"""More than twice the time after which the queue gives out again what a call has died over."""
+LANES: Final = (
+    "For 15 minutes an endpoint's turn has not come: the function `deliver` cannot run, dies, or "
+    "has too many endpoints that answer slowly. Its log has the error; mend that. If there is "
+    "none, look at its metric ConcurrentExecutions: 50 is the most. What is due waits meanwhile, "
+    "up to 30 days, and none is lost before."
+)
+
 Metric = cloudwatch.Metric | cloudwatch.MathExpression
 
 
@@ -162,6 +171,13 @@ class Watched(NamedTuple):
     periods: int = 1
 
 
+class Queues(NamedTuple):
+    """The queues of a stage: what reached no target, and endpoints whose turn comes."""
+
+    undelivered: sqs.Queue
+    lanes: sqs.Queue
+
+
 class Alarms(Construct):
     """One alarm for each thing that can need a person; they write to ``email`` if there is one."""
 
@@ -173,16 +189,19 @@ class Alarms(Construct):
         doors: Mapping[Door, DoorFunction],
         machines: Mapping[str, sfn.StateMachine],
         api: apigateway.RestApi,
-        undelivered: sqs.Queue,
+        queues: Queues,
         key: kms.Key,
         stage: Stage,
     ) -> None:
         super().__init__(scope, id_)
         email = stage.alarm_email
-        topic = self._topic(key, email, undelivered=undelivered) if email else None
-        waiting = undelivered.metric_approximate_number_of_messages_visible(period=PERIOD)
+        topic = self._topic(key, email, undelivered=queues.undelivered) if email else None
+        waiting = queues.undelivered.metric_approximate_number_of_messages_visible(period=PERIOD)
         age = doors[Door.ANNOUNCE].function.metric(
             "IteratorAge", statistic=cloudwatch.Stats.MAXIMUM, period=PERIOD
+        )
+        turn = queues.lanes.metric_approximate_age_of_oldest_message(
+            statistic=cloudwatch.Stats.MAXIMUM, period=PERIOD
         )
         watched = (
             *_of_faults(machines, stage=stage),
@@ -199,6 +218,7 @@ class Alarms(Construct):
                 DISABLED,
             ),
             Watched("StreamAge", age, STREAM_SECONDS * 1000, STREAM),
+            Watched("LanesAge", turn, LANES_SECONDS, LANES),
             Watched(
                 "Deprecations",
                 _sum_of(DEPRECATIONS, stage=stage, period=HOUR),

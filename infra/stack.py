@@ -9,7 +9,7 @@ import msgspec
 
 from functions.core.contract import Door, Variable
 from infra import grants, packaging
-from infra.alarms import Alarms
+from infra.alarms import Alarms, Queues
 from infra.api import Api
 from infra.config import caller_tokens
 from infra.events import (
@@ -366,7 +366,7 @@ class FreshetStack(cdk.Stack):
                 "BulkRuns": self.bulk_machine,
             },
             api=self.api.rest_api,
-            undelivered=self.undelivered,
+            queues=Queues(self.undelivered, self.lanes),
             key=self.storage.key,
             stage=self._stage,
         )

@@ -184,6 +184,7 @@ def test_there_is_an_alarm_for_everything_that_can_need_a_person(local: Template
         "Deprecations",
         "EndpointsDisabled",
         "FailedBulkRuns",
+        "LanesAge",
         "OperatorFaults",
         "OwedEvents",
         "PushDropped",
@@ -205,6 +206,21 @@ def test_an_alarm_is_named_after_its_stage_and_says_what_to_do(local: Template) 
         properties = alarm["Properties"]
         assert properties["AlarmName"] == f"Freshet-local-{name}"
         assert 100 < len(properties["AlarmDescription"]) <= MOST_OF_A_DESCRIPTION
+
+
+def test_deliveries_that_nothing_makes_ring_also_where_the_function_cannot_run(
+    local: Template,
+) -> None:
+    """Then it counts nothing itself, and its messages expire without one in another queue."""
+    alarm, lanes = (
+        local.one("CloudWatch::Alarm", "AlarmsLanesAge"),
+        local.one("SQS::Queue", "Lanes"),
+    )
+
+    assert alarm["MetricName"] == "ApproximateAgeOfOldestMessage"
+    (queue,) = alarm["Dimensions"]
+    assert queue["Value"]["Fn::GetAtt"][0].startswith("Lanes")
+    assert 2 * lanes["VisibilityTimeout"] < alarm["Threshold"] < lanes["MessageRetentionPeriod"]
 
 
 def test_what_an_alarm_says_to_look_for_is_there(local: Template) -> None:
