@@ -252,10 +252,9 @@ def settle(seen: Seen, objectives: Objectives, *, explain: Explain, at: float) -
         return
     after = _look(before, connection, max_age_seconds=seconds, at=at)
     event = None
-    if after.breached_at and not before.breached_at:
-        event = _event_of_breach(after, connection, explain(connection, seconds))
-    elif before.breached_at and not after.breached_at:
-        event = _event_of_restoration(after, connection, breached_at=before.breached_at, at=at)
+    if bool(after.breached_at) != bool(before.breached_at):
+        found = explain(connection, seconds) if after.breached_at else None
+        event = _event(before, after, connection, found=found, at=at)
     objectives.save(after, event=event)
 
 
@@ -280,52 +279,29 @@ def _read_seconds(objectives: Objectives, tenant: str) -> int:
     return found.max_age_seconds if found else 0
 
 
-def _event_of_breach(watch: Watch, connection: Connection, found: Freshness) -> OutboxEvent:
-    return _event(
-        EventType.FRESHNESS_BREACHED,
-        watch,
-        connection,
-        breached_at=watch.breached_at,
-        found=found,
-        at=watch.breached_at,
-    )
-
-
-def _event_of_restoration(
-    watch: Watch, connection: Connection, *, breached_at: float, at: float
-) -> OutboxEvent:
-    return _event(EventType.FRESHNESS_RESTORED, watch, connection, breached_at=breached_at, at=at)
-
-
 def _event(
-    type_: EventType,
-    watch: Watch,
-    connection: Connection,
-    *,
-    breached_at: float,
-    at: float,
-    found: Freshness | None = None,
+    before: Watch, after: Watch, connection: Connection, *, found: Freshness | None, at: float
 ) -> OutboxEvent:
+    """The event of a breach, with what was found then, or of its end."""
     as_of = connection.snapshot.as_of if connection.snapshot else 0
-    data = FreshnessData(
-        connection_id=watch.connection_id,
-        provider=watch.provider,
-        max_age_seconds=watch.max_age_seconds,
-        of=watch.of,
-        as_of=iso(as_of) if as_of else None,
-        breached_at=iso(breached_at),
-        restored_at=None if found else iso(at),
-        cause=found.cause if found else None,
-        action=found.advice.action if found else None,
-        url=f"/v1/connections/{watch.connection_id}/freshness",
-    )
     return build_event(
-        type_,
-        tenant=watch.tenant,
-        subject=watch.connection_id,
+        EventType.FRESHNESS_BREACHED if found else EventType.FRESHNESS_RESTORED,
+        tenant=after.tenant,
+        subject=after.connection_id,
         version=iso(at),
         at=at,
-        data=data,
-        connection_id=watch.connection_id,
-        provider=watch.provider,
+        data=FreshnessData(
+            connection_id=after.connection_id,
+            provider=after.provider,
+            max_age_seconds=after.max_age_seconds,
+            of=after.of,
+            as_of=iso(as_of) if as_of else None,
+            breached_at=iso(after.breached_at or before.breached_at),
+            restored_at=None if found else iso(at),
+            cause=found.cause if found else None,
+            action=found.advice.action if found else None,
+            url=f"/v1/connections/{after.connection_id}/freshness",
+        ),
+        connection_id=after.connection_id,
+        provider=after.provider,
     )
