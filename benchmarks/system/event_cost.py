@@ -137,6 +137,7 @@ class Telling:
             deliveries=deliveries,
             lanes=_Lanes(self._counts),
             clock=time.time,
+            note=lambda _event: None,
         )
         self._lane = LanePorts(
             endpoints=self._endpoints,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from functions.core.contract import Clock
-from functions.core.delivery.model import Delivery
+from functions.core.delivery.model import delivery_of
 from functions.core.delivery.ports import Bus, Deliveries, Endpoints, Lanes, Outbox
 from functions.core.events.model import OutboxEvent
 
@@ -33,7 +33,7 @@ class AnnouncePorts(msgspec.Struct, frozen=True, kw_only=True):
     deliveries: Deliveries
     lanes: Lanes
     clock: Clock
-    note: Callable[[OutboxEvent], None] = lambda _event: None
+    note: Callable[[OutboxEvent], None]
 
 
 def announce(event: OutboxEvent, ports: AnnouncePorts) -> None:
@@ -54,15 +54,7 @@ def _offer(event: OutboxEvent, stored: StoredEndpoint, ports: AnnouncePorts) -> 
     those of one busy endpoint, and SQS looks for other groups in its first 120,000 messages only.
     """
     endpoint_id, at = stored.endpoint.endpoint_id, ports.clock()
-    ports.deliveries.offer(
-        Delivery(
-            endpoint_id=endpoint_id,
-            event_id=event.event_id,
-            event_type=event.type,
-            event_at=event.at,
-            due_at=at,
-        )
-    )
+    ports.deliveries.offer(delivery_of(event, endpoint_id, due_at=at))
     was_at_rest = ports.endpoints.wake(endpoint_id, at=at)
     if was_at_rest and _takes_deliveries(stored, at=at):
         ports.lanes.send(endpoint_id, reason=event.event_id)

@@ -1,4 +1,4 @@
-"""What becomes of an endpoint where its application rotates its secret, moves or enables it."""
+"""Changes of an endpoint by its application, and the events about it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from functions.core.errors import SecretRotating
+from functions.core.events.model import EndpointData, build_event
+from functions.core.model import iso
 
 if TYPE_CHECKING:
     from functions.core.delivery.model import Endpoint, Health, SealedSecret
+    from functions.core.events.model import EventType, OutboxEvent
 
 DEFAULT_OVERLAP_SECONDS: Final = 24 * 60 * 60
 MAX_OVERLAP_SECONDS: Final = 7 * 24 * 60 * 60
@@ -68,4 +71,23 @@ def forgive(health: Health) -> Health:
         probes=0,
         disabled_at=0,
         why="",
+    )
+
+
+def event_of_endpoint(
+    endpoint: Endpoint, type_: EventType, *, version: object, at: float, health: Health
+) -> OutboxEvent:
+    """An event about an endpoint, with what its health says of why."""
+    return build_event(
+        type_,
+        tenant=endpoint.tenant,
+        subject=endpoint.endpoint_id,
+        version=version,
+        at=at,
+        data=EndpointData(
+            endpoint_id=endpoint.endpoint_id,
+            why=health.why or None,
+            failing_since=iso(health.failing_since) if health.failing_since else None,
+            url=f"/v1/endpoints/{endpoint.endpoint_id}",
+        ),
     )

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from functions.core.contract import Clock, Sleep
+from functions.core.delivery.endpoints import event_of_endpoint
 from functions.core.delivery.model import EndpointState
 from functions.core.delivery.ports import Deliveries, Endpoints, Events, Sender, Sent, Signer
 from functions.core.delivery.schedule import Draw, claim, drop, judge, settle
 from functions.core.errors import Superseded
-from functions.core.events.model import EndpointData, EventType, build_event
-from functions.core.model import iso
+from functions.core.events.model import EventType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -123,13 +123,7 @@ def _deliver(due: Iterable[Delivery], stored: StoredEndpoint, ports: LanePorts) 
     health = judge(stored.health, tried, most=most, at=at)
 
     def note(one: _Tried) -> bool:
-        done = settle(
-            one.claimed,
-            one.sent,
-            health=health,
-            at=at,
-            draw=ports.draw,
-        )
+        done = settle(one.claimed, one.sent, health=health, at=at, draw=ports.draw)
         return _save(done, ports)
 
     ports.each(note, tried)
@@ -168,16 +162,10 @@ def _event_of(endpoint: Endpoint, health: Health) -> OutboxEvent | None:
     """The event of an endpoint that is disabled by this health; None where it is not."""
     if not health.disabled_at:
         return None
-    return build_event(
+    return event_of_endpoint(
+        endpoint,
         EventType.ENDPOINT_DISABLED,
-        tenant=endpoint.tenant,
-        subject=endpoint.endpoint_id,
         version=health.version,
         at=health.disabled_at,
-        data=EndpointData(
-            endpoint_id=endpoint.endpoint_id,
-            why=health.why,
-            failing_since=iso(health.failing_since) if health.failing_since else None,
-            url=f"/v1/endpoints/{endpoint.endpoint_id}",
-        ),
+        health=health,
     )

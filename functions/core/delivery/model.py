@@ -160,5 +160,19 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     log: tuple[Attempt, ...] = ()
 
 
+def delivery_of(
+    event: OutboxEvent, endpoint_id: str, *, due_at: float, replayed: bool = False
+) -> Delivery:
+    """A new delivery of an event to an endpoint."""
+    return Delivery(
+        endpoint_id=endpoint_id,
+        event_id=event.event_id,
+        event_type=event.type,
+        event_at=event.at,
+        due_at=due_at,
+        replayed=replayed,
+    )
+
+
 def _matches(type_: str, wanted: str) -> bool:
     return type_ == wanted or (wanted.endswith(".*") and type_.startswith(wanted[:-1]))

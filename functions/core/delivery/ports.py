@@ -24,6 +24,11 @@ class StoredEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     wakes: int = 0
 
     @property
+    def tenant(self) -> str:
+        """The name of the tenant that it belongs to."""
+        return self.endpoint.tenant
+
+    @property
     def state(self) -> EndpointState:
         """What it gets."""
         if self.health.disabled_at:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from functions.core.delivery.model import Delivery, DeliveryStatus
+from functions.core.delivery.model import DeliveryStatus, delivery_of
 from functions.core.errors import Superseded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from functions.core.delivery.model import Delivery
     from functions.core.delivery.ports import Deliveries, Endpoints
     from functions.core.events.model import OutboxEvent
 
@@ -88,16 +89,7 @@ def _make_due(
         if only is not None and not only.takes(found):
             return False
         if found is None:
-            deliveries.offer(
-                Delivery(
-                    endpoint_id=endpoint_id,
-                    event_id=event.event_id,
-                    event_type=event.type,
-                    event_at=event.at,
-                    due_at=at,
-                    replayed=True,
-                )
-            )
+            deliveries.offer(delivery_of(event, endpoint_id, due_at=at, replayed=True))
             return True
         try:
             deliveries.save(_again(found, at=at))

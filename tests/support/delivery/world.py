@@ -131,6 +131,7 @@ class World:
             deliveries=self._port(self.deliveries),
             lanes=self._port(Lanes(self)),
             clock=self.clock,
+            note=lambda _event: None,
         )
         self._draining = LanePorts(
             endpoints=self._port(self.endpoints),

@@ -9,7 +9,7 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.background import deliver as door
-from functions.core.delivery.model import Delivery, DeliveryStatus, EndpointState
+from functions.core.delivery.model import DeliveryStatus, EndpointState, delivery_of
 from functions.core.delivery.ports import Sent
 from functions.core.errors import Defect
 from functions.core.events.model import EventType, build_event
@@ -53,15 +53,7 @@ class Room:
             data={},
         )
         self.tables.tell(event)
-        self.deliveries.offer(
-            Delivery(
-                endpoint_id=ENDPOINT,
-                event_id=event.event_id,
-                event_type=event.type,
-                event_at=event.at,
-                due_at=event.at,
-            )
-        )
+        self.deliveries.offer(delivery_of(event, ENDPOINT, due_at=event.at))
 
     def statuses(self) -> list[DeliveryStatus]:
         return [one.status for one in self.deliveries.page(ENDPOINT, limit=99, after=None)[0]]

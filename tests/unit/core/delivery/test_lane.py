@@ -10,7 +10,13 @@ import pytest
 from msgspec.structs import replace
 
 from functions.core.delivery.lane import Drained, LanePorts, drain
-from functions.core.delivery.model import Delivery, DeliveryStatus, EndpointState, Health
+from functions.core.delivery.model import (
+    Delivery,
+    DeliveryStatus,
+    EndpointState,
+    Health,
+    delivery_of,
+)
 from functions.core.delivery.ports import Sent
 from functions.core.events.model import EventType, build_event
 from functions.core.model import iso
@@ -70,16 +76,7 @@ class Harness:
             data={},
         )
         self.tables.tell(event)
-        self.deliveries.offer(
-            Delivery(
-                endpoint_id=ENDPOINT,
-                event_id=event.event_id,
-                event_type=event.type,
-                event_at=event.at,
-                due_at=event.at,
-                replayed=replayed,
-            )
-        )
+        self.deliveries.offer(delivery_of(event, ENDPOINT, due_at=event.at, replayed=replayed))
         self.endpoints.wake(ENDPOINT, at=self.clock())
         return event.event_id
 
