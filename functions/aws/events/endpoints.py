@@ -16,9 +16,8 @@ import msgspec
 
 from functions.aws.tables.dynamodb import Table, to_text
 from functions.aws.tables.idempotency import answer_requests
-from functions.aws.tables.open_items import open_attributes
+from functions.aws.tables.open_items import LIST, UNLIST, open_attributes
 from functions.aws.tables.outbox import event_requests
-from functions.core.contract import LOOK_AT, OPEN_AS
 from functions.core.delivery.model import MAX_ENDPOINTS, Endpoint, Health
 from functions.core.delivery.ports import StoredEndpoint
 from functions.core.errors import Superseded, TooManyEndpoints
@@ -35,8 +34,7 @@ ENTRY: Final = "endpoint"
 OF_TENANT: Final = "tenant#"
 """Before the tenant in the key of the list of its endpoints."""
 
-LOOK: Final = f"{OPEN_AS} = :shard, {LOOK_AT} = :look"
-WAKE: Final = f"wakes = wakes + :one, awake = :yes, {LOOK}"
+WAKE: Final = f"wakes = wakes + :one, awake = :yes, {LIST}"
 SET_HEALTH: Final = "health = :health, health_version = :health_version"
 HEALTH_SEEN: Final = "health_version = :health_seen"
 
@@ -151,16 +149,13 @@ class EndpointTable:
         Returns:
             False if it was woken since it was read, or is deleted: nothing is noted then.
         """
-        update = f"REMOVE awake, {OPEN_AS}, {LOOK_AT}"
-        look: Item = {}
-        if look_at is not None:
-            update, look = f"SET {LOOK} REMOVE awake", _look(look_at)
+        update = f"{UNLIST}, awake" if look_at is None else f"SET {LIST} REMOVE awake"
         return self._table.write(
             self._table.update_request(
                 _key(stored.endpoint.endpoint_id),
                 update,
                 condition="wakes = :seen",
-                values={"seen": stored.wakes, **look},
+                values={"seen": stored.wakes, **open_attributes(look_at)},
             )
         ).done
 
@@ -190,12 +185,7 @@ def _list_key(tenant: str) -> dict[str, str]:
 
 
 def _woken(at: float) -> Item:
-    return {"one": 1, "yes": True, **_look(at)}
-
-
-def _look(at: float) -> Item:
-    spelt = open_attributes(at)
-    return {"shard": spelt[OPEN_AS], "look": spelt[LOOK_AT]}
+    return {"one": 1, "yes": True, **open_attributes(at)}
 
 
 def _health_values(health: Health) -> Item:

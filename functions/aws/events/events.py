@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from functions.aws.tables.dynamodb import Table
+from functions.aws.tables.open_items import UNLIST
 from functions.aws.tables.outbox import event_of
-from functions.core.contract import LOOK_AT, OPEN_AS, Index
+from functions.core.contract import OPEN_AS, Index
 from functions.core.events.log import Place
 from functions.core.model import iso
 
@@ -68,7 +69,7 @@ class EventTable:
         self._table.write(
             self._table.update_request(
                 {"event_id": event_id},
-                f"REMOVE {OPEN_AS}, {LOOK_AT}",
+                UNLIST,
                 condition="attribute_exists(event_id)",
             )
         )

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from functions.aws.tables.dynamodb import Table
-from functions.aws.tables.open_items import open_attributes
+from functions.aws.tables.open_items import LIST, open_attributes
 from functions.aws.tables.outbox import event_requests
-from functions.core.contract import LOOK_AT, OPEN_AS
+from functions.core.contract import LOOK_AT
 from functions.core.freshness.objectives import TenantObjective, Watch
 from functions.core.model import instant
 
@@ -27,7 +27,6 @@ OF_TENANT: Final = "tenant#"
 """Before the tenant in the key of its objective."""
 
 _SEEN: Final = "version = :seen"
-_LOOK: Final = f"{OPEN_AS} = :open_as, {LOOK_AT} = :look_at"
 
 
 class ObjectiveTable:
@@ -62,7 +61,7 @@ class ObjectiveTable:
         """Give a connection an objective of its own; return True if it had none."""
         before = self._update(
             connection_id,
-            f"SET tenant = :tenant, provider = :provider, own_seconds = :seconds, {_LOOK}",
+            f"SET tenant = :tenant, provider = :provider, own_seconds = :seconds, {LIST}",
             at=at,
             tenant=tenant,
             provider=provider,
@@ -74,7 +73,7 @@ class ObjectiveTable:
         """Take a connection's own objective from it, if it has one."""
         self._update(
             connection_id,
-            f"REMOVE own_seconds SET {_LOOK}",
+            f"REMOVE own_seconds SET {LIST}",
             condition="attribute_exists(own_seconds)",
             at=at,
         )
@@ -83,7 +82,7 @@ class ObjectiveTable:
         """Give a tenant an objective; return True if it had none."""
         before = self._update(
             OF_TENANT + tenant,
-            f"SET tenant = :tenant, max_age_seconds = :seconds, {_LOOK} REMOVE walked_to",
+            f"SET tenant = :tenant, max_age_seconds = :seconds, {LIST} REMOVE walked_to",
             at=at,
             tenant=tenant,
             seconds=seconds,
@@ -94,7 +93,7 @@ class ObjectiveTable:
         """Take a tenant's objective from it, if it has one."""
         self._update(
             OF_TENANT + tenant,
-            f"REMOVE max_age_seconds, walked_to SET {_LOOK}",
+            f"REMOVE max_age_seconds, walked_to SET {LIST}",
             condition="attribute_exists(max_age_seconds)",
             at=at,
         )
@@ -105,7 +104,7 @@ class ObjectiveTable:
         """Have a watch looked at now; see ``Objectives.mark``."""
         self._update(
             connection_id,
-            f"SET tenant = :tenant, provider = :provider, {_LOOK}",
+            f"SET tenant = :tenant, provider = :provider, {LIST}",
             condition="" if create else "attribute_exists(objective_of)",
             at=at,
             tenant=tenant,

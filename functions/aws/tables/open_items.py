@@ -22,6 +22,12 @@ SHARDS: Final = tuple(f"open#{digit}" for digit in range(10))
 """The partitions of the index. Each takes 1,000 write units a second, and a refresh has four, as it
 is admitted, begins and ends: one partition for all would bound the whole stage."""
 
+LIST: Final = f"{OPEN_AS} = :{OPEN_AS}, {LOOK_AT} = :{LOOK_AT}"
+"""Of an update: sets the ``open_attributes``, which its values have."""
+
+UNLIST: Final = f"REMOVE {OPEN_AS}, {LOOK_AT}"
+"""An update: the item is to be looked at no more."""
+
 
 class Due(NamedTuple):
     """An item that is to be looked at: its key, and since when, as it stands there."""
