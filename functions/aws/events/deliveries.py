@@ -16,7 +16,7 @@ from functions.aws.tables.dynamodb import Table, to_text
 from functions.core.contract import Index
 from functions.core.delivery.model import Delivery
 from functions.core.errors import Superseded
-from functions.core.events.model import KEEP_DAYS
+from functions.core.events.model import KEEP_SECONDS
 from functions.core.model import instant, iso
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 BEHIND_ALL: Final = ":"
 """Sorts behind the entries of all deliveries, which begin with a digit, and before others."""
-
-_DAY: Final = 24 * 60 * 60
 
 
 class DeliveryTable:
@@ -107,7 +105,7 @@ def _item(delivery: Delivery) -> Item:
         **_key(delivery.endpoint_id, delivery.event_id, event_at=delivery.event_at),
         "version": delivery.version,
         "document": to_text(delivery),
-        "expires_at": int(delivery.event_at) + KEEP_DAYS * _DAY,
+        "expires_at": int(delivery.event_at) + KEEP_SECONDS,
         **due,
     }
 

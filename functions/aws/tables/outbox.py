@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from functions.aws.tables.open_items import open_attributes
-from functions.core.events.model import KEEP_DAYS, EventType, OutboxEvent
+from functions.core.events.model import KEEP_SECONDS, EventType, OutboxEvent
 from functions.core.model import instant, iso
 
 if TYPE_CHECKING:
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 OWED_SECONDS: Final = 120
 """How long after an event the sweeper looks whether it was announced."""
-
-_DAY: Final = 24 * 60 * 60
 
 
 def event_requests(event: OutboxEvent | None, *, table: Table) -> list[Request]:
@@ -31,7 +29,7 @@ def event_requests(event: OutboxEvent | None, *, table: Table) -> list[Request]:
         "type": event.type,
         "occurred_at": iso(event.at),
         "document": event.document.decode(),
-        "expires_at": int(event.at) + KEEP_DAYS * _DAY,
+        "expires_at": int(event.at) + KEEP_SECONDS,
         **{name: value for name, value in about.items() if value},
         **open_attributes(event.at + OWED_SECONDS),
     }

@@ -27,7 +27,7 @@ EVENT_PREFIX: Final = "evt_"
 
 SOURCE: Final = "urn:freshet:events"
 
-KEEP_DAYS: Final = 30
+KEEP_SECONDS: Final = 30 * 24 * 60 * 60
 """How long an event can be read, and delivered again."""
 
 

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Final
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from functions.core.delivery.model import DeliveryStatus, SendError
+from functions.core.delivery.endpoints import event_of_endpoint
+from functions.core.delivery.model import DeliveryStatus, Health, SendError
 from functions.core.delivery.replay import Only, replay
 from functions.core.errors import InvalidRequest, NotFound, Superseded
-from functions.core.events.log import Place
-from functions.core.events.model import EndpointData, EventType, build_event
+from functions.core.events.model import EventType
 from functions.core.model import iso
 from functions.rest import cursors
 from functions.rest.call import MAX_ID, Call, Reply
 from functions.rest.calls.events.endpoints import endpoint_of
+from functions.rest.calls.events.log import read_place
 from functions.rest.models import when
 from functions.rest.route import Answer, Parameter, Route, Tag, limit, one_of
 
@@ -212,13 +213,8 @@ def ping_endpoint(call: Call, endpoint_id: str) -> Reply:
     """
     here, at = call.here, call.here.clock()
     endpoint = endpoint_of(call, endpoint_id).endpoint
-    event = build_event(
-        EventType.ENDPOINT_PING,
-        tenant=call.tenant,
-        subject=endpoint_id,
-        version=secrets.token_hex(16),
-        at=at,
-        data=EndpointData(endpoint_id=endpoint_id, url=f"/v1/endpoints/{endpoint_id}"),
+    event = event_of_endpoint(
+        endpoint, EventType.ENDPOINT_PING, version=secrets.token_hex(16), at=at, health=Health()
     )
     headers = here.keyring.sign(endpoint, event_id=event.event_id, body=event.document, at=at)
     sent = here.sender.send(endpoint.url, headers=headers, body=event.document)
@@ -283,7 +279,7 @@ def _replay_since(
     if since > until:
         raise InvalidRequest("until must not be before since.")
     of = ("replay", endpoint.endpoint_id, asked.only, iso(since))
-    after = cursors.read(asked.cursor, Place, of=of)
+    after = read_place(asked.cursor, of=of)
     line, queued = call.here.events.of_tenant(endpoint.tenant), 0
     for _ in range(MAX_PAGES):
         page, after = line(since=since, until=until, limit=MAX_LIMIT, after=after)

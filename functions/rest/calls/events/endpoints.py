@@ -32,7 +32,6 @@ from functions.core.errors import (
     Gone,
     InvalidRequest,
     KeyReused,
-    NotFound,
     SecretRotating,
     Superseded,
     TooManyEndpoints,
@@ -41,7 +40,7 @@ from functions.core.events.model import EventType
 from functions.core.model import iso
 from functions.outbound.sign import make_keys
 from functions.rest.body import Text
-from functions.rest.call import Call, Reply, check_id, once
+from functions.rest.call import Call, Reply, once, own
 from functions.rest.headers import idempotency_key
 from functions.rest.models import when
 from functions.rest.route import LOCATION, REPLAYED, Answer, Route, Tag
@@ -326,10 +325,7 @@ def endpoint_of(call: Call, endpoint_id: str) -> StoredEndpoint:
     Raises:
         NotFound: there is none, or it is another tenant's.
     """
-    stored = call.here.endpoints.get(check_id(endpoint_id))
-    if stored is None or stored.endpoint.tenant != call.tenant:
-        raise NotFound
-    return stored
+    return own(call, endpoint_id, lambda here: here.endpoints.get(endpoint_id))
 
 
 def _create(call: Call, given: EndpointIn, *, key: Key | None) -> tuple[StoredEndpoint, str]:

@@ -8,7 +8,7 @@ import msgspec
 
 from functions.core.errors import Gone, InvalidRequest
 from functions.core.events.log import Place
-from functions.core.events.model import KEEP_DAYS, CloudEvent, EventType
+from functions.core.events.model import KEEP_SECONDS, CloudEvent, EventType
 from functions.core.model import instant, iso
 from functions.rest import cursors
 from functions.rest.call import MAX_ID, Call, Reply, check_id, own
@@ -20,8 +20,6 @@ LIMIT: Final = 100
 SETTLED_SECONDS: Final = 30
 """How old an event is once it is listed. Its instant is chosen before it is written, and the index
 shows it after that: a reader would step over one that comes late."""
-
-_KEEP_SECONDS: Final = KEEP_DAYS * 24 * 60 * 60
 
 
 class EventsOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,8 +71,8 @@ def list_events(
     """
     here = ("events", connection_id, type)
     now = call.here.clock()
-    since, until = now - _KEEP_SECONDS, now - SETTLED_SECONDS
-    after = _read(cursor, of=here)
+    since, until = now - KEEP_SECONDS, now - SETTLED_SECONDS
+    after = read_place(cursor, of=here)
     if after and instant(after.occurred_at) < since:
         raise Gone
     line = (
@@ -108,7 +106,12 @@ def read_event(call: Call, event_id: str) -> Reply:
     return Reply(text=found.document.decode())
 
 
-def _read(cursor: str | None, *, of: tuple[str | None, ...]) -> Place | None:
+def read_place(cursor: str | None, *, of: tuple[str | None, ...]) -> Place | None:
+    """The place in the log that a cursor names; None for no cursor.
+
+    Raises:
+        InvalidRequest: it names none, or one in another list.
+    """
     after = cursors.read(cursor, Place, of=of)
     if after and not _is_plausible(after):
         raise InvalidRequest(cursors.REFUSED)
