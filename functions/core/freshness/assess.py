@@ -220,6 +220,8 @@ def assess(known: Known, *, at: float, max_age_seconds: int | None = None) -> Fr
     parts = known.manifest.parts if known.manifest else ()
     not_before = _find_bound(known, at=at, max_age_seconds=max_age_seconds)
     verdict = judge(parts, not_before=not_before)
+    if verdict is Verdict.FRESH and known.manifest and known.manifest.as_of < not_before:
+        verdict = Verdict.PARTLY_FRESH  # a dataset is too old whose parts are all gone
     cause, since, error = _find_cause(known, verdict, not_before=not_before, at=at)
     return Freshness(
         verdict=verdict,
@@ -296,8 +298,10 @@ def _find_lack(
     known: Known, manifest: Manifest, verdict: Verdict, *, not_before: float, at: float
 ) -> Found:
     """Why a snapshot is not fresh though no refresh has failed since, and since when."""
-    fresh = (part.as_of for part in manifest.parts if part.state is PartState.FRESH)
-    aged = [as_of for as_of in fresh if as_of < not_before]
+    lacking = select_lacking(manifest.parts, not_before)
+    aged = [part.as_of for part in lacking if part.state is PartState.FRESH]
+    if not lacking and manifest.as_of < not_before:
+        aged = [manifest.as_of]
     if aged or known.published_at < not_before:
         since = min(aged, default=known.published_at)
         schedule = known.connection.schedule

@@ -70,9 +70,9 @@ def running(error: type[FreshetError] | None = None) -> Refresh:
     return step.postpone(begun, error, wait_seconds=50, at=NOW - 20) if error else begun
 
 
-def known(*parts: Part, **changes: Any) -> Known:
+def known(*parts: Part, as_of: float = DONE, **changes: Any) -> Known:
     """A connection whose snapshot was published an hour ago, with these parts; none without any."""
-    manifest = replace(a_manifest(as_of=DONE), parts=parts) if parts else None
+    manifest = replace(a_manifest(as_of=DONE), parts=parts, as_of=as_of) if parts else None
     pointer = SnapshotPointer(
         refresh_id="ref_1", key="k", version_id="1", published_at=DONE, as_of=DONE
     )
@@ -228,6 +228,22 @@ ROWS: list[Any] = [
     pytest.param(known(FRESH, LOCKED), 60, "not_requested", "retry", DONE, id="aged"),
     pytest.param(known(STALE), 60, "not_requested", "retry", DONE, id="aged-and-stale"),
     pytest.param(
+        known(FRESH, GONE, as_of=DONE - DAY),
+        2 * HOUR,
+        "not_requested",
+        "retry",
+        DONE - DAY,
+        id="what-is-aged-has-only-gone-parts",
+    ),
+    pytest.param(
+        known(FRESH, GONE, as_of=DONE - DAY, running=running()),
+        2 * HOUR,
+        "refreshing",
+        "wait",
+        NOW - 30,
+        id="what-is-aged-is-being-refreshed",
+    ),
+    pytest.param(
         known(FRESH, schedule=HOURLY, latest=[scheduled(ago=HOUR + 9)]),
         60,
         "not_due",
@@ -369,6 +385,13 @@ def test_no_text_says_anything_of_a_person() -> None:
 )
 def test_what_tries_next_is_told(one: Known, next_try: NextTry | None) -> None:
     assert assess(one, at=NOW).next_try == next_try
+
+
+def test_data_are_not_fresh_where_a_dataset_without_a_part_is_too_old() -> None:
+    one = known(FRESH, GONE, as_of=DONE - DAY)
+    assert assess(one, at=NOW, max_age_seconds=2 * HOUR).verdict is Verdict.PARTLY_FRESH
+    assert assess(one, at=NOW, max_age_seconds=2 * DAY).verdict is Verdict.FRESH
+    assert assess(one, at=NOW).verdict is Verdict.FRESH
 
 
 def test_the_parts_that_are_not_fresh_and_the_last_failure_are_told() -> None:
