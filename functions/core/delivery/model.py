@@ -50,15 +50,17 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     """What the latest deliveries to an endpoint tell of it.
 
     ``failures`` counts those that failed in a row; those that the endpoint has put off do not
-    count. ``failing_since`` is since when none has arrived, 0 where the latest has. Nothing is sent
-    before ``blocked_until``: the endpoint has asked for that, or the next probe is due then.
-    ``probes`` counts those. ``disabled_at`` and ``why`` say when and why it was disabled.
+    count. ``failing_since`` is since when they have been tried and none has arrived, 0 where the
+    latest has. ``last_trouble_at`` is when one failed last, or was put off. Nothing is sent before
+    ``blocked_until``: the endpoint has asked for that, or the next probe is due then. ``probes``
+    counts those. ``disabled_at`` and ``why`` say when and why it was disabled.
     ``in_flight`` is how many deliveries go at once. Its version counts its writes.
     """
 
     version: int = 1
     failures: int = 0
     failing_since: float = 0
+    last_trouble_at: float = 0
     blocked_until: float = 0
     probes: int = 0
     disabled_at: float = 0

@@ -53,6 +53,10 @@ MAX_PUT_OFF_SECONDS: Final = HOUR
 DISABLED_AFTER_SECONDS: Final = 72 * HOUR
 """An endpoint is disabled that has taken nothing for so long."""
 
+MOST_BETWEEN_SECONDS: Final = 30 * HOUR
+"""Whatever is due is tried again sooner than that. After a longer rest nothing was due, or the
+endpoint was paused: the time until then does not count against it."""
+
 SILENT: Final = "Nothing has arrived there for 72 hours."
 GONE: Final = "It has answered 410: it is gone."
 
@@ -110,6 +114,8 @@ def judge(
         for outcome, (delivery, _) in zip(outcomes, answers, strict=True)
     )
     troubled = failed or max(outcomes) >= Outcome.PUT_OFF
+    last = health.last_trouble_at
+    since = health.failing_since if at - last <= MOST_BETWEEN_SECONDS else 0
     in_flight = health.in_flight
     if troubled:
         in_flight = 1
@@ -119,7 +125,8 @@ def judge(
         health,
         version=health.version + 1,
         failures=0 if arrived else health.failures + failed,
-        failing_since=0 if arrived else health.failing_since or (at if troubled else 0),
+        failing_since=0 if arrived else since or (at if troubled else 0),
+        last_trouble_at=at if troubled else last,
         last_success_at=at if arrived else health.last_success_at,
         last_status=answers[-1][1].status,
         in_flight=in_flight,

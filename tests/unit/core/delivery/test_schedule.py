@@ -13,7 +13,9 @@ from functions.core.delivery.schedule import (
     GONE,
     HOUR,
     MINUTE,
+    MOST_BETWEEN_SECONDS,
     SILENT,
+    SPREAD,
     Outcome,
     claim,
     drop,
@@ -236,13 +238,31 @@ def test_a_replay_that_fails_tells_nothing_unless_it_is_a_probe() -> None:
 
 @pytest.mark.parametrize("sent", [BROKEN, BUSY])
 def test_an_endpoint_is_disabled_that_has_taken_nothing_for_72_hours(sent: Sent) -> None:
-    health = replace(FAILING, failing_since=NOW)
     before, late = NOW + DISABLED_AFTER_SECONDS - 1, NOW + DISABLED_AFTER_SECONDS
+    health = replace(FAILING, failing_since=NOW, last_trouble_at=late - HOUR)
 
     assert after(sent, health=health, at=before).disabled_at == 0
     disabled = after(sent, health=health, at=late)
     assert (disabled.disabled_at, disabled.why) == (late, SILENT)
     assert after(OK, health=health, at=late).disabled_at == 0
+
+
+@pytest.mark.parametrize("failures", [1, 4, 9])
+def test_days_in_which_nothing_was_tried_do_not_count_against_an_endpoint(failures: int) -> None:
+    health, at = after(*[BROKEN] * failures), NOW + DISABLED_AFTER_SECONDS
+    health = after(BROKEN, health=health, at=at)
+    assert (health.disabled_at, health.failing_since) == (0, at)
+
+    health = after(BROKEN, health=health, at=at + MOST_BETWEEN_SECONDS)
+    assert health.failing_since == at
+    health = after(BROKEN, health=health, at=at + 2 * MOST_BETWEEN_SECONDS)
+    assert health.failing_since == at
+    late = at + DISABLED_AFTER_SECONDS
+    assert after(BUSY, health=health, at=late).disabled_at == late
+
+
+def test_the_gaps_of_a_delivery_s_schedule_all_count() -> None:
+    assert (1 + SPREAD) * max(GAPS_SECONDS) < MOST_BETWEEN_SECONDS < DISABLED_AFTER_SECONDS / 2
 
 
 def test_an_endpoint_that_says_it_is_gone_is_disabled_at_once() -> None:
