@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from functions.aws.tables.open_items import Due
     from functions.core.freshness.assess import Freshness
-    from functions.core.freshness.objectives import Seen
     from functions.core.model import Connection
 
 MOST: Final = 1000
@@ -35,6 +34,10 @@ MOST: Final = 1000
 
 LOOKING_SECONDS: Final = 50
 """How long a call goes on: the next one comes after a minute."""
+
+SPREADING_SECONDS: Final = 20
+"""How long of it a call spreads the objectives of tenants: one that has many connections must not
+keep the watches of all others from their turn."""
 
 AGAIN_SECONDS: Final = 5 * 60
 """After so long a watch is looked at again that could not be looked at."""
@@ -44,16 +47,16 @@ AGAIN_SECONDS: Final = 5 * 60
 def handler(event: Any, context: LambdaContext) -> None:  # noqa: ANN401 - any event
     """Look at what is due, or measure all.
 
-    One that cannot be looked at keeps no other from its turn: it is put off, and the call fails for
-    it at its end. Where AWS falters, it ends there.
+    A watch, or a tenant, that cannot be looked at keeps no other from its turn: it is put off, and
+    the call fails for it at its end. Where AWS falters, it ends there.
     """
     if isinstance(event, dict) and event.get("measure"):
         return _measure()
     here, broken = wiring(), None
     items = here.open_items(Variable.OBJECTIVES_TABLE)
-    for due, seen in _all_due(items.due(at=here.clock(), most=MOST)):
+    for due, one in _all_due(items.due(at=here.clock(), most=MOST)):
         try:
-            _settle({"connection_id": seen.watch.connection_id, "seen": seen}, context)
+            _look_after(one, context)
         except PlatformFault:
             raise
         except FreshetError as error:
@@ -64,12 +67,14 @@ def handler(event: Any, context: LambdaContext) -> None:  # noqa: ANN401 - any e
     return None
 
 
-def _all_due(listed: list[Due]) -> Iterator[tuple[Due, Seen]]:
-    """What is due, until the call is at its end; the objectives of tenants are spread first."""
+def _all_due(listed: list[Due]) -> Iterator[tuple[Due, dict[str, Any]]]:
+    """What is due, until the call is at its end; the objectives of tenants come first."""
     here = wiring()
-    until = here.clock() + LOOKING_SECONDS
-    for tenant in filter(None, (tenant_of(due.key) for due in listed)):
-        _spread(tenant, until=until)
+    began = here.clock()
+    until = began + LOOKING_SECONDS
+    for due in listed:
+        if tenant := tenant_of(due.key):
+            yield due, {"tenant": tenant, "until": began + SPREADING_SECONDS}
     watches = {due.key["objective_of"]: due for due in listed if not tenant_of(due.key)}
     ids = list(watches)
     for start in range(0, len(ids), MAX_BATCH):
@@ -77,7 +82,17 @@ def _all_due(listed: list[Due]) -> Iterator[tuple[Due, Seen]]:
         for seen in read_due(some, here.objectives, here.connections, at=here.clock()):
             if here.clock() > until:
                 return
-            yield watches[seen.watch.connection_id], seen
+            id_ = seen.watch.connection_id
+            yield watches[id_], {"connection_id": id_, "seen": seen}
+
+
+@door
+def _look_after(one: dict[str, Any], _context: LambdaContext) -> None:
+    here = wiring()
+    if "seen" in one:
+        settle(one["seen"], here.objectives, explain=_explain, at=here.clock())
+    else:
+        _spread(one["tenant"], until=one["until"])
 
 
 def _spread(tenant: str, *, until: float) -> None:
@@ -85,12 +100,6 @@ def _spread(tenant: str, *, until: float) -> None:
     objective = here.objectives.of_tenant(tenant)
     while objective and objective.look_at and here.clock() < until:
         objective = spread(objective, here.objectives, here.connections, at=here.clock())
-
-
-@door
-def _settle(one: dict[str, Any], _context: LambdaContext) -> None:
-    here = wiring()
-    settle(one["seen"], here.objectives, explain=_explain, at=here.clock())
 
 
 def _explain(connection: Connection, max_age_seconds: int) -> Freshness:

@@ -14,6 +14,7 @@ from functions.aws.tables.open_items import Due
 from functions.background import watch as door
 from functions.core.contract import Variable
 from functions.core.errors import Defect, PlatformFault
+from functions.core.freshness import objectives
 from tests.support.objectives.harness import ObjectiveHarness
 from tests.support.scripted_connector import TENANT
 
@@ -61,7 +62,8 @@ class Stage(ObjectiveHarness):
     def breach(self, *ids: str) -> None:
         """Let these have had an objective for an hour, and no data."""
         for id_ in ids:
-            self.connect(id_)
+            if id_ not in self.connections.by_id:
+                self.connect(id_)
             self.own(id_, HOUR)
         self.sweep()
         self.clock.now += HOUR + 1
@@ -141,11 +143,48 @@ def test_a_tenant_s_objective_is_spread_first(stage: Stage) -> None:
     assert {one.max_age_seconds for one in stage.objectives.all_watches()} == {HOUR}
 
 
-def test_a_call_that_has_no_time_spreads_no_further(stage: Stage) -> None:
-    stage.connect("con_1")
+def test_many_connections_of_a_tenant_keep_no_other_s_from_their_turn(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.connect("con_0", tenant="other")
+    stage.breach("con_0")
+    for number in range(1, 10):
+        stage.connect(f"con_{number}")
     stage.objectives.put_of_tenant(TENANT, HOUR, at=stage.clock())
-    door._spread(TENANT, until=stage.clock())  # noqa: SLF001
-    assert stage.objectives.watch("con_1") is None
+    page = stage.connections.page
+
+    def read_slowly(*args: Any, **kwargs: Any) -> object:
+        stage.clock.now += door.SPREADING_SECONDS / 2
+        return page(*args, **kwargs)
+
+    monkeypatch.setattr(stage.connections, "page", read_slowly)
+    monkeypatch.setattr(objectives, "PAGE", 1)
+    call()
+    assert stage.told() == [("con_0", "breached")]
+    assert [bool(stage.objectives.watch(f"con_{number}")) for number in (1, 2, 3)] == [
+        True,
+        True,
+        False,
+    ]
+    for _ in range(4):
+        call()
+    assert stage.objectives.watch("con_9")
+
+
+def test_a_tenant_whose_objective_cannot_be_spread_keeps_no_other_from_its_turn(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.breach("con_1")
+    stage.objectives.put_of_tenant(TENANT, HOUR, at=stage.clock())
+
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("canary")
+
+    monkeypatch.setattr(stage.connections, "page", fail)
+    with pytest.raises(Defect):
+        call()
+    assert stage.told() == [("con_1", "breached")]
+    assert stage.postponed == [(f"{OF_TENANT}{TENANT}", door.AGAIN_SECONDS)]
 
 
 def metrics(told: str) -> list[dict[str, Any]]:
