@@ -49,6 +49,8 @@ class Events:
         own = [one for one in self._stored.values() if getattr(one, name) == owner]
         line = [one for one in sorted(own, key=_order) if iso(since) <= iso(one.at) <= iso(until)]
         if after is not None:
+            # DynamoDB: "The provided starting key does not match the range key predicate".
+            assert iso(since) <= after.occurred_at <= iso(until), after
             line = [one for one in line if _order(one) > (after.occurred_at, after.event_id)]
         page = line[:limit]
         return page, Place(*_order(page[-1])) if len(line) > limit else None

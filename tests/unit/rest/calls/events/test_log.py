@@ -181,3 +181,5 @@ def test_a_clock_that_is_behind_reads_on_from_a_later_place(house: House) -> Non
     cursor = house.ask()["next_cursor"]
     house.clock.now -= 1
     assert house.ask(cursor=cursor) == {"events": [], "next_cursor": cursor, "more": False}
+    ahead = cursors.write(Place("2099-01-01T00:00:00.000Z", "evt_1"), of=("events", None, None))
+    assert house.ask(cursor=ahead) == {"events": [], "next_cursor": ahead, "more": False}
