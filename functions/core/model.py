@@ -30,6 +30,11 @@ def iso(instant: float) -> str:
     return datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
+def when(instant: float) -> str | None:
+    """The same; None for 0, which stands for an instant that is not known, or not there."""
+    return iso(instant) if instant else None
+
+
 def instant(text: str) -> float:
     """The instant that an RFC 3339 text with an offset names.
 

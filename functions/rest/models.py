@@ -31,11 +31,6 @@ class EventOut(msgspec.Struct, frozen=True, kw_only=True):
     facts: dict[str, Scalar]
 
 
-def when(instant: float) -> str | None:
-    """An instant for the API; null for one that is unknown."""
-    return iso(instant) if instant else None
-
-
 def events_out(events: tuple[Event, ...]) -> tuple[EventOut, ...]:
     """Render what happened to a refresh or a push."""
     return tuple(

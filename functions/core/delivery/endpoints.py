@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from functions.core.errors import SecretRotating
 from functions.core.events.model import EndpointData, build_event
-from functions.core.model import iso
+from functions.core.model import when
 
 if TYPE_CHECKING:
     from functions.core.delivery.model import Endpoint, Health, SealedSecret
@@ -87,7 +87,7 @@ def event_of_endpoint(
         data=EndpointData(
             endpoint_id=endpoint.endpoint_id,
             why=health.why or None,
-            failing_since=iso(health.failing_since) if health.failing_since else None,
+            failing_since=when(health.failing_since),
             url=f"/v1/endpoints/{endpoint.endpoint_id}",
         ),
     )

@@ -16,7 +16,7 @@ import msgspec
 
 from functions.core.contract import Reason
 from functions.core.errors import Action, find_error
-from functions.core.model import Coverage, Status, Verdict, iso
+from functions.core.model import Coverage, Status, Verdict, iso, when
 from functions.core.push.model import PushStatus
 
 if TYPE_CHECKING:
@@ -215,9 +215,9 @@ def event_of_refresh(refresh: Refresh) -> OutboxEvent | None:
             reason=refresh.reason,
             version=refresh.version,
             requested_at=iso(refresh.requested_at),
-            triggered_at=_when(refresh.triggered_at),
+            triggered_at=when(refresh.triggered_at),
             ended_at=iso(refresh.told_at),
-            as_of=_when(refresh.as_of),
+            as_of=when(refresh.as_of),
             verdict=refresh.verdict,
             coverage=refresh.coverage,
             records_read=refresh.records_read,
@@ -286,7 +286,3 @@ def event_of_connection(
             url=f"/v1/connections/{connection.connection_id}",
         ),
     )
-
-
-def _when(instant: float) -> str | None:
-    return iso(instant) if instant else None

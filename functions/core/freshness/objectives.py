@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from functions.core.errors import Action
 from functions.core.events.model import EventType, build_event
 from functions.core.freshness.assess import Cause
-from functions.core.model import Connection, iso
+from functions.core.model import Connection, iso, when
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -295,7 +295,7 @@ def _event(
             provider=after.provider,
             max_age_seconds=after.max_age_seconds,
             of=after.of,
-            as_of=iso(as_of) if as_of else None,
+            as_of=when(as_of),
             breached_at=iso(after.breached_at or before.breached_at),
             restored_at=None if found else iso(at),
             cause=found.cause if found else None,

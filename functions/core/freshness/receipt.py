@@ -25,6 +25,7 @@ from functions.core.model import (
     Status,
     Verdict,
     iso,
+    when,
 )
 from functions.core.refresh.snapshot import narrow
 from functions.core.refresh.verdict import judge
@@ -211,14 +212,14 @@ def build_claims(
             datasets=refresh.datasets,
             full=refresh.full,
         ),
-        triggered_at=_when(refresh.triggered_at),
-        noticed_at=_when(noticed_at),
+        triggered_at=when(refresh.triggered_at),
+        noticed_at=when(noticed_at),
         fetched_at=iso(manifest.fetched_at),
         published_at=iso(refresh.told_at),
         attempts=refresh.attempts,
         looks=looks,
         verdict=judge(own.parts),
-        as_of=_when(own.as_of),
+        as_of=when(own.as_of),
         coverage=own.coverage,
         datasets={name: _to_dataset(dataset) for name, dataset in own.datasets.items()},
         parts=tuple(_to_part(part, refresh.connection_id) for part in own.parts),
@@ -257,7 +258,7 @@ def _to_dataset(dataset: Dataset) -> DatasetClaim:
     return DatasetClaim(
         records=dataset.records,
         deletions=dataset.deletions,
-        as_of=_when(dataset.as_of),
+        as_of=when(dataset.as_of),
         files=len(files),
         files_sha256=sha256(digests).hexdigest(),
     )
@@ -269,11 +270,7 @@ def _to_part(part: Part, connection_id: str) -> PartClaim:
         part=base64.urlsafe_b64encode(digest).decode().rstrip("="),
         datasets=part.datasets,
         state=part.state,
-        as_of=_when(part.as_of),
+        as_of=when(part.as_of),
         evidence=part.evidence,
         why=part.why or None,
     )
-
-
-def _when(instant: float) -> str | None:
-    return iso(instant) if instant else None

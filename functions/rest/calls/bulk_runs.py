@@ -29,11 +29,11 @@ from functions.core.errors import (
     NotFound,
     PlatformFault,
 )
-from functions.core.model import iso
+from functions.core.model import iso, when
 from functions.rest import cursors
 from functions.rest.call import Call, Reply, once, own
 from functions.rest.headers import idempotency_key
-from functions.rest.models import ErrorOut, error_out, when
+from functions.rest.models import ErrorOut, error_out
 from functions.rest.route import LOCATION, REPLAYED, Answer, Parameter, Route, Tag, limit
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ from functions.core.errors import (
     ProviderRefusesConnection,
     ReauthRequired,
 )
-from functions.core.model import iso
+from functions.core.model import iso, when
 from functions.rest.body import VISIBLE, ExternalId, Labels, Params, Text, UserLabel
 from functions.rest.call import Call, Reply, connect_flow, connection_of, hold, once, own
 from functions.rest.calls.connections import ASKS_PROVIDER, ConnectionOut, connection_out
@@ -46,7 +46,6 @@ from functions.rest.calls.registrations import (
     to_connection,
 )
 from functions.rest.headers import idempotency_key
-from functions.rest.models import when
 from functions.rest.route import LOCATION, REPLAYED, WAITING, Answer, Route, Tag
 
 if TYPE_CHECKING:

@@ -34,11 +34,11 @@ from functions.core.model import (
     SnapshotPointer,
     iso,
     name_dataset,
+    when,
 )
 from functions.rest import cursors
 from functions.rest.body import ExternalId, Labels, Params, SessionKey, Token
 from functions.rest.call import MAX_ID, Call, Reply, connection_of, opener
-from functions.rest.models import when
 from functions.rest.route import Answer, Parameter, Route, Tag, boolean, limit, whole
 
 LIMIT: Final = 50

@@ -12,11 +12,10 @@ from msgspec.structs import replace
 from functions.aws.objects.snapshots import URL_SECONDS, Position
 from functions.core.contract import EXECUTION_NAME
 from functions.core.errors import Gone, InvalidRequest, NotFound, RecordTooLarge
-from functions.core.model import Blob, Coverage, Evidence, File, iso
+from functions.core.model import Blob, Coverage, Evidence, File, iso, when
 from functions.core.refresh.increment import select_changes
 from functions.rest import cursors
 from functions.rest.call import Call, Reply, connection_of
-from functions.rest.models import when
 from functions.rest.route import Answer, Parameter, Route, Tag, limit
 
 if TYPE_CHECKING:

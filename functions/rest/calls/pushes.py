@@ -18,7 +18,7 @@ from functions.core.contract import (
 )
 from functions.core.errors import InvalidRequest, KeyReused, Paused, Superseded
 from functions.core.idempotency import Claim
-from functions.core.model import Connection, iso
+from functions.core.model import Connection, iso, when
 from functions.core.push.model import (
     PUSH_PREFIX,
     Failure,
@@ -31,7 +31,7 @@ from functions.core.push.model import (
 from functions.rest.body import Text
 from functions.rest.call import Call, Reply, connection_of, own
 from functions.rest.headers import idempotency_key
-from functions.rest.models import ErrorOut, EventOut, error_out, events_out, when
+from functions.rest.models import ErrorOut, EventOut, error_out, events_out
 from functions.rest.route import LOCATION, REPLAYED, Answer, Route, Tag
 
 NO_KEY: Final = (

@@ -20,7 +20,16 @@ from functions.core.errors import (
     Superseded,
     UserError,
 )
-from functions.core.model import REFRESH_PREFIX, Coverage, Refresh, Status, Verdict, instant, iso
+from functions.core.model import (
+    REFRESH_PREFIX,
+    Coverage,
+    Refresh,
+    Status,
+    Verdict,
+    instant,
+    iso,
+    when,
+)
 from functions.core.refresh import conclude, history
 from functions.core.refresh.admission import RefreshOutcome, admit, to_admission
 from functions.core.refresh.history import Place
@@ -29,7 +38,7 @@ from functions.core.wait import MAX_WAIT_SECONDS
 from functions.rest import cursors
 from functions.rest.call import MAX_ID, Call, Reply, connection_of, hold, once, own
 from functions.rest.headers import APPLIED, PREFER, idempotency_key
-from functions.rest.models import ErrorOut, EventOut, error_out, events_out, when
+from functions.rest.models import ErrorOut, EventOut, error_out, events_out
 from functions.rest.route import (
     LOCATION,
     REPLAYED,

@@ -7,7 +7,7 @@ import pytest
 
 from functions.core.contract import Reason, RefreshOptions, Scalar
 from functions.core.errors import InvalidRequest, ReauthRequired
-from functions.core.model import Event, Running, SnapshotPointer
+from functions.core.model import Event, Running, SnapshotPointer, when
 from functions.core.refresh.admission import RefreshOutcome
 from functions.core.refresh.steps import cancel, fail, publish
 from functions.rest.body import decode
@@ -15,7 +15,7 @@ from functions.rest.calls.connections import connection_out
 from functions.rest.calls.datasets import datasets_out
 from functions.rest.calls.refreshes import refresh_out
 from functions.rest.calls.registrations import ConnectionIn
-from functions.rest.models import events_out, when
+from functions.rest.models import events_out
 from tests.support.scripted_connector import a_connection, a_manifest, a_refresh, a_ticket
 
 AT = 1_800_000_000.0

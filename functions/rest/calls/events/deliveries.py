@@ -14,12 +14,11 @@ from functions.core.delivery.model import DeliveryStatus, Health, SendError
 from functions.core.delivery.replay import Only, replay
 from functions.core.errors import InvalidRequest, NotFound, Superseded
 from functions.core.events.model import EventType
-from functions.core.model import iso
+from functions.core.model import iso, when
 from functions.rest import cursors
 from functions.rest.call import MAX_ID, Call, Reply
 from functions.rest.calls.events.endpoints import endpoint_of
 from functions.rest.calls.events.log import read_place
-from functions.rest.models import when
 from functions.rest.route import Answer, Parameter, Route, Tag, limit, one_of
 
 if TYPE_CHECKING:

@@ -37,12 +37,11 @@ from functions.core.errors import (
     TooManyEndpoints,
 )
 from functions.core.events.model import EventType
-from functions.core.model import iso
+from functions.core.model import iso, when
 from functions.outbound.sign import make_keys
 from functions.rest.body import Text
 from functions.rest.call import Call, Reply, once, own
 from functions.rest.headers import idempotency_key
-from functions.rest.models import when
 from functions.rest.route import LOCATION, REPLAYED, Answer, Route, Tag
 
 if TYPE_CHECKING:

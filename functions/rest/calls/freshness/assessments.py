@@ -10,10 +10,10 @@ from functions.core.contract import MAX_AGE_SECONDS
 from functions.core.errors import Action, Gone
 from functions.core.freshness.assess import Cause, assess
 from functions.core.freshness.objectives import ObjectiveOf, find_objective
-from functions.core.model import Status, Verdict, iso
+from functions.core.model import Status, Verdict, iso, when
 from functions.rest.call import Call, Reply, connection_of
 from functions.rest.calls.datasets import PartOut, part_out
-from functions.rest.models import ErrorOut, error_out, when
+from functions.rest.models import ErrorOut, error_out
 from functions.rest.route import Answer, Route, Tag, whole
 
 if TYPE_CHECKING:
