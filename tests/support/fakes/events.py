@@ -6,11 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from functions.core.events.log import Place
+from functions.core.events.model import EventType, OutboxEvent, build_event
 from functions.core.model import iso
+from tests.support.scripted_connector import TENANT
 
 if TYPE_CHECKING:
     from functions.core.events.log import Line
-    from functions.core.events.model import OutboxEvent
     from tests.support.fakes.stores import Tables
 
 
@@ -58,3 +59,17 @@ class Events:
 
 def _order(event: OutboxEvent) -> tuple[str, str]:
     return iso(event.at), event.event_id
+
+
+def an_event(
+    subject: str = "ref_1",
+    type_: EventType = EventType.REFRESH_PUBLISHED,
+    *,
+    at: float,
+    tenant: str = TENANT,
+    **about: str,
+) -> OutboxEvent:
+    """An event about a subject, as if it had just been written."""
+    return build_event(
+        type_, tenant=tenant, subject=subject, version=1, at=at, data={"of": subject}, **about
+    )

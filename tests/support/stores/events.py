@@ -9,9 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from functions.core.errors import Aborted, ConnectionExists, Defect, Superseded
-from functions.core.events.model import EventType, build_event, event_of_connection
+from functions.core.events.model import EventType, event_of_connection
 from functions.core.model import Status, iso
 from functions.core.refresh import steps as step
+from tests.support.fakes.events import an_event
 from tests.support.scripted_connector import CONNECTION, TENANT, TOKENS, a_connection
 from tests.support.stores.suite import pointer
 
@@ -221,14 +222,7 @@ class EventLogBehaviour:
         assert stores.events.get("evt_gone") is None
 
     def test_one_about_no_connection_is_its_tenants(self, stores: Stores) -> None:
-        event = build_event(
-            EventType.ENDPOINT_DISABLED,
-            tenant=TENANT,
-            subject="end_1",
-            version=1,
-            at=stores.clock(),
-            data={},
-        )
+        event = an_event("end_1", EventType.ENDPOINT_DISABLED, at=stores.clock())
         stores.tell(event)
         assert every(stores) == [event]
         assert stores.events.get(event.event_id) == event

@@ -12,23 +12,11 @@ from functions.aws.tables.open_items import Due
 from functions.background import announce as door
 from functions.core.contract import Variable
 from functions.core.errors import ConfigurationInvalid, Defect, PlatformFault
-from functions.core.events.model import EventType, OutboxEvent, build_event, event_of_connection
-from tests.support.fakes.events import Events
+from functions.core.events.model import EventType, OutboxEvent, event_of_connection
+from tests.support.fakes.events import Events, an_event
 from tests.support.fakes.stores import Clock, Tables
 from tests.support.objectives.fake import Objectives
 from tests.support.scripted_connector import a_connection
-
-
-def an_event(number: int, *, at: float) -> OutboxEvent:
-    return build_event(
-        EventType.PUSH_DONE,
-        tenant="acme",
-        subject=f"psh_{number}",
-        version=1,
-        at=at,
-        data={},
-        connection_id="con_1",
-    )
 
 
 class Items:
@@ -82,7 +70,7 @@ class Room:
 
     def owe(self, *numbers: int, ago: float = 130) -> list[str]:
         """Events that were written so long ago, and are listed."""
-        found = [an_event(number, at=self.clock() - ago) for number in numbers]
+        found = [an_event(f"ref_{number}", at=self.clock() - ago) for number in numbers]
         for event in found:
             self.tables.tell(event)
         ids = [event.event_id for event in found]

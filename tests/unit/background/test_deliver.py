@@ -12,7 +12,6 @@ from functions.background import deliver as door
 from functions.core.delivery.model import DeliveryStatus, EndpointState, delivery_of
 from functions.core.delivery.ports import Sent
 from functions.core.errors import Defect
-from functions.core.events.model import EventType, build_event
 from tests.support.fakes.delivery.endpoints import (
     ENDPOINT,
     Deliveries,
@@ -22,9 +21,8 @@ from tests.support.fakes.delivery.endpoints import (
     Signer,
     an_endpoint,
 )
-from tests.support.fakes.events import Events
+from tests.support.fakes.events import Events, an_event
 from tests.support.fakes.stores import Clock, Tables
-from tests.support.scripted_connector import TENANT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,14 +42,7 @@ class Room:
 
     def tell(self, number: int) -> None:
         """An event that is due at the endpoint."""
-        event = build_event(
-            EventType.PUSH_DONE,
-            tenant=TENANT,
-            subject=f"psh_{number}",
-            version=1,
-            at=self.clock(),
-            data={},
-        )
+        event = an_event(f"ref_{number}", at=self.clock())
         self.tables.tell(event)
         self.deliveries.offer(delivery_of(event, ENDPOINT, due_at=event.at))
 

@@ -21,9 +21,10 @@ from functions.core.delivery.model import (
     SealedSecret,
 )
 from functions.core.errors import Superseded, TooManyEndpoints
-from functions.core.events.model import EventType, build_event
+from functions.core.events.model import EventType
 from functions.core.idempotency import Key
 from tests.support.fakes.delivery.endpoints import ENDPOINT, a_delivery, an_endpoint
+from tests.support.fakes.events import an_event
 from tests.support.scripted_connector import TENANT
 
 if TYPE_CHECKING:
@@ -35,9 +36,7 @@ if TYPE_CHECKING:
 
 AT = 1_800_000_000.25
 KEY = Key(name="e" * 64, digest="d1")
-DISABLED = build_event(
-    EventType.ENDPOINT_DISABLED, tenant=TENANT, subject=ENDPOINT, version=1, at=AT, data={}
-)
+DISABLED = an_event(ENDPOINT, EventType.ENDPOINT_DISABLED, at=AT)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,23 +11,15 @@ from msgspec.structs import replace
 from functions.core.delivery.announce import AnnouncePorts, announce
 from functions.core.delivery.model import Endpoint, Health
 from functions.core.delivery.ports import StoredEndpoint
-from functions.core.events.model import EventType, OutboxEvent, build_event
+from tests.support.fakes.events import an_event
 from tests.support.scripted_connector import TENANT, Crash
 
 if TYPE_CHECKING:
     from functions.core.delivery.model import Delivery
+    from functions.core.events.model import OutboxEvent
 
 NOW = 1_800_000_000.0
-EVENT = build_event(
-    EventType.REFRESH_PUBLISHED,
-    tenant=TENANT,
-    subject="ref_1",
-    version=3,
-    at=NOW - 1,
-    data={},
-    connection_id="con_1",
-    provider="banno",
-)
+EVENT = an_event(at=NOW - 1, connection_id="con_1", provider="banno")
 
 
 ENDPOINT = Endpoint(endpoint_id="", tenant=TENANT, url="https://a.example/", created_at=1)

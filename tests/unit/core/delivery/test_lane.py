@@ -18,7 +18,7 @@ from functions.core.delivery.model import (
     delivery_of,
 )
 from functions.core.delivery.ports import Sent
-from functions.core.events.model import EventType, build_event
+from functions.core.events.model import EventType
 from functions.core.model import iso
 from tests.support.fakes.delivery.endpoints import (
     ENDPOINT,
@@ -28,6 +28,7 @@ from tests.support.fakes.delivery.endpoints import (
     Signer,
     an_endpoint,
 )
+from tests.support.fakes.events import an_event
 from tests.support.fakes.stores import Clock, Tables
 from tests.support.scripted_connector import TENANT
 
@@ -67,14 +68,7 @@ class Harness:
 
     def tell(self, *, replayed: bool = False) -> str:
         """An event happens, and is announced; its id."""
-        event = build_event(
-            EventType.REFRESH_PUBLISHED,
-            tenant=TENANT,
-            subject=f"ref_{next(self._numbers)}",
-            version=1,
-            at=self.clock(),
-            data={},
-        )
+        event = an_event(f"ref_{next(self._numbers)}", at=self.clock())
         self.tables.tell(event)
         self.deliveries.offer(delivery_of(event, ENDPOINT, due_at=event.at, replayed=replayed))
         self.endpoints.wake(ENDPOINT, at=self.clock())

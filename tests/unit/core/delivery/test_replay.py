@@ -7,12 +7,10 @@ import pytest
 from functions.core.delivery.model import Delivery, DeliveryStatus
 from functions.core.delivery.replay import TRIES, Only, replay
 from functions.core.errors import Superseded
-from functions.core.events.model import EventType, build_event
+from tests.support.fakes.events import an_event
 
 AT = 1_800_000_000.0
-EVENT = build_event(
-    EventType.PUSH_DONE, tenant="acme", subject="psh_1", version=1, at=AT - 60, data={}
-)
+EVENT = an_event(at=AT - 60)
 
 
 class Store:

@@ -9,11 +9,11 @@ import pytest
 
 from functions import api
 from functions.core.errors import EndpointRefused
-from functions.core.events.model import EventType, build_event
+from functions.core.events.model import EventType
 from functions.outbound.sign import Keyring
 from tests.support.api_gateway import call
 from tests.support.fakes.delivery.endpoints import Deliveries, Endpoints, Lanes, Receivers
-from tests.support.fakes.events import Events
+from tests.support.fakes.events import Events, an_event
 from tests.support.fakes.idempotency import Keys
 from tests.support.fakes.stores import Clock, Tables
 
@@ -90,15 +90,8 @@ class Stage:
         **about: str,
     ) -> OutboxEvent:
         """An event, so many seconds after the first."""
-        event = build_event(
-            type_,
-            tenant=tenant,
-            subject=f"ref_{number}",
-            version=1,
-            at=self.clock() - 1000 + number,
-            data={"number": number},
-            **about,
-        )
+        at = self.clock() - 1000 + number
+        event = an_event(f"ref_{number}", type_, at=at, tenant=tenant, **about)
         self.tables.events[event.event_id] = event
         return event
 

@@ -10,11 +10,11 @@ import pytest
 
 from functions import api
 from functions.core.events.log import Place
-from functions.core.events.model import CloudEvent, EventType, OutboxEvent, build_event
+from functions.core.events.model import CloudEvent, EventType, OutboxEvent
 from functions.rest import cursors
 from functions.rest.calls.events.log import SETTLED_SECONDS
 from tests.support.api_gateway import call, read_problem
-from tests.support.fakes.events import Events
+from tests.support.fakes.events import Events, an_event
 from tests.support.fakes.stores import Clock, Tables
 from tests.support.scripted_connector import CONNECTION
 
@@ -39,14 +39,12 @@ class House:
         tenant: str = "acme",
         connection_id: str = CONNECTION,
     ) -> OutboxEvent:
-        event = build_event(
+        event = an_event(
+            f"subject-{len(self.tables.events)}",
             type_,
             tenant=tenant,
-            subject=f"subject-{len(self.tables.events)}",
-            version=1,
             at=self.clock() - ago,
             connection_id=connection_id,
-            data={"ago": ago},
         )
         self.tables.tell(event)
         return event
