@@ -107,16 +107,16 @@ def _keep_parts(
 ) -> Iterator[Part]:
     """Parts of the snapshot before, of the datasets that stay as it has them.
 
-    Failures of datasets that have failed again are left out.
+    What was fresh of a dataset that has failed is stale. Failures of datasets that have failed
+    again are left out.
     """
     if before is None:
         return
     for part in before.parts:
-        stays = kept if part.state is not PartState.FAILED else ()
-        names = tuple(
-            name
-            for name in part.datasets or before.datasets
-            if name not in fetched or name in stays
-        )
-        if names:
-            yield replace(part, datasets=names)
+        names = part.datasets or tuple(before.datasets)
+        if others := tuple(name for name in names if name not in fetched):
+            yield replace(part, datasets=others)
+        stay = tuple(name for name in names if name in kept)
+        if stay and part.state is not PartState.FAILED:
+            state = PartState.STALE if part.state is PartState.FRESH else part.state
+            yield replace(part, datasets=stay, state=state)

@@ -16,6 +16,7 @@ from functions.core.model import (
     PartState,
     SnapshotPointer,
     Status,
+    Verdict,
     instant,
 )
 from functions.core.refresh import snapshot
@@ -174,6 +175,30 @@ def test_a_dataset_that_failed_is_as_old_as_the_records_that_stand_of_it() -> No
         ]
         assert manifest.datasets["transactions"].files == first.datasets["transactions"].files
         assert manifest.as_of == ended.as_of == SHORT.as_of
+
+
+def test_what_was_fresh_of_a_dataset_that_failed_is_so_no_longer() -> None:
+    harness = FetchHarness()
+    _, first = refreshed(harness, FRESH)
+    later = replace(a_week_later(harness), state=PartState.INCOMPLETE)
+    for _ in range(2):
+        ended, manifest = refreshed(harness, later, LOST)
+        assert ended.coverage == Coverage(stale=1, incomplete=1, failed=1)
+        assert ended.verdict is Verdict.STALE
+        assert manifest.parts[0] == replace(FRESH, state=PartState.STALE, datasets=TRANSACTIONS)
+    assert manifest.datasets["transactions"].files == first.datasets["transactions"].files
+
+
+def test_the_other_datasets_of_a_part_stay_as_they_were() -> None:
+    harness = FetchHarness()
+    refreshed(harness, FRESH)
+    a_week_later(harness)
+    _, manifest = refreshed(harness, LOST, datasets=TRANSACTIONS)
+    assert [(part.state, part.datasets) for part in manifest.parts] == [
+        ("fresh", ACCOUNTS),
+        ("stale", TRANSACTIONS),
+        ("failed", TRANSACTIONS),
+    ]
 
 
 def test_datasets_that_are_young_answer_whatever_the_age_of_the_others() -> None:
