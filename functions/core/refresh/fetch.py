@@ -203,7 +203,7 @@ def publish(
     ports.refreshes.publish(
         ended,
         seen=refresh.version,
-        snapshot=snapshot.to_pointer(manifest, key=key, version_id=version_id, at=at),
+        snapshot=snapshot.to_pointer(manifest, key=key, version_id=version_id, at=ended.told_at),
         intervals=remember(ports.connection.intervals, took),
     )
     return ended, [manifest, *([before] if before else [])]

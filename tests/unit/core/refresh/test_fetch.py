@@ -456,6 +456,14 @@ def test_the_connection_points_to_what_was_published() -> None:
     assert harness.connection.running is None
 
 
+def test_a_snapshot_was_published_when_its_refresh_ended() -> None:
+    harness = FetchHarness()
+    harness.fetch()
+    ports = replace(harness.ports(), clock=iter((1_800_000_010.0, 1_800_000_019.0)).__next__)
+    ended, _ = publish(harness.ticket, harness.refresh, ports, before=None)
+    assert pointer_of(harness).published_at == ended.told_at == 1_800_000_019
+
+
 def test_a_snapshot_that_cannot_be_read_any_more_is_replaced() -> None:
     harness = FetchHarness()
     harness.fetch()
