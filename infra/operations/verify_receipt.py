@@ -5,8 +5,9 @@
 ``--files FOLDER`` compares the published files, in a folder for each dataset, their names in the
 order in which the API lists them. ``--max-age SECONDS`` asks whether every part is so young.
 
-Exit status: 0 it is valid; 1 it is not; 3 it is valid, but the data are not so fresh. It needs
-Python's ``cryptography`` and nothing else of Freshet's: it may be copied.
+Exit status: 0 it is valid; 1 it is not; 2 the receipt or the keys cannot be read, or an option is
+wrong; 3 it is valid, but the data are not so fresh. It needs Python's ``cryptography`` and nothing
+else of Freshet's: it may be copied.
 """
 
 from __future__ import annotations
@@ -48,8 +49,11 @@ def main() -> int:
     parser.add_argument("--max-age", type=int)
     asked = parser.parse_args()
     try:
-        keys = json.loads(asked.jwks.read_bytes())
-        claims = verify(asked.receipt.read_text().strip(), keys)
+        keys, receipt = asked.jwks.read_bytes(), asked.receipt.read_bytes()
+    except OSError as error:
+        parser.error(f"{error.filename} cannot be read: {error.strerror}")
+    try:
+        claims = verify(receipt.decode().strip(), _parse_keys(keys))
         if asked.files:
             compare_files(claims, asked.files)
     except (InvalidReceiptError, OSError, ValueError) as error:
@@ -163,6 +167,13 @@ def describe(claims: dict[str, Any]) -> str:
         f" ({counts or 'no parts'}), published {claims['published_at']} by {claims['jti']};"
         f" it is {now} now."
     )
+
+
+def _parse_keys(content: bytes) -> Any:  # noqa: ANN401 - JSON
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        raise InvalidReceiptError("the key set is no JSON") from None
 
 
 def _read(content: bytes) -> dict[str, Any]:

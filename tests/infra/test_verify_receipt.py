@@ -193,7 +193,6 @@ STALE = {**FRESH, "state": "stale", "as_of": iso(NOW - 500)}
         pytest.param([], ["--max-age", "200"], 3, id="no-parts"),
         pytest.param([FRESH], ["--files", "{folder}"], 0, id="its-files"),
         pytest.param([FRESH], ["--files", "{folder}/accounts"], 1, id="other-files"),
-        pytest.param([FRESH], ["--jwks", "{folder}/none.json"], 1, id="no-keys"),
         pytest.param([FRESH], ["--jwks", "{folder}/receipt.jws"], 1, id="keys-that-are-no-json"),
     ],
 )
@@ -215,6 +214,23 @@ def test_the_exit_status_says_what_was_found(
     said = capsys.readouterr()
     assert said.out.startswith("Valid: con_") == (status != 1)
     assert said.err.startswith("Not valid: ") == (status == 1)
+
+
+@pytest.mark.parametrize("missing", ["receipt.jws", "keys.json"])
+def test_a_file_that_cannot_be_read_says_nothing_of_the_receipt(
+    tmp_path: Path,
+    missing: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    receipt, keys = tmp_path / "receipt.jws", tmp_path / "keys.json"
+    receipt.write_text(a_receipt())
+    keys.write_text(json.dumps(KEYS))
+    (tmp_path / missing).unlink()
+    monkeypatch.setattr("sys.argv", ["verify", str(receipt), "--jwks", str(keys)])
+    with pytest.raises(SystemExit, match=r"^2$"):
+        verify_receipt.main()
+    assert f"{missing} cannot be read: No such file" in capsys.readouterr().err
 
 
 def test_jose_verifies_a_thousand_receipts_and_refuses_what_is_changed() -> None:
