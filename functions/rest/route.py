@@ -81,7 +81,7 @@ class Parameter(msgspec.Struct, frozen=True):
 class Answer(msgspec.Struct, frozen=True):
     """One way in which a call succeeds. Without a ``model`` the answer has no body.
 
-    ``content_type`` is for what is not JSON.
+    ``content_type`` is for what is not JSON. An answer is not ``linked`` whose ids no call reads.
     """
 
     about: str
@@ -89,6 +89,7 @@ class Answer(msgspec.Struct, frozen=True):
     headers: tuple[Parameter, ...] = ()
     status: int = 200
     content_type: str = "application/json"
+    linked: bool = True
 
 
 class Route(msgspec.Struct, frozen=True):

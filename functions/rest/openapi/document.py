@@ -150,7 +150,7 @@ class _Document:
             found["headers"] = {each.name: self._header(each) for each in answer.headers}
         if answer.model:
             found["content"] = {answer.content_type: self._content(answer.model)}
-            if links := self._links(answer.model):
+            if answer.linked and (links := self._links(answer.model)):
                 found["links"] = links
         return found
 

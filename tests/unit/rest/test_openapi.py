@@ -352,3 +352,8 @@ def test_links_lead_to_calls_by_ids_that_the_answer_has() -> None:
         for name, pointer in link["parameters"].items():
             assert pointer == f"$response.body#/{name}"
             assert name in example["value"]
+
+
+def test_a_ping_is_not_linked_to_the_log_that_does_not_have_it() -> None:
+    ping = DOCUMENT["paths"]["/endpoints/{endpoint_id}/ping"]["post"]
+    assert "links" not in ping["responses"]["200"]

@@ -202,7 +202,7 @@ def replay_events(call: Call, endpoint_id: str, *, body: ReplayIn) -> Reply:
 @Route(
     "POST /v1/endpoints/<endpoint_id>/ping",
     Tag.ENDPOINTS,
-    (Answer("It was called; its answer may be any.", PingOut),),
+    (Answer("It was called; its answer may be any.", PingOut, linked=False),),
 )
 def ping_endpoint(call: Call, endpoint_id: str) -> Reply:
     """Try an endpoint.
