@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from functions.core.errors import InvalidRequest
+from functions.core.model import CONNECTION_PREFIX
 
 T = TypeVar("T")
 
@@ -19,6 +20,7 @@ NO_CONTROL: Final = r"^[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u20
 """Neither control characters nor those that change the direction of text, or cannot be seen."""
 
 NOT_A_STEP: Final = r"^(?!\.{1,2}$)"
+CONNECTION_ID: Final = f"^{CONNECTION_PREFIX}"
 
 ALLOWED: Final = {
     VISIBLE: "visible ASCII characters without blanks",
@@ -26,6 +28,7 @@ ALLOWED: Final = {
     NAME: "letters, digits, `_`, `.` and `-`, beginning with a letter or digit",
     NO_CONTROL: "text without control characters",
     NOT_A_STEP: "a text other than `.` and `..`",
+    CONNECTION_ID: f"the id of a connection, which begins with `{CONNECTION_PREFIX}`",
 }
 """Every pattern of a body's text in words."""
 

@@ -39,7 +39,7 @@ from functions.core.errors import (
 from functions.core.events.model import EventType
 from functions.core.model import iso, when
 from functions.outbound.sign import make_keys
-from functions.rest.body import Text
+from functions.rest.body import CONNECTION_ID, Text
 from functions.rest.call import Call, Reply, once, own
 from functions.rest.headers import idempotency_key
 from functions.rest.route import LOCATION, REPLAYED, Answer, Route, Tag
@@ -64,7 +64,8 @@ TYPES: Final = {*EventType, *(f"{type_.partition('.')[0]}.*" for type_ in EventT
 Url = Annotated[str, Meta(min_length=1, max_length=MAX_URL)]
 Types = Annotated[tuple[Text, ...], Meta(max_length=len(TYPES))]
 ConnectionIds = Annotated[
-    tuple[Annotated[str, Meta(min_length=1, max_length=64)], ...], Meta(max_length=MAX_NAMED)
+    tuple[Annotated[str, Meta(max_length=64, pattern=CONNECTION_ID)], ...],
+    Meta(max_length=MAX_NAMED),
 ]
 InFlight = Annotated[int, Meta(ge=1, le=MAX_IN_FLIGHT)]
 Secret = Annotated[str, Meta(min_length=1, max_length=100)]

@@ -78,7 +78,12 @@ def test_a_tenant_has_so_many_endpoints_and_no_more(stage: Stage) -> None:
         ),
         pytest.param({"url": URL, "types": ["*"]}, 400, "types are: ", id="a-star-alone"),
         pytest.param({"url": URL, "provider": "nobank"}, 400, "There are: banno", id="no-provider"),
-        pytest.param({"url": URL, "connection_ids": ["c"] * 101}, 400, "100", id="too-many-named"),
+        pytest.param(
+            {"url": URL, "connection_ids": ["con_1"] * 101}, 400, "100", id="too-many-named"
+        ),
+        pytest.param(
+            {"url": URL, "connection_ids": ["user-4711"]}, 400, "`con_`", id="no-connection"
+        ),
         pytest.param({"url": URL, "max_in_flight": 33}, 400, "32", id="too-many-in-flight"),
         pytest.param({"url": URL, "secret": "whsec_c2hvcnQ="}, 400, "24 to 64", id="short-secret"),
         pytest.param({"url": URL, "secret": OWN[6:]}, 400, "whsec_", id="secret-without-prefix"),
