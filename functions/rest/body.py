@@ -72,7 +72,7 @@ def decode(raw: bytes, shape: type[T]) -> T:
             The text says where and why.
     """
     if not raw.strip():
-        raise InvalidRequest("The body is empty.")
+        raise InvalidRequest("The body is empty: send a JSON object.")
     try:
         text = raw.decode()  # a Raw part is not looked into, and would keep any bytes
         found = msgspec.json.decode(raw + _END, type=shape)

@@ -78,8 +78,8 @@ def test_a_body_that_is_not_right_is_refused(path: str, body: str | None, status
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        pytest.param(None, "The body is empty.", id="none"),
-        pytest.param(" \n", "The body is empty.", id="blank"),
+        pytest.param(None, "The body is empty: send a JSON object.", id="none"),
+        pytest.param(" \n", "The body is empty: send a JSON object.", id="blank"),
         pytest.param("\ud800", "The body is not Unicode text in UTF-8.", id="a-surrogate"),
         pytest.param("{", "The body is not JSON: Input data was truncated.", id="cut-off"),
         pytest.param("x", "The body is not JSON: invalid character (byte 0).", id="no-json"),

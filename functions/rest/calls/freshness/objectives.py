@@ -98,7 +98,7 @@ def read_tenant_objective(call: Call) -> Reply:
     """Read how old the data of all your connections may be."""
     found = call.here.objectives.of_tenant(call.tenant)
     if found is None or not found.max_age_seconds:
-        raise NotFound
+        raise NotFound("You have no objective for all connections. PUT one here.")
     return Reply(ObjectiveOut(max_age_seconds=found.max_age_seconds))
 
 

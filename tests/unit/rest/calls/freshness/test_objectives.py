@@ -54,7 +54,7 @@ def test_a_connection_has_an_objective_of_its_own_until_it_is_taken_away(room: R
 
 
 def test_a_tenant_has_one_for_all_its_connections(room: Room) -> None:
-    assert read_problem(call("GET", ALL), 404)["action"] == "fix_request"
+    assert "PUT one" in read_problem(call("GET", ALL), 404)["detail"]
     assert ask("PUT", ALL, 201, max_age_seconds=HOUR) == {"max_age_seconds": HOUR}
     ask("PUT", ALL, 200, max_age_seconds=2 * HOUR)
     assert ask("GET", ALL, 200) == {"max_age_seconds": 2 * HOUR}
