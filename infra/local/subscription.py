@@ -30,9 +30,9 @@ class Subscription:
         ).raise_for_status()
 
     def take_new(self) -> list[dict[str, Any]]:
-        """What has come since the last call, but for repetitions; what is refused says why."""
+        """What has come here since the last call, but for repetitions; what is refused says why."""
         answer = requests.get(f"{self._control}/deliveries", timeout=TIMEOUT_SECONDS)
         answer.raise_for_status()
         new = answer.json()[self._seen :]
         self._seen += len(new)
-        return [each for each in new if not each["repeated"]]
+        return [each for each in new if each["name"] == NAME and not each["repeated"]]
