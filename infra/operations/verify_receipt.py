@@ -122,10 +122,13 @@ def find_key(keys: Any, kid: object) -> ec.EllipticCurvePublicKey:  # noqa: ANN4
     found = keys.get("keys") if isinstance(keys, dict) else None
     if not isinstance(found, list):
         raise InvalidReceiptError("the key set has no list of keys")
-    for key in found:
+    for key in (each for each in found if isinstance(each, dict)):
         if key.get("kid") == kid and (key.get("kty"), key.get("crv")) == ("EC", "P-256"):
-            x, y = (int.from_bytes(decode(key[name]), "big") for name in ("x", "y"))
-            return ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
+            try:
+                x, y = (int.from_bytes(decode(key[name]), "big") for name in ("x", "y"))
+                return ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
+            except (KeyError, TypeError, ValueError):
+                raise InvalidReceiptError("its key is no point on the curve P-256") from None
     raise InvalidReceiptError("no key of the set has signed it")
 
 

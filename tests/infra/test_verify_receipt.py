@@ -113,7 +113,18 @@ def test_what_no_key_of_the_set_has_signed_as_a_receipt_is_refused(receipt: str)
         verify(receipt, KEYS)
 
 
-@pytest.mark.parametrize("keys", [[], {}, {"keys": {}}, {"keys": []}])
+OLD = to_jwk(KEY, "old")
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        *([], {}, {"keys": {}}, {"keys": []}, {"keys": [None]}, {"keys": ["old"]}),
+        {"keys": [{"kid": "old", "kty": "EC", "crv": "P-256"}]},
+        {"keys": [{**OLD, "x": 5}]},
+        {"keys": [{**OLD, "x": OLD["y"]}]},
+    ],
+)
 def test_what_is_no_key_set_is_refused(keys: object) -> None:
     with pytest.raises(InvalidReceiptError):
         verify(a_receipt(), keys)
