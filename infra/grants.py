@@ -328,11 +328,9 @@ def grant_lanes(doors: Mapping[Door, DoorFunction], *, storage: Storage, lanes: 
     """Grant sending to the queue of lanes, and to `deliver` its messages and what is due."""
     for door in (Door.API, Door.ANNOUNCE, Door.DELIVER):
         _allow(doors[door].role, "sqs", ("SendMessage",), lanes.queue_arn)
-    role, reads = (
-        doors[Door.DELIVER].role,
-        ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
-    )
-    _allow(role, "sqs", reads, lanes.queue_arn)
+    role = doors[Door.DELIVER].role
+    takes = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+    _allow(role, "sqs", takes, lanes.queue_arn)
     _allow(role, "dynamodb", ("Query",), f"{storage.endpoints.table_arn}/index/{Index.BY_DUE}")
 
 

@@ -1,8 +1,8 @@
 """Endpoints in DynamoDB. Their deliveries are items of the same table, see ``deliveries``.
 
 An endpoint is the entry ``endpoint`` under its id. Its application writes the document and its
-version, the deliverer its health. Whoever has something to deliver counts up ``wakes``, so that a
-deliverer that is about to let it rest finds that there is more.
+version, the deliverer its health. A call that stores a delivery counts up ``wakes``. So a deliverer
+that is about to let the endpoint rest finds that there is more.
 
 Which endpoints a tenant has is an item of its own, as that is read consistently: an index that does
 not show a new endpoint yet would keep an event from it for ever.

@@ -1,4 +1,4 @@
-"""Events as items, and the write of one that goes into the transaction that makes it true."""
+"""Events as items, and the request that writes an event in another write's transaction."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ OWED_SECONDS: Final = 120
 
 
 def event_requests(event: OutboxEvent | None, *, table: Table) -> list[Request]:
-    """The part of a transaction that writes an event, if there is one, which is announced then.
+    """Make the request that writes an event in a transaction; none for no event.
 
-    It has no condition: what it is written with has one, so that it is written once.
+    It has no condition: the write beside it has one, so that the event is written once.
     """
     if event is None:
         return []
@@ -37,7 +37,7 @@ def event_requests(event: OutboxEvent | None, *, table: Table) -> list[Request]:
 
 
 def event_of(item: Item) -> OutboxEvent:
-    """The event that an item, or the image of one in a stream, is."""
+    """Read the event of an item."""
     return OutboxEvent(
         event_id=item["event_id"],
         tenant=item["tenant"],

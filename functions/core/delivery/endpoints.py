@@ -54,8 +54,8 @@ def signs_until(endpoint: Endpoint, *, at: float) -> float:
 def move(health: Health) -> Health:
     """The health at another address: what the one before has answered counts no longer.
 
-    One that is disabled stays so. Whoever still waits for an answer of the address before has seen
-    the health before, and can write none.
+    One that is disabled stays so. A call that waits for an answer of the address before has read
+    the health before, and its write is refused.
     """
     return replace(forgive(health), disabled_at=health.disabled_at, why=health.why)
 

@@ -3,7 +3,8 @@
 An event is written in the transaction that makes it true. Its id follows from its subject, the
 subject's version and its type, so that a write that is repeated writes the same event. Its document
 is a CloudEvent 1.0 in JSON (https://cloudevents.io): ids, counts and instants, never a record, a
-user's id at the provider or a provider's prose. The same bytes go to every receiver.
+user's id at the provider or a provider's prose. The log, the bus and all endpoints give the same
+bytes.
 """
 
 from __future__ import annotations

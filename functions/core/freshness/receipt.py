@@ -2,7 +2,7 @@
 
 The claims follow from the stored refresh, the manifest of its snapshot and the receipt before, and
 from nothing else. So a receipt that could not be signed at its publication can be signed later, and
-whoever signs it signs the same claims.
+its claims are the same.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 CLAIMS_VERSION: Final = 1
 TYPE: Final = "freshet-receipt+jwt"
-"""The ``typ`` of a receipt's header: no other token of anybody's is taken for one."""
+"""The ``typ`` of a receipt's header, which no other token has."""
 
 PART_BYTES: Final = 16
 

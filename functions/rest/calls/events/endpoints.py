@@ -95,8 +95,8 @@ class EndpointChange(
 ):
     """What to change of an endpoint; what is left out stays. ``provider`` null means any.
 
-    Without being ``enabled`` it gets nothing, and its deliveries wait. Enabling it has them sent,
-    whatever it was that kept them.
+    An endpoint that is not ``enabled`` gets nothing, and its deliveries wait. They are sent once it
+    is enabled, also where it was failing or disabled.
     """
 
     url: Url | UnsetType = UNSET
