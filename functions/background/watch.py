@@ -17,7 +17,7 @@ from functions.core.contract import BREACHED, WITH_OBJECTIVE, Variable
 from functions.core.errors import FreshetError, PlatformFault
 from functions.core.freshness.assess import assess
 from functions.core.freshness.measure import measure
-from functions.core.freshness.objectives import read_due, settle, spread
+from functions.core.freshness.objectives import read_due, spread, update_watch
 from functions.wiring.services import wiring
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _all_due(listed: list[Due]) -> Iterator[tuple[Due, dict[str, Any]]]:
 def _look_after(one: dict[str, Any], _context: LambdaContext) -> None:
     here = wiring()
     if "seen" in one:
-        settle(one["seen"], here.objectives, explain=_explain, at=here.clock())
+        update_watch(one["seen"], here.objectives, explain=_explain, at=here.clock())
     else:
         _spread(one["tenant"], until=one["until"])
 

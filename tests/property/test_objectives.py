@@ -107,7 +107,7 @@ def test_in_a_week_every_breach_and_its_end_are_told_once_and_nothing_else(seed:
 
 
 STEPS = st.lists(
-    st.sampled_from(["publish", "announce", "read a", "settle a", "read b", "settle b", "wait"]),
+    st.sampled_from(["publish", "announce", "read a", "update a", "read b", "update b", "wait"]),
     max_size=40,
 )
 
@@ -130,13 +130,13 @@ def test_however_sweeps_and_publications_meet_what_is_told_alternates_and_ends_t
                 room.announce(CONNECTION, EventType.REFRESH_PUBLISHED)
             case ["read", who]:
                 read[who] = room.read()
-            case ["settle", who]:
+            case ["update", who]:
                 while read[who]:
-                    room.settle(read[who].pop())
+                    room.update(read[who].pop())
             case _:
                 room.clock.now += 40 * MINUTE
 
-    for step in (*steps, "announce", "settle a", "settle b"):
+    for step in (*steps, "announce", "update a", "update b"):
         act(step)
     room.clock.now += 1
     room.sweep()

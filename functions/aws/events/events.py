@@ -1,6 +1,6 @@
-"""The table of events: the log of what has ended, and what of it is still to be announced.
+"""The table of events: the log of what has ended, and which events are still to be announced.
 
-Events are written by others, see ``functions.aws.tables.outbox``. The time to live forgets them.
+``functions.aws.tables.outbox`` writes them. The time to live deletes them.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class EventTable:
         item = self._table.get({"event_id": event_id})
         return event_of(item) if item and OPEN_AS in item else None
 
-    def settle(self, event_id: str) -> None:
+    def note_announced(self, event_id: str) -> None:
         """Note that it was announced; one that is no longer kept stays away."""
         self._table.write(
             self._table.update_request(

@@ -37,13 +37,13 @@ class AnnouncePorts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def announce(event: OutboxEvent, ports: AnnouncePorts) -> None:
-    """Put an event on the bus and in the lanes of the endpoints that want it, and settle it."""
+    """Put an event on the bus and in the lanes of the endpoints that want it."""
     ports.bus.put(event)
     for stored in ports.endpoints.of_tenant(event.tenant):
         if stored.endpoint.wants(event):
             _offer(event, stored, ports)
     ports.note(event)
-    ports.outbox.settle(event.event_id)
+    ports.outbox.note_announced(event.event_id)
 
 
 def _offer(event: OutboxEvent, stored: StoredEndpoint, ports: AnnouncePorts) -> None:

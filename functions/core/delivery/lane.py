@@ -5,7 +5,7 @@ two do all the same, each delivery is tried by the one whose claim is written. A
 last of a call: what was claimed is due again two minutes later.
 
 The endpoint rests only where it was not woken since it was read, and after nothing was found due.
-Whoever stores a delivery wakes the endpoint after that. So either the delivery is found, or the
+A call that stores a delivery wakes the endpoint after that. So either the delivery is found, or the
 endpoint does not rest.
 """
 
@@ -19,7 +19,7 @@ from functions.core.contract import Clock, Sleep
 from functions.core.delivery.endpoints import event_of_endpoint
 from functions.core.delivery.model import EndpointState
 from functions.core.delivery.ports import Deliveries, Endpoints, Events, Sender, Sent, Signer
-from functions.core.delivery.schedule import Draw, claim, drop, judge, settle
+from functions.core.delivery.schedule import Draw, apply_answer, claim, drop, judge
 from functions.core.errors import Superseded
 from functions.core.events.model import EventType
 
@@ -123,7 +123,7 @@ def _deliver(due: Iterable[Delivery], stored: StoredEndpoint, ports: LanePorts) 
     health = judge(stored.health, tried, most=most, at=at)
 
     def note(one: _Tried) -> bool:
-        done = settle(one.claimed, one.sent, health=health, at=at, draw=ports.draw)
+        done = apply_answer(one.claimed, one.sent, health=health, at=at, draw=ports.draw)
         return _save(done, ports)
 
     ports.each(note, tried)

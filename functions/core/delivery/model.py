@@ -29,7 +29,7 @@ FAILING_AFTER: Final = 5
 class EndpointState(StrEnum):
     """What an endpoint gets. What comes meanwhile waits while it is ``paused`` or ``disabled``.
 
-    ``failing``: its last deliveries failed; one of them is tried now and then, until one arrives.
+    ``failing``: its last deliveries failed. One delivery is tried now and then, until one arrives.
     ``disabled``: it has taken nothing for days, or has said that it is gone.
     """
 

@@ -133,7 +133,7 @@ class Outbox(Protocol):
     def owed(self, event_id: str) -> OutboxEvent | None:
         """Read one with a consistent read; None where it is announced, or no longer kept."""
 
-    def settle(self, event_id: str) -> None:
+    def note_announced(self, event_id: str) -> None:
         """Note that it is announced; one that is no longer kept stays away."""
 
 

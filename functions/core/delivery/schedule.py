@@ -41,7 +41,7 @@ longer, so that many that failed at once do not come again at once."""
 SPREAD: Final = 0.2
 
 CLAIM_SECONDS: Final = 2 * MINUTE
-"""After so long a delivery is tried again whose attempt nobody has told the outcome of."""
+"""After so long a delivery is tried again whose call has died before it wrote the outcome."""
 
 PROBE_SECONDS: Final = tuple(minutes * MINUTE for minutes in (1, 2, 4, 8, 15))
 """Between the probes of a failing endpoint; the last gap stays."""
@@ -54,8 +54,8 @@ DISABLED_AFTER_SECONDS: Final = 72 * HOUR
 """An endpoint is disabled that has taken nothing for so long."""
 
 MOST_BETWEEN_SECONDS: Final = 30 * HOUR
-"""Whatever is due is tried again sooner than that. After a longer rest nothing was due, or the
-endpoint was paused: the time until then does not count against it."""
+"""A delivery that is due is tried again sooner than that. After a longer rest nothing was due, or
+the endpoint was paused: the time until then does not count against it."""
 
 SILENT: Final = "Nothing has arrived there for 72 hours."
 GONE: Final = "It has answered 410: it is gone."
@@ -153,7 +153,9 @@ def _put_off(sent: Sent) -> float:
     return min(max(wanted, 1), MAX_PUT_OFF_SECONDS)
 
 
-def settle(claimed: Delivery, sent: Sent, *, health: Health, at: float, draw: Draw) -> Delivery:
+def apply_answer(
+    claimed: Delivery, sent: Sent, *, health: Health, at: float, draw: Draw
+) -> Delivery:
     """The delivery after an answer.
 
     Args:

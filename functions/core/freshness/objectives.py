@@ -1,12 +1,12 @@
 """Objectives: how old data may be, and what is told when they are older, and no longer older.
 
-An objective is a connection's own, or its tenant's for the connections that have none. Of each
-connection with an objective a watch is kept, with the age of the data and the instant at which it
-is exceeded. Whatever may change a watch marks it: a publication, a new connection, an erasure,
-another objective. A sweep looks at the watches that are marked or due. It reads the watch first
-and then what the watch depends on, and writes the watch with its event in one transaction, where
-nothing has written it since. So a breach has one event, however many sweeps meet; and who has read
-before a change is refused, or followed by a look that sees the change.
+An objective is a connection's own, or its tenant's for the connections that have none. Each
+connection with an objective has a watch: the age of the data, and the instant at which the age
+exceeds the objective. A publication, a new connection, an erasure and another objective mark the
+watch. A sweep looks at the watches that are marked or due. It reads a watch first and then what the
+watch depends on, and writes the watch with its event in one transaction, if the stored watch is
+still the one that it has read. So a breach has one event, however many sweeps meet. A sweep that
+has read before a change is refused, or another one sees the change.
 """
 
 from __future__ import annotations
@@ -239,7 +239,7 @@ def read_due(
     return [Seen(one, by_id.get(one.connection_id), tenants[one.tenant]) for one in watches]
 
 
-def settle(seen: Seen, objectives: Objectives, *, explain: Explain, at: float) -> None:
+def update_watch(seen: Seen, objectives: Objectives, *, explain: Explain, at: float) -> None:
     """Write a watch as it is now, with the event of a breach or of its end.
 
     Where nothing is to be watched any more it is deleted, and nothing is told. Where another

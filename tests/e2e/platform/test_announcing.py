@@ -75,7 +75,7 @@ class Outbox:
             key = encode({"event_id": event.event_id})
             self._dynamodb.put_item(TableName=self._name, Item=key)
         self.write(last)
-        self.await_settled(last)
+        self.await_announced(last)
         for event in events:
             [request] = event_requests(event, table=table)
             assert table.write(request).done
@@ -87,7 +87,7 @@ class Outbox:
         )
         assert "FunctionError" not in answer, base64.b64decode(answer["LogResult"]).decode()
 
-    def await_settled(self, event: OutboxEvent) -> None:
+    def await_announced(self, event: OutboxEvent) -> None:
         deadline = time.monotonic() + 30
         while self.table.owed(event.event_id):
             assert time.monotonic() < deadline
@@ -101,7 +101,7 @@ def heard_of(listener: Listener, *events: OutboxEvent) -> dict[str, list[dict[st
     return {id_: [each for each in heard if each["detail"]["id"] == id_] for id_ in ids}
 
 
-def test_an_event_of_each_type_is_on_the_bus_as_its_document_and_is_settled(
+def test_an_event_of_each_type_is_on_the_bus_as_its_document_and_is_announced(
     running: System, listener: Listener
 ) -> None:
     outbox, events = Outbox(running), [an_event(type_) for type_ in EventType]
@@ -112,7 +112,7 @@ def test_an_event_of_each_type_is_on_the_bus_as_its_document_and_is_settled(
         [told] = heard[event.event_id]
         assert (told["source"], told["detail-type"]) == ("freshet", event.type)
         assert told["detail"] == json.loads(event.document)
-        outbox.await_settled(event)
+        outbox.await_announced(event)
 
 
 def test_what_the_stream_has_missed_is_announced_by_the_clock(
@@ -211,7 +211,7 @@ def wanting(running: System) -> Iterator[tuple[str, list[str]]]:
 
 CALLS = 11
 """Of AWS, for an event that two endpoints want: it is read, and put on the bus; they are found and
-read; each is offered it, woken, and sent a message; it is settled."""
+read; each is offered it, woken, and sent a message; it is noted as announced."""
 
 
 def test_a_process_that_ends_before_any_of_its_calls_is_made_up_for_under_the_same_id(

@@ -41,7 +41,7 @@ class Events:
     def owed(self, event_id: str) -> OutboxEvent | None:
         return self._stored.get(event_id) if event_id in self._owed else None
 
-    def settle(self, event_id: str) -> None:
+    def note_announced(self, event_id: str) -> None:
         self._owed.pop(event_id, None)
 
     def _page(

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from functions.core.events.model import EventType, OutboxEvent, event_of_connection
 from functions.core.freshness.assess import Known, assess
-from functions.core.freshness.objectives import note, read_due, settle, spread
+from functions.core.freshness.objectives import note, read_due, spread, update_watch
 from functions.core.model import Connection, Part, PartState, SnapshotPointer
 from tests.support.fakes.stores import Clock
 from tests.support.objectives.fake import Objectives
@@ -89,7 +89,7 @@ class ObjectiveHarness:
     def sweep(self) -> None:
         self.spread()
         for seen in self.read():
-            self.settle(seen)
+            self.update(seen)
 
     def spread(self, tenant: str = TENANT) -> None:
         objective = self.objectives.of_tenant(tenant)
@@ -100,8 +100,8 @@ class ObjectiveHarness:
         at = self.clock()
         return read_due(self.objectives.due(at=at), self.objectives, self.connections, at=at)
 
-    def settle(self, seen: Seen) -> None:
-        settle(seen, self.objectives, explain=self._explain, at=self.clock())
+    def update(self, seen: Seen) -> None:
+        update_watch(seen, self.objectives, explain=self._explain, at=self.clock())
 
     def _explain(self, connection: Connection, max_age_seconds: int) -> Freshness:
         at = self.clock()

@@ -87,7 +87,7 @@ class RefreshEventBehaviour:
         ended = step.fail(refresh, Defect, at=stores.clock())
         stores.refreshes.save(ended, seen=refresh.version)
         for event in every(stores):
-            stores.events.settle(event.event_id)
+            stores.events.note_announced(event.event_id)
         stores.refreshes.save(ended, seen=refresh.version)
         assert stores.owed(stores.clock() + 1000) == set()
 
@@ -213,12 +213,12 @@ class EventLogBehaviour:
         later = stores.clock() + 1000
         assert stores.owed(later) == {event.event_id}
         for _ in range(2):
-            stores.events.settle(event.event_id)
+            stores.events.note_announced(event.event_id)
         assert stores.owed(later) == set()
         assert every(stores) == [event]
 
     def test_an_announcement_brings_nothing_back(self, stores: Stores) -> None:
-        stores.events.settle("evt_gone")
+        stores.events.note_announced("evt_gone")
         assert stores.events.get("evt_gone") is None
 
     def test_one_about_no_connection_is_its_tenants(self, stores: Stores) -> None:

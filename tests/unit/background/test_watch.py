@@ -1,4 +1,4 @@
-"""The door that looks at watches: what it settles, puts off, spreads, and measures."""
+"""The door that looks at watches: what it updates, puts off, spreads, and measures."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def refusal(code: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "canary"}}, "Operation")
 
 
-def test_what_is_due_is_settled_and_told_why(stage: Stage) -> None:
+def test_what_is_due_is_updated_and_told_why(stage: Stage) -> None:
     stage.breach("con_1", "con_2")
     call()
     assert stage.told() == [("con_1", "breached"), ("con_2", "breached")]
@@ -94,7 +94,7 @@ def test_what_is_due_is_settled_and_told_why(stage: Stage) -> None:
     assert len(stage.events) == 2
 
 
-def test_more_than_a_batch_of_them_are_settled(
+def test_more_than_a_batch_of_them_are_updated(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(door, "MAX_BATCH", 2)

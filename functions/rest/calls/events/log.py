@@ -17,9 +17,9 @@ from functions.rest.route import Answer, Parameter, Route, Tag, limit, one_of
 LIMIT: Final = 100
 """As many as are read at once."""
 
-SETTLED_SECONDS: Final = 30
-"""How old an event is once it is listed. Its instant is chosen before it is written, and the index
-shows it after that: a reader would step over one that comes late."""
+LISTED_AFTER_SECONDS: Final = 30
+"""How old an event is when it is first listed. Its instant is chosen before it is written, and the
+index shows it after that: a reader would step over an event that comes late."""
 
 
 class EventsOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +71,7 @@ def list_events(
     """
     here = ("events", connection_id, type)
     now = call.here.clock()
-    since, until = now - KEEP_SECONDS, now - SETTLED_SECONDS
+    since, until = now - KEEP_SECONDS, now - LISTED_AFTER_SECONDS
     after = read_place(cursor, of=here)
     if after and instant(after.occurred_at) < since:
         raise Gone

@@ -70,8 +70,8 @@ class World:
     def note(self, event: OutboxEvent) -> None:
         self._step("note", event.event_id)
 
-    def settle(self, event_id: str) -> None:
-        self._step("settle", event_id)
+    def note_announced(self, event_id: str) -> None:
+        self._step("note_announced", event_id)
 
     def announce(self) -> list[tuple[str, str]]:
         self.steps.clear()
@@ -91,7 +91,7 @@ class World:
         return self.steps
 
 
-BUS, NOTE, SETTLE = ((step, EVENT.event_id) for step in ("bus", "note", "settle"))
+BUS, NOTE, ANNOUNCED = ((step, EVENT.event_id) for step in ("bus", "note", "note_announced"))
 
 
 def to(endpoint_id: str, *, sent: bool = True) -> list[tuple[str, str]]:
@@ -100,15 +100,15 @@ def to(endpoint_id: str, *, sent: bool = True) -> list[tuple[str, str]]:
     return [(step, endpoint_id) for step in steps]
 
 
-def test_it_is_on_the_bus_and_with_each_endpoint_before_it_is_settled() -> None:
+def test_it_is_on_the_bus_and_with_each_endpoint_before_it_is_noted() -> None:
     world = World([an_endpoint("end_1"), an_endpoint("end_2")])
-    assert world.announce() == [BUS, *to("end_1"), *to("end_2"), NOTE, SETTLE]
+    assert world.announce() == [BUS, *to("end_1"), *to("end_2"), NOTE, ANNOUNCED]
     assert {one.due_at for one in world.offered.values()} == {NOW}
     assert {one.event_at for one in world.offered.values()} == {NOW - 1}
 
 
 def test_a_tenant_without_endpoints_has_it_on_the_bus() -> None:
-    assert World([]).announce() == [BUS, NOTE, SETTLE]
+    assert World([]).announce() == [BUS, NOTE, ANNOUNCED]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_tenant_without_endpoints_has_it_on_the_bus() -> None:
 )
 def test_an_endpoint_that_does_not_want_it_hears_nothing(narrowed: dict[str, Any]) -> None:
     world = World([an_endpoint("end_1", **narrowed), an_endpoint("end_2", types=("refresh.*",))])
-    assert world.announce() == [BUS, *to("end_2"), NOTE, SETTLE]
+    assert world.announce() == [BUS, *to("end_2"), NOTE, ANNOUNCED]
 
 
 @pytest.mark.parametrize(
@@ -139,21 +139,21 @@ def test_for_one_that_takes_nothing_now_it_waits_and_no_call_is_made(
     stored: StoredEndpoint,
 ) -> None:
     """It is woken: it may have been enabled since it was read, and was woken then for others."""
-    assert World([stored]).announce() == [BUS, *to("end_1", sent=False), NOTE, SETTLE]
+    assert World([stored]).announce() == [BUS, *to("end_1", sent=False), NOTE, ANNOUNCED]
 
 
 def test_one_whose_pause_is_over_gets_it() -> None:
     world = World([an_endpoint("end_1", health=Health(blocked_until=NOW, failures=5))])
-    assert world.announce() == [BUS, *to("end_1"), NOTE, SETTLE]
+    assert world.announce() == [BUS, *to("end_1"), NOTE, ANNOUNCED]
 
 
 def test_one_that_is_awake_or_deleted_needs_no_message() -> None:
     """Else the queue would fill with messages of one busy endpoint, and others' stay behind."""
     world = World([an_endpoint("end_1"), an_endpoint("end_2")], awake={"end_1"})
-    assert world.announce() == [BUS, *to("end_1", sent=False), *to("end_2"), NOTE, SETTLE]
+    assert world.announce() == [BUS, *to("end_1", sent=False), *to("end_2"), NOTE, ANNOUNCED]
 
 
-WHOLE = [BUS, *to("end_1"), *to("end_2"), NOTE, SETTLE]
+WHOLE = [BUS, *to("end_1"), *to("end_2"), NOTE, ANNOUNCED]
 
 
 @pytest.mark.parametrize("done", range(1, len(WHOLE)))
@@ -162,5 +162,5 @@ def test_a_call_that_dies_leaves_it_owed_and_the_next_does_all_of_it_again(done:
     with pytest.raises(Crash):
         world.announce()
     assert world.steps == WHOLE[:done]
-    assert SETTLE not in world.steps
+    assert ANNOUNCED not in world.steps
     assert world.announce() == WHOLE

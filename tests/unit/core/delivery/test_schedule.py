@@ -17,11 +17,11 @@ from functions.core.delivery.schedule import (
     SILENT,
     SPREAD,
     Outcome,
+    apply_answer,
     claim,
     drop,
     judge,
     outcome_of,
-    settle,
 )
 from tests.support.fakes.delivery.endpoints import a_delivery
 
@@ -72,7 +72,7 @@ def test_a_delivery_that_fails_alone_is_tried_ten_times_over_three_days() -> Non
     delivery, at, gaps = a_delivery(at=NOW), NOW, []
     while delivery.status is DeliveryStatus.PENDING:
         claimed = claim(delivery, at=at)
-        delivery = settle(claimed, BROKEN, health=WELL, at=at, draw=middle)
+        delivery = apply_answer(claimed, BROKEN, health=WELL, at=at, draw=middle)
         if delivery.due_at:
             gaps.append(delivery.due_at - at)
             at = delivery.due_at
@@ -92,7 +92,7 @@ def test_a_gap_is_drawn_a_fifth_around_the_schedules() -> None:
         return high
 
     claimed = claim(a_delivery(at=NOW), at=NOW)
-    delivery = settle(claimed, BROKEN, health=WELL, at=NOW, draw=draw)
+    delivery = apply_answer(claimed, BROKEN, health=WELL, at=NOW, draw=draw)
 
     assert drawn == [(0.8, 1.2)]
     assert delivery.due_at == NOW + 6
@@ -107,7 +107,7 @@ def test_what_is_claimed_is_due_again_soon_if_nothing_more_is_heard_of_it() -> N
 
 def test_one_that_arrives_is_due_no_more() -> None:
     claimed = claim(a_delivery(at=NOW), at=NOW)
-    delivery = settle(claimed, OK, health=WELL, at=NOW + 1, draw=middle)
+    delivery = apply_answer(claimed, OK, health=WELL, at=NOW + 1, draw=middle)
 
     assert (delivery.status, delivery.due_at) == (DeliveryStatus.DELIVERED, 0)
     assert delivery.attempts == 1
@@ -120,7 +120,7 @@ def test_what_the_endpoint_puts_off_uses_up_no_attempt(sent: Sent) -> None:
     before = a_delivery(at=NOW, attempts=3)
     health = after(sent)
     claimed = claim(before, at=NOW)
-    delivery = settle(claimed, sent, health=health, at=NOW, draw=middle)
+    delivery = apply_answer(claimed, sent, health=health, at=NOW, draw=middle)
 
     assert (delivery.status, delivery.attempts) == (DeliveryStatus.PENDING, 3)
     assert delivery.due_at == max(health.blocked_until, NOW)
@@ -131,7 +131,7 @@ def test_a_probe_uses_up_no_attempt_and_goes_to_the_lines_end(sent: Sent) -> Non
     before = a_delivery(at=NOW - HOUR, attempts=10)
     health = after(sent, health=FAILING)
     claimed = claim(before, at=NOW)
-    delivery = settle(claimed, sent, health=health, at=NOW, draw=middle)
+    delivery = apply_answer(claimed, sent, health=health, at=NOW, draw=middle)
 
     assert (delivery.status, delivery.attempts) == (DeliveryStatus.PENDING, 10)
     assert delivery.due_at == health.blocked_until > NOW
@@ -141,7 +141,7 @@ def test_only_the_latest_attempts_are_kept() -> None:
     delivery = a_delivery(at=NOW)
     for number in range(20):
         claimed = claim(delivery, at=NOW + number)
-        delivery = settle(claimed, BROKEN, health=FAILING, at=NOW + number, draw=middle)
+        delivery = apply_answer(claimed, BROKEN, health=FAILING, at=NOW + number, draw=middle)
 
     assert [each.at - NOW for each in delivery.log] == list(range(8, 20))
 

@@ -100,7 +100,7 @@ def test_two_sweeps_that_meet_tell_one_breach(room: ObjectiveHarness) -> None:
     room.clock.now += HOUR + 1
     first, second = room.read(), room.read()
     for seen in (*first, *second):
-        room.settle(seen)
+        room.update(seen)
     assert room.told() == [(CONNECTION, "breached")]
 
 
@@ -133,7 +133,7 @@ def test_a_sweep_that_has_read_before_a_publication_tells_no_breach(
     room.clock.now += HOUR + 1
     (seen,) = room.read()
     room.publish(CONNECTION, as_of=room.clock())
-    room.settle(seen)
+    room.update(seen)
     room.sweep()
     assert room.told() == []
     assert watch(room).look_at == room.clock() + HOUR
@@ -163,7 +163,7 @@ def test_a_breach_that_is_written_before_a_publication_is_announced_ends_after_i
     room.clock.now += HOUR + 1
     (seen,) = room.read()
     room.publish(CONNECTION, as_of=room.clock(), announced=False)
-    room.settle(seen)
+    room.update(seen)
     room.announce(CONNECTION, EventType.REFRESH_PUBLISHED)
     room.sweep()
     assert [type_ for _, type_ in room.told()] == ["breached", "restored"]

@@ -12,7 +12,7 @@ from functions import api
 from functions.core.events.log import Place
 from functions.core.events.model import CloudEvent, EventType, OutboxEvent
 from functions.rest import cursors
-from functions.rest.calls.events.log import SETTLED_SECONDS
+from functions.rest.calls.events.log import LISTED_AFTER_SECONDS
 from tests.support.api_gateway import call, read_problem
 from tests.support.fakes.events import Events, an_event
 from tests.support.fakes.stores import Clock, Tables
@@ -107,7 +107,7 @@ def test_they_are_listed_from_the_oldest_on_and_the_cursor_leads_to_what_is_to_c
 
 def test_an_event_is_listed_once_no_earlier_one_can_come(house: House) -> None:
     event = house.tell(ago=0)
-    house.clock.now += SETTLED_SECONDS - 1
+    house.clock.now += LISTED_AFTER_SECONDS - 1
     assert ids(house.ask()) == []
     house.clock.now += 1
     assert ids(house.ask()) == [event.event_id]
@@ -175,7 +175,7 @@ def test_what_is_no_filter_is_refused(house: House, name: str, value: str) -> No
 
 
 def test_a_clock_that_is_behind_reads_on_from_a_later_place(house: House) -> None:
-    house.tell(ago=SETTLED_SECONDS)
+    house.tell(ago=LISTED_AFTER_SECONDS)
     cursor = house.ask()["next_cursor"]
     house.clock.now -= 1
     assert house.ask(cursor=cursor) == {"events": [], "next_cursor": cursor, "more": False}
