@@ -88,7 +88,7 @@ class DeliveryTable:
         """Read a page, the newest events first, and the place to go on after."""
         items, last = self._table.query(
             "endpoint_id = :id AND entry < :place",
-            {"id": endpoint_id, "place": after or BEHIND_ALL},
+            {"id": endpoint_id, "place": min(after or BEHIND_ALL, BEHIND_ALL)},
             limit=limit,
             ScanIndexForward=False,
         )

@@ -276,3 +276,6 @@ class DeliveryBehaviour:
             if after is None:
                 break
         assert found == ["evt_4", "evt_3", "evt_2", "evt_1", "evt_0"]
+        for forged in ("~", "endpoint0", ";"):
+            page, _ = store.deliveries.page(ENDPOINT, limit=1, after=forged)
+            assert [each.event_id for each in page] == ["evt_4"], "the endpoint is no delivery"
