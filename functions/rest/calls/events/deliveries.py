@@ -14,7 +14,7 @@ from functions.core.delivery.model import DeliveryStatus, Health, SendError
 from functions.core.delivery.replay import Only, replay
 from functions.core.errors import InvalidRequest, NotFound, Superseded
 from functions.core.events.model import EventType
-from functions.core.model import iso, when
+from functions.core.model import instant, iso, when
 from functions.rest import cursors
 from functions.rest.call import MAX_ID, Call, Reply
 from functions.rest.calls.events.endpoints import endpoint_of
@@ -279,6 +279,10 @@ def _replay_since(
         raise InvalidRequest("until must not be before since.")
     of = ("replay", endpoint.endpoint_id, asked.only, iso(since))
     after = read_place(asked.cursor, of=of)
+    if after and not asked.until:
+        until = max(until, instant(after.occurred_at))  # another clock may have been ahead
+    if after and not iso(since) <= after.occurred_at <= iso(until):
+        raise InvalidRequest(cursors.REFUSED)  # as DynamoDB does, but for what looks like a defect
     line, queued = call.here.events.of_tenant(endpoint.tenant), 0
     for _ in range(MAX_PAGES):
         page, after = line(since=since, until=until, limit=MAX_LIMIT, after=after)

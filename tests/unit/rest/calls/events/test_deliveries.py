@@ -13,8 +13,10 @@ from msgspec.structs import replace
 
 from functions.core.delivery.model import Attempt, Delivery, DeliveryStatus
 from functions.core.delivery.ports import Sent
+from functions.core.events.log import Place
 from functions.core.events.model import EndpointData, EventType
 from functions.core.model import iso
+from functions.rest import cursors
 from functions.rest.calls.events.deliveries import MAX_LIMIT, MAX_PAGES
 from tests.unit.rest.calls.events.conftest import LIST, URL
 
@@ -195,6 +197,24 @@ def test_an_endpoint_that_is_paused_keeps_what_is_replayed(stage: Stage) -> None
 )
 def test_a_replay_that_makes_no_sense_is_refused(stage: Stage, body: dict[str, Any]) -> None:
     assert stage.send("POST", at(stage.create(), "/replay"), body)[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("day", "times", "status"),
+    [
+        ("2026-12-14", {}, 400),
+        ("2026-12-20", {"until": "2026-12-19T00:00:00Z"}, 400),
+        ("2099-01-01", {}, 202),
+    ],
+)
+def test_a_place_outside_of_the_time_that_is_replayed_is_no_defect(
+    stage: Stage, day: str, times: dict[str, str], status: int
+) -> None:
+    """One that is made up, of a clock that is ahead, or that was given for another ``until``."""
+    made, since = stage.create(), "2026-12-15T08:00:00.000Z"
+    of = ("replay", made["endpoint_id"], "failed", since)
+    body = {"since": since, "cursor": cursors.write(Place(f"{day}T00:00:00.000Z", "evt_1"), of=of)}
+    assert stage.send("POST", at(made, "/replay"), body | times)[0] == status
 
 
 BEGIN, END = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"
