@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from functions.core.freshness.assess import Freshness
     from functions.core.model import Connection
 
-MOST: Final = 1000
-"""How many items a call looks at; what is left comes first the next time."""
+MOST: Final = 5000
+"""How many items a call looks at; what is left comes first the next time. Each publication marks
+one, and a run over many connections publishes dozens a second."""
 
 LOOKING_SECONDS: Final = 50
 """How long a call goes on: the next one comes after a minute."""
