@@ -117,7 +117,8 @@ class HttpSender:
         self._used_at = began
         if began - used_at > KEEP_SECONDS:
             self._session.close()
-        status, error, wait = 0, "", None
+        status, wait = 0, None
+        error: SendError | None = None
         try:
             read_place(url, loopback=self._loopback)
             sending.until = sending.end = began + WHOLE_SECONDS

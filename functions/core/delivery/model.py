@@ -134,12 +134,12 @@ class SendError(StrEnum):
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One try to deliver: the status that the endpoint answered with, or the name of an error."""
+    """One try to deliver: the status that the endpoint answered with, or an error."""
 
     at: float
     milliseconds: int
     status: int = 0
-    error: str = ""
+    error: SendError | None = None
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):

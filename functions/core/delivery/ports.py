@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from functions.core.delivery.model import Endpoint, EndpointState, Health
+from functions.core.delivery.model import Endpoint, EndpointState, Health, SendError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -159,14 +159,14 @@ class Lanes(Protocol):
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
-    """How an endpoint answered a request: a status, or the name of a ``SendError``.
+    """How an endpoint answered a request: a status, 0 for no answer, or an error.
 
     ``retry_after`` is how many seconds it wants to be left alone; None where it does not say.
     """
 
     milliseconds: int
     status: int = 0
-    error: str = ""
+    error: SendError | None = None
     retry_after: float | None = None
 
 

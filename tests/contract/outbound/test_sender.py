@@ -66,7 +66,7 @@ class TestRequest:
             "connection": "keep-alive",
         }
         assert internet.asked_for == [HOST]
-        assert (sent.status, sent.error, sent.retry_after) == (200, "", None)
+        assert (sent.status, sent.error, sent.retry_after) == (200, None, None)
         assert 0 <= sent.milliseconds < 5000
 
     @pytest.mark.parametrize(

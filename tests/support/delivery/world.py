@@ -25,7 +25,7 @@ from msgspec.structs import replace
 
 from functions.core.delivery.announce import AnnouncePorts, announce
 from functions.core.delivery.lane import LanePorts, drain
-from functions.core.delivery.model import DeliveryStatus, EndpointState, Health
+from functions.core.delivery.model import DeliveryStatus, EndpointState, Health, SendError
 from functions.core.delivery.ports import Sent
 from functions.core.delivery.schedule import GAPS_SECONDS, HOUR, MINUTE
 from functions.core.errors import ProviderUnavailable, Superseded
@@ -402,7 +402,7 @@ class World:
             return refused
         receiver.got[event_id] += 1
         if self.faulty and draw.random() < receiver.loses:
-            return Sent(milliseconds=20_000, error="timed_out")
+            return Sent(milliseconds=20_000, error=SendError.TIMED_OUT)
         return Sent(milliseconds=50, status=204)
 
     def _refuse(self, receiver: Receiver, event_id: str, *, at: float) -> Sent | None:
@@ -410,7 +410,7 @@ class World:
         draw = self.random
         if receiver.down[0] <= at < receiver.down[1]:
             self.clock.now += 18
-            return Sent(milliseconds=20_000, error="timed_out")
+            return Sent(milliseconds=20_000, error=SendError.TIMED_OUT)
         if receiver.busy[0] <= at < receiver.busy[1]:
             return Sent(milliseconds=50, status=429, retry_after=draw.choice([None, 30, 7200]))
         if self.faulty and at >= receiver.gone_at:

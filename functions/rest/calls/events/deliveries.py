@@ -127,7 +127,7 @@ def _attempt_out(attempt: Attempt) -> AttemptOut:
     return AttemptOut(
         at=iso(attempt.at),
         status=attempt.status or None,
-        error=SendError(attempt.error) if attempt.error else None,
+        error=attempt.error,
         milliseconds=attempt.milliseconds,
     )
 
@@ -221,7 +221,7 @@ def ping_endpoint(call: Call, endpoint_id: str) -> Reply:
         PingOut(
             event_id=event.event_id,
             status=sent.status or None,
-            error=SendError(sent.error) if sent.error else None,
+            error=sent.error,
             milliseconds=sent.milliseconds,
         )
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from functions.core.delivery.model import DeliveryStatus, Health
+from functions.core.delivery.model import DeliveryStatus, Health, SendError
 from functions.core.delivery.ports import Sent
 from functions.core.delivery.schedule import (
     DISABLED_AFTER_SECONDS,
@@ -48,8 +48,8 @@ def after(*answers: Sent, health: Health = WELL, most: int = 8, at: float = NOW)
         (Sent(milliseconds=1, status=200), Outcome.ARRIVED),
         (Sent(milliseconds=1, status=299), Outcome.ARRIVED),
         (Sent(milliseconds=1, status=200, retry_after=5), Outcome.ARRIVED),
-        (Sent(milliseconds=1, status=200, error="deadline"), Outcome.FAILED),
-        (Sent(milliseconds=1, error="connection"), Outcome.FAILED),
+        (Sent(milliseconds=1, status=200, error=SendError.TIMED_OUT), Outcome.FAILED),
+        (Sent(milliseconds=1, error=SendError.NOT_CONNECTED), Outcome.FAILED),
         (Sent(milliseconds=1, status=199), Outcome.FAILED),
         (Sent(milliseconds=1, status=302), Outcome.FAILED),
         (Sent(milliseconds=1, status=400), Outcome.FAILED),

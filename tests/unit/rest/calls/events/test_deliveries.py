@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from functions.core.delivery.model import Attempt, Delivery, DeliveryStatus
+from functions.core.delivery.model import Attempt, Delivery, DeliveryStatus, SendError
 from functions.core.delivery.ports import Sent
 from functions.core.events.log import Place
 from functions.core.events.model import EndpointData, EventType
@@ -63,7 +63,7 @@ def test_deliveries_are_listed_the_newest_events_first_with_what_was_tried(stage
     deliver(stage, made, old)
     tried = (
         Attempt(at=stage.clock() - 9, milliseconds=40, status=503),
-        Attempt(at=stage.clock() - 4, milliseconds=20_000, error="timed_out"),
+        Attempt(at=stage.clock() - 4, milliseconds=20_000, error=SendError.TIMED_OUT),
     )
     due = stage.clock() + 300
     deliver(stage, made, new, DeliveryStatus.PENDING, due_at=due, attempts=2, log=tried)
@@ -261,7 +261,7 @@ def test_a_delivery_that_changes_meanwhile_is_replayed_as_it_is_then(
     [
         (Sent(milliseconds=7, status=204), (204, None)),
         (Sent(milliseconds=7, status=500), (500, None)),
-        (Sent(milliseconds=7, error="timed_out"), (None, "timed_out")),
+        (Sent(milliseconds=7, error=SendError.TIMED_OUT), (None, "timed_out")),
     ],
 )
 def test_a_ping_is_signed_and_told_as_it_was_answered(
