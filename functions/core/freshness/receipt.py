@@ -106,8 +106,9 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
 
     ``jti`` is the refresh and ``sub`` the connection. ``datasets``, ``parts``, ``coverage``,
     ``as_of`` and ``verdict`` are of the datasets that the refresh was to fetch. ``noticed_at`` is
-    when the provider was seen to be done, after so many ``looks``. ``previous`` is null where there
-    was no snapshot before, or no receipt of it can be made any more.
+    when the provider was seen to be done, after so many ``looks``; null where it was not, by the
+    deadline. ``previous`` is null where there was no snapshot before, or no receipt of it can be
+    made any more.
     """
 
     v: int
@@ -244,11 +245,13 @@ def _find_previous(refresh: Refresh, ports: ReceiptPorts) -> PreviousClaim | Non
 
 
 def _find_notice(refresh: Refresh) -> tuple[float, int]:
-    """When the provider was seen to be done, and after how many looks; zeros if not known."""
+    """When the provider was seen to be done, 0 if it was not, and how many looks there were."""
     for event in refresh.events:
         match event:
             case Event(type="ready", at=at, facts={"looks": int(looks)}):
                 return at, looks
+            case Event(type="unfinished", facts={"looks": int(looks)}):
+                return 0, looks
     return 0, 0
 
 

@@ -21,6 +21,10 @@ READY: Final = "ready"
 """The event of a job that can be fetched: how many looks there were, and how late it was noticed at
 the most, in seconds since the look before."""
 
+UNFINISHED: Final = "unfinished"
+"""In its place, the event of a job that its provider still worked on at the deadline: what was
+there of it is fetched."""
+
 
 def create(
     connection: Connection, request: RefreshRequest, *, refresh_id: str, at: float
@@ -136,14 +140,7 @@ def publish(
         verdict=judge(own.parts),
         changes_since=before.refresh_id if before else "",
     )
-    since = max(ticket.running_at, ticket.triggered_at)
-    noticed = _append(
-        ended,
-        READY,
-        ticket.noticed_at,
-        looks=ticket.poll_count,
-        noticed_within_seconds=round(max(0.0, ticket.noticed_at - since), 3),
-    )
+    noticed = _append_looks(ended, ticket)
     return _append(noticed, ended.status, at, **msgspec.structs.asdict(coverage))
 
 
@@ -162,6 +159,15 @@ def _count_fetched(refresh: Refresh, dataset: Dataset) -> int:
     """How many records this refresh has brought."""
     links = (link for link in dataset.history if link.refresh_id == refresh.refresh_id)
     return sum(link.records for link in links)
+
+
+def _append_looks(refresh: Refresh, ticket: Ticket) -> Refresh:
+    at, looks = ticket.noticed_at, ticket.poll_count
+    if 0 < at == ticket.running_at:
+        return _append(refresh, UNFINISHED, at, looks=looks)
+    since = max(ticket.running_at, ticket.triggered_at)
+    lateness = round(max(0.0, at - since), 3)
+    return _append(refresh, READY, at, looks=looks, noticed_within_seconds=lateness)
 
 
 def _is_partial(coverage: Coverage) -> bool:

@@ -221,6 +221,15 @@ def test_no_receipt_is_found_by_another_connection() -> None:
     assert Stage(a_publication(0)).find_receipt("ref_0", "con_other") is None
 
 
+def test_a_job_that_was_never_seen_to_be_done_has_no_such_instant() -> None:
+    refresh, manifest = a_publication(0)
+    ready, end = refresh.events[-2:]
+    late = replace(ready, type="unfinished", facts={"looks": 4})
+    told = replace(refresh, events=(late, end))
+    claims = claims_of(Stage((told, manifest)).issue("ref_0"))
+    assert (claims["noticed_at"], claims["looks"]) == (None, 4)
+
+
 def test_a_refresh_that_did_not_tell_when_it_was_done_has_a_receipt() -> None:
     refresh, manifest = a_publication(0)
     told = replace(refresh, events=(Event(version=1, type="partial", at=AT),))

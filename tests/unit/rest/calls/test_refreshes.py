@@ -192,6 +192,14 @@ def test_a_refresh_says_how_late_its_end_was_noticed_at_the_most() -> None:
     assert (shown.noticed_within_seconds, shown.waits_for) == (1.5, None)
 
 
+def test_a_job_that_was_still_running_at_the_deadline_was_never_seen_to_be_ready() -> None:
+    triggered = step.accept_job(a_refresh(at=0), Triggered(job={}), at=10)
+    ticket = a_ticket(at=10, running_at=70, noticed_at=70, poll_count=3)
+    shown = refresh_out(step.publish(triggered, a_manifest(as_of=9), ticket=ticket, at=80))
+    assert (shown.ready_at, shown.noticed_within_seconds) == (None, None)
+    assert (shown.events[-2].type, shown.events[-2].facts) == ("unfinished", {"looks": 3})
+
+
 def test_who_may_wait_for_a_user_is_admitted_so(harness: CallHarness) -> None:
     body = msgspec.json.encode({"connection_id": CONNECTION, "wait_for_user": True}).decode()
     told = msgspec.json.decode(call("POST", LIST, body=body)["body"])
