@@ -146,13 +146,16 @@ STREAM: Final = (
     "than it can take: it catches up, and none is lost."
 )
 
-LANES_SECONDS: Final = 15 * 60
-"""More than twice the time after which the queue gives out again what a call has died over."""
+LANES_PERIOD: Final = cdk.Duration.minutes(15)
+LANES_SENT: Final = 5
+"""Messages in that time of which one must have been answered. The clock sends one every two minutes
+for an endpoint that has something due. Their age tells nothing: behind an endpoint that is busy for
+hours, its own messages wait."""
+
 LANES: Final = (
-    "For 15 minutes an endpoint's turn has not come: the function `deliver` cannot run, dies, or "
-    "has too many endpoints that answer slowly. Its log has the error; mend that. If there is "
-    "none, look at its metric ConcurrentExecutions: 50 is the most. What is due waits meanwhile, "
-    "up to 30 days, and none is lost before."
+    "For 15 minutes no webhook endpoint's turn has come to its end: the function `deliver` cannot "
+    "run, or dies. Its log, or its metrics Errors and Throttles, say why. Mend that. What is due "
+    "waits meanwhile, up to 30 days, and none is lost before."
 )
 
 Metric = cloudwatch.Metric | cloudwatch.MathExpression
@@ -200,9 +203,6 @@ class Alarms(Construct):
         age = doors[Door.ANNOUNCE].function.metric(
             "IteratorAge", statistic=cloudwatch.Stats.MAXIMUM, period=PERIOD
         )
-        turn = queues.lanes.metric_approximate_age_of_oldest_message(
-            statistic=cloudwatch.Stats.MAXIMUM, period=PERIOD
-        )
         watched = (
             *_of_faults(machines, stage=stage),
             *_of_machines(machines),
@@ -218,7 +218,7 @@ class Alarms(Construct):
                 DISABLED,
             ),
             Watched("StreamAge", age, STREAM_SECONDS * 1000, STREAM),
-            Watched("LanesAge", turn, LANES_SECONDS, LANES),
+            Watched("LanesStuck", _stuck(queues.lanes), 1, LANES),
             Watched(
                 "Deprecations",
                 _sum_of(DEPRECATIONS, stage=stage, period=HOUR),
@@ -319,6 +319,17 @@ def _breaches(stage: Stage) -> cloudwatch.MathExpression:
         )
 
     return _share(measured(BREACHED), of={"watched": measured(WITH_OBJECTIVE)})
+
+
+def _stuck(lanes: sqs.Queue) -> cloudwatch.MathExpression:
+    return cloudwatch.MathExpression(
+        expression=f"IF(sent >= {LANES_SENT} AND FILL(answered, 0) == 0, 1, 0)",
+        using_metrics={
+            "sent": lanes.metric_number_of_messages_sent(period=LANES_PERIOD),
+            "answered": lanes.metric_number_of_messages_deleted(period=LANES_PERIOD),
+        },
+        period=LANES_PERIOD,
+    )
 
 
 def _share(

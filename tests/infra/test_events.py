@@ -184,7 +184,7 @@ def test_there_is_an_alarm_for_everything_that_can_need_a_person(local: Template
         "Deprecations",
         "EndpointsDisabled",
         "FailedBulkRuns",
-        "LanesAge",
+        "LanesStuck",
         "OperatorFaults",
         "OwedEvents",
         "PushDropped",
@@ -212,15 +212,17 @@ def test_deliveries_that_nothing_makes_ring_also_where_the_function_cannot_run(
     local: Template,
 ) -> None:
     """Then it counts nothing itself, and its messages expire without one in another queue."""
-    alarm, lanes = (
-        local.one("CloudWatch::Alarm", "AlarmsLanesAge"),
-        local.one("SQS::Queue", "Lanes"),
-    )
+    watched = {
+        each["Id"]: each for each in local.one("CloudWatch::Alarm", "AlarmsLanesStuck")["Metrics"]
+    }
+    (expression,) = [each["Expression"] for each in watched.values() if "Expression" in each]
 
-    assert alarm["MetricName"] == "ApproximateAgeOfOldestMessage"
-    (queue,) = alarm["Dimensions"]
-    assert queue["Value"]["Fn::GetAtt"][0].startswith("Lanes")
-    assert 2 * lanes["VisibilityTimeout"] < alarm["Threshold"] < lanes["MessageRetentionPeriod"]
+    assert expression == "IF(sent >= 5 AND FILL(answered, 0) == 0, 1, 0)"
+    for id_, name in (("sent", "NumberOfMessagesSent"), ("answered", "NumberOfMessagesDeleted")):
+        metric = watched[id_]["MetricStat"]
+        assert (metric["Metric"]["MetricName"], metric["Stat"]) == (name, "Sum")
+        (queue,) = metric["Metric"]["Dimensions"]
+        assert queue["Value"]["Fn::GetAtt"][0].startswith("Lanes")
 
 
 def test_what_an_alarm_says_to_look_for_is_there(local: Template) -> None:
