@@ -8,7 +8,6 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
-from functions.aws.tables.open_items import Due
 from functions.background import announce as door
 from functions.core.contract import Variable
 from functions.core.errors import ConfigurationInvalid, Defect, PlatformFault
@@ -17,26 +16,7 @@ from tests.support.fakes.events import Events, an_event
 from tests.support.fakes.stores import Clock, Tables
 from tests.support.objectives.fake import Objectives
 from tests.support.scripted_connector import a_connection
-
-
-class Items:
-    """What is due, as a table would say, and what was postponed."""
-
-    def __init__(self) -> None:
-        self.keys: list[dict[str, str]] = []
-        self.postponed: list[tuple[dict[str, str], float]] = []
-        self.taken: list[dict[str, str]] = []
-
-    def due(self, *, at: float, most: int) -> list[Due]:
-        assert at > 1
-        return [Due(key=key, look_at="1") for key in self.keys[:most]]
-
-    def postpone(self, due: Due, *, until: float) -> bool:
-        key = dict(due.key)
-        if key in self.taken:
-            return False
-        self.postponed.append((key, until))
-        return True
+from tests.unit.background.conftest import Items
 
 
 class Room:

@@ -23,6 +23,7 @@ from tests.support.fakes.bulk_runs import a_bulk
 from tests.support.fakes.pushes import a_push
 from tests.support.fakes.stores import Clock, Tables
 from tests.support.scripted_connector import REFRESH, a_refresh, stocked
+from tests.unit.background.conftest import Items
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,24 +39,6 @@ def refusal(code: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "canary"}}, "Operation")
 
 
-class Items:
-    """What is due, as a table would say, and what was postponed."""
-
-    def __init__(self, *ids: str) -> None:
-        self._due = [Due(key={"refresh_id": id_}, look_at="1") for id_ in ids]
-        self.postponed: list[tuple[str, float]] = []
-        self.taken = False
-
-    def due(self, *, at: float, most: int) -> list[Due]:
-        assert at > 1
-        return self._due[:most]
-
-    def postpone(self, due: Due, *, until: float) -> bool:
-        if not self.taken:
-            self.postponed.append((due.key["refresh_id"], until))
-        return not self.taken
-
-
 class Room:
     """A refresh that was admitted, which is due, and executions as they are found."""
 
@@ -64,7 +47,7 @@ class Room:
         _, self.refreshes = stocked(Tables(), self.clock)
         self.refresh = a_refresh(at=self.clock())
         self.refreshes.admit(self.refresh, until=self.refresh.deadline)
-        self.items = Items(REFRESH)
+        self.items = Items({"refresh_id": REFRESH})
         self.found: Execution | None = None
         self.started: list[str] = []
         self.ended: list[Any] = []
@@ -105,7 +88,7 @@ def test_what_is_due_is_claimed_first_and_counted(
     room: Room, capsys: pytest.CaptureFixture[str]
 ) -> None:
     room.call()
-    assert room.items.postponed == [(REFRESH, room.clock() + 30)]
+    assert room.items.postponed == [({"refresh_id": REFRESH}, room.clock() + 30)]
     assert room.started == [REFRESH]
     told = capsys.readouterr().out
     assert '"Reconciled":' in told
@@ -113,7 +96,7 @@ def test_what_is_due_is_claimed_first_and_counted(
 
 
 def test_what_another_call_has_claimed_is_left_to_it(room: Room) -> None:
-    room.items.taken = True
+    room.items.taken = room.items.keys
     room.call()
     assert (room.started, room.ended) == ([], [])
 
@@ -161,7 +144,7 @@ def test_one_that_cannot_be_looked_after_keeps_no_other_from_its_turn(
     error: Exception,
     name: str,
 ) -> None:
-    room.items = Items(*OTHERS, REFRESH)
+    room.items = Items(*({"refresh_id": id_} for id_ in (*OTHERS, REFRESH)))
     get = room.refreshes.get
 
     def reading(id_: str) -> Any:
@@ -176,8 +159,8 @@ def test_one_that_cannot_be_looked_after_keeps_no_other_from_its_turn(
     assert [vars(each)["error"] for each in caplog.records if each.levelname == "ERROR"] == [
         name
     ] * 2
-    put_off = [(id_, room.clock() + LOOK_SECONDS) for id_ in OTHERS]
-    assert room.items.postponed == [*put_off, (REFRESH, room.clock() + 30)]
+    put_off = [({"refresh_id": id_}, room.clock() + LOOK_SECONDS) for id_ in OTHERS]
+    assert room.items.postponed == [*put_off, ({"refresh_id": REFRESH}, room.clock() + 30)]
 
 
 def test_where_aws_falters_the_call_ends_and_the_rest_stays_due(
