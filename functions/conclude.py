@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from functions.aws.boundary import step
+from functions.aws.ends import tell_end
 from functions.aws.telemetry import count
 from functions.core import schedules
 from functions.core.contract import FAULTS, Ticket
@@ -32,7 +33,7 @@ def handler(event: object, _context: LambdaContext) -> dict[str, Any]:
     ticket = msgspec.convert(event, Ticket)
     done = conclude(ticket, refreshes=wiring().refreshes, clock=wiring().clock)
     if done.ended and done.refresh is not None:
-        count("Failed", provider=done.refresh.provider)
+        tell_end(done.refresh)
     if done.unpublished:
         _discard(ticket, done.refresh)
     # Last, as the call may come again for what could not be deleted.

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from functions.aws.boundary import door
-from functions.aws.telemetry import count
+from functions.aws.telemetry import count, logger
 from functions.core.connect.addresses import session_id_of
 from functions.core.connect.flow import Halt, Halted
 from functions.core.connect.model import SESSION_PREFIX, SessionStatus
-from functions.core.contract import FAULTS
+from functions.core.contract import FAILED_SIGN_INS, FAULTS
 from functions.core.errors import FreshetError, InvalidRequest, OperatorError
 from functions.rest import connect_pages as pages
 from functions.wiring.connect import connect_flow
@@ -145,11 +145,18 @@ def _explain(halted: Halted) -> dict[str, Any]:
 
 
 def _count(destination: Destination) -> Destination:
-    """Count an attempt that failed, by its provider and why."""
+    """Count and log an attempt that failed, by its provider and why."""
     session = destination.session
     if session.status is SessionStatus.OPEN and session.last_error:
         provider, error = session.connection.provider, session.last_error.name
-        count("FailedSignIns", provider=provider, error=error)
+        count(FAILED_SIGN_INS, provider=provider, error=error)
+        logger().info(
+            "sign-in failed",
+            tenant=session.tenant,
+            provider=provider,
+            connect_session_id=session.connect_session_id,
+            error=error,
+        )
     return destination
 
 

@@ -11,7 +11,7 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.aws.boundary import classify, step
-from functions.aws.telemetry import count
+from functions.aws.ends import tell_end
 from functions.core.budget import GO_ON_SECONDS
 from functions.core.contract import SLOT_SECONDS, Ticket
 from functions.core.errors import FreshetError, PlatformFault, Superseded
@@ -44,7 +44,7 @@ def handler(event: object, context: LambdaContext) -> dict[str, Any]:
         refresh = _fetch_and_publish(ticket, refresh, context=context)
         if interval := measure(ticket, synchronous=refresh.synchronous):
             here.durations.add(refresh.provider, interval, refresh_id=refresh.refresh_id)
-        count(refresh.status.capitalize(), provider=refresh.provider)
+        tell_end(refresh)
     return {
         "refresh_id": refresh.refresh_id,
         "status": refresh.status,

@@ -115,7 +115,7 @@ def _again(event: Any) -> FreshetError:  # noqa: ANN401 - any event
 def _guard(handler: Handler, *, passing: Callable[[Any], FreshetError]) -> Handler:
     @wraps(handler)
     def guard(event: Any, context: LambdaContext) -> Any:  # noqa: ANN401 - any event
-        logger().set_correlation_id(_id_of(event))
+        logger().append_keys(correlation_id=_id_of(event), provider=None)
         try:
             return handler(event, context)
         except Signal:

@@ -11,7 +11,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from functions.core.contract import SERVICE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 @cache
@@ -27,16 +27,22 @@ def count(name: str, **by: str) -> None:
             metric.add_dimension(name=dimension, value=value)
 
 
-def tell_watches(*, counts: dict[str, int], ages: Sequence[float] = (), **by: str) -> None:
-    """Write the metrics of watches, with the dimensions of ``by``: counts, and ages in seconds.
+def tell(
+    *, counts: Mapping[str, int], seconds: Mapping[str, Sequence[float]] | None = None, **by: str
+) -> None:
+    """Write metrics of the stage in one line, with the dimensions of ``by``.
 
-    There are fewer than 100 ages.
+    Args:
+        counts: what is added to each metric.
+        seconds: the values of each metric that is a time, fewer than 100.
+        by: the dimensions.
     """
     metrics = EphemeralMetrics()
     for dimension, value in {"service": SERVICE, **by}.items():
         metrics.add_dimension(name=dimension, value=value)
     for name, number in counts.items():
         metrics.add_metric(name=name, unit=MetricUnit.Count, value=number)
-    for age in ages:
-        metrics.add_metric(name="AgeSeconds", unit=MetricUnit.Seconds, value=age)
+    for name, values in (seconds or {}).items():
+        for one in values:
+            metrics.add_metric(name=name, unit=MetricUnit.Seconds, value=one)
     metrics.flush_metrics()

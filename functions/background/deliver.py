@@ -6,6 +6,7 @@ other message of the same endpoint meanwhile. A call that fails has its message 
 
 from __future__ import annotations
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any, Final
@@ -13,16 +14,20 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from functions.aws.boundary import door
-from functions.aws.telemetry import count, logger
-from functions.core.contract import ENDPOINTS_DISABLED
+from functions.aws.telemetry import count, logger, tell
+from functions.core.contract import DELIVERED, ENDPOINTS_DISABLED, NOT_DELIVERED
 from functions.core.delivery.lane import LanePorts, drain
 from functions.core.delivery.model import MAX_IN_FLIGHT
+from functions.core.delivery.schedule import Outcome, outcome_of
 from functions.wiring.services import wiring
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from functions.core.delivery.model import Delivery, Endpoint
+    from functions.core.delivery.ports import Sent
 
 MARGIN_SECONDS: Final = 25
 """A call that has no more left than this sends nothing more: a request takes 20 seconds at most."""
@@ -39,8 +44,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
 def _deliver(one: dict[str, str], context: LambdaContext) -> None:
     here, endpoint_id = wiring(), one["endpoint_id"]
     left = context.get_remaining_time_in_millis() / 1000 - MARGIN_SECONDS
-    with ThreadPoolExecutor(MAX_IN_FLIGHT) as pool:
-        drained = drain(endpoint_id, _ports(pool), until=here.clock() + left)
+    counts: Counter[str] = Counter()
+    try:
+        with ThreadPoolExecutor(MAX_IN_FLIGHT) as pool:
+            drained = drain(endpoint_id, _ports(pool, counts), until=here.clock() + left)
+    finally:
+        if counts:
+            tell(counts=counts)
     if drained.disabled:
         logger().warning("disabled", endpoint_id=endpoint_id)
         count(ENDPOINTS_DISABLED)
@@ -48,9 +58,23 @@ def _deliver(one: dict[str, str], context: LambdaContext) -> None:
         here.lanes.send(endpoint_id, reason=f"again_{int(here.clock())}")
 
 
-def _ports(pool: ThreadPoolExecutor) -> LanePorts:
+def _ports(pool: ThreadPoolExecutor, counts: Counter[str]) -> LanePorts:
     def each(function: Callable[[Any], Any], things: Iterable[Any], /) -> list[Any]:
         return list(pool.map(function, things))
+
+    def report(endpoint: Endpoint, delivery: Delivery, sent: Sent) -> None:
+        arrived = outcome_of(sent) is Outcome.ARRIVED
+        counts[DELIVERED if arrived else NOT_DELIVERED] += 1
+        if not arrived:
+            logger().info(
+                "not delivered",
+                tenant=endpoint.tenant,
+                endpoint_id=endpoint.endpoint_id,
+                event_id=delivery.event_id,
+                status=sent.status,
+                error=sent.error,
+                milliseconds=sent.milliseconds,
+            )
 
     here = wiring()
     return LanePorts(
@@ -63,4 +87,5 @@ def _ports(pool: ThreadPoolExecutor) -> LanePorts:
         clock=here.clock,
         sleep=here.sleep,
         draw=SystemRandom().uniform,
+        report=report,
     )

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from functions.aws.boundary import door
 from functions.aws.events.objectives import tenant_of
 from functions.aws.tables.dynamodb import MAX_BATCH
-from functions.aws.telemetry import tell_watches
-from functions.core.contract import BREACHED, WITH_OBJECTIVE, Variable
+from functions.aws.telemetry import tell
+from functions.core.contract import AGE_SECONDS, BREACHED, WITH_OBJECTIVE, Variable
 from functions.core.errors import FreshetError, PlatformFault
 from functions.core.freshness.assess import assess
 from functions.core.freshness.measure import measure
@@ -114,8 +114,8 @@ def _measure() -> None:
     found = measure(here.objectives.all_watches(), at=here.clock())
     for provider, one in found.items():
         counts = {WITH_OBJECTIVE: one.watches, BREACHED: one.breached}
-        tell_watches(counts=counts, ages=one.sample_ages(), provider=provider)
-    tell_watches(
+        tell(counts=counts, seconds={AGE_SECONDS: one.sample_ages()}, provider=provider)
+    tell(
         counts={
             WITH_OBJECTIVE: sum(one.watches for one in found.values()),
             BREACHED: sum(one.breached for one in found.values()),

@@ -83,6 +83,19 @@ WITH_OBJECTIVE: Final = "WithObjective"
 BREACHED: Final = "Breached"
 """The metrics of connections with an objective, and of those whose data are older."""
 
+AGE_SECONDS: Final = "AgeSeconds"
+"""The metric of how old data with an objective are."""
+
+NOTICED_WITHIN_SECONDS: Final = "NoticedWithinSeconds"
+"""The metric of how long a job was ready, at the most, before that was noticed."""
+
+FAILED_SIGN_INS: Final = "FailedSignIns"
+"""The metric of sign-ins that failed, by provider and error."""
+
+DELIVERED: Final = "Delivered"
+NOT_DELIVERED: Final = "NotDelivered"
+"""The metrics of attempts to deliver an event to a webhook endpoint that took it, or did not."""
+
 SERVICE: Final = "freshet"
 
 

@@ -112,5 +112,5 @@ def _refresh(here: Wiring, session: ConnectSession, refresh_id: str) -> str:
 
 def _report(error: FreshetError) -> None:
     """Log and count an error; the user's browser is told only its name."""
-    logger().warning("sign-in failed", error=error.name(), action=error.action)
+    logger().warning("sign-in broken", error=error.name(), action=error.action)
     count(FAULTS, action=error.action)

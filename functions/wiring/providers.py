@@ -135,6 +135,7 @@ def connector_ports(
         left: how many seconds a call may take now, its turn and its tokens included.
         patience_seconds: how long each request may wait for its turn, see ``core.budget``.
     """
+    logger().append_keys(provider=provider)  # until the next call of a door
     budget = SharedBudget(
         here.budget(provider),
         limit=lambda: read_limit(here.secrets.read(provider), at=here.clock()),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from functions.aws.telemetry import count, tell_watches
+from functions.aws.telemetry import count, tell
 from functions.core.contract import (
     BREACHED,
     DEPRECATIONS,
@@ -319,7 +319,7 @@ def test_breaches_ring_by_their_share_of_three_hours_and_what_the_function_measu
     local: Template, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Freshet/local")
-    tell_watches(counts={BREACHED: 1, WITH_OBJECTIVE: 20})
+    tell(counts={BREACHED: 1, WITH_OBJECTIVE: 20})
     measured = json.loads(capsys.readouterr().out)
     (directive,) = measured["_aws"]["CloudWatchMetrics"]
     alarm = local.one("CloudWatch::Alarm", "AlarmsBreaches")

@@ -20,6 +20,7 @@ from functions.core.errors import ConfigurationInvalid, FreshetError, PlatformFa
 from tests.support.connect_harness import BASE, SESSION, USER, Connecting
 from tests.support.fakes.connect import Applications
 from tests.support.scripted_connector import a_connection
+from tests.support.system.log_lines import FIELDS, own
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -337,12 +338,15 @@ def test_not_now_leads_back_to_the_application_that_has_an_address(
 
 
 def test_an_attempt_that_failed_is_told_on_the_page_and_counted(
-    visit: Visit, capsys: pytest.CaptureFixture[str]
+    visit: Visit, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = visit.back(state=visit.begin(), error="access_denied")
 
     assert answer["headers"]["Location"] == f"{BASE}/v1/connect/{visit.house.token}"
     assert '"FailedSignIns":[1.0]' in capsys.readouterr().out
+    (line,) = [own(each) for each in caplog.records if each.message == "sign-in failed"]
+    assert set(line) == FIELDS["sign-in failed"]
+    assert (line["provider"], line["error"]) == ("banno", "access_denied")
     assert "You can try again" in visit.ask("GET")["body"]
 
 

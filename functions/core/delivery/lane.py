@@ -11,22 +11,23 @@ endpoint does not rest.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
 from functions.core.contract import Clock, Sleep
 from functions.core.delivery.endpoints import event_of_endpoint
-from functions.core.delivery.model import EndpointState
+from functions.core.delivery.model import Delivery, Endpoint, EndpointState
 from functions.core.delivery.ports import Deliveries, Endpoints, Events, Sender, Sent, Signer
 from functions.core.delivery.schedule import Draw, apply_answer, claim, drop, judge
 from functions.core.errors import Superseded
 from functions.core.events.model import EventType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-    from functions.core.delivery.model import Delivery, Endpoint, Health
+    from functions.core.delivery.model import Health
     from functions.core.delivery.ports import StoredEndpoint
     from functions.core.events.model import OutboxEvent
 
@@ -35,6 +36,9 @@ HOLD_SECONDS: Final = 10
 
 LOOK_SECONDS: Final = 1
 """While it waits, it looks so often for others."""
+
+Report: TypeAlias = Callable[[Endpoint, Delivery, Sent], None]
+"""Is told how an endpoint answered a delivery."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -48,7 +52,7 @@ class Each(Protocol):
 
 
 class LanePorts(msgspec.Struct, frozen=True, kw_only=True):
-    """What delivering needs from outside."""
+    """What delivering needs from outside; ``report`` is told of each attempt."""
 
     endpoints: Endpoints
     deliveries: Deliveries
@@ -59,6 +63,7 @@ class LanePorts(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     sleep: Sleep
     draw: Draw
+    report: Report
 
 
 class Drained(NamedTuple):
@@ -119,6 +124,8 @@ def _deliver(due: Iterable[Delivery], stored: StoredEndpoint, ports: LanePorts) 
     tried = [each for each in answers if each is not None]
     if not tried:
         return False
+    for claimed, sent in tried:
+        ports.report(stored.endpoint, claimed, sent)
     at, most = ports.clock(), stored.endpoint.max_in_flight
     health = judge(stored.health, tried, most=most, at=at)
 

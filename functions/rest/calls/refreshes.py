@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 import msgspec
 from msgspec.structs import asdict
 
-from functions.aws.telemetry import count
+from functions.aws.ends import tell_end
 from functions.connectors.registry import Provider
 from functions.core.contract import Reason, RefreshOptions, RefreshRequest
 from functions.core.errors import (
@@ -309,7 +309,7 @@ def cancel_refresh(call: Call, refresh_id: str) -> Reply:
         _read(call, refresh_id), refreshes=call.here.refreshes, clock=call.here.clock
     )
     if ended:
-        count("Cancelled", provider=refresh.provider)
+        tell_end(refresh)
     if refresh.status is Status.CANCELLED:  # also repeated after a fault
         call.here.executions.stop(refresh.refresh_id)
         call.here.snapshots.discard(refresh.connection_id, refresh_id=refresh.refresh_id)

@@ -143,6 +143,7 @@ class World:
             clock=self.clock,
             sleep=self._sleep,
             draw=self.random.uniform,
+            report=lambda *_: None,
         )
         self._lanes = self._announcing.lanes
 

@@ -23,6 +23,8 @@ from tests.support.fakes.delivery.endpoints import (
 )
 from tests.support.fakes.events import Events, an_event
 from tests.support.fakes.stores import Clock, Tables
+from tests.support.scripted_connector import TENANT
+from tests.support.system.log_lines import FIELDS, own
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,6 +83,23 @@ def test_what_is_due_at_the_endpoint_of_a_message_is_delivered(room: Room) -> No
 
     assert room.statuses() == [DeliveryStatus.DELIVERED] * 20
     assert room.lanes.sent == []
+
+
+def test_attempts_are_counted_and_those_that_fail_are_in_the_log(
+    room: Room, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    room.sender.answers = [Sent(milliseconds=5, status=204), Sent(milliseconds=7, status=500)]
+    for number in range(2):
+        room.tell(number)
+
+    call(ENDPOINT, milliseconds=26_000)
+
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    counts = [(one.get("Delivered"), one.get("NotDelivered")) for one in told if "_aws" in one]
+    assert counts == [([1.0], [1.0])]
+    (line,) = [own(each) for each in caplog.records if each.message == "not delivered"]
+    assert set(line) == FIELDS["not delivered"]
+    assert (line["tenant"], line["endpoint_id"], line["status"]) == (TENANT, ENDPOINT, 500)
 
 
 def test_a_message_of_an_endpoint_that_is_deleted_is_answered(room: Room) -> None:

@@ -10,6 +10,8 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions import check_status, fetch_data, trigger
+from functions.aws import boundary
+from functions.connectors.http.answers import log_refusal
 from functions.core.contract import DEPRECATIONS, TicketOutcome
 from functions.core.errors import ProviderPaused, Superseded
 from functions.rest.call import Call as ApiCall
@@ -24,6 +26,7 @@ from tests.support.scripted_connector import (
     admission_ports,
     stocked,
 )
+from tests.support.system.log_lines import FIELDS, own
 
 if TYPE_CHECKING:
     from functions.core.budget import SharedBudget
@@ -150,6 +153,34 @@ def test_a_deprecation_is_counted_once_in_a_call_of_a_function(
     with pytest.raises(Superseded):
         providers.connector(here, "digime", owner=REFRESH, left=lambda: 1.0)
     assert capsys.readouterr().out.count(f'"{DEPRECATIONS}":') == 1
+
+
+def test_a_line_about_a_refusal_has_the_provider_that_is_called(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(providers, "load", lambda *_: None)
+    here: Any = SimpleNamespace(
+        clock=Clock(),
+        sleep=None,
+        connections=None,
+        budget=lambda _name: None,
+        vault=SimpleNamespace(seal_text=None, open_text=None),
+    )
+
+    @boundary.door
+    def handler(event: str, _context: object) -> None:
+        if event:
+            providers.connector(here, event, owner=REFRESH, left=lambda: 1.0)
+        log_refusal(400, {"x-request-id": "req-1"}, b'{"error": "invalid_grant"}')
+
+    refused = []
+    for event in ("digime", ""):
+        caplog.clear()
+        handler(event, Call(1))
+        (record,) = caplog.records
+        refused.append(own(record))
+    assert set(refused[0]) == FIELDS["provider refused"]
+    assert [line.get("provider") for line in refused] == ["digime", None]
 
 
 def test_a_pause_of_the_operator_s_holds_every_request_of_a_connector_back(

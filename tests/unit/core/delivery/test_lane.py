@@ -64,6 +64,7 @@ class Harness:
             clock=self.clock,
             sleep=self.clock.sleep,
             draw=lambda low, high: (low + high) / 2,
+            report=lambda *_: None,
         )
 
     def tell(self, *, replayed: bool = False) -> str:
