@@ -36,7 +36,8 @@ class Size(NamedTuple):
 class DoorFunction(Construct):
     """The Lambda function of one door.
 
-    ``function`` is what others invoke, ``role`` is what the stack grants to. The role starts
+    ``function`` is what others invoke, ``role`` is what the stack grants to, ``log_group`` is what
+    it writes. The role starts
     with the function's own log group and traces, and nothing else. ``concurrency`` is how many
     of it run at a time, set aside for it; without, as many as the account has left.
     """
@@ -55,11 +56,11 @@ class DoorFunction(Construct):
     ) -> None:
         super().__init__(scope, id_)
         self.timeout_seconds = size.timeout_seconds
-        log_group = logs.LogGroup(
+        self.log_group = logs.LogGroup(
             self, "Logs", retention=stage.log_retention, removal_policy=stage.removal
         )
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        log_group.grant_write(self.role)
+        self.log_group.grant_write(self.role)
         self.function = lambda_.Function(
             self,
             "Function",
@@ -73,7 +74,7 @@ class DoorFunction(Construct):
             reserved_concurrent_executions=concurrency,
             ephemeral_storage_size=cdk.Size.mebibytes(size.disk_mb),
             role=self.role,
-            log_group=log_group,
+            log_group=self.log_group,
             tracing=lambda_.Tracing.ACTIVE,
             environment={
                 "POWERTOOLS_SERVICE_NAME": SERVICE,

@@ -9,7 +9,6 @@ import msgspec
 
 from functions.core.contract import Door, Variable
 from infra import grants, packaging
-from infra.alarms import Alarms, Queues
 from infra.api import Api
 from infra.config import caller_tokens
 from infra.events import (
@@ -28,6 +27,9 @@ from infra.machines.push import PushMachine
 from infra.machines.refresh import RefreshMachine
 from infra.machines.refresh_all import RefreshAllMachine
 from infra.storage import Secrets, Storage
+from infra.watching.alarms import Alarms, Queues
+from infra.watching.dashboard import Dashboard
+from infra.watching.queries import SavedQueries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -356,20 +358,33 @@ class FreshetStack(cdk.Stack):
         grants.grant_webhook(self.doors[Door.WEBHOOK], machine=self.machine, push=self.push_machine)
 
     def _watch(self) -> None:
-        Alarms(
+        machines = {
+            "Refreshes": self.machine,
+            "Pushes": self.push_machine,
+            "BulkRuns": self.bulk_machine,
+        }
+        queues = Queues(self.undelivered, self.lanes)
+        alarms = Alarms(
             self,
             "Alarms",
             doors=self.doors,
-            machines={
-                "Refreshes": self.machine,
-                "Pushes": self.push_machine,
-                "BulkRuns": self.bulk_machine,
-            },
+            machines=machines,
             api=self.api.rest_api,
-            queues=Queues(self.undelivered, self.lanes),
+            queues=queues,
             key=self.storage.key,
             stage=self._stage,
         )
+        self.dashboard = Dashboard(
+            self,
+            "Dashboard",
+            doors=self.doors,
+            machines=machines,
+            api=self.api.rest_api,
+            queues=queues,
+            alarms=alarms.all,
+            stage=self._stage,
+        )
+        SavedQueries(self, "Queries", doors=self.doors, stage=self._stage)
 
     def _export(self) -> None:
         outputs = {
@@ -391,6 +406,7 @@ class FreshetStack(cdk.Stack):
             "ApplicationsSecretArn": self.secrets.applications.secret_arn,
             "KeyArn": self.storage.key.key_arn,
             "ScheduleGroupName": self.schedules.group.ref,
+            "DashboardName": self.dashboard.name,
             "UndeliveredQueueUrl": self.undelivered.queue_url,
             "WatchName": self.doors[Door.WATCH].function.function_name,
             "NotSet": ", ".join(self._stage.unset) or "-",

@@ -21,7 +21,7 @@ from functions.core.contract import (
     Ticket,
 )
 from functions.core.errors import Action
-from infra.alarms import URGENT
+from infra.watching.alarms import URGENT
 from tests.support.cloudformation.template import flat
 
 if TYPE_CHECKING:

@@ -229,6 +229,7 @@ def test_the_outputs_name_what_a_caller_or_an_operator_needs(local: Template) ->
         "BulksTableName",
         "ConnectSessionsTableName",
         "ConnectionsTableName",
+        "DashboardName",
         "EndpointsTableName",
         "EventsTableName",
         "EventBusName",

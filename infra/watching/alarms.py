@@ -18,12 +18,12 @@ from functions.core.contract import (
     ENDPOINTS_DISABLED,
     FAULTS,
     OWED_EVENTS,
-    SERVICE,
     WITH_OBJECTIVE,
     Door,
 )
 from functions.core.errors import Action
 from infra.function import noun
+from infra.watching.metrics import HOUR, PERIOD, of_stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 
     from infra.config import Stage
     from infra.function import DoorFunction
-
-PERIOD: Final = cdk.Duration.minutes(5)
-HOUR: Final = cdk.Duration.hours(1)
 
 URGENT: Final = {"OperatorFaults": Action.CONTACT_OPERATOR, "DefectFaults": Action.REPORT}
 """Alarms that one fault rings. What an end user or a caller has to do, they are told themselves."""
@@ -182,7 +179,7 @@ class Queues(NamedTuple):
 
 
 class Alarms(Construct):
-    """One alarm for each thing that can need a person; they write to ``email`` if there is one."""
+    """One alarm for each thing that can need a person; all write to the stage's address."""
 
     def __init__(
         self,
@@ -210,10 +207,10 @@ class Alarms(Construct):
             _of_api(api.deployment_stage),
             Watched("Breaches", _breaches(stage), BREACHED_PERCENT, BREACHES, periods=3),
             Watched("Undelivered", waiting, 1, UNDELIVERED),
-            Watched("OwedEvents", _sum_of(OWED_EVENTS, stage=stage, period=PERIOD), 1, OWED),
+            Watched("OwedEvents", of_stage(OWED_EVENTS, stage=stage), 1, OWED),
             Watched(
                 "EndpointsDisabled",
-                _sum_of(ENDPOINTS_DISABLED, stage=stage, period=PERIOD),
+                of_stage(ENDPOINTS_DISABLED, stage=stage),
                 1,
                 DISABLED,
             ),
@@ -221,13 +218,13 @@ class Alarms(Construct):
             Watched("LanesStuck", _stuck(queues.lanes), 1, LANES),
             Watched(
                 "Deprecations",
-                _sum_of(DEPRECATIONS, stage=stage, period=HOUR),
+                of_stage(DEPRECATIONS, stage=stage, period=HOUR),
                 1,
                 DEPRECATIONS_TODO,
             ),
         )
-        for each in watched:
-            alarm = self._alarm(each, stage=stage)
+        self.all = [self._alarm(each, stage=stage) for each in watched]
+        for alarm in self.all:
             if topic:
                 alarm.add_alarm_action(actions.SnsAction(topic))
 
@@ -271,8 +268,8 @@ class Alarms(Construct):
 
 def _of_faults(machines: Mapping[str, sfn.StateMachine], *, stage: Stage) -> Iterator[Watched]:
     for name, action in URGENT.items():
-        yield Watched(name, _faults(action, stage=stage, period=PERIOD), 1, TODO[action])
-    retry = _faults(Action.RETRY, stage=stage, period=HOUR)
+        yield Watched(name, of_stage(FAULTS, stage=stage, action=action), 1, TODO[action])
+    retry = of_stage(FAULTS, stage=stage, period=HOUR, action=Action.RETRY)
     well = {
         what.lower(): machine.metric_succeeded(period=HOUR)
         for what, machine in machines.items()
@@ -288,35 +285,9 @@ def _of_api(stage: apigateway.Stage) -> Watched:
     return Watched("ApiFaults", share, PERCENT, API_FAULTS)
 
 
-def _faults(action: Action, *, stage: Stage, period: cdk.Duration) -> cloudwatch.Metric:
-    return cloudwatch.Metric(
-        namespace=stage.metrics,
-        metric_name=FAULTS,
-        dimensions_map={"service": SERVICE, "action": action},
-        statistic=cloudwatch.Stats.SUM,
-        period=period,
-    )
-
-
-def _sum_of(name: str, *, stage: Stage, period: cdk.Duration) -> cloudwatch.Metric:
-    return cloudwatch.Metric(
-        namespace=stage.metrics,
-        metric_name=name,
-        dimensions_map={"service": SERVICE},
-        statistic=cloudwatch.Stats.SUM,
-        period=period,
-    )
-
-
 def _breaches(stage: Stage) -> cloudwatch.MathExpression:
     def measured(name: str) -> cloudwatch.Metric:
-        return cloudwatch.Metric(
-            namespace=stage.metrics,
-            metric_name=name,
-            dimensions_map={"service": SERVICE},
-            statistic=cloudwatch.Stats.MAXIMUM,
-            period=HOUR,
-        )
+        return of_stage(name, stage=stage, period=HOUR, statistic=cloudwatch.Stats.MAXIMUM)
 
     return _share(measured(BREACHED), of={"watched": measured(WITH_OBJECTIVE)})
 
