@@ -140,7 +140,7 @@ def configure(there: dict[str, list[str]], tenants: list[str], *, folder: Path) 
         datasets=DATASETS,
         dictionaries="\n".join(f"{kind}.values = {ids}" for kind, ids in there.items()),
         parameters="\n".join(
-            f'"path.{kind}" = {{ dictionary = "{kind}", probability = 0.4 }}' for kind in there
+            f'"path.{kind}" = {{ dictionary = "{kind}", probability = 0.7 }}' for kind in there
         ),
     )
     (folder / "schemathesis.toml").write_text(config)
