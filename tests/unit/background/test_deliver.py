@@ -9,7 +9,7 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.background import deliver as door
-from functions.core.delivery.model import DeliveryStatus, EndpointState, delivery_of
+from functions.core.delivery.model import DeliveryStatus, EndpointState, SendError, delivery_of
 from functions.core.delivery.ports import Sent
 from functions.core.errors import Defect
 from tests.support.fakes.delivery.endpoints import (
@@ -88,7 +88,10 @@ def test_what_is_due_at_the_endpoint_of_a_message_is_delivered(room: Room) -> No
 def test_attempts_are_counted_and_those_that_fail_are_in_the_log(
     room: Room, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    room.sender.answers = [Sent(milliseconds=5, status=204), Sent(milliseconds=7, status=500)]
+    room.sender.answers = [
+        Sent(milliseconds=5, status=204),
+        Sent(milliseconds=7, error=SendError.TIMED_OUT),
+    ]
     for number in range(2):
         room.tell(number)
 
@@ -99,7 +102,7 @@ def test_attempts_are_counted_and_those_that_fail_are_in_the_log(
     assert counts == [([1.0], [1.0])]
     (line,) = [own(each) for each in caplog.records if each.message == "not delivered"]
     assert set(line) == FIELDS["not delivered"]
-    assert (line["tenant"], line["endpoint_id"], line["status"]) == (TENANT, ENDPOINT, 500)
+    assert (line["tenant"], line["endpoint_id"], line["error"]) == (TENANT, ENDPOINT, "timed_out")
 
 
 def test_a_message_of_an_endpoint_that_is_deleted_is_answered(room: Room) -> None:
