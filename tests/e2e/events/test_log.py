@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -76,7 +77,7 @@ def test_each_end_of_a_push_is_told(
     endgrate.fault(method="POST", path=TRANSFER, kind="status", status=503)
     push_records(caller, fern, contact("aspen"))
 
-    unknown = caller.connect({**FERN, "subject": "f" * 24})
+    unknown = caller.connect({**FERN, "subject": secrets.token_hex(12)})
     push_records(caller, unknown, contact("alder"))
 
     ends = ["push.done", "push.incomplete", "push.unknown_outcome"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -225,7 +226,7 @@ def test_a_provider_that_limits_is_asked_again_until_it_takes_the_push(
 def test_a_session_that_is_not_there_fails_the_push_and_its_execution(
     running: System, caller: Caller
 ) -> None:
-    unknown = caller.connect({**FERN, "subject": "f" * 24})
+    unknown = caller.connect({**FERN, "subject": secrets.token_hex(12)})
     push = push_records(caller, unknown, contact("rowan"))
 
     assert (push["status"], push["error"]["name"]) == ("failed", "ProviderRefusesConnection")
