@@ -121,7 +121,7 @@ class WebhookSender:
         self._settings = settings
         self._clock = clock
         self._ledger = ledger
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._lanes: dict[tuple[str, int], _Lane] = {}
 
     def send(self, delivery: Delivery, *, concurrently: bool) -> None:
@@ -135,12 +135,18 @@ class WebhookSender:
                 threading.Thread(target=self._work, args=(lane,), daemon=True).start()
 
     def forget(self, session_id: str | None = None) -> None:
-        """Drops what has not been delivered, of one session or of all."""
+        """Drops what has not been delivered, of one session or of all.
+
+        Of all, it waits a moment for what is on its way: no connection is made after it.
+        """
         with self._lock:
-            for key in [key for key in self._lanes if session_id in {key[0], None}]:
-                lane = self._lanes.pop(key)
+            keys = [key for key in self._lanes if session_id in {key[0], None}]
+            lanes = [self._lanes.pop(key) for key in keys]
+            for lane in lanes:
                 lane.closed = True
                 lane.waiting.clear()
+            if session_id is None:
+                self._lock.wait_for(lambda: not any(lane.workers for lane in lanes), timeout=1)
 
     def _work(self, lane: _Lane) -> None:
         with requests.Session() as http:
@@ -153,6 +159,7 @@ class WebhookSender:
             if lane.waiting:
                 return lane.waiting.popleft()
             lane.workers -= 1
+            self._lock.notify_all()
             return None
 
     def _deliver(self, delivery: Delivery, http: requests.Session, *, lane: _Lane) -> None:
