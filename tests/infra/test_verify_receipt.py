@@ -147,7 +147,7 @@ PUBLISHED = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The published files, as somebody has stored them."""
+    """The published files, as a receiver has stored them."""
     for name, contents in FILES.items():
         (tmp_path / name).mkdir()
         for number, content in enumerate(contents):

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("banno")
 
 
 def keys_of(running: System) -> dict[str, Any]:
-    """The public keys, as anybody reads them."""
+    """The public keys, as any caller reads them."""
     answer = requests.get(f"{running.api}/v1/receipt-keys", timeout=10)
     assert answer.status_code == 200, answer.text
     keys: dict[str, Any] = answer.json()

@@ -214,7 +214,7 @@ class World:
             self._at(at, lambda: self._end(refresh_id, "cancel"))
 
     def _end(self, refresh_id: str, how: str) -> None:
-        """End a refresh; whoever dies over it is called again, as its machine calls it."""
+        """End a refresh; a call that dies over it is repeated, as its machine repeats it."""
 
         def end() -> None:
             refreshes, at = self._port(self.refreshes), self.clock()

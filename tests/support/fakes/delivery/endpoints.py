@@ -29,7 +29,7 @@ ENDPOINT = "end_1"
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """An endpoint as it is kept; ``look_at`` is None where nobody has to look at it."""
+    """An endpoint as it is kept; ``look_at`` is None where there is no need to look at it."""
 
     stored: StoredEndpoint
     look_at: str | None = None

@@ -1,4 +1,4 @@
-"""What a receipt states, and that it states the same whoever makes it, and when."""
+"""What a receipt states, and that it states the same at each signing."""
 
 from __future__ import annotations
 
