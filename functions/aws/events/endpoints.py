@@ -50,13 +50,13 @@ class EndpointTable:
     def get(self, endpoint_id: str) -> StoredEndpoint | None:
         """Read one with a consistent read; None when there is none."""
         item = self._table.get(_key(endpoint_id))
-        return _stored(item) if item else None
+        return _to_stored(item) if item else None
 
     def of_tenant(self, tenant: str) -> list[StoredEndpoint]:
         """Read those of a tenant, the oldest first, with consistent reads."""
         listed = self._table.get(_list_key(tenant)) or {}
         keys = [_key(id_) for id_ in listed.get("endpoint_ids", ())]
-        stored = [_stored(item) for item in self._table.get_many(keys, consistent=True)]
+        stored = [_to_stored(item) for item in self._table.get_many(keys, consistent=True)]
         return sorted(stored, key=lambda one: one.endpoint.created_at)
 
     def create(self, endpoint: Endpoint, *, key: Key | None = None) -> None:
@@ -196,7 +196,7 @@ def _health_values(health: Health) -> Item:
     }
 
 
-def _stored(item: Item) -> StoredEndpoint:
+def _to_stored(item: Item) -> StoredEndpoint:
     return StoredEndpoint(
         endpoint=msgspec.json.decode(item["document"], type=Endpoint),
         health=msgspec.json.decode(item["health"], type=Health),
@@ -206,4 +206,4 @@ def _stored(item: Item) -> StoredEndpoint:
 
 def _is_written(endpoint: Endpoint, item: Item) -> bool:
     """True if a refused write finds what it would write: its answer was lost before."""
-    return bool(item) and _stored(item).endpoint == endpoint
+    return bool(item) and _to_stored(item).endpoint == endpoint

@@ -93,7 +93,7 @@ def drain(endpoint_id: str, ports: LanePorts, *, until: float) -> Drained:
         stored = ports.endpoints.get(endpoint_id)
         if stored is None:
             return Drained(disabled=disabled)
-        look_at = _closed_until(stored, at=at)
+        look_at = _find_opening(stored, at=at)
         if look_at == at:
             most = 1 if stored.health.is_failing else stored.health.in_flight
             if due := ports.deliveries.due(endpoint_id, at=at, most=most):
@@ -108,7 +108,7 @@ def drain(endpoint_id: str, ports: LanePorts, *, until: float) -> Drained:
     return Drained(again=True, disabled=disabled)
 
 
-def _closed_until(stored: StoredEndpoint, *, at: float) -> float | None:
+def _find_opening(stored: StoredEndpoint, *, at: float) -> float | None:
     """From when on the endpoint takes deliveries; None where its application has to say so."""
     if stored.state in {EndpointState.PAUSED, EndpointState.DISABLED}:
         return None

@@ -191,7 +191,7 @@ def replay_events(call: Call, endpoint_id: str, *, body: ReplayIn) -> Reply:
     at, following = call.here.clock(), None
     endpoint = endpoint_of(call, endpoint_id).endpoint
     if body.event_ids:
-        queued = _replay(call, endpoint_id, _named(call, body.event_ids), at=at)
+        queued = _replay(call, endpoint_id, _read_named(call, body.event_ids), at=at)
     else:
         queued, following = _replay_since(call, endpoint, body, at=at)
     if queued:
@@ -232,7 +232,7 @@ def _clamp(instant: datetime | UnsetType, *, at: float) -> float:
     return min(max(0, instant.timestamp()), at) if instant else at
 
 
-def _named(call: Call, event_ids: tuple[str, ...]) -> list[OutboxEvent]:
+def _read_named(call: Call, event_ids: tuple[str, ...]) -> list[OutboxEvent]:
     """The tenant's events of these ids.
 
     Raises:
