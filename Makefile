@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/python -m uv
+CHROMIUM := tests/browser/node_modules/.ready
+BIOME := tests/browser/node_modules/.bin/biome check
 PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder
 
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
@@ -23,19 +25,21 @@ help: ## Show these commands
 run: setup ## Run the whole system here and refresh the demo connections (ONCE=1 ends after that)
 	@$(BIN)/python -m infra.local $(if $(ONCE),--once)
 
-test: setup ## Run every test
+test: setup $(CHROMIUM) ## Run every test
 	@$(PYTEST) -n 2 tests/house tests/unit tests/property tests/contract tests/infra
 	@$(PYTEST) -n 4 tests/integration tests/e2e  # these wait more than they work
 
-check: setup ## Lint, types, layers, formatting: everything that needs no run
+check: setup $(CHROMIUM) ## Lint, types, layers, formatting: everything that needs no run
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIOME) --error-on-warnings
 
-fix: setup ## Format, and mend what can be mended by itself
+fix: setup $(CHROMIUM) ## Format, and mend what can be mended by itself
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
+	@$(BIOME) --write
 
 tables: setup ## Write the generated tables into README.md and docs/
 	@$(BIN)/python -m tests.tables
@@ -64,7 +68,7 @@ lock: setup ## Resolve the dependencies anew and pin them with hashes
 			requirements/$$name.in --output-file requirements/$$name.txt || exit 1; done
 
 clean: ## Remove what the other commands made
-	rm -rf .venv .venv-emulator .venv-peers .local node_modules cdk.out
+	rm -rf .venv .venv-emulator .venv-peers .local node_modules tests/browser/node_modules cdk.out
 
 setup: .venv/.ready .venv-emulator/.ready node_modules/.ready
 
@@ -97,6 +101,12 @@ endef
 node_modules/.ready: package-lock.json | node
 	@echo "Installing the CDK ..."
 	@npm ci --silent --no-progress
+	@touch $@
+
+# The demo pays for none of this.
+$(CHROMIUM): tests/browser/package-lock.json | node
+	@echo "Installing a browser and a linter of its pages ..."
+	@npm ci --silent --no-progress --prefix tests/browser
 	@touch $@
 
 node:

@@ -35,8 +35,9 @@ class Project:
         shutil.copy(MAKEFILE, self.folder)
         for name in ("uv", "dev", "emulator", "peers"):
             (self.folder / "requirements" / f"{name}.txt").touch()
-        (self.folder / "package-lock.json").touch()
-        (self.folder / "node_modules").mkdir()
+        for at in (self.folder, self.folder / "tests" / "browser"):
+            (at / "node_modules").mkdir(parents=True)
+            (at / "package-lock.json").touch()
         for tool in TOOLS:
             (self.path / tool).symlink_to(shutil.which(tool) or "/bin/false")
         for name, text in {"python3": PYTHON, "node": "#!/bin/sh", "npm": "#!/bin/sh"}.items():
@@ -118,6 +119,12 @@ def test_so_is_the_local_aws_alone(project: Project) -> None:
 def test_what_the_benchmarks_compare_with_is_installed_for_them_alone(project: Project) -> None:
     assert not (project.folder / ".venv-peers").exists()
     assert ["compare with" in project.make("plots") for _ in range(2)] == [True, False]
+
+
+def test_a_browser_is_installed_for_the_tests_alone(project: Project) -> None:
+    assert "a browser" not in project.make("run")
+    assert "a browser" in project.make("test", fails=True)
+    assert "a browser" not in project.make("test", fails=True)
 
 
 def test_one_that_is_shared_by_a_link_works(project: Project) -> None:
