@@ -35,6 +35,7 @@ from functions.core.errors import (
     TooManyEndpoints,
     Unauthorized,
 )
+from functions.rest.calls.errors import ADVICE
 from functions.rest.openapi.document import document
 from functions.rest.openapi.events import ABOUT
 from functions.rest.problems import CONTENT_TYPE, TYPE, problem
@@ -106,6 +107,12 @@ def problems() -> str:
     return results.write_table(("status", "name", "action", "says"), sorted(rows))
 
 
+def actions() -> str:
+    """The table of what to do about an error."""
+    rows = ((f"`{action}`", advice.to_do) for action, advice in ADVICE.items())
+    return results.write_table(("action", "do"), rows)
+
+
 def errors() -> str:
     """The table of errors of refreshes and pushes, by action."""
     actions = list(Action)
@@ -126,6 +133,7 @@ def events() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "faults": faults,
     "calls": calls,
+    "actions": actions,
     "problems": problems,
     "errors": errors,
     "events": events,

@@ -12,6 +12,7 @@ from functions.rest.calls import (
     connections,
     datasets,
     erasures,
+    errors,
     pushes,
     refreshes,
     registrations,
@@ -38,6 +39,7 @@ MODULES: Final = (
     endpoints,
     deliveries,
     catalogues,
+    errors,
     pages,
 )
 """The modules whose import registers calls."""

@@ -38,10 +38,10 @@ def test_everything_below_v1_goes_to_the_door(local: Template) -> None:
 
     assert paths == {
         *("v1", "{proxy+}", "hooks", "{provider}", "{token}", "openapi.json", "docs", "{file}"),
-        *("connect", "callbacks", "{name}", "receipt-keys"),
+        *("connect", "callbacks", "{name}", "errors", "receipt-keys"),
     }
     assert sorted(each["HttpMethod"] for each in methods) == [
-        *["ANY"] * 6,
+        *["ANY"] * 7,
         *("GET", "GET", "HEAD", "OPTIONS", "POST", "POST"),
     ]
     assert {each["Integration"]["Type"] for each in methods} == {"AWS_PROXY"}
@@ -60,7 +60,9 @@ def test_nothing_but_webhooks_sign_in_description_and_public_keys_is_open_withou
     }
     others = [each for each in _methods(local, "ANY") if each["AuthorizationType"] != "NONE"]
 
-    assert open_ == {"{token}", "{name}", "openapi.json", "docs", "{file}", "receipt-keys"}
+    assert open_ == {
+        *("{token}", "{name}", "openapi.json", "docs", "{file}", "errors", "receipt-keys")
+    }
     assert [each["AuthorizationType"] for each in others] == ["CUSTOM", "CUSTOM"]
     assert all("AuthorizerId" in each for each in others)
 
@@ -92,7 +94,7 @@ def test_webhooks_and_users_who_sign_in_have_doors_of_their_own(local: Template)
     }
 
     assert {name: sorted(found) for name, found in doors.items()} == {
-        "ANY": ["Api"] * 6,
+        "ANY": ["Api"] * 7,
         "GET": ["Connect"] * 2,
         "HEAD": ["Connect"],
         "POST": ["Connect", "Webhook"],
@@ -245,6 +247,7 @@ def test_calls_without_a_token_have_a_share_of_the_rate(
 
     assert {each["HttpMethod"] for each in share} == methods
     for each in share:
+        ("/v1/errors", EVERY_METHOD),
         assert 0 < each["ThrottlingRateLimit"] < everything["ThrottlingRateLimit"]
         assert 0 < each["ThrottlingBurstLimit"] < everything["ThrottlingBurstLimit"]
         assert each["MetricsEnabled"] is True
