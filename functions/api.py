@@ -89,7 +89,8 @@ def _answer(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         call = _read(event, route, path=path)
         if not route.open:
             throttle(call.here, call.tenant)
-        return _render(route.handle(call, **ids), path=path)
+        answer = _render(route.handle(call, **ids), path=path)
+        return answer | {"body": ""} if method == "HEAD" else answer
     except FreshetError as error:
         return refusal(error)
 
@@ -102,8 +103,14 @@ def _find(path: str) -> tuple[dict[str, Route], dict[str, str]]:
             pairs = list(zip(rule, steps, strict=True))
             ids = {name[1:-1]: step for name, step in pairs if name.startswith("<") and step}
             if all(name == step or name[1:-1] in ids for name, step in pairs):
-                return by_method, ids
+                return _add_head(by_method), ids
     raise NotFound
+
+
+def _add_head(by_method: dict[str, Route]) -> dict[str, Route]:
+    """The routes with HEAD, where GET needs no token: a browser or a cache may ask so."""
+    read = by_method.get("GET")
+    return by_method | {"HEAD": read} if read and read.open else by_method
 
 
 def _read(event: dict[str, Any], route: Route, *, path: str) -> Call:

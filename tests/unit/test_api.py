@@ -27,16 +27,37 @@ SAMPLES = {
 }
 
 
+def taken(rule: str) -> set[str]:
+    """The methods that an address takes: HEAD where a GET needs no token."""
+    by_method = ROUTES[rule]
+    return {*by_method} | {"HEAD" for each in by_method.values() if each.open}
+
+
 @pytest.mark.parametrize(
     ("method", "rule"),
-    [(method, rule) for rule in ROUTES for method in METHODS if method not in ROUTES[rule]],
+    [(method, rule) for rule in ROUTES for method in METHODS if method not in taken(rule)],
 )
 def test_a_method_that_an_address_does_not_take_is_refused_with_those_it_takes(
     method: str, rule: str
 ) -> None:
     answer = call(method, SAMPLES[rule])
     assert read_problem(answer, 405)["type"] == "urn:freshet:problem:method-not-allowed"
-    assert headers(answer)["Allow"] == ", ".join(sorted(ROUTES[rule]))
+    assert headers(answer)["Allow"] == ", ".join(sorted(taken(rule)))
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/docs", "/v1/docs/start.js", "/v1/errors", "/v1/openapi.json"]
+)
+def test_an_open_page_is_asked_for_by_head_as_by_get_and_comes_without_its_body(path: str) -> None:
+    whole, head = call("GET", path), call("HEAD", path)
+
+    assert whole["statusCode"] == 200
+    assert whole["body"]
+    assert head == whole | {"body": ""}
+
+
+def test_by_head_an_unknown_page_is_told_of_as_by_get() -> None:
+    read_problem(call("HEAD", "/v1/docs/none"), 404)
 
 
 @pytest.mark.parametrize(
