@@ -69,6 +69,10 @@ BEARER: Final = r"^[Bb][Ee][Aa][Rr][Ee][Rr] +[A-Za-z0-9._~+/-]+=*$"
 AUTHORIZED_SECONDS: Final = 60
 """How long the gateway remembers what ``authorize`` said about a token."""
 
+COMPRESSED_BYTES: Final = 1024
+"""From how many bytes on the gateway compresses an answer, for a client that takes gzip or deflate.
+What came with a ``Content-Encoding`` it would leave as it is; no function sends one."""
+
 ACCESS_LOG: Final = {
     "request_id": "$context.requestId",
     "trace_id": "$context.xrayTraceId",
@@ -104,6 +108,7 @@ class Api(Construct):
             rest_api_name=f"Freshet-{stage.name}",
             description=f"Freshet, stage {stage.name}",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
+            min_compression_size=cdk.Size.bytes(COMPRESSED_BYTES),
             # One role for the whole account writes every API's access log: it outlives us.
             cloud_watch_role=stage.account_log_role,
             cloud_watch_role_removal_policy=cdk.RemovalPolicy.RETAIN

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from tests.support.cloudformation.template import Template
 
+ROOT = Path(__file__).parents[2]
 EVERY_METHOD = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
 
@@ -216,6 +218,15 @@ def test_no_trace_of_the_gateway_has_addresses_in_it(prod: Template) -> None:
     assert prod.one("ApiGateway::Stage")["TracingEnabled"] is False
 
 
+def test_what_is_larger_than_a_packet_is_compressed_and_no_function_does_so_itself(
+    prod: Template,
+) -> None:
+    sources = (ROOT / "functions").rglob("*.py")
+
+    assert prod.one("ApiGateway::RestApi")["MinimumCompressionSize"] == 1024
+    assert not [path for path in sources if "Content-Encoding" in path.read_text()]
+
+
 def test_the_stage_is_throttled_and_never_logs_bodies(
     prod: Template, stages: dict[str, Any]
 ) -> None:
@@ -236,6 +247,7 @@ def test_the_stage_is_throttled_and_never_logs_bodies(
         ("/v1/connect/{token}", {"GET", "HEAD", "POST"}),
         ("/v1/connect/callbacks/{provider}/{name}", {"GET"}),
         *((path, EVERY_METHOD) for path in ("/v1/openapi.json", "/v1/docs", "/v1/docs/{file}")),
+        ("/v1/errors", EVERY_METHOD),
         ("/v1/receipt-keys", EVERY_METHOD),
     ],
 )
@@ -247,7 +259,6 @@ def test_calls_without_a_token_have_a_share_of_the_rate(
 
     assert {each["HttpMethod"] for each in share} == methods
     for each in share:
-        ("/v1/errors", EVERY_METHOD),
         assert 0 < each["ThrottlingRateLimit"] < everything["ThrottlingRateLimit"]
         assert 0 < each["ThrottlingBurstLimit"] < everything["ThrottlingBurstLimit"]
         assert each["MetricsEnabled"] is True

@@ -1,8 +1,13 @@
-"""Patches to REST APIs: their limits, and what a client sees of a function that fails."""
+"""Patches to REST APIs: limits, addresses, compression, and what is seen of a function that fails.
+
+What AWS does, as https://docs.aws.amazon.com/apigateway/latest/developerguide/ has it.
+"""
 
 import asyncio
+import gzip
 import re
-from collections.abc import Awaitable, Callable
+import zlib
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
 from ministack.services import apigateway_v1
@@ -42,6 +47,47 @@ async def limit_integration(
         if done
         else gateway_error("INTEGRATION_TIMEOUT", "Endpoint request timed out")
     )
+
+
+def tell_address(
+    original: Callable[..., dict[str, Any]], api_id: str, *call: object, **more: object
+) -> dict[str, Any]:
+    """Has the event say under which address it was asked for, as clients here ask for it."""
+    event = original(api_id, *call, **more)
+    headers, context = event["headers"], event["requestContext"]
+    headers["x-forwarded-proto"] = "http"
+    context["domainName"] = headers.get("host", "")
+    context["path"] = f"/_aws/execute-api/{api_id}{context['path']}"
+    return event
+
+
+async def compress_answer(
+    original: Callable[..., Awaitable[tuple[int, dict[str, Any], bytes]]],
+    api_id: str,
+    *call: object,
+) -> tuple[int, dict[str, Any], bytes]:
+    """Compresses an answer as large as the API says, where the client's first choice allows it."""
+    status, headers, body = await original(api_id, *call)
+    least = vars(apigateway_v1)["_rest_apis"].get(api_id, {}).get("minimumCompressionSize")
+    asked = cast("Mapping[str, str]", call[3])
+    coding = choose_coding(asked.get("accept-encoding", ""))
+    encoded = "content-encoding" in {name.lower() for name in headers}
+    if coding is None or least is None or encoded or len(body) < int(least):
+        return status, headers, body
+    return status, headers | {"Content-Encoding": coding}, CODINGS[coding](body)
+
+
+CODINGS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate": zlib.compress}
+
+
+def choose_coding(accepted: str) -> str | None:
+    """The coding that a client likes best, if the gateway has it."""
+    weights: dict[str, float] = {}
+    for each in accepted.lower().split(","):
+        name, _, weight = each.partition(";q=")
+        weights[name.strip()] = float(weight or 1)
+    best = max(weights, key=weights.__getitem__)
+    return best if best in CODINGS and weights[best] else None
 
 
 def strict_answer(
@@ -94,6 +140,8 @@ def apply() -> None:
     response = functions["_gateway_error_response"]
     wrap(functions, "_gateway_error_response", answer_with_context, digest="c0a3f091df36")
     proxy = functions["_invoke_lambda_proxy_v1"]
+    wrap(functions, "_build_lambda_event_v1", tell_address, digest="c7ac97b91f6e")
+    wrap(functions, "_handle_execute_in_scope", compress_answer, digest="60ed5805557f")
     wrap(functions, "_execute_in_scope", limit_request, digest="2ae72b7d5eb6")
     wrap(functions, "_invoke_lambda_proxy_v1", limit_integration, digest="5651a96fa7ba")
     wrap(functions, "_lambda_proxy_response", strict_answer, digest="3a5b91b76870")

@@ -27,8 +27,47 @@ def test_a_request_reaches_the_function_with_what_the_authorizer_said(local: Loc
     assert (answer.status_code, answer.headers["X-Own"]) == (201, "1")
     assert answer.json() == {
         "path": "/v1/things/a b",
+        "address": f"{local.url}/v1/things/a b",
         "authorizer": {"principalId": TENANT, "tenant": TENANT},
+        "text": "",
     }
+
+
+@pytest.mark.parametrize(
+    ("accepted", "used"),
+    [
+        ("gzip", "gzip"),
+        ("gzip, deflate, br", "gzip"),
+        ("deflate, gzip;q=0.5", "deflate"),
+        ("br, gzip;q=0.9", None),
+        ("gzip;q=0", None),
+        ("*", None),
+        ("identity", None),
+    ],
+)
+def test_a_large_answer_comes_in_the_coding_that_the_client_likes_best(
+    local: Local, *, accepted: str, used: str | None
+) -> None:
+    body = json.dumps({"text": 2000}).encode()
+    answer = local.ask("/v1/things", body=body, coding=accepted)
+
+    assert answer.headers.get("Content-Encoding") == used
+    assert (int(answer.headers["Content-Length"]) < 400) == bool(used)
+    assert answer.json()["text"] == "x" * 2000
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [{"text": 100}, {"text": 2000, "headers": {"content-encoding": "identity"}}],
+    ids=["small", "encoded already"],
+)
+def test_what_is_small_or_encoded_already_stays_as_it_is(
+    local: Local, wish: dict[str, object]
+) -> None:
+    answer = local.ask("/v1/things", body=json.dumps(wish).encode(), coding="gzip")
+
+    assert answer.headers.get("Content-Encoding") != "gzip"
+    assert answer.json()["text"]
 
 
 @pytest.mark.parametrize(

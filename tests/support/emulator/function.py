@@ -56,8 +56,15 @@ def proxy(event: Event, _context: Context) -> object:
     wish = json.loads(event["body"] or "{}")
     if "do" in wish:
         return act(wish)
-    body = {"path": event["path"], "authorizer": event["requestContext"]["authorizer"]}
-    return {"statusCode": 201, "headers": {"X-Own": "1"}, "body": json.dumps(body)}
+    context = event["requestContext"]
+    body = {
+        "path": event["path"],
+        "address": f"{event['headers']['x-forwarded-proto']}://{context['domainName']}{context['path']}",
+        "authorizer": context["authorizer"],
+        "text": "x" * wish.get("text", 0),
+    }
+    headers = {"X-Own": "1", **wish.get("headers", {})}
+    return {"statusCode": 201, "headers": headers, "body": json.dumps(body)}
 
 
 def authorize(event: Event, _context: Context) -> Event:

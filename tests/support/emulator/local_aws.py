@@ -45,13 +45,17 @@ class Local:
         return json.loads(answer["Payload"].read())
 
     def ask(
-        self, path: str, token: str = TENANT, *, body: bytes | None = None
+        self, path: str, token: str = TENANT, *, body: bytes | None = None, coding: str = "identity"
     ) -> requests.Response:
-        """The API's answer."""
-        url = api_url(self.endpoint, self.outputs["Api"], stage=STAGE)
-        headers = {"Authorization": f"Bearer {token}"}
+        """The API's answer, in one of the codings."""
+        headers = {"Authorization": f"Bearer {token}", "Accept-Encoding": coding}
         method = "GET" if body is None else "POST"
-        return requests.request(method, url + path, headers=headers, data=body, timeout=10)
+        return requests.request(method, self.url + path, headers=headers, data=body, timeout=10)
+
+    @property
+    def url(self) -> str:
+        """Where the API begins."""
+        return api_url(self.endpoint, self.outputs["Api"], stage=STAGE)
 
     def machine(self, **states: object) -> str:
         """The ARN of a new machine, which starts with the first of the states."""

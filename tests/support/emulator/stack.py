@@ -72,7 +72,7 @@ def api() -> dict[str, Resource]:
         for name in REFUSALS
     }
     return {
-        "Api": resource("ApiGateway::RestApi", Name="emulated"),
+        "Api": resource("ApiGateway::RestApi", Name="emulated", MinimumCompressionSize=1000),
         "Everything": resource(
             "ApiGateway::Resource",
             RestApiId=rest,
