@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = ["127.0.0.1", "localhost"]
 OTHERS_SETTINGS = ("AWS_", "FRESHET_", "POWERTOOLS_", "CDK_")
+OUR_SETTINGS = {"FRESHET_BROWSER", "FRESHET_REQUIRE_BROWSER", "FRESHET_SCREENSHOTS"}
 LONGEST = [
     "test_asset.py",
     "test_template.py",
@@ -52,7 +53,8 @@ pytest.register_assert_rewrite(
 def pytest_configure() -> None:
     """Forget the machine's own settings: no account, no proxy, no settings of other stages."""
     for name in list(os.environ):
-        if name.startswith(OTHERS_SETTINGS) or name.lower().endswith("_proxy"):
+        ours = name in OUR_SETTINGS
+        if (name.startswith(OTHERS_SETTINGS) and not ours) or name.lower().endswith("_proxy"):
             del os.environ[name]
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"

@@ -10,31 +10,42 @@ from functools import cache
 from itertools import takewhile
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("functions", "infra", "tests", "benchmarks", "examples")
+LANGUAGES = (".py", ".js")
 MOST_LINES = 500
 MOST_MODULES = 12
+MARKUP = re.compile(
+    r"\b(?:inner|outer)HTML\b|\binsertAdjacentHTML\b|\bdocument\.write|\bsrcdoc\b"
+    r"|dangerouslySetInnerHTML|\beval\(|\bnew Function\b|\bstyle=[\"'`]"
+)
+"""What would turn a text into markup, code or style on a page, against its policy."""
 REFUSED = {"utils", "helpers", "common", "base", "manager", "data", "info", "process"}
 
 
-def modules() -> list[Path]:
-    return [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
+def modules(suffix: str = ".py") -> list[Path]:
+    found = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob(f"*{suffix}"))]
+    return [path for path in found if "node_modules" not in path.parts]
 
 
-def test_no_module_is_longer_than_a_reader_can_hold() -> None:
+@pytest.mark.parametrize("suffix", LANGUAGES)
+def test_no_module_is_longer_than_a_reader_can_hold(suffix: str) -> None:
     long = {
         str(path.relative_to(ROOT)): count
-        for path in modules()
+        for path in modules(suffix)
         if (count := len(path.read_text().splitlines())) > MOST_LINES
     }
 
     assert long == {}
 
 
-def test_no_folder_is_fuller_than_a_reader_can_survey() -> None:
+@pytest.mark.parametrize("suffix", LANGUAGES)
+def test_no_folder_is_fuller_than_a_reader_can_survey(suffix: str) -> None:
     folders = Counter(
         str(path.parent.relative_to(ROOT))
-        for path in modules()
+        for path in modules(suffix)
         if path.name not in {"__init__.py", "conftest.py"}
     )
 
@@ -54,6 +65,19 @@ def test_there_is_one_place_that_catches_everything() -> None:
     ]
 
     assert found == ["functions/aws/boundary.py"]
+
+
+def test_a_page_turns_no_text_into_markup_code_or_style() -> None:
+    page = ROOT / "functions" / "rest" / "page"
+    sources = [path for path in page.rglob("*") if path.suffix in {".html", ".js"}]
+    found = {
+        f"{path.relative_to(ROOT)}: {each.group()}"
+        for path in sources
+        for each in MARKUP.finditer(path.read_text())
+    }
+
+    assert sources
+    assert found == set()
 
 
 def test_a_lock_names_versions_and_hashes_and_no_addresses() -> None:
