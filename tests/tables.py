@@ -40,6 +40,7 @@ from functions.rest.openapi.document import document
 from functions.rest.openapi.events import ABOUT
 from functions.rest.problems import CONTENT_TYPE, TYPE, problem
 from functions.rest.routes import ROUTES
+from infra.watching.runbook import write_runbook
 from tests.support.providers.faults import FAULTS, outcome
 from tests.support.providers.registry import CASES
 
@@ -137,6 +138,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "problems": problems,
     "errors": errors,
     "events": events,
+    "runbook": write_runbook,
     **{name: partial(str, table) for name, table in results.tables().items()},
 }
 

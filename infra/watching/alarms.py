@@ -24,6 +24,7 @@ from functions.core.contract import (
 from functions.core.errors import Action
 from infra.function import noun
 from infra.watching.metrics import HOUR, PERIOD, of_stage
+from infra.watching.runbook import RUNBOOK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -65,101 +66,18 @@ ENDINGS: Final = (
 clock, and then raise for a fault only. Lambda drops such a call after its third failure: the door
 cannot run."""
 
-TODO: Final = {
-    Action.CONTACT_OPERATOR: "A refresh, push or sign-in failed and only an operator can mend why: "
-    "a provider's secret is missing, malformed or refused, or AWS refuses a function an access. "
-    'Search the functions\' logs for "contact_operator" in `action`: `error` says what it is, '
-    "`correlation_id` which refresh or push. Mend the secret, which the next refresh reads "
-    "without a deployment, or the grant or key that AWS misses.",
-    Action.REPORT: "A refresh, push or sign-in met a defect, or an answer outside the provider's "
-    "contract. "
-    'Search the functions\' logs for "report" in `action` and for "unexpected": `error` and '
-    "`places` say where, `correlation_id` which refresh or push. Report it with these lines. "
-    "The snapshot that was published before still stands.",
-    Action.RETRY: "A tenth of an hour's refreshes and pushes failed by something that passes: a "
-    'provider is down, or its budget is too small. Search the functions\' logs for "retry" in '
-    "`action`: `error` says what it is; the refresh in `correlation_id` says of which provider. "
-    "Wait until the provider is back, or raise the `budget` in its secret.",
-}
-"""What to do, by the action of the faults that ring."""
-
-API_FAULTS: Final = (
-    "A tenth of an hour's calls of the API were answered 5xx. `error` in the API's access log says "
-    "whether the gateway or the function answered. If the function did, its log has the error; if "
-    "it is `provider-unavailable`, the provider is down, and it passes by itself."
-)
-ERRORS: Final = (
-    "The function `{}` broke, which is a defect, or it ran out of time. Its log has the error. "
-    "Report it with that log; what was asked for can be asked again."
-)
-FAILED_RUN: Final = (
-    "A bulk run could not go through its list of connections. Open the failed execution of the "
-    "machine RefreshAll (output BulkMachineArn): its last event says why. Mend that, then start "
-    "another run; with `older_than_seconds` it passes over what this one has refreshed."
-)
-STUCK: Final = (
-    "An execution ran until its machine's time limit. Open the one that timed out in Step "
-    "Functions: its last state says what it waited for. What it held is freed by itself; its "
-    "result has to be asked for again."
-)
-DROPPED: Final = (
-    "Lambda gave up calling the function `{}`, which ends what was left without an end, keeps "
-    "tokens alive or announces events. Its log says why. Mend that, unless AWS was at fault: what "
-    "it has not done is then done within some minutes."
-)
-DEPRECATIONS_TODO: Final = (
-    "A provider says that its API, as Freshet calls it, is about to end. Search the functions' "
-    'logs for "provider deprecates": `provider` says which, `status` is its word for it. Look at '
-    "its announcements, and for a version of Freshet that calls another API."
-)
-BREACHES: Final = (
-    "For three hours, a twentieth of the connections with an objective have had data older than it "
-    "allows. The metric Breached has them by `provider`; the events freshness.breached say of each "
-    "why (`cause`), as does infra.operations.explain. Where one provider or institution is down it "
-    "passes by itself; where users have to sign in again, the applications have to ask them."
-)
-UNDELIVERED: Final = (
-    "An event reached no target: a schedule's start, an execution's ending or an alarm's mail. "
-    "Each message in the queue (output UndeliveredQueueUrl) has its target and error in its "
-    "attributes. Mend that, then delete the messages; a missed start comes again by its schedule."
-)
-
 STREAM_SECONDS: Final = 10 * 60
-OWED: Final = (
-    "An event was not announced within ten minutes: on the bus (output EventBusName) and to the "
-    "webhook endpoints of its tenant. It is tried again each minute. Search the log of the "
-    "function `announce` for `refused` and `unexpected`: `error` says what it is, "
-    "`correlation_id` which event. Mend that, unless AWS was at fault."
-)
-DISABLED: Final = (
-    "An application's webhook endpoint was disabled: it has taken nothing for 72 hours, or has "
-    'answered 410. Search the log of the function `deliver` for "disabled": `endpoint_id` says '
-    "which one. Its tenant is told by an event, and by GET /v1/endpoints. What comes meanwhile "
-    "waits for 30 days, until the tenant enables it again. Ask the tenant, if it does not."
-)
-STREAM: Final = (
-    "The function `announce` is ten minutes behind the stream of new events, so that applications "
-    "hear of them late. Its log says whether it fails; mend that. If it does not, more events come "
-    "than it can take: it catches up, and none is lost."
-)
-
 LANES_PERIOD: Final = cdk.Duration.minutes(15)
 LANES_SENT: Final = 5
 """Messages in that time of which one must have been answered. The clock sends one every two minutes
 for an endpoint that has something due. Their age tells nothing: behind an endpoint that is busy for
 hours, its own messages wait."""
 
-LANES: Final = (
-    "For 15 minutes no webhook endpoint's turn has come to its end: the function `deliver` cannot "
-    "run, or dies. Its log, or its metrics Errors and Throttles, say why. Mend that. What is due "
-    "waits meanwhile, up to 30 days, and none is lost before."
-)
-
 Metric = cloudwatch.Metric | cloudwatch.MathExpression
 
 
 class Watched(NamedTuple):
-    """A metric with the ``threshold`` of its alarm, and what the operator does about it.
+    """A metric with the ``threshold`` of its alarm. ``RUNBOOK`` says what to do about it.
 
     The alarm rings once the threshold is reached in so many ``periods`` in a row.
     """
@@ -167,7 +85,6 @@ class Watched(NamedTuple):
     name: str
     metric: Metric
     threshold: int
-    todo: str
     periods: int = 1
 
 
@@ -205,23 +122,13 @@ class Alarms(Construct):
             *_of_machines(machines),
             *_of_doors(doors),
             _of_api(api.deployment_stage),
-            Watched("Breaches", _breaches(stage), BREACHED_PERCENT, BREACHES, periods=3),
-            Watched("Undelivered", waiting, 1, UNDELIVERED),
-            Watched("OwedEvents", of_stage(OWED_EVENTS, stage=stage), 1, OWED),
-            Watched(
-                "EndpointsDisabled",
-                of_stage(ENDPOINTS_DISABLED, stage=stage),
-                1,
-                DISABLED,
-            ),
-            Watched("StreamAge", age, STREAM_SECONDS * 1000, STREAM),
-            Watched("LanesStuck", _stuck(queues.lanes), 1, LANES),
-            Watched(
-                "Deprecations",
-                of_stage(DEPRECATIONS, stage=stage, period=HOUR),
-                1,
-                DEPRECATIONS_TODO,
-            ),
+            Watched("Breaches", _breaches(stage), BREACHED_PERCENT, periods=3),
+            Watched("Undelivered", waiting, 1),
+            Watched("OwedEvents", of_stage(OWED_EVENTS, stage=stage), 1),
+            Watched("EndpointsDisabled", of_stage(ENDPOINTS_DISABLED, stage=stage), 1),
+            Watched("StreamAge", age, STREAM_SECONDS * 1000),
+            Watched("LanesStuck", _stuck(queues.lanes), 1),
+            Watched("Deprecations", of_stage(DEPRECATIONS, stage=stage, period=HOUR), 1),
         )
         self.all = [self._alarm(each, stage=stage) for each in watched]
         for alarm in self.all:
@@ -233,7 +140,7 @@ class Alarms(Construct):
             self,
             watched.name,
             alarm_name=f"Freshet-{stage.name}-{watched.name}",
-            alarm_description=watched.todo,
+            alarm_description=RUNBOOK[watched.name].describe(),
             threshold=watched.threshold,
             evaluation_periods=watched.periods,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
@@ -268,7 +175,7 @@ class Alarms(Construct):
 
 def _of_faults(machines: Mapping[str, sfn.StateMachine], *, stage: Stage) -> Iterator[Watched]:
     for name, action in URGENT.items():
-        yield Watched(name, of_stage(FAULTS, stage=stage, action=action), 1, TODO[action])
+        yield Watched(name, of_stage(FAULTS, stage=stage, action=action), 1)
     retry = of_stage(FAULTS, stage=stage, period=HOUR, action=Action.RETRY)
     well = {
         what.lower(): machine.metric_succeeded(period=HOUR)
@@ -276,13 +183,13 @@ def _of_faults(machines: Mapping[str, sfn.StateMachine], *, stage: Stage) -> Ite
         if what not in ALWAYS_A_FAULT
     }
     share = _share(retry, of={"faults": retry, **well})
-    yield Watched("RetryFaults", share, PERCENT, TODO[Action.RETRY])
+    yield Watched("RetryFaults", share, PERCENT)
 
 
 def _of_api(stage: apigateway.Stage) -> Watched:
     faults = stage.metric_server_error(period=HOUR)
     share = _share(faults, of={"calls": stage.metric_count(period=HOUR)})
-    return Watched("ApiFaults", share, PERCENT, API_FAULTS)
+    return Watched("ApiFaults", share, PERCENT)
 
 
 def _breaches(stage: Stage) -> cloudwatch.MathExpression:
@@ -319,16 +226,16 @@ def _share(
 def _of_machines(machines: Mapping[str, sfn.StateMachine]) -> Iterator[Watched]:
     for what, machine in machines.items():
         if what in ALWAYS_A_FAULT:
-            yield Watched(f"Failed{what}", machine.metric_failed(period=PERIOD), 1, FAILED_RUN)
-        yield Watched(f"Stuck{what}", machine.metric_timed_out(period=PERIOD), 1, STUCK)
+            yield Watched(f"Failed{what}", machine.metric_failed(period=PERIOD), 1)
+        yield Watched(f"Stuck{what}", machine.metric_timed_out(period=PERIOD), 1)
 
 
 def _of_doors(doors: Mapping[Door, DoorFunction]) -> Iterator[Watched]:
     for door in ANSWERING:
         errors = doors[door].function.metric_errors(period=PERIOD)
-        yield Watched(f"{noun(door)}Errors", errors, 1, ERRORS.format(door))
+        yield Watched(f"{noun(door)}Errors", errors, 1)
     for door in ENDINGS:
         dropped = doors[door].function.metric(
             "AsyncEventsDropped", statistic=cloudwatch.Stats.SUM, period=PERIOD
         )
-        yield Watched(f"{noun(door)}Dropped", dropped, 1, DROPPED.format(door))
+        yield Watched(f"{noun(door)}Dropped", dropped, 1)

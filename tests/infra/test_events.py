@@ -231,9 +231,13 @@ def test_what_an_alarm_says_to_look_for_is_there(local: Template) -> None:
         for id_, each in local.all("CloudWatch::Alarm").items()
     }
 
-    for name, action in [*URGENT.items(), ("RetryFaults", Action.RETRY)]:
-        (text,) = [text for id_, text in told.items() if id_.startswith(f"Alarms{name}")]
-        assert f'"{action}" in `action`' in text
+    queries = {
+        each["Properties"]["Name"].rpartition("/")[2]
+        for each in local.all("Logs::QueryDefinition").values()
+    }
+    runs = {name for text in told.values() for name in re.findall(r'saved query "([^"]+)"', text)}
+    assert runs
+    assert runs <= queries
     named = {name for text in told.values() for name in re.findall(r"output (\w+)", text)}
     assert named
     assert named <= set(local.body["Outputs"])
