@@ -17,7 +17,7 @@ works = $(shell { $(1)/bin/python -c '' && read -r at < $(1)/.ready && [ "$$at" 
 	echo yes; } 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: anew help node setup run test check fix tables synth deploy lock bench plots clean
+.PHONY: anew help node setup run test check fix tables synth doctor deploy lock bench plots clean
 
 help: ## Show these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ tables: setup ## Write the generated tables into README.md and docs/
 
 synth: setup ## Write the CloudFormation template to cdk.out (STAGE=local|dev|prod)
 	@node_modules/.bin/cdk synth --quiet -c stage=$(or $(STAGE),local)
+
+doctor: setup ## Say what a stage lacks, before it is deployed and after (STAGE=dev|prod)
+	@$(BIN)/python -m infra.operations.doctor $(or $(STAGE),dev)
 
 deploy: setup ## Deploy to your AWS account with the CDK (STAGE=dev|prod)
 	@$(BIN)/python -m infra.account check $(or $(STAGE),dev)

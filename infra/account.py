@@ -63,10 +63,11 @@ def main() -> int:
     parser.add_argument("stage", nargs="?", default="")
     asked = parser.parse_args()
     try:
-        stage = read_stage(asked.stage)
+        stage = read_entry(asked.stage)
         account = find_account()
         if asked.command == "check":
             require_bootstrap(account)
+            print(f"To account {account.number}, region {account.region}.")
         else:
             destroy(account, asked.stage, stage=stage)
     except (AccountError, BotoCoreError, ClientError) as error:
@@ -75,7 +76,7 @@ def main() -> int:
     return 0
 
 
-def read_stage(name: str) -> dict[str, Any]:
+def read_entry(name: str) -> dict[str, Any]:
     """A stage's entry in cdk.json.
 
     Raises:
@@ -129,7 +130,6 @@ def require_bootstrap(account: Account) -> None:
                 "deploy by. Once for both, run: node_modules/.bin/cdk bootstrap "
                 f"aws://{account.number}/{account.region}"
             ) from None
-    print(f"To account {account.number}, region {account.region}.")
 
 
 def destroy(account: Account, name: str, *, stage: dict[str, Any]) -> None:
