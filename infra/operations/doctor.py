@@ -91,7 +91,7 @@ def main() -> int:
 
 
 def read_stage(name: str) -> Stage:
-    """Read a stage from ``cdk.json``.
+    """Read a stage from cdk.json.
 
     Raises:
         AccountError: there is none, or its entry has something wrong in it.
