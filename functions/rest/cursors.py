@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from functions.core.errors import InvalidRequest
+from functions.core.model import instant, iso
+from functions.core.refresh.history import Place
+from functions.rest.call import MAX_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,6 +55,26 @@ def read(cursor: str | None, shape: type[T], *, of: Iterable[str | None]) -> T |
     except (ValueError, RecursionError, msgspec.DecodeError):
         pass
     raise InvalidRequest(REFUSED)
+
+
+def read_place(cursor: str | None, *, of: Iterable[str | None]) -> Place | None:
+    """The place in a list of what was asked for; None for no text.
+
+    Raises:
+        InvalidRequest: it names none, or one in another list.
+    """
+    place = read(cursor, Place, of=of)
+    if place and not _is_plausible(place):
+        raise InvalidRequest(REFUSED)
+    return place
+
+
+def _is_plausible(place: Place) -> bool:
+    try:
+        timely = iso(instant(place.requested_at)) == place.requested_at
+    except ValueError:
+        return False
+    return timely and 0 < len(place.id) <= MAX_ID
 
 
 def _digest(of: Iterable[str | None]) -> str:

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from functions.aws.faults import UNREACHED, code_of, fault_of, partial_batch_error
 from functions.core.errors import PlatformFault
+from functions.core.refresh.history import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -206,6 +207,47 @@ class Table:
         while after:
             items, after = self.query(condition, values, after=after, **options)
             yield from items
+
+    def query_newest(
+        self,
+        index: Index,
+        owner: dict[str, str],
+        *,
+        key: str,
+        prefix: str = "",
+        limit: int,
+        after: Place | None,
+    ) -> tuple[list[Item], Place | None]:
+        """Read an owner's items, newest first, by an index with their keys and ``requested_at``.
+
+        There are fewer where some are no longer kept.
+
+        Args:
+            index: is sorted by ``requested_at``.
+            owner: the attribute that the index goes by, and its value.
+            key: the name of the table's key.
+            prefix: what stands before an item's key in the entries of this index.
+            limit: how many entries of the index are read, 100 at most.
+            after: where to go on; None for the newest.
+
+        Returns:
+            The items, and the place to go on from if there may be more.
+        """
+        [(by, value)] = owner.items()
+        entries, last = self.query(
+            f"{by} = :owner",
+            {"owner": value},
+            index=index,
+            limit=limit,
+            after={"requested_at": after.requested_at, key: prefix + after.id, **owner}
+            if after
+            else None,
+            ScanIndexForward=False,
+        )
+        ids = [entry[key].removeprefix(prefix) for entry in entries]
+        found = {item[key]: item for item in self.get_many([{key: id_} for id_ in ids])}
+        place = Place(last["requested_at"], last[key].removeprefix(prefix)) if last else None
+        return [found[id_] for id_ in ids if id_ in found], place
 
     def get_many(
         self, keys: Sequence[Item], *, consistent: bool = False, gaps: Gaps = short_gaps

@@ -21,7 +21,6 @@ from functions.core.errors import Superseded
 from functions.core.events.model import event_of_refresh
 from functions.core.model import Interval, Refresh, SnapshotPointer, iso
 from functions.core.reconcile import next_look
-from functions.core.refresh.history import Place
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -31,9 +30,8 @@ if TYPE_CHECKING:
     from functions.aws.tables.dynamodb import Item, Request, Written
     from functions.core.contract import Ticket
     from functions.core.idempotency import Key
-    from functions.core.refresh.history import Line
+    from functions.core.refresh.history import Line, Place
 
-_BY: Final = {Index.BY_TENANT: "tenant", Index.BY_CONNECTION: "connection_id"}
 _DAY: Final = 24 * 60 * 60
 
 
@@ -64,13 +62,13 @@ class RefreshTable:
         )
         return (item["refresh_id"] for item in found)
 
-    def of_tenant(self, tenant: str) -> Line:
+    def of_tenant(self, tenant: str) -> Line[Refresh]:
         """List those of a tenant, newest first. One that is a moment old may be missing still."""
-        return partial(self._page, Index.BY_TENANT, tenant)
+        return partial(self._page, Index.BY_TENANT, {"tenant": tenant})
 
-    def of_connection(self, connection_id: str) -> Line:
+    def of_connection(self, connection_id: str) -> Line[Refresh]:
         """List those of a connection, in the same way."""
-        return partial(self._page, Index.BY_CONNECTION, connection_id)
+        return partial(self._page, Index.BY_CONNECTION, {"connection_id": connection_id})
 
     def delete(self, refresh_id: str) -> None:
         """Forget one."""
@@ -188,24 +186,12 @@ class RefreshTable:
     # --- inside ----------------------------------------------------------------------------
 
     def _page(
-        self, index: Index, owner: str, *, limit: int, after: Place | None
+        self, index: Index, owner: dict[str, str], *, limit: int, after: Place | None
     ) -> tuple[list[Refresh], Place | None]:
-        items, last = self._table.query(
-            f"{_BY[index]} = :owner",
-            {"owner": owner},
-            index=index,
-            limit=limit,
-            after={**msgspec.structs.asdict(after), _BY[index]: owner} if after else None,
-            ScanIndexForward=False,
+        items, following = self._table.query_newest(
+            index, owner, key="refresh_id", limit=limit, after=after
         )
-        found = self._read([item["refresh_id"] for item in items])
-        return found, Place(last["requested_at"], last["refresh_id"]) if last else None
-
-    def _read(self, ids: Sequence[str]) -> list[Refresh]:
-        """Read those that still exist, in this order."""
-        items = self._table.get_many([{"refresh_id": id_} for id_ in ids])
-        found = {item["refresh_id"]: _refresh(item) for item in items}
-        return [found[id_] for id_ in ids if id_ in found]
+        return [_refresh(item) for item in items], following
 
     def _update_item(
         self,

@@ -194,7 +194,12 @@ class Freshness(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_known(
-    connection: Connection, *, latest: Line, refreshes: Refreshes, snapshots: Snapshots, at: float
+    connection: Connection,
+    *,
+    latest: Line[Refresh],
+    refreshes: Refreshes,
+    snapshots: Snapshots,
+    at: float,
 ) -> Known:
     """Read what the freshness of a connection is judged by: three or four reads.
 

@@ -15,7 +15,6 @@ from functions.core.contract import Reason, RefreshOptions, RefreshRequest
 from functions.core.errors import (
     Busy,
     CoolingDown,
-    InvalidRequest,
     KeyReused,
     Superseded,
     UserError,
@@ -26,17 +25,16 @@ from functions.core.model import (
     Refresh,
     Status,
     Verdict,
-    instant,
     iso,
     when,
 )
-from functions.core.refresh import conclude, history
+from functions.core.refresh import conclude
 from functions.core.refresh.admission import RefreshOutcome, admit, to_admission
-from functions.core.refresh.history import Place
+from functions.core.refresh.history import Place, read_page
 from functions.core.refresh.steps import find_next_try, find_obstacle, find_ready, read_lateness
 from functions.core.wait import MAX_WAIT_SECONDS
 from functions.rest import cursors
-from functions.rest.call import MAX_ID, Call, Reply, connection_of, hold, once, own
+from functions.rest.call import Call, Reply, connection_of, hold, once, own
 from functions.rest.headers import APPLIED, PREFER, idempotency_key
 from functions.rest.models import ErrorOut, EventOut, error_out, events_out
 from functions.rest.route import (
@@ -252,9 +250,7 @@ def list_refreshes(
     read on while there is a `next_cursor`.
     """
     here = ("refreshes", connection_id, provider, status)
-    after = cursors.read(cursor, Place, of=here)
-    if after and not _is_plausible(after):
-        raise InvalidRequest(cursors.REFUSED)
+    after = cursors.read_place(cursor, of=here)
 
     def is_wanted(refresh: Refresh) -> bool:
         return provider in {None, refresh.provider} and status in {None, refresh.status}
@@ -264,8 +260,12 @@ def list_refreshes(
     else:
         connection_of(call, connection_id)
         line = call.here.refreshes.of_connection(connection_id)
-    found, following = history.list_refreshes(
-        line, wanted=is_wanted if provider or status else None, limit=limit, after=after
+    found, following = read_page(
+        line,
+        wanted=is_wanted if provider or status else None,
+        place=lambda one: Place(iso(one.requested_at), one.refresh_id),
+        limit=limit,
+        after=after,
     )
     return Reply(
         RefreshesOut(
@@ -338,11 +338,3 @@ def _start(call: Call, admission: Admission) -> Refresh:
 
 def _read(call: Call, refresh_id: str) -> Refresh:
     return own(call, refresh_id, lambda here: here.refreshes.get(refresh_id))
-
-
-def _is_plausible(place: Place) -> bool:
-    try:
-        timely = iso(instant(place.requested_at)) == place.requested_at
-    except ValueError:
-        return False
-    return timely and 0 < len(place.refresh_id) <= MAX_ID

@@ -39,10 +39,10 @@ class History:
         self._stored = tables.refreshes
         self.read = 0
 
-    def of_tenant(self, tenant: str) -> Line:
+    def of_tenant(self, tenant: str) -> Line[Refresh]:
         return partial(self._page, "tenant", tenant)
 
-    def of_connection(self, connection_id: str) -> Line:
+    def of_connection(self, connection_id: str) -> Line[Refresh]:
         return partial(self._page, "connection_id", connection_id)
 
     def _page(
@@ -51,7 +51,7 @@ class History:
         own = [one for one in self._stored.values() if getattr(one, name) == owner]
         line = sorted(own, key=_order, reverse=True)
         if after is not None:
-            line = [one for one in line if _order(one) < (after.requested_at, after.refresh_id)]
+            line = [one for one in line if _order(one) < (after.requested_at, after.id)]
         page = line[:limit]
         self.read += len(page)
         return page, Place(*_order(page[-1])) if len(line) > limit else None

@@ -14,7 +14,7 @@ from functions.core.refresh.history import Place
 from tests.support.scripted_connector import CONNECTION, REFRESH, TENANT, TOKENS, a_connection
 
 if TYPE_CHECKING:
-    from functions.core.model import Credentials
+    from functions.core.model import Credentials, Refresh
     from functions.core.refresh.history import Line
     from tests.support.stores.suite import Stores
 
@@ -188,7 +188,7 @@ def filled(stores: Stores) -> None:
         stores.clock.now += 10
 
 
-def read(line: Line, *, limit: int) -> list[str]:
+def read(line: Line[Refresh], *, limit: int) -> list[str]:
     """The ids of a whole list, read page by page."""
     ids: list[str] = []
     after: Place | None = None
