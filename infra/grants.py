@@ -64,7 +64,7 @@ OBJECTIVES: Final = {
     Door.WATCH: ("Scan", "GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem"),
 }
 BULKS: Final = {
-    Door.API: ("GetItem", "PutItem", "Query"),
+    Door.API: ("GetItem", "BatchGetItem", "PutItem", "Query"),
     Door.BULK: ("GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "Query"),
     Door.RECONCILE: ("GetItem", "UpdateItem"),
 }

@@ -154,6 +154,7 @@ class FreshetStack(cdk.Stack):
             Variable.RETIRED_RECEIPT_KEYS: msgspec.json.encode(
                 self._stage.retired_receipt_keys
             ).decode(),
+            Variable.BULK_CONCURRENCY: str(self._stage.bulk_concurrency),
             Variable.ALLOWED_ORIGINS: msgspec.json.encode(self._stage.allowed_origins).decode(),
         }
         endpoints = {

@@ -27,7 +27,7 @@ SIGNING = {Variable.RECEIPT_KEY, Variable.RECEIPT_ISSUER}
 TOLD = {
     Door.API: PLACES
     | {Variable.MACHINE, Variable.SECRET_PREFIX}
-    | {Variable.TENANT_LIMIT, Variable.ALLOWED_ORIGINS}
+    | {Variable.TENANT_LIMIT, Variable.ALLOWED_ORIGINS, Variable.BULK_CONCURRENCY}
     | {Variable.SCHEDULE_GROUP, Variable.SCHEDULE_ROLE, Variable.UNDELIVERED}
     | {Variable.ENDPOINTS_TABLE, Variable.WEBHOOKS_TO_LOOPBACK, Variable.LANES_QUEUE}
     | {Variable.OBJECTIVES_TABLE}
@@ -185,7 +185,7 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "pushes/index/by_connection": _dynamodb("Query"),
         "bucket/pushes/*": DELETING | {"s3:PutObject"},
         "sessions": _dynamodb("GetItem", "PutItem"),
-        "bulks": _dynamodb("GetItem", "PutItem", "Query"),
+        "bulks": _dynamodb("GetItem", "BatchGetItem", "PutItem", "Query"),
         "bulks/index/by_failure": _dynamodb("Query"),
         "events": _dynamodb("GetItem", "BatchGetItem", "PutItem", "DeleteItem"),
         "events/index/by_tenant": _dynamodb("Query"),

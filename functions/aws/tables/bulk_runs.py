@@ -5,14 +5,16 @@ outcome is ``of#`` and the connection's id; a count is ``count#`` and some lette
 counts so that writers are not in each other's way: the state machine takes the last letter of the
 connection's id, the door ``bulk`` its own.
 
-A tenant's one place among runs is an item beside them, under a key that no run can have. It is
-written and deleted with the run that has it. Past its time it counts no longer, and the table's
-time to live deletes it.
+What a tenant has are items beside them, under a key that no run can have. ``run#``, an instant and
+an id list its runs in their order; each is written with its run. ``place`` is its one place among
+runs. It is written and deleted with the run that has it. Past its time it counts no longer, and the
+table's time to live deletes it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from itertools import islice
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Final
@@ -26,7 +28,9 @@ from functions.core.bulk.model import GOOD, BulkOutcome, BulkRun, BulkStatus, Re
 from functions.core.bulk.ports import Listed
 from functions.core.contract import BULK_LIST, COUNT, FAILED_IN, OUTCOME_OF, Index, Prefix
 from functions.core.errors import Superseded
+from functions.core.model import iso
 from functions.core.reconcile import next_look
+from functions.core.refresh.history import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -36,8 +40,10 @@ if TYPE_CHECKING:
     from functions.aws.objects.bucket import Bucket
     from functions.aws.tables.dynamodb import CancellationReason, Item, Request
     from functions.core.idempotency import Key
+    from functions.core.refresh.history import Line
 
 RUN: Final = "bulk"
+LISTED: Final = "run#"
 OWN_COUNT: Final = f"{COUNT}-"
 
 MOST: Final = 99
@@ -57,13 +63,13 @@ class BulkTable:
         return _bulk(item) if item else None
 
     def create(self, bulk: BulkRun, *, key: Key | None = None) -> str:
-        """Keep a new run, take its tenant's place and note the key, all in one transaction.
+        """Keep a new run, list it, take its tenant's place and note the key, in one transaction.
 
         Or return the id of the run that has the place.
         """
         put = self._put_request(bulk, condition="attribute_not_exists(bulk_id)")
         noted = answer_requests(key, bulk.bulk_id, table=self._keys, at=bulk.requested_at)
-        reasons = self._table.transact([put, *self._take_place(bulk), *noted])
+        reasons = self._table.transact([put, *self._take_place(bulk), *self._list(bulk), *noted])
         if reasons is None or _is_written(bulk, reasons[0]):
             return bulk.bulk_id
         holders = [reason.item["held_by"] for reason in reasons if "held_by" in reason.item]
@@ -80,6 +86,10 @@ class BulkTable:
             reasons = self._table.transact([put])
         if reasons is not None and not _is_written(bulk, reasons[0]):
             raise Superseded
+
+    def of_tenant(self, tenant: str) -> Line[BulkRun]:
+        """List those of a tenant, newest first; not what a version without this list has kept."""
+        return partial(self._page, tenant)
 
     def counts(self, bulk_id: str) -> Counter[BulkOutcome]:
         """Count the connections by outcome so far."""
@@ -119,6 +129,22 @@ class BulkTable:
 
     # --- inside ----------------------------------------------------------------------------
 
+    def _page(
+        self, tenant: str, *, limit: int, after: Place | None
+    ) -> tuple[list[BulkRun], Place | None]:
+        items, last = self._table.query(
+            "bulk_id = :owner AND begins_with(entry, :listed)",
+            {"owner": _owner(tenant), "listed": LISTED},
+            limit=limit,
+            after=_key(_owner(tenant), _entry(after)) if after else None,
+            ConsistentRead=True,
+            ScanIndexForward=False,
+        )
+        ids = [_place_of(item).id for item in items]
+        kept = self._table.get_many([_key(id_, RUN) for id_ in ids], consistent=True)
+        found = {item["bulk_id"]: _bulk(item) for item in kept}
+        return [found[id_] for id_ in ids if id_ in found], _place_of(last) if last else None
+
     def _record(self, bulk: BulkRun, results: list[Result]) -> None:
         while results:
             reasons = self._table.transact(list(self._outcome_requests(bulk, results)))
@@ -154,6 +180,14 @@ class BulkTable:
             condition=condition,
             values=values,
         )
+
+    def _list(self, bulk: BulkRun) -> Iterator[Request]:
+        """The write that lists the run among its tenant's, if it is one's."""
+        if bulk.tenant is not None:
+            entry = _entry(Place(iso(bulk.requested_at), bulk.bulk_id))
+            yield self._table.put_request(
+                {**_key(_owner(bulk.tenant), entry), "expires_at": bulk.expires_at}
+            )
 
     def _take_place(self, bulk: BulkRun) -> Iterator[Request]:
         """The write that gives the run its tenant's place, if it takes one and it is free."""
@@ -233,8 +267,20 @@ def _key(bulk_id: str, entry: str) -> dict[str, str]:
     return {"bulk_id": bulk_id, "entry": entry}
 
 
+def _owner(tenant: str) -> str:
+    return f"tenant#{tenant}"
+
+
 def _place(tenant: str) -> dict[str, str]:
-    return _key(f"tenant#{tenant}", "place")
+    return _key(_owner(tenant), "place")
+
+
+def _entry(place: Place) -> str:
+    return f"{LISTED}{place.requested_at}#{place.id}"
+
+
+def _place_of(item: Item) -> Place:
+    return Place(*str(item["entry"]).removeprefix(LISTED).split("#", 1))
 
 
 def list_key(bulk_id: str) -> str:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from functions.core.bulk.model import (
+    RUN_SECONDS,
     BulkOptions,
     BulkOutcome,
     BulkRequest,
@@ -130,6 +131,42 @@ def close_run(bulk: BulkRun, *, error: str | None, ports: BulkPorts) -> BulkRun:
     )
     ports.bulk_runs.save(ended, seen=bulk.status)
     return ended
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How many refreshes of a run are under way, and when it ends; 0 where that is not known."""
+
+    running: int
+    ends_at: float = 0
+
+
+def estimate(bulk: BulkRun, *, with_outcome: int, at: float, most: int) -> Progress | None:
+    """Estimate how far a run is; None until its connections are listed.
+
+    Nothing is read for it: each connection's moment follows from its place in the list. While the
+    run keeps up with its spread, the end is the end of the spread, and the time that a refresh
+    takes. Else it is as far away as the outcomes so far say.
+
+    Args:
+        bulk: the run.
+        with_outcome: how many of its connections have an outcome.
+        at: now.
+        most: how many refreshes run at a time.
+    """
+    if bulk.status.has_ended:
+        return Progress(running=0)
+    if not bulk.began_at:
+        return None
+    elapsed, spread = max(0.0, at - bulk.began_at), bulk.options.spread_seconds
+    ended = with_outcome - (bulk.total - bulk.listed)
+    due = min(bulk.listed, int(bulk.listed * elapsed / spread) + 1 if spread else bulk.listed)
+    running = max(0, min(due - ended, most))
+    ends_at = 0.0
+    if due < bulk.listed and running < most:
+        ends_at = bulk.began_at + spread + running * spread / bulk.listed
+    elif ended > 0:
+        ends_at = at + (bulk.listed - ended) * elapsed / ended
+    return Progress(running=running, ends_at=min(ends_at, bulk.requested_at + RUN_SECONDS))
 
 
 def to_ticket(bulk: BulkRun) -> BulkTicket:

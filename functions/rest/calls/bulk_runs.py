@@ -1,4 +1,4 @@
-"""Bulk runs: start, follow and cancel them."""
+"""Bulk runs: start, follow, list and cancel them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from functions.aws.boundary import setting
 from functions.connectors.registry import REGISTRY
 from functions.core.bulk.model import (
     BULK_PREFIX,
@@ -18,8 +19,8 @@ from functions.core.bulk.model import (
     BulkStatus,
     Result,
 )
-from functions.core.bulk.run import check, create, keep
-from functions.core.contract import Reason
+from functions.core.bulk.run import check, create, estimate, keep
+from functions.core.contract import Reason, Variable
 from functions.core.errors import (
     BulkRunning,
     Busy,
@@ -40,6 +41,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from functions.core.idempotency import Key
+
+RUNS: Final = 20
+MAX_RUNS: Final = 50
+"""How many runs a page may have: the counts of each are a read of their own."""
 
 LIMIT: Final = 100
 MAX_LIMIT: Final = 500
@@ -71,10 +76,12 @@ class OutcomesOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BulkOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A bulk run. ``total`` is null until the connections have been listed.
+    """A bulk run. ``total`` is null until the connections have been listed, and so is ``running``.
 
-    ``named`` is how many connections the request named; null where it named none. ``error``
-    says why a run failed; what its outcomes say stands all the same.
+    ``running`` is about how many of its refreshes are under way, and ``ends_about`` when the run
+    will have ended; null where it has, or where too few outcomes tell. Both are estimated from the
+    outcomes so far. ``named`` is how many connections the request named; null where it named none.
+    ``error`` says why a run failed; what its outcomes say stands all the same.
     """
 
     bulk_id: str
@@ -89,8 +96,17 @@ class BulkOut(msgspec.Struct, frozen=True, kw_only=True):
     spread_seconds: int
     deadline_seconds: int | None
     total: int | None
+    running: int | None
+    ends_about: str | None
     outcomes: OutcomesOut
     error: ErrorOut | None
+
+
+class BulksOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of bulk runs, newest first; ``next_cursor`` null on the last."""
+
+    bulk_refreshes: list[BulkOut]
+    next_cursor: str | None
 
 
 class FailureOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,9 +129,10 @@ class FailuresOut(msgspec.Struct, frozen=True, kw_only=True):
     next_cursor: str | None
 
 
-def bulk_out(bulk: BulkRun, counts: Mapping[BulkOutcome, int]) -> BulkOut:
-    """Render a run."""
+def bulk_out(bulk: BulkRun, counts: Mapping[BulkOutcome, int], *, at: float, most: int) -> BulkOut:
+    """Render a run as it stands now, where so many refreshes run at a time."""
     asked = bulk.options
+    progress = estimate(bulk, with_outcome=sum(counts.values()), at=at, most=most)
     return BulkOut(
         bulk_id=bulk.bulk_id,
         status=bulk.status,
@@ -129,6 +146,8 @@ def bulk_out(bulk: BulkRun, counts: Mapping[BulkOutcome, int]) -> BulkOut:
         spread_seconds=asked.spread_seconds,
         deadline_seconds=asked.deadline_seconds,
         total=bulk.total if bulk.began_at else None,
+        running=progress.running if progress else None,
+        ends_about=when(progress.ends_at) if progress else None,
         outcomes=OutcomesOut(**{outcome.value: counts.get(outcome, 0) for outcome in BulkOutcome}),
         error=error_out(bulk.error),
     )
@@ -176,10 +195,40 @@ def start_bulk_refresh(call: Call, *, body: BulkOptions, idempotency_key: str | 
     if bulk.status is BulkStatus.LISTING:
         call.here.bulk_executions.start(bulk)
     return Reply(
-        bulk_out(bulk, call.here.bulk_runs.counts(bulk.bulk_id)),
+        _show(call, bulk),
         202,
         location=f"/v1/bulk-refreshes/{bulk.bulk_id}",
         replayed=replayed,
+    )
+
+
+@Route(
+    "GET /v1/bulk-refreshes",
+    Tag.BULK_REFRESHES,
+    (Answer("A page of them.", BulksOut),),
+    query=(
+        limit(RUNS, MAX_RUNS),
+        Parameter(
+            "cursor",
+            "The `next_cursor` of the page before.",
+            "WyIwZjI1MzI0ZmJiZjAzZTJjIixbIjIwMjYtMTEtMjJUMDM6MDA6MDAuMDAwWiIsImJsa18wYTFiMmMzZDRlNWY2"
+            "YTdiOGM5ZDBlMWYyYTNiNGM1ZCJdXQ",
+        ),
+    ),
+)
+def list_bulk_refreshes(call: Call, *, limit: int, cursor: str | None) -> Reply:
+    """List your bulk runs, newest first.
+
+    Those of the last 30 days, also those that an operator has started for you alone.
+    """
+    here = ("bulk-refreshes",)
+    after = cursors.read_place(cursor, of=here)
+    found, following = call.here.bulk_runs.of_tenant(call.tenant)(limit=limit, after=after)
+    return Reply(
+        BulksOut(
+            bulk_refreshes=[_show(call, bulk) for bulk in found],
+            next_cursor=cursors.write(following, of=here) if following else None,
+        )
     )
 
 
@@ -190,8 +239,7 @@ def start_bulk_refresh(call: Call, *, body: BulkOptions, idempotency_key: str | 
 )
 def read_bulk_refresh(call: Call, bulk_id: str) -> Reply:
     """See how a bulk run stands."""
-    bulk = _read(call, bulk_id)
-    return Reply(bulk_out(bulk, call.here.bulk_runs.counts(bulk_id)))
+    return Reply(_show(call, _read(call, bulk_id)))
 
 
 @Route(
@@ -211,7 +259,7 @@ def cancel_bulk_refresh(call: Call, bulk_id: str) -> Reply:
         raise PlatformFault
     if not bulk.status.has_ended:
         call.here.bulk_executions.stop(bulk_id)
-    return Reply(bulk_out(bulk, call.here.bulk_runs.counts(bulk_id)), 202)
+    return Reply(_show(call, bulk), 202)
 
 
 @Route(
@@ -258,6 +306,15 @@ def _create(call: Call, options: BulkOptions, *, key: Key | None) -> BulkRun:
     new = create(request, bulk_id=bulk_id, at=call.here.clock())
     keep(new, bulk_runs=call.here.bulk_runs, key=key)
     return new
+
+
+def _show(call: Call, bulk: BulkRun) -> BulkOut:
+    return bulk_out(
+        bulk,
+        call.here.bulk_runs.counts(bulk.bulk_id),
+        at=call.here.clock(),
+        most=int(setting(Variable.BULK_CONCURRENCY)),
+    )
 
 
 def _read(call: Call, bulk_id: str) -> BulkRun:

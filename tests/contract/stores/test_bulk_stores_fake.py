@@ -7,7 +7,13 @@ import pytest
 from tests.support.fakes.bulk_runs import Bulks, Lists
 from tests.support.fakes.idempotency import Keys
 from tests.support.fakes.stores import Tables
-from tests.support.stores.bulks import BulkBehaviour, BulkStore, ListBehaviour, PlaceBehaviour
+from tests.support.stores.bulks import (
+    BulkBehaviour,
+    BulkStore,
+    ListBehaviour,
+    PlaceBehaviour,
+    TenantBehaviour,
+)
 
 
 @pytest.fixture
@@ -21,6 +27,10 @@ class TestBulks(BulkBehaviour):
 
 
 class TestPlaces(PlaceBehaviour):
+    """Over the fake."""
+
+
+class TestTenants(TenantBehaviour):
     """Over the fake."""
 
 

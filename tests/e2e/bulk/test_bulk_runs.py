@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from functions.core.bulk.model import refresh_id
+from functions.core.model import instant
 from infra.local.caller import Caller
 from tests.support.system.bulk_runs import (
     failures,
@@ -61,6 +62,30 @@ def test_a_run_is_its_tenant_s_alone(running: System, caller: Caller) -> None:
         unknown = stranger.send(method, f"/v1/bulk-refreshes/blk_{'0' * 32}{path}")
         assert (theirs.status_code, theirs.content) == (404, unknown.content)
     assert wait_until_ended(caller, bulk_id)["total"] == 0
+
+
+def test_a_tenant_s_runs_are_listed_newest_first(running: System) -> None:
+    path, tenants = "/v1/bulk-refreshes", [f"lists-{uuid.uuid4().hex[:8]}" for _ in range(2)]
+    caller, stranger = (Caller(running.api, token=running.issuer.token(one)) for one in tenants)
+    ids = [run(caller, provider=provider)["bulk_id"] for provider in ("banno", "digime")]
+    theirs = [run(stranger)["bulk_id"] for _ in range(2)]
+    name = f"by-hand-{uuid.uuid4()}"
+    request = {"tenant": tenants[0], "connection_ids": ["x"]}
+    wait_for_execution(running, start_execution(running, request, name=name))
+
+    first = caller.ask("GET", path, params={"limit": 2})
+    rest = caller.ask("GET", path, params={"limit": 2, "cursor": first["next_cursor"]})
+    assert [each["bulk_id"] for each in first["bulk_refreshes"]] == [name, ids[1]]
+    assert [each["bulk_id"] for each in rest["bulk_refreshes"]] == [ids[0]]
+    assert rest["next_cursor"] is None
+    for each in (*first["bulk_refreshes"], *rest["bulk_refreshes"]):
+        assert each == caller.ask("GET", f"{path}/{each['bulk_id']}")
+
+    # A cursor says where to go on in the list of the tenant that sends it.
+    behind = stranger.ask("GET", path, params={"cursor": first["next_cursor"]})
+    own = stranger.ask("GET", path)
+    assert [each["bulk_id"] for each in own["bulk_refreshes"]] == theirs[::-1]
+    assert behind["bulk_refreshes"] == []
 
 
 def test_a_run_under_a_key_is_begun_once(caller: Caller) -> None:
@@ -242,11 +267,13 @@ def test_a_stopped_run_names_the_connections_without_an_outcome(
 ) -> None:
     ids = [caller.connect(bodies["ben"]) for _ in range(3)]
     bulk_id = caller.ask("POST", "/v1/bulk-refreshes", json={"spread_seconds": 86_400})["bulk_id"]
-    caller.until(
+    seen = caller.until(
         lambda: caller.ask("GET", f"/v1/bulk-refreshes/{bulk_id}"),
         lambda it: it["outcomes"]["published"] == 1,
         seconds=30,
     )
+    assert seen["running"] == 0
+    assert 0 <= instant(seen["ends_about"]) - instant(seen["requested_at"]) - 86_400 < 60
     stop(running, bulk_id)
     bulk = wait_until_ended(caller, bulk_id)
     listed = failures(caller, bulk_id)

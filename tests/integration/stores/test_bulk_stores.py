@@ -28,6 +28,7 @@ from tests.support.stores.bulks import (
     BulkStore,
     ListBehaviour,
     PlaceBehaviour,
+    TenantBehaviour,
     published,
 )
 
@@ -92,6 +93,10 @@ class TestBulks(BulkBehaviour):
 
 
 class TestPlaces(PlaceBehaviour):
+    """Over DynamoDB."""
+
+
+class TestTenants(TenantBehaviour):
     """Over DynamoDB."""
 
 

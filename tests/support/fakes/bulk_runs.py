@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -15,6 +16,8 @@ from functions.core.bulk.ports import BulkPorts, Listed
 from functions.core.contract import Reason
 from functions.core.errors import Superseded
 from functions.core.idempotency import Claim
+from functions.core.model import iso
+from functions.core.refresh.history import Place
 from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
 from tests.support.scripted_connector import TENANT, TOKENS
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
     from functions.core.idempotency import Key
     from functions.core.model import Connection
+    from functions.core.refresh.history import Line
 
 BULK = "blk_1"
 
@@ -73,6 +77,19 @@ class Bulks:
         other = self.places.get(bulk.occupies or "")
         return other.bulk_id if other and other.open_until >= bulk.requested_at else None
 
+    def of_tenant(self, tenant: str) -> Line[BulkRun]:
+        return partial(self._page, tenant)
+
+    def _page(
+        self, tenant: str, *, limit: int, after: Place | None
+    ) -> tuple[list[BulkRun], Place | None]:
+        own = [one for one in self.stored.values() if one.tenant == tenant]
+        line = sorted(own, key=_order, reverse=True)
+        if after is not None:
+            line = [one for one in line if _order(one) < (after.requested_at, after.id)]
+        page = line[:limit]
+        return page, Place(*_order(page[-1])) if len(line) > limit else None
+
     def counts(self, bulk_id: str) -> Counter[BulkOutcome]:
         return Counter(self._counts.get(bulk_id, {}))
 
@@ -97,6 +114,10 @@ class Bulks:
         )
         found = left[:limit]
         return found, found[-1].connection_id if len(left) > limit else None
+
+
+def _order(bulk: BulkRun) -> tuple[str, str]:
+    return iso(bulk.requested_at), bulk.bulk_id
 
 
 class Lists:

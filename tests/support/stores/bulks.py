@@ -6,12 +6,13 @@ A room that runs these has a fixture ``store`` that gives a fresh ``BulkStore``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 from msgspec.structs import replace
 
 from functions.core.bulk.model import OPEN_SECONDS, BulkOptions, BulkOutcome, BulkStatus, Result
+from functions.core.bulk.ports import BulkRuns
 from functions.core.contract import Reason
 from functions.core.errors import Superseded
 from functions.core.idempotency import Claim, Key
@@ -19,18 +20,26 @@ from tests.support.fakes.bulk_runs import BULK, a_bulk
 from tests.support.scripted_connector import TENANT
 
 if TYPE_CHECKING:
-    from functions.core.bulk.ports import BulkLists, BulkRuns
+    from functions.core.bulk.model import BulkRun
+    from functions.core.bulk.ports import BulkLists
     from functions.core.idempotency import Keys
+    from functions.core.refresh.history import Line, Place
 
 AT = 1_800_000_000.25
 KEY = Key(name="f" * 64, digest="d1")
+
+
+class RunKeeper(BulkRuns, Protocol):
+    """Everything that the adapter for runs can do."""
+
+    def of_tenant(self, tenant: str) -> Line[BulkRun]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class BulkStore:
     """Empty stores of runs and their lists."""
 
-    bulks: BulkRuns
+    bulks: RunKeeper
     lists: BulkLists
     keys: Keys
 
@@ -205,6 +214,61 @@ class PlaceBehaviour:
             store.bulks.create(a_bulk(at=AT), key=KEY)
         assert store.bulks.get(BULK) is None
         assert store.bulks.create(a_bulk(at=AT, bulk_id="blk_3")) == "blk_3"
+
+
+class TenantBehaviour:
+    """A tenant's runs in their order, newest first."""
+
+    def test_a_tenant_pages_through_its_own_runs_newest_first(self, store: BulkStore) -> None:
+        for number, tenant in enumerate((TENANT, TENANT, "another", TENANT, None, TENANT)):
+            store.bulks.create(an_operator_s(number, tenant=tenant))
+        for limit in (1, 2, 3, 9):
+            assert read(store.bulks.of_tenant(TENANT), limit=limit) == ["r5", "r3", "r1", "r0"]
+            assert read(store.bulks.of_tenant("another"), limit=limit) == ["r2"]
+            assert read(store.bulks.of_tenant("another one"), limit=limit) == []
+
+    def test_runs_of_one_moment_are_all_listed(self, store: BulkStore) -> None:
+        for number in range(5):
+            store.bulks.create(replace(an_operator_s(number, tenant=TENANT), requested_at=AT))
+        found = read(store.bulks.of_tenant(TENANT), limit=2)
+        assert found == ["r4", "r3", "r2", "r1", "r0"]
+
+    def test_a_place_in_another_tenant_s_list_leads_on_in_one_s_own(self, store: BulkStore) -> None:
+        for number, tenant in enumerate((TENANT, TENANT, "another", "another")):
+            store.bulks.create(an_operator_s(number, tenant=tenant))
+        _, theirs = store.bulks.of_tenant("another")(limit=1, after=None)
+        found, _ = store.bulks.of_tenant(TENANT)(limit=9, after=theirs)
+        assert [bulk.bulk_id for bulk in found] == ["r1", "r0"]
+
+    def test_a_run_is_listed_as_it_stands_and_its_place_is_none(self, store: BulkStore) -> None:
+        kept = a_bulk(at=AT)
+        for _ in ("once", "its answer was lost"):
+            store.bulks.create(kept)
+        running = replace(kept, status=BulkStatus.RUNNING, total=7)
+        store.bulks.save(running, seen=BulkStatus.LISTING)
+        assert store.bulks.of_tenant(TENANT)(limit=9, after=None) == ([running], None)
+
+    def test_a_run_that_found_no_place_is_not_listed(self, store: BulkStore) -> None:
+        store.bulks.create(a_bulk(at=AT))
+        store.bulks.create(a_bulk(at=AT + 1, bulk_id="blk_2"))
+        assert read(store.bulks.of_tenant(TENANT), limit=9) == [BULK]
+
+
+def an_operator_s(number: int, *, tenant: str | None) -> BulkRun:
+    """A run that needs no place, some seconds after the one of the number before."""
+    return a_bulk(at=AT + number, bulk_id=f"r{number}", tenant=tenant, reason=Reason.CONSOLE)
+
+
+def read(line: Line[BulkRun], *, limit: int) -> list[str]:
+    """The ids of a whole list, read page by page."""
+    ids: list[str] = []
+    after: Place | None = None
+    while True:
+        page, after = line(limit=limit, after=after)
+        assert len(page) <= limit
+        ids += [bulk.bulk_id for bulk in page]
+        if after is None:
+            return ids
 
 
 class ListBehaviour:

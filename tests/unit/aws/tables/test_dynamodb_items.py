@@ -266,11 +266,15 @@ def test_every_item_has_the_attributes_that_the_version_before_reads(
         "claim expires_at refresh_id",
         f"bulk_id document entry {is_open} phase",
         "bulk_id entry expires_at held_by",
+        "bulk_id entry expires_at",
         "bulk_id entry error expires_at failed_in outcome refresh_id",
         f"connection_id document {is_open} push_id requested_at version",
     ]
     keys = [each[name]["S"] for each in written for name in ("refresh_id", "entry") if name in each]
-    assert keys == [REFRESH, "key#k", "bulk", "place", "", f"of#{CONNECTION}"]
+    assert keys == [
+        *(REFRESH, "key#k", "bulk", "place"),
+        *("run#2027-01-15T08:00:00.000Z#blk_1", "", f"of#{CONNECTION}"),
+    ]
 
 
 def test_what_is_stored_beside_an_item_s_document_keeps_its_names() -> None:

@@ -7,15 +7,26 @@ import pytest
 from msgspec.structs import replace
 
 from functions.core.bulk.model import (
+    RUN_SECONDS,
     BulkOptions,
     BulkOutcome,
     BulkRequest,
+    BulkRun,
     BulkStatus,
     BulkTicketOutcome,
     Result,
     refresh_id,
 )
-from functions.core.bulk.run import AT_ONCE, check, close_run, create, keep, write_list
+from functions.core.bulk.run import (
+    AT_ONCE,
+    Progress,
+    check,
+    close_run,
+    create,
+    estimate,
+    keep,
+    write_list,
+)
 from functions.core.contract import PAYLOAD_BYTES, Reason
 from functions.core.errors import BulkRunning, InvalidRequest, NotFound, Superseded
 from functions.core.model import Connection, SnapshotPointer, Status
@@ -302,3 +313,73 @@ def test_a_refresh_of_a_run_has_the_same_name_each_time_and_no_other_s() -> None
     assert len(names) == 4
     assert refresh_id("blk_1", "con_1") in names
     assert all(len(name) == 36 for name in names)
+
+
+# --- how far a run is -------------------------------------------------------------------------
+
+
+def under_way(*, total: int = 100, listed: int = 100, spread: int = 0) -> BulkRun:
+    return a_bulk(
+        at=NOW,
+        options=BulkOptions(spread_seconds=spread),
+        status=BulkStatus.RUNNING,
+        began_at=NOW,
+        total=total,
+        listed=listed,
+    )
+
+
+def test_nothing_is_known_of_a_run_before_its_list_and_nothing_runs_after_its_end() -> None:
+    assert estimate(a_bulk(at=NOW), with_outcome=0, at=NOW, most=8) is None
+    for status in (BulkStatus.DONE, BulkStatus.FAILED):
+        ended = replace(under_way(), status=status)
+        assert estimate(ended, with_outcome=100, at=NOW + 9, most=8) == Progress(running=0)
+
+
+@pytest.mark.parametrize(
+    ("with_outcome", "after", "running", "left"),
+    [
+        pytest.param(0, 0, 8, 0, id="at-once-no-more-run-than-may-and-the-end-is-unknown"),
+        pytest.param(20, 10, 8, 40, id="it-goes-on-as-it-went-so-far"),
+        pytest.param(97, 97, 3, 3, id="the-last-ones"),
+        pytest.param(100, 50, 0, 0, id="all-have-an-outcome"),
+    ],
+)
+def test_without_a_spread_the_outcomes_say_when_it_ends(
+    with_outcome: int, after: float, running: int, left: float
+) -> None:
+    found = estimate(under_way(), with_outcome=with_outcome, at=NOW + after, most=8)
+    assert found == Progress(running=running, ends_at=NOW + after + left if with_outcome else 0)
+
+
+@pytest.mark.parametrize(
+    ("with_outcome", "after", "running", "ends_after"),
+    [
+        pytest.param(0, 0, 1, 1010, id="the-first-one-begins"),
+        pytest.param(48, 500, 3, 1030, id="it-keeps-up-so-the-spread-says-when-it-ends"),
+        pytest.param(30, 500, 8, 500 + 70 * 500 / 30, id="it-does-not-keep-up"),
+        pytest.param(98, 1100, 2, 1100 + 2 * 1100 / 98, id="all-have-begun"),
+    ],
+)
+def test_with_a_spread_the_list_says_how_many_have_begun(
+    with_outcome: int, after: float, running: int, ends_after: float
+) -> None:
+    bulk = under_way(spread=1000)
+    found = estimate(bulk, with_outcome=with_outcome, at=NOW + after, most=8)
+    assert found is not None
+    assert found.running == running
+    assert found.ends_at == pytest.approx(NOW + ends_after)
+
+
+def test_who_was_named_and_is_not_there_has_an_outcome_but_no_refresh() -> None:
+    bulk = under_way(total=12, listed=2)
+    assert estimate(bulk, with_outcome=10, at=NOW, most=8) == Progress(running=2)
+    assert estimate(bulk, with_outcome=11, at=NOW + 5, most=8) == Progress(
+        running=1, ends_at=NOW + 10
+    )
+
+
+def test_no_run_is_said_to_end_later_than_it_may() -> None:
+    found = estimate(under_way(), with_outcome=1, at=NOW + RUN_SECONDS / 2, most=8)
+    assert found is not None
+    assert found.ends_at == NOW + RUN_SECONDS

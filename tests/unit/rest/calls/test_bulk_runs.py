@@ -8,6 +8,9 @@ import msgspec
 import pytest
 
 from functions.core.bulk.model import MAX_NAMED, BulkOptions, BulkOutcome, BulkStatus, Result
+from functions.core.model import iso
+from functions.core.refresh.history import Place
+from functions.rest import cursors
 from functions.rest.calls.bulk_runs import bulk_out, failure_out
 from functions.rest.openapi.document import document
 from functions.rest.routes import ROUTES
@@ -45,6 +48,30 @@ def test_what_makes_no_sense_is_refused(body: dict[str, object], told: str) -> N
     assert told in read_problem(answer, 400)["detail"]
 
 
+LAST = Place("2026-11-22T03:00:00.000Z", "blk_1")
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "x",
+        cursors.write(LAST, of=("refreshes", None, None, None)),
+        cursors.write(["yesterday", "blk_1"], of=("bulk-refreshes",)),
+        cursors.write([LAST.requested_at, ""], of=("bulk-refreshes",)),
+        cursors.write("con_1", of=("bulk-refreshes",)),
+    ],
+)
+def test_a_cursor_of_the_runs_that_was_never_given_is_refused(cursor: str) -> None:
+    answer = call("GET", "/v1/bulk-refreshes", queryStringParameters={"cursor": cursor})
+    assert "next_cursor" in read_problem(answer, 400)["detail"]
+
+
+def test_a_run_under_way_tells_how_far_it_is() -> None:
+    bulk = a_bulk(at=AT, status=BulkStatus.RUNNING, began_at=AT, total=100, listed=100)
+    shown = bulk_out(bulk, {BulkOutcome.PUBLISHED: 20}, at=AT + 10, most=8)
+    assert (shown.running, shown.ends_about) == (8, iso(AT + 50))
+
+
 @pytest.mark.parametrize("cursor", ["x", "IiI", "e30", "WyJjb25fMSJd"])
 def test_a_cursor_that_was_never_given_is_refused(cursor: str) -> None:
     query = {"queryStringParameters": {"cursor": cursor}}
@@ -61,7 +88,8 @@ def test_a_caller_can_read_that_a_run_may_be_under_way_and_a_refresh_unbegun() -
 
 
 def test_a_run_is_shown_with_every_outcome_even_those_without_a_connection() -> None:
-    listing = bulk_out(a_bulk(at=AT, options=BulkOptions(provider="banno")), {})
+    listing = bulk_out(a_bulk(at=AT, options=BulkOptions(provider="banno")), {}, at=AT, most=8)
+    assert (listing.running, listing.ends_about) == (None, None)
     assert (listing.total, listing.named, listing.provider) == (None, None, "banno")
     assert set(msgspec.structs.asdict(listing.outcomes)) == set(BulkOutcome)
     assert set(msgspec.structs.asdict(listing.outcomes).values()) == {0}
@@ -76,7 +104,8 @@ def test_who_is_named_is_only_counted() -> None:
         ended_at=AT + 1,
         total=2,
     )
-    shown = bulk_out(bulk, {BulkOutcome.PUBLISHED: 1, BulkOutcome.NOT_FOUND: 1})
+    shown = bulk_out(bulk, {BulkOutcome.PUBLISHED: 1, BulkOutcome.NOT_FOUND: 1}, at=AT + 9, most=8)
+    assert (shown.running, shown.ends_about) == (0, None)
     assert (shown.named, shown.total) == (2, 2)
     assert (shown.outcomes.published, shown.outcomes.not_found) == (1, 1)
     assert b"con_1" not in msgspec.json.encode(shown)
