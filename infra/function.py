@@ -55,7 +55,7 @@ class DoorFunction(Construct):
         concurrency: int | None = None,
     ) -> None:
         super().__init__(scope, id_)
-        self.timeout_seconds = size.timeout_seconds
+        self.memory_mb, self.timeout_seconds = size.memory_mb, size.timeout_seconds
         self.log_group = logs.LogGroup(
             self, "Logs", retention=stage.log_retention, removal_policy=stage.removal
         )

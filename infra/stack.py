@@ -381,8 +381,8 @@ class FreshetStack(cdk.Stack):
             doors=self.doors,
             machines=machines,
             api=self.api.rest_api,
-            queues=queues,
-            alarms=alarms.all,
+            alarms=alarms,
+            storage=self.storage,
             stage=self._stage,
         )
         SavedQueries(self, "Queries", doors=self.doors, stage=self._stage)

@@ -111,6 +111,7 @@ class Alarms(Construct):
         stage: Stage,
     ) -> None:
         super().__init__(scope, id_)
+        self.queues = queues
         email = stage.alarm_email
         topic = self._topic(key, email, undelivered=queues.undelivered) if email else None
         waiting = queues.undelivered.metric_approximate_number_of_messages_visible(period=PERIOD)

@@ -24,6 +24,7 @@ from functions.core.contract import (
     Door,
 )
 from functions.core.errors import Action
+from infra.watching.cost import model_cost
 from infra.watching.metrics import HOUR, PERIOD, of_stage
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from infra.config import Stage
     from infra.function import DoorFunction
-    from infra.watching.alarms import Queues
+    from infra.watching.alarms import Alarms, Queues
 
 ENDS: Final = ("Published", "Partial", "Failed", "Cancelled")
 """The metrics of refreshes that have ended, by their status."""
@@ -66,14 +67,15 @@ class Dashboard(Construct):
         doors: Mapping[Door, DoorFunction],
         machines: Mapping[str, sfn.StateMachine],
         api: apigateway.RestApi,
-        queues: Queues,
-        alarms: Sequence[cloudwatch.Alarm],
+        alarms: Alarms,
+        storage: Construct,
         stage: Stage,
     ) -> None:
         super().__init__(scope, id_)
         words = cloudwatch.TextWidget(
             markdown=WORDS.format(stage.name, stage.name), width=WIDTH, height=2
         )
+        cost = model_cost(doors=doors, machines=machines, api=api.deployment_stage, storage=storage)
         self.name = f"freshet-{stage.name}-{cdk.Aws.REGION}"
         cloudwatch.Dashboard(
             self,
@@ -82,13 +84,14 @@ class Dashboard(Construct):
             default_interval=cdk.Duration.days(1),
             widgets=[
                 [words],
-                [cloudwatch.AlarmStatusWidget(alarms=list(alarms), width=WIDTH, height=6)],
+                [cloudwatch.AlarmStatusWidget(alarms=alarms.all, width=WIDTH, height=6)],
                 _refreshes(stage),
                 _data(stage),
-                _events(stage, queues=queues, announce=doors[Door.ANNOUNCE]),
+                _events(stage, queues=alarms.queues, announce=doors[Door.ANNOUNCE]),
                 _api(api.deployment_stage),
                 _functions(doors),
                 _machines(machines),
+                _row(_Graph("Modelled cost in USD an hour, by list prices", cost, stacked=True)),
             ],
         )
 

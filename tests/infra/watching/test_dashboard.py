@@ -36,6 +36,7 @@ Shown = tuple[str, frozenset[str]]
 
 COLUMNS = 24
 MOST_IN_A_GRAPH = 500
+MOST_OF_AN_EXPRESSION = 2048
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,8 @@ def metrics(body: dict[str, Any]) -> list[tuple[str, str, dict[str, str]]]:
     found = []
     for widget in body["widgets"]:
         for metric in widget["properties"].get("metrics", ()):
+            if isinstance(metric[0], dict):  # a sum of others
+                continue
             namespace, name, *pairs = (each for each in metric if isinstance(each, str))
             found.append((namespace, name, dict(zip(pairs[::2], pairs[1::2], strict=True))))
     return found
@@ -141,13 +144,15 @@ def test_what_aws_measures_is_of_this_stack(body: dict[str, Any], local: Templat
         "FunctionName": "Lambda::Function",
         "StateMachineArn": "StepFunctions::StateMachine",
         "QueueName": "SQS::Queue",
+        "TableName": "DynamoDB::Table",
     }
     shown: dict[str, set[str]] = {kind: set() for kind in kinds}
     for namespace, name, by in metrics(body):
         if namespace.startswith("AWS/") and "ApiName" not in by:
             assert by or name == "ConcurrentExecutions", "only this is the whole account's"
             for kind, value in by.items():
-                shown[kind].add(value.strip("<>").partition(".")[0])
+                if kind != "GlobalSecondaryIndexName":
+                    shown[kind].add(value.strip("<>").partition(".")[0])
 
     assert {kind: shown[kind] for kind in kinds} == {
         kind: set(local.all(of)) for kind, of in kinds.items()
@@ -173,3 +178,33 @@ def test_its_name_has_the_region_as_an_account_has_the_names_but_once(local: Tem
     name = flat(local.one("CloudWatch::Dashboard")["DashboardName"])
     assert name == "freshet-local-<AWS::Region>"
     assert flat(local.body["Outputs"]["DashboardName"]["Value"]) == name
+
+
+def test_the_modelled_cost_has_each_function_table_and_index(
+    body: dict[str, Any], local: Template
+) -> None:
+    (widget,) = [each for each in body["widgets"] if "cost" in each["properties"].get("title", "")]
+    expressions = [each[0] for each in widget["properties"]["metrics"] if isinstance(each[0], dict)]
+    counted = metrics({"widgets": [widget]})
+    indexes = {
+        (flat(name), index["IndexName"])
+        for name, table in local.all("DynamoDB::Table").items()
+        for index in table["Properties"].get("GlobalSecondaryIndexes", ())
+    }
+
+    assert {each["label"] for each in expressions} == {
+        "Lambda",
+        "Step Functions",
+        "DynamoDB",
+        "API Gateway",
+    }
+    assert all(len(each["expression"]) <= MOST_OF_AN_EXPRESSION for each in expressions)
+    assert not [each for each in expressions if "e-" in each["expression"]]
+    assert {by["FunctionName"].strip("<>") for _, _, by in counted if "FunctionName" in by} == set(
+        local.all("Lambda::Function")
+    )
+    assert {
+        (by["TableName"].strip("<>").partition(".")[0], by["GlobalSecondaryIndexName"])
+        for _, _, by in counted
+        if "GlobalSecondaryIndexName" in by
+    } == indexes
