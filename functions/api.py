@@ -39,7 +39,12 @@ READABLE: Final = (
 )
 """The headers that a page of an allowed origin may read of an answer."""
 
-_ADDRESSES: Final = [(rule.split("/"), by_method) for rule, by_method in ROUTES.items()]
+_ADDRESSES: Final = sorted(
+    ((rule.split("/"), by_method) for rule, by_method in ROUTES.items()),
+    key=lambda address: sum(step.startswith("<") for step in address[0]),
+)
+"""Fixed ones first, so that no id is taken for a name."""
+
 _ROOTS: Final = "|".join({re.escape("/".join(steps[:3])) for steps, _ in _ADDRESSES})
 _ROOT: Final = re.compile(rf"(?:{_ROOTS})(?=/|$)")
 """Where the API's addresses begin: ``/v1/connections`` and its like."""

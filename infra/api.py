@@ -54,7 +54,10 @@ SIGN_IN: Final = {
 }
 """Addresses for the browsers of end users who sign in, and their methods."""
 
-PAGES: Final = ("v1/openapi.json", "v1/docs", "v1/docs/{file}", "v1/errors", "v1/receipt-keys")
+PAGES: Final = (
+    *("v1/openapi.json", "v1/docs", "v1/docs/{file}", "v1/errors", "v1/receipt-keys"),
+    *("v1/console", "v1/console/config.json", "v1/console/{file}"),
+)
 ANY_BELOW: Final = "v1/{proxy+}"
 METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 """What ``ANY`` stands for. The gateway has a stage's settings for each of them, not for all."""

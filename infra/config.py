@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import aws_cdk as cdk
 import msgspec
 from aws_cdk import aws_logs as logs
+from msgspec.structs import asdict
 
 from functions.connectors.registry import Provider
 from functions.core import schedules
 from functions.core.budget import BudgetLimit
 from functions.core.bulk.model import BulkOptions
 from functions.core.bulk.run import check
-from functions.core.contract import METRICS_NAMESPACE, Variable
+from functions.core.contract import METRICS_NAMESPACE, Console, Variable
 from functions.core.errors import InvalidRequest
 from functions.core.freshness.receipt import PublicKey
 
@@ -81,6 +82,20 @@ class Nightly(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             raise ValueError(str(error)) from None
 
 
+class SignIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the console signs a person in at the stage's issuer.
+
+    ``client_id`` is a public client there, ``scope`` what it asks for, and ``audience`` whom the
+    token is to be for, at an issuer that wants to be told. ``connect`` are the origins of what the
+    issuer has on other hosts than its own: its token endpoint, mostly.
+    """
+
+    client_id: Word
+    scope: str = "openid"
+    audience: Word | None = None
+    connect: tuple[Origin, ...] = ()
+
+
 class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One stage, as its entry under ``stages`` in cdk.json describes it.
 
@@ -100,6 +115,9 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ``issuer``, ``audience`` and ``jwks_url`` name the issuer of the tokens that the API takes;
     without one of them it takes none. Where this machine is the runtime, they can be given at
     deployment instead.
+
+    ``console`` says how the console signs a person in; where it is true, the person pastes a token,
+    and where it is false, the stage has no console.
 
     With ``retain`` data and logs outlive the stack. ``protect`` has AWS refuse to delete the stack
     or a table. It is for a stack that is there: a first deployment that fails has to delete what it
@@ -122,6 +140,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     issuer: Address | None = None
     audience: Word | None = None
     jwks_url: Address | None = None
+    console: SignIn | bool = True
     runtime: Runtime = msgspec.field(default_factory=Runtime.of_host)
     log_level: LogLevel = "INFO"
     retain: bool = False
@@ -166,6 +185,18 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             for name, effect in UNSET.items()
             if not self.runtime.host and name not in fine and not getattr(self, name)
         }
+
+
+def console_of(stage: Stage, *, issuer: str | None) -> Console | None:
+    """What the function must know of the console; none where the stage has none.
+
+    Without an issuer there is no client there either.
+    """
+    if stage.console is False:
+        return None
+    if stage.console is True or issuer is None:
+        return Console(stage=stage.name, issuer=issuer)
+    return Console(stage=stage.name, issuer=issuer, **asdict(stage.console))
 
 
 def caller_tokens(scope: Construct, stage: Stage) -> dict[Variable, str]:

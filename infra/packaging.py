@@ -1,6 +1,6 @@
 """The one asset that every door runs from: locked wheels, our package, byte-code; no Docker.
 
-With it goes Swagger UI, for the page on which the API can be tried.
+With it go the libraries of the pages that the API serves.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PACKAGE: Final = ROOT / "functions"
 LOCK: Final = ROOT / "requirements" / "functions.txt"
 CACHE: Final = ROOT / ".local" / "assets"
 
-SWAGGER_UI: Final = ROOT / "node_modules" / "swagger-ui-dist"
+NODE_MODULES: Final = ROOT / "node_modules"
 SWAGGER_FILES: Final = (
     "swagger-ui-bundle.js",
     "swagger-ui-bundle.js.LICENSE.txt",
@@ -40,8 +40,20 @@ SWAGGER_FILES: Final = (
     "LICENSE",
     "NOTICE",
 )
+LIBRARY_FILES: Final = {
+    **{name: f"swagger-ui-dist/{name}" for name in SWAGGER_FILES},
+    "console/preact.js": "preact/dist/preact.mjs",
+    "console/preact-hooks.js": "preact/hooks/dist/hooks.mjs",
+    "console/preact.LICENSE.txt": "preact/LICENSE",
+    "console/htm.js": "htm/dist/htm.mjs",
+    "console/htm.LICENSE.txt": "htm/LICENSE",
+    "console/oauth4webapi.js": "oauth4webapi/build/index.js",
+    "console/oauth4webapi.LICENSE.txt": "oauth4webapi/LICENSE.md",
+}
+"""What goes beside the pages' own files, and where npm has put it."""
+
 PAGE: Final = Path("rest", "page")
-"""Where ``functions.rest.pages`` looks for them, in the package."""
+"""Where ``functions.rest.pages`` and ``functions.rest.console`` look for them, in the package."""
 
 UV_PLATFORMS: Final = {"arm64": "aarch64-manylinux_2_28", "x86_64": "x86_64-manylinux_2_28"}
 """What Amazon Linux 2023, the system under the runtimes, can load."""
@@ -91,8 +103,8 @@ class _Bundling:
         dependencies = _dependencies(self._runtime, self._python)
         shutil.copytree(dependencies, output, copy_function=_link, dirs_exist_ok=True)
         shutil.copytree(PACKAGE, output / PACKAGE.name, ignore=NOT_SHIPPED)
-        for name in SWAGGER_FILES:
-            shutil.copy(SWAGGER_UI / name, output / PACKAGE.name / PAGE)
+        for name, source in LIBRARY_FILES.items():
+            shutil.copy(NODE_MODULES / source, output / PACKAGE.name / PAGE / name)
         _compile(output / PACKAGE.name, output, self._python)
         _make_readable(output)
         return True
@@ -190,7 +202,7 @@ def _sources() -> list[Path]:
     files = (file for file in PACKAGE.rglob("*") if file.is_file())
     return [
         *sorted(file for file in files if file.parent.name != "__pycache__"),
-        *(SWAGGER_UI / name for name in SWAGGER_FILES),
+        *(NODE_MODULES / source for source in LIBRARY_FILES.values()),
         *(LOCK, *BUILDERS),
     ]
 

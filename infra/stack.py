@@ -10,7 +10,7 @@ import msgspec
 from functions.core.contract import Door, Variable
 from infra import grants, packaging
 from infra.api import Api
-from infra.config import caller_tokens
+from infra.config import caller_tokens, console_of
 from infra.events import (
     EXECUTION_NAME,
     Bus,
@@ -149,7 +149,11 @@ class FreshetStack(cdk.Stack):
             Variable.CONNECT_SESSIONS_TABLE: self.storage.sessions.table_name,
             Variable.APPLICATIONS: self.secrets.applications.secret_arn,
         }
+        tokens = caller_tokens(self, self._stage)
         of_stage = {
+            Variable.CONSOLE: msgspec.json.encode(
+                console_of(self._stage, issuer=tokens.get(Variable.ISSUER))
+            ).decode(),
             Variable.TENANT_LIMIT: msgspec.json.encode(self._stage.tenant).decode(),
             Variable.RETIRED_RECEIPT_KEYS: msgspec.json.encode(
                 self._stage.retired_receipt_keys
@@ -175,7 +179,7 @@ class FreshetStack(cdk.Stack):
             },
             Door.WEBHOOK: {**kept, **pushes},
             Door.CONNECT: {**at_provider, **sessions},
-            Door.AUTHORIZE: caller_tokens(self, self._stage),
+            Door.AUTHORIZE: tokens,
             Door.TRIGGER: at_provider,
             Door.CHECK_STATUS: at_provider,
             Door.FETCH_DATA: {**at_provider, **signing},

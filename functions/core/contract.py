@@ -163,8 +163,23 @@ class Variable(StrEnum):
     TENANT_CLAIM = "FRESHET_TENANT_CLAIM"
     TENANT_LIMIT = "FRESHET_TENANT_LIMIT"
     BULK_CONCURRENCY = "FRESHET_BULK_CONCURRENCY"
+    CONSOLE = "FRESHET_CONSOLE"
     ALLOWED_ORIGINS = "FRESHET_ALLOWED_ORIGINS"
     WEBHOOKS_TO_LOOPBACK = "FRESHET_WEBHOOKS_TO_LOOPBACK"
+
+
+class Console(msgspec.Struct, frozen=True, kw_only=True):
+    """What a stage says of its console, in ``Variable.CONSOLE``; null where it has none.
+
+    ``connect`` are the origins that the page may ask besides its own and the issuer's.
+    """
+
+    stage: str
+    issuer: str | None = None
+    client_id: str | None = None
+    scope: str = ""
+    audience: str | None = None
+    connect: tuple[str, ...] = ()
 
 
 class Index(StrEnum):

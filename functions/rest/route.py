@@ -100,7 +100,8 @@ class Route(msgspec.Struct, frozen=True):
     is the call's summary, the rest what else a caller must know. ``problems`` are those that are
     this call's own: what any may answer (400, 404 where the address has an id, 413 where there is
     a body, 500, and the gateway's) is added to all. An ``open`` call needs no token, and has no
-    tenant. ``most`` is how many bytes the body may have.
+    tenant. ``most`` is how many bytes the body may have. With ``any_query`` parameters that are
+    not declared are passed over instead of refused.
     """
 
     at: str
@@ -112,6 +113,7 @@ class Route(msgspec.Struct, frozen=True):
     most: int = MAX_BODY_BYTES
     problems: tuple[type[FreshetError], ...] = ()
     open: bool = False
+    any_query: bool = False
     handler: Callable[..., Reply] = Reply
 
     def __call__(self, handler: Handler) -> Handler:
@@ -152,7 +154,7 @@ class Route(msgspec.Struct, frozen=True):
         """
         given: dict[str, Any] = {**ids}
         known = {each.name for each in self.query}
-        if unknown := call.query.keys() - known:
+        if not self.any_query and (unknown := call.query.keys() - known):
             raise InvalidRequest(f"Unknown query parameter: {min(unknown)[:MAX_ID]}.")
         for each in self.query:
             given[each.argument] = each.parse(call.query.get(each.name))

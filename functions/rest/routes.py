@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from functions.rest import pages
+from functions.rest import console, pages
 from functions.rest.calls import (
     bulk_runs,
     catalogues,
@@ -41,6 +41,7 @@ MODULES: Final = (
     catalogues,
     errors,
     pages,
+    console,
 )
 """The modules whose import registers calls."""
 

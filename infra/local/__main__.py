@@ -189,7 +189,9 @@ def _print_events(subscription: Subscription) -> set[str]:
 
 def _tell_addresses(running: System, connections: Mapping[str, str], *, link: str) -> None:
     token = running.issuer.token(TENANT)
-    print(f"\nIt stays up until Ctrl-C. A page to try it: {running.api}/v1/docs\n")
+    print("\nIt stays up until Ctrl-C. Open this to see all of it, signed in:\n")
+    print(f"  {running.api}/v1/console#token={token}\n")
+    print(f"A page to try the calls: {running.api}/v1/docs\n")
     print(f"A link to sign in at the bank with, once: {link}\n")
     print("Or paste this into another shell, and then the examples of README.md and docs/:\n")
     for name, value in variables(running, token=token, connections=connections).items():

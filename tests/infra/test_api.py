@@ -40,10 +40,10 @@ def test_everything_below_v1_goes_to_the_door(local: Template) -> None:
 
     assert paths == {
         *("v1", "{proxy+}", "hooks", "{provider}", "{token}", "openapi.json", "docs", "{file}"),
-        *("connect", "callbacks", "{name}", "errors", "receipt-keys"),
+        *("connect", "callbacks", "{name}", "errors", "receipt-keys", "console", "config.json"),
     }
     assert sorted(each["HttpMethod"] for each in methods) == [
-        *["ANY"] * 7,
+        *["ANY"] * 10,
         *("GET", "GET", "HEAD", "OPTIONS", "POST", "POST"),
     ]
     assert {each["Integration"]["Type"] for each in methods} == {"AWS_PROXY"}
@@ -63,7 +63,8 @@ def test_nothing_but_webhooks_sign_in_description_and_public_keys_is_open_withou
     others = [each for each in _methods(local, "ANY") if each["AuthorizationType"] != "NONE"]
 
     assert open_ == {
-        *("{token}", "{name}", "openapi.json", "docs", "{file}", "errors", "receipt-keys")
+        *("{token}", "{name}", "openapi.json", "docs", "{file}", "errors", "receipt-keys"),
+        *("console", "config.json"),
     }
     assert [each["AuthorizationType"] for each in others] == ["CUSTOM", "CUSTOM"]
     assert all("AuthorizerId" in each for each in others)
@@ -96,7 +97,7 @@ def test_webhooks_and_users_who_sign_in_have_doors_of_their_own(local: Template)
     }
 
     assert {name: sorted(found) for name, found in doors.items()} == {
-        "ANY": ["Api"] * 7,
+        "ANY": ["Api"] * 10,
         "GET": ["Connect"] * 2,
         "HEAD": ["Connect"],
         "POST": ["Connect", "Webhook"],
@@ -248,6 +249,7 @@ def test_the_stage_is_throttled_and_never_logs_bodies(
         ("/v1/connect/callbacks/{provider}/{name}", {"GET"}),
         *((path, EVERY_METHOD) for path in ("/v1/openapi.json", "/v1/docs", "/v1/docs/{file}")),
         ("/v1/errors", EVERY_METHOD),
+        *((f"/v1/console{below}", EVERY_METHOD) for below in ("", "/config.json", "/{file}")),
         ("/v1/receipt-keys", EVERY_METHOD),
     ],
 )

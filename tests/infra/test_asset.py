@@ -29,8 +29,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(
             ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "local")
         )
-    swagger = Path("node_modules", "swagger-ui-dist")
-    shutil.copytree(ROOT / swagger, folder / swagger)
+    for name in ("swagger-ui-dist", "preact", "htm", "oauth4webapi"):
+        library = Path("node_modules", name)
+        shutil.copytree(ROOT / library, folder / library)
     return folder
 
 
@@ -92,8 +93,16 @@ def test_the_asset_holds_the_doors_and_what_they_import(asset: Path) -> None:
 
 
 def test_the_asset_holds_what_the_page_names_and_the_licences_of_it(asset: Path) -> None:
-    held = {file.name for file in (asset / "functions" / "rest" / "page").iterdir()}
+    pages = asset / "functions" / "rest" / "page"
+    held = {file.name for file in pages.iterdir() if file.is_file()}
+    libraries = {file.name for file in (pages / "console").iterdir()} - {
+        file.name for file in (ROOT / "functions" / "rest" / "page" / "console").iterdir()
+    }
 
+    assert libraries == {
+        *("preact.js", "preact-hooks.js", "preact.LICENSE.txt"),
+        *("htm.js", "htm.LICENSE.txt", "oauth4webapi.js", "oauth4webapi.LICENSE.txt"),
+    }
     assert held == {
         *("connect.html", "index.html", "start.js", "swagger-ui-bundle.js", "swagger-ui.css"),
         *("LICENSE", "NOTICE", "swagger-ui-bundle.js.LICENSE.txt"),

@@ -28,6 +28,7 @@ TOLD = {
     Door.API: PLACES
     | {Variable.MACHINE, Variable.SECRET_PREFIX}
     | {Variable.TENANT_LIMIT, Variable.ALLOWED_ORIGINS, Variable.BULK_CONCURRENCY}
+    | {Variable.CONSOLE}
     | {Variable.SCHEDULE_GROUP, Variable.SCHEDULE_ROLE, Variable.UNDELIVERED}
     | {Variable.ENDPOINTS_TABLE, Variable.WEBHOOKS_TO_LOOPBACK, Variable.LANES_QUEUE}
     | {Variable.OBJECTIVES_TABLE}

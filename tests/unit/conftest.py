@@ -23,3 +23,4 @@ def _no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stage that lets a tenant call as often as it likes: counting needs a store."""
     monkeypatch.setenv(Variable.TENANT_LIMIT, "null")
     monkeypatch.setenv(Variable.ALLOWED_ORIGINS, "[]")
+    monkeypatch.setenv(Variable.CONSOLE, '{"stage": "unit"}')

@@ -131,7 +131,12 @@ def test_base64_is_unpacked_before_it_is_read() -> None:
 
 @pytest.mark.parametrize(
     ("method", "rule"),
-    [(method, rule) for rule in ROUTES for method in ROUTES[rule]],
+    [
+        (method, rule)
+        for rule, by_method in ROUTES.items()
+        for method, route in by_method.items()
+        if not route.any_query
+    ],
 )
 def test_no_address_takes_a_parameter_that_it_does_not_know(method: str, rule: str) -> None:
     answer = call(method, SAMPLES[rule], queryStringParameters={"tenant": "other"}, body="{}")

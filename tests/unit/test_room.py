@@ -20,5 +20,6 @@ def test_no_account_is_at_hand() -> None:
         "AWS_EC2_METADATA_DISABLED",
         "AWS_SHARED_CREDENTIALS_FILE",
         "FRESHET_ALLOWED_ORIGINS",
+        "FRESHET_CONSOLE",
         "FRESHET_TENANT_LIMIT",
     ]

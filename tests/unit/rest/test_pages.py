@@ -51,7 +51,8 @@ def test_only_the_description_its_page_and_public_keys_are_open() -> None:
     open_ = {rule for rule, routes in ROUTES.items() if any(r.open for r in routes.values())}
 
     assert open_ == {
-        *("/v1/openapi.json", "/v1/docs", "/v1/docs/<file>", "/v1/errors", "/v1/receipt-keys")
+        *("/v1/openapi.json", "/v1/docs", "/v1/docs/<file>", "/v1/errors", "/v1/receipt-keys"),
+        *("/v1/console", "/v1/console/config.json", "/v1/console/<file>"),
     }
     assert get("/v1/connections")["statusCode"] == 500
 
