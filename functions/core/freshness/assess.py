@@ -127,7 +127,7 @@ _ADVICE: Final = {
     ),
     Cause.SOURCE_REAUTH: Advice(
         Action.ASK_USER,
-        "Let the end user sign in, at the provider, to the sources of the parts with `reauth`.",
+        "Let the end user sign in, at the provider, to the sources of the parts that need it.",
     ),
     Cause.UNKNOWN_AGE: Advice(
         None,
@@ -135,8 +135,8 @@ _ADVICE: Final = {
     ),
     Cause.SOURCE_STALE: Advice(
         Action.RETRY,
-        "The provider could not update every part. Refresh again later; not before the part's"
-        " `retry_at`, where it has one.",
+        "Refresh again later. Where the provider says for a part when it can be asked again, not"
+        " before.",
     ),
 }
 """The advice for each cause that is no error; an error has its own."""
