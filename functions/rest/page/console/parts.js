@@ -241,7 +241,7 @@ export function Table({ caption, columns, rows, keyOf = (row) => row, empty, sho
         ${rows.map(
           (row) => html`
             <tr key=${keyOf(row)}>
-              ${columns.map((each) => html`<td key=${each.name} data-label=${each.name} class=${kind(each)}>${each.of(row)}</td>`)}
+              ${columns.map((each) => html`<td key=${each.name} data-label=${each.name} class=${kind(each)}><div>${each.of(row)}</div></td>`)}
             </tr>`,
         )}
       </tbody>
