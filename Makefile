@@ -29,12 +29,13 @@ test: setup $(CHROMIUM) ## Run every test
 	@$(PYTEST) -n 2 tests/house tests/unit tests/property tests/contract tests/infra
 	@$(PYTEST) -n 4 tests/integration tests/e2e  # these wait more than they work
 
-check: setup $(CHROMIUM) ## Lint, types, layers, formatting: everything that needs no run
+check: setup $(CHROMIUM) ## Lint, types, layers, formatting, links: everything that needs no run
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIOME) --error-on-warnings
+	@$(BIN)/pytest --quiet tests/house/test_links.py
 
 fix: setup $(CHROMIUM) ## Format, and mend what can be mended by itself
 	@$(BIN)/ruff check --fix
