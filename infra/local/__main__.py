@@ -77,8 +77,12 @@ def _run(*, once: bool) -> int:
     assembly = synthesise(FOLDER / "cdk.out")
     print("Starting the local AWS and the providers, deploying the stack ...", flush=True)
     with system(FOLDER / "logs", assembly=assembly, usual_ports=True) as running:
-        print(f"Up after {time.monotonic() - began:.0f} s. Refreshing:\n", flush=True)
-        caller = Caller(running.api, token=running.issuer.token(TENANT))
+        token = running.issuer.token(TENANT)
+        print(f"Up after {time.monotonic() - began:.0f} s.", flush=True)
+        if not once:
+            print(_invite(running, token))
+        print("Refreshing:\n", flush=True)
+        caller = Caller(running.api, token=token)
         subscription = Subscription(running.receiver, caller=caller)
         connections = _connect(running, caller)
         refreshes = _refresh(caller, connections)
@@ -187,10 +191,14 @@ def _print_events(subscription: Subscription) -> set[str]:
     return about
 
 
+def _invite(running: System, token: str) -> str:
+    return f"\nOpen this to see all of it, signed in:\n\n  {running.console}#token={token}\n"
+
+
 def _tell_addresses(running: System, connections: Mapping[str, str], *, link: str) -> None:
     token = running.issuer.token(TENANT)
-    print("\nIt stays up until Ctrl-C. Open this to see all of it, signed in:\n")
-    print(f"  {running.api}/v1/console#token={token}\n")
+    print("\nIt stays up until Ctrl-C.")
+    print(_invite(running, token))
     print(f"A page to try the calls: {running.api}/v1/docs\n")
     print(f"A link to sign in at the bank with, once: {link}\n")
     print("Or paste this into another shell, and then the examples of README.md and docs/:\n")

@@ -15,7 +15,7 @@ import requests
 
 from infra.local.aws import ROOT, api_url, emulator, session
 from infra.local.deploy import deploy
-from infra.local.issuer import AUDIENCE, Issuer, issuing
+from infra.local.issuer import AUDIENCE, TENANTS, Issuer, issuing
 from infra.local.programs import free_port, running
 from infra.local.providers import DEMOS
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 STACK: Final = "Freshet-local"
 STAGE: Final = "local"
 EMULATOR_PORT: Final = 4566
-TENANT: Final = "demo"
+TENANT: Final = TENANTS[0]
 APPLICATIONS: Final = {
     TENANT: {
         "name": "Freshet's demo",
@@ -57,6 +57,11 @@ class System:
     issuer: Issuer
     providers: Mapping[str, Mapping[str, Any]]
     receiver: Mapping[str, Any]
+
+    @property
+    def console(self) -> str:
+        """The address of the console."""
+        return f"{self.api}/v1/console"
 
     def redirect_uri(self, provider: str) -> str:
         """Where a provider sends the browsers of users who have signed in."""
@@ -123,6 +128,7 @@ def system(
             providers=simulators,
         )
         _give_secrets(running_system)
+        issuer.console = running_system.console
         yield running_system
 
 
