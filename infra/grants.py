@@ -53,7 +53,7 @@ SESSIONS: Final = {
     Door.TEND: ("GetItem", "PutItem", "UpdateItem"),
 }
 PUSHES: Final = {
-    Door.API: ("GetItem", "PutItem", "DeleteItem"),
+    Door.API: ("GetItem", "BatchGetItem", "PutItem", "DeleteItem"),
     Door.WEBHOOK: ("GetItem", "PutItem"),
     Door.PUSH: ("GetItem", "PutItem", "DeleteItem"),
     Door.RECONCILE: ("GetItem", "UpdateItem"),

@@ -72,7 +72,8 @@ def test_who_writes_a_push_writes_its_event() -> None:
         if "put_request" in calls(each)
     }
 
-    assert writers == {"_put": True}
+    assert writers == {"_put": True, "_list": False}
+    assert "document" not in texts(methods("pushes.py")["_list"])
 
 
 def test_who_makes_replaces_buries_or_deletes_a_connection_writes_its_event() -> None:

@@ -182,7 +182,7 @@ MAY: dict[Door, dict[str, set[str]]] = {
         "bucket/successors/*": READING | DELETING | {"s3:PutObject"},
         "bucket/receipts/*": READING | DELETING | {"s3:PutObject"},
         "receipt key": _kms("Sign", "GetPublicKey"),
-        "pushes": _dynamodb("GetItem", "PutItem", "DeleteItem"),
+        "pushes": _dynamodb("GetItem", "BatchGetItem", "PutItem", "DeleteItem"),
         "pushes/index/by_connection": _dynamodb("Query"),
         "bucket/pushes/*": DELETING | {"s3:PutObject"},
         "sessions": _dynamodb("GetItem", "PutItem"),

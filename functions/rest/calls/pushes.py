@@ -1,11 +1,11 @@
-"""Pushes: records sent to a provider."""
+"""Pushes: records sent to a provider. Start, follow and list them."""
 
 from __future__ import annotations
 
 from typing import Annotated, Final
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from functions.connectors.registry import DATASETS, REGISTRY
 from functions.core import idempotency
@@ -28,11 +28,16 @@ from functions.core.push.model import (
     accept,
     reopen,
 )
+from functions.core.refresh.history import Place, read_page
+from functions.rest import cursors
 from functions.rest.body import Text
 from functions.rest.call import Call, Reply, connection_of, own
 from functions.rest.headers import idempotency_key
 from functions.rest.models import ErrorOut, EventOut, error_out, events_out
-from functions.rest.route import LOCATION, REPLAYED, Answer, Route, Tag
+from functions.rest.route import LOCATION, REPLAYED, Answer, Parameter, Route, Tag, limit, one_of
+
+LIMIT: Final = 50
+MAX_LIMIT: Final = 100
 
 NO_KEY: Final = (
     "A push needs an Idempotency-Key header: without one, a repetition after a lost answer could"
@@ -81,6 +86,7 @@ class PushOut(msgspec.Struct, frozen=True, kw_only=True):
 
     ``results`` are the records that it took, by their ids there, as far as it tells of them.
     ``index`` and ``internal_id`` say which one of the request it is, where that is known.
+    ``failures``, ``results`` and ``events`` do not stand in a list of pushes.
     """
 
     push_id: str
@@ -90,19 +96,26 @@ class PushOut(msgspec.Struct, frozen=True, kw_only=True):
     status: PushStatus
     records: int
     failed: int
-    failures: tuple[Failure, ...]
-    results: tuple[Result, ...]
+    failures: tuple[Failure, ...] | UnsetType = UNSET
+    results: tuple[Result, ...] | UnsetType = UNSET
     requested_at: str
     deadline: str
     ended_at: str | None
     version: int
     attempts: int
-    events: tuple[EventOut, ...]
+    events: tuple[EventOut, ...] | UnsetType = UNSET
     error: ErrorOut | None
 
 
-def push_out(push: Push) -> PushOut:
-    """Render a push."""
+class PushesOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of pushes, newest first; ``next_cursor`` null on the last."""
+
+    pushes: list[PushOut]
+    next_cursor: str | None
+
+
+def push_out(push: Push, *, details: bool = True) -> PushOut:
+    """Render a push, with what happened to it and its records, or without that."""
     return PushOut(
         push_id=push.push_id,
         connection_id=push.connection_id,
@@ -111,14 +124,14 @@ def push_out(push: Push) -> PushOut:
         status=push.status,
         records=push.records,
         failed=push.failed,
-        failures=push.failures,
-        results=push.results,
+        failures=push.failures if details else UNSET,
+        results=push.results if details else UNSET,
         requested_at=iso(push.requested_at),
         deadline=iso(push.deadline),
         ended_at=when(push.ended_at),
         version=push.version,
         attempts=push.attempts,
-        events=events_out(push.events),
+        events=events_out(push.events) if details else UNSET,
         error=error_out(push.error),
     )
 
@@ -167,6 +180,61 @@ def start_push(call: Call, *, body: PushIn, idempotency_key: str) -> Reply:
         200 if push.status.has_ended else 202,
         location=f"/v1/pushes/{push_id}",
         replayed=replayed,
+    )
+
+
+@Route(
+    "GET /v1/pushes",
+    Tag.PUSHES,
+    (Answer("A page of them.", PushesOut),),
+    query=(
+        Parameter(
+            "connection_id",
+            "Only those of this connection.",
+            "con_5d2c8a1f4e7b4c0d8a9b0c1d2e3f4a5b",
+        ),
+        one_of("status", PushStatus, example=PushStatus.UNKNOWN_OUTCOME),
+        limit(LIMIT, MAX_LIMIT),
+        Parameter(
+            "cursor",
+            "The `next_cursor` of the page before, of a list with the same filters.",
+            "WyI5Mjg1MzFmNzkwOTFmYzNkIixbIjIwMjYtMTEtMjJUMTA6MDA6MDAuMDAwWiIsInBzaF85YzhiN2E2ZjVlNGQz"
+            "YzJiMWEwZjllOGQ3YzZiNWE0ZiJdXQ",
+        ),
+    ),
+)
+def list_pushes(
+    call: Call,
+    *,
+    connection_id: str | None,
+    status: PushStatus | None,
+    limit: int,
+    cursor: str | None,
+) -> Reply:
+    """List your pushes, newest first.
+
+    Those of the last 60 days, without their failures, results and events. A page may hold fewer
+    than the limit, even none, although more follow: read on while there is a `next_cursor`.
+    """
+    here = ("pushes", connection_id, status)
+    after = cursors.read_place(cursor, of=here)
+    if connection_id is None:
+        line = call.here.pushes.of_tenant(call.tenant)
+    else:
+        connection_of(call, connection_id)
+        line = call.here.pushes.of_connection(connection_id)
+    found, following = read_page(
+        line,
+        wanted=(lambda push: push.status is status) if status else None,
+        place=lambda push: Place(iso(push.requested_at), push.push_id),
+        limit=limit,
+        after=after,
+    )
+    return Reply(
+        PushesOut(
+            pushes=[push_out(push, details=False) for push in found],
+            next_cursor=cursors.write(following, of=here) if following else None,
+        )
     )
 
 

@@ -27,6 +27,7 @@ from tests.support.stores.pushes import (
     ContentBehaviour,
     PushBehaviour,
     PushEventBehaviour,
+    PushListBehaviour,
     PushStore,
 )
 from tests.support.stores.refreshes import RefreshBehaviour
@@ -128,6 +129,10 @@ class TestDiff(DiffBehaviour):
 
 
 class TestPushes(PushBehaviour):
+    """Over the fake."""
+
+
+class TestPushLists(PushListBehaviour):
     """Over the fake."""
 
 

@@ -80,6 +80,50 @@ def test_records_are_pushed_and_read_back_by_a_pull(
     assert push["push_id"] not in list_kept(running, fern)
 
 
+def test_pushes_are_listed_newest_first_and_by_connection_and_status(
+    running: System, caller: Caller, fern: str
+) -> None:
+    stranger = Caller(running.api, token=running.issuer.token("stranger-with-pushes"))
+    one, other = fern, caller.connect({**FERN, "external_id": "other", "datasets": ["crm-ticket"]})
+    tickets = [{"data": {"subject": f"Slugs {n}"}} for n in range(5)]
+    pushes = [
+        push_records(caller, one, contact("rowan")),
+        push_records(caller, other, *tickets, dataset="crm-ticket", synchronous=True),
+        push_records(caller, one, contact("alder")),
+    ]
+    theirs = push_records(
+        stranger,
+        stranger.connect({**FERN, "subject": MOSS, "datasets": ["crm-contact"]}),
+        contact("rowan"),
+    )
+
+    def listed(who: Caller, **query: object) -> list[str]:
+        """The ids of a whole list, read by pages of one."""
+        found: list[str] = []
+        while True:
+            page = who.ask("GET", "/v1/pushes", params={"limit": 1, **query})
+            found += [each["push_id"] for each in page["pushes"]]
+            if page["next_cursor"] is None:
+                return found
+            query["cursor"] = page["next_cursor"]
+
+    first, second, third = (push["push_id"] for push in pushes)
+    assert listed(caller) == [third, second, first]
+    assert listed(caller, connection_id=one) == [third, first]
+    assert listed(caller, status="incomplete") == [second]
+    assert listed(caller, status="done", connection_id=other) == []
+    shown = caller.ask("GET", "/v1/pushes", params={"limit": 2})
+    for push, each in zip(reversed(pushes), shown["pushes"], strict=False):
+        assert push | each == push
+        assert push.keys() - each.keys() == {"failures", "results", "events"}
+
+    assert listed(stranger) == [theirs["push_id"]]
+    assert listed(stranger, cursor=shown["next_cursor"]) == []
+    assert stranger.send("GET", f"/v1/pushes?connection_id={one}").status_code == 404
+    caller.ask("DELETE", f"/v1/connections/{one}")
+    assert listed(caller) == [second]
+
+
 def test_a_push_within_the_hold_makes_three_transitions(
     running: System, caller: Caller, fern: str
 ) -> None:

@@ -49,6 +49,7 @@ def test_a_connection_is_erased_with_its_pushes(
     assert list_kept(running, fern) == "[None, None]"
     items = running.client("dynamodb").scan(TableName=running.outputs["PushesTableName"])
     assert fern not in str(items)
+    assert push["push_id"] not in str(items)
 
 
 def item(running: System, push_id: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from tests.support.stores.pushes import (
     ContentBehaviour,
     PushBehaviour,
     PushEventBehaviour,
+    PushListBehaviour,
     PushStore,
 )
 
@@ -51,6 +52,10 @@ def store(endpoint: str) -> PushStore:
 
 
 class TestPushes(PushBehaviour):
+    """Over DynamoDB."""
+
+
+class TestPushLists(PushListBehaviour):
     """Over DynamoDB."""
 
 

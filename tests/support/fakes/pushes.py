@@ -6,14 +6,17 @@ script says and remembers what it was given.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from functions.core.errors import Gone, Superseded
 from functions.core.events.model import event_of_push
+from functions.core.model import iso
 from functions.core.push.model import Push, PushStatus, accept
 from functions.core.push.ports import Pushed
+from functions.core.refresh.history import Place
 from tests.support.fakes.stores import Tables
 from tests.support.scripted_connector import CONNECTION, TENANT, Crash
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
     from functions.core.errors import FreshetError
     from functions.core.model import Connection
+    from functions.core.refresh.history import Line
     from tests.support.fakes.stores import Clock
 
 PUSH = "psh_1"
@@ -51,6 +55,22 @@ class Pushes:
         own = [one for one in self.stored.values() if one.connection_id == connection_id]
         return [one.push_id for one in sorted(own, key=lambda one: one.requested_at)]
 
+    def of_tenant(self, tenant: str) -> Line[Push]:
+        return partial(self._page, "tenant", tenant)
+
+    def of_connection(self, connection_id: str) -> Line[Push]:
+        return partial(self._page, "connection_id", connection_id)
+
+    def _page(
+        self, name: str, owner: str, *, limit: int, after: Place | None
+    ) -> tuple[list[Push], Place | None]:
+        own = [one for one in self.stored.values() if getattr(one, name) == owner]
+        line = sorted(own, key=_order, reverse=True)
+        if after is not None:
+            line = [one for one in line if _order(one) < (after.requested_at, after.id)]
+        page = line[:limit]
+        return page, Place(*_order(page[-1])) if len(line) > limit else None
+
     def delete(self, push_id: str) -> None:
         self.stored.pop(push_id, None)
 
@@ -67,6 +87,10 @@ class Pushes:
         self._left -= 1
         if not self._left:
             raise Crash
+
+
+def _order(push: Push) -> tuple[str, str]:
+    return iso(push.requested_at), push.push_id
 
 
 class Contents:

@@ -12,15 +12,18 @@ import pytest
 from msgspec.structs import replace
 
 from functions.core.errors import Defect, Gone, Superseded
+from functions.core.model import iso
 from functions.core.push import model as step
 from functions.core.push.ports import Contents, Pushes
+from functions.core.refresh.history import Place
 from tests.support.fakes.pushes import PUSH, RECORDS, a_push
-from tests.support.scripted_connector import CONNECTION
+from tests.support.scripted_connector import CONNECTION, TENANT
 from tests.support.stores.events import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from functions.core.refresh.history import Line
     from tests.support.stores.suite import EventStore
 
 AT = 1_800_000_000.25
@@ -30,6 +33,8 @@ class PushKeeper(Pushes, Protocol):
     """Everything that the adapter for pushes can do."""
 
     def ids(self, connection_id: str) -> Iterable[str]: ...
+    def of_tenant(self, tenant: str) -> Line[step.Push]: ...
+    def of_connection(self, connection_id: str) -> Line[step.Push]: ...
     def delete(self, push_id: str) -> None: ...
 
 
@@ -113,6 +118,71 @@ class PushBehaviour:
         store.pushes.delete("psh_a")
         store.pushes.delete("psh_a")
         assert list(store.pushes.ids(CONNECTION)) == ["psh_b", "psh_c"]
+
+
+class PushListBehaviour:
+    """Pushes in their order, newest first."""
+
+    @pytest.mark.parametrize("limit", [1, 2, 9])
+    def test_a_tenant_and_a_connection_page_through_their_own(
+        self, store: PushStore, limit: int
+    ) -> None:
+        filled(store)
+        pushes = store.pushes
+        assert ids(pushes.of_tenant(TENANT), limit=limit) == ["psh_4", "psh_3", "psh_1", "psh_0"]
+        assert ids(pushes.of_tenant("other"), limit=limit) == ["psh_2"]
+        assert ids(pushes.of_tenant("another"), limit=limit) == []
+        assert ids(pushes.of_connection(CONNECTION), limit=limit) == ["psh_3", "psh_0"]
+        assert ids(pushes.of_connection("con_x"), limit=limit) == ["psh_2"]
+
+    def test_a_reader_goes_on_behind_any_push_also_of_another_s_list(
+        self, store: PushStore
+    ) -> None:
+        filled(store)
+        for behind, following in ((3, ["psh_1", "psh_0"]), (2, ["psh_1", "psh_0"]), (0, [])):
+            place = Place(iso(AT + behind), f"psh_{behind}")
+            found, _ = store.pushes.of_tenant(TENANT)(limit=9, after=place)
+            assert [push.push_id for push in found] == following
+
+    def test_a_push_is_listed_once_and_as_it_stands(self, store: PushStore) -> None:
+        push = a_push(at=AT)
+        for _ in ("once", "its answer was lost"):
+            store.pushes.create(push)
+        moved = step.begin_sending(push, webhook="h", at=AT + 1)
+        store.pushes.save(moved, seen=push.version)
+        for line in (store.pushes.of_tenant(TENANT), store.pushes.of_connection(CONNECTION)):
+            assert line(limit=9, after=None) == ([moved], None)
+
+    def test_one_that_is_deleted_or_was_refused_is_in_no_list(self, store: PushStore) -> None:
+        filled(store)
+        store.pushes.create(a_push("psh_0", at=AT + 9, connection_id="con_2", digest="another"))
+        store.pushes.delete("psh_3")
+        assert ids(store.pushes.of_tenant(TENANT), limit=9) == ["psh_4", "psh_1", "psh_0"]
+        assert ids(store.pushes.of_connection(CONNECTION), limit=9) == ["psh_0"]
+
+    def test_what_lists_a_push_is_no_push(self, store: PushStore) -> None:
+        filled(store)
+        assert store.pushes.get("listed#psh_0") is None
+
+
+def filled(store: PushStore) -> None:
+    """Five pushes, a second apart, of three connections and two tenants."""
+    for number, connection_id in enumerate((CONNECTION, "con_2", "con_x", CONNECTION, "con_2")):
+        tenant = "other" if connection_id == "con_x" else TENANT
+        push = a_push(f"psh_{number}", at=AT + number, connection_id=connection_id, tenant=tenant)
+        store.pushes.create(push)
+
+
+def ids(line: Line[step.Push], *, limit: int) -> list[str]:
+    """The ids of a whole list, read page by page."""
+    found: list[str] = []
+    after: Place | None = None
+    while True:
+        page, after = line(limit=limit, after=after)
+        assert len(page) <= limit
+        found += [push.push_id for push in page]
+        if after is None:
+            return found
 
 
 class PushEventBehaviour:

@@ -25,8 +25,14 @@ from functions.core.model import SnapshotPointer
 from functions.core.push.model import finish
 from functions.core.refresh import steps as step
 from tests.support.fakes.bulk_runs import a_bulk
-from tests.support.fakes.pushes import a_push
-from tests.support.scripted_connector import CONNECTION, REFRESH, a_connection, a_refresh
+from tests.support.fakes.pushes import PUSH, a_push
+from tests.support.scripted_connector import (
+    CONNECTION,
+    REFRESH,
+    TENANT,
+    a_connection,
+    a_refresh,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,7 +114,7 @@ CONDITIONAL = {
     "a-refresh-is-saved": ("put_item", lambda it: RefreshTable(it, **TABLES).save(a_refresh(at=0), seen=1)),
     "a-slot-is-left": ("update_item", lambda it: RefreshTable(it, **TABLES).release(a_refresh(at=0))),
     "a-hint-is-noted": ("update_item", lambda it: RefreshTable(it, **TABLES).note_webhook(REFRESH, by="x")),
-    "a-push-is-kept": ("put_item", lambda it: PushTable(it, table="pushes", events="events").create(a_push(at=0, content="v"))),
+    "a-push-is-kept": ("transact_write_items", lambda it: PushTable(it, table="pushes", events="events").create(a_push(at=0, content="v"))),
     "a-key-is-claimed": ("put_item", lambda it: KeyTable(it, table="refreshes").claim("k", Claim(digest="d", resource_id="r"), at=0)),
     "a-budget-is-drawn-on": ("update_item", lambda it: BudgetItem(it, table="connections", name="b").draw(**AT_BUDGET)),
     "a-connection-is-not-found": ("delete_item", lambda it: Lookups(it, table="connections").release(a_connection())),
@@ -207,9 +213,9 @@ def test_the_tries_of_such_a_write_end() -> None:
 def test_a_push_is_known_for_60_days(
     client: DynamoDBClient, dynamodb: Stubber, written: list[Any]
 ) -> None:
-    dynamodb.add_response("put_item", {})
+    dynamodb.add_response("transact_write_items", {})
     PushTable(client, table="pushes", events="events").create(a_push(at=AT))
-    assert [ends(item) for item in written] == [60]
+    assert [ends(item) for item in written] == [60, 60]
 
 
 def test_an_event_is_known_for_30_days(
@@ -251,11 +257,10 @@ def test_every_item_has_the_attributes_that_the_version_before_reads(
         lambda: refreshes.admit(a_refresh(at=AT), until=AT + 1, key=key),
         lambda: bulks.create(bulk),
         lambda: bulks.record(bulk, [failed]),
+        lambda: PushTable(client, table="pushes", events="events").create(a_push(at=AT)),
     ):
         dynamodb.add_response("transact_write_items", {})
         write()
-    dynamodb.add_response("put_item", {})
-    PushTable(client, table="pushes", events="events").create(a_push(at=AT))
 
     is_open = "expires_at look_at open_as"
     assert [" ".join(sorted(item)) for item in written] == [
@@ -269,6 +274,12 @@ def test_every_item_has_the_attributes_that_the_version_before_reads(
         "bulk_id entry expires_at",
         "bulk_id entry error expires_at failed_in outcome refresh_id",
         f"connection_id document {is_open} push_id requested_at version",
+        "connection_id expires_at push_id requested_at",
+    ]
+    of_push = [each for each in written if "push_id" in each]
+    assert [(each["push_id"]["S"], each["connection_id"]["S"]) for each in of_push] == [
+        (PUSH, CONNECTION),
+        (f"listed#{PUSH}", f"tenant#{TENANT}"),
     ]
     keys = [each[name]["S"] for each in written for name in ("refresh_id", "entry") if name in each]
     assert keys == [

@@ -9,13 +9,16 @@ from functions.core.contract import MAX_BODY_BYTES, MAX_PUSH_BYTES, MAX_PUSH_REC
 from functions.core.errors import InvalidRequest, ProviderUnavailable
 from functions.core.idempotency import digest
 from functions.core.push import model as step
+from functions.core.refresh.history import Place
+from functions.rest import cursors
 from functions.rest.body import decode
-from functions.rest.calls.pushes import NO_KEY, PushIn, push_out
+from functions.rest.calls.pushes import MAX_LIMIT, NO_KEY, PushIn, push_out
 from tests.support.api_gateway import call, read_problem
 from tests.support.fakes.pushes import a_push
 
 AT = 1_800_000_000.0
 KEY = {"Idempotency-Key": "order-4711"}
+LAST = Place("2026-11-22T10:00:00.000Z", "psh_1")
 
 
 def asked(records: str = '{"data": {}}', more: str = "") -> bytes:
@@ -137,3 +140,32 @@ def test_a_failure_leaves_out_what_the_caller_gave_no_name() -> None:
         {"error": "mapping", "index": 0},
         {"error": "x", "index": 2, "id": "7"},
     ]
+
+
+def test_a_push_in_a_list_is_shown_without_what_may_be_large() -> None:
+    failed = step.finish(a_push(at=AT), [step.Failure(error="mapping", index=1)], at=AT)
+    whole, short = (msgspec.to_builtins(push_out(failed, details=each)) for each in (True, False))
+    assert whole.keys() - short.keys() == {"failures", "results", "events"}
+    assert whole | short == whole
+    assert len(msgspec.json.encode(push_out(failed, details=False))) * MAX_LIMIT < 100_000
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        pytest.param({"cursor": "x"}, id="no-cursor"),
+        pytest.param(
+            {"cursor": cursors.write(LAST, of=("pushes", None, "done"))}, id="another-filter"
+        ),
+        pytest.param(
+            {"cursor": cursors.write(LAST, of=("refreshes", None, None))}, id="another-list"
+        ),
+        pytest.param(
+            {"cursor": cursors.write([AT, "psh_1"], of=("pushes", None, None))}, id="no-place"
+        ),
+        pytest.param({"status": "published"}, id="another-s-status"),
+        pytest.param({"limit": str(MAX_LIMIT + 1)}, id="too-many"),
+    ],
+)
+def test_what_is_no_part_of_this_list_is_refused(query: dict[str, str]) -> None:
+    read_problem(call("GET", "/v1/pushes", queryStringParameters=query), 400)
