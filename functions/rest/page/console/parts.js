@@ -378,3 +378,38 @@ export function Select({ label, value, options, onChange }) {
       </select>
     <//>`;
 }
+
+/**
+ * What a person does: `{busy, problem, told, run}`. `run(act)` awaits `act()`; the text that it
+ * gives is told, or the problem that it throws.
+ */
+export function useAction() {
+  const [state, setState] = useState({ busy: false, problem: null, told: null });
+  const run = async (act) => {
+    setState({ busy: true, problem: null, told: null });
+    try {
+      const told = (await act()) ?? null;
+      setState({ busy: false, problem: null, told });
+      if (told) announce(told);
+    } catch (problem) {
+      setState({ busy: false, problem, told: null });
+    }
+  };
+  return { ...state, run };
+}
+
+/** What came of an action of `useAction`. */
+export function Outcome({ of }) {
+  if (of.problem) return html`<${Problem} problem=${of.problem} />`;
+  return of.told && html`<p class="done">${of.told}</p>`;
+}
+
+/** A text to take away whole: a link, a secret, a receipt. `opens`: it is a link that can be opened. */
+export function Secret({ label, value, opens = false }) {
+  return html`
+    <div class="secret">
+      <${Field} label=${label}><input readonly value=${value} onFocus=${(event) => event.target.select()} /><//>
+      <${Copy} text=${value} />
+      ${opens && html`<a class="button" href=${value} target="_blank" rel="noreferrer">Open</a>`}
+    </div>`;
+}
