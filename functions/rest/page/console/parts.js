@@ -354,7 +354,7 @@ export function Confirm({ label, title = label, text, typed, danger = false, onC
         ${typed && html`<${Field} label=${html`Type <code>${typed}</code> to confirm`}><input value=${given} onInput=${(event) => setGiven(event.target.value)} autocomplete="off" spellcheck=${false} /><//>`}
         <${Problem} problem=${problem} />
         <div class="actions">
-          <${Button} onClick=${() => dialog.current.close()}>Cancel<//>
+          <${Button} onClick=${() => dialog.current.close()}>Back<//>
           <${Button} type="submit" onClick=${confirm} danger=${danger} primary=${!danger} disabled=${Boolean(typed) && given.trim() !== typed}>${label}<//>
         </div>
       </form>

@@ -59,7 +59,7 @@ const STEPS = {
     `At the deadline, after ${looks} looks, the provider was not done. What was there was fetched.`,
   published: () => "All data were fetched and published.",
   partial: () => "What there was is fetched and published.",
-  failed: ({ error }) => html`It failed: <${Fault} name=${error} />. Nothing was published.`,
+  failed: () => "It failed. Nothing was published.",
   cancelled: () => "It was cancelled. Nothing was published.",
 };
 
@@ -73,7 +73,7 @@ const ENDS = {
   published: "The data are published, and all of them are fresh.",
   partial: "The data are published, but some of them are not fresh: see below what, and why.",
   failed: "Nothing was published. What was published before still stands.",
-  cancelled: "It was cancelled. What was published before still stands.",
+  cancelled: "Nothing was published. What was published before still stands.",
 };
 
 /** When something that is planned comes. */
@@ -85,12 +85,14 @@ function In({ at }) {
 /** What a refresh waits for, or what has come of it, in a sentence. */
 export function Told({ refresh }) {
   const { status, waits_for: waits, next_look_at: look, next_try_at: again } = refresh;
+  const looksLater = useSeconds(look) < 0;
   if (hasEnded(refresh)) return ENDS[status];
   if (waits === "user")
     return html`It waits until the user has signed in at the provider. It asks again <${In} at=${again} />.`;
   if (waits === "pause")
     return html`The provider cannot take it yet. It is asked again <${In} at=${again} />.`;
-  if (look) return html`The provider updates its data. The next look is <${In} at=${look} />.`;
+  if (waits && looksLater)
+    return html`The provider updates its data. Freshet looks again <${In} at=${look} />.`;
   if (waits) return "The provider updates its data, or they are being fetched.";
   return "It begins in a moment.";
 }
@@ -205,8 +207,13 @@ function Cancel({ id, onDone }) {
 function Course({ refresh }) {
   return html`
     <p class="outcome"><${Status} of=${refresh.status} /> <${Told} refresh=${refresh} /></p>
-    ${refresh.error && html`<${ErrorNote} error=${refresh.error} />`}
-    <${Section} title="How it went"><${Timeline} refresh=${refresh} /><//>
+    ${
+      refresh.error &&
+      html`
+        <${ErrorNote} error=${refresh.error} />
+        <p>On <a href=${`#/connections/${refresh.connection_id}`}>the connection</a> you can have its user sign in again, and refresh it again.</p>`
+    }
+    <${Section} title=${hasEnded(refresh) ? "How it went" : "How it went so far"}><${Timeline} refresh=${refresh} /><//>
     ${isPublished(refresh) && html`<${NotFresh} refresh=${refresh} />`}
     ${isPublished(refresh) && html`<${Records} refresh=${refresh} />`}
     <${Section} title="About it"><${About} refresh=${refresh} /><//>
