@@ -42,7 +42,7 @@ fix: setup $(CHROMIUM) ## Format, and mend what can be mended by itself
 	@$(BIN)/ruff format
 	@$(BIOME) --write
 
-tables: setup ## Write the generated tables into README.md and docs/
+tables: setup ## Write what follows from the code: tables of the docs, models of the client
 	@$(BIN)/python -m tests.tables
 
 synth: setup ## Write the CloudFormation template to cdk.out (STAGE=local|dev|prod)
@@ -76,7 +76,7 @@ clean: ## Remove what the other commands made
 
 setup: .venv/.ready .venv-emulator/.ready node_modules/.ready
 
-.venv/.ready: requirements/uv.txt requirements/dev.txt $(if $(call works,.venv),,anew)
+.venv/.ready: requirements/uv.txt requirements/dev.txt client/pyproject.toml $(if $(call works,.venv),,anew)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "Freshet needs Python 3.11 or newer; name yours with PYTHON=..., as in: make run PYTHON=python3.12"; exit 1; }
 	@echo "Installing the Python tools ..."
@@ -84,6 +84,7 @@ setup: .venv/.ready .venv-emulator/.ready node_modules/.ready
 	@$(PYTHON) -m venv .venv || { echo "Python's venv module is missing; Debian has it in python3-venv."; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable client
 	@echo '$(CURDIR)/.venv' > $@
 
 # An environment of its own beside .venv, from the lock of its name.

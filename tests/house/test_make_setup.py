@@ -38,6 +38,8 @@ class Project:
         for at in (self.folder, self.folder / "tests" / "browser"):
             (at / "node_modules").mkdir(parents=True)
             (at / "package-lock.json").touch()
+        (self.folder / "client").mkdir()
+        (self.folder / "client/pyproject.toml").touch()
         for tool in TOOLS:
             (self.path / tool).symlink_to(shutil.which(tool) or "/bin/false")
         for name, text in {"python3": PYTHON, "node": "#!/bin/sh", "npm": "#!/bin/sh"}.items():
