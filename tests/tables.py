@@ -1,4 +1,6 @@
-"""Writes the tables of the docs that follow from the code: ``python -m tests.tables``.
+"""Writes what follows from the code: ``python -m tests.tables``.
+
+The tables of the docs, and the models of the client.
 
 A table stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``, in the README or in any page
 of ``docs/``.
@@ -6,7 +8,10 @@ of ``docs/``.
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +19,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from benchmarks import results
+from client.tools.models import write_models
 from functions.connectors.registry import REGISTRY
 from functions.core.errors import (
     BY_NAME,
@@ -67,6 +73,8 @@ ONLY_ANSWERS = (
 """Errors of the API's calls, which no refresh or push ends with."""
 
 ROOT = Path(__file__).parents[1]
+MODELS = ROOT / "client/src/freshet_client/models"
+RUFF = Path(sys.executable).with_name("ruff")
 BLOCK = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -158,8 +166,34 @@ def filled(text: str) -> str:
     return BLOCK.sub(lambda block: f"{block[1]}{TABLES[block[2]]()}{block[3]}", text)
 
 
+def models() -> dict[Path, str]:
+    """The client's models: what each of their modules should say."""
+    written = write_models(json.loads(msgspec.json.encode(document(ROUTES))))
+    return {MODELS / f"{name}.py": _format(text, name=name) for name, text in written.items()}
+
+
+def _format(text: str, *, name: str) -> str:
+    for command in (("check", "--fix-only"), ("format",)):
+        text = subprocess.run(
+            [RUFF, *command, "--quiet", "--stdin-filename", MODELS / f"{name}.py", "-"],
+            input=text,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout
+    return text
+
+
 def main() -> None:
-    """Write every page anew that has an outdated table."""
+    """Write every page anew that has an outdated table, and the client's models."""
+    written = models()
+    for path in {*MODELS.glob("*.py"), *written}:
+        if path not in written:
+            path.unlink()
+        elif not path.exists() or path.read_text() != written[path]:
+            path.write_text(written[path])
+            print(path.relative_to(ROOT))  # noqa: T201 - a command
     for page in pages():
         text = page.read_text()
         if (right := filled(text)) != text:

@@ -11,6 +11,7 @@ import schemathesis
 
 from functions.rest.openapi.document import document
 from functions.rest.routes import ROUTES
+from tests.tables import MODELS, models
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -40,3 +41,7 @@ def test_the_door_loads_what_makes_it_only_when_it_is_asked_for() -> None:
     loaded = json.loads(done.stdout)
     assert "functions.rest.calls.refreshes" in loaded
     assert not [name for name in loaded if name.startswith("functions.rest.openapi")]
+
+
+def test_the_models_of_the_client_are_what_make_tables_writes() -> None:
+    assert {path: path.read_text() for path in MODELS.glob("*.py")} == models()

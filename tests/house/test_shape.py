@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("functions", "infra", "tests", "benchmarks", "examples")
+FOLDERS = ("functions", "infra", "client", "tests", "benchmarks", "examples")
 LANGUAGES = (".py", ".js")
 MOST_LINES = 500
 MOST_MODULES = 12
@@ -61,7 +61,8 @@ def test_there_is_one_place_that_catches_everything() -> None:
     found = [
         str(path.relative_to(ROOT))
         for path in modules()
-        if path.parts[len(ROOT.parts)] in {"functions", "infra"} and broad.search(path.read_text())
+        if path.parts[len(ROOT.parts)] in {"functions", "infra", "client"}
+        and broad.search(path.read_text())
     ]
 
     assert found == ["functions/aws/boundary.py"]
@@ -126,7 +127,7 @@ def is_there(name: str, *, seen_from: Path) -> bool:
     if name.endswith(".py"):
         return any(path.name == name for path in modules())
     above = takewhile(lambda folder: folder != ROOT.parent, seen_from.parents)
-    bases = [*above, *(ROOT / folder for folder in FOLDERS)]
+    bases = [*above, *(ROOT / folder for folder in (*FOLDERS, "client/src"))]
     return any(leads(base, name.split(".")) for base in bases)
 
 
@@ -157,9 +158,12 @@ def test_a_unit_test_file_is_named_after_what_it_tests() -> None:
     unit, nameless = ROOT / "tests" / "unit", set()
     for path in sorted(unit.rglob("test_*.py")):
         folder = path.parent.relative_to(unit)
+        tested = ROOT / "functions" / folder
+        if folder.parts[:1] == ("client",):
+            tested = ROOT.joinpath("client/src/freshet_client", *folder.parts[1:])
         words = path.stem.split("_")[1:]
         names = {"_".join(words[:count]) for count in range(1, len(words) + 1)}
-        there = {each.stem for each in (ROOT / "functions" / folder).iterdir()}
+        there = {each.stem for each in tested.iterdir()}
         if not names & there:
             nameless.add(str(path.relative_to(unit)))
 

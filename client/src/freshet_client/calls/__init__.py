@@ -1,0 +1,1 @@
+"""The calls of the API: a method for each, of the name of its operation."""

@@ -1,0 +1,264 @@
+"""Refreshes, bulk runs and pushes."""
+
+from __future__ import annotations
+
+import time
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from freshet_client.errors import RefreshCancelled, RefreshFailed
+from freshet_client.exchange import given
+from freshet_client.methods import Calls, List, Operation, Watch
+from freshet_client.models import (
+    BulkOut,
+    FailureOut,
+    FailuresOut,
+    PushOut,
+    RefreshesOut,
+    RefreshOut,
+    Status,
+)
+from freshet_client.watching import POLL_SECONDS, last, watch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from freshet_client.effects import Flow, Stream
+    from freshet_client.lists import Listing
+
+
+class Refreshes(Calls):
+    """Calls about refreshes, bulk runs and pushes."""
+
+    @Operation
+    def start_refresh(
+        self,
+        connection_id: str,
+        *,
+        datasets: Sequence[str] | None = None,
+        max_age_seconds: int | None = None,
+        deadline_seconds: int | None = None,
+        synchronous: bool | None = None,
+        full: bool | None = None,
+        wait_for_user: bool | None = None,
+        prefer: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Flow[RefreshOut]:
+        """Ask for a refresh, or join the one that is running. ``prefer``: such as ``wait=20``."""
+        body = given(
+            connection_id=connection_id,
+            datasets=datasets,
+            max_age_seconds=max_age_seconds,
+            deadline_seconds=deadline_seconds,
+            synchronous=synchronous,
+            full=full,
+            wait_for_user=wait_for_user,
+        )
+        headers = given(Prefer=prefer)
+        return self._create("/refreshes", RefreshOut, body=body, key=idempotency_key, **headers)
+
+    @Operation
+    def refresh(
+        self,
+        connection_id: str,
+        *,
+        wait: bool = False,
+        timeout: float | None = 900,
+        datasets: Sequence[str] | None = None,
+        max_age_seconds: int | None = None,
+        deadline_seconds: int | None = None,
+        full: bool | None = None,
+        wait_for_user: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> Flow[RefreshOut]:
+        """Refresh a connection, and ``wait`` for the end.
+
+        Raises:
+            RefreshFailed: it has failed; the error says who has to do what.
+            RefreshCancelled: it was stopped.
+            StillRunning: it has not ended in ``timeout`` seconds; it goes on.
+        """
+        until = time.monotonic() + (inf if timeout is None else timeout)
+        hold = POLL_SECONDS if timeout is None else int(min(POLL_SECONDS, timeout))
+        started = yield from Refreshes.start_refresh(
+            self,
+            connection_id,
+            datasets=datasets,
+            max_age_seconds=max_age_seconds,
+            deadline_seconds=deadline_seconds,
+            full=full,
+            wait_for_user=wait_for_user,
+            prefer=f"wait={hold}" if wait and hold else None,
+            idempotency_key=idempotency_key,
+        )
+        if not wait:
+            return started
+        left = max(0, until - time.monotonic())
+        return (yield from Refreshes.wait_for(self, started, timeout=left))
+
+    @Operation
+    def wait_for(
+        self, refresh: RefreshOut | str, *, timeout: float | None = 900
+    ) -> Flow[RefreshOut]:
+        """Wait for the end of a refresh that has been started; raises as ``refresh`` does."""
+        id_, known = (refresh, None) if isinstance(refresh, str) else (refresh.refresh_id, refresh)
+        stream = watch(
+            self.exchange, "/refreshes/{}", RefreshOut, id_=id_, timeout=timeout, known=known
+        )
+        ended = yield from last(stream, known)
+        if ended.status == Status.FAILED:
+            raise RefreshFailed(ended)
+        if ended.status == Status.CANCELLED:
+            raise RefreshCancelled(ended)
+        return ended
+
+    @Operation
+    def read_refresh(
+        self, refresh_id: str, *, wait: int | None = None, since_version: int | None = None
+    ) -> Flow[RefreshOut]:
+        """See how a refresh stands; with ``wait`` the answer is held for so many seconds."""
+        query = {"wait": wait, "since_version": since_version}
+        return self._get("/refreshes/{}", RefreshOut, refresh_id, query=query)
+
+    @Watch
+    def watch_refresh(self, refresh_id: str, *, timeout: float | None = None) -> Stream[RefreshOut]:
+        """See each new state of a refresh until it has ended.
+
+        Raises:
+            StillRunning: it has not, after ``timeout`` seconds.
+        """
+        return watch(self.exchange, "/refreshes/{}", RefreshOut, id_=refresh_id, timeout=timeout)
+
+    @List
+    def list_refreshes(
+        self,
+        *,
+        connection_id: str | None = None,
+        provider: str | None = None,
+        status: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Listing[RefreshesOut, RefreshOut]:
+        """List your refreshes, newest first, without their events."""
+        query = {
+            "connection_id": connection_id,
+            "provider": provider,
+            "status": status,
+            "limit": limit,
+            "cursor": cursor,
+        }
+        return self._list(
+            "/refreshes", RefreshesOut, items=lambda page: page.refreshes, query=query
+        )
+
+    @Operation
+    def cancel_refresh(self, refresh_id: str) -> Flow[RefreshOut]:
+        """Stop a refresh; one that has ended stays as it is."""
+        return self._post("/refreshes/{}/cancel", RefreshOut, refresh_id, repeatable=True)
+
+    @Operation
+    def start_bulk_refresh(
+        self,
+        *,
+        provider: str | None = None,
+        connection_ids: Sequence[str] | None = None,
+        older_than_seconds: int | None = None,
+        max_age_seconds: int | None = None,
+        spread_seconds: int | None = None,
+        deadline_seconds: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> Flow[BulkOut]:
+        """Refresh many connections: those that are named, or all of yours."""
+        body = given(
+            provider=provider,
+            connection_ids=connection_ids,
+            older_than_seconds=older_than_seconds,
+            max_age_seconds=max_age_seconds,
+            spread_seconds=spread_seconds,
+            deadline_seconds=deadline_seconds,
+        )
+        return self._create("/bulk-refreshes", BulkOut, body=body, key=idempotency_key)
+
+    @Operation
+    def read_bulk_refresh(self, bulk_id: str) -> Flow[BulkOut]:
+        """See how a bulk run stands."""
+        return self._get("/bulk-refreshes/{}", BulkOut, bulk_id)
+
+    @Watch
+    def watch_bulk_refresh(
+        self, bulk_id: str, *, every: float = 2, timeout: float | None = None
+    ) -> Stream[BulkOut]:
+        """See each new state of a bulk run until it has ended, looking ``every`` so many seconds.
+
+        Raises:
+            StillRunning: it has not, after ``timeout`` seconds.
+        """
+        return watch(
+            self.exchange,
+            "/bulk-refreshes/{}",
+            BulkOut,
+            id_=bulk_id,
+            every=every,
+            timeout=timeout,
+        )
+
+    @Operation
+    def cancel_bulk_refresh(self, bulk_id: str) -> Flow[BulkOut]:
+        """Stop a bulk run; one that has ended stays as it is."""
+        return self._post("/bulk-refreshes/{}/cancel", BulkOut, bulk_id, repeatable=True)
+
+    @List
+    def list_bulk_failures(
+        self, bulk_id: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> Listing[FailuresOut, FailureOut]:
+        """List the connections that a bulk run has not refreshed, and why."""
+        return self._list(
+            "/bulk-refreshes/{}/failures",
+            FailuresOut,
+            bulk_id,
+            items=lambda page: page.failures,
+            query={"limit": limit, "cursor": cursor},
+        )
+
+    @Operation
+    def start_push(
+        self,
+        connection_id: str,
+        *,
+        dataset: str,
+        records: Sequence[Mapping[str, Any]],
+        synchronous: bool | None = None,
+        deadline_seconds: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> Flow[PushOut]:
+        """Push records to a provider: they reach it once at most.
+
+        Give an ``idempotency_key`` that belongs to these records, so that your own program can
+        begin anew and pushes nothing twice.
+        """
+        body = given(
+            connection_id=connection_id,
+            dataset=dataset,
+            records=records,
+            synchronous=synchronous,
+            deadline_seconds=deadline_seconds,
+        )
+        return self._create("/pushes", PushOut, body=body, key=idempotency_key)
+
+    @Operation
+    def read_push(self, push_id: str) -> Flow[PushOut]:
+        """See how a push stands."""
+        return self._get("/pushes/{}", PushOut, push_id)
+
+    @Watch
+    def watch_push(
+        self, push_id: str, *, every: float = 1, timeout: float | None = None
+    ) -> Stream[PushOut]:
+        """See each new state of a push until it has ended, looking ``every`` so many seconds.
+
+        Raises:
+            StillRunning: it has not, after ``timeout`` seconds.
+        """
+        return watch(
+            self.exchange, "/pushes/{}", PushOut, id_=push_id, every=every, timeout=timeout
+        )

@@ -1,0 +1,182 @@
+"""Where the API is and where tokens are from: arguments, the environment, and a file of profiles.
+
+The file is ``$FRESHET_CONFIG``, else ``~/.config/freshet/config.toml``:
+
+    default = "local"
+
+    [profile.local]
+    api = "http://127.0.0.1:4566/v1"
+    token_file = "token"
+
+It never has a secret. A profile says by one of these where its tokens are from: ``token_file``,
+seen from the file; ``token_command``, a program that prints one; or ``issuer`` and ``client_id``,
+with the client's secret in ``FRESHET_CLIENT_SECRET``, or else after ``freshet login``.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import msgspec
+
+from freshet_client import issuers, tokens
+from freshet_client.errors import ProfileError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from freshet_client.tokens import TokenSource
+
+
+class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One stage, and how to sign in there."""
+
+    api: str
+    token_file: str | None = None
+    token_command: list[str] | None = None
+    issuer: str | None = None
+    client_id: str | None = None
+    audience: str | None = None
+    scope: str | None = None
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    default: str | None = None
+    profile: dict[str, Profile] = {}
+
+
+def path() -> Path:
+    """Where the profiles are."""
+    if told := os.environ.get("FRESHET_CONFIG"):
+        return Path(told)
+    above = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(above) / "freshet" / "config.toml"
+
+
+def names() -> list[str]:
+    """The names of the profiles.
+
+    Raises:
+        ProfileError: the file is not as it should be.
+    """
+    return list(_read().profile)
+
+
+def find_name(name: str | None = None) -> str:
+    """The name of the profile to take: this one, ``$FRESHET_PROFILE``, or the default.
+
+    Raises:
+        ProfileError: there is none.
+    """
+    file = _read()
+    found = name or os.environ.get("FRESHET_PROFILE") or file.default
+    if found is None and len(file.profile) == 1:
+        found = next(iter(file.profile))
+    if found in file.profile:
+        return str(found)
+    there = ", ".join(file.profile) or "none"
+    wanted = f"There is no profile {found}" if found else "No profile is named"
+    raise ProfileError(
+        f"{wanted} in {path()} (there: {there}). Set FRESHET_API and FRESHET_TOKEN, or write one."
+    )
+
+
+def load(name: str | None = None) -> Profile:
+    """Read a profile, see ``find_name``.
+
+    Raises:
+        ProfileError: there is none, or it is not as it should be.
+    """
+    return _read().profile[find_name(name)]
+
+
+def resolve(
+    name: str | None, *, api: str | None, token: str | Callable[[], object] | TokenSource | None
+) -> tuple[str, TokenSource]:
+    """The address of the API and the source of tokens.
+
+    The address is the argument's, the named profile's, that of ``FRESHET_API``, or the default
+    profile's. The token is the argument's, that of ``FRESHET_TOKEN``, or the profile's: a profile's
+    token goes to no other address than its own.
+
+    Raises:
+        ProfileError: one of them is not known.
+    """
+    if api and name:
+        raise ProfileError("Give a profile or the address of an API, not both.")
+    told = api or (None if name else os.environ.get("FRESHET_API"))
+    profile = None if told else load(name)
+    source = _source(token or os.environ.get("FRESHET_TOKEN"))
+    if source is None and profile is not None:
+        source = source_of(profile, name=find_name(name))
+    if source is None:
+        raise ProfileError("No access token: set FRESHET_TOKEN, or give one as an argument.")
+    return check_api(told or profile.api), source  # type: ignore[union-attr]
+
+
+def source_of(profile: Profile, *, name: str) -> TokenSource:
+    """The source of a profile's tokens.
+
+    Raises:
+        ProfileError: it has none.
+    """
+    if profile.token_file:
+        return tokens.from_file(path().parent / Path(profile.token_file).expanduser())
+    if profile.token_command:
+        return tokens.from_command(profile.token_command)
+    if application := application_of(profile):
+        return application.source()
+    raise ProfileError(
+        f"The profile {name} needs a token_file, a token_command, or an issuer and a client_id."
+    )
+
+
+def application_of(profile: Profile) -> issuers.Application | None:
+    """The client of an issuer that a profile names, with the secret of the environment."""
+    if not (profile.issuer and profile.client_id):
+        return None
+    return issuers.Application(
+        profile.issuer,
+        profile.client_id,
+        secret=os.environ.get("FRESHET_CLIENT_SECRET"),
+        audience=profile.audience,
+        scope=profile.scope,
+    )
+
+
+def check_api(api: str) -> str:
+    """Give back the address of an API, which ends in ``/v1``.
+
+    Raises:
+        ProfileError: it is none, or a token would go there unprotected.
+    """
+    parts = urlsplit(api)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+        raise ProfileError(f"{api} is no address of an API, such as https://example.com/v1.")
+    if parts.scheme == "http" and parts.hostname not in tokens.LOOPBACK:
+        raise ProfileError(f"{api} has to begin with https: tokens go there.")
+    whole = api.rstrip("/")
+    return whole if whole.endswith("/v1") else f"{whole}/v1"
+
+
+def _source(token: object) -> TokenSource | None:
+    if not token:
+        return None
+    if isinstance(token, str):
+        return tokens.Fixed(token)
+    return tokens.from_callable(token) if callable(token) else token  # type: ignore[return-value]
+
+
+def _read() -> _File:
+    try:
+        return msgspec.convert(tomllib.loads(path().read_text()), _File)
+    except FileNotFoundError:
+        return _File()
+    except OSError as error:
+        raise ProfileError(f"{path()} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        raise ProfileError(f"{path()} is not as it should be: {error}.") from None
