@@ -311,15 +311,16 @@ async function poll(path, version, signal) {
 
 let table = null;
 
-/** Every error by its name and by its problem's type: `find(name or type)`, once it is read. */
+/** The errors that the API names, and `find(name or type of a problem)`, once they are read. */
 export function useErrors() {
-  const [errors, setErrors] = useState([]);
+  const [{ errors, problem }, set] = useState({ errors: [], problem: null });
   useEffect(() => {
-    table ??= ask("GET", "errors").then((told) => told.errors);
-    table.then(setErrors, () => {
+    table ??= ask("GET", "errors");
+    table.then(set, (fault) => {
       table = null; // the next that needs it asks again
+      set({ errors: [], problem: fault });
     });
   }, []);
   const find = (name) => errors.find((each) => each.name === name || each.type === name);
-  return { errors, find };
+  return { errors, problem, find };
 }

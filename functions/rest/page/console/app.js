@@ -35,11 +35,15 @@ const MENU = [
 
 const route = store(read());
 
-/** The address behind `#`; a token that stands there is kept, and taken away at once. */
+/**
+ * The address behind `#`. A token that stands there is taken away at once. It is kept on a person's
+ * own machine only: elsewhere a link could sign them in as somebody else without their knowing.
+ */
 function read() {
   const fragment = location.hash.slice(1);
   if (fragment.startsWith("token=")) {
-    keepToken(decodeURIComponent(fragment.slice("token=".length)));
+    const own = ["127.0.0.1", "localhost", "[::1]"].includes(location.hostname);
+    if (own) keepToken(decodeURIComponent(fragment.slice("token=".length)));
     history.replaceState(null, "", `${PAGE.pathname}#/`);
     return { path: "/", query: {} };
   }
@@ -133,7 +137,7 @@ function Frame({ config }) {
   }, [token]);
   return html`
     <a class="skip" href="#main" onClick=${skip}>Skip to the content</a>
-    <div class="frame">
+    <div class=${token ? "frame" : "frame alone"}>
       <header class="top">
         <a class="brand" href="#/">Freshet</a>
         <span class="stage">${config.stage}</span>

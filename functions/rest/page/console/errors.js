@@ -1,27 +1,47 @@
 // Every error that the API names: what it is, who has to act, and what to do.
 import { useErrors } from "./api.js";
-import { Facts, html, Notice, Page, Table, WHO, words } from "./parts.js";
+import {
+  Facts,
+  html,
+  Loading,
+  Notice,
+  Page,
+  Problem,
+  Section,
+  Table,
+  WHO,
+  words,
+} from "./parts.js";
 
 export function Errors({ name }) {
-  const { errors, find } = useErrors();
-  const chosen = name && find(name);
-  if (name) {
-    return html`
-      <${Page} title=${words(name)} above=${html`<a href="#/errors">Errors</a>`}>
-        ${chosen && html`<${OneError} error=${chosen} />`}
-        ${!chosen && errors.length > 0 && html`<${Notice} tone="warn" title="The API has no error of this name"><p><a href="#/errors">See them all.</a></p><//>`}
-      <//>`;
-  }
+  const { errors, find, problem } = useErrors();
+  const error = name && find(name);
+  const above = name && html`<a href="#/errors">Errors</a>`;
+  return html`
+    <${Page} title=${name || "Errors"} above=${above}>
+      ${!name && html`<p class="lead">What can go wrong, who has to act, and what to do.</p>`}
+      <${Problem} problem=${problem} />
+      ${!problem && errors.length === 0 && html`<${Loading} />`}
+      ${!name && byAction(errors).map(([action, group]) => html`<${Group} key=${action} action=${action} errors=${group} />`)}
+      ${error && html`<${OneError} error=${error} />`}
+      ${name && !error && errors.length > 0 && html`<${Notice} tone="warn" title="The API has no error of this name"><p><a href="#/errors">See them all.</a></p><//>`}
+    <//>`;
+}
+
+function byAction(errors) {
+  const actions = [...new Set(errors.map((error) => error.action))];
+  return actions.map((action) => [action, errors.filter((error) => error.action === action)]);
+}
+
+function Group({ action, errors }) {
   const columns = [
-    { name: "Error", of: (error) => html`<a href=${`#/errors/${error.name}`}>${error.name}</a>` },
-    { name: "What", wide: true, of: (error) => error.detail },
-    { name: "Who acts", of: (error) => words(error.who_acts) },
-    { name: "What to do", wide: true, of: (error) => error.to_do },
+    { name: "Error", of: ({ name }) => html`<a href=${`#/errors/${name}`}>${name}</a>` },
+    { name: "What it is", wide: true, of: ({ detail }) => detail },
   ];
   return html`
-    <${Page} title="Errors">
-      <p class="lead">What can go wrong, who has to act, and what to do.</p>
-      ${errors.length > 0 && html`<${Table} caption="Errors" columns=${columns} rows=${errors} keyOf=${(error) => error.name} />`}
+    <${Section} title=${words(action).replace(/^./, (letter) => letter.toUpperCase())}>
+      <p class="lead">${WHO[errors[0].who_acts]} ${errors[0].to_do}</p>
+      <${Table} caption=${`Errors: ${words(action)}`} columns=${columns} rows=${errors} keyOf=${({ name }) => name} />
     <//>`;
 }
 
@@ -29,7 +49,7 @@ function OneError({ error }) {
   return html`
     <p class="lead">${error.detail}</p>
     <${Facts} of=${[
-      ["Who acts", WHO[error.who_acts] ?? words(error.who_acts)],
+      ["Who acts", WHO[error.who_acts]],
       ["What to do", error.to_do],
       ["Action", html`<code>${error.action}</code>`],
       ["Status of an answer", error.status],

@@ -231,17 +231,18 @@ export function Table({ caption, columns, rows, keyOf = (row) => row, empty, sho
   if (rows.length === 0) return empty ?? html`<${Empty} title="Nothing here" />`;
   const kind = ({ number, wide }) =>
     [number && "number", wide && "wide"].filter(Boolean).join(" ") || null;
+  // The roles stay where a narrow screen shows rows as cards.
   return html`
-    <table>
+    <table role="table">
       <caption class=${shown ? null : "hidden"}>${caption}</caption>
-      <thead>
-        <tr>${columns.map((each) => html`<th scope="col" key=${each.name} class=${kind(each)}>${each.name}</th>`)}</tr>
+      <thead role="rowgroup">
+        <tr role="row">${columns.map((each) => html`<th scope="col" role="columnheader" key=${each.name} class=${kind(each)}>${each.name}</th>`)}</tr>
       </thead>
-      <tbody>
+      <tbody role="rowgroup">
         ${rows.map(
           (row) => html`
-            <tr key=${keyOf(row)}>
-              ${columns.map((each) => html`<td key=${each.name} data-label=${each.name} class=${kind(each)}><div>${each.of(row)}</div></td>`)}
+            <tr role="row" key=${keyOf(row)}>
+              ${columns.map((each) => html`<td role="cell" key=${each.name} data-label=${each.name} class=${kind(each)}><div>${each.of(row)}</div></td>`)}
             </tr>`,
         )}
       </tbody>
