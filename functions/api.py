@@ -15,7 +15,7 @@ from functions.aws.boundary import door, setting
 from functions.core.contract import Variable
 from functions.core.errors import FreshetError, InvalidRequest, MethodNotAllowed, NotFound, TooLarge
 from functions.rest.call import MAX_ID, Call, Reply
-from functions.rest.problems import refusal
+from functions.rest.problems import CONSOLE, refusal
 from functions.rest.routes import ROUTES
 from functions.rest.throttle import throttle
 from functions.wiring.services import prepare, wiring
@@ -54,6 +54,7 @@ prepare(lambda here: (here.connections, here.refreshes, here.snapshots, here.exe
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request; every fault is a problem, none a stack trace."""
+    CONSOLE.set(_find_console(event))
     try:
         answer: dict[str, Any] = _answer(event, context)
     except FreshetError as error:
@@ -129,6 +130,15 @@ def _read(event: dict[str, Any], route: Route, *, path: str) -> Call:
         headers=_headers(event),
         asked_at=context["requestTimeEpoch"] / 1000,
     )
+
+
+def _find_console(event: dict[str, Any]) -> str:
+    """Where the console is, as this request has found the API; empty where that is not known."""
+    context, scheme = event["requestContext"], _headers(event).get("x-forwarded-proto")
+    root = _ROOT.search(context["path"]) if scheme else None
+    if root is None:
+        return ""
+    return f"{scheme}://{context['domainName']}{context['path'][: root.start()]}/v1/console"
 
 
 def _headers(event: dict[str, Any]) -> dict[str, str]:
