@@ -15,6 +15,7 @@ from functions.aws.boundary import door, setting
 from functions.core.contract import Variable
 from functions.core.errors import FreshetError, InvalidRequest, MethodNotAllowed, NotFound, TooLarge
 from functions.rest.call import MAX_ID, Call, Reply
+from functions.rest.console import find_console
 from functions.rest.problems import CONSOLE, refusal
 from functions.rest.routes import ROUTES
 from functions.rest.throttle import throttle
@@ -121,9 +122,12 @@ def _add_head(by_method: dict[str, Route]) -> dict[str, Route]:
 
 def _read(event: dict[str, Any], route: Route, *, path: str) -> Call:
     context = event["requestContext"]
+    told = {"tenant": ""} if route.open else context["authorizer"]
     return Call(
         here=wiring(),
-        tenant="" if route.open else context["authorizer"]["tenant"],
+        tenant=told["tenant"],
+        # The gateway remembers for a minute what an earlier version of ``authorize`` has said.
+        caller=told.get("caller", ""),
         path=path,
         body=_body(event, most=route.most),
         query=_query(event),
@@ -133,9 +137,9 @@ def _read(event: dict[str, Any], route: Route, *, path: str) -> Call:
 
 
 def _find_console(event: dict[str, Any]) -> str:
-    """Where the console is, as this request has found the API; empty where that is not known."""
+    """Where the console is, as this request has found the API; empty where there is none."""
     context, scheme = event["requestContext"], _headers(event).get("x-forwarded-proto")
-    root = _ROOT.search(context["path"]) if scheme else None
+    root = _ROOT.search(context["path"]) if scheme and find_console() else None
     if root is None:
         return ""
     return f"{scheme}://{context['domainName']}{context['path'][: root.start()]}/v1/console"
