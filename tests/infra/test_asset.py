@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
@@ -107,6 +108,16 @@ def test_the_asset_holds_what_the_page_names_and_the_licences_of_it(asset: Path)
         *("connect.html", "index.html", "start.js", "swagger-ui-bundle.js", "swagger-ui.css"),
         *("LICENSE", "NOTICE", "swagger-ui-bundle.js.LICENSE.txt"),
     }
+
+
+def test_what_a_browser_loads_of_the_console_is_small(asset: Path) -> None:
+    served = [
+        file.read_bytes()
+        for file in (asset / "functions" / "rest" / "page" / "console").iterdir()
+        if file.suffix != ".txt"
+    ]
+
+    assert sum(len(gzip.compress(each, compresslevel=9)) for each in served) <= 150_000
 
 
 def test_every_user_may_read_it_whatever_the_umask_was(asset: Path) -> None:

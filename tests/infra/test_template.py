@@ -14,7 +14,8 @@ import pytest
 
 from app import freshet
 from functions.connectors.registry import Provider
-from infra.config import Stage
+from functions.core.contract import Console
+from infra.config import Stage, console_of
 from tests.support.cloudformation.template import as_list, flat
 
 if TYPE_CHECKING:
@@ -111,6 +112,57 @@ def test_one_machine_is_told_its_issuer_at_deployment(local: Template) -> None:
         "FRESHET_JWKS_URL": {"Ref": "JwksUrl"},
         "FRESHET_TENANT_CLAIM": "tenant",
     }
+
+
+ISSUER = "https://login.example.com"
+SIGN_IN = {"client_id": "console", "scope": "openid freshet", "connect": ["https://a.example.com"]}
+
+
+@pytest.mark.parametrize(
+    ("console", "issuer", "told"),
+    [
+        (False, ISSUER, None),
+        (True, ISSUER, Console(stage="dev", issuer=ISSUER)),
+        (SIGN_IN, None, Console(stage="dev")),
+        (
+            SIGN_IN,
+            ISSUER,
+            Console(
+                stage="dev",
+                issuer=ISSUER,
+                client_id="console",
+                scope="openid freshet",
+                connect=("https://a.example.com",),
+            ),
+        ),
+    ],
+)
+def test_the_api_is_told_of_its_console(
+    stages: dict[str, Any], console: object, issuer: str | None, told: Console | None
+) -> None:
+    stage = msgspec.convert({"name": "dev", **stages["dev"], "console": console}, Stage)
+
+    assert console_of(stage, issuer=issuer) == told
+
+
+def test_a_stage_that_says_nothing_of_a_console_has_one(stages: dict[str, Any]) -> None:
+    assert msgspec.convert({"name": "dev", **stages["dev"]}, Stage).console is True
+
+
+@pytest.mark.parametrize(
+    "console",
+    [
+        None,
+        {},
+        {"client_id": ""},
+        {"client_id": "console", "secret": "x"},
+        {"client_id": "console", "connect": ["https://login.example.com/token"]},
+    ],
+)
+def test_a_console_that_is_misspelt_is_refused(stages: dict[str, Any], console: object) -> None:
+    told = {"name": "dev", **stages["dev"], "console": console}
+    with pytest.raises(msgspec.ValidationError, match="console"):
+        msgspec.convert(told, Stage)
 
 
 ORIGINS = [

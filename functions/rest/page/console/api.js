@@ -10,6 +10,7 @@ const TOKEN = "freshet.token";
 const ATTEMPTS = 4;
 const MOST_WAIT = 30; // seconds; what is to be waited for longer is said to the person
 const HOLD = 20; // seconds for which a long poll is held
+const OPEN = ["errors", "receipt-keys"]; // asked without the token, so that they say nothing of it
 const MOST_POLLS = 4; // each holds a function of the API
 
 /** A value that components can follow by `useStore`. */
@@ -36,7 +37,7 @@ export function useStore({ followers, get }) {
   return now;
 }
 
-/** `{token, accepted, refused}`: whether the API has taken the token, or has answered 401. */
+/** `{token, accepted, refused}`: whether the API has taken the token, and why it does not. */
 export const session = store({ token: sessionStorage.getItem(TOKEN) });
 
 /** Keep a token for as long as this tab is open. */
@@ -45,8 +46,8 @@ export function keepToken(token) {
   session.set({ token });
 }
 
-/** Forget the token; `refused` tells the person that the API did not take it. */
-export function dropToken({ refused = false, accepted = false } = {}) {
+/** Forget the token; `refused` is why the API does not take it, `accepted` whether it ever did. */
+export function dropToken({ refused = null, accepted = false } = {}) {
   sessionStorage.removeItem(TOKEN);
   session.set({ token: null, refused, accepted });
 }
@@ -76,11 +77,12 @@ const UNREACHABLE = {
  * been done. Throws `Problem`, or the signal's AbortError.
  */
 export async function ask(method, path, { query = {}, body, key, signal } = {}) {
-  const url = new URL(path.replace(/^\//, ""), API);
+  const address = path.replace(/^\//, "");
+  const url = new URL(address, API);
   for (const [name, value] of Object.entries(query)) {
     if (value !== undefined && value !== null && value !== "") url.searchParams.set(name, value);
   }
-  const { token } = session.get();
+  const token = OPEN.includes(address) ? null : session.get().token;
   const headers = { Accept: "application/json" };
   if (token) headers.Authorization = `Bearer ${token}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -109,7 +111,7 @@ export async function ask(method, path, { query = {}, body, key, signal } = {}) 
     }
     const problem = await read(answer);
     if (answer.status === 401 && session.get().token === token) {
-      dropToken({ refused: true, accepted: session.get().accepted });
+      dropToken({ refused: problem.message, accepted: session.get().accepted });
     }
     const wait = problem.retryAfter ?? 2 ** attempt;
     if (last || !isPassing(problem, method) || wait > MOST_WAIT) throw problem;
@@ -133,10 +135,8 @@ async function read(answer) {
 
 /** Whether the API itself is busy. What a provider does not take yet has another type. */
 function isPassing({ status, type = "" }, method) {
-  if (status === 429) return /throttled$/.test(type);
-  return (
-    method !== "PATCH" && status === 503 && /(unavailable|^)$/.test(type) && !/provider-/.test(type)
-  );
+  if (status === 429) return type.endsWith(":throttled");
+  return status === 503 && method !== "PATCH" && (!type || type.endsWith(":unavailable"));
 }
 
 function pause(seconds, signal) {
@@ -159,6 +159,9 @@ document.addEventListener("visibilitychange", () =>
   visible.set(document.visibilityState === "visible"),
 );
 
+const returns = store(0); // how often the network has come back
+addEventListener("online", () => returns.set(returns.get() + 1));
+
 /**
  * Read one thing: `{data, problem, loading, reload}`. With `every` it is read again after so many
  * seconds, and when the tab is looked at again. A null path reads nothing.
@@ -167,6 +170,7 @@ export function useResource(path, { query, every } = {}) {
   const [state, setState] = useState({ data: null, problem: null, loading: path !== null });
   const [turn, setTurn] = useState(0);
   const seen = useStore(visible);
+  const returned = useStore(returns);
   const asked = JSON.stringify([path, query]);
   const last = useRef(asked);
   useEffect(() => {
@@ -186,7 +190,7 @@ export function useResource(path, { query, every } = {}) {
       stop.abort();
       clearInterval(timer);
     };
-  }, [asked, turn, every && seen]);
+  }, [asked, turn, every && seen, returned]);
   return { ...state, reload: useCallback(() => setTurn((now) => now + 1), []) };
 }
 

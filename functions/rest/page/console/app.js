@@ -129,12 +129,6 @@ function Frame({ config }) {
   useEffect(() => {
     if (refused && accepted) renew(config);
   }, [refused, accepted]);
-  useEffect(() => {
-    const left = token ? expiry(token) * 1000 - Date.now() : Number.NaN;
-    if (Number.isNaN(left) || left > 2 ** 31 - 1) return undefined;
-    const timer = setTimeout(() => dropToken({ refused: true, accepted: true }), Math.max(0, left));
-    return () => clearTimeout(timer);
-  }, [token]);
   return html`
     <a class="skip" href="#main" onClick=${skip}>Skip to the content</a>
     <div class=${token ? "frame" : "frame alone"}>
@@ -199,7 +193,7 @@ function SignIn({ config }) {
   return html`
     <div class="sign-in">
       <${Page} title="Sign in">
-        ${refused && html`<${Notice} tone="warn" title=${accepted ? "Your sign-in has ended" : "The API did not take the token"}><p>${accepted ? "Sign in again, and you are back where you were." : "It may have expired, or be for another stage or audience."}</p><//>`}
+        ${refused && html`<${Notice} tone="warn" title=${accepted ? "Your sign-in has ended" : "The API did not take the token"}><p>${accepted ? "Sign in again, and you are back where you were." : refused}</p><//>`}
         <${Problem} problem=${problem} />
         ${
           config.client_id
@@ -265,10 +259,6 @@ function claims(token) {
 function nameOf(token) {
   const told = claims(token);
   return told.email ?? told.preferred_username ?? told.name ?? told.username ?? told.sub ?? "";
-}
-
-function expiry(token) {
-  return claims(token).exp ?? Number.NaN;
 }
 
 async function start() {

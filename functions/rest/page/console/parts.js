@@ -260,10 +260,10 @@ export function More({ list }) {
 // --- what is wrong ----------------------------------------------------------------------------
 
 export const WHO = {
-  application: "Your application has to change what it asks.",
-  user: "The person whose data it is has to act.",
-  operator: "The operator of this system has to act.",
-  maintainers: "This is for the maintainers of Freshet.",
+  application: "Your application acts.",
+  user: "The person whose data it is acts.",
+  operator: "The operator of this stage acts.",
+  maintainers: "The maintainers of Freshet act.",
 };
 
 /** Why something failed: what, who acts, and what to do. `error` is an `ErrorOut` of the API. */
