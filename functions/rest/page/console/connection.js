@@ -72,11 +72,7 @@ const ACTORS = {
   report: "the maintainers of Freshet",
 };
 
-/** What to do, where the API's own words are for programs. */
-const TO_DO = {
-  source_reauth: "Let the user sign in again at the sources that are named below.",
-  source_stale: "Refresh again later. A part below may say from when on.",
-};
+const SIGN_IN_AGAIN = "Choose Sign in again below, and give the user the link that you get.";
 
 const TONES = {
   fresh: "good",
@@ -119,12 +115,13 @@ export function ConnectionPage({ id }) {
 
 function Freshness({ of }) {
   const { cause, action, next_try: next, running, last_failed: failed, objective } = of;
+  const isNew = failed && !(failed.at < of.last_published?.at);
   const title = CAUSES[cause] ?? words(cause);
   const nextTry =
     next && (next.at ? html`<${Ago} at=${next.at} />, by the ${next.by}` : `by the ${next.by}`);
   return html`
     <${Notice} tone=${TONES[of.verdict]} title=${html`<${Status} of=${of.verdict} /> ${title}`}>
-      ${action && html`<p>${TO_DO[cause] ?? of.what_to_do.replaceAll("`", "")}</p>`}
+      ${action && html`<p>${action === "reauthenticate" ? SIGN_IN_AGAIN : of.what_to_do}</p>`}
       <${Facts} of=${[
         ["Oldest data", of.as_of && html`<${Ago} at=${of.as_of} />`],
         ["Who acts", action && (ACTORS[action] ?? words(action))],
@@ -140,8 +137,8 @@ function Freshness({ of }) {
         ],
         [
           "Last failure",
-          failed &&
-            html`<a href=${`#/refreshes/${failed.refresh_id}`}><${Ago} at=${failed.at} /></a> <${ErrorNote} error=${failed.error} compact />`,
+          isNew &&
+            html`<a href=${`#/refreshes/${failed.refresh_id}`}><${Ago} at=${failed.at} /></a>, ${failed.error?.name}`,
         ],
       ]} />
     <//>`;
@@ -191,10 +188,10 @@ function Actions({ connection, reload }) {
     <${Section} title="What you can do">
       <form class="panel" onSubmit=${refresh}>
         <div class="actions">
-          <${Button} type="submit" primary busy=${action.busy}>Refresh<//>
+          <${Button} type="submit" primary=${!connection.reauth_required} busy=${action.busy}>Refresh<//>
           ${Object.entries(PURPOSES[provider] ?? {}).map(
             ([purpose, text]) =>
-              html`<${Button} key=${purpose} onClick=${() => signIn(purpose)}>${text}<//>`,
+              html`<${Button} key=${purpose} primary=${connection.reauth_required && purpose === "reconnect"} onClick=${() => signIn(purpose)}>${text}<//>`,
           )}
           <${Button} onClick=${() => setPaused(!paused)}>${paused ? "Resume" : "Pause"}<//>
           ${Date.parse(pause) > Date.now() && html`<${Button} onClick=${lift}>Lift the provider's pause<//>`}
@@ -384,6 +381,11 @@ function About({ connection }) {
         ["Provider", describeProvider(connection)],
         ["Your user's id", connection.external_id],
         ["The user's id at the provider", connection.subject],
+        [
+          "Pushes",
+          connection.provider === "endgrate" &&
+            html`<a href=${`#/pushes?connection_id=${connection.connection_id}`}>What was pushed</a>`,
+        ],
         ["Labels", labels.join(", ") || null],
         ["Connected", html`<${Time} at=${connection.created_at} />`],
         ...Object.entries(connection.params).map(([name, params]) => [

@@ -300,7 +300,15 @@ export function SignIn({ begun, onClose, onConnected }) {
   const path = `connect-sessions/${begun.connect_session_id}`;
   const session = useFollowed(path, { ended: hasEnded, initial: begun });
   const ending = useAction();
-  const { status, reused, provider, last_error: error, connection_id: id } = session.data ?? begun;
+  const now = session.data ?? begun;
+  const {
+    status,
+    reused,
+    provider,
+    last_error: error,
+    connection_id: id,
+    refresh_id: refresh,
+  } = now;
   const isOver = hasEnded({ status });
   useEffect(() => {
     if (status === "connected") onConnected?.();
@@ -336,6 +344,7 @@ export function SignIn({ begun, onClose, onConnected }) {
         <${Outcome} of=${ending} />
         <div class="actions">
           ${status === "connected" && html`<a class="button primary" href=${`#/connections/${id}`}>Open the connection</a>`}
+          ${refresh && html`<a class="button" href=${`#/refreshes/${refresh}`}>Watch the refresh</a>`}
           ${!isOver && html`<${Button} onClick=${end}>End this link<//>`}
           <${Button} onClick=${onClose}>Close<//>
         </div>

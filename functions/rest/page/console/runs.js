@@ -162,7 +162,7 @@ export function BulkRun({ id }) {
           ["Started by", nameStarter(data.reason)],
           ["Started", html`<${Ago} at=${data.requested_at} />`],
           ["Spread", data.spread_seconds > 0 && `over ${duration(data.spread_seconds)}`],
-          ["Under way now", data.running ?? null],
+          ["Under way now", !over && data.running],
           ["Ends about", !over && data.ends_about && html`<${Ago} at=${data.ends_about} />`],
           ["Ended", data.ended_at && html`<${Ago} at=${data.ended_at} />`],
         ]} />
@@ -215,7 +215,7 @@ function Group({ items }) {
   return html`
     <div class="panel">
       <h3>${items.length} × ${OUTCOMES[outcome][1]}</h3>
-      <${ErrorNote} error=${error} />
+      ${outcome === "not_found" ? html`<p>There is no such connection, or it is not yours.</p>` : html`<${ErrorNote} error=${error} />`}
       <ul class="ids">
         ${(all ? items : items.slice(0, NAMED)).map(
           (one) => html`
@@ -248,7 +248,7 @@ const PUSH_TOLD = {
   sending: "It is being sent to the provider.",
   sent: "The provider has it, and works on it.",
   done: "The provider has taken all its records.",
-  incomplete: "The provider has taken some of its records.",
+  incomplete: "The provider has refused some of its records, which are listed below.",
   failed: "The provider has taken none of its records. You may push them again under another key.",
   unknown_outcome: "The provider may have taken it or not: look there before you push again.",
 };
