@@ -97,7 +97,8 @@ export function ConnectionPage({ id }) {
     <${Page} title=${user ?? "Connection"} above=${html`<${Id} id=${id} full />`}>
       <${Loaded} of=${connection}>${(data) => html`
         <${Loaded} of=${freshness}>${(found) => html`<${Freshness} of=${found} />`}<//>
-        ${data.paused && html`<${Notice} tone="warn" title="It is paused: new refreshes and pushes are refused" />`}
+        ${data.reauth_required && freshness.data?.cause !== "reauth_required" && html`<${Notice} tone="bad" title="The user must sign in again: until then every refresh fails" />`}
+        ${data.paused && freshness.data?.cause !== "paused" && html`<${Notice} tone="warn" title="It is paused: new refreshes and pushes are refused" />`}
         <${Actions} connection=${data} reload=${reload} />
         ${data.snapshot && html`<${Snapshot} key=${`snapshot ${data.snapshot.refresh_id}`} connection_id=${id} />`}
         <div class="columns">

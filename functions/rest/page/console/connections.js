@@ -102,24 +102,24 @@ export function describeSchedule({ expression, time_zone: zone }) {
   return RATES.find(([rate]) => rate === expression)?.[1] ?? `${expression}, ${zone}`;
 }
 
-/** What a connection needs or waits for: a state, and a sentence where something is to be said. */
+/** What a connection needs or waits for: a word, its tone, and more where there is more to say. */
 function judge(connection) {
   const { coverage } = connection.snapshot ?? {};
   const pause = connection.next_allowed_at;
-  if (connection.reauth_required) return ["reauth_required", "The user must sign in again."];
-  if (connection.paused) return ["paused", "Resume it to have it refreshed."];
-  if (connection.running_refresh_id) return ["refreshing", null];
+  if (connection.reauth_required) return ["sign in again", "bad", "The user has to."];
+  if (connection.paused) return ["paused", "warn", "Resume it to have it refreshed."];
+  if (connection.running_refresh_id) return ["refreshing", "live", null];
   if (Date.parse(pause) > Date.now())
-    return ["cooling_down", html`The provider wants no refresh before <${Time} at=${pause} />.`];
-  if (!connection.snapshot) return ["no_data", "Refresh it: nothing has been published yet."];
-  if (coverage?.failed || coverage?.stale || coverage?.incomplete)
-    return ["partly_fresh", describeCoverage(coverage)];
-  return ["published", describeCoverage(coverage)];
+    return ["waits", "warn", html`The provider wants it to, until <${Time} at=${pause} />.`];
+  if (!connection.snapshot) return ["no data", "none", "Nothing has been published yet."];
+  const lacks = coverage?.failed || coverage?.stale || coverage?.incomplete;
+  const told = describeCoverage(coverage);
+  return lacks ? ["partly fresh", "warn", told] : ["published", "good", told];
 }
 
 function State({ connection }) {
-  const [state, text] = judge(connection);
-  return html`<${Status} of=${state} />${text && html`<div class="small">${text}</div>`}`;
+  const [word, tone, text] = judge(connection);
+  return html`<${Status} of=${word} tone=${tone} />${text && html`<div class="small">${text}</div>`}`;
 }
 
 const COLUMNS = [
