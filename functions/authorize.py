@@ -47,7 +47,6 @@ FETCH_SECONDS: Final = 5
 
 _SCHEME: Final = "bearer "
 _MAX_TENANT: Final = 64
-_MAX_CALLER: Final = 255  # OpenID Connect allows a subject no more
 
 # What PyJWT and cryptography raise for odd members of a token or a key.
 _ODD: Final = (
@@ -154,8 +153,6 @@ def _keys() -> IssuerKeys:
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Allow the whole API to the token's tenant; deny it to a token that is not good.
 
-    The context has the tenant, and the caller where the token names one.
-
     The gateway answers 401 for both ways to be refused. A denial says why (RFC 6750); of a
     request without any token there is nothing to say.
 
@@ -164,15 +161,12 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         ProviderUnavailable: the issuer's keys cannot be had, so that nothing is known of the token.
     """
     try:
-        claims = _claims(event.get("authorizationToken", ""))
-        tenant = _tenant(claims)
+        tenant = _tenant(event.get("authorizationToken", ""))
     except Unauthorized as refusal:
         if not refusal.detail:
             raise
         return _policy(event, effect="Deny", principal="refused", detail=refusal.detail)
-    caller = _caller(claims)
-    told = {"caller": caller} if caller else {}
-    return _policy(event, effect="Allow", principal=tenant, tenant=tenant, **told)
+    return _policy(event, effect="Allow", principal=tenant, tenant=tenant)
 
 
 def _policy(
@@ -191,36 +185,19 @@ def _policy(
     }
 
 
-def _tenant(claims: dict[str, Any]) -> str:
+def _tenant(authorization: str) -> str:
     """The tenant: 1 to 64 printable characters, so that it can be logged and kept anywhere."""
-    tenant = claims.get(setting(Variable.TENANT_CLAIM))
+    if authorization[: len(_SCHEME)].lower() != _SCHEME:
+        logger().warning("token refused", reason="NoBearerToken")
+        raise Unauthorized
+    tenant = _claims(authorization[len(_SCHEME) :].strip()).get(setting(Variable.TENANT_CLAIM))
     sound = isinstance(tenant, str) and 0 < len(tenant) <= _MAX_TENANT and tenant.isprintable()
     if not sound:
         raise _log_refusal("NoTenant")
     return str(tenant)
 
 
-def _caller(claims: dict[str, Any]) -> str:
-    """Who calls: the token's ``sub``, else its ``client_id``; empty where neither is sound.
-
-    It may name a person, so it is never logged.
-    """
-    for name in ("sub", "client_id"):
-        caller = claims.get(name)
-        if isinstance(caller, str) and _is_plain(caller):
-            return caller
-    return ""
-
-
-def _is_plain(caller: str) -> bool:
-    return 0 < len(caller) <= _MAX_CALLER and caller.isascii() and caller.isprintable()
-
-
-def _claims(authorization: str) -> dict[str, Any]:
-    if authorization[: len(_SCHEME)].lower() != _SCHEME:
-        logger().warning("token refused", reason="NoBearerToken")
-        raise Unauthorized
-    token = authorization[len(_SCHEME) :].strip()
+def _claims(token: str) -> dict[str, Any]:
     keys, issuer, audience = _keys(), setting(Variable.ISSUER), setting(Variable.AUDIENCE)
     try:
         return jwt.decode(

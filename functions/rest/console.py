@@ -123,18 +123,13 @@ def read_console_file(_call: Call, file: str, *, v: str | None) -> Reply:  # noq
     )
 
 
-def find_console() -> Console | None:
-    """The stage's console; None where it has none."""
-    return msgspec.json.decode(setting(Variable.CONSOLE), type=Console | None)
-
-
 def _console() -> Console:
     """The stage's console.
 
     Raises:
         NotFound: it has none.
     """
-    console = find_console()
+    console = msgspec.json.decode(setting(Variable.CONSOLE), type=Console | None)
     if console is None:
         raise NotFound
     return console

@@ -14,18 +14,19 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from botocore.exceptions import BotoCoreError, ClientError
 from requests import RequestException
 
+from freshet_client.errors import ReceiptInvalid
+from freshet_client.receipts import describe, verify
 from infra.local.aws import ROOT
 from infra.local.caller import ENDED, LOOK_SECONDS, SUCCEEDED, Caller, CallerError
 from infra.local.deploy import DeployError
 from infra.local.programs import PortInUseError, ProgramError
 from infra.local.progress import Row, show_rows
 from infra.local.providers import DEMOS
-from infra.local.shell_variables import variables
+from infra.local.shell_variables import COMMAND, variables, write_profile
 from infra.local.sign_in.browser import Browser
 from infra.local.sign_in.provider import NotSignedInError
 from infra.local.subscription import Subscription
 from infra.local.system import TENANT, SynthesisError, System, synthesise, system
-from infra.operations.verify_receipt import InvalidReceiptError, describe, verify
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +41,7 @@ DAY = 24 * 60 * 60
 _FAULTS = (
     CallerError,
     DeployError,
-    InvalidReceiptError,
+    ReceiptInvalid,
     PortInUseError,
     ProgramError,
     NotSignedInError,
@@ -81,6 +82,7 @@ def _run(*, once: bool) -> int:
         print(f"Up after {time.monotonic() - began:.0f} s.", flush=True)
         if not once:
             print(_invite(running, token))
+            write_profile(FOLDER, api=f"{running.api}/v1", token=token)
         print("Refreshing:\n", flush=True)
         caller = Caller(running.api, token=token)
         subscription = Subscription(running.receiver, caller=caller)
@@ -201,7 +203,8 @@ def _tell_addresses(running: System, connections: Mapping[str, str], *, link: st
     print(_invite(running, token))
     print(f"A page to try the calls: {running.api}/v1/docs\n")
     print(f"A link to sign in at the bank with, once: {link}\n")
-    print("Or paste this into another shell, and then the examples of README.md and docs/:\n")
+    print(f"On the command line, in another shell: {COMMAND}\n")
+    print("Or paste this there, and then the examples of README.md and docs/:\n")
     for name, value in variables(running, token=token, connections=connections).items():
         print(f"  {name}={shlex.quote(value)}")
     print()

@@ -11,14 +11,17 @@ from freshet_client.calls.connections import Connections
 from freshet_client.calls.datasets import Datasets
 from freshet_client.calls.events import Events
 from freshet_client.calls.refreshes import Refreshes
+from freshet_client.calls.stage import Stage
 from freshet_client.exchange import Exchange
+from freshet_client.flows.shells import AsyncShell, SyncShell
 from freshet_client.lists import AsyncPages, Pages
+from freshet_client.methods import Operation
 from freshet_client.profiles import resolve
-from freshet_client.shells import AsyncShell, SyncShell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from freshet_client.flows.effects import Flow
     from freshet_client.lists import Listing
     from freshet_client.tokens import TokenSource
 
@@ -29,8 +32,15 @@ TIMEOUT_SECONDS: Final = 60
 ATTEMPTS: Final = 5
 
 
-class _Api(Connections, ConnectSessions, Refreshes, Datasets, Events):
-    """All calls."""
+class _Api(Connections, ConnectSessions, Refreshes, Datasets, Events, Stage):
+    """All calls. ``token_from`` says in words where the access tokens are from."""
+
+    token_from: str
+
+    @Operation
+    def token(self) -> Flow[str]:
+        """Get the access token that would be sent now."""
+        return self.exchange.tokens.token()
 
 
 class Client(_Api, SyncShell):
@@ -58,7 +68,7 @@ class Client(_Api, SyncShell):
         attempts: int = ATTEMPTS,
         http: httpx2.Client | None = None,
     ) -> None:
-        where, tokens = resolve(profile, api=api, token=token)
+        where, tokens, self.token_from = resolve(profile, api=api, token=token)
         self.exchange = Exchange(where, tokens, attempts=attempts, timeout=timeout)
         super().__init__(http or httpx2.Client())
 
@@ -91,7 +101,7 @@ class AsyncClient(_Api, AsyncShell):
         attempts: int = ATTEMPTS,
         http: httpx2.AsyncClient | None = None,
     ) -> None:
-        where, tokens = resolve(profile, api=api, token=token)
+        where, tokens, self.token_from = resolve(profile, api=api, token=token)
         self.exchange = Exchange(where, tokens, attempts=attempts, timeout=timeout)
         super().__init__(http or httpx2.AsyncClient())
 

@@ -14,7 +14,6 @@ from urllib.parse import quote
 import httpx2
 import msgspec
 
-from freshet_client.effects import Fetch, Lost, Send, Sleep
 from freshet_client.errors import (
     AnswerInvalid,
     NotFound,
@@ -23,12 +22,13 @@ from freshet_client.errors import (
     Unreachable,
     problem,
 )
+from freshet_client.flows.effects import Fetch, Lost, Send, Sleep
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from freshet_client.effects import Flow
-    from freshet_client.sink import Sink
+    from freshet_client.flows.effects import Flow
+    from freshet_client.flows.sink import Sink
     from freshet_client.tokens import TokenSource
 
 T = TypeVar("T")
@@ -99,7 +99,7 @@ class Exchange:
     """
 
     def __init__(self, api: str, tokens: TokenSource, *, attempts: int, timeout: float) -> None:
-        self.api, self._tokens = api, tokens
+        self.api, self.tokens = api, tokens
         self._attempts, self._timeout = attempts, timeout
 
     def send(self, call: Call[T]) -> Flow[T]:
@@ -115,14 +115,14 @@ class Exchange:
         attempt, renewed = 0, call.is_open
         while True:
             attempt += 1
-            token = "" if call.is_open else (yield from self._tokens.token())
+            token = "" if call.is_open else (yield from self.tokens.token())
             answer = yield Send(self._build(call, token=token))
             error = find_error(answer)
             if error is None:
                 return _decode(answer, call.answer)
             if isinstance(error, Unauthorized) and not renewed:
                 renewed = True
-                if (yield from self._tokens.renew(token)):
+                if (yield from self.tokens.renew(token)):
                     continue
             if isinstance(error, NotFound) and attempt > 1 and _deletes(call):
                 return cast("T", None)  # an attempt before, whose answer was lost, has done it
@@ -171,7 +171,7 @@ class Exchange:
             self.api + path,
             params={name: _text(value) for name, value in given(**call.query).items()} or None,
             headers=headers,
-            content=None if call.body is None else msgspec.json.encode(call.body),
+            content=None if call.body is None else _encode(call.body),
             extensions={"timeout": TIMEOUT.as_dict()},
         )
 
@@ -201,6 +201,12 @@ def wait_before(attempt: int, error: Problem | Unreachable | None) -> float:
     if isinstance(error, Problem) and error.retry_after is not None:
         return error.retry_after
     return random.uniform(0, min(MOST_SECONDS, FIRST_SECONDS * 2**attempt))  # noqa: S311
+
+
+def _encode(body: Mapping[str, Any]) -> bytes:
+    return msgspec.json.encode(
+        {name: value for name, value in body.items() if value is not msgspec.UNSET}
+    )
 
 
 def _decode(answer: httpx2.Response, shape: type[T]) -> T:

@@ -19,15 +19,15 @@ from urllib.parse import quote, urlsplit
 import httpx2
 import msgspec
 
-from freshet_client.effects import Lost, Send, Sleep
 from freshet_client.errors import TokenError
 from freshet_client.exchange import AGENT, TIMEOUT
+from freshet_client.flows.effects import Lost, Send, Sleep
 from freshet_client.tokens import EARLY_SECONDS, LOOPBACK, Cached, read_expiry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from freshet_client.effects import Flow
+    from freshet_client.flows.effects import Flow
 
 T = TypeVar("T")
 

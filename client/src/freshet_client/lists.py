@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
 
 import msgspec
 
-from freshet_client.effects import Emit
 from freshet_client.errors import ChangesGone, Gone, SnapshotGone
+from freshet_client.flows.effects import Emit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
-    from freshet_client.effects import Stream
     from freshet_client.exchange import Call, Exchange
-    from freshet_client.shells import AsyncShell, SyncShell
+    from freshet_client.flows.effects import Stream
+    from freshet_client.flows.shells import AsyncShell, SyncShell
 
 Item = TypeVar("Item")
 Page = TypeVar("Page")

@@ -13,10 +13,10 @@ from freshet_client.lists import Listing, ListReader
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 
-    from freshet_client.effects import Flow, Stream
     from freshet_client.exchange import Exchange
+    from freshet_client.flows.effects import Flow, Stream
+    from freshet_client.flows.shells import AsyncShell, SyncShell
     from freshet_client.lists import AsyncPages, Pages
-    from freshet_client.shells import AsyncShell, SyncShell
 
 P = ParamSpec("P")
 T = TypeVar("T")

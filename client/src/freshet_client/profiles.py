@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -94,10 +94,18 @@ def load(name: str | None = None) -> Profile:
     return _read().profile[find_name(name)]
 
 
+class Target(NamedTuple):
+    """Where calls go: the API, the source of tokens, and in words where these are from."""
+
+    api: str
+    tokens: TokenSource
+    token_from: str
+
+
 def resolve(
     name: str | None, *, api: str | None, token: str | Callable[[], object] | TokenSource | None
-) -> tuple[str, TokenSource]:
-    """The address of the API and the source of tokens.
+) -> Target:
+    """Find the address of the API and the source of tokens.
 
     The address is the argument's, the named profile's, that of ``FRESHET_API``, or the default
     profile's. The token is the argument's, that of ``FRESHET_TOKEN``, or the profile's: a profile's
@@ -110,28 +118,34 @@ def resolve(
         raise ProfileError("Give a profile or the address of an API, not both.")
     told = api or (None if name else os.environ.get("FRESHET_API"))
     profile = None if told else load(name)
-    source = _source(token or os.environ.get("FRESHET_TOKEN"))
-    if source is None and profile is not None:
-        source = source_of(profile, name=find_name(name))
-    if source is None:
+    where = check_api(profile.api if profile else str(told))
+    if token:
+        return Target(where, _source(token), "an argument")
+    if variable := os.environ.get("FRESHET_TOKEN"):
+        return Target(where, tokens.Fixed(variable), "FRESHET_TOKEN")
+    if profile is None:
         raise ProfileError("No access token: set FRESHET_TOKEN, or give one as an argument.")
-    return check_api(told or profile.api), source  # type: ignore[union-attr]
+    return Target(where, *_source_of(profile))
 
 
-def source_of(profile: Profile, *, name: str) -> TokenSource:
-    """The source of a profile's tokens.
+def _source(token: str | Callable[[], object] | TokenSource) -> TokenSource:
+    if isinstance(token, str):
+        return tokens.Fixed(token)
+    return tokens.from_callable(token) if callable(token) else token
 
-    Raises:
-        ProfileError: it has none.
-    """
+
+def _source_of(profile: Profile) -> tuple[TokenSource, str]:
+    """The source of a profile's tokens, and what it is."""
     if profile.token_file:
-        return tokens.from_file(path().parent / Path(profile.token_file).expanduser())
+        file = path().parent / Path(profile.token_file).expanduser()
+        return tokens.from_file(file), f"the file {file}"
     if profile.token_command:
-        return tokens.from_command(profile.token_command)
+        return tokens.from_command(profile.token_command), f"the command {profile.token_command[0]}"
     if application := application_of(profile):
-        return application.source()
+        by = "FRESHET_CLIENT_SECRET" if application.secret else "freshet login"
+        return application.source(), f"{profile.issuer} by {by}"
     raise ProfileError(
-        f"The profile {name} needs a token_file, a token_command, or an issuer and a client_id."
+        "The profile needs a token_file, a token_command, or an issuer and a client_id."
     )
 
 
@@ -161,14 +175,6 @@ def check_api(api: str) -> str:
         raise ProfileError(f"{api} has to begin with https: tokens go there.")
     whole = api.rstrip("/")
     return whole if whole.endswith("/v1") else f"{whole}/v1"
-
-
-def _source(token: object) -> TokenSource | None:
-    if not token:
-        return None
-    if isinstance(token, str):
-        return tokens.Fixed(token)
-    return tokens.from_callable(token) if callable(token) else token  # type: ignore[return-value]
 
 
 def _read() -> _File:

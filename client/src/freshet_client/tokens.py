@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
-from freshet_client.effects import Work
 from freshet_client.errors import TokenError
+from freshet_client.flows.effects import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from freshet_client.effects import Flow
+    from freshet_client.flows.effects import Flow
 
 EARLY_SECONDS: Final = 30
 """A token is renewed so long before it expires."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from freshet_client.effects import Emit, Sleep
 from freshet_client.errors import StillRunning
 from freshet_client.exchange import Call
+from freshet_client.flows.effects import Emit, Sleep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from freshet_client.effects import Flow, Stream
     from freshet_client.exchange import Exchange
+    from freshet_client.flows.effects import Flow, Stream
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from freshet_client.watching import watch
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from freshet_client.effects import Flow, Stream
+    from freshet_client.flows.effects import Flow, Stream
 
 ENDED: Final = frozenset({SessionStatus.CONNECTED, SessionStatus.EXPIRED, SessionStatus.CANCELLED})
 

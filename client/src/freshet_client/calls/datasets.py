@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from httpx2 import codes
 
-from freshet_client.effects import Work
 from freshet_client.errors import TYPE, ChangesGone, FileUnavailable, Gone, SnapshotGone
 from freshet_client.exchange import Call
+from freshet_client.flows.effects import Work
+from freshet_client.flows.sink import Sink
 from freshet_client.lists import ChangesReader, ChangesState, Listing, ListReader
 from freshet_client.methods import Calls, List, Operation
 from freshet_client.models import (
@@ -23,12 +24,11 @@ from freshet_client.models import (
     ReceiptOut,
     RecordsOut,
 )
-from freshet_client.sink import Sink
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from freshet_client.effects import Flow
+    from freshet_client.flows.effects import Flow
 
 RECORDS: Final = "/connections/{}/datasets/{}"
 FILES: Final = f"{RECORDS}/files"

@@ -23,7 +23,7 @@ from freshet_client.models import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from freshet_client.effects import Flow
+    from freshet_client.flows.effects import Flow
     from freshet_client.lists import Listing
 
 

@@ -11,8 +11,10 @@ from freshet_client.exchange import given
 from freshet_client.methods import Calls, List, Operation, Watch
 from freshet_client.models import (
     BulkOut,
+    BulksOut,
     FailureOut,
     FailuresOut,
+    PushesOut,
     PushOut,
     RefreshesOut,
     RefreshOut,
@@ -23,7 +25,7 @@ from freshet_client.watching import POLL_SECONDS, last, watch
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from freshet_client.effects import Flow, Stream
+    from freshet_client.flows.effects import Flow, Stream
     from freshet_client.lists import Listing
 
 
@@ -202,6 +204,18 @@ class Refreshes(Calls):
             timeout=timeout,
         )
 
+    @List
+    def list_bulk_refreshes(
+        self, *, limit: int | None = None, cursor: str | None = None
+    ) -> Listing[BulksOut, BulkOut]:
+        """List your bulk runs, newest first."""
+        return self._list(
+            "/bulk-refreshes",
+            BulksOut,
+            items=lambda page: page.bulk_refreshes,
+            query={"limit": limit, "cursor": cursor},
+        )
+
     @Operation
     def cancel_bulk_refresh(self, bulk_id: str) -> Flow[BulkOut]:
         """Stop a bulk run; one that has ended stays as it is."""
@@ -249,6 +263,24 @@ class Refreshes(Calls):
     def read_push(self, push_id: str) -> Flow[PushOut]:
         """See how a push stands."""
         return self._get("/pushes/{}", PushOut, push_id)
+
+    @List
+    def list_pushes(
+        self,
+        *,
+        connection_id: str | None = None,
+        status: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Listing[PushesOut, PushOut]:
+        """List your pushes, newest first, without their events."""
+        query = {
+            "connection_id": connection_id,
+            "status": status,
+            "limit": limit,
+            "cursor": cursor,
+        }
+        return self._list("/pushes", PushesOut, items=lambda page: page.pushes, query=query)
 
     @Watch
     def watch_push(

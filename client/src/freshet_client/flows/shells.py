@@ -11,12 +11,12 @@ import anyio
 import anyio.to_thread
 import httpx2
 
-from freshet_client.effects import Emit, Fetch, Send, Sleep, lost
+from freshet_client.flows.effects import Emit, Fetch, Send, Sleep, lost
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from freshet_client.effects import Effect, Flow, Stream
+    from freshet_client.flows.effects import Effect, Flow, Stream
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 if TYPE_CHECKING:
     import httpx2
 
-    from freshet_client.sink import Sink
+    from freshet_client.flows.sink import Sink
 
 T = TypeVar("T")
 
