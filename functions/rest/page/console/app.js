@@ -193,6 +193,7 @@ function SignIn({ config }) {
   return html`
     <div class="sign-in">
       <${Page} title="Sign in">
+        <p class="quiet">The console shows what is refreshed for your tenant, how fresh it is, and what needs attention.</p>
         ${refused && html`<${Notice} tone="warn" title=${accepted ? "Your sign-in has ended" : "The API did not take the token"}><p>${accepted ? "Sign in again, and you are back where you were." : refused}</p><//>`}
         <${Problem} problem=${problem} />
         ${
