@@ -160,10 +160,11 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     that is ``paused`` is not refreshed.
     ``webhook`` is the digest of the token of the webhooks about this connection.
     ``previous`` is the snapshot before the published one, kept for readers who are paging through
-    it. Before ``next_allowed_at`` its provider wants no refresh. ``intervals`` say how long its
-    latest jobs took, the newest last. ``reauth_required`` says that its credentials are dead: the
-    user must sign in again. ``credentials_at`` is when those that it has were stored;
-    0: not known.
+    it. Before ``next_allowed_at`` its provider wants no refresh. ``scheduled_at`` is when the last
+    refresh was requested that its schedule has begun; 0: not known, or none since it was set.
+    ``intervals`` say how long its latest jobs took, the newest last. ``reauth_required`` says that
+    its credentials are dead: the user must sign in again. ``credentials_at`` is when those that it
+    has were stored; 0: not known.
     """
 
     connection_id: str
@@ -184,6 +185,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     previous: SnapshotPointer | None = None
     next_allowed_at: float = 0
     schedule: Schedule | None = None
+    scheduled_at: float = 0
     intervals: tuple[Interval, ...] = ()
     reauth_required: bool = False
     credentials_at: float = 0

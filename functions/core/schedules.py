@@ -21,7 +21,7 @@ from msgspec import UNSET, UnsetType
 from functions.core.errors import InvalidRequest, Superseded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from functions.core.contract import Schedule
     from functions.core.model import Connection
@@ -63,6 +63,12 @@ def _check_minutes(minutes: list[int], *, hours: list[int]) -> None:
         raise InvalidRequest(_TOO_OFTEN)
 
 
+_WEEKDAYS: Final = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+_MONTHS: Final = (
+    *("JAN", "FEB", "MAR", "APR", "MAY", "JUN"),
+    *("JUL", "AUG", "SEP", "OCT", "NOV", "DEC"),
+)
+_DAYS_AHEAD: Final = 368
 _SECONDS: Final = {"minute": 60, "hour": 60 * 60, "day": 24 * 60 * 60}
 
 
@@ -70,36 +76,72 @@ def next_firing(schedule: Schedule, *, after: float, last: float = 0) -> float |
     """The first firing after an instant; it may come as late as the jitter.
 
     None where that is not known: of a rate without a firing from which to count (``last``), and of
-    a cron expression that does not fire every day.
+    a cron expression with a year, ``L``, ``W`` or ``#``, or that fires less than once a year.
     """
     rate, cron = _RATE.fullmatch(schedule.expression), _CRON.fullmatch(schedule.expression)
     if rate and last:
         period = int(rate[1]) * _SECONDS[rate[2]]
         return last + period * (max(0, after - last) // period + 1)
-    if not cron or not set(cron.groups()[2:]) <= {"*", "?"}:
+    fires_on = _read_days(cron) if cron else None
+    if not cron or not fires_on:
         return None
     minutes, hours = _read_field(cron[1], most=59), _read_field(cron[2], most=23)
     zone = ZoneInfo(schedule.time_zone)
     today = datetime.fromtimestamp(after, zone).replace(minute=0, second=0, microsecond=0)
     moments = (
-        (today + timedelta(days=days)).replace(hour=hour, minute=minute).timestamp()
-        for days in range(3)
+        day.replace(hour=hour, minute=minute).timestamp()
+        for day in (today + timedelta(days=days) for days in range(_DAYS_AHEAD))
+        if fires_on(day)
         for hour in hours
         for minute in minutes
     )
     return next((moment for moment in moments if moment > after), None)
 
 
-def _read_field(text: str, *, most: int) -> list[int]:
-    """The values that cron's field of minutes or hours stands for, ascending."""
+def _read_days(cron: re.Match[str]) -> Callable[[datetime], bool] | None:
+    """What tells whether an expression fires on a day; None where it says more than is read."""
+    _, _, date, month, weekday, year = cron.groups()
+    if year != "*":
+        return None
+    try:
+        months = _read_field(_to_numbers(month, _MONTHS), most=12, least=1)
+        if weekday == "?":
+            dates = _read_field(date, most=31, least=1)
+            return lambda day: day.month in months and day.day in dates
+        weekdays = _read_field(_to_numbers(weekday, _WEEKDAYS), most=7, least=1)
+    except InvalidRequest:
+        return None
+    return lambda day: day.month in months and day.isoweekday() % 7 + 1 in weekdays
+
+
+def _to_numbers(field: str, names: Sequence[str]) -> str:
+    """A field with the numbers of its names, from 1 on."""
+    for number, name in enumerate(names, start=1):
+        field = field.upper().replace(name, str(number))
+    return field
+
+
+def find_next_run(connection: Connection, *, at: float) -> float:
+    """When the schedule of a connection begins its next refresh; 0: not known, or never.
+
+    It begins none while the connection is paused, or its provider wants none.
+    """
+    if connection.schedule is None or connection.paused:
+        return 0
+    after = max(at, connection.next_allowed_at)
+    return next_firing(connection.schedule, after=after, last=connection.scheduled_at) or 0
+
+
+def _read_field(text: str, *, most: int, least: int = 0) -> list[int]:
+    """The values that a field of numbers stands for, ascending."""
     found: set[int] = set()
     for item in map(_ITEM.fullmatch, text.split(",")):
         if item is None:
             raise InvalidRequest(_SHAPE)
-        first = 0 if item[1] == "*" else int(item[1])
+        first = least if item[1] == "*" else int(item[1])
         last = most if item[1] == "*" or item[3] else first
         found.update(range(first, int(item[2] or last) + 1, int(item[3] or 1)))
-    if not found or max(found) > most:
+    if not found or min(found) < least or max(found) > most:
         raise InvalidRequest(_SHAPE)
     return sorted(found)
 

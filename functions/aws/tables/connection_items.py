@@ -18,6 +18,9 @@ T = TypeVar("T")
 LISTED: Final = "listed"
 """Attribute of a connection that has its items of ``lookups``."""
 
+SCHEDULED_AT: Final = "scheduled_at"
+"""Attribute of a connection that its schedule has refreshed. The index of tenants has it not."""
+
 
 def item_of(connection: Connection, *, sealed: bytes | None) -> Item:
     """The item of a new connection, with its credentials if it has any."""
@@ -42,6 +45,7 @@ def connection_of(item: Item) -> Connection:
         previous=_decode(item, "previous", shape=SnapshotPointer),
         schedule=_decode(item, "schedule", shape=Schedule),
         intervals=_decode(item, "intervals", shape=tuple[Interval, ...]) or (),
+        scheduled_at=float(item.get(SCHEDULED_AT, 0)),
         next_allowed_at=float(item.get("next_allowed_at", 0)),
         reauth_required="credentials_dead" in item,
         credentials_at=float(item.get("credentials_at", 0)),

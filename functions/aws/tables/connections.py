@@ -9,7 +9,7 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 from msgspec import UNSET, UnsetType
 
-from functions.aws.tables.connection_items import connection_of, item_of
+from functions.aws.tables.connection_items import SCHEDULED_AT, connection_of, item_of
 from functions.aws.tables.dynamodb import Table, endless_gaps, to_text
 from functions.aws.tables.idempotency import answer_requests
 from functions.aws.tables.lookups import Lookups, refusal
@@ -217,7 +217,10 @@ class ConnectionTable:
         *,
         seen: Schedule | UnsetType | None = UNSET,
     ) -> bool:
-        """Write its schedule down; see ``core.schedules.Scheduled``."""
+        """Write its schedule down, and forget when the one before ran.
+
+        See ``core.schedules.Scheduled``.
+        """
         condition = "attribute_exists(connection_id) AND attribute_not_exists(erasing)"
         values: dict[str, Any] = {"new": to_text(schedule)}
         if seen is not UNSET:
@@ -225,7 +228,10 @@ class ConnectionTable:
             condition += f" AND ({never}schedule = :seen)"
             values["seen"] = to_text(seen)
         return self._update(
-            connection_id, "SET schedule = :new", condition=condition, **values
+            connection_id,
+            f"SET schedule = :new REMOVE {SCHEDULED_AT}",
+            condition=condition,
+            **values,
         ).done
 
     def allow(self, connection_id: str) -> None:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from functions.aws.tables.connection_items import SCHEDULED_AT
 from functions.aws.tables.dynamodb import Table, to_text
 from functions.aws.tables.idempotency import answer_requests
 from functions.aws.tables.open_items import open_attributes
 from functions.aws.tables.outbox import event_requests
-from functions.core.contract import HINTED, REFRESH_DAYS, WAKE, Index
+from functions.core.contract import HINTED, REFRESH_DAYS, WAKE, Index, Reason
 from functions.core.errors import Superseded
 from functions.core.events.model import event_of_refresh
 from functions.core.model import Interval, Refresh, SnapshotPointer, iso
@@ -80,12 +81,13 @@ class RefreshTable:
         Or return the id of the refresh that holds the slot.
         """
         id_, at = refresh.refresh_id, refresh.requested_at
+        noted = f", {SCHEDULED_AT} = :now" if refresh.reason is Reason.SCHEDULE else ""
         reasons = self._table.transact(
             [
                 self._put_request(refresh, condition="attribute_not_exists(refresh_id)"),
                 self._slot_request(
                     refresh,
-                    "SET running = :refresh, running_until = :until",
+                    f"SET running = :refresh, running_until = :until{noted}",
                     condition="attribute_exists(connection_id) AND attribute_not_exists(erasing)"
                     " AND (attribute_not_exists(running) OR running_until < :now)",
                     values={"refresh": id_, "until": until, "now": at},

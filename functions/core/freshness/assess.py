@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import msgspec
 
-from functions.core.contract import Reason
 from functions.core.errors import (
     Aborted,
     Action,
@@ -40,7 +39,7 @@ from functions.core.model import (
 )
 from functions.core.refresh.steps import find_next_try, find_obstacle
 from functions.core.refresh.verdict import judge, select_lacking
-from functions.core.schedules import next_firing
+from functions.core.schedules import find_next_run, next_firing
 
 if TYPE_CHECKING:
     from functions.core.contract import Schedule
@@ -339,16 +338,11 @@ def _find_second_firing(known: Known, schedule: Schedule) -> float:
 
     A firing that finds the data young enough leaves no refresh.
     """
-    last = _find_last_firing(known)
+    last = known.connection.scheduled_at
     young = known.published_at + (schedule.max_age_seconds or 0)
     first = next_firing(schedule, after=max(last, young), last=last) if last else None
     second = next_firing(schedule, after=first, last=last) if first else None
     return second + 60 * schedule.jitter_minutes + LATE_SECONDS if second else 0
-
-
-def _find_last_firing(known: Known) -> float:
-    fired = (one.requested_at for one in known.latest if one.reason is Reason.SCHEDULE)
-    return next(fired, 0)
 
 
 def _find_next(known: Known, *, at: float) -> NextTry | None:
@@ -358,6 +352,4 @@ def _find_next(known: Known, *, at: float) -> NextTry | None:
         return NextTry(by="refresh", at=find_next_try(running))
     if connection.schedule is None or connection.paused:
         return None
-    after = max(at, connection.next_allowed_at)
-    due = next_firing(connection.schedule, after=after, last=_find_last_firing(known))
-    return NextTry(by="schedule", at=due or 0)
+    return NextTry(by="schedule", at=find_next_run(connection, at=at))

@@ -234,7 +234,8 @@ def complete_connect_session(call: Call, connect_session_id: str, *, body: Compl
     session = _own(call, connect_session_id)
     done = connect_flow(call).complete(session, code=body.code, external_id=body.external_id)
     connection = connection_of(call, done.connection_id)
-    return Reply(session_out(done, connection=connection_out(connection)))
+    shown = connection_out(connection, at=call.here.clock())
+    return Reply(session_out(done, connection=shown))
 
 
 @Route(

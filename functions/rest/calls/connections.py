@@ -8,10 +8,11 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
+from msgspec.structs import replace
 
 from functions.aws.tables.dynamodb import MAX_BATCH
 from functions.connectors.registry import DATASETS, REGISTRY, check_params
-from functions.core.contract import MAX_AGE_SECONDS, Schedule
+from functions.core.contract import MAX_AGE_SECONDS
 from functions.core.errors import (
     AnswerTooLarge,
     ConfigurationInvalid,
@@ -39,6 +40,7 @@ from functions.core.model import (
 from functions.rest import cursors
 from functions.rest.body import ExternalId, Labels, Params, SessionKey, Token
 from functions.rest.call import MAX_ID, Call, Reply, connection_of, opener
+from functions.rest.calls.schedules import ScheduleOut, schedule_out
 from functions.rest.route import Answer, Parameter, Route, Tag, boolean, limit, whole
 
 LIMIT: Final = 50
@@ -124,7 +126,7 @@ class ConnectionOut(msgspec.Struct, frozen=True, kw_only=True):
     next_allowed_at: str | None
     reauth_required: bool
     snapshot: SnapshotOut | None
-    schedule: Schedule | None
+    schedule: ScheduleOut | None
     sign_in_url: str | UnsetType = UNSET
 
 
@@ -154,9 +156,9 @@ def credentials_of(given: CredentialsIn) -> Credentials:
 
 
 def connection_out(
-    connection: Connection, *, sign_in_url: str | UnsetType = UNSET
+    connection: Connection, *, at: float, sign_in_url: str | UnsetType = UNSET
 ) -> ConnectionOut:
-    """Render a connection."""
+    """Render a connection as it stands now."""
     return ConnectionOut(
         connection_id=connection.connection_id,
         provider=connection.provider,
@@ -173,7 +175,7 @@ def connection_out(
         next_allowed_at=when(connection.next_allowed_at),
         reauth_required=connection.reauth_required,
         snapshot=_snapshot_out(connection.snapshot) if connection.snapshot else None,
-        schedule=connection.schedule,
+        schedule=schedule_out(connection, at=at),
         sign_in_url=sign_in_url,
     )
 
@@ -275,7 +277,8 @@ def list_connections(  # noqa: PLR0913 - a filter each
 
     Filters are joined by AND. A page may be short, or empty: go on until `next_cursor` is null.
     """
-    before = None if older_than_seconds is None else call.here.clock() - older_than_seconds
+    at = call.here.clock()
+    before = None if older_than_seconds is None else at - older_than_seconds
     wanted = Filter(
         external_id=external_id,
         provider=provider,
@@ -288,9 +291,8 @@ def list_connections(  # noqa: PLR0913 - a filter each
     if wanted.subject is not None and wanted.provider is None:
         raise InvalidRequest("subject needs provider: a subject is a provider's own.")
     found, following = _find(call, wanted, limit=limit, after=cursor)
-    return Reply(
-        ConnectionsOut(connections=[connection_out(one) for one in found], next_cursor=following)
-    )
+    shown = [connection_out(one, at=at) for one in found]
+    return Reply(ConnectionsOut(connections=shown, next_cursor=following))
 
 
 def _find(
@@ -303,12 +305,24 @@ def _find(
     elif wanted.provider is not None and wanted.subject is not None:
         ids = here.lookups.ids_of_subject(wanted.provider, wanted.subject)
     else:
-        return _scan(call, wanted, limit=limit, after=after)
+        found, following = _scan(call, wanted, limit=limit, after=after)
+        return _with_runs(call, found), following
     left = [id_ for id_ in ids if after is None or id_ > after]
     page = left[: min(limit, MAX_BATCH)]
     own = (one for one in here.connections.get_many(page) if one.tenant == call.tenant)
     following = page[-1] if len(left) > len(page) else None
     return [one for one in own if wanted.takes(one)], following
+
+
+def _with_runs(call: Call, found: list[Connection]) -> list[Connection]:
+    """The connections with when their schedules ran, which the index of tenants has not."""
+    ids = [one.connection_id for one in found if one.schedule]
+    ran = {
+        one.connection_id: one.scheduled_at
+        for begin in range(0, len(ids), MAX_BATCH)
+        for one in call.here.connections.get_many(ids[begin : begin + MAX_BATCH])
+    }
+    return [replace(one, scheduled_at=ran.get(one.connection_id, 0)) for one in found]
 
 
 def _scan(
@@ -367,7 +381,7 @@ def change_connection(call: Call, connection_id: str, *, body: ConnectionChange)
         changes["params"] = params
     if changes:
         connection = call.here.connections.change(connection_id, **changes)
-    return Reply(connection_out(connection))
+    return Reply(connection_out(connection, at=call.here.clock()))
 
 
 @Route(
@@ -377,7 +391,8 @@ def change_connection(call: Call, connection_id: str, *, body: ConnectionChange)
 )
 def read_connection(call: Call, connection_id: str) -> Reply:
     """Read a connection."""
-    return Reply(connection_out(connection_of(call, connection_id)))
+    connection = connection_of(call, connection_id)
+    return Reply(connection_out(connection, at=call.here.clock()))
 
 
 @Route(

@@ -124,7 +124,7 @@ def _register(call: Call, given: ConnectionIn, *, key: Key | None) -> Connection
         connection = replace(connection, subject=given.subject)
     credentials = credentials_of(given.credentials) if given.credentials else None
     call.here.connections.create(connection, credentials, key=key)
-    return connection_out(connection, sign_in_url=url)
+    return connection_out(connection, at=call.here.clock(), sign_in_url=url)
 
 
 def to_connection(call: Call, given: NewConnection) -> Connection:
@@ -150,7 +150,7 @@ def _read_again(call: Call, given: ConnectionIn, *, connection_id: str) -> Conne
     url: str | UnsetType = UNSET
     if given.subject is None:
         url = opener(call, connection.provider, owner=connection_id).configuration(connection).url
-    return connection_out(connection, sign_in_url=url)
+    return connection_out(connection, at=call.here.clock(), sign_in_url=url)
 
 
 def open_at_provider(

@@ -6,13 +6,15 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from functions.connectors.registry import DATASETS
 from functions.core import schedules as scheduling
 from functions.core.contract import Schedule
 from functions.core.errors import InvalidRequest, Superseded
+from functions.core.model import when
 from functions.core.refresh.admission import require_known
+from functions.core.schedules import find_next_run
 from functions.rest.call import Call, Reply, connection_of
 from functions.rest.route import Answer, Route, Tag
 
@@ -24,12 +26,36 @@ class ScheduleIn(Schedule, frozen=True, kw_only=True, forbid_unknown_fields=True
     """A schedule to put in place."""
 
 
+class ScheduleOut(Schedule, frozen=True, kw_only=True):
+    """A schedule, and its runs.
+
+    ``next_run_at`` is when it begins the next refresh, without the jitter. It is null while the
+    connection is paused, and where it is not known: of a rate that has begun none yet, and of a
+    cron expression with a year, ``L``, ``W`` or ``#``. ``last_run_at`` is when the last refresh was
+    requested that it has begun since it was set.
+    """
+
+    next_run_at: str | None
+    last_run_at: str | None
+
+
+def schedule_out(connection: Connection, *, at: float) -> ScheduleOut | None:
+    """Render the schedule of a connection, if it has one, with its runs as known then."""
+    if connection.schedule is None:
+        return None
+    return ScheduleOut(
+        **asdict(connection.schedule),
+        next_run_at=when(find_next_run(connection, at=at)),
+        last_run_at=when(connection.scheduled_at),
+    )
+
+
 @Route(
     "PUT /v1/connections/<connection_id>/schedule",
     Tag.SCHEDULES,
     (
-        Answer("It replaced another.", Schedule),
-        Answer("It is the first.", Schedule, status=201),
+        Answer("It replaced another.", ScheduleOut),
+        Answer("It is the first.", ScheduleOut, status=201),
     ),
     body=ScheduleIn,
     problems=(Superseded,),
@@ -42,7 +68,10 @@ def put_schedule(call: Call, connection_id: str, *, body: ScheduleIn) -> Reply:
     scheduling.put(
         connection_id, schedule, connections=call.here.connections, schedules=call.here.schedules
     )
-    return Reply(schedule, 200 if connection.schedule else 201)
+    told = schedule_out(
+        replace(connection, schedule=schedule, scheduled_at=0), at=call.here.clock()
+    )
+    return Reply(told, 200 if connection.schedule else 201)
 
 
 @Route(

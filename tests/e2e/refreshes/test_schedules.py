@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from functions.core.model import iso
 from tests.support.system.executions import run_refresh
 from tests.support.system.problems import read_problem
 from tests.support.system.schedules import fire_once, put_again, schedule_of, wait_for_fired
@@ -35,16 +36,20 @@ def address(connection: str) -> str:
 
 
 def put(caller: Caller, connection: str, schedule: dict[str, Any]) -> tuple[int, Any]:
+    """Put a schedule; the status, and the schedule but for its runs, of which there is none yet."""
     answer = caller.send("PUT", address(connection), json=schedule)
-    return answer.status_code, answer.json()
+    told = answer.json()
+    assert told.pop("last_run_at") is None
+    assert (told.pop("next_run_at") is None) is schedule["expression"].startswith("rate")
+    return answer.status_code, told
 
 
 def shown(caller: Caller, connection: str) -> Any:
-    """The schedule in the connection, which must be the one in the list."""
+    """The schedule in the connection but for its runs, which must be the one in the list."""
     one = caller.ask("GET", f"/v1/connections/{connection}")["schedule"]
     (listed,) = caller.ask("GET", "/v1/connections")["connections"]
     assert listed["schedule"] == one
-    return one
+    return {name: one[name] for name in one if not name.endswith("run_at")} if one else None
 
 
 def test_a_schedule_is_put_shown_replaced_and_taken_away(
@@ -137,7 +142,15 @@ def test_a_connection_is_refreshed_by_the_clocks_of_its_zone(
         seconds=120,
     )
 
-    assert caller.state(found["snapshot"]["refresh_id"])["reason"] == "schedule"
+    refresh = caller.state(found["snapshot"]["refresh_id"])
+    assert refresh["reason"] == "schedule"
+    (listed,) = caller.ask("GET", "/v1/connections")["connections"]
+    told = caller.ask("GET", f"/v1/connections/{connection}/freshness")
+    due = soon.replace(second=0, microsecond=0) + timedelta(days=1)
+    for schedule in (found["schedule"], listed["schedule"]):
+        assert schedule["last_run_at"] == refresh["requested_at"]
+        assert schedule["next_run_at"] == iso(due.timestamp())
+    assert told["next_try"] == {"by": "schedule", "at": iso(due.timestamp())}
 
 
 def test_a_firing_that_finds_the_snapshot_young_enough_costs_no_call(

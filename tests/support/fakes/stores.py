@@ -14,6 +14,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from functions.aws.tables.outbox import OWED_SECONDS
+from functions.core.contract import Reason
 from functions.core.errors import Superseded
 from functions.core.events.model import EventType, event_of_connection, event_of_refresh
 from functions.core.idempotency import KEY_SECONDS, Claim
@@ -200,7 +201,7 @@ class Connections:
         item = self._items.get(connection_id)
         if item is None or item.erasing or seen not in {UNSET, item.connection.schedule}:
             return False
-        changed = replace(item.connection, schedule=schedule)
+        changed = replace(item.connection, schedule=schedule, scheduled_at=0)
         self._items[connection_id] = replace(item, connection=changed)
         return True
 
@@ -338,7 +339,11 @@ class Refreshes:
                 claim = Claim(digest=key.digest, resource_id=new)
                 self._tables.keep(key.name, claim, at=at)
             self._stored[refresh.refresh_id] = refresh
-            self._put(item, running=Running(refresh_id=refresh.refresh_id, until=until))
+            running = Running(refresh_id=refresh.refresh_id, until=until)
+            if refresh.reason is Reason.SCHEDULE:
+                self._put(item, running=running, scheduled_at=at)
+            else:
+                self._put(item, running=running)
             return refresh.refresh_id
 
     def save(self, refresh: Refresh, *, seen: int) -> None:

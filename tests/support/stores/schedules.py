@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
-from functions.core.contract import Schedule
+from functions.core.contract import Reason, Schedule
 from functions.core.errors import InvalidRequest
 from tests.support.scripted_connector import CONNECTION, TENANT, TOKENS, a_connection
 
 if TYPE_CHECKING:
+    from functions.core.model import Connection
     from tests.support.stores.suite import Stores
 
 HOURLY = Schedule(expression="rate(1 hour)")
@@ -44,6 +46,34 @@ class ScheduleBehaviour:
         stores.connections.schedule(CONNECTION, NIGHTLY)
         (found,), _ = stores.connections.page(TENANT, limit=10, after=None)
         assert found.schedule == NIGHTLY
+
+    def test_it_is_known_when_it_last_began_a_refresh_since_it_was_set(
+        self, stores: Stores
+    ) -> None:
+        stores.connections.create(a_connection(), TOKENS)
+        stores.connections.schedule(CONNECTION, HOURLY)
+        assert _read(stores).scheduled_at == 0
+        began = stores.clock()
+        for id_, reason, known in (
+            ("ref_1", Reason.SCHEDULE, 0),
+            ("ref_2", Reason.API, 0),
+            ("ref_3", Reason.SCHEDULE, 20),
+            ("ref_4", Reason.BULK, 20),
+        ):
+            refresh = replace(stores.refresh(id_), reason=reason)
+            stores.refreshes.admit(refresh, until=refresh.deadline)
+            stores.refreshes.release(refresh)
+            assert _read(stores).scheduled_at == began + known
+            stores.clock.now += 10
+        stores.connections.schedule(CONNECTION, NIGHTLY)
+        assert _read(stores).scheduled_at == 0
+
+    def test_a_firing_that_finds_a_refresh_running_begins_none(self, stores: Stores) -> None:
+        running = stores.admitted()
+        stores.connections.schedule(CONNECTION, HOURLY)
+        late = replace(stores.refresh("ref_2"), reason=Reason.SCHEDULE)
+        assert stores.refreshes.admit(late, until=late.deadline) == running.refresh_id
+        assert _read(stores).scheduled_at == 0
 
     def test_writing_none_clears_it(self, stores: Stores) -> None:
         stores.connections.create(a_connection(), TOKENS)
@@ -121,6 +151,10 @@ class ScheduleBehaviour:
 
 
 def _written(stores: Stores) -> Schedule | None:
+    return _read(stores).schedule
+
+
+def _read(stores: Stores) -> Connection:
     connection = stores.connections.get(CONNECTION)
     assert connection is not None
-    return connection.schedule
+    return connection

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from msgspec.structs import replace
 
 from functions.core.contract import Schedule
 from functions.core.errors import InvalidRequest
 from functions.core.model import instant, iso
-from functions.core.schedules import check, next_firing
+from functions.core.schedules import check, find_next_run, next_firing
+from tests.support.scripted_connector import a_connection
 
 
 @pytest.mark.parametrize(
@@ -105,7 +109,25 @@ def test_what_has_another_shape_or_fires_too_often_is_refused(expression: str, t
         pytest.param("cron(0 3 * * ? *)", "UTC", None, "2026-11-23T03:00", id="tomorrow"),
         pytest.param("cron(0/20 8-9 ? * * *)", "UTC", None, "2026-11-22T08:40", id="today"),
         pytest.param("cron(0 10 * * ? *)", "Europe/Berlin", None, "2026-11-22T09:00", id="by-clock"),
-        pytest.param("cron(0 3 ? * MON *)", "UTC", None, None, id="not-every-day"),
+        pytest.param("cron(0 8 * * ? *)", "UTC", None, "2026-11-23T08:00", id="today-is-over"),
+        pytest.param("cron(0 9 ? * SUN *)", "UTC", None, "2026-11-22T09:00", id="on-this-weekday"),
+        pytest.param("cron(0 8 ? * 1 *)", "UTC", None, "2026-11-29T08:00", id="in-a-week"),
+        pytest.param("cron(0 3 ? * MON-FRI *)", "UTC", None, "2026-11-23T03:00", id="weekdays"),
+        pytest.param("cron(0 3 ? * wed,7 *)", "UTC", None, "2026-11-25T03:00", id="small-letters"),
+        pytest.param("cron(0 3 ? DEC 2-6/2 *)", "UTC", None, "2026-12-02T03:00", id="a-month-s-weekdays"),
+        pytest.param("cron(0 3 1,15 * ? *)", "UTC", None, "2026-12-01T03:00", id="dates"),
+        pytest.param("cron(0 3 31 2/3 ? *)", "UTC", None, "2027-05-31T03:00", id="steps-of-months"),
+        pytest.param("cron(0 3 */10 JAN ? *)", "UTC", None, "2027-01-01T03:00", id="steps-of-dates"),
+        pytest.param("cron(0 8 22 11 ? *)", "UTC", None, "2027-11-22T08:00", id="in-a-year"),
+        pytest.param("cron(0 0 ? * MON *)", "Asia/Tokyo", None, "2026-11-22T15:00", id="another-day-there"),
+        pytest.param("cron(0 3 29 2 ? *)", "UTC", None, None, id="in-more-than-a-year"),
+        pytest.param("cron(0 3 ? * * 2027)", "UTC", None, None, id="a-year"),
+        pytest.param("cron(0 3 L * ? *)", "UTC", None, None, id="the-last-day"),
+        pytest.param("cron(0 3 3W * ? *)", "UTC", None, None, id="the-nearest-weekday"),
+        pytest.param("cron(0 3 ? * 6L *)", "UTC", None, None, id="the-last-friday"),
+        pytest.param("cron(0 3 ? * TUE#2 *)", "UTC", None, None, id="the-second-tuesday"),
+        pytest.param("cron(0 3 ? * FRI-MON *)", "UTC", None, None, id="over-the-weekend"),
+        pytest.param("cron(0 3 0 * ? *)", "UTC", None, None, id="what-scheduler-refuses"),
     ],
 )  # fmt: skip
 def test_the_next_firing_is_known_of_what_fires_by_the_clock(
@@ -115,3 +137,28 @@ def test_the_next_firing_is_known_of_what_fires_by_the_clock(
     after = instant("2026-11-22T08:30:00Z")
     found = next_firing(schedule, after=after, last=instant(last) if last else 0)
     assert (found and iso(found)[:16]) == due
+
+
+@pytest.mark.parametrize(
+    ("changes", "due"),
+    [
+        pytest.param({}, "2026-11-22T09:10", id="counted-from-the-last"),
+        pytest.param({"scheduled_at": 0}, None, id="none-yet"),
+        pytest.param({"schedule": None}, None, id="no-schedule"),
+        pytest.param({"paused": True}, None, id="paused"),
+        pytest.param(
+            {"next_allowed_at": instant("2026-11-22T09:15:00Z")},
+            "2026-11-22T10:10",
+            id="not-while-the-provider-wants-none",
+        ),
+    ],
+)
+def test_the_next_run_of_a_connection_is_its_next_firing_that_may_refresh(
+    changes: dict[str, Any], due: str | None
+) -> None:
+    connection = a_connection(
+        schedule=Schedule(expression="rate(1 hour)"),
+        scheduled_at=instant("2026-11-22T06:10:00Z"),
+    )
+    found = find_next_run(replace(connection, **changes), at=instant("2026-11-22T08:30:00Z"))
+    assert (found and iso(found)[:16]) == (due or 0)

@@ -151,7 +151,7 @@ def test_who_sends_other_characters_is_told_in_words_which_are_allowed(
 
 
 def test_a_connection_is_shown_without_its_credentials() -> None:
-    shown = connection_out(a_connection(running=Running(refresh_id="ref_1", until=AT)))
+    shown = connection_out(a_connection(running=Running(refresh_id="ref_1", until=AT)), at=AT)
     assert msgspec.to_builtins(shown) == {
         "connection_id": "con_1",
         "provider": "banno",
@@ -174,7 +174,7 @@ def test_a_connection_is_shown_without_its_credentials() -> None:
 
 def test_a_snapshot_of_unknown_age_is_shown_as_such() -> None:
     pointer = SnapshotPointer(refresh_id="r", key="k", version_id="v", published_at=AT, as_of=0)
-    shown = connection_out(a_connection(snapshot=pointer)).snapshot
+    shown = connection_out(a_connection(snapshot=pointer), at=AT).snapshot
     assert shown is not None
     assert (shown.published_at, shown.as_of) == ("2027-01-15T08:00:00.000Z", None)
     assert when(AT) == "2027-01-15T08:00:00.000Z"

@@ -16,7 +16,7 @@ from freshet_client.models import (
     FreshnessOut,
     IntegrationsOut,
     ObjectiveOut,
-    Schedule,
+    ScheduleOut,
     Services,
 )
 
@@ -161,7 +161,7 @@ class Connections(Calls):
         jitter_minutes: int | None = None,
         max_age_seconds: int | None = None,
         datasets: Sequence[str] | None = None,
-    ) -> Flow[Schedule]:
+    ) -> Flow[ScheduleOut]:
         """Refresh a connection by a schedule, such as ``rate(1 day)``."""
         body = given(
             expression=expression,
@@ -170,7 +170,7 @@ class Connections(Calls):
             max_age_seconds=max_age_seconds,
             datasets=datasets,
         )
-        return self._put("/connections/{}/schedule", Schedule, connection_id, body=body)
+        return self._put("/connections/{}/schedule", ScheduleOut, connection_id, body=body)
 
     @Operation
     def remove_schedule(self, connection_id: str) -> Flow[None]:

@@ -65,7 +65,7 @@ from .shared import (
     RefreshesOut,
     RefreshOut,
     Result,
-    Schedule,
+    ScheduleOut,
     SnapshotOut,
 )
 from .values import (
@@ -186,7 +186,7 @@ __all__ = [
     "Revoked",
     "RotatedOut",
     "RunningOut",
-    "Schedule",
+    "ScheduleOut",
     "SendError",
     "Services",
     "SessionStatus",

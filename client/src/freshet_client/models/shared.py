@@ -34,7 +34,7 @@ class ConnectionOut(msgspec.Struct, frozen=True, kw_only=True):
     next_allowed_at: str | None = None
     reauth_required: bool
     snapshot: SnapshotOut | None = None
-    schedule: Schedule | None = None
+    schedule: ScheduleOut | None = None
     sign_in_url: str | None = None
 
 
@@ -66,12 +66,13 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     failed: int = 0
 
 
-class Schedule(msgspec.Struct, frozen=True, kw_only=True):
-    """When a connection is refreshed by itself, and what each firing asks for.
+class ScheduleOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A schedule, and its runs.
 
-    ``expression`` is EventBridge Scheduler's, see ``core.schedules``; ``time_zone`` is the
-    IANA name by whose clocks a cron expression is read. A firing comes up to
-    ``jitter_minutes`` late, so that many do not come at once. The bounds are Scheduler's own.
+    ``next_run_at`` is when it begins the next refresh, without the jitter. It is null while the
+    connection is paused, and where it is not known: of a rate that has begun none yet, and of a
+    cron expression with a year, ``L``, ``W`` or ``#``. ``last_run_at`` is when the last refresh was
+    requested that it has begun since it was set.
     """
 
     expression: str
@@ -79,6 +80,8 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     jitter_minutes: int = 0
     max_age_seconds: int | None = None
     datasets: list[str] | None = None
+    next_run_at: str | None = None
+    last_run_at: str | None = None
 
 
 class ErrorOut(msgspec.Struct, frozen=True, kw_only=True):

@@ -52,7 +52,7 @@ class NextTryOut(msgspec.Struct, frozen=True, kw_only=True):
     """What tries next by itself: the refresh that is running, or the schedule.
 
     ``at`` is null where that is not known: a running refresh that waits for nothing, a rate that
-    has not fired yet, a cron expression that does not fire every day.
+    has not fired yet, a cron expression with a year, ``L``, ``W`` or ``#``.
     """
 
     by: Literal["refresh", "schedule"]

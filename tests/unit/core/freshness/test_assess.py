@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 from msgspec.structs import replace
 
-from functions.core.contract import Reason, Schedule
+from functions.core.contract import Schedule
 from functions.core.errors import (
     BY_NAME,
     FreshetError,
@@ -60,8 +60,8 @@ def failed(error: type[FreshetError], *, ago: float = 60, **changes: Any) -> Ref
     return step.fail(a_refresh("ref_2", at=NOW - ago, **changes), error, at=NOW - ago)
 
 
-def scheduled(*, ago: float) -> Refresh:
-    done = a_refresh("ref_1", at=NOW - ago, reason=Reason.SCHEDULE, status=Status.PUBLISHED)
+def published(*, ago: float) -> Refresh:
+    done = a_refresh("ref_1", at=NOW - ago, status=Status.PUBLISHED)
     return replace(done, events=step.cancel(done, at=NOW - ago).events)
 
 
@@ -244,7 +244,7 @@ ROWS: list[Any] = [
         id="what-is-aged-is-being-refreshed",
     ),
     pytest.param(
-        known(FRESH, schedule=HOURLY, latest=[scheduled(ago=HOUR + 9)]),
+        known(FRESH, schedule=HOURLY, scheduled_at=NOW - HOUR - 9),
         60,
         "not_due",
         "retry",
@@ -255,7 +255,7 @@ ROWS: list[Any] = [
         known(FRESH, schedule=HOURLY), 60, "not_due", "retry", DONE, id="has-not-fired-yet"
     ),
     pytest.param(
-        known(FRESH, schedule=HOURLY, latest=[scheduled(ago=4 * HOUR)]),
+        known(FRESH, schedule=HOURLY, scheduled_at=NOW - 4 * HOUR),
         60,
         "not_due",
         "retry",
@@ -266,7 +266,7 @@ ROWS: list[Any] = [
         known(
             FRESH,
             schedule=Schedule(expression="rate(10 minutes)"),
-            latest=[scheduled(ago=HOUR)],
+            scheduled_at=NOW - HOUR,
         ),
         60,
         "schedule_late",
@@ -278,7 +278,7 @@ ROWS: list[Any] = [
         known(
             FRESH,
             schedule=Schedule(expression="rate(10 minutes)", max_age_seconds=HOUR),
-            latest=[scheduled(ago=HOUR)],
+            scheduled_at=NOW - HOUR,
         ),
         60,
         "not_due",
@@ -371,12 +371,12 @@ def test_no_text_says_anything_of_a_person() -> None:
         ),
         pytest.param(known(schedule=HOURLY), NextTry(by="schedule"), id="has-not-fired"),
         pytest.param(
-            known(schedule=HOURLY, latest=[scheduled(ago=90 * 60)]),
+            known(schedule=HOURLY, scheduled_at=NOW - 90 * 60),
             NextTry(by="schedule", at=NOW + 30 * 60),
             id="by-schedule",
         ),
         pytest.param(
-            known(schedule=HOURLY, latest=[scheduled(ago=90 * 60)], next_allowed_at=NOW + HOUR),
+            known(schedule=HOURLY, scheduled_at=NOW - 90 * 60, next_allowed_at=NOW + HOUR),
             NextTry(by="schedule", at=NOW + 90 * 60),
             id="after-the-cooldown",
         ),
@@ -396,7 +396,7 @@ def test_data_are_not_fresh_where_a_dataset_without_a_part_is_too_old() -> None:
 
 def test_the_parts_that_are_not_fresh_and_the_last_failure_are_told() -> None:
     old = failed(PlatformFault, ago=2 * DAY)
-    found = assess(known(FRESH, STALE, FAILED, GONE, latest=[scheduled(ago=HOUR), old]), at=NOW)
+    found = assess(known(FRESH, STALE, FAILED, GONE, latest=[published(ago=HOUR), old]), at=NOW)
     assert (found.verdict, found.not_fresh) == (Verdict.PARTLY_FRESH, (STALE, FAILED))
     assert (found.as_of, found.last_failed) == (DONE, old)
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from functools import partial
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 
 from functions import api
+from functions.core.contract import Reason, Schedule
+from functions.core.model import iso
 from functions.wiring.services import Wiring
 from tests.support.api_gateway import call
 from tests.support.fakes.stores import Clock, Connections, Refreshes, Tables
 from tests.support.scripted_connector import CONNECTION, TOKENS, a_connection, a_refresh
+
+if TYPE_CHECKING:
+    from functions.core.model import Connection
 
 TENANT = "acme"
 RUNNING = "ref_running"
@@ -107,6 +112,32 @@ def found(**query: str) -> list[str]:
 def test_connections_are_found(many: House, query: dict[str, str], expected: list[str]) -> None:
     assert many.connections.get(CONNECTION)
     assert found(**query) == expected
+
+
+def test_a_list_tells_when_each_schedule_ran_also_where_its_index_does_not(
+    many: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = many.clock() - 600
+    for id_ in ("con_m0", "con_m2"):
+        many.connections.schedule(id_, Schedule(expression="rate(1 hour)"))
+    refresh = a_refresh("ref_m", at=ran, connection_id="con_m2", reason=Reason.SCHEDULE)
+    many.refreshes.admit(refresh, until=ran + 60)
+    whole = many.connections.page
+
+    def page(tenant: str, *, limit: int, after: str | None) -> tuple[list[Connection], str | None]:
+        listed, following = whole(tenant, limit=limit, after=after)
+        return [replace(one, scheduled_at=0) for one in listed], following
+
+    monkeypatch.setattr(many.connections, "page", page)
+    answer = msgspec.json.decode(call("GET", LIST)["body"])
+    shown = {one["connection_id"]: one["schedule"] for one in answer["connections"]}
+    runs = {id_: one and (one["last_run_at"], one["next_run_at"]) for id_, one in shown.items()}
+    assert runs == {
+        CONNECTION: None,
+        "con_m0": (None, None),
+        "con_m1": None,
+        "con_m2": (iso(ran), iso(ran + 3600)),
+    }
 
 
 @pytest.mark.parametrize(

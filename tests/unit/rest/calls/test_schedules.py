@@ -13,6 +13,7 @@ from botocore.stub import Stubber
 from functions.aws.schedules import REFUSED, Schedules
 from functions.core.contract import Schedule
 from functions.core.errors import InvalidRequest
+from functions.core.model import iso
 from functions.rest.body import decode
 from functions.rest.calls.connections import connection_out
 from functions.rest.calls.schedules import ScheduleIn
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_scheduler.client import EventBridgeSchedulerClient
 
 HOURLY = Schedule(expression="rate(1 hour)")
+AT = 1_800_000_000.0
 
 
 def test_a_schedule_says_when_and_the_rest_has_defaults() -> None:
@@ -60,9 +62,21 @@ def test_what_is_no_schedule_is_refused(more: dict[str, Any]) -> None:
         decode(msgspec.json.encode({"expression": "rate(1 hour)"} | more), ScheduleIn)
 
 
-@pytest.mark.parametrize("schedule", [HOURLY, None], ids=["one", "none"])
-def test_a_connection_is_shown_with_its_schedule(schedule: Schedule | None) -> None:
-    assert connection_out(a_connection(schedule=schedule)).schedule == schedule
+def test_a_connection_is_shown_with_its_schedule_and_when_it_ran_and_will() -> None:
+    connection = a_connection(schedule=HOURLY, scheduled_at=AT)
+    shown = connection_out(connection, at=AT + 9000).schedule
+    assert msgspec.to_builtins(shown) == {
+        **msgspec.to_builtins(HOURLY),
+        "next_run_at": iso(AT + 10_800),
+        "last_run_at": iso(AT),
+    }
+    assert connection_out(a_connection(), at=AT).schedule is None
+
+
+def test_of_one_that_has_not_run_neither_is_known() -> None:
+    shown = connection_out(a_connection(schedule=HOURLY), at=AT).schedule
+    assert shown is not None
+    assert (shown.next_run_at, shown.last_run_at) == (None, None)
 
 
 # --- what Scheduler refuses ------------------------------------------------------------------
