@@ -235,7 +235,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     query=(
         Parameter("external_id", "Only those of this user of yours.", "user-4711"),
         Parameter("provider", "Only those of this provider.", "banno"),
-        Parameter("subject", "Only those on this login; with `provider`.", "u-ada"),
+        Parameter("subject", "Only those on this login at its provider.", "u-ada"),
         boolean("reauth_required", "Only those whose user must sign in again, or must not."),
         boolean("paused", "Only those that are paused, or are not."),
         whole(
@@ -288,8 +288,6 @@ def list_connections(  # noqa: PLR0913 - a filter each
         as_of_before=before,
         label=label,
     )
-    if wanted.subject is not None and wanted.provider is None:
-        raise InvalidRequest("subject needs provider: a subject is a provider's own.")
     found, following = _find(call, wanted, limit=limit, after=cursor)
     shown = [connection_out(one, at=at) for one in found]
     return Reply(ConnectionsOut(connections=shown, next_cursor=following))
@@ -302,8 +300,11 @@ def _find(
     here = call.here
     if wanted.external_id is not None:
         ids = here.lookups.ids_of_external(call.tenant, wanted.external_id)
-    elif wanted.provider is not None and wanted.subject is not None:
-        ids = here.lookups.ids_of_subject(wanted.provider, wanted.subject)
+    elif wanted.subject is not None:
+        providers = REGISTRY if wanted.provider is None else [wanted.provider]
+        ids = sorted(
+            id_ for one in providers for id_ in here.lookups.ids_of_subject(one, wanted.subject)
+        )
     else:
         found, following = _scan(call, wanted, limit=limit, after=after)
         return _with_runs(call, found), following

@@ -98,6 +98,10 @@ def found(**query: str) -> list[str]:
         pytest.param(
             {"provider": "banno", "subject": "user-1"}, [CONNECTION, "con_m0"], id="own-subject"
         ),
+        pytest.param(
+            {"subject": "user-1"}, [CONNECTION, "con_m0", "con_m2"], id="subject-anywhere"
+        ),
+        pytest.param({"subject": "user-9"}, [], id="unknown-subject"),
         pytest.param({"paused": "false", "provider": "banno"}, [CONNECTION, "con_m0"], id="active"),
         pytest.param({"label": "plan:pro"}, ["con_m0"], id="label"),
         pytest.param({"label": "plan:"}, [], id="another-label"),
@@ -142,7 +146,7 @@ def test_a_list_tells_when_each_schedule_ran_also_where_its_index_does_not(
 
 @pytest.mark.parametrize(
     "query",
-    [{"subject": "user-1"}, {"paused": "yes"}, {"label": "plan"}, {"older_than_seconds": "-1"}],
+    [{"paused": "yes"}, {"label": "plan"}, {"older_than_seconds": "-1"}],
 )
 def test_a_filter_that_says_nothing_is_refused(house: House, query: dict[str, str]) -> None:
     assert house.connections.get(CONNECTION)
