@@ -1,0 +1,1 @@
+"""Serves an agent by the Model Context Protocol: ``freshet mcp``."""
