@@ -318,13 +318,15 @@ let table = null;
 /** The errors that the API names, and `find(name or type of a problem)`, once they are read. */
 export function useErrors() {
   const [{ errors, problem }, set] = useState({ errors: [], problem: null });
+  const { token } = useStore(session);
   useEffect(() => {
+    if (!token) return; // the page to sign in has problems, too
     table ??= ask("GET", "errors");
     table.then(set, (fault) => {
       table = null; // the next that needs it asks again
       set({ errors: [], problem: fault });
     });
-  }, []);
+  }, [token]);
   const find = (name) => errors.find((each) => each.name === name || each.type === name);
   return { errors, problem, find };
 }
