@@ -35,6 +35,7 @@ LONGEST = [
 """The files that take longest begin first, so that no worker is left alone with one at the end."""
 
 pytest.register_assert_rewrite(
+    "tests.support.browser.console",
     "tests.support.fakes.stores",
     "tests.support.objectives.fake",
     "tests.support.objectives.suite",

@@ -11,12 +11,16 @@ import { createInterface } from "node:readline";
 import { launch, NoBrowser } from "./browser.js";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const TIMEOUT = 15_000;
+const TIMEOUT = 10_000;
 const pages = new Map();
 
 const BROWSER = {
   async open(options) {
-    const context = await browser.newContext({ locale: "en-GB", ...options });
+    const context = await browser.newContext({
+      locale: "en-GB",
+      reducedMotion: "reduce",
+      ...options,
+    });
     context.setDefaultTimeout(TIMEOUT);
     await context.addInitScript(inPage);
     const page = await context.newPage();
@@ -30,6 +34,13 @@ const EXTRA = {
   seen: ({ seen }) => seen,
   close: ({ page }) => page.context().close(),
 
+  /** Waits until a request whose address has this part has been sent, if none was. */
+  async sent({ page, seen }, part) {
+    const isIt = (url) => url.includes(part);
+    if (seen.requests.some(({ url }) => isIt(url))) return;
+    await page.waitForRequest((request) => isIt(request.url()));
+  },
+
   /** Answers the next `times` requests to a pattern of addresses itself. */
   answer: ({ page }, pattern, times, response) =>
     page.route(pattern, (route) => route.fulfill(response), { times }),
@@ -41,10 +52,15 @@ const EXTRA = {
       document.dispatchEvent(new Event("visibilitychange"));
     }, hidden),
 
-  /** What rules of accessibility the page breaks. A script tag would be stopped by its policy. */
-  async axe({ page }) {
-    await page.evaluate(AXE);
-    const { violations } = await page.evaluate(() => globalThis.axe.run());
+  /** What rules of accessibility the page breaks, of all or of these. A script tag would be stopped by its policy. */
+  async axe({ page }, rules) {
+    if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(AXE);
+    const options = rules ? { runOnly: rules } : {};
+    const { violations } = await page.evaluate((given) => globalThis.axe.run(given), {
+      resultTypes: ["violations"],
+      preload: false,
+      ...options,
+    });
     return violations.map(({ id, impact, nodes }) => ({
       rule: id,
       impact,
@@ -75,7 +91,9 @@ function watch(page) {
     Object.assign(seen.requests[numbers.get(request)] ?? {}, { ended: performance.now(), ...more });
   page.on("request", (request) => {
     numbers.set(request, seen.requests.length);
-    seen.requests.push({ method: request.method(), url: request.url(), sent: performance.now() });
+    const key = request.headers()["idempotency-key"];
+    const sent = performance.now();
+    seen.requests.push({ method: request.method(), url: request.url(), key, sent });
   });
   page.on("response", (response) => end(response.request(), { status: response.status() }));
   page.on("requestfinished", (request) => end(request));

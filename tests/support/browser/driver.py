@@ -84,11 +84,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request that a page sent; times are milliseconds of the browser's driver."""
+    """A request that a page sent; ``key`` makes it one with its repetitions.
+
+    Times are milliseconds of the browser's driver.
+    """
 
     method: str
     url: str
     sent: float
+    key: str | None = None
     ended: float | None = None
     status: int | None = None
     failure: str | None = None
@@ -125,12 +129,31 @@ class Page:
         """Answer the next requests to this pattern of addresses instead of the API."""
         self.ask([["answer", pattern, times, response]])
 
-    def hide(self, hidden: bool = True) -> None:  # noqa: FBT001, FBT002 - it is the verb
-        self.ask([["hide", hidden]])
+    def hide(self) -> None:
+        """Do as if the person looked at another tab."""
+        self.ask([["hide", True]])
 
-    def axe(self) -> list[dict[str, Any]]:
-        """What rules of accessibility it breaks as it is now."""
-        return list(self.ask([["axe"]]))
+    def show(self) -> None:
+        self.ask([["hide", False]])
+
+    def wait_for_request(self, part: str) -> None:
+        """Wait until it has sent a request whose address has this part."""
+        self.ask([["sent", part]])
+
+    def resize(self, width: int, height: int) -> None:
+        self.ask([["setViewportSize", {"width": width, "height": height}]])
+
+    def prefer(self, scheme: str) -> None:
+        """Do as if the person preferred ``light`` or ``dark`` pages."""
+        self.ask([["emulateMedia", {"colorScheme": scheme}]])
+
+    def picture(self, path: Path) -> None:
+        """Write a picture of what can be seen without scrolling."""
+        self.ask([["screenshot", {"path": str(path)}]])
+
+    def axe(self, rules: list[str] | None = None) -> list[dict[str, Any]]:
+        """What rules of accessibility it breaks as it is now, of all or of these."""
+        return list(self.ask([["axe", rules]]))
 
     def requests(self) -> list[Request]:
         """All that it has sent so far."""
