@@ -15,6 +15,7 @@ import {
   Section,
   Table,
   useEffect,
+  useRef,
   useState,
 } from "./parts.js";
 import { byId, hasEnded, isPublished, listColumns, measure } from "./refreshes.js";
@@ -70,9 +71,11 @@ export function Overview() {
     refreshes.reload();
     connections.reload();
   };
-  const running = newest.data?.refreshes.filter((one) => !hasEnded(one)).length;
+  const running = newest.data?.refreshes.filter((one) => !hasEnded(one)).length ?? 0;
+  const before = useRef(running);
   useEffect(() => {
-    if (running === 0 && latest) reload();
+    if (running < before.current) reload();
+    before.current = running;
   }, [running]);
   return html`
     <${Page} title="Overview">
