@@ -26,7 +26,6 @@ import {
   Notice,
   Outcome,
   Page,
-  Secret,
   Section,
   Select,
   Status,
@@ -38,31 +37,33 @@ import {
 } from "./parts.js";
 import { Objective, Schedule } from "./runs.js";
 
-const CAUSES = {
-  fresh: "All its data are fresh",
-  refreshing: "A refresh is running",
+/** Why data are not fresh, by the cause that the API names; the most urgent first. */
+export const CAUSES = {
   reauth_required: "The user's sign-in at the provider is over",
   interaction_required: "The provider waits for the user",
   consent_missing: "The user's consent does not cover these data",
-  paused: "You have paused this connection",
-  cooling_down: "The provider wants a pause before the next refresh",
-  connection_refused: "The provider refuses this connection",
+  source_reauth: "The user's sign-in at some of the sources is over",
   operator: "The last refresh failed: something is not set up",
-  provider_paused: "The operator has paused this provider",
+  defect: "The last refresh failed by a defect",
+  connection_refused: "The provider refuses this connection",
+  schedule_late: "The schedule has missed two firings",
   provider_failed: "The last refresh failed at the provider",
   platform_failed: "The last refresh failed at AWS",
   stopped: "The last refresh was stopped",
-  defect: "The last refresh failed by a defect",
-  never_refreshed: "Nothing has been published yet",
-  schedule_late: "The schedule has missed two firings",
+  provider_paused: "The operator has paused this provider",
   not_due: "The data are older than they should be, and the schedule was not due since",
   not_requested: "The data are older than they should be, and nobody has asked for a refresh since",
-  source_reauth: "The user's sign-in at some of the sources is over",
-  unknown_age: "The provider does not say how old its data are",
   source_stale: "The provider could not update every part",
+  cooling_down: "The provider wants a pause before the next refresh",
+  never_refreshed: "Nothing has been published yet",
+  unknown_age: "The provider does not say how old its data are",
+  paused: "You have paused this connection",
+  refreshing: "A refresh is running",
+  fresh: "All its data are fresh",
 };
 
-const ACTORS = {
+/** Who has to act, by the action that the API names. */
+export const ACTORS = {
   retry: "you",
   wait: "nobody",
   reauthenticate: "the user",
@@ -107,7 +108,6 @@ export function ConnectionPage({ id }) {
         </div>
         <${Refreshes} key=${`refreshes ${data.running_refresh_id} ${data.snapshot?.refresh_id}`} connection_id=${id} />
         <${Events} id=${id} />
-        ${data.snapshot && html`<${Receipt} key=${`receipt ${data.snapshot.refresh_id}`} connection_id=${id} />`}
         <${About} connection=${data} />
         <${Erase} connection=${data} onErased=${setErased} />
       `}<//>
@@ -241,7 +241,7 @@ const CUT = 120; // characters of a cell of the preview
 
 const EVIDENCE = { dated: "the provider's date", completed: "the end of its job", none: "–" };
 
-const PART_COLUMNS = [
+export const PART_COLUMNS = [
   { name: "Part", of: (one) => one.label ?? html`<${Id} id=${one.part} />` },
   { name: "Datasets", of: (one) => one.datasets.join(", ") },
   { name: "State", of: (one) => html`<${Status} of=${one.state} />` },
@@ -361,19 +361,6 @@ function Refreshes({ connection_id }) {
     <//>`;
 }
 
-function Receipt({ connection_id: id }) {
-  const [found, setFound] = useState(null);
-  const action = useAction();
-  const read = () =>
-    action.run(async () => setFound(await ask("GET", `connections/${id}/receipt`)));
-  return html`
-    <${Section} title="Receipt">
-      <p class="lead">A signed statement of what was published last and how fresh it is. It names no account and no user, so that you may hand it on.</p>
-      ${found ? html`<${Secret} label="Receipt" value=${found.receipt} />` : html`<${Button} onClick=${read}>Show the receipt<//>`}
-      <${Outcome} of=${action} />
-    <//>`;
-}
-
 function About({ connection }) {
   const labels = Object.entries(connection.labels).map(([name, value]) => `${name}: ${value}`);
   return html`
@@ -389,6 +376,11 @@ function About({ connection }) {
         ],
         ["Labels", labels.join(", ") || null],
         ["Connected", html`<${Time} at=${connection.created_at} />`],
+        [
+          "Published by",
+          connection.snapshot &&
+            html`<a href=${`#/refreshes/${connection.snapshot.refresh_id}`}>the refresh that has its receipt</a>`,
+        ],
         ...Object.entries(connection.params).map(([name, params]) => [
           `${name} narrowed down to`,
           JSON.stringify(params),

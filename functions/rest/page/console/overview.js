@@ -1,6 +1,7 @@
 // The overview: what needs attention and who acts, what runs now, and how fresh the data are.
 import { ask, useResource } from "./api.js";
 import { Strips, span } from "./charts.js";
+import { ACTORS, CAUSES } from "./connection.js";
 import { nameProvider } from "./connections.js";
 import {
   Age,
@@ -17,6 +18,7 @@ import {
   useEffect,
   useRef,
   useState,
+  words,
 } from "./parts.js";
 import { byId, hasEnded, isPublished, listColumns, measure } from "./refreshes.js";
 
@@ -27,37 +29,11 @@ const JUDGED = 12; // connections of which the cause is asked: some reads each
 const EVENT_PAGES = 5; // of 100 each
 const SHOWN = 8; // refreshes in the table
 
-/** Why data are not fresh, by the cause that the API names; the most urgent first. */
-export const CAUSES = {
-  reauth_required: "The user must sign in again",
-  interaction_required: "The provider waits for the user",
-  consent_missing: "The user's consent does not cover the data",
-  source_reauth: "The user must sign in at a source",
-  operator: "The set-up is not right",
-  defect: "Something is broken",
-  connection_refused: "The provider refuses the connection",
-  schedule_late: "The schedule has missed two firings",
-  provider_failed: "The provider has failed",
-  platform_failed: "AWS has failed",
-  stopped: "The last refresh was stopped",
-  provider_paused: "The operator has paused the provider",
-  not_due: "Too old, and the schedule has not fired since",
-  not_requested: "Too old, and not refreshed since",
-  source_stale: "The provider could not update every part",
-  cooling_down: "The provider wants a pause",
-  never_refreshed: "Nothing has been published yet",
-  unknown_age: "The provider does not say how old its data are",
-  paused: "You have paused it",
-};
-
 const URGENCY = Object.keys(CAUSES);
 
-const WHO = {
-  reauthenticate: "The user",
-  ask_user: "The user",
-  contact_operator: "The operator",
-  report: "The maintainers of Freshet",
-};
+const NEEDS_NOTHING = new Set(["refreshing", "fresh"]);
+
+const SIGN_IN_AGAIN = "Open the connection and choose Sign in again: you get a link for the user.";
 
 const MINUTE = { every: 60 };
 
@@ -115,7 +91,9 @@ function Attention({ connections, latest }) {
   );
   const rows = [
     ...troubled.map(tellEndpoint),
-    ...(found ?? []).filter(({ freshness }) => freshness.cause in CAUSES).map(tellConnection),
+    ...(found ?? [])
+      .filter(({ freshness }) => !NEEDS_NOTHING.has(freshness.cause))
+      .map(tellConnection),
   ].sort((one, other) => one.urgency - other.urgency);
   const others = suspects.length - JUDGED;
   return html`
@@ -228,10 +206,10 @@ function tellConnection({ connection, freshness }) {
   return {
     key: id,
     urgency: URGENCY.indexOf(cause),
-    what: CAUSES[cause],
-    toDo,
+    what: CAUSES[cause] ?? words(cause),
+    toDo: action === "reauthenticate" ? SIGN_IN_AGAIN : toDo,
     since,
-    who: WHO[action] ?? (action ? "You" : "–"),
+    who: ACTORS[action] ?? "–",
     where: html`
       <div>${nameProvider(provider)}${user && html`, <a href=${`#/connections/${id}`}>${user}</a>`}</div>
       <${Id} id=${id} to=${`#/connections/${id}`} />`,
@@ -251,7 +229,7 @@ function tellEndpoint({ endpoint_id: id, url, state, why, failing_since: since }
     toDo: isDisabled
       ? `${why ? `${why}. ` : ""}Mend the receiver, then enable it. What has come meanwhile waits for it.`
       : "Look at its last deliveries. They are tried again by themselves.",
-    who: "You",
+    who: ACTORS.retry,
     where: html`<a href=${`#/endpoints/${id}`}>${new URL(url).host}</a>`,
     since,
     age: "–",

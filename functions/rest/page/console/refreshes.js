@@ -1,6 +1,7 @@
 // Refreshes: the list, and one refresh from the request for it to what it has published.
 import { ask, useErrors, useFollowed, useList, useResource } from "./api.js";
 import { Bar, span } from "./charts.js";
+import { PART_COLUMNS } from "./connection.js";
 import { describeCoverage, nameProvider, nameStarter, PROVIDER_OPTIONS } from "./connections.js";
 import {
   Age,
@@ -315,13 +316,6 @@ function Records({ refresh: { records_read: read, records_total: total } }) {
     <//>`;
 }
 
-const PART_STATES = {
-  stale: "Stale: the provider has only older data.",
-  incomplete: "Incomplete: some records could not be had.",
-  failed: "Failed: nothing could be had.",
-  gone: "Gone: the provider has it no longer.",
-};
-
 /** The parts that are not fresh, as long as this refresh is the one that is published. */
 function NotFresh({ refresh: { refresh_id: id, connection_id: connection, datasets, coverage } }) {
   const lacks =
@@ -339,23 +333,6 @@ function NotFresh({ refresh: { refresh_id: id, connection_id: connection, datase
           : later}<//>
     <//>`;
 }
-
-const PART_COLUMNS = [
-  { name: "Part", of: ({ part, label }) => label ?? html`<${Id} id=${part} />` },
-  {
-    name: "State",
-    wide: true,
-    of: ({ state, reauth }) =>
-      `${PART_STATES[state] ?? state}${reauth ? " The user must sign in at its source." : ""}`,
-  },
-  {
-    name: "Why",
-    of: ({ why, failures }) =>
-      [why, failures > 0 && `${failures} records`].filter(Boolean).join(", ") || "–",
-  },
-  { name: "Age", number: true, of: ({ as_of: asOf }) => html`<${Age} at=${asOf} />` },
-  { name: "Ask again from", of: ({ retry_at: at }) => html`<${Time} at=${at} />` },
-];
 
 // --- its receipt ------------------------------------------------------------------------------
 
