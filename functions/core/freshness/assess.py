@@ -107,9 +107,7 @@ class Advice(NamedTuple):
 _ADVICE: Final = {
     Cause.FRESH: Advice(None, "Nothing."),
     Cause.REFRESHING: Advice(Action.WAIT, "Wait for the refresh that is running."),
-    Cause.NEVER_REFRESHED: Advice(
-        Action.RETRY, "Nothing has been published yet. Start a refresh, or wait for the schedule."
-    ),
+    Cause.NEVER_REFRESHED: Advice(Action.RETRY, "Start a refresh, or wait for the schedule."),
     Cause.SCHEDULE_LATE: Advice(
         Action.CONTACT_OPERATOR,
         "The schedule has missed two firings. Start a refresh; if the next firing does not come"

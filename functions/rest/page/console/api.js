@@ -10,6 +10,7 @@ const TOKEN = "freshet.token";
 const ATTEMPTS = 4;
 const MOST_WAIT = 30; // seconds; what is to be waited for longer is said to the person
 const HOLD = 20; // seconds for which a long poll is held
+const SHORTEST_HOLD = 8; // where something changes before that
 const OPEN = ["errors", "receipt-keys"]; // asked without the token, so that they say nothing of it
 const MOST_POLLS = 4; // each holds a function of the API
 
@@ -257,7 +258,7 @@ export function useFollowed(path, { ended, initial = null } = {}) {
         if (now && ended(now)) return;
         try {
           const next = now
-            ? await poll(path, now.version, stop.signal)
+            ? await poll(path, now, stop.signal)
             : await ask("GET", path, { signal: stop.signal });
           if (stop.signal.aborted) return;
           known.current.data = next;
@@ -284,8 +285,14 @@ export function useFollowed(path, { ended, initial = null } = {}) {
 let polls = 0;
 const waiting = [];
 
+/** For how many seconds to hold a long poll: to just after a look, as its answer names the next. */
+function holdUntil(look) {
+  const seconds = Math.ceil((Date.parse(look) - Date.now()) / 1000) + 1;
+  return Math.min(HOLD, Math.max(SHORTEST_HOLD, seconds || HOLD));
+}
+
 /** One long poll, when fewer than four are under way. */
-async function poll(path, version, signal) {
+async function poll(path, { version, next_look_at: look }, signal) {
   if (polls >= MOST_POLLS) {
     await new Promise((go, refuse) => {
       waiting.push(go);
@@ -304,7 +311,10 @@ async function poll(path, version, signal) {
   }
   try {
     signal.throwIfAborted();
-    return await ask("GET", path, { query: { wait: HOLD, since_version: version }, signal });
+    return await ask("GET", path, {
+      query: { wait: holdUntil(look), since_version: version },
+      signal,
+    });
   } finally {
     // The turn goes to the one that waits longest.
     const next = waiting.shift();

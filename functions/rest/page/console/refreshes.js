@@ -106,7 +106,7 @@ export function Live({ refresh: given, onEnd }) {
     ended: hasEnded,
     initial: given,
   });
-  const refresh = data?.version > given.version ? data : given;
+  const refresh = data?.version >= given.version ? data : given;
   const ended = hasEnded(refresh) && !hasEnded(given);
   useEffect(() => {
     if (ended) onEnd();
