@@ -390,8 +390,8 @@ function About({ connection }) {
 }
 
 const REVOKE = [
-  ["true", "Revoke it there; erase it here even if that fails"],
-  ["required", "Erase it only if it is revoked there"],
+  ["true", "Revoke it, and erase it here in any case"],
+  ["required", "Revoke it, or else erase nothing"],
   ["false", "Leave it as it is there"],
 ];
 const LIBRARY = [

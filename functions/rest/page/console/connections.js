@@ -4,6 +4,7 @@ import { ask, useFollowed, useList, useResource } from "./api.js";
 import {
   Age,
   Button,
+  duration,
   Empty,
   Field,
   html,
@@ -49,12 +50,14 @@ const LINK_AGES = [
 
 export const ANY_AGE = [["", "any age"], ...AGES];
 
-/** A choice of an age in a form. */
+/** A choice of an age in a form; one that is `chosen` already is among them. */
 export function Ages({ label, hint, options = ANY_AGE, chosen }) {
+  const isThere = !chosen || options.some(([of]) => of === chosen);
+  const all = isThere ? options : [...options, [chosen, duration(chosen)]];
   return html`
     <${Field} label=${label} hint=${hint}>
       <select name="max_age_seconds">
-        ${options.map(([of, text]) => html`<option key=${of} value=${of} selected=${of === chosen}>${text}</option>`)}
+        ${all.map(([of, text]) => html`<option key=${of} value=${of} selected=${of === chosen}>${text}</option>`)}
       </select>
     <//>`;
 }
@@ -95,10 +98,17 @@ export const RATES = [
   ["rate(6 hours)", "every 6 hours"],
   ["rate(1 day)", "every day"],
 ];
+
+/** The time of day at which a schedule fires every day, as "03:00"; null where it is another. */
+export function readDaily(expression) {
+  const [, minute, hour] = /^cron\((\d+) (\d+) \* \* \? \*\)$/.exec(expression) ?? [];
+  return hour ? `${hour.padStart(2, "0")}:${minute.padStart(2, "0")}` : null;
+}
+
 /** When a schedule fires, in words as far as there are any. */
 export function describeSchedule({ expression, time_zone: zone }) {
-  const [, minute, hour] = /^cron\((\d+) (\d+) \* \* \? \*\)$/.exec(expression) ?? [];
-  if (hour) return `every day at ${hour.padStart(2, "0")}:${minute.padStart(2, "0")}, ${zone}`;
+  const daily = readDaily(expression);
+  if (daily) return `every day at ${daily}, ${zone}`;
   return RATES.find(([rate]) => rate === expression)?.[1] ?? `${expression}, ${zone}`;
 }
 
@@ -293,6 +303,8 @@ const SIGN_IN_ERRORS = {
   not_configured: "the operator has to mend the provider's secret.",
 };
 
+const AFTERWARDS = 2000; // milliseconds
+
 const hasEnded = ({ status }) => ["connected", "expired", "cancelled"].includes(status);
 
 /** A link at which one user signs in, and what comes of it; `begun` is the session as it was made. */
@@ -311,7 +323,10 @@ export function SignIn({ begun, onClose, onConnected }) {
   } = now;
   const isOver = hasEnded({ status });
   useEffect(() => {
-    if (status === "connected") onConnected?.();
+    if (status !== "connected") return undefined;
+    onConnected?.();
+    const timer = setTimeout(session.reload, AFTERWARDS); // its refresh is started only then
+    return () => clearTimeout(timer);
   }, [status]);
   const told = {
     open: "The user has not begun yet. This page follows the link.",
@@ -329,7 +344,7 @@ export function SignIn({ begun, onClose, onConnected }) {
       session.reload();
     });
   return html`
-    <${Section} title=${`A link for ${begun.external_id ?? "this user"}`}>
+    <${Section} title=${`Sign-in of ${begun.external_id ?? "this user"}`}>
       <div class="panel">
         ${
           !isOver &&

@@ -283,10 +283,11 @@ export function ErrorNote({ error, compact = false }) {
 export function Problem({ problem, retry }) {
   const known = useErrors().find(problem?.type);
   if (!problem) return null;
+  const { title = "Something went wrong", detail = problem.message, action } = problem;
+  const adds = known && action !== "fix_request" && known.to_do !== detail;
   return html`
-    <${Notice} tone="bad" title=${problem.title ?? "Something went wrong"} alert>
-      <p>${problem.detail ?? problem.message}</p>
-      ${known && known.to_do !== problem.detail && html`<p>${known.to_do}</p>`}
+    <${Notice} tone="bad" title=${detail || title} alert>
+      ${adds && html`<p>${known.to_do}</p>`}
       ${known && html`<p class="small"><a href=${`#/errors/${known.name}`}>${known.name}</a></p>`}
       ${retry && html`<p><${Button} onClick=${retry}>Try again<//></p>`}
     <//>`;

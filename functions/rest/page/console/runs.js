@@ -10,6 +10,7 @@ import {
   PROVIDER_OPTIONS,
   RATES,
   readAge,
+  readDaily,
 } from "./connections.js";
 import {
   Ago,
@@ -351,19 +352,24 @@ function readExpression(choice, given) {
   return `cron(${minute} ${hour} * * ? *)`;
 }
 
+function choose(schedule) {
+  if (!schedule) return "rate(1 day)";
+  if (readDaily(schedule.expression)) return "at";
+  return RATES.some(([rate]) => rate === schedule.expression) ? schedule.expression : "own";
+}
+
 /** When a connection is refreshed by itself. */
 export function Schedule({ connection: { connection_id: id, schedule }, reload }) {
   const path = `connections/${id}/schedule`;
-  const [choice, setChoice] = useState("rate(1 day)");
+  const [choice, setChoice] = useState(choose(schedule));
   const action = useAction();
   const submit = (event) => {
     event.preventDefault();
     const given = new FormData(event.currentTarget);
-    const body = {
-      expression: readExpression(choice, given),
-      ...readAge(given),
-    };
+    const body = { expression: readExpression(choice, given), ...readAge(given) };
     if (given.has("time_zone")) body.time_zone = given.get("time_zone").trim();
+    for (const kept of ["jitter_minutes", "datasets"])
+      if (schedule?.[kept]) body[kept] = schedule[kept];
     action.run(async () => {
       await ask("PUT", path, { body });
       reload();
@@ -403,10 +409,10 @@ export function Schedule({ connection: { connection_id: id, schedule }, reload }
           <form onSubmit=${submit}>
             <div class="fields">
               <${Select} label="How often" value=${choice} options=${CHOICES} onChange=${setChoice} />
-              ${choice === "at" && html`<${Field} label="Time"><input type="time" name="time" required defaultValue="03:00" /><//>`}
+              ${choice === "at" && html`<${Field} label="Time"><input type="time" name="time" required defaultValue=${(schedule && readDaily(schedule.expression)) ?? "03:00"} /><//>`}
               ${choice === "own" && html`<${Field} label="Expression" hint="rate(2 hours) or cron(0 3 * * ? *)"><input name="expression" required maxlength="256" defaultValue=${schedule?.expression} /><//>`}
               ${["at", "own"].includes(choice) && html`<${Field} label="Time zone" hint="UTC, or as Europe/Berlin"><input name="time_zone" required maxlength="50" defaultValue=${schedule?.time_zone ?? "UTC"} /><//>`}
-              <${Ages} label="Only if the data are older than" />
+              <${Ages} label="Only if the data are older than" chosen=${schedule?.max_age_seconds} />
             </div>
             <div class="actions"><${Button} type="submit" primary busy=${action.busy}>Set the schedule<//></div>
           </form>
