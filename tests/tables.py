@@ -8,6 +8,7 @@ of ``docs/``.
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import subprocess
@@ -16,10 +17,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import msgspec
 
 from benchmarks import results
 from client.tools.models import write_models
+from freshet_client.cli.main import main as program
+from freshet_client.cli.statuses import MEANINGS
 from functions.connectors.registry import REGISTRY
 from functions.core.errors import (
     BY_NAME,
@@ -139,6 +143,36 @@ def events() -> str:
     return results.write_table(("type", "tells"), rows)
 
 
+def commands() -> str:
+    """Every command of ``freshet`` with its options, a section each."""
+    return "\n".join(_describe(command, [name]) for name, command in program.commands.items())
+
+
+def _describe(command: click.Command, words: list[str]) -> str:
+    if isinstance(command, click.Group):
+        below = [_describe(each, [*words, name]) for name, each in command.commands.items()]
+        return "\n".join(below)
+    context = click.Context(command, info_name=" ".join(["freshet", *words]))
+    arguments = " ".join(each.make_metavar(context) for each in _own(command, click.Argument))
+    about = inspect.cleandoc(command.help or "")
+    lines = [f"## freshet {' '.join(words)}", "", f"`{f'{context.info_name} {arguments}'.strip()}`"]
+    lines += ["", " ".join(about.replace("\n\n", "\n").splitlines()), ""]
+    records = (each.get_help_record(context) for each in _own(command, click.Option))
+    rows = [(f"`{each[0]}`".replace("|", "\\|"), each[1] or "-") for each in records if each]
+    return "\n".join(lines) + (f"\n{results.write_table(('option', 'does'), rows)}" if rows else "")
+
+
+def _own(command: click.Command, kind: type[click.Parameter]) -> list[click.Parameter]:
+    """A command's own parameters, without the settings that all share."""
+    return [each for each in command.params if isinstance(each, kind) and each.expose_value]
+
+
+def statuses() -> str:
+    """The exit statuses of ``freshet``."""
+    rows = ((str(status.value), meaning) for status, meaning in MEANINGS.items())
+    return results.write_table(("status", "means"), rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "faults": faults,
     "calls": calls,
@@ -146,6 +180,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "problems": problems,
     "errors": errors,
     "events": events,
+    "commands": commands,
+    "statuses": statuses,
     "runbook": write_runbook,
     **{name: partial(str, table) for name, table in results.tables().items()},
 }

@@ -1,1 +1,1 @@
-"""The command ``freshet``."""
+"""The command line of Freshet, ``freshet``."""
