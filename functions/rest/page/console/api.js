@@ -164,70 +164,78 @@ const returns = store(0); // how often the network has come back
 addEventListener("online", () => returns.set(returns.get() + 1));
 
 /**
- * Read one thing: `{data, problem, loading, reload}`. With `every` it is read again after so many
- * seconds, and when the tab is looked at again. A null path reads nothing.
+ * Read one thing: `{data, problem, loading, reload}`. With `every` it is read again so many seconds
+ * after each answer, and when the tab is looked at again, unless it is `held`. A null path reads
+ * nothing.
  */
-export function useResource(path, { query, every } = {}) {
+export function useResource(path, { query, every, held = false } = {}) {
   const [state, setState] = useState({ data: null, problem: null, loading: path !== null });
   const [turn, setTurn] = useState(0);
   const seen = useStore(visible);
   const returned = useStore(returns);
+  const reload = useCallback(() => setTurn((now) => now + 1), []);
   const asked = JSON.stringify([path, query]);
   const last = useRef(asked);
   useEffect(() => {
-    if (path === null || (every && !seen)) return undefined;
+    if (path === null || held || (every && !seen)) return undefined;
     const stop = new AbortController();
+    let timer;
     const other = last.current !== asked;
     last.current = asked;
+    const show = (told) => {
+      if (stop.signal.aborted) return;
+      setState((now) => ({ ...now, problem: null, ...told, loading: false }));
+      if (every) timer = setTimeout(reload, every * 1000);
+    };
     setState((now) => ({ ...(other ? { data: null, problem: null } : now), loading: true }));
     ask("GET", path, { query, signal: stop.signal }).then(
-      (data) => setState({ data, problem: null, loading: false }),
-      (problem) => {
-        if (!stop.signal.aborted) setState((now) => ({ ...now, problem, loading: false }));
-      },
+      (data) => show({ data }),
+      (problem) => show({ problem }),
     );
-    const timer = every && setInterval(() => setTurn((now) => now + 1), every * 1000);
     return () => {
       stop.abort();
-      clearInterval(timer);
+      clearTimeout(timer);
     };
-  }, [asked, turn, every && seen, returned]);
-  return { ...state, reload: useCallback(() => setTurn((now) => now + 1), []) };
+  }, [asked, turn, held, every, every && seen, returned]);
+  return { ...state, reload };
 }
 
 /**
- * Read a list page by page: `{items, more, loading, problem, reload}`. `more` reads the next page
- * and is null after the last. With `every` the first page is read again while it is the only one.
+ * Read a list page by page: `{items, more, known, loading, problem, reload}`. `more` reads the next
+ * page and is null after the last. With `every` the first page is read again while it is the only
+ * one: others would no longer follow on it.
  */
 export function useList(path, query, { every } = {}) {
   const asked = JSON.stringify([path, query]);
-  const first = useResource(path, { query, every });
-  const [rest, setRest] = useState({ of: null, items: [], cursor: null });
+  const [rest, setRest] = useState({});
+  const forget = () => setRest({ asked, items: [], cursor: null });
+  useEffect(forget, [asked]);
   const [state, setState] = useState({ loading: false, problem: null });
-  const mine = rest.of === first.data ? rest : { items: [], cursor: first.data?.next_cursor };
-  const items = useMemo(() => [...listed(first.data), ...mine.items], [first.data, rest]);
-  const more = async () => {
+  const held = rest.asked === asked && rest.items.length > 0;
+  const first = useResource(path, { query, every, held });
+  const more = held ? rest : { items: [], cursor: first.data?.next_cursor };
+  const items = useMemo(() => [...listed(first.data), ...more.items], [first.data, rest, held]);
+  const readMore = async () => {
     setState({ loading: true, problem: null });
     try {
-      const page = await ask("GET", path, { query: { ...query, cursor: mine.cursor } });
-      setRest({
-        of: first.data,
-        items: [...mine.items, ...listed(page)],
-        cursor: page.next_cursor,
-      });
+      const page = await ask("GET", path, { query: { ...query, cursor: more.cursor } });
+      setRest({ asked, items: [...more.items, ...listed(page)], cursor: page.next_cursor });
       setState({ loading: false, problem: null });
     } catch (problem) {
       setState({ loading: false, problem });
     }
   };
+  const reload = useCallback(() => {
+    forget();
+    first.reload();
+  }, [asked]);
   return {
-    asked,
     items,
-    more: mine.cursor ? more : null,
+    more: more.cursor ? readMore : null,
     known: first.data !== null,
     loading: first.loading || state.loading,
     problem: first.problem ?? state.problem,
-    reload: first.reload,
+    reload,
   };
 }
 
