@@ -45,6 +45,10 @@ fix: setup $(CHROMIUM) ## Format, and mend what can be mended by itself
 tables: setup ## Write what follows from the code: tables of the docs, models of the client
 	@$(BIN)/python -m tests.tables
 
+pictures: setup $(CHROMIUM) ## Take the pictures of the console in docs/images
+	@FRESHET_REQUIRE_BROWSER=1 FRESHET_SCREENSHOTS=docs/images \
+		$(PYTEST) --quiet tests/e2e/console/test_every_view.py -k no_view
+
 synth: setup ## Write the CloudFormation template to cdk.out (STAGE=local|dev|prod)
 	@node_modules/.bin/cdk synth --quiet -c stage=$(or $(STAGE),local)
 

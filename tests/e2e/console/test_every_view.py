@@ -51,6 +51,7 @@ PICTURES = {
     "refresh": "refreshes/{published}",
     "connection": "connections/{partial}",
 }
+"""What the docs show; `make pictures` writes them."""
 
 
 def findings(console: Console) -> list[str]:
@@ -69,6 +70,7 @@ def findings(console: Console) -> list[str]:
         if console.page.evaluate("document.documentElement.scrollWidth") > width:
             found.append(f"{width} wider than the screen")
     console.page.resize(WIDE, HEIGHT)
+    console.page.prefer("light")
     if (count := console.find.css("h1").count()) != 1:
         found.append(f"{count} headings of the page")
     return found
