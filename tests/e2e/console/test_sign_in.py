@@ -54,6 +54,39 @@ def test_without_a_token_nothing_is_asked_and_none_is_refused(open_console: Open
     assert console.asked("GET") == console.asked("GET", "console")
 
 
+def test_a_person_signs_in_at_the_issuer_and_is_back_in_the_view_they_wanted(
+    open_console: Open,
+) -> None:
+    console = open_console()
+    wanted = f"{console.api}/v1/console#/errors"
+    console.page.go(wanted)
+    console.button("Sign in").click()
+    console.find.role("button", "neighbour").click()
+    console.find.role("heading", "Errors", exact=True).wait()
+
+    assert console.page.url == wanted
+    kept = set(console.page.evaluate("Object.keys(sessionStorage)"))
+    assert kept == {"freshet.token", "freshet.id-token"}, "the verifier is used up"
+    assert "neighbour" in console.find.css("header").first.shown()
+    console.button("Sign out").click()
+    console.find.role("heading", "Sign in", exact=True).wait()
+    assert console.page.evaluate("sessionStorage.length") == 0
+    at_issuer = [each for each in console.page.requests() if each.url.startswith(console.issuer)]
+    (redeemed,) = (each for each in at_issuer if each.url.endswith("/token"))
+    assert (redeemed.method, redeemed.status) == ("POST", 200)
+    assert [each for each in at_issuer if "/end-session" in each.url]
+
+
+def test_a_sign_in_that_another_has_begun_is_not_finished(open_console: Open) -> None:
+    console = open_console()
+    console.page.go(f"{console.api}/v1/console?code=theirs&state=theirs")
+    console.find.text("not begun in this tab").wait()
+
+    assert console.page.evaluate(TOKEN) is None
+    assert "theirs" not in console.page.url
+    assert not [each for each in console.page.requests() if each.url.startswith(console.issuer)]
+
+
 def test_another_tab_is_not_signed_in(open_console: Open, console: Console) -> None:
     other = open_console()
     other.page.go(console.page.url)
