@@ -259,6 +259,8 @@ function Why({ part: { state, why, reauth, retry_at: retry, failures } }) {
     ${failures > 0 && html`<div>${failures} of its records could not be had.</div>`}`;
 }
 
+const ORDER = ["failed", "stale", "incomplete", "fresh", "gone"];
+
 /** What is published: its parts, its datasets, and on demand a look at their records. */
 function Snapshot({ connection_id: id }) {
   const path = `connections/${id}/datasets`;
@@ -267,7 +269,7 @@ function Snapshot({ connection_id: id }) {
   return html`
     <${Loaded} of=${snapshot}>${({ parts, datasets, coverage }) => {
       const sorted = [...parts].sort(
-        (one, other) => (one.state === "fresh") - (other.state === "fresh"),
+        (one, other) => ORDER.indexOf(one.state) - ORDER.indexOf(other.state),
       );
       return html`
         <${Section} title="Parts" aside=${describeCoverage(coverage)}>

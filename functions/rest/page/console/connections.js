@@ -173,48 +173,32 @@ export function Connections() {
     <//>`;
 }
 
-const NEEDS = {
-  any: {},
-  reauth_required: { reauth_required: true },
-  paused: { paused: true },
-  not_paused: { paused: false },
-};
+const STATES = [
+  ["", "any"],
+  ["reauth_required=true", "must sign in again"],
+  ["paused=true", "paused"],
+  ["paused=false", "not paused"],
+];
 
+/** Filters of the list; `onChange` is given those that are chosen, as the API names them. */
 function Filters({ onChange }) {
-  const [chosen, setChosen] = useState({
-    provider: "",
-    need: "any",
-    older: "",
-    user: "",
-    label: "",
-  });
+  const [chosen, setChosen] = useState({});
   const set = (name) => (value) => {
     const next = { ...chosen, [name]: value.trim() };
     setChosen(next);
-    const { provider, older, user, label } = next;
-    const given = {
-      provider,
-      older_than_seconds: older,
-      external_id: user,
-      label,
-      ...NEEDS[next.need],
-    };
+    const { state, ...others } = next;
+    const given = { ...others, ...Object.fromEntries(new URLSearchParams(state)) };
     onChange(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== "")));
   };
   const type = (name) => (event) => set(name)(event.target.value);
   const providers = [["", "any"], ...PROVIDER_OPTIONS];
-  const needs = [
-    ["any", "any"],
-    ["reauth_required", "must sign in again"],
-    ["paused", "paused"],
-    ["not_paused", "not paused"],
-  ];
   return html`
     <form class="filters" aria-label="Filters" onSubmit=${(event) => event.preventDefault()}>
-      <${Select} label="Provider" value=${chosen.provider} options=${providers} onChange=${set("provider")} />
-      <${Select} label="State" value=${chosen.need} options=${needs} onChange=${set("need")} />
-      <${Select} label="Data older than" value=${chosen.older} options=${ANY_AGE} onChange=${set("older")} />
-      <${Field} label="Your user's id"><input type="search" onChange=${type("user")} placeholder="user-4711" /><//>
+      <${Select} label="Provider" value=${chosen.provider ?? ""} options=${providers} onChange=${set("provider")} />
+      <${Select} label="State" value=${chosen.state ?? ""} options=${STATES} onChange=${set("state")} />
+      <${Select} label="Data older than" value=${chosen.older_than_seconds ?? ""} options=${ANY_AGE} onChange=${set("older_than_seconds")} />
+      <${Field} label="Your user's id"><input type="search" onChange=${type("external_id")} placeholder="user-4711" /><//>
+      <${Field} label="Id at the provider"><input type="search" onChange=${type("subject")} /><//>
       <${Field} label="Label"><input type="search" onChange=${type("label")} placeholder="plan:pro" /><//>
     </form>`;
 }
