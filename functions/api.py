@@ -15,7 +15,8 @@ from functions.aws.boundary import door, setting
 from functions.core.contract import Variable
 from functions.core.errors import FreshetError, InvalidRequest, MethodNotAllowed, NotFound, TooLarge
 from functions.rest.call import MAX_ID, Call, Reply
-from functions.rest.problems import refusal
+from functions.rest.console import find_console
+from functions.rest.problems import CONSOLE, refusal
 from functions.rest.routes import ROUTES
 from functions.rest.throttle import throttle
 from functions.wiring.services import prepare, wiring
@@ -54,6 +55,7 @@ prepare(lambda here: (here.connections, here.refreshes, here.snapshots, here.exe
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request; every fault is a problem, none a stack trace."""
+    CONSOLE.set(_find_console(event))
     try:
         answer: dict[str, Any] = _answer(event, context)
     except FreshetError as error:
@@ -120,15 +122,27 @@ def _add_head(by_method: dict[str, Route]) -> dict[str, Route]:
 
 def _read(event: dict[str, Any], route: Route, *, path: str) -> Call:
     context = event["requestContext"]
+    told = {"tenant": ""} if route.open else context["authorizer"]
     return Call(
         here=wiring(),
-        tenant="" if route.open else context["authorizer"]["tenant"],
+        tenant=told["tenant"],
+        # The gateway remembers for a minute what an earlier version of ``authorize`` has said.
+        caller=told.get("caller", ""),
         path=path,
         body=_body(event, most=route.most),
         query=_query(event),
         headers=_headers(event),
         asked_at=context["requestTimeEpoch"] / 1000,
     )
+
+
+def _find_console(event: dict[str, Any]) -> str:
+    """Where the console is, as this request has found the API; empty where there is none."""
+    context, scheme = event["requestContext"], _headers(event).get("x-forwarded-proto")
+    root = _ROOT.search(context["path"]) if scheme and find_console() else None
+    if root is None:
+        return ""
+    return f"{scheme}://{context['domainName']}{context['path'][: root.start()]}/v1/console"
 
 
 def _headers(event: dict[str, Any]) -> dict[str, str]:

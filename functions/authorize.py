@@ -47,6 +47,7 @@ FETCH_SECONDS: Final = 5
 
 _SCHEME: Final = "bearer "
 _MAX_TENANT: Final = 64
+_MAX_CALLER: Final = 255  # OpenID Connect allows a subject no more
 
 # What PyJWT and cryptography raise for odd members of a token or a key.
 _ODD: Final = (
@@ -153,6 +154,8 @@ def _keys() -> IssuerKeys:
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Allow the whole API to the token's tenant; deny it to a token that is not good.
 
+    The context has the tenant, and the caller where the token names one.
+
     The gateway answers 401 for both ways to be refused. A denial says why (RFC 6750); of a
     request without any token there is nothing to say.
 
@@ -161,12 +164,15 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         ProviderUnavailable: the issuer's keys cannot be had, so that nothing is known of the token.
     """
     try:
-        tenant = _tenant(event.get("authorizationToken", ""))
+        claims = _claims(event.get("authorizationToken", ""))
+        tenant = _tenant(claims)
     except Unauthorized as refusal:
         if not refusal.detail:
             raise
         return _policy(event, effect="Deny", principal="refused", detail=refusal.detail)
-    return _policy(event, effect="Allow", principal=tenant, tenant=tenant)
+    caller = _caller(claims)
+    told = {"caller": caller} if caller else {}
+    return _policy(event, effect="Allow", principal=tenant, tenant=tenant, **told)
 
 
 def _policy(
@@ -185,19 +191,36 @@ def _policy(
     }
 
 
-def _tenant(authorization: str) -> str:
+def _tenant(claims: dict[str, Any]) -> str:
     """The tenant: 1 to 64 printable characters, so that it can be logged and kept anywhere."""
-    if authorization[: len(_SCHEME)].lower() != _SCHEME:
-        logger().warning("token refused", reason="NoBearerToken")
-        raise Unauthorized
-    tenant = _claims(authorization[len(_SCHEME) :].strip()).get(setting(Variable.TENANT_CLAIM))
+    tenant = claims.get(setting(Variable.TENANT_CLAIM))
     sound = isinstance(tenant, str) and 0 < len(tenant) <= _MAX_TENANT and tenant.isprintable()
     if not sound:
         raise _log_refusal("NoTenant")
     return str(tenant)
 
 
-def _claims(token: str) -> dict[str, Any]:
+def _caller(claims: dict[str, Any]) -> str:
+    """Who calls: the token's ``sub``, else its ``client_id``; empty where neither is sound.
+
+    It may name a person, so it is never logged.
+    """
+    for name in ("sub", "client_id"):
+        caller = claims.get(name)
+        if isinstance(caller, str) and _is_plain(caller):
+            return caller
+    return ""
+
+
+def _is_plain(caller: str) -> bool:
+    return 0 < len(caller) <= _MAX_CALLER and caller.isascii() and caller.isprintable()
+
+
+def _claims(authorization: str) -> dict[str, Any]:
+    if authorization[: len(_SCHEME)].lower() != _SCHEME:
+        logger().warning("token refused", reason="NoBearerToken")
+        raise Unauthorized
+    token = authorization[len(_SCHEME) :].strip()
     keys, issuer, audience = _keys(), setting(Variable.ISSUER), setting(Variable.AUDIENCE)
     try:
         return jwt.decode(

@@ -308,6 +308,8 @@ class Refresh(msgspec.Struct, frozen=True, kw_only=True):
     to the provider's names for the job, see ``core.webhooks``. ``records_read``, by dataset,
     are what it has brought, ``records_total`` what the snapshot has. They, ``coverage``, ``as_of``
     and ``verdict`` are of its ``datasets``. ``changes_since`` is the refresh of the one before.
+    ``looks`` are seconds after ``triggered_at`` at which it was planned to look, until it ends.
+    ``requested_by`` is the caller of the API, and may be a person: only the tenant is shown it.
     """
 
     refresh_id: str
@@ -327,12 +329,14 @@ class Refresh(msgspec.Struct, frozen=True, kw_only=True):
     job_complete: bool = msgspec.field(name="whole", default=True)
     webhooks: dict[str, str] = msgspec.field(name="hooks", default_factory=dict)
     triggered_at: float = 0
+    looks: tuple[float, ...] = ()
     records_read: dict[str, int] = msgspec.field(name="records", default_factory=dict)
     records_total: dict[str, int] = {}
     coverage: Coverage | None = None
     as_of: float = 0
     verdict: Verdict | None = None
     changes_since: str = ""
+    requested_by: str = ""
     error: str | None = None
     events: tuple[Event, ...] = ()
 

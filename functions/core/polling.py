@@ -101,6 +101,14 @@ def find_next(looks: Sequence[float], *, after: float) -> float:
     return max(after, 0.0) + pause(after)
 
 
+def predict(looks: Sequence[float], *, elapsed: float) -> float:
+    """The first look after so many seconds, if each so far was at its time; from the trigger."""
+    following = find_next(looks, after=-1)
+    while following <= elapsed:
+        following = find_next(looks, after=following)
+    return following
+
+
 def pause(elapsed: float) -> float:
     """Seconds between two looks at a job of which only is known how long it has run."""
     return sqrt(2 * LOOK_PRICE * (max(elapsed, 0.0) + HALF))

@@ -29,9 +29,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """A request.
 
     ``tenant`` is from the authorizer, never from the caller, and empty for a route that is
-    ``open``. ``path`` is as it was asked for. The names of the headers are in lower case.
-    ``asked_at`` is when the gateway took the request, in seconds since the epoch: it counts from
-    there, also while a function starts. ``here`` has the stage's services.
+    ``open``. So is ``caller``, who asks; it is also empty where the token does not say. ``path`` is
+    as it was asked for. The names of the headers are in lower case. ``asked_at`` is when the
+    gateway took the request, in seconds since the epoch: it counts from there, also while a
+    function starts. ``here`` has the stage's services.
     """
 
     here: Wiring
@@ -41,6 +42,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     query: dict[str, str]
     headers: Mapping[str, str]
     asked_at: float = inf
+    caller: str = ""
 
 
 class Reply(msgspec.Struct, frozen=True):

@@ -123,13 +123,18 @@ def read_console_file(_call: Call, file: str, *, v: str | None) -> Reply:  # noq
     )
 
 
+def find_console() -> Console | None:
+    """The stage's console; None where it has none."""
+    return msgspec.json.decode(setting(Variable.CONSOLE), type=Console | None)
+
+
 def _console() -> Console:
     """The stage's console.
 
     Raises:
         NotFound: it has none.
     """
-    console = msgspec.json.decode(setting(Variable.CONSOLE), type=Console | None)
+    console = find_console()
     if console is None:
         raise NotFound
     return console

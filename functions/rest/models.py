@@ -9,17 +9,22 @@ import msgspec
 from functions.core.contract import Scalar
 from functions.core.errors import Action, find_error
 from functions.core.model import iso
+from functions.rest.problems import find_help
 
 if TYPE_CHECKING:
     from functions.core.model import Event
 
 
 class ErrorOut(msgspec.Struct, frozen=True, kw_only=True):
-    """Why something failed and what to do about it."""
+    """Why something failed and what to do about it.
+
+    ``help`` is the error's page in the stage's console; null where there is no console.
+    """
 
     name: str
     action: Action
     detail: str
+    help: str | None
 
 
 class EventOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,4 +55,6 @@ def error_out(name: str | None) -> ErrorOut | None:
     if name is None:
         return None
     error = find_error(name)
-    return ErrorOut(name=error.name(), action=error.action, detail=error.text)
+    return ErrorOut(
+        name=error.name(), action=error.action, detail=error.text, help=find_help(error)
+    )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from functions.core import errors
 from functions.core.errors import (
@@ -62,14 +64,23 @@ KINDS: Final[dict[type[FreshetError], str]] = {PlatformFault: UNAVAILABLE}
 """How a problem's type ends where it is not the error's own name."""
 
 
+CONSOLE: Final = ContextVar("CONSOLE", default="")
+"""Where the console is, by the address of the request that is answered; empty where there is none.
+"""
+
+
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """One problem. ``type`` and ``action``, what to do about it, are safe to compare."""
+    """One problem. ``type`` and ``action``, what to do about it, are safe to compare.
+
+    ``help`` is the error's page in the stage's console, where it has one.
+    """
 
     type: str
     title: str
     status: int
     detail: str
     action: Action
+    help: str | msgspec.UnsetType = msgspec.UNSET
     next_allowed_at: str | msgspec.UnsetType = msgspec.UNSET
     connection_id: str | msgspec.UnsetType = msgspec.UNSET
 
@@ -88,6 +99,12 @@ def problem(error: FreshetError) -> Problem:
     )
 
 
+def find_help(error: type[FreshetError] | FreshetError) -> str | None:
+    """The address of an error's page in the console; None where there is no console."""
+    console = CONSOLE.get()
+    return f"{console}#/errors/{error.name()}" if console else None
+
+
 def retry_after(error: FreshetError) -> dict[str, str]:
     """The header that says when to come again, where that is known."""
     if isinstance(error, PlatformFault):
@@ -98,7 +115,8 @@ def retry_after(error: FreshetError) -> dict[str, str]:
 
 def refusal(error: FreshetError, **headers: str) -> dict[str, Any]:
     """The gateway's form of an answer that tells of this error."""
-    told, fixed = problem(error), {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"}
+    told = replace(problem(error), help=find_help(error) or msgspec.UNSET)
+    fixed = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"}
     return {
         "statusCode": told.status,
         "headers": {**fixed, **retry_after(error), **headers},

@@ -105,7 +105,8 @@ def _unclaimed(running: System) -> None:
 @pytest.fixture
 def caller(running: System, _unclaimed: None) -> Caller:
     """An application of its own for each test, so that no test sees another's connections."""
-    return Caller(running.api, token=running.issuer.token(f"tenant-{uuid.uuid4().hex[:8]}"))
+    own = uuid.uuid4().hex[:8]
+    return Caller(running.api, token=running.issuer.token(f"tenant-{own}", sub=f"asker-{own}"))
 
 
 @pytest.fixture

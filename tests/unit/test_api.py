@@ -56,6 +56,32 @@ def test_an_open_page_is_asked_for_by_head_as_by_get_and_comes_without_its_body(
     assert head == whole | {"body": ""}
 
 
+HTTPS = {"X-Forwarded-Proto": "https"}
+
+
+@pytest.mark.parametrize("base", ["", "/dev", "/of/ours", "/v1"])
+def test_a_problem_names_its_page_in_the_console_as_the_api_was_asked(base: str) -> None:
+    context = {"path": f"{base}/v1/docs/none", "domainName": "api.example", "requestTimeEpoch": 0}
+    told = msgspec.json.decode(
+        call("GET", "/v1/docs/none", headers=HTTPS, requestContext=context)["body"]
+    )
+
+    assert told["help"] == f"https://api.example{base}/v1/console#/errors/NotFound"
+    assert "help" not in msgspec.json.decode(call("GET", "/v1/docs/none")["body"])
+
+
+@pytest.mark.parametrize(
+    ("path", "console"), [("/v1/docs/none", "null"), ("/v2/x", '{"stage": "unit"}')]
+)
+def test_without_a_console_or_outside_the_api_a_problem_names_no_page(
+    monkeypatch: pytest.MonkeyPatch, path: str, console: str
+) -> None:
+    monkeypatch.setenv(Variable.CONSOLE, console)
+    context = {"path": f"/dev{path}", "domainName": "api.example", "requestTimeEpoch": 0}
+
+    read_problem(call("GET", path, headers=HTTPS, requestContext=context), 404)
+
+
 def test_by_head_an_unknown_page_is_told_of_as_by_get() -> None:
     read_problem(call("HEAD", "/v1/docs/none"), 404)
 

@@ -104,7 +104,7 @@ def test_a_good_token_opens_the_whole_of_this_stage_to_its_tenant_and_nothing_el
                 }
             ],
         },
-        "context": {"tenant": "acme"},
+        "context": {"tenant": "acme", "caller": CANARY},
     }
 
 
@@ -124,7 +124,31 @@ def effect(answer: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("tenant", ["t", "t" * 64, "Größe 7", "租户"])
 def test_a_tenant_may_have_64_printable_characters(tenant: str) -> None:
-    assert asked(f"Bearer {token(tenant=tenant)}")["context"] == {"tenant": tenant}
+    assert asked(f"Bearer {token(tenant=tenant)}")["context"]["tenant"] == tenant
+
+
+@pytest.mark.parametrize(
+    ("claims", "caller"),
+    [
+        pytest.param({"client_id": "c"}, CANARY, id="the-subject-first"),
+        pytest.param({"sub": None, "client_id": "c"}, "c", id="else-the-client"),
+        pytest.param({"sub": "", "client_id": "c"}, "c", id="an-empty-subject"),
+        pytest.param({"sub": "s" * 255}, "s" * 255, id="as-long-as-may-be"),
+        pytest.param({"sub": "s" * 256, "client_id": "c"}, "c", id="too-long"),
+        pytest.param({"sub": "a\nb", "client_id": "c"}, "c", id="two-lines"),
+        pytest.param({"sub": "Größe", "client_id": "c"}, "c", id="beyond-ascii"),
+        pytest.param({"sub": "a b", "client_id": ["c"]}, "a b", id="with-a-space"),
+        pytest.param({"sub": None, "client_id": ["c"]}, None, id="no-text"),
+        pytest.param({"sub": None}, None, id="neither"),
+    ],
+)
+def test_the_caller_is_the_subject_or_the_client_where_they_are_plain(
+    claims: dict[str, Any], caller: str | None
+) -> None:
+    without = "sub" if claims.get("sub", "") is None else ""
+    context = asked(f"Bearer {token(without=without, **claims)}")["context"]
+
+    assert context == {"tenant": "acme"} | ({"caller": caller} if caller else {})
 
 
 @pytest.mark.parametrize(

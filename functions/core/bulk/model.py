@@ -132,7 +132,8 @@ class BulkRun(msgspec.Struct, frozen=True, kw_only=True):
     """One run. ``tenant`` None is a run over all tenants, which none of them can see.
 
     ``total`` is the number of its connections, ``listed`` of those in the list that the state
-    machine goes through, and ``version_id`` is the version of that list.
+    machine goes through, and ``version_id`` is the version of that list. ``requested_by`` is the
+    caller of the API, as of a refresh.
     """
 
     bulk_id: str
@@ -146,6 +147,7 @@ class BulkRun(msgspec.Struct, frozen=True, kw_only=True):
     total: int = 0
     listed: int = 0
     version_id: str = ""
+    requested_by: str = ""
     error: str | None = None
 
     @property

@@ -95,6 +95,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
     ``records`` their number. ``digest`` is of the request's body. ``webhook`` is the digest of the
     latest attempt's token, and ``job`` the provider's name for what it has taken. ``failed``
     counts the records that it could not take; ``results`` are of those that it took.
+    ``requested_by`` is the caller of the API, as of a refresh.
     """
 
     push_id: str
@@ -117,6 +118,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
     failed: int = 0
     failures: tuple[Failure, ...] = ()
     results: tuple[Result, ...] = ()
+    requested_by: str = ""
     error: str | None = None
     events: tuple[Event, ...] = ()
 

@@ -85,6 +85,7 @@ def admit(
     at: float,
     ports: AdmissionPorts,
     tenant: str | None = None,
+    requested_by: str = "",
     key: Key | None = None,
 ) -> Admission:
     """Give the connection's slot to a new refresh, join the one that has it, or find it fresh.
@@ -94,6 +95,8 @@ def admit(
     Args:
         tenant: which one must own the connection; None for a start from inside (console,
             schedule).
+        requested_by: who asks, where a caller of the API does; a refresh that is joined keeps its
+            own.
         key: the request's, if it has one; it is noted with the answer. A new refresh notes it in
             the write that takes the slot.
 
@@ -123,7 +126,9 @@ def admit(
     if answer is None:
         if refreshes.get(refresh_id) is None:
             _require_allowed(connection, at=at)
-        new = step.create(connection, request, refresh_id=refresh_id, at=at)
+        new = step.create(
+            connection, request, refresh_id=refresh_id, at=at, requested_by=requested_by
+        )
         answer = _take_slot(new, before=connection.running, refreshes=refreshes, key=key)
     if answer.refresh_id != refresh_id and refreshes.get(refresh_id) is not None:
         raise Superseded

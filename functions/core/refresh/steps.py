@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from functions.core.contract import DEADLINE_SECONDS, RefreshRequest, Scalar, Ticket
 from functions.core.errors import FreshetError, find_error
 from functions.core.model import Connection, Coverage, Dataset, Event, Manifest, Refresh, Status
+from functions.core.polling import predict
 from functions.core.refresh.snapshot import narrow
 from functions.core.refresh.verdict import judge
 
@@ -27,7 +28,12 @@ there of it is fetched."""
 
 
 def create(
-    connection: Connection, request: RefreshRequest, *, refresh_id: str, at: float
+    connection: Connection,
+    request: RefreshRequest,
+    *,
+    refresh_id: str,
+    at: float,
+    requested_by: str = "",
 ) -> Refresh:
     """A new refresh for this connection."""
     refresh = Refresh(
@@ -43,6 +49,7 @@ def create(
         synchronous=request.synchronous,
         full=request.full,
         wait_for_user=request.wait_for_user,
+        requested_by=requested_by,
     )
     return _append(refresh, "admitted", at, reason=request.reason)
 
@@ -54,14 +61,17 @@ def begin_trigger(refresh: Refresh, *, at: float) -> Refresh:
     return _append(moved, "triggering", at, attempt=attempts)
 
 
-def accept_job(refresh: Refresh, taken: Triggered, *, at: float) -> Refresh:
-    """Note the job, or the part of it, that the provider has taken."""
+def accept_job(
+    refresh: Refresh, taken: Triggered, *, at: float, looks: tuple[float, ...] = ()
+) -> Refresh:
+    """Note the job, or the part of it, that the provider has taken, and when to look at it."""
     moved = replace(
         refresh,
         job=taken.job,
         job_complete=not taken.more,
         webhooks={**refresh.webhooks, **taken.webhooks},
         triggered_at=refresh.triggered_at or at,
+        looks=looks,
     )
     facts = {"dataset": taken.dataset} if taken.dataset else {}
     return _append(moved, "triggered", at, **facts)
@@ -90,6 +100,20 @@ def find_next_try(refresh: Refresh) -> float:
     return 0
 
 
+def find_next_look(refresh: Refresh, *, at: float) -> float:
+    """When the next look is planned; 0 where there is no job to look at, or its deadline is over.
+
+    What is stored is the plan as it was at the trigger. What comes between is not: the wish of a
+    provider, a webhook, a fault, or the look that has found the job done.
+    """
+    if refresh.job is None or not refresh.job_complete or at >= refresh.deadline:
+        return 0
+    if refresh.status.has_ended:
+        return 0
+    elapsed = at - refresh.triggered_at
+    return min(refresh.triggered_at + predict(refresh.looks, elapsed=elapsed), refresh.deadline)
+
+
 def find_ready(refresh: Refresh) -> Event | None:
     """The event with which the job could be fetched; None where it could not."""
     return next((event for event in refresh.events if event.type == READY), None)
@@ -103,7 +127,7 @@ def read_lateness(ready: Event) -> float | None:
 
 def lose_job(refresh: Refresh, *, at: float) -> Refresh:
     """Note that the provider does not know the job any more."""
-    return _append(replace(refresh, job=None, webhooks={}, triggered_at=0), "lost", at)
+    return _append(replace(refresh, job=None, webhooks={}, triggered_at=0, looks=()), "lost", at)
 
 
 def count_losses(refresh: Refresh) -> int:
@@ -131,6 +155,7 @@ def publish(
     ended = replace(
         refresh,
         status=Status.PARTIAL if _is_partial(coverage) else Status.PUBLISHED,
+        looks=(),
         records_read={
             name: _count_fetched(refresh, dataset) for name, dataset in own.datasets.items()
         },
@@ -146,13 +171,13 @@ def publish(
 
 def fail(refresh: Refresh, error: type[FreshetError], *, at: float) -> Refresh:
     """End the refresh without a publication."""
-    ended = replace(refresh, status=Status.FAILED, error=error.name())
+    ended = replace(refresh, status=Status.FAILED, error=error.name(), looks=())
     return _append(ended, Status.FAILED, at, error=error.name())
 
 
 def cancel(refresh: Refresh, *, at: float) -> Refresh:
     """End the refresh because a caller has stopped it."""
-    return _append(replace(refresh, status=Status.CANCELLED), Status.CANCELLED, at)
+    return _append(replace(refresh, status=Status.CANCELLED, looks=()), Status.CANCELLED, at)
 
 
 def _count_fetched(refresh: Refresh, dataset: Dataset) -> int:

@@ -74,7 +74,7 @@ def trigger(
         others: how long the provider's jobs took, for ``polling.plan``.
     """
     if _has_job(refresh):
-        return _go_on(refresh, ports, others)
+        return _go_on(refresh)
     if ports.clock() >= refresh.deadline:
         return _fail(refresh, _find_cause(refresh))
     refresh = _save(step.begin_trigger(refresh, at=ports.clock()), ports)
@@ -98,8 +98,10 @@ def trigger(
                 wait = min(backoff(refresh.attempts), ticket.wait_seconds)
                 return replace(ticket, wait_seconds=wait)
             return ticket
-        refresh = _save(step.accept_job(refresh, taken, at=ports.clock()), ports)
-    return _go_on(refresh, ports, others)
+        at = ports.clock()
+        looks = () if taken.more else _plan(refresh, ports, others, at=at)
+        refresh = _save(step.accept_job(refresh, taken, looks=looks, at=at), ports)
+    return _go_on(refresh)
 
 
 def to_ticket(admission: Admission, connection_id: str) -> Ticket:
@@ -177,16 +179,22 @@ def _save(refresh: Refresh, ports: StepPorts) -> Refresh:
     return refresh
 
 
-def _go_on(refresh: Refresh, ports: StepPorts, others: Sequence[Interval]) -> Ticket:
-    """The ticket with which to look. What was triggered synchronously is done: look at once."""
-    looks = plan(ports.connection.intervals, others, at=refresh.triggered_at)
+def _plan(
+    refresh: Refresh, ports: StepPorts, others: Sequence[Interval], *, at: float
+) -> tuple[float, ...]:
+    """When to look. What was triggered synchronously is done: look at once."""
+    return (0.0,) if refresh.synchronous else plan(ports.connection.intervals, others, at=at)
+
+
+def _go_on(refresh: Refresh) -> Ticket:
+    """The ticket with which to look."""
     return replace(
         _ticket(refresh, TicketOutcome.RUNNING),
         job=refresh.job or {},
         triggered_at=refresh.triggered_at,
         deadline=refresh.deadline,
         has_webhook=bool(refresh.webhooks),
-        looks=(0.0,) if refresh.synchronous else looks,
+        looks=refresh.looks,
     )
 
 

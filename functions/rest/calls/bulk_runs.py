@@ -82,11 +82,13 @@ class BulkOut(msgspec.Struct, frozen=True, kw_only=True):
     will have ended; null where it has, or where too few outcomes tell. Both are estimated from the
     outcomes so far. ``named`` is how many connections the request named; null where it named none.
     ``error`` says why a run failed; what its outcomes say stands all the same.
+    ``requested_by`` is the `sub` of the token, else its `client_id`; null where it had none.
     """
 
     bulk_id: str
     status: BulkStatus
     reason: Reason
+    requested_by: str | None
     requested_at: str
     ended_at: str | None
     provider: str | None
@@ -137,6 +139,7 @@ def bulk_out(bulk: BulkRun, counts: Mapping[BulkOutcome, int], *, at: float, mos
         bulk_id=bulk.bulk_id,
         status=bulk.status,
         reason=bulk.reason,
+        requested_by=bulk.requested_by or None,
         requested_at=iso(bulk.requested_at),
         ended_at=when(bulk.ended_at),
         provider=asked.provider,
@@ -303,7 +306,9 @@ def _create(call: Call, options: BulkOptions, *, key: Key | None) -> BulkRun:
     request = BulkRequest(
         **msgspec.structs.asdict(options), bulk_id=bulk_id, tenant=call.tenant, reason=Reason.API
     )
-    new = create(request, bulk_id=bulk_id, at=call.here.clock())
+    new = msgspec.structs.replace(
+        create(request, bulk_id=bulk_id, at=call.here.clock()), requested_by=call.caller
+    )
     keep(new, bulk_runs=call.here.bulk_runs, key=key)
     return new
 

@@ -87,6 +87,7 @@ class PushOut(msgspec.Struct, frozen=True, kw_only=True):
     ``results`` are the records that it took, by their ids there, as far as it tells of them.
     ``index`` and ``internal_id`` say which one of the request it is, where that is known.
     ``failures``, ``results`` and ``events`` do not stand in a list of pushes.
+    ``requested_by`` is the `sub` of the token, else its `client_id`; null where it had none.
     """
 
     push_id: str
@@ -98,6 +99,7 @@ class PushOut(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     failures: tuple[Failure, ...] | UnsetType = UNSET
     results: tuple[Result, ...] | UnsetType = UNSET
+    requested_by: str | None
     requested_at: str
     deadline: str
     ended_at: str | None
@@ -126,6 +128,7 @@ def push_out(push: Push, *, details: bool = True) -> PushOut:
         failed=push.failed,
         failures=push.failures if details else UNSET,
         results=push.results if details else UNSET,
+        requested_by=push.requested_by or None,
         requested_at=iso(push.requested_at),
         deadline=iso(push.deadline),
         ended_at=when(push.ended_at),
@@ -274,6 +277,7 @@ def _create(call: Call, given: PushIn, *, push_id: str, digest: str) -> Push:
                 content, connection_id=connection.connection_id, push_id=push_id
             ),
             synchronous=given.synchronous,
+            requested_by=call.caller,
         )
     )
     if not call.here.pushes.create(push):

@@ -31,7 +31,13 @@ from functions.core.model import (
 from functions.core.refresh import conclude
 from functions.core.refresh.admission import RefreshOutcome, admit, to_admission
 from functions.core.refresh.history import Place, read_page
-from functions.core.refresh.steps import find_next_try, find_obstacle, find_ready, read_lateness
+from functions.core.refresh.steps import (
+    find_next_look,
+    find_next_try,
+    find_obstacle,
+    find_ready,
+    read_lateness,
+)
 from functions.core.wait import MAX_WAIT_SECONDS
 from functions.rest import cursors
 from functions.rest.call import Call, Reply, connection_of, hold, once, own
@@ -70,7 +76,13 @@ class RefreshOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``ready_at`` is when the job was seen to be ready. It was so for ``noticed_within_seconds`` at
     the most, since the look before. While the refresh runs, ``waits_for`` says for what: its end
     ``user``, by what its last event says; the ``provider``, which works on the job or is fetched
-    from; or a ``pause`` until ``next_try_at``, when the provider is asked again.
+    from; or a ``pause`` until ``next_try_at``, when the provider is asked again. ``next_look_at``
+    is when its job is looked at next, as that was planned at the trigger: a webhook brings it
+    forward, a fault or a wish of the provider puts it off. While the provider holds a look open,
+    that look ends then at the latest. While the data are fetched it still names a look, which does
+    not come. Where your own call was held, it is as of the answer. ``requested_by`` is who asked
+    for the refresh first: the token's `sub`, else its `client_id`; none where no caller of the
+    API did.
     ``outcome`` stands only in the answer to the request that asked for it, ``events`` not in a list
     of refreshes.
     """
@@ -99,6 +111,8 @@ class RefreshOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: ErrorOut | None = None
     waits_for: WaitsFor | None = None
     next_try_at: str | None = None
+    next_look_at: str | None = None
+    requested_by: str | None = None
     outcome: RefreshOutcome | None = None
 
 
@@ -110,9 +124,12 @@ class RefreshesOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def refresh_out(
-    refresh: Refresh, *, outcome: RefreshOutcome | None = None, events: bool = True
+    refresh: Refresh, *, at: float, outcome: RefreshOutcome | None = None, events: bool = True
 ) -> RefreshOut:
-    """Render a refresh, with its events or without them, and how it was admitted just now."""
+    """Render a refresh as it is ``at`` now, with its events or without.
+
+    Its ``outcome`` says how it was admitted just now.
+    """
     ready = find_ready(refresh)
     return RefreshOut(
         refresh_id=refresh.refresh_id,
@@ -139,6 +156,8 @@ def refresh_out(
         error=error_out(refresh.error),
         waits_for=_waits_for(refresh),
         next_try_at=when(find_next_try(refresh)),
+        next_look_at=when(find_next_look(refresh, at=at)),
+        requested_by=refresh.requested_by or None,
         outcome=outcome,
     )
 
@@ -206,7 +225,7 @@ def start_refresh(
         wait is not None and refresh.status.has_ended
     )
     return Reply(
-        refresh_out(refresh, outcome=admission.outcome),
+        refresh_out(refresh, at=call.here.clock(), outcome=admission.outcome),
         200 if done else 202,
         location=f"/v1/refreshes/{refresh.refresh_id}",
         replayed=replayed,
@@ -267,9 +286,10 @@ def list_refreshes(
         limit=limit,
         after=after,
     )
+    at = call.here.clock()
     return Reply(
         RefreshesOut(
-            refreshes=[refresh_out(one, events=False) for one in found],
+            refreshes=[refresh_out(one, at=at, events=False) for one in found],
             next_cursor=cursors.write(following, of=here) if following else None,
         )
     )
@@ -290,7 +310,8 @@ def read_refresh(call: Call, refresh_id: str, *, wait: int, since_version: int |
     refresh = _read(call, refresh_id)
     until = call.here.clock() + wait
     look = partial(_read, call, refresh_id)
-    return Reply(refresh_out(hold(call, refresh, look, until=until, since=since_version)))
+    refresh = hold(call, refresh, look, until=until, since=since_version)
+    return Reply(refresh_out(refresh, at=call.here.clock()))
 
 
 @Route(
@@ -313,7 +334,7 @@ def cancel_refresh(call: Call, refresh_id: str) -> Reply:
     if refresh.status is Status.CANCELLED:  # also repeated after a fault
         call.here.executions.stop(refresh.refresh_id)
         call.here.snapshots.discard(refresh.connection_id, refresh_id=refresh.refresh_id)
-    return Reply(refresh_out(refresh))
+    return Reply(refresh_out(refresh, at=call.here.clock()))
 
 
 def _admit(call: Call, options: RefreshOptions, *, key: Key | None) -> Admission:
@@ -323,6 +344,7 @@ def _admit(call: Call, options: RefreshOptions, *, key: Key | None) -> Admission
         at=call.here.clock(),
         ports=call.here.admission,
         tenant=call.tenant,
+        requested_by=call.caller,
         key=key,
     )
 

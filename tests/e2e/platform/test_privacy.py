@@ -37,7 +37,7 @@ def test_erasing_a_connection_leaves_nothing_of_it(
 
 
 @pytest.mark.usefixtures("banno")
-def test_no_secret_and_no_record_reaches_a_log_a_state_or_a_key(
+def test_no_secret_no_asker_and_no_record_reaches_a_log_a_state_or_a_key(
     running: System, caller: Caller, connect: Connect, logs: Callable[[], str]
 ) -> None:
     marked = "canary-token-7f3a"
@@ -47,6 +47,7 @@ def test_no_secret_and_no_record_reaches_a_log_a_state_or_a_key(
     done = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])["refresh_id"]
     secret = running.providers["banno"]["client_secret"]
     names = [record["data"]["name"] for record in caller.records(connection, "accounts")]
+    asker = caller.state(done)["requested_by"]
     amounts = [r["data"]["amount"] for r in caller.records(connection, "transactions")[:50]]
     states = running.client("stepfunctions")
     arn = running.outputs["RefreshMachineArn"].replace(":stateMachine:", ":execution:")
@@ -63,7 +64,8 @@ def test_no_secret_and_no_record_reaches_a_log_a_state_or_a_key(
 
     assert done in seen
     assert done in events
-    for canary in (marked, secret, *names, *(f'"{amount}"' for amount in amounts)):
+    assert asker.startswith("asker-")
+    for canary in (marked, secret, asker, *names, *(f'"{amount}"' for amount in amounts)):
         assert canary not in seen
         assert canary not in keys
         assert canary not in events

@@ -85,12 +85,16 @@ def test_a_stopped_execution_frees_its_connection(
     banno.settings(task_seconds=6)
     connection = connect("ben")
     refresh_id = caller.refresh(connection)["refresh_id"]
-    caller.until(lambda: caller.state(refresh_id), lambda it: it["status"] == "running", seconds=20)
+    begun = caller.until(
+        lambda: caller.state(refresh_id), lambda it: "triggered_at" in it, seconds=20
+    )
+    assert begun["triggered_at"] < begun["next_look_at"] <= begun["deadline"]
     arn = running.outputs["RefreshMachineArn"].replace(":stateMachine:", ":execution:")
     running.client("stepfunctions").stop_execution(executionArn=f"{arn}:{refresh_id}")
     stopped = caller.wait_until_ended(refresh_id)
 
     assert stopped["error"]["name"] == "Aborted"
+    assert stopped["error"]["help"] == f"{running.api}/v1/console#/errors/Aborted"
 
     banno.settings(task_seconds=0.2)
     again = caller.refresh(connection)

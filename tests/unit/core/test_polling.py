@@ -17,6 +17,7 @@ from functions.core.polling import (
     measure,
     pause,
     plan,
+    predict,
     remember,
 )
 from tests.support.scripted_connector import a_ticket
@@ -168,6 +169,24 @@ def test_the_next_look_is_the_next_that_is_planned(after: float, at: float) -> N
 def test_a_look_may_be_planned_for_the_trigger_itself() -> None:
     assert find_next((0.0,), after=-1) == 0
     assert find_next((0.0,), after=0) == pause(0)
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "at"),
+    [(0, 2), (1.99, 2), (2, 5.5), (5.5, 5.5 + pause(5.5))],
+    ids=["at-the-trigger", "before-the-first", "at-the-first", "past-the-plan"],
+)
+def test_the_look_to_come_is_predicted_from_the_plan_and_what_follows_it(
+    elapsed: float, at: float
+) -> None:
+    assert predict((2, 5.5), elapsed=elapsed) == at
+
+
+def test_where_nothing_is_planned_looks_are_predicted_one_after_the_other() -> None:
+    seen = sorted({predict((), elapsed=at / 10) for at in range(6000)})
+
+    assert seen[0] == find_next((), after=-1)
+    assert [find_next((), after=at) for at in seen[:-1]] == seen[1:]
 
 
 def test_faults_in_a_row_are_met_with_doubling_waits_up_to_a_minute() -> None:

@@ -187,7 +187,7 @@ def test_an_event_says_what_to_do_also_one_that_was_stored_before() -> None:
 
 
 def test_a_failed_refresh_says_what_to_do() -> None:
-    shown = refresh_out(fail(a_refresh(at=AT), ReauthRequired, at=AT))
+    shown = refresh_out(fail(a_refresh(at=AT), ReauthRequired, at=AT), at=AT)
     assert shown.error is not None
     assert (shown.error.name, shown.error.action) == ("ReauthRequired", "reauthenticate")
     assert shown.error.detail == ReauthRequired.text
@@ -195,14 +195,14 @@ def test_a_failed_refresh_says_what_to_do() -> None:
 
 
 def test_a_refresh_is_shown_without_its_job_and_its_tenant() -> None:
-    shown = msgspec.to_builtins(refresh_out(a_refresh(at=AT, job={"task": "canary"})))
+    shown = msgspec.to_builtins(refresh_out(a_refresh(at=AT, job={"task": "canary"}), at=AT))
     assert not {"job", "tenant"} & shown.keys()
     assert shown["reason"] == Reason.API
 
 
 def test_the_outcome_stands_only_in_the_answer_to_the_request() -> None:
     refresh = a_refresh(at=AT)
-    assert b"outcome" not in msgspec.json.encode(refresh_out(refresh))
+    assert b"outcome" not in msgspec.json.encode(refresh_out(refresh, at=AT))
 
 
 @pytest.mark.parametrize(
@@ -214,14 +214,14 @@ def test_the_outcome_stands_only_in_the_answer_to_the_request() -> None:
     ],
 )
 def test_the_outcome_is_what_became_of_the_request(outcome: RefreshOutcome, told: str) -> None:
-    shown = refresh_out(cancel(a_refresh(at=AT), at=AT), outcome=outcome)
+    shown = refresh_out(cancel(a_refresh(at=AT), at=AT), outcome=outcome, at=AT)
     assert (shown.outcome, shown.status) == (told, "cancelled")
 
 
 def test_a_published_refresh_shows_its_coverage_and_its_age() -> None:
     manifest = a_manifest(as_of=AT)
     ended = publish(a_refresh(at=AT), manifest, ticket=a_ticket(at=AT), at=AT)
-    shown = refresh_out(ended)
+    shown = refresh_out(ended, at=AT)
     assert (shown.as_of, shown.coverage) == (when(AT), manifest.coverage)
     assert shown.records_read == {"accounts": 0, "transactions": 0}
     assert shown.records_total == {"accounts": 0, "transactions": 0}

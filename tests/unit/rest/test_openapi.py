@@ -149,7 +149,11 @@ def test_an_example_of_an_error_says_what_the_error_says() -> None:
 
     assert told
     assert events
-    assert told == [msgspec.to_builtins(error_out(each["name"])) for each in told]
+    assert told == [
+        msgspec.to_builtins(error_out(each["name"]))
+        | {"help": f"https://api.example/v1/console#/errors/{each['name']}"}
+        for each in told
+    ]
     assert all(each["action"] == find_error(each["error"]).action for each in events)
 
 

@@ -14,11 +14,13 @@ class BulkOut(msgspec.Struct, frozen=True, kw_only=True):
     will have ended; null where it has, or where too few outcomes tell. Both are estimated from the
     outcomes so far. ``named`` is how many connections the request named; null where it named none.
     ``error`` says why a run failed; what its outcomes say stands all the same.
+    ``requested_by`` is the ``sub`` of the token, else its ``client_id``; null where it had none.
     """
 
     bulk_id: str
     status: str
     reason: str
+    requested_by: str | None = None
     requested_at: str
     ended_at: str | None = None
     provider: str | None = None

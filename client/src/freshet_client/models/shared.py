@@ -85,11 +85,15 @@ class ScheduleOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ErrorOut(msgspec.Struct, frozen=True, kw_only=True):
-    """Why something failed and what to do about it."""
+    """Why something failed and what to do about it.
+
+    ``help`` is the error's page in the stage's console; null where there is no console.
+    """
 
     name: str
     action: str
     detail: str
+    help: str | None = None
 
 
 class PartOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,7 +183,13 @@ class RefreshOut(msgspec.Struct, frozen=True, kw_only=True):
     ``ready_at`` is when the job was seen to be ready. It was so for ``noticed_within_seconds`` at
     the most, since the look before. While the refresh runs, ``waits_for`` says for what: its end
     ``user``, by what its last event says; the ``provider``, which works on the job or is fetched
-    from; or a ``pause`` until ``next_try_at``, when the provider is asked again.
+    from; or a ``pause`` until ``next_try_at``, when the provider is asked again. ``next_look_at``
+    is when its job is looked at next, as that was planned at the trigger: a webhook brings it
+    forward, a fault or a wish of the provider puts it off. While the provider holds a look open,
+    that look ends then at the latest. While the data are fetched it still names a look, which does
+    not come. Where your own call was held, it is as of the answer. ``requested_by`` is who asked
+    for the refresh first: the token's ``sub``, else its ``client_id``; none where no caller of the
+    API did.
     ``outcome`` stands only in the answer to the request that asked for it, ``events`` not in a list
     of refreshes.
     """
@@ -208,6 +218,8 @@ class RefreshOut(msgspec.Struct, frozen=True, kw_only=True):
     error: ErrorOut | None = None
     waits_for: str | None = None
     next_try_at: str | None = None
+    next_look_at: str | None = None
+    requested_by: str | None = None
     outcome: str | None = None
 
 
@@ -224,6 +236,7 @@ class PushOut(msgspec.Struct, frozen=True, kw_only=True):
     ``results`` are the records that it took, by their ids there, as far as it tells of them.
     ``index`` and ``internal_id`` say which one of the request it is, where that is known.
     ``failures``, ``results`` and ``events`` do not stand in a list of pushes.
+    ``requested_by`` is the ``sub`` of the token, else its ``client_id``; null where it had none.
     """
 
     push_id: str
@@ -235,6 +248,7 @@ class PushOut(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     failures: list[Failure] | None = None
     results: list[Result] | None = None
+    requested_by: str | None = None
     requested_at: str
     deadline: str
     ended_at: str | None = None

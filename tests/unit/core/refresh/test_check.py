@@ -98,6 +98,32 @@ def test_looks_inside_a_call_follow_the_plan_and_a_far_one_is_left_to_the_machin
     assert ticket.running_at == watch.start + 30
 
 
+@pytest.mark.parametrize("holds", [False, True])
+@pytest.mark.parametrize("looks", [(), (2.0, 5.0, 10.0, 30.0), (7.5, 60.0), (0.0,)])
+def test_a_reader_is_told_of_each_look_before_it_comes(
+    looks: tuple[float, ...], *, holds: bool
+) -> None:
+    watch = Watch(*[(0, RUNNING)] * 100)
+    planned = replace(watch.refresh, looks=looks)
+    watch.call(looks=looks, holds=holds)
+    told = [watch.start - 1, *(at for at, _ in watch.connector.looked)]
+
+    for at, following in pairwise(told):
+        if holds and following == watch.start:
+            continue  # the look that is held from the trigger on
+        assert step.find_next_look(planned, at=at) == pytest.approx(following)
+
+
+def test_after_the_deadline_no_look_is_told_of() -> None:
+    watch = Watch((0, RUNNING))
+    refresh = replace(watch.refresh, looks=(2.0, 5000.0))
+    end = refresh.deadline
+
+    assert step.find_next_look(refresh, at=watch.start + 2) == end
+    assert step.find_next_look(refresh, at=end) == 0
+    assert step.find_next_look(step.cancel(refresh, at=watch.start), at=watch.start) == 0
+
+
 def test_what_a_look_finds_done_is_ready_at_once() -> None:
     watch = Watch((0, RUNNING), (0, DONE))
     ticket = watch.call()

@@ -101,6 +101,7 @@ def test_the_ticket_says_when_looks_pay_and_until_when() -> None:
     assert (ticket.outcome, ticket.job) == (TicketOutcome.RUNNING, {"id": "j1"})
     assert (ticket.triggered_at, ticket.deadline) == (harness.clock(), harness.clock() + 900)
     assert ticket.looks == plan(KNOWN[:1], KNOWN[1:], at=harness.clock())
+    assert harness.refresh.looks == ticket.looks
     assert 0 < len(ticket.looks) <= MAX_LOOKS
 
 

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions import api
+from functions.aws.executions import to_start
 from functions.core.errors import (
     ConsentMissing,
     FreshetError,
@@ -16,6 +17,7 @@ from functions.core.errors import (
     ProviderUnavailable,
     ReauthRequired,
 )
+from functions.core.events.model import event_of_refresh
 from functions.core.model import Status, iso
 from functions.core.ports import Triggered
 from functions.core.refresh import steps as step
@@ -175,19 +177,66 @@ def test_a_call_that_aws_does_not_let_through_says_when_to_come_again(
 )
 def test_a_refresh_says_for_what_it_waits(error: type[FreshetError], waits_for: str | None) -> None:
     refresh = step.postpone(a_refresh(at=0), error, wait_seconds=600, at=1)
-    shown = refresh_out(refresh)
+    shown = refresh_out(refresh, at=3)
     assert (shown.waits_for, shown.next_try_at) == (waits_for, iso(601))
     triggering = step.begin_trigger(refresh, at=2)
-    assert refresh_out(triggering).waits_for is None
-    running = refresh_out(step.accept_job(triggering, Triggered(job={"id": "j"}), at=3))
+    assert refresh_out(triggering, at=3).waits_for is None
+    triggered = step.accept_job(triggering, Triggered(job={"id": "j"}), looks=(2, 9), at=3)
+    running = refresh_out(triggered, at=3)
     assert (running.waits_for, running.next_try_at) == ("provider", None)
+
+
+def test_a_refresh_says_when_its_job_is_looked_at_next() -> None:
+    job, taken = Triggered(job={"id": "j"}), Triggered(job={"id": "j"}, more=True)
+    running = step.accept_job(a_refresh(at=0), job, looks=(2, 9), at=3)
+
+    assert [refresh_out(running, at=at).next_look_at for at in (3, 5, 11)] == [
+        *(iso(5), iso(12), iso(12)),
+    ]
+    for other in (
+        a_refresh(at=0),
+        step.accept_job(a_refresh(at=0), taken, at=3),
+        step.lose_job(running, at=4),
+        step.fail(running, ProviderUnavailable, at=4),
+    ):
+        assert refresh_out(other, at=4).next_look_at is None
+    assert step.fail(running, ProviderUnavailable, at=4).looks == ()
+
+
+@pytest.mark.parametrize(
+    ("authorizer", "told"), [({}, None), ({"caller": "ann@acme.example"}, "ann@acme.example")]
+)
+def test_a_refresh_says_who_asked_for_it_where_the_authorizer_told(
+    harness: CallHarness, authorizer: dict[str, str], told: str | None
+) -> None:
+    context = {"authorizer": {"tenant": "acme", **authorizer}, "requestTimeEpoch": 2e12}
+    answer = call("POST", LIST, body='{"connection_id": "con_1"}', requestContext=context)
+    shown = msgspec.json.decode(answer["body"])
+
+    assert shown.get("requested_by") == told
+    stored = harness.refreshes.get(shown["refresh_id"])
+    assert stored is not None
+    assert stored.requested_by == (told or "")
+
+
+def test_a_refresh_that_is_joined_keeps_who_asked_for_it_first(harness: CallHarness) -> None:
+    body = msgspec.json.encode({"connection_id": CONNECTION}).decode()
+    for caller in ("ann@acme.example", "ben@acme.example"):
+        context = {"authorizer": {"tenant": "acme", "caller": caller}, "requestTimeEpoch": 2e12}
+        shown = msgspec.json.decode(call("POST", LIST, body=body, requestContext=context)["body"])
+        assert shown["requested_by"] == "ann@acme.example"
+    kept = harness.refreshes.get(shown["refresh_id"])
+
+    assert shown["outcome"] == "joined"
+    assert kept is not None
+    assert "acme.example" not in str((event_of_refresh(step.cancel(kept, at=1)), to_start(kept)))
 
 
 def test_a_refresh_says_how_late_its_end_was_noticed_at_the_most() -> None:
     triggered = step.accept_job(a_refresh(at=0), Triggered(job={}, dataset="notes"), at=10)
     assert triggered.events[-1].facts == {"dataset": "notes"}
     ticket = a_ticket(at=10, running_at=70, noticed_at=71.5)
-    shown = refresh_out(step.publish(triggered, a_manifest(as_of=9), ticket=ticket, at=80))
+    shown = refresh_out(step.publish(triggered, a_manifest(as_of=9), ticket=ticket, at=80), at=3)
     assert (shown.triggered_at, shown.ready_at, shown.ended_at) == (iso(10), iso(71.5), iso(80))
     assert (shown.noticed_within_seconds, shown.waits_for) == (1.5, None)
 
@@ -195,7 +244,7 @@ def test_a_refresh_says_how_late_its_end_was_noticed_at_the_most() -> None:
 def test_a_job_that_was_still_running_at_the_deadline_was_never_seen_to_be_ready() -> None:
     triggered = step.accept_job(a_refresh(at=0), Triggered(job={}), at=10)
     ticket = a_ticket(at=10, running_at=70, noticed_at=70, poll_count=3)
-    shown = refresh_out(step.publish(triggered, a_manifest(as_of=9), ticket=ticket, at=80))
+    shown = refresh_out(step.publish(triggered, a_manifest(as_of=9), ticket=ticket, at=80), at=3)
     assert (shown.ready_at, shown.noticed_within_seconds) == (None, None)
     assert (shown.events[-2].type, shown.events[-2].facts) == ("unfinished", {"looks": 3})
 
