@@ -246,7 +246,7 @@ export const PART_COLUMNS = [
   { name: "Datasets", of: (one) => one.datasets.join(", ") },
   { name: "State", of: (one) => html`<${Status} of=${one.state} />` },
   { name: "Age", number: true, of: (one) => html`<${Age} at=${one.as_of} />` },
-  { name: "Age from", of: (one) => EVIDENCE[one.evidence] },
+  { name: "Evidence", of: (one) => EVIDENCE[one.evidence] },
   { name: "Why", wide: true, of: (one) => html`<${Why} part=${one} />` },
 ];
 
