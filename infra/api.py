@@ -66,6 +66,10 @@ OPEN_SHARE: Final = 4
 """The part of the stage's rate that an address without a token may use up by any one method, so
 that its callers cannot keep the tenants out."""
 
+CONSOLE_FILES: Final = "/v1/console/{file}/GET"
+"""A browser that opens the console for the first time asks for a dozen files at once. The page is
+broken if one of them is refused."""
+
 BEARER: Final = r"^[Bb][Ee][Aa][Rr][Ee][Rr] +[A-Za-z0-9._~+/-]+=*$"
 """RFC 6750's credentials. Whatever else stands in the header is 401 without asking a door."""
 
@@ -168,9 +172,15 @@ class Api(Construct):
         log_group = logs.LogGroup(
             self, "Logs", retention=stage.log_retention, removal_policy=stage.removal
         )
+        rate = max(1, stage.requests_per_second // OPEN_SHARE)
         share = apigateway.MethodDeploymentOptions(
-            throttling_rate_limit=max(1, stage.requests_per_second // OPEN_SHARE),
+            throttling_rate_limit=rate,
             throttling_burst_limit=max(1, stage.burst // OPEN_SHARE),
+            metrics_enabled=True,
+        )
+        at_once = apigateway.MethodDeploymentOptions(
+            throttling_rate_limit=rate,
+            throttling_burst_limit=stage.burst,
             metrics_enabled=True,
         )
         return apigateway.StageOptions(
@@ -183,7 +193,7 @@ class Api(Construct):
             # door is traced.
             tracing_enabled=False,
             metrics_enabled=True,
-            method_options=dict.fromkeys(_open_methods(stage), share),
+            method_options={**dict.fromkeys(_open_methods(stage), share), CONSOLE_FILES: at_once},
         )
 
     def _authorizer(self, authorize: DoorFunction) -> apigateway.TokenAuthorizer:

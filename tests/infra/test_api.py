@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from functions.core.errors import NotFound
+from functions.rest.console import FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -261,10 +262,25 @@ def test_calls_without_a_token_have_a_share_of_the_rate(
 
     assert {each["HttpMethod"] for each in share} == methods
     for each in share:
+        at_once = (path, each["HttpMethod"]) == ("/v1/console/{file}", "GET")
+        most = everything["ThrottlingBurstLimit"]
         assert 0 < each["ThrottlingRateLimit"] < everything["ThrottlingRateLimit"]
-        assert 0 < each["ThrottlingBurstLimit"] < everything["ThrottlingBurstLimit"]
+        assert 0 < each["ThrottlingBurstLimit"] < most + at_once
         assert each["MetricsEnabled"] is True
         assert each["DataTraceEnabled"] is False
+
+
+def test_a_browser_may_ask_for_all_files_of_the_console_at_once(
+    synthesised: Callable[..., Template],
+) -> None:
+    _, *shares = synthesised(stage="dev").one("ApiGateway::Stage")["MethodSettings"]
+    (files,) = [
+        each["ThrottlingBurstLimit"]
+        for each in shares
+        if (each["ResourcePath"], each["HttpMethod"]) == ("/~1v1~1console~1{file}", "GET")
+    ]
+
+    assert files >= 2 * len(list(FOLDER.iterdir()))
 
 
 def test_no_other_call_has_a_share_of_its_own(local: Template) -> None:
