@@ -438,7 +438,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     is a name (of an error, of a provider's code), never the provider's own prose. ``failures``
     counts the part's records that could not be read. ``reauth`` says that the end user has to sign
     in again at this part's source; ``retry_at`` is when the provider allows the next request about
-    it, 0 where it does not say.
+    it, 0 where it does not say. ``label`` is what the provider calls it towards its user. It may be
+    personal: it is in the manifest, and nowhere else.
     """
 
     part: str
@@ -450,6 +451,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     reauth: bool = False
     retry_at: float = 0
     datasets: tuple[str, ...] = ()
+    label: str = ""
 
     def clamp(self, *, now: float) -> Part:
         """The same with ``clamp_as_of``; a part whose ``as_of`` proves nothing is not fresh.

@@ -100,7 +100,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     ``cursor`` None means that this was the last page. ``parts`` is evidence of freshness; a later
     page's replaces an earlier one's about the same part and datasets. ``quarantined`` is stored
     for people to look at, and not published. ``read_modes`` are by dataset; one without is read in
-    full, now and the next time. A later page may add to a bookmark.
+    full, now and the next time. A later page may add to a bookmark. ``labels`` are what the
+    provider calls parts towards its user.
     """
 
     dataset: str
@@ -110,6 +111,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[Part, ...] = ()
     quarantined: Sequence[Quarantined] = ()
     read_modes: Mapping[str, ReadMode] = {}
+    labels: Mapping[str, str] = {}
     cursor: Cursor | None = None
 
 

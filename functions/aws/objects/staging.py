@@ -123,6 +123,7 @@ class Staging:
         self.progress.set_read_modes(page.read_modes)
         if page.parts:
             self.progress.tell(page.parts)
+        self.progress.set_labels(page.labels)
         self.progress.cursor = page.cursor
         self.progress.faults = 0
 

@@ -125,12 +125,16 @@ NO_NEWS: Final = Log(version=None, started=0, ended=False)
 
 
 class Account(NamedTuple):
-    """An account: its id, its record, when it was last fetched (0: unknown), and why no later."""
+    """An account: its id, its record, when it was last fetched (0: unknown), and why no later.
+
+    ``name`` is what the institution calls it towards its user; empty where it says nothing.
+    """
 
     id: str
     data: msgspec.Raw
     fetched_at: float
     why: str
+    name: str
 
 
 class Accounts(NamedTuple):
@@ -197,7 +201,13 @@ def read_accounts(answer: Answer) -> Accounts:
     gone, _ = _read_ids(told.get("inactivatedAccountIds"))
     return Accounts(
         accounts=[
-            Account(id_, raw, read_instant(read_field(raw, "fetchedDate")), _find_code(raw))
+            Account(
+                id_,
+                raw,
+                fetched_at=read_instant(read_field(raw, "fetchedDate")),
+                why=_find_code(raw),
+                name=_find_name(raw),
+            )
             for id_, raw in rows
             if id_ is not None
         ],
@@ -266,6 +276,11 @@ def _read_ids(raw: msgspec.Raw | None) -> tuple[list[str], int]:
         return [], 1
     known = [id_ for id_ in ids if id_ is not None]
     return known, len(ids) - len(known)
+
+
+def _find_name(raw: msgspec.Raw) -> str:
+    name = read_field(raw, "name")
+    return name if isinstance(name, str) else ""
 
 
 def _find_code(raw: msgspec.Raw) -> str:

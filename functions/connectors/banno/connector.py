@@ -162,6 +162,7 @@ class Banno:
                 deletions=listed.gone,
                 parts=(*states.values(), *self._tell_others(listed)),
                 read_modes={banno_transactions.NAME: begun},
+                labels={account.id: account.name for account in listed.accounts},
                 cursor=place.cursor() if place else None,
             )
         if place is None:

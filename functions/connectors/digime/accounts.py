@@ -22,6 +22,7 @@ from functions.connectors.http.answers import (
     members,
     read,
     read_apart,
+    read_leniently,
     retry_after,
 )
 from functions.core.errors import UnexpectedAnswer
@@ -29,6 +30,8 @@ from functions.core.model import Evidence, Part, PartState
 from functions.core.ports import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from functions.connectors.digime.answers import Status
 
 NAME: Final = "accounts.json"
@@ -51,6 +54,15 @@ class _Account(msgspec.Struct, frozen=True):
     id: Text
 
 
+class _Service(msgspec.Struct, frozen=True):
+    name: str | None = None
+
+
+class _Shown(msgspec.Struct, frozen=True):
+    name: str | None = None
+    service: _Service | None = None
+
+
 def records(content: bytes) -> tuple[list[Record], bool]:
     """Read ``accounts.json``: a record per account with an id, and whether all have one.
 
@@ -62,6 +74,17 @@ def records(content: bytes) -> tuple[list[Record], bool]:
     if rows and not found:
         raise UnexpectedAnswer
     return found, len(found) == len(rows)
+
+
+def find_labels(found: Iterable[Record]) -> dict[str, str]:
+    """What digi.me calls each account: the name of the service, and the user's there."""
+    return {record.id: _find_label(record.data) for record in found}
+
+
+def _find_label(raw: msgspec.Raw) -> str:
+    shown = read_leniently(raw, _Shown) or _Shown()
+    service = shown.service.name if shown.service else None
+    return ", ".join(name for name in (service, shown.name) if name)
 
 
 def _record(raw: msgspec.Raw) -> Record | None:

@@ -233,7 +233,8 @@ class Library:
         self.place = replace(self.place, accounts=True)
         self._note([found])
         parts = tuple(replace(part, part="accounts") for part in found.parts)
-        return self._page("accounts", [replace(found, parts=parts)])
+        page = self._page("accounts", [replace(found, parts=parts)])
+        return replace(page, labels=accounts.find_labels(page.records))
 
     def _without_accounts(self, fault: ProviderUnavailable) -> Page:
         self.place = replace(self.place, accounts=True, refused=fault.name())

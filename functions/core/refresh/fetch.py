@@ -195,7 +195,12 @@ def publish(
         staging.put_aside()
         raise
     manifest = snapshot.build_manifest(
-        refresh, fetched=fetched, parts=staging.progress.parts, before=before, at=at
+        refresh,
+        fetched=fetched,
+        parts=staging.progress.parts,
+        labels=staging.progress.labels,
+        before=before,
+        at=at,
     )
     key, version_id = staging.seal(manifest)
     ended = step.publish(refresh, manifest, ticket=ticket, at=ports.clock(), before=before)

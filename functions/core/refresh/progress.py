@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
 
     from functions.core.ports import ReadMode
+
+
+MAX_LABEL: Final = 120
+"""How many characters of a part's label are kept."""
 
 
 class Staged(msgspec.Struct, kw_only=True):
@@ -44,6 +48,7 @@ class Progress(msgspec.Struct, kw_only=True):
 
     cursor: Cursor | None = None
     parts: tuple[Part, ...] = ()
+    labels: dict[str, str] = {}
     quarantined: list[str] = []
     faults: int = 0
     previous_id: str = msgspec.field(name="base", default="")
@@ -58,6 +63,13 @@ class Progress(msgspec.Struct, kw_only=True):
             before = (self._narrow(each, names) for each in told.get(part.part, ()))
             told[part.part] = (*(each for each in before if each is not None), part)
         self.parts = tuple(each for parts in told.values() for each in parts)
+
+    def set_labels(self, labels: Mapping[str, str]) -> None:
+        """Take in what parts are called, each as one short line that can be shown."""
+        for part, text in labels.items():
+            shown = "".join(each if each.isprintable() else " " for each in text)
+            if line := " ".join(shown.split())[:MAX_LABEL].rstrip():
+                self.labels[part] = line
 
     def set_read_modes(self, read_modes: Mapping[str, ReadMode]) -> None:
         """Take in how datasets are read. Bookmarks are merged, name by name."""

@@ -22,6 +22,7 @@ def build_manifest(
     *,
     fetched: Mapping[str, Dataset],
     parts: Iterable[Part],
+    labels: Mapping[str, str],
     before: Manifest | None,
     at: float,
 ) -> Manifest:
@@ -29,7 +30,7 @@ def build_manifest(
 
     Datasets that were not requested, or that failed as a whole, stay as the snapshot ``before``
     has them; one that failed and was never there has no age. What is known of the parts of a
-    dataset stays until it is fetched again.
+    dataset stays until it is fetched again, and the label of a part until it has another.
     """
     carried = {
         name: increment.carry_over(dataset, refresh_id=refresh.refresh_id)
@@ -47,6 +48,8 @@ def build_manifest(
         name: replace(dataset, as_of=_find_oldest(told, dataset=name, otherwise=dataset.as_of))
         for name, dataset in fetched.items()
     }
+    known = {part.part: part.label for part in (before.parts if before else ())} | {**labels}
+    every = (*_keep_parts(before, fetched=fetched, kept=kept), *told)
     whole = Manifest(
         v=MANIFEST_VERSION,
         refresh_id=refresh.refresh_id,
@@ -56,7 +59,7 @@ def build_manifest(
         fetched_at=at,
         as_of=0,
         datasets={**carried, **dated, **kept},
-        parts=(*_keep_parts(before, fetched=fetched, kept=kept), *told),
+        parts=tuple(replace(part, label=known.get(part.part, "")) for part in every),
     )
     return narrow(whole, whole.datasets)
 

@@ -53,10 +53,12 @@ class PartOut(msgspec.Struct, frozen=True, kw_only=True):
     ``dated``, the provider's own date; ``completed``, the provider's word that the refresh's job
     has ended for this part; ``none``, nothing that came with it. ``failures``: how many of its
     records could not be had. ``reauth``: the end user has to sign in again at this part's source.
-    ``retry_at``: when the provider wants to be asked again about it.
+    ``retry_at``: when the provider wants to be asked again about it. ``label``: what the provider
+    calls it towards its user; null where it says nothing, or an earlier version has published it.
     """
 
     part: str
+    label: str | None
     datasets: tuple[str, ...]
     state: str
     as_of: str | None
@@ -156,6 +158,7 @@ def part_out(part: Part) -> PartOut:
     """Render a part."""
     return PartOut(
         part=part.part,
+        label=part.label or None,
         datasets=part.datasets,
         state=part.state,
         as_of=when(part.as_of),

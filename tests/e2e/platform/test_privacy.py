@@ -47,6 +47,7 @@ def test_no_secret_no_asker_and_no_record_reaches_a_log_a_state_or_a_key(
     done = caller.wait_until_ended(caller.refresh(connection)["refresh_id"])["refresh_id"]
     secret = running.providers["banno"]["client_secret"]
     names = [record["data"]["name"] for record in caller.records(connection, "accounts")]
+    shown = caller.ask("GET", f"/v1/connections/{connection}/datasets")
     asker = caller.state(done)["requested_by"]
     amounts = [r["data"]["amount"] for r in caller.records(connection, "transactions")[:50]]
     states = running.client("stepfunctions")
@@ -65,9 +66,10 @@ def test_no_secret_no_asker_and_no_record_reaches_a_log_a_state_or_a_key(
     assert done in seen
     assert done in events
     assert asker.startswith("asker-")
+    assert {part["label"] for part in shown["parts"]} == {*names}
     for canary in (marked, secret, asker, *names, *(f'"{amount}"' for amount in amounts)):
         assert canary not in seen
         assert canary not in keys
         assert canary not in events
-    assert marked not in items
+        assert canary not in items
     assert not [place for place in (seen, keys, events, items) if JWT.search(place)]

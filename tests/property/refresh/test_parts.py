@@ -55,6 +55,7 @@ def test_each_dataset_s_parts_are_those_of_its_last_fetch(course: list[Told]) ->
             a_refresh(f"ref_{at}", at=at, datasets=datasets, triggered_at=at),
             fetched=dict.fromkeys(datasets, replace(EMPTY, as_of=at)),
             parts=parts,
+            labels={},
             before=manifest,
             at=at,
         )

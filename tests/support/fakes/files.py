@@ -93,6 +93,7 @@ class Staging:
             self.progress.quarantined.append(found.name)
         self.progress.set_read_modes(page.read_modes)
         self.progress.tell(page.parts)
+        self.progress.set_labels(page.labels)
         self.progress.cursor = page.cursor
         self.progress.faults = 0
 

@@ -163,7 +163,12 @@ class ConnectorHarness:
             left=lambda: inf,
         )
         manifest = snapshot.build_manifest(
-            refresh, fetched=fetched, parts=parts, before=before, at=at
+            refresh,
+            fetched=fetched,
+            parts=parts,
+            labels=staging.progress.labels,
+            before=before,
+            at=at,
         )
         lines = {name: self.objects.lines(manifest.datasets[name]) for name in fetched}
         return Read(manifest, lines)

@@ -105,10 +105,12 @@ class PartOut(msgspec.Struct, frozen=True, kw_only=True):
     ``dated``, the provider's own date; ``completed``, the provider's word that the refresh's job
     has ended for this part; ``none``, nothing that came with it. ``failures``: how many of its
     records could not be had. ``reauth``: the end user has to sign in again at this part's source.
-    ``retry_at``: when the provider wants to be asked again about it.
+    ``retry_at``: when the provider wants to be asked again about it. ``label``: what the provider
+    calls it towards its user; null where it says nothing, or an earlier version has published it.
     """
 
     part: str
+    label: str | None = None
     datasets: list[str]
     state: str
     as_of: str | None = None

@@ -88,6 +88,12 @@ def test_the_log_of_a_refusal_has_bannos_code_and_request_id(
     assert len(line["provider_request"]) == 36
 
 
+def test_accounts_are_called_as_the_institution_calls_them(simulator: Simulator) -> None:
+    read = Accounts(simulator).refresh()
+    names = {id_: record["name"] for (_, id_), record in read.records["accounts"].items()}
+    assert {part.part: part.label for part in read.manifest.parts} == names
+
+
 # --- accounts ----------------------------------------------------------------------------------
 
 

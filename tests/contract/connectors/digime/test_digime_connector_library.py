@@ -23,6 +23,10 @@ def test_everything_is_read_once_as_it_is(application: DigimeClient) -> None:
     accounts = application.read(key, "accounts.json").objects["accounts"]
     assert read.ids[:3] == [account["id"] for account in accounts]
     assert sorted(read.ids[3:]) == sorted(truth)
+    labels = {part: label for page in read.pages for part, label in page.labels.items()}
+    assert labels == {
+        account["id"]: f"{account['service']['name']}, {account['name']}" for account in accounts
+    }
     assert [read.records[account["id"]] for account in accounts] == accounts
     for name, row in truth.items():
         file, record = application.read(key, name), read.records[name]

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from functions.connectors.digime.accounts import records, states
+from functions.connectors.digime.accounts import find_labels, records, states
 from functions.connectors.digime.answers import Status
 from functions.core.errors import UnexpectedAnswer
 from functions.core.model import Evidence, Part, PartState
@@ -186,3 +186,22 @@ def test_an_account_without_an_id_costs_itself(odd: bytes) -> None:
 def test_a_list_of_accounts_that_is_none_is_outside_the_contract(content: bytes) -> None:
     with pytest.raises(UnexpectedAnswer):
         records(content)
+
+
+@pytest.mark.parametrize(
+    ("row", "label"),
+    [
+        ({"name": "ada", "service": {"name": "Instagram"}}, "Instagram, ada"),
+        ({"name": "ada"}, "ada"),
+        ({"name": None, "service": {"name": "Instagram", "logo": None}}, "Instagram"),
+        ({"name": "ada", "service": None}, "ada"),
+        ({"name": {"first": "ada"}}, ""),
+        ({}, ""),
+    ],
+)
+def test_an_account_is_called_by_its_service_and_its_name(
+    row: dict[str, object], label: str
+) -> None:
+    found, _ = records(msgspec.json.encode({"accounts": [{"id": "a", **row}]}))
+
+    assert find_labels(found) == {"a": label}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -9,6 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from functions.core.contract import RefreshRequest
+from functions.core.events.model import event_of_refresh
+from functions.core.freshness.receipt import build_claims
 from functions.core.model import (
     Coverage,
     Manifest,
@@ -32,9 +35,12 @@ from tests.support.scripted_connector import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from functions.core.model import Refresh
 
 BOTH = DATASETS["banno"]
+NAMELESS: Mapping[str, str] = MappingProxyType({})
 ACCOUNTS, TRANSACTIONS = ((name,) for name in BOTH)
 HOUR, WEEK = 3600, 7 * 24 * 3600
 AT = 1_800_000_000
@@ -52,7 +58,10 @@ WHOLE = Part(part="accounts", state=PartState.FRESH, as_of=1_800_000_000, datase
 
 
 def refreshed(
-    harness: FetchHarness, *parts: Part, datasets: tuple[str, ...] = BOTH
+    harness: FetchHarness,
+    *parts: Part,
+    datasets: tuple[str, ...] = BOTH,
+    labels: Mapping[str, str] = NAMELESS,
 ) -> tuple[Refresh, Manifest]:
     """A refresh of these datasets, of which the provider tells this, a minute after the last."""
     if harness.refresh.status.has_ended:
@@ -60,7 +69,8 @@ def refreshed(
         harness.admit(f"{harness.refresh.refresh_id}+", datasets=datasets)
     pages = tuple(a_page("a", dataset=name, cursor={}) for name in datasets)
     last = replace(pages[-1], parts=parts, cursor=None)
-    harness.connector = Scripted(harness.clock, pages=(*pages[:-1], last))
+    pages = (replace(pages[0], labels=labels), *pages[1:-1], last) if pages[1:] else (last,)
+    harness.connector = Scripted(harness.clock, pages=pages)
     harness.fetch()
     ended, (manifest, *_) = harness.publish()
     return ended, manifest
@@ -92,6 +102,30 @@ def test_an_account_is_as_fresh_in_each_dataset_as_when_that_was_fetched() -> No
     assert (manifest.as_of, manifest.datasets["accounts"].as_of) == (STALE.as_of, mended.as_of)
     assert (ended.status, ended.coverage) == (Status.PUBLISHED, Coverage(fresh=1))
     assert ended.as_of == mended.as_of
+
+
+def test_a_part_keeps_its_label_until_it_has_another_and_a_receipt_never_has_it() -> None:
+    def labels(manifest: Manifest) -> set[tuple[str, str]]:
+        return {(part.part, part.label) for part in manifest.parts}
+
+    harness = FetchHarness()
+    named = {"checking": "Everyday", "savings": "Rainy Days"}
+    ended, first = refreshed(harness, FRESH, STALE, GONE, labels=named)
+    assert labels(first) == {*named.items(), ("closed", "")}
+    _, later = refreshed(harness, FRESH, STALE, datasets=ACCOUNTS)
+    assert labels(later) == {*named.items(), ("closed", "")}
+    _, last = refreshed(harness, FRESH, STALE, labels={"checking": "Joint"})
+    assert labels(last) == {("checking", "Joint"), ("savings", "Rainy Days")}
+
+    told = (
+        build_claims(ended, first, issuer="urn:i", previous=None),
+        *(
+            ended,
+            event_of_refresh(ended),
+            snapshot.to_pointer(first, key="k", version_id="v", at=1),
+        ),
+    )
+    assert not [text for text in named.values() if text in str(told)]
 
 
 def test_what_was_known_of_a_dataset_goes_when_it_is_fetched_again() -> None:
@@ -128,7 +162,9 @@ def test_a_snapshot_from_before_its_parts_named_datasets_tells_of_all_of_them() 
     for names, left in ((ACCOUNTS, TRANSACTIONS), (BOTH, ())):
         refresh = a_refresh("ref_2", at=2, datasets=names)
         fetched = dict.fromkeys(names, empty)
-        manifest = snapshot.build_manifest(refresh, fetched=fetched, parts=(), before=before, at=2)
+        manifest = snapshot.build_manifest(
+            refresh, fetched=fetched, parts=(), labels={}, before=before, at=2
+        )
         assert [part.datasets for part in manifest.parts] == ([left] if left else [])
 
 

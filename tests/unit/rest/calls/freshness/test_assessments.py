@@ -18,7 +18,7 @@ AT = 1_800_000_000.0
 
 def test_the_oldest_parts_that_are_not_fresh_are_listed_and_the_others_counted() -> None:
     parts = [
-        Part(part=f"part-{number}", state=PartState.STALE, as_of=AT - number)
+        Part(part=f"part-{number}", state=PartState.STALE, as_of=AT - number, label=str(number))
         for number in range(MAX_PARTS + 5)
     ]
     manifest = replace(a_manifest(as_of=AT), parts=tuple(parts), as_of=parts[-1].as_of)
@@ -28,7 +28,9 @@ def test_the_oldest_parts_that_are_not_fresh_are_listed_and_the_others_counted()
     failed = step.fail(a_refresh("ref_0", at=AT - 99), RateLimited, at=AT - 90)
     known = Known(connection=a_connection(snapshot=pointer), latest=[failed], manifest=manifest)
     told = freshness_out(assess(known, at=AT), known, None, at=AT)
-    assert [part.part for part in told.not_fresh] == [f"part-{n}" for n in range(24, 4, -1)]
+    assert [(part.part, part.label) for part in told.not_fresh] == [
+        (f"part-{n}", f"{n}") for n in range(24, 4, -1)
+    ]
     assert (told.more, told.age_seconds, told.objective) == (5, 24, None)
     assert told.last_published is not None
     assert told.last_published.refresh_id == "ref_1"
