@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from infra.local.caller import Caller
 from infra.local.providers import DEMOS
 from infra.local.shell_variables import variables
 from infra.local.system import TENANT
+from tests.support.clients.command_line import CLIENT, PROGRAM
 from tests.support.system.tenant_resources import BEGUN
 from tests.tables import pages
 
@@ -31,7 +33,7 @@ def examples() -> list[str]:
     """Those of the README first, which set the variables that the others use."""
     texts = [page.read_text() for page in pages()]
     blocks = re.findall(r"^```sh\n(.*?)^```", "".join(texts), re.MULTILINE | re.DOTALL)
-    return [block for block in blocks if "curl " in block]
+    return [block for block in blocks if "curl " in block or "freshet " in block]
 
 
 def pasted(block: str) -> str:
@@ -54,6 +56,9 @@ def given(running: System, banno: SimulatorControl, endgrate: SimulatorControl) 
 def test_every_example_works_as_it_stands(given: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / ".curlrc").write_text(CURLRC)
     (tmp_path / "python3").symlink_to(sys.executable)
+    freshet = tmp_path / "freshet"
+    freshet.write_text(f'#!/bin/sh\nPYTHONPATH={CLIENT} exec {shlex.join(PROGRAM)} "$@"\n')
+    freshet.chmod(0o700)
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["/bin/sh"],

@@ -5,101 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import signal
-import subprocess
-import sys
 import uuid
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from infra.local.caller import Caller
 from infra.local.sign_in.browser import Browser
+from tests.support.clients.command_line import Terminal, read_until
 from tests.support.system.tenant_resources import BEGUN, enter_applications
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from infra.local.system import System
     from tests.support.simulator_control import SimulatorControl
 
-ROOT = Path(__file__).parents[3]
-PROGRAM = (
-    sys.executable,
-    "-c",
-    "from freshet_client.cli.main import main; main(prog_name='freshet')",
-)
 PERSON = {"internal_id": "4711", "data": {"first_name": "Ada", "emails": ["ada@example.com"]}}
-
-
-@dataclass(frozen=True)
-class Terminal:
-    """A folder with a profile, in which a person types commands."""
-
-    folder: Path
-    token: str
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What the program finds in its environment; no token is in it."""
-        return {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT / "client" / "src"),
-            "FRESHET_CONFIG": str(self.folder / "config.toml"),
-            "HOME": str(self.folder),
-            "NO_PROXY": "*",
-        }
-
-    def run(self, *arguments: str, status: int = 0, given: str = "") -> str:
-        """Run a command that must end with this status; what it has printed."""
-        done = subprocess.run(
-            [*PROGRAM, *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            input=given,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        assert done.returncode == status, (arguments, done.stdout, done.stderr)
-        assert self.token not in done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
-        return done.stdout
-
-    def ask(self, *arguments: str, status: int = 0) -> Any:
-        """Run a command with --json; what it has answered."""
-        return json.loads(self.run(*arguments, "--json", "--quiet", status=status))
-
-    def lines(self, *arguments: str) -> list[Any]:
-        """Run a command that prints JSON Lines."""
-        return [json.loads(line) for line in self.run(*arguments).splitlines()]
-
-    @contextmanager
-    def running(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-        """A command that runs during the block; it is interrupted at the end, if it has not ended."""
-        with subprocess.Popen(
-            [*PROGRAM, *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as program:
-            try:
-                yield program
-            finally:
-                program.send_signal(signal.SIGINT)
-
-
-def read_until(stream: IO[str] | None, word: str) -> str:
-    """The next line of a running program that has this word."""
-    assert stream is not None
-    return next(line for line in stream if word in line)
 
 
 @pytest.fixture
@@ -118,7 +41,7 @@ def connect(terminal: Terminal) -> str:
     arguments = ("banno", "--external-id", "user-1", "--setting", "institution=garden")
     with terminal.running("connect", *arguments) as program:
         link = read_until(program.stdout, "http").strip()
-        browser = Browser(user="ben")
+        browser = Browser(user="ada")
         browser.agree(browser.submit(browser.open(link), action="continue"))
         connection = read_until(program.stdout, "con_").strip()
         assert program.wait(60) == 0

@@ -98,7 +98,7 @@ def status_of(error: Exception) -> Status:
         ((e.TokenError,), Status.TOKEN),
         ((e.ProfileError,), Status.USAGE),
         ((e.RefreshCancelled,), Status.CANCELLED),
-        ((e.StillRunning, e.Unreachable, e.FileDamaged), Status.LATER),
+        ((e.StillRunning, e.Unreachable, e.FileDamaged, e.FileUnavailable), Status.LATER),
         ((e.SnapshotGone, e.ChangesGone), Status.GONE),
     ):
         if isinstance(error, kinds):

@@ -147,6 +147,7 @@ def test_an_api_that_does_not_answer_is_for_later(
         (errors.ProfileError("none"), Status.USAGE),
         (errors.StillRunning("ref_1", "running"), Status.LATER),
         (errors.FileDamaged("x"), Status.LATER),
+        (errors.FileUnavailable("x"), Status.LATER),
         (errors.AnswerInvalid("x"), Status.DEFECT),
         (errors.ReceiptInvalid("x"), Status.DEFECT),
     ],

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from freshet_client.cli.statuses import Status
 from tests.support.clients.spoken_api import example
 
@@ -85,3 +87,14 @@ def test_runs_are_listed_and_cancelled(api: SpokenApi, freshet: Freshet) -> None
     assert len(json.loads(freshet("bulk", "list", "--limit", "2", "--json").stdout)) == 2
     assert ID in freshet("bulk", "list").stdout
     assert freshet("bulk", "cancel", ID).exit_code == 0
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_terminal_sees_how_much_is_done(api: SpokenApi, freshet: Freshet) -> None:
+    api.say("POST /bulk-refreshes", example("BulkOut"), status=202)
+    api.say(f"GET /bulk-refreshes/{ID}", done_with(published=2, fresh=1) | {"total": 3})
+
+    done = freshet("bulk", "start", "--watch")
+
+    assert done.exit_code == 0
+    assert "3/3" in done.stderr

@@ -88,3 +88,12 @@ def test_a_refresh_is_cancelled(status: str, words: str, api: SpokenApi, freshet
     api.say("POST /refreshes/ref_1/cancel", example("RefreshOut", status=status))
 
     assert words in freshet("cancel", "ref_1").stderr
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_terminal_sees_that_it_goes_on(api: SpokenApi, freshet: Freshet) -> None:
+    begun, ended = example("RefreshOut"), example("RefreshOut", "published")
+    api.say("POST /refreshes", begun, status=202)
+    api.say(f"GET /refreshes/{ID}", ended)
+
+    assert " Refreshing" in freshet("refresh", "con_1", "--watch").stderr
