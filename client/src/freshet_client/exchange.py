@@ -225,7 +225,7 @@ def _deletes(call: Call[Any]) -> bool:
 def _read_wait(headers: Mapping[str, str]) -> float | None:
     """The seconds of ``Retry-After``, which may be a moment; None where there is none."""
     told = headers.get("Retry-After", "")
-    if told.isdecimal():
+    if told.isascii() and told.isdigit():
         return float(told)
     try:
         return max(0.0, parsedate_to_datetime(told).timestamp() - time.time())
