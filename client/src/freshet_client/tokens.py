@@ -77,9 +77,10 @@ class Cached:
         """Give the token that is kept, or get one."""
         if self._value and time.time() < self._until:
             return self._value
-        value, seconds = yield from self._fetch(self._refused)
+        found, seconds = yield from self._fetch(self._refused)
+        value = check_token(found)
         ends = time.time() + seconds if seconds else read_expiry(value)
-        self._value, self._until = check_token(value), ends - EARLY_SECONDS
+        self._value, self._until = value, ends - EARLY_SECONDS
         return value
 
     def renew(self, refused: str) -> Flow[bool]:

@@ -16,7 +16,7 @@ from freshet_client.calls import refreshes
 from freshet_client.flows import shells
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
 API = "https://freshet.example/v1"
 TOKEN = "head.cGF5bG9hZA.secret-signature"
@@ -43,6 +43,10 @@ class Time:
         self.sleep(seconds)
 
 
+async def at_once(work: Callable[[], Any]) -> Any:
+    return work()
+
+
 class Script:
     """Gives one answer after the other, the last again and again, and keeps what was asked."""
 
@@ -56,9 +60,8 @@ class Script:
         if isinstance(answer, Exception):
             raise answer
         status, body, headers = answer
-        if isinstance(body, bytes):
-            return httpx2.Response(status, content=body, headers=headers)
-        return httpx2.Response(status, json=body, headers=headers)
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return httpx2.Response(status, headers=headers, stream=httpx2.ByteStream(content))
 
     def answer(self, *answers: Any) -> None:
         """Each is an error to raise, or the status, the body and the headers of an answer."""
@@ -98,7 +101,7 @@ class Either:
 
     def __call__(self, name: str, *args: Any, **named: Any) -> Any:
         found = getattr(self.client, name)(*args, **named)
-        return complete(found) if inspect.isawaitable(found) else found
+        return complete(found) if inspect.iscoroutine(found) else found
 
     @staticmethod
     def all(found: Any) -> list[Any]:
@@ -124,6 +127,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
     for module in TIMED:
         monkeypatch.setattr(module, "time", found)
     monkeypatch.setattr("anyio.sleep", found.sleep_async)
+    monkeypatch.setattr("anyio.to_thread.run_sync", at_once)
     monkeypatch.setattr(exchange, "random", SimpleNamespace(uniform=lambda _least, most: most))
     return found
 

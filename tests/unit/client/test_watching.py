@@ -12,7 +12,12 @@ from tests.unit.client.conftest import Either, Script, Time, ok, refused
 
 def refresh(status: str, version: int, **more: Any) -> Any:
     ended = None if status == "running" else "2026-11-29T00:00:00Z"
-    told = {"refresh_id": "ref_1", "connection_id": "con_1", "provider": "banno", "reason": "api"}
+    told: dict[str, Any] = {
+        "refresh_id": "ref_1",
+        "connection_id": "con_1",
+        "provider": "banno",
+        "reason": "api",
+    }
     told |= {"requested_at": "", "deadline": "", "datasets": [], "attempts": 1}
     return ok(
         {
@@ -83,7 +88,7 @@ def test_the_callers_time_ends_the_watch(client: Either, api: Script, clock: Tim
 def test_what_cannot_be_waited_for_is_looked_at_now_and_then(
     client: Either, api: Script, clock: Time
 ) -> None:
-    bulk = {
+    bulk: dict[str, Any] = {
         "bulk_id": "b",
         "status": "running",
         "reason": "api",
@@ -156,7 +161,11 @@ def test_one_that_was_cancelled_and_one_that_goes_on_are_told_apart(
 
 
 def test_a_sign_in_is_followed_to_its_end(client: Either, api: Script) -> None:
-    session = {"connect_session_id": "ses_1", "purpose": "connect", "provider": "banno"}
+    session: dict[str, Any] = {
+        "connect_session_id": "ses_1",
+        "purpose": "connect",
+        "provider": "banno",
+    }
     session |= {"settings": {}, "labels": {}, "created_at": "", "expires_at": ""}
     session |= {"attempts": 0, "reused": False}
     api.answer(
