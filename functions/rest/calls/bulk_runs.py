@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from functions.core.idempotency import Key
 
 RUNS: Final = 20
-MAX_RUNS: Final = 50
+MAX_RUNS: Final = 100
 """How many runs a page may have: the counts of each are a read of their own."""
 
 LIMIT: Final = 100
