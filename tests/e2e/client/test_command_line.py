@@ -86,14 +86,13 @@ def follow_changes(terminal: Terminal, connection: str, banno: SimulatorControl)
 
 def listen(terminal: Terminal, connection: str) -> None:
     """Events come to this machine, verified, and nothing of the endpoint stays."""
-    asked = ("webhooks", "listen", "--type", "refresh.*", "--count", "1")
-    with terminal.running(*asked) as program:
+    with terminal.running("webhooks", "listen", "--type", "refresh.*") as program:
         read_until(program.stderr, "Listening")
         assert terminal.token not in Path(f"/proc/{program.pid}/cmdline").read_text()
         refresh = terminal.run("refresh", connection).strip()
         event = json.loads(read_until(program.stdout, "refresh."))
         assert event["subject"] == refresh
-        assert program.wait(60) == 0
+    assert program.returncode == 130
     assert terminal.ask("webhooks", "list") == []
 
 
@@ -103,49 +102,43 @@ def test_a_persons_way(running: System, terminal: Terminal, banno: SimulatorCont
     assert [each for each in ask("doctor") if each["state"] == "failed"] == []
 
     connection = connect(terminal)
-    with terminal.running("events", "--follow", "--every", "1s") as log:
-        assert [each["connection_id"] for each in ask("connections", "--stale", "1h")] == [
-            connection
-        ]
-        assert ask("refresh", connection, "--watch")["status"] == "published"
-        assert ask("refresh", connection, "--max-age", "1h")["outcome"] == "fresh"
-        assert [each["status"] for each in ask("refreshes")] == ["published"]
-        assert "All data are fresh." in run("freshness", connection, "--check")
+    assert [each["connection_id"] for each in ask("connections", "--stale", "1h")] == [connection]
+    assert ask("refresh", connection, "--watch")["status"] == "published"
+    assert ask("refresh", connection, "--max-age", "1h")["outcome"] == "fresh"
+    assert [each["status"] for each in ask("refreshes")] == ["published"]
+    assert "All data are fresh." in run("freshness", connection, "--check")
 
-        read(terminal, connection, terminal.folder)
-        follow_changes(terminal, connection, banno)
+    read(terminal, connection, terminal.folder)
+    follow_changes(terminal, connection, banno)
 
-        run("schedule", "set", connection, "cron(0 3 ? * MON-FRI *)", "--jitter", "30m")
-        run("objective", "set", "24h")
-        shown = ask("connection", connection)
-        assert shown["connection"]["schedule"]["jitter_minutes"] == 30
-        assert shown["freshness"]["objective"]["max_age_seconds"] == 86400
-        assert {each["name"] for each in shown["published"]["datasets"]} == {
-            "accounts",
-            "transactions",
-        }
-        run("schedule", "remove", connection)
+    run("schedule", "set", connection, "cron(0 3 ? * MON-FRI *)", "--jitter", "30m")
+    run("objective", "set", "24h")
+    shown = ask("connection", connection)
+    assert shown["connection"]["schedule"]["jitter_minutes"] == 30
+    assert shown["freshness"]["objective"]["max_age_seconds"] == 86400
+    assert {each["name"] for each in shown["published"]["datasets"]} == {
+        "accounts",
+        "transactions",
+    }
+    run("schedule", "remove", connection)
 
-        listen(terminal, connection)
+    listen(terminal, connection)
 
-        bulk = ask("bulk", "start", "--provider", "banno", "--watch")
-        assert (bulk["total"], bulk["outcomes"]["published"]) == (1, 1)
-        assert ask("bulk", "failures", bulk["bulk_id"]) == []
+    bulk = ask("bulk", "start", "--provider", "banno", "--watch")
+    assert (bulk["total"], bulk["outcomes"]["published"]) == (1, 1)
+    assert ask("bulk", "failures", bulk["bulk_id"]) == []
 
-        session = Caller(running.api, token=terminal.token).connect(BEGUN)
-        records = json.dumps(PERSON)
-        first = json.loads(run("push", session, "crm-contact", "-", "--json", given=records))
-        again = json.loads(run("push", session, "crm-contact", "-", "--json", given=records))
-        assert first["push_id"] == again["push_id"]
-        assert [each["push_id"] for each in ask("pushes")] == [first["push_id"]]
+    session = Caller(running.api, token=terminal.token).connect(BEGUN)
+    records = json.dumps(PERSON)
+    first = json.loads(run("push", session, "crm-contact", "-", "--json", given=records))
+    again = json.loads(run("push", session, "crm-contact", "-", "--json", given=records))
+    assert first["push_id"] == again["push_id"]
+    assert [each["push_id"] for each in ask("pushes")] == [first["push_id"]]
 
-        run("pause", connection)
-        run("refresh", connection, status=5)
-        run("resume", connection)
-
-        told = json.loads(read_until(log.stdout, "{"))
-        assert (told["type"], told["subject"]) == ("connection.connected", connection)
-    assert log.returncode == 130
+    run("pause", connection)
+    run("refresh", connection, status=5)
+    run("resume", connection)
+    run("events", "--connection", connection)
 
     run("disconnect", connection, status=2)
     assert ask("disconnect", connection, "--yes")["erased"] is True

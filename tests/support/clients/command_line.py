@@ -17,11 +17,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 CLIENT = str(ROOT / "client" / "src")
-PROGRAM = (
-    sys.executable,
-    "-c",
-    "from freshet_client.cli.main import main; main(prog_name='freshet')",
-)
+PROGRAM = (str(Path(sys.executable).with_name("freshet")),)
 
 
 @dataclass(frozen=True)
@@ -82,6 +78,7 @@ class Terminal:
                 yield program
             finally:
                 program.send_signal(signal.SIGINT)
+                program.communicate(timeout=60)
 
 
 def read_until(stream: IO[str] | None, word: str) -> str:

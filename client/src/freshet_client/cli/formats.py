@@ -50,8 +50,10 @@ def choose(wanted: str | None, target: Path | None) -> str:
     """The format that is asked for, or that the file's name tells; else JSON Lines.
 
     Raises:
-        UsageError: Parquet would go to a terminal or a pipe.
+        UsageError: it cannot be written, or not there.
     """
+    if target and not target.parent.is_dir():
+        raise click.UsageError(f"{target.parent} is no folder.")
     told = target.suffix.removeprefix(".") if target else ""
     format_ = wanted or (told if told in {"csv", "parquet"} else "jsonl")
     if format_ == "parquet" and target is None:

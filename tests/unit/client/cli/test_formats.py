@@ -109,6 +109,11 @@ def test_the_format_is_what_is_asked_for_or_what_the_file_is_called(
     assert choose(wanted, target) == format_
 
 
+def test_a_file_needs_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(click.UsageError, match="no folder"):
+        choose(None, tmp_path / "none" / "x.csv")
+
+
 def test_parquet_needs_a_file() -> None:
     with pytest.raises(click.UsageError, match="--output"):
         choose("parquet", None)

@@ -150,11 +150,8 @@ def _show(session: Session, found: BulkOut) -> None:
             ("began", write_age(found.requested_at)),
             ("done", f"{_done(found)} of {'?' if found.total is None else found.total}"),
             ("outcomes", _outcomes(found)),
-            ("running", getattr(found, "running", None)),
-            (
-                "ends about",
-                write_time(ends) if (ends := getattr(found, "ends_about", None)) else "",
-            ),
+            ("running", found.running),
+            ("ends about", write_time(found.ends_about) if found.ends_about else ""),
             ("error", found.error.name if found.error else None),
         ),
     )

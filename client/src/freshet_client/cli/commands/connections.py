@@ -114,7 +114,7 @@ def _facts(found: ConnectionOut, fresh: FreshnessOut) -> list[tuple[str, str | N
         ("schedule", f"{schedule.expression} {schedule.time_zone}" if schedule else "none"),
         (
             "next run",
-            write_time(next_) if (next_ := getattr(schedule, "next_run_at", None)) else "",
+            write_time(schedule.next_run_at) if schedule and schedule.next_run_at else "",
         ),
     ]
 
@@ -131,7 +131,7 @@ def _show_published(session: Session, published: DatasetsOut) -> None:
         ("part", "state", "data", "evidence", "why", "datasets"),
         (
             (
-                getattr(part, "label", None) or part.part,
+                part.label or part.part,
                 part.state,
                 write_age(part.as_of),
                 part.evidence,

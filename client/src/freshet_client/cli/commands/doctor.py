@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 SECONDS: Final = 15
 MOST_SKEW_SECONDS: Final = 30
+API_VERSION: Final = "1"
+"""The version of the API that this program speaks."""
+
 Finding = tuple[str, str, str]
 """What was looked at, how it is (``ok``, ``warning``, ``failed``), and what was found."""
 
@@ -94,9 +97,8 @@ def _version(answer: Response) -> Finding:
     except (ValueError, KeyError, TypeError):
         return "version", "failed", "what answers is no Freshet: look at the address."
     here = version("freshet-client")
-    told = f"the API is {there}, this program {here}"
-    same = there.split(".")[:2] == here.split(".")[:2]
-    return "version", "ok" if same else "warning", told
+    told = f"the API's version is {there}, this program's {here}"
+    return "version", "ok" if there.split(".", maxsplit=1)[0] == API_VERSION else "warning", told
 
 
 def _clock(answer: Response) -> Finding:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FILE: Final = click.Path(path_type=Path, dir_okay=False)
 
 WHO: Final = {
-    "retry": "nobody: it is tried again later",
+    "retry": "you or the schedule, later",
     "wait": "nobody: wait until what is running has ended",
     "reauthenticate": "the end user, who has to sign in again",
     "ask_user": "the end user, at the provider",
@@ -108,7 +108,7 @@ def _show_parts(session: Session, found: FreshnessOut) -> None:
         ("not fresh", "state", "data", "why"),
         (
             (
-                getattr(part, "label", None) or part.part,
+                part.label or part.part,
                 part.state,
                 write_age(part.as_of),
                 "sign in again at its source" if part.reauth else part.why,

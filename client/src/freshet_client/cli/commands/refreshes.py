@@ -167,7 +167,8 @@ def _waiting(found: RefreshOut) -> str:
         return "Waiting for the user to sign in again or to act at the provider"
     if found.waits_for == "pause":
         return f"Waiting until {write_time(found.next_try_at)}, as the provider wants"
-    return "Waiting for the provider" if found.waits_for else "Refreshing"
+    look = f": the next look {write_age(found.next_look_at)}" if found.next_look_at else ""
+    return f"Waiting for the provider{look}" if found.waits_for else "Refreshing"
 
 
 def _show(session: Session, found: RefreshOut) -> None:
@@ -186,6 +187,7 @@ def _show(session: Session, found: RefreshOut) -> None:
             ("took", _took(found)),
             ("noticed within", None if late is None else f"{late:.1f} s"),
             ("waits for", found.waits_for),
+            ("asked by", " ".join(filter(None, (found.reason, found.requested_by)))),
             ("error", found.error.name if found.error else None),
         )
     )

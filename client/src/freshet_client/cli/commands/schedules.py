@@ -83,8 +83,8 @@ def show_schedule(session: Session, /, connection_id: str) -> None:
                 ("time zone", found.time_zone),
                 ("up to", f"{found.jitter_minutes} m later" if found.jitter_minutes else None),
                 ("datasets", ", ".join(found.datasets or ())),
-                ("next run", _time(getattr(found, "next_run_at", None))),
-                ("last run", _time(getattr(found, "last_run_at", None))),
+                ("next run", _time(found.next_run_at)),
+                ("last run", _time(found.last_run_at)),
             )
         )
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def test_a_schedule_is_set_with_what_is_asked_for(api: SpokenApi, freshet: Freshet) -> None:
-    api.say("PUT /connections/con_1/schedule", example("Schedule"), status=201)
+    api.say("PUT /connections/con_1/schedule", example("ScheduleOut"), status=201)
 
     done = freshet(
         "schedule", "set", "con_1", "cron(0 3 ? * MON-FRI *)", "--time-zone", "Europe/Berlin",
@@ -33,7 +33,7 @@ def test_a_schedule_is_set_with_what_is_asked_for(api: SpokenApi, freshet: Fresh
 
 
 def test_a_schedule_is_shown_or_said_not_to_be(api: SpokenApi, freshet: Freshet) -> None:
-    api.say("GET /connections/con_1", example("ConnectionOut", schedule=example("Schedule")))
+    api.say("GET /connections/con_1", example("ConnectionOut", schedule=example("ScheduleOut")))
     api.say("GET /connections/con_2", example("ConnectionOut", schedule=None))
 
     assert "expression" in freshet("schedule", "show", "con_1").stdout
