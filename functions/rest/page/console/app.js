@@ -210,12 +210,8 @@ function SignIn({ config }) {
 
 async function signIn(config) {
   fault.set(null);
-  try {
-    const { begin } = await import("./sign-in.js");
-    await begin(config, location.hash);
-  } catch (problem) {
-    fault.set(problem);
-  }
+  const { begin, explain } = await import("./sign-in.js");
+  await begin(config, location.hash).catch((problem) => fault.set(explain(problem)));
 }
 
 /** Sign in again without asking: the API took the token that has ended, so this is no circle. */
@@ -235,14 +231,14 @@ async function comeBack(config) {
   const address = new URL(location.href);
   if (!address.searchParams.has("state")) return;
   history.replaceState(null, "", `${PAGE.pathname}${address.hash}`);
+  const { explain, finish } = await import("./sign-in.js");
   try {
-    const { finish } = await import("./sign-in.js");
     const { token, view } = await finish(config, address);
     keepToken(token);
     history.replaceState(null, "", `${PAGE.pathname}${view}`);
     route.set(read());
   } catch (problem) {
-    fault.set(problem);
+    fault.set(explain(problem));
   }
 }
 

@@ -54,6 +54,16 @@ export async function finish(config, address) {
   return { token: told.access_token, view: begun.view || "#/" };
 }
 
+/** What a sign-in failed of, in words for the person and for who has set it up. */
+export function explain(fault) {
+  const told = fault.error_description ?? fault.error;
+  if (told) return new Error(`The issuer has refused: ${told}.`);
+  if (fault instanceof TypeError && !fault.code) {
+    return new Error("The issuer does not answer, or does not let this page read it (CORS).");
+  }
+  return fault;
+}
+
 /** End the session at the issuer, too, if it has a page for that. */
 export async function leave(config) {
   const hint = sessionStorage.getItem(HINT);
