@@ -166,7 +166,7 @@ export function Connections() {
   const connect = html`<${Button} primary onClick=${() => setConnects(true)}>Connect a user<//>`;
   return html`
     <${Page} title="Connections" actions=${!connects && connect}>
-      ${connects && html`<${Connect} onClose=${() => setConnects(false)} onConnected=${list.reload} />`}
+      ${connects && html`<${Connect} others=${list.items} onClose=${() => setConnects(false)} onConnected=${list.reload} />`}
       <${Filters} onChange=${setFilters} />
       ${list.known && html`<${Table} caption="Connections" columns=${COLUMNS} rows=${list.items} keyOf=${(one) => one.connection_id} empty=${none} />`}
       <${More} list=${list} />
@@ -203,8 +203,10 @@ function Filters({ onChange }) {
     </form>`;
 }
 
-function Connect({ onClose, onConnected }) {
+/** What connects a user; `others` are connections that there are, whose institutions it offers. */
+function Connect({ others, onClose, onConnected }) {
   const [provider, setProvider] = useState("banno");
+  const institutions = new Set(others.map((one) => one.settings.institution).filter(Boolean));
   const [session, setSession] = useState(null);
   const action = useAction();
   const submit = (event) => {
@@ -238,7 +240,8 @@ function Connect({ onClose, onConnected }) {
           ${
             provider === "banno" &&
             html`<${Field} label="Institution" hint="The bank, as your operator has named it.">
-            <input name="institution" required maxlength="200" autocomplete="off" />
+            <input name="institution" required maxlength="200" list="institutions" autocomplete="off" />
+            <datalist id="institutions">${[...institutions].map((one) => html`<option key=${one} value=${one} />`)}</datalist>
           <//>`
           }
           <${Field} label="Shown to the user" hint="May be left out. It says for whom the link is.">

@@ -375,7 +375,7 @@ export function Events({ id }) {
       setFound({ events: events.reverse(), more: page.more });
     });
   return html`
-    <${Section} title="Events" aside="what your endpoints were told in the last 30 days">
+    <${Section} title="Events" aside="of the last 30 days, as your endpoints are told of them">
       ${!found && html`<${Button} onClick=${read}>Show the events<//>`}
       <${Outcome} of=${action} />
       ${found?.more && html`<p>These are the oldest ${found.events.length}. The API has the others.</p>`}
