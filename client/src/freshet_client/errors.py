@@ -19,6 +19,17 @@ TYPE = "urn:freshet:problem:"
 class FreshetError(Exception):
     """Something did not work; the text says what, and what to do."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let it pass from one process to another, as what runs others' tasks does."""
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+def _restore(kind: type[FreshetError], args: tuple[Any, ...], fields: dict[str, Any]) -> Any:  # noqa: ANN401
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(fields)
+    return error
+
 
 class ProfileError(FreshetError):
     """It is not known where the API is, or the settings are not valid."""
@@ -65,7 +76,7 @@ class RefreshFailed(FreshetError):
         self.name = refresh.error.name if refresh.error else "Unknown"
         self.action = refresh.error.action if refresh.error else "report"
         self.what_to_do = refresh.error.detail if refresh.error else ""
-        self.help: str | None = getattr(refresh.error, "help", None)
+        self.help = refresh.error.help if refresh.error else None
         super().__init__(f"{refresh.refresh_id} failed: {self.name}. {self.what_to_do}".strip())
 
 

@@ -237,7 +237,16 @@ def test_an_answer_that_is_another_is_refused(client: Either, api: Script, body:
         client("list_endpoints")
 
 
-@pytest.mark.parametrize("fault", [CONNECT, SOON, refused(401, "unauthorized"), (200, b"no", {})])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        CONNECT,
+        SOON,
+        refused(401, "unauthorized"),
+        (200, b"no", {}),
+        (200, b"no gzip", {"Content-Encoding": "gzip"}),
+    ],
+)
 def test_no_token_is_in_what_is_shown_or_logged(
     client: Either, api: Script, fault: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

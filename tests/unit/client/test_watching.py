@@ -35,7 +35,12 @@ def refresh(status: str, version: int, **more: Any) -> Any:
 FAILED = refresh(
     "failed",
     3,
-    error={"name": "ReauthRequired", "action": "reauthenticate", "detail": "Sign in."},
+    error={
+        "name": "ReauthRequired",
+        "action": "reauthenticate",
+        "detail": "Sign in.",
+        "help": "https://x/#y",
+    },
 )
 
 
@@ -144,7 +149,7 @@ def test_one_that_has_failed_says_what_to_do(client: Either, api: Script) -> Non
 
     found = told.value
     assert (found.name, found.action) == ("ReauthRequired", "reauthenticate")
-    assert found.what_to_do == "Sign in."
+    assert (found.what_to_do, found.help) == ("Sign in.", "https://x/#y")
     assert str(found) == "ref_1 failed: ReauthRequired. Sign in."
 
 

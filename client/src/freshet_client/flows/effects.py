@@ -67,7 +67,7 @@ Flow = Generator[Effect, Any, T]
 Stream = Generator[Effect | Emit[T], Any, None]
 
 
-def lost(error: httpx2.TransportError) -> Lost:
+def lost(error: httpx2.RequestError) -> Lost:
     """What became of a request, without what the error knows of it: its headers have the token."""
     name = type(error).__name__
     return Lost(name, sent=name not in {"ConnectError", "ConnectTimeout", "PoolTimeout"})

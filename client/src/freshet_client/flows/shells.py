@@ -78,7 +78,7 @@ class SyncShell:
                 return answer.status_code
             finally:
                 answer.close()
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             return lost(error)
 
 
@@ -136,5 +136,5 @@ class AsyncShell:
                 return answer.status_code
             finally:
                 await answer.aclose()
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             return lost(error)
