@@ -55,6 +55,24 @@ const OUTCOMES = {
   unknown: ["none", "not known"],
 };
 
+const GOOD = ["published", "fresh", "joined", "partial"];
+
+/** What became of connections whose error says less. */
+const NOTES = {
+  not_found: "There is no such connection, or it is not yours.",
+  unknown: "The run ended before it came to them, or had word of them.",
+};
+
+const wasStopped = ({ error }) => error?.name === "Aborted";
+
+function RunStatus({ of }) {
+  return html`<${Status} of=${wasStopped(of) ? "stopped" : of.status} tone=${wasStopped(of) ? "warn" : undefined} />`;
+}
+
+/** How many connections a run has not refreshed. */
+const countLeft = (outcomes) =>
+  Object.entries(outcomes).reduce((sum, [of, count]) => sum + (GOOD.includes(of) ? 0 : count), 0);
+
 const counted = (bulk) => Object.values(bulk.outcomes).reduce((sum, each) => sum + each, 0);
 
 /** Which connections a run refreshes, in words. */
@@ -72,13 +90,13 @@ const RUN_COLUMNS = [
   { name: "Started", of: (one) => html`<${Ago} at=${one.requested_at} />` },
   { name: "By", of: (one) => nameStarter(one.reason) },
   { name: "Of", of: describeRun },
-  { name: "Status", of: (one) => html`<${Status} of=${one.status} />` },
+  { name: "Status", of: (one) => html`<${RunStatus} of=${one} />` },
   {
     name: "Done",
     number: true,
     of: (one) => `${counted(one)} of ${one.total ?? "…"}`,
   },
-  { name: "Failed", number: true, of: (one) => one.outcomes.failed },
+  { name: "Not refreshed", number: true, of: (one) => countLeft(one.outcomes) },
 ];
 
 /** All bulk runs, and on demand what starts one. */
@@ -158,7 +176,7 @@ export function BulkRun({ id }) {
       <${Loaded} of=${bulk}>${(data) => html`
         <${Progress} bulk=${data} />
         <${Facts} of=${[
-          ["Status", html`<${Status} of=${data.status} />`],
+          ["Status", html`<${RunStatus} of=${data} />`],
           ["Of", describeRun(data)],
           ["Started by", nameStarter(data.reason)],
           ["Started", html`<${Ago} at=${data.requested_at} />`],
@@ -167,7 +185,8 @@ export function BulkRun({ id }) {
           ["Ends about", !over && data.ends_about && html`<${Ago} at=${data.ends_about} />`],
           ["Ended", data.ended_at && html`<${Ago} at=${data.ended_at} />`],
         ]} />
-        ${data.error && html`<${ErrorNote} error=${data.error} />`}
+        ${wasStopped(data) && html`<${Notice} tone="warn" title="The run was stopped. Start another for those that it has not refreshed." />`}
+        ${!wasStopped(data) && html`<${ErrorNote} error=${data.error} />`}
         <${Failures} key=${over} path=${path} over=${over} />
       `}<//>
     <//>`;
@@ -199,7 +218,7 @@ function Failures({ path, over }) {
   const list = useList(`${path}/failures`, { limit: 500 }, { every: over ? 0 : 5 });
   const groups = new Map();
   for (const each of list.items) {
-    const of = each.error?.name ?? each.outcome;
+    const of = `${each.outcome} ${each.error?.name}`;
     groups.set(of, [...(groups.get(of) ?? []), each]);
   }
   return html`
@@ -216,13 +235,13 @@ function Group({ items }) {
   return html`
     <div class="panel">
       <h3>${items.length} × ${OUTCOMES[outcome][1]}</h3>
-      ${outcome === "not_found" ? html`<p>There is no such connection, or it is not yours.</p>` : html`<${ErrorNote} error=${error} />`}
+      ${NOTES[outcome] ? html`<p>${NOTES[outcome]}</p>` : html`<${ErrorNote} error=${error} />`}
       <ul class="ids">
         ${(all ? items : items.slice(0, NAMED)).map(
           (one) => html`
           <li key=${one.connection_id}>
             <${Id} id=${one.connection_id} to=${`#/connections/${one.connection_id}`} />
-            ${one.refresh_id && html` <a class="small" href=${`#/refreshes/${one.refresh_id}`}>its refresh</a>`}
+            ${one.refresh_id && outcome !== "unknown" && html` <a class="small" href=${`#/refreshes/${one.refresh_id}`}>its refresh</a>`}
           </li>`,
         )}
       </ul>
