@@ -168,7 +168,7 @@ class Output:
             words = ["-" if cell is None or cell == "" else clean(str(cell)) for cell in row]
             table.add_row(*(Text(word, _STYLES.get(word, "")) for word in words))
         if table.row_count:
-            self._draw(table)
+            self._draw(table, width=_WIDE)  # a terminal breaks the lines, and copies them whole
         else:
             self.say(empty)
 
@@ -192,8 +192,10 @@ class Output:
         if self.quiet or not sys.stderr.isatty():
             yield lambda _: None
             return
-        with self._console(sys.stderr).status(clean(text)) as status:
-            yield lambda changed: status.update(clean(changed))
+        from rich.text import Text
+
+        with self._console(sys.stderr).status(Text(clean(text))) as status:
+            yield lambda changed: status.update(Text(clean(changed)))
 
     @contextmanager
     def bar(self, text: str) -> Iterator[Callable[[int, int | None, str], None]]:
@@ -217,17 +219,14 @@ class Output:
 
         self._console(sys.stderr).print(Text(clean(text)), soft_wrap=True)
 
-    def _draw(self, what: Any) -> None:
-        console = self._console(sys.stdout)
-        if console.is_terminal:
-            console.print(what)
-            return
+    def _draw(self, what: Any, *, width: int | None = None) -> None:
+        console = self._console(sys.stdout, width=width)
         with console.capture() as drawn:
             console.print(what)
         lines = drawn.get().rstrip().split("\n")
         sys.stdout.write("".join(f"{line.rstrip()}\n" for line in lines))
 
-    def _console(self, file: IO[str]) -> Console:
+    def _console(self, file: IO[str], *, width: int | None = None) -> Console:
         from rich.console import Console
 
         there = file.isatty()
@@ -236,7 +235,7 @@ class Output:
             file=file,
             force_terminal=there,
             color_system="auto" if coloured else None,
-            width=None if there else _WIDE,
+            width=width if there else _WIDE,
             highlight=False,
             markup=False,
             emoji=False,

@@ -115,6 +115,31 @@ def test_a_providers_text_cannot_reach_the_terminal_as_more_than_text(
         assert "owned" in done.stdout
 
 
+@pytest.mark.usefixtures("terminal")
+def test_a_narrow_terminal_gets_each_row_whole(
+    api: SpokenApi, freshet: Freshet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = example("RefreshOut", "failed")
+    api.say("GET /refreshes", {"refreshes": [one], "next_cursor": None})
+    monkeypatch.setenv("COLUMNS", "40")
+
+    _, line = freshet("refreshes", "--no-color").stdout.splitlines()
+
+    assert line.split()[:2] == [one["refresh_id"], one["connection_id"]]
+
+
+@pytest.mark.usefixtures("terminal")
+def test_what_looks_like_markup_is_text(api: SpokenApi, freshet: Freshet) -> None:
+    failed = {"name": "[/b] [red]", "at": "2026-11-22T09:31:00.000Z"}
+    api.say("POST /connect-sessions", example("ConnectSessionOut"), status=201)
+    session = example("ConnectSessionOut")["connect_session_id"]
+    tried = example("ConnectSessionOut", last_error=failed, version=2)
+    api.say(f"GET /connect-sessions/{session}", tried)
+    api.say(f"GET /connect-sessions/{session}", example("ConnectSessionOut", "connected"))
+
+    assert freshet("connect", "banno", "--external-id", "u").exit_code == 0
+
+
 def test_quiet_says_nothing_but_errors(api: SpokenApi, freshet: Freshet) -> None:
     api.say("POST /refreshes", example("RefreshOut"), status=202)
 
