@@ -47,7 +47,8 @@ export function Overview() {
     refreshes.reload();
     connections.reload();
   };
-  const running = newest.data?.refreshes.filter((one) => !hasEnded(one)).length ?? 0;
+  const under = newest.data?.refreshes.filter((one) => !hasEnded(one)) ?? [];
+  const running = under.length;
   const before = useRef(running);
   useEffect(() => {
     if (running < before.current) reload();
@@ -61,7 +62,7 @@ export function Overview() {
       </p>
       <${Problem} problem=${refreshes.problem ?? connections.problem} retry=${reload} />
       ${!(latest && known) && html`<${Loading} />`}
-      ${latest && known && html`<${Attention} connections=${known} latest=${latest} />`}
+      ${latest && known && html`<${Attention} connections=${known} latest=${latest} under=${under} />`}
       ${newest.data && html`<${Running} newest=${newest.data.refreshes} reload=${newest.reload} />`}
       ${
         latest &&
@@ -80,12 +81,16 @@ export function Overview() {
 
 // --- what needs attention ---------------------------------------------------------------------
 
-function Attention({ connections, latest }) {
+function Attention({ connections, latest, under }) {
   const reauth = useResource("connections?reauth_required=true&limit=20", MINUTE);
   const breached = useBreached();
   const endpoints = useResource("endpoints", MINUTE);
   const suspects = findSuspects({ connections, latest, reauth: reauth.data, breached });
   const { found, problem } = useJudged(suspects.slice(0, JUDGED), latest);
+  // What was judged before may be what a refresh is at work on now.
+  const cared = new Set(
+    under.filter((one) => one.waits_for !== "user").map((one) => one.connection_id),
+  );
   const troubled = (endpoints.data?.endpoints ?? []).filter(({ state }) =>
     ["failing", "disabled"].includes(state),
   );
@@ -93,6 +98,7 @@ function Attention({ connections, latest }) {
     ...troubled.map(tellEndpoint),
     ...(found ?? [])
       .filter(({ freshness }) => !NEEDS_NOTHING.has(freshness.cause))
+      .filter(({ connection: { connection_id: id } }) => !cared.has(id))
       .map(tellConnection),
   ].sort((one, other) => one.urgency - other.urgency);
   const others = suspects.length - JUDGED;
