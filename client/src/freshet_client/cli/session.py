@@ -161,6 +161,9 @@ class Program(Group):
             click.echo(err=True)  # behind the ^C
             session.output.complain("Interrupted.", session.go_on)
             ctx.exit(Status.INTERRUPTED)
+        except UnicodeEncodeError:
+            session.output.complain("Error: an argument is no text: write it in UTF-8.")
+            ctx.exit(Status.USAGE)
         except OSError as error:
             name = f"{error.filename}: " if error.filename else ""
             session.output.complain(f"{name}{error.strerror or error}")

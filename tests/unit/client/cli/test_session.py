@@ -125,6 +125,11 @@ def test_a_reader_that_goes_away_ends_it_without_a_word(
     assert (done.exit_code, done.stderr) == (Status.BROKEN_PIPE, "")
 
 
+def test_an_argument_that_is_no_text_is_refused(freshet: Freshet) -> None:
+    assert freshet("connection", "\udcff").exit_code == Status.USAGE
+    assert freshet("refresh", "\udcff").exit_code == Status.USAGE
+
+
 def test_a_file_that_cannot_be_read_is_named(freshet: Freshet, tmp_path: Path) -> None:
     done = freshet("receipt", "verify", str(tmp_path / "none"))
 

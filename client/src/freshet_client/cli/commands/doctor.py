@@ -116,7 +116,7 @@ def _token(freshet: Client) -> Iterator[Finding]:
 
     try:
         claims = _read_claims(freshet.token())
-    except errors.TokenError as error:
+    except errors.FreshetError as error:
         yield "token", "failed", str(error)
         return
     told = {name: claims[name] for name in ("iss", "aud", "sub", "tenant") if name in claims}
@@ -131,8 +131,8 @@ def _token(freshet: Client) -> Iterator[Finding]:
         yield "expiry", "ok" if left > 0 else "failed", good if left > 0 else f"it expired at {at}"
     try:
         next(iter(freshet.list_connections(limit=1)), None)
-    except errors.Problem as problem:
-        yield "access", "failed", problem.detail or problem.title
+    except errors.FreshetError as error:
+        yield "access", "failed", getattr(error, "detail", "") or str(error)
     else:
         yield "access", "ok", "the API takes the token"
 

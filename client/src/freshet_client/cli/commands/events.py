@@ -64,7 +64,7 @@ def events(session: Session, /, *, follow: bool, every: int, **asked: str | None
             if not follow:
                 session.output.say(session.go_on)
                 return
-            time.sleep(every)
+            time.sleep(max(1, every))
 
 
 def show_event(session: Session, event: Any) -> None:
@@ -103,7 +103,7 @@ def listen(
     from freshet_client import errors
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the endpoint is deleted then, too
-    with session.client() as freshet, _Receiver(port, forward) as receiver:
+    with session.client() as freshet, _bind(port, forward) as receiver:
         try:
             made = freshet.create_endpoint(receiver.url, types=types, secret=receiver.secret)
         except errors.Problem as problem:
@@ -115,6 +115,13 @@ def listen(
             if forward:
                 session.output.say(f"Your receiver's secret: {receiver.secret}")
             _print_events(session, receiver, count)
+
+
+def _bind(port: int, forward: str | None) -> _Receiver:
+    try:
+        return _Receiver(port, forward)
+    except OSError as error:
+        raise click.UsageError(f"Port {port}: {error.strerror}. Leave it out for one.") from None
 
 
 @contextmanager

@@ -114,7 +114,7 @@ def add_profile(session: Session, /, name: str, **settings: str | None) -> None:
         raise click.UsageError(f"There is a profile {name} already in {profiles.path()}.")
     told: dict[str, object] = {**settings}
     if command := settings["token_command"]:
-        told["token_command"] = shlex.split(command)
+        told["token_command"] = _split(command)
     lines = [f"{key} = {json.dumps(value)}" for key, value in told.items() if value]
     text = _read(profiles.path())
     first = not profiles.names()
@@ -124,15 +124,24 @@ def add_profile(session: Session, /, name: str, **settings: str | None) -> None:
     session.output.say(f"Added. See whether it works: freshet doctor --profile {name}")
 
 
+def _split(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise click.UsageError(f"--token-command: {error}.") from None
+
+
 def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def _with_default(text: str, name: str) -> str:
     """A file of profiles that names another default; all else stays as it is."""
-    head, table, rest = text.partition("[")
+    head, tables = text, ""
+    if found := re.search(r"^\s*\[", text, re.MULTILINE):
+        head, tables = text[: found.start()], text[found.start() :]
     kept = [line for line in head.splitlines() if not re.match(r"\s*default\s*=", line)]
-    return "\n".join([f"default = {json.dumps(name)}", *kept, ""]) + table + rest
+    return "\n".join([f"default = {json.dumps(name)}", *kept, ""]) + tables
 
 
 def _write(path: Path, text: str) -> None:

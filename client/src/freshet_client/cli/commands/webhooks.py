@@ -33,8 +33,11 @@ class Instant(click.ParamType[str]):
         try:
             found = datetime.fromisoformat(str(value))
         except ValueError:
-            seconds = DURATION.convert(value, param, ctx)
-            return (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
+            ago = timedelta(seconds=DURATION.convert(value, param, ctx))
+            try:
+                return (datetime.now(UTC) - ago).isoformat()
+            except OverflowError:
+                self.fail(f"{value!r} is before the year 1.", param, ctx)
         if found.tzinfo is None:
             self.fail(f"{value!r} has no time zone: put a Z behind it.", param, ctx)
         return found.isoformat()

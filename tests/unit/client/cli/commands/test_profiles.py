@@ -43,7 +43,7 @@ def test_the_first_profile_is_the_default(freshet: Freshet) -> None:
 def test_another_profile_is_used_and_all_else_stays(file: Path, freshet: Freshet) -> None:
     freshet(*ADD, "one", *HOW)
     freshet(*ADD, "two", *HOW)
-    file.write_text("# mine\n" + file.read_text() + "# end\n")
+    file.write_text("# [mine]\n" + file.read_text() + "# end\n")
     before = file.read_text()
 
     assert freshet("profile", "use", "two").exit_code == 0
@@ -65,6 +65,7 @@ def test_a_value_cannot_break_out_of_its_text(freshet: Freshet) -> None:
         (*ADD, "a b", *HOW),
         (*ADD, "a.b", *HOW),
         (*ADD, "one"),
+        (*ADD, "one", "--api", "https://api.example/v1", "--token-command", "'open"),
         ("profile", "use", "none"),
     ],
 )

@@ -73,7 +73,13 @@ def test_a_replay_goes_on_until_all_are_queued(api: SpokenApi, freshet: Freshet)
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("evt_1", "--since", "1h"), ("--since", "yesterday"), ("--since", "2026-11-21")],
+    [
+        (),
+        ("evt_1", "--since", "1h"),
+        ("--since", "yesterday"),
+        ("--since", "2026-11-21"),
+        ("--since", "999999999d"),
+    ],
 )
 def test_what_to_replay_must_be_said(
     arguments: tuple[str, ...], api: SpokenApi, freshet: Freshet
