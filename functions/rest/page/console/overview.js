@@ -185,10 +185,14 @@ function useJudged(connections, latest) {
     const stop = new AbortController();
     const judge = async (connection) => {
       const path = `connections/${connection.connection_id}/freshness`;
-      return { connection, freshness: await ask("GET", path, { signal: stop.signal }) };
+      const freshness = await ask("GET", path, { signal: stop.signal }).catch((problem) => {
+        if (![404, 410].includes(problem.status)) throw problem;
+        return null; // it was erased meanwhile, or its snapshot replaced
+      });
+      return { connection, freshness };
     };
     Promise.all(connections.map(judge)).then(
-      (found) => setState({ found, problem: null }),
+      (all) => setState({ found: all.filter(({ freshness }) => freshness), problem: null }),
       (problem) => stop.signal.aborted || setState((before) => ({ ...before, problem })),
     );
     return () => stop.abort();
@@ -217,8 +221,8 @@ function tellConnection({ connection, freshness }) {
     since,
     who: ACTORS[action] ?? "–",
     where: html`
-      <div>${nameProvider(provider)}${user && html`, <a href=${`#/connections/${id}`}>${user}</a>`}</div>
-      <${Id} id=${id} to=${`#/connections/${id}`} />`,
+      ${user && html`<div><a class="name" title=${user} href=${`#/connections/${id}`}>${user}</a></div>`}
+      <div class="quiet">${nameProvider(provider)}, <${Id} id=${id} to=${`#/connections/${id}`} /></div>`,
     age: html`
       ${asOf ? html`<${Age} at=${asOf} />` : "not known"}
       ${objective && html`<div class="quiet">of ${duration(objective.max_age_seconds)}</div>`}
