@@ -11,7 +11,7 @@ import { createInterface } from "node:readline";
 import { launch, NoBrowser } from "./browser.js";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const TIMEOUT = 10_000;
+const TIMEOUT = 20_000;
 const pages = new Map();
 
 const BROWSER = {

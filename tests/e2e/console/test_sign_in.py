@@ -22,8 +22,7 @@ def test_a_token_in_the_address_leaves_it_at_once(console: Console, token: str) 
 
 
 def test_it_is_gone_after_signing_out(console: Console) -> None:
-    console.button("Sign out").click()
-    console.find.role("heading", "Sign in", exact=True).wait()
+    console.sign_out()
     asked = len(console.asked("GET"))
     console.page.ask([["reload"]])
     console.find.role("heading", "Sign in", exact=True).wait()
@@ -68,10 +67,8 @@ def test_a_person_signs_in_at_the_issuer_and_is_back_in_the_view_they_wanted(
     kept = set(console.page.evaluate("Object.keys(sessionStorage)"))
     assert kept == {"freshet.token", "freshet.id-token"}, "the verifier is used up"
     assert "neighbour" in console.find.css("header").first.shown()
-    console.button("Sign out").click()
-    console.page.wait_for_request("/end-session")
-    console.page.go(console.page.url)
-    console.find.role("heading", "Sign in", exact=True).wait()
+    console.sign_out()
+    assert console.heading.shown() == "Sign in"
     assert console.page.evaluate("sessionStorage.length") == 0
     at_issuer = [each for each in console.page.requests() if each.url.startswith(console.issuer)]
     (redeemed,) = (each for each in at_issuer if each.url.endswith("/token"))

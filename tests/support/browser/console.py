@@ -35,6 +35,12 @@ class Console:
         self.find.css("main:not(:has(.loading))").wait()
         return self
 
+    def sign_out(self) -> None:
+        """Sign out, and wait until the issuer has sent the browser back."""
+        self.page.evaluate("document.documentElement.dataset.left = true")
+        self.button("Sign out").click()
+        self.find.css("html:not([data-left]) main h1").wait()
+
     @property
     def find(self) -> Place:
         return self.page.whole
@@ -75,13 +81,17 @@ class Console:
         """Judge what every page of it must keep to, whatever was done there.
 
         Its scripts break nowhere, it keeps to its policy, it asks nobody but the API and the
-        issuer, no address has a token, and the API never fails.
+        issuer, each thing to be done has a key, no address has a token, nothing outlives the tab,
+        and the API never fails.
         """
         token = self.page.evaluate(TOKEN)
         assert self.page.errors() == []
+        assert self.page.evaluate("localStorage.length + document.cookie.length") == 0
         for request in self.page.requests():
             assert request.url.startswith((f"{self.api}/v1/", f"{self.issuer}/", "data:")), request
             assert not token or token not in request.url, request
+            at_api = request.url.startswith(self.api)
+            assert not at_api or request.method != "POST" or request.key, request
             assert (request.status or 200) < 500, request
 
     def held(self) -> list[Request]:
