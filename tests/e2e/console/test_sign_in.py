@@ -75,6 +75,18 @@ def test_a_person_signs_in_at_the_issuer_and_is_back_in_the_view_they_wanted(
     assert (redeemed.method, redeemed.status) == ("POST", 200)
 
 
+def test_when_the_api_takes_the_token_no_longer_one_signs_in_again_and_is_back(
+    console: Console,
+) -> None:
+    console.view("refreshes")
+    console.page.answer("**/v1/connections?*", status=401, json={"title": "Unauthorized"})
+    console.page.go(f"{console.api}/v1/console#/connections")
+    console.find.role("button", "neighbour").click()
+    console.find.role("heading", "Connections", exact=True).wait()
+
+    assert console.page.url == f"{console.api}/v1/console#/connections"
+
+
 def test_a_sign_in_that_another_has_begun_is_not_finished(open_console: Open) -> None:
     console = open_console()
     console.page.go(f"{console.api}/v1/console?code=theirs&state=theirs")
