@@ -17,7 +17,7 @@ works = $(shell { $(1)/bin/python -c '' && read -r at < $(1)/.ready && [ "$$at" 
 	echo yes; } 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: anew help node setup run test check fix tables synth doctor deploy lock bench plots clean
+.PHONY: anew help node setup run test check fix tables synth doctor deploy lock examples bench plots clean
 
 help: ## Show these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -62,6 +62,9 @@ deploy: setup ## Deploy to your AWS account with the CDK (STAGE=dev|prod)
 destroy: setup ## Delete a stage from your AWS account with all its data (STAGE=dev)
 	@$(BIN)/python -m infra.account destroy $(STAGE)
 
+examples: setup .venv-examples/.ready ## Load a dataset into DuckDB by the example for dlt, and what changes
+	@$(PYTEST) tests/examples
+
 bench: setup .venv-peers/.ready ## Measure it beside its peers for docs/performance.md (QUICK=1: try it)
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 	@$(MAKE) --no-print-directory tables plots
@@ -70,13 +73,13 @@ plots: .venv-peers/.ready ## Draw the pictures of docs/performance.md
 	@.venv-peers/bin/python -m benchmarks.plots
 
 lock: setup ## Resolve the dependencies anew and pin them with hashes
-	@for name in uv functions emulator peers dev; do \
+	@for name in uv functions emulator peers examples dev; do \
 		UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --upgrade --universal \
 			--python-version 3.11 --generate-hashes --no-emit-index-url \
 			requirements/$$name.in --output-file requirements/$$name.txt || exit 1; done
 
 clean: ## Remove what the other commands made
-	rm -rf .venv .venv-emulator .venv-peers .local node_modules tests/browser/node_modules cdk.out
+	rm -rf .venv .venv-emulator .venv-peers .venv-examples .local node_modules tests/browser/node_modules cdk.out
 
 setup: .venv/.ready .venv-emulator/.ready node_modules/.ready
 
@@ -106,6 +109,11 @@ endef
 .venv-peers/.ready: requirements/peers.txt .venv/.ready $(if $(call works,.venv-peers),,anew)
 	@echo "Installing what the benchmarks compare with ..."
 	$(install)
+
+.venv-examples/.ready: requirements/examples.txt client/pyproject.toml .venv/.ready $(if $(call works,.venv-examples),,anew)
+	@echo "Installing what the examples need ..."
+	$(install)
+	@$(UV) pip install --quiet --python $(@D)/bin/python --no-deps --no-build-isolation --editable client
 
 node_modules/.ready: package-lock.json | node
 	@echo "Installing the CDK ..."
