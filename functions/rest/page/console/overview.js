@@ -129,6 +129,7 @@ const ATTENTION = [
 
 /** The connections that may need attention, each once. */
 function findSuspects({ connections, latest, reauth, breached }) {
+  const known = new Map(connections.map((one) => [one.connection_id, one]));
   const ends = new Map();
   for (const refresh of latest.filter(hasEnded))
     if (!ends.has(refresh.connection_id)) ends.set(refresh.connection_id, refresh.status);
@@ -137,7 +138,7 @@ function findSuspects({ connections, latest, reauth, breached }) {
   const all = [
     ...(reauth?.connections ?? []),
     ...connections.filter(({ connection_id: id }) => ends.get(id) === "failed"),
-    ...breached,
+    ...breached.map((one) => known.get(one.connection_id) ?? one),
     ...connections.filter(({ snapshot }) => !snapshot || lacks(snapshot)),
   ];
   const first = new Map();
@@ -225,7 +226,7 @@ function tellConnection({ connection, freshness }) {
       <div class="quiet">${nameProvider(provider)}, <${Id} id=${id} to=${`#/connections/${id}`} /></div>`,
     age: html`
       ${asOf ? html`<${Age} at=${asOf} />` : "not known"}
-      ${objective && html`<div class="quiet">of ${duration(objective.max_age_seconds)}</div>`}
+      ${objective && html`<div class="quiet">may be ${duration(objective.max_age_seconds)}</div>`}
       ${lacking > 0 && html`<div class="quiet">${lacking} ${lacking === 1 ? "part" : "parts"} not fresh</div>`}`,
   };
 }
