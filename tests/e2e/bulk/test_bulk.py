@@ -73,6 +73,7 @@ def test_sixty_at_once_keep_to_the_budget_and_each_ends_with_an_outcome(
     listed = failures(caller, bulk["bulk_id"], limit=3)
 
     assert (bulk["status"], bulk["total"]) == ("done", FRESH + STALE + DEAD)
+    assert bulk["requested_by"].startswith("asker-")
     assert nonzero_outcomes(bulk) == {"published": FRESH, "partial": STALE, "failed": DEAD}
     assert sorted(each["connection_id"] for each in listed) == sorted(ids["dead"])
     assert {(each["outcome"], each["error"]["name"]) for each in listed} == {

@@ -62,6 +62,7 @@ def test_records_are_pushed_and_read_back_by_a_pull(
     assert answer.headers["Location"] == f"pushes/{push['push_id']}"
     assert "Idempotency-Replayed" not in answer.headers
     assert (push["status"], push["records"], push["failed"]) == ("done", 2, 0)
+    assert push["requested_by"].startswith("asker-")
     assert [event["type"] for event in push["events"]] == ["accepted", "sending", "sent", "done"]
     assert (len(list_triggered(endgrate)), count_posted(endgrate)) == (1, 1)
 
