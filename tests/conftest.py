@@ -31,6 +31,7 @@ LONGEST = [
     "test_on_demand.py",
     "test_bulk.py",
     "test_stops.py",
+    "test_every_view.py",
 ]
 """The files that take longest begin first, so that no worker is left alone with one at the end."""
 
