@@ -156,3 +156,10 @@ def test_no_source_shows_its_token() -> None:
     shown = repr(tokens.Fixed("very-secret")) + repr(tokens.from_callable(lambda: "very-secret"))
 
     assert "very-secret" not in shown
+
+
+def test_a_source_that_has_run_out_ends_no_call_as_if_it_had_succeeded(
+    call: Callable[..., list[str]],
+) -> None:
+    with pytest.raises(StopIteration):
+        call(iter(()).__next__)

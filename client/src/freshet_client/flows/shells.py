@@ -34,12 +34,13 @@ class SyncShell:
     def run(self, flow: Flow[T]) -> T:
         """Do all that a flow asks for; its result."""
         outcome: Any = None
-        try:
-            while True:
-                outcome = self._perform(flow.send(outcome))
-        except StopIteration as end:
-            result: T = end.value
-            return result
+        while True:
+            try:
+                effect = flow.send(outcome)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            outcome = self._perform(effect)
 
     def iterate(self, stream: Stream[T]) -> Iterator[T]:
         """Do what a stream asks for, and give its items as they come."""
@@ -91,12 +92,13 @@ class AsyncShell:
     async def run(self, flow: Flow[T]) -> T:
         """Do all that a flow asks for; its result."""
         outcome: Any = None
-        try:
-            while True:
-                outcome = await self._perform(flow.send(outcome))
-        except StopIteration as end:
-            result: T = end.value
-            return result
+        while True:
+            try:
+                effect = flow.send(outcome)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            outcome = await self._perform(effect)
 
     async def iterate(self, stream: Stream[T]) -> AsyncIterator[T]:
         """Do what a stream asks for, and give its items as they come."""
