@@ -11,6 +11,8 @@ export NO_UPDATE_NOTIFIER := 1
 # Behind a proxy that signs TLS anew, only the system knows its certificate.
 export UV_SYSTEM_CERTS ?= 1
 export NODE_USE_SYSTEM_CA ?= 1
+# These commands start hundreds of programs of Python: each module is compiled once.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Whether an environment's Python runs, and it is where its scripts say that it is.
 works = $(shell { $(1)/bin/python -c '' && read -r at < $(1)/.ready && [ "$$at" -ef $(1) ] && \

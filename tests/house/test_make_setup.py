@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    Settings = Mapping[str, str]
 
 MAKEFILE = Path(__file__).parents[2] / "Makefile"
 TOOLS = ("awk", "cat", "cp", "echo", "grep", "make", "mkdir", "rm", "sh", "touch")
 
 PYTHON = """#!/bin/sh
-echo "$UV_SYSTEM_CERTS $*" >> "$CALLS"
+echo "$UV_SYSTEM_CERTS ${PYTHONDONTWRITEBYTECODE:-writes} $*" >> "$CALLS"
 case "$*" in
   "-m venv "*|*"uv venv"*) for folder; do :; done; mkdir -p "$folder/bin"; cp "$0" "$folder/bin/python" ;;
 esac
@@ -46,14 +48,15 @@ class Project:
             (self.path / name).write_text(text)
             (self.path / name).chmod(0o755)
 
-    def make(self, target: str = "setup", *, fails: bool = False, certs: str | None = None) -> str:
+    def make(
+        self, target: str = "setup", *, fails: bool = False, own: Settings | None = None
+    ) -> str:
         """Set it up, or make something else; what was said."""
-        own = {"UV_SYSTEM_CERTS": certs} if certs else {}
         self.calls.write_text("")
         done = subprocess.run(
             [str(self.path / "make"), target],
             cwd=self.folder,
-            env={"PATH": str(self.path), "CALLS": str(self.calls), **own},
+            env={"PATH": str(self.path), "CALLS": str(self.calls), **(own or {})},
             capture_output=True,
             text=True,
             check=False,
@@ -160,12 +163,19 @@ def test_without_node_it_says_what_is_needed_even_after_it_was_set_up(
     assert "Node.js 20 or newer on the PATH" in project.make(fails=True)
 
 
-@pytest.mark.parametrize(("own", "told"), [(None, "1"), ("0", "0")])
-def test_uv_trusts_what_the_system_trusts_unless_told_otherwise(
-    tmp_path: Path, own: str | None, told: str
+@pytest.mark.parametrize(
+    ("own", "told"),
+    [
+        pytest.param({}, "1 writes", id="nothing-set"),
+        pytest.param({"UV_SYSTEM_CERTS": "0"}, "0 writes", id="other-certificates"),
+        pytest.param({"PYTHONDONTWRITEBYTECODE": "1"}, "1 writes", id="no-byte-code"),
+    ],
+)
+def test_uv_trusts_the_system_unless_told_otherwise_and_byte_code_is_kept_always(
+    tmp_path: Path, own: Settings, told: str
 ) -> None:
     project = Project(tmp_path)
-    project.make(certs=own)
+    project.make(own=own)
     installs = [line for line in project.calls.read_text().splitlines() if " -m uv " in line]
     assert installs
-    assert {line.partition(" ")[0] for line in installs} == {told}
+    assert {line.partition(" -m ")[0] for line in installs} == {told}
