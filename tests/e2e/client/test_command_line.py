@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from infra.local.system import System
+    from tests.support.clients.receiver import ReceiverClient
     from tests.support.simulator_control import SimulatorControl
 
 PERSON = {"internal_id": "4711", "data": {"first_name": "Ada", "emails": ["ada@example.com"]}}
@@ -41,7 +42,7 @@ def connect(terminal: Terminal) -> str:
     arguments = ("banno", "--external-id", "user-1", "--setting", "institution=garden")
     with terminal.running("connect", *arguments) as program:
         link = read_until(program.stdout, "http").strip()
-        browser = Browser(user="ada")
+        browser = Browser(user="cleo")
         browser.agree(browser.submit(browser.open(link), action="continue"))
         connection = read_until(program.stdout, "con_").strip()
         assert program.wait(60) == 0
@@ -77,36 +78,40 @@ def follow_changes(terminal: Terminal, connection: str, banno: SimulatorControl)
     whole = terminal.lines(*reading)
     assert terminal.lines(*reading) == []
     banno.settings(added_per_fetch=2)
-    terminal.run("refresh", connection, "--watch")
+    terminal.run("refresh", connection, "--watch", status=10)
     new = terminal.lines(*reading)
     banno.settings(added_per_fetch=0)
     assert new
     assert {each["id"] for each in new} & {each["id"] for each in whole} == set()
 
 
-def listen(terminal: Terminal, connection: str) -> None:
-    """Events come to this machine, verified, and nothing of the endpoint stays."""
-    with terminal.running("webhooks", "listen", "--type", "refresh.*") as program:
+def listen(terminal: Terminal, connection: str, receiver: ReceiverClient) -> None:
+    """Events come to this machine, verified, and to a receiver; nothing of the endpoint stays."""
+    asked = ("--type", "refresh.*", "--forward", receiver.url("mine"))
+    with terminal.running("webhooks", "listen", *asked) as program:
         read_until(program.stderr, "Listening")
+        receiver.trust("mine", read_until(program.stderr, "whsec_").split()[-1])
         assert terminal.token not in Path(f"/proc/{program.pid}/cmdline").read_text()
         refresh = terminal.run("refresh", connection).strip()
         event = json.loads(read_until(program.stdout, "refresh."))
         assert event["subject"] == refresh
+        assert [each["id"] for each in receiver.events("mine")] == [event["id"]]
     assert program.returncode == 130
     assert terminal.ask("webhooks", "list") == []
 
 
 @pytest.mark.usefixtures("endgrate")
-def test_a_persons_way(running: System, terminal: Terminal, banno: SimulatorControl) -> None:
+def test_a_persons_way(
+    running: System, terminal: Terminal, banno: SimulatorControl, receiver: ReceiverClient
+) -> None:
     run, ask = terminal.run, terminal.ask
     assert [each for each in ask("doctor") if each["state"] == "failed"] == []
 
     connection = connect(terminal)
     assert [each["connection_id"] for each in ask("connections", "--stale", "1h")] == [connection]
-    assert ask("refresh", connection, "--watch")["status"] == "published"
-    assert ask("refresh", connection, "--max-age", "1h")["outcome"] == "fresh"
-    assert [each["status"] for each in ask("refreshes")] == ["published"]
-    assert "All data are fresh." in run("freshness", connection, "--check")
+    assert ask("refresh", connection, "--watch", status=10)["status"] == "partial"
+    assert [each["status"] for each in ask("refreshes")] == ["partial"]
+    assert "Who acts: you or the schedule, later." in run("freshness", connection)
 
     read(terminal, connection, terminal.folder)
     follow_changes(terminal, connection, banno)
@@ -122,10 +127,10 @@ def test_a_persons_way(running: System, terminal: Terminal, banno: SimulatorCont
     }
     run("schedule", "remove", connection)
 
-    listen(terminal, connection)
+    listen(terminal, connection, receiver)
 
     bulk = ask("bulk", "start", "--provider", "banno", "--watch")
-    assert (bulk["total"], bulk["outcomes"]["published"]) == (1, 1)
+    assert (bulk["total"], bulk["outcomes"]["partial"]) == (1, 1)
     assert ask("bulk", "failures", bulk["bulk_id"]) == []
 
     session = Caller(running.api, token=terminal.token).connect(BEGUN)
