@@ -59,7 +59,8 @@ def test_a_connection_is_paused_and_given_a_schedule_and_an_objective(
     read_told(console, "It is paused")
     assert caller.ask("GET", path)["paused"] is True
     console.button("Refresh").click()
-    console.find.text("You have paused this connection. Resume it first.").wait()
+    refused = console.find.role("region", "What you can do")
+    refused.text("You have paused this connection. Resume it first.").wait()
     console.button("Resume").click()
     read_told(console, "It can be refreshed again")
     assert caller.ask("GET", path)["paused"] is False
