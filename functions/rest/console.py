@@ -108,18 +108,22 @@ def read_console_config(_call: Call) -> Reply:
     query=(Parameter("v", "The version that the page names.", "0f3a5c7e9b1d2f40"),),
     open=True,
 )
-def read_console_file(_call: Call, file: str, *, v: str | None) -> Reply:  # noqa: ARG001
+def read_console_file(_call: Call, file: str, *, v: str | None) -> Reply:
     """Get a file of the console.
 
-    There is only the newest version. With its name in the address a browser can keep it for good.
+    There is only the newest version. With its name in the address a browser can keep it for good;
+    without one it has to ask each time, and with another it finds nothing.
     """
     _console()
-    if file not in _files():
+    # While a stage is updated, a page of one version may ask a function of the other. What that
+    # gave would be kept for good under the wrong name.
+    if file not in _files() or v not in {None, _version()}:
         raise NotFound
+    kept = "public, max-age=31536000, immutable" if v else "no-cache"
     return Reply(
         text=_files()[file],
         content_type=CONTENT_TYPES[Path(file).suffix],
-        headers=HEADERS | {"Cache-Control": "public, max-age=31536000, immutable"},
+        headers=HEADERS | {"Cache-Control": kept},
     )
 
 

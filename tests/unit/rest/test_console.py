@@ -113,6 +113,14 @@ def test_every_file_that_the_page_names_is_there_under_one_version() -> None:
     assert call("GET", "/v1/console")["headers"]["Cache-Control"] == "no-cache"
 
 
+def test_a_file_is_not_kept_under_the_name_of_another_version() -> None:
+    another = call("GET", "/v1/console/app.js", queryStringParameters={"v": "0123456789abcdef"})
+    unnamed = call("GET", "/v1/console/app.js")
+
+    assert (another["statusCode"], another["headers"]["Cache-Control"]) == (404, "no-store")
+    assert (unnamed["statusCode"], unnamed["headers"]["Cache-Control"]) == (200, "no-cache")
+
+
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
 def test_what_a_module_imports_is_another_of_ours_or_a_library_that_is_shipped(
     module: Path,
