@@ -35,6 +35,10 @@ class ProfileError(FreshetError):
     """It is not known where the API is, or the settings are not valid."""
 
 
+class IdInvalid(FreshetError, ValueError):
+    """What was given as an id is none: the address that it makes would be another call's."""
+
+
 class TokenError(FreshetError):
     """A source of tokens gave none."""
 

@@ -16,6 +16,7 @@ import msgspec
 
 from freshet_client.errors import (
     AnswerInvalid,
+    IdInvalid,
     NotFound,
     Problem,
     Unauthorized,
@@ -110,6 +111,7 @@ class Exchange:
             Unreachable: the last attempt had no answer.
             AnswerInvalid: the answer is not what it should be.
             TokenError: there is no token to send.
+            IdInvalid: what was given as an id is none.
         """
         until = time.monotonic() + self._timeout
         attempt, renewed = 0, call.is_open
@@ -158,7 +160,7 @@ class Exchange:
         raise AssertionError
 
     def _build(self, call: Call[Any], *, token: str) -> httpx2.Request:
-        path = call.path.format(*(quote(each, safe="") for each in call.ids))
+        path = call.path.format(*(_quote(each) for each in call.ids))
         headers = {
             **HEADERS,
             **call.headers,
@@ -231,6 +233,13 @@ def _read_wait(headers: Mapping[str, str]) -> float | None:
         return max(0.0, parsedate_to_datetime(told).timestamp() - time.time())
     except ValueError:
         return None
+
+
+def _quote(id_: str) -> str:
+    """An id as a part of a path. One of dots would be taken for a way up, and none for no part."""
+    if id_ in {"", ".", ".."}:
+        raise IdInvalid(f"{id_!r} is no id.")
+    return quote(id_, safe="")
 
 
 def _text(value: object) -> str:

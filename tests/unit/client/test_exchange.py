@@ -33,6 +33,14 @@ def test_a_request_is_what_its_call_says(client: Either, api: Script) -> None:
     assert "Idempotency-Key" not in asked.headers
 
 
+@pytest.mark.parametrize("id_", ["", ".", ".."])
+def test_what_would_lead_to_another_call_is_no_id(client: Either, api: Script, id_: str) -> None:
+    with pytest.raises(errors.IdInvalid):
+        client("put_objective", id_, max_age_seconds=600)
+
+    assert api.asked == []
+
+
 def test_a_field_that_is_left_out_is_not_sent_and_none_clears_it(
     client: Either, api: Script
 ) -> None:

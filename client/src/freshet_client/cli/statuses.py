@@ -96,7 +96,7 @@ def status_of(error: Exception) -> Status:
 
     for kinds, status in (
         ((e.TokenError,), Status.TOKEN),
-        ((e.ProfileError,), Status.USAGE),
+        ((e.ProfileError, e.IdInvalid), Status.USAGE),
         ((e.RefreshCancelled,), Status.CANCELLED),
         ((e.StillRunning, e.Unreachable, e.FileDamaged, e.FileUnavailable), Status.LATER),
         ((e.SnapshotGone, e.ChangesGone), Status.GONE),

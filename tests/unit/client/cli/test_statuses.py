@@ -150,6 +150,7 @@ def test_an_api_that_does_not_answer_is_for_later(
         (errors.FileUnavailable("x"), Status.LATER),
         (errors.AnswerInvalid("x"), Status.DEFECT),
         (errors.ReceiptInvalid("x"), Status.DEFECT),
+        (errors.IdInvalid("x"), Status.USAGE),
     ],
 )
 def test_an_error_of_the_client_has_its_status(error: Exception, status: Status) -> None:
