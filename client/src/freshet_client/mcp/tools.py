@@ -31,6 +31,12 @@ MOST_CHARACTERS: Final = 500
 MOST_ITEMS: Final = 50
 """Of a list in a record, likewise."""
 
+MOST_DEPTH: Final = 20
+"""Of what stands in what of a record, likewise."""
+
+MOST_RECORD_CHARACTERS: Final = 4000
+"""Of a record that is cut so far, as JSON; of what is longer, the beginning is told."""
+
 MOST_WAIT_SECONDS: Final = 50
 """Hosts give up a tool after a minute."""
 
@@ -200,11 +206,19 @@ class Tools:
 
     def _records(self, page: Answer) -> Answer:
         """A page whose records are marked as others' texts, and cut."""
-        lines = page.pop("records")
-        for line in lines:
-            if isinstance(line.get("data"), dict) and self._fields:
-                line["data"] = {k: v for k, v in line["data"].items() if k in self._fields}
-        return {**page, "untrusted_records": [_cut(line) for line in lines]}
+        lines = [
+            {**_cut({**line, "data": None}), "data": _shorten(self._narrow(line["data"]))}
+            for line in page.pop("records")
+        ]
+        return {**page, "untrusted_records": lines}
+
+    def _narrow(self, data: Any) -> Any:  # noqa: ANN401 - JSON
+        """What may be seen of a record: of one without members nothing, where members are named."""
+        if not self._fields:
+            return data
+        if not isinstance(data, dict):
+            return None
+        return {name: value for name, value in data.items() if name in self._fields}
 
 
 def _plain(model: object) -> Answer:
@@ -222,12 +236,23 @@ async def _page(pages: AsyncPages[Any, Any]) -> Answer:
     return told
 
 
-def _cut(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """A JSON value whose long texts and lists are cut."""
+def _shorten(data: Any) -> Any:  # noqa: ANN401 - JSON
+    """A record that is cut; one that is long all the same as the beginning of its JSON."""
+    cut = _cut(data)
+    text = msgspec.json.encode(cut).decode()
+    if len(text) <= MOST_RECORD_CHARACTERS:
+        return cut
+    return f"{text[:MOST_RECORD_CHARACTERS]} [cut]"
+
+
+def _cut(value: Any, *, depth: int = MOST_DEPTH) -> Any:  # noqa: ANN401 - JSON
+    """A JSON value whose long texts and lists are cut, and what is too deep in it."""
     if isinstance(value, str) and len(value) > MOST_CHARACTERS:
         return f"{value[:MOST_CHARACTERS]} [cut]"
+    if isinstance(value, dict | list) and not depth:
+        return "[cut]"
     if isinstance(value, dict):
-        return {name: _cut(each) for name, each in value.items()}
+        return {name: _cut(each, depth=depth - 1) for name, each in value.items()}
     if isinstance(value, list):
-        return [_cut(each) for each in value[:MOST_ITEMS]]
+        return [_cut(each, depth=depth - 1) for each in value[:MOST_ITEMS]]
     return value

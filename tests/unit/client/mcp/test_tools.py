@@ -12,7 +12,7 @@ from mcp import Client
 
 from freshet_client import AsyncClient
 from freshet_client.mcp.server import ACTS, serve
-from freshet_client.mcp.tools import MOST_CHARACTERS, MOST_ITEMS
+from freshet_client.mcp.tools import MOST_CHARACTERS, MOST_ITEMS, MOST_RECORD_CHARACTERS
 
 TOKEN = "the-secret-token"
 REFRESH = {
@@ -111,6 +111,33 @@ def test_only_the_fields_that_were_named_are_seen() -> None:
     assert told["untrusted_records"][0]["data"] == {"amount": 1}
 
 
+@pytest.mark.parametrize("data", [["secret"], "secret", None])
+def test_of_a_record_without_members_none_is_seen_where_some_were_named(data: object) -> None:
+    api = Api(transactions=[(200, page({"id": "1", "data": data}))])
+    given = {"connection_id": "c", "dataset": "transactions"}
+
+    _, told = call(api, "read_records", fields=("amount",), **given)
+
+    assert told["untrusted_records"][0]["data"] is None
+
+
+def test_a_record_of_many_members_is_cut_as_a_whole_and_a_deep_one_in_its_depth() -> None:
+    wide = {f"member-{number}": "x" * MOST_CHARACTERS for number in range(1000)}
+    deep: Any = "inmost"
+    for _ in range(500):
+        deep = {"in": deep}
+    api = Api(transactions=[(200, page({"id": "1", "data": wide}, {"id": "2", "data": deep}))])
+
+    failed, told = call(api, "read_records", connection_id="c", dataset="transactions")
+
+    first, second = (each["data"] for each in told["untrusted_records"])
+    assert not failed
+    assert first.startswith('{"member-0":"xxx')
+    assert len(first) == MOST_RECORD_CHARACTERS + len(" [cut]")
+    assert "inmost" not in json.dumps(second)
+    assert "[cut]" in json.dumps(second)
+
+
 @pytest.mark.parametrize("limit", [0, 51])
 def test_a_page_is_bounded(limit: int) -> None:
     api = Api()
@@ -183,6 +210,17 @@ def test_a_list_is_read_page_by_page() -> None:
     (asked,) = api.asked
     for part in ("provider=banno", "reauth_required=true", "limit=50", "cursor=c"):
         assert part in asked
+
+
+@pytest.mark.parametrize("id_", ["", ".", ".."])
+def test_what_is_no_id_asks_nothing(id_: str) -> None:
+    api = Api()
+
+    failed, text = call(api, "cancel_refresh", refresh_id=id_)
+
+    assert failed
+    assert "is no id" in text
+    assert api.asked == []
 
 
 def test_an_id_leads_nowhere_else() -> None:
