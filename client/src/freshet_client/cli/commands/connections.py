@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @click.option("--provider", metavar="NAME", help="Only those of this provider.")
 @click.option("--external-id", metavar="ID", help="Only those of this user of yours.")
-@click.option("--subject", metavar="ID", help="Only those on this login; with --provider.")
+@click.option("--subject", metavar="ID", help="Only those on this login at its provider.")
 @click.option("--label", type=PAIR, help="Only those with this label.")
 @click.option("--stale", type=DURATION, help="Only those with older data, or with none.")
 @click.option("--needs-sign-in", is_flag=True, help="Only those whose user must sign in again.")
