@@ -62,7 +62,7 @@ export function Overview() {
       </p>
       <${Problem} problem=${refreshes.problem ?? connections.problem} retry=${reload} />
       ${!(latest && known) && html`<${Loading} />`}
-      ${latest && known && html`<${Attention} connections=${known} latest=${latest} under=${under} />`}
+      ${latest && known && html`<${Attention} connections=${known} hasMore=${connections.data.next_cursor} latest=${latest} under=${under} />`}
       ${newest.data && html`<${Running} newest=${newest.data.refreshes} reload=${newest.reload} />`}
       ${
         latest &&
@@ -81,7 +81,7 @@ export function Overview() {
 
 // --- what needs attention ---------------------------------------------------------------------
 
-function Attention({ connections, latest, under }) {
+function Attention({ connections, hasMore, latest, under }) {
   const reauth = useResource("connections?reauth_required=true&limit=20", MINUTE);
   const breached = useBreached();
   const endpoints = useResource("endpoints", MINUTE);
@@ -112,6 +112,7 @@ function Attention({ connections, latest, under }) {
           empty=${html`<${Empty} title="Nothing needs attention">All data are as fresh as they should be.<//>`} />`
       }
       ${others > 0 && html`<p class="more">${others} more are not fresh: see <a href="#/connections">the connections</a>.</p>`}
+      ${hasMore && html`<p class="more">You have more than ${CONNECTIONS} connections. Of the others, only those are here whose user must sign in, or with a breached objective: see <a href="#/connections">the connections</a>.</p>`}
     <//>`;
 }
 
