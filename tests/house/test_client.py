@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import httpx2
 import pytest
 
 from freshet_client import AsyncClient, Client
-from freshet_client.errors import Problem, problem
+from freshet_client.errors import NotFound, Problem, problem
 from functions.rest.openapi.document import document
 from functions.rest.problems import STATUS
 from functions.rest.problems import problem as api_problem
@@ -36,13 +38,19 @@ class Operation(NamedTuple):
     told: dict[str, Any]
 
     @property
-    def fields(self) -> set[str]:
-        """What a caller may give: ids, query parameters, fields of the body."""
+    def ids(self) -> set[str]:
+        return set(re.findall(r"{(\w+)}", self.path))
+
+    @property
+    def query(self) -> set[str]:
+        return {each["name"] for each in self.told.get("parameters", ()) if each["in"] == "query"}
+
+    @property
+    def body(self) -> set[str]:
+        """The fields of the body."""
         body = self.told.get("requestBody", {"content": {}})["content"].get("application/json")
         name = body["schema"]["$ref"].rpartition("/")[2] if body else None
-        fields = DOCUMENT["components"]["schemas"][name]["properties"] if name else {}
-        query = [each["name"] for each in self.told.get("parameters", ()) if each["in"] == "query"]
-        return {*re.findall(r"{(\w+)}", self.path), *query, *fields}
+        return set(DOCUMENT["components"]["schemas"][name]["properties"] if name else ())
 
 
 OPERATIONS = {
@@ -62,10 +70,35 @@ def test_every_operation_for_programs_has_a_method() -> None:
 def test_a_method_takes_what_its_operation_takes(name: str) -> None:
     there = set(inspect.signature(getattr(Client, name)).parameters) - {"self"}
 
-    assert there - OWN == OPERATIONS[name].fields
+    told = OPERATIONS[name]
+    assert there - OWN == told.ids | told.query | told.body
     assert ("idempotency_key" in there) == any(
         each["name"] == "Idempotency-Key" for each in OPERATIONS[name].told.get("parameters", ())
     )
+
+
+@pytest.mark.parametrize("name", CALLED)
+def test_a_method_sends_what_it_takes_to_its_operation(name: str) -> None:
+    asked: list[httpx2.Request] = []
+
+    def refuse(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request)
+        return httpx2.Response(404)
+
+    told = OPERATIONS[name]
+    given = {each: each for each in told.ids | told.query | told.body}
+    http = httpx2.Client(transport=httpx2.MockTransport(refuse))
+    client = Client(api="http://127.0.0.1/v1", token="t", http=http)
+    with client, pytest.raises(NotFound):
+        next(iter(getattr(client, name)(**given)))
+
+    (request,) = asked
+    assert (request.method, request.url.path) == (
+        told.method.upper(),
+        f"/v1{re.sub(r'[{}]', '', told.path)}",
+    )
+    assert dict(request.url.params) == {each: each for each in told.query}
+    assert json.loads(request.content or "{}") == {each: each for each in told.body}
 
 
 def test_both_clients_have_the_same_methods() -> None:
