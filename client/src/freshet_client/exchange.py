@@ -9,14 +9,12 @@ from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
-from urllib.parse import quote
 
 import httpx2
 import msgspec
 
 from freshet_client.errors import (
     AnswerInvalid,
-    IdInvalid,
     NotFound,
     Problem,
     Unauthorized,
@@ -37,7 +35,7 @@ T = TypeVar("T")
 AGENT: Final = f"freshet-client/{version('freshet-client')}"
 REPEATED: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 OPERATOR: Final = "contact_operator"
-SAFE: Final = frozenset({"GET", "PUT", "DELETE"})
+SAFE: Final = frozenset({"GET", "PUT", "PATCH", "DELETE"})
 CONNECT_SECONDS: Final = 5
 ANSWER_SECONDS: Final = 35
 """The API answers in 29 seconds, long polls too."""
@@ -56,11 +54,10 @@ class Call(Generic[T]):
 
     Args:
         method: of HTTP.
-        path: below ``/v1``, with ``{}`` for each of ``ids``.
+        path: below ``/v1``.
         answer: what its body is; ``type(None)`` where it has none.
-        ids: parts of the path.
-        query: parameters; None is left out.
-        body: JSON; a field that is ``UNSET`` is left out.
+        query: parameters.
+        body: JSON.
         headers: besides those that every call has.
         key: the idempotency key, the same in all attempts.
         repeatable: it does the same once and twice, though its method does not say so.
@@ -70,7 +67,6 @@ class Call(Generic[T]):
     method: str
     path: str
     answer: type[T]
-    ids: tuple[str, ...] = ()
     query: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -82,11 +78,6 @@ class Call(Generic[T]):
     def may_repeat(self) -> bool:
         """Whether it may be sent again though it may have arrived."""
         return self.repeatable or self.key is not None or self.method in SAFE
-
-
-def given(**fields: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-    """Those fields that have a value."""
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 class Exchange:
@@ -111,7 +102,6 @@ class Exchange:
             Unreachable: the last attempt had no answer.
             AnswerInvalid: the answer is not what it should be.
             TokenError: there is no token to send.
-            IdInvalid: what was given as an id is none.
         """
         until = time.monotonic() + self._timeout
         attempt, renewed = 0, call.is_open
@@ -160,7 +150,6 @@ class Exchange:
         raise AssertionError
 
     def _build(self, call: Call[Any], *, token: str) -> httpx2.Request:
-        path = call.path.format(*(_quote(each) for each in call.ids))
         headers = {
             **HEADERS,
             **call.headers,
@@ -170,10 +159,10 @@ class Exchange:
         }
         return httpx2.Request(
             call.method,
-            self.api + path,
-            params={name: _text(value) for name, value in given(**call.query).items()} or None,
+            self.api + call.path,
+            params={name: _text(value) for name, value in call.query.items()} or None,
             headers=headers,
-            content=None if call.body is None else _encode(call.body),
+            content=None if call.body is None else msgspec.json.encode(call.body),
             extensions={"timeout": TIMEOUT.as_dict()},
         )
 
@@ -205,12 +194,6 @@ def wait_before(attempt: int, error: Problem | Unreachable | None) -> float:
     return random.uniform(0, min(MOST_SECONDS, FIRST_SECONDS * 2**attempt))  # noqa: S311
 
 
-def _encode(body: Mapping[str, Any]) -> bytes:
-    return msgspec.json.encode(
-        {name: value for name, value in body.items() if value is not msgspec.UNSET}
-    )
-
-
 def _decode(answer: httpx2.Response, shape: type[T]) -> T:
     if shape is type(None):
         return None
@@ -233,13 +216,6 @@ def _read_wait(headers: Mapping[str, str]) -> float | None:
         return max(0.0, parsedate_to_datetime(told).timestamp() - time.time())
     except ValueError:
         return None
-
-
-def _quote(id_: str) -> str:
-    """An id as a part of a path. One of dots would be taken for a way up, and none for no part."""
-    if id_ in {"", ".", ".."}:
-        raise IdInvalid(f"{id_!r} is no id.")
-    return quote(id_, safe="")
 
 
 def _text(value: object) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 import msgspec
 
@@ -45,43 +45,40 @@ class ChangesState(msgspec.Struct, frozen=True, omit_defaults=True):
         return msgspec.json.decode(text, type=cls)
 
 
-class Reader(Protocol):
-    """Reads a list's pages, and knows where it is."""
-
-    @property
-    def place(self) -> ChangesState:
-        """Where to go on once the page that came last is done with."""
-        ...
-
-    def pages(self, shape: Any) -> Stream[Any]:  # noqa: ANN401 - a type of any kind
-        """Read the pages as values of a type."""
-        ...
-
-
-class ListReader:
-    """Reads a list from one page to the next.
+class Listing(Generic[Page, Item]):
+    """A list to read from one page to the next.
 
     Args:
         exchange: sends the calls.
         call: of the first page.
+        items: which items a page has.
         of_snapshot: its pages are of one snapshot, or of what came after one.
     """
 
-    def __init__(self, exchange: Exchange, call: Call[Any], *, of_snapshot: bool = False) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        call: Call[Page],
+        items: Callable[[Page], Sequence[Item]],
+        *,
+        of_snapshot: bool = False,
+    ) -> None:
         self._exchange, self._call, self._of_snapshot = exchange, call, of_snapshot
+        self.items = items
         self.place = ChangesState(cursor=call.query.get("cursor"))
+        """Where to go on once the page that came last is done with."""
 
-    def pages(self, shape: Any) -> Stream[Any]:  # noqa: ANN401 - a type of any kind
-        """Read the pages as values of a type.
+    def pages(self, shape: Any = None) -> Stream[Any]:  # noqa: ANN401 - a type of any kind
+        """Read the pages, as values of a type of the caller's if there is one.
 
         Raises:
             SnapshotGone: two later snapshots have been published meanwhile.
             ChangesGone: what came ``since`` is no longer known.
         """
-        call = replace(self._call, answer=shape)
+        call = replace(self._call, answer=shape or self._call.answer)
         while True:
             try:
-                page = yield from self._exchange.send(call)
+                page: Any = yield from self._exchange.send(call)
             except Gone as error:
                 if not self._of_snapshot:
                     raise
@@ -94,21 +91,22 @@ class ListReader:
             call = replace(call, query={**call.query, "cursor": page.next_cursor})
 
 
-class ChangesReader:
-    """Reads what has changed in a dataset since a place.
+class ChangesListing(Listing[Page, Item]):
+    """What has changed in a dataset since a place; without a ``since`` the whole dataset."""
 
-    Args:
-        exchange: sends the calls.
-        call: of the records, without a place.
-        state: the place; without a ``since`` the whole dataset is read.
-    """
-
-    def __init__(self, exchange: Exchange, call: Call[Any], state: ChangesState) -> None:
-        self._exchange, self._call = exchange, call
+    def __init__(
+        self,
+        exchange: Exchange,
+        call: Call[Page],
+        items: Callable[[Page], Sequence[Item]],
+        *,
+        state: ChangesState,
+    ) -> None:
+        super().__init__(exchange, call, items)
         self.place = state
 
-    def pages(self, shape: Any) -> Stream[Any]:  # noqa: ANN401 - a type of any kind
-        """Read the pages as values of a type.
+    def pages(self, shape: Any = None) -> Stream[Any]:  # noqa: ANN401 - a type of any kind
+        """Read the pages, as values of a type of the caller's if there is one.
 
         Where the snapshot is gone in which it has read, it reads the changes once more from
         their beginning, which repeats some: to apply them again changes nothing.
@@ -119,11 +117,10 @@ class ChangesReader:
         """
         here = self.place
         while True:
-            query = {**self._call.query, "since": here.since, "cursor": here.cursor}
+            query = {**self._call.query, **msgspec.to_builtins(here)}
+            call = replace(self._call, answer=shape or self._call.answer, query=query)
             try:
-                page = yield from self._exchange.send(
-                    replace(self._call, answer=shape, query=query)
-                )
+                page: Any = yield from self._exchange.send(call)
             except Gone as error:
                 if here.since is None or here.cursor is None:
                     kind = ChangesGone if here.cursor is None else SnapshotGone
@@ -139,15 +136,6 @@ class ChangesReader:
                 return
 
 
-@dataclass(frozen=True)
-class Listing(Generic[Page, Item]):
-    """A list to read: by what, what its pages are, and which items a page has."""
-
-    reader: Reader
-    shape: type[Page]
-    items: Callable[[Page], Sequence[Item]]
-
-
 class Pages(Generic[Page, Item]):
     """A list: iterate over it for its items, or over its ``pages()``.
 
@@ -157,13 +145,13 @@ class Pages(Generic[Page, Item]):
 
     def __init__(self, shell: SyncShell, listing: Listing[Page, Item]) -> None:
         self._shell, self._listing = shell, listing
-        self.state = listing.reader.place
+        self.state = listing.place
 
     def __iter__(self) -> Iterator[Item]:
         """Read item by item."""
-        for page in self._shell.iterate(self._listing.reader.pages(self._listing.shape)):
+        for page in self._shell.iterate(self._listing.pages()):
             yield from self._listing.items(page)
-            self.state = self._listing.reader.place
+            self.state = self._listing.place
 
     @overload
     def pages(self) -> Iterator[Page]: ...
@@ -176,8 +164,8 @@ class Pages(Generic[Page, Item]):
             shape: what to decode a page as; a struct of your own has a ``next_cursor``, and for
                 changes a ``refresh_id``. A field of msgspec's ``Raw`` keeps the bytes.
         """
-        for page in self._shell.iterate(self._listing.reader.pages(shape or self._listing.shape)):
-            self.state = self._listing.reader.place
+        for page in self._shell.iterate(self._listing.pages(shape)):
+            self.state = self._listing.place
             yield page
 
 
@@ -186,14 +174,14 @@ class AsyncPages(Generic[Page, Item]):
 
     def __init__(self, shell: AsyncShell, listing: Listing[Page, Item]) -> None:
         self._shell, self._listing = shell, listing
-        self.state = listing.reader.place
+        self.state = listing.place
 
     async def __aiter__(self) -> AsyncIterator[Item]:
         """Read item by item."""
-        async for page in self._shell.iterate(self._listing.reader.pages(self._listing.shape)):
+        async for page in self._shell.iterate(self._listing.pages()):
             for item in self._listing.items(page):
                 yield item
-            self.state = self._listing.reader.place
+            self.state = self._listing.place
 
     @overload
     def pages(self) -> AsyncIterator[Page]: ...
@@ -201,8 +189,6 @@ class AsyncPages(Generic[Page, Item]):
     def pages(self, shape: type[Shape]) -> AsyncIterator[Shape]: ...
     async def pages(self, shape: Any = None) -> AsyncIterator[Any]:
         """Read page by page, as ``Pages.pages`` does."""
-        async for page in self._shell.iterate(
-            self._listing.reader.pages(shape or self._listing.shape)
-        ):
-            self.state = self._listing.reader.place
+        async for page in self._shell.iterate(self._listing.pages(shape)):
+            self.state = self._listing.place
             yield page

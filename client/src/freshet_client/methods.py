@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from functools import update_wrapper
 from inspect import signature
+from string import Formatter
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from urllib.parse import quote
 from uuid import uuid4
 
+from msgspec import UNSET
+
+from freshet_client.errors import IdInvalid
 from freshet_client.exchange import Call
-from freshet_client.lists import Listing, ListReader
+from freshet_client.lists import Listing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -29,56 +34,68 @@ class Calls:
 
     exchange: Exchange
 
-    def _get(
-        self, path: str, answer: type[T], *ids: str, query: Mapping[str, Any] | None = None
-    ) -> Flow[T]:
-        return self.exchange.send(Call("GET", path, answer, ids=ids, query=query or {}))
-
-    def _create(
+    def _call(
         self,
-        path: str,
+        operation: str,
         answer: type[T],
+        arguments: Mapping[str, Any],
         *,
-        body: Mapping[str, Any],
-        key: str | None,
-        **headers: str,
+        repeatable: bool = False,
     ) -> Flow[T]:
-        """Make something once: with a key of its own, unless the caller has one."""
-        call = Call("POST", path, answer, body=body, key=key or str(uuid4()), headers=headers)
-        return self.exchange.send(call)
-
-    def _put(self, path: str, answer: type[T], *ids: str, body: Mapping[str, Any]) -> Flow[T]:
-        return self.exchange.send(Call("PUT", path, answer, ids=ids, body=body))
-
-    def _change(self, path: str, answer: type[T], *ids: str, body: Mapping[str, Any]) -> Flow[T]:
-        """Set fields, which does the same once and twice."""
-        call = Call("PATCH", path, answer, ids=ids, body=body, repeatable=True)
-        return self.exchange.send(call)
-
-    def _post(
-        self,
-        path: str,
-        answer: type[T],
-        *ids: str,
-        repeatable: bool,
-        body: Mapping[str, Any] | None = None,
-    ) -> Flow[T]:
-        call = Call("POST", path, answer, ids=ids, body=body, repeatable=repeatable)
-        return self.exchange.send(call)
-
-    def _delete(self, path: str, *ids: str) -> Flow[None]:
-        return self.exchange.send(Call("DELETE", path, type(None), ids=ids))
+        """Send what a method was called with, see ``build``."""
+        return self.exchange.send(build(operation, answer, arguments, repeatable=repeatable))
 
     def _list(
         self,
-        path: str,
-        shape: type[Page],
-        *ids: str,
+        operation: str,
+        answer: type[Page],
+        arguments: Mapping[str, Any],
+        *,
         items: Callable[[Page], Sequence[Item]],
-        query: Mapping[str, Any],
+        of_snapshot: bool = False,
     ) -> Listing[Page, Item]:
-        call = Call("GET", path, shape, ids=ids, query=query)
-        return Listing(ListReader(self.exchange, call), shape, items)
+        """Read the pages of a list, see ``build`` and ``Listing``."""
+        call = build(operation, answer, arguments)
+        return Listing(self.exchange, call, items, of_snapshot=of_snapshot)
+
+
+def build(
+    operation: str, answer: type[T], arguments: Mapping[str, Any], *, repeatable: bool = False
+) -> Call[T]:
+    """Build a call, such as ``GET /pushes/{push_id}``, of a method's arguments by their names.
+
+    Those that the path names go there, ``idempotency_key`` and ``prefer`` are headers, and the
+    others are the query of a GET or DELETE, else the body. None is left out, but clears a field of
+    a PATCH, which leaves out ``UNSET``. Where a key may be given and is not, it is a new one.
+
+    Raises:
+        IdInvalid: what was given as an id is none.
+    """
+    method, path = operation.split()
+    ids = {name: _quote(arguments[name]) for _, name, *_ in Formatter().parse(path) if name}
+    given = {name: value for name, value in arguments.items() if name not in {"self", *ids}}
+    key = given.pop("idempotency_key") or str(uuid4()) if "idempotency_key" in given else None
+    prefer = given.pop("prefer", None)
+    left_out = UNSET if method == "PATCH" else None
+    fields = {name: value for name, value in given.items() if value is not left_out}
+    in_query = method in {"GET", "DELETE"}
+    return Call(
+        method,
+        path.format(**ids),
+        answer,
+        query=fields if in_query else {},
+        body=fields if given and not in_query else None,
+        headers={"Prefer": prefer} if prefer else {},
+        key=key,
+        repeatable=repeatable,
+    )
+
+
+def _quote(id_: str) -> str:
+    """An id as a part of a path. One of dots would be taken for a way up, and none for no part."""
+    if id_ in {"", ".", ".."}:
+        raise IdInvalid(f"{id_!r} is no id.")
+    return quote(id_, safe="")
 
 
 class Operation(Generic[P, T]):

@@ -6,13 +6,11 @@ import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from freshet_client.errors import StillRunning
-from freshet_client.exchange import Call
 from freshet_client.flows.effects import Emit, Sleep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from freshet_client.exchange import Exchange
     from freshet_client.flows.effects import Flow, Stream
 
 T = TypeVar("T")
@@ -25,11 +23,9 @@ PAUSE_SECONDS: Final = 0.5
 
 
 def watch(
-    exchange: Exchange,
-    path: str,
-    shape: type[T],
-    *,
+    read: Callable[..., Flow[T]],
     id_: str,
+    *,
     ended: Callable[[Any], bool] = lambda state: state.ended_at is not None,
     timeout: float | None = None,
     every: float | None = None,
@@ -40,9 +36,7 @@ def watch(
     Between two calls more than one thing may happen: a state has the events of all.
 
     Args:
-        exchange: sends the calls.
-        path: of what is watched.
-        shape: what it is.
+        read: the call that reads it by its id.
         id_: which it is.
         ended: whether a state is the last.
         timeout: for how many seconds to watch; for ever, if None.
@@ -65,7 +59,7 @@ def watch(
                 query = {"wait": wait, "since_version": state.version}
             else:
                 yield Sleep(min(every, left))
-        found = yield from exchange.send(Call("GET", path, shape, ids=(id_,), query=query))
+        found = yield from read(id_, **query)
         if found != state:
             yield Emit(found)
         elif every is None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from freshet_client.exchange import given
 from freshet_client.methods import Calls, Operation, Watch
 from freshet_client.models import ConnectSessionOut, SessionStatus
 from freshet_client.watching import watch
@@ -40,30 +40,14 @@ class ConnectSessions(Calls):
         idempotency_key: str | None = None,
     ) -> Flow[ConnectSessionOut]:
         """Have a user sign in at a provider: send their browser to the ``connect_url``."""
-        body = given(
-            provider=provider,
-            settings=settings,
-            datasets=datasets,
-            params=params,
-            external_id=external_id,
-            labels=labels,
-            connection_id=connection_id,
-            purpose=purpose,
-            options=options,
-            return_url=return_url,
-            user_label=user_label,
-            expires_in_seconds=expires_in_seconds,
-            refresh=refresh,
-        )
-        return self._create("/connect-sessions", ConnectSessionOut, body=body, key=idempotency_key)
+        return self._call("POST /connect-sessions", ConnectSessionOut, locals())
 
     @Operation
     def read_connect_session(
         self, connect_session_id: str, *, wait: int | None = None, since_version: int | None = None
     ) -> Flow[ConnectSessionOut]:
         """See how a sign-in stands."""
-        query = {"wait": wait, "since_version": since_version}
-        return self._get("/connect-sessions/{}", ConnectSessionOut, connect_session_id, query=query)
+        return self._call("GET /connect-sessions/{connect_session_id}", ConnectSessionOut, locals())
 
     @Watch
     def watch_connect_session(
@@ -75,10 +59,8 @@ class ConnectSessions(Calls):
             StillRunning: it is not, after ``timeout`` seconds.
         """
         return watch(
-            self.exchange,
-            "/connect-sessions/{}",
-            ConnectSessionOut,
-            id_=connect_session_id,
+            partial(ConnectSessions.read_connect_session, self),
+            connect_session_id,
             ended=lambda session: session.status in ENDED,
             timeout=timeout,
         )
@@ -86,8 +68,11 @@ class ConnectSessions(Calls):
     @Operation
     def cancel_connect_session(self, connect_session_id: str) -> Flow[ConnectSessionOut]:
         """End a sign-in; its link is good no longer."""
-        return self._post(
-            "/connect-sessions/{}/cancel", ConnectSessionOut, connect_session_id, repeatable=True
+        return self._call(
+            "POST /connect-sessions/{connect_session_id}/cancel",
+            ConnectSessionOut,
+            locals(),
+            repeatable=True,
         )
 
     @Operation
@@ -98,11 +83,9 @@ class ConnectSessions(Calls):
 
         ``external_id`` is of the user who is signed in at your application now.
         """
-        body = {"code": code, "external_id": external_id}
-        return self._post(
-            "/connect-sessions/{}/complete",
+        return self._call(
+            "POST /connect-sessions/{connect_session_id}/complete",
             ConnectSessionOut,
-            connect_session_id,
+            locals(),
             repeatable=True,
-            body=body,
         )

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET, UnsetType
 
-from freshet_client.exchange import Call, given
 from freshet_client.methods import Calls, List, Operation
 from freshet_client.models import (
     ConfigurationOut,
@@ -45,19 +44,8 @@ class Connections(Calls):
         cursor: str | None = None,
     ) -> Listing[ConnectionsOut, ConnectionOut]:
         """List your connections. ``label`` is ``NAME:VALUE``; filters are joined by AND."""
-        query = {
-            "external_id": external_id,
-            "provider": provider,
-            "subject": subject,
-            "reauth_required": reauth_required,
-            "paused": paused,
-            "older_than_seconds": older_than_seconds,
-            "label": label,
-            "limit": limit,
-            "cursor": cursor,
-        }
         return self._list(
-            "/connections", ConnectionsOut, items=lambda page: page.connections, query=query
+            "GET /connections", ConnectionsOut, locals(), items=lambda page: page.connections
         )
 
     @Operation
@@ -75,22 +63,12 @@ class Connections(Calls):
         idempotency_key: str | None = None,
     ) -> Flow[ConnectionOut]:
         """Register a connection."""
-        body = given(
-            provider=provider,
-            settings=settings,
-            datasets=datasets,
-            params=params,
-            external_id=external_id,
-            labels=labels,
-            subject=subject,
-            credentials=credentials,
-        )
-        return self._create("/connections", ConnectionOut, body=body, key=idempotency_key)
+        return self._call("POST /connections", ConnectionOut, locals())
 
     @Operation
     def read_connection(self, connection_id: str) -> Flow[ConnectionOut]:
         """Read a connection."""
-        return self._get("/connections/{}", ConnectionOut, connection_id)
+        return self._call("GET /connections/{connection_id}", ConnectionOut, locals())
 
     @Operation
     def change_connection(
@@ -103,21 +81,19 @@ class Connections(Calls):
         paused: bool | UnsetType = UNSET,
     ) -> Flow[ConnectionOut]:
         """Change what you say of a connection, or pause it; what is left out stays."""
-        body = {"external_id": external_id, "labels": labels, "params": params, "paused": paused}
-        return self._change("/connections/{}", ConnectionOut, connection_id, body=body)
+        return self._call("PATCH /connections/{connection_id}", ConnectionOut, locals())
 
     @Operation
     def erase_connection(self, connection_id: str, *, revoke: str | None = None) -> Flow[ErasedOut]:
         """Erase a connection with all its data; ``NotFound`` where an attempt before has."""
-        call = Call(
-            "DELETE", "/connections/{}", ErasedOut, ids=(connection_id,), query={"revoke": revoke}
-        )
-        return self.exchange.send(call)
+        return self._call("DELETE /connections/{connection_id}", ErasedOut, locals())
 
     @Operation
     def read_configuration(self, connection_id: str) -> Flow[ConfigurationOut]:
         """Read what the user has chosen at the provider."""
-        return self._get("/connections/{}/configuration", ConfigurationOut, connection_id)
+        return self._call(
+            "GET /connections/{connection_id}/configuration", ConfigurationOut, locals()
+        )
 
     @Operation
     def replace_credentials(
@@ -130,26 +106,19 @@ class Connections(Calls):
         session_key: str | None = None,
     ) -> Flow[None]:
         """Replace the credentials, after the user has signed in at the provider again."""
-        body = given(
-            access_token=access_token,
-            refresh_token=refresh_token,
-            expires_at=expires_at,
-            session_key=session_key,
-        )
-        return self._put("/connections/{}/credentials", type(None), connection_id, body=body)
+        return self._call("PUT /connections/{connection_id}/credentials", type(None), locals())
 
     @Operation
     def read_freshness(
         self, connection_id: str, *, max_age_seconds: int | None = None
     ) -> Flow[FreshnessOut]:
         """Learn how fresh a connection's data are, and why they are not."""
-        query = {"max_age_seconds": max_age_seconds}
-        return self._get("/connections/{}/freshness", FreshnessOut, connection_id, query=query)
+        return self._call("GET /connections/{connection_id}/freshness", FreshnessOut, locals())
 
     @Operation
     def lift_pause(self, connection_id: str) -> Flow[None]:
         """Let a connection be refreshed before its ``next_allowed_at``."""
-        return self._delete("/connections/{}/pause", connection_id)
+        return self._call("DELETE /connections/{connection_id}/pause", type(None), locals())
 
     @Operation
     def put_schedule(
@@ -163,52 +132,44 @@ class Connections(Calls):
         datasets: Sequence[str] | None = None,
     ) -> Flow[ScheduleOut]:
         """Refresh a connection by a schedule, such as ``rate(1 day)``."""
-        body = given(
-            expression=expression,
-            time_zone=time_zone,
-            jitter_minutes=jitter_minutes,
-            max_age_seconds=max_age_seconds,
-            datasets=datasets,
-        )
-        return self._put("/connections/{}/schedule", ScheduleOut, connection_id, body=body)
+        return self._call("PUT /connections/{connection_id}/schedule", ScheduleOut, locals())
 
     @Operation
     def remove_schedule(self, connection_id: str) -> Flow[None]:
         """Refresh a connection only when it is asked for."""
-        return self._delete("/connections/{}/schedule", connection_id)
+        return self._call("DELETE /connections/{connection_id}/schedule", type(None), locals())
 
     @Operation
     def put_objective(self, connection_id: str, *, max_age_seconds: int) -> Flow[ObjectiveOut]:
         """Say how old a connection's data may be."""
-        body = {"max_age_seconds": max_age_seconds}
-        return self._put("/connections/{}/objective", ObjectiveOut, connection_id, body=body)
+        return self._call("PUT /connections/{connection_id}/objective", ObjectiveOut, locals())
 
     @Operation
     def remove_objective(self, connection_id: str) -> Flow[None]:
         """Take a connection's own objective away."""
-        return self._delete("/connections/{}/objective", connection_id)
+        return self._call("DELETE /connections/{connection_id}/objective", type(None), locals())
 
     @Operation
     def put_tenant_objective(self, *, max_age_seconds: int) -> Flow[ObjectiveOut]:
         """Say how old the data of all your connections may be."""
-        return self._put("/objective", ObjectiveOut, body={"max_age_seconds": max_age_seconds})
+        return self._call("PUT /objective", ObjectiveOut, locals())
 
     @Operation
     def read_tenant_objective(self) -> Flow[ObjectiveOut]:
         """Read how old the data of all your connections may be."""
-        return self._get("/objective", ObjectiveOut)
+        return self._call("GET /objective", ObjectiveOut, locals())
 
     @Operation
     def remove_tenant_objective(self) -> Flow[None]:
         """Take the objective for all your connections away; their own stay."""
-        return self._delete("/objective")
+        return self._call("DELETE /objective", type(None), locals())
 
     @Operation
     def list_digime_services(self) -> Flow[Services]:
         """List the services that users of digi.me can add."""
-        return self._get("/providers/digime/services", Services)
+        return self._call("GET /providers/digime/services", Services, locals())
 
     @Operation
     def list_endgrate_types(self) -> Flow[IntegrationsOut]:
         """List the types of record that Endgrate has."""
-        return self._get("/providers/endgrate/types", IntegrationsOut)
+        return self._call("GET /providers/endgrate/types", IntegrationsOut, locals())

@@ -12,8 +12,8 @@ from freshet_client.errors import TYPE, ChangesGone, FileUnavailable, Gone, Snap
 from freshet_client.exchange import Call
 from freshet_client.flows.effects import Work
 from freshet_client.flows.sink import Sink
-from freshet_client.lists import ChangesReader, ChangesState, Listing, ListReader
-from freshet_client.methods import Calls, List, Operation
+from freshet_client.lists import ChangesListing, ChangesState
+from freshet_client.methods import Calls, List, Operation, build
 from freshet_client.models import (
     BlobOut,
     DatasetsOut,
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from freshet_client.flows.effects import Flow
+    from freshet_client.lists import Listing
 
-RECORDS: Final = "/connections/{}/datasets/{}"
+RECORDS: Final = "GET /connections/{connection_id}/datasets/{name}"
 FILES: Final = f"{RECORDS}/files"
 PAGE: Final = 1000
 """Records on a page, unless the caller says; the API's most."""
@@ -47,7 +48,7 @@ class Datasets(Calls):
     @Operation
     def list_datasets(self, connection_id: str) -> Flow[DatasetsOut]:
         """See what is published, and how fresh it is."""
-        return self._get("/connections/{}/datasets", DatasetsOut, connection_id)
+        return self._call("GET /connections/{connection_id}/datasets", DatasetsOut, locals())
 
     @List
     def read_records(
@@ -64,10 +65,9 @@ class Datasets(Calls):
         Where a ``part`` and ``id`` stand twice, the later record counts. Reading them raises
         ``SnapshotGone`` where two later snapshots have been published meanwhile.
         """
-        query = {"since": since, "limit": limit, "cursor": cursor}
-        call = Call("GET", RECORDS, RecordsOut, ids=(connection_id, name), query=query)
-        reader = ListReader(self.exchange, call, of_snapshot=True)
-        return Listing(reader, RecordsOut, lambda page: page.records)
+        return self._list(
+            RECORDS, RecordsOut, locals(), items=lambda page: page.records, of_snapshot=True
+        )
 
     @List
     def read_changes(
@@ -85,9 +85,10 @@ class Datasets(Calls):
         Reading them raises ``ChangesGone`` or ``SnapshotGone`` where you have to begin anew,
         without a state and with an empty copy.
         """
-        call = Call("GET", RECORDS, RecordsOut, ids=(connection_id, name), query={"limit": limit})
-        reader = ChangesReader(self.exchange, call, state or ChangesState())
-        return Listing(reader, RecordsOut, lambda page: page.records)
+        arguments = {"connection_id": connection_id, "name": name, "limit": limit}
+        call = build(RECORDS, RecordsOut, arguments)
+        state = state or ChangesState()
+        return ChangesListing(self.exchange, call, lambda page: page.records, state=state)
 
     @List
     def list_files(
@@ -100,10 +101,13 @@ class Datasets(Calls):
         cursor: str | None = None,
     ) -> Listing[FilesOut, FileOut | BlobOut]:
         """List a dataset's files, with addresses that are good for some minutes."""
-        query = {"since": since, "limit": limit, "cursor": cursor}
-        call = Call("GET", FILES, FilesOut, ids=(connection_id, name), query=query)
-        reader = ListReader(self.exchange, call, of_snapshot=True)
-        return Listing(reader, FilesOut, lambda page: [*page.files, *page.blobs])
+        return self._list(
+            FILES,
+            FilesOut,
+            locals(),
+            items=lambda page: [*page.files, *page.blobs],
+            of_snapshot=True,
+        )
 
     @Operation
     def download_files(
@@ -126,13 +130,14 @@ class Datasets(Calls):
         """
         below = Path(folder) / check_folder(name)
         found: list[Path] = []
-        query: dict[str, object] = {"since": since, "limit": FILES_PAGE}
+        cursor: str | None = None
         while True:
-            call = Call("GET", FILES, FilesOut, ids=(connection_id, name), query=query)
+            place = {"since": since, "limit": FILES_PAGE, "cursor": cursor}
+            arguments = {"connection_id": connection_id, "name": name, **place}
             try:
-                page = yield from self.exchange.send(call)
+                page = yield from self._call(FILES, FilesOut, arguments)
             except Gone as error:
-                first = since is not None and "cursor" not in query
+                first = since is not None and cursor is None
                 raise error.turned_into(ChangesGone if first else SnapshotGone) from None
             listed: list[FileOut | BlobOut] = [*page.files, *page.blobs]
             sinks = [
@@ -144,7 +149,7 @@ class Datasets(Calls):
             found += [sink.path for sink in sinks]
             if page.next_cursor is None:
                 break
-            query["cursor"] = page.next_cursor
+            cursor = page.next_cursor
         for path in below.glob("*.gz"):
             if re.fullmatch(r"\d{5}", path.stem) and int(path.stem) >= len(found):
                 path.unlink()
@@ -171,8 +176,7 @@ class Datasets(Calls):
         self, connection_id: str, *, refresh_id: str | None = None
     ) -> Flow[ReceiptOut]:
         """Get the signed statement of what a refresh, or else the last one, has published."""
-        query = {"refresh_id": refresh_id}
-        return self._get("/connections/{}/receipt", ReceiptOut, connection_id, query=query)
+        return self._call("GET /connections/{connection_id}/receipt", ReceiptOut, locals())
 
     @Operation
     def list_receipt_keys(self) -> Flow[ReceiptKeysOut]:

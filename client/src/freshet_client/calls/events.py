@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET, UnsetType
 
-from freshet_client.exchange import given
 from freshet_client.methods import Calls, List, Operation
 from freshet_client.models import (
     CloudEvent,
@@ -43,13 +42,12 @@ class Events(Calls):
 
         Keep the cursor in the ``state`` of what this returns, and come back with it for later ones.
         """
-        query = {"connection_id": connection_id, "type": type, "limit": limit, "cursor": cursor}
-        return self._list("/events", EventsOut, items=lambda page: page.events, query=query)
+        return self._list("GET /events", EventsOut, locals(), items=lambda page: page.events)
 
     @Operation
     def read_event(self, event_id: str) -> Flow[CloudEvent]:
         """Read an event of the last 30 days."""
-        return self._get("/events/{}", CloudEvent, event_id)
+        return self._call("GET /events/{event_id}", CloudEvent, locals())
 
     @Operation
     def create_endpoint(
@@ -65,26 +63,17 @@ class Events(Calls):
         idempotency_key: str | None = None,
     ) -> Flow[EndpointOut]:
         """Have an address told of events. Keep the ``secret``: no other call tells it."""
-        body = given(
-            url=url,
-            types=types,
-            provider=provider,
-            connection_ids=connection_ids,
-            secret=secret,
-            asymmetric=asymmetric,
-            max_in_flight=max_in_flight,
-        )
-        return self._create("/endpoints", EndpointOut, body=body, key=idempotency_key)
+        return self._call("POST /endpoints", EndpointOut, locals())
 
     @Operation
     def list_endpoints(self) -> Flow[EndpointsOut]:
         """List your endpoints."""
-        return self._get("/endpoints", EndpointsOut)
+        return self._call("GET /endpoints", EndpointsOut, locals())
 
     @Operation
     def read_endpoint(self, endpoint_id: str) -> Flow[EndpointOut]:
         """See how an endpoint stands."""
-        return self._get("/endpoints/{}", EndpointOut, endpoint_id)
+        return self._call("GET /endpoints/{endpoint_id}", EndpointOut, locals())
 
     @Operation
     def change_endpoint(
@@ -99,20 +88,12 @@ class Events(Calls):
         enabled: bool | UnsetType = UNSET,
     ) -> Flow[EndpointOut]:
         """Change an endpoint, pause it, or enable it again; what is left out stays."""
-        body = {
-            "url": url,
-            "types": types,
-            "provider": provider,
-            "connection_ids": connection_ids,
-            "max_in_flight": max_in_flight,
-            "enabled": enabled,
-        }
-        return self._change("/endpoints/{}", EndpointOut, endpoint_id, body=body)
+        return self._call("PATCH /endpoints/{endpoint_id}", EndpointOut, locals())
 
     @Operation
     def delete_endpoint(self, endpoint_id: str) -> Flow[None]:
         """Delete an endpoint, and what waits for it."""
-        return self._delete("/endpoints/{}", endpoint_id)
+        return self._call("DELETE /endpoints/{endpoint_id}", type(None), locals())
 
     @List
     def list_deliveries(
@@ -125,17 +106,16 @@ class Events(Calls):
     ) -> Listing[DeliveriesOut, DeliveryOut]:
         """List what was delivered to an endpoint, and what was not, newest first."""
         return self._list(
-            "/endpoints/{}/deliveries",
+            "GET /endpoints/{endpoint_id}/deliveries",
             DeliveriesOut,
-            endpoint_id,
+            locals(),
             items=lambda page: page.deliveries,
-            query={"status": status, "limit": limit, "cursor": cursor},
         )
 
     @Operation
     def ping_endpoint(self, endpoint_id: str) -> Flow[PingOut]:
         """Try an endpoint: one ping is sent now."""
-        return self._post("/endpoints/{}/ping", PingOut, endpoint_id, repeatable=False)
+        return self._call("POST /endpoints/{endpoint_id}/ping", PingOut, locals())
 
     @Operation
     def replay_events(
@@ -149,10 +129,7 @@ class Events(Calls):
         cursor: str | None = None,
     ) -> Flow[ReplayOut]:
         """Have events delivered again; where there is a ``next_cursor``, call it again with it."""
-        body = given(event_ids=event_ids, since=since, until=until, only=only, cursor=cursor)
-        return self._post(
-            "/endpoints/{}/replay", ReplayOut, endpoint_id, repeatable=False, body=body
-        )
+        return self._call("POST /endpoints/{endpoint_id}/replay", ReplayOut, locals())
 
     @Operation
     def rotate_secret(
@@ -163,7 +140,4 @@ class Events(Calls):
         secret: str | None = None,
     ) -> Flow[RotatedOut]:
         """Replace an endpoint's secret; the old one signs beside it for the overlap."""
-        body = given(overlap_seconds=overlap_seconds, secret=secret)
-        return self._post(
-            "/endpoints/{}/secret", RotatedOut, endpoint_id, repeatable=False, body=body
-        )
+        return self._call("POST /endpoints/{endpoint_id}/secret", RotatedOut, locals())

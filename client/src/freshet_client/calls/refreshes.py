@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 from freshet_client.errors import RefreshCancelled, RefreshFailed
-from freshet_client.exchange import given
 from freshet_client.methods import Calls, List, Operation, Watch
 from freshet_client.models import (
     BulkOut,
@@ -47,17 +47,7 @@ class Refreshes(Calls):
         idempotency_key: str | None = None,
     ) -> Flow[RefreshOut]:
         """Ask for a refresh, or join the one that is running. ``prefer``: such as ``wait=20``."""
-        body = given(
-            connection_id=connection_id,
-            datasets=datasets,
-            max_age_seconds=max_age_seconds,
-            deadline_seconds=deadline_seconds,
-            synchronous=synchronous,
-            full=full,
-            wait_for_user=wait_for_user,
-        )
-        headers = given(Prefer=prefer)
-        return self._create("/refreshes", RefreshOut, body=body, key=idempotency_key, **headers)
+        return self._call("POST /refreshes", RefreshOut, locals())
 
     @Operation
     def refresh(
@@ -104,9 +94,8 @@ class Refreshes(Calls):
     ) -> Flow[RefreshOut]:
         """Wait for the end of a refresh that has been started; raises as ``refresh`` does."""
         id_, known = (refresh, None) if isinstance(refresh, str) else (refresh.refresh_id, refresh)
-        stream = watch(
-            self.exchange, "/refreshes/{}", RefreshOut, id_=id_, timeout=timeout, known=known
-        )
+        read = partial(Refreshes.read_refresh, self)
+        stream = watch(read, id_, timeout=timeout, known=known)
         ended = yield from last(stream, known)
         if ended.status == Status.FAILED:
             raise RefreshFailed(ended)
@@ -119,8 +108,7 @@ class Refreshes(Calls):
         self, refresh_id: str, *, wait: int | None = None, since_version: int | None = None
     ) -> Flow[RefreshOut]:
         """See how a refresh stands; with ``wait`` the answer is held for so many seconds."""
-        query = {"wait": wait, "since_version": since_version}
-        return self._get("/refreshes/{}", RefreshOut, refresh_id, query=query)
+        return self._call("GET /refreshes/{refresh_id}", RefreshOut, locals())
 
     @Watch
     def watch_refresh(self, refresh_id: str, *, timeout: float | None = None) -> Stream[RefreshOut]:
@@ -129,7 +117,7 @@ class Refreshes(Calls):
         Raises:
             StillRunning: it has not, after ``timeout`` seconds.
         """
-        return watch(self.exchange, "/refreshes/{}", RefreshOut, id_=refresh_id, timeout=timeout)
+        return watch(partial(Refreshes.read_refresh, self), refresh_id, timeout=timeout)
 
     @List
     def list_refreshes(
@@ -142,21 +130,16 @@ class Refreshes(Calls):
         cursor: str | None = None,
     ) -> Listing[RefreshesOut, RefreshOut]:
         """List your refreshes, newest first, without their events."""
-        query = {
-            "connection_id": connection_id,
-            "provider": provider,
-            "status": status,
-            "limit": limit,
-            "cursor": cursor,
-        }
         return self._list(
-            "/refreshes", RefreshesOut, items=lambda page: page.refreshes, query=query
+            "GET /refreshes", RefreshesOut, locals(), items=lambda page: page.refreshes
         )
 
     @Operation
     def cancel_refresh(self, refresh_id: str) -> Flow[RefreshOut]:
         """Stop a refresh; one that has ended stays as it is."""
-        return self._post("/refreshes/{}/cancel", RefreshOut, refresh_id, repeatable=True)
+        return self._call(
+            "POST /refreshes/{refresh_id}/cancel", RefreshOut, locals(), repeatable=True
+        )
 
     @Operation
     def start_bulk_refresh(
@@ -171,20 +154,12 @@ class Refreshes(Calls):
         idempotency_key: str | None = None,
     ) -> Flow[BulkOut]:
         """Refresh many connections: those that are named, or all of yours."""
-        body = given(
-            provider=provider,
-            connection_ids=connection_ids,
-            older_than_seconds=older_than_seconds,
-            max_age_seconds=max_age_seconds,
-            spread_seconds=spread_seconds,
-            deadline_seconds=deadline_seconds,
-        )
-        return self._create("/bulk-refreshes", BulkOut, body=body, key=idempotency_key)
+        return self._call("POST /bulk-refreshes", BulkOut, locals())
 
     @Operation
     def read_bulk_refresh(self, bulk_id: str) -> Flow[BulkOut]:
         """See how a bulk run stands."""
-        return self._get("/bulk-refreshes/{}", BulkOut, bulk_id)
+        return self._call("GET /bulk-refreshes/{bulk_id}", BulkOut, locals())
 
     @Watch
     def watch_bulk_refresh(
@@ -195,14 +170,8 @@ class Refreshes(Calls):
         Raises:
             StillRunning: it has not, after ``timeout`` seconds.
         """
-        return watch(
-            self.exchange,
-            "/bulk-refreshes/{}",
-            BulkOut,
-            id_=bulk_id,
-            every=every,
-            timeout=timeout,
-        )
+        read = partial(Refreshes.read_bulk_refresh, self)
+        return watch(read, bulk_id, every=every, timeout=timeout)
 
     @List
     def list_bulk_refreshes(
@@ -210,16 +179,15 @@ class Refreshes(Calls):
     ) -> Listing[BulksOut, BulkOut]:
         """List your bulk runs, newest first."""
         return self._list(
-            "/bulk-refreshes",
-            BulksOut,
-            items=lambda page: page.bulk_refreshes,
-            query={"limit": limit, "cursor": cursor},
+            "GET /bulk-refreshes", BulksOut, locals(), items=lambda page: page.bulk_refreshes
         )
 
     @Operation
     def cancel_bulk_refresh(self, bulk_id: str) -> Flow[BulkOut]:
         """Stop a bulk run; one that has ended stays as it is."""
-        return self._post("/bulk-refreshes/{}/cancel", BulkOut, bulk_id, repeatable=True)
+        return self._call(
+            "POST /bulk-refreshes/{bulk_id}/cancel", BulkOut, locals(), repeatable=True
+        )
 
     @List
     def list_bulk_failures(
@@ -227,11 +195,10 @@ class Refreshes(Calls):
     ) -> Listing[FailuresOut, FailureOut]:
         """List the connections that a bulk run has not refreshed, and why."""
         return self._list(
-            "/bulk-refreshes/{}/failures",
+            "GET /bulk-refreshes/{bulk_id}/failures",
             FailuresOut,
-            bulk_id,
+            locals(),
             items=lambda page: page.failures,
-            query={"limit": limit, "cursor": cursor},
         )
 
     @Operation
@@ -250,19 +217,12 @@ class Refreshes(Calls):
         Give an ``idempotency_key`` that belongs to these records, so that your own program can
         begin anew and pushes nothing twice.
         """
-        body = given(
-            connection_id=connection_id,
-            dataset=dataset,
-            records=records,
-            synchronous=synchronous,
-            deadline_seconds=deadline_seconds,
-        )
-        return self._create("/pushes", PushOut, body=body, key=idempotency_key)
+        return self._call("POST /pushes", PushOut, locals())
 
     @Operation
     def read_push(self, push_id: str) -> Flow[PushOut]:
         """See how a push stands."""
-        return self._get("/pushes/{}", PushOut, push_id)
+        return self._call("GET /pushes/{push_id}", PushOut, locals())
 
     @List
     def list_pushes(
@@ -274,13 +234,7 @@ class Refreshes(Calls):
         cursor: str | None = None,
     ) -> Listing[PushesOut, PushOut]:
         """List your pushes, newest first, without their events."""
-        query = {
-            "connection_id": connection_id,
-            "status": status,
-            "limit": limit,
-            "cursor": cursor,
-        }
-        return self._list("/pushes", PushesOut, items=lambda page: page.pushes, query=query)
+        return self._list("GET /pushes", PushesOut, locals(), items=lambda page: page.pushes)
 
     @Watch
     def watch_push(
@@ -291,6 +245,5 @@ class Refreshes(Calls):
         Raises:
             StillRunning: it has not, after ``timeout`` seconds.
         """
-        return watch(
-            self.exchange, "/pushes/{}", PushOut, id_=push_id, every=every, timeout=timeout
-        )
+        read = partial(Refreshes.read_push, self)
+        return watch(read, push_id, every=every, timeout=timeout)
