@@ -309,10 +309,15 @@ def _find(
         found, following = _scan(call, wanted, limit=limit, after=after)
         return _with_runs(call, found), following
     left = [id_ for id_ in ids if after is None or id_ > after]
-    page = left[: min(limit, MAX_BATCH)]
-    own = (one for one in here.connections.get_many(page) if one.tenant == call.tenant)
-    following = page[-1] if len(left) > len(page) else None
-    return [one for one in own if wanted.takes(one)], following
+    own: list[Connection] = []  # the login may be another tenant's too, whose ids are not told
+    for begin in range(0, len(left), MAX_BATCH):
+        read = here.connections.get_many(left[begin : begin + MAX_BATCH])
+        own += [one for one in read if one.tenant == call.tenant]
+        if len(own) > limit:
+            break
+    page = own[:limit]
+    following = page[-1].connection_id if len(own) > limit else None
+    return [one for one in page if wanted.takes(one)], following
 
 
 def _with_runs(call: Call, found: list[Connection]) -> list[Connection]:

@@ -118,6 +118,31 @@ def test_connections_are_found(many: House, query: dict[str, str], expected: lis
     assert found(**query) == expected
 
 
+@pytest.mark.parametrize("query", [{"provider": "banno"}, {}], ids=["there", "anywhere"])
+def test_a_login_that_is_another_tenants_too_shows_nothing_of_it_in_a_cursor(
+    house: House, query: dict[str, str]
+) -> None:
+    mine = [f"con_s{number:03}" for number in range(0, 150, 50)]
+    for number in range(150):
+        id_ = f"con_s{number:03}"
+        one = a_connection(id_, tenant=TENANT if id_ in mine else "other", subject="shared")
+        house.connections.create(one, TOKENS)
+    asked = {"subject": "shared", "limit": "1", **query}
+    cursors: list[str | None] = [None]
+    seen: list[str] = []
+
+    while cursors == [None] or cursors[-1]:
+        after = {"cursor": cursors[-1]} if cursors[-1] else {}
+        page = msgspec.json.decode(
+            call("GET", LIST, queryStringParameters={**asked, **after})["body"]
+        )
+        seen += [one["connection_id"] for one in page["connections"]]
+        cursors.append(page["next_cursor"])
+
+    assert seen == mine
+    assert cursors == [None, *mine[:-1], None]
+
+
 def test_a_list_tells_when_each_schedule_ran_also_where_its_index_does_not(
     many: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
