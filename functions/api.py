@@ -139,7 +139,8 @@ def _read(event: dict[str, Any], route: Route, *, path: str) -> Call:
 def _find_console(event: dict[str, Any]) -> str:
     """Where the console is, as this request has found the API; empty where there is none."""
     context, scheme = event["requestContext"], _headers(event).get("x-forwarded-proto")
-    root = _ROOT.search(context["path"]) if scheme and find_console() else None
+    is_known = scheme in {"http", "https"}  # it is the caller's where nothing before us sets it
+    root = _ROOT.search(context["path"]) if is_known and find_console() else None
     if root is None:
         return ""
     return f"{scheme}://{context['domainName']}{context['path'][: root.start()]}/v1/console"

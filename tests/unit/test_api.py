@@ -70,6 +70,14 @@ def test_a_problem_names_its_page_in_the_console_as_the_api_was_asked(base: str)
     assert "help" not in msgspec.json.decode(call("GET", "/v1/docs/none")["body"])
 
 
+@pytest.mark.parametrize("scheme", ["javascript", "https://evil.example/#", "ftp", "https, http"])
+def test_a_problem_names_no_page_by_a_scheme_that_a_caller_has_made_up(scheme: str) -> None:
+    context = {"path": "/v1/docs/none", "domainName": "api.example", "requestTimeEpoch": 0}
+    asked = {"headers": {"X-Forwarded-Proto": scheme}, "requestContext": context}
+
+    assert "help" not in msgspec.json.decode(call("GET", "/v1/docs/none", **asked)["body"])
+
+
 @pytest.mark.parametrize(
     ("path", "console"), [("/v1/docs/none", "null"), ("/v2/x", '{"stage": "unit"}')]
 )
