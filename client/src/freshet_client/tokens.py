@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import time
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass, field
@@ -116,12 +117,19 @@ def from_file(path: Path) -> Cached:
 
 
 def from_command(command: Sequence[str]) -> Cached:
-    """Take tokens from a program that prints one, and is run again when one has expired."""
+    """Take tokens from a program that prints one, and is run again when one has expired.
+
+    It is given a terminal to read from, and nothing else: what comes in otherwise is meant for us.
+    """
 
     def run() -> str:
         try:
             done = subprocess.run(  # noqa: S603 - the caller's own program
-                command, stdout=subprocess.PIPE, check=True, timeout=COMMAND_SECONDS, text=True
+                command,
+                stdin=None if sys.stdin and sys.stdin.isatty() else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                check=True,
+                timeout=COMMAND_SECONDS,
             )
         except OSError as error:
             raise TokenError(f"{command[0]} cannot be run: {error.strerror}.") from None
@@ -131,7 +139,7 @@ def from_command(command: Sequence[str]) -> Cached:
         except subprocess.CalledProcessError as error:
             failed = f"{command[0]} has printed no token; its exit status is {error.returncode}."
             raise TokenError(failed) from None
-        return done.stdout.strip()
+        return done.stdout.decode(errors="replace").strip()
 
     return from_callable(run)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from base64 import urlsafe_b64encode
 from json import dumps
@@ -145,6 +146,32 @@ def test_a_command_that_prints_none_is_told_without_what_it_printed(
         call(tokens.from_command(command))
 
     assert "secret'" not in str(told.value).replace("print('secret'", "")
+
+
+def test_a_command_does_not_take_what_was_sent_to_us(
+    api: Script, call: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    """Records for a push, or what an agent's host says, come in at the same place."""
+    (tmp_path / "sent").write_text("{}")
+    takes = "import sys; print('took' if sys.stdin.read() else 'nothing')"
+    api.answer(ENDPOINTS)
+    before = os.dup(0)
+    try:
+        with (tmp_path / "sent").open() as sent:
+            os.dup2(sent.fileno(), 0)
+        found = call(tokens.from_command([sys.executable, "-c", takes]))
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+
+    assert found == ["nothing"]
+
+
+def test_a_command_that_prints_no_text_has_printed_no_token(call: Callable[..., Any]) -> None:
+    prints = "import sys; sys.stdout.buffer.write(bytes([255, 254]))"
+
+    with pytest.raises(errors.TokenError):
+        call(tokens.from_command([sys.executable, "-c", prints]))
 
 
 @pytest.mark.parametrize("token", ["opaque", "a.b", "a.!.c", "a.e30.c", "a.bnVsbA.c", "a.W10.c"])
