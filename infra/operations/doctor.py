@@ -203,7 +203,8 @@ def _keys_of_the_issuer(deployment: Deployment) -> Iterator[Finding]:
     if url is None:
         return
     try:
-        keys = requests.get(url, timeout=TIMEOUT_SECONDS, allow_redirects=False).json()["keys"]
+        answer = requests.get(url, timeout=TIMEOUT_SECONDS, allow_redirects=False)
+        count = len(answer.json()["keys"])
     except (requests.RequestException, KeyError, TypeError, ValueError) as error:
         yield Finding(
             Level.FAIL,
@@ -211,7 +212,7 @@ def _keys_of_the_issuer(deployment: Deployment) -> Iterator[Finding]:
             "the `jwks_uri` of the issuer's discovery document.",
         )
         return
-    yield Finding(Level.OK, f"The issuer publishes {len(keys)} keys.")
+    yield Finding(Level.OK, f"The issuer publishes {count} keys.")
 
 
 def _provider_secrets(deployment: Deployment) -> Iterator[Finding]:
@@ -263,11 +264,13 @@ def _applications(deployment: Deployment) -> Iterator[Finding]:
 def _alarms(deployment: Deployment) -> Iterator[Finding]:
     prefix = f"Freshet-{deployment.stage.name}-"
     pages = deployment.account.client("cloudwatch").get_paginator("describe_alarms")
-    ringing = [
+    # The names of another stage's may begin in the same way: prod's and prod-eu's.
+    names = (
         alarm["AlarmName"].removeprefix(prefix)
         for page in pages.paginate(AlarmNamePrefix=prefix, StateValue="ALARM")
         for alarm in page["MetricAlarms"]
-    ]
+    )
+    ringing = [name for name in names if name in RUNBOOK]
     for name in ringing:
         yield Finding(Level.FAIL, f"The alarm {name} rings: see {RUNBOOK[name].anchor}.")
     if not ringing:
@@ -278,12 +281,13 @@ def _mail(deployment: Deployment) -> Iterator[Finding]:
     email = deployment.stage.alarm_email
     if email is None:
         return
+    topic = f":Freshet-{deployment.stage.name}-AlarmsTopic"
     pages = deployment.account.client("sns").get_paginator("list_subscriptions").paginate()
     confirmed = [
         each["SubscriptionArn"].startswith("arn:")
         for page in pages
         for each in page["Subscriptions"]
-        if each["Endpoint"] == email and f":Freshet-{deployment.stage.name}-" in each["TopicArn"]
+        if each["Endpoint"] == email and topic in each["TopicArn"]
     ]
     if not any(confirmed):
         yield Finding(
