@@ -61,6 +61,8 @@ const describeTypes = (types) => (types.length ? types.join(", ") : "every event
 const describeAnswer = ({ status, error, milliseconds }) =>
   `${status ? `answered ${status}` : `no answer: ${NO_ANSWER[error] ?? words(error)}`}, ${milliseconds} ms`;
 
+const isTaken = ({ status }) => status >= 200 && status < 300;
+
 const ENDPOINT_COLUMNS = [
   {
     name: "Address",
@@ -206,9 +208,13 @@ function Actions({ path, endpoint: { url, state, endpoint_id: id }, reload, onDe
   const action = useAction();
   const isOn = ["enabled", "failing"].includes(state);
   const ping = () =>
-    action.run(
-      async () => `The endpoint has ${describeAnswer(await ask("POST", `${path}/ping`))}.`,
-    );
+    action.run(async () => {
+      const answer = await ask("POST", `${path}/ping`);
+      const told = `The endpoint has ${describeAnswer(answer)}.`;
+      if (!isTaken(answer))
+        throw new Error(`${told} A delivery is taken only by an answer of 2xx.`);
+      return told;
+    });
   const setEnabled = (enabled) =>
     action.run(async () => {
       await ask("PATCH", path, { body: { enabled } });
@@ -312,7 +318,7 @@ function Deliveries({ path }) {
     },
     {
       name: "Again",
-      of: (one) => html`<${Again} path=${path} delivery=${one} />`,
+      of: (one) => html`<${Again} key=${one.attempts.length} path=${path} delivery=${one} />`,
     },
   ];
   const none = html`<${Empty} title="There is no delivery here">Send a ping to try the endpoint. Pings do not stand in this list.<//>`;
