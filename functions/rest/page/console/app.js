@@ -1,6 +1,6 @@
 // The frame: it signs a person in, finds the view of an address, and says what is wrong with all.
 import { Component, h, render } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { dropToken, keepToken, PAGE, session, store, trouble, useStore } from "./api.js";
 import { Button, Field, html, Loading, Notice, Page, Problem } from "./parts.js";
 
@@ -70,6 +70,8 @@ function find(path) {
 function View() {
   const { path, query } = useStore(route);
   const [shown, setShown] = useState({ path: null });
+  const given = useRef(query);
+  if (shown.path === path) given.current = query; // until then it is another view's
   useEffect(() => {
     let current = true;
     const found = find(path);
@@ -89,7 +91,7 @@ function View() {
   }, [path]);
   if (!shown.view) return html`<${Loading} />`;
   // The name is the id of errors.
-  return html`<${Guard} key=${shown.path}>${h(shown.view, { id: shown.id, name: shown.id, query })}<//>`;
+  return html`<${Guard} key=${shown.path}>${h(shown.view, { id: shown.id, name: shown.id, query: given.current })}<//>`;
 }
 
 function NoView() {

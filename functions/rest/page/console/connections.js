@@ -13,6 +13,7 @@ import {
   Outcome,
   Page,
   Problem,
+  Search,
   Secret,
   Section,
   Select,
@@ -35,6 +36,7 @@ export const PROVIDER_OPTIONS = Object.entries(PROVIDERS);
 
 /** Ages of data to choose from: seconds and words. */
 export const AGES = [
+  [HOUR / 12, "5 minutes"],
   [HOUR / 4, "15 minutes"],
   [HOUR, "an hour"],
   [6 * HOUR, "6 hours"],
@@ -155,19 +157,18 @@ function Name({ connection: { connection_id: id, external_id: user } }) {
   return html`<a href=${to} title=${user} class="name">${user}</a><div class="small"><${Id} id=${id} /></div>`;
 }
 
-/** All connections, by filters; above them, on demand, what connects a user. */
-export function Connections() {
-  const [filters, setFilters] = useState({});
+/** All connections, by filters, which stand in the address; above them what connects a user. */
+export function Connections({ query: filters }) {
   const [connects, setConnects] = useState(false);
   const list = useList("connections", { limit: 50, ...filters }, { every: 15 });
   const none = Object.keys(filters).length
-    ? html`<${Empty} title="No connection fits these filters">Choose fewer of them.<//>`
+    ? html`<${Empty} title="No connection fits these filters">Choose fewer of them. Ids and labels are looked for whole.<//>`
     : html`<${Empty} title="There are no connections yet">Connect a user to begin.<//>`;
   const connect = html`<${Button} primary onClick=${() => setConnects(true)}>Connect a user<//>`;
   return html`
     <${Page} title="Connections" actions=${!connects && connect}>
       ${connects && html`<${Connect} others=${list.items} onClose=${() => setConnects(false)} onConnected=${list.reload} />`}
-      <${Filters} onChange=${setFilters} />
+      <${Filters} chosen=${filters} />
       ${list.known && html`<${Table} caption="Connections" columns=${COLUMNS} rows=${list.items} keyOf=${(one) => one.connection_id} empty=${none} />`}
       <${More} list=${list} />
     <//>`;
@@ -180,26 +181,25 @@ const STATES = [
   ["paused=false", "not paused"],
 ];
 
-/** Filters of the list; `onChange` is given those that are chosen, as the API names them. */
-function Filters({ onChange }) {
-  const [chosen, setChosen] = useState({});
-  const set = (name) => (value) => {
-    const next = { ...chosen, [name]: value.trim() };
-    setChosen(next);
-    const { state, ...others } = next;
-    const given = { ...others, ...Object.fromEntries(new URLSearchParams(state)) };
-    onChange(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== "")));
+/** Filters of the list: those that are `chosen`, as the API names them. */
+function Filters({ chosen }) {
+  const choose = (changed) => {
+    const given = Object.entries({ ...chosen, ...changed }).filter(([, each]) => each);
+    location.hash = `#/connections?${new URLSearchParams(given)}`;
   };
-  const type = (name) => (event) => set(name)(event.target.value);
+  const set = (name) => (value) => choose({ [name]: value });
+  const setState = (state) =>
+    choose({ reauth_required: "", paused: "", ...Object.fromEntries(new URLSearchParams(state)) });
+  const state = STATES.find(([of]) => of && chosen[of.split("=")[0]] === of.split("=")[1]);
   const providers = [["", "any"], ...PROVIDER_OPTIONS];
   return html`
     <form class="filters" aria-label="Filters" onSubmit=${(event) => event.preventDefault()}>
       <${Select} label="Provider" value=${chosen.provider ?? ""} options=${providers} onChange=${set("provider")} />
-      <${Select} label="State" value=${chosen.state ?? ""} options=${STATES} onChange=${set("state")} />
+      <${Select} label="State" value=${state?.[0] ?? ""} options=${STATES} onChange=${setState} />
       <${Select} label="Data older than" value=${chosen.older_than_seconds ?? ""} options=${ANY_AGE} onChange=${set("older_than_seconds")} />
-      <${Field} label="Your user's id"><input type="search" onChange=${type("external_id")} placeholder="user-4711" /><//>
-      <${Field} label="Id at the provider"><input type="search" onChange=${type("subject")} /><//>
-      <${Field} label="Label"><input type="search" onChange=${type("label")} placeholder="plan:pro" /><//>
+      <${Search} label="Your user's id" value=${chosen.external_id} onChange=${set("external_id")} placeholder="user-4711" />
+      <${Search} label="Id at the provider" value=${chosen.subject} onChange=${set("subject")} />
+      <${Search} label="Label" value=${chosen.label} onChange=${set("label")} placeholder="plan:pro" />
     </form>`;
 }
 
@@ -240,7 +240,7 @@ function Connect({ others, onClose, onConnected }) {
           ${
             provider === "banno" &&
             html`<${Field} label="Institution" hint="The bank, as your operator has named it.">
-            <input name="institution" required maxlength="200" list="institutions" autocomplete="off" />
+            <input name="institution" required maxlength="200" list="institutions" autocomplete="off" defaultValue=${institutions.size === 1 ? [...institutions][0] : ""} />
             <datalist id="institutions">${[...institutions].map((one) => html`<option key=${one} value=${one} />`)}</datalist>
           <//>`
           }
@@ -316,7 +316,7 @@ export function SignIn({ begun, onClose, onConnected }) {
     return () => clearTimeout(timer);
   }, [status]);
   const told = {
-    open: "The user has not begun yet. This page follows the link.",
+    open: !error && "The user has not begun yet. This page follows the link.",
     started: `The user is at ${nameProvider(provider)} now.`,
     authorized: "The user has signed in. Your application has to redeem the code.",
     connected: reused

@@ -368,6 +368,23 @@ export function Field({ label, hint, children }) {
   return html`<label class="field"><span>${label}</span>${children}${hint && html`<small>${hint}</small>`}</label>`;
 }
 
+const readView = () => location.hash.split("?")[0];
+
+/** A text to look for: it is given to `onChange` when it is complete, not letter by letter. */
+export function Search({ label, value = "", placeholder, onChange }) {
+  const [text, setText] = useState(value);
+  useEffect(() => setText(value), [value]);
+  const [view] = useState(readView);
+  const finish = (event) => {
+    // A browser tells of a change also as the field is taken away, with its view.
+    if (readView() === view) onChange(event.target.value.trim());
+  };
+  return html`
+    <${Field} label=${label}>
+      <input type="search" placeholder=${placeholder} value=${text} onInput=${(event) => setText(event.target.value)} onChange=${finish} />
+    <//>`;
+}
+
 /** A choice; `options` are values, or pairs of a value and its text. */
 export function Select({ label, value, options, onChange }) {
   return html`

@@ -28,6 +28,7 @@ import {
   Notice,
   Outcome,
   Page,
+  Search,
   Section,
   Select,
   Status,
@@ -299,7 +300,7 @@ export function Pushes({ query = {} }) {
   return html`
     <${Page} title="Pushes">
       <form class="filters" aria-label="Filters" onSubmit=${(event) => event.preventDefault()}>
-        <${Field} label="Connection"><input type="search" value=${connection} onChange=${(event) => setConnection(event.target.value.trim())} placeholder="con_…" /><//>
+        <${Search} label="Connection" value=${connection} onChange=${setConnection} placeholder="con_…" />
         <${Select} label="Status" value=${status} options=${[["", "any"], ...PUSH_STATES]} onChange=${setStatus} />
       </form>
       ${list.known && html`<${Table} caption="Pushes, newest first" columns=${PUSH_COLUMNS} rows=${list.items} keyOf=${(one) => one.push_id} empty=${none} />`}
@@ -377,8 +378,16 @@ function choose(schedule) {
   return RATES.some(([rate]) => rate === schedule.expression) ? schedule.expression : "own";
 }
 
+/** When a schedule fires next, as far as that is known: a rate counts from its first run. */
+function describeNext({ next_run_at: next, last_run_at: last, expression }, paused) {
+  if (next) return html`<${Ago} at=${next} />`;
+  if (paused) return "not while the connection is paused";
+  const [, rate] = /^rate\((.*)\)$/.exec(expression) ?? [];
+  return rate && !last ? `for the first time within ${rate}` : "not known";
+}
+
 /** When a connection is refreshed by itself. */
-export function Schedule({ connection: { connection_id: id, schedule }, reload }) {
+export function Schedule({ connection: { connection_id: id, paused, schedule }, reload }) {
   const path = `connections/${id}/schedule`;
   const [choice, setChoice] = useState(choose(schedule));
   const action = useAction();
@@ -409,10 +418,7 @@ export function Schedule({ connection: { connection_id: id, schedule }, reload }
           schedule &&
           html`<${Facts} of=${[
             ["Refreshed by itself", describeSchedule(schedule)],
-            [
-              "Next",
-              schedule.next_run_at ? html`<${Ago} at=${schedule.next_run_at} />` : "not known yet",
-            ],
+            ["Next", describeNext(schedule, paused)],
             [
               "Last",
               schedule.last_run_at ? html`<${Ago} at=${schedule.last_run_at} />` : "not yet",
