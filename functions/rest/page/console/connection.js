@@ -307,7 +307,7 @@ function Dataset({ path, dataset: { name, title, records, deletions, as_of: asOf
 const count = (number, thing) => `${number.toLocaleString()} ${thing}${number === 1 ? "" : "s"}`;
 
 /** The first records, as text and cut. They are kept nowhere but in the page. */
-function Preview({ records, title }) {
+export function Preview({ records, title, none = "It has no records" }) {
   const [all, setAll] = useState(false);
   const fields = [...new Set(records.flatMap(({ data }) => Object.keys(data ?? {})))];
   const columns = [
@@ -321,7 +321,7 @@ function Preview({ records, title }) {
   ];
   return html`
     <div class="scrolls" tabindex="0" role="region" aria-label=${`Records of ${title}`}>
-      <${Table} caption=${`The first records of ${title}`} columns=${all ? columns : columns.slice(0, FIELDS)} rows=${records} keyOf=${({ id, part }) => `${part} ${id}`} empty=${html`<${Empty} title="It has no records" />`} />
+      <${Table} caption=${`The first records of ${title}`} columns=${all ? columns : columns.slice(0, FIELDS)} rows=${records} keyOf=${({ id, part }) => `${part} ${id}`} empty=${html`<${Empty} title=${none} />`} />
     </div>
     ${columns.length > FIELDS && html`<p class="more"><${Button} onClick=${() => setAll(!all)}>${all ? "Show fewer fields" : `Show all ${columns.length} fields`}<//></p>`}`;
 }
@@ -409,7 +409,7 @@ const REVOKED = {
   failed: "It could not be revoked at the provider, and may be good there still.",
 };
 
-function Erase({ connection: { connection_id: id, provider }, onErased }) {
+function Erase({ connection: { connection_id: id, external_id: user, provider }, onErased }) {
   const choices = provider === "digime" ? LIBRARY : REVOKE;
   const [revoke, setRevoke] = useState(choices[0][0]);
   const erase = async () =>
@@ -419,7 +419,7 @@ function Erase({ connection: { connection_id: id, provider }, onErased }) {
       <div class="panel">
         <p>Its credentials, its data in every version and its history are deleted. This cannot be undone.</p>
         <${Select} label=${`At ${nameProvider(provider)}`} value=${revoke} options=${choices} onChange=${setRevoke} />
-        <${Confirm} label="Erase the connection" text="Nothing of it is left here." typed=${id} danger onConfirm=${erase} />
+        <${Confirm} label="Erase the connection" text=${`${user ?? id} at ${nameProvider(provider)}: nothing of it is left here.`} typed=${user ?? id} danger onConfirm=${erase} />
       </div>
     <//>`;
 }

@@ -1,7 +1,7 @@
 // Refreshes: the list, and one refresh from the request for it to what it has published.
 import { ask, useErrors, useFollowed, useList, useResource } from "./api.js";
 import { Bar, span } from "./charts.js";
-import { PART_COLUMNS } from "./connection.js";
+import { PART_COLUMNS, Preview } from "./connection.js";
 import { describeCoverage, nameProvider, nameStarter, PROVIDER_OPTIONS } from "./connections.js";
 import {
   Age,
@@ -12,24 +12,27 @@ import {
   Empty,
   ErrorNote,
   Facts,
-  Field,
   html,
   Id,
   Loaded,
   More,
+  Outcome,
   Page,
   Problem,
+  Search,
   Section,
   Select,
   Status,
   Table,
   Time,
+  useAction,
   useEffect,
   useSeconds,
   useState,
   words,
 } from "./parts.js";
 
+const SHOWN = 10; // changed records of a dataset
 const STATES = ["admitted", "running", "published", "partial", "failed", "cancelled"];
 
 export const hasEnded = ({ status }) => !["admitted", "running"].includes(status);
@@ -170,9 +173,7 @@ function Filters({ chosen }) {
     <form class="filters" aria-label="Filters" onSubmit=${(event) => event.preventDefault()}>
       <${Select} label="Provider" value=${chosen.provider ?? ""} onChange=${set("provider")} options=${[["", "all"], ...PROVIDER_OPTIONS]} />
       <${Select} label="State" value=${chosen.status ?? ""} onChange=${set("status")} options=${[["", "all"], ...STATES]} />
-      <${Field} label="Connection">
-        <input type="search" placeholder="con_…" value=${chosen.connection_id ?? ""} onChange=${(event) => set("connection_id")(event.target.value.trim())} />
-      <//>
+      <${Search} label="Connection" placeholder="con_…" value=${chosen.connection_id} onChange=${set("connection_id")} />
     </form>`;
 }
 
@@ -281,8 +282,10 @@ const EVENT_COLUMNS = [
 
 function About({ refresh }) {
   const { connection_id: connection, reason, requested_by: by, datasets, coverage } = refresh;
+  const user = useResource(`connections/${connection}`).data?.external_id;
   return html`
     <${Facts} of=${[
+      ["Your user's id", user],
       ["Connection", html`<${Id} id=${connection} to=${`#/connections/${connection}`} />`],
       [
         "Other refreshes",
@@ -304,15 +307,38 @@ function About({ refresh }) {
     ]} />`;
 }
 
-function Records({ refresh: { records_read: read, records_total: total } }) {
+function Records({ refresh }) {
+  const { connection_id: connection, records_read: read, records_total: total } = refresh;
+  const { refresh_id: id, changes_since: since } = refresh;
+  const [changed, setChanged] = useState(null);
+  const action = useAction();
+  const look = (name) =>
+    action.run(async () => {
+      const path = `connections/${connection}/datasets/${encodeURIComponent(name)}`;
+      const { records, refresh_id: now } = await ask("GET", path, {
+        query: { since, limit: SHOWN },
+      });
+      setChanged({ name, records, isOurs: now === id });
+    });
   return html`
     <${Section} title="Its records">
       <${Table} caption="Records by dataset" rows=${Object.keys(total)} columns=${[
         { name: "Dataset", of: (name) => name },
         { name: "Read by this refresh", number: true, of: (name) => count(read[name]) },
         { name: "Published in total", number: true, of: (name) => count(total[name]) },
-      ]} />
+        since && {
+          name: "Changes",
+          of: (name) => html`<${Button} onClick=${() => look(name)}>Look at changes in ${name}<//>`,
+        },
+      ].filter(Boolean)} />
       <p class="quiet note">A refresh may read only what has changed: 0 does not mean that there are no data.</p>
+      <${Outcome} of=${action} />
+      ${
+        changed &&
+        html`
+        <p class="note">${changed.isOurs ? "What it has changed" : "What this refresh and those after it have changed"} in ${changed.name}, the first ${SHOWN} records:</p>
+        <${Preview} key=${changed.name} records=${changed.records} title=${changed.name} none="Nothing has changed" />`
+      }
     <//>`;
 }
 
