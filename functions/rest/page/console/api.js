@@ -134,6 +134,9 @@ async function read(answer) {
   return new Problem({ ...told, title, status: answer.status }, Number.isNaN(after) ? null : after);
 }
 
+/** Whether to ask again is in vain: it is not there, or not for this person. */
+const isFinal = (problem) => [401, 403, 404, 410].includes(problem?.status);
+
 /** Whether the API itself is busy. What a provider does not take yet has another type. */
 function isPassing({ status, type = "" }, method) {
   if (status === 429) return type.endsWith(":throttled");
@@ -185,7 +188,7 @@ export function useResource(path, { query, every, held = false } = {}) {
     const show = (told) => {
       if (stop.signal.aborted) return;
       setState((now) => ({ ...now, problem: null, ...told, loading: false }));
-      if (every) timer = setTimeout(reload, every * 1000);
+      if (every && !isFinal(told.problem)) timer = setTimeout(reload, every * 1000);
     };
     setState((now) => ({ ...(other ? { data: null, problem: null } : now), loading: true }));
     ask("GET", path, { query, signal: stop.signal }).then(
@@ -275,7 +278,7 @@ export function useFollowed(path, { ended, initial = null } = {}) {
         } catch (error) {
           if (stop.signal.aborted) return;
           setProblem(error);
-          if ([401, 403, 404, 410].includes(error.status)) return;
+          if (isFinal(error)) return;
           await pause(5, stop.signal).catch(() => {});
         }
       }
