@@ -53,22 +53,23 @@ def test_by_keyboard_alone_one_gets_from_the_overview_to_a_refresh(
 
 
 @pytest.mark.usefixtures("banno")
-def test_a_connection_is_erased_only_after_its_id_is_typed(
+def test_a_connection_is_erased_only_after_its_user_is_typed(
     console: Console, connect: Connect, caller: Caller
 ) -> None:
     connection = connect("ben")
+    user = caller.ask("GET", f"/v1/connections/{connection}")["external_id"]
     console.view(f"connections/{connection}")
     console.button("Erase the connection").click()
     dialog = console.find.role("dialog")
     erase = dialog.role("button", "Erase the connection")
     field = dialog.role("textbox")
-    for typed in ("", connection[:-1]):
+    for typed in ("", user[:-1]):
         field.fill(typed)
         field.press("Enter")
         erase.do("click", {"force": True})
     assert console.asked("DELETE") == []
 
-    field.fill(connection)
+    field.fill(user)
     erase.click()
     console.find.text("The connection is erased").first.wait()
     assert caller.send("GET", f"/v1/connections/{connection}").status_code == 404

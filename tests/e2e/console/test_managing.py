@@ -109,6 +109,20 @@ def test_a_look_at_records_asks_for_ten_and_cuts_them(
     console.find.role("region", "Records of").wait("detached")
 
 
+def test_filters_are_there_again_on_the_way_back(console: Console) -> None:
+    console.view("connections")
+    console.find.label("State").do("selectOption", "paused=true")
+    console.find.text("No connection fits these filters").wait()
+    console.find.label("Label").do("pressSequentially", "plan:p")
+    console.page.go(f"{console.api}/v1/console#/errors")
+    console.find.role("heading", "Errors").wait()
+    console.page.evaluate("history.back()")
+    console.find.text("No connection fits these filters").wait()
+
+    assert console.page.url.endswith("#/connections?paused=true")
+    assert console.find.label("State").do("inputValue") == "paused=true"
+
+
 def test_an_endpoint_is_added_tried_paused_and_deleted(
     console: Console, caller: Caller, receiver: ReceiverClient
 ) -> None:
@@ -117,8 +131,10 @@ def test_an_endpoint_is_added_tried_paused_and_deleted(
     console.find.label("Address").fill(receiver.url("mine"))
     console.button("Add it").click()
     secret = console.find.label("Signing secret").do("inputValue")
-    receiver.trust("mine", secret)
     console.find.role("link", "Open the endpoint").click()
+    console.button("Send a ping").click()
+    console.find.css("main .notice.bad").at("filter", {"hasText": "answered 400"}).wait()
+    receiver.trust("mine", secret)
     console.button("Send a ping").click()
     read_told(console, "The endpoint has answered 200")
     assert secret not in console.markup()
