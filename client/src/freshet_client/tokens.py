@@ -8,7 +8,7 @@ import sys
 import time
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -29,22 +29,6 @@ LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 """Where a secret may go without TLS."""
 
 
-class TokenSource(Protocol):
-    """Gives access tokens."""
-
-    def token(self) -> Flow[str]:
-        """Get the token to send now.
-
-        Raises:
-            TokenError: there is none; the text says why.
-        """
-        ...
-
-    def renew(self, refused: str) -> Flow[bool]:
-        """Forget a token that the API has refused; True if another may be had."""
-        ...
-
-
 @dataclass(frozen=True)
 class Fixed:
     """One token, for as long as it is good."""
@@ -57,7 +41,7 @@ class Fixed:
         return check_token(self.value)
 
     def renew(self, refused: str) -> Flow[bool]:  # noqa: ARG002 - any is this one
-        """Say that there is no other."""
+        """Say that there is no other than the one that the API has refused."""
         yield from ()
         return False
 
@@ -75,7 +59,11 @@ class Cached:
         self._value, self._refused, self._until = "", "", 0.0
 
     def token(self) -> Flow[str]:
-        """Give the token that is kept, or get one."""
+        """Give the token that is kept, or get one.
+
+        Raises:
+            TokenError: there is none; the text says why.
+        """
         if self._value and time.time() < self._until:
             return self._value
         found, seconds = yield from self._fetch(self._refused)
@@ -85,12 +73,15 @@ class Cached:
         return value
 
     def renew(self, refused: str) -> Flow[bool]:
-        """Forget the token, unless it is another by now."""
+        """Forget the token that the API has refused, unless it is another by now."""
         yield from ()
         self._refused = refused
         if self._value == refused:
             self._value = ""
         return True
+
+
+TokenSource = Fixed | Cached
 
 
 def from_callable(call: Callable[[], object]) -> Cached:
