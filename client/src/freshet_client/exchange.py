@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
-from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 import httpx2
@@ -137,17 +136,18 @@ class Exchange:
             FileDamaged: the file is another.
         """
         until = time.monotonic() + self._timeout
-        for attempt in count(1):
-            answer = yield Fetch(httpx2.Request("GET", url, headers=FILE_HEADERS), sink)
+        attempt = 0
+        while True:
+            attempt += 1
+            answer: int | Lost = yield Fetch(httpx2.Request("GET", url, headers=FILE_HEADERS), sink)
             if not isinstance(answer, Lost) and answer not in REPEATED:
-                return int(answer)
+                return answer
             wait = wait_before(attempt, None)
             if attempt >= self._attempts or time.monotonic() + wait > until:
                 if isinstance(answer, Lost):
                     raise Unreachable(f"No answer has come: {answer.why}.")
-                return int(answer)
+                return answer
             yield Sleep(wait)
-        raise AssertionError
 
     def _build(self, call: Call[Any], *, token: str) -> httpx2.Request:
         headers = {
