@@ -13,7 +13,7 @@ from freshet_client.calls.events import Events
 from freshet_client.calls.refreshes import Refreshes
 from freshet_client.calls.stage import Stage
 from freshet_client.exchange import Exchange
-from freshet_client.flows.shells import AsyncShell, SyncShell
+from freshet_client.flows.runners import AsyncRunner, SyncRunner
 from freshet_client.lists import AsyncPages, Pages
 from freshet_client.methods import Operation
 from freshet_client.profiles import resolve
@@ -43,7 +43,7 @@ class _Api(Connections, ConnectSessions, Refreshes, Datasets, Events, Stage):
         return self.exchange.tokens.token()
 
 
-class Client(_Api, SyncShell):
+class Client(_Api, SyncRunner):
     """Calls the API of one stage, for one tenant. Close it, or use it as a context.
 
     Args:
@@ -85,7 +85,7 @@ class Client(_Api, SyncShell):
         self.close()
 
 
-class AsyncClient(_Api, AsyncShell):
+class AsyncClient(_Api, AsyncRunner):
     """As ``Client``, with each call to be awaited and each list for ``async for``.
 
     ``token`` may be an asynchronous function, too.

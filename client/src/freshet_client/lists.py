@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from freshet_client.exchange import Call, Exchange
     from freshet_client.flows.effects import Stream
-    from freshet_client.flows.shells import AsyncShell, SyncShell
+    from freshet_client.flows.runners import AsyncRunner, SyncRunner
 
 Item = TypeVar("Item")
 Page = TypeVar("Page")
@@ -143,13 +143,13 @@ class Pages(Generic[Page, Item]):
     by item reader has then taken its last item, a reader of pages the page.
     """
 
-    def __init__(self, shell: SyncShell, listing: Listing[Page, Item]) -> None:
-        self._shell, self._listing = shell, listing
+    def __init__(self, runner: SyncRunner, listing: Listing[Page, Item]) -> None:
+        self._runner, self._listing = runner, listing
         self.state = listing.place
 
     def __iter__(self) -> Iterator[Item]:
         """Read item by item."""
-        for page in self._shell.iterate(self._listing.pages()):
+        for page in self._runner.iterate(self._listing.pages()):
             yield from self._listing.items(page)
             self.state = self._listing.place
 
@@ -164,7 +164,7 @@ class Pages(Generic[Page, Item]):
             shape: what to decode a page as; a struct of your own has a ``next_cursor``, and for
                 changes a ``refresh_id``. A field of msgspec's ``Raw`` keeps the bytes.
         """
-        for page in self._shell.iterate(self._listing.pages(shape)):
+        for page in self._runner.iterate(self._listing.pages(shape)):
             self.state = self._listing.place
             yield page
 
@@ -172,13 +172,13 @@ class Pages(Generic[Page, Item]):
 class AsyncPages(Generic[Page, Item]):
     """As ``Pages``, for ``async for``."""
 
-    def __init__(self, shell: AsyncShell, listing: Listing[Page, Item]) -> None:
-        self._shell, self._listing = shell, listing
+    def __init__(self, runner: AsyncRunner, listing: Listing[Page, Item]) -> None:
+        self._runner, self._listing = runner, listing
         self.state = listing.place
 
     async def __aiter__(self) -> AsyncIterator[Item]:
         """Read item by item."""
-        async for page in self._shell.iterate(self._listing.pages()):
+        async for page in self._runner.iterate(self._listing.pages()):
             for item in self._listing.items(page):
                 yield item
             self.state = self._listing.place
@@ -189,6 +189,6 @@ class AsyncPages(Generic[Page, Item]):
     def pages(self, shape: type[Shape]) -> AsyncIterator[Shape]: ...
     async def pages(self, shape: Any = None) -> AsyncIterator[Any]:
         """Read page by page, as ``Pages.pages`` does."""
-        async for page in self._shell.iterate(self._listing.pages(shape)):
+        async for page in self._runner.iterate(self._listing.pages(shape)):
             self.state = self._listing.place
             yield page

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from freshet_client.exchange import Exchange
     from freshet_client.flows.effects import Flow, Stream
-    from freshet_client.flows.shells import AsyncShell, SyncShell
+    from freshet_client.flows.runners import AsyncRunner, SyncRunner
     from freshet_client.lists import AsyncPages, Pages
 
 P = ParamSpec("P")
@@ -30,7 +30,7 @@ Page = TypeVar("Page")
 
 
 class Calls:
-    """What all calls stand on."""
+    """The base of the classes of calls."""
 
     exchange: Exchange
 
@@ -105,16 +105,16 @@ class Operation(Generic[P, T]):
         self.build = build
 
     @overload
-    def __get__(self, shell: SyncShell, owner: object = None) -> Callable[P, T]: ...
+    def __get__(self, runner: SyncRunner, owner: object = None) -> Callable[P, T]: ...
     @overload
-    def __get__(self, shell: AsyncShell, owner: object = None) -> Callable[P, Awaitable[T]]: ...
+    def __get__(self, runner: AsyncRunner, owner: object = None) -> Callable[P, Awaitable[T]]: ...
     @overload
     def __get__(
-        self, shell: None, owner: object = None
+        self, runner: None, owner: object = None
     ) -> Callable[Concatenate[Any, P], Flow[T]]: ...
-    def __get__(self, shell: Any, owner: object = None) -> Any:
+    def __get__(self, runner: Any, owner: object = None) -> Any:
         """Bind it to a client; of its class it is the flow's function."""
-        return _bind(self.build, shell, "run")
+        return _bind(self.build, runner, "run")
 
 
 class Watch(Generic[P, T]):
@@ -124,16 +124,14 @@ class Watch(Generic[P, T]):
         self.build = build
 
     @overload
-    def __get__(self, shell: SyncShell, owner: object = None) -> Callable[P, Iterator[T]]: ...
-    @overload
-    def __get__(self, shell: AsyncShell, owner: object = None) -> Callable[P, AsyncIterator[T]]: ...
+    def __get__(self, runner: SyncRunner, owner: object = None) -> Callable[P, Iterator[T]]: ...
     @overload
     def __get__(
-        self, shell: None, owner: object = None
-    ) -> Callable[Concatenate[Any, P], Stream[T]]: ...
-    def __get__(self, shell: Any, owner: object = None) -> Any:
-        """Bind it to a client; of its class it is the stream's function."""
-        return _bind(self.build, shell, "iterate")
+        self, runner: AsyncRunner, owner: object = None
+    ) -> Callable[P, AsyncIterator[T]]: ...
+    def __get__(self, runner: Any, owner: object = None) -> Any:
+        """Bind it to a client."""
+        return _bind(self.build, runner, "iterate")
 
 
 class List(Generic[P, Page, Item]):
@@ -143,26 +141,26 @@ class List(Generic[P, Page, Item]):
         self.build = build
 
     @overload
-    def __get__(self, shell: SyncShell, owner: object = None) -> Callable[P, Pages[Page, Item]]: ...
+    def __get__(
+        self, runner: SyncRunner, owner: object = None
+    ) -> Callable[P, Pages[Page, Item]]: ...
     @overload
     def __get__(
-        self, shell: AsyncShell, owner: object = None
+        self, runner: AsyncRunner, owner: object = None
     ) -> Callable[P, AsyncPages[Page, Item]]: ...
-    @overload
-    def __get__(self, shell: None, owner: object = None) -> Callable[Concatenate[Any, P], Any]: ...
-    def __get__(self, shell: Any, owner: object = None) -> Any:
+    def __get__(self, runner: Any, owner: object = None) -> Any:
         """Bind it to a client."""
-        return _bind(self.build, shell, "pages_of")
+        return _bind(self.build, runner, "pages_of")
 
 
-def _bind(build: Callable[..., Any], shell: object, run: str) -> Any:
+def _bind(build: Callable[..., Any], runner: object, run: str) -> Any:
     """Make the method of a client, which runs what the function gives; of a class, the function."""
-    if shell is None:
+    if runner is None:
         return build
 
     def call(*args: Any, **named: Any) -> Any:
-        return getattr(shell, run)(build(shell, *args, **named))
+        return getattr(runner, run)(build(runner, *args, **named))
 
     found = update_wrapper(call, build)
-    found.__signature__ = signature(build.__get__(shell))  # type: ignore[attr-defined]
+    found.__signature__ = signature(build.__get__(runner))  # type: ignore[attr-defined]
     return found

@@ -13,14 +13,14 @@ from pytest_socket import disable_socket, enable_socket
 
 from freshet_client import AsyncClient, Client, exchange, issuers, tokens, watching
 from freshet_client.calls import refreshes
-from freshet_client.flows import shells
+from freshet_client.flows import runners
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
 API = "https://freshet.example/v1"
 TOKEN = "head.cGF5bG9hZA.secret-signature"
-TIMED = (exchange, issuers, refreshes, shells, tokens, watching)
+TIMED = (exchange, issuers, refreshes, runners, tokens, watching)
 
 
 class Time:

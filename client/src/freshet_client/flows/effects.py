@@ -1,7 +1,7 @@
-"""What a call does to the world, as data: a flow yields it, and a shell does it.
+"""What a call does to the world, as data: a flow yields it, and a runner does it.
 
 A flow is a generator: it yields one effect after the other, gets what came of each, and returns
-the call's result. So each call is written once, and both shells (``shells``) do the same.
+the call's result. So each call is written once, for ``Client`` and for ``AsyncClient``.
 """
 
 from __future__ import annotations

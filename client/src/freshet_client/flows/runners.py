@@ -1,4 +1,4 @@
-"""The two shells: each does what flows ask for, one by blocking, the other by awaiting."""
+"""The two runners: each does what flows ask for, one by blocking, the other by awaiting."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if _LOG.level == logging.NOTSET:
     _LOG.setLevel(logging.WARNING)  # at INFO it tells every address; that of a file is a secret
 
 
-class SyncShell:
+class SyncRunner:
     """Does what flows ask for, by blocking."""
 
     def __init__(self, http: httpx2.Client) -> None:
@@ -83,7 +83,7 @@ class SyncShell:
             return lost(error)
 
 
-class AsyncShell:
+class AsyncRunner:
     """Does what flows ask for, by awaiting."""
 
     def __init__(self, http: httpx2.AsyncClient) -> None:
