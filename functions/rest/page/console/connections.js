@@ -50,7 +50,7 @@ const LINK_AGES = [
   [7 * DAY, "a week"],
 ];
 
-export const ANY_AGE = [["", "any age"], ...AGES];
+const ANY_AGE = [["", "any age"], ...AGES];
 
 /** A choice of an age in a form; one that is `chosen` already is among them. */
 export function Ages({ label, hint, options = ANY_AGE, chosen }) {

@@ -5,7 +5,7 @@ import { h } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { store, useErrors, useStore, visible } from "./api.js";
 
-export { useCallback, useEffect, useId, useMemo, useRef, useState } from "preact/hooks";
+export { useEffect, useId, useRef, useState } from "preact/hooks";
 
 export const html = htm.bind(h);
 

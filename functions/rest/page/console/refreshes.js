@@ -87,7 +87,7 @@ function In({ at }) {
 }
 
 /** What a refresh waits for, or what has come of it, in a sentence. */
-export function Told({ refresh }) {
+function Told({ refresh }) {
   const { status, waits_for: waits, next_look_at: look, next_try_at: again } = refresh;
   const looksLater = useSeconds(look) < 0;
   if (hasEnded(refresh)) return ENDS[status];
@@ -104,7 +104,7 @@ export function Told({ refresh }) {
 // --- the list ---------------------------------------------------------------------------------
 
 /** The state of a refresh; while it runs it is followed, and `onEnd` is told of its end. */
-export function Live({ refresh: given, onEnd }) {
+function Live({ refresh: given, onEnd }) {
   const { data } = useFollowed(hasEnded(given) ? null : `refreshes/${given.refresh_id}`, {
     ended: hasEnded,
     initial: given,
@@ -223,7 +223,7 @@ function Course({ refresh }) {
 }
 
 /** The phases of a refresh up to now, in milliseconds, those that take no time left out. */
-export function findPhases(refresh, now) {
+function findPhases(refresh, now) {
   const [asked, begun, ready, ended] = ["requested_at", "triggered_at", "ready_at", "ended_at"].map(
     (name) => (refresh[name] ? Date.parse(refresh[name]) : null),
   );
