@@ -109,7 +109,8 @@ def resolve(
 
     The address is the argument's, the named profile's, that of ``FRESHET_API``, or the default
     profile's. The token is the argument's, that of ``FRESHET_TOKEN``, or the profile's: a profile's
-    token goes to no other address than its own.
+    token goes to no other address than its own, and that of ``FRESHET_TOKEN`` to no other than
+    ``FRESHET_API``, where that is set.
 
     Raises:
         ProfileError: one of them is not known.
@@ -121,11 +122,20 @@ def resolve(
     where = check_api(profile.api if profile else str(told))
     if token:
         return Target(where, _source(token), "an argument")
-    if variable := os.environ.get("FRESHET_TOKEN"):
+    if variable := _read_variable(where):
         return Target(where, tokens.Fixed(variable), "FRESHET_TOKEN")
     if profile is None:
-        raise ProfileError("No access token: set FRESHET_TOKEN, or give one as an argument.")
+        raise ProfileError(
+            f"No access token for {where}: set FRESHET_TOKEN, or give one as an argument. Where "
+            "FRESHET_API is set, FRESHET_TOKEN goes there only."
+        )
     return Target(where, *_source_of(profile))
+
+
+def _read_variable(where: str) -> str | None:
+    """The token of the environment, unless the environment says that it is for another address."""
+    told = os.environ.get("FRESHET_API")
+    return os.environ.get("FRESHET_TOKEN") if not told or _complete(told) == where else None
 
 
 def _source(token: str | Callable[[], object] | TokenSource) -> TokenSource:
@@ -168,11 +178,20 @@ def check_api(api: str) -> str:
     Raises:
         ProfileError: it is none, or a token would go there unprotected.
     """
-    parts = urlsplit(api)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
-        raise ProfileError(f"{api} is no address of an API, such as https://example.com/v1.")
+    try:
+        parts = urlsplit(api)
+    except ValueError:
+        parts = urlsplit("")
+    more = parts.query or parts.fragment or "@" in parts.netloc  # a password would be shown
+    if parts.scheme not in {"http", "https"} or not parts.hostname or more:
+        shown = api.rpartition("@")[2]
+        raise ProfileError(f"{shown} is no address of an API, such as https://example.com/v1.")
     if parts.scheme == "http" and parts.hostname not in tokens.LOOPBACK:
         raise ProfileError(f"{api} has to begin with https: tokens go there.")
+    return _complete(api)
+
+
+def _complete(api: str) -> str:
     whole = api.rstrip("/")
     return whole if whole.endswith("/v1") else f"{whole}/v1"
 

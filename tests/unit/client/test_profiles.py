@@ -72,7 +72,6 @@ def test_the_environment_names_a_profile_or_an_api(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("FRESHET_API", "https://other.example/v1")
     monkeypatch.setenv("FRESHET_TOKEN", "t")
     assert found() == ("https://other.example/v1", "FRESHET_TOKEN")
-    assert found("prod") == ("https://freshet.example/v1", "FRESHET_TOKEN")
     assert found(token="t") == ("https://other.example/v1", "an argument")
 
 
@@ -83,6 +82,29 @@ def test_a_profiles_token_goes_to_no_other_api(where: str, monkeypatch: pytest.M
 
     with pytest.raises(errors.ProfileError, match="No access token"):
         found(api="https://other.example" if where == "argument" else None)
+
+
+def test_the_environments_token_goes_to_no_other_api_than_the_one_it_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FRESHET_TOKEN", "t")
+    assert found("prod") == ("https://freshet.example/v1", "FRESHET_TOKEN")
+
+    monkeypatch.setenv("FRESHET_API", "https://other.example/")
+    assert found(api="https://other.example/v1") == ("https://other.example/v1", "FRESHET_TOKEN")
+    assert found("prod") == ("https://freshet.example/v1", "the command print-a-token")
+    with pytest.raises(errors.ProfileError, match=r"No access token for https://evil\.example/v1"):
+        found(api="https://evil.example")
+
+
+@pytest.mark.parametrize(
+    "api", ["https://me:secret@freshet.example/v1", "https://freshet.example/#", "https://[x/v1"]
+)
+def test_what_is_more_or_less_than_an_address_is_refused_without_its_password(api: str) -> None:
+    with pytest.raises(errors.ProfileError) as told:
+        found(api=api + "x", token="t")
+
+    assert "secret" not in str(told.value)
 
 
 def test_a_token_goes_to_https_or_this_machine_only() -> None:
