@@ -141,10 +141,7 @@ class Application:
 
     def _renew(self, refused: str) -> Flow[tuple[str, float]]:
         """Take the token that is kept, or else a new one by the refresh token."""
-        try:
-            kept = msgspec.json.decode(self._file.read_bytes(), type=_Kept)
-        except (OSError, msgspec.DecodeError):
-            raise TokenError("Nobody has signed in: run `freshet login`.") from None
+        kept = self._read_kept()
         left = kept.until - time.time()
         if left > EARLY_SECONDS and kept.access_token != refused:
             return kept.access_token, left
@@ -154,6 +151,9 @@ class Application:
         answer = yield from self._post(
             found.token_endpoint, grant_type="refresh_token", refresh_token=kept.refresh_token
         )
+        if not answer.is_success and (other := self._read_kept()) != kept:
+            # Another call or program has used up the refresh token meanwhile.
+            return other.access_token, other.until - time.time()
         told = _decode(answer, _Tokens)
         self._keep(told, refresh_token=kept.refresh_token)
         return told.access_token, told.expires_in
@@ -193,6 +193,12 @@ class Application:
         above = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
         whose = f"{self.issuer} {self.client_id} {self.audience}"
         return Path(above) / "freshet" / f"{sha256(whose.encode()).hexdigest()[:16]}.json"
+
+    def _read_kept(self) -> _Kept:
+        try:
+            return msgspec.json.decode(self._file.read_bytes(), type=_Kept)
+        except (OSError, msgspec.DecodeError):
+            raise TokenError("Nobody has signed in: run `freshet login`.") from None
 
     def _keep(self, told: _Tokens, *, refresh_token: str | None = None) -> None:
         until = time.time() + told.expires_in if told.expires_in else read_expiry(told.access_token)

@@ -156,6 +156,31 @@ def test_a_refused_token_that_is_kept_is_renewed(api: Script) -> None:
     assert sent(api) == ["first", "second"]
 
 
+def test_of_two_that_renew_at_once_the_second_takes_what_the_first_was_given(
+    api: Script, clock: Time
+) -> None:
+    """An issuer that gives a new refresh token each time takes none twice."""
+    api.answer(DISCOVERY, DEVICE, told("first", refresh_token="once"))
+    with opened(api, PERSON) as client:
+        client.run(PERSON.login(lambda _: None))
+    clock.now += 300
+    found = httpx2.Response(200, json=FOUND)
+    both = [PERSON.source().token() for _ in range(2)]
+    for each in both:
+        each.send(None)
+        each.send(found)
+
+    got = []
+    for each, (status, body, _) in zip(
+        both, [told("second", refresh_token="new"), refusal("invalid_grant")], strict=True
+    ):
+        with pytest.raises(StopIteration) as end:
+            each.send(httpx2.Response(status, json=body))
+        got.append(end.value.value)
+
+    assert got == ["second", "second"]
+
+
 @pytest.mark.parametrize(
     ("answers", "says"),
     [
