@@ -30,7 +30,7 @@ CURLRC = "fail-with-body\nshow-error\nnoproxy = *\n"
 
 
 def examples() -> list[str]:
-    """Those of the README first, which set the variables that the others use."""
+    """Those of the README and Getting started first: they set what the others use."""
     texts = [page.read_text() for page in pages()]
     blocks = re.findall(r"^```sh\n(.*?)^```", "".join(texts), re.MULTILINE | re.DOTALL)
     return [block for block in blocks if "curl " in block or "freshet " in block]
