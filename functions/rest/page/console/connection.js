@@ -74,6 +74,7 @@ export const ACTORS = {
 };
 
 const SIGN_IN_AGAIN = "Choose Sign in again below, and give the user the link that you get.";
+const ASK_USER = "Choose below what the user has to do, and give the user the link that you get.";
 
 const TONES = {
   fresh: "good",
@@ -116,13 +117,15 @@ export function ConnectionPage({ id }) {
 
 function Freshness({ of }) {
   const { cause, action, next_try: next, running, last_failed: failed, objective } = of;
+  const tone =
+    of.verdict === "unknown" && ACTORS[action] === "the user" ? "warn" : TONES[of.verdict];
   const isNew = failed && !(failed.at < of.last_published?.at);
   const title = CAUSES[cause] ?? words(cause);
   const nextTry =
     next && (next.at ? html`<${Ago} at=${next.at} />, by the ${next.by}` : `by the ${next.by}`);
   return html`
-    <${Notice} tone=${TONES[of.verdict]} title=${html`<${Status} of=${of.verdict} /> ${title}`}>
-      ${action && html`<p>${action === "reauthenticate" ? SIGN_IN_AGAIN : of.what_to_do}</p>`}
+    <${Notice} tone=${tone} title=${html`<${Status} of=${of.verdict} /> ${title}`}>
+      ${action && html`<p>${action === "reauthenticate" ? SIGN_IN_AGAIN : of.what_to_do}${cause === "interaction_required" && ` ${ASK_USER}`}</p>`}
       <${Facts} of=${[
         ["Oldest data", of.as_of && html`<${Ago} at=${of.as_of} />`],
         ["Who acts", action && (ACTORS[action] ?? words(action))],
@@ -419,7 +422,7 @@ function Erase({ connection: { connection_id: id, external_id: user, provider },
       <div class="panel">
         <p>Its credentials, its data in every version and its history are deleted. This cannot be undone.</p>
         <${Select} label=${`At ${nameProvider(provider)}`} value=${revoke} options=${choices} onChange=${setRevoke} />
-        <${Confirm} label="Erase the connection" text=${`${user ?? id} at ${nameProvider(provider)}: nothing of it is left here.`} typed=${user ?? id} danger onConfirm=${erase} />
+        <${Confirm} label="Erase the connection" text=${`${user ?? id} at ${nameProvider(provider)}: nothing of it will be left here.`} typed=${user ?? id} danger onConfirm=${erase} />
       </div>
     <//>`;
 }

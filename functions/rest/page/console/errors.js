@@ -52,7 +52,7 @@ function OneError({ error }) {
       ["Who acts", WHO[error.who_acts]],
       ["What to do", error.to_do],
       ["Action", html`<code>${error.action}</code>`],
-      ["Status of an answer", error.status],
+      ["Status, where a request is answered so", error.status],
       ["Type of the problem", html`<code>${error.type}</code>`],
     ]} />`;
 }
