@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import sys
 from contextlib import contextmanager
 from tempfile import NamedTemporaryFile, TemporaryFile
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SHOWN_EVERY: Final = 1000
+_BY_SUFFIX: Final = {
+    "": "jsonl",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".parquet": "parquet",
+}
 _OWN: Final = ("freshet_id", "freshet_part", "freshet_revision")
 _LARGEST_BYTES: Final = 256 * 1024 * 1024
 _COPY: Final = """COPY (
@@ -54,13 +62,15 @@ def choose(wanted: str | None, target: Path | None) -> str:
     """
     if target and not target.parent.is_dir():
         raise click.UsageError(f"{target.parent} is no folder.")
-    told = target.suffix.removeprefix(".") if target else ""
-    format_ = wanted or (told if told in {"csv", "parquet"} else "jsonl")
-    if format_ == "parquet" and target is None:
+    told = _BY_SUFFIX.get(target.suffix) if target else "jsonl"
+    format_ = wanted or told
+    if target and format_ is None:
+        raise click.UsageError(f"What is {target} to be? Say --format jsonl, csv or parquet.")
+    if format_ == "parquet" and (target is None or _is_device(target)):
         raise click.UsageError("Parquet goes to a file: give one by --output FILE.")
     if format_ == "parquet":
         _duckdb()
-    return format_
+    return str(format_)
 
 
 def write(
@@ -69,7 +79,8 @@ def write(
     """Write records to a file, or to stdout where there is none; return how many.
 
     They are kept in a file without a name until the last has come, as a later one may replace an
-    earlier one of the same part and id, or delete it. A target appears when it is whole.
+    earlier one of the same part and id, or delete it. A file appears when it is whole; a device
+    or a pipe is written to as it is.
     """
     with TemporaryFile() as kept:
         places = _keep(records, kept, tell=tell)
@@ -77,7 +88,7 @@ def write(
         if target is None:
             _write_text(lines, format_, sys.stdout, is_terminal=sys.stdout.isatty())
             return len(places)
-        with _replacing(target) as part:
+        with replacing(target) as part:
             if format_ == "parquet":
                 _write_parquet(lines, part)
             else:
@@ -153,10 +164,21 @@ def _write_parquet(lines: Iterable[bytes], target: Path) -> None:
             text = bytes(record.data).decode()  # as JSON, DuckDB would write numbers anew
             source.write(encode({**msgspec.structs.asdict(record), "data": text}) + b"\n")
         source.flush()
-        with _duckdb().connect() as database:
+        duckdb = _duckdb()
+        with duckdb.connect() as database:
             database.execute("SET autoinstall_known_extensions = false")
             to = str(target).replace("'", "''")
-            database.execute(_COPY % (_LARGEST_BYTES, to), [source.name])
+            try:
+                database.execute(_COPY % (_LARGEST_BYTES, to), [source.name])
+            except duckdb.IOException:
+                raise click.UsageError(
+                    "Parquet cannot be written there: is the disk full?"
+                ) from None
+
+
+def _is_device(target: Path) -> bool:
+    """Whether something is there that a file must not take the place of."""
+    return target.exists() and not target.is_file()
 
 
 def _duckdb() -> Any:
@@ -175,9 +197,16 @@ def _duckdb() -> Any:
 
 
 @contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
-    """A file beside the target that becomes it when the block ends, and else is deleted."""
-    part = target.with_name(f"{target.name}.part")
+def replacing(target: Path) -> Iterator[Path]:
+    """A file beside the target that becomes it when the block ends, and else is deleted.
+
+    A link stays one: what it names is replaced. A device or a pipe is given itself.
+    """
+    if _is_device(target):
+        yield target
+        return
+    target = target.resolve()
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
         yield part
         part.replace(target)

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from rich.console import Console
 
@@ -86,6 +86,12 @@ def write_time(instant: str | None) -> str:
     if not instant:
         return "-"
     return f"{datetime.fromisoformat(instant).astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def none_like(asked: Mapping[str, object], begin: str) -> str:
+    """Say that a list is empty: how to begin one, unless it was asked for only some."""
+    filtered = any(value is not None and value is not False for value in asked.values())
+    return "None is like that." if filtered else f"There are none. {begin}"
 
 
 @dataclass(slots=True)
@@ -187,15 +193,23 @@ class Output:
         self._draw(table)
 
     @contextmanager
-    def progress(self, text: str) -> Iterator[Callable[[str], None]]:
-        """Show on a terminal what is going on; the block says it anew by calling what it gets."""
-        if self.quiet or not sys.stderr.isatty():
+    def progress(self, text: str, *, prints: bool = False) -> Iterator[Callable[[str], None]]:
+        """Show on a terminal what is going on; the block says it anew by calling what it gets.
+
+        ``prints``: the block prints data. A terminal that shows these shows nothing beside them.
+        """
+        if self.quiet or not sys.stderr.isatty() or (prints and sys.stdout.isatty()):
             yield lambda _: None
             return
-        from rich.text import Text
+        from rich.progress import Progress, SpinnerColumn, TextColumn
 
-        with self._console(sys.stderr).status(Text(clean(text))) as status:
-            yield lambda changed: status.update(Text(clean(changed)))
+        words = TextColumn("{task.description}", markup=False)
+        console = self._console(sys.stderr)
+        with Progress(
+            SpinnerColumn(), words, console=console, transient=True, redirect_stdout=False
+        ) as shown:
+            task = shown.add_task(clean(text), total=None)
+            yield lambda changed: shown.update(task, description=clean(changed))
 
     @contextmanager
     def bar(self, text: str) -> Iterator[Callable[[int, int | None, str], None]]:
@@ -206,9 +220,8 @@ class Output:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         words = TextColumn("{task.description}", markup=False)
-        with Progress(
-            words, BarColumn(), MofNCompleteColumn(), console=self._console(sys.stderr)
-        ) as bar:
+        console, done = self._console(sys.stderr), MofNCompleteColumn()
+        with Progress(words, BarColumn(), done, console=console, redirect_stdout=False) as bar:
             task = bar.add_task(clean(text), total=None)
             yield lambda done, total, words: bar.update(
                 task, completed=done, total=total, description=clean(f"{text}: {words}")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +100,9 @@ def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
     [
         (None, None, "jsonl"),
         (None, Path("x.csv"), "csv"),
-        (None, Path("x.txt"), "jsonl"),
+        (None, Path("x"), "jsonl"),
+        (None, Path("x.ndjson"), "jsonl"),
+        ("csv", Path("x.txt"), "csv"),
         ("jsonl", Path("x.csv"), "jsonl"),
     ],
 )
@@ -107,6 +110,36 @@ def test_the_format_is_what_is_asked_for_or_what_the_file_is_called(
     wanted: str | None, target: Path | None, format_: str
 ) -> None:
     assert choose(wanted, target) == format_
+
+
+@pytest.mark.parametrize("name", ["x.xlsx", "x.json", "x.txt"])
+def test_a_name_that_tells_another_format_is_asked_about(name: str) -> None:
+    with pytest.raises(click.UsageError, match="--format"):
+        choose(None, Path(name))
+
+
+def test_a_device_or_a_pipe_is_written_to_and_stays(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDWR)
+    try:
+        write(LINES[2:3], "jsonl", pipe, tell=lambda _: None)
+        assert os.read(reader, 1000).strip() == LINES[2]
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    with pytest.raises(click.UsageError, match="goes to a file"):
+        choose("parquet", pipe)
+
+
+def test_a_link_stays_and_what_it_names_is_replaced(tmp_path: Path) -> None:
+    link, target = tmp_path / "link", tmp_path / "target"
+    target.write_text("old")
+    link.symlink_to(target)
+
+    assert written(LINES[2:3], "jsonl", link).strip() == LINES[2]
+    assert link.is_symlink()
+    assert target.read_bytes().strip() == LINES[2]
 
 
 def test_a_file_needs_a_folder(tmp_path: Path) -> None:

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import io
 import json
 import re
+import sys
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freshet_client.cli.output import clean, clean_json, write_age, write_span, write_time
+from freshet_client.cli.output import Output, clean, clean_json, write_age, write_span, write_time
 from tests.support.clients.spoken_api import example
 
 if TYPE_CHECKING:
@@ -145,3 +147,23 @@ def test_quiet_says_nothing_but_errors(api: SpokenApi, freshet: Freshet) -> None
 
     assert freshet("refresh", "con_1", "-q").stderr == ""
     assert freshet("refresh", "con_1").stderr.startswith("Started.")
+
+
+@pytest.mark.parametrize("show", [Output.progress, Output.bar])
+def test_what_is_printed_beside_progress_still_goes_to_the_pipe(
+    show: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    out, terminal = io.StringIO(), Terminal()
+    monkeypatch.setattr("sys.stdout", out)
+    monkeypatch.setattr("sys.stderr", terminal)
+
+    with show(Output(), "Reading"):
+        sys.stdout.write("data\n")
+
+    assert out.getvalue() == "data\n"
+    assert "Reading" in terminal.getvalue()
+    assert "data" not in terminal.getvalue()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from freshet_client.cli.output import write_age, write_span, write_time
+from freshet_client.cli.output import none_like, write_age, write_span, write_time
 from freshet_client.cli.session import DURATION, PAIR, Command, Session, pass_session
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def connections(session: Session, /, **asked: Any) -> None:
             needs_of(each),
             each.schedule.expression if each.schedule else "",
         ),
-        empty="There are none. Make one: freshet connect --help",
+        empty=none_like(asked, "Make one: freshet connect --help"),
     )
 
 

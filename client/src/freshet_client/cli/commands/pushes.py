@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from freshet_client.cli.output import write_age
+from freshet_client.cli.output import none_like, write_age
 from freshet_client.cli.session import Command, Session, pass_session
 from freshet_client.cli.statuses import Status, tell
 
@@ -120,7 +120,7 @@ def pushes(
             each.failed,
             write_age(each.requested_at),
         ),
-        empty="There are none. Begin one: freshet push --help",
+        empty=none_like(filters, "Begin one: freshet push --help"),
     )
 
 

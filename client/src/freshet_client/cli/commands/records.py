@@ -24,7 +24,14 @@ PAGE: Final = 1000
 @click.argument("connection_id")
 @click.argument("dataset")
 @click.option("--format", "format_", type=click.Choice(FORMATS), help="jsonl unless FILE tells.")
-@click.option("-o", "--output", "target", type=click.Path(path_type=Path), metavar="FILE")
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help="Write it there, when it is whole.",
+)
 @click.option(
     "--files",
     "folder",
@@ -58,8 +65,10 @@ def data(
         return
     from freshet_client.cli.formats import RawPage, choose, write
 
+    target = None if target == Path("-") else target
     chosen = choose(format_, target)
-    with session.client() as freshet, session.output.progress(f"Reading {dataset}") as tell:
+    shown = session.output.progress(f"Reading {dataset}", prints=target is None)
+    with session.client() as freshet, shown as tell:
         pages = freshet.read_records(connection_id, dataset, limit=PAGE).pages(RawPage)
         lines = (bytes(each) for page in pages for each in page.records)
         count = write(lines, chosen, target, tell=lambda so_far: tell(f"{so_far} lines read"))
@@ -151,6 +160,8 @@ class _State:
             raise click.UsageError(f"{self._path.parent} is no folder to write to.")
         if not self._path.exists():
             return None
+        if not self._path.is_file():
+            raise click.UsageError(f"{self._path} is no file that could keep a state.")
         try:
             told = decode(self._path.read_bytes(), type=dict[str, Raw])
             about = {name: decode(told[name], type=str) for name in self._about}
@@ -171,12 +182,12 @@ class _State:
         from msgspec import Raw
         from msgspec.json import encode
 
-        part = self._path.with_name(f"{self._path.name}.part")
-        with part.open("wb") as file:
+        from freshet_client.cli.formats import replacing
+
+        with replacing(self._path) as part, part.open("wb") as file:
             file.write(encode({**self._about, "state": Raw(state.to_json().encode())}) + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        part.replace(self._path)
 
 
 COMMANDS: Final = (data, changes)

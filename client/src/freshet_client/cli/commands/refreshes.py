@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from freshet_client.cli.output import write_age, write_span, write_time
+from freshet_client.cli.output import none_like, write_age, write_span, write_time
 from freshet_client.cli.session import DURATION, Command, Session, pass_session
 from freshet_client.cli.statuses import Status
 
@@ -105,7 +105,7 @@ def _list(
             _took(each),
             each.error.name if each.error else "",
         ),
-        empty="There are none. Begin one: freshet refresh CONNECTION --watch",
+        empty=none_like(filters, "Begin one: freshet refresh CONNECTION --watch"),
     )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -186,3 +187,21 @@ def test_a_state_is_of_one_dataset(api: SpokenApi, freshet: Freshet, tmp_path: P
 def test_a_state_needs_a_folder(api: SpokenApi, freshet: Freshet, tmp_path: Path) -> None:
     assert freshet(*CHANGES, str(tmp_path / "no" / "state.json")).exit_code == Status.USAGE
     assert api.requests == []
+
+
+def test_a_device_keeps_no_state_and_stays(freshet: Freshet, tmp_path: Path) -> None:
+    os.mkfifo(pipe := tmp_path / "pipe")
+
+    done = freshet(*CHANGES, str(pipe))
+
+    assert (done.exit_code, pipe.is_fifo()) == (Status.USAGE, True)
+
+
+def test_a_dash_is_stdout(
+    api: SpokenApi, freshet: Freshet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    api.say(RECORDS, page("ref_1", "1"))
+
+    assert ids(freshet("data", "con_1", "transactions", "-o", "-")) == ["1"]
+    assert list(tmp_path.iterdir()) == []
