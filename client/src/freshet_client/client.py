@@ -56,6 +56,7 @@ class Client(_Api, SyncRunner):
 
     Raises:
         ProfileError: it is not known where the API is, or how to get a token.
+        TokenError: there is none for the address that is given.
     """
 
     def __init__(

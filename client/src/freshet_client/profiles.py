@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from freshet_client import issuers, tokens
-from freshet_client.errors import ProfileError
+from freshet_client.errors import ProfileError, TokenError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +81,8 @@ def find_name(name: str | None = None) -> str:
     there = ", ".join(file.profile) or "none"
     wanted = f"There is no profile {found}" if found else "No profile is named"
     raise ProfileError(
-        f"{wanted} in {path()} (there: {there}). Set FRESHET_API and FRESHET_TOKEN, or write one."
+        f"{wanted} in {path()} (there: {there}). Set FRESHET_API and"
+        " FRESHET_TOKEN, or add a profile: freshet profile add --help"
     )
 
 
@@ -114,6 +115,7 @@ def resolve(
 
     Raises:
         ProfileError: one of them is not known.
+        TokenError: an address is given, and no token for it.
     """
     if api and name:
         raise ProfileError("Give a profile or the address of an API, not both.")
@@ -125,9 +127,9 @@ def resolve(
     if variable := _read_variable(where):
         return Target(where, tokens.Fixed(variable), "FRESHET_TOKEN")
     if profile is None:
-        raise ProfileError(
-            f"No access token for {where}: set FRESHET_TOKEN, or give one as an argument. Where "
-            "FRESHET_API is set, FRESHET_TOKEN goes there only."
+        raise TokenError(
+            f"There is no token for {where}: set FRESHET_TOKEN, or use a profile. Where FRESHET_API"
+            " is set, FRESHET_TOKEN goes there only."
         )
     return Target(where, *_source_of(profile))
 

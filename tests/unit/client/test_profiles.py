@@ -80,7 +80,7 @@ def test_a_profiles_token_goes_to_no_other_api(where: str, monkeypatch: pytest.M
     if where == "environment":
         monkeypatch.setenv("FRESHET_API", "https://other.example")
 
-    with pytest.raises(errors.ProfileError, match="No access token"):
+    with pytest.raises(errors.TokenError, match="no token for https://other"):
         found(api="https://other.example" if where == "argument" else None)
 
 

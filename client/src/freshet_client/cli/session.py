@@ -76,10 +76,18 @@ class Session:
 
         Raises:
             ProfileError: there is neither.
+        TokenError: there is no token.
+        UsageError: the proxy of the environment cannot be used.
         """
         from freshet_client import Client
 
-        return Client(self.profile)
+        try:
+            return Client(self.profile)
+        except (ImportError, ValueError):  # their texts may have the password of a proxy
+            raise click.UsageError(
+                "The proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names cannot be used."
+                " One of SOCKS needs a package more: pip install socksio"
+            ) from None
 
 
 pass_session = click.make_pass_decorator(Session, ensure=True)
@@ -166,7 +174,7 @@ class Program(Group):
             ctx.exit(Status.USAGE)
         except OSError as error:
             name = f"{error.filename}: " if error.filename else ""
-            session.output.complain(f"{name}{error.strerror or error}")
+            session.output.complain(f"Error: {name}{error.strerror or error}.")
             ctx.exit(Status.USAGE)
         else:
             return found

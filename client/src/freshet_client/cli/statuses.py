@@ -82,6 +82,7 @@ _HINTS: Final = {
     Status.TOKEN: "`freshet doctor` says what is wrong with the token.",
     Status.NOT_FOUND: "Look at the id, and whether the profile is that of its tenant.",
 }
+_DOCTOR: Final = "`freshet doctor` says whether it is the address, the network or its proxy."
 
 
 def explain(error: Exception, output: Output) -> Status:
@@ -128,9 +129,14 @@ def _sentences(error: Exception) -> tuple[str, ...]:
         connection=getattr(getattr(error, "refresh", None), "connection_id", "ID"),
     )
     wait = getattr(error, "retry_after", None)
+    from freshet_client import errors as e
+
+    is_elsewhere = isinstance(error, e.Unreachable | e.AnswerInvalid) or (
+        isinstance(error, e.Problem) and error.type == "about:blank"
+    )  # Freshet names what is wrong
     return (
         f"Error: {text}",
-        _HINTS.get(status, "") if status in _HINTS else advice,
+        _DOCTOR if is_elsewhere else _HINTS.get(status, advice),
         f"In {wait:.0f} s at the earliest." if wait else "",
         _more(error),
     )

@@ -65,7 +65,7 @@ def list_bulk(session: Session, /, limit: int) -> None:
         ("ID", "status", "asked by", "when", "provider", "done", "of", "failed"),
         lambda each: (
             each.bulk_id,
-            each.status,
+            _status(each),
             each.reason,
             write_age(each.requested_at),
             each.provider,
@@ -133,6 +133,8 @@ def _follow(session: Session, freshet: Client, begun: BulkOut) -> None:
             for found in freshet.watch_bulk_refresh(begun.bulk_id):
                 show(_done(found), found.total, _outcomes(found))
     _show(session, found)
+    if _was_stopped(found):
+        raise click.exceptions.Exit(Status.CANCELLED)
     if found.error:
         raise click.exceptions.Exit(tell(found.error, session.output))
     if _good(found) < _done(found):
@@ -145,16 +147,24 @@ def _show(session: Session, found: BulkOut) -> None:
         found,
         (
             ("bulk run", found.bulk_id),
-            ("status", found.status),
+            ("status", _status(found)),
             ("provider", found.provider),
             ("began", write_age(found.requested_at)),
             ("done", f"{_done(found)} of {'?' if found.total is None else found.total}"),
             ("outcomes", _outcomes(found)),
             ("running", found.running),
             ("ends about", write_time(found.ends_about) if found.ends_about else ""),
-            ("error", found.error.name if found.error else None),
+            ("error", found.error.name if found.error and not _was_stopped(found) else None),
         ),
     )
+
+
+def _was_stopped(found: BulkOut) -> bool:
+    return found.error is not None and found.error.name == "Aborted"
+
+
+def _status(found: BulkOut) -> str:
+    return "stopped" if _was_stopped(found) else found.status
 
 
 def _counts(found: BulkOut) -> dict[str, int]:

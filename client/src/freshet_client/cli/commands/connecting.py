@@ -20,6 +20,14 @@ _STEPS: Final = {
     "started": "The user is at the provider",
     "authorized": "The user has signed in",
 }
+_REVOKED: Final = {
+    "done": "At the provider it is revoked.",
+    "already": "The provider did not know it any more.",
+    "shared": "At the provider it stays: another connection stands on the same login.",
+    "skipped": "At the provider nothing was to be done.",
+    "unsupported": "The provider cannot revoke it.",
+    "failed": "At the provider it may still be alive: the user can end it there.",
+}
 _ENDED: Final = {"expired": "The link has expired.", "cancelled": "The sign-in was cancelled."}
 
 
@@ -148,9 +156,8 @@ def disconnect(session: Session, /, connection_id: str, *, yes: bool, revoke: st
         _confirm(connection_id)
     with session.client() as freshet:
         erased = freshet.erase_connection(connection_id, revoke=revoke)
-    session.output.told(
-        erased, f"Erased. At the provider it is revoked: {erased.provider.revoked}."
-    )
+    became = erased.provider.revoked
+    session.output.told(erased, f"Erased. {_REVOKED.get(became, f'At the provider: {became}.')}")
 
 
 def _confirm(connection_id: str) -> None:

@@ -60,6 +60,9 @@ def _examine(session: Session) -> Iterator[tuple[Finding, Status]]:
     except errors.ProfileError as error:
         yield ("profile", "failed", str(error)), Status.USAGE
         return
+    except errors.TokenError as error:
+        yield ("token", "failed", str(error)), Status.TOKEN
+        return
     api = freshet.exchange.api
     yield ("profile", "ok", f"{api}, token from {freshet.token_from}"), Status.USAGE
     with freshet:

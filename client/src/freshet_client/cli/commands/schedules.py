@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final
 
 import click
@@ -20,11 +21,15 @@ def objective() -> None:
 @pass_session
 def show_objective(session: Session, /, connection_id: str | None) -> None:
     """Show the objective for all connections, or the one that holds for a connection."""
+    from freshet_client import errors
+
+    found: Any = None
     with session.client() as freshet:
         if connection_id:
-            found: Any = freshet.read_freshness(connection_id).objective
+            found = freshet.read_freshness(connection_id).objective
         else:
-            found = freshet.read_tenant_objective()
+            with suppress(errors.NotFound):
+                found = freshet.read_tenant_objective()
     if session.output.as_json:
         session.output.answer(found)
     elif found is None:
@@ -83,7 +88,7 @@ def show_schedule(session: Session, /, connection_id: str) -> None:
                 ("time zone", found.time_zone),
                 ("up to", f"{found.jitter_minutes} m later" if found.jitter_minutes else None),
                 ("datasets", ", ".join(found.datasets or ())),
-                ("next run", _time(found.next_run_at)),
+                ("next run", _time(found.next_run_at) or "not known, as before a rate's first"),
                 ("last run", _time(found.last_run_at)),
             )
         )

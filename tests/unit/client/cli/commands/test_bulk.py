@@ -69,6 +69,16 @@ def test_a_run_that_broke_says_why(api: SpokenApi, freshet: Freshet) -> None:
     assert (done.exit_code, "AWS could not do it." in done.stderr) == (Status.LATER, True)
 
 
+def test_a_run_that_was_stopped_is_not_called_failed(api: SpokenApi, freshet: Freshet) -> None:
+    error = {"name": "Aborted", "action": "retry", "detail": "It was stopped."}
+    api.say(f"GET /bulk-refreshes/{ID}", done_with() | {"status": "failed", "error": error})
+
+    done = freshet("bulk", "show", ID, "--watch")
+
+    assert (done.exit_code, "stopped" in done.stdout) == (Status.CANCELLED, True)
+    assert "failed" not in done.output
+
+
 def test_failures_are_listed_and_counted_by_error(api: SpokenApi, freshet: Freshet) -> None:
     api.say(f"GET /bulk-refreshes/{ID}/failures", example("FailuresOut"))
 

@@ -132,4 +132,4 @@ def test_it_is_erased_and_revoked_as_asked(api: SpokenApi, freshet: Freshet) -> 
     done = freshet("disconnect", "con_1", "--yes", "--revoke", "required")
 
     assert dict(api.requests[0].url.params) == {"revoke": "required"}
-    assert "done" in done.stderr
+    assert "At the provider it is revoked." in done.stderr

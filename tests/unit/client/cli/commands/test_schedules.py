@@ -71,3 +71,11 @@ def test_the_objective_that_holds_is_shown(api: SpokenApi, freshet: Freshet) -> 
 
     assert freshet("objective", "show").stdout == "At most 1 h old.\n"
     assert freshet("objective", "show", "--connection", "con_1").stdout == "At most 1 d old.\n"
+
+
+def test_without_an_objective_it_says_how_to_set_one(api: SpokenApi, freshet: Freshet) -> None:
+    api.say("GET /objective", {"detail": "There is none."}, status=404)
+
+    done = freshet("objective", "show")
+
+    assert (done.exit_code, "freshet objective set 24h" in done.stderr) == (0, True)
