@@ -124,7 +124,8 @@ class Problem(FreshetError):
         self.next_allowed_at: str | None = told.get("next_allowed_at")
         self.connection_id: str | None = told.get("connection_id")
         self._told = dict(told)
-        super().__init__(f"{status} {self.name}: {self.detail or self.title}")
+        name = "" if self.type == "about:blank" else f" {self.name}"
+        super().__init__(f"{status}{name}: {self.detail or self.title}")
 
     def turned_into(self, kind: type[Problem]) -> Problem:
         """The same problem as one of this kind."""
