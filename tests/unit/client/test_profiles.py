@@ -93,7 +93,7 @@ def test_the_environments_token_goes_to_no_other_api_than_the_one_it_names(
     monkeypatch.setenv("FRESHET_API", "https://other.example/")
     assert found(api="https://other.example/v1") == ("https://other.example/v1", "FRESHET_TOKEN")
     assert found("prod") == ("https://freshet.example/v1", "the command print-a-token")
-    with pytest.raises(errors.ProfileError, match=r"No access token for https://evil\.example/v1"):
+    with pytest.raises(errors.TokenError, match=r"no token for https://evil\.example/v1"):
         found(api="https://evil.example")
 
 
