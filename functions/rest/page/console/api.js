@@ -70,6 +70,13 @@ const UNREACHABLE = {
   detail: "No answer came. Look whether you are online; the page goes on by itself.",
 };
 
+const FOREIGN = {
+  status: 0,
+  title: "Something else than the API has answered",
+  detail:
+    "Something else than the API has answered, perhaps a page of your network. Look whether you are online, and load the page again.",
+};
+
 /**
  * Ask the API and give its JSON, null where it answers without a body.
  *
@@ -108,7 +115,10 @@ export async function ask(method, path, { query = {}, body, key, signal } = {}) 
       if (token && !session.get().accepted && session.get().token === token) {
         session.set({ token, accepted: true });
       }
-      return answer.status === 204 ? null : answer.json();
+      if (answer.status === 204) return null;
+      return answer.json().catch((error) => {
+        throw signal?.aborted ? error : new Problem(FOREIGN);
+      });
     }
     const problem = await read(answer);
     if (answer.status === 401 && session.get().token === token) {
