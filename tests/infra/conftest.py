@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import aws_cdk as cdk
@@ -31,13 +32,17 @@ def new_app() -> Callable[..., cdk.App]:
 
 @pytest.fixture(scope="session")
 def synthesised(new_app: Callable[..., cdk.App]) -> Callable[..., Template]:
-    """The template of a stage."""
+    """The template of a stage; that of the same context is made once."""
+    made: dict[str, Template] = {}
 
     def synthesise(**context: object) -> Template:
-        app = new_app(**context)
-        freshet(app)
-        (stack,) = app.synth().stacks
-        return Template(stack.template)
+        key = json.dumps(context, sort_keys=True)
+        if key not in made:
+            app = new_app(**context)
+            freshet(app)
+            (stack,) = app.synth().stacks
+            made[key] = Template(stack.template)
+        return made[key]
 
     return synthesise
 
