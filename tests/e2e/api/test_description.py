@@ -48,7 +48,7 @@ hooks = "tests.support.system.openapi_check"
 continue-on-failure = true
 request-timeout = 35
 workers = 1  # in two, Python 3.11 loses count of how deep ast.parse is, and raises SystemError
-seed = 4
+seed = 5
 
 [generation]
 database = "none"
@@ -65,10 +65,12 @@ peers = {tenants}
 [dictionaries]
 datasets.values = {datasets}
 pushed.values = ["crm-contact"]
+files.values = ["app.js", "start.js"]
 {dictionaries}
 
 [parameters]
 "path.name" = {{ dictionary = "datasets", probability = 0.8 }}
+"path.file" = {{ dictionary = "files", probability = 0.8 }}
 "body.connection_id" = {{ dictionary = "connection_id", probability = 0.8 }}
 "body.dataset" = {{ dictionary = "pushed", probability = 0.8 }}
 {parameters}
