@@ -82,7 +82,7 @@ def test_what_a_function_raises_leaves_it_warm(local: Local) -> None:
 
 def test_concurrent_calls_run_apart(local: Local) -> None:
     with ThreadPoolExecutor() as pool:
-        slow = pool.submit(local.call, do="sleep", seconds=0.5)
+        slow = pool.submit(local.call, do="sleep", seconds=1.5)
         assert local.call(n=1) == {"n": 1}
         assert not slow.done()
 
