@@ -22,7 +22,12 @@ OUR_SETTINGS = {"FRESHET_BROWSER", "FRESHET_REQUIRE_BROWSER", "FRESHET_SCREENSHO
 LONGEST = [
     "test_asset.py",
     "test_template.py",
+    "test_connector_outcomes.py",
+    "test_digime_connector_tokens.py",
     "test_connector_contract.py",
+    "test_deploying.py",
+    "test_connector_faults.py",
+    "test_banno_paging.py",
     "test_outages.py",
     "test_description.py",
     "test_engines.py",
