@@ -19,7 +19,7 @@ works = $(shell { $(1)/bin/python -c '' && read -r at < $(1)/.ready && [ "$$at" 
 	echo yes; } 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: anew help node setup run test check fix tables synth doctor deploy lock examples bench plots clean
+.PHONY: anew help node setup run test check fix tables synth doctor deploy destroy pictures lock examples bench plots clean
 
 help: ## Show these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'

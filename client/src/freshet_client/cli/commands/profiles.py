@@ -14,7 +14,7 @@ from freshet_client.cli.session import Command, Group, Session, pass_session
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from freshet_client.issuers import DeviceLogin
+    from freshet_client.issuers import Application, DeviceLogin
     from freshet_client.profiles import Profile
 
 NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,50}")
@@ -28,20 +28,42 @@ def login(session: Session) -> None:
     For profiles with an issuer and a client id. The token is kept in a file that only you can
     read, and renewed by itself.
     """
-    from freshet_client import profiles
 
     def show(asked: DeviceLogin) -> None:
         session.output.complain(
             f"Open {asked.verification_uri} and enter the code {asked.user_code}"
         )
 
-    application = profiles.application_of(profiles.load(session.profile))
-    if application is None:
-        raise click.UsageError("This profile has no issuer and no client_id: freshet profile add")
+    application = find_application(session)
     session.go_on = "You are not signed in. Begin anew: freshet login"
     with session.client() as freshet:
         freshet.run(application.login(show))
     session.output.say("You are signed in.")
+
+
+@click.command(cls=Command)
+@pass_session
+def logout(session: Session) -> None:
+    """Forget the token that login keeps on this machine.
+
+    The issuer is not told: what it has given out ends by itself.
+    """
+    find_application(session).logout()
+    session.output.say("Nothing of your sign-in is kept here.")
+
+
+def find_application(session: Session) -> Application:
+    """The application as which the profile signs people in.
+
+    Raises:
+        UsageError: it has neither an issuer nor a client id.
+    """
+    from freshet_client import profiles
+
+    application = profiles.application_of(profiles.load(session.profile))
+    if application is None:
+        raise click.UsageError("This profile has no issuer and no client_id: freshet profile add")
+    return application
 
 
 @click.group(cls=Group)
@@ -152,4 +174,4 @@ def _write(path: Path, text: str) -> None:
     part.replace(path)
 
 
-COMMANDS: Final = (login, profile)
+COMMANDS: Final = (login, logout, profile)

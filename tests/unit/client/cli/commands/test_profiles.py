@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from freshet_client import profiles
 from freshet_client.cli.statuses import Status
 
 if TYPE_CHECKING:
@@ -88,3 +89,33 @@ def test_without_profiles_it_says_how_to_make_one(freshet: Freshet) -> None:
     done = freshet("profile", "list")
 
     assert (done.exit_code, "profile add" in done.stderr) == (0, True)
+
+
+@pytest.mark.usefixtures("file")
+def test_a_person_who_signs_out_is_kept_no_token_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, freshet: Freshet
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    where = ("--api", "https://api.example/v1", "--issuer", "https://id.example")
+    assert freshet(*ADD, "person", *where, "--client-id", "public").exit_code == 0
+    application = profiles.application_of(profiles.load("person"))
+    assert application is not None
+    kept = application._file  # noqa: SLF001 - where its tokens are is its own matter
+    kept.parent.mkdir(parents=True)
+    kept.write_text("{}")
+
+    assert freshet("logout").exit_code == 0
+
+    assert not kept.exists()
+    assert freshet("logout").exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["login", "logout"])
+@pytest.mark.usefixtures("file")
+def test_without_an_issuer_nobody_signs_in_or_out(command: str, freshet: Freshet) -> None:
+    freshet(*ADD, "one", *HOW)
+
+    done = freshet(command)
+
+    assert done.exit_code == Status.USAGE
+    assert "no issuer" in done.stderr
