@@ -28,7 +28,7 @@ run: setup ## Run the whole system here and refresh the demo connections (ONCE=1
 	@$(BIN)/python -m infra.local $(if $(ONCE),--once)
 
 test: setup $(CHROMIUM) ## Run every test
-	@$(PYTEST) -n 2 tests/house tests/unit tests/property tests/contract tests/infra
+	@$(PYTEST) -n 3 tests/house tests/unit tests/property tests/contract tests/infra
 	@$(PYTEST) -n 4 tests/integration tests/e2e  # these wait more than they work
 
 check: setup $(CHROMIUM) ## Lint, types, layers, formatting, links: everything that needs no run
