@@ -66,19 +66,26 @@ class Terminal:
     @contextmanager
     def running(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         """A command that runs during the block; it is interrupted at the end, if it has not ended."""
-        with subprocess.Popen(
+        # What a shell starts in the background ignores Ctrl-C, and so would all that it starts.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        program = subprocess.Popen(
             [*PROGRAM, *arguments],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-        ) as program:
+        )
+        signal.signal(signal.SIGINT, before)
+        with program:
             try:
                 yield program
             finally:
                 program.send_signal(signal.SIGINT)
-                program.communicate(timeout=60)
+                try:
+                    program.communicate(timeout=60)
+                finally:
+                    program.kill()
 
 
 def read_until(stream: IO[str] | None, word: str) -> str:
