@@ -198,7 +198,7 @@ class Application:
         try:
             return msgspec.json.decode(self._file.read_bytes(), type=_Kept)
         except (OSError, msgspec.DecodeError):
-            raise TokenError("Nobody has signed in: run `freshet login`.") from None
+            raise TokenError("No one has signed in: run `freshet login`.") from None
 
     def _keep(self, told: _Tokens, *, refresh_token: str | None = None) -> None:
         until = time.time() + told.expires_in if told.expires_in else read_expiry(told.access_token)

@@ -37,7 +37,7 @@ _EPILOG: Final = "\b\nExit statuses:\n" + "\n".join(
 def main() -> None:
     """Refresh your users' data, see how fresh they are, and read them.
 
-    Whom to call is said by a profile (freshet profile --help) or by FRESHET_API and FRESHET_TOKEN.
+    A profile says which API to call (freshet profile --help), or FRESHET_API and FRESHET_TOKEN do.
     Data go to stdout, words to stderr; --json turns every answer into JSON.
     """
 

@@ -111,7 +111,9 @@ def _settings() -> list[click.Parameter]:
     """The options that every command takes, before its name or after it."""
     shared: dict[str, Any] = {"expose_value": False, "callback": _keep}
     return [
-        click.Option(["--profile"], metavar="NAME", help="Whom to call, and as whom.", **shared),
+        click.Option(
+            ["--profile"], metavar="NAME", help="Which API to call, with which token.", **shared
+        ),
         click.Option(["--json", "as_json"], is_flag=True, help="Answer in JSON.", **shared),
         click.Option(["-q", "--quiet"], is_flag=True, help="No words but errors.", **shared),
         click.Option(["--no-color"], is_flag=True, help="No colours.", **shared),

@@ -52,7 +52,7 @@ export const CAUSES = {
   stopped: "The last refresh was stopped",
   provider_paused: "The operator has paused this provider",
   not_due: "The data are older than they should be, and the schedule was not due since",
-  not_requested: "The data are older than they should be, and nobody has asked for a refresh since",
+  not_requested: "The data are older than they should be, and no refresh was asked for since",
   source_stale: "The provider could not update every part",
   cooling_down: "The provider wants a pause before the next refresh",
   never_refreshed: "Nothing has been published yet",
@@ -65,7 +65,7 @@ export const CAUSES = {
 /** Who has to act, by the action that the API names. */
 export const ACTORS = {
   retry: "you",
-  wait: "nobody",
+  wait: "no one",
   reauthenticate: "the user",
   ask_user: "the user",
   fix_request: "you",

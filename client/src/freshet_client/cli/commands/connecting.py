@@ -162,7 +162,7 @@ def disconnect(session: Session, /, connection_id: str, *, yes: bool, revoke: st
 
 def _confirm(connection_id: str) -> None:
     if not sys.stdin.isatty():
-        raise click.UsageError("This erases all its data. Say --yes where nobody can be asked.")
+        raise click.UsageError("This erases all its data. Say --yes where no person can be asked.")
     typed = click.prompt(f"This erases all data of {connection_id}. Type its id to go on", err=True)
     if typed.strip() != connection_id:
         raise click.UsageError("That is another id. Nothing was erased.")

@@ -19,7 +19,7 @@ FILE: Final = click.Path(path_type=Path, dir_okay=False)
 
 WHO: Final = {
     "retry": "you or the schedule, later",
-    "wait": "nobody: wait until what is running has ended",
+    "wait": "no one: wait until what is running has ended",
     "reauthenticate": "the end user, who has to sign in again",
     "ask_user": "the end user, at the provider",
     "fix_request": "you",
@@ -50,7 +50,7 @@ CAUSES: Final = {
     "never_refreshed": "It has never been refreshed.",
     "schedule_late": "The schedule has missed its time.",
     "not_due": "The schedule has not fired since.",
-    "not_requested": "Nobody has asked for a refresh, and there is no schedule.",
+    "not_requested": "No refresh was asked for, and there is no schedule.",
     "source_reauth": "The user has to sign in at the source of a part.",
     "unknown_age": "The provider does not say how old the data are.",
     "source_stale": "The provider's own data of a part are older, incomplete or missing.",

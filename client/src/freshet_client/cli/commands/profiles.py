@@ -1,4 +1,4 @@
-"""The commands about whom to call and as whom: profiles, and the sign-in at an issuer."""
+"""The commands of profiles, and of the sign-in at an issuer."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def find_application(session: Session) -> Application:
 
 @click.group(cls=Group)
 def profile() -> None:
-    """Keep whom to call, and as whom."""
+    """Keep which API to call, and with which token."""
 
 
 @profile.command("list")
